@@ -1,0 +1,2 @@
+export { NetviaError } from './errors.js'
+export type { CommonOptions, PathOptions } from './options.js'

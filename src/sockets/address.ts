@@ -1,0 +1,66 @@
+import { isIPv4 } from 'node:net'
+import { endianness } from 'node:os'
+import ipaddr from 'ipaddr.js'
+import { addon } from '../binding/addon.js'
+import { invalidArgument } from '../errors.js'
+
+/** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */
+export interface SocketAddress {
+  address: string
+  family: 4 | 6
+  port: number
+}
+
+export const AF_INET = 2
+export const AF_INET6 = 10
+
+const littleEndian = endianness() === 'LE'
+
+export function familyOf(address: string): 4 | 6 {
+  return isIPv4(address) ? 4 : 6
+}
+
+export function addressFamily(family: 4 | 6): number {
+  return family === 4 ? AF_INET : AF_INET6
+}
+
+/** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)). */
+export function encodeAddress(address: string, port = 0): Uint8Array {
+  const v4 = isIPv4(address)
+  const bytes = new Uint8Array(v4 ? 16 : 28)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, v4 ? AF_INET : AF_INET6, littleEndian)
+  view.setUint16(2, port)
+  if (v4) {
+    let at = 4
+    for (const part of address.split('.')) bytes[at++] = Number(part)
+    return bytes
+  }
+  const [host, zone] = address.split('%') as [string, string?]
+  bytes.set(ipaddr.IPv6.parse(host).toByteArray(), 8)
+  if (zone !== undefined) view.setUint32(24, scopeId(zone, address), littleEndian)
+  return bytes
+}
+
+function scopeId(zone: string, address: string): number {
+  const index = /^\d+$/.test(zone) ? Number(zone) : addon().deviceIndex(zone)
+  if (index < 0) throw invalidArgument('address', address, 'an address with the zone of an existing device')
+  return index
+}
+
+export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketAddress | undefined {
+  if (length < 16) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
+  const family = view.getUint16(0, littleEndian)
+  const port = view.getUint16(2)
+  if (family === AF_INET) return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, family: 4, port }
+  if (family !== AF_INET6 || length < 28) return undefined
+  return { address: formatIPv6(bytes.subarray(8, 24), view.getUint32(24, littleEndian)), family: 6, port }
+}
+
+/** RFC 5952 text of 16 bytes; with a scope as `%name`. */
+export function formatIPv6(bytes: Uint8Array, scope = 0): string {
+  const address = new ipaddr.IPv6(Array.from(bytes))
+  const text = address.isIPv4MappedAddress() ? `::ffff:${address.toIPv4Address()}` : address.toRFC5952String()
+  return scope ? `${text}%${addon().deviceName(scope)}` : text
+}

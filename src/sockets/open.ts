@@ -1,0 +1,103 @@
+import { networkInterfaces } from 'node:os'
+import { readdirSync } from 'node:fs'
+import { addon } from '../binding/addon.js'
+import { NetviaError, systemError } from '../errors.js'
+import type { PathOptions } from '../options.js'
+import { addressFamily, encodeAddress, familyOf } from './address.js'
+import { getOptionBytes, setOption, trySetOption } from './options.js'
+
+export type SocketType = 'stream' | 'datagram' | 'raw'
+
+/**
+ * A non-blocking descriptor on its path: bound to the device (and that read back), marked, with its tos, and bound to
+ * `localAddress` and `port` where one is given. On any failure it is closed and the error says which option.
+ */
+export function openDescriptor(family: 4 | 6, type: SocketType, protocol: number, path: PathOptions, port?: number): number {
+  const { constants } = addon()
+  const kind = constants[{ stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' }[type]]!
+  const fd = addon().socket(addressFamily(family), kind, protocol)
+  if (fd < 0) throw systemError(fd, 'socket', { device: path.device })
+  try {
+    applyPath(fd, family, path)
+    if (path.localAddress !== undefined || port !== undefined) bindTo(fd, family, type, path, port ?? 0)
+    return fd
+  } catch (error) {
+    addon().close(fd)
+    throw error
+  }
+}
+
+function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions): void {
+  if (device !== undefined) bindToDevice(fd, device)
+  if (mark !== undefined) {
+    const errno = trySetOption(fd, 'SO_MARK', mark)
+    if (errno < 0)
+      throw systemError(errno, 'setsockopt(SO_MARK)', { hint: 'a mark needs CAP_NET_ADMIN (or CAP_NET_RAW since Linux 5.17)' })
+  }
+  if (tos !== undefined) setOption(fd, family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
+}
+
+/** Binds and reads back. Throws ENODEV with the devices that exist, EPERM with the ways out; never goes on unbound. */
+export function bindToDevice(fd: number, device: string): void {
+  const errno = trySetOption(fd, 'SO_BINDTODEVICE', `${device}\0`)
+  if (errno < 0) throw deviceError(errno, 'setsockopt(SO_BINDTODEVICE)', device)
+  verifyDevice(fd, device)
+}
+
+/** Throws unless the descriptor is bound to just this device now (a deleted device reads as ENODEV). */
+export function verifyDevice(fd: number, device: string): void {
+  let bound: string
+  try {
+    bound = boundDevice(fd)
+  } catch (error) {
+    throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
+  }
+  if (bound !== device) {
+    throw new NetviaError(`the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`, {
+      code: 'ERR_DEVICE_NOT_BOUND',
+      device,
+    })
+  }
+}
+
+/** Name of the device a descriptor is bound to, '' for none. */
+export function boundDevice(fd: number): string {
+  return Buffer.from(getOptionBytes(fd, 'SO_BINDTODEVICE', 16)).toString().replace(/\0.*$/s, '')
+}
+
+function deviceError(errno: number, syscall: string, device: string): NetviaError {
+  const error = systemError(errno, syscall, { device })
+  if (error.code === 'ENODEV') {
+    return systemError(errno, syscall, { device, hint: `no such device; there are: ${deviceNames().join(', ')}` })
+  }
+  if (error.code === 'EPERM') {
+    return systemError(errno, syscall, {
+      device,
+      hint: 'binding to a device needs Linux 5.7 or newer, or CAP_NET_RAW (see privileges())',
+    })
+  }
+  return error
+}
+
+function deviceNames(): string[] {
+  try {
+    return readdirSync('/sys/class/net').sort()
+  } catch {
+    return Object.keys(networkInterfaces())
+  }
+}
+
+function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, port: number): void {
+  const address = path.localAddress ?? (family === 4 ? '0.0.0.0' : '::')
+  if (familyOf(address) !== family) {
+    throw new NetviaError(`localAddress ${address} is not an IPv${family} address`, {
+      code: 'ERR_ADDRESS_FAMILY',
+      address,
+      hint: `the other end is IPv${family}: give an IPv${family} localAddress, or family: ${familyOf(address)}`,
+    })
+  }
+  // Without it a bound client takes its port at bind, from one pool for all peers (ip(7)).
+  if (type === 'stream' && port === 0) trySetOption(fd, 'IP_BIND_ADDRESS_NO_PORT', 1)
+  const errno = addon().bind(fd, encodeAddress(address, port))
+  if (errno < 0) throw systemError(errno, 'bind', { address, port, device: path.device })
+}

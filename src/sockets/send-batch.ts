@@ -1,0 +1,50 @@
+import { addon } from '../binding/addon.js'
+
+const fields = 5
+
+/** Packets that wait for one sendmmsg(2): payloads and addresses in one reused buffer. */
+export class SendBatch {
+  static readonly capacity = 64
+  readonly #table = new Int32Array(SendBatch.capacity * fields)
+  readonly #memory: Uint8Array
+  #used = 0
+  #count = 0
+
+  constructor(bytes = 64 * 1600) {
+    this.#memory = new Uint8Array(bytes)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /**
+   * Takes a packet, or says no: the batch is full. `address` is `struct sockaddr_*` bytes, empty on a connected socket;
+   * `ttl` -1 leaves the socket's own.
+   */
+  add(payload: Uint8Array, address: Uint8Array, ttl = -1): boolean {
+    const size = payload.length + address.length
+    if (this.#count === SendBatch.capacity || this.#used + size > this.#memory.length) return false
+    const row = this.#count++ * fields
+    this.#table[row] = this.#used
+    this.#table[row + 1] = payload.length
+    this.#table[row + 2] = this.#used + payload.length
+    this.#table[row + 3] = address.length
+    this.#table[row + 4] = ttl
+    this.#memory.set(payload, this.#used)
+    this.#memory.set(address, this.#used + payload.length)
+    this.#used += size
+    return true
+  }
+
+  /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
+  send(fd: number, first = 0): number {
+    const table = first === 0 ? this.#table : this.#table.subarray(first * fields)
+    return addon().send(fd, this.#memory, table, this.#count - first, 0)
+  }
+
+  clear(): void {
+    this.#used = 0
+    this.#count = 0
+  }
+}
