@@ -51,7 +51,8 @@ export function systemError(
 
 /** Bad input: names the option and what would have been right. */
 export function invalidArgument(name: string, value: unknown, expected: string): NetviaError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value)
+  const shown =
+    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value)
   return new NetviaError(`${name} must be ${expected}; got ${shown}`, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 

@@ -47,12 +47,15 @@ export interface Addon {
 
   /**
    * Watches once (EPOLLONESHOT). `token` comes back to the ready handler. Watching again re-arms.
-   * A second thread only waits; `ready` is called on this thread with [token, events, token, events, …].
+   * A second thread only waits; the handler of `onReady` is called on this thread.
    */
   watch(fd: number, token: number, events: number): number
   unwatch(fd: number): number
-  /** Must be called once before the first watch. */
-  onReady(ready: (pairs: Int32Array) => void): void
+  /**
+   * Starts the thread; called once, before the first watch. `ready(count)` finds [token, events] times `count` in `pairs`
+   * (room for 64 pairs). 0 or a negative errno.
+   */
+  onReady(ready: (count: number) => void, pairs: Int32Array): number
   /** Keeps the event loop alive, or lets it end. */
   keepAlive(yes: boolean): void
 

@@ -7,15 +7,28 @@ const handlers = new Map<number, Handler>()
 let nextToken = 1
 let holds = 0
 let native: Addon | undefined
+const pairs = new Int32Array(128)
 
 function start(): Addon {
   if (!native) {
     native = addon()
-    native.onReady(pairs => {
-      for (let i = 0; i < pairs.length; i += 2) handlers.get(pairs[i]!)?.(pairs[i + 1]!)
-    })
+    const errno = native.onReady(dispatch, pairs)
+    if (errno < 0) throw systemError(errno, 'epoll_create1')
   }
   return native
+}
+
+function dispatch(count: number): void {
+  for (let i = 0; i < count; i++) {
+    try {
+      handlers.get(pairs[2 * i]!)?.(pairs[2 * i + 1]!)
+    } catch (error) {
+      // The other descriptors of the batch are one-shot: they must still be told.
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
 }
 
 /** One descriptor's readiness. Each `arm` reports at most once (EPOLLONESHOT). */

@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os'
 import { readdirSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
@@ -12,7 +12,13 @@ export type SocketType = 'stream' | 'datagram' | 'raw'
  * A non-blocking descriptor on its path: bound to the device (and that read back), marked, with its tos, and bound to
  * `localAddress` and `port` where one is given. On any failure it is closed and the error says which option.
  */
-export function openDescriptor(family: 4 | 6, type: SocketType, protocol: number, path: PathOptions, port?: number): number {
+export function openDescriptor(
+  family: 4 | 6,
+  type: SocketType,
+  protocol: number,
+  path: PathOptions,
+  port?: number,
+): number {
   const { constants } = addon()
   const kind = constants[{ stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' }[type]]!
   const fd = addon().socket(addressFamily(family), kind, protocol)
@@ -32,7 +38,9 @@ function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions
   if (mark !== undefined) {
     const errno = trySetOption(fd, 'SO_MARK', mark)
     if (errno < 0)
-      throw systemError(errno, 'setsockopt(SO_MARK)', { hint: 'a mark needs CAP_NET_ADMIN (or CAP_NET_RAW since Linux 5.17)' })
+      throw systemError(errno, 'setsockopt(SO_MARK)', {
+        hint: 'a mark needs CAP_NET_ADMIN (or CAP_NET_RAW since Linux 5.17)',
+      })
   }
   if (tos !== undefined) setOption(fd, family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
 }
@@ -53,16 +61,21 @@ export function verifyDevice(fd: number, device: string): void {
     throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
   }
   if (bound !== device) {
-    throw new NetviaError(`the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`, {
-      code: 'ERR_DEVICE_NOT_BOUND',
-      device,
-    })
+    throw new NetviaError(
+      `the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`,
+      {
+        code: 'ERR_DEVICE_NOT_BOUND',
+        device,
+      },
+    )
   }
 }
 
 /** Name of the device a descriptor is bound to, '' for none. */
 export function boundDevice(fd: number): string {
-  return Buffer.from(getOptionBytes(fd, 'SO_BINDTODEVICE', 16)).toString().replace(/\0.*$/s, '')
+  return Buffer.from(getOptionBytes(fd, 'SO_BINDTODEVICE', 16))
+    .toString()
+    .replace(/\0.*$/s, '')
 }
 
 function deviceError(errno: number, syscall: string, device: string): NetviaError {

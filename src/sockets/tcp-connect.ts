@@ -3,14 +3,19 @@ import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf } from './address.js'
-import { getOption } from './options.js'
 import { openDescriptor, verifyDevice } from './open.js'
+import { getOption } from './options.js'
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
  * caller owns (`addon().detach` before another owner takes it, or `addon().close`). Aborting closes it and rejects with the reason.
  */
-export function connectDescriptor(address: string, port: number, path: PathOptions, signal?: AbortSignal): Promise<number> {
+export function connectDescriptor(
+  address: string,
+  port: number,
+  path: PathOptions,
+  signal?: AbortSignal,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const native = addon()

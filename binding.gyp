@@ -1,0 +1,55 @@
+{
+  "variables": {
+    # "address", "undefined" or "thread": a build for tests, with the C++ runtime that the sanitizers need.
+    "sanitize%": "",
+  },
+  "targets": [
+    {
+      "target_name": "netvia",
+      "sources": [
+        "native/addon.cc",
+        "native/environment.cc",
+        "native/options.cc",
+        "native/packets.cc",
+        "native/poller.cc",
+        "native/sockets.cc",
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags": ["-Wall", "-Wextra", "-Werror"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti"],
+      "conditions": [
+        [
+          "sanitize==''",
+          {
+            "sources": ["native/runtime.cc"],
+            "cflags!": ["-O3", "-fno-omit-frame-pointer"],
+            "cflags": [
+              "-Os",
+              "-fno-stack-protector",
+              "-fno-asynchronous-unwind-tables",
+              "-fno-unwind-tables",
+              "-fvisibility=hidden",
+              "-ffunction-sections",
+              "-fdata-sections",
+              "-fno-ident",
+            ],
+            "cflags_cc": ["-fno-threadsafe-statics"],
+            "ldflags": [
+              "-nostdlib",
+              "-s",
+              "-Wl,--gc-sections,--build-id=none",
+              "-Wl,--version-script=<(module_root_dir)/native/exports.map",
+            ],
+            "libraries!": ["-lstdc++"],
+          },
+          {
+            "cflags": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
+            "ldflags": ["-fsanitize=<(sanitize)"],
+          },
+        ],
+      ],
+    },
+  ],
+}

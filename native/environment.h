@@ -1,0 +1,32 @@
+// What one JavaScript environment (main thread or worker) owns: its descriptors, its poller, its packet buffers.
+#pragma once
+
+#include <napi.h>
+#include <stdint.h>
+
+#include "packets.h"
+#include "poller.h"
+
+class Environment {
+ public:
+  static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  // Takes the descriptor in, or closes it and says -ENOMEM. Passes negative values through.
+  int Own(int fd);
+  // Gives it away; false if it was not ours.
+  bool Disown(int fd);
+  // Stops the poller and closes every descriptor still owned.
+  void Close();
+
+  Poller poller;
+  PacketBuffers packets;
+
+ private:
+  uint64_t* owned_ = nullptr;
+  int words_ = 0;
+};
+
+void DefineSockets(Napi::Env env, Napi::Object exports);
+void DefineOptions(Napi::Env env, Napi::Object exports);
+void DefinePackets(Napi::Env env, Napi::Object exports);
+void DefinePoller(Napi::Env env, Napi::Object exports);

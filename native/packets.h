@@ -1,0 +1,16 @@
+// Memory for one sendmmsg(2) or recvmmsg(2), used again for each.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct PacketBuffers {
+  static constexpr int kPackets = 64;
+  static constexpr size_t kControl = 512;
+
+  mmsghdr messages[kPackets];
+  iovec vectors[kPackets];
+  alignas(cmsghdr) uint8_t control[kPackets][kControl];
+};

@@ -1,0 +1,152 @@
+#include "poller.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "environment.h"
+
+namespace {
+constexpr uint32_t kWakeToken = 0;
+
+// The thread takes no signals: they are the program's.
+int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(thread, nullptr, run, argument);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return -error;
+}
+}  // namespace
+
+int Poller::Start(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
+  if (running_) return -EALREADY;
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) return -errno;
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeToken;
+  int error = wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) < 0 ? -errno : 0;
+  if (error == 0) {
+    pairs_ = Napi::Reference<Napi::Value>::New(pairs, 1);
+    callback_ = Callback::New(env, ready, "netvia", 0, 1, this);
+    callback_.Unref(env);
+    error = CreateThread(&thread_, Run, this);
+    running_ = error == 0;
+  }
+  if (error != 0) Stop();
+  return error;
+}
+
+void Poller::Stop() {
+  if (running_) {
+    uint64_t one = 1;
+    // An eventfd at zero takes the write.
+    [[maybe_unused]] ssize_t written = write(wake_, &one, sizeof one);
+    pthread_join(thread_, nullptr);
+    running_ = false;
+  }
+  if (napi_threadsafe_function(callback_) != nullptr) {
+    callback_.Abort();
+    callback_ = Callback();
+    pairs_.Reset();
+  }
+  if (wake_ >= 0) close(wake_);
+  if (epoll_ >= 0) close(epoll_);
+  wake_ = epoll_ = -1;
+}
+
+int Poller::Watch(int fd, int32_t token, uint32_t events) {
+  epoll_event event{};
+  event.events = events | EPOLLONESHOT;
+  event.data.u64 = static_cast<uint32_t>(token);
+  if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  if (errno != ENOENT) return -errno;
+  return Result(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event));
+}
+
+int Poller::Unwatch(int fd) { return Result(epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr)); }
+
+void Poller::KeepAlive(Napi::Env env, bool yes) {
+  if (yes) {
+    callback_.Ref(env);
+  } else {
+    callback_.Unref(env);
+  }
+}
+
+void* Poller::Run(void* self) {
+  static_cast<Poller*>(self)->Wait();
+  return nullptr;
+}
+
+void Poller::Wait() {
+  epoll_event events[kEvents];
+  for (;;) {
+    int count = epoll_wait(epoll_, events, kEvents, -1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return;
+    auto* batch = static_cast<Batch*>(malloc(sizeof(Batch)));
+    // Nothing was taken from the one-shot descriptors that can't be told: without memory the process is lost anyway.
+    if (!batch) abort();
+    batch->count = 0;
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.u64 == kWakeToken) {
+        free(batch);
+        return;
+      }
+      batch->pairs[2 * batch->count] = static_cast<int32_t>(events[i].data.u64);
+      batch->pairs[2 * batch->count + 1] = static_cast<int32_t>(events[i].events);
+      batch->count++;
+    }
+    if (callback_.NonBlockingCall(batch) != napi_ok) {
+      free(batch);
+      return;
+    }
+  }
+}
+
+void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* batch) {
+  // Without an environment the environment is going away: only the memory is left to give back.
+  if (napi_env(env) != nullptr && !self->pairs_.IsEmpty()) {
+    View<int32_t> pairs(self->pairs_.Value());
+    if (pairs.length >= sizeof batch->pairs / sizeof batch->pairs[0]) {
+      memcpy(pairs.data, batch->pairs, 2 * batch->count * sizeof batch->pairs[0]);
+      ready.Call({Number(env, batch->count)});
+    }
+  }
+  free(batch);
+}
+
+static Napi::Value OnReady(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return Number(env, Environment::Of(env).poller.Start(env, info[0].As<Napi::Function>(), info[1]));
+}
+
+static Napi::Value Watch(const Napi::CallbackInfo& info) {
+  Poller& poller = Environment::Of(info.Env()).poller;
+  return Number(info.Env(), poller.Watch(Int(info[0]), Int(info[1]), static_cast<uint32_t>(Int(info[2]))));
+}
+
+static Napi::Value Unwatch(const Napi::CallbackInfo& info) {
+  return Number(info.Env(), Environment::Of(info.Env()).poller.Unwatch(Int(info[0])));
+}
+
+static void KeepAlive(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).poller.KeepAlive(info.Env(), info[0].ToBoolean());
+}
+
+void DefinePoller(Napi::Env env, Napi::Object exports) {
+  exports.Set("onReady", Napi::Function::New<OnReady>(env, "onReady"));
+  exports.Set("watch", Napi::Function::New<Watch>(env, "watch"));
+  exports.Set("unwatch", Napi::Function::New<Unwatch>(env, "unwatch"));
+  exports.Set("keepAlive", Napi::Function::New<KeepAlive>(env, "keepAlive"));
+}
