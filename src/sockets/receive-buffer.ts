@@ -65,6 +65,9 @@ const shared = new Map<number, ReceiveBuffer>()
 /** All sockets with packets of one size share one buffer: reading is synchronous. */
 export function receiveBuffer(payloadSize: number): ReceiveBuffer {
   let buffer = shared.get(payloadSize)
-  if (!buffer) shared.set(payloadSize, (buffer = new ReceiveBuffer(payloadSize)))
+  if (!buffer) {
+    buffer = new ReceiveBuffer(payloadSize)
+    shared.set(payloadSize, buffer)
+  }
   return buffer
 }
