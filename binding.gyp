@@ -18,7 +18,8 @@
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "cflags": ["-Wall", "-Wextra", "-Werror"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
-      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti"],
+      # -fno-strict-aliasing comes with newer Node headers only: always given, the headers' version leaves no mark.
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"],
       "conditions": [
         [
           "sanitize==''",
