@@ -12,6 +12,7 @@ export default defineConfig({
         test: {
           name: 'network',
           include: ['test/network/**/*.test.ts'],
+          runner: 'test/lab/runner.ts',
           setupFiles: ['test/lab/setup.ts'],
           fileParallelism: false,
           ...slow,

@@ -1,0 +1,98 @@
+// The tests: `npm test`, or `node scripts/test.mjs [unit|network] [file name parts or vitest options …]`.
+// Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
+
+const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
+const projects = ['unit', 'network'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
+const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
+let running
+
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+  ['SIGHUP', 1],
+]) {
+  process.on(signal, async () => {
+    if (running) await endGroup(running)
+    process.exit(128 + number)
+  })
+}
+
+const totals = { passed: 0, failed: 0, skipped: 0 }
+// Someone who runs a few files in the middle of an edit gets their results all the same.
+if (!compile() && filters.length === 0) totals.failed = 1
+for (const project of projects) {
+  const counts = await (project === 'unit' ? runProject('unit', [], process.env) : runInLab())
+  for (const key of Object.keys(totals)) totals[key] += counts[key]
+}
+if (noSkips && totals.skipped) {
+  console.log(`\n${totals.skipped} skipped tests count as failed`)
+  totals.failed += totals.skipped
+  totals.skipped = 0
+}
+if (totals.passed + totals.failed + totals.skipped === 0) {
+  console.log('\nno test was found')
+  totals.failed = 1
+}
+console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
+process.exitCode = totals.failed ? 1 : 0
+
+/** Compiles where dist is missing or older than the sources. */
+function compile() {
+  const newest = folder =>
+    Math.max(0, ...readdirSync(folder, { recursive: true }).map(name => changed(join(folder, name))))
+  const changed = path => statSync(path).mtimeMs
+  if (existsSync('dist/index.cjs') && changed('dist/index.cjs') > newest('src')) return true
+  return spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { stdio: 'inherit' }).status === 0
+}
+
+function runInLab() {
+  const missing = whyNoLab()
+  const lab = missing ? labContext({ missing }) : makeLab()
+  const prefix = missing ? [] : ['ip', 'netns', 'exec', lab.names.router]
+  return runProject('network', prefix, { ...process.env, NETVIA_LAB: JSON.stringify(lab) })
+}
+
+/** One run of vitest, in its own process group so that nothing of it is left when it has to end. */
+async function runProject(project, prefix, env) {
+  const report = `.cache/tests-${process.pid}-${project}.json`
+  mkdirSync('.cache', { recursive: true })
+  const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
+  if (filters.length) args.push('--passWithNoTests', ...filters)
+  const [command, ...rest] = [...prefix, process.execPath, 'node_modules/vitest/vitest.mjs', ...args]
+  const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env })
+  running = child
+  const status = await new Promise(resolve => child.on('exit', resolve).on('error', resolve))
+  running = undefined
+  const counts = existsSync(report) ? countResults(JSON.parse(readFileSync(report, 'utf8'))) : countResults()
+  rmSync(report, { force: true })
+  // Unhandled errors, or a run that broke off: failed without a failed test.
+  if (status !== 0 && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+function countResults({ testResults } = { testResults: [] }) {
+  const tests = testResults.flatMap(file => file.assertionResults.map(test => test.status))
+  const count = (...states) => tests.filter(state => states.includes(state)).length
+  // A file that broke before its tests, or in a hook after them.
+  const files = testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some(test => test.status === 'failed'),
+  )
+  const [passed, skipped] = [count('passed'), count('skipped', 'pending', 'todo', 'disabled')]
+  return { passed, skipped, failed: tests.length - passed - skipped + files.length }
+}
+
+async function endGroup(child) {
+  const exit = new Promise(resolve => child.on('exit', resolve))
+  process.kill(-child.pid, 'SIGTERM')
+  const deadline = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 3000)
+  await exit
+  clearTimeout(deadline)
+}

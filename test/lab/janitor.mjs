@@ -1,0 +1,6 @@
+// Removes a laboratory once its maker is gone: the maker holds the other end of our standard input.
+import { removeLab } from './build.mjs'
+
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.stdin.on('end', () => removeLab(process.argv[2])).resume()

@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process'
+import { type RunnerTestSuite, TestRunner } from 'vitest'
+
+/** Tools beyond iproute2, and the Debian packages they come in. */
+const packages = {
+  dnsmasq: 'dnsmasq-base',
+  fping: 'fping',
+  nft: 'nftables',
+  nginx: 'nginx-light',
+  ping: 'iputils-ping',
+  tcpdump: 'tcpdump',
+} as const
+
+type Tool = keyof typeof packages
+
+const needed = new Map<RunnerTestSuite | undefined, Tool[]>()
+
+/** At the top of a test file, or of a `describe`: skips its tests, aloud, where one of the tools is missing. */
+export function needs(...tools: Tool[]): void {
+  const { suite } = TestRunner.getCurrentSuite()
+  needed.set(suite, [...(needed.get(suite) ?? []), ...tools])
+}
+
+/** Why the tests of a suite (`undefined`: of the file) can't run, if they can't. */
+export function missingTools(suite: RunnerTestSuite | undefined): string | undefined {
+  const missing = (needed.get(suite) ?? []).filter(tool => spawnSync('which', [tool]).status !== 0)
+  if (missing.length === 0) return undefined
+  return missing.map(tool => `needs "${tool}" (Debian package ${packages[tool]})`).join(', ')
+}
