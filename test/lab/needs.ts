@@ -13,7 +13,10 @@ const packages = {
 
 type Tool = keyof typeof packages
 
-const needed = new Map<RunnerTestSuite | undefined, Tool[]>()
+// Vitest loads modules anew between runner and tests: a variable of this module would be two.
+const store = globalThis as { netviaLabNeeds?: Map<RunnerTestSuite | undefined, Tool[]> }
+store.netviaLabNeeds ??= new Map()
+const needed = store.netviaLabNeeds
 
 /** At the top of a test file, or of a `describe`: skips its tests, aloud, where one of the tools is missing. */
 export function needs(...tools: Tool[]): void {
