@@ -1,0 +1,92 @@
+import type { PathOptions } from '../options.js'
+import type { DampingOptions } from './damping.js'
+import type { Band } from './quality.js'
+
+/** One echo request (RFC 792, RFC 4443) a round. */
+export interface PingCheck {
+  type: 'ping'
+  host: string
+  family?: 4 | 6
+  payloadSize?: number
+  /** Milliseconds. Default: the monitor's. */
+  timeout?: number
+}
+
+/** As `checkHttp`. */
+export interface HttpCheck {
+  type: 'http'
+  url: string
+  method?: string
+  expectStatus?: number | readonly number[]
+  expectBody?: string | RegExp
+  headers?: Record<string, string>
+  maxRedirects?: number
+  /** Milliseconds. Default: the monitor's. */
+  timeout?: number
+}
+
+/** As `checkTcp`: a connection is made and closed. */
+export interface TcpCheck {
+  type: 'tcp'
+  host: string
+  port: number
+  /** Milliseconds. Default: the monitor's. */
+  timeout?: number
+}
+
+/** As `checkDns`, asked over the uplink. */
+export interface DnsCheck {
+  type: 'dns'
+  name: string
+  servers?: string[]
+  /** Record type. Default 'A'. */
+  record?: string
+  expect?: string | string[]
+  /** Milliseconds. Default: the monitor's. */
+  timeout?: number
+}
+
+export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
+
+export interface UplinkOptions extends PathOptions {
+  name: string
+  /** 'failover' takes the lowest of those that work; equal ones in the order listed. Default 1. */
+  priority?: number
+  /** Share of new connections under 'weighted' and 'sticky', against the other uplinks'. Default 1. */
+  weight?: number
+  checks: UplinkCheck[]
+}
+
+export interface MonitorOptions {
+  /** Milliseconds from the start of a round to the start of the next. Default 1000. */
+  interval?: number
+  /** The same after a bad round of an uplink that is not 'down' yet. Default: `interval`. */
+  failureInterval?: number
+  /** The same after a good round of an uplink that is not 'up' yet. Default: `interval`. */
+  recoveryInterval?: number
+  /** Milliseconds a check may take. Default 2000. */
+  timeout?: number
+  /** Bad rounds in a row until 'down'. Default 3. */
+  down?: number
+  /** Good rounds in a row until 'up'. Default 3. */
+  up?: number
+  /** Checks of a round that must succeed. Default 1. */
+  reliability?: number
+  /** Milliseconds over which loss and latency are judged. Default 60000. */
+  window?: number
+  /** Share of failed checks (0-1) at which an uplink becomes 'degraded', and to which it must fall again. Default 0.2, 0.05. */
+  loss?: Band
+  /** Mean latency in ms at which an uplink becomes 'degraded', and to which it must fall again. Default 500, 250. */
+  latencyMs?: Band
+  /** Milliseconds a state lasts at least before it changes; the way to 'down' never waits. Default 0. */
+  minimumTime?: number
+  /** An uplink that falls again and again stays 'degraded' for a while when it comes back. Default 6, 3, 60000. */
+  damping?: DampingOptions
+  /** File that keeps the states over a restart, written whole and renamed into place. Best on a tmpfs. Default: none. */
+  stateFile?: string
+  /** Command and arguments run at each change of state, with the facts in its environment; no shell. Default: none. */
+  hook?: readonly string[]
+  /** Milliseconds a hook may run before it is killed. Default 10000. */
+  hookTimeout?: number
+  uplinks: UplinkOptions[]
+}

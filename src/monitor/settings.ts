@@ -1,0 +1,179 @@
+import { invalidArgument, NetviaError } from '../errors.js'
+import {
+  anything,
+  arrayOf,
+  checkOptions,
+  integer,
+  milliseconds,
+  number,
+  type Check as OptionCheck,
+  oneOf,
+  type PathOptions,
+  pathSchema,
+  port,
+  type Schema,
+  string,
+} from '../options.js'
+import type { DampingOptions } from './damping.js'
+import type { MonitorOptions, UplinkCheck, UplinkOptions } from './options.js'
+import type { Band } from './quality.js'
+import type { Thresholds } from './state-machine.js'
+
+/** An uplink with all defaults filled in. */
+export interface Uplink extends PathOptions {
+  readonly name: string
+  readonly priority: number
+  readonly weight: number
+  readonly checks: readonly UplinkCheck[]
+}
+
+export interface Settings extends Thresholds {
+  interval: number
+  failureInterval: number
+  recoveryInterval: number
+  timeout: number
+  stateFile: string | undefined
+  hook: readonly string[] | undefined
+  hookTimeout: number
+  uplinks: Uplink[]
+}
+
+const interval = number(10, 2 ** 31 - 1)
+const count = integer(1, 1000)
+
+function bandCheck(max: number): OptionCheck {
+  return (value, name) => {
+    checkOptions(name, value, { enter: number(0, max), leave: number(0, max) })
+    const { enter, leave } = value as Partial<Band>
+    if (enter === undefined || leave === undefined) throw invalidArgument(name, value, '{ enter, leave }')
+    if (leave >= enter) throw invalidArgument(`${name}.leave`, leave, `below enter (${enter})`)
+  }
+}
+
+const dampingCheck: OptionCheck = (value, name) => {
+  checkOptions(name, value, { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) })
+  const { suppress, reuse, halfLife } = value as Partial<DampingOptions>
+  if (suppress === undefined || reuse === undefined || halfLife === undefined)
+    throw invalidArgument(name, value, '{ suppress, reuse, halfLife }')
+  if (reuse >= suppress) throw invalidArgument(`${name}.reuse`, reuse, `below suppress (${suppress})`)
+}
+
+const hookCheck: OptionCheck = (value, name) => {
+  arrayOf(string)(value, name)
+  if ((value as string[]).length === 0) throw invalidArgument(name, value, 'a command and its arguments')
+}
+
+const url: OptionCheck = (value, name) => {
+  if (typeof value !== 'string' || !/^https?:/.test(value) || !URL.canParse(value))
+    throw invalidArgument(name, value, 'an http: or https: URL')
+}
+
+const monitorSchema = {
+  interval,
+  failureInterval: interval,
+  recoveryInterval: interval,
+  timeout: interval,
+  down: count,
+  up: count,
+  reliability: count,
+  window: number(100, 2 ** 31 - 1),
+  loss: bandCheck(1),
+  latencyMs: bandCheck(2 ** 31 - 1),
+  minimumTime: milliseconds,
+  damping: dampingCheck,
+  stateFile: string,
+  hook: hookCheck,
+  hookTimeout: interval,
+  uplinks: anything,
+} satisfies Schema
+
+const uplinkSchema = {
+  ...pathSchema,
+  name: string,
+  priority: integer(0, 1_000_000),
+  weight: integer(1, 1_000_000),
+  checks: anything,
+} satisfies Schema
+
+const type = oneOf('ping', 'http', 'tcp', 'dns')
+const timeout = interval
+
+/** Of each type: what it needs, and what it knows. What a check function takes as it is, it checks itself as well. */
+const checkSchemas: Record<UplinkCheck['type'], { needs: string[]; schema: Schema }> = {
+  ping: {
+    needs: ['host'],
+    schema: { type, timeout, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507) },
+  },
+  http: {
+    needs: ['url'],
+    schema: {
+      type,
+      timeout,
+      url,
+      method: string,
+      expectStatus: anything,
+      expectBody: anything,
+      headers: anything,
+      maxRedirects: integer(0, 100),
+    },
+  },
+  tcp: { needs: ['host', 'port'], schema: { type, timeout, host: string, port } },
+  dns: {
+    needs: ['name'],
+    schema: { type, timeout, name: string, servers: arrayOf(string), record: string, expect: anything },
+  },
+}
+
+/** Checks what the user gave, names the uplink and the check that is wrong, and fills in the defaults. */
+export function settingsOf(options: MonitorOptions): Settings {
+  checkOptions('UplinkMonitor', options, monitorSchema)
+  const { interval = 1000, reliability = 1, timeout = 2000, uplinks } = options
+  if (!Array.isArray(uplinks) || uplinks.length === 0)
+    throw invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink')
+  const names = new Set<string>()
+  return {
+    interval,
+    failureInterval: options.failureInterval ?? interval,
+    recoveryInterval: options.recoveryInterval ?? interval,
+    timeout,
+    down: options.down ?? 3,
+    up: options.up ?? 3,
+    reliability,
+    window: options.window ?? 60_000,
+    loss: options.loss ?? { enter: 0.2, leave: 0.05 },
+    latencyMs: options.latencyMs ?? { enter: 500, leave: 250 },
+    minimumTime: options.minimumTime ?? 0,
+    damping: options.damping ?? { suppress: 6, reuse: 3, halfLife: 60_000 },
+    stateFile: options.stateFile,
+    hook: options.hook,
+    hookTimeout: options.hookTimeout ?? 10_000,
+    uplinks: uplinks.map((uplink, index) => uplinkOf(uplink, index, names, reliability)),
+  }
+}
+
+function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, reliability: number): Uplink {
+  const caller = `UplinkMonitor: uplink ${typeof options?.name === 'string' ? JSON.stringify(options.name) : index}`
+  checkOptions(caller, options, uplinkSchema)
+  const { name, priority = 1, weight = 1, checks, ...path } = options
+  if (name === undefined) throw invalidArgument(`${caller}: name`, name, 'a non-empty string')
+  if (names.has(name)) throw invalidArgument(`${caller}: name`, name, 'used once: another uplink has it')
+  names.add(name)
+  if (!Array.isArray(checks) || checks.length === 0)
+    throw invalidArgument(`${caller}: checks`, checks, 'an array of at least one check')
+  if (checks.length < reliability)
+    throw invalidArgument(`${caller}: checks`, `${checks.length}`, `at least ${reliability}, as reliability asks for`)
+  for (const [number, check] of checks.entries()) validateCheck(`${caller}: check ${number}`, check)
+  return { name, priority, weight, checks: checks.map(check => ({ ...check })), ...path }
+}
+
+function validateCheck(caller: string, check: UplinkCheck): void {
+  if (typeof check !== 'object' || check === null) throw invalidArgument(caller, check, 'an object')
+  type(check.type, `${caller}: type`)
+  const { needs, schema } = checkSchemas[check.type]
+  checkOptions(`${caller} (${check.type})`, check, schema)
+  for (const need of needs) {
+    if ((check as unknown as Record<string, unknown>)[need] === undefined) {
+      throw new NetviaError(`${caller} (${check.type}): ${need} is missing`, { code: 'ERR_INVALID_ARG_VALUE' })
+    }
+  }
+}

@@ -1,0 +1,61 @@
+const buckets = 30
+/** Numbers a bucket: which stretch of time it holds, answered, lost, sum of latencies. */
+const fields = 4
+
+export interface WindowTotals {
+  answered: number
+  lost: number
+  latencySum: number
+}
+
+/**
+ * Loss and latency of the last `window` ms, to a thirtieth of it, in a fixed number of buckets: memory does not grow
+ * with the rate or with time.
+ */
+export class SlidingWindow {
+  readonly #bucketMs: number
+  readonly #table = new Float64Array(buckets * fields).fill(Number.NaN)
+
+  constructor(window: number) {
+    this.#bucketMs = window / buckets
+  }
+
+  add({ answered, lost, latencySum }: WindowTotals, at: number): void {
+    const epoch = Math.floor(at / this.#bucketMs)
+    const row = (((epoch % buckets) + buckets) % buckets) * fields
+    const table = this.#table
+    if (table[row] !== epoch) {
+      table[row] = epoch
+      table.fill(0, row + 1, row + fields)
+    }
+    table[row + 1]! += answered
+    table[row + 2]! += lost
+    table[row + 3]! += latencySum
+  }
+
+  totals(at: number): WindowTotals {
+    const oldest = Math.floor(at / this.#bucketMs) - buckets
+    const sum = { answered: 0, lost: 0, latencySum: 0 }
+    for (let row = 0; row < this.#table.length; row += fields) {
+      if (!(this.#table[row]! > oldest)) continue
+      sum.answered += this.#table[row + 1]!
+      sum.lost += this.#table[row + 2]!
+      sum.latencySum += this.#table[row + 3]!
+    }
+    return sum
+  }
+
+  clear(): void {
+    this.#table.fill(Number.NaN)
+  }
+}
+
+/** Share lost of what has a verdict, 0-1; null before the first verdict. */
+export function lossOf({ answered, lost }: WindowTotals): number | null {
+  return answered + lost === 0 ? null : lost / (answered + lost)
+}
+
+/** Mean latency of what was answered, in ms; null without an answer: silence is not a latency of 0. */
+export function latencyOf({ answered, latencySum }: WindowTotals): number | null {
+  return answered === 0 ? null : latencySum / answered
+}

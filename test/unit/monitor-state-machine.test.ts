@@ -1,0 +1,350 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Change, type Outcome, StateMachine, type Thresholds } from '../../src/monitor/state-machine.js'
+
+const thresholds: Thresholds = {
+  down: 3,
+  up: 3,
+  reliability: 1,
+  window: 60_000,
+  loss: { enter: 0.2, leave: 0.05 },
+  latencyMs: { enter: 500, leave: 250 },
+  minimumTime: 0,
+  damping: { suppress: 6, reuse: 3, halfLife: 60_000 },
+}
+
+const ok = (latencyMs = 10): Outcome => ({ ok: true, local: false, latencyMs, error: null })
+const lost: Outcome = { ok: false, local: false, latencyMs: null, error: 'ping 192.0.2.1: timeout' }
+const local: Outcome = { ok: false, local: true, latencyMs: null, error: 'ping 192.0.2.1: ENETUNREACH' }
+
+/** One machine, one round each second, from 1000 on. */
+class Run {
+  readonly machine: StateMachine
+  readonly changes: Change[] = []
+  now = 0
+
+  constructor(changed: Partial<Thresholds> = {}) {
+    this.machine = new StateMachine({ ...thresholds, ...changed }, 0)
+  }
+
+  rounds(count: number, ...outcomes: Outcome[]): this {
+    for (let i = 0; i < count; i++) {
+      this.now += 1000
+      this.#note(this.machine.round(outcomes, this.now))
+    }
+    return this
+  }
+
+  link(fault: string | null): this {
+    this.#note(this.machine.link(fault, this.now))
+    return this
+  }
+
+  get state() {
+    return this.machine.state
+  }
+
+  get facts() {
+    return this.machine.facts(this.now)
+  }
+
+  get trail() {
+    return this.changes.map(({ to }) => to)
+  }
+
+  #note(change: Change | undefined) {
+    if (change) this.changes.push(change)
+  }
+}
+
+describe('evidence', () => {
+  test('unknown until enough rounds in a row agree', () => {
+    expect(new Run().rounds(2, ok()).state).toBe('unknown')
+    expect(new Run().rounds(3, ok()).state).toBe('up')
+    expect(new Run().rounds(2, lost).state).toBe('unknown')
+    expect(new Run().rounds(3, lost).state).toBe('down')
+  })
+
+  test('before any evidence nothing is claimed', () => {
+    expect(new Run().facts).toMatchObject({ state: 'unknown', lossRatio: null, latencyMs: null, linkFault: null })
+  })
+
+  test('one success heals nothing, one failure breaks nothing', () => {
+    const run = new Run().rounds(3, ok()).rounds(3, lost)
+    for (let i = 0; i < 20; i++) run.rounds(2, ok()).rounds(1, lost)
+    expect(run.trail).toEqual(['up', 'down'])
+    expect(new Run().rounds(30, ok()).rounds(2, lost).rounds(1, ok()).trail).toEqual(['up'])
+  })
+
+  test('the quorum decides what a good round is', () => {
+    expect(new Run({ reliability: 2 }).rounds(3, ok(), lost, lost).state).toBe('down')
+    expect(new Run({ reliability: 2, loss: { enter: 0.5, leave: 0.4 } }).rounds(3, ok(), ok(), lost).state).toBe('up')
+  })
+
+  test('an uplink that neither passes nor fails in a row ends as degraded, after a window', () => {
+    const run = new Run()
+    for (let i = 0; i < 31; i++) run.rounds(1, ok()).rounds(1, lost)
+    expect(run.trail).toEqual(['degraded'])
+    expect(run.changes[0]!.at).toBe(61_000)
+  })
+
+  test('says why', () => {
+    const run = new Run().rounds(3, ok()).rounds(3, lost)
+    expect(run.changes.map(({ reason }) => reason)).toEqual([
+      '3 good rounds in a row',
+      '3 bad rounds in a row: ping 192.0.2.1: timeout',
+    ])
+  })
+})
+
+describe('loss and latency', () => {
+  test('latency without an answer is null, not 0', () => {
+    expect(new Run().rounds(5, lost).facts).toMatchObject({ lossRatio: 1, latencyMs: null })
+  })
+
+  test('local failures are no loss, but no evidence of health either', () => {
+    const run = new Run().rounds(3, ok()).rounds(3, local)
+    expect(run.facts).toMatchObject({ state: 'down', lossRatio: 0, latencyMs: 10 })
+    expect(new Run().rounds(10, local).facts).toMatchObject({ state: 'down', lossRatio: null })
+  })
+
+  test('loss over the limit degrades, and only the lower limit heals', () => {
+    const run = new Run().rounds(60, ok())
+    for (let i = 0; i < 20; i++) run.rounds(1, lost).rounds(2, ok())
+    expect(run.trail).toEqual(['up', 'degraded'])
+    expect(run.changes[1]!.reason).toBe('loss 20% (limit 20%)')
+    // 10% loss lies between the limits: nothing changes, however long it lasts.
+    for (let i = 0; i < 100; i++) run.rounds(1, lost).rounds(9, ok())
+    expect(run.trail).toEqual(['up', 'degraded'])
+    run.rounds(70, ok())
+    expect(run.trail).toEqual(['up', 'degraded', 'up'])
+  })
+
+  test('latency likewise', () => {
+    const run = new Run().rounds(60, ok(40)).rounds(120, ok(600))
+    expect(run.trail).toEqual(['up', 'degraded'])
+    expect(run.changes[1]!.reason).toMatch(/^latency 5\d\d ms \(limit 500 ms\)$/)
+    expect(run.rounds(300, ok(300)).trail).toEqual(['up', 'degraded'])
+    expect(run.rounds(60, ok(40)).trail).toEqual(['up', 'degraded', 'up'])
+  })
+
+  test('one lost check among the first few is no rate yet', () => {
+    expect(new Run().rounds(3, ok()).rounds(1, lost).state).toBe('up')
+    expect(new Run().rounds(3, ok()).rounds(2, lost).state).toBe('up')
+    expect(new Run().rounds(3, ok()).rounds(2, lost).rounds(1, ok()).state).toBe('degraded')
+  })
+
+  test('an uplink that comes back is judged by what came since, not by the outage', () => {
+    const run = new Run().rounds(10, ok()).rounds(30, lost).rounds(3, ok())
+    expect(run.trail).toEqual(['up', 'down', 'up'])
+    expect(run.facts.lossRatio).toBe(0)
+  })
+
+  test('what is older than the window is forgotten', () => {
+    const run = new Run({ loss: { enter: 0.9, leave: 0.8 }, down: 100 }).rounds(3, ok()).rounds(30, lost)
+    expect(run.facts.lossRatio).toBeGreaterThan(0.8)
+    expect(run.rounds(61, ok()).facts.lossRatio).toBe(0)
+  })
+})
+
+describe('link facts', () => {
+  test('a lost link takes the uplink down at once, and only fresh evidence brings it back', () => {
+    const run = new Run().rounds(10, ok()).link('no carrier')
+    expect(run.facts).toMatchObject({ state: 'down', reason: 'no carrier', linkFault: 'no carrier', goodRounds: 0 })
+    expect(run.rounds(10, ok()).state).toBe('down')
+    run.link(null)
+    expect(run.state).toBe('down')
+    expect(run.rounds(2, ok()).state).toBe('down')
+    expect(run.rounds(1, ok()).trail).toEqual(['up', 'down', 'up'])
+  })
+
+  test('from unknown as well', () => {
+    expect(new Run().link('no such device').trail).toEqual(['down'])
+  })
+
+  test('the reason follows, without a second event', () => {
+    const run = new Run().link('no carrier').link('device deleted')
+    expect(run.trail).toEqual(['down'])
+    expect(run.facts.reason).toBe('device deleted')
+  })
+})
+
+describe('flap damping and minimum time', () => {
+  const fall = (run: Run) => run.rounds(3, lost).rounds(3, ok())
+
+  test('who falls again and again stays degraded, and is up again when the falls have faded', () => {
+    const run = new Run().rounds(3, ok())
+    for (let i = 0; i < 8; i++) fall(run)
+    expect(run.state).toBe('degraded')
+    expect(run.facts.flapping).toBe(true)
+    expect(run.changes.at(-1)!.reason).toMatch(/^flapping/)
+    // Capped at 12, faded to 3 after two half-lives.
+    run.rounds(125, ok())
+    expect(run.state).toBe('up')
+    expect(run.facts.flapping).toBe(false)
+  })
+
+  test('a state lasts its minimum time, but the way down never waits', () => {
+    const run = new Run({ minimumTime: 30_000 }).rounds(3, ok()).rounds(3, lost)
+    expect(run.trail).toEqual(['up', 'down'])
+    run.rounds(29, ok())
+    expect(run.state).toBe('down')
+    expect(run.rounds(1, ok()).state).toBe('up')
+  })
+})
+
+describe('kept over a restart', () => {
+  test('state, reason and memory of falls go on', () => {
+    const run = new Run().rounds(3, ok())
+    for (let i = 0; i < 8; i++) run.rounds(3, lost).rounds(3, ok())
+    const next = new Run()
+    next.machine.restore(run.machine.save(run.now), 0)
+    expect(next.facts).toMatchObject({ state: 'degraded', flapping: true, goodRounds: 0, lossRatio: null })
+    expect(next.rounds(3, ok()).state).toBe('degraded')
+  })
+})
+
+// In virtual time: anything may happen, for as long as it likes.
+
+const outcome = fc.oneof(
+  fc.integer({ min: 0, max: 2000 }).map(ok),
+  fc.constant(lost),
+  fc.constant(local),
+) satisfies fc.Arbitrary<Outcome>
+const step = fc.record({
+  wait: fc.integer({ min: 1, max: 5000 }),
+  outcomes: fc.array(outcome, { minLength: 1, maxLength: 4 }),
+  link: fc.option(fc.constantFrom(null, 'no carrier', 'device deleted'), { nil: undefined, freq: 10 }),
+})
+const history = fc.array(step, { maxLength: 300 })
+const numbers = fc.record({
+  down: fc.integer({ min: 1, max: 5 }),
+  up: fc.integer({ min: 1, max: 5 }),
+  reliability: fc.integer({ min: 1, max: 3 }),
+})
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+function play(steps: readonly Step[], changed: Partial<Thresholds>): Run {
+  const run = new Run(changed)
+  for (const { wait, outcomes, link } of steps) {
+    run.now += wait
+    if (link !== undefined) run.link(link)
+    run.now -= 1000
+    run.rounds(1, ...outcomes)
+  }
+  return run
+}
+
+describe('for any history', () => {
+  test('the same input gives the same output', () => {
+    fc.assert(
+      fc.property(history, numbers, (steps, changed) => {
+        const [a, b] = [play(steps, changed), play(steps, changed)]
+        expect(a.changes).toEqual(b.changes)
+        expect(a.facts).toEqual(b.facts)
+      }),
+    )
+  })
+
+  test('changes chain, each to another state, never back to unknown, and time never runs back', () => {
+    fc.assert(
+      fc.property(history, numbers, (steps, changed) => {
+        let [state, at] = ['unknown', 0]
+        for (const change of play(steps, changed).changes) {
+          expect(change.from).toBe(state)
+          expect(change.to).not.toBe(change.from)
+          expect(change.to).not.toBe('unknown')
+          expect(change.at).toBeGreaterThanOrEqual(at)
+          expect(change.reason).not.toBe('')
+          ;[state, at] = [change.to, change.at]
+        }
+      }),
+    )
+  })
+
+  test('never up but right after enough good rounds in a row with the link there', () => {
+    fc.assert(
+      fc.property(history, numbers, (steps, changed) => {
+        const run = new Run(changed)
+        let good = 0
+        for (const { wait, outcomes, link } of steps) {
+          run.now += wait - 1000
+          const before = run.state
+          if (link !== undefined && link !== run.facts.linkFault) good = 0
+          if (link !== undefined) run.link(link)
+          run.rounds(1, ...outcomes)
+          const passed = outcomes.filter(({ ok }) => ok).length >= changed.reliability
+          good = passed && run.facts.linkFault === null ? good + 1 : 0
+          if (run.state === 'up' && before !== 'up') expect(good).toBeGreaterThanOrEqual(changed.up)
+          if (run.facts.linkFault !== null) expect(run.state).toBe('down')
+        }
+      }),
+    )
+  })
+
+  test('an outage is seen within `down` rounds', () => {
+    fc.assert(
+      fc.property(history, numbers, fc.constantFrom(lost, local), (steps, changed, failure) => {
+        expect(play(steps, changed).link(null).rounds(changed.down, failure).state).toBe('down')
+      }),
+    )
+  })
+
+  test('a healthy uplink is usable within `up` rounds, and up within a window or the time of damping', () => {
+    fc.assert(
+      fc.property(history, numbers, (steps, changed) => {
+        const run = play(steps, changed).link(null)
+        const healthy = [ok(), ok(), ok()]
+        run.rounds(changed.up, ...healthy)
+        expect(['up', 'degraded']).toContain(run.state)
+        expect(run.rounds(62 + 120, ...healthy).state).toBe('up')
+      }),
+    )
+  })
+
+  test('no change while loss and latency stay inside the dead band', () => {
+    // Every 10 rounds one is lost: 10%, between 5% and 20%; the latency between 250 and 500.
+    const calm = fc.record({
+      before: fc.constantFrom('up', 'degraded'),
+      latencies: fc.array(fc.integer({ min: 260, max: 490 }), { minLength: 400, maxLength: 600 }),
+      phase: fc.integer({ min: 0, max: 9 }),
+    })
+    fc.assert(
+      fc.property(calm, ({ before, latencies, phase }) => {
+        const run = new Run().rounds(60, ok(300))
+        if (before === 'degraded') for (let i = 0; i < 30; i++) run.rounds(1, lost).rounds(1, ok(300))
+        expect(run.state).toBe(before)
+        const seen = run.changes.length
+        for (const [i, latency] of latencies.entries()) run.rounds(1, i % 10 === phase ? lost : ok(latency))
+        expect(run.changes.slice(seen)).toEqual([])
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('loss is a share, and latency lies between the smallest and the largest', () => {
+    fc.assert(
+      fc.property(history, numbers, (steps, changed) => {
+        const { lossRatio, latencyMs } = play(steps, changed).facts
+        if (lossRatio !== null) expect(lossRatio >= 0 && lossRatio <= 1).toBe(true)
+        if (latencyMs !== null) expect(latencyMs >= 0 && latencyMs <= 2000).toBe(true)
+      }),
+    )
+  })
+})
+
+test('memory does not grow with the number of rounds', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const heap = (run: Run) => {
+    run.rounds(200_000, ok(), lost)
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const run = new Run({ loss: { enter: 1, leave: 0.9 } })
+  const before = heap(run)
+  expect(heap(run) - before).toBeLessThan(100_000)
+})
