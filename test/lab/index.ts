@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs'
+import { capture } from './capture.js'
 import { context } from './context.js'
+import { addDevice } from './devices.js'
+import { dnsmasq } from './dnsmasq.js'
+import { fault } from './faults.js'
+import { ca, nginx } from './nginx.js'
 import { run, start } from './processes.js'
 
+export type { Capture } from './capture.js'
 export { atEnd } from './cleanup.js'
 export type { Host, Uplink } from './context.js'
+export { loss } from './faults.js'
 export { needs } from './needs.js'
+export { type Certificate, httpServer } from './nginx.js'
+export type { CapturedPacket } from './pcap.js'
 
 function counter(device: string, name: string): number {
   return Number(readFileSync(`/sys/class/net/${device}/statistics/${name}`, 'utf8'))
@@ -21,6 +30,13 @@ export const lab = {
   names: context.names,
   run,
   spawn: start,
+  nginx,
+  dnsmasq,
+  capture,
+  fault,
+  addDevice,
+  /** PEM of the CA of nginx's certificates. */
+  ca,
 
   /** Packets a device of the router has moved so far. */
   counters(device: string): { rxPackets: number; txPackets: number } {

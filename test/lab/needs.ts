@@ -26,7 +26,7 @@ export function needs(...tools: Tool[]): void {
 
 /** Why the tests of a suite (`undefined`: of the file) can't run, if they can't. */
 export function missingTools(suite: RunnerTestSuite | undefined): string | undefined {
-  const missing = (needed.get(suite) ?? []).filter(tool => spawnSync('which', [tool]).status !== 0)
+  const missing = (needed.get(suite) ?? []).filter(tool => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
   if (missing.length === 0) return undefined
   return missing.map(tool => `needs "${tool}" (Debian package ${packages[tool]})`).join(', ')
 }

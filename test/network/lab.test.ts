@@ -1,7 +1,23 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { request } from 'node:https'
+import { createConnection } from 'node:net'
+import dnsPacket from 'dns-packet'
 import { describe, expect, test } from 'vitest'
-import { lab, needs } from '../lab/index.js'
+import { httpServer, lab, loss, needs } from '../lab/index.js'
 
-describe('the laboratory', () => {
+const pingOnce = ['ping', '-n', '-c', '1', '-W', '1'] as const
+
+/** ping exits with 1 where nothing answers. */
+function pingSays(...args: string[]): string {
+  return lab.run('router', 'sh', '-c', '"$@" 2>&1 || true', 'sh', 'ping', '-n', '-W', '1', ...args)
+}
+
+function sentBy(device: string): number {
+  return lab.counters(device).txPackets
+}
+
+describe('two uplinks', () => {
   needs('ping')
 
   test.each([
@@ -9,10 +25,148 @@ describe('the laboratory', () => {
     ['wan2', 'IPv4', lab.server.address4],
     ['wan1', 'IPv6', lab.server.address6],
     ['wan2', 'IPv6', lab.server.address6],
-  ])('reaches the server by %s over %s', (device, _family, address) => {
-    const before = [lab.counters('wan1'), lab.counters('wan2')]
-    expect(lab.run('router', 'ping', '-c', '2', '-i', '0.01', '-W', '2', '-I', device, address)).toContain('2 received')
-    const moved = [lab.counters('wan1'), lab.counters('wan2')].map((now, i) => now.txPackets - before[i]!.txPackets)
-    expect(moved).toEqual(device === 'wan1' ? [2, 0] : [0, 2])
+  ])('the server answers by %s over %s, and the other stands still', (device, _family, address) => {
+    const before = ['wan1', 'wan2'].map(sentBy)
+    lab.run('router', ...pingOnce, '-I', device, address)
+    const moved = ['wan1', 'wan2'].map((name, index) => sentBy(name) - before[index]!)
+    expect(moved).toEqual(device === 'wan1' ? [1, 0] : [0, 1])
+  })
+
+  test("with wan2's address alone a packet leaves by wan1, and the answer comes in by wan2", () => {
+    const before = ['wan1', 'wan2'].map(lab.counters)
+    lab.run('router', ...pingOnce, '-I', lab.wan2.address4, lab.server.address4)
+    const [wan1, wan2] = ['wan1', 'wan2'].map(lab.counters)
+    expect(wan1!.txPackets - before[0]!.txPackets).toBe(1)
+    expect(wan2!.txPackets - before[1]!.txPackets).toBe(0)
+    expect(wan2!.rxPackets - before[1]!.rxPackets).toBe(1)
+  })
+
+  test('all of a block of addresses answers', () => {
+    for (const address of ['10.64.0.1', '10.64.255.254']) lab.run('router', ...pingOnce, address)
   })
 })
+
+describe('faults', () => {
+  needs('ping', 'nft')
+  const server = lab.server.address4
+
+  test('dropped packets stay away until the repair', () => {
+    const repair = lab.fault('isp1', 'icmp type echo-request drop')
+    expect(pingSays('-c', '1', server)).toContain('0 received')
+    repair()
+    expect(pingSays('-c', '1', server)).toContain('1 received')
+  })
+
+  test.each([
+    ['icmp type host-unreachable', server, 'Destination Host Unreachable'],
+    ['icmp type admin-prohibited', server, 'Packet filtered'],
+    ['icmpv6 type admin-prohibited', lab.server.address6, 'Destination unreachable: Administratively prohibited'],
+  ])('rejected with %s', (kind, address, text) => {
+    const repair = lab.fault('isp1', `meta l4proto { icmp, icmpv6 } reject with ${kind}`)
+    expect(pingSays('-c', '1', address)).toContain(text)
+    repair()
+  })
+
+  test('some are lost by chance', () => {
+    const repair = lab.fault('isp1', loss(0.5, 'icmp type echo-request'))
+    const received = Number(/(\d+) received/.exec(pingSays('-c', '200', '-i', '0.002', server))![1])
+    repair()
+    expect(received).toBeGreaterThan(50)
+    expect(received).toBeLessThan(150)
+  })
+})
+
+describe('a further device', () => {
+  needs('ping')
+
+  test('carries IPv4 and IPv6 by its own gateway, and is gone when removed', () => {
+    const tmp0 = lab.addDevice('tmp0')
+    expect(pingSays('-c', '1', '-I', 'tmp0', lab.server.address4)).toContain('1 received')
+    expect(pingSays('-c', '1', '-I', 'tmp0', lab.server.address6)).toContain('1 received')
+    tmp0.remove()
+    expect(pingSays('-c', '1', '-I', 'tmp0', lab.server.address4)).toMatch(
+      /unknown iface|SO_BINDTODEVICE|No such device/,
+    )
+  })
+})
+
+describe('a capture', () => {
+  needs('ping', 'tcpdump')
+
+  test.each([
+    ['IPv4', lab.server.address4, lab.wan1.address4, 1],
+    ['IPv6', lab.server.address6, lab.wan1.address6, 58],
+  ])('holds every packet that was on the wire, with its time: %s', async (_family, server, router, protocol) => {
+    const capture = await lab.capture('wan1', 'icmp or icmp6')
+    const from = Date.now()
+    lab.run('router', 'ping', '-n', '-q', '-c', '20', '-i', '0.002', server)
+    const packets = await capture.stop()
+    expect(packets).toHaveLength(40)
+    expect(packets[0]).toMatchObject({ source: router, destination: server, protocol })
+    expect(packets[39]).toMatchObject({ source: server, destination: router, protocol })
+    expect(packets[0]!.payload!.readUInt16BE(6)).toBe(1)
+    expect(packets[39]!.payload!.readUInt16BE(6)).toBe(20)
+    expect(packets[0]!.timeMs).toBeGreaterThanOrEqual(from)
+    expect(packets[39]!.timeMs - packets[0]!.timeMs).toBeGreaterThan(19 * 2)
+    expect(packets[39]!.timeMs).toBeLessThan(Date.now())
+  })
+})
+
+describe('nginx', () => {
+  needs('nginx')
+
+  async function get(host: string, servername: string): Promise<string> {
+    const outgoing = request({ host, servername, ca: lab.ca, path: '/' }).end()
+    const [response] = await once(outgoing, 'response')
+    return (await response.toArray()).join('')
+  }
+
+  test('serves HTTP, and HTTPS with a certificate of the test CA', async () => {
+    await using_(await lab.nginx(), async () => {
+      const socket = createConnection(80, lab.server.address6)
+      socket.end('GET / HTTP/1.0\r\n\r\n')
+      expect((await socket.toArray()).join('')).toMatch(/200 OK.*hello/s)
+      expect(await get(lab.server.address4, 'server.test')).toBe('hello\n')
+    })
+  })
+
+  test.each([
+    ['expired', 'CERT_HAS_EXPIRED'],
+    ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ] as const)('has a certificate that is no good: %s', async (certificate, code) => {
+    await using_(await lab.nginx(httpServer(undefined, certificate)), async () => {
+      await expect(get(lab.server.address4, 'server.test')).rejects.toMatchObject({ code })
+    })
+  })
+})
+
+describe('dnsmasq', () => {
+  needs('dnsmasq')
+
+  async function ask(question: string): Promise<dnsPacket.Packet> {
+    const socket = createSocket('udp4')
+    socket.send(
+      dnsPacket.encode({ type: 'query', questions: [{ name: question, type: 'A' }] }),
+      53,
+      lab.server.address4,
+    )
+    const [message] = await once(socket, 'message')
+    socket.close()
+    return dnsPacket.decode(message)
+  }
+
+  test('answers with its records, and says when there is none', async () => {
+    await using_(await lab.dnsmasq(), async () => {
+      expect((await ask('server.test')).answers).toMatchObject([{ data: lab.server.address4 }])
+      expect(await ask('missing.test')).toMatchObject({ rcode: 'NXDOMAIN', answers: [] })
+    })
+  })
+})
+
+async function using_(server: { stop(): Promise<void> }, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+  } finally {
+    await server.stop()
+  }
+}
