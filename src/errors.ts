@@ -6,6 +6,8 @@ export interface NetviaErrorDetails {
   syscall?: string
   address?: string
   port?: number
+  /** The name that was to be resolved, as in Node's dns errors. */
+  hostname?: string
   device?: string
   hint?: string
   cause?: unknown
@@ -18,6 +20,7 @@ export class NetviaError extends Error {
   declare readonly syscall?: string
   declare readonly address?: string
   declare readonly port?: number
+  declare readonly hostname?: string
   declare readonly device?: string
   declare readonly hint?: string
 

@@ -105,10 +105,10 @@ export const pathSchema = {
 export const commonSchema = { ...pathSchema, signal: signalCheck } satisfies Schema
 
 /**
- * Refuses what `schema` does not know or does not like. `undefined` counts as not given.
+ * Refuses what `schema` does not know or does not like, and the lack of what is `required`. `undefined` counts as not given.
  * Every public call runs its options through this first.
  */
-export function checkOptions(caller: string, options: unknown, schema: Schema): void {
+export function checkOptions(caller: string, options: unknown, schema: Schema, required: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null) throw invalidArgument(`${caller}: options`, options, 'an object')
   for (const [key, value] of Object.entries(options)) {
     const check = Object.hasOwn(schema, key) ? schema[key] : undefined
@@ -120,6 +120,7 @@ export function checkOptions(caller: string, options: unknown, schema: Schema): 
     }
     if (value !== undefined) check(value, `${caller}: ${key}`)
   }
+  for (const key of required) schema[key]!((options as Record<string, unknown>)[key], `${caller}: ${key}`)
 }
 
 /** The path options alone, out of a larger options object. */

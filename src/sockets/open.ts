@@ -10,7 +10,8 @@ export type SocketType = 'stream' | 'datagram' | 'raw'
 
 /**
  * A non-blocking descriptor on its path: bound to the device (and that read back), marked, with its tos, and bound to
- * `localAddress` and `port` where one is given. On any failure it is closed and the error says which option.
+ * `localAddress` and `port` where one is given, with `options` (such as `SO_REUSEADDR`) set before. On any failure it is
+ * closed and the error says which option.
  */
 export function openDescriptor(
   family: 4 | 6,
@@ -18,6 +19,7 @@ export function openDescriptor(
   protocol: number,
   path: PathOptions,
   port?: number,
+  options: Readonly<Record<string, number>> = {},
 ): number {
   const { constants } = addon()
   const kind = constants[{ stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' }[type]]!
@@ -25,6 +27,7 @@ export function openDescriptor(
   if (fd < 0) throw systemError(fd, 'socket', { device: path.device })
   try {
     applyPath(fd, family, path)
+    for (const [option, value] of Object.entries(options)) setOption(fd, option, value, path.device)
     if (path.localAddress !== undefined || port !== undefined) bindTo(fd, family, type, path, port ?? 0)
     return fd
   } catch (error) {

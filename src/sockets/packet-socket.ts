@@ -24,7 +24,12 @@ export class PacketSocket {
     this.#handlers = handlers
     this.#payloadSize = payloadSize
     this.#watch = new Watch(fd, events => this.#ready(events))
-    this.#arm()
+    try {
+      this.#arm()
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   get closed(): boolean {

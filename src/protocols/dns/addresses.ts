@@ -1,0 +1,108 @@
+import { isIP } from 'node:net'
+import { NetviaError } from '../../errors.js'
+import { familyOf } from '../../sockets/address.js'
+import { type Asking, queryRecords } from './client.js'
+import { notFound } from './failures.js'
+import { canonicalName } from './hosts.js'
+import { isLocalhost, searchNames, wireName } from './names.js'
+import type { AddressType, ResolvedAddress } from './records.js'
+import { hostsFile } from './system-files.js'
+
+type Family = 4 | 6
+
+/** Told once for each family as soon as it is known; with nothing where the family has no address. */
+export type OnAddresses = (family: Family, addresses: ResolvedAddress[]) => void
+
+const loopback = { 4: '127.0.0.1', 6: '::1' } as const
+const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
+
+/**
+ * The addresses of a host as programs look for them: a literal, localhost (RFC 6761), the hosts file, then DNS through the
+ * search list, both families at once. Ends when all is told; rejects where there is no address.
+ */
+export async function lookUpHost(
+  host: string,
+  families: readonly Family[],
+  asking: Asking,
+  onAddresses: OnAddresses,
+): Promise<void> {
+  const tellAll = (addresses: readonly { address: string; family: Family }[]) => {
+    for (const family of families) {
+      onAddresses(
+        family,
+        addresses.filter(item => item.family === family).map(({ address }) => ({ address, family, ttl: 0 })),
+      )
+    }
+  }
+  const known = literalAddress(host, families) ?? listedAddresses(host, families) ?? localhostAddresses(host, families)
+  if (known) return tellAll(known)
+  const name = wireName(host)
+  if (name === undefined || isIP(name)) {
+    throw notFound(host, asking.path.device, 'a name has labels of 1-63 bytes and 253 bytes in all')
+  }
+  const candidates = searchNames(host, name, asking.conf)
+  let failure: unknown
+  for (const candidate of candidates) {
+    try {
+      return await queryFamilies(candidate, families, asking, onAddresses)
+    } catch (error) {
+      const code = error instanceof NetviaError ? error.code : undefined
+      // A server's failure may concern this domain alone; what it said is the verdict if no other domain has the name.
+      if (asking.signal?.aborted || !(code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EAI_AGAIN')) throw error
+      if (code === 'EAI_AGAIN') failure ??= error
+    }
+  }
+  throw failure ?? notFound(host, asking.path.device)
+}
+
+/** One name, both families at once. Rejects if neither has an address. */
+export async function queryFamilies(
+  name: string,
+  families: readonly Family[],
+  asking: Asking,
+  onAddresses: OnAddresses,
+): Promise<void> {
+  const empty: Family[] = []
+  const reasons: unknown[] = []
+  let found = false
+  await Promise.all(
+    families.map(async family => {
+      try {
+        const records = await queryRecords(name, addressType[family], asking)
+        const addresses = records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
+        found = true
+        onAddresses(family, addresses)
+        for (const other of empty.splice(0)) onAddresses(other, [])
+      } catch (reason) {
+        reasons.push(reason)
+        if (found) onAddresses(family, [])
+        else empty.push(family)
+      }
+    }),
+  )
+  if (found) return
+  asking.signal?.throwIfAborted()
+  const withCode = (wanted: (code: string | undefined) => boolean) =>
+    reasons.find(reason => wanted(reason instanceof NetviaError ? reason.code : undefined))
+  // "No such name" holds for both families; "no such record" only for its own.
+  throw withCode(code => code === 'ENOTFOUND') ?? withCode(code => code !== 'ENODATA') ?? reasons[0]
+}
+
+/** Undefined: not a literal address. */
+export function literalAddress(host: string, families: readonly Family[]) {
+  if (!isIP(host)) return undefined
+  const family = familyOf(host)
+  if (families.includes(family)) return [{ address: host, family }]
+  throw new NetviaError(`${host} is not an IPv${families[0]} address`, { code: 'ERR_ADDRESS_FAMILY', address: host })
+}
+
+/** Undefined: not a name that RFC 6761 keeps on the machine. */
+export function localhostAddresses(host: string, families: readonly Family[]) {
+  return isLocalhost(canonicalName(host)) ? families.map(family => ({ address: loopback[family], family })) : undefined
+}
+
+/** Undefined: the hosts file knows no such name with an address of these families. */
+function listedAddresses(host: string, families: readonly Family[]) {
+  const listed = (hostsFile.read().get(canonicalName(host)) ?? []).filter(({ family }) => families.includes(family))
+  return listed.length > 0 ? listed : undefined
+}

@@ -1,0 +1,60 @@
+import { isIP } from 'node:net'
+import type { Answer } from 'dns-packet'
+import { canonicalName } from './hosts.js'
+import type { AddressType, DnsRecord, RecordData, RecordType } from './records.js'
+
+type Plain = Exclude<Answer, { type: 'OPT' }>
+
+/** RFC 1034 asks to follow chains and to beware of loops; real ones are far shorter. */
+const maxChain = 16
+
+export interface FoundRecord {
+  name: string
+  type: RecordType
+  ttl: number
+  data: unknown
+}
+
+/**
+ * The records of the asked type at the end of the CNAME chain that starts at `name`, all within one answer section. Their
+ * ttl is the smallest on the way. Undefined: the chain never ends.
+ */
+export function followChain(answers: readonly Answer[], name: string, type: RecordType): FoundRecord[] | undefined {
+  const plain = answers.filter((answer): answer is Plain => answer.type !== 'OPT' && isSound(answer))
+  let current = name
+  let ttl = Number.POSITIVE_INFINITY
+  for (let length = 0; length <= maxChain; length++) {
+    const here = plain.filter(answer => canonicalName(answer.name) === current)
+    const found = here.filter(answer => answer.type === type)
+    if (found.length > 0) {
+      return found.map(answer => ({ name: current, type, ttl: Math.min(ttl, timeToLive(answer)), data: answer.data }))
+    }
+    const alias = here.find(answer => answer.type === 'CNAME')
+    if (!alias) return []
+    ttl = Math.min(ttl, timeToLive(alias))
+    current = canonicalName(alias.data as string)
+  }
+  return undefined
+}
+
+/** The codec takes addresses that are cut off as they come. */
+function isSound(answer: Plain): boolean {
+  const isAddress = answer.type === 'A' || answer.type === 'AAAA'
+  return answer.class === 'IN' && (!isAddress || isIP(answer.data as string) === (answer.type === 'A' ? 4 : 6))
+}
+
+/** RFC 2181 section 8: with the top bit set it counts as 0. */
+function timeToLive({ ttl = 0 }: Plain): number {
+  return ttl > 0x7fff_ffff ? 0 : ttl
+}
+
+/** The codec's data in the shape of `RecordData`. */
+export function toRecord({ name, type, ttl, data }: FoundRecord): DnsRecord {
+  const shaped = type === 'TXT' ? [data].flat().map(String) : data
+  return {
+    type: type as Exclude<RecordType, AddressType>,
+    name,
+    ttl,
+    data: shaped as RecordData[keyof RecordData],
+  }
+}

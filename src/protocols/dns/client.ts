@@ -1,0 +1,55 @@
+import type { PathOptions } from '../../options.js'
+import { type FoundRecord, followChain } from './answer.js'
+import { exchange } from './exchange.js'
+import { isWorthAnotherTry, mostTelling, noData, notFound, serverFailed } from './failures.js'
+import type { RecordType } from './records.js'
+import type { ResolvConf } from './resolv-conf.js'
+import type { DnsServer } from './server-address.js'
+
+/** How questions are put. */
+export interface Asking {
+  readonly conf: ResolvConf
+  readonly path: PathOptions
+  readonly signal?: AbortSignal
+}
+
+/**
+ * The records of one name (in wire form) and type: server after server, `attempts` rounds. At least one record, or it
+ * rejects with what src/protocols/dns/failures.ts lists.
+ */
+export async function queryRecords(name: string, type: RecordType, asking: Asking): Promise<FoundRecord[]> {
+  const { conf, path, signal } = asking
+  const failures = []
+  for (let attempt = 0; attempt < conf.attempts; attempt++) {
+    for (const server of inOrder(conf)) {
+      try {
+        return await askServer(name, type, server, asking)
+      } catch (error) {
+        if (signal?.aborted || !isWorthAnotherTry(error)) throw error
+        failures.push(error)
+      }
+    }
+  }
+  throw mostTelling(failures, path)
+}
+
+async function askServer(name: string, type: RecordType, server: DnsServer, asking: Asking): Promise<FoundRecord[]> {
+  const { conf, path, signal } = asking
+  const { timeout, useTcp } = conf
+  const { rcode, referral, answers } = await exchange({ name, type, server, timeout, useTcp, path, signal })
+  if (rcode === 'NXDOMAIN') throw notFound(name, path.device)
+  if (rcode !== 'NOERROR') throw serverFailed(name, rcode, server, path.device)
+  if (referral) throw serverFailed(name, 'to ask elsewhere (it does not resolve names)', server, path.device)
+  const found = followChain(answers, name, type)
+  if (!found) throw serverFailed(name, 'a chain of CNAMEs without an end', server, path.device)
+  if (found.length === 0) throw noData(name, type, path.device)
+  return found
+}
+
+let turn = 0
+
+function inOrder({ servers, rotate }: ResolvConf): readonly DnsServer[] {
+  if (!rotate) return servers
+  const first = turn++ % servers.length
+  return [...servers.slice(first), ...servers.slice(0, first)]
+}

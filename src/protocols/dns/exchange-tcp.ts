@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net'
+import { NetviaError } from '../../errors.js'
+import { handOver } from '../../sockets/hand-over.js'
+import { connectDescriptor } from '../../sockets/tcp-connect.js'
+import { Deadline } from '../deadline.js'
+import type { Try } from './exchange.js'
+import { noAnswer, serverFailed } from './failures.js'
+import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
+
+/** One query over a TCP connection of its own: each message with its length before it (RFC 1035 section 4.2.2). */
+export async function askOverTcp({ name, server, timeout, path, signal }: Try, query: Query): Promise<Response> {
+  const deadline = new Deadline(timeout, signal, () => noAnswer(name, server, path.device))
+  try {
+    const fd = await connectDescriptor(server.address, server.port, path, deadline.signal)
+    const bytes = await converse(handOver(fd, path.device), encodeQuery(query), deadline.signal)
+    const response = decodeResponse(bytes, query)
+    if (!response) throw serverFailed(name, 'something that is no answer', server, path.device)
+    return response
+  } catch (error) {
+    throw error instanceof NetviaError || signal?.aborted ? error : connectionFailed(error as NodeJS.ErrnoException)
+  } finally {
+    deadline.end()
+  }
+
+  function connectionFailed(cause: NodeJS.ErrnoException): NetviaError {
+    const { code = 'ECONNRESET', errno, syscall = 'read', message } = cause
+    return new NetviaError(message, { code, errno, syscall, ...server, device: path.device, hostname: name, cause })
+  }
+}
+
+/** Sends one message and resolves with the one that comes back. The socket is closed in every case. */
+function converse(socket: Socket, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  return new Promise<Uint8Array>((resolve, reject) => {
+    let received = Buffer.alloc(0)
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    socket.on('error', reject)
+    socket.on('close', () => {
+      signal.removeEventListener('abort', onAbort)
+      reject(new Error('the server closed the connection before its answer was whole'))
+    })
+    socket.on('data', chunk => {
+      received = Buffer.concat([received, chunk])
+      if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        resolve(received.subarray(2, 2 + received.readUInt16BE(0)))
+      }
+    })
+    const prefix = Buffer.alloc(2)
+    prefix.writeUInt16BE(message.length)
+    socket.write(Buffer.concat([prefix, message]))
+  }).finally(() => socket.destroy())
+}

@@ -1,0 +1,29 @@
+import { isIP, isIPv4 } from 'node:net'
+
+export interface HostAddress {
+  readonly address: string
+  readonly family: 4 | 6
+}
+
+/** Names of hosts(5), lower case, each with its addresses in the file's order. */
+export type Hosts = ReadonlyMap<string, readonly HostAddress[]>
+
+export function parseHosts(text: string): Hosts {
+  const hosts = new Map<string, HostAddress[]>()
+  for (const line of text.split('\n')) {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
+    if (!isIP(address)) continue
+    for (const name of new Set(names.map(canonicalName))) {
+      const known = hosts.get(name)
+      const entry: HostAddress = { address, family: isIPv4(address) ? 4 : 6 }
+      if (!known) hosts.set(name, [entry])
+      else if (!known.some(other => other.address === address)) known.push(entry)
+    }
+  }
+  return hosts
+}
+
+/** Names are compared without case and without the dot of the root (RFC 4343). */
+export function canonicalName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}

@@ -1,0 +1,32 @@
+import { addon } from '../../binding/addon.js'
+import type { PathOptions } from '../../options.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { openDescriptor } from '../../sockets/open.js'
+
+/**
+ * The part of RFC 6724 that matters to a program: what can't be reached by this path comes last (rule 1), IPv6 before IPv4
+ * otherwise (rule 6 with its default table), and the name server's order within each.
+ */
+export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
+  addresses: readonly T[],
+  path: PathOptions,
+): T[] {
+  if (new Set(addresses.map(({ family }) => family)).size < 2) return [...addresses]
+  const rank = new Map(
+    addresses.map(item => [item, (hasRoute(item.address, path) ? 0 : 2) + (item.family === 6 ? 0 : 1)]),
+  )
+  return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
+}
+
+/** Connecting a datagram socket asks the routing table and sends nothing. */
+function hasRoute(address: string, path: PathOptions): boolean {
+  const discardPort = 9
+  try {
+    const fd = openDescriptor(familyOf(address), 'datagram', 0, path)
+    const errno = addon().connect(fd, encodeAddress(address, discardPort))
+    addon().close(fd)
+    return errno === 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,58 @@
+import { type DnsServer, parseDnsServer } from './server-address.js'
+
+/** What resolv.conf(5) says, with its defaults and limits. */
+export interface ResolvConf {
+  /** In order, at most 3; the local machine's where none is named. */
+  readonly servers: readonly DnsServer[]
+  /** Domains to try short names in. */
+  readonly search: readonly string[]
+  /** A name with at least this many dots is tried as it is first. */
+  readonly ndots: number
+  /** How long one server gets for one query, in milliseconds. */
+  readonly timeout: number
+  /** Rounds through the servers. */
+  readonly attempts: number
+  /** Begin with another server each time. */
+  readonly rotate: boolean
+  /** TCP from the start. */
+  readonly useTcp: boolean
+}
+
+const maxServers = 3
+const localServers: readonly DnsServer[] = [
+  { address: '127.0.0.1', port: 53 },
+  { address: '::1', port: 53 },
+]
+
+/** Reads what it knows and passes over the rest, as resolv.conf(5) asks. */
+export function parseResolvConf(text: string): ResolvConf {
+  const servers: DnsServer[] = []
+  let search: string[] = []
+  let options: string[] = []
+  for (const line of text.split('\n')) {
+    // Only a line's first character makes it a comment; glibc and musl agree in this.
+    if (/^[#;]/.test(line)) continue
+    const [keyword, ...values] = line.trim().split(/\s+/)
+    if (keyword === 'nameserver') {
+      const server = parseDnsServer(values[0] ?? '')
+      if (server && servers.length < maxServers) servers.push(server)
+    } else if (keyword === 'search') search = values
+    else if (keyword === 'domain') search = values.slice(0, 1)
+    else if (keyword === 'options') options = [...options, ...values]
+  }
+  return {
+    servers: servers.length > 0 ? servers : localServers,
+    search: search.map(domain => domain.replace(/\.$/, '').toLowerCase()).filter(domain => domain !== ''),
+    ndots: numberOption(options, 'ndots', 0, 15) ?? 1,
+    timeout: (numberOption(options, 'timeout', 1, 30) ?? 5) * 1000,
+    attempts: numberOption(options, 'attempts', 1, 5) ?? 2,
+    rotate: options.includes('rotate'),
+    useTcp: options.includes('use-vc'),
+  }
+}
+
+/** The last one counts; values outside the limits are drawn to them. */
+function numberOption(options: string[], name: string, min: number, max: number): number | undefined {
+  const values = options.flatMap(option => new RegExp(`^${name}:(\\d+)$`).exec(option)?.[1] ?? [])
+  return values.length > 0 ? Math.min(max, Math.max(min, Number(values.at(-1)))) : undefined
+}

@@ -1,0 +1,136 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { invalidArgument } from '../../errors.js'
+import {
+  arrayOf,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  milliseconds,
+  oneOf,
+  pathOf,
+  type Schema,
+  string,
+} from '../../options.js'
+import { Deadline } from '../deadline.js'
+import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
+import { toRecord } from './answer.js'
+import { type Asking, queryRecords } from './client.js'
+import { noAnswer, notFound } from './failures.js'
+import { reverseName, wireName } from './names.js'
+import { orderAddresses } from './order.js'
+import {
+  type AddressType,
+  type DnsRecord,
+  type RecordData,
+  type RecordType,
+  type ResolvedAddress,
+  recordTypes,
+} from './records.js'
+import type { ResolvConf } from './resolv-conf.js'
+import { dnsServer, parseDnsServer } from './server-address.js'
+import { resolvConf } from './system-files.js'
+
+export interface ResolveOptions extends CommonOptions {
+  /** Addresses of this family only. Default: both, asked for at once. */
+  family?: 4 | 6
+  /**
+   * Asks the name servers for just this name and record type (RFC 1035), past hosts file and search list. Default: the
+   * addresses as programs look for them.
+   */
+  type?: RecordType
+  /** Name servers: `address`, `address:port` or `[IPv6 address]:port`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+  /**
+   * For everything together, in milliseconds. Default: none of its own; resolv.conf(5)'s `timeout` and `attempts` (5 s and 2)
+   * bound each server.
+   */
+  timeout?: number
+}
+
+const schema: Schema = {
+  ...commonSchema,
+  family: oneOf(4, 6),
+  type: oneOf(...recordTypes),
+  servers: arrayOf(dnsServer),
+  timeout: milliseconds,
+}
+
+/**
+ * Resolves a name over the path: every packet leaves by `device`, over UDP and TCP alike (RFC 1035, 5452, 6891, 7766).
+ * Without `type`: a literal address is its own answer, then `localhost` (RFC 6761), /etc/hosts, and DNS with the search
+ * list; reachable addresses first, IPv6 before IPv4.
+ *
+ * With `type: 'PTR'` an address may be given in place of a name.
+ *
+ * @throws NetviaError `ENOTFOUND` no such name, or no address for it; `ENODATA` no record of the type; `EAI_AGAIN` no server
+ * could tell (SERVFAIL, REFUSED); `ETIMEOUT` no server answered in time; `ECONNREFUSED`, `ENETUNREACH`, … no server could be
+ * reached; `ENODEV` no such device, or it was deleted meanwhile; `signal.reason` when aborted.
+ */
+export async function resolve(
+  name: string,
+  options?: ResolveOptions & { type?: AddressType },
+): Promise<ResolvedAddress[]>
+export async function resolve<T extends keyof RecordData>(
+  name: string,
+  options: ResolveOptions & { type: T },
+): Promise<DnsRecord<T>[]>
+export async function resolve(name: string, options: ResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
+export async function resolve(name: string, options: ResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
+  string(name, 'resolve: name')
+  checkOptions('resolve', options, schema)
+  const { type, timeout, signal } = options
+  const families = familiesOf(options)
+  const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
+  try {
+    const asking = { conf: resolverConf(options.servers), path: pathOf(options), signal: deadline.signal }
+    if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
+    const found: ResolvedAddress[] = []
+    const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
+    if (type === undefined) await lookUpHost(name, families, asking, collect)
+    else await askForAddresses(name, families, asking, collect)
+    // One family may have answered before the deadline: that is a result. The caller's own signal is obeyed all the same.
+    signal?.throwIfAborted()
+    return orderAddresses(found, asking.path)
+  } finally {
+    deadline.end()
+  }
+}
+
+/** resolv.conf(5), with other servers where the caller names some. */
+export function resolverConf(servers: readonly string[] | undefined): ResolvConf {
+  const conf = resolvConf.read()
+  return servers?.length ? { ...conf, servers: servers.map(text => parseDnsServer(text)!) } : conf
+}
+
+function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
+  const ofType = ({ A: 4, AAAA: 6 } as Partial<Record<RecordType, 4 | 6>>)[type ?? 'TXT']
+  if (family !== undefined && type !== undefined && family !== ofType) {
+    throw invalidArgument('resolve: family', family, `left out with type ${type}`)
+  }
+  const wanted = family ?? ofType
+  return wanted === undefined ? [6, 4] : [wanted]
+}
+
+async function askForAddresses(
+  name: string,
+  families: readonly (4 | 6)[],
+  asking: Asking,
+  collect: (family: 4 | 6, addresses: ResolvedAddress[]) => void,
+): Promise<void> {
+  const known = literalAddress(name, families) ?? localhostAddresses(name, families)
+  if (!known) return queryFamilies(queryName(name, asking), families, asking, collect)
+  for (const { address, family } of known) collect(family, [{ address, family, ttl: 0 }])
+}
+
+async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
+  const asked = type === 'PTR' && isIP(name) ? reverseName(ipaddr.parse(name).toByteArray()) : queryName(name, asking)
+  const records = await queryRecords(asked, type, asking)
+  return records.map(toRecord)
+}
+
+function queryName(name: string, asking: Asking): string {
+  const wire = wireName(name)
+  if (wire === undefined) throw notFound(name, asking.path.device, 'it is no domain name')
+  return wire
+}

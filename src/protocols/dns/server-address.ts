@@ -1,0 +1,32 @@
+import { isIP, isIPv6 } from 'node:net'
+import { invalidArgument, joinHostPort } from '../../errors.js'
+
+/** Where a name server listens. IPv6 zone in the text: `fe80::1%wan2`. */
+export interface DnsServer {
+  readonly address: string
+  readonly port: number
+}
+
+const standardPort = 53
+
+/** `1.1.1.1`, `1.1.1.1:5353`, `2606:4700::1111`, `[2606:4700::1111]:5353`. Undefined for anything else. */
+export function parseDnsServer(text: string): DnsServer | undefined {
+  if (isIP(text)) return { address: text, port: standardPort }
+  const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+):(\d{1,5})$/.exec(text)
+  if (!match) return undefined
+  const address = match[1]!
+  const port = match[2] === undefined ? standardPort : Number(match[2])
+  if (port < 1 || port > 65_535) return undefined
+  return (text.startsWith('[') ? isIPv6(address) : isIP(address)) ? { address, port } : undefined
+}
+
+export function formatDnsServer({ address, port }: DnsServer): string {
+  return port === standardPort ? address : joinHostPort(address, port)
+}
+
+/** For option schemas. */
+export function dnsServer(value: unknown, name: string): void {
+  if (typeof value !== 'string' || !parseDnsServer(value)) {
+    throw invalidArgument(name, value, 'a name server as "address", "address:port" or "[IPv6 address]:port"')
+  }
+}

@@ -1,0 +1,19 @@
+import { NetviaError } from '../../errors.js'
+import { type CommonOptions, pathOf } from '../../options.js'
+import { resolve } from '../dns/resolve.js'
+
+/** The address to bind to: `host`, resolved over the path where it is a name, or `localAddress`; undefined for any address. */
+export async function bindAddress(
+  caller: string,
+  options: CommonOptions & { host?: string; family?: 4 | 6 },
+): Promise<string | undefined> {
+  const { host, family, localAddress, signal } = options
+  if (host === undefined) return localAddress
+  if (localAddress !== undefined && localAddress !== host) {
+    throw new NetviaError(`${caller}: host and localAddress both name the address to bind to; give one of them`, {
+      code: 'ERR_INVALID_ARG_VALUE',
+    })
+  }
+  const [first] = await resolve(host, { ...pathOf(options), family, signal })
+  return first!.address
+}

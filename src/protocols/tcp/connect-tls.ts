@@ -1,0 +1,84 @@
+import { isIP } from 'node:net'
+import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from 'node:tls'
+import { NetviaError } from '../../errors.js'
+import { checkOptions, type Schema } from '../../options.js'
+import { wireName } from '../dns/names.js'
+import { type ConnectOptions, connectSchema, dial } from './dial.js'
+import { withinTimeLimit } from './time-limit.js'
+import { type TlsOptions, tlsSchema } from './tls-options.js'
+
+export type ConnectTlsOptions = ConnectOptions & TlsOptions
+
+const schema: Schema = { ...connectSchema, ...tlsSchema }
+
+/**
+ * `connect`, then TLS (RFC 8446) on that connection. Takes the options of `tls.connect` that concern TLS. A name is sent as
+ * server name (SNI, RFC 6066; an address never is) and checked against the certificate; `timeout` and `signal` cover the
+ * handshake too.
+ *
+ * @throws NetviaError what `connect` throws; the code of Node's own error where the handshake or the certificate fails, such
+ * as `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID`, `ECONNRESET`.
+ */
+export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket> {
+  checkOptions('connectTls', options, schema, ['host', 'port'])
+  const tlsOptions = pickTls(options)
+  return withinTimeLimit(options, async (signal, progress) => {
+    const { socket } = await dial(options, signal, progress)
+    progress.phase = 'TLS handshake'
+    const host = options.host.replace(/%.*/, '')
+    const name = isIP(host) ? {} : { servername: wireName(host) }
+    let secure: TLSSocket
+    try {
+      secure = connectSecure({ ...name, ...tlsOptions, host, socket })
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+    try {
+      await handshake(secure, signal)
+    } catch (error) {
+      secure.destroy()
+      socket.destroy()
+      throw signal.aborted ? error : tlsError(error as NodeJS.ErrnoException, options, progress.address!)
+    }
+    return secure
+  })
+}
+
+function handshake(secure: TLSSocket, signal: AbortSignal): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    signal.throwIfAborted()
+    const onAbort = () => settle(() => reject(signal.reason))
+    const onSecure = () => settle(resolve)
+    const onError = (error: Error) => settle(() => reject(error))
+    const settle = (tell: () => void) => {
+      signal.removeEventListener('abort', onAbort)
+      secure.off('secureConnect', onSecure)
+      secure.off('error', onError)
+      tell()
+    }
+    signal.addEventListener('abort', onAbort)
+    secure.on('secureConnect', onSecure)
+    secure.on('error', onError)
+  })
+}
+
+function pickTls(options: ConnectTlsOptions): ConnectionOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => value !== undefined && Object.hasOwn(tlsSchema, key)),
+  )
+}
+
+function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
+  const { code = 'ERR_TLS', errno, message } = cause
+  const { host: hostname, port, device } = options
+  const certificate = /CERT|SIGNATURE|ISSUER|CRL|ALTNAME/.test(code)
+  const hint = certificate
+    ? 'the certificate was not accepted: give its issuer as "ca" and the name it is for as "servername"'
+    : undefined
+  const where = `${hostname}, ${address}${device === undefined ? '' : ` on device ${device}`}`
+  const text = `TLS handshake ${code}: ${message} (${where})`
+  return new NetviaError(hint ? `${text}; ${hint}` : text, {
+    ...{ code, errno, syscall: 'TLS handshake', address, port, hostname, device, hint, cause },
+  })
+}

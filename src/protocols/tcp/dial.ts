@@ -1,0 +1,111 @@
+import type { Socket } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { addon } from '../../binding/addon.js'
+import {
+  arrayOf,
+  boolean,
+  type Check,
+  type CommonOptions,
+  commonSchema,
+  milliseconds,
+  oneOf,
+  pathOf,
+  port,
+  type Schema,
+  string,
+} from '../../options.js'
+import { handOver } from '../../sockets/hand-over.js'
+import { connectDescriptor } from '../../sockets/tcp-connect.js'
+import { lookUpHost } from '../dns/addresses.js'
+import { resolverConf } from '../dns/resolve.js'
+import { dnsServer } from '../dns/server-address.js'
+import { raceFailure } from './failure.js'
+import { Race } from './race.js'
+import type { Progress } from './time-limit.js'
+
+export interface ConnectOptions extends CommonOptions {
+  /** Name or address. A link-local address may carry its zone: `fe80::1%wan2`. */
+  host: string
+  /** 1-65535. */
+  port: number
+  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  family?: 4 | 6
+  /** For name resolution and connection together, in milliseconds. Default: none; the kernel gives up after about two minutes. */
+  timeout?: number
+  /** `TCP_NODELAY` (tcp(7)). Default: false. */
+  noDelay?: boolean
+  /** `SO_KEEPALIVE` (socket(7)); a number is the idle time before the first probe, in milliseconds. Default: false. */
+  keepAlive?: boolean | number
+  /** How long an attempt has before the next address is tried beside it, in milliseconds (RFC 8305 section 5). Default: 250. */
+  attemptDelay?: number
+  /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+}
+
+const keepAlive: Check = (value, name) => (typeof value === 'number' ? milliseconds(value, name) : boolean(value, name))
+
+export const connectSchema = {
+  ...commonSchema,
+  host: string,
+  port,
+  family: oneOf(4, 6),
+  timeout: milliseconds,
+  noDelay: boolean,
+  keepAlive,
+  attemptDelay: milliseconds,
+  servers: arrayOf(dnsServer),
+} satisfies Schema
+
+/** A connection and what it took, in milliseconds. */
+export interface Dialed {
+  readonly socket: Socket
+  /** Until the first address was known and usable. */
+  readonly dnsMs: number
+  /** From then until the connection stood. */
+  readonly connectMs: number
+}
+
+/** `connect` with its options checked and without a time limit of its own: that is in `signal`. */
+export async function dial(options: ConnectOptions, signal: AbortSignal, progress: Progress): Promise<Dialed> {
+  const path = pathOf(options)
+  const families = options.family === undefined ? ([6, 4] as const) : [options.family]
+  const start = performance.now()
+  let resolved: number | undefined
+  const attempt = (address: string, signal: AbortSignal) => {
+    resolved ??= performance.now()
+    progress.address = address
+    progress.phase = 'connection'
+    return connectDescriptor(address, options.port, path, signal)
+  }
+  const close = (fd: number) => void addon().close(fd)
+  const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
+  const asking = { conf: resolverConf(options.servers), path, signal: race.signal }
+  lookUpHost(options.host, families, asking, (family, addresses) =>
+    race.offer(
+      family,
+      addresses.map(({ address }) => unmapped(address)),
+    ),
+  ).then(
+    () => race.finish(),
+    error => race.finish(error),
+  )
+  let fd: number
+  try {
+    fd = await race.result
+  } catch (error) {
+    throw error instanceof AggregateError && !signal.aborted ? raceFailure(error.errors) : error
+  }
+  const connected = performance.now()
+  const socket = handOver(fd, options.device)
+  if (options.noDelay) socket.setNoDelay(true)
+  const idle = options.keepAlive ?? false
+  if (idle !== false) socket.setKeepAlive(true, idle === true ? 0 : idle)
+  return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
+}
+
+/** `::ffff:192.0.2.1` is IPv4 on the wire: as IPv4 it also gets the `tos` and the `localAddress` of IPv4. */
+function unmapped(address: string): string {
+  if (!address.includes(':')) return address
+  const parsed = ipaddr.IPv6.parse(address.replace(/%.*/, ''))
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : address
+}

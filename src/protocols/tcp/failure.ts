@@ -1,0 +1,31 @@
+import { constants } from 'node:os'
+import { NetviaError, systemError } from '../../errors.js'
+
+/** From what says most about the other end to what says least. Faults of this machine come before all of them. */
+const network = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ERR_ADDRESS_FAMILY',
+  'EAFNOSUPPORT',
+]
+
+/** The most telling of the errors of all attempts; the others stay in `cause`. */
+export function raceFailure(errors: readonly unknown[]): unknown {
+  const rank = (error: unknown) => (error instanceof NetviaError ? network.indexOf(error.code) : -1)
+  const [first] = errors.toSorted((a, b) => rank(a) - rank(b))
+  if (errors.length === 1 || !(first instanceof NetviaError)) return first
+  const { code, errno, syscall, address, port, hostname, device, hint } = first
+  return new NetviaError(`${first.message}, and ${errors.length - 1} more failed`, {
+    ...{ code, errno, syscall, address, port, hostname, device, hint },
+    cause: new AggregateError(errors, 'no address could be reached'),
+  })
+}
+
+/** What the `timeout` of `connect` and `connectTls` rejects with. */
+export function connectTimeout(where: { address: string; port: number; device?: string }, hint: string): NetviaError {
+  return systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
+}

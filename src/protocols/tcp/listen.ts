@@ -1,0 +1,134 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { addon } from '../../binding/addon.js'
+import { invalidArgument, NetviaError, systemError } from '../../errors.js'
+import {
+  boolean,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  integer,
+  pathOf,
+  portOrZero,
+  type Schema,
+  string,
+} from '../../options.js'
+import { familyOf } from '../../sockets/address.js'
+import { onDeviceLoss } from '../../sockets/device-loss.js'
+import { descriptorOf } from '../../sockets/hand-over.js'
+import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { bindAddress } from './bind-address.js'
+
+export interface ListenOptions extends CommonOptions {
+  /** 0-65535; 0: one that is free, see `server.address()`. */
+  port: number
+  /** Address to listen at, or a name for one. Default: `::`, for IPv6 and IPv4, or `0.0.0.0` where there is no IPv6. */
+  host?: string
+  /** Connections that may wait to be accepted, listen(2); the kernel's `net.core.somaxconn` is the bound. Default: 511. */
+  backlog?: number
+  /** `SO_REUSEPORT` (socket(7)): several listeners share the port, and the kernel deals the connections out. Default: false. */
+  reusePort?: boolean
+  /** `IPV6_V6ONLY` (ipv6(7)): no IPv4 at an IPv6 address. Default: false. */
+  ipv6Only?: boolean
+}
+
+const schema: Schema = {
+  ...commonSchema,
+  port: portOrZero,
+  host: string,
+  backlog: integer(1, 0x7fff_ffff),
+  reusePort: boolean,
+  ipv6Only: boolean,
+}
+
+/**
+ * Listens for TCP connections, like Go's `net.Listen`. With a device it takes only connections that come in by it; others are
+ * refused as if nothing listened. The server listens when the promise resolves.
+ *
+ * When the device is deleted the server emits `error` with ENODEV and closes: it would never get a connection again, even if
+ * a device of that name came back. When the `signal` fires it closes.
+ *
+ * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; what `resolve` throws for `host`;
+ * `signal.reason` when aborted before it listens.
+ */
+export async function listen(options: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
+  checkOptions('listen', options, schema, ['port'])
+  const { device, signal, backlog = 511 } = options
+  signal?.throwIfAborted()
+  const address = await bindAddress('listen', options)
+  const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
+  const server = createServer()
+  // Before anybody else's listener: accepted sockets inherit the device, and here that is read back.
+  server.on('connection', socket => {
+    if (device !== undefined) verifyAccepted(socket, device)
+  })
+  if (onConnection) server.on('connection', onConnection)
+  try {
+    await startListening(server, fd, backlog)
+  } catch (error) {
+    server.close()
+    throw error
+  }
+  const close = () => void server.close()
+  const endLossWatch = onDeviceLoss(fd, device, error => {
+    close()
+    server.emit('error', error)
+  })
+  server.on('close', () => {
+    endLossWatch()
+    signal?.removeEventListener('abort', close)
+  })
+  signal?.addEventListener('abort', close)
+  if (signal?.aborted) close()
+  signal?.throwIfAborted()
+  return server
+}
+
+function openListener(options: ListenOptions, address: string): number {
+  const { port, backlog = 511, ipv6Only, reusePort, device, tos } = options
+  const family = familyOf(address)
+  if (family === 4 && ipv6Only)
+    throw invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
+  const socketOptions: Record<string, number> = { SO_REUSEADDR: 1 }
+  if (reusePort) socketOptions.SO_REUSEPORT = 1
+  if (family === 6) socketOptions.IPV6_V6ONLY = ipv6Only ? 1 : 0
+  // For the IPv4 connections of an IPv6 socket, which has had only its traffic class set.
+  if (family === 6 && tos !== undefined) socketOptions.IP_TOS = tos
+  const fd = openDescriptor(family, 'stream', 0, { ...pathOf(options), localAddress: address }, port, socketOptions)
+  // Here and not in Node, which would close the descriptor in some of its failures and not in others.
+  const errno = addon().listen(fd, backlog)
+  if (errno < 0) {
+    addon().close(fd)
+    throw systemError(errno, 'listen', { address, port, device })
+  }
+  return fd
+}
+
+/** As Node does: both families where there is IPv6. */
+function openAnywhere(options: ListenOptions): number {
+  try {
+    return openListener(options, '::')
+  } catch (error) {
+    const noIPv6 = error instanceof NetviaError && ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(error.code)
+    if (!noIPv6 || options.ipv6Only) throw error
+    return openListener(options, '0.0.0.0')
+  }
+}
+
+function startListening(server: Server, fd: number, backlog: number): Promise<void> {
+  addon().detach(fd)
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ fd }, backlog, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function verifyAccepted(socket: Socket, device: string): void {
+  try {
+    verifyDevice(descriptorOf(socket), device)
+  } catch (error) {
+    socket.destroy(error as Error)
+  }
+}

@@ -1,0 +1,31 @@
+import { Socket } from 'node:net'
+import { addon } from '../binding/addon.js'
+import { verifyDevice } from './open.js'
+
+/**
+ * Gives a connected descriptor to a `net.Socket`, which owns it from then on, and makes sure that what the socket holds is
+ * bound to the device. On any failure the descriptor is closed.
+ */
+export function handOver(fd: number, device?: string): Socket {
+  const native = addon()
+  native.detach(fd)
+  let socket: Socket
+  try {
+    socket = new Socket({ fd, readable: true, writable: true })
+  } catch (error) {
+    native.close(fd)
+    throw error
+  }
+  try {
+    if (device !== undefined) verifyDevice(descriptorOf(socket), device)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+  return socket
+}
+
+/** The descriptor of a socket of Node's, ours or anyone's; -1 once it is closed. */
+export function descriptorOf(socket: object): number {
+  return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+}

@@ -1,0 +1,128 @@
+import type { Socket } from 'node:net'
+import { endianness } from 'node:os'
+import { invalidArgument } from '../errors.js'
+import { descriptorOf } from './hand-over.js'
+import { getOptionBytes } from './options.js'
+
+/**
+ * What the kernel knows of a connection: `struct tcp_info`, tcp(7). A field is undefined where this kernel is too old to tell
+ * it, or where nothing was measured yet.
+ */
+export interface TcpInfo {
+  /** `established`, `syn-sent`, `fin-wait-1`, … */
+  state: string
+  /** Smoothed round-trip time and its mean deviation (RFC 6298), in milliseconds. */
+  rttMs?: number
+  rttVarMs?: number
+  /** Smallest round-trip time of late (RFC 8985), in milliseconds. Linux 4.9. */
+  minRttMs?: number
+  /** Round-trip time as the receiving side sees it, in milliseconds. */
+  receiveRttMs?: number
+  /** Retransmission timeout now, in milliseconds. */
+  rtoMs?: number
+  /** Segments retransmitted in the connection's life. */
+  retransmits?: number
+  /** Segments in flight that count as lost now. */
+  lost?: number
+  /** Segments sent and not yet acknowledged now. */
+  unacknowledged?: number
+  /** Largest segments sent and received, in bytes. */
+  mss?: number
+  receiveMss?: number
+  /** In bytes. */
+  pathMtu?: number
+  /** In segments. */
+  congestionWindow?: number
+  /** In segments; undefined while the connection is still in its first slow start. */
+  slowStartThreshold?: number
+  /** Bytes a second that the path carried of late. Linux 4.9. */
+  deliveryRate?: number
+  /** Bytes a second that the kernel would send at most. Linux 3.15. */
+  pacingRate?: number
+  /** Bytes that wait unsent. Linux 4.6. */
+  unsentBytes?: number
+  /** Payload sent, retransmissions included. Linux 4.19. */
+  bytesSent?: number
+  /** Payload sent again. Linux 4.19. */
+  bytesRetransmitted?: number
+  /** Payload that the other end has acknowledged. Linux 4.1. */
+  bytesAcknowledged?: number
+  /** Linux 4.1. */
+  bytesReceived?: number
+  /** Linux 4.2. */
+  segmentsSent?: number
+  segmentsReceived?: number
+  /** How long ago, in milliseconds. */
+  lastSentMs?: number
+  lastReceivedMs?: number
+}
+
+/** enum in linux/tcp.h and net/tcp_states.h, from 1. */
+const states = [
+  'established',
+  'syn-sent',
+  'syn-received',
+  'fin-wait-1',
+  'fin-wait-2',
+  'time-wait',
+  'close',
+  'close-wait',
+  'last-ack',
+  'listen',
+  'closing',
+  'new-syn-received',
+]
+
+const littleEndian = endianness() === 'LE'
+const unlimited = 0xffff_ffff
+const infiniteThreshold = 0x7fff_ffff
+
+/** Decodes as much of `struct tcp_info` (linux/tcp.h) as the kernel has given. Pure. */
+export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const u32 = (offset: number) => (offset + 4 <= bytes.length ? view.getUint32(offset, littleEndian) : undefined)
+  const u64 = (offset: number) =>
+    offset + 8 <= bytes.length ? Number(view.getBigUint64(offset, littleEndian)) : undefined
+  const known = (value: number | undefined, none: number) => (value === none ? undefined : value)
+  const ms = (microseconds: number | undefined) => (microseconds === undefined ? undefined : microseconds / 1000)
+  return {
+    state: states[bytes[0]! - 1] ?? 'unknown',
+    rttMs: ms(known(u32(68), 0)),
+    rttVarMs: ms(known(u32(68), 0) === undefined ? undefined : u32(72)),
+    minRttMs: ms(known(u32(148), unlimited)),
+    receiveRttMs: ms(known(u32(92), 0)),
+    rtoMs: ms(u32(8)),
+    retransmits: u32(100),
+    lost: u32(32),
+    unacknowledged: u32(24),
+    mss: u32(16),
+    receiveMss: u32(20),
+    pathMtu: u32(60),
+    congestionWindow: u32(80),
+    slowStartThreshold: known(u32(76), infiniteThreshold),
+    deliveryRate: u64(160),
+    pacingRate: u64(104),
+    unsentBytes: u32(144),
+    bytesSent: u64(200),
+    bytesRetransmitted: u64(208),
+    bytesAcknowledged: u64(120),
+    bytesReceived: u64(128),
+    segmentsSent: u32(136),
+    segmentsReceived: u32(140),
+    lastSentMs: u32(44),
+    lastReceivedMs: u32(52),
+  }
+}
+
+/**
+ * The kernel's view of a TCP connection: a `net.Socket` or `tls.TLSSocket`, of netvia or not, or a descriptor.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a socket that has no descriptor (any more), `EBADF`, `ENOTSOCK`,
+ * `EOPNOTSUPP` for a descriptor that is no TCP socket.
+ */
+export function tcpInfo(socket: Socket | number): TcpInfo {
+  const fd = typeof socket === 'number' ? socket : descriptorOf(socket)
+  if (!Number.isInteger(fd) || fd < 0)
+    throw invalidArgument('tcpInfo: socket', socket, 'an open socket or a descriptor')
+  return decodeTcpInfo(getOptionBytes(fd, 'TCP_INFO', 256))
+}
