@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const changed = path => statSync(path).mtimeMs
+
+/** Compiles src/ to dist/ where that is missing or older than the sources. False if it can't. */
+export function compile() {
+  const output = `${root}dist/index.cjs`
+  const sources = readdirSync(`${root}src`, { recursive: true }).map(name => changed(`${root}src/${name}`))
+  if (existsSync(output) && changed(output) > Math.max(...sources)) return true
+  const { status } = spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { cwd: root, stdio: 'inherit' })
+  return status === 0
+}

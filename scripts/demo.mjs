@@ -1,0 +1,34 @@
+// The main job, end to end: `npm run demo`. As root with iproute2 on a simulated router with two uplinks; for anyone
+// else on loopback. Exit code 0 only if all of it worked.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { makeLab, whyNoLab } from '../test/lab/build.mjs'
+import { compile } from './compile.mjs'
+
+if (!compile()) process.exit(1)
+const { loopbackDemo } = await import('./demo/loopback.mjs')
+const missing = whyNoLab()
+let good = await loopbackDemo()
+
+if (missing) {
+  console.log(`\nThe router with two uplinks is left out: ${missing}.`)
+  console.log('To see it: sudo npm run demo (with iproute2 installed).')
+} else {
+  console.log('')
+  const lab = makeLab()
+  const script = fileURLToPath(new URL('demo/uplinks.mjs', import.meta.url))
+  const demo = spawn('ip', ['netns', 'exec', lab.names.router, process.execPath, script], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, NETVIA_LAB: JSON.stringify(lab) },
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      demo.kill(signal)
+      process.exit(1)
+    })
+  }
+  const [code] = await once(demo, 'exit')
+  good &&= code === 0
+}
+process.exit(good ? 0 : 1)

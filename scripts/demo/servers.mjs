@@ -1,0 +1,56 @@
+// The other end of the demo's checks: one echo server for TCP and UDP each, a DNS server, HTTP and HTTPS, on one address.
+// Run as a program it serves the address in its argument until it is ended, and prints its ports as JSON.
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createTcpServer, isIPv4 } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import dnsPacket from 'dns-packet'
+
+export const name = 'server.test'
+const certificates = new URL('../../test/lab/certificates/', import.meta.url)
+export const authority = readFileSync(new URL('ca.crt', certificates))
+
+export async function startServers(address) {
+  const pem = file => readFileSync(new URL(file, certificates))
+  const hello = (_, response) => response.end('hello from the demo\n')
+  const tcp = createTcpServer(socket => socket.on('error', () => {}).pipe(socket))
+  const http = createHttpServer(hello)
+  const https = createHttpsServer({ key: pem('server.key'), cert: pem('server.crt') }, hello)
+  const udp = createSocket(isIPv4(address) ? 'udp4' : 'udp6')
+  udp.on('message', (message, { port, address }) => udp.send(message, port, address))
+  const dns = createSocket(isIPv4(address) ? 'udp4' : 'udp6')
+  dns.on('message', (message, peer) => dns.send(answer(dnsPacket.decode(message), address), peer.port, peer.address))
+
+  const servers = { tcp, http, https, udp, dns }
+  const ports = {}
+  for (const [key, server] of Object.entries(servers)) {
+    if ('bind' in server) server.bind(0, address)
+    else server.listen(0, address)
+    await once(server, 'listening')
+    ports[key] = server.address().port
+  }
+  const close = () => {
+    for (const server of Object.values(servers)) server.close()
+  }
+  return { ports, close }
+}
+
+function answer({ id, questions }, address) {
+  const type = isIPv4(address) ? 'A' : 'AAAA'
+  const known = questions[0].name.toLowerCase() === name
+  return dnsPacket.encode({
+    type: 'response',
+    id,
+    flags: dnsPacket.AUTHORITATIVE_ANSWER | (known ? 0 : 3),
+    questions,
+    answers: known && questions[0].type === type ? [{ type, name: questions[0].name, ttl: 60, data: address }] : [],
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { ports } = await startServers(process.argv[2])
+  console.log(JSON.stringify(ports))
+}
