@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from 'node:tls'
 import { NetviaError } from '../../errors.js'
 import { checkOptions, type Schema } from '../../options.js'
@@ -21,28 +21,33 @@ const schema: Schema = { ...connectSchema, ...tlsSchema }
  */
 export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket> {
   checkOptions('connectTls', options, schema, ['host', 'port'])
-  const tlsOptions = pickTls(options)
   return withinTimeLimit(options, async (signal, progress) => {
     const { socket } = await dial(options, signal, progress)
     progress.phase = 'TLS handshake'
-    const host = options.host.replace(/%.*/, '')
-    const name = isIP(host) ? {} : { servername: wireName(host) }
-    let secure: TLSSocket
-    try {
-      secure = connectSecure({ ...name, ...tlsOptions, host, socket })
-    } catch (error) {
-      socket.destroy()
-      throw error
-    }
-    try {
-      await handshake(secure, signal)
-    } catch (error) {
-      secure.destroy()
-      socket.destroy()
-      throw signal.aborted ? error : tlsError(error as NodeJS.ErrnoException, options, progress.address!)
-    }
-    return secure
+    return startTls(socket, options, signal)
   })
+}
+
+/** The handshake on a connected socket, which is closed if it fails. `options` are checked. */
+export async function startTls(socket: Socket, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const address = socket.remoteAddress ?? options.host
+  const host = options.host.replace(/%.*/, '')
+  const name = isIP(host) ? {} : { servername: wireName(host) }
+  let secure: TLSSocket
+  try {
+    secure = connectSecure({ ...name, ...pickTls(options), host, socket })
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+  try {
+    await handshake(secure, signal)
+  } catch (error) {
+    secure.destroy()
+    socket.destroy()
+    throw signal.aborted ? error : tlsError(error as NodeJS.ErrnoException, options, address)
+  }
+  return secure
 }
 
 function handshake(secure: TLSSocket, signal: AbortSignal): Promise<void> {
