@@ -11,6 +11,8 @@ export interface Asking {
   readonly conf: ResolvConf
   readonly path: PathOptions
   readonly signal?: AbortSignal
+  /** Told of each server that answers, whatever it says. */
+  readonly onAnswer?: (server: DnsServer) => void
 }
 
 /**
@@ -37,6 +39,7 @@ async function askServer(name: string, type: RecordType, server: DnsServer, aski
   const { conf, path, signal } = asking
   const { timeout, useTcp } = conf
   const { rcode, referral, answers } = await exchange({ name, type, server, timeout, useTcp, path, signal })
+  asking.onAnswer?.(server)
   if (rcode === 'NXDOMAIN') throw notFound(name, path.device)
   if (rcode !== 'NOERROR') throw serverFailed(name, rcode, server, path.device)
   if (referral) throw serverFailed(name, 'to ask elsewhere (it does not resolve names)', server, path.device)

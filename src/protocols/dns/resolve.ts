@@ -79,11 +79,20 @@ export async function resolve(name: string, options: ResolveOptions): Promise<Re
 export async function resolve(name: string, options: ResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
   string(name, 'resolve: name')
   checkOptions('resolve', options, schema)
+  return resolveTelling(name, options)
+}
+
+/** `resolve` of checked options, that also tells which server answered (the last one, where several were asked). */
+export async function resolveTelling(
+  name: string,
+  options: ResolveOptions,
+  onAnswer?: Asking['onAnswer'],
+): Promise<ResolvedAddress[] | DnsRecord[]> {
   const { type, timeout, signal } = options
   const families = familiesOf(options)
   const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
   try {
-    const asking = { conf: resolverConf(options.servers), path: pathOf(options), signal: deadline.signal }
+    const asking = { conf: resolverConf(options.servers), path: pathOf(options), signal: deadline.signal, onAnswer }
     if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
