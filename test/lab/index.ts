@@ -6,6 +6,7 @@ import { dnsmasq } from './dnsmasq.js'
 import { fault } from './faults.js'
 import { ca, nginx } from './nginx.js'
 import { run, start } from './processes.js'
+import { relay } from './relay.js'
 
 export type { Capture } from './capture.js'
 export { atEnd } from './cleanup.js'
@@ -14,6 +15,7 @@ export { loss } from './faults.js'
 export { needs } from './needs.js'
 export { type Certificate, httpServer } from './nginx.js'
 export type { CapturedPacket } from './pcap.js'
+export type { Relay, RelaySettings } from './relay.js'
 
 function counter(device: string, name: string): number {
   return Number(readFileSync(`/sys/class/net/${device}/statistics/${name}`, 'utf8'))
@@ -35,6 +37,7 @@ export const lab = {
   capture,
   fault,
   addDevice,
+  relay,
   /** PEM of the CA of nginx's certificates. */
   ca,
 
