@@ -32,7 +32,7 @@ export async function queryRecords(name: string, type: RecordType, asking: Askin
       }
     }
   }
-  throw mostTelling(failures, path)
+  throw mostTelling(failures, name, path)
 }
 
 async function askServer(name: string, type: RecordType, server: DnsServer, asking: Asking): Promise<FoundRecord[]> {

@@ -24,7 +24,7 @@ export async function askOverTcp({ name, server, timeout, path, signal }: Try, q
 
   function connectionFailed(cause: NodeJS.ErrnoException): NetviaError {
     const { code = 'ECONNRESET', errno, syscall = 'read', message } = cause
-    return new NetviaError(message, { code, errno, syscall, ...server, device: path.device, hostname: name, cause })
+    return new NetviaError(message, { code, errno, syscall, ...server, device: path.device, cause })
   }
 }
 

@@ -20,7 +20,7 @@ export function askOverUdp({ name, server, timeout, path, signal }: Try, query: 
     signal?.throwIfAborted()
     const native = addon()
     const target = encodeAddress(server.address, server.port)
-    const where = { ...server, device: path.device, hostname: name }
+    const where = { ...server, device: path.device }
     const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
     const connected = native.connect(fd, target)
     if (connected < 0) {

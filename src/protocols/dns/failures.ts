@@ -72,19 +72,23 @@ export function isWorthAnotherTry(error: unknown): error is NetviaError {
 }
 
 /** The failure that says most: an answer before silence, silence before a server that could not even be asked. */
-export function mostTelling(failures: readonly NetviaError[], path: { device?: string }): NetviaError {
+export function mostTelling(
+  failures: readonly NetviaError[],
+  hostname: string,
+  path: { device?: string },
+): NetviaError {
   const found =
     failures.find(({ code }) => code === 'EAI_AGAIN') ??
     failures.find(({ code }) => code === 'ETIMEOUT') ??
     failures[0]!
   const loopback = path.device !== undefined && failures.every(({ address }) => /^(127\.|::1$)/.test(address ?? ''))
-  if (failures.length === 1 && !loopback) return found
+  const { code, errno, address, port, device } = found
   const hint = loopback
     ? `the name servers are this machine's own, not reachable by device ${path.device}: give servers that are`
     : found.hint
-  const { message, code, errno, syscall, address, port, device, hostname } = found
+  const message = found.syscall === 'resolve' ? found.message : `resolve ${hostname}: ${found.message}`
   return new NetviaError(loopback ? `${message}; ${hint}` : message, {
-    ...{ code, errno, syscall, address, port, device, hostname, hint },
-    cause: failures.length === 1 ? found : new AggregateError(failures, 'no name server gave an answer'),
+    ...{ code, errno, syscall: 'resolve', address, port, device, hostname, hint },
+    cause: failures.length === 1 ? found.cause : new AggregateError(failures, 'no name server gave an answer'),
   })
 }

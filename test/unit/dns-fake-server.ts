@@ -1,0 +1,69 @@
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+import { type Answer, decode, encode, type Question } from 'dns-packet'
+
+export interface Asked {
+  question: Question
+  id: number
+  via: 'udp' | 'tcp'
+  edns: boolean
+  port: number
+}
+
+type Flags = { rcode?: number; truncated?: boolean; id?: number; questions?: Question[]; recursion?: boolean }
+export type Reply = ({ answers?: Answer[] } & Flags) | Uint8Array | undefined
+
+/** A name server on loopback, UDP and TCP on one port, that says what the test tells it to. */
+export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Promise<Reply>, host = '127.0.0.1') {
+  const asked: Asked[] = []
+  const answer = async (message: Buffer, via: 'udp' | 'tcp', port: number): Promise<Buffer[]> => {
+    const query = decode(message)
+    const one = { question: query.questions![0]!, id: query.id!, via, edns: query.additionals!.length > 0, port }
+    asked.push(one)
+    const replies = [await reply(one)].flat().filter(item => item !== undefined)
+    return replies.map(item => {
+      if (item instanceof Uint8Array) return Buffer.from(item)
+      const {
+        answers = [],
+        rcode = 0,
+        truncated = false,
+        id = one.id,
+        questions = [one.question],
+        recursion = true,
+      } = item
+      const flags = 0x100 | (recursion ? 0x80 : 0) | (truncated ? 0x200 : 0) | rcode
+      return encode({ type: 'response', id, flags, questions, answers })
+    })
+  }
+  const tcp = createServer(socket => {
+    socket.on('error', () => {})
+    socket.on('data', async data => {
+      for (const message of await answer(data.subarray(2), 'tcp', socket.remotePort!)) {
+        const prefix = Buffer.alloc(2)
+        prefix.writeUInt16BE(message.length)
+        socket.write(prefix)
+        socket.write(message)
+      }
+    })
+  })
+  await new Promise<void>(resolve => tcp.listen(0, host, resolve))
+  const { port } = tcp.address() as { port: number }
+  const udp = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+  udp.on('message', async (data, from) => {
+    for (const message of await answer(data, 'udp', from.port)) udp.send(message, from.port, from.address)
+  })
+  await new Promise<void>(resolve => udp.bind(port, host, resolve))
+  return {
+    asked,
+    udp,
+    server: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+    close() {
+      udp.close()
+      tcp.close()
+    },
+  }
+}
+
+export const a = (name: string, data: string, ttl = 60): Answer => ({ type: 'A', name, data, ttl, class: 'IN' })
+export const aaaa = (name: string, data: string, ttl = 60): Answer => ({ type: 'AAAA', name, data, ttl, class: 'IN' })
+export const cname = (name: string, data: string, ttl = 60): Answer => ({ type: 'CNAME', name, data, ttl, class: 'IN' })

@@ -1,0 +1,168 @@
+import { type Answer, encode } from 'dns-packet'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { followChain, toRecord } from '../../src/protocols/dns/answer.js'
+import { decodeResponse, encodeQuery, newQuery } from '../../src/protocols/dns/message.js'
+import { a, aaaa, cname } from './dns-fake-server.js'
+
+const query = { id: 4711, name: 'host.example', type: 'A', edns: true } as const
+const question = { name: 'host.example', type: 'A', class: 'IN' } as const
+
+function response(change: Partial<Parameters<typeof encode>[0]> = {}): Buffer {
+  return encode({
+    type: 'response',
+    id: query.id,
+    flags: 0x180,
+    questions: [question],
+    answers: [a('host.example', '192.0.2.1')],
+    ...change,
+  })
+}
+
+describe('a response counts only', () => {
+  test('as it should be', () => {
+    const decoded = decodeResponse(response(), query)!
+    expect(decoded).toMatchObject({ rcode: 'NOERROR', truncated: false, referral: false })
+    expect(followChain(decoded.answers, query.name, 'A')).toMatchObject([{ data: '192.0.2.1', ttl: 60 }])
+  })
+  test('with the id of the query', () => expect(decodeResponse(response({ id: 4712 }), query)).toBeUndefined())
+  test('as a response', () => expect(decodeResponse(response({ type: 'query' }), query)).toBeUndefined())
+  test('with opcode QUERY', () => expect(decodeResponse(response({ flags: 0x2180 }), query)).toBeUndefined())
+  test('to the name', () =>
+    expect(decodeResponse(response({ questions: [{ ...question, name: 'other.example' }] }), query)).toBeUndefined())
+  test('to the type', () =>
+    expect(decodeResponse(response({ questions: [{ ...question, type: 'AAAA' }] }), query)).toBeUndefined())
+  test('to the class', () =>
+    expect(decodeResponse(response({ questions: [{ ...question, class: 'CH' }] }), query)).toBeUndefined())
+  test('to one question', () => {
+    expect(decodeResponse(response({ questions: [question, question] }), query)).toBeUndefined()
+    expect(decodeResponse(response({ questions: [] }), query)).toBeUndefined()
+  })
+  test('whatever the case of its letters', () =>
+    expect(decodeResponse(response({ questions: [{ ...question, name: 'HOST.Example' }] }), query)).toBeDefined())
+})
+
+test('a server that could not read the query may leave the question out', () => {
+  expect(decodeResponse(response({ flags: 0x101, questions: [], answers: [] }), query)).toMatchObject({
+    rcode: 'FORMERR',
+  })
+  expect(decodeResponse(response({ flags: 0x102, questions: [], answers: [] }), query)).toBeUndefined()
+})
+
+test('of a cut off response nothing but that is taken', () => {
+  const cut = response({ flags: 0x380 }).subarray(0, 35)
+  expect(decodeResponse(cut, query)).toMatchObject({ truncated: true, answers: [] })
+})
+
+test('garbage after the answers does not spoil them', () => {
+  const bytes = response()
+  bytes.writeUInt16BE(9, 8)
+  expect(decodeResponse(Buffer.concat([bytes, Buffer.from([0xc0, 0xff, 1])]), query)?.answers).toHaveLength(1)
+})
+
+test('a query has a random id, one question, recursion desired, and EDNS with the recommended size', () => {
+  const ids = new Set(Array.from({ length: 200 }, () => newQuery('a.example', 'A').id))
+  expect(ids.size).toBeGreaterThan(150)
+  const bytes = Buffer.from(encodeQuery(query))
+  expect(bytes.readUInt16BE(0)).toBe(4711)
+  expect(bytes.readUInt16BE(2)).toBe(0x0100)
+  expect(bytes.subarray(-11)).toEqual(Buffer.from([0, 0, 41, 1232 >> 8, 1232 & 255, 0, 0, 0, 0, 0, 0]))
+  expect(encodeQuery({ ...query, edns: false }).length).toBe(bytes.length - 11)
+})
+
+test('nothing makes the decoder throw', () => {
+  const head = response().subarray(0, 30)
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), fc.boolean(), (bytes, asAnswer) => {
+      const message = asAnswer ? Buffer.concat([head, bytes]) : bytes
+      const decoded = decodeResponse(message, query)
+      if (decoded) followChain(decoded.answers, query.name, 'A')
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('nor does a good response with bytes changed or cut off', () => {
+  const good = response({
+    answers: [cname('host.example', 'b.example'), a('b.example', '192.0.2.2'), aaaa('c.example', '::1')],
+  })
+  fc.assert(
+    fc.property(fc.nat(good.length), fc.nat(good.length - 1), fc.nat(255), (length, at, value) => {
+      const bytes = Buffer.from(good)
+      bytes[at] = value
+      const decoded = decodeResponse(bytes.subarray(0, length), query)
+      for (const { data } of (decoded && followChain(decoded.answers, query.name, 'A')) ?? []) {
+        expect(String(data)).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
+      }
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('a name that points to itself, and 64 KB of names each through thousands of pointers, end soon', () => {
+  const loop = Buffer.concat([
+    response({ answers: [] }),
+    Buffer.from([0xc0, 30, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4]),
+  ])
+  loop.writeUInt16BE(1, 6)
+  expect(decodeResponse(loop, query)).toBeUndefined()
+
+  const bomb = Buffer.alloc(65_535)
+  response({ answers: [] }).copy(bomb)
+  let at = 30
+  // One record that carries the pointers as its data, then records whose names start at the last of them.
+  bomb.writeUInt16BE(0xffff, 6)
+  Buffer.from([0, 0, 99, 0, 1, 0, 0, 0, 9]).copy(bomb, at)
+  bomb.writeUInt16BE(16_000, at + 9)
+  at += 11
+  let last = at
+  bomb[at++] = 0
+  for (const end = last + 15_998; at < end; at += 2) {
+    bomb.writeUInt16BE(0xc000 | last, at)
+    last = at
+  }
+  at = 41 + 16_000
+  for (; at + 12 <= bomb.length; at += 12) {
+    bomb.writeUInt16BE(0xc000 | last, at)
+    bomb.writeUInt16BE(99, at + 2)
+    bomb.writeUInt16BE(1, at + 4)
+  }
+  const start = performance.now()
+  expect(decodeResponse(bomb, query)?.answers.length).toBe(1000)
+  expect(performance.now() - start).toBeLessThan(2000)
+})
+
+describe('the chain of CNAMEs', () => {
+  test('is followed without case, and the smallest ttl counts', () => {
+    const answers: Answer[] = [
+      a('c.example', '192.0.2.3', 300),
+      cname('HOST.example', 'B.example', 20),
+      cname('b.example', 'c.EXAMPLE', 100),
+      a('c.example', '192.0.2.4', 10),
+      a('unrelated.example', '192.0.2.66'),
+    ]
+    expect(followChain(answers, 'host.example', 'A')).toEqual([
+      { name: 'c.example', type: 'A', ttl: 20, data: '192.0.2.3' },
+      { name: 'c.example', type: 'A', ttl: 10, data: '192.0.2.4' },
+    ])
+  })
+  test('may be all that was asked for', () =>
+    expect(followChain([cname('host.example', 'b.example')], 'host.example', 'CNAME')).toMatchObject([
+      { data: 'b.example' },
+    ]))
+  test('may lead nowhere', () =>
+    expect(followChain([cname('host.example', 'b.example')], 'host.example', 'A')).toEqual([]))
+  test('may be a loop', () => {
+    const answers = [cname('host.example', 'b.example'), cname('b.example', 'host.example')]
+    expect(followChain(answers, 'host.example', 'A')).toBeUndefined()
+  })
+  test('is nothing for other classes and for a ttl with the top bit set', () => {
+    expect(followChain([{ ...a('host.example', '192.0.2.1'), class: 'CH' } as Answer], 'host.example', 'A')).toEqual([])
+    expect(followChain([a('host.example', '192.0.2.1', 0x8000_0000)], 'host.example', 'A')).toMatchObject([{ ttl: 0 }])
+  })
+})
+
+test('TXT comes as its strings', () => {
+  const txt = { name: 'x', type: 'TXT', ttl: 1, data: [Buffer.from('one'), Buffer.from('zwei')] } as const
+  expect(toRecord(txt)).toEqual({ name: 'x', type: 'TXT', ttl: 1, data: ['one', 'zwei'] })
+})

@@ -1,0 +1,316 @@
+import { createSocket } from 'node:dgram'
+import { encode } from 'dns-packet'
+import { afterEach, describe, expect, test } from 'vitest'
+import { lookUpHost } from '../../src/protocols/dns/addresses.js'
+import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
+import { resolve } from '../../src/protocols/dns/resolve.js'
+import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
+import { a, aaaa, cname, fakeServer } from './dns-fake-server.js'
+import { openSockets } from './open-sockets.js'
+
+type Server = Awaited<ReturnType<typeof fakeServer>>
+const servers: Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close()
+})
+
+async function serve(...handler: Parameters<typeof fakeServer>): Promise<Server> {
+  const server = await fakeServer(...handler)
+  servers.push(server)
+  return server
+}
+
+const both = ({ question: { name, type } }: { question: { name: string; type: string } }) => ({
+  answers: type === 'A' ? [a(name, '192.0.2.1'), a(name, '192.0.2.2')] : [aaaa(name, '2001:db8::1')],
+})
+
+test('both families are asked for at once; one alone with `family` or `type`', async () => {
+  const { server, asked } = await serve(both)
+  const found = await resolve('host.example', { servers: [server] })
+  expect(found.map(({ address }) => address).sort()).toEqual(['192.0.2.1', '192.0.2.2', '2001:db8::1'])
+  expect(found.every(({ ttl }) => ttl === 60)).toBe(true)
+  expect(asked.map(({ question, via, edns }) => [question.type, via, edns]).sort()).toEqual([
+    ['A', 'udp', true],
+    ['AAAA', 'udp', true],
+  ])
+  expect(await resolve('host.example', { family: 6, servers: [server] })).toEqual([
+    { address: '2001:db8::1', family: 6, ttl: 60 },
+  ])
+  expect(await resolve('host.example', { type: 'A', servers: [server] })).toHaveLength(2)
+  expect(asked).toHaveLength(4)
+})
+
+test('over a device, and a server with an IPv6 address', async () => {
+  const { server } = await serve(both, '::1')
+  expect(await resolve('host.example', { device: 'lo', family: 4, servers: [server] })).toHaveLength(2)
+})
+
+test('each query has its own random id and source port', async () => {
+  const { server, asked } = await serve(both)
+  for (let i = 0; i < 30; i++) await resolve('host.example', { family: 4, servers: [server] })
+  expect(new Set(asked.map(({ id }) => id)).size).toBeGreaterThan(25)
+  expect(new Set(asked.map(({ port }) => port)).size).toBeGreaterThan(25)
+})
+
+test('CNAMEs are followed; a chain without an end is a failure of the server', async () => {
+  const { server } = await serve(({ question: { name } }) => ({
+    answers:
+      name === 'loop.example'
+        ? [cname('loop.example', 'b.example'), cname('b.example', 'loop.example')]
+        : [cname(name, 'b.example'), a('b.example', '192.0.2.9', 5)],
+  }))
+  expect(await resolve('www.example', { family: 4, servers: [server] })).toEqual([
+    { address: '192.0.2.9', family: 4, ttl: 5 },
+  ])
+  await expect(resolve('loop.example', { family: 4, servers: [server] })).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+})
+
+describe('what goes wrong has the code of Node', () => {
+  test('no such name', async () => {
+    const { server, asked } = await serve(() => ({ rcode: 3 }))
+    await expect(resolve('no.example', { servers: [server] })).rejects.toMatchObject({
+      name: 'NetviaError',
+      code: 'ENOTFOUND',
+      syscall: 'resolve',
+      hostname: 'no.example',
+    })
+    expect(asked).toHaveLength(2)
+  })
+  test('no record', async () => {
+    const { server } = await serve(() => ({}))
+    await expect(resolve('no.example', { type: 'MX', servers: [server] })).rejects.toMatchObject({ code: 'ENODATA' })
+    await expect(resolve('no.example', { type: 'A', servers: [server] })).rejects.toMatchObject({ code: 'ENODATA' })
+    await expect(resolve('no.example', { servers: [server] })).rejects.toMatchObject({ code: 'ENOTFOUND' })
+  })
+  test('the server failed, each of them, in two rounds', async () => {
+    const one = await serve(() => ({ rcode: 2 }))
+    const two = await serve(() => ({ rcode: 5 }))
+    await expect(resolve('x.example', { family: 4, servers: [one.server, two.server] })).rejects.toMatchObject({
+      code: 'EAI_AGAIN',
+      message: expect.stringContaining('SERVFAIL'),
+      cause: expect.objectContaining({ errors: expect.arrayContaining([expect.anything()]) }),
+    })
+    expect([one.asked.length, two.asked.length]).toEqual([2, 2])
+  })
+  test('nobody there', async () => {
+    const { server, close } = await fakeServer(() => undefined)
+    close()
+    await expect(resolve('x.example', { servers: [server] })).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+      syscall: 'resolve',
+      hostname: 'x.example',
+    })
+  })
+  test('silence', async () => {
+    const { server } = await serve(() => undefined)
+    const start = performance.now()
+    await expect(resolve('x.example', { timeout: 100, servers: [server] })).rejects.toMatchObject({ code: 'ETIMEOUT' })
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+  test('a server that only refers elsewhere', async () => {
+    const { server } = await serve(() => ({ recursion: false }))
+    await expect(resolve('x.example', { family: 4, servers: [server] })).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+  })
+  test('no such device: at once, and without a packet', async () => {
+    const { server, asked } = await serve(both)
+    await expect(resolve('x.example', { device: 'nosuch0', servers: [server] })).rejects.toMatchObject({
+      code: 'ENODEV',
+      device: 'nosuch0',
+    })
+    expect(asked).toEqual([])
+  })
+})
+
+test('the next server is asked where one fails', async () => {
+  const bad = await serve(() => ({ rcode: 2 }))
+  const good = await serve(both)
+  expect(await resolve('x.example', { family: 4, servers: [bad.server, good.server] })).toHaveLength(2)
+  expect(bad.asked).toHaveLength(1)
+})
+
+test('one family that answers in time is a result', async () => {
+  const { server } = await serve(asked => (asked.question.type === 'A' ? both(asked) : undefined))
+  expect(await resolve('x.example', { timeout: 150, servers: [server] })).toHaveLength(2)
+})
+
+test('a cut off answer is asked for again over TCP', async () => {
+  const { server, asked } = await serve(({ question, via }) => ({
+    truncated: via === 'udp',
+    answers: via === 'udp' ? [] : Array.from({ length: 200 }, (_, i) => a(question.name, `192.0.2.${i}`)),
+  }))
+  expect(await resolve('many.example', { family: 4, device: 'lo', servers: [server] })).toHaveLength(200)
+  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
+  expect(asked[0]!.id).not.toBe(asked[1]!.id)
+})
+
+test('a datagram larger than was offered counts as cut off', async () => {
+  const { server, asked } = await serve(({ question }) => ({
+    answers: Array.from({ length: 200 }, (_, i) => a(question.name, `192.0.2.${i}`)),
+  }))
+  expect(await resolve('many.example', { family: 4, servers: [server] })).toHaveLength(200)
+  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
+})
+
+test('a TCP server that answers nonsense, closes, or says nothing', async () => {
+  let over: Parameters<typeof fakeServer>[0] = () => undefined
+  const { server } = await serve(asked => (asked.via === 'udp' ? { truncated: true } : over(asked)))
+  const ask = () => resolve('x.example', { family: 4, timeout: 300, servers: [server] })
+  await expect(ask()).rejects.toMatchObject({ code: 'ETIMEOUT' })
+  over = () => new Uint8Array(40)
+  await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+  over = () => ({ id: 1, answers: [a('x.example', '192.0.2.1')] })
+  await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+})
+
+test('a server from before EDNS is asked again without', async () => {
+  const { server, asked } = await serve(one => (one.edns ? { rcode: 1, questions: [] } : both(one)))
+  expect(await resolve('old.example', { family: 4, servers: [server] })).toHaveLength(2)
+  expect(asked.map(({ edns }) => edns)).toEqual([true, false])
+})
+
+test('forged answers are passed over and the true one is waited for', async () => {
+  const { server } = await serve(({ question, id }) => [
+    { id: id ^ 1, answers: [a(question.name, '203.0.113.66')] },
+    { questions: [{ ...question, name: 'evil.example' }], answers: [a('evil.example', '203.0.113.66')] },
+    new Uint8Array([1, 2, 3]),
+    new Uint8Array(600),
+    { answers: [a(question.name, '192.0.2.1')] },
+  ])
+  expect(await resolve('host.example', { family: 4, servers: [server] })).toMatchObject([{ address: '192.0.2.1' }])
+})
+
+test('an answer from another port is never read', async () => {
+  const stranger = createSocket('udp4')
+  const { server } = await serve(async ({ question, id, port }) => {
+    const forged = encode({
+      type: 'response',
+      id,
+      flags: 0x180,
+      questions: [question],
+      answers: [a(question.name, '203.0.113.66')],
+    })
+    await new Promise(done => stranger.send(forged, port, '127.0.0.1', done))
+    await new Promise(done => setTimeout(done, 30))
+    return { answers: [a(question.name, '192.0.2.1')] }
+  })
+  try {
+    expect(await resolve('host.example', { family: 4, servers: [server] })).toMatchObject([{ address: '192.0.2.1' }])
+  } finally {
+    stranger.close()
+  }
+})
+
+test('records of other types', async () => {
+  const { server } = await serve(({ question: { name, type } }) => {
+    const common = { name, ttl: 30, class: 'IN' } as const
+    if (type === 'MX') return { answers: [{ ...common, type, data: { preference: 10, exchange: 'mail.example' } }] }
+    if (type === 'TXT') return { answers: [{ ...common, type, data: ['one', 'two'] }] }
+    if (type === 'PTR') return { answers: [{ ...common, type, data: `for.${name}` }] }
+    if (type === 'SRV')
+      return { answers: [{ ...common, type, data: { priority: 1, weight: 2, port: 3, target: 't.example' } }] }
+    return {}
+  })
+  const options = { servers: [server] }
+  expect(await resolve('x.example', { ...options, type: 'MX' })).toEqual([
+    { name: 'x.example', type: 'MX', ttl: 30, data: { preference: 10, exchange: 'mail.example' } },
+  ])
+  expect((await resolve('x.example', { ...options, type: 'TXT' }))[0]!.data).toEqual(['one', 'two'])
+  expect((await resolve('x.example', { ...options, type: 'SRV' }))[0]!.data.port).toBe(3)
+  expect((await resolve('192.0.2.5', { ...options, type: 'PTR' }))[0]!.data).toBe('for.5.2.0.192.in-addr.arpa')
+})
+
+test('what needs no server asks none: literal addresses, localhost', async () => {
+  const { server, asked } = await serve(() => ({ rcode: 3 }))
+  const options = { servers: [server] }
+  expect(await resolve('192.0.2.1', options)).toEqual([{ address: '192.0.2.1', family: 4, ttl: 0 }])
+  expect(await resolve('2001:db8::1', options)).toEqual([{ address: '2001:db8::1', family: 6, ttl: 0 }])
+  expect(await resolve('fe80::1%lo', options)).toEqual([{ address: 'fe80::1%lo', family: 6, ttl: 0 }])
+  expect(await resolve('localhost', { ...options, family: 4 })).toEqual([{ address: '127.0.0.1', family: 4, ttl: 0 }])
+  expect(await resolve('Foo.Localhost.', { ...options, type: 'AAAA' })).toEqual([{ address: '::1', family: 6, ttl: 0 }])
+  await expect(resolve('192.0.2.1', { family: 6 })).rejects.toMatchObject({ code: 'ERR_ADDRESS_FAMILY' })
+  await expect(resolve('a..b', options)).rejects.toMatchObject({ code: 'ENOTFOUND' })
+  expect(asked).toEqual([])
+})
+
+test('IDN is asked for in punycode', async () => {
+  const { server, asked } = await serve(both)
+  await resolve('Bücher.example', { family: 4, servers: [server] })
+  expect(asked[0]!.question.name).toBe('xn--bcher-kva.example')
+})
+
+test('the search list, both families of a domain before the next', async () => {
+  const { server, asked } = await serve(({ question: { name, type } }) =>
+    name === 'host.two.example' && type === 'AAAA'
+      ? { answers: [aaaa(name, '2001:db8::1')] }
+      : { rcode: name === 'host.two.example' ? 0 : 3 },
+  )
+  const conf = { ...parseResolvConf('search one.example two.example'), servers: [parseDnsServer(server)!] }
+  const told: unknown[] = []
+  await lookUpHost('host', [4, 6], { conf, path: {} }, (family, addresses) => told.push([family, addresses.length]))
+  expect(told).toEqual([
+    [6, 1],
+    [4, 0],
+  ])
+  expect([...new Set(asked.map(({ question }) => question.name))]).toEqual(['host.one.example', 'host.two.example'])
+})
+
+test('rotate begins with another server each time; use-vc asks over TCP', async () => {
+  const one = await serve(both)
+  const two = await serve(both)
+  const list = [one, two].map(({ server }) => parseDnsServer(server)!)
+  const conf = { ...parseResolvConf('options rotate use-vc'), servers: list }
+  for (let i = 0; i < 4; i++) await lookUpHost('host.example', [4], { conf, path: {} }, () => {})
+  expect([one.asked.length, two.asked.length]).toEqual([2, 2])
+  expect(one.asked.every(({ via }) => via === 'tcp')).toBe(true)
+})
+
+test('options that make no sense are refused by name', async () => {
+  const refused = (options: object, name = 'x.example') =>
+    expect(resolve(name, options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+  await refused({ server: ['127.0.0.1'] })
+  await refused({ servers: ['dns.example'] })
+  await refused({ family: 5 })
+  await refused({ type: 'ANY' })
+  await refused({ type: 'A', family: 6 })
+  await refused({ type: 'MX', family: 4 })
+  await refused({ timeout: -1 })
+  await refused({}, '')
+})
+
+describe('aborting', () => {
+  test('before it starts', async () => {
+    await expect(resolve('x.example', { signal: AbortSignal.abort('why') })).rejects.toBe('why')
+  })
+  test.each([
+    ['udp', () => undefined],
+    ['tcp', ({ via }: { via: string }) => (via === 'udp' ? { truncated: true } : undefined)],
+  ] as const)('while it waits for an answer over %s: within 50 ms, and nothing stays open', async (_via, reply) => {
+    const { server, asked } = await serve(reply as never)
+    await resolve('localhost')
+    const before = await openSockets()
+    const controller = new AbortController()
+    const pending = resolve('x.example', { servers: [server], signal: controller.signal })
+    pending.catch(() => {})
+    while (asked.length < 2) await new Promise(done => setTimeout(done, 5))
+    const reason = new Error('enough')
+    const start = performance.now()
+    controller.abort(reason)
+    await expect(pending).rejects.toBe(reason)
+    expect(performance.now() - start).toBeLessThan(50)
+    // The fake server's own end of the TCP connections closes with them.
+    expect(await openSockets()).toBe(before)
+  })
+})
+
+test('a hundred look-ups that end in every way leave no descriptor', async () => {
+  const { server } = await serve(asked => {
+    const kind = Number(asked.question.name.replace(/\D/g, '')) % 4
+    if (kind === 0) return both(asked)
+    return kind === 1 ? { rcode: 3 } : kind === 2 ? { truncated: asked.via === 'udp', rcode: 2 } : undefined
+  })
+  const before = await openSockets()
+  await Promise.allSettled(
+    Array.from({ length: 100 }, (_, i) => resolve(`n${i}.example`, { timeout: 200, servers: [server] })),
+  )
+  expect(await openSockets()).toBe(before)
+})
