@@ -1,0 +1,251 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { connect } from '../../src/protocols/tcp/connect.js'
+import { encodeAddress } from '../../src/sockets/address.js'
+import { descriptorOf } from '../../src/sockets/hand-over.js'
+import { boundDevice, openDescriptor } from '../../src/sockets/open.js'
+import { getOption } from '../../src/sockets/options.js'
+import { a, aaaa, fakeServer } from './dns-fake-server.js'
+import { openSockets } from './open-sockets.js'
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+async function listenAt(host: string): Promise<number> {
+  const server: Server = createServer(socket => void socket.on('error', () => {}).pipe(socket))
+  server.listen(0, host)
+  await once(server, 'listening')
+  closers.push(() => server.close())
+  return (server.address() as { port: number }).port
+}
+
+async function names(...handler: Parameters<typeof fakeServer>): Promise<string[]> {
+  const dns = await fakeServer(...handler)
+  closers.push(dns.close)
+  return [dns.server]
+}
+
+/** A listener whose queue is full: further connections get no answer, as from a black hole. */
+async function blackHole(): Promise<number> {
+  const native = addon()
+  const fd = openDescriptor(4, 'stream', 0, { localAddress: '127.0.0.1' })
+  native.listen(fd, 0)
+  const address = new Uint8Array(16)
+  native.getsockname(fd, address)
+  const port = (address[2]! << 8) | address[3]!
+  const fillers = Array.from({ length: 3 }, () => openDescriptor(4, 'stream', 0, {}))
+  for (const filler of fillers) native.connect(filler, encodeAddress('127.0.0.1', port))
+  closers.push(() => {
+    for (const open of [fd, ...fillers]) native.close(open)
+  })
+  await new Promise(done => setTimeout(done, 20))
+  return port
+}
+
+async function expectEcho(socket: Awaited<ReturnType<typeof connect>>): Promise<void> {
+  socket.write('hello')
+  const [data] = await once(socket, 'data')
+  expect(String(data)).toBe('hello')
+  socket.destroy()
+}
+
+test('to an address over a device: the socket is connected, knows its ends, and holds the bound descriptor', async () => {
+  const port = await listenAt('127.0.0.1')
+  const socket = await connect({
+    host: '127.0.0.1',
+    port,
+    device: 'lo',
+    noDelay: true,
+    keepAlive: 30_000,
+    tos: 0x10,
+    localAddress: '127.0.0.5',
+  })
+  expect(socket).toMatchObject({
+    connecting: false,
+    readyState: 'open',
+    remoteAddress: '127.0.0.1',
+    remotePort: port,
+    remoteFamily: 'IPv4',
+    localAddress: '127.0.0.5',
+  })
+  expect(socket.localPort).toBeGreaterThan(0)
+  const fd = descriptorOf(socket)
+  expect(boundDevice(fd)).toBe('lo')
+  expect(getOption(fd, 'TCP_NODELAY')).toBe(1)
+  expect(getOption(fd, 'SO_KEEPALIVE')).toBe(1)
+  expect(getOption(fd, 'IP_TOS')).toBe(0x10)
+  await expectEcho(socket)
+})
+
+test('without options nothing is set', async () => {
+  const socket = await connect({ host: '127.0.0.1', port: await listenAt('127.0.0.1') })
+  const fd = descriptorOf(socket)
+  expect([boundDevice(fd), getOption(fd, 'TCP_NODELAY'), getOption(fd, 'SO_KEEPALIVE')]).toEqual(['', 0, 0])
+  await expectEcho(socket)
+})
+
+test('IPv6, and an IPv4 address in IPv6 form', async () => {
+  const socket = await connect({ host: '::1', port: await listenAt('::1'), device: 'lo' })
+  expect(socket).toMatchObject({ remoteAddress: '::1', remoteFamily: 'IPv6' })
+  await expectEcho(socket)
+  const mapped = await connect({ host: '::ffff:127.0.0.1', port: await listenAt('127.0.0.1'), device: 'lo' })
+  expect(mapped.remoteAddress).toBe('127.0.0.1')
+  await expectEcho(mapped)
+})
+
+test('to a name: IPv6 first, IPv4 where that fails', async () => {
+  const servers = await names(({ question: { name, type } }) => ({
+    answers: type === 'A' ? [a(name, '127.0.0.1')] : [aaaa(name, '::1')],
+  }))
+  const four = await connect({ host: 'x.example', port: await listenAt('127.0.0.1'), device: 'lo', servers })
+  expect(four.remoteAddress).toBe('127.0.0.1')
+  await expectEcho(four)
+  const six = await connect({ host: 'x.example', port: await listenAt('::'), device: 'lo', servers })
+  expect(six.remoteAddress).toBe('::1')
+  await expectEcho(six)
+})
+
+test('an address that does not answer is passed by after the attempt delay', async () => {
+  const port = await blackHole()
+  const server = createServer(socket => void socket.on('error', () => {}))
+  server.listen(port, '127.0.0.2')
+  await once(server, 'listening')
+  closers.push(() => server.close())
+  const servers = await names(({ question: { name } }) => ({ answers: [a(name, '127.0.0.1'), a(name, '127.0.0.2')] }))
+  const before = await openSockets()
+  const start = performance.now()
+  const socket = await connect({ host: 'x.example', family: 4, port, servers, attemptDelay: 100 })
+  expect(performance.now() - start).toBeGreaterThan(95)
+  expect(socket.remoteAddress).toBe('127.0.0.2')
+  socket.destroy()
+  expect(await openSockets()).toBe(before)
+})
+
+describe('failures', () => {
+  test('refused: address, port and device are in the error', async () => {
+    const port = await listenAt('127.0.0.1')
+    closers.splice(0)[0]!()
+    await expect(connect({ host: '127.0.0.1', port, device: 'lo' })).rejects.toMatchObject({
+      name: 'NetviaError',
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port,
+      device: 'lo',
+    })
+  })
+  test('every address of a name refused: all of them are in the cause', async () => {
+    const servers = await names(({ question: { name, type } }) => ({
+      answers: type === 'A' ? [a(name, '127.0.0.1'), a(name, '127.0.0.2')] : [aaaa(name, '::1')],
+    }))
+    const error = await connect({ host: 'x.example', port: 1, servers }).catch(error => error)
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(error.cause.errors).toHaveLength(3)
+  })
+  test('no such name', async () => {
+    const servers = await names(() => ({ rcode: 3 }))
+    await expect(connect({ host: 'x.example', port: 1, servers })).rejects.toMatchObject({
+      code: 'ENOTFOUND',
+      hostname: 'x.example',
+    })
+  })
+  test('no such device', async () => {
+    const port = await listenAt('127.0.0.1')
+    const before = await openSockets()
+    await expect(connect({ host: '127.0.0.1', port, device: 'nosuch0' })).rejects.toMatchObject({
+      code: 'ENODEV',
+      device: 'nosuch0',
+    })
+    await expect(connect({ host: 'fe80::1%nosuch0', port })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+    expect(await openSockets()).toBe(before)
+  })
+  test('a localAddress of the other family', async () => {
+    await expect(connect({ host: '127.0.0.1', port: 1, localAddress: '::1' })).rejects.toMatchObject({
+      code: 'ERR_ADDRESS_FAMILY',
+    })
+  })
+  test('options that make no sense are refused by name', async () => {
+    const refused = (options: object) =>
+      expect(connect(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+    await refused({ host: 'x', port: 1, timeOut: 5 })
+    await refused({ host: 'x' })
+    await refused({ port: 1 })
+    await refused({ host: 'x', port: 0 })
+    await refused({ host: 'x', port: 1, family: 5 })
+    await refused({ host: 'x', port: 1, keepAlive: 'yes' })
+    await refused({ host: 'x', port: 1, servers: ['x'] })
+  })
+})
+
+describe('the time limit', () => {
+  test('covers the connection', async () => {
+    const port = await blackHole()
+    const before = await openSockets()
+    const start = performance.now()
+    await expect(connect({ host: '127.0.0.1', port, timeout: 150, device: 'lo' })).rejects.toMatchObject({
+      name: 'NetviaError',
+      code: 'ETIMEDOUT',
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port,
+      device: 'lo',
+      hint: expect.stringContaining('connection took longer than 150 ms'),
+    })
+    expect(performance.now() - start).toBeGreaterThan(145)
+    expect(await openSockets()).toBe(before)
+  })
+  test('covers name resolution', async () => {
+    const servers = await names(() => undefined)
+    const before = await openSockets()
+    await expect(connect({ host: 'x.example', port: 1, timeout: 100, servers })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      address: 'x.example',
+      hint: expect.stringContaining('name resolution'),
+    })
+    expect(await openSockets()).toBe(before)
+  })
+})
+
+describe('aborting rejects with the reason within 50 ms and leaves nothing open', () => {
+  async function expectPromptAbort(options: Parameters<typeof connect>[0]) {
+    const before = await openSockets()
+    const controller = new AbortController()
+    const pending = connect({ ...options, signal: controller.signal })
+    pending.catch(() => {})
+    await new Promise(done => setTimeout(done, 30))
+    const reason = new Error('enough')
+    const start = performance.now()
+    controller.abort(reason)
+    await expect(pending).rejects.toBe(reason)
+    expect(performance.now() - start).toBeLessThan(50)
+    expect(await openSockets()).toBe(before)
+  }
+  test('before it starts', async () => {
+    const before = await openSockets()
+    await expect(connect({ host: '127.0.0.1', port: 1, signal: AbortSignal.abort('why') })).rejects.toBe('why')
+    expect(await openSockets()).toBe(before)
+  })
+  test('during name resolution', async () =>
+    expectPromptAbort({ host: 'x.example', port: 1, servers: await names(() => undefined) }))
+  test('during connection', async () => expectPromptAbort({ host: '127.0.0.1', port: await blackHole(), device: 'lo' }))
+  test('after it: the socket lives on', async () => {
+    const controller = new AbortController()
+    const socket = await connect({ host: '127.0.0.1', port: await listenAt('127.0.0.1'), signal: controller.signal })
+    controller.abort()
+    await expectEcho(socket)
+  })
+})
+
+test('two hundred at once, and nothing stays open', async () => {
+  const port = await listenAt('127.0.0.1')
+  const before = await openSockets()
+  const sockets = await Promise.all(
+    Array.from({ length: 200 }, () => connect({ host: '127.0.0.1', port, device: 'lo' })),
+  )
+  await Promise.all(sockets.map(expectEcho))
+  expect(await openSockets()).toBe(before)
+})
