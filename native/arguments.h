@@ -1,4 +1,5 @@
 // Arguments of native calls, checked enough that no JavaScript value can make the addon read or write out of bounds.
+// By plain Node-API where node-addon-api would throw: in a worker that is being terminated a throw ends the process.
 #pragma once
 
 #include <errno.h>
@@ -34,6 +35,12 @@ inline int Int(Napi::Value value) {
   int32_t number = -1;
   napi_get_value_int32(value.Env(), value, &number);
   return number;
+}
+
+inline bool Bool(Napi::Value value) {
+  bool yes = false;
+  napi_get_value_bool(value.Env(), value, &yes);
+  return yes;
 }
 
 inline Napi::Value Number(Napi::Env env, int value) {

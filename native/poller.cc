@@ -120,7 +120,9 @@ void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* b
     View<int32_t> pairs(self->pairs_.Value());
     if (pairs.length >= sizeof batch->pairs / sizeof batch->pairs[0]) {
       memcpy(pairs.data, batch->pairs, 2 * batch->count * sizeof batch->pairs[0]);
-      ready.Call({Number(env, batch->count)});
+      // Not Function::Call: a worker that is being terminated refuses, and that is no error to throw.
+      napi_value count = Number(env, batch->count);
+      napi_call_function(env, env.Undefined(), ready, 1, &count, nullptr);
     }
   }
   free(batch);
@@ -141,7 +143,7 @@ static Napi::Value Unwatch(const Napi::CallbackInfo& info) {
 }
 
 static void KeepAlive(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).poller.KeepAlive(info.Env(), info[0].ToBoolean());
+  Environment::Of(info.Env()).poller.KeepAlive(info.Env(), Bool(info[0]));
 }
 
 void DefinePoller(Napi::Env env, Napi::Object exports) {

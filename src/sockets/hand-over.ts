@@ -7,15 +7,14 @@ import { verifyDevice } from './open.js'
  * bound to the device. On any failure the descriptor is closed.
  */
 export function handOver(fd: number, device?: string): Socket {
-  const native = addon()
-  native.detach(fd)
   let socket: Socket
   try {
     socket = new Socket({ fd, readable: true, writable: true })
   } catch (error) {
-    native.close(fd)
+    addon().close(fd)
     throw error
   }
+  addon().detach(fd)
   try {
     if (device !== undefined) verifyDevice(descriptorOf(socket), device)
   } catch (error) {
