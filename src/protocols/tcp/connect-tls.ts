@@ -74,7 +74,8 @@ function pickTls(options: ConnectTlsOptions): ConnectionOptions {
   )
 }
 
-function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
+/** A failed handshake or a certificate that was not accepted, by Node's own code for it. */
+export function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
   const { code = 'ERR_TLS', errno, message } = cause
   const { host: hostname, port, device } = options
   const certificate = /CERT|SIGNATURE|ISSUER|CRL|ALTNAME/.test(code)

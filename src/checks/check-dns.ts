@@ -1,0 +1,105 @@
+import { invalidArgument, NetviaError } from '../errors.js'
+import {
+  arrayOf,
+  type Check,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  milliseconds,
+  oneOf,
+  type Schema,
+  string,
+} from '../options.js'
+import { type DnsRecord, type RecordType, type ResolvedAddress, recordTypes } from '../protocols/dns/records.js'
+import { resolveTelling } from '../protocols/dns/resolve.js'
+import { dnsServer, formatDnsServer } from '../protocols/dns/server-address.js'
+import { judge } from './outcome.js'
+
+type Expected = string | RegExp
+
+export interface DnsCheckOptions extends CommonOptions {
+  /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+  /** Record type to ask for (RFC 1035), past hosts file and search list. Default: A. */
+  type?: RecordType
+  /**
+   * What must be among the answers, each item of a list: an address as `resolve` gives it, a name, or the data of a record
+   * as text (other than a plain text: as JSON). Default: any answer will do.
+   */
+  expect?: Expected | readonly Expected[]
+  /** For everything together, in milliseconds. Default: 5000. */
+  timeout?: number
+}
+
+export interface DnsCheckResult {
+  /** There is an answer, with all that is expected. */
+  ok: boolean
+  /** From the call until the answer, in milliseconds; undefined where no server gave one. */
+  latencyMs: number | undefined
+  /** As `resolve` gives them; none where there is no such name or record. */
+  answers: ResolvedAddress[] | DnsRecord[]
+  /** The name server that answered (the last one, where several were asked): `address` or `address:port`. */
+  server: string | undefined
+  /** Why not; undefined where `ok`. */
+  error: NetviaError | undefined
+}
+
+const expected: Check = (value, name) => {
+  if (Array.isArray(value)) return arrayOf(expected)(value, name)
+  if (!(value instanceof RegExp) && (typeof value !== 'string' || value === '')) {
+    throw invalidArgument(name, value, 'a non-empty string or a RegExp, or an array of them')
+  }
+}
+
+export const dnsCheckSchema: Schema = {
+  ...commonSchema,
+  servers: arrayOf(dnsServer),
+  type: oneOf(...recordTypes),
+  expect: expected,
+  timeout: milliseconds,
+}
+
+/**
+ * Whether DNS over the path has a name's records (RFC 1035). What the network says is a value: no such name, no such record, a
+ * server that fails, no answer in time, or another answer than expected (`ERR_DNS_ANSWER`) are `ok: false` with an `error`, by
+ * the codes of `resolve`.
+ *
+ * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device; `signal.reason` when aborted.
+ */
+export async function checkDns(name: string, options: DnsCheckOptions = {}): Promise<DnsCheckResult> {
+  string(name, 'checkDns: name')
+  checkOptions('checkDns', options, dnsCheckSchema)
+  const { expect = [], ...rest } = options
+  const start = performance.now()
+  const result: DnsCheckResult = { ok: false, latencyMs: undefined, answers: [], server: undefined, error: undefined }
+  const onAnswer = (server: Parameters<typeof formatDnsServer>[0]) => {
+    result.latencyMs = performance.now() - start
+    result.server = formatDnsServer(server)
+  }
+  return judge<DnsCheckResult>(
+    options.signal,
+    options.device,
+    async () => {
+      const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
+      result.answers = await resolveTelling(name, asked, onAnswer)
+      result.latencyMs ??= performance.now() - start
+      const missing = [expect].flat().find(item => !result.answers.some(answer => matches(answer, item)))
+      if (missing !== undefined) {
+        throw new NetviaError(`${missing} is not among the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
+      }
+      return { ...result, ok: true }
+    },
+    error => ({ ...result, error }),
+  )
+}
+
+function matches(answer: ResolvedAddress | DnsRecord, item: Expected): boolean {
+  const texts = 'address' in answer ? [answer.address] : textsOf(answer.data)
+  return texts.some(text => (typeof item === 'string' ? text === item : text.search(item) !== -1))
+}
+
+function textsOf(data: DnsRecord['data']): string[] {
+  if (typeof data === 'string') return [data]
+  // The strings of one TXT record are one text, cut to what DNS can carry (RFC 7208 section 3.3 says so for SPF).
+  return [Array.isArray(data) ? data.join('') : JSON.stringify(data)]
+}

@@ -1,0 +1,69 @@
+import type { NetviaError } from '../errors.js'
+import {
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  milliseconds,
+  oneOf,
+  port,
+  type Schema,
+  string,
+} from '../options.js'
+import { connect } from '../protocols/tcp/connect.js'
+import { judge } from './outcome.js'
+
+export interface TcpCheckOptions extends CommonOptions {
+  /** Name or address. */
+  host: string
+  /** 1-65535. */
+  port: number
+  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  family?: 4 | 6
+  /** For name resolution and connection together, in milliseconds. Default: 5000. */
+  timeout?: number
+}
+
+export interface TcpCheckResult {
+  /** It accepted the connection in time. */
+  ok: boolean
+  /** From the call until the connection stood, name resolution included, in milliseconds; undefined where none came about. */
+  latencyMs: number | undefined
+  /** The addresses of the connection. */
+  localAddress: string | undefined
+  remoteAddress: string | undefined
+  /** Why not; undefined where `ok`. */
+  error: NetviaError | undefined
+}
+
+export const tcpCheckSchema: Schema = {
+  ...commonSchema,
+  host: string,
+  port,
+  family: oneOf(4, 6),
+  timeout: milliseconds,
+}
+
+/**
+ * Whether a TCP port accepts a connection, which is closed again at once.
+ *
+ * What the network says is a value: refused, unreachable, timed out and an unknown name are `ok: false` with an `error`.
+ *
+ * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device, `EPERM` no permission; `signal.reason` when
+ * aborted.
+ */
+export async function checkTcp(options: TcpCheckOptions): Promise<TcpCheckResult> {
+  checkOptions('checkTcp', options, tcpCheckSchema, ['host', 'port'])
+  const start = performance.now()
+  return judge<TcpCheckResult>(
+    options.signal,
+    options.device,
+    async () => {
+      const socket = await connect({ ...options, timeout: options.timeout ?? 5000 })
+      const latencyMs = performance.now() - start
+      const { localAddress, remoteAddress } = socket
+      socket.destroy()
+      return { ok: true, latencyMs, localAddress, remoteAddress, error: undefined }
+    },
+    error => ({ ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined, error }),
+  )
+}

@@ -1,0 +1,122 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { pathOf } from '../options.js'
+import { startTls, tlsError } from '../protocols/tcp/connect-tls.js'
+import { dial } from '../protocols/tcp/dial.js'
+import { descriptorOf } from '../sockets/hand-over.js'
+import { boundDevice } from '../sockets/open.js'
+import type { HttpCheckPlan, HttpCheckTlsOptions } from './http-options.js'
+import type { HttpRequest } from './http-redirect.js'
+import { certificateFacts, type HttpReport } from './http-result.js'
+
+/**
+ * One request over a fresh connection, which is closed when `judge` is done with the response. What is found out on the way
+ * goes into the report.
+ */
+export async function exchange<T>(
+  request: HttpRequest,
+  plan: HttpCheckPlan,
+  report: HttpReport,
+  signal: AbortSignal,
+  judge: (response: IncomingMessage) => Promise<T>,
+): Promise<T> {
+  const socket = await openConnection(request, plan, report, signal)
+  const onAbort = () => socket.destroy()
+  signal.addEventListener('abort', onAbort)
+  try {
+    report.awaited = 'response'
+    const sent = performance.now()
+    const response = await send(request, socket)
+    report.add('firstByteMs', performance.now() - sent)
+    report.responded(response.statusCode!)
+    return await judge(response)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    socket.destroy()
+  }
+}
+
+export function hostAndPort({ url }: HttpRequest): { host: string; port: number } {
+  // An IPv6 address has brackets in a URL, and only there.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  return { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
+}
+
+async function openConnection(
+  request: HttpRequest,
+  plan: HttpCheckPlan,
+  report: HttpReport,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
+  report.awaited = undefined
+  report.progress.phase = 'name resolution'
+  const { socket, dnsMs, connectMs } = await dial(target, signal, report.progress)
+  report.add('dnsMs', dnsMs)
+  report.add('connectMs', connectMs)
+  report.localAddress = socket.localAddress
+  report.remoteAddress = socket.remoteAddress
+  report.device = boundDevice(descriptorOf(socket)) || undefined
+  report.certificate = undefined
+  if (request.url.protocol === 'http:') {
+    report.add('tlsMs', 0)
+    return socket
+  }
+  report.progress.phase = 'TLS handshake'
+  const start = performance.now()
+  const tls = request.trusted ? plan.tls : withoutIdentity(plan.tls)
+  // Verified all the same, but below: a certificate that is not accepted is worth telling about.
+  const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false }
+  const secure = await startTls(socket, options, signal)
+  report.add('tlsMs', performance.now() - start)
+  report.certificate = certificateFacts(secure)
+  if (!secure.authorized && plan.tls?.rejectUnauthorized !== false) {
+    secure.destroy()
+    const code = String(secure.authorizationError)
+    throw tlsError(
+      Object.assign(new Error('the certificate is not accepted'), { code }),
+      options,
+      report.remoteAddress!,
+    )
+  }
+  return secure
+}
+
+/** What proves who we are, and the name that one server goes by, are for the origin that the caller named. */
+function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
+  const { cert, key, passphrase, pfx, pskCallback, secureContext, servername, session, ...rest } = tls
+  return rest
+}
+
+function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      createConnection: () => socket,
+      setHost: false,
+      method,
+      path: `${url.pathname}${url.search}`,
+      headers: { host: url.host, ...basicCredentials(url), ...headers } as Record<string, string>,
+    })
+    outgoing.on('response', resolve)
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+}
+
+/** RFC 7617, of a URL that carries them. */
+function basicCredentials({ username, password }: URL): { authorization?: string } {
+  if (!username && !password) return {}
+  const text = [username, password].map(percentDecoded).join(':')
+  return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

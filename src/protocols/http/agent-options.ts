@@ -1,0 +1,44 @@
+import type http from 'node:http'
+import type https from 'node:https'
+import { anything, type PathOptions, pathSchema, type Schema } from '../../options.js'
+import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
+
+/** Options of Node's own agents and of their connections: what they hold is checked by Node. */
+export const httpAgentSchema = {
+  ...pathSchema,
+  agentKeepAliveTimeoutBuffer: anything,
+  family: anything,
+  keepAlive: anything,
+  keepAliveMsecs: anything,
+  maxFreeSockets: anything,
+  maxSockets: anything,
+  maxTotalSockets: anything,
+  noDelay: anything,
+  scheduling: anything,
+  timeout: anything,
+} satisfies Schema
+
+export const httpsAgentSchema = { ...httpAgentSchema, ...tlsSchema, maxCachedSessions: anything } satisfies Schema
+
+/**
+ * The path, and the options of `http.Agent`. Defaults are those of `http.globalAgent`: `keepAlive: true`,
+ * `scheduling: 'lifo'`, `timeout: 5000` (milliseconds).
+ */
+export type HttpAgentOptions = PathOptions &
+  Pick<http.AgentOptions, keyof typeof httpAgentSchema & keyof http.AgentOptions>
+
+/** The path, and the options of `https.Agent`. Defaults as in `HttpAgentOptions`. */
+export type HttpsAgentOptions = HttpAgentOptions & TlsOptions & Pick<https.AgentOptions, 'maxCachedSessions'>
+
+const defaults = { keepAlive: true, scheduling: 'lifo', timeout: 5000 } as const
+
+/** What Node's agent gets: it merges its options over those of each request, `localAddress` included. */
+export function nodeAgentOptions({
+  device: _device,
+  mark: _mark,
+  tos: _tos,
+  ...rest
+}: HttpsAgentOptions): https.AgentOptions {
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...Object.fromEntries(given) }
+}

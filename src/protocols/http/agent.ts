@@ -1,0 +1,181 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { invalidArgument, NetviaError } from '../../errors.js'
+import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
+import { connect } from '../tcp/connect.js'
+import {
+  type HttpAgentOptions,
+  type HttpsAgentOptions,
+  httpAgentSchema,
+  httpsAgentSchema,
+  nodeAgentOptions,
+} from './agent-options.js'
+import { BoundSockets } from './bound-sockets.js'
+import { PendingConnection } from './pending-connection.js'
+
+/**
+ * For the connection alone, in milliseconds, where the agent's `timeout` isn't given. Node has no such limit; but its requests
+ * are given a socket at once, and what starts its clock with the socket (follow-redirects, axios) would wait for ever here.
+ */
+const connectTimeout = 10_000
+
+/** Options of a request that would lead past the path. */
+const otherWays = ['socketPath', 'lookup', 'localPort'] as const
+
+type Callback = (error: Error | null, socket: Duplex) => void
+
+interface ConnectionOptions extends http.ClientRequestArgs {
+  keepAlive?: boolean
+  keepAliveInitialDelay?: number
+  noDelay?: boolean
+  port?: number
+}
+
+/** What subclasses of Node's agent override, and its type declarations leave out. */
+interface NodeAgent extends http.Agent {
+  totalSocketCount: number
+  readonly sockets: Record<string, Socket[]>
+  readonly requests: Record<string, http.ClientRequest[]>
+  addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void
+  createSocket(request: http.ClientRequest, options: http.ClientRequestArgs, callback: Callback): void
+  removeSocket(socket: Socket, options: http.ClientRequestArgs): void
+}
+
+type AgentClass<Options> = new (options?: Options) => http.Agent
+
+/** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
+function onPath<Options extends HttpAgentOptions>(
+  Base: AgentClass<Options>,
+  caller: string,
+  schema: Schema,
+  secure: boolean,
+) {
+  return class extends (Base as unknown as new (options: https.AgentOptions) => NodeAgent) {
+    readonly #path: PathOptions
+    readonly #connectTimeout: number
+    readonly #connections: BoundSockets
+
+    constructor(options: Options = {} as Options) {
+      checkOptions(caller, options, schema)
+      super(nodeAgentOptions(options))
+      this.#path = pathOf(options)
+      this.#connectTimeout = options.timeout || connectTimeout
+      this.#connections = new BoundSockets(options.device)
+      // Before Node's own listener, which gives the connection to the next request.
+      this.prependListener('free', () => this.#dropDead())
+    }
+
+    override getName(options?: http.ClientRequestArgs): string {
+      return `${super.getName(options)}:${pathKey(this.#path)}`
+    }
+
+    override addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void {
+      this.#dropDead()
+      super.addRequest(request, options)
+    }
+
+    override createSocket(request: http.ClientRequest, options: http.ClientRequestArgs, callback: Callback): void {
+      const name = this.getName(options)
+      const queued = this.requests[name]?.includes(request) ?? false
+      const pending = new PendingConnection(request)
+      this.sockets[name] = [...(this.sockets[name] ?? []), pending.socket]
+      this.totalSocketCount++
+      super.createSocket(request, { ...options, signal: pending.signal }, (error, socket) => {
+        pending.end()
+        this.#forget(name, pending.socket)
+        if (!error) return callback(null, socket)
+        // A request of the queue may have been given another one's connection meanwhile: then the failure isn't its own.
+        const waiting = !queued || this.#dequeue(name, request)
+        if (waiting) callback(error, socket)
+        // Has the next request of the queue, which would wait for a connection to become free, make its own.
+        this.removeSocket(pending.socket, options)
+      })
+    }
+
+    override createConnection(options: ConnectionOptions, callback?: Callback): undefined {
+      if (!callback) throw invalidArgument(`${caller}: createConnection: callback`, callback, 'a function')
+      this.#connect(options).then(socket => callback(null, socket), callback as (error: Error) => void)
+    }
+
+    async #connect(options: ConnectionOptions): Promise<Socket> {
+      const other = otherWays.find(name => options[name] !== undefined)
+      if (other)
+        throw new NetviaError(`${caller}: a request's ${other} can't be used on a path`, {
+          code: 'ERR_INVALID_ARG_VALUE',
+        })
+      const { host, port, family, noDelay, keepAlive, keepAliveInitialDelay, timeout } = options
+      const tcp = await connect({
+        ...this.#path,
+        localAddress: options.localAddress ?? this.#path.localAddress,
+        host: host ?? 'localhost',
+        port: Number(port),
+        family: family === 4 || family === 6 ? family : undefined,
+        noDelay,
+        keepAlive: keepAlive ? (keepAliveInitialDelay ?? true) : false,
+        timeout: this.#connectTimeout,
+        signal: options.signal,
+      })
+      const socket = secure ? this.#secure(options, tcp) : tcp
+      this.#connections.add(socket)
+      if (timeout) socket.setTimeout(timeout)
+      return socket
+    }
+
+    /** Node's own way from here on, with its cache of TLS sessions. */
+    #secure(options: ConnectionOptions, socket: Socket): Socket {
+      try {
+        return super.createConnection({ ...options, socket } as ConnectionOptions) as Socket
+      } catch (error) {
+        socket.destroy()
+        throw error
+      }
+    }
+
+    #dropDead(): void {
+      this.#connections.dropDead(socket => socket.emit('agentRemove'))
+    }
+
+    #forget(name: string, socket: Socket): void {
+      this.totalSocketCount--
+      const others = (this.sockets[name] ?? []).filter(other => other !== socket)
+      if (others.length > 0) this.sockets[name] = others
+      else delete this.sockets[name]
+    }
+
+    /** False: it wasn't in the queue. */
+    #dequeue(name: string, request: http.ClientRequest): boolean {
+      const queue = this.requests[name] ?? []
+      const index = queue.indexOf(request)
+      if (index === -1) return false
+      queue.splice(index, 1)
+      if (queue.length === 0) delete this.requests[name]
+      return true
+    }
+  } as AgentClass<Options>
+}
+
+/**
+ * An `http.Agent` whose connections leave by the path, name resolution included, for anything that takes a Node agent.
+ * Pools of different paths never mix, and a connection whose device was deleted is not used again.
+ *
+ * Options of a request that would lead past the path (`socketPath`, `lookup`, `localPort`) fail it.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`. Requests fail with what `connect` throws, `ETIMEDOUT` after the agent's
+ * `timeout` or 10 seconds.
+ */
+export class HttpAgent extends onPath<HttpAgentOptions>(
+  http.Agent as AgentClass<HttpAgentOptions>,
+  'HttpAgent',
+  httpAgentSchema,
+  false,
+) {}
+
+/** An `https.Agent` whose connections leave by the path: as `HttpAgent`, with the TLS options and the session cache of Node's own. */
+export class HttpsAgent extends onPath<HttpsAgentOptions>(
+  https.Agent as AgentClass<HttpsAgentOptions>,
+  'HttpsAgent',
+  httpsAgentSchema,
+  true,
+) {}

@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net'
+import { addon } from '../../binding/addon.js'
+import { NetviaError } from '../../errors.js'
+import { descriptorOf } from '../../sockets/hand-over.js'
+import { boundDevice } from '../../sockets/open.js'
+
+/**
+ * The open connections of a pool on a device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
+ * its sockets dead without an error: before a pool uses one again it has them sorted out here.
+ */
+export class BoundSockets {
+  readonly #device: string | undefined
+  readonly #sockets = new Set<Socket>()
+  #index: number | undefined
+
+  constructor(device: string | undefined) {
+    this.#device = device
+  }
+
+  add(socket: Socket): void {
+    if (this.#device === undefined) return
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  /** Destroys the connections whose device is no more, and tells of each. One system call as long as the device is the same. */
+  dropDead(onDropped?: (socket: Socket) => void): void {
+    const device = this.#device
+    if (device === undefined || this.#sockets.size === 0) return
+    const index = addon().deviceIndex(device)
+    if (index === this.#index) return
+    this.#index = index
+    for (const socket of this.#sockets) {
+      if (isBoundTo(socket, device)) continue
+      socket.destroy(new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device }))
+      onDropped?.(socket)
+    }
+  }
+}
+
+function isBoundTo(socket: Socket, device: string): boolean {
+  try {
+    return boundDevice(descriptorOf(socket)) === device
+  } catch {
+    return false
+  }
+}
