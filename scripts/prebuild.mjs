@@ -25,7 +25,9 @@ try {
     run(process.execPath, ['node_modules/prebuildify/bin.js', '--napi', '--arch', arch, '--out', out], root, env)
     const file = `prebuilds/linux-${arch}/netvia.node`
     const same = !check || readFileSync(join(out, file)).equals(readFileSync(join(root, file)))
-    console.log(check ? `${file}: ${same ? 'is what the sources give' : 'DIFFERS from what the sources give'}` : `built ${file}`)
+    console.log(
+      check ? `${file}: ${same ? 'is what the sources give' : 'DIFFERS from what the sources give'}` : `built ${file}`,
+    )
     if (!same) wrong++
   }
 } finally {
