@@ -58,7 +58,7 @@ async function judgeResponse(
     const expected = lowest === highest ? lowest : `${lowest} to ${highest}`
     throw new NetviaError(`the status is ${status}, expected ${expected}`, { code: 'ERR_HTTP_STATUS' })
   }
-  if (plan.maxBodyBytes === 0) return undefined
+  if (plan.maxBodyBytes === 0 || status === 101) return undefined
   report.awaited = 'body'
   const { expectBody } = plan
   const body = await readBody(response, plan.maxBodyBytes, expectBody !== undefined)

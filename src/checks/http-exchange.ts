@@ -21,20 +21,24 @@ export async function exchange<T>(
   judge: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
   const socket = await openConnection(request, plan, report, signal)
-  const onAbort = () => socket.destroy()
-  signal.addEventListener('abort', onAbort)
-  try {
+  let onAbort: (() => void) | undefined
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
+  })
+  const judged = async () => {
     report.awaited = 'response'
     const sent = performance.now()
     const response = await send(request, socket)
     report.add('firstByteMs', performance.now() - sent)
     report.responded(response.statusCode!)
-    return await judge(response)
-  } catch (error) {
+    return judge(response)
+  }
+  try {
     signal.throwIfAborted()
-    throw error
+    return await Promise.race([judged(), aborted])
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    signal.removeEventListener('abort', onAbort!)
     socket.destroy()
   }
 }
@@ -101,6 +105,8 @@ function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<In
       headers: { host: url.host, ...basicCredentials(url), ...headers } as Record<string, string>,
     })
     outgoing.on('response', resolve)
+    // 101, which nobody asked for: a status like any other.
+    outgoing.on('upgrade', resolve)
     outgoing.on('error', reject)
     outgoing.end()
   })

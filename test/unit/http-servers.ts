@@ -1,0 +1,57 @@
+import { createSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+const folder = new URL('../lab/certificates/', import.meta.url)
+const read = (name: string) => readFileSync(new URL(name, folder), 'utf8')
+
+/** PEM of the CA that signed all certificates of `httpsServer`. */
+export const ca = read('ca.pem')
+
+async function listening(server: Server): Promise<number> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise<void>(resolve => server.close(() => resolve()))
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** Each serves on 127.0.0.1 until the test ends; resolves with the port. */
+export function httpServer(listener: RequestListener): Promise<number> {
+  return listening(createServer(listener))
+}
+
+export function httpsServer(listener: RequestListener, certificate = 'server'): Promise<number> {
+  return listening(createSecureServer({ key: read(`${certificate}.key`), cert: read(`${certificate}.pem`) }, listener))
+}
+
+export function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {
+  return listening(createTcpServer(onConnection))
+}
+
+/** A port that nothing listens on. */
+export async function closedPort(): Promise<number> {
+  const server = createTcpServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** A name server that never answers. */
+export async function silentUdpPort(): Promise<number> {
+  const socket = createSocket('udp4')
+  await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+  onTestFinished(() => void socket.close())
+  return socket.address().port
+}
