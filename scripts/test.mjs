@@ -1,10 +1,10 @@
 // The tests: `npm test`, or `node scripts/test.mjs [unit|network] [file name parts or vitest options …]`.
 // Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
+import { compile } from './compile.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -43,15 +43,6 @@ if (totals.passed + totals.failed + totals.skipped === 0) {
 }
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
 process.exitCode = totals.failed ? 1 : 0
-
-/** Compiles where dist is missing or older than the sources. */
-function compile() {
-  const newest = folder =>
-    Math.max(0, ...readdirSync(folder, { recursive: true }).map(name => changed(join(folder, name))))
-  const changed = path => statSync(path).mtimeMs
-  if (existsSync('dist/index.cjs') && changed('dist/index.cjs') > newest('src')) return true
-  return spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { stdio: 'inherit' }).status === 0
-}
 
 function runInLab() {
   const missing = whyNoLab()
