@@ -59,7 +59,8 @@ export function invalidArgument(name: string, value: unknown, expected: string):
   return new NetviaError(`${name} must be ${expected}; got ${shown}`, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** `host:port`, with the brackets IPv6 needs. Like Go's net.JoinHostPort. */
+/** `host:port`, with the brackets IPv6 needs, and IPv4 as IPv4 where a dual-stack socket says `::ffff:…`. Like Go's net.JoinHostPort. */
 export function joinHostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const plain = host.replace(/^::ffff:(?=\d+\.)/i, '')
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
 }

@@ -1,0 +1,17 @@
+// Twin of the document's HTTP health checks: http-health.ts [url …]
+// SOURCE (an address, as in the document) and DEVICE in the environment: only the device decides which uplink is checked.
+import { checkHttp } from 'netvia'
+
+const given = process.argv.slice(2)
+const urls =
+  given.length > 0 ? given : ['https://www.google.com', 'https://www.cloudflare.com', 'https://www.amazon.com']
+
+for (const url of urls) {
+  const { ok, latencyMs, error } = await checkHttp(url, {
+    timeout: 5000,
+    localAddress: process.env.SOURCE,
+    device: process.env.DEVICE,
+  })
+  if (ok) console.log(`${url}: ${latencyMs.toFixed(3)}ms`)
+  else console.log(`${url}: FAILED (${error?.message})`)
+}

@@ -1,0 +1,21 @@
+// Twin of the document's TCP client: sends what is typed, line by line, and prints the answers.
+// tcp-client.ts [host] [port] [device]
+import { createInterface } from 'node:readline/promises'
+import { connect } from 'netvia'
+
+const [host = 'localhost', port = '8080', device] = process.argv.slice(2)
+const connection = await connect({ host, port: Number(port), device })
+console.log('Connected to server')
+
+const answers = createInterface({ input: connection })[Symbol.asyncIterator]()
+const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: 'Enter message: ' })
+
+terminal.prompt()
+for await (const message of terminal) {
+  connection.write(`${message}\n`)
+  const { value, done } = await answers.next()
+  if (done) break
+  console.log(`Server: ${value}`)
+  terminal.prompt()
+}
+connection.end()
