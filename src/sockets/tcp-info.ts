@@ -117,8 +117,8 @@ export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
 /**
  * The kernel's view of a TCP connection: a `net.Socket` or `tls.TLSSocket`, of netvia or not, or a descriptor.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a socket that has no descriptor (any more), `EBADF`, `ENOTSOCK`,
- * `EOPNOTSUPP` for a descriptor that is no TCP socket.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a socket that has no descriptor (any more), `EBADF`, `ENOTSOCK`, `ENOTSUP` or
+ * `ENOPROTOOPT` for a descriptor that is no TCP socket.
  */
 export function tcpInfo(socket: Socket | number): TcpInfo {
   const fd = typeof socket === 'number' ? socket : descriptorOf(socket)

@@ -43,6 +43,8 @@ export async function startTls(socket: Socket, options: ConnectTlsOptions, signa
   try {
     await handshake(secure, signal)
   } catch (error) {
+    // What else comes out of it on its way down is of no interest.
+    secure.on('error', () => {})
     secure.destroy()
     socket.destroy()
     throw signal.aborted ? error : tlsError(error as NodeJS.ErrnoException, options, address)

@@ -1,0 +1,159 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer as createPlainServer } from 'node:net'
+import { createServer, type TlsOptions } from 'node:tls'
+import { afterEach, describe, expect, test } from 'vitest'
+import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
+import { descriptorOf } from '../../src/sockets/hand-over.js'
+import { boundDevice } from '../../src/sockets/open.js'
+import { tcpInfo } from '../../src/sockets/tcp-info.js'
+import { a, fakeServer } from './dns-fake-server.js'
+import { openSockets } from './open-sockets.js'
+
+const file = (name: string) => readFileSync(new URL(`../lab/certificates/${name}`, import.meta.url), 'utf8')
+const ca = file('ca.pem')
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+async function serve(certificate = 'server', options: TlsOptions = {}): Promise<number> {
+  const server = createServer(
+    { cert: file(`${certificate}.pem`), key: file(`${certificate}.key`), ...options },
+    socket => {
+      socket.on('error', () => {})
+      socket.end(`sni ${socket.servername || 'none'}, alpn ${socket.alpnProtocol || 'none'}`)
+    },
+  )
+  server.on('tlsClientError', () => {})
+  server.listen(0, '0.0.0.0')
+  await once(server, 'listening')
+  closers.push(() => server.close())
+  return (server.address() as { port: number }).port
+}
+
+async function silent(): Promise<number> {
+  const server = createPlainServer(socket => void socket.on('error', () => {}).resume())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(() => server.close())
+  return (server.address() as { port: number }).port
+}
+
+async function names(): Promise<string[]> {
+  const dns = await fakeServer(({ question: { name, type } }) => ({
+    answers: type === 'A' ? [a(name, '127.0.0.1')] : [],
+  }))
+  closers.push(dns.close)
+  return [dns.server]
+}
+
+test('to a name: server name and certificate fit it, over the device', async () => {
+  const options = { port: await serve('server', { ALPNProtocols: ['h2', 'http/1.1'] }), ca, servers: await names() }
+  const socket = await connectTls({ host: 'www.server.test', device: 'lo', ALPNProtocols: ['http/1.1'], ...options })
+  expect(socket.authorized).toBe(true)
+  expect(socket).toMatchObject({ remoteAddress: '127.0.0.1', remotePort: options.port, alpnProtocol: 'http/1.1' })
+  expect(boundDevice(descriptorOf(socket))).toBe('lo')
+  expect(tcpInfo(socket).state).toMatch(/established|close-wait/)
+  expect((await socket.toArray()).join('')).toBe('sni www.server.test, alpn http/1.1')
+})
+
+test('to an address: no server name is sent, and the certificate has to be for the address', async () => {
+  const port = await serve()
+  const socket = await connectTls({ host: '127.0.0.1', port, ca })
+  expect((await socket.toArray()).join('')).toBe('sni none, alpn none')
+  await expect(connectTls({ host: '127.0.0.2', port, ca })).rejects.toMatchObject({
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  })
+})
+
+test('servername overrides', async () => {
+  const socket = await connectTls({ host: '127.0.0.1', port: await serve(), ca, servername: 'server.test' })
+  expect((await socket.toArray()).join('')).toContain('sni server.test')
+})
+
+describe('a certificate that is not accepted', () => {
+  test.each([
+    ['expired', { ca }, 'CERT_HAS_EXPIRED'],
+    ['wrong-name', { ca }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['server', {}, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ])('%s %o', async (certificate, options, code) => {
+    const port = await serve(certificate)
+    const before = await openSockets()
+    await expect(connectTls({ host: 'localhost', port, device: 'lo', ...options })).rejects.toMatchObject({
+      name: 'NetviaError',
+      code,
+      port,
+      hostname: 'localhost',
+      address: '127.0.0.1',
+      device: 'lo',
+      hint: expect.stringContaining('"ca"'),
+    })
+    expect(await openSockets()).toBe(before)
+  })
+  test('is accepted with rejectUnauthorized: false', async () => {
+    const socket = await connectTls({ host: 'localhost', port: await serve('expired'), rejectUnauthorized: false })
+    expect(socket.authorized).toBe(false)
+    socket.destroy()
+  })
+})
+
+test('a peer that does not speak TLS, or hangs up', async () => {
+  const hangUp = createPlainServer(socket => void socket.on('error', () => {}).end())
+  const http = createPlainServer(socket => void socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  for (const server of [hangUp, http]) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closers.push(() => server.close())
+    const { port } = server.address() as { port: number }
+    const error = await connectTls({ host: '127.0.0.1', port }).catch(error => error)
+    expect(error).toMatchObject({ name: 'NetviaError', port, address: '127.0.0.1', syscall: 'TLS handshake' })
+    expect(error.code).toMatch(/ECONNRESET|ERR_SSL/)
+    expect(error.hint).toBeUndefined()
+  }
+})
+
+test('the time limit covers the handshake', async () => {
+  const port = await silent()
+  const before = await openSockets()
+  await expect(connectTls({ host: '127.0.0.1', port, timeout: 100 })).rejects.toMatchObject({
+    code: 'ETIMEDOUT',
+    address: '127.0.0.1',
+    hint: expect.stringContaining('TLS handshake took longer than 100 ms'),
+  })
+  expect(await openSockets()).toBe(before)
+})
+
+test('aborting during the handshake: within 50 ms, and nothing stays open', async () => {
+  const port = await silent()
+  const before = await openSockets()
+  const controller = new AbortController()
+  const pending = connectTls({ host: '127.0.0.1', port, device: 'lo', signal: controller.signal })
+  pending.catch(() => {})
+  await new Promise(done => setTimeout(done, 50))
+  const reason = new Error('enough')
+  const start = performance.now()
+  controller.abort(reason)
+  await expect(pending).rejects.toBe(reason)
+  expect(performance.now() - start).toBeLessThan(50)
+  expect(await openSockets()).toBe(before)
+})
+
+test('options that make no sense are refused by name', async () => {
+  const refused = (options: object) =>
+    expect(connectTls(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+  await refused({ host: 'x', port: 1, alpn: 'h2' })
+  await refused({ host: 'x', port: 1, socket: {} })
+  await refused({ host: 'x', port: 1, rejectUnauthorized: 'no' })
+  await refused({ host: 'x' })
+})
+
+test('what Node finds wrong with TLS options leaves nothing open', async () => {
+  const port = await silent()
+  const before = await openSockets()
+  await expect(connectTls({ host: '127.0.0.1', port, minVersion: 'TLSv9' as never })).rejects.toMatchObject({
+    code: 'ERR_TLS_INVALID_PROTOCOL_VERSION',
+  })
+  expect(await openSockets()).toBe(before)
+})
