@@ -2,8 +2,12 @@ import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { decodeAddress } from '../../src/sockets/address.js'
+import { openDescriptor } from '../../src/sockets/open.js'
 
 const folder = new URL('../lab/certificates/', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, folder), 'utf8')
@@ -54,4 +58,19 @@ export async function silentUdpPort(): Promise<number> {
   await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
   onTestFinished(() => void socket.close())
   return socket.address().port
+}
+
+/** A port with a full accept queue: connections to it are neither accepted nor refused. */
+export async function stalledPort(): Promise<number> {
+  const fd = openDescriptor(4, 'stream', 0, { localAddress: '127.0.0.1' }, 0)
+  addon().listen(fd, 0)
+  const address = new Uint8Array(28)
+  const { port } = decodeAddress(address, addon().getsockname(fd, address))!
+  const fillers = [1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}))
+  onTestFinished(() => {
+    for (const socket of fillers) socket.destroy()
+    addon().close(fd)
+  })
+  await sleep(20)
+  return port
 }

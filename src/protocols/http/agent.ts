@@ -43,11 +43,11 @@ interface NodeAgent extends http.Agent {
   removeSocket(socket: Socket, options: http.ClientRequestArgs): void
 }
 
-type AgentClass<Options> = new (options?: Options) => http.Agent
+type AgentClass<Options, Agent extends http.Agent> = new (options?: Options) => Agent
 
 /** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
-function onPath<Options extends HttpAgentOptions>(
-  Base: AgentClass<Options>,
+function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
+  Base: new () => Agent,
   caller: string,
   schema: Schema,
   secure: boolean,
@@ -153,7 +153,7 @@ function onPath<Options extends HttpAgentOptions>(
       if (queue.length === 0) delete this.requests[name]
       return true
     }
-  } as AgentClass<Options>
+  } as unknown as AgentClass<Options, Agent>
 }
 
 /**
@@ -165,16 +165,11 @@ function onPath<Options extends HttpAgentOptions>(
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`. Requests fail with what `connect` throws, `ETIMEDOUT` after the agent's
  * `timeout` or 10 seconds.
  */
-export class HttpAgent extends onPath<HttpAgentOptions>(
-  http.Agent as AgentClass<HttpAgentOptions>,
-  'HttpAgent',
-  httpAgentSchema,
-  false,
-) {}
+export class HttpAgent extends onPath<HttpAgentOptions, http.Agent>(http.Agent, 'HttpAgent', httpAgentSchema, false) {}
 
 /** An `https.Agent` whose connections leave by the path: as `HttpAgent`, with the TLS options and the session cache of Node's own. */
-export class HttpsAgent extends onPath<HttpsAgentOptions>(
-  https.Agent as AgentClass<HttpsAgentOptions>,
+export class HttpsAgent extends onPath<HttpsAgentOptions, https.Agent>(
+  https.Agent,
   'HttpsAgent',
   httpsAgentSchema,
   true,
