@@ -1,0 +1,137 @@
+import { performance } from 'node:perf_hooks'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLookup } from '../../src/protocols/dns/lookup.js'
+import { resolve } from '../../src/protocols/dns/resolve.js'
+import { lab, needs } from '../lab/index.js'
+import { openSockets } from '../unit/open-sockets.js'
+
+const uplinks = ['wan1', 'wan2']
+
+/** What `work` sends by each uplink, in packets. */
+async function sentDuring(work: () => Promise<unknown>): Promise<number[]> {
+  const before = uplinks.map(device => lab.counters(device).txPackets)
+  await work()
+  return uplinks.map((device, index) => lab.counters(device).txPackets - before[index]!)
+}
+
+/** More than fits into a datagram. */
+const long = Array.from({ length: 20 }, (_, i) => `txt-record=long.test,"${String(i).padStart(200, 'x')}"`)
+
+describe('over a device', () => {
+  needs('dnsmasq')
+
+  let dns: Awaited<ReturnType<typeof lab.dnsmasq>>
+  beforeAll(async () => {
+    dns = await lab.dnsmasq([
+      `host-record=${lab.server.name},${lab.server.address4},${lab.server.address6}`,
+      'cname=alias.test,server.test',
+      'mx-host=server.test,mail.test,10',
+      ...long,
+    ])
+  })
+  afterAll(() => dns?.stop())
+
+  const { address4, address6 } = lab.server
+  test.each([
+    ['wan1', address4],
+    ['wan2', address4],
+    ['wan1', address6],
+    ['wan2', address6],
+  ])('every packet leaves by %s, to a server at %s', async (device, server) => {
+    const moved = await sentDuring(async () => {
+      const found = await resolve('server.test', { device, servers: [server] })
+      expect(found.map(({ address }) => address)).toEqual([address6, address4])
+    })
+    expect(moved[device === 'wan1' ? 0 : 1]).toBe(2)
+    expect(moved[device === 'wan1' ? 1 : 0]).toBe(0)
+  })
+
+  test('and so they do over TCP, after a truncated answer', async () => {
+    const moved = await sentDuring(async () => {
+      expect(await resolve('long.test', { type: 'TXT', device: 'wan2', servers: [address4] })).toHaveLength(20)
+    })
+    expect(moved[0]).toBe(0)
+    expect(moved[1]).toBeGreaterThan(5)
+  })
+
+  test("with wan2's address alone they leave by wan1", async () => {
+    const localAddress = lab.wan2.address4
+    const moved = await sentDuring(() => resolve('server.test', { family: 4, localAddress, servers: [address4] }))
+    expect(moved).toEqual([1, 0])
+  })
+
+  test('the name servers of /etc/resolv.conf are asked by the device too', async () => {
+    const moved = await sentDuring(async () => {
+      expect(await resolve('alias.test', { device: 'wan2', family: 4 })).toMatchObject([{ address: address4 }])
+      await expect(resolve('missing.test', { device: 'wan2' })).rejects.toMatchObject({
+        code: 'ENOTFOUND',
+        device: 'wan2',
+      })
+      expect((await resolve('server.test', { device: 'wan2', type: 'MX' }))[0]!.data.exchange).toBe('mail.test')
+      await expect(resolve('server.test', { device: 'wan2', type: 'SRV' })).rejects.toMatchObject({ code: 'ENODATA' })
+    })
+    expect(moved[0]).toBe(0)
+  })
+
+  test('a lookup for other libraries asks by the device', async () => {
+    const lookup = createLookup({ device: 'wan2' })
+    const moved = await sentDuring(async () => {
+      const address = await new Promise((done, fail) =>
+        lookup('server.test', 4, (error, address) => (error ? fail(error) : done(address))),
+      )
+      expect(address).toBe(address4)
+    })
+    expect(moved).toEqual([0, 1])
+  })
+
+  test('a device without IPv6 has IPv4 first', async () => {
+    const four = lab.addDevice('four0')
+    lab.run('router', 'sysctl', '-q', '-w', 'net.ipv6.conf.four0.disable_ipv6=1')
+    try {
+      const found = await resolve('server.test', { device: 'four0', servers: [address4] })
+      expect(found.map(({ address }) => address)).toEqual([address4, address6])
+    } finally {
+      four.remove()
+    }
+  })
+})
+
+describe('failing closed', () => {
+  needs('dnsmasq')
+
+  test('through a device that leads nowhere there is no answer, and nobody else is asked', async () => {
+    const dns = await lab.dnsmasq()
+    const dead = lab.addDevice('dead0', 'slow')
+    try {
+      const moved = await sentDuring(() =>
+        expect(resolve('server.test', { device: 'dead0', timeout: 400 })).rejects.toMatchObject({ device: 'dead0' }),
+      )
+      expect(moved).toEqual([0, 0])
+    } finally {
+      dead.remove()
+      await dns.stop()
+    }
+  })
+
+  test.each(['udp', 'tcp'])('a device deleted while an answer is waited for over %s', async transport => {
+    // Nobody listens, and nobody says so.
+    const repair = lab.fault('internet', transport === 'udp' ? 'udp dport 53 drop' : 'tcp dport 53 drop')
+    const dns = await lab.dnsmasq(long)
+    const before = await openSockets()
+    const gone = lab.addDevice('gone0')
+    try {
+      const pending = resolve('long.test', { type: 'TXT', device: 'gone0', servers: [lab.server.address4] })
+      pending.catch(() => {})
+      await new Promise(done => setTimeout(done, 150))
+      gone.remove()
+      const start = performance.now()
+      await expect(pending).rejects.toMatchObject({ code: 'ENODEV', device: 'gone0' })
+      expect(performance.now() - start).toBeLessThan(1000)
+      expect(await openSockets()).toBe(before)
+    } finally {
+      gone.remove()
+      repair()
+      await dns.stop()
+    }
+  })
+})
