@@ -13,6 +13,7 @@ const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
 const projects = ['unit', 'network'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
 const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
 let running
+let stopping = false
 
 for (const [signal, number] of [
   ['SIGINT', 2],
@@ -20,6 +21,7 @@ for (const [signal, number] of [
   ['SIGHUP', 1],
 ]) {
   process.on(signal, async () => {
+    stopping = true
     if (running) await endGroup(running)
     process.exit(128 + number)
   })
@@ -60,7 +62,7 @@ async function runProject(project, prefix, env) {
   const [command, ...rest] = [...prefix, process.execPath, 'node_modules/vitest/vitest.mjs', ...args]
   const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env })
   running = child
-  const status = await new Promise(resolve => child.on('exit', resolve).on('error', resolve))
+  const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
   running = undefined
   const counts = existsSync(report) ? countResults(JSON.parse(readFileSync(report, 'utf8'))) : countResults()
   rmSync(report, { force: true })

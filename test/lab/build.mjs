@@ -98,7 +98,7 @@ function removeStaleLabs() {
 
 function startJanitor(id) {
   const janitor = spawn(process.execPath, [fileURLToPath(new URL('janitor.mjs', import.meta.url)), id], {
-    stdio: ['pipe', 'ignore', 'inherit'],
+    stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
   janitor.unref()
