@@ -22,7 +22,7 @@ function leftovers(pid: number): string[] {
 }
 
 test.each([
-  ['returns', 'process.stdin.pause()'],
+  ['returns', 'process.stdin.destroy()'],
   ['exits', 'process.exit(3)'],
   ['throws', "throw new Error('on purpose')"],
   ['gets SIGTERM', "process.kill(process.pid, 'SIGTERM')"],
