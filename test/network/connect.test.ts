@@ -10,6 +10,7 @@ import { tcpInfo } from '../../src/sockets/tcp-info.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { echoServer } from './echo-server.js'
+import { quiet } from './quiet.js'
 
 const port = 7000
 const uplinks = ['wan1', 'wan2'] as const
@@ -18,6 +19,7 @@ const { address4, address6 } = lab.server
 beforeAll(() => echoServer(port))
 
 async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1: number; wan2: number }> {
+  await quiet()
   const count = (device: string) => lab.counters(device).txPackets + lab.counters(device).rxPackets
   const before = uplinks.map(count)
   await work()

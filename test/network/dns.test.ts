@@ -4,11 +4,13 @@ import { createLookup } from '../../src/protocols/dns/lookup.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
+import { quiet } from './quiet.js'
 
 const uplinks = ['wan1', 'wan2']
 
 /** What `work` sends by each uplink, in packets. */
 async function sentDuring(work: () => Promise<unknown>): Promise<number[]> {
+  await quiet()
   const before = uplinks.map(device => lab.counters(device).txPackets)
   await work()
   return uplinks.map((device, index) => lab.counters(device).txPackets - before[index]!)

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { openUdp } from '../../src/protocols/udp.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { echoServer } from './echo-server.js'
+import { quiet } from './quiet.js'
 
 const port = 7001
 const { address4, address6 } = lab.server
@@ -17,6 +18,8 @@ async function echo(socket: Socket, address: string, count: number): Promise<voi
     expect(String((await once(socket, 'message'))[0])).toBe(`message ${i}`)
   }
 }
+
+beforeEach(quiet)
 
 const counters = () => ['wan1', 'wan2'].map(device => lab.counters(device).txPackets)
 
