@@ -1,0 +1,153 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Example } from '../examples/run.js'
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function echoServer() {
+  const port = await freePort()
+  const server = new Example('tcp-server', [], { PORT: String(port) })
+  await server.prints(`Server listening on :${port}`)
+  return { port, server }
+}
+
+async function dial(port: number): Promise<Socket> {
+  const client = connect(port, '127.0.0.1').setEncoding('utf8')
+  await once(client, 'connect')
+  onTestFinished(() => void client.destroy())
+  return client
+}
+
+describe('tcp-server', () => {
+  it('echoes lines that come split over packets, and says who came, what was said, who left', async () => {
+    const { port, server } = await echoServer()
+    const client = await dial(port)
+    const name = `127.0.0.1:${client.localPort}`
+    client.setNoDelay().write('hel')
+    await server.prints(`Client connected: ${name}`)
+    client.write('lo\nwor')
+    expect(await once(client, 'data')).toEqual(['Echo: hello\n'])
+    client.write('ld\n')
+    expect(await once(client, 'data')).toEqual(['Echo: world\n'])
+    client.end('without an end')
+    await server.prints(`Client ${name} disconnected`)
+    expect(server.lines).toEqual([
+      `Server listening on :${port}`,
+      `Client connected: ${name}`,
+      `Received from ${name}: hello`,
+      `Received from ${name}: world`,
+      `Client ${name} disconnected`,
+    ])
+  })
+
+  it('serves 200 clients at once', async () => {
+    const { port } = await echoServer()
+    const clients = await Promise.all(Array.from({ length: 200 }, () => dial(port)))
+    const answers = clients.map(client => once(client, 'data'))
+    for (const [index, client] of clients.entries()) client.write(`client ${index}\n`)
+    expect(await Promise.all(answers)).toEqual(clients.map((_, index) => [`Echo: client ${index}\n`]))
+  })
+
+  it('survives a client that vanishes, and answers one that closes its half', async () => {
+    const { port, server } = await echoServer()
+    const vanishing = await dial(port)
+    vanishing.write('a line\n')
+    await once(vanishing, 'data')
+    vanishing.resetAndDestroy()
+    await server.prints('disconnected')
+    const half = await dial(port)
+    half.end('last words\n')
+    expect(await once(half, 'data')).toEqual(['Echo: last words\n'])
+    await once(half, 'end')
+  })
+})
+
+describe('tcp-client', () => {
+  it('sends lines from a pipe and prints the answers', async () => {
+    const { port } = await echoServer()
+    const client = new Example('tcp-client', ['localhost', port])
+    await client.prints('Enter message: ')
+    client.child.stdin.write('one\n')
+    await client.prints('Server: Echo: one\n')
+    client.child.stdin.end('two\n')
+    expect(await client.ends()).toBe(0)
+    expect(client.output).toContain('Connected to server\n')
+    expect(client.output).toContain('Server: Echo: two\n')
+  })
+
+  it('ends when the server is gone', async () => {
+    const { port, server } = await echoServer()
+    const client = new Example('tcp-client', ['localhost', port])
+    await client.prints('Enter message: ')
+    server.child.kill('SIGKILL')
+    client.child.stdin.write('anyone?\n')
+    expect(await client.ends()).not.toBe(null)
+  })
+})
+
+describe('udp-server', () => {
+  async function ackServer() {
+    const port = await freePort()
+    const server = new Example('udp-server', [], { PORT: String(port) })
+    await server.prints(`UDP Server listening on :${port}`)
+    const socket = createSocket('udp4')
+    onTestFinished(() => void socket.close())
+    return { port, server, socket }
+  }
+
+  it('acknowledges empty datagrams, and the longest that fit', async () => {
+    const { port, server, socket } = await ackServer()
+    socket.send('', port, '127.0.0.1')
+    expect(String((await once(socket, 'message'))[0])).toBe('ACK: ')
+    const longest = 'x'.repeat(65_507 - 'ACK: '.length)
+    socket.send(longest, port, '127.0.0.1')
+    expect(String((await once(socket, 'message'))[0])).toBe(`ACK: ${longest}`)
+    socket.send('y'.repeat(65_507), port, '127.0.0.1')
+    await server.prints('y'.repeat(65_507))
+  })
+
+  it('acknowledges 10,000 datagrams', async () => {
+    const { port, socket } = await ackServer()
+    const missing = new Set(Array.from({ length: 10_000 }, (_, index) => `ACK: ${index}`))
+    socket.on('message', message => missing.delete(String(message)))
+    // In small lots: more would overrun the server's receive buffer, as UDP may.
+    for (let sent = 0; sent < 10_000; ) {
+      for (const end = sent + 50; sent < end; sent++) socket.send(String(sent), port, '127.0.0.1')
+      const deadline = Date.now() + 5000
+      while (missing.size > 10_000 - sent && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve))
+    }
+    expect([...missing]).toEqual([])
+  })
+
+  it('is answered by its client', async () => {
+    const { port } = await ackServer()
+    const client = new Example('udp-client', ['good day', '127.0.0.1', port])
+    expect(await client.ends()).toBe(0)
+    expect(client.lines).toEqual(['Server: ACK: good day'])
+  })
+})
+
+describe('dial-timeout', () => {
+  it('connects both ways', async () => {
+    const { port } = await echoServer()
+    const dial = new Example('dial-timeout', ['127.0.0.1', port])
+    expect(await dial.ends()).toBe(0)
+    expect(dial.lines).toEqual([`Connected to: 127.0.0.1:${port}`, `Connected to: 127.0.0.1:${port}`])
+  })
+
+  it('says why not', async () => {
+    const dial = new Example('dial-timeout', ['127.0.0.1', await freePort()])
+    expect(await dial.ends()).toBe(0)
+    expect(dial.lines).toHaveLength(2)
+    for (const line of dial.lines) expect(line).toMatch(/^Failed: .*ECONNREFUSED/)
+  })
+})
