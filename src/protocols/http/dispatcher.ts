@@ -1,0 +1,143 @@
+import type { Socket } from 'node:net'
+import type { Agent, buildConnector } from 'undici'
+import {
+  anything,
+  type Check,
+  checkOptions,
+  milliseconds,
+  type PathOptions,
+  pathOf,
+  pathSchema,
+  type Schema,
+} from '../../options.js'
+import { connect } from '../tcp/connect.js'
+import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
+import { BoundSockets } from './bound-sockets.js'
+import { undici } from './undici-module.js'
+
+/** What concerns the connection itself: the options of `tls.connect` for TLS, and these. */
+export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocols'> {
+  /** For name resolution and connection, and again for the TLS handshake, in milliseconds. Default: `connectTimeout`. */
+  timeout?: number
+  /** `SO_KEEPALIVE` (socket(7)). Default: true. */
+  keepAlive?: boolean
+  /** Idle time before the first probe, in milliseconds. Default: 60,000. */
+  keepAliveInitialDelay?: number
+}
+
+/** Options of undici's Agent and its pools and clients: what they hold is checked by undici. */
+const agentSchema = {
+  allowH2: anything,
+  bodyTimeout: anything,
+  clientTtl: anything,
+  connectionWindowSize: anything,
+  connections: anything,
+  eventSource: anything,
+  headersTimeout: anything,
+  initialWindowSize: anything,
+  interceptors: anything,
+  keepAliveMaxTimeout: anything,
+  keepAliveTimeout: anything,
+  keepAliveTimeoutThreshold: anything,
+  maxCachedSessions: anything,
+  maxConcurrentStreams: anything,
+  maxHeaderSize: anything,
+  maxOrigins: anything,
+  maxRequestsPerClient: anything,
+  maxResponseSize: anything,
+  pingInterval: anything,
+  pipelining: anything,
+  strictContentLength: anything,
+  webSocket: anything,
+} satisfies Schema
+
+export type DispatcherOptions = PathOptions &
+  Pick<Agent.Options, keyof typeof agentSchema & keyof Agent.Options> & {
+    /** For name resolution and connection, and again for the TLS handshake, in milliseconds. Default: 10,000, undici's own. */
+    connectTimeout?: number
+    /** As undici's `connect`, but no function: that would lead past the path. */
+    connect?: DispatcherConnectOptions
+  }
+
+const { ALPNProtocols: _alpn, ...connectTlsSchema } = tlsSchema
+
+const connectCheck: Check = (value, name) =>
+  checkOptions(name, value, {
+    ...connectTlsSchema,
+    timeout: milliseconds,
+    keepAlive: anything,
+    keepAliveInitialDelay: milliseconds,
+  })
+
+const schema: Schema = { ...pathSchema, ...agentSchema, connectTimeout: milliseconds, connect: connectCheck }
+
+/**
+ * An undici `Agent` whose connections leave by the path, name resolution included: the `dispatcher` of undici's `fetch`,
+ * `request` and the like, with keep-alive, and HTTP/2 with `allowH2: true`. A connection whose device was deleted is not used
+ * again.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. Requests fail with what
+ * `connect` throws.
+ */
+export function createDispatcher(options: DispatcherOptions = {}): Agent {
+  return openDispatcher('createDispatcher', options)
+}
+
+/** `signal` ends the connections that are being made while it lasts. */
+export function openDispatcher(caller: string, options: DispatcherOptions, signal?: () => AbortSignal): Agent {
+  checkOptions(caller, options, schema)
+  const { device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
+  const sockets = new BoundSockets(device)
+  const { Agent } = undici()
+  class PathAgent extends Agent {
+    override dispatch(...request: Parameters<Agent['dispatch']>): boolean {
+      sockets.dropDead()
+      return super.dispatch(...request)
+    }
+  }
+  return new PathAgent({ ...agentOptions, connect: connector(options, sockets, signal) })
+}
+
+function connector(
+  options: DispatcherOptions,
+  sockets: BoundSockets,
+  signal: (() => AbortSignal) | undefined,
+): buildConnector.connector {
+  const {
+    allowH2,
+    maxCachedSessions,
+    connect: { timeout, keepAlive = true, keepAliveInitialDelay, ...tls } = {},
+  } = options
+  const limit = timeout ?? options.connectTimeout ?? 10_000
+  const path = pathOf(options)
+  const keep = keepAlive && (keepAliveInitialDelay ?? 60_000)
+  const secure = undici().buildConnector({ ...tls, allowH2, maxCachedSessions, timeout: limit, keepAlive: false })
+
+  const connectTo = async ({ hostname, port, protocol }: buildConnector.Options): Promise<Socket> =>
+    connect({
+      ...path,
+      host: hostname,
+      port: Number(port) || (protocol === 'https:' ? 443 : 80),
+      timeout: limit,
+      noDelay: true,
+      keepAlive: keep,
+      signal: signal?.(),
+    })
+
+  return (target, callback) => {
+    connectTo(target).then(
+      socket => {
+        if (target.protocol !== 'https:') {
+          sockets.add(socket)
+          return callback(null, socket)
+        }
+        // undici's own way from here on: server name, ALPN, cache of TLS sessions.
+        secure({ ...target, httpSocket: socket }, (...result) => {
+          if (result[1]) sockets.add(result[1])
+          callback(...result)
+        })
+      },
+      error => callback(error, null),
+    )
+  }
+}

@@ -1,0 +1,69 @@
+import type { Agent, RequestInfo, RequestInit, Response } from 'undici'
+import { anything, checkOptions, type PathOptions, pathKey, pathOf, pathSchema, type Schema } from '../../options.js'
+import { openDispatcher } from './dispatcher.js'
+import { undici } from './undici-module.js'
+
+export type FetchInit = PathOptions & Omit<RequestInit, 'dispatcher'>
+
+/** Members of the standard's RequestInit: what they hold is checked by undici. */
+const schema: Schema = {
+  ...pathSchema,
+  body: anything,
+  cache: anything,
+  credentials: anything,
+  duplex: anything,
+  headers: anything,
+  integrity: anything,
+  keepalive: anything,
+  method: anything,
+  mode: anything,
+  priority: anything,
+  redirect: anything,
+  referrer: anything,
+  referrerPolicy: anything,
+  signal: anything,
+  window: anything,
+}
+
+/** The connections of all fetches on one path. */
+class FetchPath {
+  readonly dispatcher: Agent
+  #waiting = 0
+  #connecting = new AbortController()
+
+  constructor(path: PathOptions) {
+    this.dispatcher = openDispatcher('fetch', path, () => this.#connecting.signal)
+  }
+
+  /** undici goes on connecting for a request that was aborted: with nobody left who waits, that ends here. */
+  async run(work: (dispatcher: Agent) => Promise<Response>): Promise<Response> {
+    this.#waiting++
+    try {
+      return await work(this.dispatcher)
+    } finally {
+      if (--this.#waiting === 0) {
+        this.#connecting.abort()
+        this.#connecting = new AbortController()
+      }
+    }
+  }
+}
+
+const paths = new Map<string, FetchPath>()
+
+/**
+ * undici's `fetch` (the Fetch standard) over a path, name resolution and redirects included. Fetches on the same path share
+ * their connections, which are kept for a while.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. As with any fetch, no
+ * answer is a `TypeError` whose `cause` says what happened: what `connect` throws, `ENODEV` among it. `signal.reason` when
+ * aborted.
+ */
+export async function fetch(input: RequestInfo, init: FetchInit = {}): Promise<Response> {
+  checkOptions('fetch', init, schema)
+  const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...request } = init
+  const key = pathKey(init)
+  const path = paths.get(key) ?? new FetchPath(pathOf(init))
+  paths.set(key, path)
+  return path.run(dispatcher => undici().fetch(input, { ...request, dispatcher }))
+}
