@@ -1,0 +1,19 @@
+/** Sum of 16-bit words in network order, not yet folded; an odd last byte counts as the high one. */
+export function sumWords(bytes: Uint8Array, start = 0): number {
+  let sum = start
+  const even = bytes.length & ~1
+  for (let i = 0; i < even; i += 2) sum += (bytes[i]! << 8) | bytes[i + 1]!
+  return even < bytes.length ? sum + (bytes[even]! << 8) : sum
+}
+
+/** The ones' complement of the folded sum: the checksum of RFC 1071. */
+export function finishChecksum(sum: number): number {
+  let folded = sum
+  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x10000)
+  return ~folded & 0xffff
+}
+
+/** Sum of the IPv6 pseudo header (RFC 8200 section 8.1) for ICMPv6. Addresses are 16 bytes each. */
+export function sumPseudoHeader(source: Uint8Array, destination: Uint8Array, length: number): number {
+  return sumWords(source) + sumWords(destination) + (length >>> 16) + (length & 0xffff) + 58
+}

@@ -1,0 +1,78 @@
+import { finishChecksum, sumWords } from './checksum.js'
+
+/** One entry of a label stack (RFC 4950, RFC 3032). */
+export interface MplsLabel {
+  label: number
+  /** Traffic class, 0-7. */
+  trafficClass: number
+  bottom: boolean
+  ttl: number
+}
+
+/** An object of RFC 4884. Class 1, type 1 is an MPLS label stack. */
+export interface IcmpExtension {
+  class: number
+  type: number
+  data: Uint8Array
+  mpls?: MplsLabel[]
+}
+
+const version = 2
+const headerLength = 4
+
+/**
+ * Reads an extension structure (RFC 4884 section 7). `undefined` if this isn't one, or its checksum is wrong; objects up
+ * to the first whose length lies.
+ */
+export function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined {
+  if (bytes.length < headerLength || bytes[0]! >> 4 !== version) return undefined
+  // A checksum of 0: none was sent.
+  const unchecked = bytes[2] === 0 && bytes[3] === 0
+  if (!unchecked && finishChecksum(sumWords(bytes)) !== 0) return undefined
+  const objects: IcmpExtension[] = []
+  for (let at = headerLength; at + headerLength <= bytes.length; ) {
+    const length = (bytes[at]! << 8) | bytes[at + 1]!
+    if (length < headerLength || at + length > bytes.length) break
+    objects.push(decodeObject(bytes[at + 2]!, bytes[at + 3]!, bytes.slice(at + headerLength, at + length)))
+    at += length
+  }
+  return objects
+}
+
+function decodeObject(objectClass: number, type: number, data: Uint8Array): IcmpExtension {
+  const object = { class: objectClass, type, data }
+  return objectClass === 1 && type === 1 ? { ...object, mpls: decodeLabels(data) } : object
+}
+
+function decodeLabels(data: Uint8Array): MplsLabel[] {
+  const labels: MplsLabel[] = []
+  for (let at = 0; at + 4 <= data.length; at += 4) {
+    const third = data[at + 2]!
+    labels.push({
+      label: (data[at]! << 12) | (data[at + 1]! << 4) | (third >> 4),
+      trafficClass: (third >> 1) & 7,
+      bottom: (third & 1) === 1,
+      ttl: data[at + 3]!,
+    })
+  }
+  return labels
+}
+
+const legacyQuote = 128
+
+/**
+ * Parts the body of an error into the quoted packet and the extensions. `length` is the length field in bytes; 0 means
+ * none, or a router from before RFC 4884: then extensions may follow 128 bytes of quote (section 5.5).
+ */
+export function splitExtensions(
+  body: Uint8Array,
+  length: number,
+): { quoted: Uint8Array; extensions?: IcmpExtension[] } {
+  const end = length === 0 ? legacyQuote : length
+  const extensions = body.length > end ? decodeExtensions(body.subarray(end)) : undefined
+  // Without a length field only a checksum that was sent and fits tells an extension from more of the quote.
+  const certain = length !== 0 || (body[end + 2] ?? 0) !== 0 || (body[end + 3] ?? 0) !== 0
+  if (!extensions || !certain)
+    return { quoted: body.slice(0, length === 0 ? body.length : Math.min(length, body.length)) }
+  return { quoted: body.slice(0, end), extensions }
+}

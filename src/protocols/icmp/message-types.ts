@@ -1,0 +1,36 @@
+/** Message types of ICMP (RFC 792) and ICMPv6 (RFC 4443, RFC 4861) by the names used here. */
+export const typeOf = {
+  4: {
+    'echo-reply': 0,
+    unreachable: 3,
+    redirect: 5,
+    'echo-request': 8,
+    'time-exceeded': 11,
+    'parameter-problem': 12,
+    'timestamp-request': 13,
+    'timestamp-reply': 14,
+  },
+  6: {
+    unreachable: 1,
+    'packet-too-big': 2,
+    'time-exceeded': 3,
+    'parameter-problem': 4,
+    'echo-request': 128,
+    'echo-reply': 129,
+    redirect: 137,
+  },
+} as const
+
+/** Code 4 of an IPv4 unreachable: the IPv4 way to say "packet too big" (RFC 1191). */
+export const fragmentationNeeded = 4
+
+export type MessageKind = keyof (typeof typeOf)[4] | keyof (typeof typeOf)[6]
+
+const kinds = {
+  4: new Map(Object.entries(typeOf[4]).map(([kind, type]) => [type, kind as MessageKind])),
+  6: new Map(Object.entries(typeOf[6]).map(([kind, type]) => [type, kind as MessageKind])),
+}
+
+export function kindOf(family: 4 | 6, type: number): MessageKind | undefined {
+  return kinds[family].get(type as never)
+}

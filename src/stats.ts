@@ -1,0 +1,114 @@
+/** Statistics of round trips. Milliseconds; `undefined` until there is something to tell. */
+export interface PingStatistics {
+  /** Probes that left; one refused locally did not. */
+  sent: number
+  /** Probes that were answered, however late. */
+  received: number
+  /** Further replies to probes already answered. */
+  duplicates: number
+  /** Replies that came in after the reply of a probe sent later. */
+  reordered: number
+  /** 0-1, of the probes with a verdict: those still in flight count in neither direction. */
+  lossRatio: number | undefined
+  minMs: number | undefined
+  avgMs: number | undefined
+  maxMs: number | undefined
+  /** Of the population. */
+  stddevMs: number | undefined
+  /** Mean absolute difference of successive round trips. */
+  jitterMs: number | undefined
+  p50Ms: number | undefined
+  p95Ms: number | undefined
+  p99Ms: number | undefined
+}
+
+/** Round trips kept for percentiles: exact up to here, a uniform sample (Vitter's algorithm R) beyond. */
+export const reservoirSize = 4096
+
+/** Counts probes and their round trips as they come, in memory that does not grow. */
+export class RttCounter {
+  #sent = 0
+  #received = 0
+  #lost = 0
+  #duplicates = 0
+  #reordered = 0
+  #newest = -1
+  #min = Number.POSITIVE_INFINITY
+  #max = 0
+  #mean = 0
+  #squares = 0
+  #jitterSum = 0
+  #previous: number | undefined
+  readonly #sample: number[] = []
+
+  sent(): void {
+    this.#sent++
+  }
+
+  /** `sequence`: of the probe, in the order of sending. */
+  reply(rttMs: number, sequence: number): void {
+    if (sequence < this.#newest) this.#reordered++
+    else this.#newest = sequence
+    this.#received++
+    this.#addRtt(rttMs)
+  }
+
+  lost(): void {
+    this.#lost++
+  }
+
+  /** A reply to a probe that was counted as lost. */
+  lateReply(rttMs: number, sequence: number): void {
+    this.#lost--
+    this.reply(rttMs, sequence)
+  }
+
+  duplicate(): void {
+    this.#duplicates++
+  }
+
+  snapshot(): PingStatistics {
+    const judged = this.#received + this.#lost
+    const some = this.#received > 0
+    const sorted = this.#sample.toSorted((a, b) => a - b)
+    return {
+      sent: this.#sent,
+      received: this.#received,
+      duplicates: this.#duplicates,
+      reordered: this.#reordered,
+      lossRatio: judged ? this.#lost / judged : undefined,
+      minMs: some ? this.#min : undefined,
+      avgMs: some ? this.#mean : undefined,
+      maxMs: some ? this.#max : undefined,
+      stddevMs: some ? Math.sqrt(this.#squares / this.#received) : undefined,
+      jitterMs: this.#received > 1 ? this.#jitterSum / (this.#received - 1) : undefined,
+      p50Ms: percentile(sorted, 0.5),
+      p95Ms: percentile(sorted, 0.95),
+      p99Ms: percentile(sorted, 0.99),
+    }
+  }
+
+  /** Mean and variance by Welford's method: no sum of squares that loses digits. */
+  #addRtt(rttMs: number): void {
+    this.#min = Math.min(this.#min, rttMs)
+    this.#max = Math.max(this.#max, rttMs)
+    const distance = rttMs - this.#mean
+    this.#mean += distance / this.#received
+    this.#squares += distance * (rttMs - this.#mean)
+    if (this.#previous !== undefined) this.#jitterSum += Math.abs(rttMs - this.#previous)
+    this.#previous = rttMs
+    if (this.#sample.length < reservoirSize) this.#sample.push(rttMs)
+    else {
+      const slot = Math.floor(Math.random() * this.#received)
+      if (slot < reservoirSize) this.#sample[slot] = rttMs
+    }
+  }
+}
+
+/** Linear between the two nearest ranks. */
+function percentile(sorted: readonly number[], fraction: number): number | undefined {
+  if (sorted.length === 0) return undefined
+  const rank = (sorted.length - 1) * fraction
+  const below = sorted[Math.floor(rank)]!
+  return below + (sorted[Math.ceil(rank)]! - below) * (rank % 1)
+}
