@@ -1,4 +1,8 @@
-import type { PathOptions } from '../options.js'
+import type { DnsCheckOptions } from '../checks/check-dns.js'
+import type { TcpCheckOptions } from '../checks/check-tcp.js'
+import type { HttpCheckOptions } from '../checks/http-options.js'
+import type { CommonOptions, PathOptions } from '../options.js'
+import type { RecordType } from '../protocols/dns/records.js'
 import type { DampingOptions } from './damping.js'
 import type { Band } from './quality.js'
 
@@ -7,45 +11,31 @@ export interface PingCheck {
   type: 'ping'
   host: string
   family?: 4 | 6
+  /** Bytes after the ICMP header. Default 56. */
   payloadSize?: number
-  /** Milliseconds. Default: the monitor's. */
   timeout?: number
 }
 
 /** As `checkHttp`. */
-export interface HttpCheck {
+export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions> {
   type: 'http'
   url: string
-  method?: string
-  expectStatus?: number | readonly number[]
-  expectBody?: string | RegExp
-  headers?: Record<string, string>
-  maxRedirects?: number
-  /** Milliseconds. Default: the monitor's. */
-  timeout?: number
 }
 
 /** As `checkTcp`: a connection is made and closed. */
-export interface TcpCheck {
+export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions> {
   type: 'tcp'
-  host: string
-  port: number
-  /** Milliseconds. Default: the monitor's. */
-  timeout?: number
 }
 
 /** As `checkDns`, asked over the uplink. */
-export interface DnsCheck {
+export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'> {
   type: 'dns'
   name: string
-  servers?: string[]
-  /** Record type. Default 'A'. */
-  record?: string
-  expect?: string | string[]
-  /** Milliseconds. Default: the monitor's. */
-  timeout?: number
+  /** Record type to ask for. Default 'A'. */
+  record?: RecordType
 }
 
+/** Their `timeout`, in ms, is the monitor's where none is given. */
 export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
 
 export interface UplinkOptions extends PathOptions {

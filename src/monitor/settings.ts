@@ -1,8 +1,12 @@
-import { invalidArgument, NetviaError } from '../errors.js'
+import { dnsCheckSchema } from '../checks/check-dns.js'
+import { tcpCheckSchema } from '../checks/check-tcp.js'
+import { httpCheckSchema } from '../checks/http-options.js'
+import { invalidArgument } from '../errors.js'
 import {
   anything,
   arrayOf,
   checkOptions,
+  commonSchema,
   integer,
   milliseconds,
   number,
@@ -10,7 +14,6 @@ import {
   oneOf,
   type PathOptions,
   pathSchema,
-  port,
   type Schema,
   string,
 } from '../options.js'
@@ -43,18 +46,16 @@ const count = integer(1, 1000)
 
 function bandCheck(max: number): OptionCheck {
   return (value, name) => {
-    checkOptions(name, value, { enter: number(0, max), leave: number(0, max) })
-    const { enter, leave } = value as Partial<Band>
-    if (enter === undefined || leave === undefined) throw invalidArgument(name, value, '{ enter, leave }')
+    checkOptions(name, value, { enter: number(0, max), leave: number(0, max) }, ['enter', 'leave'])
+    const { enter, leave } = value as Band
     if (leave >= enter) throw invalidArgument(`${name}.leave`, leave, `below enter (${enter})`)
   }
 }
 
 const dampingCheck: OptionCheck = (value, name) => {
-  checkOptions(name, value, { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) })
-  const { suppress, reuse, halfLife } = value as Partial<DampingOptions>
-  if (suppress === undefined || reuse === undefined || halfLife === undefined)
-    throw invalidArgument(name, value, '{ suppress, reuse, halfLife }')
+  const schema = { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) }
+  checkOptions(name, value, schema, Object.keys(schema))
+  const { suppress, reuse } = value as DampingOptions
   if (reuse >= suppress) throw invalidArgument(`${name}.reuse`, reuse, `below suppress (${suppress})`)
 }
 
@@ -63,9 +64,10 @@ const hookCheck: OptionCheck = (value, name) => {
   if ((value as string[]).length === 0) throw invalidArgument(name, value, 'a command and its arguments')
 }
 
+/** Leaves the URL out of its error: it may hold secrets. */
 const url: OptionCheck = (value, name) => {
-  if (typeof value !== 'string' || !/^https?:/.test(value) || !URL.canParse(value))
-    throw invalidArgument(name, value, 'an http: or https: URL')
+  if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value))
+    throw invalidArgument(name, typeof value, 'an http: or https: URL')
 }
 
 const monitorSchema = {
@@ -96,32 +98,22 @@ const uplinkSchema = {
 } satisfies Schema
 
 const type = oneOf('ping', 'http', 'tcp', 'dns')
-const timeout = interval
+const { type: record, ...dnsSchema } = withoutCommon(dnsCheckSchema)
 
-/** Of each type: what it needs, and what it knows. What a check function takes as it is, it checks itself as well. */
-const checkSchemas: Record<UplinkCheck['type'], { needs: string[]; schema: Schema }> = {
+/** Of each type of check: what it knows, and what it needs. */
+const checkSchemas: Record<UplinkCheck['type'], { schema: Schema; required: string[] }> = {
   ping: {
-    needs: ['host'],
-    schema: { type, timeout, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507) },
+    schema: { type, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), timeout: interval },
+    required: ['host'],
   },
-  http: {
-    needs: ['url'],
-    schema: {
-      type,
-      timeout,
-      url,
-      method: string,
-      expectStatus: anything,
-      expectBody: anything,
-      headers: anything,
-      maxRedirects: integer(0, 100),
-    },
-  },
-  tcp: { needs: ['host', 'port'], schema: { type, timeout, host: string, port } },
-  dns: {
-    needs: ['name'],
-    schema: { type, timeout, name: string, servers: arrayOf(string), record: string, expect: anything },
-  },
+  http: { schema: { ...withoutCommon(httpCheckSchema), type, url, timeout: interval }, required: ['url'] },
+  tcp: { schema: { ...withoutCommon(tcpCheckSchema), type, timeout: interval }, required: ['host', 'port'] },
+  dns: { schema: { ...dnsSchema, type, name: string, record: record!, timeout: interval }, required: ['name'] },
+}
+
+/** The path is the uplink's, and the signal the monitor's. */
+function withoutCommon(schema: Schema): Schema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(commonSchema, key)))
 }
 
 /** Checks what the user gave, names the uplink and the check that is wrong, and fills in the defaults. */
@@ -153,27 +145,19 @@ export function settingsOf(options: MonitorOptions): Settings {
 
 function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, reliability: number): Uplink {
   const caller = `UplinkMonitor: uplink ${typeof options?.name === 'string' ? JSON.stringify(options.name) : index}`
-  checkOptions(caller, options, uplinkSchema)
+  checkOptions(caller, options, uplinkSchema, ['name'])
   const { name, priority = 1, weight = 1, checks, ...path } = options
-  if (name === undefined) throw invalidArgument(`${caller}: name`, name, 'a non-empty string')
   if (names.has(name)) throw invalidArgument(`${caller}: name`, name, 'used once: another uplink has it')
   names.add(name)
-  if (!Array.isArray(checks) || checks.length === 0)
-    throw invalidArgument(`${caller}: checks`, checks, 'an array of at least one check')
-  if (checks.length < reliability)
-    throw invalidArgument(`${caller}: checks`, `${checks.length}`, `at least ${reliability}, as reliability asks for`)
-  for (const [number, check] of checks.entries()) validateCheck(`${caller}: check ${number}`, check)
+  if (!Array.isArray(checks) || checks.length < reliability)
+    throw invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`)
+  for (const [place, check] of checks.entries()) validateCheck(`${caller}: check ${place}`, check)
   return { name, priority, weight, checks: checks.map(check => ({ ...check })), ...path }
 }
 
 function validateCheck(caller: string, check: UplinkCheck): void {
   if (typeof check !== 'object' || check === null) throw invalidArgument(caller, check, 'an object')
   type(check.type, `${caller}: type`)
-  const { needs, schema } = checkSchemas[check.type]
-  checkOptions(`${caller} (${check.type})`, check, schema)
-  for (const need of needs) {
-    if ((check as unknown as Record<string, unknown>)[need] === undefined) {
-      throw new NetviaError(`${caller} (${check.type}): ${need} is missing`, { code: 'ERR_INVALID_ARG_VALUE' })
-    }
-  }
+  const { schema, required } = checkSchemas[check.type]
+  checkOptions(`${caller} (${check.type})`, check, schema, required)
 }

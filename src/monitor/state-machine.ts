@@ -102,6 +102,10 @@ export class StateMachine {
     return this.#state
   }
 
+  get linkFault(): string | null {
+    return this.#linkFault
+  }
+
   get goodRounds(): number {
     return this.#good
   }

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import type { SavedState } from './state-machine.js'
+
+/** A state older than this says nothing about now, in ms. */
+const maxAge = 300_000
+const version = 1
+
+/** By uplink name; `since` in ms since the epoch. */
+export type SavedStates = Record<string, SavedState>
+
+/** States of the uplinks in a file that is always whole: written beside it, then renamed into place. */
+export class StateFile {
+  readonly #path: string
+  readonly #states: () => SavedStates
+  readonly #failed: (error: unknown) => void
+  #writing: Promise<void> | undefined
+  #again = false
+
+  /** `failed` is told of a file that can't be read or written: the monitor goes on without. */
+  constructor(path: string, states: () => SavedStates, failed: (error: unknown) => void) {
+    this.#path = path
+    this.#states = states
+    this.#failed = failed
+  }
+
+  /** What was saved lately; nothing when there is no such file. */
+  read(now: number): SavedStates {
+    try {
+      const { savedAt, uplinks } = parse(readFileSync(this.#path, 'utf8'))
+      return now - savedAt <= maxAge && savedAt <= now ? uplinks : {}
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#failed(error)
+      return {}
+    }
+  }
+
+  /** Resolves when the states of now, or later ones, are in the file. Never rejects. */
+  save(): Promise<void> {
+    this.#again = true
+    this.#writing ??= this.#write()
+    return this.#writing
+  }
+
+  async #write(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      const temporary = `${this.#path}.${process.pid}.tmp`
+      try {
+        const content = { version, savedAt: Date.now(), uplinks: this.#states() }
+        await writeFile(temporary, `${JSON.stringify(content)}\n`, { flush: true })
+        await rename(temporary, this.#path)
+      } catch (error) {
+        await rm(temporary, { force: true }).catch(() => {})
+        this.#failed(error)
+      }
+    }
+    this.#writing = undefined
+  }
+}
+
+function parse(text: string): { savedAt: number; uplinks: SavedStates } {
+  const content = JSON.parse(text)
+  if (content?.version !== version) throw new Error(`no state file of version ${version}`)
+  if (typeof content.savedAt !== 'number' || typeof content.uplinks !== 'object' || content.uplinks === null)
+    throw new Error('the state file is damaged')
+  for (const [name, saved] of Object.entries(content.uplinks)) {
+    if (!isSavedState(saved)) throw new Error(`the state file is damaged at uplink ${JSON.stringify(name)}`)
+  }
+  return content
+}
+
+function isSavedState(value: unknown): value is SavedState {
+  const saved = value as SavedState | null
+  return (
+    ['unknown', 'up', 'degraded', 'down'].includes(saved?.state as string) &&
+    Number.isFinite(saved?.since) &&
+    typeof saved?.reason === 'string' &&
+    Number.isFinite(saved?.penalty) &&
+    typeof saved?.flapping === 'boolean'
+  )
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { type LinkDevice, LinkHistory, linkFault } from '../../src/monitor/link-fault.js'
+import type { UplinkCheck } from '../../src/monitor/options.js'
+
+const address = (family: 4 | 6, scope = 'global', tentative = false) => ({ family, scope, tentative })
+const device = (changed: Partial<LinkDevice> = {}): LinkDevice => ({
+  up: true,
+  running: true,
+  addresses: [address(4), address(6), address(6, 'link')],
+  ...changed,
+})
+
+describe('what is known of a device', () => {
+  test('missing from the start, there, deleted, and there again', () => {
+    const history = new LinkHistory()
+    expect(history.update(undefined).fault).toBe('no such device')
+    expect(history.update(device())).toEqual({ fault: null, lost: [] })
+    expect(history.update(undefined).fault).toBe('device deleted')
+    expect(history.update(device())).toEqual({ fault: null, lost: [] })
+  })
+
+  test('switched off, cable pulled', () => {
+    const history = new LinkHistory()
+    expect(history.update(device({ up: false, running: false })).fault).toBe('device switched off')
+    expect(history.update(device({ running: false })).fault).toBe('no carrier')
+  })
+
+  test('an address that was never there is not lost', () => {
+    expect(new LinkHistory().update(device({ addresses: [address(6, 'link')] }))).toEqual({ fault: null, lost: [] })
+  })
+
+  test('one that was there is lost, until it is back and usable', () => {
+    const history = new LinkHistory()
+    history.update(device())
+    expect(history.update(device({ addresses: [address(6)] })).lost).toEqual([4])
+    expect(history.update(device({ addresses: [address(4), address(6, 'global', true)] })).lost).toEqual([6])
+    expect(history.update(device({ addresses: [] })).lost).toEqual([4, 6])
+    expect(history.update(undefined)).toEqual({ fault: 'device deleted', lost: [4, 6] })
+    expect(history.update(device()).lost).toEqual([])
+  })
+})
+
+describe('what it means for an uplink', () => {
+  const four: UplinkCheck = { type: 'ping', host: '192.0.2.1' }
+  const six: UplinkCheck = { type: 'http', url: 'http://[2001:db8::1]/' }
+  const any: UplinkCheck = { type: 'tcp', host: 'example.com', port: 443 }
+  const fault = (lost: (4 | 6)[], checks: UplinkCheck[], reliability = 1) =>
+    linkFault({ fault: null, lost }, checks, reliability)
+
+  test('a fault of the link is a fault of the uplink', () => {
+    expect(linkFault({ fault: 'no carrier', lost: [] }, [any], 1)).toBe('no carrier')
+    expect(fault([], [any])).toBe(null)
+  })
+
+  test('a lost address counts when too few checks are left that can run', () => {
+    expect(fault([4], [four])).toBe('no IPv4 address any more')
+    expect(fault([6], [four])).toBe(null)
+    expect(fault([4], [four, six])).toBe(null)
+    expect(fault([4], [four, six], 2)).toBe('no IPv4 address any more')
+    expect(fault([6], [six])).toBe('no IPv6 address any more')
+    expect(fault([4], [any])).toBe(null)
+    expect(fault([4, 6], [any])).toBe('no IPv4 and IPv6 address any more')
+    expect(fault([4], [{ ...any, family: 4 }])).toBe('no IPv4 address any more')
+    expect(fault([4], [{ type: 'dns', name: 'example.com' }])).toBe(null)
+  })
+})

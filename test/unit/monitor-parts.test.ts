@@ -1,0 +1,276 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { targetOf } from '../../src/monitor/check-target.js'
+import { EventBuffer } from '../../src/monitor/event-buffer.js'
+import { Hook } from '../../src/monitor/hook.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import { settingsOf } from '../../src/monitor/settings.js'
+import { type SavedStates, StateFile } from '../../src/monitor/state-file.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'netvia-monitor-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+describe('options', () => {
+  const good = { name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: '192.0.2.1' }] }
+  const refused = (options: unknown) => () => settingsOf(options as MonitorOptions)
+
+  test('defaults', () => {
+    expect(settingsOf({ interval: 500, uplinks: [good] } as MonitorOptions)).toMatchObject({
+      interval: 500,
+      failureInterval: 500,
+      recoveryInterval: 500,
+      timeout: 2000,
+      down: 3,
+      up: 3,
+      reliability: 1,
+      window: 60_000,
+      loss: { enter: 0.2, leave: 0.05 },
+      latencyMs: { enter: 500, leave: 250 },
+      uplinks: [{ name: 'fibre', device: 'wan1', priority: 1, weight: 1 }],
+    })
+  })
+
+  test.each([
+    [{}, 'UplinkMonitor: uplinks must be an array of at least one uplink; got undefined'],
+    [{ uplinks: [] }, 'UplinkMonitor: uplinks must be an array of at least one uplink'],
+    [{ uplinks: [good], intervall: 1 }, 'UplinkMonitor: unknown option "intervall"'],
+    [{ uplinks: [good], interval: 0 }, 'UplinkMonitor: interval must be'],
+    [
+      { uplinks: [good], loss: { enter: 0.1, leave: 0.2 } },
+      'UplinkMonitor: loss.leave must be below enter (0.1); got 0.2',
+    ],
+    [{ uplinks: [good], loss: { enter: 0.1 } }, 'UplinkMonitor: loss: leave must be'],
+    [
+      { uplinks: [good], loss: { enter: 20, leave: 5 } },
+      'UplinkMonitor: loss: enter must be a number from 0 to 1; got 20',
+    ],
+    [
+      { uplinks: [good], damping: { suppress: 2, reuse: 3, halfLife: 1 } },
+      'UplinkMonitor: damping.reuse must be below suppress (2)',
+    ],
+    [{ uplinks: [good], hook: 'reboot' }, 'UplinkMonitor: hook must be an array; got "reboot"'],
+    [{ uplinks: [good], hook: [] }, 'UplinkMonitor: hook must be a command and its arguments'],
+    [{ uplinks: [{ ...good, name: undefined }] }, 'UplinkMonitor: uplink 0: name must be'],
+    [{ uplinks: [{ ...good, device: 'a/b' }] }, 'UplinkMonitor: uplink "fibre": device must be a device name'],
+    [{ uplinks: [{ ...good, dev: 'wan1' }] }, 'UplinkMonitor: uplink "fibre": unknown option "dev"'],
+    [{ uplinks: [{ ...good, weight: 0 }] }, 'UplinkMonitor: uplink "fibre": weight must be'],
+    [
+      { uplinks: [good, good] },
+      'UplinkMonitor: uplink "fibre": name must be used once: another uplink has it; got "fibre"',
+    ],
+    [{ uplinks: [{ ...good, checks: [] }] }, 'UplinkMonitor: uplink "fibre": checks must be an array of at least 1'],
+    [
+      { uplinks: [good], reliability: 2 },
+      'UplinkMonitor: uplink "fibre": checks must be an array of at least 2 (reliability)',
+    ],
+  ])('refuses %j', (options, message) => {
+    expect(refused(options)).toThrow(message)
+    expect(refused(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+  })
+
+  test.each([
+    [{ type: 'icmp' }, 'check 1: type must be one of "ping", "http", "tcp", "dns"; got "icmp"'],
+    [{ type: 'ping' }, 'check 1 (ping): host must be a non-empty string; got undefined'],
+    [{ type: 'ping', host: 'a', port: 1 }, 'check 1 (ping): unknown option "port"'],
+    [{ type: 'tcp', host: 'a' }, 'check 1 (tcp): port must be'],
+    [{ type: 'tcp', host: 'a', port: 1, device: 'wan2' }, 'check 1 (tcp): unknown option "device"'],
+    [{ type: 'http', url: 'example.com' }, 'check 1 (http): url must be an http: or https: URL'],
+    [{ type: 'http', url: 'http://a/', expectStatus: 'ok' }, 'check 1 (http): expectStatus must be'],
+    [{ type: 'dns' }, 'check 1 (dns): name must be'],
+    [{ type: 'dns', name: 'a', record: 'B' }, 'check 1 (dns): record must be one of'],
+    [{ type: 'dns', name: 'a', timeout: 0 }, 'check 1 (dns): timeout must be'],
+    [null, 'check 1 must be an object; got null'],
+  ])('refuses the check %j', (check, message) => {
+    const uplinks = [{ ...good, checks: [...good.checks, check] }]
+    expect(refused({ uplinks })).toThrow(`UplinkMonitor: uplink "fibre": ${message}`)
+  })
+
+  test('a wrong URL is not repeated in the error', () => {
+    const uplinks = [{ ...good, checks: [{ type: 'http', url: 'ftp://user:secret@host/' }] }]
+    expect(refused({ uplinks })).not.toThrow('secret')
+  })
+})
+
+test('what a check looks at is shown without secrets', () => {
+  const url = 'https://user:secret@example.com:8443/health?token=secret#x'
+  expect(targetOf({ type: 'http', url })).toBe('https://example.com:8443/health')
+  expect(targetOf({ type: 'tcp', host: '2001:db8::1', port: 443 })).toBe('[2001:db8::1]:443')
+  expect(targetOf({ type: 'dns', name: 'example.com' })).toBe('example.com')
+})
+
+describe('a stream of events', () => {
+  const open = (signal?: AbortSignal) => {
+    const closed: unknown[] = []
+    const buffer = new EventBuffer<{ n: number }>(signal, ended => closed.push(ended))
+    return { buffer, closed }
+  }
+
+  test('gives what came before and what comes while it waits', async () => {
+    const { buffer } = open()
+    buffer.push({ n: 1 })
+    const read = [buffer.next(), buffer.next()]
+    buffer.push({ n: 2 })
+    expect(await Promise.all(read)).toEqual([
+      { done: false, value: { n: 1 } },
+      { done: false, value: { n: 2 } },
+    ])
+  })
+
+  test('is bounded: the oldest give way, and the next one says how many', async () => {
+    const { buffer } = open()
+    for (let n = 0; n < 1030; n++) buffer.push({ n })
+    expect((await buffer.next()).value).toEqual({ n: 6, missed: 6 })
+    expect((await buffer.next()).value).toEqual({ n: 7 })
+  })
+
+  test('ends with its source, after what is left', async () => {
+    const { buffer, closed } = open()
+    buffer.push({ n: 1 })
+    buffer.end()
+    const read: unknown[] = []
+    for await (const event of buffer) read.push(event)
+    expect(read).toEqual([{ n: 1 }])
+    expect(closed).toEqual([buffer])
+  })
+
+  test('a reader who leaves closes it', async () => {
+    const { buffer, closed } = open()
+    buffer.push({ n: 1 })
+    for await (const _event of buffer) break
+    expect(closed).toEqual([buffer])
+    expect((await buffer.next()).done).toBe(true)
+  })
+
+  test("the signal's reason rejects, waiting or not", async () => {
+    const controller = new AbortController()
+    const { buffer, closed } = open(controller.signal)
+    const waiting = buffer.next()
+    controller.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+    await expect(buffer.next()).rejects.toThrow('enough')
+    expect(closed).toEqual([buffer])
+    expect(() => open(controller.signal)).toThrow('enough')
+  })
+})
+
+describe('the state file', () => {
+  const saved = { state: 'down', since: 1000, reason: 'no carrier', penalty: 1.5, flapping: false } as const
+
+  function open(states: () => SavedStates = () => ({ fibre: saved })) {
+    const failures: Error[] = []
+    const path = join(folder, 'state.json')
+    return { path, failures, file: new StateFile(path, states, error => failures.push(error as Error)) }
+  }
+
+  test('gives back what was saved lately', async () => {
+    const { file, failures } = open()
+    expect(file.read(Date.now())).toEqual({})
+    await file.save()
+    expect(file.read(Date.now())).toEqual({ fibre: saved })
+    expect(file.read(Date.now() + 301_000)).toEqual({})
+    expect(file.read(Date.now() - 10_000)).toEqual({})
+    expect(failures).toEqual([])
+    expect(readdirSync(folder)).toEqual(['state.json'])
+  })
+
+  test('many saves at once: the last state is in it, and it is always whole', async () => {
+    let since = 0
+    const { file, path } = open(() => ({ fibre: { ...saved, since } }))
+    const saves: Promise<void>[] = []
+    for (; since < 200; since++) {
+      saves.push(file.save())
+      if (since % 10 === 0) await new Promise(setImmediate)
+      if (readdirSync(folder).includes('state.json')) JSON.parse(readFileSync(path, 'utf8'))
+    }
+    since = 999
+    await file.save()
+    await Promise.all(saves)
+    expect(file.read(Date.now())).toEqual({ fibre: { ...saved, since: 999 } })
+  })
+
+  test.each([
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"version":2}',
+    '{"version":1,"savedAt":0}',
+    `{"version":1,"savedAt":${Date.now()},"uplinks":{"fibre":{"state":"great"}}}`,
+    `{"version":1,"savedAt":${Date.now()},"uplinks":{"fibre":null}}`,
+  ])('a damaged one is ignored, and told of: %s', text => {
+    const { file, path, failures } = open()
+    writeFileSync(path, text)
+    expect(file.read(Date.now())).toEqual({})
+    expect(failures).toHaveLength(1)
+  })
+
+  test('one that cannot be written is told of', async () => {
+    const failures: Error[] = []
+    const file = new StateFile(
+      join(folder, 'missing', 'state.json'),
+      () => ({}),
+      error => failures.push(error as Error),
+    )
+    await file.save()
+    expect(failures).toMatchObject([{ code: 'ENOENT' }])
+  })
+})
+
+describe('hooks', () => {
+  function hook(command: string[], timeout = 5000) {
+    const failures: string[] = []
+    return { hook: new Hook(command, timeout, error => failures.push(error.message)), failures }
+  }
+
+  test('run one after the other, in order, with the facts in their environment and no shell', async () => {
+    const out = join(folder, 'out')
+    const script = `sleep 0.0$NETVIA_DELAY; printf '%s %s\\n' "$NETVIA_STATE" "$1" >> ${out}`
+    const { hook: run, failures } = hook(['sh', '-c', script, 'sh', '$(touch pwned); *'])
+    run.run({ NETVIA_STATE: 'down', NETVIA_DELAY: '9' })
+    run.run({ NETVIA_STATE: 'up', NETVIA_DELAY: '1' })
+    await run.idle()
+    expect(readFileSync(out, 'utf8')).toBe('down $(touch pwned); *\nup $(touch pwned); *\n')
+    expect(failures).toEqual([])
+  })
+
+  test('failures are told of, with what the command said', async () => {
+    const { hook: run, failures } = hook(['sh', '-c', 'echo no such route >&2; exit 3'])
+    run.run({})
+    await run.idle()
+    expect(failures).toEqual(['ended by exit code 3: no such route'])
+    const missing = hook(['/no/such/command'])
+    missing.hook.run({})
+    await missing.hook.idle()
+    expect(missing.failures).toEqual(['spawn /no/such/command ENOENT'])
+  })
+
+  test('one that hangs is killed with all it started', async () => {
+    const { hook: run, failures } = hook(['sh', '-c', `sleep 60 & echo $! > ${folder}/pid; wait`], 300)
+    run.run({})
+    await run.idle()
+    expect(failures).toEqual(['killed after 300 ms'])
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    await expect.poll(() => isRunning(pid)).toBe(false)
+  })
+
+  test('they do not pile up', async () => {
+    const { hook: run, failures } = hook(['true'])
+    for (let i = 0; i < 70; i++) run.run({})
+    expect(failures).toEqual(Array(6).fill('64 runs wait already; this one is left out'))
+    await run.idle()
+    expect(failures).toHaveLength(6)
+  })
+})
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
