@@ -5,17 +5,17 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map(name => `docs/${name}`)].filter(name =>
-  name.endsWith('.md'),
+const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map(name => `docs/${name}`)].filter(
+  name => name.endsWith('.md'),
 )
 const text = (page: string) => readFileSync(join(root, page), 'utf8')
 
-/** The TypeScript blocks of a page, as modules by a file name that tells where each stands. */
+/** The TypeScript blocks of a page, as modules by a file name that tells where each stands; where tests of the laboratory lie. */
 function blocksOf(page: string): [name: string, source: string][] {
   const content = text(page)
   return [...content.matchAll(/^```ts\n(.*?)^```/gms)].map(match => {
     const line = content.slice(0, match.index).split('\n').length
-    return [join(root, `${page.replace('/', '-')}-line-${line}.ts`), `${match[1]}\nexport {}\n`]
+    return [join(root, 'test/network', `${page.replace('/', '-')}-line-${line}.ts`), `${match[1]}\nexport {}\n`]
   })
 }
 
@@ -34,7 +34,8 @@ function typeErrors(modules: Map<string, string>): string[] {
   return [...modules.keys()]
     .flatMap(name => ts.getPreEmitDiagnostics(program, program.getSourceFile(name)))
     .map(
-      ({ file, messageText }) => `${file && relative(root, file.fileName)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+      ({ file, messageText }) =>
+        `${file && relative(root, file.fileName)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
     )
 }
 
