@@ -1,0 +1,26 @@
+import type { DeviceCounters } from '../netlink/link.js'
+import type { DeviceAddress } from '../netlink/link-address.js'
+
+/** A network device of this machine, as the kernel tells it (rtnetlink(7)). */
+export interface Device {
+  readonly name: string
+  /** Of this very device: one made again under the same name has another. */
+  readonly index: number
+  /** `physical`, `loopback`, or the kind of a virtual one: `vlan`, `bridge`, `wireguard`, `ppp`, `veth`, … */
+  readonly kind: string
+  /** Switched on. */
+  readonly up: boolean
+  /** Switched on and able to carry packets; false with the cable pulled. */
+  readonly running: boolean
+  /** In bytes. */
+  readonly mtu: number
+  /** Of Ethernet-like devices. */
+  readonly mac?: string
+  readonly addresses: readonly DeviceAddress[]
+  /** Gateway of its default route, of the one with the lowest metric where it has several; undefined without a gateway. */
+  readonly gateway4?: string
+  readonly gateway6?: string
+  /** Name of the bridge, bond or VRF it belongs to. */
+  readonly master?: string
+  readonly counters: DeviceCounters
+}

@@ -1,0 +1,48 @@
+import { endianness } from 'node:os'
+
+/** Netlink speaks the byte order of the machine (netlink(7)). */
+const littleEndian = endianness() === 'LE'
+
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+export function readU16(bytes: Uint8Array, offset = 0): number | undefined {
+  return offset + 2 <= bytes.length ? viewOf(bytes).getUint16(offset, littleEndian) : undefined
+}
+
+export function readU32(bytes: Uint8Array, offset = 0): number | undefined {
+  return offset + 4 <= bytes.length ? viewOf(bytes).getUint32(offset, littleEndian) : undefined
+}
+
+export function readI32(bytes: Uint8Array, offset = 0): number | undefined {
+  return offset + 4 <= bytes.length ? viewOf(bytes).getInt32(offset, littleEndian) : undefined
+}
+
+/** As a number: exact up to 2^53, and no counter of bytes gets there in a machine's life. */
+export function readU64(bytes: Uint8Array, offset = 0): number | undefined {
+  return offset + 8 <= bytes.length ? Number(viewOf(bytes).getBigUint64(offset, littleEndian)) : undefined
+}
+
+/** Text up to its zero byte. */
+export function readText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString()
+}
+
+/** Fields one after another: [size in bytes, value]. */
+export function pack(...fields: readonly (readonly [size: 1 | 2 | 4, value: number])[]): Uint8Array {
+  const bytes = new Uint8Array(fields.reduce((total, [size]) => total + size, 0))
+  const view = viewOf(bytes)
+  let offset = 0
+  for (const [size, value] of fields) {
+    if (size === 1) view.setUint8(offset, value)
+    else if (size === 2) view.setUint16(offset, value, littleEndian)
+    else view.setUint32(offset, value >>> 0, littleEndian)
+    offset += size
+  }
+  return bytes
+}
+
+/** Headers and attributes start at multiples of four (NLMSG_ALIGN, RTA_ALIGN). */
+export function align(length: number): number {
+  return (length + 3) & ~3
+}

@@ -1,0 +1,92 @@
+import { decodeAttributes } from './attributes.js'
+import { pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
+
+const IFF_UP = 0x1
+const IFF_LOOPBACK = 0x8
+const IFF_RUNNING = 0x40
+const ARPHRD_ETHER = 1
+const headerSize = 16
+const attribute = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, stats64: 23 } as const
+const infoKind = 1
+
+/** Since the device was made, in packets or bytes. `struct rtnl_link_stats64`. */
+export interface DeviceCounters {
+  rxPackets: number
+  txPackets: number
+  rxBytes: number
+  txBytes: number
+  rxErrors: number
+  txErrors: number
+  rxDropped: number
+  txDropped: number
+  multicast: number
+  collisions: number
+}
+
+const counterNames = [
+  'rxPackets',
+  'txPackets',
+  'rxBytes',
+  'txBytes',
+  'rxErrors',
+  'txErrors',
+  'rxDropped',
+  'txDropped',
+  'multicast',
+  'collisions',
+] as const
+
+/** A device as RTM_NEWLINK tells it (rtnetlink(7)). */
+export interface Link {
+  readonly index: number
+  readonly name: string
+  /** IFLA_INFO_KIND such as `vlan`, `wireguard`, `ppp`, `veth`; without one `loopback` or `physical`. */
+  readonly kind: string
+  /** Switched on: IFF_UP. */
+  readonly up: boolean
+  /** Able to carry packets: IFF_RUNNING. False with the cable pulled. */
+  readonly running: boolean
+  readonly mtu: number
+  /** Of Ethernet-like devices. */
+  readonly mac?: string
+  /** Index of the bridge, bond or VRF it belongs to. */
+  readonly masterIndex?: number
+  readonly counters?: DeviceCounters
+}
+
+/** `struct ifinfomsg` that asks for all devices. */
+export const linkDumpRequest = pack([1, 0], [1, 0], [2, 0], [4, 0], [4, 0], [4, 0])
+
+/** Undefined for what is no device: cut short, nameless, or a bridge's word on its ports (family AF_BRIDGE). Pure. */
+export function decodeLink(payload: Uint8Array): Link | undefined {
+  const index = readI32(payload, 4)
+  const flags = readU32(payload, 8)
+  if (payload.length < headerSize || payload[0] !== 0 || index === undefined || flags === undefined) return undefined
+  const attributes = decodeAttributes(payload.subarray(headerSize))
+  const nameBytes = attributes.get(attribute.name)
+  if (!nameBytes) return undefined
+  const u32 = (type: number) => readU32(attributes.get(type) ?? new Uint8Array())
+  const kind = decodeAttributes(attributes.get(attribute.linkInfo) ?? new Uint8Array()).get(infoKind)
+  const loopback = (flags & IFF_LOOPBACK) !== 0
+  return {
+    index,
+    name: readText(nameBytes),
+    kind: kind ? readText(kind) : loopback ? 'loopback' : 'physical',
+    up: (flags & IFF_UP) !== 0,
+    running: (flags & IFF_RUNNING) !== 0,
+    mtu: u32(attribute.mtu) ?? 0,
+    mac: readU16(payload, 2) === ARPHRD_ETHER ? macText(attributes.get(attribute.address)) : undefined,
+    masterIndex: u32(attribute.master),
+    counters: decodeCounters(attributes.get(attribute.stats64)),
+  }
+}
+
+function macText(bytes: Uint8Array | undefined): string | undefined {
+  return bytes?.length === 6 ? Buffer.from(bytes).toString('hex').match(/../g)!.join(':') : undefined
+}
+
+function decodeCounters(bytes: Uint8Array | undefined): DeviceCounters | undefined {
+  if (!bytes) return undefined
+  const entries = counterNames.map((name, index) => [name, readU64(bytes, 8 * index) ?? 0])
+  return Object.fromEntries(entries) as DeviceCounters
+}

@@ -1,0 +1,115 @@
+import { type Attributes, decodeAttributes } from './attributes.js'
+import { align, pack, readI32, readU16, readU32 } from './bytes.js'
+import { formatAddress, ipFamily } from './ip-address.js'
+
+const headerSize = 12
+const hopHeaderSize = 8
+const attribute = {
+  destination: 1,
+  source: 2,
+  device: 4,
+  gateway: 5,
+  metric: 6,
+  multipath: 9,
+  table: 15,
+  via: 18,
+  nexthopId: 30,
+} as const
+const flagCloned = 0x200
+
+export const mainTable = 254
+
+export type RouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit'
+
+/** linux/rtnetlink.h. The others (local, broadcast, …) are the kernel's own and follow from the addresses. */
+const types = new Map<number, RouteType>([
+  [1, 'unicast'],
+  [6, 'blackhole'],
+  [7, 'unreachable'],
+  [8, 'prohibit'],
+])
+
+export interface RouteHop {
+  readonly deviceIndex: number
+  /** Undefined: the destination is on the link itself. An IPv4 route may have an IPv6 gateway (RFC 5549). */
+  readonly gateway?: string
+}
+
+export interface Route {
+  readonly family: 4 | 6
+  readonly type: RouteType
+  /** `0.0.0.0/0` and `::/0` are the default routes. */
+  readonly destination: string
+  /** Only for packets from here (source-specific routing). */
+  readonly source?: string
+  readonly table: number
+  /** The lowest wins. */
+  readonly metric: number
+  readonly hops: readonly RouteHop[]
+  /** Set where the hops are a nexthop object (RTM_GETNEXTHOP). */
+  readonly nexthopId?: number
+}
+
+/** `struct rtmsg` that asks for all routes. */
+export const routeDumpRequest = pack([4, 0], [4, 0], [4, 0])
+
+/** RTM_NEWROUTE and RTM_DELROUTE; undefined for what is cut short, no IP route, or the kernel's own. Pure. */
+export function decodeRoute(payload: Uint8Array): Route | undefined {
+  const header = decodeHeader(payload)
+  if (!header) return undefined
+  const attributes = decodeAttributes(payload.subarray(headerSize))
+  const u32 = (type: number) => readU32(attributes.get(type) ?? new Uint8Array())
+  const { family, type } = header
+  const prefix = (attributeType: number, length: number) => {
+    const any = family === 4 ? '0.0.0.0' : '::'
+    return `${formatAddress(attributes.get(attributeType)) ?? any}/${length}`
+  }
+  return {
+    family,
+    type,
+    destination: prefix(attribute.destination, payload[1]!),
+    source: payload[2]! > 0 ? prefix(attribute.source, payload[2]!) : undefined,
+    table: u32(attribute.table) ?? payload[4]!,
+    metric: u32(attribute.metric) ?? 0,
+    hops: decodeHops(attributes),
+    nexthopId: u32(attribute.nexthopId),
+  }
+}
+
+/** Default routes alone: the others are not looked into, and a router may have a million. Pure. */
+export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
+  return payload[1] === 0 ? decodeRoute(payload) : undefined
+}
+
+function decodeHeader(payload: Uint8Array): { family: 4 | 6; type: RouteType } | undefined {
+  const family = ipFamily(payload[0] ?? 0)
+  const type = types.get(payload[7] ?? 0)
+  const flags = readU32(payload, 8)
+  if (family === undefined || type === undefined || flags === undefined || flags & flagCloned) return undefined
+  return { family, type }
+}
+
+function decodeHops(attributes: Attributes): RouteHop[] {
+  const multipath = attributes.get(attribute.multipath)
+  if (multipath) return decodeMultipath(multipath)
+  const deviceIndex = readI32(attributes.get(attribute.device) ?? new Uint8Array())
+  return deviceIndex === undefined ? [] : [{ deviceIndex, gateway: gatewayOf(attributes) }]
+}
+
+/** `struct rtnexthop`, each with attributes of its own. */
+function decodeMultipath(bytes: Uint8Array): RouteHop[] {
+  const hops: RouteHop[] = []
+  for (let offset = 0; offset + hopHeaderSize <= bytes.length; ) {
+    const length = readU16(bytes, offset)!
+    if (length < hopHeaderSize || length > bytes.length - offset) break
+    const attributes = decodeAttributes(bytes.subarray(offset + hopHeaderSize, offset + length))
+    hops.push({ deviceIndex: readI32(bytes, offset + 4)!, gateway: gatewayOf(attributes) })
+    offset += align(length)
+  }
+  return hops
+}
+
+/** RTA_VIA is the gateway of another family: its family, then its address. */
+function gatewayOf(attributes: Attributes): string | undefined {
+  return formatAddress(attributes.get(attribute.gateway)) ?? formatAddress(attributes.get(attribute.via)?.subarray(2))
+}

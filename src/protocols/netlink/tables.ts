@@ -1,0 +1,34 @@
+import { decodeLink, type Link, linkDumpRequest } from './link.js'
+import { type AddressMessage, addressDumpRequest, decodeLinkAddress } from './link-address.js'
+import { MessageType } from './message.js'
+import { decodeNeighbourState, encodeNeighbourRequest, type NeighbourState } from './neighbour.js'
+import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
+import { dump, dumpNow, requestOne } from './request.js'
+import { decodeDefaultRoute, type Route, routeDumpRequest } from './route.js'
+
+export function readLinks(): Link[] {
+  return dumpNow(MessageType.getLink, linkDumpRequest, decodeLink)
+}
+
+export function readAddresses(): AddressMessage[] {
+  return dumpNow(MessageType.getAddress, addressDumpRequest, decodeLinkAddress)
+}
+
+/** The default routes of all tables, nexthop objects resolved to their hops. */
+export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> {
+  const routes = await dump(MessageType.getRoute, routeDumpRequest, decodeDefaultRoute, signal)
+  // With net.ipv4.nexthop_compat_mode on, the default, the kernel tells the hops as well.
+  const isBare = ({ hops, nexthopId }: Route) => hops.length === 0 && nexthopId !== undefined
+  if (!routes.some(isBare)) return routes
+  const nexthops = await dump(MessageType.getNexthop, nexthopDumpRequest, decodeNexthop, signal)
+  const byId = new Map(nexthops.map(nexthop => [nexthop.id, nexthop]))
+  return routes.map(route => (isBare(route) ? { ...route, hops: hopsOf(route.nexthopId!, byId) } : route))
+}
+
+/**
+ * What the kernel knows of an address on a link: `failed` and `incomplete` mean that nobody there answers ARP or neighbour
+ * discovery. Undefined: nothing. RTM_GETNEIGH, Linux 5.0.
+ */
+export function neighbourState(address: string, deviceIndex: number): NeighbourState | undefined {
+  return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbourState)
+}

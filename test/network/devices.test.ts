@@ -1,0 +1,238 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { device, deviceAddress, devices } from '../../src/protocols/devices/devices.js'
+import { type DeviceEvent, watchDevices } from '../../src/protocols/devices/watch.js'
+import { onDeviceChange } from '../../src/protocols/netlink/changes.js'
+import { neighbourState } from '../../src/protocols/netlink/tables.js'
+import { encodeAddress } from '../../src/sockets/address.js'
+import { openDescriptor } from '../../src/sockets/open.js'
+import { SendBatch } from '../../src/sockets/send-batch.js'
+import { lab } from '../lab/index.js'
+
+const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
+const batch = (lines: string[]) => lab.run('router', 'sh', '-c', `printf '%s\\n' "$@" | ip -batch -`, 'sh', ...lines)
+
+/** Events until one fits, at most two seconds; with the time from now until it came. */
+async function until(watch: AsyncIterable<DeviceEvent>, fits: (event: DeviceEvent) => boolean) {
+  const start = performance.now()
+  const seen: DeviceEvent[] = []
+  const late = setTimeout(() => {
+    throw new Error(`no such event within 2 s; there were: ${JSON.stringify(seen)}`)
+  }, 2000)
+  try {
+    for await (const event of { [Symbol.asyncIterator]: () => keepOpen(watch) }) {
+      seen.push(event)
+      if (fits(event)) return { event, seen, ms: performance.now() - start }
+    }
+    throw new Error('the watch ended')
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+/** `for await` ends the iterator it is given; the watch goes on. */
+function keepOpen(watch: AsyncIterable<DeviceEvent>): AsyncIterator<DeviceEvent> {
+  return { next: () => watch[Symbol.asyncIterator]().next() }
+}
+
+/** A cable whose other end, up already, is here too. Kernels without dummy devices have this one. */
+function addCable(name: string): void {
+  batch([cable(name), `link set ${name}x up`])
+}
+
+function cable(name: string): string {
+  return `link add ${name} type veth peer name ${name}x`
+}
+
+describe('devices in the laboratory', () => {
+  it('tells both uplinks with addresses, gateways and counters', async () => {
+    const all = await devices()
+    for (const uplink of [lab.wan1, lab.wan2]) {
+      const found = all.find(({ name }) => name === uplink.device)!
+      expect(found).toMatchObject({ kind: 'veth', up: true, running: true, mtu: 1500 })
+      expect(found).toMatchObject({ gateway4: uplink.gateway4, gateway6: uplink.gateway6, master: undefined })
+      expect(found.mac).toMatch(/^02:00:00:00:0\d:01$/)
+      expect(found.index).toBe(addon().deviceIndex(uplink.device))
+      expect(found.addresses).toContainEqual(
+        expect.objectContaining({ address: uplink.address4, family: 4, prefixLength: 24, scope: 'global' }),
+      )
+      expect(found.addresses).toContainEqual(expect.objectContaining({ address: uplink.address6, family: 6 }))
+      expect(await deviceAddress(uplink.device)).toBe(uplink.address4)
+      expect(await deviceAddress(uplink.device, 6)).toBe(uplink.address6)
+    }
+  })
+
+  it('counts the packets of wan2', async () => {
+    const before = (await device('wan2')).counters.txPackets
+    const fd = openDescriptor(4, 'datagram', 0, { device: 'wan2' })
+    const packets = new SendBatch()
+    for (let i = 0; i < 10; i++) packets.add(Buffer.from('x'), encodeAddress(lab.server.address4, 9))
+    packets.send(fd)
+    addon().close(fd)
+    const { counters } = await device('wan2')
+    expect(counters.txPackets).toBeGreaterThanOrEqual(before + 10)
+    expect(counters.txPackets).toBe(lab.counters('wan2').txPackets)
+  })
+
+  it('says why a device has no address to use', async () => {
+    addCable('bare0')
+    await expect(deviceAddress('bare0')).rejects.toMatchObject({
+      ...{ code: 'EADDRNOTAVAIL', device: 'bare0', hint: expect.stringContaining('no address at all') },
+    })
+    ip('link', 'delete', 'bare0')
+  })
+
+  it('finds kinds, masters, peers, and gateways of multipath routes and nexthop objects', async () => {
+    batch([
+      'link add br7 type bridge',
+      cable('p7'),
+      'link set p7 master br7',
+      cable('nh7'),
+      'link set nh7 up',
+      'link set nh7x up',
+      'address add 10.66.0.1 peer 10.66.0.2/32 dev nh7',
+      cable('nh8'),
+      'link set nh8 up',
+      'link set nh8x up',
+      'address add 10.67.0.1/24 dev nh8',
+      'nexthop add id 71 via 10.66.0.2 dev nh7',
+      'nexthop add id 72 via 10.67.0.2 dev nh8',
+      'nexthop add id 73 group 71/72',
+      'route add default nhid 73 metric 700',
+    ])
+    const read = async () => new Map((await devices()).map(item => [item.name, item]))
+    try {
+      const byName = await read()
+      expect(byName.get('br7')!.kind).toBe('bridge')
+      expect(byName.get('p7')).toMatchObject({ kind: 'veth', master: 'br7', up: false, running: false })
+      expect(byName.get('nh7')!.addresses[0]).toMatchObject({ address: '10.66.0.1', peer: '10.66.0.2' })
+      expect([byName.get('nh7')!.gateway4, byName.get('nh8')!.gateway4]).toEqual(['10.66.0.2', '10.67.0.2'])
+      lab.run('router', 'sh', '-c', 'echo 0 > /proc/sys/net/ipv4/nexthop_compat_mode')
+      const bare = await read()
+      expect([bare.get('nh7')!.gateway4, bare.get('nh8')!.gateway4]).toEqual(['10.66.0.2', '10.67.0.2'])
+      ip('route', 'delete', 'default', 'metric', '700')
+      ip(
+        ...['route', 'add', 'default', 'metric', '701'],
+        ...['nexthop', 'via', '10.66.0.2', 'dev', 'nh7', 'nexthop', 'via', '10.67.0.2', 'dev', 'nh8'],
+      )
+      const multipath = await read()
+      expect([multipath.get('nh7')!.gateway4, multipath.get('nh8')!.gateway4]).toEqual(['10.66.0.2', '10.67.0.2'])
+    } finally {
+      lab.run('router', 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/nexthop_compat_mode')
+      for (const name of ['br7', 'p7', 'nh7', 'nh8']) ip('link', 'delete', name)
+    }
+  })
+})
+
+describe('watchDevices', () => {
+  it('tells of a device made, renamed, switched on, given and robbed of an address, and deleted, within 100 ms', async () => {
+    await using watch = watchDevices()
+    const link = (change: string, name: string) => (event: DeviceEvent) =>
+      event.type === 'link' && event.change === change && event.device === name
+    const times: number[] = []
+    const step = async (action: () => void, fits: (event: DeviceEvent) => boolean) => {
+      action()
+      const { event, ms } = await until(watch, fits)
+      times.push(ms)
+      return event
+    }
+    const added = await step(() => addCable('w1'), link('added', 'w1'))
+    expect(added).toMatchObject({ link: { kind: 'veth', up: false } })
+    const renamed = await step(() => ip('link', 'set', 'w1', 'name', 'w2'), link('changed', 'w2'))
+    expect(renamed).toMatchObject({ previous: { name: 'w1' } })
+    const up = await step(
+      () => ip('link', 'set', 'w2', 'up'),
+      event => event.type === 'link' && event.link.running,
+    )
+    expect(up).toMatchObject({ device: 'w2', link: { up: true } })
+    const address = (change: string) => (event: DeviceEvent) =>
+      event.type === 'address' && event.change === change && event.address.address === '10.88.0.1'
+    const given = await step(() => ip('address', 'add', '10.88.0.1/24', 'dev', 'w2'), address('added'))
+    expect(given).toMatchObject({ device: 'w2', address: { prefixLength: 24, scope: 'global' } })
+    const route = (change: string) => (event: DeviceEvent) =>
+      event.type === 'route' && event.change === change && event.route.destination === '10.89.0.0/16'
+    const routed = await step(() => ip('route', 'add', '10.89.0.0/16', 'via', '10.88.0.2'), route('added'))
+    expect(routed).toMatchObject({ device: 'w2', route: { hops: [{ gateway: '10.88.0.2' }] } })
+    await step(() => ip('route', 'delete', '10.89.0.0/16'), route('removed'))
+    await step(() => ip('address', 'delete', '10.88.0.1/24', 'dev', 'w2'), address('removed'))
+    await step(() => ip('link', 'delete', 'w2'), link('removed', 'w2'))
+    expect(Math.max(...times)).toBeLessThan(100)
+  })
+
+  it('tells a pulled cable by running, and a device made again by its index', async () => {
+    await using watch = watchDevices()
+    const added = lab.addDevice('third0', 'isp1')
+    lab.run('isp1', 'ip', 'link', 'set', 'third0', 'down')
+    const pulled = await until(watch, event => event.type === 'link' && event.link.up && !event.link.running)
+    expect(pulled.event).toMatchObject({ device: 'third0' })
+    added.remove()
+    const gone = await until(watch, event => event.type === 'link' && event.change === 'removed')
+    const again = lab.addDevice('third0', 'isp1')
+    const back = await until(watch, event => event.type === 'link' && event.change === 'added')
+    again.remove()
+    expect((gone.event as { index: number }).index).not.toBe((back.event as { index: number }).index)
+  })
+
+  it('does not take a port that leaves its bridge for a device that is gone', async () => {
+    await using watch = watchDevices()
+    batch(['link add br8 type bridge', cable('p8'), 'link set p8 master br8', 'link set p8 nomaster'])
+    ip('link', 'delete', 'br8')
+    const { seen } = await until(watch, event => event.type === 'link' && event.change === 'removed')
+    expect(seen.filter(event => event.type === 'link' && event.device === 'p8' && event.change === 'removed')).toEqual(
+      [],
+    )
+    ip('link', 'delete', 'p8')
+  })
+
+  it('after an overrun of its socket tells so, with the fresh list, and goes on', async () => {
+    await using watch = watchDevices()
+    addCable('storm0')
+    ip('link', 'set', 'storm0', 'up')
+    await until(watch, event => event.type === 'link' && event.device === 'storm0' && event.link.up)
+    let overruns = 0
+    const unsubscribe = onDeviceChange(({ type }) => {
+      if (type === 'overrun') overruns++
+    })
+    // Far more than the socket holds, while the event loop is blocked by execFileSync.
+    const routes = Array.from({ length: 6000 }, (_, i) => `10.90.${i >> 8}.${i & 255}/32 dev storm0`)
+    batch(routes.map(route => `route add ${route}`))
+    ip('link', 'set', 'storm0', 'name', 'storm1')
+    const { event } = await until(watch, ({ type }) => type === 'resync')
+    expect(event.type === 'resync' && event.devices.map(({ name }) => name)).toContain('storm1')
+    expect(overruns).toBe(1)
+    unsubscribe()
+    ip('link', 'delete', 'storm1')
+    await until(watch, event => event.type === 'link' && event.change === 'removed' && event.device === 'storm1')
+  }, 60_000)
+
+  it('keeps no more than 1,024 events for a slow consumer', async () => {
+    await using watch = watchDevices()
+    addCable('slow7')
+    for (let i = 0; i < 30; i++) {
+      batch(Array.from({ length: 50 }, (_, n) => `link set slow7 mtu ${1000 + ((i + n) % 400)}`))
+      await wait(1)
+    }
+    const { seen } = await until(watch, ({ type }) => type === 'resync')
+    expect(seen.length).toBe(1)
+    ip('link', 'delete', 'slow7')
+  })
+})
+
+describe('neighbourState', () => {
+  beforeAll(() => addNeighbours())
+  function addNeighbours() {
+    batch([
+      'neighbour replace 192.0.2.77 dev wan1 lladdr 02:00:00:00:00:77 nud permanent',
+      'neighbour replace 2001:db8:1::77 dev wan1 lladdr 02:00:00:00:00:77 nud stale',
+    ])
+  }
+
+  it('tells what ARP and neighbour discovery know', async () => {
+    const { index } = await device('wan1')
+    expect(neighbourState('192.0.2.77', index)).toBe('permanent')
+    expect(neighbourState('2001:db8:1::77', index)).toBe('stale')
+    expect(neighbourState('192.0.2.78', index)).toBe(undefined)
+    expect(neighbourState('192.0.2.77', (await device('wan2')).index)).toBe(undefined)
+  })
+})
