@@ -85,16 +85,15 @@ function close(socket: Socket): void {
 }
 
 /** Gives the descriptor to a `dgram.Socket`, which owns it from then on. */
-async function adopt(fd: number, family: 4 | 6): Promise<Socket> {
-  const socket = createSocket(family === 4 ? 'udp4' : 'udp6')
-  addon().detach(fd)
-  await new Promise<void>((resolve, reject) => {
+function adopt(fd: number, family: 4 | 6): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(family === 4 ? 'udp4' : 'udp6')
     socket.once('error', reject)
     // In a cluster worker the descriptor's number means nothing to the primary process.
     socket.bind({ fd, exclusive: true }, () => {
       socket.off('error', reject)
-      resolve()
+      resolve(socket)
     })
+    addon().detach(fd)
   })
-  return socket
 }

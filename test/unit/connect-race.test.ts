@@ -154,6 +154,16 @@ test('the signal ends it with its reason', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('nothing is left of the wait for IPv6 when it ends in the middle of that', async () => {
+  const { race, controller, begun } = start()
+  race.offer(4, ['4a'])
+  await pass(20)
+  controller.abort()
+  await pass(0)
+  expect(vi.getTimerCount()).toBe(0)
+  expect(begun).toEqual([])
+})
+
 test('of several errors the most telling one is given, with the others as its cause', () => {
   const error = (code: string) => new NetviaError(code, { code, address: code })
   const all = ['ENETUNREACH', 'ETIMEDOUT', 'ECONNREFUSED'].map(error)

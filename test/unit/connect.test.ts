@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { connect } from '../../src/protocols/tcp/connect.js'
 import { encodeAddress } from '../../src/sockets/address.js'
@@ -238,6 +238,22 @@ describe('aborting rejects with the reason within 50 ms and leaves nothing open'
     controller.abort()
     await expectEcho(socket)
   })
+})
+
+test('no timer is left', async () => {
+  const port = await listenAt('127.0.0.1')
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const intervals = vi.spyOn(globalThis, 'setInterval')
+  try {
+    const socket = await connect({ host: '127.0.0.1', port, device: 'lo', timeout: 60_000 })
+    const made = [...timers.mock.results, ...intervals.mock.results].map(({ value }) => value)
+    // For the whole, for the next attempt, for the device.
+    expect(made).toHaveLength(3)
+    expect(made.filter(timer => !timer._destroyed)).toEqual([])
+    socket.destroy()
+  } finally {
+    vi.restoreAllMocks()
+  }
 })
 
 test('two hundred at once, and nothing stays open', async () => {

@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram'
 import { encode } from 'dns-packet'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
+import { orderAddresses } from '../../src/protocols/dns/order.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
+import { familyOf } from '../../src/sockets/address.js'
 import { a, aaaa, cname, fakeServer } from './dns-fake-server.js'
 import { openSockets } from './open-sockets.js'
 
@@ -38,6 +40,14 @@ test('both families are asked for at once; one alone with `family` or `type`', a
   ])
   expect(await resolve('host.example', { type: 'A', servers: [server] })).toHaveLength(2)
   expect(asked).toHaveLength(4)
+})
+
+test('reachable addresses come first, IPv6 before IPv4, otherwise in the order of the server', () => {
+  const list = ['127.0.0.2', '127.0.0.1', '::1'].map(address => ({ address, family: familyOf(address) }))
+  const addresses = (items: { address: string }[]) => items.map(({ address }) => address)
+  expect(addresses(orderAddresses(list, {}))).toEqual(['::1', '127.0.0.2', '127.0.0.1'])
+  expect(addresses(orderAddresses(list, { localAddress: '127.0.0.1' }))).toEqual(['127.0.0.2', '127.0.0.1', '::1'])
+  expect(addresses(orderAddresses(list, { device: 'nosuch0' }))).toEqual(['::1', '127.0.0.2', '127.0.0.1'])
 })
 
 test('over a device, and a server with an IPv6 address', async () => {
@@ -300,6 +310,21 @@ describe('aborting', () => {
     // The fake server's own end of the TCP connections closes with them.
     expect(await openSockets()).toBe(before)
   })
+})
+
+test('no timer is left', async () => {
+  const { server } = await serve(both)
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const intervals = vi.spyOn(globalThis, 'setInterval')
+  try {
+    await resolve('host.example', { device: 'lo', timeout: 60_000, servers: [server] })
+    const made = [...timers.mock.results, ...intervals.mock.results].map(({ value }) => value)
+    // One for the whole; for each family one for the answer and one for the device.
+    expect(made).toHaveLength(5)
+    expect(made.filter(timer => !timer._destroyed)).toEqual([])
+  } finally {
+    vi.restoreAllMocks()
+  }
 })
 
 test('a hundred look-ups that end in every way leave no descriptor', async () => {

@@ -1,6 +1,7 @@
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { connect as connectPlain, type Server, type Socket } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { listen } from '../../src/protocols/tcp/listen.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice } from '../../src/sockets/open.js'
@@ -132,6 +133,12 @@ describe('refusals', () => {
     await refused({ port: 0, host: '127.0.0.1', ipv6Only: true })
     await refused({ port: 0, backlog: 0 })
   })
+})
+
+test('in a worker of node:cluster it is refused: the primary process would take another descriptor for ours', async () => {
+  vi.spyOn(cluster, 'isWorker', 'get').mockReturnValue(true)
+  await expect(listen({ port: 0 })).rejects.toMatchObject({ code: 'ERR_CLUSTER_WORKER' })
+  vi.restoreAllMocks()
 })
 
 test('aborting closes it', async () => {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { createServer, type Server, type Socket } from 'node:net'
 import { addon } from '../../binding/addon.js'
 import { invalidArgument, NetviaError, systemError } from '../../errors.js'
@@ -48,12 +49,13 @@ const schema: Schema = {
  * a device of that name came back. When the `signal` fires it closes.
  *
  * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; what `resolve` throws for `host`;
- * `signal.reason` when aborted before it listens.
+ * `ERR_CLUSTER_WORKER` in a worker of node:cluster; `signal.reason` when aborted before it listens.
  */
 export async function listen(options: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
   checkOptions('listen', options, schema, ['port'])
   const { device, signal, backlog = 511 } = options
   signal?.throwIfAborted()
+  if (cluster.isWorker) throw inClusterWorker()
   const address = await bindAddress('listen', options)
   const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
   const server = createServer()
@@ -81,6 +83,15 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
   if (signal?.aborted) close()
   signal?.throwIfAborted()
   return server
+}
+
+/** Node would take the number of our descriptor for one of the primary process, whatever that is there. */
+function inClusterWorker(): NetviaError {
+  const hint = 'with reusePort: true each process, or each thread of worker_threads, can listen by itself'
+  return new NetviaError(`listen does not work in a worker of node:cluster; ${hint}`, {
+    code: 'ERR_CLUSTER_WORKER',
+    hint,
+  })
 }
 
 function openListener(options: ListenOptions, address: string): number {
@@ -115,13 +126,13 @@ function openAnywhere(options: ListenOptions): number {
 }
 
 function startListening(server: Server, fd: number, backlog: number): Promise<void> {
-  addon().detach(fd)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ fd }, backlog, () => {
       server.off('error', reject)
       resolve()
     })
+    addon().detach(fd)
   })
 }
 
