@@ -1,0 +1,156 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { checkDns } from '../../src/checks/check-dns.js'
+import { checkHttp } from '../../src/checks/check-http.js'
+import { checkTcp } from '../../src/checks/check-tcp.js'
+import { httpServer, lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+
+const { address4, address6, name } = lab.server
+const device = 'wan2'
+const tls = { ca: lab.ca }
+
+const locations = `
+  location / { return 200 "hello from nginx\\n"; }
+  location /moved { return 301 /; }
+  location /far { return 302 https://$host/; }
+  location /none { return 204; }`
+
+describe('checkHttp with nginx', () => {
+  needs('nginx', 'dnsmasq')
+
+  test.each([
+    ['HTTP over IPv4', `http://${address4}/`],
+    ['HTTP over IPv6', `http://[${address6}]/`],
+    ['HTTP by name', `http://${name}/`],
+    ['HTTPS over IPv4', `https://${address4}/`],
+    ['HTTPS over IPv6', `https://[${address6}]/`],
+    ['HTTPS by name', `https://${name}/`],
+    ['from HTTP to HTTPS by name', `http://${name}/far`],
+  ])('%s leaves by wan2, and by wan2 alone', async (_what, url) => {
+    const servers = [await lab.nginx(httpServer(locations)), await lab.dnsmasq()]
+    const moved = await movedDuring(async () => {
+      const result = await checkHttp(url, { device, tls, expectBody: 'hello from nginx' })
+      expect(result).toMatchObject({ ok: true, status: 200, device, bytes: 17, error: undefined })
+      expect([lab.wan2.address4, lab.wan2.address6]).toContain(result.localAddress)
+      expect([address4, address6]).toContain(result.remoteAddress)
+      expect(result.redirects).toBe(url.endsWith('/far') ? 1 : 0)
+      if (url.startsWith('https') || url.endsWith('/far')) {
+        expect(result.certificate).toMatchObject({ subject: 'CN=server.test' })
+        expect(result.timings.tlsMs).toBeGreaterThan(0)
+      }
+    })
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThan(8)
+    for (const server of servers) await server.stop()
+  })
+
+  test("with wan2's address alone it leaves by wan1", async () => {
+    const server = await lab.nginx(httpServer(locations))
+    const before = lab.counters('wan2').txPackets
+    const moved = await movedDuring(async () => {
+      const result = await checkHttp(`http://${address4}/`, { localAddress: lab.wan2.address4 })
+      expect(result).toMatchObject({ ok: true, device: undefined, localAddress: lab.wan2.address4 })
+    })
+    expect(moved.wan1).toBeGreaterThan(0)
+    expect(lab.counters('wan2').txPackets).toBe(before)
+    await server.stop()
+  })
+
+  test.each([
+    ['expired', 'CERT_HAS_EXPIRED'],
+    ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ] as const)('%s certificate', async (certificate, code) => {
+    const server = await lab.nginx(httpServer(locations, certificate))
+    const result = await checkHttp(`https://${address4}/`, { device, tls })
+    expect(result).toMatchObject({ ok: false, device, remoteAddress: address4, error: { code } })
+    expect(result.certificate!.daysLeft < 0).toBe(certificate === 'expired')
+    await server.stop()
+  })
+
+  test('204, and 301 followed and not', async () => {
+    const server = await lab.nginx(httpServer(locations))
+    expect(await checkHttp(`http://${address4}/none`, { device })).toMatchObject({ ok: true, status: 204, bytes: 0 })
+    expect(await checkHttp(`http://${address4}/moved`, { device })).toMatchObject({ status: 200, redirects: 1 })
+    expect(await checkHttp(`http://${address4}/moved`, { device, maxRedirects: 0 })).toMatchObject({
+      ...{ ok: true, status: 301, redirects: 0 },
+    })
+    await server.stop()
+  })
+})
+
+describe('faults on the way', () => {
+  needs('nft')
+
+  test.each([
+    ['dropped', 'tcp dport 80 drop', 'ETIMEDOUT'],
+    ['reset', 'tcp dport 80 reject with tcp reset', 'ECONNREFUSED'],
+    ['prohibited', 'tcp dport 80 reject with icmpx type admin-prohibited', /EHOSTUNREACH|EACCES/],
+    ['no route', 'tcp dport 80 reject with icmpx type no-route', /ENETUNREACH|EHOSTUNREACH/],
+  ] as const)('%s: a value, not an error', async (_what, rule, code) => {
+    const repair = lab.fault('isp2', rule)
+    onTestFinished(repair)
+    // Linux takes an ICMPv6 error that comes while connect(2) still runs at the next SYN only, a second later.
+    const timeout = code === 'ETIMEDOUT' ? 300 : 5000
+    for (const host of [address4, address6]) {
+      const url = `http://${host.includes(':') ? `[${host}]` : host}/`
+      const results = [await checkHttp(url, { device, timeout }), await checkTcp({ host, port: 80, device, timeout })]
+      for (const { ok, latencyMs, error } of results) {
+        expect({ ok, latencyMs }).toEqual({ ok: false, latencyMs: undefined })
+        expect(error!.code).toMatch(code)
+        expect(error!.name).toBe('NetviaError')
+      }
+    }
+  })
+
+  test('a device that is down, one without a way there, and one that is deleted in the middle', async () => {
+    const dead = lab.addDevice('down0', 'slow')
+    lab.run('router', 'ip', 'link', 'set', 'down0', 'down')
+    const down = await checkHttp(`http://${address4}/`, { device: 'down0', timeout: 500 })
+    expect(down).toMatchObject({ ok: false, error: { name: 'NetviaError' } })
+    lab.run('router', 'ip', 'link', 'set', 'down0', 'up')
+    const nowhere = await checkTcp({ host: address4, port: 80, device: 'down0', timeout: 500 })
+    expect(nowhere).toMatchObject({ ok: false, error: { name: 'NetviaError' } })
+    dead.remove()
+    await expect(checkTcp({ host: address4, port: 80, device: 'down0' })).rejects.toMatchObject({ code: 'ENODEV' })
+  })
+})
+
+describe('checkTcp and checkDns', () => {
+  needs('nginx', 'dnsmasq')
+
+  test('checkTcp over wan2', async () => {
+    const servers = [await lab.nginx(), await lab.dnsmasq()]
+    for (const host of [address4, address6, name]) {
+      const moved = await movedDuring(async () => {
+        const result = await checkTcp({ host, port: 80, device })
+        expect(result).toMatchObject({ ok: true, error: undefined })
+        expect([lab.wan2.address4, lab.wan2.address6]).toContain(result.localAddress)
+        expect(result.latencyMs).toBeGreaterThan(0)
+      })
+      expect(moved.wan1).toBe(0)
+      expect(moved.wan2).toBeGreaterThan(2)
+    }
+    for (const server of servers) await server.stop()
+  })
+
+  test('checkDns over wan2, the server of resolv.conf and one that is named', async () => {
+    const dns = await lab.dnsmasq()
+    for (const servers of [undefined, [address4], [`[${address6}]:53`]]) {
+      const moved = await movedDuring(async () => {
+        const result = await checkDns(name, { device, servers, expect: address4 })
+        expect(result).toMatchObject({ ok: true, answers: [{ address: address4, family: 4 }], error: undefined })
+        expect(result.server).toBe(servers?.[0] === `[${address6}]:53` ? address6 : address4)
+        expect(result.latencyMs).toBeGreaterThan(0)
+      })
+      expect(moved.wan1).toBe(0)
+      expect(moved.wan2).toBeGreaterThan(1)
+    }
+    expect(await checkDns(name, { device, type: 'AAAA', expect: '192.0.2.99' })).toMatchObject({
+      ...{ ok: false, answers: [{ address: address6 }], error: { code: 'ERR_DNS_ANSWER' } },
+    })
+    expect(await checkDns('nothing.test', { device })).toMatchObject({
+      ...{ ok: false, answers: [], server: address4, error: { code: 'ENOTFOUND' } },
+    })
+    await dns.stop()
+  })
+})
