@@ -15,7 +15,9 @@ export class Example {
   readonly #exit: Promise<unknown>
 
   constructor(name: string, args: readonly (string | number)[] = [], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [compileExample(name), ...args.map(String)], { env: { ...process.env, ...env } })
+    this.child = spawn(process.execPath, [compileExample(name), ...args.map(String)], {
+      env: { ...process.env, ...env },
+    })
     this.#exit = once(this.child, 'exit')
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
