@@ -1,0 +1,201 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import axios from 'axios'
+import got from 'got'
+import { AbstractConnector, Redis, type RedisOptions } from 'ioredis'
+import nodeFetch from 'node-fetch'
+import { request, fetch as undiciFetch } from 'undici'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
+import { connect } from '../../src/protocols/tcp/connect.js'
+import { createDispatcher, fetch } from '../../src/undici.js'
+import { httpServer, lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+
+needs('nginx', 'dnsmasq')
+
+const { address4, address6, name } = lab.server
+const device = 'wan2'
+/** As the servers see it. */
+const ours = new RegExp(`^(${lab.wan2.address4}|${lab.wan2.address6})$`)
+
+/** WebSocket on 8080, which says who comes, and enough of Redis for a client on 6379. */
+const program = `
+  const clean = address => address.replace('::ffff:', '')
+  const { WebSocketServer } = require('ws')
+  new WebSocketServer({ port: 8080 }).on('connection', (socket, { socket: { remoteAddress } }) => {
+    socket.on('error', () => {})
+    socket.send(clean(remoteAddress))
+  })
+  require('node:net').createServer(socket => {
+    socket.on('error', () => {})
+    const who = clean(socket.remoteAddress)
+    socket.on('data', data => {
+      for (const command of data.toString().split(/(?=\\*\\d+\\r\\n)/)) {
+        const asksUs = /get\\r\\n\\$3\\r\\nwho/i.test(command)
+        socket.write(asksUs ? '$' + who.length + '\\r\\n' + who + '\\r\\n' : '+OK\\r\\n')
+      }
+    })
+  }).listen(6379, '::', () => console.log('ready'))`
+
+const servers: { stop(): Promise<void> }[] = []
+let httpAgent: HttpAgent
+let httpsAgent: HttpsAgent
+
+beforeAll(async () => {
+  servers.push(await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }')), await lab.dnsmasq())
+  const child = lab.spawn('internet', process.execPath, '-e', program)
+  await once(child.stdout!, 'data')
+})
+
+afterAll(async () => {
+  for (const server of servers) await server.stop()
+})
+
+beforeEach(() => {
+  httpAgent = new HttpAgent({ device })
+  httpsAgent = new HttpsAgent({ device, ca: lab.ca })
+  onTestFinished(() => {
+    httpAgent.destroy()
+    httpsAgent.destroy()
+  })
+})
+
+/** Who the server saw; all of it must have gone over wan2. */
+async function leavesByWan2(ask: () => Promise<string>): Promise<void> {
+  let seen = ''
+  const moved = await movedDuring(async () => {
+    seen = await ask()
+  })
+  expect(seen).toMatch(ours)
+  expect(moved.wan1).toBe(0)
+  expect(moved.wan2).toBeGreaterThan(3)
+}
+
+const urls = [
+  `http://${address4}/`,
+  `http://[${address6}]/`,
+  `http://${name}/`,
+  `https://${name}/`,
+  `https://${address4}/`,
+]
+
+describe('clients that take an agent', () => {
+  test.each(urls)('axios: %s', url =>
+    leavesByWan2(async () => (await axios.get(url, { httpAgent, httpsAgent, proxy: false })).data),
+  )
+
+  test.each(urls)('got: %s', url =>
+    leavesByWan2(() => got(url, { agent: { http: httpAgent, https: httpsAgent } }).text()),
+  )
+
+  test.each(urls)('node-fetch: %s', url =>
+    leavesByWan2(async () => {
+      const agent = ({ protocol }: URL) => (protocol === 'https:' ? httpsAgent : httpAgent)
+      return (await nodeFetch(url, { agent })).text()
+    }),
+  )
+
+  test.each([address4, `[${address6}]`, name])('ws: %s', host =>
+    leavesByWan2(async () => {
+      const socket = new WebSocket(`ws://${host}:8080/`, { agent: httpAgent })
+      const [message] = await once(socket, 'message')
+      socket.close()
+      await once(socket, 'close')
+      return String(message)
+    }),
+  )
+
+  test('twelve requests at a time over two connections', () =>
+    leavesByWan2(async () => {
+      const agent = new HttpAgent({ device, maxSockets: 2 })
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, () => axios.get(`http://${address4}/`, { httpAgent: agent, proxy: false })),
+      )
+      expect(new Set(answers.map(({ request }) => request.socket.localPort)).size).toBe(2)
+      agent.destroy()
+      return answers[0]!.data
+    }))
+})
+
+describe('undici', () => {
+  let dispatcher: ReturnType<typeof createDispatcher>
+
+  beforeEach(() => {
+    dispatcher = createDispatcher({ device, connect: { ca: lab.ca } })
+    onTestFinished(() => dispatcher.destroy())
+  })
+
+  test.each(urls)('request: %s', url => leavesByWan2(async () => (await request(url, { dispatcher })).body.text()))
+
+  test.each(urls)('fetch with the dispatcher: %s', url =>
+    leavesByWan2(async () => (await undiciFetch(url, { dispatcher })).text()),
+  )
+
+  test.each(urls.slice(0, 3))("netvia's fetch: %s", url =>
+    leavesByWan2(async () => (await fetch(url, { device })).text()),
+  )
+})
+
+describe('clients that take a socket', () => {
+  test('ioredis with a connector', () =>
+    leavesByWan2(async () => {
+      class Connector extends AbstractConnector {
+        override async connect() {
+          this.stream = await connect({ host: name, port: 6379, device })
+          return this.stream
+        }
+      }
+      const redis = new Redis({
+        Connector: Connector as unknown as RedisOptions['Connector'],
+        enableReadyCheck: false,
+      })
+      const seen = await redis.get('who')
+      redis.disconnect()
+      return seen!
+    }))
+})
+
+describe('a device that is deleted and made again', () => {
+  const get = (agent: HttpAgent | HttpsAgent, url: string) =>
+    new Promise<http.ClientRequest>((resolve, reject) => {
+      const send = url.startsWith('https') ? https.get : http.get
+      const sent = send(url, { agent, timeout: 5000 }, response => response.resume().on('end', () => resolve(sent)))
+      sent.on('error', reject)
+      sent.on('timeout', () => sent.destroy(new Error('nothing came')))
+    })
+
+  test.each(['http', 'https'])('%s: its connections are not used again', async scheme => {
+    const first = lab.addDevice('modem0')
+    const url = `${scheme}://${address4}/`
+    const path = { device: 'modem0' }
+    const agent = scheme === 'http' ? new HttpAgent(path) : new HttpsAgent({ ...path, ca: lab.ca })
+    onTestFinished(() => agent.destroy())
+    await get(agent, url)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect((await get(agent, url)).reusedSocket).toBe(true)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    first.remove()
+    const second = lab.addDevice('modem0')
+    expect(second.device).toBe('modem0')
+    const sent = await get(agent, url)
+    expect(sent.reusedSocket).toBe(false)
+    second.remove()
+    await expect(get(agent, url)).rejects.toMatchObject({ code: 'ENODEV' })
+  })
+
+  test('undici: its connections are not used again', async () => {
+    const first = lab.addDevice('modem1')
+    const dispatcher = createDispatcher({ device: 'modem1', headersTimeout: 5000 })
+    onTestFinished(() => dispatcher.destroy())
+    const ask = async () => (await request(`http://${address4}/`, { dispatcher })).body.text()
+    expect(await ask()).toBe(first.address4)
+    first.remove()
+    const second = lab.addDevice('modem1')
+    expect(await ask()).toBe(second.address4)
+    second.remove()
+    await expect(ask()).rejects.toMatchObject({ code: 'ENODEV' })
+  })
+})
