@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { encode } from 'dns-packet'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
+import { mostTelling, noAnswer } from '../../src/protocols/dns/failures.js'
 import { orderAddresses } from '../../src/protocols/dns/order.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
@@ -129,6 +130,19 @@ describe('what goes wrong has the code of Node', () => {
     })
     expect(asked).toEqual([])
   })
+})
+
+test('name servers of this machine through a device: the error says what to do', () => {
+  const server = { address: '127.0.0.53', port: 53 }
+  const failures = [noAnswer('x.example', server, 'wan2'), noAnswer('x.example', server, 'wan2')]
+  expect(mostTelling(failures, 'x.example', { device: 'wan2' })).toMatchObject({
+    code: 'ETIMEOUT',
+    hostname: 'x.example',
+    message: expect.stringContaining('give servers'),
+    hint: expect.stringContaining('not reachable by device wan2'),
+  })
+  expect(mostTelling(failures, 'x.example', { device: 'lo' }).hint).toBeUndefined()
+  expect(mostTelling(failures, 'x.example', {}).hint).toBeUndefined()
 })
 
 test('the next server is asked where one fails', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { reachableConf } from '../../src/protocols/dns/configuration.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { ParsedFile } from '../../src/protocols/dns/system-files.js'
@@ -91,4 +92,23 @@ test('a file is read again when it has changed, and reads as empty when it is go
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a file of somebody else, or one that can not be read, counts as empty', () => {
+  const own = process.getuid!()
+  expect(new ParsedFile('/etc/passwd', text => text.length, 0).read()).toBeGreaterThan(0)
+  expect(new ParsedFile('/etc/passwd', text => text.length, 12_345).read()).toBe(0)
+  expect(new ParsedFile('/etc', text => text.length, own).read()).toBe(0)
+})
+
+test('through a device, a resolver of this machine gives way to the servers behind it', () => {
+  const stub = parseResolvConf('nameserver 127.0.0.53\nsearch example.net\noptions ndots:2')
+  const upstream = parseResolvConf('nameserver 127.0.0.1\nnameserver 192.0.2.53')
+  const empty = parseResolvConf('')
+  expect(reachableConf(stub, () => [empty, upstream])).toEqual({
+    ...stub,
+    servers: [{ address: '192.0.2.53', port: 53 }],
+  })
+  expect(reachableConf(stub, () => [empty])).toBe(stub)
+  expect(reachableConf(upstream, () => [parseResolvConf('nameserver 192.0.2.99')])).toBe(upstream)
 })

@@ -1,4 +1,5 @@
 import { NetviaError } from '../../errors.js'
+import { isLocal } from './configuration.js'
 import type { RecordType } from './records.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 
@@ -81,7 +82,7 @@ export function mostTelling(
     failures.find(({ code }) => code === 'EAI_AGAIN') ??
     failures.find(({ code }) => code === 'ETIMEOUT') ??
     failures[0]!
-  const loopback = path.device !== undefined && failures.every(({ address }) => /^(127\.|::1$)/.test(address ?? ''))
+  const loopback = path.device !== undefined && path.device !== 'lo' && failures.every(isLocal)
   const { code, errno, address, port, device } = found
   const hint = loopback
     ? `the name servers are this machine's own, not reachable by device ${path.device}: give servers that are`

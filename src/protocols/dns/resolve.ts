@@ -16,6 +16,7 @@ import { Deadline } from '../deadline.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import { type Asking, queryRecords } from './client.js'
+import { resolverConf } from './configuration.js'
 import { noAnswer, notFound } from './failures.js'
 import { reverseName, wireName } from './names.js'
 import { orderAddresses } from './order.js'
@@ -27,9 +28,7 @@ import {
   type ResolvedAddress,
   recordTypes,
 } from './records.js'
-import type { ResolvConf } from './resolv-conf.js'
-import { dnsServer, parseDnsServer } from './server-address.js'
-import { resolvConf } from './system-files.js'
+import { dnsServer } from './server-address.js'
 
 export interface ResolveOptions extends CommonOptions {
   /** Addresses of this family only. Default: both, asked for at once. */
@@ -39,7 +38,10 @@ export interface ResolveOptions extends CommonOptions {
    * addresses as programs look for them.
    */
   type?: RecordType
-  /** Name servers: `address`, `address:port` or `[IPv6 address]:port`. Default: those of /etc/resolv.conf. */
+  /**
+   * Name servers: `address`, `address:port` or `[IPv6 address]:port`. Default: those of /etc/resolv.conf; where these run on
+   * this machine and there is a `device`, those behind them as systemd-resolved, NetworkManager and OpenWrt list them.
+   */
   servers?: readonly string[]
   /**
    * For everything together, in milliseconds. Default: none of its own; resolv.conf(5)'s `timeout` and `attempts` (5 s and 2)
@@ -48,7 +50,7 @@ export interface ResolveOptions extends CommonOptions {
   timeout?: number
 }
 
-const schema: Schema = {
+export const resolveSchema: Schema = {
   ...commonSchema,
   family: oneOf(4, 6),
   type: oneOf(...recordTypes),
@@ -78,7 +80,7 @@ export async function resolve<T extends keyof RecordData>(
 export async function resolve(name: string, options: ResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
 export async function resolve(name: string, options: ResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
   string(name, 'resolve: name')
-  checkOptions('resolve', options, schema)
+  checkOptions('resolve', options, resolveSchema)
   return resolveTelling(name, options)
 }
 
@@ -92,7 +94,12 @@ export async function resolveTelling(
   const families = familiesOf(options)
   const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
   try {
-    const asking = { conf: resolverConf(options.servers), path: pathOf(options), signal: deadline.signal, onAnswer }
+    const asking = {
+      conf: resolverConf(options.servers, options.device),
+      path: pathOf(options),
+      signal: deadline.signal,
+      onAnswer,
+    }
     if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
@@ -104,12 +111,6 @@ export async function resolveTelling(
   } finally {
     deadline.end()
   }
-}
-
-/** resolv.conf(5), with other servers where the caller names some. */
-export function resolverConf(servers: readonly string[] | undefined): ResolvConf {
-  const conf = resolvConf.read()
-  return servers?.length ? { ...conf, servers: servers.map(text => parseDnsServer(text)!) } : conf
 }
 
 function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
