@@ -1,13 +1,16 @@
 import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Dispatcher, RequestInfo, RequestInit, Response } from 'undici'
 import { invalidArgument, NetviaError } from '../errors.js'
 import { boolean, checkOptions, oneOf, type PathOptions, pathOf, pathSchema, type Schema, string } from '../options.js'
 import type { DnsRecord, ResolvedAddress } from '../protocols/dns/records.js'
 import { type ResolveOptions, resolve, resolveSchema } from '../protocols/dns/resolve.js'
+import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect } from '../protocols/tcp/connect.js'
 import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
 import { Connections } from './connections.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
+import { GroupPools } from './group-dispatcher.js'
 import { UplinkMonitor, watchedUplinks } from './monitor.js'
 import { type Candidate, createPolicy, leastBad, type Policy, type PolicyName, usable } from './policies.js'
 import type { StateEvent } from './reports.js'
@@ -48,6 +51,12 @@ export interface GroupResolveOptions extends Omit<ResolveOptions, keyof PathOpti
   key?: string
 }
 
+/** As for undici's `fetch`; the dispatcher is the group's. */
+export interface GroupFetchInit extends Omit<RequestInit, 'dispatcher'> {
+  /** What 'sticky' goes by. Default: the host. */
+  key?: string
+}
+
 const groupSchema = {
   policy: oneOf('failover', 'weighted', 'lowest-latency', 'sticky'),
   whenAllDown: oneOf('fail', 'least-bad'),
@@ -55,6 +64,7 @@ const groupSchema = {
 } satisfies Schema
 
 const connectOptions = { ...withoutPath(connectSchema), key: string }
+const fetchOptions = { ...withoutPath(fetchSchema), key: string }
 const resolveOptions = { ...withoutPath(resolveSchema), key: string }
 
 /**
@@ -69,8 +79,10 @@ export class UplinkGroup {
   readonly #whenAllDown: 'fail' | 'least-bad'
   readonly #cutConnections: boolean
   readonly #connections = new Connections()
+  readonly #pools = new GroupPools()
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
+  #dispatcher: Dispatcher | undefined
 
   constructor(monitor: UplinkMonitor, options: GroupOptions) {
     if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
@@ -135,11 +147,33 @@ export class UplinkGroup {
     return this.#httpsAgent
   }
 
+  /**
+   * For undici's `fetch`, `request` and the like: every request follows the group.
+   *
+   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` where the package undici is not installed.
+   */
+  get dispatcher(): Dispatcher {
+    this.#dispatcher ??= this.#pools.dispatcher(host => this.#choose(host).uplink)
+    return this.#dispatcher
+  }
+
+  /**
+   * undici's `fetch` over the picked uplink, redirects included. `key` is what 'sticky' goes by; default: the host.
+   *
+   * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. As with any fetch, no answer is a `TypeError` with a `cause`.
+   */
+  async fetch(input: RequestInfo, init: GroupFetchInit = {}): Promise<Response> {
+    checkOptions('UplinkGroup.fetch', init, fetchOptions)
+    const { key = hostOf(input), ...rest } = init
+    return this.#pools.fetch(this.#choose(key).uplink, input, rest)
+  }
+
   /** Stops following the monitor and closes the pools. Connections of `connect` are their owners'. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#onState)
     this.#httpAgent?.destroy()
     this.#httpsAgent?.destroy()
+    await this.#pools.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -162,7 +196,13 @@ export class UplinkGroup {
     if (cut) this.#connections.cut(uplink, cut)
     this.#httpAgent?.leave(uplink, cut)
     this.#httpsAgent?.leave(uplink, cut)
+    this.#pools.leave(uplink, cut)
   }
+}
+
+function hostOf(input: RequestInfo): string {
+  const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
+  return URL.canParse(url) ? new URL(url).hostname : ''
 }
 
 /** The group gives the path. */

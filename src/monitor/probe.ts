@@ -1,9 +1,10 @@
 import { checkDns } from '../checks/check-dns.js'
 import { checkHttp } from '../checks/check-http.js'
 import { checkTcp } from '../checks/check-tcp.js'
+import { judge } from '../checks/outcome.js'
 import type { CommonOptions, PathOptions } from '../options.js'
 import { ping } from '../protocols/icmp/ping.js'
-import type { UplinkCheck } from './options.js'
+import type { PingCheck, UplinkCheck } from './options.js'
 import type { Outcome } from './state-machine.js'
 
 /** Runs one check on a path, within `timeout` ms. Never rejects. */
@@ -36,6 +37,20 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
       return verdict(await checkDns(name, { ...options, ...common, type: record, timeout }))
     }
   }
+}
+
+async function pingOnce({ host, family, payloadSize }: PingCheck, common: CommonOptions, timeout: number) {
+  // A name that can't be resolved is the network's verdict, as in the other checks.
+  return judge<Outcome>(
+    common.signal,
+    common.device,
+    async () => {
+      const result = await ping(host, { ...common, family, payloadSize, timeout })
+      if (result.outcome === 'reply') return passed(result.rttMs)
+      return failed(result.reason ?? result.error?.message ?? result.outcome, result.outcome === 'send-failed')
+    },
+    error => failed(error.message, false),
+  )
 }
 
 function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: Error }): Outcome {

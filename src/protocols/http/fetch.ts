@@ -6,7 +6,7 @@ import { undici } from './undici-module.js'
 export type FetchInit = PathOptions & Omit<RequestInit, 'dispatcher'>
 
 /** Members of the standard's RequestInit: what they hold is checked by undici. */
-const schema: Schema = {
+export const fetchSchema: Schema = {
   ...pathSchema,
   body: anything,
   cache: anything,
@@ -26,7 +26,7 @@ const schema: Schema = {
 }
 
 /** The connections of all fetches on one path. */
-class FetchPath {
+export class FetchPath {
   readonly dispatcher: Agent
   #waiting = 0
   #connecting = new AbortController()
@@ -60,7 +60,7 @@ const paths = new Map<string, FetchPath>()
  * aborted.
  */
 export async function fetch(input: RequestInfo, init: FetchInit = {}): Promise<Response> {
-  checkOptions('fetch', init, schema)
+  checkOptions('fetch', init, fetchSchema)
   const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...request } = init
   const key = pathKey(init)
   const path = paths.get(key) ?? new FetchPath(pathOf(init))

@@ -1,0 +1,60 @@
+import { hold } from '../binding/poller.js'
+import { type DeviceChange, onDeviceChange } from '../protocols/netlink/changes.js'
+import { readAddresses, readLinks } from '../protocols/netlink/tables.js'
+import { type LinkDevice, type LinkFacts, LinkHistory } from './link-fault.js'
+
+/**
+ * Tells the facts of each device's link: at once, and whenever netlink tells of a change. `failed` hears of what netlink
+ * refuses: then only the checks speak. Returns the end of it; until then the event loop stays alive.
+ */
+export function watchLinks(
+  devices: ReadonlySet<string>,
+  onFacts: (device: string, facts: LinkFacts) => void,
+  failed: (error: unknown) => void,
+): () => void {
+  if (devices.size === 0) return () => {}
+  const histories = new Map([...devices].map(device => [device, new LinkHistory()]))
+  const tell = (name: string, device: LinkDevice | undefined) => onFacts(name, histories.get(name)!.update(device))
+  const read = (names: Iterable<string>) => {
+    const links = readLinks()
+    const addresses = readAddresses()
+    for (const name of names) {
+      const link = links.find(link => link.name === name)
+      const own = addresses.filter(({ deviceIndex }) => deviceIndex === link?.index).map(({ address }) => address)
+      tell(name, link && { ...link, addresses: own })
+    }
+  }
+  const follow = (change: DeviceChange) => {
+    if (change.type === 'overrun') return read(devices)
+    const names = namesOf(change).filter(name => devices.has(name))
+    // Even if it is there again by now: its sockets are dead.
+    if (change.type === 'link' && change.change === 'removed') for (const name of names) tell(name, undefined)
+    if (names.length > 0) read(names)
+  }
+  try {
+    const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
+    attempt(() => read(devices), failed)
+    const release = hold()
+    return () => {
+      unsubscribe()
+      release()
+    }
+  } catch (error) {
+    failed(error)
+    return () => {}
+  }
+}
+
+/** Devices whose links a change may concern. A route tells nothing of a link. */
+function namesOf(change: DeviceChange): string[] {
+  if (change.type === 'link') return [change.device, ...(change.previous ? [change.previous.name] : [])]
+  return change.type === 'address' ? [change.device] : []
+}
+
+function attempt(work: () => void, failed: (error: unknown) => void): void {
+  try {
+    work()
+  } catch (error) {
+    failed(error)
+  }
+}
