@@ -1,0 +1,317 @@
+import { addon, Field } from '../../binding/addon.js'
+import { hold } from '../../binding/poller.js'
+import { systemError } from '../../errors.js'
+import { verifyDevice } from '../../sockets/open.js'
+import { getOption } from '../../sockets/options.js'
+import { PacketSocket } from '../../sockets/packet-socket.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
+import type { Clock, ClockSample } from './clock.js'
+import { measure } from './clock.js'
+import { DeadlineQueue } from './deadline-queue.js'
+import { outcomeOfError } from './error-outcome.js'
+import type { Probe } from './probe.js'
+import { SendQueue } from './send-queue.js'
+import { SequenceTable } from './sequence-table.js'
+import { sameHost } from './source-check.js'
+import { Timestamps } from './timestamps.js'
+
+export interface ChannelSettings {
+  family: 4 | 6
+  kind: 'datagram' | 'raw'
+  fd: number
+  /** Of a raw socket; a datagram socket's is the kernel's business. */
+  identifier: number
+  device: string | undefined
+  stampSends: boolean
+  clock: Clock
+}
+
+/** Packets read before the event loop gets its turn. */
+const batchesPerTurn = 16
+/** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
+const batchesInAll = 4096
+const headerLength = 8
+/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
+const warmUpMs = 1
+
+/**
+ * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
+ * judges a probe before it has read what had arrived.
+ */
+export class IcmpChannel {
+  readonly settings: ChannelSettings
+  readonly #socket: PacketSocket
+  readonly #stamps: Timestamps
+  readonly #table = new SequenceTable()
+  readonly #queue: SendQueue
+  readonly #deadlines = new DeadlineQueue(probe => probe.outcome !== undefined)
+  readonly #lateDeadlines = new DeadlineQueue(probe => !probe.inUse)
+  readonly #now: ClockSample = { wall: 0, monotonic: 0 }
+  readonly #answered: Probe[] = []
+  readonly #repeated: Probe[] = []
+  readonly #failed: Probe[] = []
+  readonly #lost: (channel: IcmpChannel) => void
+  #pending = 0
+  #release: (() => void) | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  #localMtu = 0
+  #drops = 0
+
+  /** `lost` is told when the device has gone, before the probes on it are given up. */
+  constructor(settings: ChannelSettings, lost: (channel: IcmpChannel) => void) {
+    this.settings = settings
+    this.#lost = lost
+    this.#stamps = new Timestamps(settings.fd, settings.stampSends)
+    this.#socket = new PacketSocket(settings.fd, {
+      readable: () => this.#drain(batchesPerTurn),
+      writable: () => this.#queue.flush(),
+    })
+    this.#queue = new SendQueue(settings, {
+      clock: settings.clock,
+      accepted: probe => this.#accepted(probe),
+      refused: (probe, errno) => this.#refused(probe, errno),
+      stumbled: wall => this.#stumbled(wall),
+      waitForRoom: () => this.#socket.notifyWritable(),
+    })
+    this.#queue.pause(warmUpMs)
+  }
+
+  get pending(): number {
+    return this.#pending
+  }
+
+  get closed(): boolean {
+    return this.#socket.closed
+  }
+
+  /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
+  get drops(): number {
+    return this.#drops
+  }
+
+  /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
+  submit(probe: Probe): boolean {
+    if (!this.#table.insert(probe)) return false
+    if (this.#pending++ === 0) this.#release = hold()
+    this.#queue.push(probe)
+    return true
+  }
+
+  /** Its owner will not be told anything any more. False if it isn't one of this channel. */
+  cancel(probe: Probe): boolean {
+    if (!this.#table.remove(probe)) return false
+    this.#queue.remove(probe)
+    if (probe.outcome === undefined) {
+      probe.outcome = 'timeout'
+      this.#forget()
+    }
+    return true
+  }
+
+  /** Throws when the device of the socket has been deleted. */
+  verify(): void {
+    if (this.settings.device !== undefined) verifyDevice(this.settings.fd, this.settings.device)
+  }
+
+  /** The device has gone: everything on it fails, and the socket is closed. */
+  lose(error: Error): void {
+    if (this.closed) return
+    this.#lost(this)
+    const probes = this.#table.pending()
+    this.close()
+    for (const probe of probes) this.#fail(probe, error)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#queue.close()
+    this.#socket.close()
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  #accepted(probe: Probe): void {
+    this.#stamps.sent(probe)
+    this.#deadlines.push(probe, probe.sent!.monotonic, probe.timeout)
+    this.#armTimer(probe.deadline, probe.sent!.monotonic)
+  }
+
+  #refused(probe: Probe, errno: number): void {
+    const { device } = this.settings
+    if (this.closed) return
+    try {
+      this.verify()
+    } catch (error) {
+      this.lose(error as Error)
+      return
+    }
+    const error = systemError(errno, 'sendmsg', { device })
+    if (error.code === 'EMSGSIZE') {
+      this.#drain(batchesPerTurn)
+      probe.mtu = this.#localMtu
+    }
+    this.#fail(probe, error)
+  }
+
+  /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
+  #stumbled(wall: number): void {
+    getOption(this.settings.fd, 'SO_ERROR')
+    // Stamps that wait are of the old counter.
+    this.#readErrors(batchesPerTurn)
+    this.#stamps.restart(wall)
+  }
+
+  #fail(probe: Probe, error: Error): void {
+    probe.error = error
+    this.#settle(probe, 'send-failed')
+  }
+
+  /** Data first: when a reply is in hand, the stamp of its request is in the error queue already. */
+  #drain(batches: number): void {
+    this.#read(batches, this.#onReply, false)
+    this.#readErrors(batches)
+    if (this.#answered.length + this.#repeated.length + this.#failed.length === 0) return
+    this.settings.clock.read(this.#now)
+    for (const probe of this.#answered.splice(0)) this.#judge(probe)
+    for (const probe of this.#repeated.splice(0)) probe.owner.duplicate?.(probe)
+    for (const probe of this.#failed.splice(0)) {
+      if (probe.outcome === undefined) {
+        this.#time(probe)
+        this.#settle(probe, outcomeOfError(this.settings.family, probe.type, probe.code))
+      }
+    }
+  }
+
+  #readErrors(batches: number): void {
+    this.#read(batches, this.#onError, true)
+  }
+
+  /** A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too, so it is read over. */
+  #read(batches: number, onPacket: (packet: Packet) => void, errors: boolean): void {
+    const { EAGAIN } = addon().constants
+    for (let i = 0; i < batches && !this.closed; i++) {
+      if (this.#socket.receive(onPacket, errors) === -EAGAIN!) return
+    }
+  }
+
+  readonly #onReply = (packet: Packet): void => {
+    const { family, kind, identifier } = this.settings
+    const { data } = packet
+    this.#drops = packet.unsigned(Field.drops)
+    const offset = family === 4 && kind === 'raw' ? ((data[0] ?? 0) & 0x0f) * 4 : 0
+    if (data.length < offset + headerLength) return
+    if (kind === 'raw' && word(data, offset + 4) !== identifier) return
+    const probe = this.#table.get(word(data, offset + 6))
+    const length = packet.field(Field.length) - offset
+    if (!probe?.sent || !probe.template.isReply(data, offset, length, probe.cookie)) return
+    if (!sameHost(packet.address, probe.target, family)) return
+    if (probe.answered) {
+      this.#repeated.push(probe)
+      return
+    }
+    // An error has settled it, or nobody waits any more.
+    if (probe.outcome !== undefined && !(probe.outcome === 'timeout' && probe.inUse)) return
+    probe.answered = true
+    probe.receivedStamp = stampOf(packet)
+    probe.bytes = length
+    probe.ttl = packet.field(Field.ttl)
+    probe.type = data[offset]!
+    probe.code = data[offset + 1]!
+    probe.from = sameHost(packet.address, probe.target, family, true) ? probe.target : packet.address.slice()
+    this.#answered.push(probe)
+  }
+
+  readonly #onError = (packet: Packet): void => {
+    const origin = packet.field(Field.errorOrigin)
+    const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.#stamps.record(packet.unsigned(Field.errorData), stampOf(packet))
+    else if (origin === SO_EE_ORIGIN_LOCAL) this.#localMtu = packet.unsigned(Field.errorInfo)
+    else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.#onIcmpError(packet)
+  }
+
+  /** The quote starts at the request's ICMP header; the address is the one the request was for. */
+  #onIcmpError(packet: Packet): void {
+    const { family, kind, identifier } = this.settings
+    const quoted = packet.data
+    if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
+    const probe = this.#table.get(word(quoted, 6))
+    if (!probe?.sent || probe.outcome !== undefined || probe.answered || probe.quoted) return
+    if (!probe.template.isRequest(quoted, probe.cookie) || !sameHost(packet.address, probe.target, family, true)) return
+    probe.receivedStamp = stampOf(packet)
+    probe.ttl = packet.field(Field.ttl)
+    probe.type = packet.field(Field.errorType)
+    probe.code = packet.field(Field.errorCode)
+    probe.mtu = packet.unsigned(Field.errorInfo)
+    probe.from = packet.offender.slice()
+    probe.quoted = quoted.slice()
+    this.#failed.push(probe)
+  }
+
+  #time(probe: Probe): void {
+    const { rttMs, kernel } = measure({
+      sent: probe.sent!,
+      read: this.#now,
+      sentStamp: probe.sentStamp,
+      receivedStamp: probe.receivedStamp,
+    })
+    probe.rttMs = rttMs
+    probe.kernelClock = kernel
+  }
+
+  /** By the time of arrival, not by when it was read. */
+  #judge(probe: Probe): void {
+    this.#time(probe)
+    if (probe.outcome === undefined) {
+      this.#settle(probe, probe.rttMs <= probe.timeout ? 'reply' : 'timeout')
+      if (probe.outcome !== 'timeout') return
+    }
+    probe.owner.late?.(probe)
+    this.#table.free(probe)
+  }
+
+  #settle(probe: Probe, outcome: Probe['outcome']): void {
+    if (probe.outcome !== undefined) return
+    probe.outcome = outcome
+    if (outcome === 'timeout' && probe.lateMs > 0 && !this.closed) {
+      this.#lateDeadlines.push(probe, probe.deadline, probe.lateMs)
+      this.#armTimer(probe.deadline, this.#now.monotonic)
+    } else this.#table.free(probe)
+    this.#forget()
+    probe.owner.settled(probe)
+  }
+
+  #forget(): void {
+    if (--this.#pending > 0) return
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  #armTimer(at: number, now: number): void {
+    if (at >= this.#timerAt || this.closed) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    // The hold keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(at - now))).unref()
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY
+    this.#drain(batchesInAll)
+    this.settings.clock.read(this.#now)
+    const { monotonic } = this.#now
+    this.#deadlines.expire(monotonic, probe => this.#settle(probe, 'timeout'))
+    this.#lateDeadlines.expire(monotonic, probe => this.#table.free(probe))
+    const next = Math.min(this.#deadlines.next(), this.#lateDeadlines.next())
+    if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
+}
+
+function stampOf(packet: Packet): number {
+  const nanoseconds = packet.field(Field.nanoseconds)
+  return nanoseconds < 0 ? Number.NaN : packet.unsigned(Field.seconds) * 1e3 + nanoseconds / 1e6
+}

@@ -1,0 +1,58 @@
+import { addon } from '../../binding/addon.js'
+
+/** Wall clock (the kernel's stamps are of it) and monotonic clock, milliseconds, read back to back. */
+export interface ClockSample {
+  wall: number
+  monotonic: number
+}
+
+export interface Clock {
+  read(sample: ClockSample): void
+}
+
+const times = new Float64Array(2)
+
+export const systemClock: Clock = {
+  read(sample) {
+    addon().clocks(times)
+    sample.wall = times[0]!
+    sample.monotonic = times[1]!
+  },
+}
+
+export interface RoundTrip {
+  /** When user space handed the packet to the kernel, and when it read the reply. */
+  sent: ClockSample
+  read: ClockSample
+  /** The kernel's stamps, wall clock; NaN where there is none. */
+  sentStamp: number
+  receivedStamp: number
+}
+
+/** Slewing moves the wall clock by at most 0.5 ms a second; more than this is a step. */
+const stepMs = 1
+/** Stamps of the kernel are not outside what user space saw by more than rounding. */
+const slackMs = 0.01
+
+/**
+ * Milliseconds of a round trip, on the monotonic clock: a stamp is moved there by the distance of the two clocks when it
+ * was taken. Was the wall clock stepped in between, the right distance is the one that puts the stamp between sending and
+ * reading; where that does not tell, user space's own time stands in.
+ */
+export function measure(trip: RoundTrip): { rttMs: number; kernel: boolean } {
+  const sent = onMonotonic(trip.sentStamp, trip)
+  const received = onMonotonic(trip.receivedStamp, trip)
+  const kernel = sent !== undefined && received !== undefined
+  const rttMs = (received ?? trip.read.monotonic) - (sent ?? trip.sent.monotonic)
+  if (kernel && rttMs < 0) return { rttMs: trip.read.monotonic - trip.sent.monotonic, kernel: false }
+  return { rttMs: Math.max(0, rttMs), kernel }
+}
+
+function onMonotonic(stamp: number, { sent, read }: RoundTrip): number | undefined {
+  const before = stamp - (sent.wall - sent.monotonic)
+  const after = stamp - (read.wall - read.monotonic)
+  const fits = (time: number) => time >= sent.monotonic - slackMs && time <= read.monotonic + slackMs
+  if (Math.abs(before - after) < stepMs) return fits(before) || fits(after) ? before : undefined
+  if (fits(before) === fits(after)) return undefined
+  return fits(before) ? before : after
+}

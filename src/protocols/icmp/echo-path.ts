@@ -1,0 +1,160 @@
+import { randomInt } from 'node:crypto'
+import { addon } from '../../binding/addon.js'
+import { type PathOptions, pathKey, pathOf } from '../../options.js'
+import { onDeviceLoss } from '../../sockets/device-loss.js'
+import { IcmpChannel } from './channel.js'
+import { type Clock, systemClock } from './clock.js'
+import { type IcmpKind, openIcmpDescriptor, setFragmentation } from './open-icmp-descriptor.js'
+import type { Probe } from './probe.js'
+import { filterReplies } from './socket-filter.js'
+
+export interface EchoPathOptions {
+  family: 4 | 6
+  kind: IcmpKind | 'auto'
+  path: PathOptions
+  dontFragment: boolean
+  /** Transmit stamps: true times for each packet, at the price of one more wake-up. Without, times of a batch. */
+  stampSends: boolean
+  /** For tests of time. Default: this machine's. */
+  clock?: Clock
+}
+
+/** An unused socket stays this long, for the next call of a loop. */
+const lingerMs = 20
+
+const paths = new Map<string, EchoPath>()
+const identifiers = new Set<number>()
+
+/**
+ * All echo requests of one way out: one socket, and a further one for every 65,536 sequence numbers in use. It opens sockets
+ * anew when the device was deleted and made again.
+ */
+export class EchoPath {
+  readonly #options: EchoPathOptions
+  readonly #key: string
+  #channels: IcmpChannel[] = []
+  readonly #lossWatches = new Map<IcmpChannel, () => void>()
+  #users = 0
+  #linger: NodeJS.Timeout | undefined
+  #verified = false
+
+  private constructor(options: EchoPathOptions, key: string) {
+    this.#options = options
+    this.#key = key
+  }
+
+  /**
+   * The path of these options, shared by all who ask. Each must `release` it, its probes settled or cancelled.
+   *
+   * @throws NetviaError where no socket can be opened: `EPERM`, `EACCES`, `ENODEV`, …
+   */
+  static acquire(options: EchoPathOptions): EchoPath {
+    const { family, kind, path, dontFragment, stampSends, clock } = options
+    const key = [family, kind, dontFragment, stampSends, pathKey(path)].join('|')
+    const shared = clock ? undefined : paths.get(key)
+    const found = shared ?? new EchoPath(options, key)
+    found.#dropLost()
+    if (found.#channels.length === 0) found.#open()
+    clearTimeout(found.#linger)
+    found.#users++
+    if (!clock) paths.set(key, found)
+    return found
+  }
+
+  /** Never throws: what can't be sent is settled as `send-failed`, in a later turn. */
+  submit(probe: Probe): void {
+    try {
+      this.#verify()
+      for (const channel of this.#channels) if (channel.submit(probe)) return
+      this.#open().submit(probe)
+    } catch (error) {
+      probe.error = error as Error
+      setImmediate(() => {
+        if (probe.outcome !== undefined) return
+        probe.outcome = 'send-failed'
+        probe.owner.settled(probe)
+      })
+    }
+  }
+
+  /** Its owner is told nothing more. */
+  cancel(probe: Probe): void {
+    for (const channel of this.#channels) if (channel.cancel(probe)) return
+    probe.outcome ??= 'timeout'
+  }
+
+  /** What the kernel dropped for want of room in the receive buffers. */
+  get drops(): number {
+    return this.#channels.reduce((sum, channel) => sum + channel.drops, 0)
+  }
+
+  release(): void {
+    if (--this.#users > 0) return
+    this.#linger = setTimeout(() => {
+      if (paths.get(this.#key) === this) paths.delete(this.#key)
+      for (const channel of this.#channels) this.#close(channel)
+      this.#channels = []
+    }, lingerMs).unref()
+  }
+
+  /** Once for all probes of a turn. */
+  #verify(): void {
+    if (this.#options.path.device === undefined || this.#verified) return
+    this.#verified = true
+    queueMicrotask(() => {
+      this.#verified = false
+    })
+    this.#dropLost()
+  }
+
+  #dropLost(): void {
+    for (const channel of [...this.#channels]) {
+      try {
+        channel.verify()
+      } catch (error) {
+        channel.lose(error as Error)
+      }
+    }
+  }
+
+  #open(): IcmpChannel {
+    const { family, kind, path, dontFragment, stampSends, clock = systemClock } = this.#options
+    const opened = openIcmpDescriptor(family, kind, pathOf(path))
+    const identifier = opened.kind === 'raw' ? claimIdentifier() : 0
+    try {
+      setFragmentation(opened.fd, family, dontFragment)
+      if (opened.kind === 'raw') filterReplies(opened.fd, family, identifier)
+    } catch (error) {
+      identifiers.delete(identifier)
+      addon().close(opened.fd)
+      throw error
+    }
+    const endLossWatch = onDeviceLoss(opened.fd, path.device, error => channel.lose(error as Error))
+    const settings = { ...opened, family, identifier, device: path.device, stampSends, clock }
+    const channel: IcmpChannel = new IcmpChannel(settings, () => this.#forget(channel))
+    this.#lossWatches.set(channel, endLossWatch)
+    this.#channels.push(channel)
+    return channel
+  }
+
+  #close(channel: IcmpChannel): void {
+    this.#forget(channel)
+    channel.close()
+  }
+
+  #forget(channel: IcmpChannel): void {
+    this.#lossWatches.get(channel)?.()
+    this.#lossWatches.delete(channel)
+    identifiers.delete(channel.settings.identifier)
+    this.#channels = this.#channels.filter(other => other !== channel)
+  }
+}
+
+/** Random, and no other socket's of this process; against those of others the cookies stand. */
+function claimIdentifier(): number {
+  let identifier: number
+  do identifier = randomInt(1, 0x10000)
+  while (identifiers.has(identifier))
+  identifiers.add(identifier)
+  return identifier
+}

@@ -1,0 +1,92 @@
+import { invalidArgument } from '../../errors.js'
+import {
+  boolean,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  instanceOf,
+  integer,
+  number,
+  oneOf,
+  pathOf,
+  type Schema,
+  string,
+} from '../../options.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { resolve } from '../dns/resolve.js'
+import { EchoPath, type EchoPathOptions } from './echo-path.js'
+import { EchoTemplate } from './echo-template.js'
+import type { Target } from './result.js'
+
+export interface PingOptions extends CommonOptions {
+  /** Default: that of the address; of a name, the first address it has. */
+  family?: 4 | 6
+  /** Milliseconds, for the answer to one request; another such time for finding the address of a name. Default 2000. */
+  timeout?: number
+  /** Bytes after the ICMP header. The first 8 carry the random cookie; with less, guessing is easier. Default 56. */
+  payloadSize?: number
+  /** These bytes instead. Without a cookie: a reply counts if all of it comes back. */
+  payload?: Uint8Array
+  /** TTL or hop limit, 1-255. Default: the system's. */
+  ttl?: number
+  /** Never in fragments: too large becomes `too-big` (RFC 1191, RFC 8201). Default false. */
+  dontFragment?: boolean
+  /** `datagram`: a ping socket (no privilege); `raw`: needs CAP_NET_RAW; default `auto`: the one, else the other. */
+  kind?: 'auto' | 'datagram' | 'raw'
+}
+
+export const pingSchema = {
+  ...commonSchema,
+  family: oneOf(4, 6),
+  timeout: number(1, 2 ** 31 - 1),
+  payloadSize: integer(0, 65_507),
+  payload: instanceOf(Uint8Array),
+  ttl: integer(1, 255),
+  dontFragment: boolean,
+  kind: oneOf('auto', 'datagram', 'raw'),
+} satisfies Schema
+
+export const defaultTimeout = 2000
+const defaultPayloadSize = 56
+const largestPayload = 65_507
+
+export function checkPingOptions(caller: string, host: string, options: PingOptions, schema: Schema): void {
+  string(host, `${caller}: host`)
+  checkOptions(caller, options, schema)
+  const { payload, payloadSize } = options
+  if (payload && payload.length > largestPayload) {
+    throw invalidArgument(`${caller}: payload.length`, payload.length, `at most ${largestPayload}`)
+  }
+  if (payload && payloadSize !== undefined && payloadSize !== payload.length) {
+    throw invalidArgument(
+      `${caller}: payloadSize`,
+      payloadSize,
+      `the length of payload (${payload.length}), or left out`,
+    )
+  }
+}
+
+/** Finds the address. A literal one is its own. */
+export async function findTarget(host: string, options: PingOptions): Promise<Target> {
+  const { family, timeout = defaultTimeout, signal } = options
+  const [found] = await resolve(host, { family, timeout, signal, ...pathOf(options) })
+  const { address } = found!
+  return { host, address, family: familyOf(address) }
+}
+
+/** The address in the kernel's form, and what is sent there. */
+export function prepare(target: Target, { payload, payloadSize = defaultPayloadSize }: PingOptions) {
+  return {
+    address: encodeAddress(target.address),
+    template: new EchoTemplate(target.family, payload ? Uint8Array.from(payload) : payloadSize),
+  }
+}
+
+export function pathOptions({ family }: Target, options: PingOptions): EchoPathOptions {
+  const { kind = 'auto', dontFragment = false } = options
+  return { family, kind, dontFragment, path: pathOf(options), stampSends: true }
+}
+
+export function acquirePath(target: Target, options: PingOptions): EchoPath {
+  return EchoPath.acquire(pathOptions(target, options))
+}

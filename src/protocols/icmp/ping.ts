@@ -1,0 +1,53 @@
+import {
+  acquirePath,
+  checkPingOptions,
+  defaultTimeout,
+  findTarget,
+  type PingOptions,
+  pingSchema,
+  prepare,
+} from './ping-options.js'
+import { Probe, type ProbeOwner } from './probe.js'
+import { type PingResult, type Target, toResult } from './result.js'
+
+/**
+ * One ICMP echo request (RFC 792, RFC 4443) and what came of it. What the network says is the result, never an error:
+ * `reply`, `timeout`, `unreachable`, `ttl-exceeded`, `too-big`, and `send-failed` where this machine refuses to send.
+ *
+ * A reply counts only with the right identifier, sequence number, source and random cookie. `rttMs` is between the
+ * kernel's timestamps where `clock` says so.
+ *
+ * @throws NetviaError what is wrong here: `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for either kind of
+ * socket, the `hint` says how to get it; `ENODEV` no such device; what `resolve` throws for a name; `signal.reason` when aborted.
+ */
+export async function ping(host: string, options: PingOptions = {}): Promise<PingResult> {
+  checkPingOptions('ping', host, options, pingSchema)
+  const { signal } = options
+  signal?.throwIfAborted()
+  const target = await findTarget(host, options)
+  signal?.throwIfAborted()
+  return probeOnce(target, options)
+}
+
+function probeOnce(target: Target, options: PingOptions): Promise<PingResult> {
+  const { signal, timeout = defaultTimeout, ttl = -1 } = options
+  const { address, template } = prepare(target, options)
+  const path = acquirePath(target, options)
+  return new Promise((resolve, reject) => {
+    const owner: ProbeOwner = {
+      settled() {
+        signal?.removeEventListener('abort', onAbort)
+        path.release()
+        resolve(toResult(target, 0, probe))
+      },
+    }
+    const probe = new Probe(owner, address, template, timeout, 0, ttl)
+    const onAbort = () => {
+      path.cancel(probe)
+      path.release()
+      reject(signal!.reason)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    path.submit(probe)
+  })
+}

@@ -1,0 +1,148 @@
+import type { NetviaError } from '../../errors.js'
+import { decodeAddress } from '../../sockets/address.js'
+import type { Probe } from './probe.js'
+import { reasonOf } from './reasons.js'
+
+interface Asked {
+  /** As it was given. */
+  host: string
+  /** That was asked. */
+  address: string
+  family: 4 | 6
+  /** Number of the probe in its series, from 0; it does not wrap. */
+  sequence: number
+  /** When the request was handed to the kernel (or refused): milliseconds since the epoch, with fractions. */
+  sentAt: number
+  /** `kernel`: both ends of `rttMs` are kernel timestamps. */
+  clock: 'kernel' | 'user'
+}
+
+/** What came back. */
+interface Answered extends Asked {
+  rttMs: number
+  /** Address of who answered: of an error, the router that sent it. */
+  from: string
+  /** ICMP type and code of the answer. */
+  type: number
+  code: number
+  /** TTL or hop limit the answer came with, where the kernel tells it. */
+  ttl: number | undefined
+}
+
+export interface PingReply extends Answered {
+  outcome: 'reply'
+  alive: true
+  /** Of the ICMP message, its header included. */
+  bytes: number
+  reason: undefined
+  mtu: undefined
+  error: undefined
+}
+
+export interface PingRejected extends Answered {
+  outcome: 'unreachable' | 'ttl-exceeded'
+  alive: false
+  bytes: undefined
+  /** Type and code in words (RFC 792, RFC 1812, RFC 4443). */
+  reason: string
+  mtu: undefined
+  error: undefined
+}
+
+export interface PingTooBig extends Answered {
+  outcome: 'too-big'
+  alive: false
+  bytes: undefined
+  reason: string
+  /** Bytes that fit the next link; `undefined` where the router does not say. */
+  mtu: number | undefined
+  error: undefined
+}
+
+interface Unanswered extends Asked {
+  alive: false
+  bytes: undefined
+  rttMs: undefined
+  ttl: undefined
+  from: undefined
+  type: undefined
+  code: undefined
+}
+
+export interface PingTimeout extends Unanswered {
+  outcome: 'timeout'
+  reason: undefined
+  mtu: undefined
+  error: undefined
+}
+
+/** This machine did not send it: no loss of the network. */
+export interface PingSendFailed extends Unanswered {
+  outcome: 'send-failed'
+  reason: string
+  /** MTU of the device or path, when the request is larger than that (EMSGSIZE). */
+  mtu: number | undefined
+  error: NetviaError
+}
+
+/** What became of one echo request, told apart by `outcome`. All fields are always there. */
+export type PingResult = PingReply | PingRejected | PingTooBig | PingTimeout | PingSendFailed
+
+/** Who was asked. */
+export interface Target {
+  host: string
+  address: string
+  family: 4 | 6
+}
+
+export function toResult(target: Target, sequence: number, probe: Probe): PingResult {
+  const asked = {
+    host: target.host,
+    address: target.address,
+    family: target.family,
+    sequence,
+    sentAt: probe.sent?.wall ?? Date.now(),
+    clock: probe.kernelClock ? 'kernel' : 'user',
+  } as const
+  const { outcome } = probe
+  if (outcome === 'timeout')
+    return { outcome, ...asked, ...unanswered, reason: undefined, mtu: undefined, error: undefined }
+  if (outcome === 'send-failed') {
+    const error = probe.error as NetviaError
+    return { outcome, ...asked, ...unanswered, reason: error.message, mtu: probe.mtu || undefined, error }
+  }
+  const { rttMs, type, code, bytes } = probe
+  const answer = {
+    ...asked,
+    rttMs,
+    type,
+    code,
+    from: fromOf(target, probe),
+    ttl: probe.ttl < 0 ? undefined : probe.ttl,
+  }
+  if (outcome === 'reply') {
+    return { outcome, alive: true, ...answer, bytes, reason: undefined, mtu: undefined, error: undefined }
+  }
+  const rejected = {
+    alive: false,
+    bytes: undefined,
+    reason: reasonOf(target.family, type, code),
+    error: undefined,
+  } as const
+  if (outcome === 'too-big') return { outcome, ...answer, ...rejected, mtu: probe.mtu || undefined }
+  return { outcome: outcome!, ...answer, ...rejected, mtu: undefined }
+}
+
+const unanswered = {
+  alive: false,
+  bytes: undefined,
+  rttMs: undefined,
+  ttl: undefined,
+  from: undefined,
+  type: undefined,
+  code: undefined,
+} as const
+
+function fromOf({ address }: Target, { from, target }: Probe): string {
+  return from === target ? address : (decodeAddress(from!)?.address ?? address)
+}

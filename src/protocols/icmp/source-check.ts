@@ -1,0 +1,20 @@
+/** Where the address lies in `struct sockaddr_in` and `sockaddr_in6`, and its length. */
+const place = { 4: [4, 4], 6: [8, 16] } as const
+
+/**
+ * Is the answer from the host that was asked? `exactly: false` lets anyone answer for a group (multicast), and any address
+ * of this host for the unspecified one.
+ */
+export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6, exactly = false): boolean {
+  const [start, length] = place[family]
+  let same = source.length >= start + length
+  for (let i = start; same && i < start + length; i++) same = source[i] === target[i]
+  return same || (!exactly && standsForMany(target, family))
+}
+
+function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
+  const [start, length] = place[family]
+  const first = target[start]!
+  const multicast = family === 4 ? first >= 224 && first < 240 : first === 0xff
+  return multicast || target.subarray(start, start + length).every(byte => byte === 0)
+}
