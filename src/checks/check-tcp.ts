@@ -44,7 +44,7 @@ export const tcpCheckSchema: Schema = {
 }
 
 /**
- * Whether a TCP port accepts a connection, which is closed again at once.
+ * Whether a TCP port accepts a connection, which is reset at once.
  *
  * What the network says is a value: refused, unreachable, timed out and an unknown name are `ok: false` with an `error`.
  *
@@ -61,7 +61,9 @@ export async function checkTcp(options: TcpCheckOptions): Promise<TcpCheckResult
       const socket = await connect({ ...options, timeout: options.timeout ?? 5000 })
       const latencyMs = performance.now() - start
       const { localAddress, remoteAddress } = socket
-      socket.destroy()
+      // A reset, as load balancers' checks do: nothing in TIME_WAIT, where Linux answers late packets of IPv6 by the default
+      // route whatever device the socket was bound to.
+      socket.resetAndDestroy()
       return { ok: true, latencyMs, localAddress, remoteAddress, error: undefined }
     },
     error => ({ ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined, error }),
