@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { Server } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/check-http.js'
 import type { PathOptions } from '../../src/options.js'
@@ -14,6 +13,7 @@ import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { listen } from '../../src/protocols/tcp/listen.js'
 import { openUdp } from '../../src/protocols/udp.js'
 import { type CapturedPacket, lab, needs } from '../lab/index.js'
+import { quiet } from './quiet.js'
 
 type Family = 4 | 6
 
@@ -187,16 +187,6 @@ async function firstMessage(server: Server): Promise<string> {
 async function body(request: http.ClientRequest): Promise<string> {
   const [response] = await once(request, 'response')
   return (await response.toArray()).join('')
-}
-
-/** Until no uplink moves a packet for 100 ms: connections say goodbye for a while after they are closed. */
-async function quiet(): Promise<void> {
-  let now = ''
-  for (let before = 'nothing'; now !== before; ) {
-    before = now
-    await sleep(100)
-    now = JSON.stringify(['wan1', 'wan2'].map(lab.counters))
-  }
 }
 
 interface Traffic {
