@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
@@ -12,20 +13,43 @@ import { getOption } from './options.js'
  * caller owns (`handOver`, or `addon().close`). Aborting closes it and rejects with the reason; so does the loss of the
  * device, with ENODEV.
  */
-export function connectDescriptor(
+export async function connectDescriptor(
   address: string,
   port: number,
   path: PathOptions,
   signal?: AbortSignal,
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
-    const native = addon()
-    const { EINPROGRESS, EPOLLOUT } = native.constants
-    const target = encodeAddress(address, port)
-    const where = { address, port, device: path.device }
-    const fd = openDescriptor(familyOf(address), 'stream', 0, path)
+  signal?.throwIfAborted()
+  const target = encodeAddress(address, port)
+  const fd = openDescriptor(familyOf(address), 'stream', 0, path)
+  try {
+    let errno = startConnecting(fd, target)
+    if (errno === undefined) {
+      await handshakeOver(fd, path.device, signal)
+      errno = -getOption(fd, 'SO_ERROR')
+    }
+    if (errno < 0) throw systemError(errno, 'connect', { address, port, device: path.device })
+    if (path.device !== undefined) verifyDevice(fd, path.device)
+    return fd
+  } catch (error) {
+    addon().close(fd)
+    throw error
+  }
+}
 
+/** 0 or the errno where that is known at once, undefined while the handshake is under way. */
+function startConnecting(fd: number, target: Uint8Array): number | undefined {
+  const { EINPROGRESS, EALREADY } = constants.errno
+  const errno = addon().connect(fd, target)
+  if (errno !== -EINPROGRESS) return errno
+  // The handshake with a peer on this machine takes place within the call: asking again tells, and saves a wait.
+  const again = addon().connect(fd, target)
+  return again === -EALREADY ? undefined : again
+}
+
+/** However it ended: SO_ERROR has that. */
+function handshakeOver(fd: number, device: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
     const finish = () => {
       signal?.removeEventListener('abort', onAbort)
       endLossWatch()
@@ -34,29 +58,18 @@ export function connectDescriptor(
     }
     const fail = (error: unknown) => {
       finish()
-      native.close(fd)
       reject(error)
-    }
-    const settle = (errno: number) => {
-      try {
-        if (errno < 0) throw systemError(errno, 'connect', where)
-        if (path.device !== undefined) verifyDevice(fd, path.device)
-      } catch (error) {
-        return fail(error)
-      }
-      finish()
-      resolve(fd)
     }
     const onAbort = () => fail(signal!.reason)
     const release = hold()
-    const watch = new Watch(fd, () => settle(-getOption(fd, 'SO_ERROR')))
-    const endLossWatch = onDeviceLoss(fd, path.device, fail)
+    const watch = new Watch(fd, () => {
+      finish()
+      resolve()
+    })
+    const endLossWatch = onDeviceLoss(fd, device, fail)
     signal?.addEventListener('abort', onAbort)
-
-    const errno = native.connect(fd, target)
-    if (errno !== -EINPROGRESS!) return settle(errno)
     try {
-      watch.arm(EPOLLOUT!)
+      watch.arm(addon().constants.EPOLLOUT!)
     } catch (error) {
       fail(error)
     }

@@ -241,16 +241,21 @@ describe('aborting rejects with the reason within 50 ms and leaves nothing open'
 })
 
 test('no timer is left', async () => {
-  const port = await listenAt('127.0.0.1')
+  const [port, silent] = [await listenAt('127.0.0.1'), await blackHole()]
   const timers = vi.spyOn(globalThis, 'setTimeout')
   const intervals = vi.spyOn(globalThis, 'setInterval')
+  const left = () =>
+    [...timers.mock.results, ...intervals.mock.results]
+      .filter(({ value }) => !value._destroyed)
+      .map(({ value }) => value)
   try {
     const socket = await connect({ host: '127.0.0.1', port, device: 'lo', timeout: 60_000 })
-    const made = [...timers.mock.results, ...intervals.mock.results].map(({ value }) => value)
-    // For the whole, for the next attempt, for the device.
-    expect(made).toHaveLength(3)
-    expect(made.filter(timer => !timer._destroyed)).toEqual([])
     socket.destroy()
+    expect(left()).toEqual([])
+    await expect(connect({ host: '127.0.0.1', port: silent, device: 'lo', timeout: 50 })).rejects.toThrow('ETIMEDOUT')
+    // For the whole and for the next attempt each time, and once to see that the device is still there.
+    expect([timers.mock.calls.length, intervals.mock.calls.length]).toEqual([4, 1])
+    expect(left()).toEqual([])
   } finally {
     vi.restoreAllMocks()
   }
