@@ -1,0 +1,54 @@
+// Many HTTP requests at once, over kept connections or over a new one each.
+// http.mjs <client> <address> <port> <at once> <requests> <keep|new> [device]
+import { get, Agent as NodeAgent } from 'node:http'
+import { peer, pool, stopwatch } from './common.mjs'
+
+const [client, address, port, atOnce, requests, mode, device] = process.argv.slice(2)
+const url = `http://${address}:${port}/`
+const agentOptions = { keepAlive: mode === 'keep', maxSockets: Number(atOnce) }
+const dispatcherOptions = { connections: Number(atOnce) }
+// undici keeps connections by itself: `reset` asks for a new one.
+const reset = mode === 'new'
+
+const clients = {
+  node: () => byAgent(new NodeAgent(agentOptions)),
+  netvia: async () => {
+    const { HttpAgent } = await import('netvia')
+    return byAgent(new HttpAgent({ ...agentOptions, device }))
+  },
+  undici: () => {
+    const { Agent, request } = peer('undici')
+    return byDispatcher(request, new Agent(dispatcherOptions))
+  },
+  'netvia/undici': async () => {
+    const { createDispatcher } = await import('netvia/undici')
+    const { request } = await import('undici')
+    return byDispatcher(request, createDispatcher({ ...dispatcherOptions, device }))
+  },
+  fetch: () => async () => {
+    const response = await fetch(url, reset ? { headers: { connection: 'close' } } : {})
+    await response.arrayBuffer()
+  },
+}
+
+function byAgent(agent) {
+  const options = { agent, host: address, port: Number(port), path: '/' }
+  return () =>
+    new Promise((resolve, reject) => {
+      get(options, response => response.resume().on('end', resolve)).on('error', reject)
+    })
+}
+
+function byDispatcher(request, dispatcher) {
+  return async () => {
+    const { body } = await request(url, { dispatcher, reset })
+    await body.dump()
+  }
+}
+
+const request = await clients[client]()
+await request()
+const done = stopwatch()
+await pool(Number(requests), Number(atOnce), request)
+done({ items: Number(requests) })
+process.exit(0)

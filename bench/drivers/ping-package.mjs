@@ -1,0 +1,12 @@
+// The package ping, which runs /bin/ping for each host. ping-package.mjs <first address> <count> <at once>
+import { addressAfter, peer, pool, stopwatch } from './common.mjs'
+
+const { promise } = peer('ping')
+const [first, count, atOnce] = process.argv.slice(2)
+const done = stopwatch()
+let replies = 0
+await pool(Number(count), Number(atOnce), async index => {
+  if ((await promise.probe(addressAfter(first, index), { timeout: 1 })).alive) replies++
+})
+// Most of the work is its children's, which the bench counts from outside.
+done({ items: Number(count), reply: replies, cpuSeconds: undefined })

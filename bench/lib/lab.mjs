@@ -1,0 +1,142 @@
+// The bench's laboratory: two namespaces, near and far, joined by eight cables, with a million live addresses behind far.
+// A ninth cable goes through a third namespace, where a program of ours takes its time with every frame.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { removeLab } from '../../test/lab/build.mjs'
+
+/** What the programs of the bench are told of it. */
+export const plan = {
+  /** Every address of 10.64.0.0/12 answers. */
+  crowd: '10.64.0.0',
+  /** Of 10.80.0.0/16 some are silent and some rejected, see `verdictOf`. */
+  mixed: '10.80.0.0',
+  server: '10.62.0.2',
+  /** An address of far whose TCP ports are all silent. */
+  silentServer: '10.62.0.99',
+  device: 'bench0',
+  devices: Array.from({ length: 8 }, (_, i) => `bench${i}`),
+  /** masscan has its own network stack, and must be told its place. */
+  masscan: ['--adapter-ip', '10.62.0.1', '--router-mac', '02-be-00-00-02-00', '--wait', '1'],
+  slow: { address: '10.61.0.2', device: 'slow0', delayMs: 10 },
+}
+
+/** What an address of the mixed crowd does, by its last byte: 1 of 4 is silent, 13 of 256 are rejected. */
+export function verdictOf(lastByte) {
+  if (lastByte % 4 === 1) return 'timeout'
+  return lastByte % 20 === 2 ? 'unreachable' : 'reply'
+}
+
+const rejected = Array.from({ length: 256 }, (_, i) => i).filter(i => verdictOf(i) === 'unreachable')
+
+const sysctls = {
+  'net.ipv4.icmp_ratelimit': 0,
+  'net.ipv4.icmp_msgs_per_sec': 10_000_000,
+  'net.ipv4.icmp_msgs_burst': 10_000_000,
+  'net.ipv4.ping_group_range': '0 2147483647',
+  'net.ipv4.ip_local_port_range': '1024 65535',
+  'net.ipv4.conf.all.rp_filter': 0,
+  'net.ipv4.conf.default.rp_filter': 0,
+  'net.ipv6.conf.all.disable_ipv6': 1,
+  'net.ipv6.conf.default.disable_ipv6': 1,
+}
+
+const rules = `
+table ip bench {
+  chain silent-tcp { type filter hook input priority 0; ip daddr ${plan.silentServer} tcp dport 1-65535 drop; }
+}`
+
+const mixedRules = `
+table ip mixed {
+  chain input {
+    type filter hook input priority 0
+    ip daddr & 255.255.0.3 == 10.80.0.1 drop
+    ip daddr & 255.255.0.255 { ${rejected.map(byte => `10.80.0.${byte}`).join(', ')} } reject with icmp type host-unreachable
+  }
+}`
+
+const run = (command, args, input) => execFileSync(command, args, { input, encoding: 'utf8' })
+
+/** Makes it, and removes it when this process ends, however it ends. */
+export async function makeLab(program) {
+  const id = `nv${process.pid}`
+  process.on('exit', () => removeLab(id))
+  const janitor = fileURLToPath(new URL('../../test/lab/janitor.mjs', import.meta.url))
+  spawn(process.execPath, [janitor, id], { stdio: ['pipe', 'ignore', 'inherit'], detached: true }).unref()
+  const [near, far, between] = ['near', 'far', 'between'].map(name => `${id}-${name}`)
+  for (const name of [near, far, between]) run('ip', ['netns', 'add', name])
+  // Before the devices: those made later take over what is set by default.
+  for (const name of [near, far, between]) {
+    const lines = Object.entries(sysctls).map(([key, value]) => {
+      const path = `/proc/sys/${key.replaceAll('.', '/')}`
+      return `[ ! -w ${path} ] || echo ${value} > ${path}`
+    })
+    run('ip', ['netns', 'exec', name, 'sh', '-c', lines.join('\n')])
+    run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+  }
+  for (const [index, device] of plan.devices.entries()) addCable(near, far, device, index)
+  batch(far, ['route add local 10.64.0.0/12 dev lo', 'route add local 10.80.0.0/16 dev lo'])
+  batch(far, [`address add ${plan.silentServer}/32 dev lo`])
+  addSlowCable(near, far, between)
+  const inside =
+    namespace =>
+    (...command) => ['ip', 'netns', 'exec', namespace, ...command.map(String)]
+  run('ip', ['netns', 'exec', far, 'nft', '-f', '-'], rules)
+  await startServer(['ip', 'netns', 'exec', between, program('delay'), 'near', 'far', String(plan.slow.delayMs / 2)])
+  return { plan, inNear: inside(near), inFar: inside(far) }
+}
+
+/** Runs a server until the bench ends, and waits for its "ready". */
+export async function startServer([command, ...args]) {
+  const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  process.on('exit', () => server.kill('SIGKILL'))
+  const [text] = await Promise.race([
+    once(server.stdout, 'data'),
+    once(server, 'exit').then(([code]) => Promise.reject(new Error(`${args.join(' ')} ended with ${code}`))),
+  ])
+  if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} said ${text}`)
+  server.unref()
+  server.stdout.unref?.()
+  return () => server.kill('SIGKILL')
+}
+
+/** While the returned function has not been called, the mixed crowd is silent and rejecting as `verdictOf` says. */
+export function mixCrowd(lab) {
+  const [command, ...args] = lab.inFar('nft', '-f', '-')
+  run(command, args, mixedRules)
+  return () => run(command, [...args.slice(0, -2), 'delete', 'table', 'ip', 'mixed'])
+}
+
+function addCable(near, far, device, index) {
+  const macs = [1, 2].map(side => `02:be:00:00:0${side}:0${index}`)
+  addVeth([near, device, macs[0], `10.62.${index}.1/24`], [far, device, macs[1], `10.62.${index}.2/24`])
+  const gateway = `10.62.${index}.2`
+  batch(near, [
+    `neighbour replace ${gateway} lladdr ${macs[1]} nud permanent dev ${device}`,
+    `route add 10.64.0.0/12 via ${gateway} dev ${device} metric ${index + 1}`,
+    `route add 10.80.0.0/16 via ${gateway} dev ${device} metric ${index + 1}`,
+    ...(index === 0 ? [`route add ${plan.silentServer}/32 via ${gateway} dev ${device}`] : []),
+  ])
+  batch(far, [`neighbour replace 10.62.${index}.1 lladdr ${macs[0]} nud permanent dev ${device}`])
+}
+
+/** The two ends know each other's hardware address as if the cable were whole. */
+function addSlowCable(near, far, between) {
+  const [mine, theirs] = ['02:be:00:00:01:61', '02:be:00:00:02:61']
+  addVeth([near, 'slow0', mine, '10.61.0.1/24'], [between, 'near', '02:be:00:00:03:61'])
+  addVeth([far, 'slow0', theirs, '10.61.0.2/24'], [between, 'far', '02:be:00:00:04:61'])
+  batch(near, [`neighbour replace 10.61.0.2 lladdr ${theirs} nud permanent dev slow0`])
+  batch(far, [`neighbour replace 10.61.0.1 lladdr ${mine} nud permanent dev slow0`])
+}
+
+function addVeth(left, right) {
+  const end = ([, device, mac]) => ['name', device, 'address', mac]
+  run('ip', ['-n', left[0], 'link', 'add', ...end(left), 'type', 'veth', 'peer', ...end(right), 'netns', right[0]])
+  for (const [namespace, device, , address] of [left, right]) {
+    batch(namespace, [...(address ? [`address add ${address} dev ${device}`] : []), `link set ${device} up`])
+  }
+}
+
+function batch(namespace, commands) {
+  run('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
+}

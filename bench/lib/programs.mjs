@@ -1,0 +1,88 @@
+// The programs that take part: compiled from bench/limit and bench/go into .cache, installed from npm into .cache, or
+// Debian's. What is missing is told with the reason, so that the report can name it.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const bench = fileURLToPath(new URL('..', import.meta.url))
+export const cache = fileURLToPath(new URL('../../.cache/bench/', import.meta.url))
+const peers = join(cache, 'peers')
+
+const debian = {
+  fping: 'fping',
+  nmap: 'nmap',
+  masscan: 'masscan',
+  ping: 'iputils-ping',
+  go: 'golang-go',
+  gcc: 'gcc',
+  tcpdump: 'tcpdump',
+}
+
+const changed = path => (existsSync(path) ? statSync(path).mtimeMs : 0)
+
+function build(what, output, sources, command, args, environment = {}) {
+  mkdirSync(dirname(output), { recursive: true })
+  if (changed(output) > Math.max(...sources.map(changed))) return output
+  const { status, error, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  })
+  if (status !== 0) throw new Error(`${what} does not compile: ${error?.message ?? stderr}`)
+  return output
+}
+
+/** Path of a program of bench/limit, compiled if need be. */
+export function limit(name) {
+  const folder = join(bench, 'limit')
+  const headers = readdirSync(folder).filter(file => file.endsWith('.h'))
+  const source = join(folder, `${name}.c`)
+  const output = join(cache, 'limit', name)
+  const sources = [source, ...headers.map(file => join(folder, file))]
+  return build(`bench/limit/${name}.c`, output, sources, 'gcc', ['-O2', '-Wall', '-std=gnu17', '-o', output, source])
+}
+
+/** Path of a program of bench/go, compiled if need be. */
+export function go(name) {
+  const source = join(bench, 'go', `${name}.go`)
+  const output = join(cache, 'go', name)
+  const environment = { GO111MODULE: 'off', GOFLAGS: '', GOCACHE: join(cache, 'go-cache') }
+  return build(`bench/go/${name}.go`, output, [source], 'go', ['build', '-o', output, source], environment)
+}
+
+/** Why a command of Debian's isn't there, or undefined if it is. */
+function missingCommand(name) {
+  if (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0) return undefined
+  return `${name} is not installed (Debian package ${debian[name]})`
+}
+
+/** Installs bench/peers/package.json into .cache, unless `offline`. */
+export function installPeers(offline) {
+  const wanted = readFileSync(join(bench, 'peers', 'package.json'), 'utf8')
+  const manifest = join(peers, 'package.json')
+  if (offline || (existsSync(manifest) && readFileSync(manifest, 'utf8') === wanted)) return
+  mkdirSync(peers, { recursive: true })
+  writeFileSync(manifest, wanted)
+  const install = spawnSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], {
+    cwd: peers,
+    encoding: 'utf8',
+  })
+  if (install.status === 0) return
+  writeFileSync(manifest, '')
+  console.error(`The npm peers could not be installed: ${install.stderr}`)
+}
+
+/** Where the drivers find the npm peers: `createRequire(process.env.NETVIA_BENCH_PEERS)`. */
+export const peersManifest = join(peers, 'package.json')
+
+function missingPackage(name) {
+  const { status } = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], { cwd: peers })
+  return status === 0 ? undefined : `the npm package ${name} is not installed (bench/peers/package.json)`
+}
+
+/** Why a need such as 'fping', 'go' or 'npm:net-ping' isn't met, or undefined if it is. */
+export function missing(need) {
+  known[need] ??= { reason: need.startsWith('npm:') ? missingPackage(need.slice(4)) : missingCommand(need) }
+  return known[need].reason
+}
+const known = {}

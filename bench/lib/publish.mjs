@@ -1,0 +1,31 @@
+// Puts results into the documentation: docs/performance.md between its marks, with charts and figures beside it.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { chart, markdown } from './report.mjs'
+
+const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
+const file = `${docs}performance/results.json`
+const [begin, end] = ['<!-- bench: begin -->', '<!-- bench: end -->']
+
+/** Works that were not run this time keep what was published of them. */
+export function publish(machine, results) {
+  mkdirSync(`${docs}performance`, { recursive: true })
+  const published = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  for (const [name, { perRound, ...result }] of Object.entries(results)) published[name] = { machine, ...result }
+  writeFileSync(file, `${JSON.stringify(published, null, 2)}\n`)
+  const parts = Object.entries(published).map(([name, result]) => {
+    const picture = chart(result)
+    if (picture) writeFileSync(`${docs}performance/${name}.svg`, picture)
+    const { cpu, kernel, node, version, date } = result.machine
+    const where = `netvia ${version}, ${date}, ${cpu}, Linux ${kernel}, Node ${node}; ${result.rounds} rounds.`
+    return `${markdown(result, picture && `performance/${name}.svg`)}\n\n${where}`
+  })
+  const page = `${docs}performance.md`
+  writeFileSync(page, replaceBetween(readFileSync(page, 'utf8'), `\n${parts.join('\n\n')}\n`))
+}
+
+export function replaceBetween(text, middle) {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`${begin} … ${end} was not found`)
+  return `${text.slice(0, from + begin.length)}\n${middle}\n${text.slice(to)}`
+}

@@ -1,0 +1,50 @@
+// One work's results as Markdown and as a chart.
+import { barChart } from './chart.mjs'
+import { format, range, table } from './table.mjs'
+
+/** `result`: what `bench/run.mjs` keeps of a work. With `picture`, the path of its chart. */
+export function markdown(result, picture) {
+  const parts = [`### ${result.title}`]
+  const { columns, contestants, summaries } = result
+  const rows = contestants
+    .filter(({ name }) => summaries[name])
+    .map(({ name }) => [name, ...columns.map(({ metric, unit }) => cell(summaries[name][metric], unit))])
+  parts.push(table(['', ...columns.map(({ title }) => title)], rows))
+  if (result.targets.length) {
+    parts.push(
+      table(
+        ['target', 'of', 'wanted', 'measured', ''],
+        result.targets.map(({ text, of, over, wanted, measured }) => [
+          over ? `${text} (${over})` : text,
+          of,
+          wanted,
+          measured ? range(measured) : '–',
+          measured ? (measured.met ? 'met' : 'missed') : 'not measured',
+        ]),
+      ),
+    )
+  }
+  if (picture) parts.push(`![${result.title}](${picture})`)
+  const absent = Object.entries(result.absent).map(([name, reason]) => `- Not there: ${name}: ${reason}.`)
+  const failures = result.failures.map(({ name, round, reason }) => `- Failed: ${name}, round ${round}: ${reason}`)
+  if (absent.length + failures.length) parts.push([...absent, ...failures].join('\n'))
+  return parts.join('\n\n')
+}
+
+const cell = (summary, unit) =>
+  summary && summary.min !== summary.max ? range(summary, unit) : format(summary?.median, unit)
+
+/** The line that says what went wrong, if one does. */
+export function gist(reason) {
+  const lines = reason.split('\n').filter(line => line.trim())
+  return (lines.find(line => /Error: /.test(line)) ?? lines.at(-1) ?? '').trim().slice(0, 160)
+}
+
+/** SVG of a work, or undefined where nothing was measured. */
+export function chart({ title, chart, contestants, summaries, rounds }) {
+  const bars = contestants
+    .filter(({ name }) => summaries[name]?.[chart?.metric])
+    .map(({ name, role }) => ({ name, role, ...summaries[name][chart.metric] }))
+  if (bars.length === 0) return undefined
+  return barChart({ title, unit: chart.unit, note: `${chart.note}; median of ${rounds} rounds, least to most`, bars })
+}

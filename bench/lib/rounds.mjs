@@ -1,0 +1,63 @@
+// Runs the contestants of a work, interleaved: each round runs all of them once, each beginning with another.
+
+import { measure, numbers, ownReport } from './measure.mjs'
+import { limit, missing } from './programs.mjs'
+import { gist } from './report.mjs'
+import { median } from './statistics.mjs'
+
+/**
+ * Resolves with `{ rounds, absent, failures }`: the numbers of each contestant in each round, why some could not take part, and
+ * which runs failed.
+ */
+export async function runWork(work, { rounds, environment, say }) {
+  const absent = {}
+  const contestants = work.contestants.filter(({ name, needs = [] }) => {
+    const reason = needs.map(missing).find(Boolean)
+    if (reason) absent[name] = reason
+    return !reason
+  })
+  const end = await work.begin?.()
+  const results = []
+  const failures = []
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const result = {}
+      const turn = round % contestants.length
+      for (const contestant of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
+        try {
+          result[contestant.name] = await runContestant(contestant, work.around, environment)
+          say(`  ${round + 1}/${rounds} ${contestant.name}`)
+        } catch (error) {
+          failures.push({ name: contestant.name, round: round + 1, reason: gist(error.message) })
+          say(`  ${round + 1}/${rounds} ${contestant.name} failed: ${gist(error.message)}`)
+        }
+      }
+      results.push(result)
+    }
+  } finally {
+    await end?.()
+  }
+  return { rounds: results, absent, failures }
+}
+
+async function runContestant(contestant, around = run => run(), environment) {
+  const { read = ownReport, limitMs = 120_000, repeat = 1 } = contestant
+  // A function where compiling must wait until it is known that the compiler is there.
+  const command = typeof contestant.command === 'function' ? contestant.command() : contestant.command
+  const runs = []
+  for (let i = 0; i < repeat; i++) {
+    let cost
+    const report = await around(async () => {
+      const run = await measure([...command.slice(0, 4), limit('measure'), ...command.slice(4)], {
+        limitMs,
+        environment,
+      })
+      cost = run.cost
+      return read(run)
+    })
+    runs.push(numbers(report, cost))
+  }
+  return Object.fromEntries(
+    Object.keys(runs[0]).map(key => [key, runs.length > 1 ? median(runs.map(run => run[key])) : runs[0][key]]),
+  )
+}

@@ -1,0 +1,98 @@
+// `npm run bench [-- work …] [--rounds 7] [--only name …] [--smoke] [--publish]`
+// Measures netvia, its peers and the physical limit side by side: see docs/performance.md. Needs root, gcc and iproute2.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { compile } from '../scripts/compile.mjs'
+import { whyNoLab } from '../test/lab/build.mjs'
+import { makeLab } from './lib/lab.mjs'
+import { cache, go, installPeers, limit, peersManifest } from './lib/programs.mjs'
+import { publish } from './lib/publish.mjs'
+import { chart, markdown } from './lib/report.mjs'
+import { runWork } from './lib/rounds.mjs'
+import { judge, summarize } from './lib/statistics.mjs'
+import { works } from './works/index.mjs'
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', multiple: true },
+    smoke: { type: 'boolean', default: false },
+    publish: { type: 'boolean', default: false },
+  },
+})
+const unknown = positionals.filter(name => !(name in works))
+const rounds = flags.smoke ? 1 : Number(flags.rounds)
+if (unknown.length || !(rounds >= 1)) {
+  console.error(`unknown: ${unknown.join(', ') || flags.rounds}; works: ${Object.keys(works).join(', ')}`)
+  process.exit(3)
+}
+const missing = whyNoLab()
+if (missing) {
+  console.error(`The bench cannot run: ${missing}`)
+  process.exit(4)
+}
+if (!compile()) process.exit(1)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
+
+installPeers(flags.smoke)
+const lab = await makeLab(limit)
+const driver = (name, ...args) =>
+  lab.inNear(process.execPath, fileURLToPath(new URL(`drivers/${name}.mjs`, import.meta.url)), ...args)
+const setup = { lab, smoke: flags.smoke, limit, go, driver }
+
+const results = {}
+for (const name of positionals.length ? positionals : Object.keys(works)) {
+  const work = works[name](setup)
+  if (flags.only) work.contestants = work.contestants.filter(one => flags.only.some(part => one.name.includes(part)))
+  console.error(`${name}: ${work.title}`)
+  const run = await runWork(work, {
+    rounds,
+    environment: { NETVIA_BENCH_PEERS: peersManifest },
+    say: text => console.error(text),
+  })
+  results[name] = resultOf(work, run)
+  console.log(`\n${markdown(results[name])}\n`)
+}
+
+mkdirSync(cache, { recursive: true })
+const machine = {
+  cpu: `${cpus().length} × ${cpus()[0].model.trim()}`,
+  kernel: release(),
+  node: process.version,
+  version: JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version,
+  date: new Date().toISOString().slice(0, 10),
+}
+writeFileSync(join(cache, 'results.json'), `${JSON.stringify({ machine, results }, null, 2)}\n`)
+for (const [name, result] of Object.entries(results)) {
+  const picture = chart(result)
+  if (picture) writeFileSync(join(cache, `${name}.svg`), picture)
+}
+console.log(`Results and charts: .cache/bench/`)
+if (flags.publish) publish(machine, results)
+const netviaFailed = Object.values(results).some(({ failures, contestants }) =>
+  failures.some(failure => contestants.some(({ name, role }) => role !== 'peer' && name === failure.name)),
+)
+process.exit(netviaFailed ? 1 : 0)
+
+function resultOf({ title, contestants, columns, chart, targets }, { rounds: perRound, absent, failures }) {
+  return {
+    title,
+    rounds: perRound.length,
+    contestants: contestants.map(({ name, role }) => ({ name, role })),
+    columns,
+    chart,
+    summaries: summarize(perRound),
+    targets: targets.map(target => ({ ...target, wanted: wantedOf(target), measured: judge(target, perRound) })),
+    absent,
+    failures,
+    perRound,
+  }
+}
+
+function wantedOf({ atLeast, atMost }) {
+  return atLeast !== undefined ? `≥ ${atLeast}` : `≤ ${atMost}`
+}

@@ -1,0 +1,5 @@
+// Columns that several works share.
+export const rate = title => ({ metric: 'rate', title, unit: '/s' })
+export const cpuPerItem = title => ({ metric: 'cpuPerItemUs', title, unit: 'µs' })
+export const cpu = { metric: 'cpuSeconds', title: 'CPU', unit: 's' }
+export const memory = { metric: 'memoryMb', title: 'peak memory', unit: 'MB' }

@@ -1,0 +1,34 @@
+// What is measured, in the order of the report. A work is a function of the setup (bench/run.mjs) that gives
+// `{ title, contestants, columns, chart?, targets, begin?, around? }`:
+// - a contestant: `{ name, role, command, needs?, read?, limitMs?, environment?, repeat? }`; `read` makes a report of what it
+//   printed, one line of JSON unless said; `role`: limit, netvia, baseline or peer;
+// - a column or chart: which number, its title and unit;
+// - a target: see `judge` (bench/lib/statistics.mjs);
+// - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
+import { bulk } from './bulk.mjs'
+import { fleet } from './fleet.mjs'
+import { httpKept, httpNew } from './http.mjs'
+import { mixed } from './mixed.mjs'
+import { ping } from './ping.mjs'
+import { rtt } from './rtt.mjs'
+import { scale } from './scale.mjs'
+import { scan, scanDropped } from './scan.mjs'
+import { start } from './start.mjs'
+import { sweep } from './sweep.mjs'
+import { udp } from './udp.mjs'
+
+export const works = {
+  sweep,
+  mixed,
+  fleet,
+  scale,
+  rtt,
+  scan,
+  'scan-dropped': scanDropped,
+  'http-kept': httpKept,
+  'http-new': httpNew,
+  udp,
+  bulk,
+  ping,
+  start,
+}

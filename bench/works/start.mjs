@@ -1,0 +1,55 @@
+// What it costs to begin: Node alone, with the library imported, and to the first answer.
+import { memory } from './columns.mjs'
+
+export function start({ lab, smoke, driver }) {
+  const repeat = smoke ? 2 : 10
+  const node = (name, role, code) => ({
+    name,
+    role,
+    repeat,
+    command: lab.inNear(process.execPath, '-e', code),
+    read: readStart,
+  })
+  return {
+    title: 'Start: Node, Node with netvia imported, and to the first answer',
+    contestants: [
+      node('node -e 0', 'baseline', '0'),
+      node("import('node:fs')", 'baseline', "import('node:fs')"),
+      node("import('netvia')", 'netvia', "import('netvia')"),
+      node("require('netvia')", 'netvia', "require('netvia')"),
+      { name: 'import and one ping', role: 'netvia', repeat, command: driver('first-ping'), read: readStart },
+    ],
+    columns: [{ metric: 'startMs', title: 'time', unit: 'ms' }, { metric: 'cpuMs', title: 'CPU', unit: 'ms' }, memory],
+    chart: { metric: 'startMs', unit: 'ms', note: 'from start to end of the process; less is better' },
+    targets: [
+      {
+        text: "import('netvia') over node -e 0, ms",
+        metric: 'startMs',
+        of: "import('netvia')",
+        over: 'node -e 0',
+        compare: 'difference',
+        atMost: 12,
+      },
+      {
+        text: 'to the first answer over node -e 0',
+        metric: 'startMs',
+        of: 'import and one ping',
+        over: 'node -e 0',
+        atMost: 2,
+      },
+      {
+        text: 'memory of the import over node -e 0, MB',
+        metric: 'memoryMb',
+        of: "import('netvia')",
+        over: 'node -e 0',
+        compare: 'difference',
+        atMost: 6,
+      },
+    ],
+  }
+}
+
+function readStart({ code, stderr, cost }) {
+  if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
+  return { items: 1, startMs: cost.wallSeconds * 1000, cpuMs: cost.processCpuSeconds * 1000 }
+}
