@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
@@ -6,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/check-http.js'
 import type { HttpCheckOptions } from '../../src/checks/http-options.js'
 import { ca, closedPort, httpServer, httpsServer, silentUdpPort, tcpServer } from './http-servers.js'
+import { openSockets } from './open-sockets.js'
 
 const device = 'lo'
 
@@ -26,10 +26,6 @@ async function saying(...parts: (string | Buffer)[]): Promise<string> {
     })
   })
   return `http://127.0.0.1:${port}/`
-}
-
-function sockets(): number {
-  return readdirSync('/proc/self/fd').length
 }
 
 describe('status', () => {
@@ -416,7 +412,7 @@ describe('what is wrong here rejects', () => {
 })
 
 describe('abort', () => {
-  const silent = () => tcpServer(() => {})
+  const silent = () => tcpServer(socket => void socket.resume())
   const stages: Record<string, () => Promise<[url: string, options?: HttpCheckOptions]>> = {
     'during DNS': async () => ['http://name.test/', { servers: [`127.0.0.1:${await silentUdpPort()}`] }],
     'during TLS': async () => [`https://127.0.0.1:${await silent()}/`],
@@ -437,7 +433,7 @@ describe('abort', () => {
     '%s: rejects with the reason within 50 ms, nothing stays open',
     async (_stage, make) => {
       const [url, options] = await make()
-      const before = sockets()
+      const before = await openSockets()
       const controller = new AbortController()
       const check = checkHttp(url, { device: 'lo', ...options, signal: controller.signal }).then(
         () => expect.unreachable(),
@@ -450,7 +446,7 @@ describe('abort', () => {
       expect(await check).toBe(reason)
       expect(performance.now() - start).toBeLessThan(50)
       await sleep(20)
-      expect(sockets()).toBeLessThanOrEqual(before + 1)
+      expect(await openSockets()).toBe(before)
     },
   )
 
@@ -464,8 +460,8 @@ test('checks leave nothing open', async () => {
   const port = await httpServer(answer(200))
   await checkHttp(`http://127.0.0.1:${port}/`, { device })
   await sleep(20)
-  const before = sockets()
+  const before = await openSockets()
   for (let i = 0; i < 20; i++) await checkHttp(`http://127.0.0.1:${port}/`, { device })
   await sleep(20)
-  expect(sockets()).toBeLessThanOrEqual(before + 1)
+  expect(await openSockets()).toBe(before)
 })

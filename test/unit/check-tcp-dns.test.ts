@@ -1,14 +1,13 @@
-import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkTcp } from '../../src/checks/check-tcp.js'
 import { a, fakeServer, type Reply } from './dns-fake-server.js'
 import { closedPort, silentUdpPort, stalledPort, tcpServer } from './http-servers.js'
+import { openSockets } from './open-sockets.js'
 
 const device = 'lo'
 const host = '127.0.0.1'
-const descriptors = () => readdirSync('/proc/self/fd').length
 
 async function nameServer(reply: Reply) {
   const server = await fakeServer(() => reply)
@@ -33,12 +32,11 @@ describe('checkTcp', () => {
       ...nothing,
       error: { code: 'ECONNREFUSED', port: expect.any(Number), device },
     })
-    const before = descriptors()
-    const silent = await checkTcp({ host, port: await stalledPort(), device, timeout: 100 })
+    const port = await stalledPort()
+    const before = await openSockets()
+    const silent = await checkTcp({ host, port, device, timeout: 100 })
     expect(silent).toMatchObject({ ...nothing, error: { code: 'ETIMEDOUT' } })
-    await sleep(10)
-    // Its three fillers and the listening socket.
-    expect(descriptors()).toBeLessThanOrEqual(before + 5)
+    expect(await openSockets()).toBe(before)
   })
 
   test('what is wrong here rejects', async () => {
@@ -53,7 +51,7 @@ describe('checkTcp', () => {
 
   test('abort', async () => {
     const port = await stalledPort()
-    const before = descriptors()
+    const before = await openSockets()
     const controller = new AbortController()
     const check = checkTcp({ host, port, device, signal: controller.signal }).catch(error => error)
     await sleep(30)
@@ -62,7 +60,7 @@ describe('checkTcp', () => {
     controller.abort(reason)
     expect(await check).toBe(reason)
     expect(performance.now() - start).toBeLessThan(50)
-    expect(descriptors()).toBeLessThanOrEqual(before)
+    expect(await openSockets()).toBe(before)
   })
 })
 

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import { text } from 'node:stream/consumers'
@@ -10,6 +9,7 @@ import type { HttpAgentOptions, HttpsAgentOptions } from '../../src/protocols/ht
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice } from '../../src/sockets/open.js'
 import { ca, closedPort, httpServer, httpsServer, stalledPort, tcpServer } from './http-servers.js'
+import { openSockets } from './open-sockets.js'
 
 function httpAgent(options: HttpAgentOptions = {}): HttpAgent {
   const agent = new HttpAgent({ device: 'lo', ...options })
@@ -41,8 +41,6 @@ function get(url: string, options: https.RequestOptions): Promise<Answer> {
     request.end()
   })
 }
-
-const descriptors = () => readdirSync('/proc/self/fd').length
 
 describe('HttpAgent', () => {
   test('requests leave by the device, and the connection is kept', async () => {
@@ -184,19 +182,19 @@ describe('HttpAgent', () => {
   ])('%s during the connection leaves nothing open', async (_what, end, expected) => {
     const agent = httpAgent({ maxSockets: 1 })
     const port = await stalledPort()
-    const before = descriptors()
+    const before = await openSockets()
     const controller = new AbortController()
     const request = http.get(`http://127.0.0.1:${port}/`, { agent, signal: controller.signal })
     const error = new Promise(resolve => request.on('error', resolve))
     const closed = new Promise(resolve => request.on('close', resolve))
     await sleep(20)
-    expect(descriptors()).toBeGreaterThan(before)
+    expect(await openSockets()).toBeGreaterThan(before)
     const start = performance.now()
     end(request, controller, agent)
     expect(await error).toMatchObject(expected)
     await closed
     expect(performance.now() - start).toBeLessThan(50)
-    expect(descriptors()).toBeLessThanOrEqual(before + 1)
+    expect(await openSockets()).toBe(before)
     expect(Object.keys(agent.sockets)).toEqual([])
     expect((agent as unknown as { totalSocketCount: number }).totalSocketCount).toBe(0)
   })
@@ -275,10 +273,10 @@ describe('HttpsAgent', () => {
 
   test('a TLS option that Node refuses fails the request', async () => {
     const port = await httpsServer((_request, response) => response.end())
-    const before = descriptors()
+    const before = await openSockets()
     const request = get(`https://127.0.0.1:${port}/`, { agent: httpsAgent({ cert: 'no pem' }) })
     await expect(request).rejects.toMatchObject({ code: expect.stringContaining('ERR_OSSL') })
     await sleep(5)
-    expect(descriptors()).toBeLessThanOrEqual(before + 1)
+    expect(await openSockets()).toBe(before)
   })
 })

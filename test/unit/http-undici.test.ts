@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,9 +7,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DispatcherOptions } from '../../src/protocols/http/dispatcher.js'
 import { createDispatcher, fetch } from '../../src/undici.js'
 import { ca, closedPort, httpServer, httpsServer, stalledPort } from './http-servers.js'
+import { openSockets } from './open-sockets.js'
 
 const device = 'lo'
-const descriptors = () => readdirSync('/proc/self/fd').length
 
 function dispatcher(options: DispatcherOptions = {}) {
   const made = createDispatcher({ device, ...options })
@@ -100,14 +100,14 @@ describe('createDispatcher', () => {
 
   test('destroyed during the connection: nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
-    const before = descriptors()
+    const before = await openSockets()
     const made = createDispatcher({ device, connectTimeout: 100 })
     const answer = request(url, { dispatcher: made }).catch(error => error)
     await sleep(20)
     await made.destroy()
     expect(await answer).toMatchObject({ code: 'UND_ERR_DESTROYED' })
     await sleep(120)
-    expect(descriptors()).toBeLessThanOrEqual(before + 1)
+    expect(await openSockets()).toBe(before)
   })
 })
 
@@ -149,18 +149,18 @@ describe('fetch', () => {
 
   test('aborted during the connection: rejects with the reason within 50 ms, nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
-    const before = descriptors()
+    const before = await openSockets()
     const controller = new AbortController()
     const answer = fetch(url, { device, signal: controller.signal }).catch(error => error)
     await sleep(30)
-    expect(descriptors()).toBeGreaterThan(before)
+    expect(await openSockets()).toBeGreaterThan(before)
     const reason = new Error('enough')
     const start = performance.now()
     controller.abort(reason)
     expect(await answer).toBe(reason)
     expect(performance.now() - start).toBeLessThan(50)
     await sleep(20)
-    expect(descriptors()).toBeLessThanOrEqual(before + 1)
+    expect(await openSockets()).toBe(before)
     const { url: next } = await countingServer()
     expect(await (await fetch(next, { device })).text()).toBe('hello /')
   })
