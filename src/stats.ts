@@ -45,6 +45,11 @@ export class RttCounter {
     this.#sent++
   }
 
+  /** It did not leave after all: no probe, and no loss. */
+  refused(): void {
+    this.#sent--
+  }
+
   /** `sequence`: of the probe, in the order of sending. */
   reply(rttMs: number, sequence: number): void {
     if (sequence < this.#newest) this.#reordered++

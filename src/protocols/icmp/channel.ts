@@ -31,8 +31,6 @@ const batchesPerTurn = 16
 /** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
 const batchesInAll = 4096
 const headerLength = 8
-/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
-const warmUpMs = 1
 
 /**
  * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
@@ -74,7 +72,6 @@ export class IcmpChannel {
       stumbled: wall => this.#stumbled(wall),
       waitForRoom: () => this.#socket.notifyWritable(),
     })
-    this.#queue.pause(warmUpMs)
   }
 
   get pending(): number {

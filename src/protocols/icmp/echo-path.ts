@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
 import { onDeviceLoss } from '../../sockets/device-loss.js'
@@ -22,6 +23,9 @@ export interface EchoPathOptions {
 /** An unused socket stays this long, for the next call of a loop. */
 const lingerMs = 20
 
+/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
+const warmUpMs = 1
+
 const paths = new Map<string, EchoPath>()
 const identifiers = new Set<number>()
 
@@ -34,6 +38,7 @@ export class EchoPath {
   readonly #key: string
   #channels: IcmpChannel[] = []
   readonly #lossWatches = new Map<IcmpChannel, () => void>()
+  #ready: Promise<void> = Promise.resolve()
   #users = 0
   #linger: NodeJS.Timeout | undefined
   #verified = false
@@ -54,11 +59,19 @@ export class EchoPath {
     const shared = clock ? undefined : paths.get(key)
     const found = shared ?? new EchoPath(options, key)
     found.#dropLost()
-    if (found.#channels.length === 0) found.#open()
+    if (found.#channels.length === 0) {
+      found.#open()
+      found.#ready = sleep(warmUpMs)
+    }
     clearTimeout(found.#linger)
     found.#users++
     if (!clock) paths.set(key, found)
     return found
+  }
+
+  /** To be awaited before the first `submit`, or the first replies may lack the kernel's time. */
+  get ready(): Promise<void> {
+    return this.#ready
   }
 
   /** Never throws: what can't be sent is settled as `send-failed`, in a later turn. */

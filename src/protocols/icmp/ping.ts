@@ -1,3 +1,4 @@
+import type { EchoPath } from './echo-path.js'
 import {
   acquirePath,
   checkPingOptions,
@@ -7,7 +8,7 @@ import {
   pingSchema,
   prepare,
 } from './ping-options.js'
-import { Probe, type ProbeOwner } from './probe.js'
+import { Probe } from './probe.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 /**
@@ -29,24 +30,32 @@ export async function ping(host: string, options: PingOptions = {}): Promise<Pin
   return probeOnce(target, options)
 }
 
-function probeOnce(target: Target, options: PingOptions): Promise<PingResult> {
-  const { signal, timeout = defaultTimeout, ttl = -1 } = options
-  const { address, template } = prepare(target, options)
+async function probeOnce(target: Target, options: PingOptions): Promise<PingResult> {
   const path = acquirePath(target, options)
+  try {
+    await path.ready
+    options.signal?.throwIfAborted()
+    return toResult(target, 0, await settled(path, target, options))
+  } finally {
+    path.release()
+  }
+}
+
+function settled(path: EchoPath, target: Target, options: PingOptions): Promise<Probe> {
+  const { signal, timeout = defaultTimeout, ttl } = options
+  const { address, template } = prepare(target, options)
   return new Promise((resolve, reject) => {
-    const owner: ProbeOwner = {
-      settled() {
+    const onAbort = () => {
+      path.cancel(probe)
+      reject(signal!.reason)
+    }
+    const owner = {
+      settled(done: Probe) {
         signal?.removeEventListener('abort', onAbort)
-        path.release()
-        resolve(toResult(target, 0, probe))
+        resolve(done)
       },
     }
     const probe = new Probe(owner, address, template, timeout, 0, ttl)
-    const onAbort = () => {
-      path.cancel(probe)
-      path.release()
-      reject(signal!.reason)
-    }
     signal?.addEventListener('abort', onAbort, { once: true })
     path.submit(probe)
   })

@@ -61,12 +61,6 @@ export class SendQueue {
     })
   }
 
-  /** Holds everything back for so many milliseconds. */
-  pause(ms: number): void {
-    this.#blocked = true
-    this.#retryTimer = setTimeout(() => this.flush(), ms).unref()
-  }
-
   remove(probe: Probe): void {
     const index = this.#probes.indexOf(probe)
     if (index >= 0) this.#probes.splice(index, 1)
@@ -149,7 +143,8 @@ export class SendQueue {
     this.#probes = [...waiting, ...this.#probes]
     if (this.#probes.length === 0 || this.#closed) return
     if (errno === -EAGAIN) this.#handlers.waitForRoom()
-    this.pause(retryMs(errno))
+    this.#blocked = true
+    this.#retryTimer = setTimeout(() => this.flush(), retryMs(errno)).unref()
   }
 }
 
