@@ -31,6 +31,7 @@ export async function askOverTcp({ name, server, timeout, path, signal }: Try, q
 /** Sends one message and resolves with the one that comes back. The socket is closed in every case. */
 function converse(socket: Socket, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise<Uint8Array>((resolve, reject) => {
+    signal.throwIfAborted()
     let received = Buffer.alloc(0)
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort)

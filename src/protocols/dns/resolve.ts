@@ -16,7 +16,7 @@ import { Deadline } from '../deadline.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import { type Asking, queryRecords } from './client.js'
-import { resolverConf } from './configuration.js'
+import { askingBy } from './configuration.js'
 import { noAnswer, notFound } from './failures.js'
 import { reverseName, wireName } from './names.js'
 import { orderAddresses } from './order.js'
@@ -94,12 +94,7 @@ export async function resolveTelling(
   const families = familiesOf(options)
   const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
   try {
-    const asking = {
-      conf: resolverConf(options.servers, options.device),
-      path: pathOf(options),
-      signal: deadline.signal,
-      onAnswer,
-    }
+    const asking = askingBy(options.servers, pathOf(options), deadline.signal, onAnswer)
     if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)

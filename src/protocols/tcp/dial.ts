@@ -17,7 +17,7 @@ import {
 import { handOver } from '../../sockets/hand-over.js'
 import { connectDescriptor } from '../../sockets/tcp-connect.js'
 import { lookUpHost } from '../dns/addresses.js'
-import { resolverConf } from '../dns/configuration.js'
+import { askingBy } from '../dns/configuration.js'
 import { dnsServer } from '../dns/server-address.js'
 import { raceFailure } from './failure.js'
 import { Race } from './race.js'
@@ -79,7 +79,7 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
   }
   const close = (fd: number) => void addon().close(fd)
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
-  const asking = { conf: resolverConf(options.servers, options.device), path, signal: race.signal }
+  const asking = askingBy(options.servers, path, race.signal)
   lookUpHost(options.host, families, asking, (family, addresses) =>
     race.offer(
       family,
@@ -95,6 +95,8 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
   } catch (error) {
     throw error instanceof AggregateError && !signal.aborted ? raceFailure(error.errors) : error
   }
+  if (signal.aborted) close(fd)
+  signal.throwIfAborted()
   const connected = performance.now()
   const socket = handOver(fd, options.device)
   if (options.noDelay) socket.setNoDelay(true)
