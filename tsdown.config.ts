@@ -1,11 +1,24 @@
+import { execFileSync } from 'node:child_process'
 import { defineConfig } from 'tsdown'
 
-export default defineConfig({
-  entry: ['src/index.ts', 'src/undici.ts'],
-  format: ['esm', 'cjs'],
-  platform: 'node',
-  target: 'node20',
-  dts: true,
-  fixedExtension: false,
-  logLevel: 'warn',
-})
+const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' } as const
+
+export default defineConfig([
+  { ...shared, entry: ['src/index.ts', 'src/undici.ts'], format: ['esm', 'cjs'], dts: true },
+  {
+    // The command carries its own libraries, so that who uses the library installs none of them. Each subcommand is a chunk of
+    // its own, loaded when it is called.
+    ...shared,
+    entry: { cli: 'src/cli/main.ts' },
+    format: 'esm',
+    dts: false,
+    minify: true,
+    deps: { onlyBundle: false },
+    outputOptions: { chunkFileNames: 'cli/[name]-[hash].js' },
+    // dist is cleaned by the other one.
+    clean: ['dist/cli'],
+    onSuccess() {
+      execFileSync(process.execPath, ['scripts/command-docs.mjs'], { stdio: 'inherit' })
+    },
+  },
+])

@@ -1,0 +1,61 @@
+// What is made from the compiled command: the manual page and the licences of the libraries it carries, beside it in dist;
+// and the reference in docs/command.md (written with --write, else only compared: the exit code tells).
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const page = join(root, 'docs/command.md')
+const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
+const carried = ['commander', 'picocolors', 'cli-table3', 'log-update']
+
+writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
+writeFileSync(join(root, 'dist/cli/LICENSES.txt'), licences())
+
+const text = existsSync(page) ? readFileSync(page, 'utf8') : `${begin}\n${end}\n`
+const [before, rest] = text.split(begin)
+const current = `${before}${begin}\n\n${reference()}\n${end}${rest.split(end)[1]}`
+if (process.argv.includes('--write')) writeFileSync(page, current)
+else if (process.argv.includes('--check') && current !== text) {
+  console.error('docs/command.md is not up to date: node scripts/command-docs.mjs --write')
+  process.exitCode = 1
+}
+
+function netvia(...args) {
+  const env = { ...process.env, COLUMNS: '100', NO_COLOR: '1' }
+  return execFileSync(process.execPath, [join(root, 'dist/cli.js'), ...args], { encoding: 'utf8', env })
+}
+
+/** The help of every subcommand. */
+function reference() {
+  const names = [...netvia('--help').matchAll(/^ {2}(\w+)(?: \[| <| {2})/gm)].map(([, name]) => name)
+  const commands = names.filter(name => name !== 'help')
+  return commands.map(name => `### ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
+}
+
+/** Of everything that is bundled: who, and on which conditions. */
+function licences() {
+  const seen = new Set()
+  const namesOf = new Map()
+  const collect = (name, from) => {
+    const folder = folderOf(name, from)
+    if (!folder || seen.has(folder)) return
+    seen.add(folder)
+    const { version, license, dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry))
+    const terms = file ? readFileSync(join(folder, file), 'utf8').trim() : license
+    namesOf.set(terms, [...(namesOf.get(terms) ?? []), `${name} ${version}`])
+    for (const dependency of Object.keys(dependencies)) collect(dependency, folder)
+  }
+  for (const name of carried) collect(name, root)
+  const parts = [...namesOf].map(([terms, names]) => `${names.join(', ')}\n\n${terms}\n`)
+  return parts.join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+/** Where a package is found from a folder; packages need not export their package.json. */
+function folderOf(name, from) {
+  const paths = createRequire(join(from, 'package.json')).resolve.paths(name)
+  return paths.map(path => join(path, name)).find(folder => existsSync(join(folder, 'package.json')))
+}

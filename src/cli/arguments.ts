@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from 'commander'
+import type { Check } from '../options.js'
+
+/** Runs one of the library's own checks, in commander's words: the message names the option. */
+function checked(value: unknown, check: Check): void {
+  try {
+    check(value, 'it')
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+/** A text that `check` likes. */
+export function text(check: Check): (value: string) => string {
+  return value => {
+    checked(value, check)
+    return value
+  }
+}
+
+/** A number that `check` likes; decimal or 0x…. */
+export function numeric(check: Check): (value: string) => number {
+  return value => {
+    const parsed = value.trim() === '' ? Number.NaN : Number(value)
+    if (Number.isNaN(parsed)) throw new InvalidArgumentError('it must be a number')
+    checked(parsed, check)
+    return parsed
+  }
+}
+
+/** For options that may be given more than once. */
+export function several<T>(parse: (value: string) => T): (value: string, previous?: T[]) => T[] {
+  return (value, previous = []) => [...previous, parse(value)]
+}
+
+/** A time in milliseconds, `least` or more. A bare number is in `unit`; `300ms`, `2s` and `1m` say it themselves. */
+export function time(unit: 's' | 'ms', least = 1): (value: string) => number {
+  return value => {
+    const [, number, own] = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m)?$/.exec(value.trim()) ?? []
+    if (number === undefined) throw new InvalidArgumentError(`it must be a time, such as 2s or 300ms (bare: ${unit})`)
+    const milliseconds = Number(number) * { ms: 1, s: 1000, m: 60_000 }[(own ?? unit) as 'ms' | 's' | 'm']
+    if (milliseconds < least) throw new InvalidArgumentError(`it must be ${least}ms or more`)
+    if (milliseconds > 2 ** 31 - 1) throw new InvalidArgumentError('it must be less than 25 days')
+    return milliseconds
+  }
+}
+
+/** `host:port`, `[address]:port`, an IPv6 address without brackets for the host alone. */
+export function splitHostPort(value: string): { host: string; port?: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(value) ?? []
+  const host = bracketed ?? plain ?? value
+  return port === undefined ? { host } : { host, port: Number(port) }
+}

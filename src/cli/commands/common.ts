@@ -1,0 +1,44 @@
+import { type Command, Option } from 'commander'
+import { dnsServer } from '../../protocols/dns/server-address.js'
+import { several, text, time } from '../arguments.js'
+
+export interface OutputFlags {
+  json?: boolean
+  quiet?: boolean
+}
+
+export interface FamilyFlags {
+  4?: boolean
+  6?: boolean
+}
+
+export function addOutputOptions(command: Command, quiet: string): Command {
+  return command
+    .addOption(new Option('-q, --quiet', quiet).helpGroup('Output options:'))
+    .addOption(new Option('--json', 'one JSON object a line').helpGroup('Output options:'))
+}
+
+export function addFamilyOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-4', 'IPv4 only').conflicts('6'))
+    .addOption(new Option('-6', 'IPv6 only').conflicts('4'))
+}
+
+export function familyOf(flags: FamilyFlags): 4 | 6 | undefined {
+  return flags[4] ? 4 : flags[6] ? 6 : undefined
+}
+
+export function addTimeout(command: Command, what: string, seconds: number): Command {
+  return command.addOption(
+    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(seconds * 1000, `${seconds}`),
+  )
+}
+
+export function addServers(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--server <address[:port]>',
+      'name server instead of those of /etc/resolv.conf; may be given again',
+    ).argParser(several(text(dnsServer))),
+  )
+}

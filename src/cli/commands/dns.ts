@@ -1,0 +1,39 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
+import { dnsServer } from '../../protocols/dns/server-address.js'
+import { several, text } from '../arguments.js'
+import { addPathOptions, type PathFlags } from '../path-options.js'
+import { action, type Ends } from '../session.js'
+import { addOutputOptions, addServers, addTimeout, type OutputFlags } from './common.js'
+
+export interface DnsFlags extends PathFlags, OutputFlags {
+  type: RecordType
+  timeout: number
+  server?: string[]
+  expect?: string[]
+}
+
+export function defineDns(program: Command, ends: Ends): void {
+  const command = program
+    .command('dns')
+    .description('ask name servers')
+    .argument('<name...>', 'what to ask for; @server asks that server, as in dig', several(nameOrServer))
+    .addOption(new Option('-t, --type <type>', 'record type').choices(recordTypes).argParser(recordType).default('A'))
+    .option('--expect <data>', 'what must be among the answers; may be given again', several(String))
+  addTimeout(command, 'time for everything together', 5)
+  addServers(command)
+  addPathOptions(command)
+  addOutputOptions(command, 'nothing but the exit code')
+  command.action(action(ends, () => import('../run/dns.js')))
+}
+
+function nameOrServer(word: string): string {
+  if (word.startsWith('@')) text(dnsServer)(word.slice(1))
+  return word
+}
+
+function recordType(value: string): RecordType {
+  const type = value.toUpperCase() as RecordType
+  if (!recordTypes.includes(type)) throw new InvalidArgumentError(`it must be one of ${recordTypes.join(', ')}`)
+  return type
+}

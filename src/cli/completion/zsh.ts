@@ -1,0 +1,63 @@
+import type { Command, Option } from 'commander'
+import { isRepeatable, kindOf, namesOf, valueName } from './describe.js'
+
+export function zshCompletion(program: Command): string {
+  const commands = program.commands.map(
+    command => `    ${quote(`${command.name()}:${command.description().replaceAll(':', '\\:')}`)}`,
+  )
+  const cases = program.commands.map(command => {
+    const specs = [
+      ...command.options.map(optionSpec),
+      "'(-h --help)'{-h,--help}'[show help]'",
+      ...argumentSpecs(command),
+    ]
+    return `    ${command.name()}) _arguments -s ${specs.join(' \\\n      ')} ;;`
+  })
+  return `#compdef netvia
+# zsh completion for netvia: save it as _netvia in a folder of $fpath
+_netvia() {
+  local -a commands=(
+${commands.join('\n')}
+  )
+  if ((CURRENT == 2)); then
+    _describe -t commands command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  ((CURRENT--))
+  case $command in
+${cases.join('\n')}
+  esac
+}
+compdef _netvia netvia
+`
+}
+
+function optionSpec(option: Option): string {
+  const names = namesOf(option)
+  const exclusive = isRepeatable(option) ? "'*'" : `'(${names.join(' ')})'`
+  const shown = names.length > 1 ? `{${names.join(',')}}` : names[0]
+  const value = option.required ? `:${escapeSpec(valueName(option))}:${offer(option)}` : ''
+  return `${exclusive}${shown}${quote(`[${escapeSpec(option.description)}]${value}`)}`
+}
+
+function argumentSpecs(command: Command): string[] {
+  return command.registeredArguments.map(argument => {
+    const offered = argument.argChoices ? `(${argument.argChoices.join(' ')})` : '_hosts'
+    return quote(`${argument.variadic ? '*' : ''}:${argument.name()}:${offered}`)
+  })
+}
+
+function offer(option: Option): string {
+  if (option.argChoices) return `(${option.argChoices.join(' ')})`
+  return { device: '_net_interfaces', file: '_files', other: ' ' }[kindOf(option)]
+}
+
+function escapeSpec(text: string): string {
+  return text.replaceAll(/[[\]:\\]/g, '\\$&')
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

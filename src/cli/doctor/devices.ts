@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import type { Device } from '../../protocols/devices/device.js'
+import { mainTable, type Route } from '../../protocols/netlink/route.js'
+import type { Finding } from './finding.js'
+
+export interface DefaultRoute {
+  device: string
+  family: 4 | 6
+  metric: number
+}
+
+/** The default routes that packets without a device choose from, best first. */
+export function defaultRoutes(routes: readonly Route[], devices: readonly Device[]): DefaultRoute[] {
+  const names = new Map(devices.map(({ index, name }) => [index, name]))
+  return routes
+    .filter(({ table, source, type }) => table === mainTable && source === undefined && type === 'unicast')
+    .flatMap(({ family, metric, hops }) =>
+      hops.map(({ deviceIndex }) => ({ family, metric, device: names.get(deviceIndex) ?? String(deviceIndex) })),
+    )
+    .sort((a, b) => a.family - b.family || a.metric - b.metric)
+}
+
+export function routeFindings(routes: readonly DefaultRoute[]): Finding[] {
+  return ([4, 6] as const).flatMap(family => {
+    const ways = routes.filter(route => route.family === family)
+    if (ways.length < 2) return []
+    const listed = ways.map(({ device, metric }) => `${device} (metric ${metric})`).join(', ')
+    const best = ways[0]!
+    const detail = ways.some(({ device, metric }) => device !== best.device && metric === best.metric)
+      ? `${listed}: of equal metric, so without -I it is not said which one a packet takes`
+      : `${listed}: without -I everything leaves by ${best.device}`
+    return [{ about: `default routes, IPv${family}`, status: 'note' as const, detail }]
+  })
+}
+
+/** What keeps packets from leaving by this device, or their answers from coming in. */
+export function deviceFindings(device: Device, routes: readonly DefaultRoute[], asked: boolean): Finding[] {
+  const { name } = device
+  const finding = (about: string, status: Finding['status'], detail: string, fix?: string): Finding => {
+    return { about: `${name}: ${about}`, status, detail, fix, device: name }
+  }
+  if (!device.up) return [finding('up', 'no', 'it is switched off', `ip link set ${name} up`)]
+  const own = routes.filter(route => route.device === name)
+  if (!device.running) {
+    // No command puts a cable in.
+    const needed = asked || own.length > 0
+    return [finding('carrier', needed ? 'no' : 'note', 'none: the cable, the modem or the other end is off')]
+  }
+  const findings = [finding('up', 'yes', device.addresses.map(({ address }) => address).join(', ') || 'no address')]
+  if (asked && own.length === 0) {
+    const detail = 'no default route by it: whatever is not on its own network cannot be reached'
+    findings.push(finding('default route', 'no', detail, `ip route add default via GATEWAY dev ${name} metric 1000`))
+  }
+  if (own.some(({ family }) => family === 4)) findings.push(reversePath(name, routes, finding))
+  return findings
+}
+
+/** Strict filtering (RFC 3704) drops what comes in by a device that is not the best way back. */
+function reversePath(
+  name: string,
+  routes: readonly DefaultRoute[],
+  finding: (about: string, status: Finding['status'], detail: string, fix?: string) => Finding,
+): Finding {
+  const read = (device: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, 'utf8'))
+  // The higher of the two counts (the kernel's ip-sysctl documentation).
+  const value = Math.max(read('all'), read(name))
+  const best = routes.find(({ family }) => family === 4)!
+  if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
+  const detail = `strict: answers are dropped, because the way back leads by ${best.device}`
+  // Not with dots: a VLAN's name has one too.
+  return finding('rp_filter', 'no', detail, `sysctl -w net/ipv4/conf/${name}/rp_filter=2`)
+}

@@ -1,0 +1,5 @@
+import type { Finding } from './finding.js'
+
+export async function privilegeFindings(): Promise<Finding[]> {
+  return []
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import { Exit, exitOf } from './exit-code.js'
+import { Interrupt } from './interrupt.js'
+import { jsonLine } from './output/json.js'
+import { makeProgram } from './program.js'
+import type { Ends } from './session.js'
+
+const ends: Ends = { interrupt: new Interrupt(), exit: Exit.good }
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read it has seen enough, as `head` does.
+    if (error.code === 'EPIPE') process.exit(ends.exit)
+    throw error
+  })
+}
+
+try {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  await makeProgram(version, ends).parseAsync()
+} catch (error) {
+  // What aborts the work at Ctrl-C is no failure of it; commander has said what is wrong already.
+  if (error instanceof CommanderError) ends.exit = error.exitCode === 0 ? Exit.good : Exit.usage
+  else if (!ends.interrupt.signal.aborted) ends.exit = report(error)
+}
+ends.interrupt.finish()
+process.exit(ends.exit)
+
+function report(error: unknown): Exit {
+  const exit = exitOf(error)
+  const { message, stack, code } = error as NodeJS.ErrnoException
+  if (process.argv.includes('--json')) {
+    process.stdout.write(`${jsonLine(process.argv[2] ?? '', 'error', { error })}\n`)
+  }
+  // Without a code it is a fault of the program: where it happened helps to mend it.
+  process.stderr.write(`netvia: ${code === undefined ? stack : message}\n`)
+  return exit
+}

@@ -1,0 +1,34 @@
+/** Three digits that mean something, as ping writes them. */
+export function milliseconds(value: number | undefined): string {
+  return value === undefined ? '-' : `${digits(value)} ms`
+}
+
+/** The same without its unit. */
+export function digits(value: number | undefined): string {
+  if (value === undefined) return '-'
+  return value.toFixed(value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0)
+}
+
+export function percent(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : `${Number((ratio * 100).toPrecision(3))}%`
+}
+
+/** `1:05`, `1:02:03`: what is left, to the second. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  const shown = parts[0] ? parts : parts.slice(1)
+  return shown.map((part, index) => (index ? String(part).padStart(2, '0') : String(part))).join(':')
+}
+
+/** `1.2k`, `3.4M`: for counts that only have to be grasped. */
+export function brief(value: number, base = 1000, units = ['', 'k', 'M', 'G', 'T', 'P']): string {
+  let power = 0
+  let rest = value
+  for (; rest >= base && power < units.length - 1; power++) rest /= base
+  return `${power && rest < 10 ? rest.toFixed(1) : Math.round(rest)}${units[power]}`
+}
+
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
+}

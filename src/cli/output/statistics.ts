@@ -1,0 +1,43 @@
+import type { PingStatistics } from '../../stats.js'
+import { digits, milliseconds, percent } from './format.js'
+import type { Column } from './table.js'
+
+/** As ping ends. */
+export function pingSummary(name: string, statistics: PingStatistics, elapsedMs: number): string[] {
+  const { sent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
+  const counts = [
+    `${sent} packets transmitted`,
+    `${received} received`,
+    ...(duplicates ? [`+${duplicates} duplicates`] : []),
+    ...(lossRatio === undefined ? [] : [`${percent(lossRatio)} packet loss`]),
+    `time ${Math.round(elapsedMs)}ms`,
+  ]
+  const lines = ['', `--- ${name} ping statistics ---`, counts.join(', ')]
+  if (minMs !== undefined) {
+    const { jitterMs, p50Ms, p95Ms, p99Ms } = statistics
+    lines.push(`rtt min/avg/max/mdev = ${[minMs, avgMs, maxMs, stddevMs].map(thousandths).join('/')} ms`)
+    lines.push(
+      `rtt p50/p95/p99 = ${[p50Ms, p95Ms, p99Ms].map(thousandths).join('/')} ms, jitter ${digits(jitterMs)} ms`,
+    )
+  }
+  return lines
+}
+
+export const statisticsColumns: readonly Column[] = [
+  ...['sent', 'received', 'loss', 'min', 'avg', 'max'].map(title => ({ title, align: 'right' as const })),
+  ...['stddev', 'jitter', 'p95'].map(title => ({ title, align: 'right' as const, spare: true })),
+]
+
+export function statisticsCells(statistics: PingStatistics): string[] {
+  const { sent, received, lossRatio, minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms } = statistics
+  return [
+    String(sent),
+    String(received),
+    percent(lossRatio),
+    ...[minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms].map(milliseconds),
+  ]
+}
+
+function thousandths(value: number | undefined): string {
+  return value === undefined ? '-' : value.toFixed(3)
+}

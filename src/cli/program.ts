@@ -1,0 +1,27 @@
+import { Command } from 'commander'
+import { defineConnect } from './commands/connect.js'
+import { defineDns } from './commands/dns.js'
+import { defineHttp } from './commands/http.js'
+import { defineLocal } from './commands/local.js'
+import { definePing } from './commands/ping.js'
+import { defineScan } from './commands/scan.js'
+import type { Ends } from './session.js'
+
+/** Every subcommand with its options. What they do is loaded when one is called. */
+export function makeProgram(version: string, ends: Ends): Command {
+  const program = new Command('netvia')
+    .description('Network checks that really leave by the device you name.')
+    .version(version, '-V, --version')
+    .usage('<command> [options]')
+    .configureHelp({ helpWidth: Number(process.env.COLUMNS) || process.stdout.columns || 80 })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all good, 1 something unreachable, 2 a name not found, 3 bad usage, 4 a local failure.',
+    )
+    .exitOverride()
+  for (const define of [definePing, defineConnect, defineHttp, defineDns, defineScan]) {
+    define(program, ends)
+  }
+  defineLocal(program, ends)
+  return program
+}

@@ -1,0 +1,45 @@
+import type { Device } from '../../protocols/devices/device.js'
+import { device, devices } from '../../protocols/devices/devices.js'
+import { readDefaultRoutes } from '../../protocols/netlink/tables.js'
+import type { DoctorFlags } from '../commands/local.js'
+import { defaultRoutes, deviceFindings, routeFindings } from '../doctor/devices.js'
+import type { Finding } from '../doctor/finding.js'
+import { privilegeFindings } from '../doctor/privileges.js'
+import { resolverFinding } from '../doctor/resolver.js'
+import { systemFindings } from '../doctor/system.js'
+import { Exit } from '../exit-code.js'
+import type { Session } from '../session.js'
+
+export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
+  const { output, signal } = session
+  const named = await Promise.all((flags.device ?? []).map(name => device(name)))
+  const all = await devices()
+  const routes = defaultRoutes(await readDefaultRoutes(), all)
+  const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
+  const findings: Finding[] = []
+  const tell = (found: readonly Finding[]) => {
+    for (const finding of found) print(output, finding)
+    findings.push(...found)
+  }
+  tell(systemFindings())
+  tell(await privilegeFindings())
+  tell(routeFindings(routes))
+  for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
+  const paths = uplinks.filter(({ running }) => running).map(({ name }) => name)
+  tell(await Promise.all((paths.length ? paths : [undefined]).map(name => resolverFinding(name, signal))))
+  return findings.some(({ status }) => status === 'no') ? Exit.local : Exit.good
+}
+
+/** Switched on, no uplink, and nothing at the other end. */
+function idle(all: readonly Device[], uplinks: readonly Device[]): Device[] {
+  return all.filter(one => one.up && !one.running && !uplinks.includes(one))
+}
+
+function print(output: Session['output'], finding: Finding): void {
+  const { color } = output
+  const { status, about, detail, fix } = finding
+  output.object('finding', finding)
+  const mark = { yes: color.green('yes '), no: color.red('no  '), note: color.yellow('note') }[status]
+  output.line(`${mark}  ${about}: ${detail}`)
+  if (fix !== undefined) output.line(`      ${color.cyan(fix)}`)
+}

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import { checkHttp } from '../../checks/check-http.js'
+import type { HttpCheckResult } from '../../checks/http-result.js'
+import { familyOf } from '../commands/common.js'
+import type { HttpFlags } from '../commands/http.js'
+import { Exit, exitOf } from '../exit-code.js'
+import { milliseconds } from '../output/format.js'
+import { pathsOf } from '../path-options.js'
+import type { Session } from '../session.js'
+import { compare } from './compare.js'
+
+export async function run(session: Session, flags: HttpFlags, urls: string[]): Promise<Exit> {
+  const { color } = session.output
+  const ca = flags.cacert === undefined ? undefined : await readFile(flags.cacert)
+  const options = {
+    method: flags.request,
+    headers: headersOf(flags.header),
+    timeout: flags.timeout,
+    expectStatus: flags.expectStatus,
+    expectBody: flags.expectBody,
+    maxRedirects: flags.maxRedirects,
+    family: familyOf(flags),
+    servers: flags.server,
+    tls: { ca, rejectUnauthorized: !flags.insecure },
+    signal: session.signal,
+  }
+  const time = (title: string) => ({ title, align: 'right' as const })
+  return compare<HttpCheckResult>(session, flags, urls, pathsOf(flags), {
+    subject: 'url',
+    columns: [
+      { title: 'status' },
+      ...['dns', 'connect', 'tls', 'first byte', 'total'].map(time),
+      { title: 'server', spare: true },
+      { title: 'certificate', spare: true },
+    ],
+    measure: (url, path) => checkHttp(url, { ...options, ...path.options }),
+    cells: ({ ok, status, timings, remoteAddress, certificate }) => [
+      (ok ? color.green : color.red)(String(status ?? 'failed')),
+      ...[timings.dnsMs, timings.connectMs, timings.tlsMs, timings.firstByteMs, timings.totalMs].map(part),
+      remoteAddress ?? '-',
+      certificate ? `${certificate.daysLeft} days` : '-',
+    ],
+    exit: ({ error }) => (error ? exitOf(error) : Exit.good),
+    trouble: ({ error }) => error,
+  })
+}
+
+/** Parts there was no need for take no time. */
+function part(took: number | undefined): string {
+  return took === 0 ? '-' : milliseconds(took)
+}
+
+/** A field given twice is sent twice. */
+function headersOf(given: [string, string][] = []): Record<string, string[]> {
+  const headers = new Map<string, string[]>()
+  for (const [name, value] of given)
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value])
+  return Object.fromEntries(headers)
+}

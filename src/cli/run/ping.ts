@@ -1,0 +1,98 @@
+import { type PingsOptions, pings } from '../../protocols/icmp/pings.js'
+import type { PingResult } from '../../protocols/icmp/result.js'
+import { familyOf } from '../commands/common.js'
+import type { PingFlags } from '../commands/ping.js'
+import { Exit, exitOf, worst } from '../exit-code.js'
+import { milliseconds } from '../output/format.js'
+import { pingSummary, statisticsCells, statisticsColumns } from '../output/statistics.js'
+import { type Path, pathsOf } from '../path-options.js'
+import type { Session } from '../session.js'
+import { outcomeText } from './outcome-text.js'
+import { settle } from './settle.js'
+
+/** What the table of several uplinks shows of one. */
+interface Line {
+  path: Path
+  last?: PingResult
+  failed?: boolean
+  series: ReturnType<typeof pings>
+}
+
+export async function run(session: Session, flags: PingFlags, host: string): Promise<Exit> {
+  const { output } = session
+  const started = performance.now()
+  const deadline = flags.deadline === undefined ? undefined : AbortSignal.timeout(flags.deadline)
+  const signal = deadline ? AbortSignal.any([session.signal, deadline]) : session.signal
+  const options: PingsOptions = { ...optionsOf(flags), signal }
+  const paths = pathsOf(flags)
+  const side = paths.length > 1
+  const lines: Line[] = paths.map(path => ({ path, series: pings(host, { ...options, ...path.options }) }))
+
+  const follow = async ({ path }: { path: Path }) => {
+    const line = lines.find(candidate => candidate.path === path)!
+    try {
+      for await (const result of line.series) {
+        output.object('result', { ...path.label, ...result })
+        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, line, result)
+        line.last = result
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        line.failed = true
+        throw error
+      }
+    }
+    output.object('summary', { ...path.label, host, ...line.series.statistics })
+    return line.series.statistics.received > 0
+      ? Exit.good
+      : line.last?.error
+        ? exitOf(line.last.error)
+        : Exit.unreachable
+  }
+  let exits: Exit[] = []
+  const work = async () => {
+    exits = await settle(session, paths, path => follow({ path }))
+  }
+  if (side) {
+    const columns = [
+      { title: 'uplink' },
+      { title: 'last', align: 'right' as const },
+      ...statisticsColumns,
+      { title: 'address', spare: true },
+    ]
+    await output.liveTable(columns, () => lines.map(row), work)
+  } else {
+    await work()
+    const { statistics } = lines[0]!.series
+    if (lines[0]!.last) for (const text of pingSummary(host, statistics, performance.now() - started)) output.line(text)
+  }
+  return worst(exits)
+}
+
+function optionsOf(flags: PingFlags): PingsOptions {
+  return {
+    count: flags.count,
+    interval: flags.interval,
+    timeout: flags.timeout,
+    ttl: flags.ttl,
+    kind: flags.kind,
+    family: familyOf(flags),
+    dontFragment: flags.pmtudisc === undefined ? undefined : flags.pmtudisc === 'do',
+    ...(flags.pattern ? { payload: Buffer.alloc(flags.size, flags.pattern) } : { payloadSize: flags.size }),
+  }
+}
+
+function row({ path, last, failed, series }: Line): string[] {
+  const latest = failed ? 'failed' : last?.outcome === 'reply' ? milliseconds(last.rttMs) : (last?.outcome ?? '…')
+  return [path.name, latest, ...statisticsCells(series.statistics), last?.address ?? '-']
+}
+
+function say({ output }: Session, flags: PingFlags, side: boolean, { path, last }: Line, result: PingResult): void {
+  const { device } = path.options
+  if (last === undefined && !side) {
+    const by = device === undefined ? '' : ` by ${device}`
+    output.line(`PING ${result.host} (${result.address})${by}: ${flags.size} data bytes`)
+  }
+  const time = flags.timestamp ? `[${(Date.now() / 1000).toFixed(6)}] ` : ''
+  output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}`)
+}
