@@ -12,6 +12,6 @@ for (const url of urls) {
     localAddress: process.env.SOURCE,
     device: process.env.DEVICE,
   })
-  if (ok) console.log(`${url}: ${latencyMs.toFixed(3)}ms`)
+  if (ok) console.log(`${url}: ${latencyMs?.toFixed(3)}ms`)
   else console.log(`${url}: FAILED (${error?.message})`)
 }

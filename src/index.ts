@@ -1,17 +1,51 @@
-export { type DnsCheckOptions, type DnsCheckResult, checkDns } from './checks/check-dns.js'
+export { checkDns, type DnsCheckOptions, type DnsCheckResult } from './checks/check-dns.js'
 export { checkHttp } from './checks/check-http.js'
-export { type TcpCheckOptions, type TcpCheckResult, checkTcp } from './checks/check-tcp.js'
+export { checkTcp, type TcpCheckOptions, type TcpCheckResult } from './checks/check-tcp.js'
 export type { HttpCheckOptions } from './checks/http-options.js'
 export type { CertificateFacts, HttpCheckResult, HttpTimings } from './checks/http-result.js'
+export type { PortList } from './checks/scan/port-list.js'
+export type { PortResult, PortScan, PortState, ScanProgress } from './checks/scan/port-scan.js'
+export { type ScanOptions, scanPorts } from './checks/scan-ports.js'
 export { joinHostPort, NetviaError, type NetviaErrorDetails } from './errors.js'
+export {
+  type GroupConnectOptions,
+  type GroupFetchInit,
+  type GroupOptions,
+  type GroupResolveOptions,
+  type PickedUplink,
+  UplinkGroup,
+} from './monitor/group.js'
+export { type MonitorEvents, UplinkMonitor } from './monitor/monitor.js'
+export type { MonitorOptions, UplinkCheck, UplinkOptions } from './monitor/options.js'
+export type { CheckEvent, MonitorSnapshot, StateEvent, UplinkSnapshot, WarningEvent } from './monitor/reports.js'
+export type { UplinkState } from './monitor/state-machine.js'
 export type { CommonOptions, PathOptions } from './options.js'
+export type { Device } from './protocols/devices/device.js'
+export { type DevicesOptions, device, deviceAddress, devices } from './protocols/devices/devices.js'
+export { type DeviceEvent, type DeviceResync, type DeviceWatch, watchDevices } from './protocols/devices/watch.js'
 export { type CreateLookupOptions, createLookup, type LookupFunction } from './protocols/dns/lookup.js'
+export type { DnsRecord, RecordData, RecordType, ResolvedAddress } from './protocols/dns/records.js'
 export { type ResolveOptions, resolve } from './protocols/dns/resolve.js'
 export { HttpAgent, HttpsAgent } from './protocols/http/agent.js'
 export type { HttpAgentOptions, HttpsAgentOptions } from './protocols/http/agent-options.js'
+export { icmp } from './protocols/icmp/codec.js'
+export type { DecodedMessage, IcmpMessage } from './protocols/icmp/message.js'
+export { ping } from './protocols/icmp/ping.js'
+export type { PingOptions } from './protocols/icmp/ping-options.js'
+export { type PingSeries, type PingsOptions, pings } from './protocols/icmp/pings.js'
+export type {
+  PingRejected,
+  PingReply,
+  PingResult,
+  PingSendFailed,
+  PingTimeout,
+  PingTooBig,
+} from './protocols/icmp/result.js'
+export type { AddressScope, DeviceAddress } from './protocols/netlink/link-address.js'
 export { connect } from './protocols/tcp/connect.js'
 export { type ConnectTlsOptions, connectTls } from './protocols/tcp/connect-tls.js'
 export type { ConnectOptions } from './protocols/tcp/dial.js'
 export { type ListenOptions, listen } from './protocols/tcp/listen.js'
 export { type OpenUdpOptions, openUdp } from './protocols/udp.js'
 export { type TcpInfo, tcpInfo } from './sockets/tcp-info.js'
+export type { PingStatistics } from './stats.js'

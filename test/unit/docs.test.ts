@@ -23,7 +23,6 @@ function blocksOf(page: string): [name: string, source: string][] {
 function typeErrors(modules: Map<string, string>): string[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root)
-  options.paths = { netvia: [join(root, 'src/index.ts')], 'netvia/undici': [join(root, 'src/undici.ts')] }
   const host = ts.createCompilerHost(options)
   const { fileExists, readFile, getSourceFile } = host
   host.fileExists = name => modules.has(name) || fileExists(name)
