@@ -7,6 +7,7 @@ const packages = {
   fping: 'fping',
   nft: 'nftables',
   nginx: 'nginx-light',
+  nmap: 'nmap',
   ping: 'iputils-ping',
   tcpdump: 'tcpdump',
 } as const

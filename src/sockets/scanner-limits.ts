@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** How many descriptors a scan may take: three quarters of what RLIMIT_NOFILE leaves, the rest is for the program. */
+export function descriptorBudget(): number {
+  const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(readText('/proc/self/limits')) ?? []
+  if (soft === undefined || soft === 'unlimited') return Number.POSITIVE_INFINITY
+  return Math.max(1, Math.floor((Number(soft) - readdirSync('/proc/self/fd').length) * 0.75))
+}
+
+/** Half of the local ports that `connect` chooses from (ip_local_port_range, ip(7)). */
+export function portBudget(): number {
+  const [first, last] = readText('/proc/sys/net/ipv4/ip_local_port_range').trim().split(/\s+/).map(Number)
+  return first && last ? Math.max(1, Math.floor((last - first + 1) / 2)) : Number.POSITIVE_INFINITY
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,25 @@
+/** At most this much of a delay is made up for by a burst, in milliseconds. */
+const catchUpMs = 20
+
+/** A token bucket: `rate` starts a second, bursts bounded. */
+export class Pace {
+  readonly #perMs: number
+  readonly #capacity: number
+  #tokens = 1
+  #at: number
+
+  constructor(rate: number, now: number) {
+    this.#perMs = rate / 1000
+    this.#capacity = Math.max(1, this.#perMs * catchUpMs)
+    this.#at = now
+  }
+
+  /** Takes a token and says 0, or says how many milliseconds there is none. */
+  take(now: number): number {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#at) * this.#perMs)
+    this.#at = now
+    if (this.#tokens < 1) return (1 - this.#tokens) / this.#perMs
+    this.#tokens--
+    return 0
+  }
+}

@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parsePorts } from '../../src/checks/scan/port-list.js'
+import type { PortResult } from '../../src/checks/scan/port-scan.js'
+import { scanPorts } from '../../src/checks/scan-ports.js'
+import { Pace } from '../../src/sockets/scanner-pace.js'
+import { openSockets } from './open-sockets.js'
+
+/** Of this file alone: other programs of the machine listen on other loopback addresses, or on all. */
+const host = '127.83.67.65'
+const ports = Array.from({ length: 20 }, (_, i) => 1000 + i * 3001)
+const servers: Server[] = []
+
+function listenOn(port: number, address: string): Promise<Server> {
+  const server = createServer(socket => socket.on('error', () => {}))
+  return new Promise((resolve, reject) =>
+    server.on('error', reject).listen({ port, host: address }, () => resolve(server)),
+  )
+}
+
+beforeAll(async () => {
+  for (const port of ports) servers.push(await listenOn(port, host))
+})
+afterAll(() => {
+  for (const server of servers) server.close()
+})
+
+/** Rows of /proc/net/tcp and tcp6: addresses in hexadecimal, the state as `0A` for listening. */
+function connections() {
+  const files = ['/proc/net/tcp', '/proc/net/tcp6'].map(path => readFileSync(path, 'utf8').split('\n').slice(1))
+  return files.flat().flatMap(line => {
+    const [, local, remote, state] = line.trim().split(/\s+/)
+    return local && remote ? [{ local, remote, state, port: Number.parseInt(local.split(':').at(-1)!, 16) }] : []
+  })
+}
+
+/** Ports that some program listens on at every address. */
+function wildcardPorts(): number[] {
+  return connections()
+    .filter(({ local, state }) => state === '0A' && /^0+:/.test(local))
+    .map(({ port }) => port)
+}
+
+const hostHex = '4143537F'
+
+describe('scanPorts', () => {
+  it('finds the 20 open ports of 65,535, each port told once, and leaves nothing in TIME_WAIT', async () => {
+    const others = new Set(wildcardPorts())
+    const before = await openSockets()
+    const scan = scanPorts(host, { ports: '1-65535' })
+    const results: PortResult[] = []
+    for await (const result of scan) results.push(result)
+    for (const port of wildcardPorts()) others.add(port)
+    const mine = results.filter(({ port }) => !others.has(port))
+    expect(new Set(results.map(({ port }) => port)).size).toBe(65_535)
+    expect(results.length).toBe(65_535)
+    expect(
+      mine
+        .filter(({ state }) => state === 'open')
+        .map(({ port }) => port)
+        .sort((a, b) => a - b),
+    ).toEqual(ports)
+    expect(mine.filter(({ state }) => state === 'filtered')).toEqual([])
+    expect(mine.every(({ rttMs }) => rttMs! > 0 && rttMs! < 1000)).toBe(true)
+    const { open, closed, filtered, ...progress } = scan.progress
+    expect(progress).toMatchObject({ total: 65_535, done: 65_535, inFlight: 0, etaMs: 0 })
+    expect(open + closed + filtered).toBe(65_535)
+    const left = connections().filter(
+      ({ local, remote, state }) => `${local} ${remote}`.includes(hostHex) && state !== '0A',
+    )
+    expect(left).toEqual([])
+    expect(await openSockets()).toBe(before)
+  }, 60_000)
+
+  it('gives the open ones sorted, over IPv6 too', async () => {
+    const some = [ports[5]!, 2, ports[1]!, 3, `${ports[3]}-${ports[3]! + 5}`]
+    expect(await scanPorts(host, { ports: some }).open()).toEqual([ports[1], ports[3], ports[5]])
+    const server = await listenOn(0, '::1')
+    const { port } = server.address() as { port: number }
+    expect(await scanPorts('::1', { ports: [port] }).open()).toEqual([port])
+    server.close()
+  })
+
+  it('does not take a connection with itself for an open port', async () => {
+    // The kernel chooses the local port among the even ones first: with source and target the same, now and then the target's.
+    const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number)
+    const address = '127.83.67.66'
+    const others = new Set(wildcardPorts())
+    const options = { ports: `${first}-${last}`, localAddress: address }
+    for (let i = 0; i < 5; i++) {
+      const open = await scanPorts(address, options).open()
+      for (const port of wildcardPorts()) others.add(port)
+      expect(open.filter(port => !others.has(port))).toEqual([])
+    }
+  }, 60_000)
+
+  it('works with the few descriptors it may have, and loses no port', async () => {
+    const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`])
+    const usual = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!
+    const highest = Math.max(...readdirSync('/proc/self/fd').map(Number))
+    limit(String(highest + 9))
+    try {
+      const scans = [1, 2, 3].map(() => scanPorts(host, { ports: '1-5000' }))
+      const found = await Promise.all(scans.map(scan => scan.open()))
+      for (const scan of scans) expect(scan.progress.done).toBe(5000)
+      for (const open of found) expect(open).toEqual(expect.arrayContaining(ports.filter(port => port <= 5000)))
+    } finally {
+      limit(usual)
+    }
+  })
+
+  it('tries no more ports a second than it may', async () => {
+    const scan = scanPorts(host, { ports: '1-200', rate: 500 })
+    await scan.open()
+    // The first needs no wait, and up to 20 ms are made up for at once.
+    expect(scan.progress.elapsedMs).toBeGreaterThan(350)
+  })
+
+  it('pauses for a slow consumer and goes on', async () => {
+    const scan = scanPorts(host, { ports: '1-20000' })
+    await scan.next()
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+    expect(scan.progress.done).toBeLessThan(6000)
+    let rest = 0
+    for await (const _ of scan) rest++
+    expect(rest).toBe(19_999)
+  })
+
+  it('ends by break, return and abort with nothing left open', async () => {
+    const before = await openSockets()
+    for await (const _ of scanPorts(host, { ports: '1-65535' })) break
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const scan = scanPorts(host, { ports: '1-65535', rate: 10, signal: controller.signal })
+    const opening = scan.open()
+    setTimeout(() => controller.abort(reason), 50)
+    await expect(opening).rejects.toBe(reason)
+    expect(await scan.next()).toEqual({ done: true, value: undefined })
+    expect(() => scanPorts(host, { signal: AbortSignal.abort(reason) })).toThrow(reason)
+    expect(await openSockets()).toBe(before)
+  })
+
+  it('rejects for what is wrong here, and for a name that leads nowhere', async () => {
+    const before = await openSockets()
+    await expect(scanPorts(host, { device: 'nonesuch0' }).open()).rejects.toMatchObject({ code: 'ENODEV' })
+    await expect(scanPorts(host, { localAddress: '192.0.2.7' }).open()).rejects.toMatchObject({
+      ...{ code: 'EADDRNOTAVAIL', address: '192.0.2.7' },
+    })
+    await expect(scanPorts(host, { family: 6 }).open()).rejects.toMatchObject({ code: 'ERR_ADDRESS_FAMILY' })
+    // @ts-expect-error deliberately wrong
+    expect(() => scanPorts(host, { port: 80 })).toThrow('unknown option "port"')
+    expect(() => scanPorts('')).toThrow('scanPorts: host')
+    expect(await openSockets()).toBe(before)
+  })
+})
+
+describe('parsePorts', () => {
+  it('takes lists, ranges and arrays, each port once and in order', () => {
+    expect(parsePorts('22,80, 8000-8002,80', 'ports')).toEqual([22, 80, 8000, 8001, 8002])
+    expect(parsePorts([443, '80-81', 80], 'ports')).toEqual([443, 80, 81])
+    expect(parsePorts('1-65535', 'ports').length).toBe(65_535)
+  })
+
+  it.each([
+    ['empty text', ''],
+    ['an empty array', []],
+    ['port 0', '0'],
+    ['a port too large', '65536'],
+    ['a range backwards', '90-80'],
+    ['words', 'http'],
+    ['a fraction', [80.5]],
+    ['a loose comma', '80,,81'],
+  ])('refuses %s', (_, list) => {
+    expect(() => parsePorts(list, 'ports')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+  })
+})
+
+describe('Pace', () => {
+  it('never lets more through than rate and burst allow, and loses no time while it is asked', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20_000 }),
+        fc.array(fc.nat(50), { minLength: 5, maxLength: 200 }),
+        (rate, steps) => {
+          const pace = new Pace(rate, 0)
+          let now = 0
+          let taken = 0
+          for (const step of steps) {
+            now += step
+            while (pace.take(now) === 0) taken++
+            expect(taken).toBeLessThanOrEqual(1 + (now * rate) / 1000 + 1e-6)
+          }
+          const wait = pace.take(now)
+          expect(wait).toBeGreaterThan(0)
+          expect(pace.take(now + wait + 1e-6)).toBe(0)
+        },
+      ),
+    )
+  })
+})
