@@ -10,6 +10,7 @@ export function compile() {
   const output = `${root}dist/index.cjs`
   const sources = readdirSync(`${root}src`, { recursive: true }).map(name => changed(`${root}src/${name}`))
   if (existsSync(output) && changed(output) > Math.max(...sources)) return true
-  const { status } = spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { cwd: root, stdio: 'inherit' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { cwd: root })
+  if (status !== 0) process.stderr.write(Buffer.concat([stdout, stderr]))
   return status === 0
 }

@@ -11,14 +11,14 @@ import dnsPacket from 'dns-packet'
 
 export const name = 'server.test'
 const certificates = new URL('../../test/lab/certificates/', import.meta.url)
-export const authority = readFileSync(new URL('ca.crt', certificates))
+export const authority = readFileSync(new URL('ca.pem', certificates))
 
 export async function startServers(address) {
   const pem = file => readFileSync(new URL(file, certificates))
   const hello = (_, response) => response.end('hello from the demo\n')
   const tcp = createTcpServer(socket => socket.on('error', () => {}).pipe(socket))
   const http = createHttpServer(hello)
-  const https = createHttpsServer({ key: pem('server.key'), cert: pem('server.crt') }, hello)
+  const https = createHttpsServer({ key: pem('server.key'), cert: pem('server.pem') }, hello)
   const udp = createSocket(isIPv4(address) ? 'udp4' : 'udp6')
   udp.on('message', (message, { port, address }) => udp.send(message, port, address))
   const dns = createSocket(isIPv4(address) ? 'udp4' : 'udp6')

@@ -62,7 +62,12 @@ console.log(
 )
 process.exit(wrong === 0 ? 0 : 1)
 
+/** Packets sent so far, once nothing has moved for 50 ms: the last packets of a connection come after its end. */
 async function sent() {
-  const [first, second] = await Promise.all([device('wan1'), device('wan2')])
-  return { wan1: first.counters.txPackets, wan2: second.counters.txPackets }
+  for (let last; ; await new Promise(resolve => setTimeout(resolve, 50))) {
+    const [first, second] = await Promise.all([device('wan1'), device('wan2')])
+    const now = { wan1: first.counters.txPackets, wan2: second.counters.txPackets }
+    if (last?.wan1 === now.wan1 && last.wan2 === now.wan2) return now
+    last = now
+  }
 }
