@@ -261,6 +261,31 @@ test('no timer is left', async () => {
   }
 })
 
+test('aborted at any moment, three hundred times: either connected or the reason, and nothing stays open', async () => {
+  const port = await listenAt('127.0.0.1')
+  const servers = await names(({ question: { name, type } }) => ({
+    truncated: name.startsWith('t') && type === 'AAAA',
+    answers: type === 'A' ? [a(name, '127.0.0.3'), a(name, '127.0.0.1')] : [aaaa(name, '::1')],
+  }))
+  const before = await openSockets()
+  const outcomes = new Set()
+  const attempt = async (i: number) => {
+    const controller = new AbortController()
+    const pending = connect({ host: `${'ut'[i % 2]}.example`, port, device: 'lo', servers, signal: controller.signal })
+    setTimeout(() => controller.abort('enough'), Math.random() * 60)
+    await pending.then(
+      socket => {
+        socket.destroy()
+        outcomes.add('connected')
+      },
+      reason => outcomes.add(reason),
+    )
+  }
+  for (let wave = 0; wave < 30; wave++) await Promise.all(Array.from({ length: 10 }, (_, i) => attempt(i)))
+  expect([...outcomes].sort()).toEqual(['connected', 'enough'])
+  expect(await openSockets()).toBe(before)
+})
+
 test('two hundred at once, and nothing stays open', async () => {
   const port = await listenAt('127.0.0.1')
   const before = await openSockets()
