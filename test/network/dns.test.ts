@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLookup } from '../../src/protocols/dns/lookup.js'
@@ -96,6 +97,29 @@ describe('over a device', () => {
       four.remove()
     }
   })
+})
+
+test('a name server with a link-local address, by its zone or by the device', async () => {
+  const text = lab.run('isp2', 'ip', '-6', '-oneline', 'address', 'show', 'dev', 'customer', 'scope', 'link')
+  const address = /inet6 (fe80::[^/]+)/.exec(text)![1]!
+  // Says that there is no such record, to whatever it is asked.
+  const program = `
+    const socket = require('node:dgram').createSocket('udp6')
+    socket.on('message', (message, from) => {
+      message.writeUInt16BE(0x8180, 2)
+      socket.send(message, from.port, from.address)
+    })
+    socket.bind(5300, () => console.log('ready'))`
+  await once(lab.spawn('isp2', process.execPath, '-e', program).stdout!, 'data')
+  for (const options of [
+    { servers: [`[${address}%wan2]:5300`] },
+    { servers: [`[${address}]:5300`], device: 'wan2' },
+    { servers: [`[${address}%wan2]:5300`], device: 'wan2' },
+  ]) {
+    await expect(resolve('server.test', { type: 'A', timeout: 2000, ...options })).rejects.toMatchObject({
+      code: 'ENODATA',
+    })
+  }
 })
 
 describe('failing closed', () => {
