@@ -141,6 +141,20 @@ test('in a worker of node:cluster it is refused: the primary process would take 
   vi.restoreAllMocks()
 })
 
+test('closed while connections last: the descriptor it had is no business of it any more', async () => {
+  const server = await listen({ port: 0, device: 'lo' }, socket => void socket.resume())
+  const { port } = server.address() as { port: number }
+  const client = connectPlain(port, '127.0.0.1')
+  await once(server, 'connection')
+  const errors: unknown[] = []
+  server.on('error', error => errors.push(error))
+  server.close()
+  await new Promise(done => setTimeout(done, 500))
+  expect(errors).toEqual([])
+  client.destroy()
+  await once(server, 'close')
+})
+
 test('aborting closes it', async () => {
   const before = await openSockets()
   const controller = new AbortController()

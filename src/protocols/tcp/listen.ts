@@ -71,10 +71,12 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
     throw error
   }
   const close = () => void server.close()
-  const endLossWatch = onDeviceLoss(fd, device, error => {
+  const onLoss = (error: unknown) => {
     close()
     server.emit('error', error)
-  })
+  }
+  // Closed, it lets go of the descriptor at once, though its connections may last.
+  const endLossWatch = onDeviceLoss(fd, device, onLoss, () => server.listening)
   server.on('close', () => {
     endLossWatch()
     signal?.removeEventListener('abort', close)
