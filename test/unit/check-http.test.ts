@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/check-http.js'
@@ -161,6 +163,31 @@ describe('redirects', () => {
       redirects: 1,
     })
   })
+
+  test('credentials of the url go along to an absolute location of the same origin', async () => {
+    const port = await httpServer((request, response) => {
+      const location = `http://${request.headers.host}/next`
+      if (request.url === '/') response.writeHead(302, { location }).end()
+      else response.writeHead(request.headers.authorization ? 200 : 401).end()
+    })
+    const result = await checkHttp(`http://me:secret@127.0.0.1:${port}/`, { device })
+    expect(result).toMatchObject({ status: 200, redirects: 1 })
+  })
+
+  test('the servername is for the first origin alone', async () => {
+    const seen: unknown[] = []
+    const other = await httpsServer((request, response) => {
+      seen.push((request.socket as TLSSocket).servername)
+      response.end()
+    })
+    const port = await httpsServer((request, response) => {
+      seen.push((request.socket as TLSSocket).servername)
+      response.writeHead(302, { location: `https://127.0.0.1:${other}/` }).end()
+    })
+    const tls = { ca, servername: 'server.test' }
+    expect(await checkHttp(`https://127.0.0.1:${port}/`, { device, tls })).toMatchObject({ ok: true, redirects: 1 })
+    expect(seen).toEqual(['server.test', false])
+  })
 })
 
 describe('the body', () => {
@@ -220,6 +247,14 @@ describe('the body', () => {
     expect(await checkServer(listener, { expectBody: 'x', maxBodyBytes: 1000 })).toMatchObject({
       ...{ ok: false, bytes: 1000, error: { code: 'ERR_HTTP_BODY' } },
     })
+  })
+
+  test('what is compressed and cut is decoded as far as it goes', async () => {
+    const body = gzipSync(Buffer.concat([Buffer.from('all is well'), randomBytes(100_000)]))
+    const listener: RequestListener = (_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(body)
+    const options = { expectBody: 'all is well', maxBodyBytes: 50_000 }
+    expect(await checkServer(listener, options)).toMatchObject({ ok: true, bytes: 50_000 })
   })
 
   test('a bomb does not go off', async () => {
@@ -453,6 +488,16 @@ describe('abort', () => {
   test('before', async () => {
     const reason = new Error('never')
     await expect(checkHttp('http://127.0.0.1:1/', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+
+  test('with a reason that looks like a network error', async () => {
+    const controller = new AbortController()
+    const url = `http://127.0.0.1:${await silent()}/`
+    const check = checkHttp(url, { device, signal: controller.signal }).catch(error => error)
+    await sleep(20)
+    const reason = Object.assign(new Error('looks like one'), { code: 'ECONNRESET' })
+    controller.abort(reason)
+    expect(await check).toBe(reason)
   })
 })
 

@@ -99,6 +99,12 @@ describe('checkDns', () => {
     expect(await checkDns('ip6-loopback', { servers })).toMatchObject({ ok: false, error: { code: 'ENOTFOUND' } })
   })
 
+  test('an address is its own answer', async () => {
+    const result = await checkDns('127.0.0.1')
+    expect(result).toMatchObject({ ok: true, answers: [{ address: '127.0.0.1' }], server: undefined })
+    expect(result.latencyMs).toBeGreaterThanOrEqual(0)
+  })
+
   test('no such name, no such record, a server that fails: values, with the server', async () => {
     for (const [reply, code] of [
       [{ rcode: 3 }, 'ENOTFOUND'],
