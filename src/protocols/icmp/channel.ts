@@ -9,6 +9,7 @@ import type { Clock, ClockSample } from './clock.js'
 import { measure } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import { outcomeOfError } from './error-outcome.js'
+import { isOwnReport, notSent } from './local-failure.js'
 import type { Probe } from './probe.js'
 import { SendQueue } from './send-queue.js'
 import { SequenceTable } from './sequence-table.js'
@@ -24,6 +25,8 @@ export interface ChannelSettings {
   device: string | undefined
   stampSends: boolean
   clock: Clock
+  /** Room for one packet. */
+  slotSize: number
 }
 
 /** Packets read before the event loop gets its turn. */
@@ -31,6 +34,9 @@ const batchesPerTurn = 16
 /** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
 const batchesInAll = 4096
 const headerLength = 8
+
+/** Devices whose driver is known to stamp what it sends: not all do. */
+const stampingDevices = new Set<string>()
 
 /**
  * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
@@ -61,10 +67,8 @@ export class IcmpChannel {
     this.settings = settings
     this.#lost = lost
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
-    this.#socket = new PacketSocket(settings.fd, {
-      readable: () => this.#drain(batchesPerTurn),
-      writable: () => this.#queue.flush(),
-    })
+    const handlers = { readable: () => this.#drain(batchesPerTurn), writable: () => this.#queue.flush() }
+    this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize)
     this.#queue = new SendQueue(settings, {
       clock: settings.clock,
       accepted: probe => this.#accepted(probe),
@@ -173,9 +177,12 @@ export class IcmpChannel {
     for (const probe of this.#answered.splice(0)) this.#judge(probe)
     for (const probe of this.#repeated.splice(0)) probe.owner.duplicate?.(probe)
     for (const probe of this.#failed.splice(0)) {
-      if (probe.outcome === undefined) {
+      if (probe.outcome !== undefined) continue
+      const { family, device } = this.settings
+      if (isOwnReport(family, probe)) this.#fail(probe, notSent(device))
+      else {
         this.#time(probe)
-        this.#settle(probe, outcomeOfError(this.settings.family, probe.type, probe.code))
+        this.#settle(probe, outcomeOfError(family, probe.type, probe.code))
       }
     }
   }
@@ -222,8 +229,11 @@ export class IcmpChannel {
   readonly #onError = (packet: Packet): void => {
     const origin = packet.field(Field.errorOrigin)
     const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
-    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.#stamps.record(packet.unsigned(Field.errorData), stampOf(packet))
-    else if (origin === SO_EE_ORIGIN_LOCAL) this.#localMtu = packet.unsigned(Field.errorInfo)
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) {
+      this.#stamps.record(packet.unsigned(Field.errorData), stampOf(packet))
+      if (this.settings.device !== undefined) stampingDevices.add(this.settings.device)
+    }
+    if (origin === SO_EE_ORIGIN_LOCAL) this.#localMtu = packet.unsigned(Field.errorInfo)
     else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.#onIcmpError(packet)
   }
 
@@ -278,6 +288,14 @@ export class IcmpChannel {
     probe.owner.settled(probe)
   }
 
+  /** Silence. But where sends are stamped and this one was not, it never left: that is this machine's doing. */
+  #giveUp(probe: Probe): void {
+    const { device } = this.settings
+    if (device === undefined || !this.#stamps.sends || !Number.isNaN(probe.sentStamp) || !stampingDevices.has(device)) {
+      this.#settle(probe, 'timeout')
+    } else this.#fail(probe, notSent(device))
+  }
+
   #forget(): void {
     if (--this.#pending > 0) return
     this.#release?.()
@@ -297,7 +315,7 @@ export class IcmpChannel {
     this.#drain(batchesInAll)
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
-    this.#deadlines.expire(monotonic, probe => this.#settle(probe, 'timeout'))
+    this.#deadlines.expire(monotonic, probe => this.#giveUp(probe))
     this.#lateDeadlines.expire(monotonic, probe => this.#table.free(probe))
     const next = Math.min(this.#deadlines.next(), this.#lateDeadlines.next())
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)

@@ -14,6 +14,8 @@ export interface EchoPathOptions {
   kind: IcmpKind | 'auto'
   path: PathOptions
   dontFragment: boolean
+  /** The largest of the probes: datagram sockets do not tell the length of a reply that was cut. */
+  payloadSize: number
   /** Transmit stamps: true times for each packet, at the price of one more wake-up. Without, times of a batch. */
   stampSends: boolean
   /** For tests of time. Default: this machine's. */
@@ -55,7 +57,7 @@ export class EchoPath {
    */
   static acquire(options: EchoPathOptions): EchoPath {
     const { family, kind, path, dontFragment, stampSends, clock } = options
-    const key = [family, kind, dontFragment, stampSends, pathKey(path)].join('|')
+    const key = [family, kind, dontFragment, stampSends, slotSize(options), pathKey(path)].join('|')
     const shared = clock ? undefined : paths.get(key)
     const found = shared ?? new EchoPath(options, key)
     found.#dropLost()
@@ -143,7 +145,8 @@ export class EchoPath {
       throw error
     }
     const endLossWatch = onDeviceLoss(opened.fd, path.device, error => channel.lose(error as Error))
-    const settings = { ...opened, family, identifier, device: path.device, stampSends, clock }
+    const { device } = path
+    const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
     const channel: IcmpChannel = new IcmpChannel(settings, () => this.#forget(channel))
     this.#lossWatches.set(channel, endLossWatch)
     this.#channels.push(channel)
@@ -161,6 +164,11 @@ export class EchoPath {
     identifiers.delete(channel.settings.identifier)
     this.#channels = this.#channels.filter(other => other !== channel)
   }
+}
+
+/** Room for a reply with its IP header, of the usual or of any size. */
+function slotSize({ payloadSize }: EchoPathOptions): number {
+  return payloadSize <= 1900 ? 2048 : 65_664
 }
 
 /** Random, and no other socket's of this process; against those of others the cookies stand. */

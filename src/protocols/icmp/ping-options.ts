@@ -14,7 +14,7 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { resolve } from '../dns/resolve.js'
-import { EchoPath, type EchoPathOptions } from './echo-path.js'
+import { EchoPath } from './echo-path.js'
 import { EchoTemplate } from './echo-template.js'
 import type { Target } from './result.js'
 
@@ -82,11 +82,8 @@ export function prepare(target: Target, { payload, payloadSize = defaultPayloadS
   }
 }
 
-export function pathOptions({ family }: Target, options: PingOptions): EchoPathOptions {
-  const { kind = 'auto', dontFragment = false } = options
-  return { family, kind, dontFragment, path: pathOf(options), stampSends: true }
-}
-
-export function acquirePath(target: Target, options: PingOptions): EchoPath {
-  return EchoPath.acquire(pathOptions(target, options))
+/** The shared sockets for these options. Each user must release them. */
+export function acquirePath({ family }: Target, options: PingOptions): EchoPath {
+  const { kind = 'auto', dontFragment = false, payload, payloadSize = payload?.length ?? defaultPayloadSize } = options
+  return EchoPath.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends: true })
 }

@@ -1,0 +1,38 @@
+import { constants, networkInterfaces } from 'node:os'
+import { type NetviaError, systemError } from '../../errors.js'
+import { decodeAddress } from '../../sockets/address.js'
+import { typeOf } from './message-types.js'
+import type { Probe } from './probe.js'
+import { sameHost } from './source-check.js'
+
+/** Host unreachable, and address unreachable: what the kernel tells itself when no neighbour answers. */
+const neighbourFailure = { 4: { type: typeOf[4].unreachable, code: 1 }, 6: { type: typeOf[6].unreachable, code: 3 } }
+const cachedMs = 1000
+
+let own = new Set<string>()
+let readAt = Number.NEGATIVE_INFINITY
+
+function ownAddresses(): Set<string> {
+  if (performance.now() - readAt > cachedMs) {
+    own = new Set(Object.values(networkInterfaces()).flatMap(list => list!.map(({ address }) => address)))
+    readAt = performance.now()
+  }
+  return own
+}
+
+/**
+ * Did this machine's own kernel report the error, about a packet it could not hand to the next hop? It was not sent, then.
+ * A host that is itself the target is believed.
+ */
+export function isOwnReport(family: 4 | 6, { type, code, from, target }: Probe): boolean {
+  const sign = neighbourFailure[family]
+  if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false
+  return ownAddresses().has(decodeAddress(from!)?.address ?? '')
+}
+
+export function notSent(device: string | undefined): NetviaError {
+  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', {
+    device,
+    hint: 'the packet did not leave: no neighbour answered for the next hop, or a queue or firewall of this machine dropped it',
+  })
+}

@@ -1,0 +1,86 @@
+import { isIP, isIPv4, isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { invalidArgument } from '../../../errors.js'
+import { encodeAddress } from '../../../sockets/address.js'
+
+/** Addresses one after another, as socket addresses made when they are needed: a /8 takes no more memory than one. */
+export interface AddressBlock {
+  readonly family: 4 | 6
+  readonly size: number
+  /** `struct sockaddr_*` of the n-th. */
+  at(index: number): Uint8Array
+}
+
+/**
+ * What a target stands for: addresses for an address, a CIDR block or a range (`10.0.0.1-10.0.3.254`), `undefined` for
+ * anything else, which is a name. Of an IPv4 block up to /30 the network's and the broadcast address are left out; of /31 (RFC
+ * 3021), /32 and IPv6 blocks nothing is.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like a block or range but is none.
+ */
+export function parseBlock(target: string): AddressBlock | undefined {
+  if (isIP(target)) return single(target)
+  const [address = '', length, ...rest] = target.split('/')
+  if (length !== undefined) return rest.length === 0 ? cidr(target, address, length) : wrong(target)
+  const [first = '', last, ...more] = target.split('-')
+  if (last !== undefined && more.length === 0 && isIP(first) && isIP(last)) return range(target, first, last)
+  return undefined
+}
+
+function wrong(target: string): never {
+  throw invalidArgument('sweep: target', target, 'a host, an address, a CIDR block or a range of addresses')
+}
+
+function single(address: string): AddressBlock {
+  const bytes = encodeAddress(address)
+  return { family: isIPv4(address) ? 4 : 6, size: 1, at: () => bytes }
+}
+
+function cidr(target: string, address: string, prefix: string): AddressBlock {
+  const bits = isIPv4(address) ? 32 : 128
+  const length = Number(prefix)
+  if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) wrong(target)
+  const size = 2n ** BigInt(bits - length)
+  const network = (valueOf(address) / size) * size
+  const inner = bits === 32 && length <= 30
+  return inner ? consecutive(4, network + 1n, size - 2n) : consecutive(bits === 32 ? 4 : 6, network, size)
+}
+
+function range(target: string, first: string, last: string): AddressBlock {
+  const from = valueOf(first)
+  const to = valueOf(last)
+  if (isIPv6(first) !== isIPv6(last) || to < from) wrong(target)
+  return consecutive(isIPv4(first) ? 4 : 6, from, to - from + 1n)
+}
+
+function valueOf(address: string): bigint {
+  return ipaddr.parse(address).toByteArray().reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
+}
+
+function consecutive(family: 4 | 6, first: bigint, count: bigint): AddressBlock {
+  const size = Number(count)
+  return family === 4 ? { family, size, at: consecutive4(Number(first)) } : { family, size, at: consecutive6(first) }
+}
+
+function consecutive4(first: number): (index: number) => Uint8Array {
+  const template = encodeAddress('0.0.0.0')
+  return index => {
+    const value = first + index
+    const bytes = template.slice()
+    bytes[4] = value >>> 24
+    bytes[5] = value >>> 16
+    bytes[6] = value >>> 8
+    bytes[7] = value
+    return bytes
+  }
+}
+
+function consecutive6(first: bigint): (index: number) => Uint8Array {
+  const template = encodeAddress('::')
+  return index => {
+    const bytes = template.slice()
+    let value = first + BigInt(index)
+    for (let at = 23; at >= 8; at--, value >>= 8n) bytes[at] = Number(value & 0xffn)
+    return bytes
+  }
+}

@@ -1,0 +1,137 @@
+import { invalidArgument, NetviaError } from '../../../errors.js'
+import type { ResolvedAddress } from '../../dns/records.js'
+import { encodeAddress } from '../../../sockets/address.js'
+import { type AddressBlock, parseBlock } from './address-block.js'
+
+export type Targets = string | Iterable<string> | AsyncIterable<string>
+
+/** One address to ask. */
+export interface SweepTarget {
+  readonly family: 4 | 6
+  readonly address: Uint8Array
+  /** The name it was found by. */
+  readonly name?: string
+}
+
+export interface SourceHandlers {
+  /** After `next()` had nothing to give: there is something now, or the end. */
+  ready(): void
+  resolve(name: string): Promise<ResolvedAddress>
+  /** A name without an address. */
+  unknown(name: string, error: NetviaError): void
+  failed(error: unknown): void
+}
+
+/** Names looked up at the same time. */
+const lookUps = 32
+
+/**
+ * Targets one at a time, made when they are asked for. Addresses and blocks come at once; names, and what an asynchronous
+ * iterable has not brought yet, come when they are known, and nobody waits for them in the meantime.
+ */
+export class TargetSource {
+  readonly #handlers: SourceHandlers
+  readonly #iterator: Iterator<string> | AsyncIterator<string>
+  readonly #found: SweepTarget[] = []
+  #block: AddressBlock | undefined
+  #index = 0
+  #resolving = 0
+  #fetching = false
+  #exhausted = false
+  #closed = false
+
+  constructor(targets: Targets, handlers: SourceHandlers) {
+    this.#handlers = handlers
+    this.#iterator = iterate(targets)
+  }
+
+  /** Nothing more will come. */
+  get done(): boolean {
+    return this.#exhausted && !this.#block && this.#found.length === 0 && this.#resolving === 0
+  }
+
+  /** The next target; `undefined` if there is none now: `ready` will tell. */
+  next(): SweepTarget | undefined {
+    for (;;) {
+      const found = this.#found.shift()
+      if (found) return found
+      if (this.#block) return this.#fromBlock(this.#block)
+      if (this.#exhausted || this.#fetching || this.#resolving >= lookUps || this.#closed) return undefined
+      this.#fetch()
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (!this.#exhausted) Promise.resolve(this.#iterator.return?.()).catch(() => {})
+  }
+
+  #fromBlock(block: AddressBlock): SweepTarget {
+    const address = block.at(this.#index++)
+    if (this.#index >= block.size) this.#block = undefined
+    return { family: block.family, address }
+  }
+
+  #fetch(): void {
+    const result = this.#iterator.next()
+    if (!(result instanceof Promise)) {
+      this.#accept(result)
+      return
+    }
+    this.#fetching = true
+    result
+      .then(later => {
+        this.#fetching = false
+        if (this.#closed) return
+        this.#accept(later)
+        this.#handlers.ready()
+      })
+      .catch(error => this.#handlers.failed(error))
+  }
+
+  #accept({ done, value }: IteratorResult<string>): void {
+    if (done) {
+      this.#exhausted = true
+      return
+    }
+    if (typeof value !== 'string' || value === '') throw invalidArgument('sweep: target', value, 'a non-empty string')
+    this.#block = parseBlock(value)
+    this.#index = 0
+    if (!this.#block) this.#resolve(value)
+  }
+
+  #resolve(name: string): void {
+    this.#resolving++
+    this.#handlers
+      .resolve(name)
+      .then(
+        ({ address, family }) => void this.#found.push({ family, address: encodeAddress(address), name }),
+        error => {
+          if (!this.#closed && !isUnknownName(error)) throw error
+          if (!this.#closed) this.#handlers.unknown(name, error)
+        },
+      )
+      .then(() => {
+        this.#resolving--
+        if (!this.#closed) this.#handlers.ready()
+      })
+      .catch(error => this.#handlers.failed(error))
+  }
+}
+
+function isUnknownName(error: unknown): error is NetviaError {
+  return error instanceof NetviaError && ['ENOTFOUND', 'ENODATA', 'EAI_AGAIN', 'ETIMEOUT'].includes(error.code)
+}
+
+function iterate(targets: Targets): Iterator<string> | AsyncIterator<string> {
+  if (typeof targets === 'string') return [targets][Symbol.iterator]()
+  return Symbol.asyncIterator in targets ? targets[Symbol.asyncIterator]() : targets[Symbol.iterator]()
+}
+
+/** How many targets those are, where it can be told before the end: in a list that holds them all. */
+export function countTargets(targets: Targets): number | undefined {
+  if (typeof targets === 'string') return parseBlock(targets)?.size ?? 1
+  if (!Array.isArray(targets)) return undefined
+  return targets.reduce((sum: number, target) => sum + (typeof target === 'string' ? countTargets(target)! : 1), 0)
+}
