@@ -1,0 +1,36 @@
+/** What /proc/self/status says of the rights of this process (proc(5), capabilities(7)). */
+export interface ProcessStatus {
+  /** Effective user and group, and the supplementary groups. */
+  readonly uid: number
+  readonly groups: readonly number[]
+  readonly effective: bigint
+  /** What a program may get at all; a container's runtime takes from it. */
+  readonly bounding: bigint
+  /** Capabilities of files are ignored (PR_SET_NO_NEW_PRIVS). */
+  readonly noNewPrivileges: boolean
+}
+
+export const capabilityNumbers = { NET_BIND_SERVICE: 10, NET_ADMIN: 12, NET_RAW: 13 } as const
+export type CapabilityName = keyof typeof capabilityNumbers
+
+export function parseProcessStatus(text: string): ProcessStatus {
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
+  const numbers = (name: string) => field(name).split(/\s+/).filter(Boolean).map(Number)
+  const mask = (name: string) => BigInt(`0x${field(name) || '0'}`)
+  return {
+    uid: numbers('Uid')[1] ?? -1,
+    groups: [...numbers('Gid').slice(1, 2), ...numbers('Groups')],
+    effective: mask('CapEff'),
+    bounding: mask('CapBnd'),
+    noNewPrivileges: field('NoNewPrivs') === '1',
+  }
+}
+
+export function hasCapability(mask: bigint, name: CapabilityName): boolean {
+  return (mask & (1n << BigInt(capabilityNumbers[name]))) !== 0n
+}
+
+/** Whether uids mean here what they mean outside: /proc/self/uid_map of the first user namespace maps all to themselves. */
+export function isUserNamespace(uidMap: string): boolean {
+  return uidMap.trim() !== '' && !/^\s*0\s+0\s+4294967295\s*$/.test(uidMap)
+}
