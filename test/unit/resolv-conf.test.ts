@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { reachableConf } from '../../src/protocols/dns/configuration.js'
+import { hasten, reachableConf } from '../../src/protocols/dns/configuration.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { ParsedFile } from '../../src/protocols/dns/system-files.js'
@@ -111,4 +111,11 @@ test('through a device, a resolver of this machine gives way to the servers behi
   })
   expect(reachableConf(stub, () => [empty])).toBe(stub)
   expect(reachableConf(upstream, () => [parseResolvConf('nameserver 192.0.2.99')])).toBe(upstream)
+})
+
+test('within a time limit every try but the last gets its share', () => {
+  const conf = parseResolvConf('nameserver 192.0.2.1\nnameserver 192.0.2.2')
+  expect(hasten(conf, 1000)).toMatchObject({ timeout: 200, lastTimeout: 5000 })
+  expect(hasten(conf, 60_000).timeout).toBe(5000)
+  expect(hasten(conf, undefined)).toBe(conf)
 })

@@ -1,7 +1,8 @@
 import type { PathOptions } from '../../options.js'
 import { type FoundRecord, followChain } from './answer.js'
-import { exchange } from './exchange.js'
+import { exchange, type Try } from './exchange.js'
 import { isWorthAnotherTry, mostTelling, noData, notFound, serverFailed } from './failures.js'
+import type { Response } from './message.js'
 import type { RecordType } from './records.js'
 import type { ResolvConf } from './resolv-conf.js'
 import type { DnsServer } from './server-address.js'
@@ -22,30 +23,30 @@ export interface Asking {
 export async function queryRecords(name: string, type: RecordType, asking: Asking): Promise<FoundRecord[]> {
   const { conf, path, signal } = asking
   const failures = []
-  for (let attempt = 0; attempt < conf.attempts; attempt++) {
-    for (const server of inOrder(conf)) {
-      try {
-        return await askServer(name, type, server, asking)
-      } catch (error) {
-        if (signal?.aborted || !isWorthAnotherTry(error)) throw error
-        failures.push(error)
-      }
+  const round = inOrder(conf)
+  const tries = Array.from({ length: conf.attempts }, () => round).flat()
+  for (const [index, server] of tries.entries()) {
+    const timeout = index === tries.length - 1 ? (conf.lastTimeout ?? conf.timeout) : conf.timeout
+    const attempt = { name, type, server, timeout, useTcp: conf.useTcp, path, signal }
+    try {
+      return recordsOf(await exchange(attempt), attempt, asking)
+    } catch (error) {
+      if (signal?.aborted || !isWorthAnotherTry(error)) throw error
+      failures.push(error)
     }
   }
   throw mostTelling(failures, name, path)
 }
 
-async function askServer(name: string, type: RecordType, server: DnsServer, asking: Asking): Promise<FoundRecord[]> {
-  const { conf, path, signal } = asking
-  const { timeout, useTcp } = conf
-  const { rcode, referral, answers } = await exchange({ name, type, server, timeout, useTcp, path, signal })
+function recordsOf({ rcode, referral, answers }: Response, { name, type, server }: Try, asking: Asking): FoundRecord[] {
+  const { device } = asking.path
   asking.onAnswer?.(server)
-  if (rcode === 'NXDOMAIN') throw notFound(name, path.device)
-  if (rcode !== 'NOERROR') throw serverFailed(name, rcode, server, path.device)
-  if (referral) throw serverFailed(name, 'to ask elsewhere (it does not resolve names)', server, path.device)
+  if (rcode === 'NXDOMAIN') throw notFound(name, device)
+  if (rcode !== 'NOERROR') throw serverFailed(name, rcode, server, device)
+  if (referral) throw serverFailed(name, 'to ask elsewhere (it does not resolve names)', server, device)
   const found = followChain(answers, name, type)
-  if (!found) throw serverFailed(name, 'a chain of CNAMEs without an end', server, path.device)
-  if (found.length === 0) throw noData(name, type, path.device)
+  if (!found) throw serverFailed(name, 'a chain of CNAMEs without an end', server, device)
+  if (found.length === 0) throw noData(name, type, device)
   return found
 }
 

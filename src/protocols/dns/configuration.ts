@@ -1,21 +1,21 @@
-import type { PathOptions } from '../../options.js'
+import { type PathOptions, pathOf } from '../../options.js'
 import type { Asking } from './client.js'
 import type { ResolvConf } from './resolv-conf.js'
 import { parseDnsServer } from './server-address.js'
 import { resolvConf, upstreamFiles } from './system-files.js'
 
+interface AskingOptions extends PathOptions {
+  servers?: readonly string[]
+  timeout?: number
+}
+
 /** How to ask over a path. The files are read when a question is put: a literal address needs none. */
-export function askingBy(
-  servers: readonly string[] | undefined,
-  path: PathOptions,
-  signal: AbortSignal,
-  onAnswer?: Asking['onAnswer'],
-): Asking {
+export function askingBy(options: AskingOptions, signal: AbortSignal, onAnswer?: Asking['onAnswer']): Asking {
   return {
     get conf() {
-      return resolverConf(servers, path.device)
+      return resolverConf(options)
     },
-    path,
+    path: pathOf(options),
     signal,
     onAnswer,
   }
@@ -25,13 +25,24 @@ export function askingBy(
  * resolv.conf(5), with other servers where the caller names some. Through a device, a resolver that runs on this machine
  * can't be reached: then the servers behind it, if the system lists them.
  */
-function resolverConf(servers: readonly string[] | undefined, device: string | undefined): ResolvConf {
+function resolverConf({ servers, device, timeout }: AskingOptions): ResolvConf {
   const conf = resolvConf.read()
-  if (servers?.length) return { ...conf, servers: servers.map(text => parseDnsServer(text)!) }
-  return device === undefined || device === 'lo'
-    ? conf
-    : reachableConf(conf, () => upstreamFiles.map(file => file.read()))
+  if (servers?.length) return hasten({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
+  const usable = device === undefined || device === 'lo' ? conf : reachableConf(conf, readUpstreams)
+  return hasten(usable, timeout)
 }
+
+/**
+ * Within a time limit for the whole, each try but the last gets a share of it: else one lost datagram, or a first server that
+ * is down, would use it all up (resolv.conf's timeout is 5 s). One share is left for what comes after.
+ */
+export function hasten(conf: ResolvConf, limit: number | undefined): ResolvConf {
+  if (limit === undefined) return conf
+  const share = limit / (conf.servers.length * conf.attempts + 1)
+  return { ...conf, timeout: Math.min(conf.timeout, share), lastTimeout: conf.timeout }
+}
+
+const readUpstreams = () => upstreamFiles.map(file => file.read())
 
 export function reachableConf(conf: ResolvConf, upstreams: () => readonly ResolvConf[]): ResolvConf {
   if (!conf.servers.every(isLocal)) return conf

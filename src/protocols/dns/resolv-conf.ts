@@ -10,6 +10,8 @@ export interface ResolvConf {
   readonly ndots: number
   /** How long one server gets for one query, in milliseconds. */
   readonly timeout: number
+  /** The same for the last server in the last round, where that is another. */
+  readonly lastTimeout?: number
   /** Rounds through the servers. */
   readonly attempts: number
   /** Begin with another server each time. */

@@ -8,7 +8,6 @@ import {
   commonSchema,
   milliseconds,
   oneOf,
-  pathOf,
   type Schema,
   string,
 } from '../../options.js'
@@ -44,8 +43,8 @@ export interface ResolveOptions extends CommonOptions {
    */
   servers?: readonly string[]
   /**
-   * For everything together, in milliseconds. Default: none of its own; resolv.conf(5)'s `timeout` and `attempts` (5 s and 2)
-   * bound each server.
+   * For everything together, in milliseconds; each try gets its share of it. Default: none of its own; resolv.conf(5)'s
+   * `timeout` and `attempts` (5 s and 2) bound each server.
    */
   timeout?: number
 }
@@ -94,7 +93,7 @@ export async function resolveTelling(
   const families = familiesOf(options)
   const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
   try {
-    const asking = askingBy(options.servers, pathOf(options), deadline.signal, onAnswer)
+    const asking = askingBy(options, deadline.signal, onAnswer)
     if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)

@@ -79,7 +79,7 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
   }
   const close = (fd: number) => void addon().close(fd)
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
-  const asking = askingBy(options.servers, path, race.signal)
+  const asking = askingBy(options, race.signal)
   lookUpHost(options.host, families, asking, (family, addresses) =>
     race.offer(
       family,
