@@ -112,9 +112,10 @@ function load(): Addon {
   if (process.platform !== 'linux') {
     throw new NetviaError(`netvia needs Linux; this is ${process.platform}`, { code: 'ERR_UNSUPPORTED_PLATFORM' })
   }
-  const require = createRequire(import.meta.url)
+  // Not named require: the CommonJS build has one of its own in the place of import.meta.url.
+  const requireHere = createRequire(import.meta.url)
   try {
-    return require('node-gyp-build')(packageRoot(dirname(fileURLToPath(import.meta.url)))) as Addon
+    return requireHere('node-gyp-build')(packageRoot(dirname(fileURLToPath(import.meta.url)))) as Addon
   } catch (cause) {
     const message = (cause as Error).message
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {

@@ -32,7 +32,7 @@ describe('with faults', () => {
   })
 
   test('one lost of three: good, unless it must not be', async () => {
-    // The second request: its sequence number is the first one's and one.
+    // One of every three in turn.
     onTestFinished(lab.fault('internet', `ip daddr ${address4} icmp type echo-request numgen inc mod 3 == 1 drop`))
     const some = await checkPing(address4, fast)
     expect(some).toMatchObject({ ok: true, statistics: { sent: 3, received: 2 } })
