@@ -1,8 +1,11 @@
+import { isIP } from 'node:net'
 import { checkDns } from '../checks/check-dns.js'
 import { checkHttp } from '../checks/check-http.js'
 import { checkTcp } from '../checks/check-tcp.js'
 import { judge } from '../checks/outcome.js'
+import { NetviaError } from '../errors.js'
 import type { CommonOptions, PathOptions } from '../options.js'
+import { Deadline } from '../protocols/deadline.js'
 import { ping } from '../protocols/icmp/ping.js'
 import type { PingCheck, UplinkCheck } from './options.js'
 import type { Outcome } from './state-machine.js'
@@ -39,17 +42,21 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
   }
 }
 
-async function pingOnce({ host, family, payloadSize }: PingCheck, common: CommonOptions, timeout: number) {
-  // A name that can't be resolved is the network's verdict, as in the other checks.
-  return judge<Outcome>(
-    common.signal,
-    common.device,
-    async () => {
-      const result = await ping(host, { ...common, family, payloadSize, timeout })
-      if (result.outcome === 'reply') return passed(result.rttMs)
-      return failed(result.reason ?? result.error?.message ?? result.outcome, result.outcome === 'send-failed')
-    },
-    error => failed(error.message, false),
+async function pingOnce(check: PingCheck, common: CommonOptions, timeout: number): Promise<Outcome> {
+  const { type: _type, host, ...options } = check
+  const send = async (signal: AbortSignal | undefined) => {
+    const result = await ping(host, { ...options, ...common, signal, timeout })
+    if (result.outcome === 'reply') return passed(result.rttMs)
+    if (result.outcome === 'send-failed') return failed(result.error.message, true)
+    return failed(result.outcome === 'timeout' ? 'timeout' : `${result.reason} (from ${result.from})`, false)
+  }
+  if (isIP(host)) return send(common.signal)
+  // One time limit for name and answer together; and as in other checks, a name without an address is the network's verdict.
+  const late = () => new NetviaError('timeout', { code: 'ETIMEDOUT' })
+  const deadline = new Deadline(timeout, common.signal, late)
+  const resolveAndSend = () => send(deadline.signal)
+  return judge(common.signal, common.device, resolveAndSend, error => failed(error.message, false)).finally(() =>
+    deadline.end(),
   )
 }
 

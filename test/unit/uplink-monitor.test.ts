@@ -195,13 +195,9 @@ describe('in virtual time', () => {
   test("a listener's fault does not stop the rounds", async () => {
     const { monitor, probe } = simulate()
     const thrown: unknown[] = []
-    vi.spyOn(process, 'nextTick').mockImplementation(callback => {
-      try {
-        callback()
-      } catch (error) {
-        thrown.push(error)
-      }
-    })
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', error => thrown.push(error))
     monitor.on('check', () => {
       throw new Error('mine')
     })
@@ -209,8 +205,9 @@ describe('in virtual time', () => {
     await pass(5500)
     expect(probe.mock.calls.length).toBeGreaterThan(9)
     expect(thrown.length).toBe(probe.mock.calls.length)
-    vi.restoreAllMocks()
     await stop(monitor)
+    process.removeAllListeners('uncaughtException')
+    for (const other of others) process.on('uncaughtException', other)
   })
 })
 

@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import type { LinkFacts } from '../../src/monitor/link-fault.js'
+import { watchLinks } from '../../src/monitor/link-watch.js'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { UplinkCheck } from '../../src/monitor/options.js'
+import { probe } from '../../src/monitor/probe.js'
+
+const run = (check: UplinkCheck, path = {}, timeout = 1000, signal = new AbortController().signal) =>
+  probe(check, path, timeout, signal)
+
+async function httpServer() {
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/bad' ? 500 : 200).end('fine')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+const passed = { ok: true, local: false, latencyMs: expect.any(Number), error: null }
+const failed = (error: unknown, local = false) => ({ ok: false, local, latencyMs: null, error })
+
+describe('a check', () => {
+  test('that passes has a latency', async () => {
+    const { server, port } = await httpServer()
+    for (const check of [
+      { type: 'ping', host: '127.0.0.1' },
+      { type: 'ping', host: 'localhost', family: 4, payloadSize: 8 },
+      { type: 'http', url: `http://127.0.0.1:${port}/`, expectBody: 'fine' },
+      { type: 'tcp', host: '127.0.0.1', port },
+    ] satisfies UplinkCheck[]) {
+      expect([check.type, await run(check, { device: 'lo' })]).toEqual([check.type, passed])
+    }
+    server.close()
+  })
+
+  test('that the network fails says how, and is no local failure', async () => {
+    const { server, port } = await httpServer()
+    expect(await run({ type: 'http', url: `http://127.0.0.1:${port}/bad` })).toEqual(
+      failed('the status is 500, expected 200 to 399'),
+    )
+    server.close()
+    expect(await run({ type: 'tcp', host: '127.0.0.1', port: 1 })).toEqual(
+      failed(expect.stringContaining('ECONNREFUSED')),
+    )
+    const servers = ['127.0.0.1:1']
+    expect(await run({ type: 'dns', name: 'example.com', servers }, {}, 300)).toEqual(failed(expect.any(String)))
+  })
+
+  test('that this machine refuses is a local failure', async () => {
+    const nowhere = { device: 'nowhere0' }
+    for (const check of [
+      { type: 'ping', host: '127.0.0.1' },
+      { type: 'http', url: 'http://127.0.0.1/' },
+      { type: 'tcp', host: '127.0.0.1', port: 1 },
+    ] satisfies UplinkCheck[]) {
+      expect(await run(check, nowhere)).toEqual(failed(expect.stringContaining('ENODEV'), true))
+    }
+    // A broadcast address needs SO_BROADCAST: the kernel sends nothing.
+    expect(await run({ type: 'ping', host: '127.255.255.255' })).toMatchObject({ ok: false, local: true })
+  })
+
+  test('ends with the signal', async () => {
+    const controller = new AbortController()
+    const running = run({ type: 'dns', name: 'example.com', servers: ['127.0.0.1:9'] }, {}, 5000, controller.signal)
+    controller.abort(new Error('enough'))
+    expect(await running).toEqual(failed('enough'))
+  })
+})
+
+test('links are told at once, and those of devices that are not there', () => {
+  const told: [string, LinkFacts][] = []
+  const failures: unknown[] = []
+  const end = watchLinks(
+    new Set(['lo', 'nowhere0']),
+    (...facts) => told.push(facts),
+    error => failures.push(error),
+  )
+  end()
+  expect(failures).toEqual([])
+  expect(Object.fromEntries(told)).toEqual({
+    lo: { fault: null, lost: [] },
+    nowhere0: { fault: 'no such device', lost: [] },
+  })
+})
+
+test('a monitor on loopback, all of it real', async () => {
+  const { server, port } = await httpServer()
+  await using monitor = new UplinkMonitor({
+    interval: 30,
+    up: 2,
+    uplinks: [
+      {
+        name: 'loop',
+        device: 'lo',
+        checks: [
+          { type: 'ping', host: '127.0.0.1' },
+          { type: 'http', url: `http://127.0.0.1:${port}/` },
+        ],
+      },
+      { name: 'missing', device: 'nowhere0', checks: [{ type: 'ping', host: '127.0.0.1' }] },
+    ],
+  })
+  monitor.start()
+  await expect.poll(() => monitor.snapshot().uplinks[0]!.state).toBe('up')
+  expect(monitor.snapshot().uplinks).toMatchObject([
+    { state: 'up', lossRatio: 0, latencyMs: expect.any(Number), linkFault: null, checks: [{ ok: true }, { ok: true }] },
+    { state: 'down', reason: 'no such device', lossRatio: null, checks: [null] },
+  ])
+  server.close()
+})
