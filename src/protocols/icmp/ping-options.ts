@@ -47,11 +47,15 @@ export const pingSchema = {
 } satisfies Schema
 
 export const defaultTimeout = 2000
-const defaultPayloadSize = 56
+export const defaultPayloadSize = 56
 const largestPayload = 65_507
 
 export function checkPingOptions(caller: string, host: string, options: PingOptions, schema: Schema): void {
   string(host, `${caller}: host`)
+  checkProbeOptions(caller, options, schema)
+}
+
+export function checkProbeOptions(caller: string, options: PingOptions, schema: Schema): void {
   checkOptions(caller, options, schema)
   const { payload, payloadSize } = options
   if (payload && payload.length > largestPayload) {

@@ -41,20 +41,23 @@ function cidr(target: string, address: string, prefix: string): AddressBlock {
   const length = Number(prefix)
   if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) wrong(target)
   const size = 2n ** BigInt(bits - length)
-  const network = (valueOf(address) / size) * size
+  const network = (numberOf(address) / size) * size
   const inner = bits === 32 && length <= 30
   return inner ? consecutive(4, network + 1n, size - 2n) : consecutive(bits === 32 ? 4 : 6, network, size)
 }
 
 function range(target: string, first: string, last: string): AddressBlock {
-  const from = valueOf(first)
-  const to = valueOf(last)
+  const from = numberOf(first)
+  const to = numberOf(last)
   if (isIPv6(first) !== isIPv6(last) || to < from) wrong(target)
   return consecutive(isIPv4(first) ? 4 : 6, from, to - from + 1n)
 }
 
-function valueOf(address: string): bigint {
-  return ipaddr.parse(address).toByteArray().reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
+function numberOf(address: string): bigint {
+  return ipaddr
+    .parse(address)
+    .toByteArray()
+    .reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
 }
 
 function consecutive(family: 4 | 6, first: bigint, count: bigint): AddressBlock {

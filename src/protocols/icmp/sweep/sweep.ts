@@ -1,17 +1,13 @@
-import type { NetviaError } from '../../../errors.js'
-import { integer, number, oneOf, type Schema } from '../../../options.js'
-import { pathOf } from '../../../options.js'
+import { integer, number, type Schema } from '../../../options.js'
 import { type PingStatistics, RttCounter } from '../../../stats.js'
-import { resolve } from '../../dns/resolve.js'
 import { ResultQueue } from '../../result-queue.js'
-import { EchoTemplate } from '../echo-template.js'
-import { checkPingOptions, defaultPayloadSize, type PingOptions, pingSchema } from '../ping-options.js'
+import { checkProbeOptions, type PingOptions, pingSchema } from '../ping-options.js'
 import type { PingResult } from '../result.js'
 import { SweepRun } from './sweep-run.js'
 import { countTargets, type Targets } from './target-source.js'
 
 export interface SweepOptions extends PingOptions {
-  /** Requests a second altogether. Default: as fast as the answers can be read without loss of our own. */
+  /** Requests a second altogether, in bursts of 10 ms at most. Default: as fast as the answers can be read. */
   rate?: number
   /** Further requests to a target that is silent, 0-100. Default 0. */
   retries?: number
@@ -21,26 +17,27 @@ export interface SweepOptions extends PingOptions {
   concurrency?: number
 }
 
-/** Counts of targets, but for `sent`, `retried` and `dropped`. */
 export interface SweepProgress {
-  /** Targets in all; `undefined` while an iterable has not told its end. */
+  /** Targets in all; `undefined` unless they were given as an array or as one string. */
   total: number | undefined
   /** Requests that left. */
   sent: number
-  /** Of those, to targets that had been silent. */
+  /** Of those, to targets that had been silent before. */
   retried: number
-  /** Something came back from them, an ICMP error included. */
+  /** Targets something came back from, an ICMP error included. */
   answered: number
-  /** The verdict is in. */
+  /** Targets whose verdict is in. */
   done: number
+  /** Requests without a verdict yet. */
   inFlight: number
-  /** Without a verdict, those in flight included. */
+  /** Targets without a verdict yet, where `total` is known. */
   remaining: number | undefined
-  /** Packets the kernel dropped because the receive buffer was full: this machine's loss, not the network's. */
+  /** Packets the kernel dropped because the receive buffer was full: lost here, not in the network. */
   dropped: number
   elapsedMs: number
   /** Targets done a second, on average. */
   rate: number
+  /** Milliseconds that the remaining will take at this rate, where that is known. */
   etaMs: number | undefined
 }
 
@@ -49,5 +46,106 @@ const schema: Schema = {
   rate: number(0.001, 10_000_000),
   retries: integer(0, 100),
   concurrency: integer(1, 60_000),
-  family: oneOf(4, 6),
+}
+
+/** Results kept for a slow consumer: with so many nothing more is sent until they are taken. */
+const capacity = 10_000
+
+/**
+ * ICMP echo requests to many targets: an async iterable of results as they come, with live `progress` and `statistics`. Targets
+ * are names, addresses, CIDR blocks and ranges (`10.0.0.1-10.0.3.254`), IPv4 and IPv6, in a string or in any iterable; they are
+ * drawn as they are needed, so a /8 starts at once. Of an IPv4 block up to /30 the network's and the broadcast address are
+ * left out.
+ *
+ * It starts with the first `next()`. A slow consumer slows the sending down; `break`, `return()` and the signal end it and leave
+ * nothing open. A name without an address is `send-failed` with the error of `resolve`. `sequence` is the number of the attempt.
+ *
+ * @throws NetviaError as `ping`, from the call for bad options, from the iteration for what shows later.
+ */
+export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
+  checkProbeOptions('sweep', options, schema)
+  return new Sweep(targets, options)
+}
+
+export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
+  readonly #targets: Targets
+  readonly #options: SweepOptions
+  readonly #total: number | undefined
+  readonly #counter = new RttCounter()
+  readonly #results = new ResultQueue<PingResult>(() => this.#run?.pump())
+  #run: SweepRun | undefined
+  #startedAt = 0
+  #endedAt: number | undefined
+
+  /** @internal */
+  constructor(targets: Targets, options: SweepOptions) {
+    options.signal?.throwIfAborted()
+    this.#targets = targets
+    this.#options = options
+    this.#total = countTargets(targets)
+    options.signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** Of all requests so far, at this moment. */
+  get statistics(): PingStatistics {
+    return this.#counter.snapshot()
+  }
+
+  get progress(): SweepProgress {
+    const { sent, retried, answered, done } = this.#run?.counts ?? { sent: 0, retried: 0, answered: 0, done: 0 }
+    const elapsedMs = this.#startedAt === 0 ? 0 : (this.#endedAt ?? performance.now()) - this.#startedAt
+    const rate = elapsedMs === 0 ? 0 : (done / elapsedMs) * 1000
+    const total = this.#total
+    const remaining = total === undefined ? undefined : total - done
+    const etaMs = remaining === undefined || rate === 0 ? undefined : (remaining / rate) * 1000
+    const inFlight = this.#run?.inFlight ?? 0
+    const dropped = this.#run?.drops ?? 0
+    return { total, sent, retried, answered, done, inFlight, remaining, dropped, elapsedMs, rate, etaMs }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<PingResult, undefined>> {
+    if (!this.#run && !this.#results.ended) this.#start()
+    return this.#results.next()
+  }
+
+  /** Ends it now, even while a `next()` waits. */
+  return(): Promise<IteratorResult<PingResult, undefined>> {
+    this.#stop()
+    this.#results.clear()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  readonly #onAbort = () => {
+    this.#results.clear()
+    this.#stop({ reason: this.#options.signal!.reason })
+  }
+
+  #start(): void {
+    this.#startedAt = performance.now()
+    this.#run = new SweepRun(this.#targets, this.#options, this.#counter, {
+      result: result => this.#results.push(result),
+      end: failure => this.#ended(failure),
+      full: () => this.#results.size >= capacity,
+    })
+    this.#run.pump()
+  }
+
+  #stop(failure?: { reason: unknown }): void {
+    if (this.#run) this.#run.close(failure)
+    this.#ended(failure)
+  }
+
+  #ended(failure?: { reason: unknown }): void {
+    this.#endedAt ??= performance.now()
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#results.end(failure)
+  }
 }

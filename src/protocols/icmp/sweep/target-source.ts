@@ -1,6 +1,6 @@
 import { invalidArgument, NetviaError } from '../../../errors.js'
-import type { ResolvedAddress } from '../../dns/records.js'
 import { encodeAddress } from '../../../sockets/address.js'
+import type { ResolvedAddress } from '../../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
 
 export type Targets = string | Iterable<string> | AsyncIterable<string>
@@ -30,6 +30,7 @@ const lookUps = 32
  * iterable has not brought yet, come when they are known, and nobody waits for them in the meantime.
  */
 export class TargetSource {
+  readonly #family: 4 | 6 | undefined
   readonly #handlers: SourceHandlers
   readonly #iterator: Iterator<string> | AsyncIterator<string>
   readonly #found: SweepTarget[] = []
@@ -40,7 +41,9 @@ export class TargetSource {
   #exhausted = false
   #closed = false
 
-  constructor(targets: Targets, handlers: SourceHandlers) {
+  /** `family`: addresses of the other one are refused. */
+  constructor(targets: Targets, family: 4 | 6 | undefined, handlers: SourceHandlers) {
+    this.#family = family
     this.#handlers = handlers
     this.#iterator = iterate(targets)
   }
@@ -99,6 +102,9 @@ export class TargetSource {
     this.#block = parseBlock(value)
     this.#index = 0
     if (!this.#block) this.#resolve(value)
+    else if (this.#family !== undefined && this.#block.family !== this.#family) {
+      throw invalidArgument('sweep: target', value, `of family ${this.#family}`)
+    }
   }
 
   #resolve(name: string): void {
