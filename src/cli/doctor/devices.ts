@@ -47,8 +47,11 @@ export function deviceFindings(device: Device, routes: readonly DefaultRoute[], 
     return [finding('carrier', needed ? 'no' : 'note', 'none: the cable, the modem or the other end is off')]
   }
   const findings = [finding('up', 'yes', device.addresses.map(({ address }) => address).join(', ') || 'no address')]
-  if (asked && own.length === 0) {
-    const detail = 'no default route by it: whatever is not on its own network cannot be reached'
+  if (own.length > 0) {
+    const shown = own.map(({ family, metric }) => `IPv${family} with metric ${metric}`).join(', ')
+    findings.push(finding('default route', 'yes', shown))
+  } else if (asked) {
+    const detail = 'none by it: whatever is not on its own network cannot be reached'
     findings.push(finding('default route', 'no', detail, `ip route add default via GATEWAY dev ${name} metric 1000`))
   }
   if (own.some(({ family }) => family === 4)) findings.push(reversePath(name, routes, finding))

@@ -4,13 +4,13 @@ const frameMs = 100
 
 /**
  * The last lines of a terminal, drawn again ten times a second, while finished lines go by above them. `stream` is where it is
- * drawn; finished lines always go to standard output, which may be a file.
+ * drawn; finished lines go where they belong, which may be a file.
  */
 export class Live {
   readonly #draw: ReturnType<typeof createLogUpdate>
   readonly #render: () => string
   readonly #timer: NodeJS.Timeout
-  #lines: string[] = []
+  #waiting: { stream: NodeJS.WriteStream; text: string }[] = []
 
   constructor(stream: NodeJS.WriteStream, render: () => string) {
     this.#draw = createLogUpdate(stream, { showCursor: true })
@@ -19,8 +19,8 @@ export class Live {
     this.#timer = setInterval(() => this.#frame(), frameMs)
   }
 
-  line(text: string): void {
-    this.#lines.push(text)
+  line(stream: NodeJS.WriteStream, text: string): void {
+    this.#waiting.push({ stream, text })
   }
 
   /** Takes the drawing away; what was said stays. */
@@ -32,7 +32,7 @@ export class Live {
   }
 
   #frame(): void {
-    if (this.#lines.length) {
+    if (this.#waiting.length) {
       this.#draw.clear()
       this.#say()
     }
@@ -40,7 +40,11 @@ export class Live {
   }
 
   #say(): void {
-    if (this.#lines.length) process.stdout.write(`${this.#lines.join('\n')}\n`)
-    this.#lines = []
+    // Thousands of lines in a frame are one write.
+    for (const stream of [process.stdout, process.stderr]) {
+      const text = this.#waiting.filter(line => line.stream === stream).map(line => `${line.text}\n`)
+      if (text.length) stream.write(text.join(''))
+    }
+    this.#waiting = []
   }
 }

@@ -22,8 +22,7 @@ export class Output {
   /** Text for people; with `--json` there is none. */
   line(text = ''): void {
     if (this.json) return
-    if (this.#live) this.#live.line(text)
-    else process.stdout.write(`${text}\n`)
+    this.#write(process.stdout, text)
   }
 
   /** An object for programs; without `--json` there is none. */
@@ -33,7 +32,7 @@ export class Output {
 
   /** Beside the results, for people: standard error. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`)
+    this.#write(process.stderr, text)
   }
 
   async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
@@ -69,6 +68,11 @@ export class Output {
       this.#live.stop()
       this.#live = undefined
     }
+  }
+
+  #write(stream: NodeJS.WriteStream, text: string): void {
+    if (this.#live) this.#live.line(stream, text)
+    else stream.write(`${text}\n`)
   }
 
   #heads(columns: readonly Column[]): Column[] {

@@ -23,10 +23,19 @@ export function pingSummary(name: string, statistics: PingStatistics, elapsedMs:
   return lines
 }
 
+const needed = ['sent', 'received', 'loss', 'avg']
+
 export const statisticsColumns: readonly Column[] = [
-  ...['sent', 'received', 'loss', 'min', 'avg', 'max'].map(title => ({ title, align: 'right' as const })),
-  ...['stddev', 'jitter', 'p95'].map(title => ({ title, align: 'right' as const, spare: true })),
-]
+  'sent',
+  'received',
+  'loss',
+  'min',
+  'avg',
+  'max',
+  'stddev',
+  'jitter',
+  'p95',
+].map(title => ({ title, align: 'right', spare: !needed.includes(title) }))
 
 export function statisticsCells(statistics: PingStatistics): string[] {
   const { sent, received, lossRatio, minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms } = statistics

@@ -1,6 +1,7 @@
 import type { Device } from '../../protocols/devices/device.js'
 import { device, devices } from '../../protocols/devices/devices.js'
 import { readDefaultRoutes } from '../../protocols/netlink/tables.js'
+import { privileges } from '../../protocols/privileges.js'
 import type { DoctorFlags } from '../commands/local.js'
 import { defaultRoutes, deviceFindings, routeFindings } from '../doctor/devices.js'
 import type { Finding } from '../doctor/finding.js'
@@ -18,16 +19,23 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
   const findings: Finding[] = []
   const tell = (found: readonly Finding[]) => {
-    for (const finding of found) print(output, finding)
-    findings.push(...found)
+    for (const finding of found) {
+      // One command often mends several things: it is said once.
+      print(
+        output,
+        finding,
+        findings.some(({ fix }) => fix === finding.fix),
+      )
+      findings.push(finding)
+    }
   }
   tell(systemFindings())
-  tell(await privilegeFindings())
+  tell(privilegeFindings(await privileges()))
   tell(routeFindings(routes))
   for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
   const paths = uplinks.filter(({ running }) => running).map(({ name }) => name)
   tell(await Promise.all((paths.length ? paths : [undefined]).map(name => resolverFinding(name, signal))))
-  return findings.some(({ status }) => status === 'no') ? Exit.local : Exit.good
+  return findings.some(({ status, optional }) => status === 'no' && !optional) ? Exit.local : Exit.good
 }
 
 /** Switched on, no uplink, and nothing at the other end. */
@@ -35,11 +43,11 @@ function idle(all: readonly Device[], uplinks: readonly Device[]): Device[] {
   return all.filter(one => one.up && !one.running && !uplinks.includes(one))
 }
 
-function print(output: Session['output'], finding: Finding): void {
+function print(output: Session['output'], finding: Finding, known: boolean): void {
   const { color } = output
   const { status, about, detail, fix } = finding
   output.object('finding', finding)
   const mark = { yes: color.green('yes '), no: color.red('no  '), note: color.yellow('note') }[status]
   output.line(`${mark}  ${about}: ${detail}`)
-  if (fix !== undefined) output.line(`      ${color.cyan(fix)}`)
+  if (fix !== undefined && !known) output.line(`      ${color.cyan(fix)}`)
 }

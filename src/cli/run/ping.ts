@@ -28,10 +28,10 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   const side = paths.length > 1
   const lines: Line[] = paths.map(path => ({ path, series: pings(host, { ...options, ...path.options }) }))
 
-  const follow = async ({ path }: { path: Path }) => {
-    const line = lines.find(candidate => candidate.path === path)!
+  const follow = async (line: Line): Promise<Exit> => {
+    const { path, series } = line
     try {
-      for await (const result of line.series) {
+      for await (const result of series) {
         output.object('result', { ...path.label, ...result })
         if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, line, result)
         line.last = result
@@ -42,16 +42,12 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
         throw error
       }
     }
-    output.object('summary', { ...path.label, host, ...line.series.statistics })
-    return line.series.statistics.received > 0
-      ? Exit.good
-      : line.last?.error
-        ? exitOf(line.last.error)
-        : Exit.unreachable
+    output.object('summary', { ...path.label, host, ...series.statistics })
+    return series.statistics.received > 0 ? Exit.good : line.last?.error ? exitOf(line.last.error) : Exit.unreachable
   }
   let exits: Exit[] = []
   const work = async () => {
-    exits = await settle(session, paths, path => follow({ path }))
+    exits = await settle(session, lines, follow)
   }
   if (side) {
     const columns = [

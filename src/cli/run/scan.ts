@@ -42,7 +42,7 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
       return progressLine(done, total, performance.now() - started, columns)
     },
     async () => {
-      exits = await settle(session, paths, path => follow(scans.find(scan => scan.path === path)!))
+      exits = await settle(session, scans, follow)
     },
   )
   await print(session, flags, host, scans, performance.now() - started)

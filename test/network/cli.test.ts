@@ -1,0 +1,207 @@
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it, test } from 'vitest'
+import { atEnd, lab, needs } from '../lab/index.js'
+import { collect, command, type Ended, netvia, objects } from '../unit/cli-process.js'
+
+const { wan1, wan2, server } = lab
+const bothDevices = ['-I', 'wan1', '-I', 'wan2']
+
+async function moved(work: () => Promise<unknown>): Promise<number[]> {
+  const before = ['wan1', 'wan2'].map(device => lab.counters(device).txPackets)
+  await work()
+  return ['wan1', 'wan2'].map((device, index) => lab.counters(device).txPackets - before[index]!)
+}
+
+describe('two uplinks', () => {
+  needs('nginx', 'dnsmasq', 'nft')
+  let ca: string
+
+  beforeAll(async () => {
+    await lab.nginx()
+    await lab.dnsmasq()
+    ca = join(lab.folder, 'cli-ca.pem')
+    writeFileSync(ca, lab.ca)
+  })
+
+  it('stand side by side in one table of http, each measured over its own', async () => {
+    let ended: Ended | undefined
+    const [first, second] = await moved(async () => {
+      ended = await netvia(['http', ...bothDevices, '--cacert', ca, '-4', `https://${server.name}/`])
+    })
+    const { code, stdout } = ended!
+    const time = '[\\d.]+ ms +'
+    expect(stdout).toMatch(/^uplink +status +dns +connect +tls +first byte +total/)
+    for (const device of ['wan1', 'wan2']) {
+      expect(stdout).toMatch(new RegExp(`^${device} +200 +${time.repeat(5)}203\\.0\\.113\\.1 +\\d+ days$`, 'm'))
+    }
+    expect(code).toBe(0)
+    // A question, a handshake, TLS, a request: each uplink carried all of its own.
+    expect(Math.min(first!, second!)).toBeGreaterThan(5)
+  })
+
+  test.each([
+    ['http', `http://${server.name}/`],
+    ['connect', server.name, '80'],
+    ['dns', server.name],
+    ['ping', '-c', '2', '-i', '0.01', server.name],
+    ['scan', '-p', '80,443,9', server.name],
+  ])('with -I wan2 nothing leaves by wan1: %s', async (...args) => {
+    const [name, ...rest] = args
+    const packets = await moved(async () => {
+      expect(await netvia([name!, '-I', 'wan2', ...rest])).toMatchObject({ code: 0, stderr: '' })
+    })
+    expect(packets[0]).toBe(0)
+    expect(packets[1]).toBeGreaterThan(0)
+  })
+
+  it('are told apart in objects, with the addresses that were really used', async () => {
+    const found = objects(await netvia(['http', '--json', ...bothDevices, '-4', `http://${server.name}/`]))
+    const by = Object.fromEntries(found.map(object => [object.device, object.localAddress]))
+    expect(by).toEqual({ wan1: wan1.address4, wan2: wan2.address4 })
+  })
+
+  it('are compared by ping and scan too', async () => {
+    const ping = await netvia(['ping', '-c', '3', '-i', '0.01', ...bothDevices, server.address4])
+    for (const device of ['wan1', 'wan2']) {
+      expect(ping.stdout).toMatch(new RegExp(`^${device}: 64 bytes from 203\\.0\\.113\\.1: icmp_seq=3 `, 'm'))
+      expect(ping.stdout).toMatch(new RegExp(`^${device} +[\\d.]+ ms +3 +3 +0% `, 'm'))
+    }
+    const scan = await netvia(['scan', '-p', '80,9', ...bothDevices, server.address4])
+    expect(scan.stdout).toMatch(/^port +wan1 +wan2$/m)
+    expect(scan.stdout).toMatch(/^ +80 +open +[\d.]+ ms +open +[\d.]+ ms$/m)
+    expect([ping.code, scan.code]).toEqual([0, 0])
+  })
+
+  it('fail one without the other', async () => {
+    const repair = lab.fault('isp2', 'tcp dport 80 reject with tcp reset')
+    const { code, stdout } = await netvia(['http', ...bothDevices, `http://${server.name}/`])
+    repair()
+    expect(stdout).toMatch(/^wan1 +200 /m)
+    expect(stdout).toMatch(/^wan2 +failed /m)
+    expect(stdout).toMatch(/^wan2: .*ECONNREFUSED/m)
+    expect(code).toBe(1)
+  })
+})
+
+describe('doctor', () => {
+  needs('dnsmasq')
+
+  interface Finding {
+    about: string
+    status: string
+    fix?: string
+    optional?: boolean
+  }
+
+  async function findingsOf(args: string[] = [], run = netvia): Promise<(about: string) => Finding> {
+    const all = objects(await run(['doctor', '--json', ...args])) as unknown as Finding[]
+    return about => all.find(finding => finding.about === about) ?? { about, status: 'not looked at' }
+  }
+
+  /** Says no; its command is run; then it says yes. */
+  async function cured(
+    about: string,
+    args: string[] = [],
+    prepare = (fix: string) => fix,
+    run = netvia,
+  ): Promise<void> {
+    const before = (await findingsOf(args, run))(about)
+    expect(before).toMatchObject({ about, status: 'no', fix: expect.any(String) })
+    lab.run('router', 'sh', '-ec', prepare(before.fix!))
+    expect((await findingsOf(args, run))(about)).toMatchObject({ about, status: 'yes' })
+  }
+
+  function sysctl(path: string, value: string): void {
+    const file = `/proc/sys/net/${path}`
+    const old = readFileSync(file, 'utf8')
+    writeFileSync(file, value)
+    atEnd(() => writeFileSync(file, old))
+  }
+
+  /** As a user without any privilege, with a Node of his own: setcap must not touch that of the machine. */
+  function nobody(args: string[]): Promise<Ended> {
+    const node = join(lab.folder, 'node')
+    const wrapper = [
+      '--reuid',
+      '65534',
+      '--regid',
+      '65534',
+      '--clear-groups',
+      '--inh-caps=-all',
+      node,
+      command,
+      ...args,
+    ]
+    const child = lab.spawn('router', 'setpriv', ...wrapper)
+    return collect(child)
+  }
+
+  beforeAll(async () => {
+    await lab.dnsmasq()
+    chmodSync(lab.folder, 0o755)
+    copyFileSync(process.execPath, join(lab.folder, 'node'))
+  })
+
+  it('finds nothing wrong in the laboratory', async () => {
+    const { code, stdout } = await netvia(['doctor'])
+    expect(stdout).not.toMatch(/^no /m)
+    expect(stdout).toMatch(/^note +default routes, IPv4: wan1 \(metric 100\), wan2 \(metric 200\)/m)
+    expect(stdout).toMatch(/^yes +wan2: rp_filter/m)
+    expect(code).toBe(0)
+  })
+
+  it('lets everybody ping', async () => {
+    sysctl('ipv4/ping_group_range', '1 0')
+    expect(await nobody(['ping', '-c', '1', server.address4])).toMatchObject({ code: 4 })
+    expect(await nobody(['doctor'])).toMatchObject({ code: 4 })
+    await cured('ping without privilege, IPv4', [], undefined, nobody)
+    expect(await nobody(['ping', '-c', '1', server.address4])).toMatchObject({ code: 0 })
+  })
+
+  it('lets everybody listen on low ports', async () => {
+    sysctl('ipv4/ip_unprivileged_port_start', '1024')
+    await cured('listen on low ports', [], undefined, nobody)
+  })
+
+  test.each(['CAP_NET_RAW', 'CAP_NET_ADMIN'])('gives Node %s', async capability => {
+    await cured(capability, [], undefined, nobody)
+  })
+
+  it('lets answers in by the second uplink', async () => {
+    sysctl('ipv4/conf/wan2/rp_filter', '1')
+    const ping = () => netvia(['ping', '-I', 'wan2', '-c', '1', '-W', '0.5', server.address4])
+    expect(await ping()).toMatchObject({ code: 1 })
+    await cured('wan2: rp_filter')
+    expect(await ping()).toMatchObject({ code: 0 })
+  })
+
+  it('switches a device on, and gives it a way out', async () => {
+    const tmp1 = lab.addDevice('tmp1')
+    lab.run('router', 'ip', 'link', 'set', 'tmp1', 'down')
+    await cured('tmp1: up', ['-I', 'tmp1'])
+    // With the device its routes went away.
+    await cured('tmp1: default route', ['-I', 'tmp1'], fix => fix.replace('GATEWAY', tmp1.gateway4))
+    expect(await netvia(['ping', '-I', 'tmp1', '-c', '1', server.address4])).toMatchObject({ code: 0 })
+  })
+
+  it('sees a device without carrier', async () => {
+    lab.addDevice('tmp2')
+    lab.run('internet', 'ip', 'link', 'set', 'tmp2', 'down')
+    expect((await findingsOf(['-I', 'tmp2']))('tmp2: carrier')).toMatchObject({ status: 'no' })
+    expect(await netvia(['doctor', '-I', 'tmp2'])).toMatchObject({ code: 4 })
+  })
+
+  it('finds a name server that answers by the device', async () => {
+    const file = '/etc/resolv.conf'
+    const old = readFileSync(file, 'utf8')
+    atEnd(() => writeFileSync(file, old))
+    writeFileSync(file, 'nameserver 203.0.113.99\noptions timeout:1 attempts:1\n')
+    const about = 'wan2: name server'
+    const before = (await findingsOf(['-I', 'wan2']))(about)
+    expect(before).toMatchObject({ status: 'no', fix: expect.stringContaining('ADDRESS') })
+    lab.run('router', 'sh', '-ec', before.fix!.replace('ADDRESS', server.address4))
+    // This dnsmasq refuses what is not its own: it is there all the same.
+    expect((await findingsOf(['-I', 'wan2']))(about).status).not.toBe('no')
+  })
+})

@@ -1,0 +1,109 @@
+import { stripVTControlCharacters } from 'node:util'
+import { describe, expect, it, test } from 'vitest'
+import { command, type Ended, netvia, objects, shell, startCli } from './cli-process.js'
+
+/** Where neither ping sockets nor raw ones are allowed, there is nothing to interrupt. */
+const { code: pingCode } = await netvia(['ping', '-c', '1', '127.0.0.1'])
+const canPing = pingCode === 0
+
+/** Sends `signal` once there is a line of results. */
+async function interrupted(args: string[], signal: NodeJS.Signals): Promise<Ended> {
+  const child = startCli(args)
+  let seen = ''
+  child.stdout!.on('data', chunk => {
+    const before = seen
+    seen += chunk
+    if (/icmp_seq=2|"sequence":1/.test(seen) && !/icmp_seq=2|"sequence":1/.test(before)) child.kill(signal)
+  })
+  return child.ended
+}
+
+describe.skipIf(!canPing)('ping', () => {
+  it('speaks as ping does', async () => {
+    const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-I', 'lo', '127.0.0.1'])
+    const lines = stdout.split('\n')
+    expect(lines[0]).toBe('PING 127.0.0.1 (127.0.0.1) by lo: 56 data bytes')
+    expect(lines[1]).toMatch(/^64 bytes from 127\.0\.0\.1: icmp_seq=1 ttl=\d+ time=[\d.]+ ms$/)
+    expect(lines[4]).toBe('--- 127.0.0.1 ping statistics ---')
+    expect(lines[5]).toMatch(/^2 packets transmitted, 2 received, 0% packet loss, time \d+ms$/)
+    expect(lines[6]).toMatch(/^rtt min\/avg\/max\/mdev = [\d.]+\/[\d.]+\/[\d.]+\/[\d.]+ ms$/)
+    expect(code).toBe(0)
+  })
+
+  it('ends at its deadline, and with -q says only how it was', async () => {
+    const started = performance.now()
+    const { code, stdout } = await netvia(['ping', '-q', '-w', '0.5', '-i', '0.1', '127.0.0.1'])
+    expect(stdout).toMatch(/^\n--- 127\.0\.0\.1 ping statistics ---\n\d packets transmitted/)
+    expect(code).toBe(0)
+    expect(performance.now() - started).toBeLessThan(5000)
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('prints its summary at %s, and ends by it', async signal => {
+    const { stdout, ...rest } = await interrupted(['ping', '-i', '0.05', '127.0.0.1'], signal)
+    expect(stdout).toMatch(/\n--- 127\.0\.0\.1 ping statistics ---\n\d+ packets transmitted, \d+ received/)
+    expect(rest).toEqual({ code: null, signal, stderr: '' })
+  })
+
+  it('prints its summary as an object at SIGINT, with --json', async () => {
+    const ended = await interrupted(['ping', '--json', '-i', '0.05', '-I', 'lo', '127.0.0.1'], 'SIGINT')
+    const all = objects(ended)
+    expect(all.at(-1)).toMatchObject({ schema: 1, event: 'summary', device: 'lo', lossRatio: 0 })
+    expect(all[0]).toMatchObject({ schema: 1, event: 'result', outcome: 'reply', device: 'lo', sequence: 0 })
+    expect(ended.signal).toBe('SIGINT')
+  })
+
+  it('ends quietly when nobody reads any more', async () => {
+    const { stdout, stderr } = await shell('netvia ping -i 0.01 -w 20 127.0.0.1 | head -1')
+    expect(stdout).toBe('PING 127.0.0.1 (127.0.0.1): 56 data bytes\n')
+    expect(stderr).toBe('')
+  })
+})
+
+describe('on a terminal', () => {
+  /** The command on a pseudo-terminal of 70 columns: script(1). */
+  async function onTerminal(args: string, env: NodeJS.ProcessEnv = {}): Promise<{ raw: string; code: number | null }> {
+    const inner = `stty cols 70 rows 20; exec '${process.execPath}' '${command}' ${args}`
+    const { stdout, code } = await shell(`script -qec "${inner}" /dev/null`, { TERM: 'xterm', ...env })
+    return { raw: stdout, code }
+  }
+
+  it('has colours, unless NO_COLOR is set', async () => {
+    expect((await onTerminal('devices -I lo')).raw).toContain('\x1b[32mup\x1b[39m')
+    expect((await onTerminal('devices -I lo', { NO_COLOR: '1' })).raw).not.toContain('\x1b[32m')
+  })
+
+  it('keeps to its width', async () => {
+    const { raw } = await onTerminal('http -I lo http://127.0.0.1:9/')
+    const shown = stripVTControlCharacters(raw).split(/\r?\n/)
+    expect(Math.max(...shown.map(line => (/^(uplink|lo) /.test(line) ? line.length : 0)))).toBeLessThanOrEqual(70)
+  })
+
+  it('shows how far a scan is, how fast it goes and how long it takes, and clears that away', async () => {
+    const { raw } = await onTerminal('scan -p 20000-20039 --rate 40 127.0.0.1')
+    expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/40 +\d+(\.\d)?\/s +0:0\d left/)
+    const last = stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))
+    expect(last).toMatch(/127\.0\.0\.1: 40 ports in/)
+    expect(last).not.toContain('left')
+  })
+
+  it.skipIf(!canPing)('redraws the uplinks of a ping in one table', async () => {
+    const { raw, code } = await onTerminal('ping -c 4 -i 0.15 -I lo -I lo0nosuch 127.0.0.1')
+    expect(raw).toContain('\x1b[2K')
+    expect(stripVTControlCharacters(raw)).not.toContain('icmp_seq')
+    const last = stripVTControlCharacters(raw).trimEnd().split(/\r?\n/).slice(-3)
+    expect(last[0]).toMatch(/^uplink +last +sent +received +loss/)
+    expect(last[1]).toMatch(/^lo +[\d.]+ ms +4 +4 +0%/)
+    expect(last[2]).toMatch(/^lo0nosuch +failed/)
+    expect(code).toBe(4)
+  })
+
+  it.skipIf(!canPing)('is ended by Ctrl-C as other commands are', async () => {
+    const keys = '(sleep 1.5; printf "\\003"; sleep 1)'
+    const inner = `exec '${process.execPath}' '${command}' ping -i 0.2 127.0.0.1`
+    const { stdout } = await shell(`${keys} | script -qec "${inner}" /dev/null; echo "code \${PIPESTATUS[1]}"`, {
+      TERM: 'xterm',
+    })
+    expect(stdout).toContain('packets transmitted')
+    expect(stdout).toMatch(/code 130\n$/)
+  })
+})

@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it, test } from 'vitest'
+import { command, netvia, objects, startCli } from './cli-process.js'
+import { a, fakeServer } from './dns-fake-server.js'
+import { closedPort, httpServer } from './http-servers.js'
+
+const subcommands = ['ping', 'connect', 'http', 'dns', 'scan', 'devices', 'doctor', 'completion', 'man']
+
+async function server(): Promise<string> {
+  const port = await httpServer((request, response) => {
+    response.statusCode = request.url === '/missing' ? 404 : 200
+    response.end('hello')
+  })
+  return `http://127.0.0.1:${port}`
+}
+
+describe('the command line', () => {
+  it('tells its version and all its subcommands', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect(await netvia(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+    const { code, stdout } = await netvia(['--help'])
+    expect(code).toBe(0)
+    for (const name of subcommands) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'))
+  })
+
+  test.each([
+    [[], 'Usage:'],
+    [['pong'], "unknown command 'pong'"],
+    [['ping'], "missing required argument 'host'"],
+    [['ping', '-c', 'many', '127.0.0.1'], "option '-c, --count <number>' argument 'many' is invalid"],
+    [['ping', '-W', '0', '127.0.0.1'], "option '-W, --timeout <seconds>' argument '0' is invalid"],
+    [['ping', '-4', '-6', '127.0.0.1'], "option '-4' cannot be used with option '-6'"],
+    [['ping', '-I', '127.0.0.1', '127.0.0.1'], '--source takes an address'],
+    [['ping', '--wait', '127.0.0.1'], "unknown option '--wait'"],
+    [['http', 'ftp://127.0.0.1/'], "'ftp://127.0.0.1/' is invalid for argument 'url'"],
+    [['http', '--mark', '-1', 'http://127.0.0.1/'], "option '--mark <number>' argument '-1' is invalid"],
+    [['connect', '127.0.0.1', '99999'], 'port must be an integer from 1 to 65535; got 99999'],
+    [['dns', '@nameserver', 'server.test'], "'@nameserver' is invalid for argument 'name'"],
+    [['dns', '-t', 'B', 'server.test'], "option '-t, --type <type>' argument 'B' is invalid"],
+    [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
+  ])('%j is bad usage, and it says why', async (args, text) => {
+    const { code, stdout, stderr } = await netvia(args)
+    expect(stderr).toContain(text)
+    expect(stdout).toBe('')
+    expect(code).toBe(3)
+  })
+
+  it('loads little before it knows what to do', () => {
+    const folder = dirname(command)
+    const loaded = new Map<string, string>()
+    const load = (path: string) => {
+      if (loaded.has(path)) return
+      const text = readFileSync(path, 'utf8')
+      loaded.set(path, text)
+      for (const [, target] of text.matchAll(/(?:\bfrom|^import|[;}]import)"(\.[^"]+)"/gm))
+        load(join(dirname(path), target!))
+    }
+    load(command)
+    const all = [...loaded.values()].join('\n')
+    expect(loaded.size).toBeGreaterThan(1)
+    expect([...loaded.keys()].every(path => path.startsWith(folder))).toBe(true)
+    expect(all).not.toMatch(/\bfrom"(dns-packet|ipaddr\.js|node:https?|node:tls|node:dgram)"/)
+    expect(all.length).toBeLessThan(100_000)
+  })
+})
+
+describe('http', () => {
+  it('prints plain lines in a pipe', async () => {
+    const url = await server()
+    const { code, stdout, stderr } = await netvia(['http', '-I', 'lo', url])
+    const [head, row, ...rest] = stdout.trimEnd().split('\n')
+    expect(head).toMatch(/^uplink +status +dns +connect +tls +first byte +total +server +certificate$/)
+    expect(row).toMatch(/^lo +200 +[\d.]+ ms +[\d.]+ ms +- +[\d.]+ ms +[\d.]+ ms +127\.0\.0\.1 +-$/)
+    expect({ rest, stderr, code }).toEqual({ rest: [], stderr: '', code: 0 })
+  })
+
+  it('prints objects of a known schema with --json', async () => {
+    const url = await server()
+    const ended = await netvia(['http', '--json', '-I', 'lo', `${url}/missing`])
+    expect(objects(ended)).toEqual([
+      expect.objectContaining({
+        schema: 1,
+        command: 'http',
+        event: 'result',
+        url: `${url}/missing`,
+        device: 'lo',
+        ok: false,
+        status: 404,
+        error: expect.objectContaining({ code: 'ERR_HTTP_STATUS', message: expect.stringContaining('404') }),
+        timings: expect.objectContaining({ totalMs: expect.any(Number) }),
+      }),
+    ])
+    expect(ended.code).toBe(1)
+  })
+
+  it('ends with 0, 1, 2, 4 for good, unreachable, not found, local failure, and the worst of several', async () => {
+    const url = await server()
+    const dns = await fakeServer(() => ({ rcode: 3 }))
+    const codeOf = async (...args: string[]) => (await netvia(['http', ...args])).code
+    expect(await codeOf(url)).toBe(0)
+    expect(await codeOf(`http://127.0.0.1:${await closedPort()}`)).toBe(1)
+    expect(await codeOf('--expect-status', '404', `${url}/missing`)).toBe(0)
+    expect(await codeOf('--expect-body', 'goodbye', url)).toBe(1)
+    expect(await codeOf('--server', dns.server, 'http://nowhere.test/')).toBe(2)
+    expect(await codeOf('--server', dns.server, url, 'http://nowhere.test/')).toBe(2)
+    expect(await codeOf('-I', 'nosuch0', '-I', 'lo', url)).toBe(4)
+    expect(await codeOf('--cacert', '/nonexistent.pem', url)).toBe(4)
+    dns.close()
+  })
+
+  it('goes on over the other devices when one fails, and says which', async () => {
+    const url = await server()
+    const { stdout, stderr } = await netvia(['http', '-I', 'nosuch0', '-I', 'lo', url])
+    expect(stdout).toMatch(/^nosuch0 +failed$/m)
+    expect(stdout).toMatch(/^lo +200 /m)
+    expect(stderr).toMatch(/^nosuch0: .*ENODEV/m)
+  })
+
+  it('keeps to narrow terminals: columns go first, then rows become lists', async () => {
+    const url = await server()
+    const longest = async (columns: number) => {
+      const { stdout } = await netvia(['http', '-I', 'lo', url], { env: { COLUMNS: String(columns) } })
+      const lines = stdout.trimEnd().split('\n')
+      return { lines, width: Math.max(...lines.map(line => line.length)) }
+    }
+    const narrower = await longest(75)
+    expect(narrower.lines).toHaveLength(2)
+    expect(narrower.lines[0]).not.toContain('certificate')
+    expect(narrower.width).toBeLessThanOrEqual(75)
+    const list = await longest(40)
+    expect(list.lines).toContain('  status       200')
+    expect(list.width).toBeLessThanOrEqual(40)
+  })
+
+  it('has colours only where they are wanted', async () => {
+    const url = await server()
+    const colored = async (env: NodeJS.ProcessEnv) => (await netvia(['http', url], { env })).stdout.includes('\x1b[')
+    expect(await colored({})).toBe(false)
+    expect(await colored({ FORCE_COLOR: '1' })).toBe(true)
+    expect(await colored({ FORCE_COLOR: '1', NO_COLOR: '1' })).toBe(false)
+  })
+
+  it('sends the method and headers it is given', async () => {
+    const port = await httpServer((request, response) => {
+      response.end(`${request.method} ${request.headers['x-test']} ${request.headers.accept}`)
+    })
+    const body = 'PUT a: b, c text/plain'
+    const args = ['-X', 'PUT', '-H', 'X-Test: a: b', '-H', 'x-test: c', '-H', 'Accept:text/plain']
+    const { code, stdout } = await netvia(['http', ...args, '--expect-body', body, `http://127.0.0.1:${port}`])
+    expect(stdout).toMatch(/ 200 /)
+    expect(code).toBe(0)
+  })
+
+  it('with -q is an exit code and nothing else', async () => {
+    const url = await server()
+    expect(await netvia(['http', '-q', `${url}/missing`])).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
+  })
+})
+
+describe('connect', () => {
+  it('takes host and port in one word or in two', async () => {
+    const { host } = new URL(await server())
+    for (const args of [[host], host.split(':')]) {
+      const { code, stdout } = await netvia(['connect', '-I', 'lo', ...args])
+      expect(stdout).toMatch(new RegExp(`^lo +connected +[\\d.]+ ms +[\\d.]+ ms +127\\.0\\.0\\.1:\\d+ +${host}$`, 'm'))
+      expect(code).toBe(0)
+    }
+  })
+
+  it('says what refused', async () => {
+    const { code, stdout } = await netvia(['connect', '127.0.0.1', String(await closedPort())])
+    expect(stdout).toMatch(/^default +ECONNREFUSED/m)
+    expect(code).toBe(1)
+  })
+})
+
+describe('dns', () => {
+  it('asks the @server, and prints its records', async () => {
+    const dns = await fakeServer(({ question }) => ({ answers: [a(question.name, '192.0.2.7', 300)] }))
+    const { code, stdout } = await netvia(['dns', '-I', 'lo', 'www.test', `@${dns.server}`])
+    expect(stdout).toMatch(new RegExp(`^lo +[\\d.]+ ms +${dns.server} +300 +192\\.0\\.2\\.7$`, 'm'))
+    expect(code).toBe(0)
+    const [object] = objects(await netvia(['dns', '--json', 'www.test', `@${dns.server}`]))
+    expect(object).toMatchObject({
+      name: 'www.test',
+      server: dns.server,
+      answers: [{ address: '192.0.2.7', ttl: 300 }],
+    })
+    dns.close()
+  })
+
+  it('ends with 2 for a name that does not exist, with 1 when the server says nothing', async () => {
+    const dns = await fakeServer(({ question }) => (question.name === 'silent.test' ? undefined : { rcode: 3 }))
+    expect(await netvia(['dns', 'nowhere.test', `@${dns.server}`])).toMatchObject({ code: 2 })
+    expect(await netvia(['dns', '-W', '300ms', 'silent.test', `@${dns.server}`])).toMatchObject({ code: 1 })
+    dns.close()
+  })
+})
+
+describe('scan', () => {
+  it('prints the open ports, with -a the others too', async () => {
+    const { port } = new URL(await server())
+    const closed = await closedPort()
+    const list = `${port},${closed}`
+    const open = await netvia(['scan', '-p', list, '127.0.0.1'])
+    expect(open.stdout).toMatch(new RegExp(`^ *${port} +open +[\\d.]+ ms$`, 'm'))
+    expect(open.stdout).not.toMatch(new RegExp(`^ *${closed} `, 'm'))
+    expect(open.stdout).toMatch(/: 2 ports in [\d.]+ ms: 1 open, 1 closed, 0 filtered$/m)
+    expect(open.code).toBe(0)
+    const all = await netvia(['scan', '-a', '-I', 'lo', '-p', list, '127.0.0.1'])
+    expect(all.stdout).toMatch(new RegExp(`^ *${closed} +closed`, 'm'))
+    expect(await netvia(['scan', '-q', '-p', list, '127.0.0.1'])).toMatchObject({ code: 0, stdout: `${port}\n` })
+    expect(await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
+  })
+})
+
+describe('devices', () => {
+  it('lists them, or the one that is asked for', async () => {
+    const { code, stdout } = await netvia(['devices', '-I', 'lo'])
+    expect(stdout).toMatch(/^device +state +addresses/)
+    expect(stdout).toMatch(/^lo +up +127\.0\.0\.1\/8/m)
+    expect(code).toBe(0)
+    const found = objects(await netvia(['devices', '--json']))
+    expect(found).toContainEqual(expect.objectContaining({ schema: 1, event: 'device', name: 'lo', kind: 'loopback' }))
+    expect(await netvia(['devices', '-I', 'nosuch0'])).toMatchObject({ code: 4, stdout: '' })
+  })
+
+  it('with -w goes on until it is told to end', async () => {
+    const child = startCli(['devices', '-w', '-I', 'lo'])
+    child.stdout!.once('data', () => child.kill('SIGTERM'))
+    expect(await child.ended).toMatchObject({ code: null, signal: 'SIGTERM', stderr: '' })
+  })
+})
