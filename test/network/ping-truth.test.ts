@@ -1,0 +1,169 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
+import { ping } from '../../src/protocols/icmp/ping.js'
+import { pings } from '../../src/protocols/icmp/pings.js'
+import type { PingResult } from '../../src/protocols/icmp/result.js'
+import { type CapturedPacket, lab, needs } from '../lab/index.js'
+
+const server = lab.server.address4
+
+function block(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+/** Round trips on the wire: request and reply with the same cookie. */
+function wireTimes(packets: CapturedPacket[]): number[] {
+  const requests = new Map<string, number>()
+  const times: number[] = []
+  for (const { payload, timeMs } of packets) {
+    const cookie = payload!.subarray(8, 16).toString('hex')
+    const asked = requests.get(cookie)
+    if (asked === undefined) requests.set(cookie, timeMs)
+    else times.push(timeMs - asked)
+  }
+  return times
+}
+
+describe.each(['datagram', 'raw'] as const)('an event loop that is blocked, %s', kind => {
+  needs('tcpdump')
+
+  test('300 ms at a time: no reply is lost, and each round trip is the one on the wire', {
+    timeout: 60_000,
+  }, async () => {
+    const relay = await lab.relay({ delayMs: 5 })
+    const capture = await lab.capture('slow0', 'icmp')
+    const series = pings(lab.slow.address4, { kind, count: 300, interval: 10, timeout: 250 })
+    const blocker = setInterval(() => block(300), 500)
+    const results: PingResult[] = []
+    for await (const result of series) results.push(result)
+    clearInterval(blocker)
+    const wire = wireTimes(await capture.stop())
+    await relay.stop()
+    expect(results).toHaveLength(300)
+    expect(results.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
+    const bySequence = results.toSorted((a, b) => a.sequence - b.sequence)
+    const errors = bySequence.map(({ rttMs }, index) => Math.abs(rttMs! - wire[index]!)).sort((a, b) => a - b)
+    expect(wire).toHaveLength(300)
+    expect(errors[150]).toBeLessThan(0.1)
+    expect(errors[299]).toBeLessThan(1)
+    expect(series.statistics).toMatchObject({ sent: 300, received: 300, lossRatio: 0 })
+  })
+})
+
+describe('spoofed replies', () => {
+  needs('nft', 'tcpdump')
+  const tries = 5000
+
+  test('wrong cookie from the right source, right cookie from a wrong source: never, in thousands of tries', async () => {
+    const repair = lab.fault('internet', 'icmp type echo-request drop')
+    const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
+    const waiting = ping(server, { kind: 'raw', timeout: 8000 })
+    await sleep(100)
+    const [request] = await capture.stop()
+    const wire = request!.payload!
+    const numbers = { identifier: wire.readUInt16BE(4), sequence: wire.readUInt16BE(6) }
+    const message = { ...numbers, payload: wire.subarray(8).toString('hex') }
+    const replies = [
+      { source: server, message: { ...message, guess: true } },
+      { source: '10.1.0.2', message },
+    ]
+    using witness = openIcmp({ family: 4, kind: 'raw' })
+    let seen = 0
+    witness.on('message', received => {
+      if (received.kind === 'echo-reply' && received.identifier === numbers.identifier) seen++
+    })
+    const spoofer = fileURLToPath(new URL('spoofer.mjs', import.meta.url))
+    const order = JSON.stringify({ victim: lab.wan1.address4, replies, tries })
+    const child = lab.spawn('internet', process.execPath, spoofer, order)
+    child.stderr!.pipe(process.stderr)
+    const [sent] = await once(child.stdout!, 'data')
+    expect(Number(sent)).toBe(2 * tries)
+    await expect.poll(() => seen, { timeout: 2000 }).toBe(2 * tries)
+    expect(await waiting).toMatchObject({ outcome: 'timeout' })
+    repair()
+  })
+})
+
+describe('a user without privilege', () => {
+  const script = `
+    import { ping } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+    for (const { host, ...options } of ${JSON.stringify([{ host: server, device: 'wan2' }, { host: lab.server.address6 }])}) {
+      const { outcome, clock } = await ping(host, options).catch(error => ({ outcome: error.code, clock: error.hint }))
+      console.log(outcome, clock)
+    }`
+  const asNobody = () =>
+    lab.run(
+      'router',
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+    )
+
+  test('pings by a datagram socket, bound to a device, with kernel times', () => {
+    expect(asNobody()).toBe('reply kernel\nreply kernel\n')
+  })
+
+  test('is told the three ways out where the sysctl forbids it', () => {
+    lab.run('router', 'sysctl', '-qw', 'net.ipv4.ping_group_range=1 0')
+    const said = asNobody()
+    lab.run('router', 'sysctl', '-qw', 'net.ipv4.ping_group_range=0 2147483647')
+    const lines = said.trim().split('\n')
+    expect(lines).toHaveLength(2)
+    for (const line of lines) expect(line).toMatch(/^(EPERM|EACCES) .*ping_group_range.*setcap cap_net_raw.*root/)
+  })
+})
+
+describe('a series', () => {
+  needs('nft')
+
+  test('a device that is deleted and made again: failures with the reason, then replies again', async () => {
+    const first = lab.addDevice('usb0')
+    const controller = new AbortController()
+    const outcomes: string[] = []
+    const follow = (async () => {
+      for await (const { outcome, error } of pings(server, {
+        device: 'usb0',
+        interval: 20,
+        timeout: 300,
+        signal: controller.signal,
+      })) {
+        outcomes.push(error ? `${outcome} ${error.code}` : outcome)
+      }
+    })()
+    follow.catch(() => {})
+    await expect.poll(() => outcomes.at(-1)).toBe('reply')
+    first.remove()
+    await expect.poll(() => outcomes.at(-1)).toBe('send-failed ENODEV')
+    lab.addDevice('usb0')
+    await expect.poll(() => outcomes.at(-1), { timeout: 3000 }).toBe('reply')
+    controller.abort(new Error('enough'))
+    await expect(follow).rejects.toThrow('enough')
+    expect(new Set(outcomes)).not.toContain('timeout')
+  })
+
+  test('a late reply takes back its loss; duplicates and reordering are counted', async () => {
+    const relay = await lab.relay({ delayMs: 100, duplicate: 1, direction: 'back' })
+    const series = pings(lab.slow.address4, { count: 20, interval: 25, timeout: 50 })
+    const outcomes: string[] = []
+    let lossAtFirst: number | undefined
+    for await (const { outcome } of series) {
+      outcomes.push(outcome)
+      lossAtFirst ??= series.statistics.lossRatio
+      if (outcomes.length === 19) await sleep(300)
+    }
+    await relay.stop()
+    expect(new Set(outcomes)).toEqual(new Set(['timeout']))
+    expect(lossAtFirst).toBe(1)
+    expect(series.statistics).toMatchObject({ sent: 20, received: 20, duplicates: 20, lossRatio: 0 })
+    expect(series.statistics.minMs).toBeGreaterThan(99)
+  })
+})
