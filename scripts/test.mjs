@@ -12,6 +12,8 @@ process.chdir(root)
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
 const projects = ['unit', 'network'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
 const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
+/** A run that takes longer hangs, in ms. */
+const timeLimit = 600_000
 let running
 let stopping = false
 
@@ -62,7 +64,12 @@ async function runProject(project, prefix, env) {
   const [command, ...rest] = [...prefix, process.execPath, 'node_modules/vitest/vitest.mjs', ...args]
   const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env })
   running = child
+  const watchdog = setTimeout(() => {
+    console.log(`\nthe ${project} tests did not end within ${timeLimit / 1000} s`)
+    endGroup(child)
+  }, timeLimit)
   const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
+  clearTimeout(watchdog)
   running = undefined
   const counts = existsSync(report) ? countResults(JSON.parse(readFileSync(report, 'utf8'))) : countResults()
   rmSync(report, { force: true })
