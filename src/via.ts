@@ -1,0 +1,84 @@
+import { checkDns } from './checks/check-dns.js'
+import { checkHttp } from './checks/check-http.js'
+import { checkPing } from './checks/check-ping.js'
+import { checkTcp } from './checks/check-tcp.js'
+import { scanPorts } from './checks/scan-ports.js'
+import { NetviaError } from './errors.js'
+import { checkOptions, type PathOptions, pathSchema } from './options.js'
+import { createLookup } from './protocols/dns/lookup.js'
+import { resolve } from './protocols/dns/resolve.js'
+import { HttpAgent, HttpsAgent } from './protocols/http/agent.js'
+import { openIcmp } from './protocols/icmp/icmp-socket.js'
+import { ping } from './protocols/icmp/ping.js'
+import { pings } from './protocols/icmp/pings.js'
+import { sweep } from './protocols/icmp/sweep/sweep.js'
+import { connect } from './protocols/tcp/connect.js'
+import { connectTls } from './protocols/tcp/connect-tls.js'
+import { listen } from './protocols/tcp/listen.js'
+import { openUdp } from './protocols/udp.js'
+
+/** Calls whose options come first, and those whose options come second, after a host, name or URL. */
+const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp }
+const optionsSecond = { ping, pings, sweep, resolve, checkHttp, checkDns, checkPing, scanPorts }
+
+type Calls = typeof optionsFirst & typeof optionsSecond
+
+/** Every call of netvia that sends anything, already on one path. */
+export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
+  readonly HttpAgent: typeof HttpAgent
+  readonly HttpsAgent: typeof HttpsAgent
+  readonly path: Readonly<PathOptions>
+}
+
+/**
+ * netvia on one path: `const wan2 = via('wan2'); await wan2.ping('192.0.2.1')`. Takes a device's name or path options.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what is no path, and from a call whose own options name another value for
+ * something the path has: a path is never left by accident.
+ */
+export function via(pathOrDevice: string | PathOptions): Via {
+  const path: PathOptions = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : { ...pathOrDevice }
+  checkOptions('via', path, pathSchema)
+  const bound = [
+    ...Object.entries(optionsFirst).map(([name, call]) => [name, onPath(path, name, call, 0)]),
+    ...Object.entries(optionsSecond).map(([name, call]) => [name, onPath(path, name, call, 1)]),
+  ]
+  return {
+    ...(Object.fromEntries(bound) as Calls),
+    HttpAgent: class extends HttpAgent {
+      constructor(options?: ConstructorParameters<typeof HttpAgent>[0]) {
+        super(withPath(path, 'HttpAgent', options))
+      }
+    },
+    HttpsAgent: class extends HttpsAgent {
+      constructor(options?: ConstructorParameters<typeof HttpsAgent>[0]) {
+        super(withPath(path, 'HttpsAgent', options))
+      }
+    },
+    path: Object.freeze(path),
+  }
+}
+
+function onPath(path: PathOptions, name: string, call: unknown, position: number): unknown {
+  return (...args: unknown[]) => {
+    args[position] = withPath(path, name, args[position] as PathOptions | undefined)
+    return (call as (...args: unknown[]) => unknown)(...args)
+  }
+}
+
+function withPath<T extends PathOptions>(path: PathOptions, caller: string, options?: T): T {
+  for (const [key, value] of Object.entries(path)) {
+    const own = options?.[key as keyof PathOptions]
+    if (value !== undefined && own !== undefined && own !== value) {
+      throw new NetviaError(
+        `${caller}: ${key} ${JSON.stringify(own)} contradicts the path's ${JSON.stringify(value)}`,
+        {
+          code: 'ERR_INVALID_ARG_VALUE',
+          hint: 'call the function itself, or via() with the other path',
+        },
+      )
+    }
+  }
+  const given = Object.entries(path).filter(([, value]) => value !== undefined)
+  return { ...options, ...Object.fromEntries(given) } as T
+}
