@@ -50,9 +50,9 @@ export interface UplinkOptions extends PathOptions {
 export interface MonitorOptions {
   /** Milliseconds from the start of a round to the start of the next. Default 1000. */
   interval?: number
-  /** The same after a bad round of an uplink that is not 'down' yet. Default: `interval`. */
+  /** The same after a bad round of an uplink that is 'up' or 'degraded'. Default: `interval`. */
   failureInterval?: number
-  /** The same after a good round of an uplink that is not 'up' yet. Default: `interval`. */
+  /** The same while an uplink is 'unknown' or 'down', unless its last `down` rounds were all bad. Default: `interval`. */
   recoveryInterval?: number
   /** Milliseconds a check may take. Default 2000. */
   timeout?: number

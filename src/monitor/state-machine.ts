@@ -106,10 +106,6 @@ export class StateMachine {
     return this.#linkFault
   }
 
-  get goodRounds(): number {
-    return this.#good
-  }
-
   get badRounds(): number {
     return this.#bad
   }

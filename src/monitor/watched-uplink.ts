@@ -108,10 +108,11 @@ export class WatchedUplink {
 
   #judge(outcomes: Outcome[]): number {
     this.#tell(this.#machine.round(outcomes, performance.now()))
-    const { state, goodRounds, badRounds } = this.#machine
-    const { interval, failureInterval, recoveryInterval } = this.#settings
-    if (badRounds > 0 && state !== 'down') return failureInterval
-    return goodRounds > 0 && (state === 'down' || state === 'unknown') ? recoveryInterval : interval
+    const { state, badRounds } = this.#machine
+    const { interval, failureInterval, recoveryInterval, down } = this.#settings
+    if (state === 'up' || state === 'degraded') return badRounds > 0 ? failureInterval : interval
+    // After the link came back the first rounds may be too early: address and route follow in their own time.
+    return badRounds < down ? recoveryInterval : interval
   }
 
   #tell(change: Change | undefined): void {

@@ -15,7 +15,9 @@ export class PendingConnection {
   constructor(request: ClientRequest) {
     this.#request = request
     this.#destroyRequest = request.destroy
-    this.socket.once('close', () => this.#controller.abort(hangUp()))
+    // Who destroys it may say why; it is no error of its own.
+    this.socket.on('error', () => {})
+    this.socket.once('close', () => this.#controller.abort(this.socket.errored ?? hangUp()))
     // A request without a socket tells nobody that it was destroyed (Node only looks once there is a socket).
     request.destroy = error => {
       const destroyed = this.#destroyRequest.call(request, error)

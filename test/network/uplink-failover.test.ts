@@ -1,0 +1,193 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from 'vitest'
+import { UplinkGroup } from '../../src/monitor/group.js'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { StateEvent } from '../../src/monitor/reports.js'
+import { httpServer, lab, needs } from '../lab/index.js'
+
+const running: UplinkMonitor[] = []
+afterEach(async () => {
+  for (const monitor of running.splice(0)) await monitor.stop()
+})
+
+async function watch(changed: Partial<MonitorOptions> = {}) {
+  const target = lab.server.address4
+  const monitor = new UplinkMonitor({
+    interval: 100,
+    timeout: 300,
+    uplinks: [
+      { name: 'fibre', device: 'wan1', priority: 1, checks: [{ type: 'ping', host: target }] },
+      { name: 'lte', device: 'wan2', priority: 2, checks: [{ type: 'ping', host: target }] },
+    ],
+    ...changed,
+  })
+  const events: StateEvent[] = []
+  monitor.on('state', event => events.push(event))
+  running.push(monitor)
+  monitor.start()
+  await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['up', 'up'])
+  return { monitor, events }
+}
+
+const states = (monitor: UplinkMonitor) => monitor.snapshot().uplinks.map(({ state }) => state)
+
+/** Without blocking this process meanwhile, as lab.run would: the time of the event is measured. */
+async function run(host: Parameters<typeof lab.spawn>[0], ...command: [string, ...string[]]): Promise<void> {
+  const [code] = await once(lab.spawn(host, ...command), 'exit')
+  expect(code).toBe(0)
+}
+
+async function nextEvent(monitor: UplinkMonitor): Promise<StateEvent> {
+  const [event] = await once(monitor, 'state', { signal: AbortSignal.timeout(10_000) })
+  return event
+}
+
+describe('the link', () => {
+  const unplug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+  const plug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'up')
+
+  test('a pulled cable takes the uplink down within 100 ms, without waiting for checks', async () => {
+    const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20, failureInterval: 5000 })
+    const down = nextEvent(monitor)
+    const pulled = Date.now()
+    await unplug()
+    expect(await down).toMatchObject({ uplink: 'fibre', from: 'up', to: 'down', reason: 'no carrier' })
+    // From before ip(8) was started at all.
+    expect((await down).at - pulled).toBeLessThan(100)
+    const up = nextEvent(monitor)
+    await plug()
+    expect(await up).toMatchObject({ uplink: 'fibre', from: 'down', to: 'up', reason: '3 good rounds in a row' })
+  })
+
+  test('so does a lost address, and it takes a new one to come back', async () => {
+    const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20 })
+    const address = `${lab.wan2.address4}/24`
+    const down = nextEvent(monitor)
+    await run('router', 'ip', 'address', 'delete', address, 'dev', 'wan2')
+    expect(await down).toMatchObject({ uplink: 'lte', to: 'down', reason: 'no IPv4 address any more' })
+    const up = nextEvent(monitor)
+    await run('router', 'ip', 'address', 'add', address, 'dev', 'wan2')
+    await run('router', 'ip', 'route', 'add', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
+    expect(await up).toMatchObject({ uplink: 'lte', to: 'up' })
+  })
+
+  test('and a deleted device, until it is made again', async () => {
+    const device = lab.addDevice('tmp0')
+    const check = { type: 'ping', host: lab.server.address4 } as const
+    const monitor = new UplinkMonitor({ interval: 50, uplinks: [{ name: 'usb', device: 'tmp0', checks: [check] }] })
+    running.push(monitor)
+    const up = nextEvent(monitor)
+    monitor.start()
+    expect(await up).toMatchObject({ to: 'up' })
+    const down = nextEvent(monitor)
+    device.remove()
+    expect(await down).toMatchObject({ from: 'up', to: 'down', reason: expect.stringMatching(/deleted|off|carrier/) })
+    await expect.poll(() => monitor.snapshot().uplinks[0]!.reason).toBe('device deleted')
+    const again = nextEvent(monitor)
+    lab.addDevice('tmp0')
+    expect(await again).toMatchObject({ from: 'down', to: 'up' })
+  })
+})
+
+describe('the network behind it', () => {
+  needs('nft')
+
+  test('a silent upstream is down after `down` rounds, and only there', async () => {
+    const { monitor, events } = await watch({ failureInterval: 50, recoveryInterval: 50 })
+    const down = nextEvent(monitor)
+    const repair = lab.fault('isp1', 'icmp type echo-request drop')
+    const silent = Date.now()
+    const { at, ...event } = await down
+    expect(event).toEqual({
+      uplink: 'fibre',
+      from: 'up',
+      to: 'down',
+      reason: `3 bad rounds in a row: ping ${lab.server.address4}: timeout`,
+    })
+    // One interval until the first check that fails, then three timeouts of 300 ms.
+    expect(at - silent).toBeGreaterThan(800)
+    expect(at - silent).toBeLessThan(2000)
+    expect(monitor.snapshot().uplinks.map(({ lossRatio }) => lossRatio! > 0)).toEqual([true, false])
+    const up = nextEvent(monitor)
+    repair()
+    expect(await up).toMatchObject({ uplink: 'fibre', to: 'up' })
+    expect(events.filter(({ uplink }) => uplink === 'lte')).toHaveLength(1)
+  })
+
+  test('a rejecting one is down as fast, with who said what', async () => {
+    const { monitor } = await watch({ failureInterval: 50 })
+    const down = nextEvent(monitor)
+    const repair = lab.fault('isp2', 'meta l4proto icmp icmp type echo-request reject with icmp type admin-prohibited')
+    expect((await down).reason).toMatch(/^3 bad rounds in a row: ping [\d.]+: .*prohibited.* \(from [\d.]+\)$/i)
+    repair()
+  })
+
+  test('some loss degrades it', async () => {
+    const { monitor } = await watch({ interval: 20, down: 30, window: 2000, loss: { enter: 0.3, leave: 0.05 } })
+    const degraded = nextEvent(monitor)
+    const repair = lab.fault('isp1', 'icmp type echo-request numgen inc mod 2 == 0 drop')
+    expect(await degraded).toMatchObject({ uplink: 'fibre', from: 'up', to: 'degraded', reason: /^loss \d/ })
+    const up = nextEvent(monitor)
+    repair()
+    expect(await up).toMatchObject({ from: 'degraded', to: 'up' })
+  })
+})
+
+describe('failover', () => {
+  needs('nginx')
+
+  test('of HTTP traffic at 200 requests a second: only what was under way when the cable was pulled fails', async () => {
+    const server = await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }'))
+    const { monitor } = await watch()
+    await using group = new UplinkGroup(monitor, { policy: 'failover', cutConnections: true })
+    const agent = group.httpAgent
+    const results: { sent: number; from?: string; error?: Error; done: number }[] = []
+    const get = async () => {
+      const result: (typeof results)[number] = { sent: performance.now(), done: Number.POSITIVE_INFINITY }
+      results.push(result)
+      // Node tells the request of what ends its connection even after the response has begun.
+      const request = http.get({ host: lab.server.address4, agent }).on('error', () => {})
+      try {
+        const [response] = await once(request, 'response')
+        result.from = (await response.toArray()).join('')
+      } catch (error) {
+        result.error = error as Error
+      }
+      result.done = performance.now()
+    }
+    const timer = setInterval(get, 5)
+    await wait(1000)
+    const before = lab.counters('wan2').txPackets
+    const down = once(monitor, 'state').then(() => performance.now())
+    const pulled = performance.now()
+    await run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+    const known = await down
+    await wait(1500)
+    clearInterval(timer)
+    await expect.poll(() => results.every(({ done }) => Number.isFinite(done))).toBe(true)
+    await run('isp1', 'ip', 'link', 'set', 'customer', 'up')
+
+    const failed = results.filter(({ error }) => error)
+    const first = results.find(({ from, sent }) => from === lab.wan2.address4 && sent > pulled)!
+    console.log(
+      `pulled -> down ${(known - pulled).toFixed(1)} ms, -> first success on wan2 ${(first.done - pulled).toFixed(1)} ms; ` +
+        `${failed.length} of ${results.length} requests failed`,
+    )
+    // Every one of them was sent before the monitor knew, and not finished when the cable was pulled.
+    for (const { sent, done } of failed) {
+      expect(sent).toBeLessThan(known)
+      expect(done).toBeGreaterThan(pulled)
+    }
+    for (const { sent, from } of results) {
+      if (sent > known) expect(from).toBe(lab.wan2.address4)
+      else if (from) expect([lab.wan1.address4, lab.wan2.address4]).toContain(from)
+    }
+    expect(results.filter(({ from }) => from === lab.wan1.address4).length).toBeGreaterThan(100)
+    expect(results.filter(({ from }) => from === lab.wan2.address4).length).toBeGreaterThan(200)
+    expect(lab.counters('wan2').txPackets).toBeGreaterThan(before)
+    await server.stop()
+  })
+})
