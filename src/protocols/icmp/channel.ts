@@ -74,6 +74,7 @@ export class IcmpChannel {
       accepted: probe => this.#accepted(probe),
       refused: (probe, errno) => this.#refused(probe, errno),
       stumbled: wall => this.#stumbled(wall),
+      readBetween: () => this.#drain(batchesPerTurn),
       waitForRoom: () => this.#socket.notifyWritable(),
     })
   }

@@ -12,6 +12,8 @@ export interface SendQueueHandlers {
   refused(probe: Probe, errno: number): void
   /** A send failed, perhaps for an older error: clear it. `wall`: the time now. */
   stumbled(wall: number): void
+  /** Many are sent without a break: replies of near hosts fill the receive buffer meanwhile. */
+  readBetween(): void
   /** `flush` is to be called when there is room in the socket's buffer. */
   waitForRoom(): void
 }
@@ -29,6 +31,8 @@ interface Socket {
 const attempts = 3
 /** A full queue of the device (ENOBUFS) gives no event when there is room again. */
 const roomRetryMs = 2
+/** 256 packets: what the kernel's default receive buffer holds. */
+const batchesBetweenReads = 4
 /** Room for 64 of ordinary size, and for one of the largest. */
 const batchBytes = 128 * 1024
 
@@ -69,7 +73,10 @@ export class SendQueue {
   flush(): void {
     this.#blocked = false
     clearTimeout(this.#retryTimer)
-    while (this.#probes.length > 0 && !this.#blocked && !this.#closed) this.#sendBatch()
+    for (let batches = 1; this.#probes.length > 0 && !this.#blocked && !this.#closed; batches++) {
+      this.#sendBatch()
+      if (batches % batchesBetweenReads === 0) this.#handlers.readBetween()
+    }
   }
 
   close(): void {

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { measure } from '../../src/protocols/icmp/clock.js'
+
+const hour = 3_600_000
+const wall = 1_700_000_000_000
+const trip = {
+  sent: { wall, monotonic: 1000 },
+  read: { wall: wall + 500, monotonic: 1500 },
+  sentStamp: wall + 0.05,
+  receivedStamp: wall + 10.05,
+}
+
+test('with both stamps of the kernel the round trip is theirs, however late it was read', () => {
+  expect(measure(trip)).toEqual({ rttMs: 10, kernel: true })
+})
+
+test.each([
+  ['received', { receivedStamp: Number.NaN }, 500 - 0.05],
+  ['sent', { sentStamp: Number.NaN }, 10.05],
+  ['either', { sentStamp: Number.NaN, receivedStamp: Number.NaN }, 500],
+])('without the stamp of %s, user time stands in and says so', (_which, missing, rttMs) => {
+  const result = measure({ ...trip, ...missing })
+  expect(result.rttMs).toBeCloseTo(rttMs, 3)
+  expect(result.kernel).toBe(false)
+})
+
+describe.each([hour, -hour, 5000, -5000])('the wall clock stepped by %d ms', step => {
+  const read = { wall: trip.read.wall + step, monotonic: trip.read.monotonic }
+
+  test.each([
+    ['after the reply came', trip.sentStamp, trip.receivedStamp],
+    ['on the way', trip.sentStamp, trip.receivedStamp + step],
+    ['before it was stamped as sent', trip.sentStamp + step, trip.receivedStamp + step],
+  ])('%s', (_when, sentStamp, receivedStamp) => {
+    const result = measure({ sent: trip.sent, read, sentStamp, receivedStamp })
+    expect(result.rttMs).toBeCloseTo(10, 3)
+    expect(result.kernel).toBe(true)
+  })
+})
+
+test('a step too small to place: user time, never a wrong kernel time', () => {
+  const result = measure({ ...trip, receivedStamp: wall + 300, read: { wall: wall + 600, monotonic: 1500 } })
+  expect(result.kernel).toBe(false)
+  expect(result.rttMs).toBeCloseTo(500, 0)
+})
+
+test('slewing leaves the round trip alone', () => {
+  const result = measure({ ...trip, read: { wall: wall + 500.2, monotonic: 1500 } })
+  expect(result).toEqual({ rttMs: 10, kernel: true })
+})

@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { type Clock, systemClock } from '../../src/protocols/icmp/clock.js'
+import { EchoPath } from '../../src/protocols/icmp/echo-path.js'
+import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
+import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
+import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
+import { ping } from '../../src/protocols/icmp/ping.js'
+import { pings } from '../../src/protocols/icmp/pings.js'
+import { Probe } from '../../src/protocols/icmp/probe.js'
+import { encodeAddress } from '../../src/sockets/address.js'
+import { openSockets } from './open-sockets.js'
+
+/** Why there is no ICMP for this user, if there is none. */
+function refusal(): string | undefined {
+  try {
+    addon().close(openIcmpDescriptor(4, 'auto', {}).fd)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+const refused = refusal()
+if (refused) console.warn(`ping tests are skipped: ${refused}`)
+
+describe.skipIf(refused)('on loopback', () => {
+  test.each(['127.0.0.1', '::1', 'localhost'])('%s answers', async host => {
+    const before = await openSockets()
+    expect(await ping(host)).toMatchObject({ outcome: 'reply', host, bytes: 64, sequence: 0 })
+    expect(await openSockets()).toBe(before)
+  })
+
+  test('a thousand at once over one socket, each its own answer', async () => {
+    const before = await openSockets()
+    const hosts = Array.from({ length: 1000 }, (_, index) => `127.0.${index >> 8}.${index & 255 || 1}`)
+    const all = Promise.all(hosts.map(host => ping(host)))
+    await sleep(0)
+    expect(await openSockets()).toBeLessThanOrEqual(before + 1)
+    for (const [index, result] of (await all).entries())
+      expect(result).toMatchObject({ outcome: 'reply', from: hosts[index] })
+  })
+
+  test('more probes than there are sequence numbers: none mixed up, none lost', async () => {
+    const path = EchoPath.acquire({
+      family: 4,
+      kind: 'auto',
+      path: { device: 'lo' },
+      dontFragment: false,
+      payloadSize: 8,
+      stampSends: false,
+    })
+    await path.ready
+    const before = await openSockets()
+    const template = new EchoTemplate(4, 8)
+    const target = encodeAddress('127.0.0.1')
+    const outcomes = new Map<string, number>()
+    const count = 70_000
+    let done: () => void
+    let settled = 0
+    const finished = new Promise<void>(resolve => {
+      done = resolve
+    })
+    const owner = {
+      settled({ outcome }: Probe) {
+        outcomes.set(outcome!, (outcomes.get(outcome!) ?? 0) + 1)
+        if (++settled === count) done()
+      },
+    }
+    // All in one turn of the event loop: none is answered before the last is submitted.
+    for (let i = 0; i < count; i++) path.submit(new Probe(owner, target, template, 10_000))
+    await finished
+    expect(await openSockets()).toBe(before + 1)
+    path.release()
+    expect(Object.fromEntries(outcomes)).toEqual({ reply: count })
+    expect(path.drops).toBe(0)
+  })
+
+  test('the wall clock is stepped by an hour in the middle of a series: no time is wrong', async () => {
+    let step = 0
+    const clock: Clock = {
+      read(sample) {
+        systemClock.read(sample)
+        sample.wall += step
+      },
+    }
+    const path = EchoPath.acquire({
+      family: 4,
+      kind: 'auto',
+      path: {},
+      dontFragment: false,
+      payloadSize: 56,
+      stampSends: true,
+      clock,
+    })
+    await path.ready
+    const template = new EchoTemplate(4, 56)
+    const target = encodeAddress('127.0.0.1')
+    const rtts: number[] = []
+    for (let i = 0; i < 30; i++) {
+      await new Promise<void>(resolve => {
+        const owner = {
+          settled(probe: Probe) {
+            rtts.push(probe.rttMs)
+            resolve()
+          },
+        }
+        path.submit(new Probe(owner, target, template, 1000))
+        // Between sending and reading, forth and back.
+        if (i % 3 === 0)
+          queueMicrotask(() =>
+            queueMicrotask(() => {
+              step = step ? 0 : 3_600_000
+            }),
+          )
+      })
+    }
+    path.release()
+    expect(rtts).toHaveLength(30)
+    for (const rttMs of rtts) {
+      expect(rttMs).toBeGreaterThanOrEqual(0)
+      expect(rttMs).toBeLessThan(500)
+    }
+  })
+
+  test('a series keeps its cadence and its statistics', async () => {
+    const before = await openSockets()
+    const series = pings('127.0.0.1', { count: 60, interval: 10 })
+    expect(series.statistics).toMatchObject({ sent: 0, lossRatio: undefined })
+    const sentAt: number[] = []
+    for await (const { sequence, sentAt: at } of series) sentAt[sequence] = at
+    expect(sentAt).toHaveLength(60)
+    const late = sentAt.map((at, index) => at - sentAt[0]! - 10 * index).sort((a, b) => a - b)
+    expect(Math.abs(late[30]!)).toBeLessThan(5)
+    expect(series.statistics).toMatchObject({ sent: 60, received: 60, lossRatio: 0, duplicates: 0 })
+    expect(await openSockets()).toBe(before)
+  })
+
+  test('a series ends by break, by return while it waits, and by its signal', async () => {
+    const before = await openSockets()
+    for await (const _result of pings('127.0.0.1', { interval: 5 })) break
+    const waiting = pings('127.0.0.1', { interval: 10_000 })
+    await waiting.next()
+    const next = waiting.next()
+    await waiting.return()
+    expect(await next).toEqual({ value: undefined, done: true })
+    const controller = new AbortController()
+    const aborted = pings('127.0.0.1', { interval: 10_000, signal: controller.signal })
+    await aborted.next()
+    const pending = aborted.next()
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(pending).rejects.toBe(reason)
+    expect(await openSockets()).toBe(before)
+  })
+
+  test('openIcmp sends and receives messages', async () => {
+    const before = await openSockets()
+    {
+      using socket = openIcmp({ family: 4 })
+      const payload = Buffer.from('hello')
+      const reply = new Promise((resolve, reject) => {
+        socket.on('error', reject)
+        socket.on('message', (message, info) => {
+          if (message.kind === 'echo-reply' && message.sequence === 77) resolve({ message, info })
+        })
+      })
+      await socket.send({ family: 4, kind: 'echo-request', identifier: 4711, sequence: 77, payload }, '127.0.0.2')
+      expect(await reply).toMatchObject({
+        message: { payload: Uint8Array.from(payload), checksumValid: true },
+        info: { address: '127.0.0.2', ttl: 64 },
+      })
+      await expect(
+        socket.send({ family: 4, kind: 'echo-request', identifier: 1, sequence: 1, payload }, '::1'),
+      ).rejects.toMatchObject({ code: 'ERR_ADDRESS_FAMILY' })
+    }
+    expect(await openSockets()).toBe(before)
+  })
+})
+
+describe('bad arguments', () => {
+  test.each([
+    [{ payloadSize: 65_508 }, 'payloadSize'],
+    [{ payload: new Uint8Array(4), payloadSize: 5 }, 'payloadSize'],
+    [{ payload: 'text' }, 'payload'],
+    [{ ttl: 0 }, 'ttl'],
+    [{ kind: 'tcp' }, 'kind'],
+    [{ devise: 'lo' }, 'devise'],
+  ])('%j', async (options, named) => {
+    await expect(ping('127.0.0.1', options as object)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining(named),
+    })
+  })
+
+  test('a series says so at once', () => {
+    expect(() => pings('127.0.0.1', { count: 0 })).toThrow('count')
+  })
+
+  test('aborted before: the reason', async () => {
+    const reason = new Error('never mind')
+    await expect(ping('127.0.0.1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+})
