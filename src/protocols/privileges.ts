@@ -114,7 +114,7 @@ function judgeCapability(name: CapabilityName, facts: PrivilegeFacts): Privilege
 function judgeTrial(errno: number, what: string, needed: CapabilityName, facts: PrivilegeFacts): Privilege {
   if (errno === 0) return { allowed: true, reason: 'tried, and it works' }
   const code = getSystemErrorName(errno)
-  if (errno !== -EPERM && errno !== -EACCES) return { allowed: false, reason: `${what} is refused: ${code}` }
+  if (errno !== -EPERM) return { allowed: false, reason: `${what} is refused: ${code}` }
   if (!hasCapability(facts.status.effective, needed)) {
     return { allowed: false, reason: `${what} needs CAP_${needed} (${code})`, fix: grant(needed, facts) }
   }

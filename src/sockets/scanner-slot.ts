@@ -11,6 +11,9 @@ const { ECONNREFUSED, ECONNRESET, EALREADY, EPIPE } = constants.errno
 /** `connect` to it takes a descriptor back to where it was before its first one (connect(2)): a connection is reset. */
 const nowhere = new Uint8Array(16)
 
+/** Room for a local address, used again for each. */
+const local = new Uint8Array(28)
+
 /** Errno of a connection that is still under way. */
 export const pending = -EALREADY
 
@@ -45,11 +48,18 @@ export class ScanSlot {
     return errno === -addon().constants.EINPROGRESS! ? 0 : errno
   }
 
+  /** `ask` right after `start`: an ICMP error that came in within our call to `connect` ends nothing by itself, and waits apart. */
+  askAtOnce(target: Uint8Array): number {
+    const errno = this.ask(target)
+    if (errno !== pending) return errno
+    const error = getOption(this.fd, 'SO_ERROR')
+    return error === 0 ? pending : -error
+  }
+
   /** Asks the kernel: `pending`, 0 for open, or a negative errno. */
   ask(target: Uint8Array): number {
     const errno = addon().connect(this.fd, target)
-    if (errno === pending) return this.#softError()
-    this.#over = errno !== 0
+    this.#over = errno !== pending && errno !== 0
     // Taken, and already ended by the other end.
     return errno === -ECONNRESET || errno === -EPIPE ? 0 : errno
   }
@@ -65,10 +75,10 @@ export class ScanSlot {
    * simultaneous open): nobody listens there, or it could not have been chosen.
    */
   meetsItself(target: Uint8Array): boolean {
-    const local = new Uint8Array(28)
     addon().getsockname(this.fd, local)
-    const same = (from: number, to: number) => Buffer.compare(local.subarray(from, to), target.subarray(from, to)) === 0
-    return same(2, 4) && (target.length === 16 ? same(4, 8) : same(8, 24))
+    if (local[2]! * 256 + local[3]! !== this.port) return false
+    const [start, end] = target.length === 16 ? [4, 8] : [8, 24]
+    return Buffer.compare(local.subarray(start, end), target.subarray(start, end)) === 0
   }
 
   /** Of a connection that stands, still on its device; as the kernel timed it, in milliseconds. */
@@ -88,12 +98,6 @@ export class ScanSlot {
   close(): void {
     this.#watch?.close()
     addon().close(this.fd)
-  }
-
-  /** An ICMP error that came in while the kernel was still in our call to `connect` waits here, and ends nothing by itself. */
-  #softError(): number {
-    const error = getOption(this.fd, 'SO_ERROR')
-    return error === 0 ? pending : -error
   }
 }
 

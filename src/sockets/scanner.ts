@@ -10,6 +10,8 @@ import { isRefused, pending, ScanSlot } from './scanner-slot.js'
 
 /** Ports tried before the event loop gets its turn. */
 const portsPerTurn = 256
+/** After so many ports without an answer at once, one in so many is asked. */
+const patience = 16
 /** How often, and for how long, a scan that has not one descriptor asks for one, in milliseconds. */
 const retryDelay = 20
 const retryLimit = 5000
@@ -59,6 +61,8 @@ export class Scanner {
   /** Of ports at once: down to what there is at a shortage, and up again with the verdicts. */
   #limit: number
   #next = 0
+  /** Ports in a row that had no answer at once. */
+  #unanswered = 0
   #turn: NodeJS.Immediate | undefined
   #pause: NodeJS.Timeout | undefined
   #expiry: NodeJS.Timeout | undefined
@@ -168,7 +172,7 @@ export class Scanner {
     slot.startedAt = performance.now()
     const refusal = slot.start(this.#target, port)
     if (refusal < 0 && !isRefused(refusal)) return this.#refused(slot, port, refusal)
-    const errno = refusal < 0 ? refusal : slot.ask(this.#target)
+    const errno = refusal < 0 ? refusal : this.#askAtOnce(slot)
     if (errno !== pending) {
       this.#conclude(slot, errno)
       return true
@@ -177,6 +181,14 @@ export class Scanner {
     slot.watch(() => this.#answered(slot))
     this.#expiry ??= setTimeout(this.#expire, this.#options.timeout)
     return true
+  }
+
+  /** Of a host nearby the answer is there already. Of one far away or silent it never is, and only a sample is asked. */
+  #askAtOnce(slot: ScanSlot): number {
+    const worthwhile = this.#unanswered < patience || this.#unanswered % patience === 0
+    const errno = worthwhile ? slot.askAtOnce(this.#target) : pending
+    this.#unanswered = errno === pending ? this.#unanswered + 1 : 0
+    return errno
   }
 
   /** This machine would not even try: with less going on it may. */
@@ -208,14 +220,17 @@ export class Scanner {
   readonly #expire = () => {
     this.#expiry = undefined
     try {
-      const before = performance.now() - this.#options.timeout
-      for (let slot = this.#waiting.oldest; slot && slot.startedAt <= before; slot = this.#waiting.oldest) {
+      const { timeout } = this.#options
+      for (let slot = this.#waiting.oldest; slot; slot = this.#waiting.oldest) {
+        const left = slot.startedAt + timeout - performance.now()
+        if (left > 0) {
+          this.#expiry = setTimeout(this.#expire, Math.ceil(left))
+          break
+        }
         this.#waiting.remove(slot)
         this.#conclude(slot, slot.ask(this.#target))
       }
-      const next = this.#waiting.oldest
-      if (next) this.#expiry = setTimeout(this.#expire, Math.max(1, Math.ceil(next.startedAt - before)))
-      this.resume()
+      this.#pump()
     } catch (error) {
       this.stop(error)
     }
