@@ -24,3 +24,9 @@ export class Deadline {
     this.#parent?.removeEventListener('abort', this.#onAbort)
   }
 }
+
+/**
+ * Reason of an abort that nobody asked for: what was to be found out is known, or of no use any more. One for all: abort() without one
+ * makes an error with a stack trace each time.
+ */
+export const noLongerNeeded = new Error('no longer needed')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/check-http.js'
@@ -130,6 +131,17 @@ describe('checkTcp and checkDns', () => {
       expect(moved.wan1).toBe(0)
       expect(moved.wan2).toBeGreaterThan(2)
     }
+    for (const server of servers) await server.stop()
+  })
+
+  test('nothing that comes late is rejected over wan1', async () => {
+    const servers = [await lab.nginx(), await lab.dnsmasq()]
+    const moved = await movedDuring(async () => {
+      // Often the first address is connected to before the answer about the second one is there.
+      for (let i = 0; i < 300; i++) expect(await checkTcp({ host: name, port: 80, device })).toMatchObject({ ok: true })
+      await sleep(300)
+    })
+    expect(moved.wan1).toBe(0)
     for (const server of servers) await server.stop()
   })
 

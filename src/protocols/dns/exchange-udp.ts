@@ -7,9 +7,16 @@ import { openDescriptor } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
+import { noLongerNeeded } from '../deadline.js'
 import type { Try } from './exchange.js'
 import { noAnswer } from './failures.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
+
+/**
+ * How long the port of a question stays open whose answer is no longer needed, in milliseconds. The answer is on its way, and
+ * at a closed port Linux would reject it with an ICMP error that takes the default route, whatever device the socket is bound to.
+ */
+const lingerTime = 250
 
 /**
  * One query in one datagram, from a descriptor of its own: the kernel chooses a random source port, and as it is connected,
@@ -28,12 +35,16 @@ export function askOverUdp({ name, server, timeout, path, signal }: Try, query: 
       throw systemError(connected, 'connect', where)
     }
 
-    const finish = () => {
+    const detach = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
       endLossWatch()
-      socket.close()
       release()
+    }
+    const close = () => socket.close()
+    const finish = () => {
+      detach()
+      close()
     }
     const succeed = (response: Response) => {
       finish()
@@ -43,9 +54,16 @@ export function askOverUdp({ name, server, timeout, path, signal }: Try, query: 
       finish()
       reject(error)
     }
-    const onAbort = () => fail(signal!.reason)
+    const onAbort = () => {
+      if (signal!.reason !== noLongerNeeded) return fail(signal!.reason)
+      detach()
+      reject(signal!.reason)
+      readable = close
+      setTimeout(close, lingerTime).unref()
+    }
     const release = hold()
-    const socket = new PacketSocket(fd, { readable: () => drain() })
+    let readable = () => drain()
+    const socket = new PacketSocket(fd, { readable: () => readable() })
     const endLossWatch = onDeviceLoss(fd, path.device, fail)
     // Reads before it gives up: the answer may lie there while the event loop was busy.
     const timer = setTimeout(() => {

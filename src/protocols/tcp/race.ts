@@ -1,8 +1,7 @@
+import { noLongerNeeded } from '../deadline.js'
+
 /** RFC 8305 section 3: how long an IPv4 answer waits for the IPv6 one, in milliseconds. */
 const resolutionDelay = 50
-
-/** One for all: without a reason, abort() makes an error with a stack trace each time. */
-const over = new DOMException('the race is over', 'AbortError')
 
 type Family = 4 | 6
 
@@ -138,6 +137,6 @@ export class Race<T> {
     clearTimeout(this.#resolutionTimer)
     this.#outer.removeEventListener('abort', this.#onAbort)
     tell()
-    this.#controller.abort(this.#outer.reason ?? over)
+    this.#controller.abort(this.#outer.reason ?? noLongerNeeded)
   }
 }
