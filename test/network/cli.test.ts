@@ -3,15 +3,10 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, test } from 'vitest'
 import { atEnd, lab, needs } from '../lab/index.js'
 import { collect, command, type Ended, netvia, objects } from '../unit/cli-process.js'
+import { movedDuring } from './moved.js'
 
 const { wan1, wan2, server } = lab
 const bothDevices = ['-I', 'wan1', '-I', 'wan2']
-
-async function moved(work: () => Promise<unknown>): Promise<number[]> {
-  const before = ['wan1', 'wan2'].map(device => lab.counters(device).txPackets)
-  await work()
-  return ['wan1', 'wan2'].map((device, index) => lab.counters(device).txPackets - before[index]!)
-}
 
 describe('two uplinks', () => {
   needs('nginx', 'dnsmasq', 'nft')
@@ -26,7 +21,7 @@ describe('two uplinks', () => {
 
   it('stand side by side in one table of http, each measured over its own', async () => {
     let ended: Ended | undefined
-    const [first, second] = await moved(async () => {
+    const packets = await movedDuring(async () => {
       ended = await netvia(['http', ...bothDevices, '--cacert', ca, '-4', `https://${server.name}/`])
     })
     const { code, stdout } = ended!
@@ -37,7 +32,7 @@ describe('two uplinks', () => {
     }
     expect(code).toBe(0)
     // A question, a handshake, TLS, a request: each uplink carried all of its own.
-    expect(Math.min(first!, second!)).toBeGreaterThan(5)
+    expect(Math.min(packets.wan1, packets.wan2)).toBeGreaterThan(10)
   })
 
   test.each([
@@ -46,13 +41,14 @@ describe('two uplinks', () => {
     ['dns', server.name],
     ['ping', '-c', '2', '-i', '0.01', server.name],
     ['scan', '-p', '80,443,9', server.name],
+    ['sweep', server.name, '10.64.0.0/28'],
   ])('with -I wan2 nothing leaves by wan1: %s', async (...args) => {
     const [name, ...rest] = args
-    const packets = await moved(async () => {
+    const packets = await movedDuring(async () => {
       expect(await netvia([name!, '-I', 'wan2', ...rest])).toMatchObject({ code: 0, stderr: '' })
     })
-    expect(packets[0]).toBe(0)
-    expect(packets[1]).toBeGreaterThan(0)
+    expect(packets.wan1).toBe(0)
+    expect(packets.wan2).toBeGreaterThan(0)
   })
 
   it('are told apart in objects, with the addresses that were really used', async () => {
@@ -61,7 +57,7 @@ describe('two uplinks', () => {
     expect(by).toEqual({ wan1: wan1.address4, wan2: wan2.address4 })
   })
 
-  it('are compared by ping and scan too', async () => {
+  it('are compared by ping, sweep and scan too', async () => {
     const ping = await netvia(['ping', '-c', '3', '-i', '0.01', ...bothDevices, server.address4])
     for (const device of ['wan1', 'wan2']) {
       expect(ping.stdout).toMatch(new RegExp(`^${device}: 64 bytes from 203\\.0\\.113\\.1: icmp_seq=3 `, 'm'))
@@ -70,7 +66,12 @@ describe('two uplinks', () => {
     const scan = await netvia(['scan', '-p', '80,9', ...bothDevices, server.address4])
     expect(scan.stdout).toMatch(/^port +wan1 +wan2$/m)
     expect(scan.stdout).toMatch(/^ +80 +open +[\d.]+ ms +open +[\d.]+ ms$/m)
-    expect([ping.code, scan.code]).toEqual([0, 0])
+    const sweep = await netvia(['sweep', ...bothDevices, '10.64.0.0/29'])
+    for (const device of ['wan1', 'wan2']) {
+      expect(sweep.stdout).toMatch(new RegExp(`^${device}: 10\\.64\\.0\\.6 is alive$`, 'm'))
+      expect(sweep.stdout).toMatch(new RegExp(`^${device} +6 +0 +6 +6 +0% `, 'm'))
+    }
+    expect([ping.code, scan.code, sweep.code]).toEqual([0, 0, 0])
   })
 
   it('fail one without the other', async () => {

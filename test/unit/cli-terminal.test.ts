@@ -59,6 +59,41 @@ describe.skipIf(!canPing)('ping', () => {
   })
 })
 
+describe.skipIf(!canPing)('sweep', () => {
+  it('speaks as fping does', async () => {
+    const { code, stdout } = await netvia(['sweep', '127.0.0.1', '127.0.0.2'])
+    expect(stdout.trim().split('\n').sort()).toEqual(['127.0.0.1 is alive', '127.0.0.2 is alive'])
+    expect(code).toBe(0)
+    const alive = await netvia(['sweep', '-a', '-g', '127.0.0.4', '127.0.0.6'])
+    expect(alive.stdout.trim().split('\n').sort()).toEqual(['127.0.0.4', '127.0.0.5', '127.0.0.6'])
+    expect(await netvia(['sweep', '-u', '127.0.0.0/29'])).toMatchObject({ code: 0, stdout: '' })
+    expect((await netvia(['sweep', '-e', '127.0.0.1'])).stdout).toMatch(/^127\.0\.0\.1 is alive \([\d.]+ ms\)\n$/)
+  })
+
+  it('reads targets from a file or standard input', async () => {
+    const input = '127.0.0.1 # this one\n\n# not this one\n127.0.0.2 127.0.0.3\n'
+    const lines = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
+    for (const args of [['-f', '-'], []]) {
+      const { stdout } = await netvia(['sweep', '-a', ...args], { input })
+      expect(stdout.trim().split('\n').sort()).toEqual(lines)
+    }
+    expect(await netvia(['sweep', '-f', '/nonexistent'])).toMatchObject({ code: 4, stdout: '' })
+  })
+
+  it('puts its statistics beside the list, not into it', async () => {
+    const { stdout, stderr } = await netvia(['sweep', '-a', '-s', '127.0.0.1'])
+    expect(stdout).toBe('127.0.0.1\n')
+    expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 requests sent, 1 replies, 0% loss\n/)
+  })
+
+  it('tells the uplinks apart', async () => {
+    const ended = await netvia(['sweep', '--json', '-I', 'lo', '-I', 'nosuch0', '127.0.0.1'])
+    expect(objects(ended)).toContainEqual(expect.objectContaining({ event: 'result', device: 'lo', alive: true }))
+    expect(objects(ended)).toContainEqual(expect.objectContaining({ event: 'error', device: 'nosuch0' }))
+    expect(ended.code).toBe(4)
+  })
+})
+
 describe('on a terminal', () => {
   /** The command on a pseudo-terminal of 70 columns: script(1). */
   async function onTerminal(args: string, env: NodeJS.ProcessEnv = {}): Promise<{ raw: string; code: number | null }> {
@@ -84,6 +119,14 @@ describe('on a terminal', () => {
     const last = stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))
     expect(last).toMatch(/127\.0\.0\.1: 40 ports in/)
     expect(last).not.toContain('left')
+  })
+
+  it.skipIf(!canPing)('lets results go by above the progress of a sweep', async () => {
+    const { raw } = await onTerminal('sweep -e --rate 100 127.0.0.0/25')
+    expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/126 +\d+(\.\d)?\/s +0:0\d left/)
+    const found = stripVTControlCharacters(raw).match(/^.*is alive \([\d.]+ ms\)\r?$/gm)
+    expect(found).toHaveLength(126)
+    expect(stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))).not.toContain('left')
   })
 
   it.skipIf(!canPing)('redraws the uplinks of a ping in one table', async () => {

@@ -5,7 +5,7 @@ import { command, netvia, objects, startCli } from './cli-process.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { closedPort, httpServer } from './http-servers.js'
 
-const subcommands = ['ping', 'connect', 'http', 'dns', 'scan', 'devices', 'doctor', 'completion', 'man']
+const subcommands = ['ping', 'sweep', 'connect', 'http', 'dns', 'scan', 'devices', 'doctor', 'completion', 'man']
 
 async function server(): Promise<string> {
   const port = await httpServer((request, response) => {
@@ -38,6 +38,9 @@ describe('the command line', () => {
     [['connect', '127.0.0.1', '99999'], 'port must be an integer from 1 to 65535; got 99999'],
     [['dns', '@nameserver', 'server.test'], "'@nameserver' is invalid for argument 'name'"],
     [['dns', '-t', 'B', 'server.test'], "option '-t, --type <type>' argument 'B' is invalid"],
+    [['sweep', '-r', '-1', '127.0.0.1'], "option '-r, --retry <number>' argument '-1' is invalid"],
+    [['sweep', '-g', '127.0.0.1'], '-g/--generate must be a block, or first and last address'],
+    [['sweep', '-f', '-', '127.0.0.1'], 'left out with -f/--file'],
     [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
   ])('%j is bad usage, and it says why', async (args, text) => {
     const { code, stdout, stderr } = await netvia(args)
@@ -212,6 +215,22 @@ describe('scan', () => {
     expect(all.stdout).toMatch(new RegExp(`^ *${closed} +closed`, 'm'))
     expect(await netvia(['scan', '-q', '-p', list, '127.0.0.1'])).toMatchObject({ code: 0, stdout: `${port}\n` })
     expect(await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
+  })
+})
+
+describe('http, connect and dns', () => {
+  it('measure several times with -c, and count what was good', async () => {
+    let asked = 0
+    const port = await httpServer((_request, response) => {
+      response.statusCode = ++asked % 2 ? 200 : 500
+      response.end()
+    })
+    const { code, stdout } = await netvia(['http', '-c', '3', `http://127.0.0.1:${port}/`])
+    expect(stdout).toMatch(/^default +2\/3 +200 /m)
+    // Said once, however often it happened.
+    expect(stdout.match(/the status is 500/g)).toHaveLength(1)
+    expect(code).toBe(1)
+    expect(objects(await netvia(['connect', '--json', '-c', '4', `127.0.0.1:${port}`]))).toHaveLength(4)
   })
 })
 

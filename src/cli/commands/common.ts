@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
+import { integer } from '../../options.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
-import { several, text, time } from '../arguments.js'
+import { numeric, several, text, time } from '../arguments.js'
 
 export interface OutputFlags {
   json?: boolean
@@ -32,6 +33,12 @@ export function addTimeout(command: Command, what: string, seconds: number): Com
   return command.addOption(
     new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(seconds * 1000, `${seconds}`),
   )
+}
+
+/** Of several the middle one is shown: the first also pays for the process's own start. */
+export function addCount(command: Command): Command {
+  const option = new Option('-c, --count <number>', 'measure so often; the table shows the middle one')
+  return command.addOption(option.argParser(numeric(integer(1, 10_000))).default(1))
 }
 
 export function addServers(command: Command): Command {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import {
+  addCount,
   addFamilyOptions,
   addOutputOptions,
   addServers,
@@ -11,6 +12,7 @@ import {
 } from './common.js'
 
 export interface ConnectFlags extends PathFlags, FamilyFlags, OutputFlags {
+  count: number
   timeout: number
   server?: string[]
 }
@@ -21,6 +23,7 @@ export function defineConnect(program: Command, ends: Ends): void {
     .description('time a TCP connection')
     .argument('<host>', 'name or address; host:port works too')
     .argument('[port]', '1-65535')
+  addCount(command)
   addTimeout(command, 'time for name resolution and connection together', 5)
   addServers(command)
   addFamilyOptions(command)

@@ -4,10 +4,11 @@ import { dnsServer } from '../../protocols/dns/server-address.js'
 import { several, text } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
-import { addOutputOptions, addServers, addTimeout, type OutputFlags } from './common.js'
+import { addCount, addOutputOptions, addServers, addTimeout, type OutputFlags } from './common.js'
 
 export interface DnsFlags extends PathFlags, OutputFlags {
   type: RecordType
+  count: number
   timeout: number
   server?: string[]
   expect?: string[]
@@ -20,6 +21,7 @@ export function defineDns(program: Command, ends: Ends): void {
     .argument('<name...>', 'what to ask for; @server asks that server, as in dig', several(nameOrServer))
     .addOption(new Option('-t, --type <type>', 'record type').choices(recordTypes).argParser(recordType).default('A'))
     .option('--expect <data>', 'what must be among the answers; may be given again', several(String))
+  addCount(command)
   addTimeout(command, 'time for everything together', 5)
   addServers(command)
   addPathOptions(command)

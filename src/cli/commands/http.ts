@@ -4,6 +4,7 @@ import { numeric, several } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import {
+  addCount,
   addFamilyOptions,
   addOutputOptions,
   addServers,
@@ -15,6 +16,7 @@ import {
 export interface HttpFlags extends PathFlags, FamilyFlags, OutputFlags {
   request?: string
   header?: [name: string, value: string][]
+  count: number
   timeout: number
   expectStatus: [number, number]
   expectBody?: string
@@ -31,6 +33,7 @@ export function defineHttp(program: Command, ends: Ends): void {
     .argument('<url...>', 'https://… or http://…; without a scheme it is http', several(httpUrl))
     .option('-X, --request <method>', 'method (default: GET)')
     .option('-H, --header <name: value>', 'further header field; may be given again', several(header))
+  addCount(command)
   addTimeout(command, 'time for everything together', 5)
   command
     .addOption(

@@ -11,57 +11,101 @@ export interface Measurement<Result> {
   measure(target: string, path: Path): Promise<Result>
   /** One cell for each column. */
   cells(result: Result): string[]
-  exit(result: Result): Exit
+  /** What it took; undefined where it came to nothing. */
+  tookMs(result: Result): number | undefined
   /** What went wrong, for a line below the table. */
   trouble(result: Result): Error | undefined
+  exit(error: Error): Exit
+}
+
+export interface CompareFlags {
+  json?: boolean
+  quiet?: boolean
+  count: number
 }
 
 interface Job<Result> {
   readonly target: string
   readonly path: Path
-  result?: Result
+  readonly results: Result[]
   fault?: Error
 }
 
-/** Measures every target over every path, all at once, into one table: the uplinks side by side. */
+/**
+ * Measures every target over every path into one table: the uplinks side by side. All at once, `count` times one after another; of
+ * several times the middle one is shown.
+ */
 export async function compare<Result extends object>(
   { output, signal }: Session,
-  { json, quiet }: { json?: boolean; quiet?: boolean },
+  { json, quiet, count }: CompareFlags,
   targets: readonly string[],
   paths: readonly Path[],
   measurement: Measurement<Result>,
 ): Promise<Exit> {
   const { color } = output
-  const jobs: Job<Result>[] = targets.flatMap(target => paths.map(path => ({ target, path })))
-  const many = targets.length > 1
-  const columns = [{ title: 'uplink' }, ...(many ? [{ title: measurement.subject }] : []), ...measurement.columns]
-  const rows = () => jobs.map(job => [job.path.name, ...(many ? [job.target] : []), ...cells(job)])
-  const cells = ({ result, fault }: Job<Result>) =>
-    fault ? [color.red('failed')] : result ? measurement.cells(result) : [color.dim('…')]
+  const { subject, trouble, tookMs } = measurement
+  const jobs = targets.flatMap(target => paths.map((path): Job<Result> => ({ target, path, results: [] })))
+  const named = targets.length > 1
+  const columns = [
+    { title: 'uplink' },
+    ...(named ? [{ title: subject }] : []),
+    ...(count > 1 ? [{ title: 'good', align: 'right' as const }] : []),
+    ...measurement.columns,
+  ]
+  const row = (job: Job<Result>) => {
+    const { results, fault, path, target } = job
+    const good = results.filter(result => !trouble(result)).length
+    const middle = middleOf(results, tookMs)
+    return [
+      path.name,
+      ...(named ? [target] : []),
+      ...(count > 1 ? [`${good}/${results.length}`] : []),
+      ...(fault ? [color.red('failed')] : middle ? measurement.cells(middle) : [color.dim('…')]),
+    ]
+  }
+  const once = async (job: Job<Result>) => {
+    const where = { [subject]: job.target, ...job.path.label }
+    try {
+      const result = await measurement.measure(job.target, job.path)
+      job.results.push(result)
+      output.object('result', { ...result, ...where })
+    } catch (error) {
+      if (signal.aborted || exitOf(error) === Exit.usage) throw error
+      job.fault = error as Error
+      output.object('error', { ...where, error })
+    }
+  }
+  const all = async (job: Job<Result>) => {
+    for (let i = 0; i < count && !job.fault && !signal.aborted; i++) await once(job)
+  }
   const work = async () => {
-    await Promise.all(
-      jobs.map(async job => {
-        const where = { [measurement.subject]: job.target, ...job.path.label }
-        try {
-          job.result = await measurement.measure(job.target, job.path)
-          output.object('result', { ...job.result, ...where })
-        } catch (error) {
-          if (signal.aborted) return
-          if (exitOf(error) === Exit.usage) throw error
-          job.fault = error as Error
-          output.object('error', { ...where, error })
-        }
-      }),
-    )
+    try {
+      await Promise.all(jobs.map(all))
+    } catch (error) {
+      // At Ctrl-C what is known is shown.
+      if (!signal.aborted) throw error
+    }
   }
   if (quiet && !json) await work()
-  else await output.liveTable(columns, rows, work)
-  for (const { path, target, result, fault } of jobs) {
-    const error = fault ?? (result && measurement.trouble(result))
-    if (!error || (quiet && !fault)) continue
-    const text = `${color.red(path.name)}${many ? ` ${target}` : ''}: ${error.message}`
-    if (fault) output.note(text)
-    else output.line(text)
+  else await output.liveTable(columns, () => jobs.map(row), work)
+
+  const exits: Exit[] = []
+  for (const { path, target, results, fault } of jobs) {
+    const name = `${color.red(path.name)}${named ? ` ${target}` : ''}`
+    if (fault) output.note(`${name}: ${fault.message}`)
+    const troubles = results.map(trouble).filter(error => error !== undefined)
+    if (!quiet) for (const message of new Set(troubles.map(error => error.message))) output.line(`${name}: ${message}`)
+    exits.push(...troubles.map(measurement.exit), ...(fault ? [exitOf(fault)] : []))
   }
-  return worst(jobs.map(({ result, fault }) => (result ? measurement.exit(result) : fault ? exitOf(fault) : Exit.good)))
+  return worst(exits)
+}
+
+/** The one whose time has as many before as after it; what came to nothing counts as slowest. */
+function middleOf<Result>(
+  results: readonly Result[],
+  tookMs: (result: Result) => number | undefined,
+): Result | undefined {
+  const time = (result: Result) => tookMs(result) ?? Number.POSITIVE_INFINITY
+  const sorted = results.toSorted((a, b) => (time(a) < time(b) ? -1 : 1))
+  return sorted[Math.floor((sorted.length - 1) / 2)]
 }

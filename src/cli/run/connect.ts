@@ -6,7 +6,7 @@ import { connectSchema } from '../../protocols/tcp/dial.js'
 import { splitHostPort } from '../arguments.js'
 import { familyOf } from '../commands/common.js'
 import type { ConnectFlags } from '../commands/connect.js'
-import { Exit, exitOf } from '../exit-code.js'
+import { type Exit, exitOf } from '../exit-code.js'
 import { milliseconds } from '../output/format.js'
 import { pathsOf } from '../path-options.js'
 import type { Session } from '../session.js'
@@ -55,7 +55,8 @@ export async function run(session: Session, flags: ConnectFlags, host: string, p
         async () => {
           const { socket, dnsMs, connectMs } = await connectTimed(options)
           const { localAddress, localPort, remoteAddress, remotePort } = socket
-          socket.destroy()
+          // As checkTcp: nothing is left in TIME_WAIT, where late packets are answered by another device.
+          socket.resetAndDestroy()
           return { ok: true, dnsMs, connectMs, localAddress, localPort, remoteAddress, remotePort }
         },
         error => ({ ok: false, error }),
@@ -68,7 +69,8 @@ export async function run(session: Session, flags: ConnectFlags, host: string, p
       ok ? joinHostPort(localAddress!, localPort!) : '-',
       ok ? joinHostPort(remoteAddress!, remotePort!) : '-',
     ],
-    exit: ({ error }) => (error ? exitOf(error) : Exit.good),
+    tookMs: ({ ok, dnsMs = 0, connectMs = 0 }) => (ok ? dnsMs + connectMs : undefined),
     trouble: ({ error }) => error,
+    exit: exitOf,
   })
 }

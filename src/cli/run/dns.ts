@@ -31,8 +31,9 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
       answers.map(answer => ('address' in answer ? answer.address : dataText(answer.data))).join('\n') ||
         color.red(ok ? '-' : 'failed'),
     ],
-    exit: ({ error }) => (error ? dnsExit(error) : Exit.good),
+    tookMs: ({ ok, latencyMs }) => (ok ? latencyMs : undefined),
     trouble: ({ error }) => error,
+    exit: dnsExit,
   })
 }
 

@@ -3,7 +3,7 @@ import { checkHttp } from '../../checks/check-http.js'
 import type { HttpCheckResult } from '../../checks/http-result.js'
 import { familyOf } from '../commands/common.js'
 import type { HttpFlags } from '../commands/http.js'
-import { Exit, exitOf } from '../exit-code.js'
+import { type Exit, exitOf } from '../exit-code.js'
 import { milliseconds } from '../output/format.js'
 import { pathsOf } from '../path-options.js'
 import type { Session } from '../session.js'
@@ -40,8 +40,9 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
       remoteAddress ?? '-',
       certificate ? `${certificate.daysLeft} days` : '-',
     ],
-    exit: ({ error }) => (error ? exitOf(error) : Exit.good),
+    tookMs: ({ ok, timings }) => (ok ? timings.totalMs : undefined),
     trouble: ({ error }) => error,
+    exit: exitOf,
   })
 }
 
