@@ -124,6 +124,33 @@ describe.skipIf(refused)('on loopback', () => {
     }
   })
 
+  test('the time is over while the event loop is blocked, but the reply was there: it counts', async () => {
+    const path = EchoPath.acquire({
+      family: 4,
+      kind: 'auto',
+      path: {},
+      dontFragment: false,
+      payloadSize: 56,
+      stampSends: true,
+    })
+    await path.ready
+    for (let i = 0; i < 5; i++) {
+      const probe = await new Promise<Probe>(resolve => {
+        const probe = new Probe({ settled: resolve }, encodeAddress('127.0.0.1'), new EchoTemplate(4, 56), 30)
+        // From here the timers have their turn before the poller has.
+        setImmediate(async () => {
+          path.submit(probe)
+          await null
+          const end = performance.now() + 60
+          while (performance.now() < end);
+        })
+      })
+      expect(probe).toMatchObject({ outcome: 'reply', kernelClock: true })
+      expect(probe.rttMs).toBeLessThan(30)
+    }
+    path.release()
+  })
+
   test('a series keeps its cadence and its statistics', async () => {
     const before = await openSockets()
     const series = pings('127.0.0.1', { count: 60, interval: 10 })
