@@ -16,6 +16,11 @@ const locations = `
   location /far { return 302 https://$host/; }
   location /none { return 204; }`
 
+/** Until the end of the test, also of one that fails. */
+async function serve(...starting: Promise<{ stop(): Promise<void> }>[]): Promise<void> {
+  for (const server of await Promise.all(starting)) onTestFinished(() => server.stop())
+}
+
 describe('checkHttp with nginx', () => {
   needs('nginx', 'dnsmasq')
 
@@ -28,7 +33,7 @@ describe('checkHttp with nginx', () => {
     ['HTTPS by name', `https://${name}/`],
     ['from HTTP to HTTPS by name', `http://${name}/far`],
   ])('%s leaves by wan2, and by wan2 alone', async (_what, url) => {
-    const servers = [await lab.nginx(httpServer(locations)), await lab.dnsmasq()]
+    await serve(lab.nginx(httpServer(locations)), lab.dnsmasq())
     const moved = await movedDuring(async () => {
       const result = await checkHttp(url, { device, tls, expectBody: 'hello from nginx' })
       expect(result).toMatchObject({ ok: true, status: 200, device, bytes: 17, error: undefined })
@@ -42,11 +47,10 @@ describe('checkHttp with nginx', () => {
     })
     expect(moved.wan1).toBe(0)
     expect(moved.wan2).toBeGreaterThan(8)
-    for (const server of servers) await server.stop()
   })
 
   test("with wan2's address alone it leaves by wan1", async () => {
-    const server = await lab.nginx(httpServer(locations))
+    await serve(lab.nginx(httpServer(locations)))
     const before = lab.counters('wan2').txPackets
     const moved = await movedDuring(async () => {
       const result = await checkHttp(`http://${address4}/`, { localAddress: lab.wan2.address4 })
@@ -54,28 +58,25 @@ describe('checkHttp with nginx', () => {
     })
     expect(moved.wan1).toBeGreaterThan(0)
     expect(lab.counters('wan2').txPackets).toBe(before)
-    await server.stop()
   })
 
   test.each([
     ['expired', 'CERT_HAS_EXPIRED'],
     ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ] as const)('%s certificate', async (certificate, code) => {
-    const server = await lab.nginx(httpServer(locations, certificate))
+    await serve(lab.nginx(httpServer(locations, certificate)))
     const result = await checkHttp(`https://${address4}/`, { device, tls })
     expect(result).toMatchObject({ ok: false, device, remoteAddress: address4, error: { code } })
     expect(result.certificate!.daysLeft < 0).toBe(certificate === 'expired')
-    await server.stop()
   })
 
   test('204, and 301 followed and not', async () => {
-    const server = await lab.nginx(httpServer(locations))
+    await serve(lab.nginx(httpServer(locations)))
     expect(await checkHttp(`http://${address4}/none`, { device })).toMatchObject({ ok: true, status: 204, bytes: 0 })
     expect(await checkHttp(`http://${address4}/moved`, { device })).toMatchObject({ status: 200, redirects: 1 })
     expect(await checkHttp(`http://${address4}/moved`, { device, maxRedirects: 0 })).toMatchObject({
       ...{ ok: true, status: 301, redirects: 0 },
     })
-    await server.stop()
   })
 })
 
@@ -120,7 +121,7 @@ describe('checkTcp and checkDns', () => {
   needs('nginx', 'dnsmasq')
 
   test('checkTcp over wan2', async () => {
-    const servers = [await lab.nginx(), await lab.dnsmasq()]
+    await serve(lab.nginx(), lab.dnsmasq())
     for (const host of [address4, address6, name]) {
       const moved = await movedDuring(async () => {
         const result = await checkTcp({ host, port: 80, device })
@@ -131,22 +132,20 @@ describe('checkTcp and checkDns', () => {
       expect(moved.wan1).toBe(0)
       expect(moved.wan2).toBeGreaterThan(2)
     }
-    for (const server of servers) await server.stop()
   })
 
   test('nothing that comes late is rejected over wan1', async () => {
-    const servers = [await lab.nginx(), await lab.dnsmasq()]
+    await serve(lab.nginx(), lab.dnsmasq())
     const moved = await movedDuring(async () => {
       // Often the first address is connected to before the answer about the second one is there.
       for (let i = 0; i < 300; i++) expect(await checkTcp({ host: name, port: 80, device })).toMatchObject({ ok: true })
       await sleep(300)
     })
     expect(moved.wan1).toBe(0)
-    for (const server of servers) await server.stop()
   })
 
   test('checkDns over wan2, the server of resolv.conf and one that is named', async () => {
-    const dns = await lab.dnsmasq()
+    await serve(lab.dnsmasq())
     for (const servers of [undefined, [address4], [`[${address6}]:53`]]) {
       const moved = await movedDuring(async () => {
         const result = await checkDns(name, { device, servers, expect: address4 })
@@ -163,6 +162,5 @@ describe('checkTcp and checkDns', () => {
     expect(await checkDns('nothing.test', { device })).toMatchObject({
       ...{ ok: false, answers: [], server: address4, error: { code: 'ENOTFOUND' } },
     })
-    await dns.stop()
   })
 })
