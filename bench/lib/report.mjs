@@ -36,8 +36,8 @@ const cell = (summary, unit) =>
 
 /** The line that says what went wrong, if one does. */
 export function gist(reason) {
-  const lines = reason.split('\n').filter(line => line.trim())
-  return (lines.find(line => /Error: /.test(line)) ?? lines.at(-1) ?? '').trim().slice(0, 160)
+  const lines = reason.split('\n').filter(line => line.trim() && !/^Node\.js v/.test(line))
+  return (lines.find(line => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? '').trim().slice(0, 160)
 }
 
 /** SVG of a work, or undefined where nothing was measured. */

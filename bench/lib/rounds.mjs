@@ -24,9 +24,10 @@ export async function runWork(work, { rounds, environment, say }) {
       const result = {}
       const turn = round % contestants.length
       for (const contestant of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
+        const start = performance.now()
         try {
           result[contestant.name] = await runContestant(contestant, work.around, environment)
-          say(`  ${round + 1}/${rounds} ${contestant.name}`)
+          say(`  ${round + 1}/${rounds} ${contestant.name}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
         } catch (error) {
           failures.push({ name: contestant.name, round: round + 1, reason: gist(error.message) })
           say(`  ${round + 1}/${rounds} ${contestant.name} failed: ${gist(error.message)}`)

@@ -13,7 +13,7 @@ static int by_value(const void *a, const void *b) {
 
 static double wall_us(const struct timespec *t) { return (double)t->tv_sec * 1e6 + (double)t->tv_nsec / 1e3; }
 
-/** The stamp of the next message of the socket or of its error queue. */
+/** The stamp of the next message of the socket or of its error queue; 0 for one without, before the kernel begins to stamp. */
 static double read_stamp(int fd, int flags) {
   uint8_t packet[256];
   char control[256];
@@ -25,7 +25,7 @@ static double read_stamp(int fd, int flags) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
         return wall_us(&((struct scm_timestamping *)(void *)CMSG_DATA(c))->ts[0]);
       }
-      continue;
+      return 0;
     }
     struct pollfd readable = {fd, POLLIN, 0};
     if (poll(&readable, 1, 1000) == 0) {
@@ -44,14 +44,14 @@ int main(int argc, char **argv) {
               SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY,
           "SO_TIMESTAMPING");
   double *over = calloc((size_t)count, sizeof *over);
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < count;) {
     uint8_t packet[ECHO_BYTES];
     double start = now();
     fill_echo(packet, (uint16_t)getpid(), (uint16_t)i);
     check((int)sendto(fd, packet, sizeof packet, 0, (void *)&target, sizeof target), "sendto");
     double back = read_stamp(fd, 0);
     double out = read_stamp(fd, MSG_ERRQUEUE);
-    over[i] = (now() - start) * 1e6 - (back - out);
+    if (back && out) over[i++] = (now() - start) * 1e6 - (back - out);
   }
   qsort(over, (size_t)count, sizeof *over, by_value);
   printf("{\"items\":%d,\"overheadUs\":%.3f,\"cpuSeconds\":%.6f}\n", count, over[count / 2], cpu());

@@ -29,15 +29,11 @@ static void open_slot(struct slot *s) {
   check(epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event), "epoll_ctl");
 }
 
-static void start(struct slot *s);
-
-/** Takes what the kernel says of the pending connection, if it knows yet, and goes on to the next port. */
-static void conclude(struct slot *s) {
+/** Asks the kernel about the pending connection: connect() again takes its error. False while it does not know. */
+static int settled(struct slot *s) {
   target.sin_port = htons((uint16_t)s->port);
   int result = connect(s->fd, (void *)&target, sizeof target);
-  if (result < 0 && (errno == EALREADY || errno == EINPROGRESS)) return;
-  unlink_slot(s);
-  live--;
+  if (result < 0 && (errno == EALREADY || errno == EINPROGRESS)) return 0;
   if (result == 0 || errno == EISCONN) {
     open_ports++;
     close(s->fd);
@@ -47,20 +43,37 @@ static void conclude(struct slot *s) {
   } else {
     failed++;
   }
-  start(s);
+  return 1;
 }
 
+/** Tries ports until one has to be waited for. The answer of a host nearby is there at once; of a far one it never is. */
 static void start(struct slot *s) {
-  s->port = port <= last ? port++ : 0;
-  if (!s->port) return;
-  s->since = now();
-  target.sin_port = htons((uint16_t)s->port);
-  if (connect(s->fd, (void *)&target, sizeof target) < 0 && errno != EINPROGRESS) die("connect");
-  s->older = ring.older;
-  s->newer = &ring;
-  ring.older->newer = s;
-  ring.older = s;
-  live++;
+  static int unanswered;
+  while ((s->port = port <= last ? port++ : 0)) {
+    s->since = now();
+    target.sin_port = htons((uint16_t)s->port);
+    if (connect(s->fd, (void *)&target, sizeof target) < 0 && errno != EINPROGRESS) die("connect");
+    if (unanswered < 16 || unanswered % 16 == 0) {
+      if (settled(s)) {
+        unanswered = 0;
+        continue;
+      }
+    }
+    unanswered++;
+    s->older = ring.older;
+    s->newer = &ring;
+    ring.older->newer = s;
+    ring.older = s;
+    live++;
+    return;
+  }
+}
+
+static void conclude(struct slot *s) {
+  if (!settled(s)) return;
+  unlink_slot(s);
+  live--;
+  start(s);
 }
 
 static void expire(double timeout) {

@@ -44,7 +44,7 @@ export function rtt({ lab, smoke, limit, driver }) {
         name: 'fping (no loop to block)',
         role: 'peer',
         needs: ['fping'],
-        command: lab.inNear('fping', '-q', '-C', count, '-p', interval, address),
+        command: lab.inNear('fping', '-q', '-C', count, '-p', interval, '-t', 1000, address),
         read: ({ stderr }) => timesOf(stderr.split(' : ')[1] ?? '', /([\d.]+)/g),
       },
     ],
