@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
@@ -15,15 +15,15 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
-/** Round trips on the wire: request and reply with the same cookie. */
-function wireTimes(packets: CapturedPacket[]): number[] {
-  const requests = new Map<string, number>()
-  const times: number[] = []
+/** Round trips on the wire by number of the request, from 0. tcpdump may miss one on a busy machine. */
+function wireTimes(packets: CapturedPacket[]): Map<number, number> {
+  const requests = new Map<number, number>()
+  const times = new Map<number, number>()
   for (const { payload, timeMs } of packets) {
-    const cookie = payload!.subarray(8, 16).toString('hex')
-    const asked = requests.get(cookie)
-    if (asked === undefined) requests.set(cookie, timeMs)
-    else times.push(timeMs - asked)
+    const sequence = payload!.readUInt16BE(6)
+    const asked = requests.get(sequence)
+    if (payload![0] === 8) requests.set(sequence, timeMs)
+    else if (asked !== undefined) times.set(sequence, timeMs - asked)
   }
   return times
 }
@@ -45,11 +45,11 @@ describe.each(['datagram', 'raw'] as const)('an event loop that is blocked, %s',
     await relay.stop()
     expect(results).toHaveLength(300)
     expect(results.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
-    const bySequence = results.toSorted((a, b) => a.sequence - b.sequence)
-    const errors = bySequence.map(({ rttMs }, index) => Math.abs(rttMs! - wire[index]!)).sort((a, b) => a - b)
-    expect(wire).toHaveLength(300)
-    expect(errors[150]).toBeLessThan(0.1)
-    expect(errors[299]).toBeLessThan(1)
+    expect(wire.size).toBeGreaterThan(280)
+    const captured = results.filter(({ sequence }) => wire.has(sequence))
+    const errors = captured.map(({ sequence, rttMs }) => Math.abs(rttMs! - wire.get(sequence)!)).sort((a, b) => a - b)
+    expect(errors[Math.floor(errors.length / 2)]).toBeLessThan(0.1)
+    expect(errors.at(-1)).toBeLessThan(1)
     expect(series.statistics).toMatchObject({ sent: 300, received: 300, lossRatio: 0 })
   })
 })
@@ -59,7 +59,7 @@ describe('spoofed replies', () => {
   const tries = 5000
 
   test('wrong cookie from the right source, right cookie from a wrong source: never, in thousands of tries', async () => {
-    const repair = lab.fault('internet', 'icmp type echo-request drop')
+    onTestFinished(lab.fault('internet', 'icmp type echo-request drop'))
     const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
     const waiting = ping(server, { kind: 'raw', timeout: 8000 })
     await sleep(100)
@@ -84,7 +84,6 @@ describe('spoofed replies', () => {
     expect(Number(sent)).toBe(2 * tries)
     await expect.poll(() => seen, { timeout: 2000 }).toBe(2 * tries)
     expect(await waiting).toMatchObject({ outcome: 'timeout' })
-    repair()
   })
 })
 

@@ -1,4 +1,4 @@
-import { addon, Field } from '../../binding/addon.js'
+import { addon } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
 import { systemError } from '../../errors.js'
 import { verifyDevice } from '../../sockets/open.js'
@@ -10,10 +10,10 @@ import { measure } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import { outcomeOfError } from './error-outcome.js'
 import { isOwnReport, notSent } from './local-failure.js'
+import { PacketMatcher, stampingDevices } from './packet-matcher.js'
 import type { Probe } from './probe.js'
 import { SendQueue } from './send-queue.js'
 import { SequenceTable } from './sequence-table.js'
-import { sameHost } from './source-check.js'
 import { Timestamps } from './timestamps.js'
 
 export interface ChannelSettings {
@@ -33,10 +33,6 @@ export interface ChannelSettings {
 const batchesPerTurn = 16
 /** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
 const batchesInAll = 4096
-const headerLength = 8
-
-/** Devices whose driver is known to stamp what it sends: not all do. */
-const stampingDevices = new Set<string>()
 
 /**
  * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
@@ -51,22 +47,19 @@ export class IcmpChannel {
   readonly #deadlines = new DeadlineQueue(probe => probe.outcome !== undefined)
   readonly #lateDeadlines = new DeadlineQueue(probe => !probe.inUse)
   readonly #now: ClockSample = { wall: 0, monotonic: 0 }
-  readonly #answered: Probe[] = []
-  readonly #repeated: Probe[] = []
-  readonly #failed: Probe[] = []
+  readonly #matcher: PacketMatcher
   readonly #lost: (channel: IcmpChannel) => void
   #pending = 0
   #release: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  #localMtu = 0
-  #drops = 0
 
   /** `lost` is told when the device has gone, before the probes on it are given up. */
   constructor(settings: ChannelSettings, lost: (channel: IcmpChannel) => void) {
     this.settings = settings
     this.#lost = lost
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
+    this.#matcher = new PacketMatcher(settings, this.#table, this.#stamps)
     const handlers = { readable: () => this.#drain(batchesPerTurn), writable: () => this.#queue.flush() }
     this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize)
     this.#queue = new SendQueue(settings, {
@@ -89,7 +82,7 @@ export class IcmpChannel {
 
   /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
   get drops(): number {
-    return this.#drops
+    return this.#matcher.drops
   }
 
   /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
@@ -151,7 +144,7 @@ export class IcmpChannel {
     const error = systemError(errno, 'sendmsg', { device })
     if (error.code === 'EMSGSIZE') {
       this.#drain(batchesPerTurn)
-      probe.mtu = this.#localMtu
+      probe.mtu = this.#matcher.localMtu
     }
     this.#fail(probe, error)
   }
@@ -171,13 +164,14 @@ export class IcmpChannel {
 
   /** Data first: when a reply is in hand, the stamp of its request is in the error queue already. */
   #drain(batches: number): void {
-    this.#read(batches, this.#onReply, false)
+    this.#read(batches, this.#matcher.onReply, false)
     this.#readErrors(batches)
-    if (this.#answered.length + this.#repeated.length + this.#failed.length === 0) return
+    const { answered, repeated, failed } = this.#matcher
+    if (answered.length + repeated.length + failed.length === 0) return
     this.settings.clock.read(this.#now)
-    for (const probe of this.#answered.splice(0)) this.#judge(probe)
-    for (const probe of this.#repeated.splice(0)) probe.owner.duplicate?.(probe)
-    for (const probe of this.#failed.splice(0)) {
+    for (const probe of answered.splice(0)) this.#judge(probe)
+    for (const probe of repeated.splice(0)) probe.owner.duplicate?.(probe)
+    for (const probe of failed.splice(0)) {
       if (probe.outcome !== undefined) continue
       const { family, device } = this.settings
       if (isOwnReport(family, probe)) this.#fail(probe, notSent(device))
@@ -189,7 +183,7 @@ export class IcmpChannel {
   }
 
   #readErrors(batches: number): void {
-    this.#read(batches, this.#onError, true)
+    this.#read(batches, this.#matcher.onError, true)
   }
 
   /** A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too, so it is read over. */
@@ -198,62 +192,6 @@ export class IcmpChannel {
     for (let i = 0; i < batches && !this.closed; i++) {
       if (this.#socket.receive(onPacket, errors) === -EAGAIN!) return
     }
-  }
-
-  readonly #onReply = (packet: Packet): void => {
-    const { family, kind, identifier } = this.settings
-    const { data } = packet
-    this.#drops = packet.unsigned(Field.drops)
-    const offset = family === 4 && kind === 'raw' ? ((data[0] ?? 0) & 0x0f) * 4 : 0
-    if (data.length < offset + headerLength) return
-    if (kind === 'raw' && word(data, offset + 4) !== identifier) return
-    const probe = this.#table.get(word(data, offset + 6))
-    const length = packet.field(Field.length) - offset
-    if (!probe?.sent || !probe.template.isReply(data, offset, length, probe.cookie)) return
-    if (!sameHost(packet.address, probe.target, family)) return
-    if (probe.answered) {
-      this.#repeated.push(probe)
-      return
-    }
-    // An error has settled it, or nobody waits any more.
-    if (probe.outcome !== undefined && !(probe.outcome === 'timeout' && probe.inUse)) return
-    probe.answered = true
-    probe.receivedStamp = stampOf(packet)
-    probe.bytes = length
-    probe.ttl = packet.field(Field.ttl)
-    probe.type = data[offset]!
-    probe.code = data[offset + 1]!
-    probe.from = sameHost(packet.address, probe.target, family, true) ? probe.target : packet.address.slice()
-    this.#answered.push(probe)
-  }
-
-  readonly #onError = (packet: Packet): void => {
-    const origin = packet.field(Field.errorOrigin)
-    const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
-    if (origin === SO_EE_ORIGIN_TIMESTAMPING) {
-      this.#stamps.record(packet.unsigned(Field.errorData), stampOf(packet))
-      if (this.settings.device !== undefined) stampingDevices.add(this.settings.device)
-    }
-    if (origin === SO_EE_ORIGIN_LOCAL) this.#localMtu = packet.unsigned(Field.errorInfo)
-    else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.#onIcmpError(packet)
-  }
-
-  /** The quote starts at the request's ICMP header; the address is the one the request was for. */
-  #onIcmpError(packet: Packet): void {
-    const { family, kind, identifier } = this.settings
-    const quoted = packet.data
-    if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
-    const probe = this.#table.get(word(quoted, 6))
-    if (!probe?.sent || probe.outcome !== undefined || probe.answered || probe.quoted) return
-    if (!probe.template.isRequest(quoted, probe.cookie) || !sameHost(packet.address, probe.target, family, true)) return
-    probe.receivedStamp = stampOf(packet)
-    probe.ttl = packet.field(Field.ttl)
-    probe.type = packet.field(Field.errorType)
-    probe.code = packet.field(Field.errorCode)
-    probe.mtu = packet.unsigned(Field.errorInfo)
-    probe.from = packet.offender.slice()
-    probe.quoted = quoted.slice()
-    this.#failed.push(probe)
   }
 
   #time(probe: Probe): void {
@@ -321,13 +259,4 @@ export class IcmpChannel {
     const next = Math.min(this.#deadlines.next(), this.#lateDeadlines.next())
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
   }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!
-}
-
-function stampOf(packet: Packet): number {
-  const nanoseconds = packet.field(Field.nanoseconds)
-  return nanoseconds < 0 ? Number.NaN : packet.unsigned(Field.seconds) * 1e3 + nanoseconds / 1e6
 }
