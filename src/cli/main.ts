@@ -17,6 +17,9 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
+// A fault of the program is no verdict on the network.
+process.on('uncaughtException', error => process.exit(report(error)))
+
 try {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   await makeProgram(version, ends).parseAsync()

@@ -155,6 +155,18 @@ describe('http', () => {
     expect(code).toBe(0)
   })
 
+  it('shows what it knows when it is interrupted', async () => {
+    const port = await httpServer((request, response) => {
+      if (request.url === '/quick') response.end()
+      else child.kill('SIGINT')
+    })
+    const child = startCli(['http', `http://127.0.0.1:${port}/quick`, '-c', '2', `http://127.0.0.1:${port}/slow`])
+    const { signal, stdout, stderr } = await child.ended
+    expect(stdout).toMatch(/^default +\S+\/quick +\d\/\d +200 /m)
+    expect(stdout).toMatch(/^default +\S+\/slow +0\/0 +…$/m)
+    expect({ signal, stderr }).toEqual({ signal: 'SIGINT', stderr: '' })
+  })
+
   it('with -q is an exit code and nothing else', async () => {
     const url = await server()
     expect(await netvia(['http', '-q', `${url}/missing`])).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })

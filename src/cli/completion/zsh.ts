@@ -30,7 +30,8 @@ ${commands.join('\n')}
 ${cases.join('\n')}
   esac
 }
-compdef _netvia netvia
+# Found in $fpath, the file itself is the function; sourced, it only defines it.
+if [[ $funcstack[1] == _netvia ]]; then _netvia "$@"; else compdef _netvia netvia; fi
 `
 }
 

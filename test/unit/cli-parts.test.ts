@@ -1,0 +1,127 @@
+import { stripVTControlCharacters } from 'node:util'
+import { InvalidArgumentError } from 'commander'
+import { describe, expect, it, test } from 'vitest'
+import { splitHostPort, time } from '../../src/cli/arguments.js'
+import { deviceFindings, routeFindings } from '../../src/cli/doctor/devices.js'
+import { privilegeFindings } from '../../src/cli/doctor/privileges.js'
+import { confinement, kernel } from '../../src/cli/doctor/system.js'
+import { brief, digits, duration, percent } from '../../src/cli/output/format.js'
+import { jsonLine } from '../../src/cli/output/json.js'
+import { progressLine } from '../../src/cli/output/progress.js'
+import { table } from '../../src/cli/output/table.js'
+import { NetviaError } from '../../src/errors.js'
+import type { Device } from '../../src/protocols/devices/device.js'
+import type { Privileges } from '../../src/protocols/privileges.js'
+
+describe('values', () => {
+  test.each([
+    ['2', 2000],
+    ['.5', 500],
+    ['300ms', 300],
+    ['1.5s', 1500],
+    ['1m', 60_000],
+  ])('%s is a time of %d ms', (text, expected) => expect(time('s')(text)).toBe(expected))
+
+  it('in milliseconds without a unit where that is the custom', () => expect(time('ms')('500')).toBe(500))
+
+  test.each(['', '-1', '1h', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
+    expect(() => time('s')(text)).toThrow(InvalidArgumentError)
+  })
+
+  test.each([
+    ['server.test:80', { host: 'server.test', port: 80 }],
+    ['[::1]:80', { host: '::1', port: 80 }],
+    ['::1', { host: '::1' }],
+    ['[::1]', { host: '::1' }],
+    ['server.test', { host: 'server.test' }],
+  ])('%s is host and port', (text, expected) => expect(splitHostPort(text)).toEqual(expected))
+})
+
+describe('output', () => {
+  it('writes numbers for people', () => {
+    expect([0.1234, 1.234, 12.34, 123.4, undefined].map(digits)).toEqual(['0.123', '1.23', '12.3', '123', '-'])
+    expect([0, 0.5, 1 / 3, 1, undefined].map(percent)).toEqual(['0%', '50%', '33.3%', '100%', '-'])
+    expect([0, 65, 3723].map(duration)).toEqual(['0:00', '1:05', '1:02:03'])
+    expect([999, 1234, 65_534, 2e9].map(value => brief(value))).toEqual(['999', '1.2k', '66k', '2.0G'])
+  })
+
+  it('says how far, how fast and how long; in a narrow terminal without the bar, and never wraps', () => {
+    expect(progressLine(50, 200, 1000, 80)).toBe('[#####---------------]   25%  50/200  50/s  0:03 left')
+    expect(progressLine(50, 200, 1000, 40)).toBe(' 25%  50/200  50/s  0:03 left')
+    expect(progressLine(50, 200, 1000, 10)).toHaveLength(10)
+    expect(progressLine(50, undefined, 1000, 80)).toBe('50  50/s')
+    expect(progressLine(0, 200, 0, 80)).toBe('[--------------------]    0%  0/200  0/s')
+  })
+
+  it('leaves out spare columns, then makes lists, and does not count colours as width', () => {
+    const columns = [{ title: 'a' }, { title: 'bb', align: 'right' as const }, { title: 'long one', spare: true }]
+    const rows = [['x', '\x1b[32m1\x1b[39m', 'y']]
+    const shown = (width: number) => stripVTControlCharacters(table(columns, rows, width))
+    expect(shown(80)).toBe('a  bb  long one\nx   1  y')
+    expect(shown(15)).toBe(shown(80))
+    expect(shown(14)).toBe('a  bb\nx   1')
+    expect(shown(4)).toBe('x\n  bb        1\n  long one  y')
+  })
+
+  it('makes objects of errors, bytes and dates', () => {
+    const error = new NetviaError('no', { code: 'ENODEV', device: 'wan9' })
+    const line = jsonLine('http', 'result', { error, data: Buffer.from('ab'), at: new Date(0), nothing: undefined })
+    expect(line).not.toContain('\n')
+    expect(JSON.parse(line)).toEqual({
+      ...{ schema: 1, command: 'http', event: 'result', data: 'YWI=', at: '1970-01-01T00:00:00.000Z' },
+      error: { code: 'ENODEV', device: 'wan9', message: 'no' },
+    })
+  })
+})
+
+describe('doctor', () => {
+  it('knows which kernels are too old, and what is missing in old ones', () => {
+    expect(kernel('5.3.18-generic').status).toBe('no')
+    expect(kernel('5.4.0')).toMatchObject({ status: 'yes', detail: expect.stringContaining('needs CAP_NET_RAW') })
+    expect(kernel('5.10.1')).toMatchObject({ status: 'yes', detail: expect.stringContaining('needs no privilege') })
+    expect(kernel('6.1.0-18-amd64').status).toBe('yes')
+  })
+
+  it('sees seccomp filters and no_new_privs', () => {
+    expect(confinement('NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n')).toEqual([])
+    const about = confinement('NoNewPrivs:\t1\nSeccomp:\t2\n').map(finding => finding.about)
+    expect(about).toEqual(['seccomp', 'new privileges'])
+  })
+
+  it('says by which of two default routes a packet leaves, and when nobody can say', () => {
+    const routes = (first: number, second: number) => [
+      { device: 'wan1', family: 4 as const, metric: first },
+      { device: 'wan2', family: 4 as const, metric: second },
+    ]
+    expect(routeFindings(routes(100, 200))[0]!.detail).toContain('everything leaves by wan1')
+    expect(routeFindings(routes(0, 0))[0]!.detail).toContain('equal metric')
+    expect(routeFindings(routes(0, 0).slice(1))).toEqual([])
+  })
+
+  it('does not complain of an unused socket, only of an uplink without carrier', () => {
+    const device = { name: 'eth9', up: true, running: false, addresses: [] } as unknown as Device
+    expect(deviceFindings(device, [], false)[0]!.status).toBe('note')
+    expect(deviceFindings(device, [], true)[0]!.status).toBe('no')
+    expect(deviceFindings(device, [{ device: 'eth9', family: 6, metric: 1 }], false)[0]!.status).toBe('no')
+  })
+
+  it('takes one way to ping for enough', () => {
+    const yes = { allowed: true, reason: 'yes' }
+    const no = { allowed: false, reason: 'no', fix: 'fix' }
+    const all = Object.fromEntries(
+      ['bindToDevice', 'datagramIcmp4', 'datagramIcmp6', 'rawIcmp4', 'rawIcmp6', 'mark', 'lowPorts']
+        .concat('transmitTimestamps', 'netRaw', 'netAdmin', 'netBindService')
+        .map(name => [name, yes]),
+    )
+    const serious = (changed: object) =>
+      privilegeFindings({ ...all, ...changed } as unknown as Privileges)
+        .filter(({ status, optional }) => status === 'no' && !optional)
+        .map(({ about }) => about)
+    expect(serious({})).toEqual([])
+    expect(serious({ rawIcmp4: no, rawIcmp6: no, mark: no, netRaw: no })).toEqual([])
+    expect(serious({ rawIcmp4: no, datagramIcmp4: no })).toHaveLength(2)
+    const noIPv6 = { allowed: false, reason: 'this kernel has no IPv6' }
+    expect(serious({ rawIcmp6: noIPv6, datagramIcmp6: noIPv6 })).toEqual([])
+    expect(serious({ bindToDevice: no })).toEqual(['bind to a device'])
+  })
+})
