@@ -89,7 +89,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
       error => this.#warn('link', error),
     )
     const checks = this.#settings.uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
-    const spread = Math.min(this.#settings.interval, spacing * (checks - 1))
+    const spread = Math.min(this.#settings.interval - spacing, spacing * (checks - 1))
     for (const watched of this.#uplinks.values()) watched.start(Math.random() * spread)
   }
 

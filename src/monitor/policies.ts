@@ -63,8 +63,6 @@ function best(candidates: readonly Candidate[], value: (candidate: Candidate) =>
 function weighted(): Policy {
   const credits = new Map<string, number>()
   return candidates => {
-    const names = new Set(candidates.map(({ uplink }) => uplink.name))
-    for (const name of credits.keys()) if (!names.has(name)) credits.delete(name)
     let total = 0
     for (const { uplink } of candidates) {
       total += uplink.weight

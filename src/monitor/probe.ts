@@ -18,7 +18,7 @@ export const probe: Probe = async (check, path, timeout, signal) => {
   try {
     return await run(check, { ...path, signal }, timeout)
   } catch (error) {
-    // Checks reject for what is wrong on this machine only; the signal says that the time is over.
+    // Checks reject for what is wrong on this machine only, and when the signal ends them.
     return failed((error as Error).message, !signal.aborted)
   }
 }

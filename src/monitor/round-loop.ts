@@ -1,20 +1,14 @@
 import { setMaxListeners } from 'node:events'
-import { NetviaError } from '../errors.js'
-import { Deadline } from '../protocols/deadline.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
-/** How much longer than its own timeout a check may take before the round goes on without it, in ms. */
-const grace = 1000
 
 export interface RoundLoopOptions<T> {
   /** Checks of a round. */
   checks: number
   /** Milliseconds over which the starts of a round's checks may be spread. */
   spread: number
-  /** Milliseconds a check takes at most, by its own timeout. */
-  timeout: number
-  /** Runs one check. Never rejects. */
+  /** Runs one check, within its own timeout or until the signal fires. Never rejects. */
   run(index: number, signal: AbortSignal): Promise<T>
   /** Takes what a round brought; returns the time from its start to the start of the next, in ms. */
   done(results: T[]): number
@@ -37,6 +31,8 @@ export class RoundLoop<T> {
     this.#controller?.abort()
     this.#controller = new AbortController()
     const { signal } = this.#controller
+    // One signal for all checks of all rounds: a new one for each round costs more than the round itself.
+    setMaxListeners(0, signal)
     const before = this.#running
     this.#running = before.then(() => this.#loop(delay, signal))
   }
@@ -48,7 +44,8 @@ export class RoundLoop<T> {
   }
 
   async #loop(delay: number, signal: AbortSignal): Promise<void> {
-    let due = performance.now() + delay
+    // On a grid that all loops share: checks that start in the same moment go out and come in as one batch.
+    let due = Math.ceil((performance.now() + delay) / spacing) * spacing
     for (;;) {
       await sleep(due - performance.now(), signal)
       if (signal.aborted) return
@@ -59,21 +56,15 @@ export class RoundLoop<T> {
   }
 
   async #round(signal: AbortSignal): Promise<T[]> {
-    const { checks, timeout, spread, run } = this.#options
-    const limit = spread + timeout + grace
-    const deadline = new Deadline(limit, signal, () => new NetviaError('no verdict in time', { code: 'ETIMEDOUT' }))
-    // All checks of the round listen to it.
-    setMaxListeners(0, deadline.signal)
+    const { checks, run } = this.#options
     const results: Promise<T>[] = []
     for (let slot = 0; slot < this.#slots; slot++) {
       if (slot > 0) await sleep(spacing, signal)
       if (signal.aborted) break
       const end = Math.ceil((checks * (slot + 1)) / this.#slots)
-      while (results.length < end) results.push(run(results.length, deadline.signal))
+      while (results.length < end) results.push(run(results.length, signal))
     }
-    const settled = await Promise.all(results)
-    deadline.end()
-    return settled
+    return Promise.all(results)
   }
 }
 

@@ -43,7 +43,6 @@ export class WatchedUplink {
     this.#loop = new RoundLoop({
       checks: uplink.checks.length,
       spread: settings.interval / 2,
-      timeout: Math.max(...uplink.checks.map(({ timeout }) => timeout ?? settings.timeout)),
       run: (index, signal) => this.#check(index, signal),
       done: outcomes => this.#judge(outcomes),
     })

@@ -45,7 +45,7 @@ describe('statistics', () => {
 
   it('says nothing of a target that was not measured, and leaves out a round that lacks one side', () => {
     expect(judge({ metric: 'rate', of: 'absent', over: 'limit', atLeast: 1 }, rounds)).toBeUndefined()
-    const broken = [...rounds, { limit: { rate: 1 } }]
+    const broken = [...rounds, { limit: { rate: 1 } }, { ours: { rate: 1 } }]
     expect(judge({ metric: 'rate', of: 'ours', over: 'limit', atLeast: 0 }, broken).rounds).toBe(3)
   })
 
