@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { hostSysctls, hosts, links, plan, routes, sysctls } from './plan.mjs'
+import { deviceCommands, hostSysctls, hosts, links, plan, routes, sysctls } from './plan.mjs'
 
 const namespaceFolder = '/run/netns'
 const folderOf = id => join(tmpdir(), `${id}-`)
@@ -59,8 +59,10 @@ export function makeLab() {
   writeResolvConf(names.router)
   for (const host of hosts) applySysctls(names[host], { ...sysctls, ...hostSysctls[host] })
   for (const link of links) addLink(names, link)
-  for (const [host, commands] of Object.entries(routes)) batch(names[host], commands)
-  return labContext({ folder, names })
+  const repairs = hosts.map(host => [names[host], deviceCommands(host)])
+  for (const [host, commands] of Object.entries(routes)) repairs.push([names[host], commands])
+  for (const [name, commands] of repairs) batch(name, commands)
+  return labContext({ folder, names, repairs })
 }
 
 /** What the tests are handed in the environment variable NETVIA_LAB (test/lab/context.ts). */
@@ -124,21 +126,9 @@ function batch(namespace, commands) {
   run('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
 }
 
-/**
- * One veth pair with its addresses. The neighbour entries are permanent: no ARP or neighbour discovery, so a device
- * nobody sends through has counters that stand still.
- */
 function addLink(names, [left, right]) {
   run('ip', [
     ...['-n', names[left.host], 'link', 'add', left.device, 'address', left.mac, 'type', 'veth'],
     ...['peer', 'name', right.device, 'address', right.mac, 'netns', names[right.host]],
   ])
-  for (const end of [left, right]) {
-    const commands = [`link set ${end.device} up`]
-    for (const address of end.addresses ?? []) commands.push(`address add ${address} dev ${end.device} nodad`)
-    for (const [address, mac] of end.neighbours ?? []) {
-      commands.push(`neighbour replace ${address} lladdr ${mac} nud permanent dev ${end.device}`)
-    }
-    batch(names[end.host], commands)
-  }
 }

@@ -17,6 +17,8 @@ interface Context {
   folder: string
   /** Namespace of each host. */
   names: Record<Host, string>
+  /** For `ip -batch` in a namespace each: set devices and routes as they were at the start. */
+  repairs: [namespace: string, commands: string[]][]
   wan1: Uplink
   wan2: Uplink
   server: { address4: string; address6: string; name: string }

@@ -65,24 +65,41 @@ function relayed([left, right]) {
 export const routes = {
   router: [
     'link set lo up',
-    `route add default via ${wan1.gateway4} dev wan1 metric 100`,
-    `route add default via ${wan2.gateway4} dev wan2 metric 200`,
-    `route add default via ${wan1.gateway6} dev wan1 metric 100`,
-    `route add default via ${wan2.gateway6} dev wan2 metric 200`,
+    `route replace default via ${wan1.gateway4} dev wan1 metric 100`,
+    `route replace default via ${wan2.gateway4} dev wan2 metric 200`,
+    `route replace default via ${wan1.gateway6} dev wan1 metric 100`,
+    `route replace default via ${wan2.gateway6} dev wan2 metric 200`,
   ],
-  isp1: ['link set lo up', 'route add default via 10.1.0.2', 'route add default via fd00:1::2'],
-  isp2: ['link set lo up', 'route add default via 10.2.0.2', 'route add default via fd00:2::2'],
+  isp1: ['link set lo up', 'route replace default via 10.1.0.2', 'route replace default via fd00:1::2'],
+  isp2: ['link set lo up', 'route replace default via 10.2.0.2', 'route replace default via fd00:2::2'],
   internet: [
     'link set lo up',
-    `address add ${server.address4}/32 dev lo`,
-    `address add ${server.address6}/128 dev lo nodad`,
-    `route add local ${crowd} dev lo`,
-    'route add 192.0.2.0/24 via 10.1.0.1',
-    'route add 198.51.100.0/24 via 10.2.0.1',
-    'route add 2001:db8:1::/64 via fd00:1::1',
-    'route add 2001:db8:2::/64 via fd00:2::1',
+    `address replace ${server.address4}/32 dev lo`,
+    `address replace ${server.address6}/128 dev lo nodad`,
+    `route replace local ${crowd} dev lo`,
+    'route replace 192.0.2.0/24 via 10.1.0.1',
+    'route replace 198.51.100.0/24 via 10.2.0.1',
+    'route replace 2001:db8:1::/64 via fd00:1::1',
+    'route replace 2001:db8:2::/64 via fd00:2::1',
   ],
   slow: ['link set lo up'],
+}
+
+/**
+ * Sets up the devices of a host, or sets right what a test has left of them. The neighbour entries are permanent: no ARP or
+ * neighbour discovery, so a device nobody sends through has counters that stand still.
+ */
+export function deviceCommands(host) {
+  return links
+    .flat()
+    .filter(end => end.host === host)
+    .flatMap(({ device, addresses = [], neighbours = [] }) => [
+      `link set ${device} up`,
+      ...addresses.map(address => `address replace ${address} dev ${device} nodad`),
+      ...neighbours.map(
+        ([address, lladdr]) => `neighbour replace ${address} lladdr ${lladdr} nud permanent dev ${device}`,
+      ),
+    ])
 }
 
 /** For every namespace. `optional`: not there on every kernel, or not per namespace. */
