@@ -1,5 +1,5 @@
 import type { PingStatistics } from '../../stats.js'
-import { digits, milliseconds, percent } from './format.js'
+import { milliseconds, percent } from './format.js'
 import type { Column } from './table.js'
 
 /** As ping ends. */
@@ -16,9 +16,8 @@ export function pingSummary(name: string, statistics: PingStatistics, elapsedMs:
   if (minMs !== undefined) {
     const { jitterMs, p50Ms, p95Ms, p99Ms } = statistics
     lines.push(`rtt min/avg/max/mdev = ${[minMs, avgMs, maxMs, stddevMs].map(thousandths).join('/')} ms`)
-    lines.push(
-      `rtt p50/p95/p99 = ${[p50Ms, p95Ms, p99Ms].map(thousandths).join('/')} ms, jitter ${digits(jitterMs)} ms`,
-    )
+    const jitter = jitterMs === undefined ? '' : `, jitter ${thousandths(jitterMs)} ms`
+    lines.push(`rtt p50/p95/p99 = ${[p50Ms, p95Ms, p99Ms].map(thousandths).join('/')} ms${jitter}`)
   }
   return lines
 }

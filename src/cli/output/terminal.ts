@@ -12,6 +12,12 @@ export interface Terminal {
 export function describeTerminal(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Terminal {
   const smart = stream.isTTY === true && env.TERM !== 'dumb'
   const given = Number(env.COLUMNS)
-  const columns = given > 0 ? given : stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
-  return { live: smart, columns, color: picocolors.createColors(!env.NO_COLOR && (smart || Boolean(env.FORCE_COLOR))) }
+  return {
+    live: smart,
+    /** Asked anew each time: a window may be pulled wider. */
+    get columns() {
+      return given > 0 ? given : stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
+    },
+    color: picocolors.createColors(!env.NO_COLOR && (smart || Boolean(env.FORCE_COLOR))),
+  }
 }
