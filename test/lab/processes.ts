@@ -34,7 +34,7 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGKIL
   await exit
 }
 
-/** Waits until something in `host` listens on every port, without sending a packet. Fails when `child` ends first. */
+/** Waits until `child` listens on every port, without sending a packet. Fails when it ends first. */
 export async function listening(
   child: ChildProcess,
   host: Host,
@@ -46,8 +46,8 @@ export async function listening(
     errors += text
   })
   for (;;) {
-    const table = run(host, 'ss', '--no-header', '--listening', '--numeric', `--${sockets}`)
-    if (ports.every(port => new RegExp(`:${port}\\s`).test(table))) return
+    const table = run(host, 'ss', '--no-header', '--listening', '--numeric', '--processes', `--${sockets}`)
+    if (ports.every(port => new RegExp(`:${port}\\s.*pid=${child.pid},`).test(table))) return
     if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(' ')} ended: ${errors}`)
     await sleep(20)
   }
