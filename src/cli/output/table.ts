@@ -45,12 +45,16 @@ function grid(columns: readonly Column[], rows: readonly (readonly string[])[]):
 }
 
 function lists(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const name = Math.max(...columns.slice(1).map(({ title }) => title.length))
+  const titles = columns.slice(1).map(({ title }) => title)
+  const width = Math.max(...titles.map(visibleLength))
+  const margin = ' '.repeat(width + 4)
+  const item = (title: string, cell: string) => {
+    const gap = ' '.repeat(width - visibleLength(title))
+    return `  ${title}${gap}  ${cell.replaceAll('\n', `\n${margin}`)}`.trimEnd()
+  }
   const list = (row: readonly string[]) => [
     row[0] ?? '',
-    ...columns
-      .slice(1)
-      .map(({ title }, index) => `  ${title.padEnd(name)}  ${(row[index + 1] ?? '').replaceAll('\n', ', ')}`.trimEnd()),
+    ...titles.map((title, index) => item(title, row[index + 1] ?? '')),
   ]
   return rows.flatMap(list).join('\n')
 }
