@@ -120,7 +120,7 @@ function load(): Addon {
     const message = (cause as Error).message
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {
       code: 'ERR_ADDON_NOT_FOUND',
-      hint: 'build it with "npm rebuild netvia --build-from-source", in a clone with "npm run compile:native"',
+      hint: 'build it with "npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C node_modules/netvia"',
       cause,
     })
   }
