@@ -4,6 +4,12 @@ import { readAddresses, readLinks } from '../protocols/netlink/tables.js'
 import { type LinkDevice, type LinkFacts, LinkHistory } from './link-fault.js'
 
 /**
+ * The kernel may tell of a lost carrier up to a second late, if another was lost just before, and not at all if it is back by
+ * then: so we look ourselves, in ms.
+ */
+const carrierInterval = 50
+
+/**
  * Tells the facts of each device's link: at once, and whenever netlink tells of a change. `failed` hears of what netlink
  * refuses: then only the checks speak. Returns the end of it; until then the event loop stays alive.
  */
@@ -13,8 +19,12 @@ export function watchLinks(
   failed: (error: unknown) => void,
 ): () => void {
   if (devices.size === 0) return () => {}
+  const running = new Map<string, boolean>()
   const histories = new Map([...devices].map(device => [device, new LinkHistory()]))
-  const tell = (name: string, device: LinkDevice | undefined) => onFacts(name, histories.get(name)!.update(device))
+  const tell = (name: string, device: LinkDevice | undefined) => {
+    running.set(name, device?.running ?? false)
+    onFacts(name, histories.get(name)!.update(device))
+  }
   const read = (names: Iterable<string>) => {
     const links = readLinks()
     const addresses = readAddresses()
@@ -23,6 +33,10 @@ export function watchLinks(
       const own = addresses.filter(({ deviceIndex }) => deviceIndex === link?.index).map(({ address }) => address)
       tell(name, link && { ...link, addresses: own })
     }
+  }
+  const lookAtCarriers = () => {
+    const changed = readLinks().filter(link => running.has(link.name) && running.get(link.name) !== link.running)
+    if (changed.length > 0) read(changed.map(({ name }) => name))
   }
   const follow = (change: DeviceChange) => {
     if (change.type === 'overrun') return read(devices)
@@ -35,7 +49,9 @@ export function watchLinks(
     const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
     attempt(() => read(devices), failed)
     const release = hold()
+    const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
     return () => {
+      clearInterval(timer)
       unsubscribe()
       release()
     }

@@ -6,7 +6,7 @@ const IFF_LOOPBACK = 0x8
 const IFF_RUNNING = 0x40
 const ARPHRD_ETHER = 1
 const headerSize = 16
-const attribute = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, stats64: 23 } as const
+const attribute = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, stats64: 23, carrier: 33 } as const
 const infoKind = 1
 
 /** Since the device was made, in packets or bytes. `struct rtnl_link_stats64`. */
@@ -73,7 +73,8 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     name: readText(nameBytes),
     kind: kind ? readText(kind) : loopback ? 'loopback' : 'physical',
     up: (flags & IFF_UP) !== 0,
-    running: (flags & IFF_RUNNING) !== 0,
+    // The flag may follow a pulled cable by a second (the kernel's link watch is rate-limited), IFLA_CARRIER does not.
+    running: (flags & IFF_RUNNING) !== 0 && attributes.get(attribute.carrier)?.[0] !== 0,
     mtu: u32(attribute.mtu) ?? 0,
     mac: readU16(payload, 2) === ARPHRD_ETHER ? macText(attributes.get(attribute.address)) : undefined,
     masterIndex: u32(attribute.master),
