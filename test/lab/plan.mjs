@@ -95,7 +95,7 @@ export function deviceCommands(host) {
     .filter(end => end.host === host)
     .flatMap(({ device, addresses = [], neighbours = [] }) => [
       `link set ${device} up`,
-      ...addresses.map(address => `address replace ${address} dev ${device} nodad`),
+      ...addresses.map(address => `address replace ${address} dev ${device}${address.includes(':') ? ' nodad' : ''}`),
       ...neighbours.map(
         ([address, lladdr]) => `neighbour replace ${address} lladdr ${lladdr} nud permanent dev ${device}`,
       ),
