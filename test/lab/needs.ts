@@ -5,6 +5,7 @@ import { type RunnerTestSuite, TestRunner } from 'vitest'
 const packages = {
   dnsmasq: 'dnsmasq-base',
   fping: 'fping',
+  mtr: 'mtr-tiny',
   nft: 'nftables',
   nginx: 'nginx-light',
   nmap: 'nmap',

@@ -24,7 +24,10 @@ function ownAddresses(): Set<string> {
  * Did this machine's own kernel report the error, about a packet it could not hand to the next hop? It was not sent, then.
  * A host that is itself the target is believed.
  */
-export function isOwnReport(family: 4 | 6, { type, code, from, target }: Probe): boolean {
+export function isOwnReport(
+  family: 4 | 6,
+  { type, code, from, target }: Pick<Probe, 'type' | 'code' | 'from' | 'target'>,
+): boolean {
   const sign = neighbourFailure[family]
   if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false
   return ownAddresses().has(decodeAddress(from!)?.address ?? '')

@@ -4,7 +4,7 @@ import type { ChannelSettings } from './channel.js'
 import type { Probe } from './probe.js'
 import type { SequenceTable } from './sequence-table.js'
 import { sameHost } from './source-check.js'
-import type { Timestamps } from './timestamps.js'
+import { stampOf, type Timestamps } from './timestamps.js'
 
 const headerLength = 8
 
@@ -89,9 +89,4 @@ export class PacketMatcher {
 
 function word(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!
-}
-
-function stampOf(packet: Packet): number {
-  const nanoseconds = packet.field(Field.nanoseconds)
-  return nanoseconds < 0 ? Number.NaN : packet.unsigned(Field.seconds) * 1e3 + nanoseconds / 1e6
 }

@@ -22,9 +22,6 @@ interface Answered extends Asked {
   rttMs: number
   /** Address of who answered: of an error, the router that sent it. */
   from: string
-  /** ICMP type and code of the answer. */
-  type: number
-  code: number
   /** TTL or hop limit the answer came with, where the kernel tells it. */
   ttl: number | undefined
 }
@@ -32,16 +29,26 @@ interface Answered extends Asked {
 export interface PingReply extends Answered {
   outcome: 'reply'
   alive: true
-  /** Of the ICMP message, its header included. */
+  /** Of the ICMP message, its header included; of a UDP answer, its payload; 0 where TCP answered (traceroute). */
   bytes: number
+  /** ICMP type and code of the answer; `undefined` where it was none: traceroute by UDP or TCP. */
+  type: number | undefined
+  code: number | undefined
   reason: undefined
   mtu: undefined
   error: undefined
 }
 
-export interface PingRejected extends Answered {
-  outcome: 'unreachable' | 'ttl-exceeded'
+/** An ICMP error. */
+interface AnsweredByError extends Answered {
   alive: false
+  /** ICMP type and code. */
+  type: number
+  code: number
+}
+
+export interface PingRejected extends AnsweredByError {
+  outcome: 'unreachable' | 'ttl-exceeded'
   bytes: undefined
   /** Type and code in words (RFC 792, RFC 1812, RFC 4443). */
   reason: string
@@ -49,9 +56,8 @@ export interface PingRejected extends Answered {
   error: undefined
 }
 
-export interface PingTooBig extends Answered {
+export interface PingTooBig extends AnsweredByError {
   outcome: 'too-big'
-  alive: false
   bytes: undefined
   reason: string
   /** Bytes that fit the next link; `undefined` where the router does not say. */
@@ -95,7 +101,13 @@ export interface Target {
   family: 4 | 6
 }
 
-export function toResult(target: Target, sequence: number, probe: Probe): PingResult {
+/** What a result is made from. */
+export type Verdict = Pick<
+  Probe,
+  'outcome' | 'target' | 'sent' | 'rttMs' | 'kernelClock' | 'bytes' | 'ttl' | 'from' | 'type' | 'code' | 'mtu' | 'error'
+>
+
+export function toResult(target: Target, sequence: number, probe: Verdict): PingResult {
   const asked = {
     host: target.host,
     address: target.address,
@@ -115,17 +127,18 @@ export function toResult(target: Target, sequence: number, probe: Probe): PingRe
   const answer = {
     ...asked,
     rttMs,
-    type,
-    code,
     from: fromOf(target, probe),
     ttl: probe.ttl < 0 ? undefined : probe.ttl,
   }
   if (outcome === 'reply') {
-    return { outcome, alive: true, ...answer, bytes, reason: undefined, mtu: undefined, error: undefined }
+    const message = type < 0 ? { type: undefined, code: undefined } : { type, code }
+    return { outcome, alive: true, ...answer, ...message, bytes, reason: undefined, mtu: undefined, error: undefined }
   }
   const rejected = {
     alive: false,
     bytes: undefined,
+    type,
+    code,
     reason: reasonOf(target.family, type, code),
     error: undefined,
   } as const
@@ -143,6 +156,6 @@ const unanswered = {
   code: undefined,
 } as const
 
-function fromOf({ address }: Target, { from, target }: Probe): string {
+function fromOf({ address }: Target, { from, target }: Verdict): string {
   return from === target ? address : (decodeAddress(from!)?.address ?? address)
 }

@@ -1,6 +1,9 @@
-import { addon } from '../../binding/addon.js'
+import { addon, Field } from '../../binding/addon.js'
 import { trySetOption } from '../../sockets/options.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
 import type { Probe } from './probe.js'
+
+type Stamped = Pick<Probe, 'sentStamp'>
 
 const ring = 0x10000
 
@@ -14,7 +17,7 @@ export class Timestamps {
   readonly sends: boolean
   readonly #fd: number
   readonly #flags: number = 0
-  readonly #probes: (Probe | undefined)[] = []
+  readonly #probes: (Stamped | undefined)[] = []
   #counter = 0
   #startedAt = 0
 
@@ -34,7 +37,7 @@ export class Timestamps {
   }
 
   /** The kernel has taken the probe. */
-  sent(probe: Probe): void {
+  sent(probe: Stamped): void {
     if (this.sends) this.#probes[this.#counter & (ring - 1)] = probe
     this.#counter = (this.#counter + 1) >>> 0
   }
@@ -58,4 +61,10 @@ export class Timestamps {
     trySetOption(this.#fd, 'SO_TIMESTAMPING', this.#flags & ~addon().constants.SOF_TIMESTAMPING_OPT_ID!)
     trySetOption(this.#fd, 'SO_TIMESTAMPING', this.#flags)
   }
+}
+
+/** The kernel's time of a packet, milliseconds of the wall clock; NaN without one. */
+export function stampOf(packet: Packet): number {
+  const nanoseconds = packet.field(Field.nanoseconds)
+  return nanoseconds < 0 ? Number.NaN : packet.unsigned(Field.seconds) * 1e3 + nanoseconds / 1e6
 }

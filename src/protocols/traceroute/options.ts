@@ -1,0 +1,75 @@
+import { invalidArgument } from '../../errors.js'
+import {
+  boolean,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  integer,
+  number,
+  oneOf,
+  port,
+  type Schema,
+  string,
+} from '../../options.js'
+
+export type TracerouteMethod = 'icmp' | 'udp' | 'tcp'
+
+export interface TracerouteOptions extends CommonOptions {
+  /** Default: that of the address; of a name, the first address it has. */
+  family?: 4 | 6
+  /**
+   * What is sent: `icmp` echo requests (default), `udp` datagrams to ports where nobody listens, `tcp` connection requests. Firewalls
+   * treat them differently. None needs privilege; `icmp` needs a ping socket allowed (see `ping`), `tcp` Linux 5.18.
+   */
+  method?: TracerouteMethod
+  /** Last hop that is tried, 1-255. Default 30. */
+  maxHops?: number
+  /** First hop that is tried, 1-255. Default 1. */
+  firstHop?: number
+  /** Probes for each hop, 1-10. Default 3. */
+  queries?: number
+  /** Destination port. `udp`: default 33434, and one more for each probe; `tcp`: default 80. Not with `icmp`, which has none. */
+  port?: number
+  /** Milliseconds for the answer to one probe; another such time for finding the address of a name. Default 1000. */
+  timeout?: number
+  /** Bytes after the ICMP or UDP header. Default 56 with `icmp`, 32 with `udp`. Not with `tcp`, which sends none. */
+  payloadSize?: number
+  /** Look up the names of the hops (PTR records), over the path. Default false. */
+  names?: boolean
+}
+
+const largestPayload = 65_507
+
+const schema: Schema = {
+  ...commonSchema,
+  family: oneOf(4, 6),
+  method: oneOf('icmp', 'udp', 'tcp'),
+  maxHops: integer(1, 255),
+  firstHop: integer(1, 255),
+  queries: integer(1, 10),
+  port,
+  timeout: number(1, 2 ** 31 - 1),
+  payloadSize: integer(0, largestPayload),
+  names: boolean,
+}
+
+/** With the defaults in. */
+export type TraceSettings = TracerouteOptions & typeof defaults
+
+const defaults = { method: 'icmp' as TracerouteMethod, maxHops: 30, firstHop: 1, queries: 3, timeout: 1000 }
+
+export function checkTracerouteOptions(host: string, options: TracerouteOptions): TraceSettings {
+  string(host, 'traceroute: host')
+  checkOptions('traceroute', options, schema)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const settings: TraceSettings = { ...defaults, ...given }
+  const { method, firstHop, maxHops } = settings
+  if (firstHop > maxHops) throw invalidArgument('traceroute: firstHop', firstHop, `at most maxHops (${maxHops})`)
+  if (settings.port !== undefined && method === 'icmp') {
+    throw invalidArgument('traceroute: port', settings.port, 'left out with method icmp')
+  }
+  if (settings.payloadSize !== undefined && method === 'tcp') {
+    throw invalidArgument('traceroute: payloadSize', settings.payloadSize, 'left out with method tcp')
+  }
+  return settings
+}

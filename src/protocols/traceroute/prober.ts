@@ -1,0 +1,24 @@
+import type { Verdict } from '../icmp/result.js'
+
+/** One probe and what became of it. */
+export interface TraceProbe extends Verdict {
+  /** What an ICMP error quoted of the probe, from behind `Prober.hiddenBytes` on, extensions included. */
+  readonly quoted: Uint8Array | undefined
+}
+
+/** Sends probes of one method to one target. */
+export interface Prober {
+  /** To be awaited before the first `send`. */
+  readonly ready: Promise<void>
+  /** Headers of a probe, the IP header first, that the kernel does not hand over with a quote. */
+  readonly hiddenBytes: number
+  /**
+   * Sends one, with this TTL or hop limit. `settled` is told once, in a later turn. Returns the end of waiting for it: nothing
+   * is told then.
+   */
+  send(hops: number, sequence: number, settled: (probe: TraceProbe) => void): () => void
+  /** After all probes are settled or cancelled. */
+  close(): void
+}
+
+export const ipHeaderLength = { 4: 20, 6: 40 } as const

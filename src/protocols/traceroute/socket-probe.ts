@@ -1,0 +1,166 @@
+import { addon, Field } from '../../binding/addon.js'
+import { systemError } from '../../errors.js'
+import type { PathOptions } from '../../options.js'
+import { setOption } from '../../sockets/options.js'
+import { PacketSocket } from '../../sockets/packet-socket.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
+import { type ClockSample, measure, systemClock } from '../icmp/clock.js'
+import { outcomeOfError } from '../icmp/error-outcome.js'
+import { isOwnReport, notSent } from '../icmp/local-failure.js'
+import { typeOf } from '../icmp/message-types.js'
+import type { Outcome } from '../icmp/probe.js'
+import { sameHost } from '../icmp/source-check.js'
+import { stampOf, type Timestamps } from '../icmp/timestamps.js'
+import type { TraceProbe } from './prober.js'
+
+export interface ProbeOrder {
+  family: 4 | 6
+  /** TTL or hop limit. */
+  hops: number
+  /** Milliseconds. */
+  timeout: number
+  path: PathOptions
+  /** As in `Prober`. */
+  hiddenBytes: number
+  /** Told once, in a later turn than `start`, unless the probe is closed before. */
+  settled(probe: TraceProbe): void
+}
+
+const portUnreachable = {
+  4: { type: typeOf[4].unreachable, code: 3 },
+  6: { type: typeOf[6].unreachable, code: 4 },
+} as const
+const icmpHeaderLength = 8
+
+/** A probe that is a descriptor of its own. Errors come by its error queue (IP_RECVERR, ip(7)), without privilege. */
+export abstract class SocketProbe implements TraceProbe {
+  outcome: Outcome | undefined
+  sent: ClockSample | undefined
+  sentStamp = Number.NaN
+  rttMs = Number.NaN
+  kernelClock = false
+  bytes = 0
+  ttl = -1
+  type = -1
+  code = -1
+  mtu = 0
+  from: Uint8Array | undefined
+  quoted: Uint8Array | undefined
+  error: Error | undefined
+  protected socket: PacketSocket | undefined
+  protected stamps: Timestamps | undefined
+  #timer: NodeJS.Timeout | undefined
+  #immediate: NodeJS.Immediate | undefined
+
+  constructor(
+    protected readonly order: ProbeOrder,
+    readonly target: Uint8Array,
+  ) {}
+
+  /** Opens a descriptor and asks for stamps. */
+  protected abstract open(): number
+  /** Sends: 0 or a negative errno. */
+  protected abstract launch(fd: number): number
+  /** Reads what has come beside errors. */
+  protected abstract readAnswer(): void
+
+  /** Never throws: what can't be sent is told as `send-failed`. */
+  start(): void {
+    try {
+      const fd = this.open()
+      this.socket = new PacketSocket(fd, { readable: () => this.read(), writable: () => this.read() })
+      setOption(fd, this.order.family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 1)
+      setOption(fd, this.order.family === 4 ? 'IP_RECVTTL' : 'IPV6_RECVHOPLIMIT', 1)
+      setOption(fd, this.order.family === 4 ? 'IP_TTL' : 'IPV6_UNICAST_HOPS', this.order.hops)
+      this.sent = now()
+      const errno = this.launch(fd)
+      if (errno < 0) {
+        this.readErrors()
+        throw systemError(errno, 'sendmsg', { device: this.order.path.device })
+      }
+      this.#timer = setTimeout(() => this.#onTimeout(), this.order.timeout)
+    } catch (error) {
+      this.#immediate = setImmediate(() => this.fail(error as Error))
+    }
+  }
+
+  fail(error: Error): void {
+    this.error = error
+    this.settle('send-failed')
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    clearImmediate(this.#immediate)
+    this.socket?.close()
+  }
+
+  protected read(): void {
+    if (this.outcome === undefined) this.readErrors()
+    if (this.outcome === undefined) this.readAnswer()
+  }
+
+  protected settle(outcome: Outcome): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.close()
+    this.order.settled(this)
+  }
+
+  /** Milliseconds from sending until now, or until the kernel's time of arrival. */
+  protected time(receivedStamp: number): void {
+    const { rttMs, kernel } = measure({ sent: this.sent!, read: now(), sentStamp: this.sentStamp, receivedStamp })
+    this.rttMs = rttMs
+    this.kernelClock = kernel
+  }
+
+  protected readErrors(): void {
+    // More than one batch: each that is read may be followed by the stamp of sending, or by an error.
+    while (!this.socket!.closed && this.socket!.receive(this.#onError, true) > 0);
+  }
+
+  readonly #onError = (packet: Packet): void => {
+    const origin = packet.field(Field.errorOrigin)
+    const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.stamps?.record(packet.unsigned(Field.errorData), stampOf(packet))
+    if (origin === SO_EE_ORIGIN_LOCAL) this.mtu = packet.unsigned(Field.errorInfo)
+    const isIcmp = origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6
+    if (isIcmp && this.outcome === undefined && this.isOwn(packet.data)) this.#onIcmpError(packet)
+  }
+
+  /** Does the quote fit what was sent? The kernel has compared addresses, ports, and of TCP the sequence number. */
+  protected abstract isOwn(quoted: Uint8Array): boolean
+
+  #onIcmpError(packet: Packet): void {
+    const { family, path, hiddenBytes } = this.order
+    this.type = packet.field(Field.errorType)
+    this.code = packet.field(Field.errorCode)
+    this.ttl = packet.field(Field.ttl)
+    this.mtu = packet.unsigned(Field.errorInfo)
+    this.quoted = packet.data.slice()
+    const fromTarget = sameHost(packet.offender, this.target, family, true)
+    this.from = fromTarget ? this.target : packet.offender.slice()
+    if (isOwnReport(family, this)) {
+      this.fail(notSent(path.device))
+      return
+    }
+    this.time(stampOf(packet))
+    const { type, code } = portUnreachable[family]
+    if (fromTarget && this.type === type && this.code === code) {
+      this.bytes = icmpHeaderLength + hiddenBytes + this.quoted.length
+      this.settle('reply')
+    } else this.settle(outcomeOfError(family, this.type, this.code))
+  }
+
+  /** The event loop may have been late, and the answer in time. */
+  #onTimeout(): void {
+    this.read()
+    this.settle('timeout')
+  }
+}
+
+function now(): ClockSample {
+  const sample = { wall: 0, monotonic: 0 }
+  systemClock.read(sample)
+  return sample
+}

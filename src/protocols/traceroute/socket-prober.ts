@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { addon } from '../../binding/addon.js'
+import { pathOf } from '../../options.js'
+import { encodeAddress } from '../../sockets/address.js'
+import { onDeviceLoss } from '../../sockets/device-loss.js'
+import { openDescriptor } from '../../sockets/open.js'
+import type { Target } from '../icmp/result.js'
+import { Timestamps } from '../icmp/timestamps.js'
+import type { TraceSettings } from './options.js'
+import { ipHeaderLength, type Prober, type TraceProbe } from './prober.js'
+import type { SocketProbe } from './socket-probe.js'
+import { TcpProbe } from './tcp-probe.js'
+import { UdpProbe } from './udp-probe.js'
+
+/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
+const warmUpMs = 1
+const udpHeaderLength = 8
+const defaultPort = { udp: 33_434, tcp: 80 } as const
+
+/** Each probe has a descriptor of its own: the kernel then finds which probe an ICMP error is about. */
+export class SocketProber implements Prober {
+  readonly ready = sleep(warmUpMs)
+  readonly hiddenBytes: number
+  readonly #target: Target
+  readonly #settings: TraceSettings
+  readonly #pending = new Set<SocketProbe>()
+  /** Asks for the kernel's stamps all the while, and notices when the device goes. */
+  readonly #anchor: number
+  readonly #endLossWatch: () => void
+  #closed = false
+
+  constructor(target: Target, settings: TraceSettings) {
+    const { family } = target
+    this.#target = target
+    this.#settings = settings
+    this.hiddenBytes = ipHeaderLength[family] + (settings.method === 'udp' ? udpHeaderLength : 0)
+    this.#anchor = openDescriptor(family, 'datagram', 0, pathOf(settings))
+    new Timestamps(this.#anchor, false)
+    this.#endLossWatch = onDeviceLoss(this.#anchor, settings.device, error => {
+      for (const probe of [...this.#pending]) probe.fail(error as Error)
+    })
+  }
+
+  send(hops: number, sequence: number, settled: (probe: TraceProbe) => void): () => void {
+    const { method, port, timeout, payloadSize = 32 } = this.#settings
+    const { family, address } = this.#target
+    const done = (probe: TraceProbe) => {
+      this.#pending.delete(probe as SocketProbe)
+      settled(probe)
+    }
+    const { hiddenBytes } = this
+    const order = { family, hops, timeout, hiddenBytes, path: pathOf(this.#settings), settled: done }
+    const probe: SocketProbe =
+      method === 'udp'
+        ? new UdpProbe(order, encodeAddress(address, port ?? defaultPort.udp + sequence), payloadSize)
+        : new TcpProbe(order, encodeAddress(address, port ?? defaultPort.tcp))
+    this.#pending.add(probe)
+    probe.start()
+    return () => {
+      this.#pending.delete(probe)
+      probe.close()
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#endLossWatch()
+    addon().close(this.#anchor)
+  }
+}

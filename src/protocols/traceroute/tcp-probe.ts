@@ -1,0 +1,65 @@
+import { constants } from 'node:os'
+import { addon } from '../../binding/addon.js'
+import { systemError } from '../../errors.js'
+import { openDescriptor } from '../../sockets/open.js'
+import { getOption, setOption } from '../../sockets/options.js'
+import { tcpInfo } from '../../sockets/tcp-info.js'
+import { Timestamps } from '../icmp/timestamps.js'
+import { SocketProbe } from './socket-probe.js'
+
+const { EINPROGRESS, ECONNREFUSED, ECONNRESET, EHOSTUNREACH } = constants.errno
+/** `struct linger`: on, 0 seconds. What is open is reset on close, and nothing of it stays on either side. */
+const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
+
+/** A connection request: the target accepts or refuses it. */
+export class TcpProbe extends SocketProbe {
+  protected override open(): number {
+    const { family, path } = this.order
+    const fd = openDescriptor(family, 'stream', 0, path)
+    setOption(fd, 'SO_LINGER', resetOnClose)
+    // As few repetitions as the kernel allows: each is one more answer by the router.
+    setOption(fd, 'TCP_SYNCNT', 1)
+    this.stamps = new Timestamps(fd, false)
+    return fd
+  }
+
+  protected override launch(fd: number): number {
+    const errno = addon().connect(fd, this.target)
+    if (errno < 0 && errno !== -EINPROGRESS) return errno
+    this.socket!.notifyWritable()
+    return 0
+  }
+
+  protected override readAnswer(): void {
+    const { fd } = this.socket!
+    const { state, rttMs } = tcpInfo(fd)
+    if (state === 'syn-sent' || state === 'syn-received') return
+    const errno = getOption(fd, 'SO_ERROR')
+    if (errno === 0 || errno === ECONNREFUSED || errno === ECONNRESET) this.#reached(rttMs)
+    else this.#broken(errno)
+  }
+
+  protected override isOwn(): boolean {
+    return true
+  }
+
+  /** Of a handshake the kernel knows the time from end to end. */
+  #reached(handshakeMs: number | undefined): void {
+    this.from = this.target
+    this.time(Number.NaN)
+    if (handshakeMs !== undefined) {
+      this.rttMs = handshakeMs
+      this.kernelClock = true
+    }
+    this.settle('reply')
+  }
+
+  #broken(errno: number): void {
+    // It may have come since the errors were read.
+    this.readErrors()
+    if (this.outcome !== undefined) return
+    const { device } = this.order.path
+    const hint = errno === EHOSTUNREACH ? 'who said so, Linux tells since 5.18: use method udp or icmp' : undefined
+    this.fail(systemError(-errno, 'connect', { device, hint }))
+  }
+}

@@ -1,0 +1,106 @@
+import { pathOf } from '../../options.js'
+import { noLongerNeeded } from '../deadline.js'
+import { resolve } from '../dns/resolve.js'
+import { findTarget } from '../icmp/ping-options.js'
+import { ResultQueue } from '../result-queue.js'
+import type { Hop } from './hop.js'
+import { openProber } from './open-prober.js'
+import { checkTracerouteOptions, type TracerouteOptions, type TraceSettings } from './options.js'
+import { Trace } from './trace.js'
+
+/**
+ * The routers on the way to a host: an async iterable of hops, in order of distance. It starts with the first `next()`, and
+ * ends with the hop where the target answers, or a router says that there is no way, or at `maxHops`. Several hops are probed
+ * at a time; what lies beyond the target is given up. See docs/traceroute.md.
+ *
+ * `break`, `return()` and the signal end it and leave nothing open.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` at the call; the iteration rejects with what `resolve` throws for a name; `EPERM` or
+ * `EACCES` without permission for ICMP sockets; `ENODEV` no such device; `signal.reason` when aborted. What can't be sent is a
+ * probe with the outcome `send-failed`.
+ */
+export function traceroute(host: string, options: TracerouteOptions = {}): AsyncIterableIterator<Hop, undefined> {
+  return new Traceroute(host, checkTracerouteOptions(host, options))
+}
+
+class Traceroute implements AsyncIterableIterator<Hop, undefined> {
+  readonly #host: string
+  readonly #settings: TraceSettings
+  readonly #queue = new ResultQueue<Hop>()
+  readonly #stop = new AbortController()
+  readonly #onAbort = () => this.#fail(this.#settings.signal!.reason)
+  #trace: Trace | undefined
+  #started = false
+  /** Hops wait for their names, and for those before them. */
+  #told: Promise<void> = Promise.resolve()
+
+  constructor(host: string, settings: TraceSettings) {
+    this.#host = host
+    this.#settings = settings
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Hop, undefined>> {
+    if (!this.#started) {
+      this.#started = true
+      this.#run().catch(error => this.#fail(error))
+    }
+    return this.#queue.next()
+  }
+
+  async return(): Promise<IteratorResult<Hop, undefined>> {
+    this.#started = true
+    this.#queue.clear()
+    this.#end()
+    return { done: true, value: undefined }
+  }
+
+  async #run(): Promise<void> {
+    const settings = { ...this.#settings, signal: this.#stop.signal }
+    this.#settings.signal?.throwIfAborted()
+    this.#settings.signal?.addEventListener('abort', this.#onAbort)
+    const target = await findTarget(this.#host, settings)
+    if (this.#stop.signal.aborted) return
+    const prober = openProber(target, settings)
+    await prober.ready
+    if (this.#stop.signal.aborted) return prober.close()
+    this.#trace = new Trace(prober, target, settings, {
+      hop: hop => this.#tell(hop),
+      end: () => void this.#told.then(() => this.#end()),
+    })
+  }
+
+  #tell(hop: Hop): void {
+    const named = this.#withName(hop)
+    this.#told = this.#told.then(async () => this.#queue.push(await named))
+  }
+
+  async #withName(hop: Hop): Promise<Hop> {
+    const { names, timeout } = this.#settings
+    if (!names || hop.address === undefined) return hop
+    try {
+      const options = { type: 'PTR', timeout, signal: this.#stop.signal, ...pathOf(this.#settings) } as const
+      const [found] = await resolve(hop.address.replace(/%.*/, ''), options)
+      return { ...hop, name: found!.data }
+    } catch {
+      // No name, or nobody who knows it: the hop is what was asked for.
+      return hop
+    }
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#stop.signal.aborted) return
+    this.#queue.clear()
+    this.#end({ reason })
+  }
+
+  #end(failure?: { reason: unknown }): void {
+    this.#settings.signal?.removeEventListener('abort', this.#onAbort)
+    this.#queue.end(failure)
+    this.#trace?.stop()
+    this.#stop.abort(noLongerNeeded)
+  }
+}

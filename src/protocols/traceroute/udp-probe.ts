@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { addon, Field } from '../../binding/addon.js'
+import { openDescriptor } from '../../sockets/open.js'
+import { SendBatch } from '../../sockets/send-batch.js'
+import { setFragmentation } from '../icmp/open-icmp-descriptor.js'
+import { stampOf, Timestamps } from '../icmp/timestamps.js'
+import { type ProbeOrder, SocketProbe } from './socket-probe.js'
+
+const cookieLength = 8
+const unaddressed = new Uint8Array(0)
+
+/** A datagram to a port where nobody should listen: the target says so (RFC 1122 section 4.1.3.1), or answers. */
+export class UdpProbe extends SocketProbe {
+  readonly #payload: Uint8Array
+
+  constructor(order: ProbeOrder, target: Uint8Array, payloadSize: number) {
+    super(order, target)
+    this.#payload = new Uint8Array(payloadSize)
+    this.#payload.set(randomBytes(Math.min(payloadSize, cookieLength)))
+  }
+
+  protected override open(): number {
+    const { family, path } = this.order
+    const fd = openDescriptor(family, 'datagram', 0, path)
+    setFragmentation(fd, family, false)
+    this.stamps = new Timestamps(fd, true)
+    return fd
+  }
+
+  protected override launch(fd: number): number {
+    const errno = addon().connect(fd, this.target)
+    if (errno < 0) return errno
+    const batch = new SendBatch(this.#payload.length)
+    batch.add(this.#payload, unaddressed)
+    const sent = batch.send(fd)
+    if (sent > 0) this.stamps!.sent(this)
+    return Math.min(sent, 0)
+  }
+
+  protected override readAnswer(): void {
+    let stamp: number | undefined
+    this.socket!.receive(packet => {
+      stamp ??= stampOf(packet)
+      this.bytes = packet.field(Field.length)
+      this.ttl = packet.field(Field.ttl)
+    })
+    if (stamp === undefined) return
+    // With the answer in hand, the stamp of sending is in the error queue for certain.
+    this.readErrors()
+    this.from = this.target
+    this.time(stamp)
+    this.settle('reply')
+  }
+
+  /** Quotes may be cut anywhere after the UDP header. */
+  protected override isOwn(quoted: Uint8Array): boolean {
+    const length = Math.min(cookieLength, quoted.length, this.#payload.length)
+    return Buffer.compare(quoted.subarray(0, length), this.#payload.subarray(0, length)) === 0
+  }
+}
