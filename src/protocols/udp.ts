@@ -12,8 +12,8 @@ import {
   string,
 } from '../options.js'
 import { familyOf } from '../sockets/address.js'
-import { onDeviceLoss } from '../sockets/device-loss.js'
 import { openDescriptor } from '../sockets/open.js'
+import { onDeviceLoss } from './device-loss.js'
 import { bindAddress } from './tcp/bind-address.js'
 
 export interface OpenUdpOptions extends CommonOptions {

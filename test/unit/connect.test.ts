@@ -266,8 +266,8 @@ test('no timer is left', async () => {
     socket.destroy()
     expect(left()).toEqual([])
     await expect(connect({ host: '127.0.0.1', port: silent, device: 'lo', timeout: 50 })).rejects.toThrow('ETIMEDOUT')
-    // For the whole and for the next attempt each time, and once to see that the device is still there.
-    expect([timers.mock.calls.length, intervals.mock.calls.length]).toEqual([4, 1])
+    // For the whole and for the next attempt each time, and once to watch the device.
+    expect([timers.mock.calls.length, intervals.mock.calls.length]).toEqual([5, 0])
     expect(left()).toEqual([])
   } finally {
     vi.restoreAllMocks()

@@ -15,10 +15,10 @@ import {
   string,
 } from '../../options.js'
 import { handOver } from '../../sockets/hand-over.js'
-import { connectDescriptor } from '../../sockets/tcp-connect.js'
 import { lookUpHost } from '../dns/addresses.js'
 import { askingBy } from '../dns/configuration.js'
 import { dnsServer } from '../dns/server-address.js'
+import { connectDescriptor } from './connect-descriptor.js'
 import { raceFailure } from './failure.js'
 import { Race } from './race.js'
 import type { Progress } from './time-limit.js'

@@ -14,9 +14,9 @@ import {
   string,
 } from '../../options.js'
 import { familyOf } from '../../sockets/address.js'
-import { onDeviceLoss } from '../../sockets/device-loss.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { onDeviceLoss } from '../device-loss.js'
 import { bindAddress } from './bind-address.js'
 
 export interface ListenOptions extends CommonOptions {

@@ -1,12 +1,12 @@
 import { constants } from 'node:os'
-import { addon } from '../binding/addon.js'
-import { hold, Watch } from '../binding/poller.js'
-import { systemError } from '../errors.js'
-import type { PathOptions } from '../options.js'
-import { encodeAddress, familyOf } from './address.js'
-import { onDeviceLoss } from './device-loss.js'
-import { openDescriptor, verifyDevice } from './open.js'
-import { getOption } from './options.js'
+import { addon } from '../../binding/addon.js'
+import { hold, Watch } from '../../binding/poller.js'
+import { systemError } from '../../errors.js'
+import type { PathOptions } from '../../options.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { getOption } from '../../sockets/options.js'
+import { onDeviceLoss } from '../device-loss.js'
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
