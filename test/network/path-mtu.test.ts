@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { pathMtu } from '../../src/protocols/path-mtu.js'
+import { atEnd, type Host, lab, needs } from '../lab/index.js'
+import { openSockets } from '../unit/open-sockets.js'
+import { movedDuring } from './moved.js'
+
+const { server, wan1, wan2 } = lab
+const families = [4, 6] as const
+const hostOf = { 4: server.address4, 6: server.address6 }
+
+/** Both ends of the cable behind a provider; back to 1500 by the returned function, or with the test file. */
+function narrow(isp: 'isp1' | 'isp2', mtu: number): () => void {
+  const set = (host: Host, device: string, size: number) =>
+    lab.run(host, 'ip', 'link', 'set', device, 'mtu', String(size))
+  const both = (size: number) => {
+    set(isp, 'core', size)
+    set('internet', isp, size)
+  }
+  const widen = () => both(1500)
+  atEnd(widen)
+  both(mtu)
+  return widen
+}
+
+describe.each(families)('pathMtu, IPv%i', family => {
+  needs('nft')
+  const host = hostOf[family]
+  const gateway = (uplink: typeof wan1) => (family === 4 ? uplink.gateway4 : uplink.gateway6)
+  const tooBig = family === 4 ? 'icmp type destination-unreachable drop' : 'icmpv6 type packet-too-big drop'
+
+  it('of a plain path is the MTU of the device', async () => {
+    expect(await pathMtu(host)).toEqual({
+      host,
+      address: host,
+      family,
+      mtu: 1500,
+      method: 'device',
+      limitedBy: undefined,
+      probes: 3,
+      reason: undefined,
+    })
+  })
+
+  it('believes the router that says what fits', async () => {
+    const widen = narrow('isp1', 1400)
+    expect(await pathMtu(host)).toMatchObject({ mtu: 1400, method: 'too-big', limitedBy: gateway(wan1), probes: 4 })
+    widen()
+  })
+
+  it("is not taken in by the kernel's memory of a narrower path", async () => {
+    const widen = narrow('isp1', 1300)
+    await pathMtu(host)
+    expect(lab.run('router', 'ip', 'route', 'get', host)).toContain('mtu 1300')
+    widen()
+    expect(await pathMtu(host)).toMatchObject({ mtu: 1500, method: 'device' })
+  })
+
+  it.each([1280, 1401, 1499])('finds %i where routers say nothing', async mtu => {
+    const widen = narrow('isp1', mtu)
+    const repair = lab.fault('router', tooBig)
+    const found = await pathMtu(host, { timeout: 100 })
+    repair()
+    widen()
+    expect(found).toMatchObject({ mtu, method: 'search', limitedBy: undefined })
+    expect(found.probes).toBeLessThan(50)
+  })
+
+  it('leaves by the device alone, whose path is another', async () => {
+    const widen = narrow('isp2', 1350)
+    let found: unknown
+    const moved = await movedDuring(async () => {
+      found = await pathMtu(host, { device: 'wan2' })
+    })
+    widen()
+    expect(found).toMatchObject({ mtu: 1350, method: 'too-big', limitedBy: gateway(wan2) })
+    expect(moved.wan1).toBe(0)
+  })
+
+  it('says why there is none', async () => {
+    const match = family === 4 ? 'ip daddr' : 'ip6 daddr'
+    let repair = lab.fault('isp1', `${match} ${host} drop`)
+    expect(await pathMtu(host, { timeout: 50 })).toMatchObject({
+      mtu: undefined,
+      method: 'none',
+      probes: 3,
+      reason: 'the host answers to no size',
+    })
+    repair()
+    repair = lab.fault('isp1', `${match} ${host} reject with icmpx type admin-prohibited`)
+    const refused = await pathMtu(host)
+    repair()
+    expect(refused).toMatchObject({ mtu: undefined, method: 'none', probes: 1 })
+    expect(refused.reason).toMatch(/administratively prohibited/)
+  })
+
+  it('rejects with the reason of its signal, and leaves nothing open', async () => {
+    const before = await openSockets()
+    const repair = lab.fault('isp1', `${family === 4 ? 'ip daddr' : 'ip6 daddr'} ${host} drop`)
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new Error('enough')), 50)
+    const started = performance.now()
+    await expect(pathMtu(host, { signal: controller.signal })).rejects.toThrow('enough')
+    expect(performance.now() - started).toBeLessThan(150)
+    repair()
+    expect(await openSockets()).toBe(before)
+  })
+})
