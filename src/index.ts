@@ -18,6 +18,7 @@ export {
 } from './monitor/group.js'
 export { type MonitorEvents, UplinkMonitor } from './monitor/monitor.js'
 export type { MonitorOptions, UplinkCheck, UplinkOptions } from './monitor/options.js'
+export type { PolicyName } from './monitor/policies.js'
 export type { CheckEvent, MonitorSnapshot, StateEvent, UplinkSnapshot, WarningEvent } from './monitor/reports.js'
 export type { UplinkState } from './monitor/state-machine.js'
 export type { CommonOptions, PathOptions } from './options.js'
@@ -30,11 +31,14 @@ export { type ResolveOptions, resolve } from './protocols/dns/resolve.js'
 export { HttpAgent, HttpsAgent } from './protocols/http/agent.js'
 export type { HttpAgentOptions, HttpsAgentOptions } from './protocols/http/agent-options.js'
 export { icmp } from './protocols/icmp/codec.js'
+export type { IcmpExtension, MplsLabel } from './protocols/icmp/extensions.js'
 export { type IcmpSocket, type OpenIcmpOptions, openIcmp } from './protocols/icmp/icmp-socket.js'
 export type { DecodedMessage, IcmpMessage } from './protocols/icmp/message.js'
 export { ping } from './protocols/icmp/ping.js'
 export type { PingOptions } from './protocols/icmp/ping-options.js'
 export { type PingSeries, type PingsOptions, pings } from './protocols/icmp/pings.js'
+export type { QuotedPacket } from './protocols/icmp/quoted-packet.js'
+export type { MessageInfo } from './protocols/icmp/received-message.js'
 export type {
   PingRejected,
   PingReply,
@@ -43,7 +47,12 @@ export type {
   PingTimeout,
   PingTooBig,
 } from './protocols/icmp/result.js'
+export { type Sweep, type SweepOptions, type SweepProgress, sweep } from './protocols/icmp/sweep/sweep.js'
+export type { Targets } from './protocols/icmp/sweep/target-source.js'
+export type { AddressChange, LinkChange, LinkState, RouteChange } from './protocols/netlink/changes.js'
+export type { DeviceCounters } from './protocols/netlink/link.js'
 export type { AddressScope, DeviceAddress } from './protocols/netlink/link-address.js'
+export type { Route, RouteHop } from './protocols/netlink/route.js'
 export { type Privilege, type Privileges, privileges } from './protocols/privileges.js'
 export { connect } from './protocols/tcp/connect.js'
 export { type ConnectTlsOptions, connectTls } from './protocols/tcp/connect-tls.js'

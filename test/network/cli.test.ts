@@ -122,7 +122,7 @@ describe('doctor', () => {
     atEnd(() => writeFileSync(file, old))
   }
 
-  const ownNode = join(lab.folder, 'node')
+  const ownNode = `${lab.folder}/node`
 
   /** As a user without any privilege, with a Node of his own: setcap must not touch that of the machine. */
   function nobody(args: string[]): Promise<Ended> {

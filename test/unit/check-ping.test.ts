@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { checkPing } from '../../src/checks/check-ping.js'
 import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
+
+beforeEach(context => requires(context, 'ping'))
 
 const host = '127.0.0.1'
 const device = 'lo'

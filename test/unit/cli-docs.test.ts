@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
 import { netvia, shell } from './cli-process.js'
+import { requires } from './requirements.js'
 
 const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
 
@@ -15,7 +16,8 @@ describe('completion', () => {
     return stdout.split('\n').filter(Boolean)
   }
 
-  it('of bash offers subcommands, options, devices and values', async () => {
+  it('of bash offers subcommands, options, devices and values', async context => {
+    requires(context, 'bash')
     expect(await offered('')).toEqual(expect.arrayContaining(['ping', 'http', 'doctor', '--help']))
     expect(await offered('ht')).toEqual(['http'])
     expect(await offered('ping', '--c')).toEqual(['--count'])
@@ -42,7 +44,8 @@ describe('completion', () => {
 })
 
 describe('the manual page', () => {
-  it.skipIf(!has('groff'))('is well-formed, and has every subcommand', async () => {
+  it('is well-formed, and has every subcommand', async context => {
+    requires(context, 'groff')
     const { stdout } = await netvia(['man'])
     const { stdout: text, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou'], {
       input: stdout,

@@ -1,10 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
-import { describe, expect, it, test } from 'vitest'
+import { beforeEach, describe, expect, it, test } from 'vitest'
 import { command, type Ended, netvia, objects, shell, startCli } from './cli-process.js'
-
-/** Where neither ping sockets nor raw ones are allowed, there is nothing to interrupt. */
-const { code: pingCode } = await netvia(['ping', '-c', '1', '127.0.0.1'])
-const canPing = pingCode === 0
+import { requires } from './requirements.js'
 
 /** Sends `signal` once there is a line of results. */
 async function interrupted(args: string[], signal: NodeJS.Signals): Promise<Ended> {
@@ -18,7 +15,9 @@ async function interrupted(args: string[], signal: NodeJS.Signals): Promise<Ende
   return child.ended
 }
 
-describe.skipIf(!canPing)('ping', () => {
+describe('ping', () => {
+  beforeEach(context => requires(context, 'ping'))
+
   it('speaks as ping does', async () => {
     const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-I', 'lo', '127.0.0.1'])
     const lines = stdout.split('\n')
@@ -59,7 +58,9 @@ describe.skipIf(!canPing)('ping', () => {
   })
 })
 
-describe.skipIf(!canPing)('sweep', () => {
+describe('sweep', () => {
+  beforeEach(context => requires(context, 'ping'))
+
   it('speaks as fping does', async () => {
     const { code, stdout } = await netvia(['sweep', '127.0.0.1', '127.0.0.2'])
     expect(stdout.trim().split('\n').sort()).toEqual(['127.0.0.1 is alive', '127.0.0.2 is alive'])
@@ -95,6 +96,8 @@ describe.skipIf(!canPing)('sweep', () => {
 })
 
 describe('on a terminal', () => {
+  beforeEach(context => requires(context, 'bash', 'script'))
+
   /** The command on a pseudo-terminal of 70 columns: script(1). */
   async function onTerminal(args: string, env: NodeJS.ProcessEnv = {}): Promise<{ raw: string; code: number | null }> {
     const inner = `stty cols 70 rows 20; exec '${process.execPath}' '${command}' ${args}`
@@ -121,7 +124,8 @@ describe('on a terminal', () => {
     expect(last).not.toContain('left')
   })
 
-  it.skipIf(!canPing)('lets results go by above the progress of a sweep', async () => {
+  it('lets results go by above the progress of a sweep', async context => {
+    requires(context, 'ping')
     const { raw } = await onTerminal('sweep -e --rate 100 127.0.0.0/25')
     expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/126 +\d+(\.\d)?\/s +0:0\d left/)
     const found = stripVTControlCharacters(raw).match(/^.*is alive \([\d.]+ ms\)\r?$/gm)
@@ -129,7 +133,8 @@ describe('on a terminal', () => {
     expect(stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))).not.toContain('left')
   })
 
-  it.skipIf(!canPing)('redraws the uplinks of a ping in one table', async () => {
+  it('redraws the uplinks of a ping in one table', async context => {
+    requires(context, 'ping')
     const { raw, code } = await onTerminal('ping -c 4 -i 0.15 -I lo -I lo0nosuch 127.0.0.1')
     expect(raw).toContain('\x1b[2K')
     expect(stripVTControlCharacters(raw)).not.toContain('icmp_seq')
@@ -140,7 +145,8 @@ describe('on a terminal', () => {
     expect(code).toBe(4)
   })
 
-  it.skipIf(!canPing)('is ended by Ctrl-C as other commands are', async () => {
+  it('is ended by Ctrl-C as other commands are', async context => {
+    requires(context, 'ping')
     const keys = '(sleep 1.5; printf "\\003"; sleep 1)'
     const inner = `exec '${process.execPath}' '${command}' ping -i 0.2 127.0.0.1`
     const { stdout } = await shell(`${keys} | script -qec "${inner}" /dev/null; echo "code \${PIPESTATUS[1]}"`, {

@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { LinkFacts } from '../../src/monitor/link-fault.js'
 import { watchLinks } from '../../src/monitor/link-watch.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { UplinkCheck } from '../../src/monitor/options.js'
 import { probe } from '../../src/monitor/probe.js'
+import { requires } from './requirements.js'
 
 const run = (check: UplinkCheck, path = {}, timeout = 1000, signal = new AbortController().signal) =>
   probe(check, path, timeout, signal)
@@ -23,6 +24,8 @@ const passed = { ok: true, local: false, latencyMs: expect.any(Number), error: n
 const failed = (error: unknown, local = false) => ({ ok: false, local, latencyMs: null, error })
 
 describe('a check', () => {
+  beforeEach(context => requires(context, 'ping'))
+
   test('that passes has a latency', async () => {
     const { server, port } = await httpServer()
     for (const check of [
@@ -86,7 +89,8 @@ test('links are told at once, and those of devices that are not there', () => {
   })
 })
 
-test('a monitor on loopback, all of it real', async () => {
+test('a monitor on loopback, all of it real', async context => {
+  requires(context, 'ping')
   const { server, port } = await httpServer()
   await using monitor = new UplinkMonitor({
     interval: 30,

@@ -1,31 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
-import { addon } from '../../src/binding/addon.js'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/protocols/icmp/clock.js'
 import { EchoPath } from '../../src/protocols/icmp/echo-path.js'
 import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
 import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
-import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
 import { Probe } from '../../src/protocols/icmp/probe.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
 
-/** Why there is no ICMP for this user, if there is none. */
-function refusal(): string | undefined {
-  try {
-    addon().close(openIcmpDescriptor(4, 'auto', {}).fd)
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
-}
+describe('on loopback', () => {
+  beforeEach(context => requires(context, 'ping'))
 
-const refused = refusal()
-if (refused) console.warn(`ping tests are skipped: ${refused}`)
-
-describe.skipIf(refused)('on loopback', () => {
   test.each(['127.0.0.1', '::1', 'localhost'])('%s answers', async host => {
     const before = await openSockets()
     expect(await ping(host)).toMatchObject({ outcome: 'reply', host, bytes: 64, sequence: 0 })

@@ -8,10 +8,11 @@ import type { PortResult } from '../../src/checks/scan/port-scan.js'
 import { scanPorts } from '../../src/checks/scan-ports.js'
 import { Pace } from '../../src/sockets/scanner-pace.js'
 import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
 
 /** Of this file alone: other programs of the machine listen on other loopback addresses, or on all. */
 const host = '127.83.67.65'
-const ports = Array.from({ length: 20 }, (_, i) => 1000 + i * 3001)
+const ports = Array.from({ length: 20 }, (_, i) => 1100 + i * 3001)
 const servers: Server[] = []
 
 function listenOn(port: number, address: string): Promise<Server> {
@@ -97,7 +98,8 @@ describe('scanPorts', () => {
     }
   }, 60_000)
 
-  it('works with the few descriptors it may have, and loses no port', async () => {
+  it('works with the few descriptors it may have, and loses no port', async context => {
+    requires(context, 'prlimit')
     const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`])
     const usual = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!
     const highest = Math.max(...readdirSync('/proc/self/fd').map(Number))

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process'
+import type { TestContext } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
+
+type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit'
+
+function refusal(attempt: () => unknown): string | undefined {
+  try {
+    attempt()
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function command(name: string, debianPackage: string) {
+  const { error } = spawnSync(name, ['--version'], { stdio: 'ignore' })
+  return error && `needs the command "${name}" (Debian package ${debianPackage})`
+}
+
+const checks: Record<Requirement, () => string | undefined> = {
+  ping: () => refusal(() => addon().close(openIcmpDescriptor(4, 'auto', {}).fd)),
+  bash: () => command('bash', 'bash'),
+  script: () => command('script', 'bsdutils'),
+  groff: () => command('groff', 'groff-base'),
+  prlimit: () => command('prlimit', 'util-linux'),
+}
+
+const missing = new Map<Requirement, string | undefined>()
+
+/** Skips the test, with the reason, where this user or machine lacks something: `beforeEach(context => requires(context, 'ping'))`. */
+export function requires(context: TestContext, ...requirements: Requirement[]): void {
+  for (const requirement of requirements) {
+    if (!missing.has(requirement)) missing.set(requirement, checks[requirement]())
+    const reason = missing.get(requirement)
+    if (reason) context.skip(reason)
+  }
+}
