@@ -30,6 +30,10 @@ if (unknown.length || !(rounds >= 1)) {
   console.error(`unknown: ${unknown.join(', ') || flags.rounds}; works: ${Object.keys(works).join(', ')}`)
   process.exit(3)
 }
+if (flags.publish && (flags.smoke || flags.only)) {
+  console.error('--publish is for whole works: not with --smoke or --only')
+  process.exit(3)
+}
 const missing = whyNoLab()
 if (missing) {
   console.error(`The bench cannot run: ${missing}`)
@@ -55,7 +59,7 @@ for (const name of positionals.length ? positionals : Object.keys(works)) {
     say: text => console.error(text),
   })
   results[name] = resultOf(work, run)
-  console.log(`\n${markdown(results[name])}\n`)
+  console.log(flags.smoke ? `${name}: ${attendance(results[name])}` : `\n${markdown(results[name])}\n`)
 }
 
 mkdirSync(cache, { recursive: true })
@@ -91,6 +95,12 @@ function resultOf({ title, contestants, columns, chart, targets }, { rounds: per
     failures,
     perRound,
   }
+}
+
+/** Of a smoke run, whose figures mean nothing. */
+function attendance({ summaries, absent, failures }) {
+  const names = [...Object.values(absent), ...failures.map(({ name, reason }) => `${name} failed: ${reason}`)]
+  return [`${Object.keys(summaries).length} ran`, ...names].join('; ')
 }
 
 function wantedOf({ atLeast, atMost }) {

@@ -44,3 +44,20 @@ export function blockLoop() {
 export function median(values) {
   return values.sort((a, b) => a - b)[values.length >> 1]
 }
+
+/** Watches how long the event loop is held up; the returned function gives the longest gap between two turns, in ms. */
+export function watchLoop() {
+  let longest = 0
+  let last = performance.now()
+  const turn = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  const timer = setInterval(turn, 5)
+  return () => {
+    clearInterval(timer)
+    turn()
+    return longest
+  }
+}

@@ -1,13 +1,14 @@
 // netvia: a port scan. scan.mjs <address> <options as JSON>
 import { ping, scanPorts } from 'netvia'
-import { stopwatch } from './common.mjs'
+import { stopwatch, watchLoop } from './common.mjs'
 
 const [address, options] = process.argv.slice(2)
 await ping('127.0.0.1')
+const held = watchLoop()
 const done = stopwatch()
 const counts = { items: 0, open: 0, closed: 0, filtered: 0 }
 for await (const { state } of scanPorts(address, JSON.parse(options))) {
   counts.items++
   counts[state]++
 }
-done(counts)
+done({ ...counts, loopHeldMs: held() })

@@ -1,7 +1,7 @@
 // netvia: a sweep. sweep.mjs <targets> <options as JSON> [warm]; warm: measures the second of two.
 import { ping, sweep } from 'netvia'
 import { verdictOf } from '../lib/lab.mjs'
-import { stopwatch } from './common.mjs'
+import { stopwatch, watchLoop } from './common.mjs'
 
 const [targets, options, warm] = process.argv.slice(2)
 
@@ -21,5 +21,7 @@ async function run() {
 
 await ping('127.0.0.1')
 if (warm) await run()
+const held = watchLoop()
 const done = stopwatch()
-done(await run())
+const counts = await run()
+done({ ...counts, loopHeldMs: held() })

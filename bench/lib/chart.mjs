@@ -2,8 +2,8 @@
 import { format } from './table.mjs'
 
 const row = 30
-const left = 250
-const width = 820
+const left = 290
+const width = 860
 const room = width - left - 130
 
 const style = `

@@ -1,4 +1,4 @@
-// Puts results into the documentation: docs/performance.md between its marks, with charts and figures beside it.
+// Puts results into the documentation, docs/performance.md and docs/scale.md between their marks, with charts and figures beside.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chart, markdown } from './report.mjs'
@@ -13,15 +13,19 @@ export function publish(machine, results) {
   const published = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   for (const [name, { perRound, ...result }] of Object.entries(results)) published[name] = { machine, ...result }
   writeFileSync(file, `${JSON.stringify(published, null, 2)}\n`)
-  const parts = Object.entries(published).map(([name, result]) => {
+  const pages = { 'performance.md': [], 'scale.md': [] }
+  for (const [name, result] of Object.entries(published)) {
     const picture = chart(result)
     if (picture) writeFileSync(`${docs}performance/${name}.svg`, picture)
     const { cpu, kernel, node, version, date } = result.machine
     const where = `netvia ${version}, ${date}, ${cpu}, Linux ${kernel}, Node ${node}; ${result.rounds} rounds.`
-    return `${markdown(result, picture && `performance/${name}.svg`)}\n\n${where}`
-  })
-  const page = `${docs}performance.md`
-  writeFileSync(page, replaceBetween(readFileSync(page, 'utf8'), `\n${parts.join('\n\n')}\n`))
+    const page = name === 'scale' ? 'scale.md' : 'performance.md'
+    pages[page].push(`${markdown(result, picture && `performance/${name}.svg`)}\n\n${where}`)
+  }
+  for (const [page, parts] of Object.entries(pages)) {
+    if (parts.length === 0) continue
+    writeFileSync(docs + page, replaceBetween(readFileSync(docs + page, 'utf8'), `\n${parts.join('\n\n')}\n`))
+  }
 }
 
 export function replaceBetween(text, middle) {

@@ -3,7 +3,7 @@ import { addressAfter } from '../drivers/common.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
 
 export function fleet({ lab, smoke, limit, driver }) {
-  const seconds = smoke ? 2 : 20
+  const seconds = smoke ? 1 : 20
   const [few, many, manyInterval] = smoke ? [100, 1000, 1000] : [1000, 100_000, 10_000]
   const first = addressAfter(lab.plan.crowd, 1)
   const names = { few: few.toLocaleString('en'), many: many.toLocaleString('en') }

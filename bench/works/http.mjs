@@ -9,7 +9,7 @@ export const httpKept = setup =>
   http(setup, {
     title: 'HTTP over kept connections',
     mode: 'keep',
-    requests: setup.smoke ? 500 : 30_000,
+    requests: setup.smoke ? 200 : 30_000,
     atLeast: 0.98,
   })
 
@@ -17,7 +17,7 @@ export const httpNew = setup =>
   http(setup, {
     title: 'HTTP with a new connection each',
     mode: 'new',
-    requests: setup.smoke ? 200 : 6000,
+    requests: setup.smoke ? 100 : 6000,
     atLeast: 0.85,
   })
 

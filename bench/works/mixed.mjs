@@ -2,7 +2,7 @@
 import { addressAfter } from '../drivers/common.mjs'
 import { mixCrowd, verdictOf } from '../lib/lab.mjs'
 import { ownReport } from '../lib/measure.mjs'
-import { cpuPerItem, memory, rate } from './columns.mjs'
+import { cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 import { aliveOf } from './fping.mjs'
 
 const timeoutMs = 200
@@ -67,7 +67,13 @@ export function mixed({ lab, smoke, limit, go, driver }) {
         read: own,
       },
     ],
-    columns: [rate('hosts'), cpuPerItem('CPU per host'), memory, { metric: 'wrong', title: 'told wrong', unit: '' }],
+    columns: [
+      rate('hosts'),
+      cpuPerItem('CPU per host'),
+      memory,
+      loopHeld,
+      { metric: 'wrong', title: 'told wrong', unit: '' },
+    ],
     chart: {
       metric: 'rate',
       unit: '/s',

@@ -5,7 +5,7 @@ import { cpuPerItem, memory, rate } from './columns.mjs'
 export function scale({ lab, smoke, driver }) {
   const seconds = smoke ? 1 : 10
   const interval = 10_000
-  const sizes = smoke ? [100, 1000] : [1000, 10_000, 100_000, 1_000_000]
+  const sizes = smoke ? [50, 100] : [1000, 10_000, 100_000, 1_000_000]
   const first = addressAfter(lab.plan.crowd, 1)
   const contestant = (name, targets, devices) => ({
     name,
@@ -18,7 +18,9 @@ export function scale({ lab, smoke, driver }) {
     title: 'How cost grows with targets (each every 10 s) and devices',
     contestants: [
       ...sizes.map(size => contestant(`${size.toLocaleString('en')} targets`, size, 0)),
-      ...[1, 2, 8].map(count => contestant(`${middle.toLocaleString('en')} targets, devices: ${count}`, middle, count)),
+      ...(smoke ? [2] : [1, 2, 8]).map(count =>
+        contestant(`${middle.toLocaleString('en')} targets, devices: ${count}`, middle, count),
+      ),
     ],
     columns: [
       rate('probes'),

@@ -1,7 +1,7 @@
 // Connect scans: a host that refuses, and one that says nothing.
 import { startServer } from '../lib/lab.mjs'
 import { ownReport } from '../lib/measure.mjs'
-import { cpu, cpuPerItem, memory, rate } from './columns.mjs'
+import { cpu, cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 
 const wrong = { metric: 'wrong', title: 'told wrong', unit: '' }
 
@@ -56,7 +56,7 @@ export function scan({ lab, smoke, limit, go, driver }) {
       npm('portscanner', ['npm:portscanner']),
       npm('evilscan', ['npm:evilscan']),
     ],
-    columns: [rate('ports'), cpuPerItem('CPU per port'), memory, wrong],
+    columns: [rate('ports'), cpuPerItem('CPU per port'), memory, loopHeld, wrong],
     chart: { metric: 'rate', unit: '/s', note: 'ports per second; more is better' },
     targets: [
       { text: 'rate over the limit', metric: 'rate', of: 'netvia', over: 'limit', atLeast: 0.75 },
@@ -72,7 +72,7 @@ export function scan({ lab, smoke, limit, go, driver }) {
 }
 
 export function scanDropped({ lab, smoke, limit, go, driver }) {
-  const last = smoke ? 2000 : 65_535
+  const last = smoke ? 1000 : 65_535
   const atOnce = smoke ? 1000 : 4096
   const timeout = 500
   const { silentServer } = lab.plan
@@ -91,7 +91,7 @@ export function scanDropped({ lab, smoke, limit, go, driver }) {
       { name: 'Go', role: 'peer', needs: ['go'], command: () => lab.inNear(go('scan'), ...range), read: own },
       { name: 'net.connect', role: 'peer', command: driver('scan-peer', 'net.connect', ...range), read: own },
     ],
-    columns: [{ metric: 'seconds', title: 'time', unit: 's' }, cpu, memory, wrong],
+    columns: [{ metric: 'seconds', title: 'time', unit: 's' }, cpu, memory, loopHeld, wrong],
     chart: { metric: 'cpuSeconds', unit: 's', note: 'CPU seconds; less is better' },
     targets: [
       { text: 'time over what the concurrency allows', metric: 'overIdeal', of: 'netvia', atMost: 1.05 },

@@ -1,6 +1,6 @@
 // A sweep of hosts that all answer.
 import { addressAfter } from '../drivers/common.mjs'
-import { cpuPerItem, memory, rate } from './columns.mjs'
+import { cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 import { aliveOf } from './fping.mjs'
 
 const timeoutMs = 1000
@@ -77,7 +77,13 @@ export function sweep({ lab, smoke, limit, go, driver }) {
         read: ({ stdout }) => ({ items: count, reply: occurrences(stdout, 'Host:') }),
       },
     ],
-    columns: [rate('hosts'), cpuPerItem('CPU per host'), memory, { metric: 'reply', title: 'answers', unit: '' }],
+    columns: [
+      rate('hosts'),
+      cpuPerItem('CPU per host'),
+      memory,
+      loopHeld,
+      { metric: 'reply', title: 'answers', unit: '' },
+    ],
     chart: { metric: 'rate', unit: '/s', note: 'hosts per second; more is better' },
     targets: [
       { text: 'rate over the limit', metric: 'rate', of: 'netvia', over: 'limit', atLeast: 0.85 },
