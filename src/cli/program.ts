@@ -6,6 +6,7 @@ import { defineLocal } from './commands/local.js'
 import { definePing } from './commands/ping.js'
 import { defineScan } from './commands/scan.js'
 import { defineSweep } from './commands/sweep.js'
+import { defineTrace } from './commands/trace.js'
 import type { Ends } from './session.js'
 
 /** Every subcommand with its options. What they do is loaded when one is called. */
@@ -20,7 +21,7 @@ export function makeProgram(version: string, ends: Ends): Command {
       '\nExit codes: 0 all good, 1 something unreachable, 2 a name not found, 3 bad usage, 4 a local failure.',
     )
     .exitOverride()
-  for (const define of [definePing, defineSweep, defineConnect, defineHttp, defineDns, defineScan]) {
+  for (const define of [definePing, defineSweep, defineTrace, defineConnect, defineHttp, defineDns, defineScan]) {
     define(program, ends)
   }
   defineLocal(program, ends)

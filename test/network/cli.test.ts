@@ -46,6 +46,9 @@ describe('two uplinks', () => {
     ['ping', '-c', '2', '-i', '0.01', server.name],
     ['scan', '-p', '80,443,9', server.name],
     ['sweep', server.name, '10.64.0.0/28'],
+    ['trace', server.name],
+    ['trace', '-M', 'udp', server.name],
+    ['trace', '-M', 'tcp', server.name],
   ])('with -I wan2 nothing leaves by wan1: %s', async (...args) => {
     const [name, ...rest] = args
     const packets = await movedDuring(async () => {
@@ -76,6 +79,30 @@ describe('two uplinks', () => {
       expect(sweep.stdout).toMatch(new RegExp(`^${device} +6 +0 +6 +6 +0% `, 'm'))
     }
     expect([ping.code, scan.code, sweep.code]).toEqual([0, 0, 0])
+  })
+
+  it('are compared hop by hop', async () => {
+    const { code, stdout } = await netvia(['trace', ...bothDevices, '-n', server.address4])
+    const [head, first, second, ...rest] = stdout.trimEnd().split('\n')
+    expect(head).toMatch(/^hop +wan1 +wan2$/)
+    expect(first).toMatch(/^ +1 +192\.0\.2\.1 +[\d.]+ ms +198\.51\.100\.1 +[\d.]+ ms$/)
+    expect(second).toMatch(/^ +2 +203\.0\.113\.1 +[\d.]+ ms +203\.0\.113\.1 +[\d.]+ ms$/)
+    expect({ rest, code }).toEqual({ rest: [], code: 0 })
+  })
+
+  it('tell by a trace that nobody answers beyond a hop', async () => {
+    const repair = lab.fault('isp2', 'oifname "core" drop')
+    const args = ['trace', '-I', 'wan2', '-m', '3', '-q', '1', '-w', '300ms', '-n', '--json', server.address4]
+    const ended = await netvia(args)
+    repair()
+    const hops = objects(ended).filter(({ event }) => event === 'result')
+    expect(hops.map(({ ttl, address }) => [ttl, address])).toEqual([
+      [1, '198.51.100.1'],
+      [2, undefined],
+      [3, undefined],
+    ])
+    expect(objects(ended).at(-1)).toMatchObject({ event: 'summary', device: 'wan2', reached: false, hops: 3 })
+    expect(ended.code).toBe(1)
   })
 
   it('fail one without the other', async () => {

@@ -58,6 +58,18 @@ describe('ping', () => {
   })
 })
 
+describe('trace', () => {
+  beforeEach(context => requires(context, 'ping'))
+
+  it('speaks as traceroute does', async () => {
+    const { code, stdout } = await netvia(['trace', '-n', '-I', 'lo', '127.0.0.1'])
+    const [heading, hop, ...rest] = stdout.trimEnd().split('\n')
+    expect(heading).toBe('trace to 127.0.0.1 (127.0.0.1) by lo, 30 hops at most, icmp')
+    expect(hop).toMatch(/^ 1 {2}127\.0\.0\.1( {2}[\d.]+ ms){3}$/)
+    expect({ rest, code }).toEqual({ rest: [], code: 0 })
+  })
+})
+
 describe('sweep', () => {
   beforeEach(context => requires(context, 'ping'))
 

@@ -5,7 +5,19 @@ import { command, netvia, objects, startCli } from './cli-process.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { closedPort, httpServer } from './http-servers.js'
 
-const subcommands = ['ping', 'sweep', 'connect', 'http', 'dns', 'scan', 'devices', 'doctor', 'completion', 'man']
+const subcommands = [
+  'ping',
+  'sweep',
+  'trace',
+  'connect',
+  'http',
+  'dns',
+  'scan',
+  'devices',
+  'doctor',
+  'completion',
+  'man',
+]
 
 async function server(): Promise<string> {
   const port = await httpServer((request, response) => {
@@ -41,6 +53,8 @@ describe('the command line', () => {
     [['sweep', '-r', '-1', '127.0.0.1'], "option '-r, --retry <number>' argument '-1' is invalid"],
     [['sweep', '-g', '127.0.0.1'], '-g/--generate must be a block, or first and last address'],
     [['sweep', '-f', '-', '127.0.0.1'], 'left out with -f/--file'],
+    [['trace', '-p', '80', '127.0.0.1'], 'port must be left out with method icmp'],
+    [['trace', '-M', 'sctp', '127.0.0.1'], "option '-M, --method <method>' argument 'sctp' is invalid"],
     [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
   ])('%j is bad usage, and it says why', async (args, text) => {
     const { code, stdout, stderr } = await netvia(args)

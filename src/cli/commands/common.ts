@@ -13,10 +13,14 @@ export interface FamilyFlags {
   6?: boolean
 }
 
+const outputGroup = 'Output options:'
+
+export function addJson(command: Command): Command {
+  return command.addOption(new Option('--json', 'one JSON object a line').helpGroup(outputGroup))
+}
+
 export function addOutputOptions(command: Command, quiet: string): Command {
-  return command
-    .addOption(new Option('-q, --quiet', quiet).helpGroup('Output options:'))
-    .addOption(new Option('--json', 'one JSON object a line').helpGroup('Output options:'))
+  return addJson(command.addOption(new Option('-q, --quiet', quiet).helpGroup(outputGroup)))
 }
 
 export function addFamilyOptions(command: Command): Command {

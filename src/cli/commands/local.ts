@@ -3,6 +3,7 @@ import { deviceName } from '../../options.js'
 import { several, text } from '../arguments.js'
 import { shells } from '../completion/shells.js'
 import { action, type Ends } from '../session.js'
+import { addJson } from './common.js'
 
 export interface DevicesFlags {
   device?: string[]
@@ -17,21 +18,18 @@ export interface DoctorFlags {
 
 /** The subcommands that look at this machine. */
 export function defineLocal(program: Command, ends: Ends): void {
-  const json = () => new Option('--json', 'one JSON object a line').helpGroup('Output options:')
   const device = (what: string) => new Option('-I, --device <name>', what).argParser(several(text(deviceName)))
-  program
+  const list = program
     .command('devices')
     .description('network devices, their addresses and gateways')
     .addOption(device('only this one; may be given again'))
     .addOption(new Option('-w, --watch', 'go on printing what changes'))
-    .addOption(json())
-    .action(action(ends, () => import('../run/devices.js')))
-  program
+  addJson(list).action(action(ends, () => import('../run/devices.js')))
+  const doctor = program
     .command('doctor')
     .description('what this process may do here, and for each "no" how to get it')
-    .addOption(device('look at this device; may be given again (default: all that are up)'))
-    .addOption(json())
-    .action(action(ends, () => import('../run/doctor.js')))
+    .addOption(device('look at this device; may be given again (default: those with a default route)'))
+  addJson(doctor).action(action(ends, () => import('../run/doctor.js')))
   program
     .command('completion')
     .description('prints a completion script')
