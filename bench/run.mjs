@@ -57,6 +57,7 @@ for (const name of positionals.length ? positionals : Object.keys(works)) {
     rounds,
     environment: { NETVIA_BENCH_PEERS: peersManifest },
     say: text => console.error(text),
+    together: flags.smoke,
   })
   results[name] = resultOf(work, run)
   console.log(flags.smoke ? `${name}: ${attendance(results[name])}` : `\n${markdown(results[name])}\n`)

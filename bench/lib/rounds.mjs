@@ -7,9 +7,9 @@ import { median } from './statistics.mjs'
 
 /**
  * Resolves with `{ rounds, absent, failures }`: the numbers of each contestant in each round, why some could not take part, and
- * which runs failed.
+ * which runs failed. `together`: all of a round at once, where the figures don't matter.
  */
-export async function runWork(work, { rounds, environment, say }) {
+export async function runWork(work, { rounds, environment, say, together = false }) {
   const absent = {}
   const contestants = work.contestants.filter(({ name, needs = [] }) => {
     const reason = needs.map(missing).find(Boolean)
@@ -23,16 +23,21 @@ export async function runWork(work, { rounds, environment, say }) {
     for (let round = 0; round < rounds; round++) {
       const result = {}
       const turn = round % contestants.length
-      for (const contestant of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
+      const take = async contestant => {
         const start = performance.now()
         try {
           result[contestant.name] = await runContestant(contestant, work.around, environment)
-          say(`  ${round + 1}/${rounds} ${contestant.name}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+          const seconds = ((performance.now() - start) / 1000).toFixed(1)
+          say(`  ${round + 1}/${rounds} ${contestant.name}: ${seconds} s`)
         } catch (error) {
           failures.push({ name: contestant.name, round: round + 1, reason: gist(error.message) })
           say(`  ${round + 1}/${rounds} ${contestant.name} failed: ${gist(error.message)}`)
         }
       }
+      const order = [...contestants.slice(turn), ...contestants.slice(0, turn)]
+      // What is wrapped (a capture of the wire) would see the others.
+      if (together && !work.around) await Promise.all(order.map(take))
+      else for (const contestant of order) await take(contestant)
       results.push(result)
     }
   } finally {
