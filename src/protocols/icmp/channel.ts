@@ -14,6 +14,7 @@ import { PacketMatcher, stampingDevices } from './packet-matcher.js'
 import type { Probe } from './probe.js'
 import { SendQueue } from './send-queue.js'
 import { SequenceTable } from './sequence-table.js'
+import { silentNextHop } from './silent-next-hop.js'
 import { Timestamps } from './timestamps.js'
 
 export interface ChannelSettings {
@@ -227,12 +228,20 @@ export class IcmpChannel {
     probe.owner.settled(probe)
   }
 
-  /** Silence. But where sends are stamped and this one was not, it never left: that is this machine's doing. */
+  /**
+   * Silence. But a packet without a neighbour to take it never left, nor one without a stamp where sends are stamped: that is
+   * this machine's doing, and the kernel does not say so to a socket bound to a device.
+   */
   #giveUp(probe: Probe): void {
     const { device } = this.settings
-    if (device === undefined || !this.#stamps.sends || !Number.isNaN(probe.sentStamp) || !stampingDevices.has(device)) {
+    if (device === undefined || !Number.isNaN(probe.sentStamp)) {
       this.#settle(probe, 'timeout')
-    } else this.#fail(probe, notSent(device))
+      return
+    }
+    const hop = silentNextHop(probe.target, device, this.#now.monotonic - probe.sent!.monotonic)
+    if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
+      this.#fail(probe, notSent(device, hop))
+    else this.#settle(probe, 'timeout')
   }
 
   #forget(): void {

@@ -33,9 +33,10 @@ export function isOwnReport(
   return ownAddresses().has(decodeAddress(from!)?.address ?? '')
 }
 
-export function notSent(device: string | undefined): NetviaError {
-  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', {
-    device,
-    hint: 'the packet did not leave: no neighbour answered for the next hop, or a queue or firewall of this machine dropped it',
-  })
+/** `silentHop`: the next hop, where it is known that nobody there answers. */
+export function notSent(device: string | undefined, silentHop?: string): NetviaError {
+  const why = silentHop
+    ? `nobody on the link answers for the next hop, ${silentHop}`
+    : 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it'
+  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet did not leave: ${why}` })
 }

@@ -38,7 +38,8 @@ const lateMs = 10_000
  * for answers, nor for the consumer: up to 10,000 results are kept, then the oldest give way (the statistics have them).
  *
  * A reply up to 10 s after its timeout takes back the loss; requests in flight count neither as answered nor as lost.
- * A device that is deleted makes `send-failed` results, and the series goes on when it is back. `break`, `return()` and the
+ * A device that is deleted or down makes `send-failed` results (ENODEV, ENETUNREACH, …). When it is back the next request
+ * leaves within 200 ms, however long the interval, and the schedule goes on from there. `break`, `return()` and the
  * signal end it and leave nothing open.
  *
  * @throws NetviaError as `ping`; the iteration rejects with `signal.reason` when aborted.
@@ -106,6 +107,7 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     this.#series = new Series({
       target,
       path,
+      device: options.device,
       count,
       interval,
       counter: this.#counter,

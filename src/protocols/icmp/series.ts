@@ -1,4 +1,5 @@
 import type { RttCounter } from '../../stats.js'
+import { onDeviceReturn } from '../device-return.js'
 import type { EchoPath } from './echo-path.js'
 import type { Probe, ProbeOwner } from './probe.js'
 import { type PingResult, type Target, toResult } from './result.js'
@@ -6,6 +7,7 @@ import { type PingResult, type Target, toResult } from './result.js'
 export interface SeriesSettings {
   target: Target
   path: EchoPath
+  device: string | undefined
   count: number
   interval: number
   counter: RttCounter
@@ -16,10 +18,13 @@ export interface SeriesSettings {
 const resultsKept = 10_000
 /** Probes that leave at once after the event loop was blocked; what was missed beyond that shifts the schedule. */
 const burst = 64
+/** A device that returns gets its link, addresses and routes one after another: time for all of them, in ms. */
+const returnMs = 200
 
 /**
  * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does; results come in the order
- * in which they are known.
+ * in which they are known. When the device returns the next probe does not wait for its time, and the schedule goes on from
+ * there.
  */
 export class Series implements ProbeOwner {
   readonly #settings: SeriesSettings
@@ -31,11 +36,20 @@ export class Series implements ProbeOwner {
   #timer: NodeJS.Timeout | undefined
   #sent = 0
   #ended = false
+  /** The last verdict was that nothing could be sent. */
+  #refused = false
+  readonly #endReturnWatch: () => void = () => {}
   #failure: { reason: unknown } | undefined
   #wake: (() => void) | undefined
 
   constructor(settings: SeriesSettings) {
     this.#settings = settings
+    const { device, interval } = settings
+    if (device !== undefined && interval > returnMs) {
+      this.#endReturnWatch = onDeviceReturn(device, what => {
+        if (what === 'link' || this.#refused) this.#bringForward()
+      })
+    }
     this.#sendDue()
   }
 
@@ -60,6 +74,7 @@ export class Series implements ProbeOwner {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#timer)
+    this.#endReturnWatch()
     for (const probe of [...this.#inFlight, ...this.#overdue]) this.#settings.path.cancel(probe)
     this.#settings.path.release()
     this.#wake?.()
@@ -68,6 +83,7 @@ export class Series implements ProbeOwner {
   settled(probe: Probe): void {
     const { counter, target } = this.#settings
     this.#inFlight.delete(probe)
+    this.#refused = probe.outcome === 'send-failed'
     if (probe.outcome === 'reply') counter.reply(probe.rttMs, probe.tag)
     else if (probe.outcome === 'send-failed') counter.refused()
     else counter.lost()
@@ -99,9 +115,24 @@ export class Series implements ProbeOwner {
     const last = Math.min(due, this.#sent + burst)
     this.#start += (due - last) * interval
     while (this.#sent < Math.min(last, count)) this.#send()
-    if (this.#allSent) return
-    const wait = this.#start + this.#sent * interval - performance.now()
-    this.#timer = setTimeout(() => this.#sendDue(), Math.ceil(wait))
+    if (!this.#allSent) this.#armTimer()
+  }
+
+  /** Milliseconds until the next probe is to leave. */
+  get #wait(): number {
+    return this.#start + this.#sent * this.#settings.interval - performance.now()
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#sendDue(), Math.ceil(this.#wait))
+  }
+
+  #bringForward(): void {
+    const early = this.#wait - returnMs
+    if (this.#allSent || early <= 0) return
+    this.#start -= early
+    this.#armTimer()
   }
 
   #send(): void {

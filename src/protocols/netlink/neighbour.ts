@@ -1,8 +1,9 @@
 import { addressFamily, familyOf } from '../../sockets/address.js'
-import { encodeAttribute } from './attributes.js'
-import { pack, readU16 } from './bytes.js'
-import { addressBytes } from './ip-address.js'
+import { decodeAttributes, encodeAttribute } from './attributes.js'
+import { pack, readI32, readU16 } from './bytes.js'
+import { addressBytes, formatAddress } from './ip-address.js'
 
+const headerSize = 12
 const attributeDestination = 1
 
 /** linux/neighbour.h, NUD_*: what ARP or neighbour discovery (RFC 4861) knows of an address on a link. */
@@ -34,6 +35,23 @@ export function encodeNeighbourRequest(address: string, deviceIndex: number): Ui
   const family = addressFamily(familyOf(address))
   const header = pack([1, family], [1, 0], [2, 0], [4, deviceIndex], [2, 0], [1, 0], [1, 0])
   return Buffer.concat([header, encodeAttribute(attributeDestination, addressBytes(address))])
+}
+
+/** `struct ndmsg` that asks for all neighbours. */
+export const neighbourDumpRequest = pack([4, 0], [4, 0], [4, 0])
+
+export interface Neighbour {
+  readonly address: string
+  readonly deviceIndex: number
+}
+
+export const isFailing = (state: NeighbourState | undefined) => state === 'failed' || state === 'incomplete'
+
+/** RTM_NEWNEIGH of a neighbour that does not answer; undefined for the others. Pure. */
+export function decodeFailingNeighbour(payload: Uint8Array): Neighbour | undefined {
+  if (!isFailing(decodeNeighbourState(payload))) return undefined
+  const address = formatAddress(decodeAttributes(payload.subarray(headerSize)).get(attributeDestination))
+  return address === undefined ? undefined : { address, deviceIndex: readI32(payload, 4)! }
 }
 
 /** RTM_NEWNEIGH. Pure. */

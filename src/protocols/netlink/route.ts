@@ -1,6 +1,7 @@
-import { type Attributes, decodeAttributes } from './attributes.js'
+import { addressFamily, familyOf } from '../../sockets/address.js'
+import { type Attributes, decodeAttributes, encodeAttribute } from './attributes.js'
 import { align, pack, readI32, readU16, readU32 } from './bytes.js'
-import { formatAddress, ipFamily } from './ip-address.js'
+import { addressBytes, formatAddress, ipFamily } from './ip-address.js'
 
 const headerSize = 12
 const hopHeaderSize = 8
@@ -79,6 +80,20 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
 /** Default routes alone: the others are not looked into, and a router may have a million. Pure. */
 export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
   return payload[1] === 0 ? decodeRoute(payload) : undefined
+}
+
+/** `struct rtmsg` that asks which way a packet to this address takes when it has to leave by this device. Pure. */
+export function encodeRouteRequest(address: string, deviceIndex: number): Uint8Array {
+  const family = addressFamily(familyOf(address))
+  const bytes = addressBytes(address)
+  const header = pack([1, family], [1, 8 * bytes.length], [2, 0], [4, 0], [4, 0])
+  const device = encodeAttribute(attribute.device, pack([4, deviceIndex]))
+  return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), device])
+}
+
+/** The answer to that: the first hop of a route the kernel has chosen. Pure. */
+export function decodeChosenHop(payload: Uint8Array): RouteHop | undefined {
+  return decodeHops(decodeAttributes(payload.subarray(headerSize)))[0]
 }
 
 function decodeHeader(payload: Uint8Array): { family: 4 | 6; type: RouteType } | undefined {

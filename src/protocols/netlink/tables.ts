@@ -1,10 +1,17 @@
 import { decodeLink, type Link, linkDumpRequest } from './link.js'
 import { type AddressMessage, addressDumpRequest, decodeLinkAddress } from './link-address.js'
 import { MessageType } from './message.js'
-import { decodeNeighbourState, encodeNeighbourRequest, type NeighbourState } from './neighbour.js'
+import {
+  decodeFailingNeighbour,
+  decodeNeighbourState,
+  encodeNeighbourRequest,
+  type Neighbour,
+  type NeighbourState,
+  neighbourDumpRequest,
+} from './neighbour.js'
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
 import { dump, dumpNow, requestOne } from './request.js'
-import { decodeDefaultRoute, type Route, routeDumpRequest } from './route.js'
+import { decodeChosenHop, decodeDefaultRoute, encodeRouteRequest, type Route, routeDumpRequest } from './route.js'
 
 export function readLinks(): Link[] {
   return dumpNow(MessageType.getLink, linkDumpRequest, decodeLink)
@@ -31,4 +38,15 @@ export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> 
  */
 export function neighbourState(address: string, deviceIndex: number): NeighbourState | undefined {
   return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbourState)
+}
+
+/** Who does not answer ARP or neighbour discovery, on all links. */
+export function readFailingNeighbours(): Neighbour[] {
+  return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeFailingNeighbour)
+}
+
+/** Whom a packet is handed to that leaves by this device: a gateway, or the address itself. */
+export function nextHop(address: string, deviceIndex: number): string {
+  const hop = requestOne(MessageType.getRoute, encodeRouteRequest(address, deviceIndex), decodeChosenHop)
+  return hop?.gateway ?? address
 }
