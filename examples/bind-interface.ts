@@ -1,12 +1,13 @@
 // Twin of the document's dial via interface, done both ways: by the device's address, as there, and by the device itself.
 // bind-interface.ts [host] [port] [device …]
-import { connect, deviceAddress, joinHostPort, type PathOptions } from 'netvia'
+import { connect, deviceAddress, joinHostPort } from 'netvia'
 
 const [host = 'google.com', port = '443', ...given] = process.argv.slice(2)
 const names = given.length > 0 ? given : ['eth0', 'eth1']
 
-async function dialVia(name: string, how: string, path: PathOptions): Promise<void> {
+async function dialVia(name: string, how: 'address' | 'device'): Promise<void> {
   try {
+    const path = how === 'address' ? { localAddress: await deviceAddress(name) } : { device: name }
     const connection = await connect({ host, port: Number(port), timeout: 5000, ...path })
     const local = joinHostPort(connection.localAddress ?? '', connection.localPort ?? 0)
     const remote = joinHostPort(connection.remoteAddress ?? '', connection.remotePort ?? 0)
@@ -18,6 +19,6 @@ async function dialVia(name: string, how: string, path: PathOptions): Promise<vo
 }
 
 for (const name of names) {
-  await dialVia(name, 'address', { localAddress: await deviceAddress(name, 4) })
-  await dialVia(name, 'device', { device: name })
+  await dialVia(name, 'address')
+  await dialVia(name, 'device')
 }

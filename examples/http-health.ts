@@ -7,11 +7,11 @@ const urls =
   given.length > 0 ? given : ['https://www.google.com', 'https://www.cloudflare.com', 'https://www.amazon.com']
 
 for (const url of urls) {
-  const { ok, latencyMs, error } = await checkHttp(url, {
+  const { ok, status, latencyMs, error } = await checkHttp(url, {
     timeout: 5000,
     localAddress: process.env.SOURCE,
     device: process.env.DEVICE,
   })
   if (ok) console.log(`${url}: ${latencyMs?.toFixed(3)}ms`)
-  else console.log(`${url}: FAILED (${error?.message})`)
+  else console.log(`${url}: FAILED (${error?.code === 'ERR_HTTP_STATUS' ? `bad status: ${status}` : error?.message})`)
 }
