@@ -1,0 +1,329 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import type { Hop } from '../../src/protocols/traceroute/hop.js'
+import type { TracerouteMethod, TracerouteOptions } from '../../src/protocols/traceroute/options.js'
+import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
+import { atEnd, type CapturedPacket, type Host, lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+
+const { server, wan1, wan2 } = lab
+const methods: TracerouteMethod[] = ['icmp', 'udp', 'tcp']
+const families = [4, 6] as const
+const matrix = families.flatMap(family => methods.map(method => ({ family, method })))
+const hostOf = { 4: server.address4, 6: server.address6 }
+/** Behind the internet host, from wan1: the near end of the other provider. Three hops. */
+const farOf = { 4: '10.2.0.1', 6: 'fd00:2::1' }
+const middleOf = { 4: '10.1.0.2', 6: 'fd00:1::2' }
+const gateway = (family: 4 | 6, uplink = wan1) => (family === 4 ? uplink.gateway4 : uplink.gateway6)
+
+async function collect(hops: AsyncIterable<Hop>): Promise<Hop[]> {
+  const all = []
+  for await (const hop of hops) all.push(hop)
+  return all
+}
+
+const addresses = (hops: readonly Hop[]) => hops.map(({ address }) => address)
+const outcomes = (hops: readonly Hop[]) => hops.map(({ probes }) => probes.map(({ outcome }) => outcome).join(' '))
+
+/** Until the end of what is probed and closed: descriptors, and the timers of Node. */
+async function leftOpen(): Promise<string> {
+  await sleep(100)
+  const timers = process.getActiveResourcesInfo().filter(name => name === 'Timeout' || name === 'Immediate').length
+  return `${readdirSync('/proc/self/fd').length} descriptors, ${timers} timers`
+}
+
+/** Packets that a router would answer are dropped before it sees that they are at their end. */
+function silence(host: Host, rule: string): () => void {
+  lab.run(
+    host,
+    'nft',
+    `add table inet silence; add chain inet silence early { type filter hook prerouting priority -400; }`,
+  )
+  lab.run(host, 'nft', `add rule inet silence early ${rule} drop`)
+  return once(() => lab.run(host, 'nft', 'delete table inet silence'))
+}
+
+/** Done when it is called, or else at the end of the file. */
+function once(repair: () => unknown): () => void {
+  let broken = true
+  const repaired = () => {
+    if (broken) repair()
+    broken = false
+  }
+  atEnd(repaired)
+  return repaired
+}
+
+describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) => {
+  needs('nft', 'tcpdump')
+  const host = hostOf[family]
+  const ttl = family === 4 ? 'ip ttl' : 'ip6 hoplimit'
+  const to = family === 4 ? 'ip daddr' : 'ip6 daddr'
+
+  it('finds router and target, with times and numbers', async () => {
+    const hops = await collect(traceroute(host, { method }))
+    expect(hops).toMatchObject([
+      { ttl: 1, address: gateway(family), reached: false },
+      { ttl: 2, address: host, reached: true },
+    ])
+    expect(outcomes(hops)).toEqual(['ttl-exceeded ttl-exceeded ttl-exceeded', 'reply reply reply'])
+    const probes = hops.flatMap(hop => hop.probes)
+    expect(probes.map(({ sequence }) => sequence)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(probes.filter(({ rttMs, sentAt }) => !(rttMs! > 0 && rttMs! < 50 && Date.now() - sentAt < 5000))).toEqual([])
+    if (method !== 'tcp') expect(new Set(probes.map(({ clock }) => clock))).toEqual(new Set(['kernel']))
+  })
+
+  it('finds three hops', async () => {
+    const hops = await collect(traceroute(farOf[family], { method, queries: 1 }))
+    expect(addresses(hops)).toEqual([gateway(family), middleOf[family], farOf[family]])
+    expect(hops.map(({ reached }) => reached)).toEqual([false, false, true])
+  })
+
+  it('leaves by the device alone', async () => {
+    let hops: Hop[] = []
+    const moved = await movedDuring(async () => {
+      hops = await collect(traceroute(host, { method, device: 'wan2' }))
+    })
+    expect(addresses(hops)).toEqual([gateway(family, wan2), host])
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThanOrEqual(12)
+  })
+
+  it('shows a silent hop, and goes on', async () => {
+    const repair = silence('isp1', `${ttl} 1`)
+    const hops = await collect(traceroute(host, { method, timeout: 150, queries: 2 }))
+    repair()
+    expect(outcomes(hops)).toEqual(['timeout timeout', 'reply reply'])
+    expect(hops[0]).not.toHaveProperty('address')
+  })
+
+  it('gives up at maxHops where the target is silent, and starts at firstHop', async () => {
+    const repair = lab.fault('isp1', `${to} ${host} drop`)
+    const started = performance.now()
+    const hops = await collect(traceroute(host, { method, timeout: 150, queries: 2, firstHop: 2, maxHops: 20 }))
+    const took = performance.now() - started
+    repair()
+    expect(hops.map(hop => hop.ttl)).toEqual(Array.from({ length: 19 }, (_, index) => index + 2))
+    expect(new Set(outcomes(hops))).toEqual(new Set(['timeout timeout']))
+    // One after the other it would be 19 times the timeout.
+    expect(took).toBeLessThan(19 * 150)
+  })
+
+  it('ends where a router knows no way, with its reason', async () => {
+    // Not by a route: of the kernel's own refusals only some are sent (net.ipv4.route.error_cost).
+    const repair = lab.fault('internet', `${to} ${farOf[family]} reject with icmpx type no-route`)
+    const hops = await collect(traceroute(farOf[family], { method }))
+    repair()
+    expect(addresses(hops)).toEqual([gateway(family), middleOf[family], middleOf[family]])
+    expect(outcomes(hops)[2]).toBe('unreachable unreachable unreachable')
+    expect(hops[2]!.reached).toBe(false)
+    expect(hops[2]!.probes[0]!.reason).toBe(family === 4 ? 'network unreachable' : 'no route to destination')
+  })
+
+  it('ends where a firewall refuses, with its reason', async () => {
+    const repair = lab.fault('isp1', `${to} ${host} reject with icmpx type admin-prohibited`)
+    const hops = await collect(traceroute(host, { method }))
+    repair()
+    expect(hops).toHaveLength(2)
+    expect(hops[1]).toMatchObject({ address: gateway(family), reached: false })
+    expect(hops[1]!.probes[0]).toMatchObject({
+      outcome: 'unreachable',
+      reason: expect.stringMatching(/administratively prohibited/),
+    })
+  })
+
+  it('shows all that answer at one distance', async () => {
+    const ip = (...args: string[]) => lab.run('router', 'ip', `-${family}`, ...args)
+    const policy = `net.ipv${family}.fib_multipath_hash_policy`
+    const nexthops = [wan1, wan2].flatMap(uplink => ['nexthop', 'via', gateway(family, uplink), 'dev', uplink.device])
+    lab.run('router', 'sysctl', '-qw', `${policy}=1`)
+    ip('route', 'add', host, ...nexthops)
+    const hops = await collect(traceroute(host, { method, queries: 10 }))
+    ip('route', 'delete', host)
+    lab.run('router', 'sysctl', '-qw', `${policy}=0`)
+    const found = new Set(hops[0]!.probes.map(({ from }) => from))
+    // Echo requests to one host are one flow to a router that looks at ports.
+    expect([...found].sort()).toEqual(
+      method === 'icmp' ? [hops[0]!.address] : [gateway(family), gateway(family, wan2)].sort(),
+    )
+    expect(hops.at(-1)).toMatchObject({ ttl: 2, reached: true })
+  })
+
+  it('reads MPLS labels of a router', async () => {
+    const repair = silence('isp1', `${ttl} 1`)
+    const filters = { icmp: 'icmp or icmp6', udp: 'udp', tcp: 'tcp' }
+    const capture = await lab.capture('wan1', filters[method])
+    const waiting = collect(traceroute(host, { method, maxHops: 1, queries: 1, timeout: 3000 }))
+    await sleep(100)
+    const [request] = await capture.stop()
+    sendLabelled(request!, family)
+    const [hop] = await waiting
+    repair()
+    expect(hop).toMatchObject({
+      address: gateway(family),
+      labels: [
+        { label: 24_001, trafficClass: 5, bottom: false, ttl: 1 },
+        { label: 16, trafficClass: 0, bottom: true, ttl: 254 },
+      ],
+    })
+    expect(hop!.probes[0]).toMatchObject({ outcome: 'ttl-exceeded' })
+  })
+
+  it('says what this machine would not send', async () => {
+    const options = { method, device: 'wan1', timeout: 200, maxHops: 2 } as const
+    // That the device stamps what it sends is known from here on: then a lack of it tells that nothing was sent.
+    await collect(traceroute(host, options))
+    lab.run('router', 'nft', 'add table inet shut; add chain inet shut out { type filter hook output priority 0; }')
+    lab.run('router', 'nft', `add rule inet shut out ${to} ${host} drop`)
+    const repair = once(() => lab.run('router', 'nft', 'delete table inet shut'))
+    const [hop, ...others] = await collect(traceroute(host, options))
+    repair()
+    if (method === 'tcp') {
+      // connect(2) tells nothing of a firewall that drops.
+      expect(hop!.probes[0]).toMatchObject({ outcome: 'timeout' })
+    } else {
+      expect(outcomes([hop!])).toEqual(['send-failed send-failed send-failed'])
+      expect(hop!.probes[0]!.error!.code).toMatch(/^(EPERM|EHOSTUNREACH)$/)
+      expect(others).toEqual([])
+    }
+  })
+
+  it('aborts at once, and leaves nothing open', async () => {
+    const repair = lab.fault('isp1', `${to} ${host} drop`)
+    const before = await leftOpen()
+    const controller = new AbortController()
+    const hops: Hop[] = []
+    const running = (async () => {
+      for await (const hop of traceroute(host, { method, signal: controller.signal })) hops.push(hop)
+    })()
+    running.catch(() => {})
+    await sleep(100)
+    const aborted = performance.now()
+    controller.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
+    expect(performance.now() - aborted).toBeLessThan(50)
+    expect(hops).toHaveLength(1)
+    expect(await leftOpen()).toBe(before)
+    for await (const hop of traceroute(host, { method })) {
+      expect(hop.ttl).toBe(1)
+      break
+    }
+    expect(await leftOpen()).toBe(before)
+    repair()
+  })
+
+  it('works for a user without privilege', async () => {
+    const hops = await asNobody(() => collect(traceroute(host, { method, device: 'wan2' })))
+    expect(addresses(hops)).toEqual([gateway(family, wan2), host])
+  })
+})
+
+/** A process that was root and is nobody for a while: effective capabilities are gone (capabilities(7)). */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  process.setegid!(65_534)
+  process.seteuid!(65_534)
+  try {
+    return await work()
+  } finally {
+    process.seteuid!(0)
+    process.setegid!(0)
+  }
+}
+
+/** Isp1 answers with two labels, as RFC 4950 has it: the quote filled up to 128 bytes, then the extension. */
+function sendLabelled(request: CapturedPacket, family: 4 | 6): void {
+  const quote = Buffer.alloc(128)
+  request.frame.copy(quote, 0, 14)
+  const extension = Buffer.from('2000dead000c010105dc1a0100010 1fe'.replaceAll(' ', ''), 'hex')
+  extension.writeUInt16BE(0, 2)
+  extension.writeUInt16BE(checksum(extension), 2)
+  const length = family === 4 ? [0, quote.length / 4, 0, 0] : [quote.length / 8, 0, 0, 0]
+  const order = {
+    family,
+    source: gateway(family),
+    to: family === 4 ? wan1.address4 : wan1.address6,
+    type: family === 4 ? 11 : 3,
+    body: Buffer.concat([Buffer.from(length), quote, extension]).toString('hex'),
+  }
+  lab.run('isp1', process.execPath, fileURLToPath(new URL('icmp-error.mjs', import.meta.url)), JSON.stringify(order))
+}
+
+function checksum(bytes: Buffer): number {
+  let sum = 0
+  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at)
+  return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff
+}
+
+describe('beside mtr', () => {
+  needs('mtr')
+
+  it.each(matrix)('IPv$family by $method: the same hops', async ({ family, method }) => {
+    const target = farOf[family]
+    const options = { icmp: [], udp: ['--udp'], tcp: ['--tcp', '--port', '80'] }[method]
+    const said = lab.run(
+      'router',
+      'mtr',
+      '--json',
+      '--no-dns',
+      '--report-cycles',
+      '1',
+      '--gracetime',
+      '1',
+      '--interval',
+      '0.3',
+      ...options,
+      target,
+    )
+    const { report } = JSON.parse(said) as { report: { hubs: { host: string }[] } }
+    const hops = await collect(traceroute(target, { method }))
+    expect(addresses(hops)).toEqual(report.hubs.map(hub => hub.host))
+  })
+})
+
+describe('names', () => {
+  needs('dnsmasq')
+
+  it('are looked up over the path on request, and may be missing', async () => {
+    const options: TracerouteOptions = { names: true, device: 'wan2', timeout: 500 }
+    const dns = await lab.dnsmasq([`ptr-record=1.100.51.198.in-addr.arpa,gateway.test`])
+    let hops: Hop[] = []
+    const moved = await movedDuring(async () => {
+      hops = await collect(traceroute(server.address4, options))
+    })
+    expect(moved.wan1).toBe(0)
+    expect(hops.map(({ name }) => name)).toEqual(['gateway.test', undefined])
+    await dns.stop()
+    const unnamed = await collect(traceroute(server.address4, options))
+    expect(addresses(unnamed)).toEqual([wan2.gateway4, server.address4])
+    expect(unnamed[0]).not.toHaveProperty('name')
+  })
+})
+
+describe('a target that answers', () => {
+  needs('nginx')
+
+  it('by TCP with an open port, which sees no connection that stays', async () => {
+    await lab.nginx()
+    const hops = await collect(traceroute(server.address4, { method: 'tcp' }))
+    expect(outcomes(hops)[1]).toBe('reply reply reply')
+    expect(hops[1]!.probes.map(({ clock }) => clock)).toEqual(['kernel', 'kernel', 'kernel'])
+    for (const host of ['router', 'internet'] as const) {
+      expect(lab.run(host, 'ss', '-Htan', 'state', 'connected', '( sport = :80 or dport = :80 )')).toBe('')
+    }
+  })
+})
+
+describe('a device that goes', () => {
+  it.each(methods)('in the middle: failures with the reason, and an end, %s', async method => {
+    const device = lab.addDevice('usb7')
+    lab.fault('internet', 'iifname usb7 drop')
+    const waiting = collect(traceroute(server.address4, { method, device: 'usb7', timeout: 5000 }))
+    await sleep(200)
+    device.remove()
+    const hops = await waiting
+    expect(hops).toHaveLength(1)
+    expect(hops[0]!.probes[0]).toMatchObject({ outcome: 'send-failed', error: { code: 'ENODEV' } })
+  })
+})
