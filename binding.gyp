@@ -25,7 +25,7 @@
           "sanitize==''",
           {
             "sources": ["native/runtime.cc"],
-            "cflags!": ["-O3", "-fno-omit-frame-pointer"],
+            "cflags!": ["-O3", "-fno-omit-frame-pointer", "-mminimal-toc"],
             "cflags": [
               "-Os",
               "-fno-stack-protector",

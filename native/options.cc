@@ -1,5 +1,10 @@
 // Socket options and constants by name: their numbers differ between architectures, so TypeScript asks here.
+// The C library's headers come first: the kernel's then leave out what both define.
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <linux/errqueue.h>
@@ -8,10 +13,6 @@
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "environment.h"
 

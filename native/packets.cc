@@ -1,13 +1,13 @@
 // Packets in batches. The layouts are those of src/binding/addon.ts.
 #include "packets.h"
 
-#include <time.h>
-
-#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h>
 
 #include "arguments.h"
 #include "environment.h"
@@ -135,6 +135,14 @@ void ReadIPv6Level(const cmsghdr* message, int32_t* row, uint8_t* offender) {
   if (message->cmsg_type == IPV6_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
 }
 
+// CMSG_NXTHDR calls a function of glibc that musl lacks.
+cmsghdr* Next(const msghdr& header, cmsghdr* message) {
+  auto* end = static_cast<uint8_t*>(header.msg_control) + header.msg_controllen;
+  auto* next = reinterpret_cast<uint8_t*>(message) + CMSG_ALIGN(message->cmsg_len);
+  if (message->cmsg_len < sizeof(cmsghdr) || next + sizeof(cmsghdr) > end) return nullptr;
+  return reinterpret_cast<cmsghdr*>(next);
+}
+
 void ReadPacket(mmsghdr& packet, int32_t* row, uint8_t* slot) {
   memset(row, 0, kReceiveFields * sizeof *row);
   msghdr& header = packet.msg_hdr;
@@ -142,7 +150,7 @@ void ReadPacket(mmsghdr& packet, int32_t* row, uint8_t* slot) {
   row[kAddressLength] = static_cast<int32_t>(header.msg_namelen);
   row[kFlags] = header.msg_flags;
   row[kTtl] = row[kNanoseconds] = row[kTos] = -1;
-  for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr; message = CMSG_NXTHDR(&header, message)) {
+  for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr; message = Next(header, message)) {
     if (message->cmsg_level == SOL_SOCKET) ReadSocketLevel(message, row);
     if (message->cmsg_level == IPPROTO_IP) ReadIPv4Level(message, row, slot + kAddressRoom);
     if (message->cmsg_level == IPPROTO_IPV6) ReadIPv6Level(message, row, slot + kAddressRoom);
