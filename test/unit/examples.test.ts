@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Example } from '../examples/run.js'
+import { compileExample, Example } from '../examples/run.js'
+import { requires } from './requirements.js'
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0)
@@ -82,6 +85,28 @@ describe('tcp-client', () => {
     expect(await client.ends()).toBe(0)
     expect(client.output).toContain('Connected to server\n')
     expect(client.output).toContain('Server: Echo: two\n')
+  })
+
+  it('is used from a terminal: typed lines are seen, and answered one by one', async context => {
+    requires(context, 'script')
+    const { port } = await echoServer()
+    const command = `"${process.execPath}" "${compileExample('tcp-client')}" 127.0.0.1 ${port}`
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } })
+    onTestFinished(() => void terminal.kill('SIGKILL'))
+    const exit = once(terminal, 'exit')
+    let screen = ''
+    terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+      screen = stripVTControlCharacters(screen + text).replaceAll('\r', '')
+    })
+    let seen = 'Connected to server\nEnter message: '
+    for (const line of ['hello', 'two words']) {
+      await expect.poll(() => screen, { timeout: 10_000 }).toBe(seen)
+      terminal.stdin.write(`${line}\r`)
+      seen += `${line}\nServer: Echo: ${line}\nEnter message: `
+    }
+    await expect.poll(() => screen, { timeout: 10_000 }).toBe(seen)
+    terminal.stdin.write('\x04')
+    expect(await exit).toEqual([0, null])
   })
 
   it('ends when the server is gone', async () => {

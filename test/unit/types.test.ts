@@ -1,0 +1,263 @@
+import type { Socket as UdpSocket } from 'node:dgram'
+import type http from 'node:http'
+import type https from 'node:https'
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Agent, Response } from 'undici'
+import { describe, expectTypeOf, test } from 'vitest'
+import {
+  type CertificateFacts,
+  type CommonOptions,
+  checkDns,
+  checkHttp,
+  checkPing,
+  checkTcp,
+  connect,
+  connectTls,
+  createLookup,
+  type Device,
+  type DnsRecord,
+  device,
+  deviceAddress,
+  devices,
+  HttpAgent,
+  HttpsAgent,
+  type IcmpMessage,
+  type IcmpSocket,
+  icmp,
+  listen,
+  NetviaError,
+  openIcmp,
+  openUdp,
+  type PathOptions,
+  type PingResult,
+  type PingStatistics,
+  type PortResult,
+  type Privileges,
+  ping,
+  pings,
+  privileges,
+  type ResolvedAddress,
+  resolve,
+  type StateEvent,
+  scanPorts,
+  sweep,
+  type TcpInfo,
+  tcpInfo,
+  UplinkGroup,
+  UplinkMonitor,
+  type UplinkState,
+  type Via,
+  via,
+  watchDevices,
+} from '../../src/index.js'
+import { createDispatcher, fetch } from '../../src/undici.js'
+
+// Checked by the compiler (`npm run check`): where a body would send something it is a function that nobody calls.
+
+describe('types of ICMP', () => {
+  test('the outcome tells which fields a result has', () => {
+    expectTypeOf(ping).returns.resolves.toEqualTypeOf<PingResult>()
+    expectTypeOf<PingResult['outcome']>().toEqualTypeOf<
+      'reply' | 'timeout' | 'unreachable' | 'ttl-exceeded' | 'too-big' | 'send-failed'
+    >()
+    const outcomes = (result: PingResult) => {
+      expectTypeOf(result.rttMs).toEqualTypeOf<number | undefined>()
+      switch (result.outcome) {
+        case 'reply':
+          expectTypeOf(result.alive).toEqualTypeOf<true>()
+          expectTypeOf(result.rttMs).toEqualTypeOf<number>()
+          return expectTypeOf(result.from).toEqualTypeOf<string>()
+        case 'timeout':
+          expectTypeOf(result.alive).toEqualTypeOf<false>()
+          return expectTypeOf(result.rttMs).toEqualTypeOf<undefined>()
+        case 'unreachable':
+        case 'ttl-exceeded':
+          expectTypeOf(result.rttMs).toEqualTypeOf<number>()
+          return expectTypeOf(result.reason).toEqualTypeOf<string>()
+        case 'too-big':
+          return expectTypeOf(result.mtu).toEqualTypeOf<number | undefined>()
+        case 'send-failed':
+          return expectTypeOf(result.error).toEqualTypeOf<NetviaError>()
+        default:
+          return expectTypeOf(result).toBeNever()
+      }
+    }
+    expectTypeOf(outcomes).parameter(0).toEqualTypeOf<PingResult>()
+  })
+
+  test('series and sweeps are iterables of the same results, with statistics', () => {
+    expectTypeOf(pings).returns.toExtend<AsyncIterable<PingResult>>()
+    expectTypeOf(sweep).returns.toExtend<AsyncIterable<PingResult>>()
+    expectTypeOf(pings).returns.toHaveProperty('statistics').toEqualTypeOf<PingStatistics>()
+    expectTypeOf(sweep).returns.toHaveProperty('progress')
+    expectTypeOf<PingStatistics['lossRatio']>().toEqualTypeOf<number | undefined>()
+    expectTypeOf(sweep).toBeCallableWith(['192.0.2.0/24', '2001:db8::1'], { rate: 100 })
+    expectTypeOf(sweep).toBeCallableWith('192.0.2.1-192.0.2.9')
+  })
+
+  test('messages are encoded and decoded by kind', () => {
+    expectTypeOf(openIcmp).returns.toEqualTypeOf<IcmpSocket>()
+    expectTypeOf<IcmpSocket>().toExtend<Disposable>()
+    expectTypeOf(icmp.encode).parameter(0).toExtend<IcmpMessage>()
+    expectTypeOf(icmp.decode).returns.toExtend<IcmpMessage>()
+    type Echo = Extract<IcmpMessage, { kind: 'echo-request' | 'echo-reply' }>
+    expectTypeOf<Echo['payload']>().toEqualTypeOf<Uint8Array>()
+  })
+})
+
+describe('types of sockets and names', () => {
+  test("what comes out is Node's own", () => {
+    expectTypeOf(connect).returns.resolves.toEqualTypeOf<Socket>()
+    expectTypeOf(connectTls).returns.resolves.toEqualTypeOf<TLSSocket>()
+    expectTypeOf(listen).returns.resolves.toEqualTypeOf<Server>()
+    expectTypeOf(openUdp).returns.resolves.toEqualTypeOf<UdpSocket>()
+    expectTypeOf(tcpInfo).returns.toEqualTypeOf<TcpInfo>()
+    expectTypeOf<TcpInfo['rttMs']>().toExtend<number | undefined>()
+    expectTypeOf(listen).parameter(1).toEqualTypeOf<((socket: Socket) => void) | undefined>()
+  })
+
+  test('the record type decides what resolve gives', () => {
+    const asking = async () => {
+      expectTypeOf(await resolve('name.test')).toEqualTypeOf<ResolvedAddress[]>()
+      expectTypeOf(await resolve('name.test', { type: 'AAAA' })).toEqualTypeOf<ResolvedAddress[]>()
+      const [mail] = await resolve('name.test', { type: 'MX' })
+      expectTypeOf(mail).toEqualTypeOf<DnsRecord<'MX'> | undefined>()
+      expectTypeOf(mail!.data.exchange).toEqualTypeOf<string>()
+      // @ts-expect-error a record type that is not read
+      await resolve('name.test', { type: 'LOC' })
+    }
+    expectTypeOf(asking).toBeFunction()
+  })
+
+  test('a lookup goes where Node takes one', () => {
+    expectTypeOf(createLookup).returns.toExtend<NonNullable<http.RequestOptions['lookup']>>()
+  })
+})
+
+describe('types of HTTP', () => {
+  test('agents and dispatcher are what libraries take', () => {
+    expectTypeOf<HttpAgent>().toExtend<http.Agent>()
+    expectTypeOf<HttpsAgent>().toExtend<https.Agent>()
+    expectTypeOf(HttpAgent).toBeConstructibleWith({ device: 'wan2', maxSockets: 2 })
+    expectTypeOf(HttpsAgent).toBeConstructibleWith({ device: 'wan2', ca: '', rejectUnauthorized: false })
+    expectTypeOf(createDispatcher).returns.toEqualTypeOf<Agent>()
+    expectTypeOf(fetch).returns.resolves.toEqualTypeOf<Response>()
+  })
+})
+
+describe('types of checks and devices', () => {
+  test('a check says whether, how long, and why not', () => {
+    interface Verdict {
+      ok: boolean
+      latencyMs: number | undefined
+      error: NetviaError | undefined
+    }
+    expectTypeOf(checkHttp).returns.resolves.toExtend<Verdict>()
+    expectTypeOf(checkTcp).returns.resolves.toExtend<Verdict>()
+    expectTypeOf(checkDns).returns.resolves.toExtend<Verdict>()
+    expectTypeOf(checkPing).returns.resolves.toExtend<Verdict>()
+    type Http = Awaited<ReturnType<typeof checkHttp>>
+    expectTypeOf<Http['certificate']>().toEqualTypeOf<CertificateFacts | undefined>()
+    expectTypeOf<Http['timings']['totalMs']>().toEqualTypeOf<number>()
+    expectTypeOf<CertificateFacts['validTo']>().toEqualTypeOf<Date>()
+  })
+
+  test('a scan is iterated, or asked for the open ports', () => {
+    expectTypeOf(scanPorts).returns.toExtend<AsyncIterable<PortResult>>()
+    expectTypeOf(scanPorts).returns.toHaveProperty('open').returns.resolves.toEqualTypeOf<number[]>()
+    expectTypeOf<PortResult['state']>().toEqualTypeOf<'open' | 'closed' | 'filtered'>()
+  })
+
+  test('devices', () => {
+    expectTypeOf(devices).returns.resolves.toEqualTypeOf<Device[]>()
+    expectTypeOf(device).returns.resolves.toEqualTypeOf<Device>()
+    expectTypeOf(deviceAddress).returns.resolves.toEqualTypeOf<string>()
+    expectTypeOf(watchDevices).returns.toExtend<AsyncIterable<{ type: string }>>()
+    expectTypeOf(privileges).returns.resolves.toEqualTypeOf<Privileges>()
+  })
+})
+
+describe('types of the monitor', () => {
+  test('states and events', () => {
+    expectTypeOf<UplinkState>().toEqualTypeOf<'unknown' | 'up' | 'degraded' | 'down'>()
+    expectTypeOf<UplinkMonitor>().toExtend<AsyncDisposable>()
+    const watching = (monitor: UplinkMonitor) => {
+      monitor.on('state', event => expectTypeOf(event).toEqualTypeOf<StateEvent>())
+      expectTypeOf(new UplinkGroup(monitor, { policy: 'sticky' }).httpAgent).toExtend<http.Agent>()
+      // @ts-expect-error no such policy
+      new UplinkGroup(monitor, { policy: 'random' })
+      // @ts-expect-error no such event
+      monitor.on('status', () => {})
+    }
+    expectTypeOf(watching).toBeFunction()
+  })
+})
+
+describe('types of options', () => {
+  test('every call takes the path and a signal', () => {
+    expectTypeOf<CommonOptions>().toExtend<PathOptions>()
+    expectTypeOf<Parameters<typeof connect>[0]>().toExtend<CommonOptions>()
+    expectTypeOf<Parameters<typeof listen>[0]>().toExtend<CommonOptions>()
+    expectTypeOf<Parameters<typeof openIcmp>[0]>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof openUdp>[0]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof ping>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof pings>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof sweep>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof resolve>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof scanPorts>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof checkHttp>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof checkDns>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<NonNullable<Parameters<typeof checkPing>[1]>>().toExtend<CommonOptions>()
+    expectTypeOf<Parameters<typeof checkTcp>[0]>().toExtend<CommonOptions>()
+  })
+
+  test('via() gives the calls as they are', () => {
+    expectTypeOf(via).returns.toEqualTypeOf<Via>()
+    expectTypeOf(via).toBeCallableWith('wan2')
+    expectTypeOf(via).toBeCallableWith({ device: 'wan2', mark: 2 })
+    expectTypeOf<Via['ping']>().toEqualTypeOf<typeof ping>()
+    expectTypeOf<Via['connect']>().toEqualTypeOf<typeof connect>()
+    expectTypeOf<Via['HttpAgent']>().toEqualTypeOf<typeof HttpAgent>()
+  })
+
+  test('unknown, missing and mistyped ones do not compile', () => {
+    const wrong = async () => {
+      // @ts-expect-error unknown
+      await ping('192.0.2.1', { timeoutMs: 5 })
+      // @ts-expect-error unknown
+      await connect({ host: 'name.test', port: 80, interface: 'wan2' })
+      // @ts-expect-error no port
+      await connect({ host: 'name.test' })
+      // @ts-expect-error a port is a number
+      await connect({ host: 'name.test', port: '80' })
+      // @ts-expect-error no host
+      await checkTcp({ port: 80 })
+      // @ts-expect-error no family
+      openIcmp({ kind: 'raw' })
+      // @ts-expect-error a family is a number
+      await resolve('name.test', { family: '4' })
+      // @ts-expect-error a lowest and a highest
+      await checkHttp('http://name.test/', { expectStatus: [200] })
+      // @ts-expect-error unknown
+      scanPorts('192.0.2.1', { from: 1 })
+      // @ts-expect-error an agent has no signal: requests have
+      new HttpAgent({ device: 'wan2', signal: AbortSignal.timeout(5) })
+      // @ts-expect-error the path chooses the dispatcher
+      await fetch('http://name.test/', { device: 'wan2', dispatcher: createDispatcher() })
+      // @ts-expect-error no uplinks
+      new UplinkMonitor({ interval: 1000 })
+      // @ts-expect-error a path has no port
+      via({ device: 'wan2', port: 80 })
+    }
+    expectTypeOf(wrong).toBeFunction()
+  })
+
+  test("an error has Node's fields, and the device and a hint", () => {
+    expectTypeOf<NetviaError>().toExtend<NodeJS.ErrnoException>()
+    expectTypeOf<NetviaError['code']>().toEqualTypeOf<string>()
+    expectTypeOf<NetviaError['device']>().toEqualTypeOf<string | undefined>()
+    expectTypeOf<NetviaError['hint']>().toEqualTypeOf<string | undefined>()
+    expectTypeOf(NetviaError).instance.toExtend<Error>()
+  })
+})
