@@ -222,7 +222,7 @@ describe('a thousand devices deleted and made again', () => {
       build()
     }
     await expect.poll(all('reply'), { timeout: 5000, interval: 10 }).toBe(devices)
-    expect(heapUsed() - firstHeap).toBeLessThan(4e6)
+    expect(heapUsed() - firstHeap).toBeLessThan(2e6)
     expect(await openSockets()).toBe(firstSockets)
     controller.abort()
     await ends

@@ -1,0 +1,206 @@
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { pings } from '../../src/protocols/icmp/pings.js'
+import type { PingResult } from '../../src/protocols/icmp/result.js'
+import { type CapturedPacket, lab, needs } from '../lab/index.js'
+
+const families = [
+  { family: 4, host: lab.slow.address4, filter: 'icmp', request: 8, reply: 0 },
+  { family: 6, host: lab.slow.address6, filter: 'icmp6', request: 128, reply: 129 },
+] as const
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** A command in the router's namespace, and all it says on both of its outputs. */
+async function output(command: string, ...args: string[]): Promise<string> {
+  const child = lab.spawn('router', command, ...args)
+  let said = ''
+  child.stdout!.on('data', text => {
+    said += text
+  })
+  child.stderr!.on('data', text => {
+    said += text
+  })
+  await once(child, 'close')
+  return said
+}
+
+/** What the wire says of the echo requests with so many bytes of payload: this tells the programs apart. */
+function onTheWire(packets: CapturedPacket[], bytes: number, { request, reply }: { request: number; reply: number }) {
+  const asked = new Map<number, number>()
+  const rtts = new Map<number, number>()
+  const counts = { sent: 0, received: 0, duplicates: 0, reordered: 0 }
+  let newest = -1
+  for (const { payload, timeMs } of packets) {
+    if (payload?.length !== bytes + 8) continue
+    const sequence = payload.readUInt16BE(6)
+    if (payload[0] === request) {
+      counts.sent++
+      asked.set(sequence, timeMs)
+    } else if (payload[0] === reply) {
+      if (rtts.has(sequence)) counts.duplicates++
+      else {
+        rtts.set(sequence, timeMs - asked.get(sequence)!)
+        counts.received++
+        if (sequence < newest) counts.reordered++
+        newest = Math.max(newest, sequence)
+      }
+    }
+  }
+  return { ...counts, rtts: [...rtts.values()] }
+}
+
+describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', family => {
+  needs('ping', 'fping', 'mtr', 'tcpdump')
+  const { host, filter } = family
+  const [own, pingBytes, fpingBytes] = [56, 60, 64]
+  const count = 100
+
+  test('over a path that loses, doubles and reorders: the counts and times of each are those of the wire', {
+    timeout: 60_000,
+  }, async () => {
+    const relay = await lab.relay({ delayMs: 10, direction: 'both' })
+    await relay.set({ delayMs: 10, direction: 'back', loss: 0.1, duplicate: 0.2, reorder: 0.1, heldMs: 70 })
+    const capture = await lab.capture('slow0', filter)
+    const repeat = ['-i', '0.03', '-c', String(count), '-W', '1', '-n', '-s', String(pingBytes)]
+    const theirs = output('ping', ...repeat, host)
+    const list = output('fping', '-C', String(count), '-p', '30', '-t', '1000', '-b', String(fpingBytes), '-q', host)
+    const series = pings(host, { count, interval: 30, timeout: 1000, payloadSize: own })
+    const results: PingResult[] = []
+    for await (const result of series) {
+      results.push(result)
+      // Duplicates behind the last reply would find nobody waiting: the end is quiet.
+      if (results.length === 70) await relay.set({ delayMs: 10, direction: 'back' })
+    }
+    const [pingSaid, fpingSaid] = await Promise.all([theirs, list])
+    const packets = await capture.stop()
+    await relay.stop()
+    const wire = onTheWire(packets, own, family)
+    const { statistics } = series
+    expect(wire.sent).toBe(count)
+    expect(wire.received).toBeLessThan(count)
+    expect(wire.duplicates).toBeGreaterThan(0)
+    expect(wire.reordered).toBeGreaterThan(0)
+    expect(statistics).toMatchObject({
+      sent: count,
+      received: wire.received,
+      duplicates: wire.duplicates,
+      reordered: wire.reordered,
+    })
+    expect(statistics.lossRatio).toBeCloseTo(1 - wire.received / count)
+    expect(Math.abs(statistics.avgMs! - mean(wire.rtts))).toBeLessThan(0.3)
+    expect(Math.abs(statistics.p50Ms! - median(wire.rtts))).toBeLessThan(0.3)
+
+    // ping counts its own just so.
+    const pingWire = onTheWire(packets, pingBytes, family)
+    const [, received, , duplicates] = /(\d+) received,( \+(\d+) duplicates,)?/.exec(pingSaid)!
+    expect([Number(received), Number(duplicates ?? 0)]).toEqual([pingWire.received, pingWire.duplicates])
+    const average = Number(/= [\d.]+\/([\d.]+)\//.exec(pingSaid)![1])
+    // It counts duplicates into its times as well.
+    expect(Math.abs(average - statistics.avgMs!)).toBeLessThan(20)
+
+    const times = fpingSaid.trim().split('\n').at(-1)!.split(' : ')[1]!.split(' ')
+    const fpingWire = onTheWire(packets, fpingBytes, family)
+    expect(times.filter(time => time !== '-')).toHaveLength(fpingWire.received)
+  })
+
+  test('over a plain path: one average for all', { timeout: 60_000 }, async () => {
+    const relay = await lab.relay({ delayMs: 10 })
+    const series = pings(host, { count: 60, interval: 30 })
+    const ours = (async () => {
+      for await (const { outcome } of series) expect(outcome).toBe('reply')
+    })()
+    const [pingSaid, fpingSaid, mtrSaid] = await Promise.all([
+      output('ping', '-i', '0.03', '-c', '60', '-n', host),
+      output('fping', '-C', '60', '-p', '30', '-q', host),
+      output('mtr', '--json', '-n', '-c', '10', '-i', '0.1', '-G', '1', host),
+      ours,
+    ])
+    await relay.stop()
+    const { avgMs, minMs, received } = series.statistics
+    const times = fpingSaid.trim().split(' : ')[1]!.split(' ').map(Number)
+    const { hubs } = JSON.parse(mtrSaid).report
+    const [, least, average] = /= ([\d.]+)\/([\d.]+)\//.exec(pingSaid)!.map(Number)
+    expect(received).toBe(60)
+    expect(hubs.at(-1)).toMatchObject({ host, 'Loss%': 0 })
+    expect(pingSaid).toContain('60 received')
+    for (const other of [average!, mean(times), hubs.at(-1).Avg]) expect(Math.abs(other - avgMs!)).toBeLessThan(3)
+    for (const other of [least!, Math.min(...times), hubs.at(-1).Best]) expect(Math.abs(other - minMs!)).toBeLessThan(1)
+  })
+})
+
+describe('two processes at one host, with the same identifier and the same sequence numbers', () => {
+  /** A raw socket's identifier is random: here it is not. */
+  const script = (host: string) => `
+    import crypto from 'node:crypto'
+    import { syncBuiltinESMExports } from 'node:module'
+    crypto.randomInt = () => 4242
+    syncBuiltinESMExports()
+    const { pings } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)})
+    const series = pings(${JSON.stringify(host)}, { kind: 'raw', count: 200, interval: 10, timeout: 1000 })
+    const outcomes = {}
+    for await (const { outcome } of series) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+    console.log(JSON.stringify({ outcomes, ...series.statistics }))`
+
+  needs('tcpdump')
+
+  test.each(families)('each takes its own replies alone, IPv$family', { timeout: 30_000 }, async family => {
+    const relay = await lab.relay({ delayMs: 10 })
+    const capture = await lab.capture('slow0', family.filter)
+    const run = () => output(process.execPath, '--input-type=module', '-e', script(family.host))
+    const said = await Promise.all([run(), run()])
+    const packets = await capture.stop()
+    await relay.stop()
+    const requests = packets.filter(({ payload }) => payload?.[0] === family.request)
+    expect(new Set(requests.map(({ payload }) => payload!.readUInt16BE(4)))).toEqual(new Set([4242]))
+    expect(new Set(requests.map(({ payload }) => payload!.readUInt16BE(6))).size).toBe(200)
+    expect(new Set(requests.map(({ payload }) => payload!.toString('hex', 8, 16))).size).toBe(400)
+    for (const text of said) {
+      const statistics = JSON.parse(text)
+      expect(statistics).toMatchObject({ outcomes: { reply: 200 }, received: 200, duplicates: 0, reordered: 0 })
+      expect(statistics.minMs).toBeGreaterThan(19.5)
+    }
+  })
+})
+
+describe('cadence', () => {
+  needs('tcpdump')
+
+  test('600 probes leave at start + n · 10 ms, without drift', { timeout: 30_000 }, async () => {
+    const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
+    const series = pings(lab.server.address4, { count: 600, interval: 10 })
+    for await (const { outcome } of series) expect(outcome).toBe('reply')
+    const packets = await capture.stop()
+    const first = packets[0]!
+    const base = first.payload!.readUInt16BE(6)
+    const delays = packets.map(
+      ({ payload, timeMs }) => timeMs - first.timeMs - ((payload!.readUInt16BE(6) - base + 0x10000) % 0x10000) * 10,
+    )
+    expect(delays.length).toBeGreaterThan(590)
+    const drift = median(delays.slice(-100)) - median(delays.slice(0, 100))
+    expect(Math.abs(drift)).toBeLessThan(3)
+    // A timer fires up to a millisecond late, a busy machine makes it more: half are on time all the same.
+    expect(median(delays.map(Math.abs))).toBeLessThan(5)
+  })
+
+  test('past 65,536 the numbers on the wire begin again, and those of the results go on', {
+    timeout: 60_000,
+  }, async () => {
+    const count = 66_000
+    const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo and (icmp[6:2] > 65525 or icmp[6:2] < 10)')
+    const series = pings(lab.server.address4, { count, interval: 0.1, timeout: 5000 })
+    const seen = new Uint8Array(count)
+    const others: PingResult[] = []
+    for await (const result of series) {
+      seen[result.sequence]!++
+      if (result.outcome !== 'reply') others.push(result)
+    }
+    const numbers = (await capture.stop()).map(({ payload }) => payload!.readUInt16BE(6))
+    expect(others).toEqual([])
+    expect(seen.every(times => times === 1)).toBe(true)
+    expect(series.statistics).toMatchObject({ sent: count, received: count, duplicates: 0, lossRatio: 0 })
+    const wrap = numbers.indexOf(65_535)
+    expect(numbers.slice(wrap, wrap + 3)).toEqual([65_535, 0, 1])
+  })
+})
