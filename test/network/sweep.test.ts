@@ -47,6 +47,15 @@ describe('sweep', () => {
     expect(swept.progress.dropped).toBe(0)
   })
 
+  it('leaves the event loop its turns', async () => {
+    let turns = 0
+    const timer = setInterval(() => turns++, 5)
+    const started = performance.now()
+    await collect(sweep('10.64.0.0/17'))
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan((performance.now() - started) / 50)
+  })
+
   it.each(['datagram', 'raw'] as const)('tells silent, rejected and answering apart, %s', async kind => {
     lab.fault('isp1', 'ip daddr 10.64.1.0/26 drop')
     lab.fault('isp1', 'ip daddr 10.64.1.64/26 reject with icmp type admin-prohibited')

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { addon } from '../../binding/addon.js'
 import { NetviaError } from '../../errors.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
@@ -11,7 +10,6 @@ import { boundDevice } from '../../sockets/open.js'
 export class BoundSockets {
   readonly #device: string | undefined
   readonly #sockets = new Set<Socket>()
-  #index: number | undefined
 
   constructor(device: string | undefined) {
     this.#device = device
@@ -23,13 +21,14 @@ export class BoundSockets {
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
-  /** Destroys the connections whose device is no more, and tells of each. One system call as long as the device is the same. */
+  /**
+   * Destroys the connections whose device is no more, and tells of each. One system call as long as the device is the same: if
+   * the oldest is still bound to it, it has not been deleted since, and so are all.
+   */
   dropDead(onDropped?: (socket: Socket) => void): void {
     const device = this.#device
-    if (device === undefined || this.#sockets.size === 0) return
-    const index = addon().deviceIndex(device)
-    if (index === this.#index) return
-    this.#index = index
+    const [oldest] = this.#sockets
+    if (device === undefined || !oldest || isBoundTo(oldest, device)) return
     for (const socket of this.#sockets) {
       if (isBoundTo(socket, device)) continue
       socket.destroy(new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device }))

@@ -39,6 +39,8 @@ export class DeadlineQueue {
       lane = new Lane()
       this.#lanes.set(wait, lane)
     }
+    // Those that were answered leave with every new one, not only when the timer comes: a sweep would pile them up.
+    while (lane.first && this.#isOver(lane.first)) lane.shift()
     lane.push(probe)
   }
 

@@ -55,7 +55,6 @@ export class SweepRun implements ProbeOwner {
   #held: SweepTarget | undefined
   #timer: NodeJS.Timeout | undefined
   #turn: NodeJS.Immediate | undefined
-  #scheduled = false
   #index = 0
 
   constructor(targets: Targets, options: SweepOptions, counter: RttCounter, handlers: SweepHandlers) {
@@ -84,7 +83,6 @@ export class SweepRun implements ProbeOwner {
 
   /** Sends what may leave now. */
   pump(): void {
-    this.#scheduled = false
     if (this.#stop.signal.aborted) return
     try {
       this.#send()
@@ -123,7 +121,7 @@ export class SweepRun implements ProbeOwner {
     this.#window.dropped(this.#lanes.drops)
     for (let sent = 0; this.#inFlight.size < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
-        this.#nextTurn()
+        this.#schedule()
         return
       }
       if (this.#pace && !this.#mayLeave(this.#pace)) return
@@ -190,16 +188,11 @@ export class SweepRun implements ProbeOwner {
     this.#tell(attempt)
   }
 
-  /** After all verdicts of one drain. */
+  /** In the next turn of the event loop, which must have its turns however near the targets are. */
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    queueMicrotask(() => this.pump())
-  }
-
-  /** What came back is read between two turns. */
-  #nextTurn(): void {
-    clearImmediate(this.#turn)
-    this.#turn = setImmediate(() => this.pump())
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined
+      this.pump()
+    })
   }
 }
