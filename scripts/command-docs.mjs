@@ -1,4 +1,4 @@
-// What is made from the compiled command: the manual page and the licences of the libraries it carries, beside it in dist;
+// What is made from the compiled command: the manual page, and the licences of the libraries that dist carries;
 // and the reference in docs/command.md (written with --write, else only compared: the exit code tells).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs/command.md')
 const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
-const carried = ['commander', 'picocolors', 'cli-table3', 'log-update']
+const carried = ['dns-packet', 'ipaddr.js', 'commander', 'picocolors', 'cli-table3', 'log-update']
 
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
-writeFileSync(join(root, 'dist/cli/LICENSES.txt'), licences())
+writeFileSync(join(root, 'dist/LICENSES.txt'), licences())
 
 const text = existsSync(page) ? readFileSync(page, 'utf8') : `${begin}\n${end}\n`
 const [before, rest] = text.split(begin)
