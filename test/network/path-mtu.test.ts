@@ -65,6 +65,14 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(found.probes).toBeLessThan(50)
   })
 
+  it('does not take a lost packet for one that is too large', async () => {
+    const request = family === 4 ? 'icmp type echo-request' : 'icmpv6 type echo-request'
+    const repair = lab.fault('isp1', `${request} numgen inc mod 2 0 drop`)
+    const found = await pathMtu(host, { timeout: 100 })
+    repair()
+    expect(found).toMatchObject({ mtu: 1500, method: 'device', probes: 5 })
+  })
+
   it('leaves by the device alone, whose path is another', async () => {
     const widen = narrow('isp2', 1350)
     let found: unknown

@@ -59,7 +59,7 @@ export class TcpProbe extends SocketProbe {
     this.readErrors()
     if (this.outcome !== undefined) return
     const { device } = this.order.path
-    const hint = errno === EHOSTUNREACH ? 'who said so, Linux tells since 5.18: use method udp or icmp' : undefined
+    const hint = errno === EHOSTUNREACH ? 'Linux before 5.18 does not tell who reported it; use method udp or icmp' : undefined
     this.fail(systemError(-errno, 'connect', { device, hint }))
   }
 }
