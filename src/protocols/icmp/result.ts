@@ -107,54 +107,33 @@ export type Verdict = Pick<
   'outcome' | 'target' | 'sent' | 'rttMs' | 'kernelClock' | 'bytes' | 'ttl' | 'from' | 'type' | 'code' | 'mtu' | 'error'
 >
 
+/** One object literal for all outcomes: sweeps make hundreds of thousands a second, and objects of one shape are cheap. */
 export function toResult(target: Target, sequence: number, probe: Verdict): PingResult {
-  const asked = {
+  const { outcome, type, code, error } = probe
+  const answered = outcome !== 'timeout' && outcome !== 'send-failed'
+  const reply = outcome === 'reply'
+  const typed = answered && type >= 0
+  const result = {
+    outcome,
+    alive: reply,
     host: target.host,
     address: target.address,
     family: target.family,
     sequence,
     sentAt: probe.sent?.wall ?? Date.now(),
     clock: probe.kernelClock ? 'kernel' : 'user',
-  } as const
-  const { outcome } = probe
-  if (outcome === 'timeout')
-    return { outcome, ...asked, ...unanswered, reason: undefined, mtu: undefined, error: undefined }
-  if (outcome === 'send-failed') {
-    const error = probe.error as NetviaError
-    return { outcome, ...asked, ...unanswered, reason: error.message, mtu: probe.mtu || undefined, error }
+    rttMs: answered ? probe.rttMs : undefined,
+    from: answered ? fromOf(target, probe) : undefined,
+    ttl: answered && probe.ttl >= 0 ? probe.ttl : undefined,
+    type: typed ? type : undefined,
+    code: typed ? code : undefined,
+    bytes: reply ? probe.bytes : undefined,
+    reason: answered && !reply ? reasonOf(target.family, type, code) : error?.message,
+    mtu: (outcome === 'too-big' || outcome === 'send-failed') && probe.mtu ? probe.mtu : undefined,
+    error,
   }
-  const { rttMs, type, code, bytes } = probe
-  const answer = {
-    ...asked,
-    rttMs,
-    from: fromOf(target, probe),
-    ttl: probe.ttl < 0 ? undefined : probe.ttl,
-  }
-  if (outcome === 'reply') {
-    const message = type < 0 ? { type: undefined, code: undefined } : { type, code }
-    return { outcome, alive: true, ...answer, ...message, bytes, reason: undefined, mtu: undefined, error: undefined }
-  }
-  const rejected = {
-    alive: false,
-    bytes: undefined,
-    type,
-    code,
-    reason: reasonOf(target.family, type, code),
-    error: undefined,
-  } as const
-  if (outcome === 'too-big') return { outcome, ...answer, ...rejected, mtu: probe.mtu || undefined }
-  return { outcome: outcome!, ...answer, ...rejected, mtu: undefined }
+  return result as PingResult
 }
-
-const unanswered = {
-  alive: false,
-  bytes: undefined,
-  rttMs: undefined,
-  ttl: undefined,
-  from: undefined,
-  type: undefined,
-  code: undefined,
-} as const
 
 function fromOf({ address }: Target, { from, target }: Verdict): string {
   return from === target ? address : (decodeAddress(from!)?.address ?? address)
