@@ -69,6 +69,29 @@ describe('ping', () => {
   })
 })
 
+describe('icmp-packet', () => {
+  needs('nft')
+
+  test('a reply, an error of the way, and silence, by wan2 alone', async () => {
+    fault('internet', `ip daddr ${dropped} icmp type echo-request drop`)
+    fault('isp2', `ip daddr ${rejected} reject with icmp type admin-prohibited`)
+    const answers: string[] = []
+    const moved = await movedDuring(async () => {
+      for (const host of [address4, rejected, dropped]) {
+        const [sent, ...rest] = await output('icmp-packet', [host], { DEVICE: 'wan2' })
+        expect(sent).toContain(`Sent to ${host}: 0800`)
+        answers.push(...rest)
+      }
+    })
+    expect(answers).toEqual([
+      `Received from ${address4}: echo-reply, ttl=63`,
+      `Received from ${wan2.gateway4}: communication administratively prohibited, ttl=64`,
+      'FAILED (The operation was aborted)',
+    ])
+    expect(moved.wan1).toBe(0)
+  })
+})
+
 describe('http-health', () => {
   needs('nginx', 'dnsmasq')
 

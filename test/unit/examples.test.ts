@@ -176,3 +176,14 @@ describe('dial-timeout', () => {
     for (const line of dial.lines) expect(line).toMatch(/^Failed: .*ECONNREFUSED/)
   })
 })
+
+describe('icmp-packet', () => {
+  it('sends a request made by hand and tells what came back', async context => {
+    requires(context, 'ping')
+    const example = new Example('icmp-packet', ['127.0.0.1'])
+    expect(await example.ends()).toBe(0)
+    // Type 8, code 0; the end is "HELLO".
+    expect(example.lines[0]).toMatch(/^Sent to 127\.0\.0\.1: 0800[0-9a-f]{8}000148454c4c4f$/)
+    expect(example.lines.at(-1)).toBe('Received from 127.0.0.1: echo-reply, ttl=64')
+  })
+})

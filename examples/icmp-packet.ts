@@ -1,0 +1,28 @@
+// The document's ping, message by message: an echo request made by hand, and what comes back, whatever it is.
+// icmp-packet.ts [address]; DEVICE in the environment.
+import { on } from 'node:events'
+import { icmp, openIcmp } from 'netvia'
+
+const [address = '127.0.0.1'] = process.argv.slice(2)
+const socket = openIcmp({ family: 4, device: process.env.DEVICE })
+
+const request = {
+  family: 4,
+  kind: 'echo-request',
+  identifier: process.pid & 0xffff,
+  sequence: 1,
+  payload: Buffer.from('HELLO'),
+} as const
+console.log(`Sent to ${address}: ${Buffer.from(icmp.encode(request)).toString('hex')}`)
+
+try {
+  const messages = on(socket, 'message', { signal: AbortSignal.timeout(2000) })
+  await socket.send(request, address)
+  for await (const [message, from] of messages) {
+    console.log(`Received from ${from.address}: ${message.reason ?? message.kind}, ttl=${from.ttl}`)
+    if (message.kind !== 'echo-request') break
+  }
+} catch (error) {
+  console.log(`FAILED (${(error as Error).message})`)
+}
+socket.close()
