@@ -12,14 +12,16 @@ import { openIcmp } from './protocols/icmp/icmp-socket.js'
 import { ping } from './protocols/icmp/ping.js'
 import { pings } from './protocols/icmp/pings.js'
 import { sweep } from './protocols/icmp/sweep/sweep.js'
+import { pathMtu } from './protocols/path-mtu.js'
 import { connect } from './protocols/tcp/connect.js'
 import { connectTls } from './protocols/tcp/connect-tls.js'
 import { listen } from './protocols/tcp/listen.js'
+import { traceroute } from './protocols/traceroute/traceroute.js'
 import { openUdp } from './protocols/udp.js'
 
 /** Calls whose options come first, and those whose options come second, after a host, name or URL. */
 const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp }
-const optionsSecond = { ping, pings, sweep, resolve, checkHttp, checkDns, checkPing, scanPorts }
+const optionsSecond = { ping, pings, sweep, traceroute, pathMtu, resolve, checkHttp, checkDns, checkPing, scanPorts }
 
 type Calls = typeof optionsFirst & typeof optionsSecond
 
