@@ -327,3 +327,22 @@ describe('a device that goes', () => {
     expect(hops[0]!.probes[0]).toMatchObject({ outcome: 'send-failed', error: { code: 'ENODEV' } })
   })
 })
+
+describe('an event loop that is blocked for longer than the timeout', () => {
+  it.each(methods)('loses no answer, and changes no time of the kernel, %s', async method => {
+    const relay = await lab.relay({ delayMs: 10 })
+    await collect(traceroute(lab.slow.address4, { method }))
+    const waiting = collect(traceroute(lab.slow.address4, { method, timeout: 100 }))
+    await sleep(8)
+    const end = performance.now() + 300
+    while (performance.now() < end);
+    const hops = await waiting
+    await relay.stop()
+    expect(outcomes(hops)).toEqual(['reply reply reply'])
+    for (const { rttMs, clock } of hops[0]!.probes) {
+      expect(rttMs).toBeGreaterThan(19)
+      // The refusal of a connection has no stamp.
+      if (method !== 'tcp') expect([clock, rttMs! < 40]).toEqual(['kernel', true])
+    }
+  })
+})

@@ -59,7 +59,8 @@ export class TcpProbe extends SocketProbe {
     this.readErrors()
     if (this.outcome !== undefined) return
     const { device } = this.order.path
-    const hint = errno === EHOSTUNREACH ? 'Linux before 5.18 does not tell who reported it; use method udp or icmp' : undefined
+    const hint =
+      errno === EHOSTUNREACH ? 'Linux before 5.18 does not tell who reported it; use method udp or icmp' : undefined
     this.fail(systemError(-errno, 'connect', { device, hint }))
   }
 }
