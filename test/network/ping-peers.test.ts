@@ -113,7 +113,7 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     })()
     const [pingSaid, fpingSaid, mtrSaid] = await Promise.all([
       output('ping', '-i', '0.03', '-c', '60', '-n', host),
-      output('fping', '-C', '60', '-p', '30', '-q', host),
+      output('fping', '-C', '60', '-p', '30', '-t', '1000', '-q', host),
       output('mtr', '--json', '-n', '-c', '10', '-i', '0.1', '-G', '1', host),
       ours,
     ])
