@@ -271,7 +271,7 @@ describe('dial-timeout', () => {
     expect(await twin.ends()).toBe(0)
     expect(performance.now() - start).toBeGreaterThan(350)
     expect(twin.lines).toEqual([
-      expect.stringMatching(/^Failed: connect ETIMEDOUT: .*10\.64\.0\.7:443/),
+      'Failed: connect ETIMEDOUT: connection timed out (10.64.0.7:443); connection took longer than 400 ms',
       'Failed: The operation was aborted due to timeout',
     ])
   })
@@ -288,7 +288,7 @@ describe('dial-timeout', () => {
     fault('internet', 'meta l4proto { tcp, udp } th dport 53 drop')
     const { took, error } = await shortest(() => connect({ host: name, port, device: 'wan2', timeout: 400 }))
     within50(took, 400)
-    expect(error).toMatchObject({ name: 'NetviaError', code: expect.stringMatching(/^ETIME(D)?OUT$/) })
+    expect(error).toMatchObject({ name: 'NetviaError', code: 'ETIMEDOUT' })
   })
 
   test('an AbortSignal, and AbortSignal.any: whichever comes first', async () => {
@@ -297,12 +297,13 @@ describe('dial-timeout', () => {
     const one = await shortest(() => dial(AbortSignal.timeout(300)))
     within50(one.took, 300)
     expect(one.error).toMatchObject({ name: 'TimeoutError' })
-    const user = new AbortController()
     const reason = new Error('the user left')
     const any = await shortest(() => {
+      const user = new AbortController()
       setTimeout(() => user.abort(reason), 200)
       return dial(AbortSignal.any([user.signal, AbortSignal.timeout(2000)]))
     })
+    within50(any.took, 200)
     expect(any.error).toBe(reason)
   })
 })
