@@ -1,0 +1,19 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
+const text = read('docs/compatibility.md').replace(/\s+/g, ' ')
+/** `file` › title, up to the end of the cell, the line break or the list item. */
+const twins = [
+  ...text.matchAll(/`(test\/[^`]+)` › (.*?)(?:<br>| \||: (?:a thousand devices|a next hop|no other tool)|\. - )/g),
+]
+
+it.each(twins.map(([, file, title]) => [file!, title!]))('%s has the twin: %s', (file, title) => {
+  expect(existsSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)))).toBe(true)
+  expect(read(file).replaceAll("\\'", "'")).toContain(title)
+})
+
+it('every twin is seen', () => {
+  expect(twins).toHaveLength(text.split(' › ').length - 1)
+})

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { onDeviceLoss } from '../../src/protocols/device-loss.js'
+import { onDeviceReturn } from '../../src/protocols/device-return.js'
+
+// No device can be deleted without privilege: netlink and the kernel's answer are played here, and real in test/network.
+const netlink = vi.hoisted(() => ({
+  callbacks: new Set<(change: object) => void>(),
+  refused: false,
+  gone: new Set<string>(),
+  verified: 0,
+}))
+
+vi.mock('../../src/protocols/netlink/changes.js', () => ({
+  onDeviceChange(callback: (change: object) => void) {
+    if (netlink.refused) throw new Error('EPERM')
+    netlink.callbacks.add(callback)
+    return () => netlink.callbacks.delete(callback)
+  },
+}))
+
+vi.mock('../../src/sockets/open.js', () => ({
+  verifyDevice(_fd: number, device: string) {
+    netlink.verified++
+    if (netlink.gone.has(device)) throw new Error(`${device} ENODEV`)
+  },
+}))
+
+const told = (change: object) => {
+  for (const callback of netlink.callbacks) callback(change)
+}
+const link = (change: string, device: string, up = true, previous?: object) =>
+  told({ type: 'link', change, device, link: { up, running: up }, previous })
+
+beforeEach(() => {
+  netlink.refused = false
+  netlink.verified = 0
+  netlink.gone.clear()
+})
+
+afterEach(() => expect(netlink.callbacks.size).toBe(0))
+
+describe('the loss of a device', () => {
+  test('is told by netlink at once, once, and to its own sockets alone', async () => {
+    const [lost, other] = [vi.fn(), vi.fn()]
+    onDeviceLoss(1, 'wan1', lost)
+    const end = onDeviceLoss(2, 'wan2', other)
+    await sleep(100)
+    netlink.gone.add('wan1')
+    link('removed', 'wan1')
+    link('removed', 'wan1')
+    expect(lost).toHaveBeenCalledOnce()
+    expect(other).not.toHaveBeenCalled()
+    end()
+  })
+
+  test('is seen even if it came before netlink listened, or in a message that was lost', async () => {
+    const [early, later] = [vi.fn(), vi.fn()]
+    onDeviceLoss(1, 'wan1', early)
+    onDeviceLoss(2, 'wan2', later)
+    netlink.gone.add('wan1')
+    await expect.poll(() => early.mock.calls.length).toBe(1)
+    netlink.gone.add('wan2')
+    told({ type: 'overrun' })
+    expect(later).toHaveBeenCalledOnce()
+  })
+
+  test('is a change of name too', async () => {
+    const lost = vi.fn()
+    onDeviceLoss(1, 'wan1', lost)
+    await sleep(100)
+    netlink.gone.add('wan1')
+    link('changed', 'old', true, { name: 'wan1', up: true, running: true })
+    expect(lost).toHaveBeenCalledOnce()
+  })
+
+  test('is found by asking where netlink is refused', async () => {
+    netlink.refused = true
+    const lost = vi.fn()
+    onDeviceLoss(1, 'wan1', lost)
+    await sleep(100)
+    netlink.gone.add('wan1')
+    await expect.poll(() => lost.mock.calls.length, { timeout: 1000 }).toBe(1)
+    const { verified } = netlink
+    await sleep(300)
+    expect(netlink.verified).toBe(verified)
+  })
+
+  test('is no business of a socket that is closed, and costs a short-lived one nothing', async () => {
+    const lost = vi.fn()
+    onDeviceLoss(1, 'wan1', lost, () => false)
+    onDeviceLoss(2, 'wan1', lost)()
+    onDeviceLoss(3, undefined, lost)()
+    netlink.gone.add('wan1')
+    await sleep(150)
+    expect(lost).not.toHaveBeenCalled()
+    expect(netlink.verified).toBe(0)
+  })
+})
+
+describe('the return of a device', () => {
+  test('is its link or its addresses and routes, and nothing of other devices', () => {
+    const heard: string[] = []
+    const end = onDeviceReturn('wan1', what => heard.push(what))
+    link('added', 'wan2')
+    link('removed', 'wan1')
+    link('added', 'wan1', false)
+    told({ type: 'address', change: 'removed', device: 'wan1' })
+    expect(heard).toEqual([])
+    link('added', 'wan1')
+    link('changed', 'wan1', true, { up: false, running: false })
+    link('changed', 'wan1', true, { up: true, running: true })
+    told({ type: 'address', change: 'added', device: 'wan1' })
+    told({ type: 'route', change: 'added', device: 'wan1' })
+    told({ type: 'overrun' })
+    expect(heard).toEqual(['link', 'link', 'address', 'address', 'address'])
+    end()
+  })
+
+  test('is not told where netlink is refused', () => {
+    netlink.refused = true
+    expect(() => onDeviceReturn('wan1', () => {})()).not.toThrow()
+  })
+})
