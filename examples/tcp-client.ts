@@ -9,11 +9,13 @@ console.log('Connected to server')
 
 const answers = createInterface({ input: connection })[Symbol.asyncIterator]()
 const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: 'Enter message: ' })
+connection.on('error', error => console.log(error.message))
+connection.on('close', () => terminal.close())
 
 terminal.prompt()
 for await (const message of terminal) {
   connection.write(`${message}\n`)
-  const { value, done } = await answers.next()
+  const { value, done } = await answers.next().catch(() => ({ value: '', done: true })) // its error is told above
   if (done) break
   console.log(`Server: ${value}`)
   terminal.prompt()

@@ -109,13 +109,25 @@ describe('tcp-client', () => {
     expect(await exit).toEqual([0, null])
   })
 
-  it('ends when the server is gone', async () => {
-    const { port, server } = await echoServer()
-    const client = new Example('tcp-client', ['localhost', port])
+  it.each([
+    ['leaves', (socket: Socket) => setTimeout(() => socket.end(), 100), ''],
+    ['breaks off', (socket: Socket) => setTimeout(() => socket.resetAndDestroy(), 100), 'read ECONNRESET\n'],
+    [
+      'breaks off instead of an answer',
+      (socket: Socket) => socket.once('data', () => socket.resetAndDestroy()),
+      /RESET/,
+    ],
+  ])('ends when the server %s', async (_what, serve, says) => {
+    const server = createServer(serve).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const client = new Example('tcp-client', ['127.0.0.1', (server.address() as AddressInfo).port])
     await client.prints('Enter message: ')
-    server.child.kill('SIGKILL')
-    client.child.stdin.write('anyone?\n')
-    expect(await client.ends()).not.toBe(null)
+    if (says instanceof RegExp) client.child.stdin.write('anyone?\n')
+    expect(await client.ends()).toBe(0)
+    const [, after] = client.output.split('Connected to server\nEnter message: ')
+    if (says instanceof RegExp) expect(after).toMatch(says)
+    else expect(after).toBe(says)
   })
 })
 
