@@ -1,7 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
 import * as entry from '../../src/index.js'
-import { pathMtu } from '../../src/protocols/path-mtu.js'
-import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
 import * as undiciEntry from '../../src/undici.js'
 
 // Nothing is sent: what is refused is refused before. Were it not, the targets are loopback.
@@ -41,13 +39,13 @@ const calls: Record<string, (options: Given) => unknown> = {
   listen: options => entry.listen(as({ port: 0, host, ...options })),
   openIcmp: options => entry.openIcmp(as({ family: 4, ...options })),
   openUdp: options => entry.openUdp(as({ host, ...options })),
-  pathMtu: options => pathMtu(host, as(options)),
+  pathMtu: options => entry.pathMtu(host, as(options)),
   ping: options => entry.ping(host, as(options)),
   pings: options => entry.pings(host, as(options)),
   resolve: options => entry.resolve('localhost', as<Second<typeof entry.resolve>>(options)!),
   scanPorts: options => entry.scanPorts(host, as(options)),
   sweep: options => entry.sweep(host, as(options)),
-  traceroute: options => traceroute(host, as(options)),
+  traceroute: options => entry.traceroute(host, as(options)),
   UplinkGroup: options => new entry.UplinkGroup(monitor(), as({ policy: 'failover', ...options })),
   'UplinkGroup.connect': options => group().connect(as({ host, port, ...options })),
   'UplinkGroup.fetch': options => group().fetch(`http://${host}:${port}/`, as(options)),

@@ -20,6 +20,7 @@ import {
   device,
   deviceAddress,
   devices,
+  type Hop,
   HttpAgent,
   HttpsAgent,
   type IcmpMessage,
@@ -29,11 +30,13 @@ import {
   NetviaError,
   openIcmp,
   openUdp,
+  type PathMtu,
   type PathOptions,
   type PingResult,
   type PingStatistics,
   type PortResult,
   type Privileges,
+  pathMtu,
   ping,
   pings,
   privileges,
@@ -44,6 +47,7 @@ import {
   sweep,
   type TcpInfo,
   tcpInfo,
+  traceroute,
   UplinkGroup,
   UplinkMonitor,
   type UplinkState,
@@ -94,6 +98,14 @@ describe('types of ICMP', () => {
     expectTypeOf<PingStatistics['lossRatio']>().toEqualTypeOf<number | undefined>()
     expectTypeOf(sweep).toBeCallableWith(['192.0.2.0/24', '2001:db8::1'], { rate: 100 })
     expectTypeOf(sweep).toBeCallableWith('192.0.2.1-192.0.2.9')
+  })
+
+  test('traceroute gives hops of the same results', () => {
+    expectTypeOf(traceroute).returns.toExtend<AsyncIterable<Hop>>()
+    expectTypeOf<Hop['probes']>().toExtend<readonly PingResult[]>()
+    expectTypeOf<Hop['reached']>().toEqualTypeOf<boolean>()
+    expectTypeOf(pathMtu).returns.resolves.toEqualTypeOf<PathMtu>()
+    expectTypeOf<PathMtu['mtu']>().toEqualTypeOf<number | undefined>()
   })
 
   test('messages are encoded and decoded by kind', () => {
