@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { type PingsOptions, pings } from '../../src/protocols/icmp/pings.js'
+import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
 import { lab, needs } from '../lab/index.js'
 
 // Cases of other pingers' own tests that no other file here has: docs/compatibility.md says whose.
@@ -109,5 +110,22 @@ describe.each(families)('IPv$family', ({ family, host, echo, any, far }) => {
     for await (const result of series)
       expect(result).toMatchObject({ outcome: 'send-failed', error: { code: 'EACCES' } })
     expect(series.statistics).toMatchObject({ sent: 0, received: 0, lossRatio: undefined, avgMs: undefined })
+  })
+})
+
+describe('a name that cannot be one (fping: unknown host; pro-bing: invalid)', () => {
+  const wrong = ['127..0.0.1', 'no..such', ' 127.0.0.1']
+
+  test.each(wrong)('%j is refused', async name => {
+    await expect(ping(name)).rejects.toMatchObject({ code: 'ENOTFOUND' })
+  })
+
+  test('does not end a sweep', async () => {
+    const found = new Map<string, string>()
+    for await (const { host, outcome, error } of sweep([...wrong, server4])) found.set(host, error?.code ?? outcome)
+    expect(Object.fromEntries(found)).toEqual({
+      ...Object.fromEntries(wrong.map(name => [name, 'ENOTFOUND'])),
+      [server4]: 'reply',
+    })
   })
 })
