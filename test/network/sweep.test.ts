@@ -53,7 +53,7 @@ describe('sweep', () => {
     const started = performance.now()
     await collect(sweep('10.64.0.0/17'))
     clearInterval(timer)
-    expect(turns).toBeGreaterThan((performance.now() - started) / 50)
+    expect(turns).toBeGreaterThan((performance.now() - started) / 250)
   })
 
   it.each(['datagram', 'raw'] as const)('tells silent, rejected and answering apart, %s', async kind => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { boundDevice } from '../../src/sockets/open.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
+import { boundDevice } from '../../src/sockets/open.js'
 import { via } from '../../src/via.js'
 
 describe('via', () => {
