@@ -110,7 +110,7 @@ export class SweepRun implements ProbeOwner {
     this.#count(attempt)
     if (attempt.outcome === 'timeout' && attempt.number < (this.#options.retries ?? 0)) this.#again.push(attempt)
     else this.#tell(attempt)
-    this.#schedule()
+    this.resume()
   }
 
   duplicate(): void {
@@ -121,7 +121,7 @@ export class SweepRun implements ProbeOwner {
     this.#window.dropped(this.#lanes.drops)
     for (let sent = 0; this.#inFlight.size < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
-        this.#schedule()
+        this.resume()
         return
       }
       if (this.#pace && !this.#mayLeave(this.#pace)) return
@@ -188,8 +188,8 @@ export class SweepRun implements ProbeOwner {
     this.#tell(attempt)
   }
 
-  /** In the next turn of the event loop, which must have its turns however near the targets are. */
-  #schedule(): void {
+  /** Goes on in the next turn of the event loop, which must have its turns however near the targets are. */
+  resume(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined
       this.pump()
