@@ -2,10 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { afterAll } from 'vitest'
 import { cleanUp } from './cleanup.js'
 import { context } from './context.js'
+import { run } from './processes.js'
 
-/** A cable that was pulled takes addresses, neighbours and routes with it: the next file finds all as at the start. */
+/**
+ * A cable that was pulled takes addresses, neighbours and routes with it, and connections of processes that have ended go on
+ * trying: the next file finds all as at the start.
+ */
 function repairNetwork(): void {
   if (context.missing) return
+  run('router', 'ss', '--kill', '--tcp', 'state', 'connected')
   for (const [namespace, commands] of context.repairs) {
     execFileSync('ip', ['-n', namespace, '-batch', '-'], {
       input: commands.join('\n'),
