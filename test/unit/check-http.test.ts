@@ -42,6 +42,7 @@ describe('status', () => {
     expect(tlsMs).toBe(0)
     expect(connectMs).toBeGreaterThan(0)
     expect(firstByteMs).toBeGreaterThan(0)
+    expect(dnsMs).toBe(0)
     expect(dnsMs! + connectMs! + firstByteMs!).toBeLessThanOrEqual(result.latencyMs!)
     expect(result.latencyMs).toBeLessThanOrEqual(totalMs)
   })

@@ -2,6 +2,7 @@ import { addon } from '../../binding/addon.js'
 import { pathOf } from '../../options.js'
 import { resolve } from '../../protocols/dns/resolve.js'
 import { onDeviceChange } from '../../protocols/netlink/changes.js'
+import { ResultQueue } from '../../protocols/result-queue.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { Scanner } from '../../sockets/scanner.js'
 import type { ScanOptions } from '../scan-ports.js'
@@ -36,27 +37,18 @@ export interface ScanProgress {
 /** Verdicts kept for a slow consumer before the scan pauses. */
 const capacity = 4096
 
-interface Waiter {
-  resolve(result: IteratorResult<PortResult, undefined>): void
-  reject(reason: unknown): void
-}
-
 /** A scan: starts when it is first iterated or asked for `open()`, and can be consumed once. */
 export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   readonly #host: string
   readonly #ports: readonly number[]
   readonly #options: ScanOptions
-  readonly #results: PortResult[] = []
-  /** Of the next unread one: taking from the front of an array costs as much as it is long. */
-  #read = 0
-  readonly #waiters: Waiter[] = []
+  readonly #results = new ResultQueue<PortResult>(() => this.#scanner?.resume())
   readonly #counts = { open: 0, closed: 0, filtered: 0 }
   readonly #resolving = new AbortController()
   #scanner: Scanner | undefined
   #unsubscribe: (() => void) | undefined
   #startedAt: number | undefined
   #endedAt: number | undefined
-  #failure: { reason: unknown } | undefined
 
   constructor(host: string, ports: readonly number[], options: ScanOptions) {
     options.signal?.throwIfAborted()
@@ -90,20 +82,12 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
 
   next(): Promise<IteratorResult<PortResult, undefined>> {
     if (this.#startedAt === undefined && this.#endedAt === undefined) this.#start()
-    const value = this.#take()
-    if (value) return Promise.resolve({ done: false, value })
-    if (this.#failure) {
-      const { reason } = this.#failure
-      this.#failure = undefined
-      return Promise.reject(reason)
-    }
-    if (this.#endedAt !== undefined) return Promise.resolve({ done: true, value: undefined })
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+    return this.#results.next()
   }
 
   return(): Promise<IteratorResult<PortResult, undefined>> {
     this.#end()
-    this.#results.length = 0
+    this.#results.clear()
     return Promise.resolve({ done: true, value: undefined })
   }
 
@@ -112,7 +96,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   }
 
   readonly #onAbort = () => {
-    this.#results.length = 0
+    this.#results.clear()
     this.#end({ reason: this.#options.signal!.reason })
   }
 
@@ -131,7 +115,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     this.#scanner = new Scanner(options, {
       result: (port, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
       end: reason => this.#end(reason === undefined ? undefined : { reason }),
-      full: () => this.#results.length - this.#read >= capacity,
+      full: () => this.#results.size >= capacity,
     })
   }
 
@@ -152,21 +136,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
 
   #push(result: PortResult): void {
     this.#counts[result.state]++
-    const waiter = this.#waiters.shift()
-    if (waiter) waiter.resolve({ done: false, value: result })
-    else this.#results.push(result)
-  }
-
-  #take(): PortResult | undefined {
-    const result = this.#results[this.#read]
-    if (!result) return undefined
-    this.#read++
-    if (this.#read === this.#results.length) {
-      this.#results.length = 0
-      this.#read = 0
-      this.#scanner?.resume()
-    }
-    return result
+    this.#results.push(result)
   }
 
   #end(failure?: { reason: unknown }): void {
@@ -176,9 +146,6 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     this.#unsubscribe?.()
     this.#resolving.abort()
     this.#scanner?.stop()
-    const waiters = this.#waiters.splice(0)
-    if (failure && waiters.length > 0) waiters.shift()!.reject(failure.reason)
-    else this.#failure = failure
-    for (const { resolve } of waiters) resolve({ done: true, value: undefined })
+    this.#results.end(failure)
   }
 }

@@ -17,7 +17,7 @@ const loopback = { 4: '127.0.0.1', 6: '::1' } as const
 const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
 
 /**
- * The addresses of a host as programs look for them: a literal, localhost (RFC 6761), the hosts file, then DNS through the
+ * The addresses of a host as programs look for them: a literal, the hosts file, localhost (RFC 6761), then DNS through the
  * search list, both families at once. Ends when all is told; rejects where there is no address.
  */
 export async function lookUpHost(

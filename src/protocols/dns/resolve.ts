@@ -59,7 +59,7 @@ export const resolveSchema: Schema = {
 
 /**
  * Resolves a name over the path: every packet leaves by `device`, over UDP and TCP alike (RFC 1035, 5452, 6891, 7766).
- * Without `type`: a literal address is its own answer, then `localhost` (RFC 6761), /etc/hosts, and DNS with the search
+ * Without `type`: a literal address is its own answer, then /etc/hosts, `localhost` (RFC 6761), and DNS with the search
  * list; reachable addresses first, IPv6 before IPv4.
  *
  * With `type: 'PTR'` an address may be given in place of a name.

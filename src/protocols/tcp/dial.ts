@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { addon } from '../../binding/addon.js'
 import {
@@ -59,9 +59,9 @@ export const connectSchema = {
 /** A connection and what it took, in milliseconds. */
 export interface Dialed {
   readonly socket: Socket
-  /** Until the first address was known and usable. */
+  /** Until the first address was known and usable; 0 where the host is one. */
   readonly dnsMs: number
-  /** From then until the connection stood. */
+  /** From then, or from the start, until the connection stood. */
   readonly connectMs: number
 }
 
@@ -70,7 +70,7 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
   const path = pathOf(options)
   const families = options.family === undefined ? ([6, 4] as const) : [options.family]
   const start = performance.now()
-  let resolved: number | undefined
+  let resolved = isIP(options.host) ? start : undefined
   const attempt = (address: string, signal: AbortSignal) => {
     resolved ??= performance.now()
     progress.address = address
