@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
 import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
@@ -45,6 +47,25 @@ describe('sweep', () => {
     const results = await collect(swept)
     expect(count(results)).toEqual({ reply: 65_534 })
     expect(swept.progress.dropped).toBe(0)
+  })
+
+  it('takes no more memory for more targets', { timeout: 60_000 }, async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc')
+    const heapAfter = async (blocks: number) => {
+      const swept = sweep(Array(blocks).fill('10.64.0.0/17'), { device: 'wan2' })
+      let heap = 0
+      let results = 0
+      for await (const { outcome } of swept) {
+        expect(outcome).toBe('reply')
+        if (++results < blocks * 32_766) continue
+        collectGarbage()
+        heap = process.memoryUsage().heapUsed
+      }
+      return heap
+    }
+    const few = await heapAfter(1)
+    expect((await heapAfter(10)) - few).toBeLessThan(20e6)
   })
 
   it('leaves the event loop its turns', async () => {

@@ -1,7 +1,9 @@
+/** Packets leave by the tick of so many milliseconds: to wake for each would cost twice the time of sending it. */
+const tickMs = 10
 /** What may be caught up on at once after the event loop was late: the packets of so many milliseconds. */
-const burstMs = 10
+const burstMs = 30
 
-/** A token bucket: so many packets a second, in bursts of 10 ms at most. */
+/** A token bucket: so many packets a second, by ticks of 10 ms, and in bursts of 30 ms at most. */
 export class Pace {
   readonly #perMs: number
   readonly #burst: number
@@ -24,8 +26,8 @@ export class Pace {
     return true
   }
 
-  /** Milliseconds until the next may. */
+  /** Milliseconds until the next should be asked for. */
   get wait(): number {
-    return (1 - this.#tokens) / this.#perMs
+    return Math.max(tickMs, (1 - this.#tokens) / this.#perMs)
   }
 }

@@ -152,9 +152,12 @@ export class SweepRun implements ProbeOwner {
   }
 
   #mayLeave(pace: Pace): boolean {
+    if (this.#timer) return false
     if (pace.take(performance.now())) return true
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.pump(), Math.ceil(pace.wait))
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.pump()
+    }, Math.ceil(pace.wait))
     return false
   }
 
