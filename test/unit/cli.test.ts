@@ -88,7 +88,7 @@ describe('http', () => {
     const { code, stdout, stderr } = await netvia(['http', '-I', 'lo', url])
     const [head, row, ...rest] = stdout.trimEnd().split('\n')
     expect(head).toMatch(/^uplink +status +dns +connect +tls +first byte +total +server +certificate$/)
-    expect(row).toMatch(/^lo +200 +[\d.]+ ms +[\d.]+ ms +- +[\d.]+ ms +[\d.]+ ms +127\.0\.0\.1 +-$/)
+    expect(row).toMatch(/^lo +200 +- +[\d.]+ ms +- +[\d.]+ ms +[\d.]+ ms +127\.0\.0\.1 +-$/)
     expect({ rest, stderr, code }).toEqual({ rest: [], stderr: '', code: 0 })
   })
 

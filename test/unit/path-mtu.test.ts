@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { pathMtu } from '../../src/protocols/path-mtu.js'
 import { PathMtuSearch, type SizeVerdict } from '../../src/protocols/path-mtu-search.js'
 import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
 
 /** Sizes tried until all is known. */
 function drive(search: PathMtuSearch, path: (size: number) => SizeVerdict): number[] {
@@ -74,6 +75,8 @@ describe('the search for a path MTU', () => {
 })
 
 describe('pathMtu on loopback', () => {
+  beforeEach(context => requires(context, 'ping'))
+
   it.each([
     // The largest there is: the device takes 65,536.
     ['127.0.0.1', 65_535, 2],

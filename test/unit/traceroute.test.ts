@@ -10,6 +10,7 @@ import { Trace } from '../../src/protocols/traceroute/trace.js'
 import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
 
 const methods: TracerouteMethod[] = ['icmp', 'udp', 'tcp']
 
@@ -20,7 +21,8 @@ async function collect(hops: AsyncIterable<Hop>): Promise<Hop[]> {
 }
 
 describe.each(['127.0.0.1', '::1'])('traceroute on loopback, %s', host => {
-  it.each(methods)('by %s is one hop, and leaves nothing open', async method => {
+  it.for(methods)('by %s is one hop, and leaves nothing open', async (method, context) => {
+    if (method === 'icmp') requires(context, 'ping')
     const before = await openSockets()
     const hops = await collect(traceroute(host, { method }))
     expect(hops).toMatchObject([{ ttl: 1, reached: true, address: host }])
@@ -68,7 +70,8 @@ describe('traceroute refuses by name', () => {
     expect(() => traceroute('127.0.0.1', options as never)).toThrow(message)
   })
 
-  it('what is no device, no address, or aborted, when it is iterated', async () => {
+  it('what is no device, no address, or aborted, when it is iterated', async context => {
+    requires(context, 'ping')
     for (const method of methods) {
       const hops = traceroute('127.0.0.1', { method, device: 'nonesuch0' })
       await expect(hops.next()).rejects.toMatchObject({ code: 'ENODEV' })
