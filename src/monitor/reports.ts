@@ -1,4 +1,4 @@
-import type { UplinkState } from './state-machine.js'
+import type { Facts, UplinkState } from './state-machine.js'
 
 /** The 'state' event. */
 export interface StateEvent {
@@ -42,28 +42,12 @@ export interface WarningEvent {
 }
 
 /** One uplink in `snapshot()`. */
-export interface UplinkSnapshot {
+export interface UplinkSnapshot extends Facts {
   name: string
   /** null: the uplink is a path without a device. */
   device: string | null
   priority: number
   weight: number
-  state: UplinkState
-  /** Milliseconds since the epoch. */
-  since: number
-  reason: string
-  /** 0-1 over the window; null before the first verdict. Checks in flight and local failures are in neither side of it. */
-  lossRatio: number | null
-  /** Mean over the window; null without an answer. */
-  latencyMs: number | null
-  /** Good rounds in a row. */
-  goodRounds: number
-  /** Bad rounds in a row. */
-  badRounds: number
-  /** Why the link is gone; null while it is there. */
-  linkFault: string | null
-  /** It went down too often lately. */
-  flapping: boolean
   /** The last result of each check, in their order; null before the first. */
   checks: (CheckEvent | null)[]
 }

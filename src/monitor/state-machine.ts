@@ -49,16 +49,20 @@ export interface Change {
 
 export interface Facts {
   state: UplinkState
+  /** Milliseconds, on the clock handed in: of the monitor, since the epoch. */
   since: number
   reason: string
   /** 0-1 over the window; null before the first verdict. Checks in flight and local failures are in neither side of it. */
   lossRatio: number | null
   /** Mean over the window; null without an answer. */
   latencyMs: number | null
+  /** Good rounds in a row. */
   goodRounds: number
+  /** Bad rounds in a row. */
   badRounds: number
   /** Why the link is gone ('no carrier', …); null while it is there. */
   linkFault: string | null
+  /** It went down too often lately. */
   flapping: boolean
 }
 

@@ -59,7 +59,7 @@ export async function pathMtu(host: string, options: PathMtuOptions = {}): Promi
   signal?.throwIfAborted()
   const target = await findTarget(host, { ...options, timeout })
   signal?.throwIfAborted()
-  const path = acquirePath(target, { ...options, dontFragment: true, payloadSize: largest[4] })
+  const path = acquirePath(target.family, { ...options, dontFragment: true, payloadSize: largest[4] })
   try {
     await path.ready
     signal?.throwIfAborted()

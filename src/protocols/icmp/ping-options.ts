@@ -47,7 +47,7 @@ export const pingSchema = {
 } satisfies Schema
 
 export const defaultTimeout = 2000
-export const defaultPayloadSize = 56
+const defaultPayloadSize = 56
 const largestPayload = 65_507
 
 export function checkPingOptions(caller: string, host: string, options: PingOptions, schema: Schema): void {
@@ -79,15 +79,16 @@ export async function findTarget(host: string, options: PingOptions): Promise<Ta
 }
 
 /** The address in the kernel's form, and what is sent there. */
-export function prepare(target: Target, { payload, payloadSize = defaultPayloadSize }: PingOptions) {
-  return {
-    address: encodeAddress(target.address),
-    template: new EchoTemplate(target.family, payload ? Uint8Array.from(payload) : payloadSize),
-  }
+export function prepare(target: Target, options: PingOptions) {
+  return { address: encodeAddress(target.address), template: makeTemplate(target.family, options) }
 }
 
-/** The shared sockets for these options. Each user must release them. */
-export function acquirePath({ family }: Target, options: PingOptions): EchoPath {
+export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayloadSize }: PingOptions): EchoTemplate {
+  return new EchoTemplate(family, payload ? Uint8Array.from(payload) : payloadSize)
+}
+
+/** The shared sockets for these options. Each user must release them. `stampSends`: as in `EchoPathOptions`. */
+export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): EchoPath {
   const { kind = 'auto', dontFragment = false, payload, payloadSize = payload?.length ?? defaultPayloadSize } = options
-  return EchoPath.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends: true })
+  return EchoPath.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends })
 }

@@ -31,7 +31,7 @@ export async function ping(host: string, options: PingOptions = {}): Promise<Pin
 }
 
 async function probeOnce(target: Target, options: PingOptions): Promise<PingResult> {
-  const path = acquirePath(target, options)
+  const path = acquirePath(target.family, options)
   try {
     await path.ready
     options.signal?.throwIfAborted()

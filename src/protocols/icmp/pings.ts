@@ -102,7 +102,7 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     signal?.throwIfAborted()
     if (this.#stop.signal.aborted) return undefined
     const { address, template } = prepare(target, options)
-    const path = acquirePath(target, options)
+    const path = acquirePath(target.family, options)
     await path.ready
     this.#series = new Series({
       target,

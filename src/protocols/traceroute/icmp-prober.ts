@@ -9,7 +9,7 @@ export function openIcmpProber(target: Target, settings: TraceSettings): Prober 
   const { timeout, payloadSize, device, localAddress, mark, tos } = settings
   const options = { payloadSize, device, localAddress, mark, tos }
   const { address, template } = prepare(target, options)
-  const path = acquirePath(target, options)
+  const path = acquirePath(target.family, options)
   return {
     ready: path.ready,
     hiddenBytes: ipHeaderLength[target.family],

@@ -1,7 +1,6 @@
-import { pathOf } from '../../../options.js'
-import { EchoPath } from '../echo-path.js'
-import { EchoTemplate } from '../echo-template.js'
-import { defaultPayloadSize, type PingOptions } from '../ping-options.js'
+import type { EchoPath } from '../echo-path.js'
+import type { EchoTemplate } from '../echo-template.js'
+import { acquirePath, makeTemplate, type PingOptions } from '../ping-options.js'
 
 /** The shared socket of a family, and what is sent over it. */
 export interface Lane {
@@ -26,18 +25,9 @@ export class Lanes {
   of(family: 4 | 6): Lane {
     const known = this.#lanes.get(family)
     if (known) return known
-    const { kind = 'auto', dontFragment = false, payload, payloadSize = payload?.length } = this.#options
-    const path = EchoPath.acquire({
-      family,
-      kind,
-      dontFragment,
-      payloadSize: payloadSize ?? defaultPayloadSize,
-      path: pathOf(this.#options),
-      // The time of a batch is true enough here, and stamps of sending would cost a sixth of the speed.
-      stampSends: false,
-    })
-    const template = new EchoTemplate(family, payload ? Uint8Array.from(payload) : (payloadSize ?? defaultPayloadSize))
-    const lane: Lane = { path, template, ready: false }
+    // Without stamps of sending: the time of a batch is true enough here, and they would cost a sixth of the speed.
+    const path = acquirePath(family, this.#options, false)
+    const lane: Lane = { path, template: makeTemplate(family, this.#options), ready: false }
     this.#lanes.set(family, lane)
     void path.ready.then(() => {
       lane.ready = true
