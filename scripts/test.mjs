@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
 import { compile } from './compile.mjs'
+import { readReport } from './test-report.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -29,6 +30,8 @@ for (const [signal, number] of [
   })
 }
 
+/** What to say of single tests, at the end. */
+const remarks = []
 const totals = { passed: 0, failed: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
@@ -45,6 +48,7 @@ if (totals.passed + totals.failed + totals.skipped === 0) {
   console.log('\nno test was found')
   totals.failed = 1
 }
+if (remarks.length) console.log(`\n${remarks.join('\n')}`)
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
 process.exitCode = totals.failed ? 1 : 0
 
@@ -71,22 +75,15 @@ async function runProject(project, prefix, env) {
   const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
   clearTimeout(watchdog)
   running = undefined
-  const counts = existsSync(report) ? countResults(JSON.parse(readFileSync(report, 'utf8'))) : countResults()
+  const { counts, words } = readReport(existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined)
   rmSync(report, { force: true })
   // Unhandled errors, or a run that broke off: failed without a failed test.
-  if (status !== 0 && counts.failed === 0) counts.failed = 1
+  if (status !== 0 && counts.failed === 0) {
+    counts.failed = 1
+    words.push(`FAILED: the ${project} tests ended with status ${status}`)
+  }
+  remarks.push(...words)
   return counts
-}
-
-function countResults({ testResults } = { testResults: [] }) {
-  const tests = testResults.flatMap(file => file.assertionResults.map(test => test.status))
-  const count = (...states) => tests.filter(state => states.includes(state)).length
-  // A file that broke before its tests, or in a hook after them.
-  const files = testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some(test => test.status === 'failed'),
-  )
-  const [passed, skipped] = [count('passed'), count('skipped', 'pending', 'todo', 'disabled')]
-  return { passed, skipped, failed: tests.length - passed - skipped + files.length }
 }
 
 async function endGroup(child) {
