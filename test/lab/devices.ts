@@ -8,7 +8,7 @@ let devices = 0
 /**
  * A further device of the router, joined to a device of the same name in `host`, which is its gateway: a third way out,
  * with a default route of the highest metric. Its neighbours are found by ARP and neighbour discovery, as in real life.
- * `remove` deletes it; so does the end of the test file.
+ * `remove` deletes it; so does the end of the test.
  */
 export function addDevice(device: string, host: Host = 'internet'): Uplink & { remove(): void } {
   const number = ++devices

@@ -16,7 +16,7 @@ export interface DnsServerOptions {
 
 /**
  * Runs dnsmasq with these records, lines of its configuration file (`host-record=name,192.0.2.7`, `txt-record=…`), over
- * UDP and TCP. It knows all of `.test`: other names there do not exist. It ends with the test file, or by `stop`.
+ * UDP and TCP. It knows all of `.test`: other names there do not exist. It ends with the test, or by `stop`.
  */
 export async function dnsmasq(
   records: string[] = [`host-record=${server.name},${server.address4},${server.address6}`],

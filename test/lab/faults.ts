@@ -7,7 +7,7 @@ let faults = 0
 /**
  * An nftables rule for what `host` forwards or receives, in nft's own words: `icmp type echo-request drop`,
  * `tcp dport 80 reject with tcp reset`, `ip saddr 192.0.2.2 reject with icmp type admin-prohibited`, or `loss(0.3)`.
- * Returns the repair, which also happens at the end of the test file.
+ * Returns the repair, which also happens at the end of the test (of the file, outside a test).
  */
 export function fault(host: Host, rule: string): () => void {
   const table = `fault_${process.pid}_${++faults}`

@@ -6,6 +6,7 @@ import { dnsmasq } from './dnsmasq.js'
 import { fault } from './faults.js'
 import { ca, nginx } from './nginx.js'
 import { run, start } from './processes.js'
+import { redis } from './redis.js'
 import { relay } from './relay.js'
 
 export type { Capture } from './capture.js'
@@ -34,6 +35,7 @@ export const lab = {
   spawn: start,
   nginx,
   dnsmasq,
+  redis,
   capture,
   fault,
   addDevice,

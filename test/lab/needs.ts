@@ -10,6 +10,7 @@ const packages = {
   nginx: 'nginx-light',
   nmap: 'nmap',
   ping: 'iputils-ping',
+  'redis-server': 'redis-server',
   tcpdump: 'tcpdump',
 } as const
 

@@ -31,7 +31,7 @@ export function httpServer(
   }`
 }
 
-/** Runs nginx with these `server` blocks, and waits until it listens. It ends with the test file, or by `stop`. */
+/** Runs nginx with these `server` blocks, and waits until it listens. It ends with the test, or by `stop`. */
 export async function nginx(servers = httpServer(), host: Host = 'internet'): Promise<{ stop(): Promise<void> }> {
   const folder = join(context.folder, `nginx-${process.pid}-${++instances}`)
   mkdirSync(folder)

@@ -15,7 +15,7 @@ export function runWithInput(host: Host, input: string, command: string, ...args
   return execFileSync('ip', [...inside(host), command, ...args], { encoding: 'utf8', input, maxBuffer: 2 ** 26 })
 }
 
-/** Starts a command in the namespace of `host`. It is killed at the end of the test file. */
+/** Starts a command in the namespace of `host`. It is killed at the end of the test (of the file, outside a test). */
 export function start(host: Host, command: string, ...args: string[]): ChildProcess {
   return startWith(['pipe', 'pipe', 'pipe'], host, command, ...args)
 }

@@ -24,7 +24,7 @@ export interface Relay {
   stop(): Promise<void>
 }
 
-/** Joins the router's device slow0 to the host `lab.slow`. Without it nothing passes there. Ends with the test file. */
+/** Joins the router's device slow0 to the host `lab.slow`. Without it nothing passes there. Ends with the test. */
 export async function relay(settings: RelaySettings = {}): Promise<Relay> {
   const script = fileURLToPath(new URL('relay-process.mjs', import.meta.url))
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const

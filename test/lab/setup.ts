@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { afterAll } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import { cleanUp } from './cleanup.js'
 import { context } from './context.js'
 import { run } from './processes.js'
 
 /**
  * A cable that was pulled takes addresses, neighbours and routes with it, and connections of processes that have ended go on
- * trying: the next file finds all as at the start.
+ * trying: the next file finds all as at the start, and so does the next try of a test that failed.
  */
 function repairNetwork(): void {
   if (context.missing) return
@@ -22,4 +22,8 @@ function repairNetwork(): void {
 afterAll(async () => {
   await cleanUp()
   repairNetwork()
+})
+
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') repairNetwork()
 })

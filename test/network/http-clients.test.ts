@@ -21,24 +21,13 @@ const device = 'wan2'
 /** As the servers see it. */
 const ours = new RegExp(`^(${lab.wan2.address4}|${lab.wan2.address6})$`)
 
-/** WebSocket on 8080, which says who comes, and enough of Redis for a client on 6379. */
+/** WebSocket on 8080, which says who comes. */
 const program = `
-  const clean = address => address.replace('::ffff:', '')
   const { WebSocketServer } = require('ws')
-  new WebSocketServer({ port: 8080 }).on('connection', (socket, { socket: { remoteAddress } }) => {
+  new WebSocketServer({ port: 8080 }, () => console.log('ready')).on('connection', (socket, { socket: { remoteAddress } }) => {
     socket.on('error', () => {})
-    socket.send(clean(remoteAddress))
-  })
-  require('node:net').createServer(socket => {
-    socket.on('error', () => {})
-    const who = clean(socket.remoteAddress)
-    socket.on('data', data => {
-      for (const command of data.toString().split(/(?=\\*\\d+\\r\\n)/)) {
-        const asksUs = /get\\r\\n\\$3\\r\\nwho/i.test(command)
-        socket.write(asksUs ? '$' + who.length + '\\r\\n' + who + '\\r\\n' : '+OK\\r\\n')
-      }
-    })
-  }).listen(6379, '::', () => console.log('ready'))`
+    socket.send(remoteAddress.replace('::ffff:', ''))
+  })`
 
 const servers: { stop(): Promise<void> }[] = []
 let httpAgent: HttpAgent
@@ -140,8 +129,11 @@ describe('undici', () => {
 })
 
 describe('clients that take a socket', () => {
-  test('ioredis with a connector', () =>
-    leavesByWan2(async () => {
+  needs('redis-server')
+
+  test('ioredis with a connector, and a real Redis', async () => {
+    await lab.redis()
+    await leavesByWan2(async () => {
       class Connector extends AbstractConnector {
         override async connect() {
           this.stream = await connect({ host: name, port: 6379, device })
@@ -150,12 +142,14 @@ describe('clients that take a socket', () => {
       }
       const redis = new Redis({
         Connector: Connector as unknown as RedisOptions['Connector'],
-        enableReadyCheck: false,
       })
-      const seen = await redis.get('who')
-      redis.disconnect()
+      await redis.set('greeting', 'hello')
+      expect(await redis.get('greeting')).toBe('hello')
+      const [, seen] = / addr=\[?([^\] ]+?)\]?:\d+ /.exec(await redis.client('INFO'))!
+      await redis.quit()
       return seen!
-    }))
+    })
+  })
 })
 
 describe('a device that is deleted and made again', () => {

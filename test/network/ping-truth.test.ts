@@ -15,33 +15,45 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
+/** How each family's echo requests are seen on the wire. */
+const families = {
+  4: { slow: lab.slow.address4, filter: 'icmp', request: 8, requests: 'icmp[icmptype] = icmp-echo' },
+  6: { slow: lab.slow.address6, filter: 'icmp6', request: 128, requests: 'icmp6 and ip6[40] = 128' },
+} as const
+
 /** Round trips on the wire by number of the request, from 0. tcpdump may miss one on a busy machine. */
-function wireTimes(packets: CapturedPacket[]): Map<number, number> {
+function wireTimes(packets: CapturedPacket[], request: number): Map<number, number> {
   const requests = new Map<number, number>()
   const times = new Map<number, number>()
   for (const { payload, timeMs } of packets) {
     const sequence = payload!.readUInt16BE(6)
     const asked = requests.get(sequence)
-    if (payload![0] === 8) requests.set(sequence, timeMs)
+    if (payload![0] === request) requests.set(sequence, timeMs)
     else if (asked !== undefined) times.set(sequence, timeMs - asked)
   }
   return times
 }
 
-describe.each(['datagram', 'raw'] as const)('an event loop that is blocked, %s', kind => {
+describe.each([
+  ['datagram', 4],
+  ['raw', 4],
+  ['datagram', 6],
+  ['raw', 6],
+] as const)('an event loop that is blocked, %s, IPv%i', (kind, family) => {
   needs('tcpdump')
+  const { slow, filter, request } = families[family]
 
   test('300 ms at a time: no reply is lost, and each round trip is the one on the wire', {
     timeout: 60_000,
   }, async () => {
     const relay = await lab.relay({ delayMs: 5 })
-    const capture = await lab.capture('slow0', 'icmp')
-    const series = pings(lab.slow.address4, { kind, count: 300, interval: 10, timeout: 250 })
+    const capture = await lab.capture('slow0', filter)
+    const series = pings(slow, { kind, count: 300, interval: 10, timeout: 250 })
     const blocker = setInterval(() => block(300), 500)
     const results: PingResult[] = []
     for await (const result of series) results.push(result)
     clearInterval(blocker)
-    const wire = wireTimes(await capture.stop())
+    const wire = wireTimes(await capture.stop(), request)
     await relay.stop()
     expect(results).toHaveLength(300)
     expect(results.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
@@ -54,30 +66,33 @@ describe.each(['datagram', 'raw'] as const)('an event loop that is blocked, %s',
   })
 })
 
-describe('spoofed replies', () => {
+describe.each([
+  { family: 4, host: lab.server.address4, victim: lab.wan1.address4, other: '10.1.0.2' },
+  { family: 6, host: lab.server.address6, victim: lab.wan1.address6, other: 'fd00:1::2' },
+] as const)('spoofed replies, IPv$family', ({ family, host, victim, other }) => {
   needs('nft', 'tcpdump')
   const tries = 5000
 
   test('wrong cookie from the right source, right cookie from a wrong source: never, in thousands of tries', async () => {
-    onTestFinished(lab.fault('internet', 'icmp type echo-request drop'))
-    const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
-    const waiting = ping(server, { kind: 'raw', timeout: 8000 })
+    onTestFinished(lab.fault('internet', `${family === 4 ? 'icmp' : 'icmpv6'} type echo-request drop`))
+    const capture = await lab.capture('wan1', families[family].requests)
+    const waiting = ping(host, { kind: 'raw', timeout: 8000 })
     await sleep(100)
     const [request] = await capture.stop()
     const wire = request!.payload!
     const numbers = { identifier: wire.readUInt16BE(4), sequence: wire.readUInt16BE(6) }
     const message = { ...numbers, payload: wire.subarray(8).toString('hex') }
     const replies = [
-      { source: server, message: { ...message, guess: true } },
-      { source: '10.1.0.2', message },
+      { source: host, message: { ...message, guess: true } },
+      { source: other, message },
     ]
-    using witness = openIcmp({ family: 4, kind: 'raw' })
+    using witness = openIcmp({ family, kind: 'raw' })
     let seen = 0
     witness.on('message', received => {
       if (received.kind === 'echo-reply' && received.identifier === numbers.identifier) seen++
     })
     const spoofer = fileURLToPath(new URL('spoofer.mjs', import.meta.url))
-    const order = JSON.stringify({ victim: lab.wan1.address4, replies, tries })
+    const order = JSON.stringify({ family, victim, replies, tries })
     const child = lab.spawn('internet', process.execPath, spoofer, order)
     child.stderr!.pipe(process.stderr)
     const [sent] = await once(child.stdout!, 'data')

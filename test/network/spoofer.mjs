@@ -1,15 +1,15 @@
 // Run in another namespace: floods an address with echo replies that are almost right. See ping-truth.test.ts.
 import { openIcmp } from '../../dist/index.js'
 
-const { victim, replies, tries } = JSON.parse(process.argv[2])
+const { family, victim, replies, tries } = JSON.parse(process.argv[2])
 let sent = 0
 for (const { source, message } of replies) {
-  const socket = openIcmp({ family: 4, kind: 'raw', localAddress: source })
+  const socket = openIcmp({ family, kind: 'raw', localAddress: source })
   for (let i = 0; i < tries; i++) {
     const payload = Buffer.from(message.payload, 'hex')
     // Without a cookie of its own each try is another guess.
     if (message.guess) payload.writeUInt32BE((Math.random() * 2 ** 32) >>> 0, 0)
-    await socket.send({ family: 4, kind: 'echo-reply', ...message, payload }, victim)
+    await socket.send({ family, kind: 'echo-reply', ...message, payload }, victim)
     sent++
   }
   socket.close()
