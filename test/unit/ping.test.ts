@@ -152,6 +152,24 @@ describe('on loopback', () => {
     expect(await openSockets()).toBe(before)
   })
 
+  test('one signal for many series ends them all, without a warning of too many listeners', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const all = Array.from({ length: 20 }, () => pings('127.0.0.1', { signal: controller.signal }).next())
+    await Promise.all(all)
+    const ends = Array.from({ length: 20 }, async () => {
+      for await (const _ of pings('127.0.0.1', { interval: 5, signal: controller.signal }));
+    })
+    controller.abort(reason)
+    expect(await Promise.allSettled(ends)).toEqual(Array(20).fill({ status: 'rejected', reason }))
+    await new Promise(setImmediate)
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+  })
+
   test('a series ends by break, by return while it waits, and by its signal', async () => {
     const before = await openSockets()
     for await (const _result of pings('127.0.0.1', { interval: 5 })) break
