@@ -1,27 +1,44 @@
 import { getSystemErrorMap, getSystemErrorName } from 'node:util'
 
+/** What a `NetviaError` is made from. */
 export interface NetviaErrorDetails {
+  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: as Node's own, see docs/errors.md. */
   code: string
+  /** Negative, as in Node; undefined where no system call failed. */
   errno?: number
+  /** The system call that failed, such as `connect`, `bind`; `resolve` for a name. */
   syscall?: string
+  /** The address it was about. */
   address?: string
+  /** The port it was about. */
   port?: number
   /** The name that was to be resolved, as in Node's dns errors. */
   hostname?: string
+  /** The network device it was about. */
   device?: string
+  /** What to do about it. */
   hint?: string
+  /** The error behind it. */
   cause?: unknown
 }
 
 /** What a local fault rejects with: Node's own fields (`errno` is negative, as in Node), plus `device` and a `hint` that says what to do. */
 export class NetviaError extends Error {
+  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: as Node's own, see docs/errors.md. */
   declare readonly code: string
+  /** Negative, as in Node; undefined where no system call failed. */
   declare readonly errno?: number
+  /** The system call that failed, such as `connect`, `bind`; `resolve` for a name. */
   declare readonly syscall?: string
+  /** The address it was about. */
   declare readonly address?: string
+  /** The port it was about. */
   declare readonly port?: number
+  /** The name that was to be resolved, as in Node's dns errors. */
   declare readonly hostname?: string
+  /** The network device it was about. */
   declare readonly device?: string
+  /** What to do about it. */
   declare readonly hint?: string
 
   constructor(message: string, details: NetviaErrorDetails) {
@@ -31,6 +48,7 @@ export class NetviaError extends Error {
     }
   }
 
+  /** `NetviaError`. */
   override get name(): string {
     return 'NetviaError'
   }

@@ -10,15 +10,21 @@ export interface PingStatistics {
   reordered: number
   /** 0-1, of the probes with a verdict: those still in flight count in neither direction. */
   lossRatio: number | undefined
+  /** Shortest round trip. */
   minMs: number | undefined
+  /** Mean round trip. */
   avgMs: number | undefined
+  /** Longest round trip. */
   maxMs: number | undefined
-  /** Of the population. */
+  /** Standard deviation, of the population. */
   stddevMs: number | undefined
   /** Mean absolute difference of successive round trips. */
   jitterMs: number | undefined
+  /** Median: exact up to 4096 round trips, of a uniform sample beyond. */
   p50Ms: number | undefined
+  /** 95th percentile, in the same way. */
   p95Ms: number | undefined
+  /** 99th percentile, in the same way. */
   p99Ms: number | undefined
 }
 

@@ -27,8 +27,11 @@ type Calls = typeof optionsFirst & typeof optionsSecond
 
 /** Every call of netvia that sends anything, already on one path. */
 export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
+  /** `HttpAgent` on the path. */
   readonly HttpAgent: typeof HttpAgent
+  /** `HttpsAgent` on the path. */
   readonly HttpsAgent: typeof HttpsAgent
+  /** The path itself, frozen. */
   readonly path: Readonly<PathOptions>
 }
 

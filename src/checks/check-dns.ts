@@ -15,6 +15,7 @@ import { resolveTelling } from '../protocols/dns/resolve.js'
 import { dnsServer, formatDnsServer } from '../protocols/dns/server-address.js'
 import { judge } from './outcome.js'
 
+/** A text, or what a text must match. */
 type Expected = string | RegExp
 
 export interface DnsCheckOptions extends CommonOptions {
@@ -31,6 +32,7 @@ export interface DnsCheckOptions extends CommonOptions {
   timeout?: number
 }
 
+/** What `checkDns` found. */
 export interface DnsCheckResult {
   /** There is an answer, with all that is expected. */
   ok: boolean

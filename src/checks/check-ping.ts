@@ -17,11 +17,13 @@ export interface PingCheckOptions extends PingOptions {
   maxRttMs?: number
 }
 
+/** What `checkPing` found. */
 export interface PingCheckResult {
   /** A reply came, and loss and round trip are within the limits. */
   ok: boolean
   /** Mean round trip, in milliseconds; undefined where no reply came. */
   latencyMs: number | undefined
+  /** Of all its requests. */
   statistics: PingStatistics
   /** Why not; undefined where `ok`. */
   error: NetviaError | undefined

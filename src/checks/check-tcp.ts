@@ -23,6 +23,7 @@ export interface TcpCheckOptions extends CommonOptions {
   timeout?: number
 }
 
+/** What `checkTcp` found. */
 export interface TcpCheckResult {
   /** It accepted the connection in time. */
   ok: boolean
@@ -30,6 +31,7 @@ export interface TcpCheckResult {
   latencyMs: number | undefined
   /** The addresses of the connection. */
   localAddress: string | undefined
+  /** The address that accepted the connection; undefined where none did. */
   remoteAddress: string | undefined
   /** Why not; undefined where `ok`. */
   error: NetviaError | undefined

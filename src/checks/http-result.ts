@@ -19,6 +19,7 @@ export interface HttpTimings {
   totalMs: number
 }
 
+/** What matters of a server's certificate (RFC 5280). */
 export interface CertificateFacts {
   /** Distinguished name (RFC 4514's order reversed, as OpenSSL prints it): `CN=example.org`. */
   subject: string
@@ -28,6 +29,7 @@ export interface CertificateFacts {
   daysLeft: number
 }
 
+/** What `checkHttp` found. */
 export interface HttpCheckResult {
   /** The response came in time, with an expected status and body. */
   ok: boolean
@@ -35,9 +37,11 @@ export interface HttpCheckResult {
   status: number | undefined
   /** From the call until the header of the last response was there, redirects included, in milliseconds; undefined where none came. */
   latencyMs: number | undefined
+  /** Where the time went, in milliseconds. */
   timings: HttpTimings
-  /** Addresses of the last connection. */
+  /** Source address of the last connection; undefined where none came about. */
   localAddress: string | undefined
+  /** Where the last connection led; undefined where none came about. */
   remoteAddress: string | undefined
   /** The device its socket is bound to, read back from the kernel; undefined where it is bound to none. */
   device: string | undefined

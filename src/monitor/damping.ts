@@ -1,3 +1,4 @@
+/** When an uplink counts as flapping (as in RFC 2439). */
 export interface DampingOptions {
   /** Falls (each fades by half every `halfLife`) at which an uplink counts as flapping. */
   suppress: number

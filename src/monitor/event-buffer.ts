@@ -6,8 +6,11 @@ interface Waiting<T> {
   reject(reason: unknown): void
 }
 
-/** `missed`: events before this one that gave way, because the reader was too slow. */
-export type Streamed<T> = T & { missed?: number }
+/** An event as a reader of a stream gets it. */
+export type Streamed<T> = T & {
+  /** Events before this one that gave way, because the reader was too slow. */
+  missed?: number
+}
 
 /** Events for one reader, until the source ends them, the reader stops reading, or the signal fires. */
 export class EventBuffer<T extends object> implements AsyncIterableIterator<Streamed<T>> {

@@ -16,6 +16,7 @@ import { type Candidate, createPolicy, leastBad, type Policy, type PolicyName, u
 import type { StateEvent } from './reports.js'
 import type { UplinkState } from './state-machine.js'
 
+/** How a group chooses. */
 export interface GroupOptions {
   /**
    * 'failover': the lowest `priority` that works. 'weighted': new connections in turn, by `weight`. 'lowest-latency': the
@@ -30,12 +31,17 @@ export interface GroupOptions {
 
 /** The uplink a new connection takes. */
 export interface PickedUplink {
+  /** As in the monitor's options. */
   name: string
+  /** As the monitor sees it now. */
   state: UplinkState
+  /** The device of its path; undefined where the path has none. */
   device: string | undefined
   /** For any call of netvia: `ping(host, group.pick().path)`. */
   path: PathOptions
+  /** As in the monitor's options; the lowest is preferred. */
   priority: number
+  /** As in the monitor's options. */
   weight: number
 }
 
@@ -176,6 +182,7 @@ export class UplinkGroup {
     await this.#pools.close()
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -13,9 +13,13 @@ import { type Settings, settingsOf } from './settings.js'
 import { type SavedStates, StateFile } from './state-file.js'
 import { WatchedUplink } from './watched-uplink.js'
 
+/** The events of an `UplinkMonitor`, and what comes with each. */
 export interface MonitorEvents {
+  /** An uplink changed its state. */
   state: [StateEvent]
+  /** A check has its result. */
   check: [CheckEvent]
+  /** Something beside the checks failed. */
   warning: [WarningEvent]
 }
 
@@ -103,6 +107,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     for (const buffer of this.#buffers) buffer.end()
   }
 
+  /** The same as `stop()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

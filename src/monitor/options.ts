@@ -8,28 +8,37 @@ import type { Band } from './quality.js'
 
 /** One echo request (RFC 792, RFC 4443) a round. */
 export interface PingCheck {
+  /** Tells it from the other checks. */
   type: 'ping'
+  /** Name or address. */
   host: string
+  /** Addresses of this family only. Default: that of the address; of a name, the first address it has. */
   family?: 4 | 6
   /** Bytes after the ICMP header. Default 56. */
   payloadSize?: number
+  /** Milliseconds to wait for the reply. Default: the monitor's. */
   timeout?: number
 }
 
 /** As `checkHttp`. */
 export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions> {
+  /** Tells it from the other checks. */
   type: 'http'
+  /** http or https. */
   url: string
 }
 
 /** As `checkTcp`: a connection is made and closed. */
 export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions> {
+  /** Tells it from the other checks. */
   type: 'tcp'
 }
 
 /** As `checkDns`, asked over the uplink. */
 export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'> {
+  /** Tells it from the other checks. */
   type: 'dns'
+  /** The name to ask for. */
   name: string
   /** Record type to ask for. Default 'A'. */
   record?: RecordType
@@ -38,15 +47,19 @@ export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 't
 /** Their `timeout`, in ms, is the monitor's where none is given. */
 export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
 
+/** One uplink: its name, its path, and what is checked over it. */
 export interface UplinkOptions extends PathOptions {
+  /** What it is called in events and snapshots; no two are the same. */
   name: string
   /** 'failover' takes the lowest of those that work; equal ones in the order listed. Default 1. */
   priority?: number
   /** Share of new connections under 'weighted' and 'sticky', against the other uplinks'. Default 1. */
   weight?: number
+  /** What each round does over it; at least one. */
   checks: UplinkCheck[]
 }
 
+/** What a monitor watches, and how it judges. */
 export interface MonitorOptions {
   /** Milliseconds from the start of a round to the start of the next. Default 1000. */
   interval?: number
@@ -78,5 +91,6 @@ export interface MonitorOptions {
   hook?: readonly string[]
   /** Milliseconds a hook may run before it is killed. Default 10000. */
   hookTimeout?: number
+  /** The uplinks to watch; at least one. */
   uplinks: UplinkOptions[]
 }

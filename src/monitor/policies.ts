@@ -9,6 +9,7 @@ export interface Candidate {
   facts(): Facts
 }
 
+/** How a group chooses among the uplinks that work; see `GroupOptions.policy`. */
 export type PolicyName = 'failover' | 'weighted' | 'lowest-latency' | 'sticky'
 
 /** Chooses one of the candidates, of which there is at least one. May remember what it chose before. */

@@ -1,5 +1,6 @@
 import { latencyOf, lossOf, type WindowTotals } from './sliding-window.js'
 
+/** Two thresholds, so that a value at the border does not make the state flutter. */
 export interface Band {
   /** At or above this value the uplink becomes 'degraded'. */
   enter: number

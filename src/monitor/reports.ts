@@ -4,7 +4,9 @@ import type { Facts, UplinkState } from './state-machine.js'
 export interface StateEvent {
   /** Name of the uplink. */
   uplink: string
+  /** The state before. */
   from: UplinkState
+  /** The state now. */
   to: UplinkState
   /** Why, in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25% (limit 20%)'. */
   reason: string
@@ -18,9 +20,11 @@ export interface CheckEvent {
   uplink: string
   /** Its place in the uplink's `checks`. */
   check: number
+  /** What kind of check it was. */
   type: 'ping' | 'http' | 'tcp' | 'dns'
   /** Host, name, or URL without user, password and query. */
   target: string
+  /** It succeeded. */
   ok: boolean
   /** It failed on this machine: no loss. */
   local: boolean
@@ -34,8 +38,11 @@ export interface CheckEvent {
 
 /** The 'warning' event: something beside the checks went wrong, and the monitor goes on. */
 export interface WarningEvent {
+  /** What failed: writing the state file, running the hook, following the links. */
   source: 'state-file' | 'hook' | 'link'
+  /** In words. */
   message: string
+  /** What was thrown. */
   error: unknown
   /** Milliseconds since the epoch. */
   at: number
@@ -43,18 +50,24 @@ export interface WarningEvent {
 
 /** One uplink in `snapshot()`. */
 export interface UplinkSnapshot extends Facts {
+  /** As in the options. */
   name: string
   /** null: the uplink is a path without a device. */
   device: string | null
+  /** As in the options. */
   priority: number
+  /** As in the options. */
   weight: number
   /** The last result of each check, in their order; null before the first. */
   checks: (CheckEvent | null)[]
 }
 
+/** All that a monitor knows, as plain JSON. */
 export interface MonitorSnapshot {
   /** Milliseconds since the epoch. */
   at: number
+  /** Between `start()` and `stop()`. */
   running: boolean
+  /** In the order of the options. */
   uplinks: UplinkSnapshot[]
 }

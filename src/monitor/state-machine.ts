@@ -2,6 +2,7 @@ import { Damping, type DampingOptions } from './damping.js'
 import { type Band, Quality } from './quality.js'
 import { latencyOf, lossOf, SlidingWindow, type WindowTotals } from './sliding-window.js'
 
+/** `unknown` until there are verdicts enough; `degraded`: it works, with too much loss or latency, or it flaps. */
 export type UplinkState = 'unknown' | 'up' | 'degraded' | 'down'
 
 export interface Thresholds {
@@ -47,10 +48,13 @@ export interface Change {
   at: number
 }
 
+/** What is known of an uplink. */
 export interface Facts {
+  /** The state it is in. */
   state: UplinkState
   /** Milliseconds, on the clock handed in: of the monitor, since the epoch. */
   since: number
+  /** Why, in words; '' before the first change. */
   reason: string
   /** 0-1 over the window; null before the first verdict. Checks in flight and local failures are in neither side of it. */
   lossRatio: number | null

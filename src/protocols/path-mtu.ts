@@ -5,6 +5,7 @@ import { Probe } from './icmp/probe.js'
 import { type PingResult, type Target, toResult } from './icmp/result.js'
 import { type PathMtuMethod, PathMtuSearch, type SizeVerdict } from './path-mtu-search.js'
 
+/** Of `pathMtu`. */
 export interface PathMtuOptions extends CommonOptions {
   /** Default: that of the address; of a name, the first address it has. */
   family?: 4 | 6
@@ -15,9 +16,13 @@ export interface PathMtuOptions extends CommonOptions {
   timeout?: number
 }
 
+/** What `pathMtu` found. */
 export interface PathMtu {
+  /** As it was given. */
   host: string
+  /** The address that was asked. */
   address: string
+  /** 4 or 6. */
   family: 4 | 6
   /** The largest IP packet, in bytes with all headers, that the host was seen to get. `undefined`: it answers none. */
   mtu: number | undefined

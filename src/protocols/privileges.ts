@@ -10,13 +10,17 @@ import {
   parseProcessStatus,
 } from './process-status.js'
 
+/** One thing this process may do or not. */
 export interface Privilege {
+  /** Whether it may. */
   readonly allowed: boolean
+  /** Why, or why not. */
   readonly reason: string
   /** What allows it, as a command to be run as root. Undefined where it is allowed, or where no command would do. */
   readonly fix?: string
 }
 
+/** What this process may do. */
 export interface Privileges {
   /** CAP_NET_RAW (capabilities(7)): raw sockets, and changing the device of a bound socket. */
   readonly netRaw: Privilege
@@ -24,11 +28,13 @@ export interface Privileges {
   readonly netAdmin: Privilege
   /** CAP_NET_BIND_SERVICE: ports below `net.ipv4.ip_unprivileged_port_start`. */
   readonly netBindService: Privilege
-  /** `ping` with `kind: 'raw'` (raw(7)). */
+  /** `ping` with `kind: 'raw'` (raw(7)), IPv4. */
   readonly rawIcmp4: Privilege
+  /** The same for IPv6. */
   readonly rawIcmp6: Privilege
-  /** `ping` without privilege: `net.ipv4.ping_group_range`, which holds for IPv6 too (icmp(7)). */
+  /** `ping` without privilege, IPv4: `net.ipv4.ping_group_range` (icmp(7)). */
   readonly datagramIcmp4: Privilege
+  /** The same for IPv6; the sysctl holds for both. */
   readonly datagramIcmp6: Privilege
   /** `device`: SO_BINDTODEVICE (socket(7)), since Linux 5.7 for everybody. */
   readonly bindToDevice: Privilege

@@ -11,8 +11,9 @@ import { getOptionBytes } from './options.js'
 export interface TcpInfo {
   /** `established`, `syn-sent`, `fin-wait-1`, … */
   state: string
-  /** Smoothed round-trip time and its mean deviation (RFC 6298), in milliseconds. */
+  /** Smoothed round-trip time (RFC 6298), in milliseconds. */
   rttMs?: number
+  /** Its mean deviation (RFC 6298), in milliseconds. */
   rttVarMs?: number
   /** Smallest round-trip time of late (RFC 8985), in milliseconds. Linux 4.9. */
   minRttMs?: number
@@ -26,8 +27,9 @@ export interface TcpInfo {
   lost?: number
   /** Segments sent and not yet acknowledged now. */
   unacknowledged?: number
-  /** Largest segments sent and received, in bytes. */
+  /** Largest segment sent, in bytes. */
   mss?: number
+  /** Largest segment received, in bytes. */
   receiveMss?: number
   /** In bytes. */
   pathMtu?: number
@@ -51,9 +53,11 @@ export interface TcpInfo {
   bytesReceived?: number
   /** Linux 4.2. */
   segmentsSent?: number
+  /** Linux 4.2. */
   segmentsReceived?: number
-  /** How long ago, in milliseconds. */
+  /** How long ago the last data was sent, in milliseconds. */
   lastSentMs?: number
+  /** How long ago the last data came in, in milliseconds. */
   lastReceivedMs?: number
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NetviaError } from '../../src/errors.js'
-import { icmp } from '../../src/protocols/icmp/codec.js'
+import * as icmp from '../../src/protocols/icmp/codec.js'
 import type { IcmpMessage } from '../../src/protocols/icmp/message.js'
 import { decodeQuotedPacket } from '../../src/protocols/icmp/quoted-packet.js'
 import { reasonOf } from '../../src/protocols/icmp/reasons.js'

@@ -7,9 +7,12 @@ import { verifyDevice } from '../../sockets/open.js'
 import { Scanner } from '../../sockets/scanner.js'
 import type { ScanOptions } from '../scan-ports.js'
 
+/** `open`: it accepts connections. `closed`: refused. `filtered`: no answer in time, or an ICMP error. */
 export type PortState = 'open' | 'closed' | 'filtered'
 
+/** The verdict on one port. */
 export interface PortResult {
+  /** 1-65535. */
   readonly port: number
   /** `closed`: refused. `filtered`: no answer in time, or an ICMP error. */
   readonly state: PortState
@@ -19,14 +22,21 @@ export interface PortResult {
   readonly code?: string
 }
 
+/** How far a scan has come. */
 export interface ScanProgress {
+  /** Ports to scan. */
   readonly total: number
   /** Ports with a verdict: `open + closed + filtered`. */
   readonly done: number
+  /** Ports that accepted a connection. */
   readonly open: number
+  /** Ports that refused. */
   readonly closed: number
+  /** Ports without an answer, or with an ICMP error. */
   readonly filtered: number
+  /** Connections being tried now. */
   readonly inFlight: number
+  /** Since the scan began, in milliseconds; once it has ended, how long it took. */
   readonly elapsedMs: number
   /** Verdicts a second so far; 0 before the first. */
   readonly rate: number
@@ -58,6 +68,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     options.signal?.addEventListener('abort', this.#onAbort)
   }
 
+  /** How far it has come, as of now. */
   get progress(): ScanProgress {
     const { open, closed, filtered } = this.#counts
     const total = this.#ports.length
@@ -76,21 +87,25 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     return ports.sort((a, b) => a - b)
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** The next verdict; the first call starts the scan. */
   next(): Promise<IteratorResult<PortResult, undefined>> {
     if (this.#startedAt === undefined && this.#endedAt === undefined) this.#start()
     return this.#results.next()
   }
 
+  /** Ends it now; what is in flight is closed. */
   return(): Promise<IteratorResult<PortResult, undefined>> {
     this.#end()
     this.#results.clear()
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** The same as `return()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
   }

@@ -6,6 +6,7 @@ import { readAddresses, readDefaultRoutes, readLinks } from '../netlink/tables.j
 import { assembleDevices } from './assemble.js'
 import type { Device } from './device.js'
 
+/** Of `devices`, `device`, `deviceAddress` and `watchDevices`. */
 export interface DevicesOptions {
   /** Rejects with `signal.reason` as soon as it fires. */
   signal?: AbortSignal

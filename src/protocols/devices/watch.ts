@@ -6,10 +6,13 @@ import { type DevicesOptions, devices, devicesSchema } from './devices.js'
 
 /** Changes were lost: the kernel's socket buffer overran, or the consumer was slow. Here is how things are now. */
 export interface DeviceResync {
+  /** Tells it from the other events. */
   readonly type: 'resync'
+  /** All devices, read anew. */
   readonly devices: readonly Device[]
 }
 
+/** What `watchDevices` tells, told apart by `type`. */
 export type DeviceEvent = LinkChange | AddressChange | RouteChange | DeviceResync
 
 /** Events kept for a slow consumer. More of them are worth less than a fresh reading. */
@@ -33,6 +36,7 @@ export function watchDevices(options: DevicesOptions = {}): DeviceWatch {
   return new DeviceWatch(options.signal)
 }
 
+/** What `watchDevices` gives: consumed once, by one reader. */
 export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined> {
   readonly #signal: AbortSignal | undefined
   readonly #unsubscribe: () => void
@@ -55,10 +59,12 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
     signal?.addEventListener('abort', this.#onAbort)
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** The next event, as soon as there is one. */
   next(): Promise<IteratorResult<DeviceEvent, undefined>> {
     if (this.#aborted) {
       this.#aborted = false
@@ -71,11 +77,13 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
     })
   }
 
+  /** Ends it now, even while a `next()` waits. */
   return(): Promise<IteratorResult<DeviceEvent, undefined>> {
     this.#end(({ resolve }) => resolve({ done: true, value: undefined }))
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** The same as `return()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
   }

@@ -1,43 +1,146 @@
 /** What the data of each record type looks like. Names are without the root's dot. */
 export interface RecordData {
   /** RFC 8659. */
-  CAA: { flags: number; tag: string; value: string; issuerCritical: boolean }
+  CAA: CaaData
+  /** The name it stands for (RFC 1035). */
   CNAME: string
-  /** RFC 4034. */
-  DNSKEY: { flags: number; algorithm: number; key: Buffer }
-  DS: { keyTag: number; algorithm: number; digestType: number; digest: Buffer }
-  MX: { preference: number; exchange: string }
+  /** RFC 4034 section 2. */
+  DNSKEY: DnskeyData
+  /** RFC 4034 section 5. */
+  DS: DsData
+  /** RFC 1035. */
+  MX: MxData
   /** RFC 3403. */
-  NAPTR: {
-    order: number
-    preference: number
-    flags: string
-    services: string
-    regexp: string
-    replacement: string
-  }
+  NAPTR: NaptrData
+  /** Name of a name server (RFC 1035). */
   NS: string
+  /** The name of an address (RFC 1035). */
   PTR: string
-  SOA: {
-    mname: string
-    rname: string
-    serial: number
-    refresh: number
-    retry: number
-    expire: number
-    minimum: number
-  }
+  /** RFC 1035. */
+  SOA: SoaData
   /** RFC 2782. */
-  SRV: { priority: number; weight: number; port: number; target: string }
-  /** RFC 4255; the fingerprint in hexadecimal. */
-  SSHFP: { algorithm: number; hash: number; fingerprint: string }
+  SRV: SrvData
+  /** RFC 4255. */
+  SSHFP: SshfpData
   /** RFC 6698. */
-  TLSA: { usage: number; selector: number; matchingType: number; certificate: Buffer }
-  /** The strings of one record, as they come. */
+  TLSA: TlsaData
+  /** The strings of one record, as they come (RFC 1035). */
   TXT: string[]
 }
 
+/** Who may issue certificates (RFC 8659). */
+export interface CaaData {
+  /** As on the wire, 0-255. */
+  flags: number
+  /** `issue`, `issuewild`, `iodef`, … */
+  tag: string
+  /** Of the tag. */
+  value: string
+  /** An issuer that does not know the tag must not issue: bit 7 of the flags. */
+  issuerCritical: boolean
+}
+
+/** A key of a zone (RFC 4034 section 2). */
+export interface DnskeyData {
+  /** 256 for a zone's key, 257 for one that signs keys. */
+  flags: number
+  /** Number in IANA's registry of DNSSEC algorithms. */
+  algorithm: number
+  /** The public key. */
+  key: Buffer
+}
+
+/** Which key a delegated zone has (RFC 4034 section 5). */
+export interface DsData {
+  /** Short name of that key, 0-65535. */
+  keyTag: number
+  /** Its algorithm, as in `DNSKEY`. */
+  algorithm: number
+  /** How `digest` was made: 1 SHA-1, 2 SHA-256, 4 SHA-384. */
+  digestType: number
+  /** Of the key. */
+  digest: Buffer
+}
+
+/** A mail exchanger (RFC 1035). */
+export interface MxData {
+  /** The lowest is tried first. */
+  preference: number
+  /** Name of the host. */
+  exchange: string
+}
+
+/** A rule to rewrite names (RFC 3403). */
+export interface NaptrData {
+  /** The lowest comes first. */
+  order: number
+  /** The lowest comes first, within one `order`. */
+  preference: number
+  /** `S`, `A`, `U`, `P`, or none. */
+  flags: string
+  /** Service parameters. */
+  services: string
+  /** Substitution, or empty. */
+  regexp: string
+  /** Next name, or empty. */
+  replacement: string
+}
+
+/** Start of a zone (RFC 1035; `minimum`: RFC 2308). */
+export interface SoaData {
+  /** Primary name server. */
+  mname: string
+  /** Mailbox of who is responsible, as a name. */
+  rname: string
+  /** Version of the zone. */
+  serial: number
+  /** Seconds until a secondary asks again. */
+  refresh: number
+  /** Seconds until it asks again after a failure. */
+  retry: number
+  /** Seconds after which it gives the zone up. */
+  expire: number
+  /** Seconds that "no such name" may be kept. */
+  minimum: number
+}
+
+/** Where a service is (RFC 2782). */
+export interface SrvData {
+  /** The lowest is tried first. */
+  priority: number
+  /** Share among those of one priority. */
+  weight: number
+  /** TCP or UDP port. */
+  port: number
+  /** Name of the host. */
+  target: string
+}
+
+/** Fingerprint of an SSH host key (RFC 4255). */
+export interface SshfpData {
+  /** 1 RSA, 2 DSA, 3 ECDSA, 4 Ed25519. */
+  algorithm: number
+  /** 1 SHA-1, 2 SHA-256. */
+  hash: number
+  /** Hexadecimal. */
+  fingerprint: string
+}
+
+/** Which certificate a server has (RFC 6698). */
+export interface TlsaData {
+  /** 0-3: authority or server, checked against the usual authorities or not. */
+  usage: number
+  /** 0: the whole certificate. 1: its public key. */
+  selector: number
+  /** 0: `certificate` is the thing itself. 1, 2: its SHA-256, SHA-512. */
+  matchingType: number
+  /** Certificate, key, or digest. */
+  certificate: Buffer
+}
+
+/** Record types that are addresses: of RFC 1035 and RFC 3596. */
 export type AddressType = 'A' | 'AAAA'
+/** Record types that `resolve` and `checkDns` ask for. */
 export type RecordType = AddressType | keyof RecordData
 
 export const recordTypes: readonly RecordType[] = [
@@ -58,18 +161,24 @@ export const recordTypes: readonly RecordType[] = [
   'TXT',
 ]
 
+/** One address of a name. */
 export interface ResolvedAddress {
+  /** IPv4 or IPv6 address as text. */
   address: string
+  /** 4 or 6. */
   family: 4 | 6
   /** Seconds it may be kept (RFC 1035); 0 for what did not come from a name server. */
   ttl: number
 }
 
+/** A record that is no address. */
 export interface DnsRecord<T extends keyof RecordData = keyof RecordData> {
+  /** As it was asked for. */
   type: T
   /** Who has the record: the name asked for, or where its CNAMEs lead. */
   name: string
   /** Seconds (RFC 1035). */
   ttl: number
+  /** What the record holds. */
   data: RecordData[T]
 }

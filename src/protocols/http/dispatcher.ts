@@ -51,6 +51,7 @@ const agentSchema = {
   webSocket: anything,
 } satisfies Schema
 
+/** The path, and the options of undici's `Agent` apart from those that would lead past it. */
 export type DispatcherOptions = PathOptions &
   Pick<Agent.Options, keyof typeof agentSchema & keyof Agent.Options> & {
     /** For name resolution and connection, and again for the TLS handshake, in milliseconds. Default: 10,000, undici's own. */

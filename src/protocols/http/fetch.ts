@@ -3,6 +3,7 @@ import { anything, checkOptions, type PathOptions, pathKey, pathOf, pathSchema, 
 import { openDispatcher } from './dispatcher.js'
 import { undici } from './undici-module.js'
 
+/** The path, and the members of the standard's `RequestInit`; the dispatcher is netvia's own. */
 export type FetchInit = PathOptions & Omit<RequestInit, 'dispatcher'>
 
 /** Members of the standard's RequestInit: what they hold is checked by undici. */

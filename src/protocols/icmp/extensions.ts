@@ -2,18 +2,25 @@ import { finishChecksum, sumWords } from './checksum.js'
 
 /** One entry of a label stack (RFC 4950, RFC 3032). */
 export interface MplsLabel {
+  /** 20 bits. */
   label: number
   /** Traffic class, 0-7. */
   trafficClass: number
+  /** The last of its stack. */
   bottom: boolean
+  /** Its time to live, 0-255. */
   ttl: number
 }
 
 /** An object of RFC 4884. Class 1, type 1 is an MPLS label stack. */
 export interface IcmpExtension {
+  /** Class number (RFC 4884 section 8). */
   class: number
+  /** Its C-Type within the class. */
   type: number
+  /** Its bytes after the object's header. */
   data: Uint8Array
+  /** The same, read; only of class 1, type 1. */
   mpls?: MplsLabel[]
 }
 

@@ -15,15 +15,21 @@ import type { DecodedMessage, IcmpMessage } from './message.js'
 import { type IcmpKind, openIcmpDescriptor } from './open-icmp-descriptor.js'
 import { type MessageInfo, readErrorReport, readMessage } from './received-message.js'
 
+/** Of `openIcmp`. */
 export interface OpenIcmpOptions extends CommonOptions {
+  /** 4: ICMP (RFC 792). 6: ICMPv6 (RFC 4443). */
   family: 4 | 6
   /** `raw` sees and sends every ICMP message; `datagram` echo alone, its own. Default `auto`: datagram, else raw. */
   kind?: 'auto' | IcmpKind
 }
 
-interface IcmpSocketEvents {
+/** The events of an `IcmpSocket`. */
+export interface IcmpSocketEvents {
+  /** A message came in. */
   message: [message: DecodedMessage, info: MessageInfo]
+  /** The socket is of no use any more, such as `ENODEV`; `close` follows. */
   error: [error: Error]
+  /** It is closed. */
   close: []
 }
 
@@ -59,7 +65,9 @@ export function openIcmp(options: OpenIcmpOptions): IcmpSocket {
  * ICMP errors about own echo requests are messages too, on either kind of socket.
  */
 export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Disposable {
+  /** As it was opened. */
   readonly family: 4 | 6
+  /** What it became: `raw` or `datagram`. */
   readonly kind: IcmpKind
   readonly #device: string | undefined
   readonly #socket: PacketSocket
@@ -90,6 +98,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     signal?.addEventListener('abort', this.#onAbort)
   }
 
+  /** Whether it is closed. */
   get closed(): boolean {
     return this.#socket.closed
   }
@@ -117,6 +126,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     })
   }
 
+  /** Closes it, and gives up what waits to be sent. A second call does nothing. */
   close(): void {
     if (this.closed) return
     this.#socket.close()
@@ -127,6 +137,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     queueMicrotask(() => this.emit('close'))
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close()
   }

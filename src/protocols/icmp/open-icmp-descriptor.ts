@@ -4,7 +4,7 @@ import type { PathOptions } from '../../options.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { setOption, trySetOption } from '../../sockets/options.js'
 
-/** `datagram`: the ping socket, without privilege where the sysctl allows it (icmp(7)). `raw`: needs CAP_NET_RAW (raw(7)). */
+/** `datagram`: a ping socket, icmp(7), for echo alone and without privilege. `raw`: raw(7), needs CAP_NET_RAW. */
 export type IcmpKind = 'datagram' | 'raw'
 
 const permissionHint =

@@ -49,6 +49,7 @@ export function pings(host: string, options: PingsOptions = {}): PingSeries {
   return new PingSeries(host, options)
 }
 
+/** What `pings` gives: consumed once. */
 export class PingSeries implements AsyncIterableIterator<PingResult> {
   readonly #counter = new RttCounter()
   readonly #results: AsyncGenerator<PingResult, undefined>
@@ -65,10 +66,12 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     return this.#counter.snapshot()
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** The next result; the first call starts the series. */
   next(): Promise<IteratorResult<PingResult, undefined>> {
     return this.#results.next()
   }

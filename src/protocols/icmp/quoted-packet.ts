@@ -3,8 +3,11 @@ import { typeOf } from './message-types.js'
 
 /** What an ICMP error still tells of the packet it complains about. Fields behind the cut are `undefined`. */
 export interface QuotedPacket {
+  /** 4 or 6. */
   family: 4 | 6
+  /** Its source address. */
   source: string
+  /** Its destination address. */
   destination: string
   /** IP protocol number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6. */
   protocol: number
@@ -12,11 +15,13 @@ export interface QuotedPacket {
   ttl: number
   /** Offset of the transport header in the quote. */
   offset: number
-  /** ICMP echo alone. */
+  /** ICMP echo alone: 0-65535. */
   identifier?: number
+  /** ICMP echo alone: 0-65535. */
   sequence?: number
   /** TCP and UDP alone. */
   sourcePort?: number
+  /** TCP and UDP alone. */
   destinationPort?: number
 }
 

@@ -6,6 +6,7 @@ import { decode } from './decode.js'
 import type { DecodedMessage } from './message.js'
 import type { IcmpKind } from './open-icmp-descriptor.js'
 
+/** How a message came. */
 export interface MessageInfo {
   /** Of who sent it. */
   address: string

@@ -3,11 +3,17 @@ import { decodeAddress } from '../../sockets/address.js'
 import type { Probe } from './probe.js'
 import { reasonOf } from './reasons.js'
 
-interface Asked {
+/** The fields of every `PingResult`. All are always there; which are `undefined` depends on `outcome`. */
+export interface PingFields {
+  /** What happened; tells the kinds of result apart. */
+  outcome: 'reply' | 'unreachable' | 'ttl-exceeded' | 'too-big' | 'timeout' | 'send-failed'
+  /** A reply came: `outcome` is `reply`. */
+  alive: boolean
   /** As it was given. */
   host: string
-  /** That was asked. */
+  /** The address that was asked. */
   address: string
+  /** Of that address: 4 or 6. */
   family: 4 | 6
   /** Number of the probe in its series, from 0; it does not wrap. */
   sequence: number
@@ -15,25 +21,40 @@ interface Asked {
   sentAt: number
   /** `kernel`: both ends of `rttMs` are kernel timestamps. */
   clock: 'kernel' | 'user'
-}
-
-/** What came back. */
-interface Answered extends Asked {
-  rttMs: number
+  /** From sending until whatever came back, in milliseconds with fractions. */
+  rttMs: number | undefined
   /** Address of who answered: of an error, the router that sent it. */
-  from: string
+  from: string | undefined
   /** TTL or hop limit the answer came with, where the kernel tells it. */
   ttl: number | undefined
+  /** ICMP type of the answer; `undefined` where it was no ICMP message: traceroute by UDP or TCP. */
+  type: number | undefined
+  /** ICMP code of the answer. */
+  code: number | undefined
+  /** Of the ICMP message of a reply, its header included; of a UDP answer, its payload; 0 where TCP answered (traceroute). */
+  bytes: number | undefined
+  /** What an ICMP error says (RFC 792, RFC 1812, RFC 4443), or why it was not sent; in words. */
+  reason: string | undefined
+  /**
+   * Of `too-big`: bytes that fit the next link, where the router says so. Of `send-failed`: MTU of the device or path, when the
+   * request is larger than that (EMSGSIZE).
+   */
+  mtu: number | undefined
+  /** Of `send-failed`: what this machine refused it with. */
+  error: NetviaError | undefined
 }
 
+/** Something came back. */
+interface Answered extends PingFields {
+  rttMs: number
+  from: string
+}
+
+/** The host answered. */
 export interface PingReply extends Answered {
   outcome: 'reply'
   alive: true
-  /** Of the ICMP message, its header included; of a UDP answer, its payload; 0 where TCP answered (traceroute). */
   bytes: number
-  /** ICMP type and code of the answer; `undefined` where it was none: traceroute by UDP or TCP. */
-  type: number | undefined
-  code: number | undefined
   reason: undefined
   mtu: undefined
   error: undefined
@@ -42,30 +63,25 @@ export interface PingReply extends Answered {
 /** An ICMP error. */
 interface AnsweredByError extends Answered {
   alive: false
-  /** ICMP type and code. */
   type: number
   code: number
+  bytes: undefined
+  reason: string
+  error: undefined
 }
 
+/** The host, or a router on the way, says that it can't be reached, or that the TTL has ended. */
 export interface PingRejected extends AnsweredByError {
   outcome: 'unreachable' | 'ttl-exceeded'
-  bytes: undefined
-  /** Type and code in words (RFC 792, RFC 1812, RFC 4443). */
-  reason: string
   mtu: undefined
-  error: undefined
 }
 
+/** Larger than a link on the way, and not to be fragmented. */
 export interface PingTooBig extends AnsweredByError {
   outcome: 'too-big'
-  bytes: undefined
-  reason: string
-  /** Bytes that fit the next link; `undefined` where the router does not say. */
-  mtu: number | undefined
-  error: undefined
 }
 
-interface Unanswered extends Asked {
+interface Unanswered extends PingFields {
   alive: false
   bytes: undefined
   rttMs: undefined
@@ -75,6 +91,7 @@ interface Unanswered extends Asked {
   code: undefined
 }
 
+/** Nothing came back in time. */
 export interface PingTimeout extends Unanswered {
   outcome: 'timeout'
   reason: undefined
@@ -86,8 +103,6 @@ export interface PingTimeout extends Unanswered {
 export interface PingSendFailed extends Unanswered {
   outcome: 'send-failed'
   reason: string
-  /** MTU of the device or path, when the request is larger than that (EMSGSIZE). */
-  mtu: number | undefined
   error: NetviaError
 }
 

@@ -19,34 +19,47 @@ const receiveBufferBytes = 1 << 20
 /** A link as it is told in changes: its counters move without a message. */
 export type LinkState = Omit<Link, 'counters'>
 
+/** A device came, changed or went (RTM_NEWLINK, RTM_DELLINK). */
 export interface LinkChange {
+  /** Tells it from the other events. */
   readonly type: 'link'
   /** Deleting a device and making it again under its old name is `removed` and `added`: another index. */
   readonly change: 'added' | 'changed' | 'removed'
   /** Its name, after a change of name the new one. */
   readonly device: string
+  /** Index of the device. */
   readonly index: number
+  /** What it is now; of a `removed` one, what it was. */
   readonly link: LinkState
   /** What it was before a `changed`. */
   readonly previous?: LinkState
 }
 
+/** A device got or lost an address (RTM_NEWADDR, RTM_DELADDR). */
 export interface AddressChange {
+  /** Tells it from the other events. */
   readonly type: 'address'
   /** `added` also tells new flags or lifetimes of an address that is there already, as the kernel does. */
   readonly change: 'added' | 'removed'
+  /** Name of the device. */
   readonly device: string
+  /** Index of the device. */
   readonly index: number
+  /** The address. */
   readonly address: DeviceAddress
 }
 
 /** Switching a device off removes its IPv4 routes without a word of the kernel: the change of the link tells that. */
 export interface RouteChange {
+  /** Tells it from the other events. */
   readonly type: 'route'
+  /** What happened to it. */
   readonly change: 'added' | 'removed'
   /** Device of the first hop; undefined for a route that leads nowhere. */
   readonly device?: string
+  /** Index of that device. */
   readonly index?: number
+  /** The route. */
   readonly route: Route
 }
 

@@ -7,6 +7,7 @@ const attribute = { address: 1, local: 2, broadcast: 4, cacheInfo: 6, flags: 8 }
 const flag = { secondary: 0x1, dadFailed: 0x8, deprecated: 0x20, tentative: 0x40 } as const
 const foreverSeconds = 0xffff_ffff
 
+/** How far an address is valid (rtnetlink(7), `rtm_scope`). */
 export type AddressScope = 'global' | 'site' | 'link' | 'host' | 'nowhere'
 
 /** linux/rtnetlink.h, enum rt_scope_t. */
@@ -20,12 +21,17 @@ const scopes = new Map<number, AddressScope>([
 
 /** An address of a device. */
 export interface DeviceAddress {
+  /** Without its prefix length. */
   readonly address: string
+  /** 4 or 6. */
   readonly family: 4 | 6
+  /** Bits of the network part. */
   readonly prefixLength: number
+  /** How far it is valid. */
   readonly scope: AddressScope
   /** The other end of a point-to-point link. */
   readonly peer?: string
+  /** Broadcast address of the subnet, where it has one. */
   readonly broadcast?: string
   /** IPv4: not the first of its subnet. IPv6: temporary (RFC 8981). */
   readonly secondary: boolean

@@ -11,15 +11,25 @@ const infoKind = 1
 
 /** Since the device was made, in packets or bytes. `struct rtnl_link_stats64`. */
 export interface DeviceCounters {
+  /** Packets received. */
   rxPackets: number
+  /** Packets sent. */
   txPackets: number
+  /** Bytes received. */
   rxBytes: number
+  /** Bytes sent. */
   txBytes: number
+  /** Bad packets received. */
   rxErrors: number
+  /** Packets that could not be sent. */
   txErrors: number
+  /** Packets received and dropped, for want of room or because nobody wants them. */
   rxDropped: number
+  /** Packets dropped before they were sent. */
   txDropped: number
+  /** Multicast packets received. */
   multicast: number
+  /** Collisions while sending. */
   collisions: number
 }
 
@@ -38,7 +48,9 @@ const counterNames = [
 
 /** A device as RTM_NEWLINK tells it (rtnetlink(7)). */
 export interface Link {
+  /** Of this very device. */
   readonly index: number
+  /** Its name. */
   readonly name: string
   /** IFLA_INFO_KIND such as `vlan`, `wireguard`, `ppp`, `veth`; without one `loopback` or `physical`. */
   readonly kind: string
@@ -46,11 +58,13 @@ export interface Link {
   readonly up: boolean
   /** Able to carry packets: IFF_RUNNING. False with the cable pulled. */
   readonly running: boolean
+  /** In bytes. */
   readonly mtu: number
   /** Of Ethernet-like devices. */
   readonly mac?: string
   /** Index of the bridge, bond or VRF it belongs to. */
   readonly masterIndex?: number
+  /** What it has carried. */
   readonly counters?: DeviceCounters
 }
 

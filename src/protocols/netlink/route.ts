@@ -20,6 +20,7 @@ const flagCloned = 0x200
 
 export const mainTable = 254
 
+/** `unicast` leads somewhere; the others refuse: silently, as unreachable, as prohibited. */
 export type RouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit'
 
 /** linux/rtnetlink.h. The others (local, broadcast, …) are the kernel's own and follow from the addresses. */
@@ -30,22 +31,29 @@ const types = new Map<number, RouteType>([
   [8, 'prohibit'],
 ])
 
+/** One way a route leads; a multipath route has several. */
 export interface RouteHop {
+  /** Index of the device it leaves by. */
   readonly deviceIndex: number
   /** Undefined: the destination is on the link itself. An IPv4 route may have an IPv6 gateway (RFC 5549). */
   readonly gateway?: string
 }
 
+/** An entry of a routing table (rtnetlink(7)). */
 export interface Route {
+  /** 4 or 6. */
   readonly family: 4 | 6
+  /** What it does with a packet. */
   readonly type: RouteType
   /** `0.0.0.0/0` and `::/0` are the default routes. */
   readonly destination: string
   /** Only for packets from here (source-specific routing). */
   readonly source?: string
+  /** Number of the routing table; 254 is `main`. */
   readonly table: number
   /** The lowest wins. */
   readonly metric: number
+  /** Where it leads; none where it refuses. */
   readonly hops: readonly RouteHop[]
   /** Set where the hops are a nexthop object (RTM_GETNEXTHOP). */
   readonly nexthopId?: number

@@ -7,6 +7,7 @@ import { type ConnectOptions, connectSchema, dial } from './dial.js'
 import { withinTimeLimit } from './time-limit.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
 
+/** Of `connectTls`: those of `connect`, and those of `tls.connect` that concern TLS. */
 export type ConnectTlsOptions = ConnectOptions & TlsOptions
 
 const schema: Schema = { ...connectSchema, ...tlsSchema }

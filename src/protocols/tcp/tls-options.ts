@@ -36,4 +36,5 @@ export const tlsSchema = {
   ticketKeys: anything,
 } satisfies Schema
 
+/** Options of `tls.connect` that concern TLS alone; Node's documentation has them. */
 export type TlsOptions = Pick<ConnectionOptions, keyof typeof tlsSchema & keyof ConnectionOptions>

@@ -12,6 +12,7 @@ import {
   string,
 } from '../../options.js'
 
+/** What the probes are: echo requests, UDP datagrams, TCP connection requests. */
 export type TracerouteMethod = 'icmp' | 'udp' | 'tcp'
 
 export interface TracerouteOptions extends CommonOptions {

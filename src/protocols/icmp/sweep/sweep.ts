@@ -17,6 +17,7 @@ export interface SweepOptions extends PingOptions {
   concurrency?: number
 }
 
+/** How far a sweep has come. */
 export interface SweepProgress {
   /** Targets in all; `undefined` unless they were given as an array or as one string. */
   total: number | undefined
@@ -34,6 +35,7 @@ export interface SweepProgress {
   remaining: number | undefined
   /** Packets the kernel dropped because the receive buffer was full: lost here, not in the network. */
   dropped: number
+  /** Since it began, in milliseconds; once it has ended, how long it took. */
   elapsedMs: number
   /** Targets done a second, on average. */
   rate: number
@@ -67,6 +69,7 @@ export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
   return new Sweep(targets, options)
 }
 
+/** What `sweep` gives: consumed once. */
 export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   readonly #targets: Targets
   readonly #options: SweepOptions
@@ -91,6 +94,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return this.#counter.snapshot()
   }
 
+  /** How far it has come, as of now. */
   get progress(): SweepProgress {
     const { sent, retried, answered, done } = this.#run?.counts ?? { sent: 0, retried: 0, answered: 0, done: 0 }
     const elapsedMs = this.#startedAt === 0 ? 0 : (this.#endedAt ?? performance.now()) - this.#startedAt
@@ -103,10 +107,12 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return { total, sent, retried, answered, done, inFlight, remaining, dropped, elapsedMs, rate, etaMs }
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** The next result; the first call starts the sweep. */
   next(): Promise<IteratorResult<PingResult, undefined>> {
     if (!this.#run && !this.#results.ended) this.#start()
     return this.#results.next()
@@ -119,6 +125,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** The same as `return()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
   }

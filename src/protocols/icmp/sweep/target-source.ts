@@ -3,6 +3,7 @@ import { encodeAddress } from '../../../sockets/address.js'
 import type { ResolvedAddress } from '../../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
 
+/** Names, addresses, CIDR blocks and ranges: one, or any iterable of them, which is read no faster than needed. */
 export type Targets = string | Iterable<string> | AsyncIterable<string>
 
 /** One address to ask. */
