@@ -22,6 +22,9 @@ export interface NetviaErrorDetails {
   cause?: unknown
 }
 
+/** Where in the options given a wrong one lies, from the outermost inwards: `['uplinks', 0, 'checks', 1, 'timeout']`. */
+export type OptionPath = readonly (string | number)[]
+
 /** What a local fault rejects with: Node's own fields (`errno` is negative, as in Node), plus `device` and a `hint` that says what to do. */
 export class NetviaError extends Error {
   /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: as Node's own, see docs/errors.md. */
@@ -40,6 +43,8 @@ export class NetviaError extends Error {
   declare readonly device?: string
   /** What to do about it. */
   declare readonly hint?: string
+  /** Of `ERR_INVALID_ARG_VALUE`, where it concerns one of several options. */
+  declare option?: OptionPath
 
   constructor(message: string, details: NetviaErrorDetails) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
@@ -75,6 +80,13 @@ export function invalidArgument(name: string, value: unknown, expected: string):
   const shown =
     typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value)
   return new NetviaError(`${name} must be ${expected}; got ${shown}`, { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+/** The error of what lies at `key` of some options, for whoever throws it on. */
+export function errorAt(key: string | number, error: unknown): unknown {
+  if (error instanceof NetviaError && error.code === 'ERR_INVALID_ARG_VALUE')
+    error.option = [key, ...(error.option ?? [])]
+  return error
 }
 
 /** `host:port`, with the brackets IPv6 needs, and IPv4 as IPv4 where a dual-stack socket says `::ffff:…`. Like Go's net.JoinHostPort. */

@@ -7,7 +7,7 @@ export type { CertificateFacts, HttpCheckResult, HttpTimings } from './checks/ht
 export type { PortList } from './checks/scan/port-list.js'
 export type { PortResult, PortScan, PortState, ScanProgress } from './checks/scan/port-scan.js'
 export { type ScanOptions, scanPorts } from './checks/scan-ports.js'
-export { joinHostPort, NetviaError, type NetviaErrorDetails } from './errors.js'
+export { joinHostPort, NetviaError, type NetviaErrorDetails, type OptionPath } from './errors.js'
 export type { DampingOptions } from './monitor/damping.js'
 export type { Streamed } from './monitor/event-buffer.js'
 export {
@@ -30,7 +30,14 @@ export type {
 } from './monitor/options.js'
 export type { PolicyName } from './monitor/policies.js'
 export type { Band } from './monitor/quality.js'
-export type { CheckEvent, MonitorSnapshot, StateEvent, UplinkSnapshot, WarningEvent } from './monitor/reports.js'
+export type {
+  CheckEvent,
+  ConfigureEvent,
+  MonitorSnapshot,
+  StateEvent,
+  UplinkSnapshot,
+  WarningEvent,
+} from './monitor/reports.js'
 export type { UplinkState } from './monitor/state-machine.js'
 export type { CommonOptions, PathOptions } from './options.js'
 export type { Device } from './protocols/devices/device.js'

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { isIP } from 'node:net'
-import { invalidArgument, NetviaError } from './errors.js'
+import { errorAt, invalidArgument, NetviaError } from './errors.js'
 
 /** The way out of this machine. Taken by every call. */
 export interface PathOptions {
@@ -50,7 +50,7 @@ export function oneOf(...values: readonly unknown[]): Check {
 export function arrayOf(check: Check): Check {
   return (value, name) => {
     if (!Array.isArray(value)) reject(name, value, 'an array')
-    for (const [index, item] of (value as unknown[]).entries()) check(item, `${name}[${index}]`)
+    for (const [index, item] of (value as unknown[]).entries()) run(check, item, `${name}[${index}]`, index)
   }
 }
 
@@ -116,14 +116,24 @@ export function checkOptions(caller: string, options: unknown, schema: Schema, r
   for (const [key, value] of Object.entries(options)) {
     const check = Object.hasOwn(schema, key) ? schema[key] : undefined
     if (!check) {
-      throw new NetviaError(`${caller}: unknown option ${JSON.stringify(key)}`, {
+      const error = new NetviaError(`${caller}: unknown option ${JSON.stringify(key)}`, {
         code: 'ERR_INVALID_ARG_VALUE',
         hint: `known options: ${Object.keys(schema).join(', ')}`,
       })
+      throw errorAt(key, error)
     }
-    if (value !== undefined) check(value, `${caller}: ${key}`)
+    if (value !== undefined) run(check, value, `${caller}: ${key}`, key)
   }
-  for (const key of required) schema[key]!((options as Record<string, unknown>)[key], `${caller}: ${key}`)
+  for (const key of required) run(schema[key]!, (options as Record<string, unknown>)[key], `${caller}: ${key}`, key)
+}
+
+/** What is wrong at `key` says so. */
+function run(check: Check, value: unknown, name: string, key: string | number): void {
+  try {
+    check(value, name)
+  } catch (error) {
+    throw errorAt(key, error)
+  }
 }
 
 /** The path options alone, out of a larger options object. */

@@ -68,7 +68,7 @@ const text: Check = (value, name) => {
 
 /** Leaves values out of its errors: they may be secrets. */
 const headerFields: Check = (value, name) => {
-  if (typeof value !== 'object' || value === null) throw invalidArgument(name, value, 'an object')
+  if (typeof value !== 'object' || value === null) throw invalidArgument(name, typeof value, 'an object')
   for (const [field, content] of Object.entries(value)) {
     try {
       validateHeaderName(field)

@@ -37,10 +37,13 @@ function following(Base: typeof http.Agent, Own: typeof HttpAgent) {
       }
     }
 
-    /** The uplink went down: its idle connections are closed, and with `cut` the busy ones too. */
+    /** The uplink went down or is another now: its idle connections are closed, and with `cut` the busy ones too. */
     leave(uplink: string, cut: NetviaError | undefined): void {
       const agent = this.#agents.get(uplink)
       if (!agent) return
+      this.#agents.delete(uplink)
+      // What is busy now is closed when it is done.
+      agent.maxFreeSockets = 0
       for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
       if (!cut) return
       for (const sockets of Object.values(agent.sockets)) for (const socket of sockets ?? []) socket.destroy(cut)

@@ -13,7 +13,7 @@ import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
 import { GroupPools } from './group-dispatcher.js'
 import { UplinkMonitor, watchedUplinks } from './monitor.js'
 import { type Candidate, createPolicy, leastBad, type Policy, type PolicyName, usable } from './policies.js'
-import type { StateEvent } from './reports.js'
+import type { ConfigureEvent, StateEvent } from './reports.js'
 import type { UplinkState } from './state-machine.js'
 
 /** How a group chooses. */
@@ -98,6 +98,7 @@ export class UplinkGroup {
     this.#whenAllDown = options.whenAllDown ?? 'fail'
     this.#cutConnections = options.cutConnections ?? false
     monitor.on('state', this.#onState)
+    monitor.on('configure', this.#onConfigure)
   }
 
   /**
@@ -177,6 +178,7 @@ export class UplinkGroup {
   /** Stops following the monitor and closes the pools. Connections of `connect` are their owners'. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#onState)
+    this.#monitor.off('configure', this.#onConfigure)
     this.#httpAgent?.destroy()
     this.#httpsAgent?.destroy()
     await this.#pools.close()
@@ -201,6 +203,14 @@ export class UplinkGroup {
     const error = new NetviaError(`uplink ${uplink} went down: ${reason}`, { code: 'ERR_UPLINK_DOWN' })
     const cut = this.#cutConnections ? error : undefined
     if (cut) this.#connections.cut(uplink, cut)
+    this.#leave(uplink, cut)
+  }
+
+  #onConfigure = ({ changed, removed }: ConfigureEvent): void => {
+    for (const uplink of [...changed, ...removed]) this.#leave(uplink, undefined)
+  }
+
+  #leave(uplink: string, cut: NetviaError | undefined): void {
     this.#httpAgent?.leave(uplink, cut)
     this.#httpsAgent?.leave(uplink, cut)
     this.#pools.leave(uplink, cut)

@@ -1,7 +1,7 @@
 import { hold } from '../binding/poller.js'
 import { type DeviceChange, onDeviceChange } from '../protocols/netlink/changes.js'
 import { readAddresses, readLinks } from '../protocols/netlink/tables.js'
-import { type LinkDevice, type LinkFacts, LinkHistory } from './link-fault.js'
+import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
 
 /**
  * The kernel may tell of a lost carrier up to a second late, if another was lost just before, and not at all if it is back by
@@ -11,19 +11,18 @@ const carrierInterval = 50
 
 /**
  * Tells the facts of each device's link: at once, and whenever netlink tells of a change. `failed` hears of what netlink
- * refuses: then only the checks speak. Returns the end of it; until then the event loop stays alive.
+ * refuses: then only the checks speak. `devices` are those to watch, each with what is known of it. Returns the end of it; until then the event loop stays alive.
  */
 export function watchLinks(
-  devices: ReadonlySet<string>,
+  devices: ReadonlyMap<string, LinkHistory>,
   onFacts: (device: string, facts: LinkFacts) => void,
   failed: (error: unknown) => void,
 ): () => void {
   if (devices.size === 0) return () => {}
   const running = new Map<string, boolean>()
-  const histories = new Map([...devices].map(device => [device, new LinkHistory()]))
   const tell = (name: string, device: LinkDevice | undefined) => {
     running.set(name, device?.running ?? false)
-    onFacts(name, histories.get(name)!.update(device))
+    onFacts(name, devices.get(name)!.update(device))
   }
   const read = (names: Iterable<string>) => {
     const links = readLinks()
@@ -39,7 +38,7 @@ export function watchLinks(
     if (changed.length > 0) read(changed.map(({ name }) => name))
   }
   const follow = (change: DeviceChange) => {
-    if (change.type === 'overrun') return read(devices)
+    if (change.type === 'overrun') return read(devices.keys())
     const names = namesOf(change).filter(name => devices.has(name))
     // Even if it is there again by now: its sockets are dead.
     if (change.type === 'link' && change.change === 'removed') for (const name of names) tell(name, undefined)
@@ -47,7 +46,7 @@ export function watchLinks(
   }
   try {
     const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
-    attempt(() => read(devices), failed)
+    attempt(() => read(devices.keys()), failed)
     const release = hold()
     const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
     return () => {

@@ -1,15 +1,16 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
-import { checkOptions, signalCheck } from '../options.js'
+import { isDeepStrictEqual } from 'node:util'
+import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { EventBuffer, type Streamed } from './event-buffer.js'
 import { Hook } from './hook.js'
-import type { LinkFacts } from './link-fault.js'
+import { type LinkFacts, LinkHistory } from './link-fault.js'
 import { watchLinks } from './link-watch.js'
 import type { MonitorOptions } from './options.js'
-import { probe } from './probe.js'
-import type { CheckEvent, MonitorSnapshot, StateEvent, WarningEvent } from './reports.js'
+import { type Probe, probe } from './probe.js'
+import type { CheckEvent, ConfigureEvent, MonitorSnapshot, StateEvent, WarningEvent } from './reports.js'
 import { spacing } from './round-loop.js'
-import { type Settings, settingsOf } from './settings.js'
+import { type Settings, settingsOf, type Uplink } from './settings.js'
 import { type SavedStates, StateFile } from './state-file.js'
 import { WatchedUplink } from './watched-uplink.js'
 
@@ -21,6 +22,8 @@ export interface MonitorEvents {
   check: [CheckEvent]
   /** Something beside the checks failed. */
   warning: [WarningEvent]
+  /** The monitor goes on with other options. */
+  configure: [ConfigureEvent]
 }
 
 /** What the monitor looks through at the world: tests put in their own. */
@@ -33,24 +36,34 @@ const channels = {
   state: channel('netvia:monitor:state'),
   check: channel('netvia:monitor:check'),
   warning: channel('netvia:monitor:warning'),
+  configure: channel('netvia:monitor:configure'),
 }
 
 /**
  * Watches the uplinks of a router: runs their checks, follows their links, and says which state each is in, and why.
  *
  * Events: `state` when an uplink changes, `check` for each result, `warning` when something beside the checks fails (state
- * file, hook, link watch). The same go to `diagnostics_channel` as `netvia:monitor:state`, `:check` and `:warning`.
+ * file, hook, link watch), `configure` after a change of options. The same go to `diagnostics_channel` as `netvia:monitor:state`,
+ * `:check`, `:warning` and `:configure`.
  * While it runs it keeps the process alive.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
  */
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
-  readonly #settings: Settings
+  readonly #probe: Probe
   readonly #watchLinks: typeof watchLinks
-  readonly #uplinks: Map<string, WatchedUplink>
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
-  readonly #stateFile: StateFile | undefined
-  readonly #hook: Hook | undefined
+  readonly #listener = {
+    state: (event: StateEvent) => this.#changed(event),
+    check: (event: CheckEvent) => this.#tell('check', event),
+  }
+  #settings: Settings
+  #uplinks: Map<string, WatchedUplink>
+  #links = new Map<string, LinkHistory>()
+  #stateFile: StateFile | undefined
+  #hook: Hook | undefined
+  /** What earlier options left under way. */
+  #leaving: Promise<unknown> = Promise.resolve()
   #unwatch: (() => void) | undefined
 
   static {
@@ -62,39 +75,64 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   constructor(options: MonitorOptions, through: typeof world)
   constructor(options: MonitorOptions, { probe, watchLinks } = world) {
     super()
-    this.#settings = settingsOf(options)
+    this.#probe = probe
     this.#watchLinks = watchLinks
-    const listener = {
-      state: (event: StateEvent) => this.#changed(event),
-      check: (event: CheckEvent) => this.#tell('check', event),
-    }
-    const { uplinks, stateFile, hook, hookTimeout } = this.#settings
-    this.#uplinks = new Map(
-      uplinks.map(uplink => [uplink.name, new WatchedUplink(uplink, this.#settings, probe, listener)]),
-    )
-    if (stateFile)
-      this.#stateFile = new StateFile(
-        stateFile,
-        () => this.#states(),
-        error => this.#warn('state-file', error),
-      )
-    if (hook) this.#hook = new Hook(hook, hookTimeout, error => this.#warn('hook', error))
-    this.#restore()
+    this.#settings = settingsOf(options)
+    this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
+    this.#stateFile = this.#openStateFile()
+    this.#hook = this.#openHook()
+    for (const [name, saved] of Object.entries(this.#stateFile?.read(Date.now()) ?? {}))
+      this.#uplinks.get(name)?.restore(saved)
   }
 
   /** Begins the rounds. Nothing happens if it runs already. */
   start(): void {
     if (this.#unwatch) return
-    const devices = new Set<string>()
-    for (const { uplink } of this.#uplinks.values()) if (uplink.device !== undefined) devices.add(uplink.device)
-    this.#unwatch = this.#watchLinks(
-      devices,
-      (device, facts) => this.#link(device, facts),
-      error => this.#warn('link', error),
+    this.#watch()
+    this.#startAll(this.#uplinks.values())
+  }
+
+  /**
+   * Goes on with other options, running or not. An uplink for which nothing changes goes on undisturbed. One that is changed
+   * keeps its state while name and path are the same, and begins its rounds, loss and latency anew. Others begin as 'unknown'.
+   * Resolves when nothing of what was before is under way any more.
+   *
+   * @throws NetviaError `ERR_INVALID_ARG_VALUE`, as the constructor; nothing has changed then.
+   */
+  async configure(options: MonitorOptions): Promise<void> {
+    const settings = settingsOf(options)
+    const [before, uplinks] = [this.#settings, this.#uplinks]
+    this.#settings = settings
+    this.#uplinks = new Map(
+      settings.uplinks.map(uplink => [uplink.name, this.#succeed(uplinks.get(uplink.name), uplink)]),
     )
-    const checks = this.#settings.uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
-    const spread = Math.min(this.#settings.interval - spacing, spacing * (checks - 1))
-    for (const watched of this.#uplinks.values()) watched.start(Math.random() * spread)
+    const fresh = [...this.#uplinks.values()].filter(watched => uplinks.get(watched.uplink.name) !== watched)
+    const gone = [...uplinks.values()].filter(watched => this.#uplinks.get(watched.uplink.name) !== watched)
+    const leaving: (Promise<unknown> | undefined)[] = gone.map(watched => watched.stop())
+    if (settings.stateFile !== before.stateFile) {
+      leaving.push(this.#stateFile?.save())
+      this.#stateFile = this.#openStateFile()
+    }
+    if (!isDeepStrictEqual([settings.hook, settings.hookTimeout], [before.hook, before.hookTimeout])) {
+      leaving.push(this.#hook?.idle())
+      this.#hook = this.#openHook()
+    }
+    this.#leaving = Promise.all([this.#leaving, ...leaving])
+    if (this.#unwatch) {
+      this.#unwatch()
+      this.#watch()
+      this.#startAll(fresh)
+      this.#stateFile?.save()
+    }
+    const names = (some: WatchedUplink[], test: (name: string) => boolean) =>
+      some.map(({ uplink }) => uplink.name).filter(test)
+    this.#tell('configure', {
+      added: names(fresh, name => !uplinks.has(name)),
+      changed: names(fresh, name => uplinks.has(name)),
+      removed: names(gone, name => !this.#uplinks.has(name)),
+      at: Date.now(),
+    })
+    await this.#leaving
   }
 
   /** Ends the rounds: resolves when no check, hook or write is left. States stay as they are; `start()` goes on from them. */
@@ -103,7 +141,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#unwatch()
     this.#unwatch = undefined
     await Promise.all([...this.#uplinks.values()].map(watched => watched.stop()))
-    await Promise.all([this.#stateFile?.save(), this.#hook?.idle()])
+    await Promise.all([this.#stateFile?.save(), this.#hook?.idle(), this.#leaving])
     for (const buffer of this.#buffers) buffer.end()
   }
 
@@ -129,9 +167,45 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     return buffer
   }
 
-  #restore(): void {
-    for (const [name, saved] of Object.entries(this.#stateFile?.read(Date.now()) ?? {}))
-      this.#uplinks.get(name)?.restore(saved)
+  #watched(uplink: Uplink): WatchedUplink {
+    return new WatchedUplink(uplink, this.#settings.rounds, this.#probe, this.#listener)
+  }
+
+  /** The one that watches the uplink from now on, where `before` did so far. */
+  #succeed(before: WatchedUplink | undefined, uplink: Uplink): WatchedUplink {
+    if (before?.isAs(uplink, this.#settings.rounds)) return before
+    const watched = this.#watched(uplink)
+    if (before && pathKey(before.uplink) === pathKey(uplink)) watched.restore(before.save())
+    return watched
+  }
+
+  #openStateFile(): StateFile | undefined {
+    const { stateFile } = this.#settings
+    const failed = (error: unknown) => this.#warn('state-file', error)
+    return stateFile === undefined ? undefined : new StateFile(stateFile, () => this.#states(), failed)
+  }
+
+  #openHook(): Hook | undefined {
+    const { hook, hookTimeout } = this.#settings
+    return hook && new Hook(hook, hookTimeout, error => this.#warn('hook', error))
+  }
+
+  /** What was known of the links of these devices is known from then on as well. */
+  #watch(): void {
+    const devices = [...this.#uplinks.values()].flatMap(({ uplink }) => uplink.device ?? [])
+    this.#links = new Map(devices.map(device => [device, this.#links.get(device) ?? new LinkHistory()]))
+    this.#unwatch = this.#watchLinks(
+      this.#links,
+      (device, facts) => this.#link(device, facts),
+      error => this.#warn('link', error),
+    )
+  }
+
+  /** Spread over the interval: a thousand checks do not fire together. */
+  #startAll(uplinks: Iterable<WatchedUplink>): void {
+    const checks = this.#settings.uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
+    const spread = Math.min(this.#settings.rounds.interval - spacing, spacing * (checks - 1))
+    for (const watched of uplinks) watched.start(Math.random() * spread)
   }
 
   #link(device: string, facts: LinkFacts): void {

@@ -48,6 +48,18 @@ export interface WarningEvent {
   at: number
 }
 
+/** The 'configure' event: the monitor goes on with other options. Names of uplinks. */
+export interface ConfigureEvent {
+  /** Those that were not there before. */
+  added: string[]
+  /** Those whose options, or the limits for all, are others now. */
+  changed: string[]
+  /** Those that are no longer there. */
+  removed: string[]
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
 /** One uplink in `snapshot()`. */
 export interface UplinkSnapshot extends Facts {
   /** As in the options. */

@@ -1,7 +1,7 @@
 import { dnsCheckSchema } from '../checks/check-dns.js'
 import { tcpCheckSchema } from '../checks/check-tcp.js'
 import { httpCheckSchema } from '../checks/http-options.js'
-import { invalidArgument } from '../errors.js'
+import { errorAt, invalidArgument } from '../errors.js'
 import {
   anything,
   arrayOf,
@@ -30,11 +30,16 @@ export interface Uplink extends PathOptions {
   readonly checks: readonly UplinkCheck[]
 }
 
-export interface Settings extends Thresholds {
+/** How the rounds of every uplink go, and how they are judged. */
+export interface RoundSettings extends Thresholds {
   interval: number
   failureInterval: number
   recoveryInterval: number
   timeout: number
+}
+
+export interface Settings {
+  rounds: RoundSettings
   stateFile: string | undefined
   hook: readonly string[] | undefined
   hookTimeout: number
@@ -48,7 +53,7 @@ function bandCheck(max: number): OptionCheck {
   return (value, name) => {
     checkOptions(name, value, { enter: number(0, max), leave: number(0, max) }, ['enter', 'leave'])
     const { enter, leave } = value as Band
-    if (leave >= enter) throw invalidArgument(`${name}.leave`, leave, `below enter (${enter})`)
+    if (leave >= enter) throw errorAt('leave', invalidArgument(`${name}.leave`, leave, `below enter (${enter})`))
   }
 }
 
@@ -56,7 +61,7 @@ const dampingCheck: OptionCheck = (value, name) => {
   const schema = { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) }
   checkOptions(name, value, schema, Object.keys(schema))
   const { suppress, reuse } = value as DampingOptions
-  if (reuse >= suppress) throw invalidArgument(`${name}.reuse`, reuse, `below suppress (${suppress})`)
+  if (reuse >= suppress) throw errorAt('reuse', invalidArgument(`${name}.reuse`, reuse, `below suppress (${suppress})`))
 }
 
 const hookCheck: OptionCheck = (value, name) => {
@@ -121,25 +126,27 @@ export function settingsOf(options: MonitorOptions): Settings {
   checkOptions('UplinkMonitor', options, monitorSchema)
   const { interval = 1000, reliability = 1, timeout = 2000, uplinks } = options
   if (!Array.isArray(uplinks) || uplinks.length === 0)
-    throw invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink')
+    throw errorAt('uplinks', invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink'))
   const names = new Set<string>()
   return {
-    interval,
-    failureInterval: options.failureInterval ?? interval,
-    recoveryInterval: options.recoveryInterval ?? interval,
-    timeout,
-    down: options.down ?? 3,
-    up: options.up ?? 3,
-    reliability,
-    window: options.window ?? 60_000,
-    loss: options.loss ?? { enter: 0.2, leave: 0.05 },
-    latencyMs: options.latencyMs ?? { enter: 500, leave: 250 },
-    minimumTime: options.minimumTime ?? 0,
-    damping: options.damping ?? { suppress: 6, reuse: 3, halfLife: 60_000 },
+    rounds: {
+      interval,
+      failureInterval: options.failureInterval ?? interval,
+      recoveryInterval: options.recoveryInterval ?? interval,
+      timeout,
+      down: options.down ?? 3,
+      up: options.up ?? 3,
+      reliability,
+      window: options.window ?? 60_000,
+      loss: options.loss ?? { enter: 0.2, leave: 0.05 },
+      latencyMs: options.latencyMs ?? { enter: 500, leave: 250 },
+      minimumTime: options.minimumTime ?? 0,
+      damping: options.damping ?? { suppress: 6, reuse: 3, halfLife: 60_000 },
+    },
     stateFile: options.stateFile,
     hook: options.hook,
     hookTimeout: options.hookTimeout ?? 10_000,
-    uplinks: uplinks.map((uplink, index) => uplinkOf(uplink, index, names, reliability)),
+    uplinks: eachOf('uplinks', uplinks, (uplink, index) => uplinkOf(uplink, index, names, reliability)),
   }
 }
 
@@ -147,17 +154,32 @@ function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, rel
   const caller = `UplinkMonitor: uplink ${typeof options?.name === 'string' ? JSON.stringify(options.name) : index}`
   checkOptions(caller, options, uplinkSchema, ['name'])
   const { name, priority = 1, weight = 1, checks, ...path } = options
-  if (names.has(name)) throw invalidArgument(`${caller}: name`, name, 'used once: another uplink has it')
+  if (names.has(name))
+    throw errorAt('name', invalidArgument(`${caller}: name`, name, 'used once: another uplink has it'))
   names.add(name)
   if (!Array.isArray(checks) || checks.length < reliability)
-    throw invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`)
-  for (const [place, check] of checks.entries()) validateCheck(`${caller}: check ${place}`, check)
+    throw errorAt(
+      'checks',
+      invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`),
+    )
+  eachOf('checks', checks, (check, place) => validateCheck(`${caller}: check ${place}`, check))
   return { name, priority, weight, checks: checks.map(check => ({ ...check })), ...path }
 }
 
 function validateCheck(caller: string, check: UplinkCheck): void {
   if (typeof check !== 'object' || check === null) throw invalidArgument(caller, check, 'an object')
-  type(check.type, `${caller}: type`)
+  checkOptions(caller, { type: check.type }, { type }, ['type'])
   const { schema, required } = checkSchemas[check.type]
   checkOptions(`${caller} (${check.type})`, check, schema, required)
+}
+
+/** What `work` makes of each item; its errors tell where the item lies. */
+function eachOf<T, R>(key: string, items: readonly T[], work: (item: T, index: number) => R): R[] {
+  return items.map((item, index) => {
+    try {
+      return work(item, index)
+    } catch (error) {
+      throw errorAt(key, errorAt(index, error))
+    }
+  })
 }

@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { pathOf } from '../options.js'
 import { targetOf } from './check-target.js'
 import { type LinkFacts, linkFault } from './link-fault.js'
 import type { Probe } from './probe.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from './reports.js'
 import { RoundLoop } from './round-loop.js'
-import type { Settings, Uplink } from './settings.js'
+import type { RoundSettings, Uplink } from './settings.js'
 import {
   type Change,
   type Facts,
@@ -22,7 +23,7 @@ export interface Listener {
 /** One uplink under watch: its rounds, its link, and what follows from both. */
 export class WatchedUplink {
   readonly uplink: Uplink
-  readonly #settings: Settings
+  readonly #settings: RoundSettings
   readonly #probe: Probe
   readonly #listener: Listener
   readonly #machine: StateMachine
@@ -32,7 +33,7 @@ export class WatchedUplink {
   #since = Date.now()
   #running = false
 
-  constructor(uplink: Uplink, settings: Settings, probe: Probe, listener: Listener) {
+  constructor(uplink: Uplink, settings: RoundSettings, probe: Probe, listener: Listener) {
     this.uplink = uplink
     this.#settings = settings
     this.#probe = probe
@@ -50,6 +51,11 @@ export class WatchedUplink {
 
   get state(): UplinkState {
     return this.#machine.state
+  }
+
+  /** It would do the same with these. */
+  isAs(uplink: Uplink, settings: RoundSettings): boolean {
+    return isDeepStrictEqual([this.uplink, this.#settings], [uplink, settings])
   }
 
   facts(): Facts {

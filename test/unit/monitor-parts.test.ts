@@ -21,16 +21,18 @@ describe('options', () => {
 
   test('defaults', () => {
     expect(settingsOf({ interval: 500, uplinks: [good] } as MonitorOptions)).toMatchObject({
-      interval: 500,
-      failureInterval: 500,
-      recoveryInterval: 500,
-      timeout: 2000,
-      down: 3,
-      up: 3,
-      reliability: 1,
-      window: 60_000,
-      loss: { enter: 0.2, leave: 0.05 },
-      latencyMs: { enter: 500, leave: 250 },
+      rounds: {
+        interval: 500,
+        failureInterval: 500,
+        recoveryInterval: 500,
+        timeout: 2000,
+        down: 3,
+        up: 3,
+        reliability: 1,
+        window: 60_000,
+        loss: { enter: 0.2, leave: 0.05 },
+        latencyMs: { enter: 500, leave: 250 },
+      },
       uplinks: [{ name: 'fibre', device: 'wan1', priority: 1, weight: 1 }],
     })
   })

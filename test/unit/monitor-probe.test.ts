@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { LinkFacts } from '../../src/monitor/link-fault.js'
+import { type LinkFacts, LinkHistory } from '../../src/monitor/link-fault.js'
 import { watchLinks } from '../../src/monitor/link-watch.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { UplinkCheck } from '../../src/monitor/options.js'
@@ -77,7 +77,7 @@ test('links are told at once, and those of devices that are not there', () => {
   const told: [string, LinkFacts][] = []
   const failures: unknown[] = []
   const end = watchLinks(
-    new Set(['lo', 'nowhere0']),
+    new Map(['lo', 'nowhere0'].map(device => [device, new LinkHistory()])),
     (...facts) => told.push(facts),
     error => failures.push(error),
   )

@@ -123,7 +123,7 @@ describe('one uplink', () => {
       state: (event: StateEvent) => states.push(event),
       check: (event: CheckEvent) => checks.push(event),
     }
-    const watched = new WatchedUplink(settings.uplinks[0]!, settings, probe, listener as never)
+    const watched = new WatchedUplink(settings.uplinks[0]!, settings.rounds, probe, listener as never)
     const begin = Date.now()
     return { watched, states, checks, starts: () => checks.map(({ at }) => at - begin) }
   }

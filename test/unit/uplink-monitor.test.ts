@@ -4,49 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as realWait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { LinkFacts } from '../../src/monitor/link-fault.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import type { MonitorOptions } from '../../src/monitor/options.js'
 import type { Probe } from '../../src/monitor/probe.js'
-import type { Outcome } from '../../src/monitor/state-machine.js'
-
-const ok: Outcome = { ok: true, local: false, latencyMs: 10, error: null }
-const bad: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout' }
-const begin = 1_000_000_000_000
-
-/** A world of two uplinks whose checks and links say what the test tells them to. */
-function simulate(changed: Partial<MonitorOptions> = {}) {
-  const says: Record<string, Outcome> = { wan1: ok, wan2: ok }
-  const links = new Map<string, LinkFacts>()
-  let tell: ((device: string, facts: LinkFacts) => void) | undefined
-  const probe = vi.fn<Probe>(async (_check, path) => says[path.device!]!)
-  const watchLinks = vi.fn((devices: ReadonlySet<string>, onFacts: NonNullable<typeof tell>) => {
-    tell = onFacts
-    for (const device of devices) onFacts(device, links.get(device) ?? { fault: null, lost: [] })
-    return () => {
-      tell = undefined
-    }
-  })
-  const create = () =>
-    new UplinkMonitor(
-      {
-        uplinks: [
-          { name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: '192.0.2.1' }] },
-          { name: 'lte', device: 'wan2', priority: 2, checks: [{ type: 'tcp', host: '192.0.2.1', port: 443 }] },
-        ],
-        ...changed,
-      },
-      { probe, watchLinks },
-    )
-  const link = (device: string, fault: string | null) => {
-    links.set(device, { fault, lost: [] })
-    tell?.(device, { fault, lost: [] })
-  }
-  return { monitor: create(), create, says, probe, link, watching: () => tell !== undefined }
-}
-
-const states = (monitor: UplinkMonitor) =>
-  Object.fromEntries(monitor.snapshot().uplinks.map(({ name, state }) => [name, state]))
+import { bad, begin, ok, simulate, states } from './monitor-world.js'
 
 describe('in virtual time', () => {
   beforeEach(() => {
