@@ -59,6 +59,9 @@ export class NetviaError extends Error {
   }
 }
 
+/** Node makes a new one each time it is asked. */
+let errorTexts: ReturnType<typeof getSystemErrorMap> | undefined
+
 /** The error of a failed system call. `errno` is negative, as Node and the addon give it. */
 export function systemError(
   errno: number,
@@ -66,7 +69,8 @@ export function systemError(
   details: Omit<NetviaErrorDetails, 'code' | 'errno' | 'syscall'> = {},
 ): NetviaError {
   const code = getSystemErrorName(errno)
-  const text = getSystemErrorMap().get(errno)?.[1] ?? 'unknown error'
+  errorTexts ??= getSystemErrorMap()
+  const text = errorTexts.get(errno)?.[1] ?? 'unknown error'
   const where = [
     details.address && (details.port === undefined ? details.address : joinHostPort(details.address, details.port)),
     details.device && `on device ${details.device}`,

@@ -113,7 +113,8 @@ export const commonSchema = { ...pathSchema, signal: signalCheck } satisfies Sch
  */
 export function checkOptions(caller: string, options: unknown, schema: Schema, required: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null) throw invalidArgument(`${caller}: options`, options, 'an object')
-  for (const [key, value] of Object.entries(options)) {
+  const given = options as Record<string, unknown>
+  for (const key of Object.keys(given)) {
     const check = Object.hasOwn(schema, key) ? schema[key] : undefined
     if (!check) {
       const error = new NetviaError(`${caller}: unknown option ${JSON.stringify(key)}`, {
@@ -122,9 +123,9 @@ export function checkOptions(caller: string, options: unknown, schema: Schema, r
       })
       throw errorAt(key, error)
     }
-    if (value !== undefined) run(check, value, `${caller}: ${key}`, key)
+    if (given[key] !== undefined) run(check, given[key], `${caller}: ${key}`, key)
   }
-  for (const key of required) run(schema[key]!, (options as Record<string, unknown>)[key], `${caller}: ${key}`, key)
+  for (const key of required) run(schema[key]!, given[key], `${caller}: ${key}`, key)
 }
 
 /** What is wrong at `key` says so. */

@@ -5,7 +5,8 @@ import { peer, pool, stopwatch } from './common.mjs'
 
 const [client, address, port, atOnce, requests, mode, device] = process.argv.slice(2)
 const url = `http://${address}:${port}/`
-const agentOptions = { keepAlive: mode === 'keep', maxSockets: Number(atOnce) }
+// What netvia's agents have by default, as http.globalAgent does.
+const agentOptions = { keepAlive: mode === 'keep', maxSockets: Number(atOnce), scheduling: 'lifo', timeout: 5000 }
 const dispatcherOptions = { connections: Number(atOnce) }
 // undici keeps connections by itself: `reset` asks for a new one.
 const reset = mode === 'new'

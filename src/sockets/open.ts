@@ -4,7 +4,7 @@ import { addon } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
-import { getOptionBytes, setOption, trySetOption } from './options.js'
+import { readOption, setOption, trySetOption } from './options.js'
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -74,11 +74,14 @@ export function verifyDevice(fd: number, device: string): void {
   }
 }
 
+/** Room for a device's name, used again for each: HTTP agents ask for every request. */
+const boundName = Buffer.alloc(16)
+
 /** Name of the device a descriptor is bound to, '' for none. */
 export function boundDevice(fd: number): string {
-  return Buffer.from(getOptionBytes(fd, 'SO_BINDTODEVICE', 16))
-    .toString()
-    .replace(/\0.*$/s, '')
+  const length = readOption(fd, 'SO_BINDTODEVICE', boundName)
+  // The name comes with its final NUL.
+  return boundName.toString('utf8', 0, Math.max(0, length - 1))
 }
 
 function deviceError(errno: number, syscall: string, device: string): NetviaError {

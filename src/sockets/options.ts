@@ -1,8 +1,5 @@
-import { endianness } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { systemError } from '../errors.js'
-
-const littleEndian = endianness() === 'LE'
 
 function levelAndName(option: string): readonly [number, number] {
   const found = addon().options[option]
@@ -13,7 +10,7 @@ function levelAndName(option: string): readonly [number, number] {
 /** setsockopt(2) by the option's name, such as `SO_MARK`. 0 or a negative errno. */
 export function trySetOption(fd: number, option: string, value: number | string | Uint8Array): number {
   const [level, name] = levelAndName(option)
-  return addon().setOption(fd, level, name, typeof value === 'number' ? intBytes(value) : Buffer.from(value))
+  return addon().setOption(fd, level, name, typeof value === 'number' ? bytesOf(value) : Buffer.from(value))
 }
 
 export function setOption(fd: number, option: string, value: number | string | Uint8Array, device?: string): void {
@@ -21,22 +18,30 @@ export function setOption(fd: number, option: string, value: number | string | U
   if (errno < 0) throw systemError(errno, `setsockopt(${option})`, { device })
 }
 
+/** One `int`, used again for each: the order of its bytes is the machine's. */
+const int = new Int32Array(1)
+const intBytes = new Uint8Array(int.buffer)
+
 /** getsockopt(2) of an `int`. */
 export function getOption(fd: number, option: string): number {
-  const bytes = getOptionBytes(fd, option, 4)
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0, littleEndian)
+  readOption(fd, option, intBytes)
+  return int[0]!
 }
 
 export function getOptionBytes(fd: number, option: string, size: number): Uint8Array {
-  const [level, name] = levelAndName(option)
   const out = new Uint8Array(size)
-  const length = addon().getOption(fd, level, name, out)
-  if (length < 0) throw systemError(length, `getsockopt(${option})`)
-  return out.subarray(0, length)
+  return out.subarray(0, readOption(fd, option, out))
 }
 
-function intBytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value >>> 0, littleEndian)
-  return bytes
+/** getsockopt(2) into `out`: the length of what it has written. */
+export function readOption(fd: number, option: string, out: Uint8Array): number {
+  const [level, name] = levelAndName(option)
+  const length = addon().getOption(fd, level, name, out)
+  if (length < 0) throw systemError(length, `getsockopt(${option})`)
+  return length
+}
+
+function bytesOf(value: number): Uint8Array {
+  int[0] = value
+  return intBytes
 }

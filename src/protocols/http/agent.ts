@@ -43,6 +43,16 @@ interface NodeAgent extends http.Agent {
   removeSocket(socket: Socket, options: http.ClientRequestArgs): void
 }
 
+/** False: it wasn't there. No list stays empty. */
+function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boolean {
+  const list = lists[name] ?? []
+  const index = list.indexOf(item)
+  if (index === -1) return false
+  list.splice(index, 1)
+  if (list.length === 0) delete lists[name]
+  return true
+}
+
 type AgentClass<Options, Agent extends http.Agent> = new (options?: Options) => Agent
 
 /** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
@@ -54,6 +64,7 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
 ) {
   return class extends (Base as unknown as new (options: https.AgentOptions) => NodeAgent) {
     readonly #path: PathOptions
+    readonly #pathKey: string
     readonly #connectTimeout: number
     readonly #connections: BoundSockets
 
@@ -61,6 +72,7 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
       checkOptions(caller, options, schema)
       super(nodeAgentOptions(options))
       this.#path = pathOf(options)
+      this.#pathKey = pathKey(options)
       this.#connectTimeout = options.timeout || connectTimeout
       this.#connections = new BoundSockets(options.device)
       // Before Node's own listener, which gives the connection to the next request.
@@ -68,7 +80,7 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
     }
 
     override getName(options?: http.ClientRequestArgs): string {
-      return `${super.getName(options)}:${pathKey(this.#path)}`
+      return `${super.getName(options)}:${this.#pathKey}`
     }
 
     override addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void {
@@ -80,17 +92,20 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
       const name = this.getName(options)
       const queued = this.requests[name]?.includes(request) ?? false
       const pending = new PendingConnection(request)
-      this.sockets[name] = [...(this.sockets[name] ?? []), pending.socket]
+      this.sockets[name] ??= []
+      const standIn = pending as unknown as Socket
+      this.sockets[name].push(standIn)
       this.totalSocketCount++
       super.createSocket(request, { ...options, signal: pending.signal }, (error, socket) => {
         pending.end()
-        this.#forget(name, pending.socket)
+        this.totalSocketCount--
+        removeFrom(this.sockets, name, standIn)
         if (!error) return callback(null, socket)
         // A request of the queue may have been given another one's connection meanwhile: then the failure isn't its own.
-        const waiting = !queued || this.#dequeue(name, request)
+        const waiting = !queued || removeFrom(this.requests, name, request)
         if (waiting) callback(error, socket)
         // Has the next request of the queue, which would wait for a connection to become free, make its own.
-        this.removeSocket(pending.socket, options)
+        this.removeSocket(standIn, options)
       })
     }
 
@@ -135,23 +150,6 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
 
     #dropDead(): void {
       this.#connections.dropDead(socket => socket.emit('agentRemove'))
-    }
-
-    #forget(name: string, socket: Socket): void {
-      this.totalSocketCount--
-      const others = (this.sockets[name] ?? []).filter(other => other !== socket)
-      if (others.length > 0) this.sockets[name] = others
-      else delete this.sockets[name]
-    }
-
-    /** False: it wasn't in the queue. */
-    #dequeue(name: string, request: http.ClientRequest): boolean {
-      const queue = this.requests[name] ?? []
-      const index = queue.indexOf(request)
-      if (index === -1) return false
-      queue.splice(index, 1)
-      if (queue.length === 0) delete this.requests[name]
-      return true
     }
   } as unknown as AgentClass<Options, Agent>
 }

@@ -3,6 +3,9 @@ import { NetviaError } from '../../errors.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
 
+/** Requests of one moment ask the kernel once, in milliseconds. A device that goes a moment later takes them down as well. */
+const validMs = 1
+
 /**
  * The open connections of a pool on a device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
  * its sockets dead without an error: before a pool uses one again it has them sorted out here.
@@ -10,6 +13,7 @@ import { boundDevice } from '../../sockets/open.js'
 export class BoundSockets {
   readonly #device: string | undefined
   readonly #sockets = new Set<Socket>()
+  #checkedAt = Number.NEGATIVE_INFINITY
 
   constructor(device: string | undefined) {
     this.#device = device
@@ -27,13 +31,26 @@ export class BoundSockets {
    */
   dropDead(onDropped?: (socket: Socket) => void): void {
     const device = this.#device
-    const [oldest] = this.#sockets
-    if (device === undefined || !oldest || isBoundTo(oldest, device)) return
+    if (device === undefined) return
+    const now = performance.now()
+    if (now - this.#checkedAt < validMs) return
+    this.#checkedAt = now
+    const oldest = this.#oldest()
+    if (!oldest || isBoundTo(oldest, device)) return
     for (const socket of this.#sockets) {
-      if (isBoundTo(socket, device)) continue
+      if (socket.destroyed || isBoundTo(socket, device)) continue
       socket.destroy(new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device }))
       onDropped?.(socket)
     }
+  }
+
+  /** Those on their way out have no descriptor any more: `close` is told later. */
+  #oldest(): Socket | undefined {
+    for (const socket of this.#sockets) {
+      if (!socket.destroyed) return socket
+      this.#sockets.delete(socket)
+    }
+    return undefined
   }
 }
 

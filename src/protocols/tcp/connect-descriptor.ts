@@ -4,13 +4,13 @@ import { hold, Watch } from '../../binding/poller.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
-import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { openDescriptor } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { onDeviceLoss } from '../device-loss.js'
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
- * caller owns (`handOver`, or `addon().close`). Aborting closes it and rejects with the reason; so does the loss of the
+ * caller owns: `handOver` reads its binding once more, or `addon().close`. Aborting closes it and rejects with the reason; so does the loss of the
  * device, with ENODEV.
  */
 export async function connectDescriptor(
@@ -29,7 +29,6 @@ export async function connectDescriptor(
       errno = -getOption(fd, 'SO_ERROR')
     }
     if (errno < 0) throw systemError(errno, 'connect', { address, port, device: path.device })
-    if (path.device !== undefined) verifyDevice(fd, path.device)
     return fd
   } catch (error) {
     addon().close(fd)

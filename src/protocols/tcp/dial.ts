@@ -1,4 +1,4 @@
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { addon } from '../../binding/addon.js'
 import {
@@ -15,12 +15,12 @@ import {
   string,
 } from '../../options.js'
 import { handOver } from '../../sockets/hand-over.js'
-import { lookUpHost } from '../dns/addresses.js'
+import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy } from '../dns/configuration.js'
 import { dnsServer } from '../dns/server-address.js'
 import { connectDescriptor } from './connect-descriptor.js'
 import { raceFailure } from './failure.js'
-import { Race } from './race.js'
+import { type Attempt, Race } from './race.js'
 import type { Progress } from './time-limit.js'
 
 export interface ConnectOptions extends CommonOptions {
@@ -70,14 +70,34 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
   const path = pathOf(options)
   const families = options.family === undefined ? ([6, 4] as const) : [options.family]
   const start = performance.now()
-  let resolved = isIP(options.host) ? start : undefined
+  let resolved: number | undefined
+  const [literal] = literalAddress(options.host, families) ?? []
   const attempt = (address: string, signal: AbortSignal) => {
-    resolved ??= performance.now()
+    resolved ??= literal ? start : performance.now()
     progress.address = address
     progress.phase = 'connection'
     return connectDescriptor(address, options.port, path, signal)
   }
-  const close = (fd: number) => void addon().close(fd)
+  const fd = literal
+    ? await attempt(unmapped(literal.address), signal)
+    : await raceAddresses(options, families, attempt, signal)
+  if (signal.aborted) close(fd)
+  signal.throwIfAborted()
+  const connected = performance.now()
+  const socket = handOver(fd, options.device)
+  if (options.noDelay) socket.setNoDelay(true)
+  const idle = options.keepAlive ?? false
+  if (idle !== false) socket.setKeepAlive(true, idle === true ? 0 : idle)
+  return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
+}
+
+/** All addresses of a name, as they become known. */
+async function raceAddresses(
+  options: ConnectOptions,
+  families: readonly (4 | 6)[],
+  attempt: Attempt<number>,
+  signal: AbortSignal,
+): Promise<number> {
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
   const asking = askingBy(options, race.signal)
   lookUpHost(options.host, families, asking, (family, addresses) =>
@@ -89,20 +109,15 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
     () => race.finish(),
     error => race.finish(error),
   )
-  let fd: number
   try {
-    fd = await race.result
+    return await race.result
   } catch (error) {
     throw error instanceof AggregateError && !signal.aborted ? raceFailure(error.errors) : error
   }
-  if (signal.aborted) close(fd)
-  signal.throwIfAborted()
-  const connected = performance.now()
-  const socket = handOver(fd, options.device)
-  if (options.noDelay) socket.setNoDelay(true)
-  const idle = options.keepAlive ?? false
-  if (idle !== false) socket.setKeepAlive(true, idle === true ? 0 : idle)
-  return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
+}
+
+function close(fd: number): void {
+  addon().close(fd)
 }
 
 /** `::ffff:192.0.2.1` is IPv4 on the wire: as IPv4 it also gets the `tos` and the `localAddress` of IPv4. */

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { BoundSockets } from '../../src/protocols/http/bound-sockets.js'
+import { openDescriptor } from '../../src/sockets/open.js'
+
+/** As a pool sees it: a descriptor on a device, or none any more once it is destroyed. */
+function connection(device: string | undefined): Socket {
+  const fd = openDescriptor(4, 'stream', 0, { device })
+  onTestFinished(() => void addon().close(fd))
+  const socket = {
+    destroyed: false,
+    _handle: { fd } as { fd: number } | null,
+    once: () => socket,
+    destroy() {
+      this.destroyed = true
+      this._handle = null
+    },
+  }
+  return socket as unknown as Socket
+}
+
+test('the kernel is asked about one connection, however many have just ended before it', () => {
+  const sockets = new BoundSockets('lo')
+  const ended = Array.from({ length: 100 }, () => connection('lo'))
+  const open = connection('lo')
+  for (const socket of [...ended, open]) sockets.add(socket)
+  for (const socket of ended) socket.destroy()
+  const asked = vi.spyOn(addon(), 'getOption')
+  onTestFinished(() => asked.mockRestore())
+  sockets.dropDead()
+  expect(asked).toHaveBeenCalledTimes(1)
+  expect(open.destroyed).toBe(false)
+})
+
+test('what is not on the device any more is destroyed and told, the others stay', () => {
+  const sockets = new BoundSockets('lo')
+  const [lost, ended, bound] = [connection(undefined), connection('lo'), connection('lo')]
+  for (const socket of [ended, lost, bound]) sockets.add(socket)
+  ended.destroy()
+  const told: Socket[] = []
+  sockets.dropDead(socket => told.push(socket))
+  expect(told).toEqual([lost])
+  expect([lost.destroyed, bound.destroyed]).toEqual([true, false])
+})
