@@ -8,6 +8,7 @@
       "target_name": "netvia",
       "sources": [
         "native/addon.cc",
+        "native/arguments.cc",
         "native/environment.cc",
         "native/options.cc",
         "native/packets.cc",

@@ -14,6 +14,7 @@
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 
+#include "arguments.h"
 #include "environment.h"
 
 // Newer than some libc's headers; these numbers are the same on all architectures netvia is built for.
@@ -46,8 +47,9 @@
 
 namespace {
 
+// The names lie in the tables: pointers to them would each need a relocation when the addon is loaded.
 struct Option {
-  const char* name;
+  char name[24];
   int level;
   int number;
 };
@@ -110,7 +112,7 @@ constexpr Option kOptions[] = {
 };
 
 struct Constant {
-  const char* name;
+  char name[32];
   int value;
 };
 
@@ -161,14 +163,17 @@ constexpr Constant kConstants[] = {
 void DefineOptions(Napi::Env env, Napi::Object exports) {
   auto options = Napi::Object::New(env);
   for (const Option& option : kOptions) {
-    auto pair = Napi::Array::New(env, 2);
-    pair.Set(0u, Napi::Number::New(env, option.level));
-    pair.Set(1u, Napi::Number::New(env, option.number));
-    options.Set(option.name, pair);
+    napi_value pair = nullptr;
+    napi_create_array_with_length(env, 2, &pair);
+    napi_set_element(env, pair, 0, Number(env, option.level));
+    napi_set_element(env, pair, 1, Number(env, option.number));
+    napi_set_named_property(env, options, option.name, pair);
   }
-  exports.Set("options", options);
+  napi_set_named_property(env, exports, "options", options);
 
   auto constants = Napi::Object::New(env);
-  for (const Constant& constant : kConstants) constants.Set(constant.name, Napi::Number::New(env, constant.value));
-  exports.Set("constants", constants);
+  for (const Constant& constant : kConstants) {
+    napi_set_named_property(env, constants, constant.name, Number(env, constant.value));
+  }
+  napi_set_named_property(env, exports, "constants", constants);
 }

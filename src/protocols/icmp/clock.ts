@@ -10,13 +10,13 @@ export interface Clock {
   read(sample: ClockSample): void
 }
 
-const times = new Float64Array(2)
+const times = new Int32Array(4)
 
 export const systemClock: Clock = {
   read(sample) {
     addon().clocks(times)
-    sample.wall = times[0]!
-    sample.monotonic = times[1]!
+    sample.wall = (times[0]! >>> 0) * 1000 + times[1]! / 1e6
+    sample.monotonic = (times[2]! >>> 0) * 1000 + times[3]! / 1e6
   },
 }
 

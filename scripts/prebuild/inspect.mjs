@@ -1,0 +1,39 @@
+import { readElf } from './elf.mjs'
+
+const budget = 40 * 1024
+
+/** Of the C library: functions that glibc and musl export alike, on every architecture. */
+const libc = new Set(
+  (
+    'abort bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd free getsockname ' +
+    'getsockopt if_indextoname if_nametoindex listen malloc memcmp memcpy memmove memset pthread_create pthread_join ' +
+    'pthread_sigmask realloc setsockopt sigfillset socket strlen strncpy syscall write'
+  ).split(' '),
+)
+const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
+
+/** What is wrong with an addon for this target (targets.mjs); nothing if it can be shipped. */
+export function faults(bytes, target) {
+  const elf = readElf(bytes)
+  const found = []
+  const expect = (name, actual, expected) => {
+    if (actual !== expected) found.push(`${name} is ${actual}, not ${expected}`)
+  }
+  for (const name of ['machine', 'bits', 'little', 'flags']) expect(name, elf[name], target[name])
+  expect('number of section headers', elf.sections, 0)
+  expect('needed libraries', elf.needed.join(' '), '')
+  expect('symbol versions', elf.versioned, false)
+  expect('relocations of code', elf.textRelocations, false)
+  if (elf.mipsFloatAbi) expect('floating-point ABI', bytes[elf.mipsFloatAbi], 0)
+  for (const { align } of elf.loaded) if (align < target.page) found.push(`a segment is aligned to ${align} bytes only`)
+  for (const name of exported) if (!elf.definedNames.includes(name)) found.push(`${name} is not exported`)
+  for (const name of elf.definedNames) if (!exported.includes(name)) found.push(`${name} is exported`)
+  for (const name of elf.undefinedNames) if (!isPlain(name)) found.push(`${name} is needed of the process`)
+  if (bytes.length > budget) found.push(`${bytes.length} bytes are more than ${budget}`)
+  return found
+}
+
+/** A double among the arguments would tie the file to one floating-point ABI. */
+function isPlain(name) {
+  return libc.has(name) || (/^napi_/.test(name) && !/double|date|int64/.test(name))
+}

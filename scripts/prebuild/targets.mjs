@@ -1,0 +1,47 @@
+// The architectures, by Node's names: the compiler's target, and what the file must then say of itself.
+
+/**
+ * `machine`: e_machine; `flags`: e_flags, the ABI; `page`: the largest page of this architecture's kernels (segments are aligned to it).
+ * `cpu`: the oldest processor that the file must run on, where that is not the compiler's choice anyway.
+ */
+export const targets = {
+  x64: { zig: 'x86_64-linux-gnu.2.17', machine: 62, bits: 64, little: true, flags: 0, page: 0x1000 },
+  ia32: { zig: 'x86-linux-gnu.2.17', machine: 3, bits: 32, little: true, flags: 0, page: 0x1000 },
+  arm64: { zig: 'aarch64-linux-gnu.2.17', machine: 183, bits: 64, little: true, flags: 0, page: 0x10000 },
+  // EABI 5, hard float. One file for ARMv6 (first Raspberry Pi) and newer.
+  arm: {
+    zig: 'arm-linux-musleabihf',
+    cpu: 'arm1176jzf_s',
+    machine: 40,
+    bits: 32,
+    little: true,
+    flags: 0x5000400,
+    page: 0x10000,
+  },
+  // Compressed instructions, doubles in registers.
+  riscv64: { zig: 'riscv64-linux-musl', machine: 243, bits: 64, little: true, flags: 5, page: 0x1000 },
+  // o32, MIPS32 release 1, the old NaN.
+  mips: {
+    zig: 'mips-linux-musleabi',
+    cpu: 'mips32',
+    machine: 8,
+    bits: 32,
+    little: false,
+    flags: 0x50001007,
+    page: 0x10000,
+  },
+  mipsel: {
+    zig: 'mipsel-linux-musleabi',
+    cpu: 'mips32',
+    machine: 8,
+    bits: 32,
+    little: true,
+    flags: 0x50001007,
+    page: 0x10000,
+  },
+  // ELFv2.
+  ppc64: { zig: 'powerpc64le-linux-gnu.2.19', machine: 21, bits: 64, little: true, flags: 2, page: 0x10000 },
+  s390x: { zig: 's390x-linux-musl', machine: 22, bits: 64, little: false, flags: 0, page: 0x1000 },
+  // lp64d, object file version 1.
+  loong64: { zig: 'loongarch64-linux-musl', machine: 258, bits: 64, little: true, flags: 0x43, page: 0x10000 },
+}
