@@ -2,6 +2,8 @@
   "variables": {
     # "address", "undefined" or "thread": a build for tests, with the C++ runtime that the sanitizers need.
     "sanitize%": "",
+    # 1: a build for tests in which any system call can be told to fail (native/faults.cc).
+    "faults%": "0",
   },
   "targets": [
     {
@@ -22,6 +24,7 @@
       # -fno-strict-aliasing comes with newer Node headers only: always given, the headers' version leaves no mark.
       "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"],
       "conditions": [
+        ["faults==1", {"sources": ["native/faults.cc"], "defines": ["NETVIA_FAULTS"]}],
         [
           "sanitize==''",
           {

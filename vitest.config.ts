@@ -8,6 +8,8 @@ export default defineConfig({
     projects: [
       // Needs nothing but Node: loopback only.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...common } },
+      // Needs the addon whose system calls can be told to fail (scripts/test.mjs builds it): loopback only.
+      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...common } },
       // Runs inside the router's namespace of the laboratory (scripts/test.mjs puts it there), one file at a time.
       {
         test: {

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "system.h"
 
 namespace {
 constexpr int kBits = 64;
@@ -14,9 +15,9 @@ int Environment::Own(int fd) {
   int word = fd / kBits;
   if (word >= words_) {
     int words = word + 16;
-    auto* grown = static_cast<uint64_t*>(realloc(owned_, words * sizeof(uint64_t)));
+    auto* grown = static_cast<uint64_t*>(sys::realloc(owned_, words * sizeof(uint64_t)));
     if (!grown) {
-      close(fd);
+      sys::close(fd);
       return -ENOMEM;
     }
     memset(grown + words_, 0, (words - words_) * sizeof(uint64_t));
@@ -38,7 +39,7 @@ bool Environment::Disown(int fd) {
 void Environment::Close() {
   poller.Stop();
   for (int fd = 0; fd < words_ * kBits; fd++) {
-    if (Disown(fd)) close(fd);
+    if (Disown(fd)) sys::close(fd);
   }
   free(owned_);
   owned_ = nullptr;

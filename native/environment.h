@@ -30,3 +30,4 @@ void DefineSockets(Napi::Env env, Napi::Object exports);
 void DefineOptions(Napi::Env env, Napi::Object exports);
 void DefinePackets(Napi::Env env, Napi::Object exports);
 void DefinePoller(Napi::Env env, Napi::Object exports);
+void DefineFaults(Napi::Env env, Napi::Object exports);

@@ -3,14 +3,13 @@
 
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <linux/errqueue.h>
 
 #include "arguments.h"
 #include "environment.h"
+#include "system.h"
 
 #ifndef SO_TIMESTAMPING_NEW
 #define SO_TIMESTAMPING_NEW 65
@@ -51,7 +50,7 @@ int FamilyOf(int fd, const uint8_t* address, size_t length) {
   }
   int domain = AF_UNSPEC;
   socklen_t size = sizeof domain;
-  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  sys::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
   return domain;
 }
 
@@ -157,11 +156,10 @@ void ReadPacket(mmsghdr& packet, int32_t* row, uint8_t* slot) {
   }
 }
 
-// The system calls by number: musl's sendmmsg is a loop, and its recvmmsg has another name on 32 bits.
 int Transfer(long call, int fd, mmsghdr* messages, int count, int flags) {
   long done;
   do {
-    done = syscall(call, fd, messages, count, flags | MSG_DONTWAIT, nullptr);
+    done = sys::transfer(call, fd, messages, count, flags | MSG_DONTWAIT);
   } while (done < 0 && errno == EINTR);
   return Result(done);
 }

@@ -4,12 +4,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "arguments.h"
 #include "environment.h"
+#include "system.h"
 
 namespace {
 constexpr uint32_t kWakeToken = 0;
@@ -20,7 +18,7 @@ int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(thread, nullptr, run, argument);
+  int error = sys::pthread_create(thread, nullptr, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return -error;
 }
@@ -28,13 +26,13 @@ int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
 
 int Poller::Start(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
   if (running_) return -EALREADY;
-  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  epoll_ = sys::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return -errno;
-  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  wake_ = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeToken;
-  int error = wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) < 0 ? -errno : 0;
+  int error = wake_ < 0 || sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) < 0 ? -errno : 0;
   if (error == 0) {
     pairs_ = Napi::Reference<Napi::Value>::New(pairs, 1);
     callback_ = Callback::New(env, ready, "netvia", 0, 1, this);
@@ -59,8 +57,8 @@ void Poller::Stop() {
     callback_ = Callback();
     pairs_.Reset();
   }
-  if (wake_ >= 0) close(wake_);
-  if (epoll_ >= 0) close(epoll_);
+  if (wake_ >= 0) sys::close(wake_);
+  if (epoll_ >= 0) sys::close(epoll_);
   wake_ = epoll_ = -1;
 }
 
@@ -68,12 +66,12 @@ int Poller::Watch(int fd, int32_t token, uint32_t events) {
   epoll_event event{};
   event.events = events | EPOLLONESHOT;
   event.data.u64 = static_cast<uint32_t>(token);
-  if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  if (sys::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
   if (errno != ENOENT) return -errno;
-  return Result(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event));
+  return Result(sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event));
 }
 
-int Poller::Unwatch(int fd) { return Result(epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr)); }
+int Poller::Unwatch(int fd) { return Result(sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr)); }
 
 void Poller::KeepAlive(Napi::Env env, bool yes) {
   if (yes) {
@@ -91,10 +89,10 @@ void* Poller::Run(void* self) {
 void Poller::Wait() {
   epoll_event events[kEvents];
   for (;;) {
-    int count = epoll_wait(epoll_, events, kEvents, -1);
+    int count = sys::epoll_wait(epoll_, events, kEvents, -1);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return;
-    auto* batch = static_cast<Batch*>(malloc(sizeof(Batch)));
+    auto* batch = static_cast<Batch*>(sys::malloc(sizeof(Batch)));
     // Nothing was taken from the one-shot descriptors that can't be told: without memory the process is lost anyway.
     if (!batch) abort();
     batch->count = 0;

@@ -9,15 +9,16 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "system.h"
 
 static int Socket(const Arguments& arguments) {
   int type = arguments.Int(1) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  return Environment::Of(arguments.Env()).Own(Result(socket(arguments.Int(0), type, arguments.Int(2))));
+  return Environment::Of(arguments.Env()).Own(Result(sys::socket(arguments.Int(0), type, arguments.Int(2))));
 }
 
 static int Close(const Arguments& arguments) {
   int fd = arguments.Int(0);
-  return Environment::Of(arguments.Env()).Disown(fd) ? Result(close(fd)) : -EBADF;
+  return Environment::Of(arguments.Env()).Disown(fd) ? Result(sys::close(fd)) : -EBADF;
 }
 
 static int Detach(const Arguments& arguments) {
@@ -26,35 +27,36 @@ static int Detach(const Arguments& arguments) {
 
 static int Bind(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
-  return Result(bind(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), static_cast<socklen_t>(address.length)));
+  return Result(
+      sys::bind(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), static_cast<socklen_t>(address.length)));
 }
 
-static int Listen(const Arguments& arguments) { return Result(listen(arguments.Int(0), arguments.Int(1))); }
+static int Listen(const Arguments& arguments) { return Result(sys::listen(arguments.Int(0), arguments.Int(1))); }
 
 static int Connect(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
   return Result(
-      connect(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), static_cast<socklen_t>(address.length)));
+      sys::connect(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), static_cast<socklen_t>(address.length)));
 }
 
 static int LocalName(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
   socklen_t length = static_cast<socklen_t>(address.length);
-  int error = Result(getsockname(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), &length));
+  int error = Result(sys::getsockname(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), &length));
   return error < 0 ? error : static_cast<int>(length);
 }
 
 static int GetOption(const Arguments& arguments) {
   View<uint8_t> out(arguments, 3);
   socklen_t length = static_cast<socklen_t>(out.length);
-  int error = Result(getsockopt(arguments.Int(0), arguments.Int(1), arguments.Int(2), out.data, &length));
+  int error = Result(sys::getsockopt(arguments.Int(0), arguments.Int(1), arguments.Int(2), out.data, &length));
   return error < 0 ? error : static_cast<int>(length);
 }
 
 static int SetOption(const Arguments& arguments) {
   View<uint8_t> value(arguments, 3);
-  return Result(setsockopt(arguments.Int(0), arguments.Int(1), arguments.Int(2), value.data,
-                           static_cast<socklen_t>(value.length)));
+  return Result(sys::setsockopt(arguments.Int(0), arguments.Int(1), arguments.Int(2), value.data,
+                                static_cast<socklen_t>(value.length)));
 }
 
 static int AttachFilter(const Arguments& arguments) {
@@ -62,19 +64,19 @@ static int AttachFilter(const Arguments& arguments) {
   sock_fprog filter{};
   filter.len = static_cast<unsigned short>(program.length / sizeof(sock_filter));
   filter.filter = reinterpret_cast<sock_filter*>(program.data);
-  return Result(setsockopt(arguments.Int(0), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
+  return Result(sys::setsockopt(arguments.Int(0), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
 }
 
 static int DeviceIndex(const Arguments& arguments) {
   char name[IFNAMSIZ + 1] = {};
   napi_get_value_string_utf8(arguments.Env(), arguments[0], name, sizeof name, nullptr);
-  unsigned index = if_nametoindex(name);
+  unsigned index = sys::if_nametoindex(name);
   return index == 0 ? -errno : static_cast<int>(index);
 }
 
 static napi_value DeviceName(napi_env env, napi_callback_info info) {
   char name[IFNAMSIZ] = {};
-  if (if_indextoname(static_cast<unsigned>(Arguments(env, info).Int(0)), name) == nullptr) return Number(env, -errno);
+  if (sys::if_indextoname(static_cast<unsigned>(Arguments(env, info).Int(0)), name) == nullptr) return Number(env, -errno);
   napi_value text = nullptr;
   napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &text);
   return text;

@@ -1,24 +1,13 @@
 // Builds the addon with AddressSanitizer and runs test/sanitize/ on it. Needs a compiler.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compile } from './compile.mjs'
-import { runBuild } from './node-gyp.mjs'
+import { buildDebugAddon } from './debug-addon.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const build = join(root, '.cache/address')
-
-mkdirSync(build, { recursive: true })
-for (const name of ['native', 'binding.gyp', 'package.json'])
-  cpSync(join(root, name), join(build, name), { recursive: true })
-try {
-  symlinkSync(join(root, 'node_modules'), join(build, 'node_modules'))
-} catch (error) {
-  if (error.code !== 'EEXIST') throw error
-}
-const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js')
-runBuild(gyp, ['rebuild', '--silent', '--', '-Dsanitize=address'], build)
+const build = buildDebugAddon('address', { sanitize: 'address' })
 
 const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
 let failed = compile() ? 0 : 1

@@ -1,17 +1,19 @@
-// The tests: `npm test`, or `node scripts/test.mjs [unit|network] [file name parts or vitest options …]`.
+// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults] [file name parts or vitest options …]`.
+// `faults` needs a compiler, for an addon whose system calls can be told to fail, and is run by its name only.
 // Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
 import { compile } from './compile.mjs'
+import { buildDebugAddon } from './debug-addon.mjs'
 import { readReport } from './test-report.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-const projects = ['unit', 'network'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
+const projects = ['unit', 'network', 'faults'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
 const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
 /** A run that takes longer hangs, in ms. */
 const timeLimit = 600_000
@@ -32,11 +34,16 @@ for (const [signal, number] of [
 
 /** What to say of single tests, at the end. */
 const remarks = []
+const runners = {
+  unit: () => runProject('unit', [], process.env),
+  network: () => runInLab('network', process.env),
+  faults: () => runInLab('faults', { ...process.env, NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) }),
+}
 const totals = { passed: 0, failed: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
-  const counts = await (project === 'unit' ? runProject('unit', [], process.env) : runInLab())
+  const counts = await runners[project]()
   for (const key of Object.keys(totals)) totals[key] += counts[key]
 }
 if (noSkips && totals.skipped) {
@@ -52,11 +59,11 @@ if (remarks.length) console.log(`\n${remarks.join('\n')}`)
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
 process.exitCode = totals.failed ? 1 : 0
 
-function runInLab() {
+function runInLab(project, env) {
   const missing = whyNoLab()
   const lab = missing ? labContext({ missing }) : makeLab()
   const prefix = missing ? [] : ['ip', 'netns', 'exec', lab.names.router]
-  return runProject('network', prefix, { ...process.env, NETVIA_LAB: JSON.stringify(lab) })
+  return runProject(project, prefix, { ...env, NETVIA_LAB: JSON.stringify(lab) })
 }
 
 /** One run of vitest, in its own process group so that nothing of it is left when it has to end. */

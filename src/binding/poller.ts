@@ -11,9 +11,9 @@ const pairs = new Int32Array(128)
 
 function start(): Addon {
   if (!native) {
-    native = addon()
-    const errno = native.onReady(dispatch, pairs)
+    const errno = addon().onReady(dispatch, pairs)
     if (errno < 0) throw systemError(errno, 'epoll_create1')
+    native = addon()
   }
   return native
 }
@@ -60,7 +60,8 @@ export class Watch {
 
 /** While held, the event loop stays alive. Returns the release, good for one call. */
 export function hold(): () => void {
-  if (holds++ === 0) start().keepAlive(true)
+  if (holds === 0) start().keepAlive(true)
+  holds++
   let held = true
   return () => {
     if (!held) return

@@ -1,0 +1,60 @@
+// The system calls of the addon, and the functions of the C library that can fail, all by one name: `sys::`. They are the
+// C library's own; in a build with NETVIA_FAULTS each can be told to fail (native/faults.cc).
+#pragma once
+
+#include <net/if.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace sys {
+
+#ifdef NETVIA_FAULTS
+int socket(int family, int type, int protocol);
+int close(int fd);
+int bind(int fd, const sockaddr* address, socklen_t length);
+int listen(int fd, int backlog);
+int connect(int fd, const sockaddr* address, socklen_t length);
+int getsockname(int fd, sockaddr* address, socklen_t* length);
+int getsockopt(int fd, int level, int name, void* value, socklen_t* length);
+int setsockopt(int fd, int level, int name, const void* value, socklen_t length);
+unsigned if_nametoindex(const char* name);
+char* if_indextoname(unsigned index, char* name);
+int epoll_create1(int flags);
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
+int epoll_wait(int epoll, epoll_event* events, int count, int timeout);
+int eventfd(unsigned count, int flags);
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument);
+void* malloc(size_t size);
+void* realloc(void* memory, size_t size);
+long transfer(long number, int fd, mmsghdr* messages, int count, int flags);
+#else
+using ::bind;
+using ::close;
+using ::connect;
+using ::epoll_create1;
+using ::epoll_ctl;
+using ::epoll_wait;
+using ::eventfd;
+using ::getsockname;
+using ::getsockopt;
+using ::if_indextoname;
+using ::if_nametoindex;
+using ::listen;
+using ::malloc;
+using ::pthread_create;
+using ::realloc;
+using ::setsockopt;
+using ::socket;
+
+// sendmmsg(2) or recvmmsg(2), by number: musl's sendmmsg is a loop, and its recvmmsg has another name on 32 bits.
+inline long transfer(long number, int fd, mmsghdr* messages, int count, int flags) {
+  return syscall(number, fd, messages, count, flags, nullptr);
+}
+#endif
+
+}  // namespace sys

@@ -1,0 +1,26 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runBuild } from './node-gyp.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * Builds the addon for tests, with variables of binding.gyp such as `{ sanitize: 'address' }`, where that is missing or older
+ * than the sources. Needs a compiler. Returns the folder that NETVIA_PREBUILD is to name.
+ */
+export function buildDebugAddon(name, variables) {
+  const folder = join(root, '.cache', name)
+  const addon = join(folder, 'build/Release/netvia.node')
+  const sources = ['binding.gyp', ...readdirSync(join(root, 'native')).map(file => `native/${file}`)]
+  const changed = path => statSync(path).mtimeMs
+  if (existsSync(addon) && changed(addon) > Math.max(...sources.map(file => changed(join(root, file))))) return folder
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const path of ['native', 'binding.gyp', 'package.json'])
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  const settings = Object.entries(variables).map(([key, value]) => `-D${key}=${value}`)
+  runBuild(join(root, 'node_modules/node-gyp/bin/node-gyp.js'), ['rebuild', '--silent', '--', ...settings], folder)
+  return folder
+}

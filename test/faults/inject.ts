@@ -1,0 +1,68 @@
+import { constants } from 'node:os'
+import { type Addon, addon } from '../../src/binding/addon.js'
+
+/** What a build with NETVIA_FAULTS has besides (native/faults.cc). */
+interface FaultyAddon extends Addon {
+  readonly faultCalls: readonly string[]
+  setFaults(rows: Int32Array): void
+  faultsLeft(rows: Int32Array): void
+  callCounts(out: Int32Array): void
+}
+
+export interface Fault {
+  /** A system call, or a function of the C library that can fail, by its name: `sendmmsg`, `setsockopt`, `malloc`. */
+  call: string
+  /** Only calls for this socket option, of those the addon knows: `SO_TIMESTAMPING`. */
+  option?: string
+  /** Only calls whose first numbers are these: family, type and protocol of `socket`, the operation of `epoll_ctl`. */
+  numbers?: readonly number[]
+  /** How many calls are let through before. Default: 0. */
+  skip?: number
+  /** How many fail then. Default: all. */
+  times?: number
+  /** What they fail with: `ENOBUFS`. */
+  error?: string
+  /** Instead of an error: batches of at most so many packets. */
+  limit?: number
+}
+
+const rowSize = 8
+const forever = 0x7fff_ffff
+const any = -1
+
+function faulty(): FaultyAddon {
+  const native = addon() as FaultyAddon
+  if (!native.setFaults) throw new Error('not the build with faults: run "node scripts/test.mjs faults"')
+  return native
+}
+
+function row({ call, option, numbers, skip = 0, times = forever, error, limit = 1 }: Fault): number[] {
+  const index = faulty().faultCalls.indexOf(call)
+  const errno = error === undefined ? 0 : (constants.errno as Record<string, number>)[error]
+  const keys = option === undefined ? (numbers ?? []) : addon().options[option]
+  if (index < 0 || errno === undefined || !keys) throw new TypeError(`no such fault: ${call} ${option} ${error}`)
+  return [index, keys[0] ?? any, keys[1] ?? any, keys[2] ?? any, skip, times, errno, limit]
+}
+
+/**
+ * From now on these calls fail, in place of those of an earlier call. Returns their end, which tells how many each has struck.
+ * With `using`: until the end of the block.
+ */
+export function inject(...faults: Fault[]): (() => number[]) & Disposable {
+  const rows = Int32Array.from(faults.flatMap(row))
+  faulty().setFaults(rows)
+  const end = () => {
+    const left = new Int32Array(rows.length)
+    faulty().faultsLeft(left)
+    faulty().setFaults(new Int32Array())
+    return faults.map((_, i) => rows[i * rowSize + 5]! - left[i * rowSize + 5]!)
+  }
+  return Object.assign(end, { [Symbol.dispose]: end })
+}
+
+/** How often each call was made since the process began. */
+export function callCounts(): Record<string, number> {
+  const counts = new Int32Array(faulty().faultCalls.length)
+  faulty().callCounts(counts)
+  return Object.fromEntries(faulty().faultCalls.map((name, i) => [name, counts[i]!]))
+}
