@@ -2,7 +2,8 @@ import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, test } from 'vitest'
 import { atEnd, lab, needs } from '../lab/index.js'
-import { collect, command, type Ended, netvia, objects } from '../unit/cli-process.js'
+import { collect, command, type Ended, netvia, objects, startCli } from '../unit/cli-process.js'
+import { schemaErrors } from '../unit/cli-schema.js'
 import { movedDuring } from './moved.js'
 
 const { wan1, wan2, server } = lab
@@ -116,6 +117,41 @@ describe('two uplinks', () => {
   })
 })
 
+describe('--json', () => {
+  needs('nft')
+
+  test.each([
+    ['ping', '-c', '1', '-I', 'wan2', '-t', '1', server.address4],
+    ['ping', '-c', '1', '-M', 'do', '-s', '3000', server.address4],
+    ['ping', '-c', '1', '-W', '0.2', '203.0.113.99'],
+    ['sweep', ...bothDevices, '10.64.0.0/30', 'nowhere.test'],
+    ['trace', '-I', 'wan2', server.name],
+    ['dns', '-t', 'AAAA', server.name],
+    ['scan', '-a', '-p', '53,9', server.address4],
+    ['devices'],
+  ])('prints what the schema says: %s', async (name, ...args) => {
+    const lines = objects(await netvia([name!, '--json', ...args]))
+    expect(lines).not.toEqual([])
+    expect(await schemaErrors(lines)).toEqual([])
+  })
+
+  it('tells changes of devices as the schema says', async () => {
+    const child = startCli(['devices', '--watch', '--json'])
+    child.stdout!.once('data', () => {
+      lab.addDevice('tmp3')
+      lab.run('router', 'ip', 'link', 'set', 'tmp3', 'down')
+    })
+    let text = ''
+    child.stdout!.on('data', chunk => {
+      text += chunk
+      if (/"about":"link","change":"changed"[^\n]*"up":false[^\n]*"previous"/.test(text)) child.kill('SIGTERM')
+    })
+    const lines = objects(await child.ended)
+    expect(new Set(lines.map(({ about }) => about))).toEqual(new Set([undefined, 'link', 'address', 'route']))
+    expect(await schemaErrors(lines)).toEqual([])
+  })
+})
+
 describe('doctor', () => {
   interface Finding {
     about: string
@@ -125,7 +161,9 @@ describe('doctor', () => {
   }
 
   async function findingsOf(args: string[] = [], run = netvia): Promise<(about: string) => Finding> {
-    const all = objects(await run(['doctor', '--json', ...args])) as unknown as Finding[]
+    const lines = objects(await run(['doctor', '--json', ...args]))
+    expect(await schemaErrors(lines)).toEqual([])
+    const all = lines as unknown as Finding[]
     return about => all.find(finding => finding.about === about) ?? { about, status: 'not looked at' }
   }
 

@@ -15,6 +15,7 @@ const subcommands = [
   'scan',
   'devices',
   'doctor',
+  'schema',
   'completion',
   'man',
 ]

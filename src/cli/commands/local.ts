@@ -31,6 +31,10 @@ export function defineLocal(program: Command, ends: Ends): void {
     .addOption(device('look at this device; may be given again (default: those with a default route)'))
   addJson(doctor).action(action(ends, () => import('../run/doctor.js')))
   program
+    .command('schema')
+    .description('prints the JSON Schema of what --json prints')
+    .action(action(ends, () => import('../run/schema.js')))
+  program
     .command('completion')
     .description('prints a completion script')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))

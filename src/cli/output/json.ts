@@ -1,4 +1,4 @@
-/** Of the objects that `--json` prints; raised when a field changes its meaning or goes away. docs/command.md has them all. */
+/** Of the objects that `--json` prints; raised when a field changes its meaning or goes away. `netvia schema` has them all. */
 export const schemaVersion = 1
 
 /** One line. What is unknown is left out; errors become their fields, dates ISO 8601, bytes base64. */

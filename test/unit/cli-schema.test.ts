@@ -1,0 +1,94 @@
+import { describe, expect, it, test } from 'vitest'
+import { netvia, objects, startCli } from './cli-process.js'
+import { kindsOfLines, schemaErrors } from './cli-schema.js'
+import { a, fakeServer } from './dns-fake-server.js'
+import { closedPort, httpServer } from './http-servers.js'
+import { requires } from './requirements.js'
+
+const seen = new Set<string>()
+
+/** Runs a subcommand with --json; every line has to be as the schema says. */
+async function printed(...[command, ...args]: string[]): Promise<void> {
+  const lines = objects(await netvia([command!, '--json', ...args]))
+  expect(lines).not.toEqual([])
+  expect(await schemaErrors(lines)).toEqual([])
+  for (const line of lines) seen.add(`${line.command} ${line.event}`)
+}
+
+describe('every line that --json prints is as the schema says:', () => {
+  test('http, connect and scan', async () => {
+    const port = await httpServer((request, response) => {
+      response.statusCode = request.url === '/missing' ? 404 : 200
+      response.end('hello')
+    })
+    const closed = await closedPort()
+    await printed('http', '-I', 'lo', `http://127.0.0.1:${port}/`, `http://127.0.0.1:${port}/missing`)
+    await printed('http', `http://127.0.0.1:${closed}/`, '-I', 'nosuch0', '-I', 'lo')
+    await printed('connect', '-c', '2', '127.0.0.1', String(port))
+    await printed('connect', '-I', 'lo', '127.0.0.1', String(closed))
+    await printed('scan', '-a', '-p', `${port},${closed}`, '127.0.0.1')
+  })
+
+  test('dns', async () => {
+    const dns = await fakeServer(({ question: { name, type } }) => {
+      if (name === 'nowhere.test') return { rcode: 3 }
+      if (type === 'MX') return { answers: [{ type, name, ttl: 60, data: { preference: 10, exchange: 'mail.test' } }] }
+      return { answers: [a(name, '192.0.2.7', 300)] }
+    })
+    const server = `@${dns.server}`
+    await printed('dns', 'www.test', 'nowhere.test', server)
+    await printed('dns', '-t', 'MX', 'www.test', server)
+    await printed('http', '--server', dns.server, 'http://nowhere.test/')
+    dns.close()
+  })
+
+  test('ping, sweep and trace', async context => {
+    requires(context, 'ping')
+    await printed('ping', '-c', '2', '-i', '0.01', '-I', 'lo', '127.0.0.1')
+    await printed('ping', '-c', '1', '-I', 'nosuch0', '127.0.0.1')
+    await printed('sweep', '127.0.0.1', '127.0.0.2')
+    await printed('trace', '-n', '127.0.0.1')
+  })
+
+  test('devices and doctor', async () => {
+    await printed('devices')
+    await printed('doctor', '-I', 'lo')
+    const child = startCli(['devices', '-w', '-I', 'lo', '--json'])
+    child.stdout!.once('data', () => child.kill('SIGTERM'))
+    expect(await schemaErrors(objects(await child.ended))).toEqual([])
+  })
+
+  test('bad usage that only the library sees', async () => {
+    await printed('connect', '127.0.0.1', '99999')
+  })
+
+  it('sees each kind of line', async context => {
+    requires(context, 'ping')
+    // Changes of devices are made in the laboratory.
+    const elsewhere = ['devices change']
+    const kinds = (await kindsOfLines()).filter(({ command }) => command !== undefined)
+    const unseen = kinds.map(({ command, event }) => `${command} ${event}`).filter(kind => !seen.has(kind))
+    expect(unseen).toEqual(elsewhere)
+  })
+})
+
+describe('the schema', () => {
+  it('has lines of every subcommand that takes --json', async () => {
+    const { stdout } = await netvia(['--help'])
+    const names = [...stdout.matchAll(/^ {2}(\w+)(?= (?:\[|<| ))/gm)].map(match => match[1]!)
+    const known = new Set((await kindsOfLines()).map(({ command }) => command))
+    for (const name of names.filter(name => name !== 'help')) {
+      const help = await netvia([name, '--help'])
+      expect({ name, known: known.has(name) }).toEqual({ name, known: /^ {2}--json/m.test(help.stdout) })
+    }
+  })
+
+  it('would notice a field it does not have, a missing one, and another version', async () => {
+    const [line] = objects(await netvia(['devices', '-I', 'lo', '--json']))
+    const { mtu: _mtu, ...less } = line!
+    expect(await schemaErrors([line!])).toEqual([])
+    for (const wrong of [{ ...line, more: 1 }, less, { ...line, schema: 2 }, { ...line, event: 'result' }]) {
+      expect(await schemaErrors([wrong])).toHaveLength(1)
+    }
+  })
+})
