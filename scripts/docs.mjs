@@ -32,7 +32,7 @@ function brokenLinks(folder) {
   const places = new Map([...pages].map(([file, html]) => [file, new Set(valuesOf('id', html))]))
   const leadsNowhere = (page, link) => {
     const [path, place] = link.replaceAll('&amp;', '&').split('#').map(decodeURIComponent)
-    const target = path === '' ? page : resolve(dirname(page), path)
+    const target = path === '' ? page : resolve(dirname(page), path.endsWith('/') ? `${path}index.html` : path)
     return !files.includes(target) || Boolean(place && places.get(target) && !places.get(target).has(place))
   }
   return [...pages].flatMap(([page, html]) =>

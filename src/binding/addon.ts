@@ -125,9 +125,9 @@ function load(): Addon {
   }
 }
 
-/** The sources and the published bundle lie at different depths: the package is the nearest folder up with binding.gyp. */
+/** The sources and the published bundle lie at different depths: the package is the nearest folder up with a package.json. */
 function packageRoot(folder: string): string {
-  if (existsSync(join(folder, 'binding.gyp'))) return folder
+  if (existsSync(join(folder, 'package.json'))) return folder
   const parent = dirname(folder)
   if (parent === folder) throw new Error('the package folder was not found')
   return packageRoot(parent)

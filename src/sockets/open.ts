@@ -87,7 +87,7 @@ export function boundDevice(fd: number): string {
 function deviceError(errno: number, syscall: string, device: string): NetviaError {
   const error = systemError(errno, syscall, { device })
   if (error.code === 'ENODEV') {
-    return systemError(errno, syscall, { device, hint: `no such device; there are: ${deviceNames().join(', ')}` })
+    return systemError(errno, syscall, { device, hint: `the devices here are ${deviceNames().join(', ')}` })
   }
   if (error.code === 'EPERM') {
     return systemError(errno, syscall, {

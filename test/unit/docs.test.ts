@@ -1,22 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join, normalize, relative } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
+import { anchorsOf, type Block, blocksOf, linksOf, pages, pageText, root } from './markdown.js'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map(name => `docs/${name}`)].filter(
-  name => name.endsWith('.md'),
-)
-const text = (page: string) => readFileSync(join(root, page), 'utf8')
-
-/** The TypeScript blocks of a page, as modules by a file name that tells where each stands; where tests of the laboratory lie. */
-function blocksOf(page: string): [name: string, source: string][] {
-  const content = text(page)
-  return [...content.matchAll(/^```ts\n(.*?)^```/gms)].map(match => {
-    const line = content.slice(0, match.index).split('\n').length
-    return [join(root, 'test/network', `${page.replace('/', '-')}-line-${line}.ts`), `${match[1]}\nexport {}\n`]
-  })
+/** A block as a module, by a file name that tells where it stands; where tests of the laboratory lie. */
+function moduleOf({ page, line, source }: Block): [name: string, source: string] {
+  return [join(root, 'test/network', `${page.replace('/', '-')}-line-${line}.ts`), `${source}\nexport {}\n`]
 }
 
 /** Type errors of modules that exist only here; `netvia` is the sources. */
@@ -40,8 +30,8 @@ function typeErrors(modules: Map<string, string>): string[] {
 
 describe('documentation', () => {
   it('has code blocks that compile', () => {
-    const modules = new Map(pages.flatMap(blocksOf))
-    expect(modules.size).toBeGreaterThan(5)
+    const modules = new Map(pages.flatMap(page => blocksOf(page, 'ts')).map(moduleOf))
+    expect(modules.size).toBeGreaterThan(20)
     expect(typeErrors(modules)).toEqual([])
   })
 
@@ -50,8 +40,44 @@ describe('documentation', () => {
     expect(typeErrors(wrong)).toEqual([expect.stringContaining('wrong.ts: ')])
   })
 
-  it.each(pages)('%s links only to files that exist', page => {
-    const targets = [...text(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(match => match[1]!)
-    expect(targets.filter(target => !existsSync(join(root, dirname(page), target)))).toEqual([])
+  it.each(pages)('%s links only to what exists', page => {
+    const broken = linksOf(page).filter(({ path, anchor }) => {
+      const target = path === '' ? page : normalize(join(dirname(page), path))
+      if (!existsSync(join(root, target))) return true
+      return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).includes(anchor)
+    })
+    expect(broken).toEqual([])
+  })
+
+  it('has every page of docs/ in its index', () => {
+    const listed = linksOf('docs/README.md').map(({ path }) => `docs/${path}`)
+    const own = pages.filter(page => page.startsWith('docs/') && page !== 'docs/README.md')
+    expect(own.filter(page => !listed.includes(page))).toEqual([])
+  })
+})
+
+describe('docs/errors.md', () => {
+  /** They never leave the library: it waits, or looks elsewhere. */
+  const internal = ['EAGAIN', 'EALREADY', 'EINPROGRESS', 'ENOENT']
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => readFileSync(join(root, 'src', name), 'utf8'))
+    .join('\n')
+  const quoted = [...sources.matchAll(/'(E[A-Z0-9_]{3,})'/g)].map(match => match[1]!)
+  const numbers = [...sources.matchAll(/const \{([^}]*)\} = constants\.errno|constants\.errno\.(\w+)/g)]
+  const thrown = new Set([...quoted, ...numbers.flatMap(([, many, one]) => many?.match(/\w+/g) ?? one!)])
+
+  it('has every code that the library knows', () => {
+    expect(thrown.size).toBeGreaterThan(30)
+    const told = new Set([...pageText('docs/errors.md').matchAll(/`(E[A-Z0-9_]{3,})`/g)].map(match => match[1]!))
+    expect([...thrown].filter(code => !told.has(code) && !internal.includes(code))).toEqual([])
+  })
+
+  it('has no code of its own that the library does not throw', () => {
+    const rows = [...pageText('docs/errors.md').matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/`(\w+)`/g)].map(match => match[1]!),
+    )
+    expect(rows.length).toBeGreaterThan(30)
+    expect(rows.filter(code => !thrown.has(code))).toEqual([])
   })
 })

@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs'
 import { checkDns } from '../../checks/check-dns.js'
 import type { Finding } from './finding.js'
 
 /** Never delegated (RFC 6761): whatever the server says of it, it is there. */
 const question = 'netvia.invalid'
 const patienceMs = 3000
-const upstreamServers = '/run/systemd/resolve/resolv.conf'
 
 /** Whether a name server of /etc/resolv.conf answers over the device. */
 export async function resolverFinding(device: string | undefined, signal: AbortSignal): Promise<Finding> {
@@ -22,8 +20,6 @@ export async function resolverFinding(device: string | undefined, signal: AbortS
 }
 
 function fix(device: string | undefined): string {
-  // systemd-resolved's own address is on lo; the servers behind it are in this file.
-  if (existsSync(upstreamServers)) return `ln -sf ${upstreamServers} /etc/resolv.conf`
   const by = device === undefined ? '' : ` by ${device}`
   return `echo 'nameserver ADDRESS' >> /etc/resolv.conf  # one that is reachable${by}; or --server ADDRESS`
 }

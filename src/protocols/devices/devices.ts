@@ -42,7 +42,7 @@ export async function device(name: string, options: DevicesOptions = {}): Promis
   const found = all.find(candidate => candidate.name === name)
   if (found) return found
   const names = all.map(candidate => candidate.name).join(', ')
-  throw systemError(-constants.errno.ENODEV, 'rtnetlink', { device: name, hint: `no such device; there are: ${names}` })
+  throw systemError(-constants.errno.ENODEV, 'rtnetlink', { device: name, hint: `the devices here are ${names}` })
 }
 
 /**
