@@ -9,7 +9,17 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs/command.md')
 const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
-const carried = ['dns-packet', 'ipaddr.js', 'commander', 'picocolors', 'cli-table3', 'log-update']
+const carried = [
+  'dns-packet',
+  'ipaddr.js',
+  'commander',
+  'picocolors',
+  'cli-table3',
+  'log-update',
+  'yaml',
+  'prom-client',
+  'uplot',
+]
 
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
 writeFileSync(join(root, 'dist/LICENSES.txt'), licences())

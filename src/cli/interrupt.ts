@@ -4,15 +4,19 @@
  */
 export class Interrupt {
   readonly #controller = new AbortController()
+  readonly #end = (name: NodeJS.Signals) => {
+    this.#received ??= name
+    this.#controller.abort()
+  }
   #received: NodeJS.Signals | undefined
 
   constructor() {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => {
-        this.#received ??= name
-        this.#controller.abort()
-      })
-    }
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, this.#end)
+  }
+
+  /** From now on SIGHUP ends nothing, and calls `work` instead. */
+  divertHangUp(work: () => void): void {
+    process.off('SIGHUP', this.#end).on('SIGHUP', work)
   }
 
   get signal(): AbortSignal {

@@ -13,6 +13,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read it has seen enough, as `head` does.
     if (error.code === 'EPIPE') process.exit(ends.exit)
+    // The terminal is gone.
+    if (error.code === 'EIO') process.exit(ends.exit)
     throw error
   })
 }

@@ -3,6 +3,7 @@ import { defineConnect } from './commands/connect.js'
 import { defineDns } from './commands/dns.js'
 import { defineHttp } from './commands/http.js'
 import { defineLocal } from './commands/local.js'
+import { defineMonitor } from './commands/monitor.js'
 import { definePing } from './commands/ping.js'
 import { defineScan } from './commands/scan.js'
 import { defineSweep } from './commands/sweep.js'
@@ -21,7 +22,16 @@ export function makeProgram(version: string, ends: Ends): Command {
       '\nExit codes: 0 all good, 1 something unreachable, 2 a name not found, 3 bad usage, 4 a local failure.',
     )
     .exitOverride()
-  for (const define of [definePing, defineSweep, defineTrace, defineConnect, defineHttp, defineDns, defineScan]) {
+  for (const define of [
+    definePing,
+    defineSweep,
+    defineTrace,
+    defineConnect,
+    defineHttp,
+    defineDns,
+    defineScan,
+    defineMonitor,
+  ]) {
     define(program, ends)
   }
   defineLocal(program, ends)

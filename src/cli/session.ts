@@ -7,6 +7,8 @@ import { Output } from './output/output.js'
 export interface Session {
   readonly output: Output
   readonly signal: AbortSignal
+  /** Calls `work` at SIGHUP, which then no longer ends the work. */
+  onHangUp(work: () => void): void
   /** The whole command, for what describes it. */
   readonly program: Command
 }
@@ -29,7 +31,12 @@ export function action<Arguments extends unknown[], Flags extends { json?: boole
     const output = new Output(this.name(), flags.json ?? false)
     const { run } = await load()
     ends.exit = await run(
-      { output, signal: ends.interrupt.signal, program: this.parent! },
+      {
+        output,
+        signal: ends.interrupt.signal,
+        onHangUp: work => ends.interrupt.divertHangUp(work),
+        program: this.parent!,
+      },
       flags,
       ...(this.processedArgs as Arguments),
     )

@@ -1,6 +1,9 @@
 import { joinHostPort } from '../errors.js'
 import type { UplinkCheck } from './options.js'
 
+/** A part of a path that looks like a key rather than a word: long, with digits in it. */
+const key = /(?=[^/]*\d)[^/]{20,}/g
+
 /** What a check looks at, for people: without the secrets a URL may carry. */
 export function targetOf(check: UplinkCheck): string {
   switch (check.type) {
@@ -12,7 +15,7 @@ export function targetOf(check: UplinkCheck): string {
       return check.name
     case 'http': {
       const { origin, pathname } = new URL(check.url)
-      return origin + pathname
+      return origin + pathname.replace(key, '…')
     }
   }
 }

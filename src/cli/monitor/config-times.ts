@@ -1,0 +1,42 @@
+type Members = Record<string, unknown>
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const ofMonitor = [
+  'interval',
+  'failureInterval',
+  'recoveryInterval',
+  'timeout',
+  'window',
+  'minimumTime',
+  'hookTimeout',
+] as const
+
+/** `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times. What is no time is left for the checks to refuse. */
+export function withTimes(options: unknown): unknown {
+  if (!isMembers(options)) return options
+  const { damping, uplinks } = options
+  return {
+    ...convert(options, ofMonitor),
+    ...(isMembers(damping) && { damping: convert(damping, ['halfLife']) }),
+    ...(Array.isArray(uplinks) && { uplinks: uplinks.map(ofUplink) }),
+  }
+}
+
+function ofUplink(uplink: unknown): unknown {
+  if (!isMembers(uplink) || !Array.isArray(uplink.checks)) return uplink
+  return { ...uplink, checks: uplink.checks.map(check => (isMembers(check) ? convert(check, ['timeout']) : check)) }
+}
+
+function convert(members: Members, keys: readonly string[]): Members {
+  const given = keys.filter(key => Object.hasOwn(members, key))
+  return { ...members, ...Object.fromEntries(given.map(key => [key, milliseconds(members[key])])) }
+}
+
+function milliseconds(value: unknown): unknown {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(typeof value === 'string' ? value : '') ?? []
+  return number === undefined ? value : Number(number) * units[unit as keyof typeof units]
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

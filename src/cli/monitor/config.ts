@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml'
+import { NetviaError, type OptionPath } from '../../errors.js'
+import type { MonitorOptions } from '../../monitor/options.js'
+import { settingsOf } from '../../monitor/settings.js'
+import { withTimes } from './config-times.js'
+
+type Yaml = ReturnType<typeof parseDocument<ParsedNode>>
+type Members = Record<string | number, unknown>
+
+/** More than these are seldom read. */
+const maxProblems = 20
+
+/**
+ * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names. Times may have a unit.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
+ */
+export function readConfig(file: string): MonitorOptions {
+  const lines = new LineCounter()
+  const document: Yaml = parseDocument(readFileSync(file, 'utf8'), {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+  })
+  const at = (offset: number, message: string) => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${col}: ${message}`
+  }
+  const unreadable = [...document.errors, ...document.warnings].map(({ pos, message }) => at(pos[0], message))
+  if (unreadable.length > 0) throw wrong(unreadable)
+  const options = withTimes(content(document, at))
+  const problems = problemsOf(options).map(({ option, message }) => at(offsetOf(document, option), message))
+  if (problems.length > 0) throw wrong(problems)
+  return options as MonitorOptions
+}
+
+function content(document: Yaml, at: (offset: number, message: string) => string): unknown {
+  let unknown: Alias.Parsed | undefined
+  visit(document, {
+    Alias(_key, alias) {
+      if (!alias.resolve(document)) unknown ??= alias as Alias.Parsed
+    },
+  })
+  try {
+    return document.toJS()
+  } catch (error) {
+    // An alias of nothing, or aliases of aliases without end.
+    throw wrong([at(unknown?.range[0] ?? 0, (error as Error).message)])
+  }
+}
+
+function wrong(problems: string[]): NetviaError {
+  const shown = problems.slice(0, maxProblems).join('\n')
+  return new NetviaError(shown, { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+/** All that is wrong: what was found is left out, and the rest is judged again. */
+function problemsOf(options: unknown): { option: OptionPath; message: string }[] {
+  const rest = structuredClone(options)
+  const problems: { option: OptionPath; message: string }[] = []
+  while (problems.length < maxProblems) {
+    try {
+      settingsOf(rest as MonitorOptions)
+      break
+    } catch (error) {
+      if (!(error instanceof NetviaError)) throw error
+      const { option = [], message, hint } = error
+      const text = message.replace(/^UplinkMonitor: /, '')
+      // Left out already, and needed.
+      if (problems.some(known => isDeepStrictEqual(known.option, option))) break
+      problems.push({ option, message: hint ? `${text}; ${hint}` : text })
+      if (!leaveOut(rest, option)) break
+    }
+  }
+  return problems
+}
+
+/** False where that can't help: it is missing already, or its place in a list would be another's. */
+function leaveOut(options: unknown, path: OptionPath): boolean {
+  const parent = path.slice(0, -1).reduce((value, key) => (value as Members)[key], options)
+  const key = path.at(-1)
+  return typeof key === 'string' && Object.hasOwn(parent as Members, key) && delete (parent as Members)[key]
+}
+
+/** Where the key stands, or, where it is missing, the nearest thing around it. */
+function offsetOf(document: Yaml, path: OptionPath): number {
+  let node: unknown = document.contents
+  let offset = document.contents?.range[0] ?? 0
+  for (const key of path) {
+    if (isAlias(node)) node = node.resolve(document)
+    if (isSeq<ParsedNode>(node)) {
+      node = node.items[key as number]
+      offset = (node as ParsedNode).range[0]
+    } else if (isMap<ParsedNode, ParsedNode>(node)) {
+      const pair = node.items.find(pair => isScalar(pair.key) && pair.key.value === key)
+      if (!pair) break
+      offset = pair.key.range[0]
+      node = pair.value
+    } else break
+  }
+  return offset
+}

@@ -1,0 +1,11 @@
+import { invalidArgument } from '../../errors.js'
+import type { MonitorOptions } from '../../monitor/options.js'
+
+/** The uplinks on these devices alone, where some are named. */
+export function onlyDevices(options: MonitorOptions, devices: string[] | undefined): MonitorOptions {
+  if (!devices) return options
+  const uplinks = options.uplinks.filter(({ device }) => device !== undefined && devices.includes(device))
+  if (uplinks.length > 0) return { ...options, uplinks }
+  const known = new Set(options.uplinks.flatMap(({ device }) => device ?? []))
+  throw invalidArgument('--device', devices.join(', '), `one of the configured devices (${[...known].join(', ')})`)
+}

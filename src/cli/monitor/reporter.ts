@@ -1,0 +1,57 @@
+import type { UplinkMonitor } from '../../monitor/monitor.js'
+import type { CheckEvent, ConfigureEvent, StateEvent, WarningEvent } from '../../monitor/reports.js'
+import { milliseconds, plural } from '../output/format.js'
+import type { Output } from '../output/output.js'
+import { colored } from './status-table.js'
+
+/** Says what happens: a line each, or an object each. */
+export class Reporter {
+  readonly #output: Output
+  readonly #monitor: UplinkMonitor
+  readonly #verbose: boolean
+
+  constructor(output: Output, monitor: UplinkMonitor, verbose: boolean) {
+    this.#output = output
+    this.#monitor = monitor
+    this.#verbose = verbose
+  }
+
+  start(): void {
+    const { uplinks } = this.#monitor.snapshot()
+    this.#output.object('start', { uplinks })
+    this.#output.line(`watching ${plural(uplinks.length, 'uplink')}: ${uplinks.map(({ name }) => name).join(', ')}`)
+    this.#monitor.on('state', this.#onState).on('warning', this.#onWarning).on('configure', this.#onConfigure)
+    if (this.#verbose) this.#monitor.on('check', this.#onCheck)
+  }
+
+  #onState = (event: StateEvent): void => {
+    const { color } = this.#output
+    this.#output.object('state', event)
+    const change = `${colored(event.from, color)} -> ${colored(event.to, color)}`
+    this.#line(event.at, `${color.bold(event.uplink)}: ${change} (${event.reason})`)
+  }
+
+  #onCheck = (event: CheckEvent): void => {
+    this.#output.object('check', event)
+    const { uplink, type, target, ok, latencyMs, local, error, at } = event
+    const verdict = ok ? milliseconds(latencyMs!) : this.#output.color.red(`${local ? 'here: ' : ''}${error}`)
+    this.#line(at, `${uplink}: ${type} ${target}: ${verdict}`)
+  }
+
+  #onWarning = ({ source, message, at }: WarningEvent): void => {
+    this.#output.object('warning', { source, message, at })
+    this.#output.note(`${new Date(at).toISOString()} warning: ${message}`)
+  }
+
+  #onConfigure = (event: ConfigureEvent): void => {
+    this.#output.object('configure', event)
+    const { added, changed, removed, at } = event
+    const parts = Object.entries({ added, changed, removed }).filter(([, names]) => names.length > 0)
+    const text = parts.map(([what, names]) => `${what} ${names.join(', ')}`).join('; ')
+    this.#line(at, `configuration read again: ${text || 'no uplink has changed'}`)
+  }
+
+  #line(at: number, text: string): void {
+    this.#output.line(`${this.#output.color.dim(new Date(at).toISOString())} ${text}`)
+  }
+}

@@ -1,0 +1,63 @@
+import type { UplinkSnapshot } from '../../monitor/reports.js'
+import type { UplinkState } from '../../monitor/state-machine.js'
+import { duration, milliseconds, percent, plural } from '../output/format.js'
+import type { Column } from '../output/table.js'
+import type { Terminal } from '../output/terminal.js'
+import type { History } from './history.js'
+import { sparkline } from './sparkline.js'
+
+const sparkSeconds = 30
+/** Of the terminal's lines these are the head's and the cursor's, and the one that says what is left out. */
+const otherLines = 3
+/** The whole of it stands in the line that told the change. */
+const longestReason = 48
+
+export const statusColumns: readonly Column[] = [
+  { title: 'uplink' },
+  { title: 'device', spare: true },
+  { title: 'state' },
+  { title: 'for', align: 'right' },
+  { title: 'loss', align: 'right' },
+  { title: 'latency', align: 'right' },
+  { title: `last ${sparkSeconds} s`, spare: true },
+  { title: 'why', spare: true },
+]
+
+/** As many rows as the terminal has lines: if not all fit, the troubled ones first. */
+export function statusRows(
+  uplinks: readonly UplinkSnapshot[],
+  history: History,
+  { color }: Terminal,
+  lines = Number.POSITIVE_INFINITY,
+): string[][] {
+  const most = Math.max(1, lines - otherLines)
+  const shown = uplinks.length <= most ? uplinks : uplinks.toSorted((a, b) => trouble(a) - trouble(b)).slice(0, most)
+  const rows = shown.map(uplink => row(uplink, history, color))
+  const left = uplinks.length - shown.length
+  return left === 0 ? rows : [...rows, [color.dim(`and ${plural(left, 'more uplink')}`)]]
+}
+
+export function colored(state: UplinkState, color: Terminal['color']): string {
+  const paint = { up: color.green, degraded: color.yellow, down: color.red, unknown: color.dim }
+  return paint[state](state)
+}
+
+function trouble({ state }: UplinkSnapshot): number {
+  return (['down', 'degraded', 'unknown', 'up'] as const).indexOf(state)
+}
+
+function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
+  const { name, device, state, since, lossRatio, latencyMs, reason } = uplink
+  const { latencyMs: latencies, lossRatio: losses } = history.latest(name, sparkSeconds)
+  const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)
+  return [
+    name,
+    device ?? '-',
+    colored(state, color),
+    duration((Date.now() - since) / 1000),
+    percent(lossRatio ?? undefined),
+    milliseconds(latencyMs ?? undefined),
+    sparkline(latencies, lost).replaceAll('×', color.red('×')),
+    reason.length > longestReason ? `${reason.slice(0, longestReason - 1)}…` : reason,
+  ]
+}

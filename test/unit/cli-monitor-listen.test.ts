@@ -1,0 +1,199 @@
+import { request } from 'node:http'
+import { describe, expect, test } from 'vitest'
+import { netvia } from './cli-process.js'
+import { httpServer } from './http-servers.js'
+import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
+
+const token = 'correct horse battery'
+const config = tcpUplinks(['fibre', 9])
+
+/** Status and body, with headers that fetch does not let one set. */
+function ask(
+  url: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { headers, method, agent: false }, async response => {
+      const body = (await response.toArray()).join('')
+      resolve({ status: response.statusCode!, body })
+    })
+    sent.on('error', reject).end()
+  })
+}
+
+/** The stream's text until it holds `pattern`. */
+async function streamed(url: string, pattern: RegExp, headers: Record<string, string> = {}): Promise<string> {
+  const controller = new AbortController()
+  const response = await fetch(url, { headers, signal: controller.signal })
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body!) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true })
+    if (pattern.test(text)) break
+  }
+  return text
+}
+
+describe('who may ask', () => {
+  test.each(['0.0.0.0:0', '[::]:0', '192.0.2.1:9777', 'router.example:9777'])(
+    'is told before listening on %s that a token is needed',
+    async address => {
+      const { code, stderr } = await netvia(['monitor', '-c', fileOf(config), '--listen', address])
+      expect(code).toBe(3)
+      expect(stderr).toMatch(/can be reached from other machines: a token is needed \(--token-file, or NETVIA_TOKEN/)
+    },
+  )
+
+  test('a short token is refused, and so is what is no address', async () => {
+    const short = await netvia(['monitor', '-c', fileOf(config), '--listen', '0.0.0.0:0'], {
+      env: { NETVIA_TOKEN: 'abc' },
+    })
+    expect(short).toMatchObject({ code: 3, stderr: expect.stringContaining('16 characters at least') })
+    for (const address of ['lo', '1.2.3.4', '127.0.0.1:70000']) {
+      expect((await netvia(['monitor', '-c', fileOf(config), '--listen', address])).code).toBe(3)
+    }
+  })
+
+  test('with a token: who knows it, as bearer or as password; whether it is alive may be asked by all', async () => {
+    const monitor = startMonitor(config, ['--listen', '0', '--token-file', fileOf(`${token}\n`, 'token'), '-v'])
+    const url = await monitor.url()
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    const refused = await fetch(url)
+    expect(refused.status).toBe(401)
+    expect(refused.headers.get('www-authenticate')).toMatch(/^Basic realm="netvia"/)
+    expect(await refused.text()).toBe('')
+    const wrong: Record<string, string>[] = [
+      {},
+      { authorization: 'Bearer ' },
+      { authorization: `Bearer ${token}x` },
+      basic(`x:${token}x`),
+      basic(token.slice(1)),
+    ]
+    for (const path of ['', 'api/snapshot', 'api/events', 'api/history', 'metrics', 'nothing']) {
+      for (const headers of wrong) expect((await ask(`${url}${path}`, headers)).status).toBe(401)
+    }
+    expect((await ask(`${url}metrics`, basic(`anybody:${token}`))).status).toBe(200)
+    expect((await ask(url, basic(`:${token}`))).status).toBe(200)
+    expect(await ask(`${url}healthz`)).toEqual({ status: 200, body: '{"status":"ok"}' })
+    // With spaces it is a password; as a bearer it would be none (RFC 6750).
+    expect(monitor.said()).not.toContain(token)
+  })
+
+  test('a bearer token, from the environment', async () => {
+    const secret = 'f00ba4f00ba4f00ba4'
+    const monitor = startMonitor(config, ['--listen', '0', '--json'], { NETVIA_TOKEN: secret })
+    const url = await monitor.url()
+    expect((await ask(`${url}api/snapshot`, { authorization: `Bearer ${secret}` })).status).toBe(200)
+    expect((await ask(`${url}api/snapshot`, { authorization: `bearer ${secret}` })).status).toBe(200)
+    expect((await ask(`${url}api/snapshot?token=${secret}`)).status).toBe(401)
+    expect(monitor.said()).not.toContain(secret)
+  })
+
+  test('without one: only who means this machine, not a page of elsewhere whose name leads here', async () => {
+    const url = await startMonitor(config, ['--listen', '0']).url()
+    const { port } = new URL(url)
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]) {
+      expect((await ask(url, { host })).status).toBe(200)
+    }
+    for (const host of [
+      `evil.example:${port}`,
+      'evil.example',
+      '127.0.0.1.evil.example',
+      'localhost.evil.example:80',
+    ]) {
+      expect((await ask(`${url}api/snapshot`, { host })).status).toBe(403)
+    }
+  })
+})
+
+describe('what is served', () => {
+  test('the page: one file, that asks nobody else', async () => {
+    const url = await startMonitor(config, ['--listen', '0']).url()
+    const response = await fetch(url)
+    const text = await response.text()
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(response.headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; script-src 'sha256-[\w+/=]{44}'; style-src 'sha256-[\w+/=]{44}'; connect-src 'self'; /,
+    )
+    expect(text).not.toMatch(/(?:src|href)="?(?!data:)\w/)
+    expect(text.length).toBeLessThan(100_000)
+  })
+
+  test('snapshot, history and events', async () => {
+    const port = await httpServer((_request, response) => response.end())
+    const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--listen', '0'])
+    const url = await monitor.url()
+    await monitor.says(/fibre: unknown -> up/)
+    expect(await (await fetch(`${url}api/snapshot`)).json()).toMatchObject({
+      running: true,
+      uplinks: [{ name: 'fibre', state: 'up', checks: [{ type: 'tcp', ok: true }] }],
+    })
+    const past = await streamed(`${url}api/events?after=0`, /"to":"up"/)
+    expect(past).toMatch(/^retry: \d+\n\nid: 1\nevent: state\ndata: \{"uplink":"fibre","from":"unknown","to":"up",/)
+    // Known already: only what comes.
+    const missed = await streamed(`${url}api/events?range=300`, /event: history\n.*\n\n/, { 'last-event-id': '1' })
+    expect(missed).not.toContain('event: state')
+    expect(missed).toMatch(/event: snapshot\ndata: \{"at":\d+,"running":true/)
+    // Two of them: what the second brings goes on where the first ended.
+    const two = await streamed(`${url}api/events?range=300`, /(event: history\n.*\n\n.*){2}/s)
+    const [first, second] = [...two.matchAll(/event: history\ndata: (.*)\n/g)].map(([, data]) => JSON.parse(data!))
+    expect(first.uplinks[0].state).toHaveLength(300)
+    expect(second.from).toBe(first.from + 300)
+    const history = async () => JSON.parse((await ask(`${url}api/history?range=300`)).body)
+    // Of several states in a step the worst is shown: the first seconds began as unknown.
+    await expect.poll(async () => (await history()).uplinks[0].state.at(-1)).toBe('up')
+    expect(await history()).toMatchObject({ step: 1, uplinks: [{ name: 'fibre' }] })
+    expect((await history()).uplinks[0].latencyMs.at(-1)).toBeGreaterThan(0)
+    expect((await ask(`${url}api/history?range=7`)).status).toBe(400)
+    expect((await ask(`${url}api/events?range=7`)).status).toBe(400)
+  })
+
+  test('nothing can be changed, and what is not there is not found', async () => {
+    const url = await startMonitor(config, ['--listen', '0']).url()
+    expect((await ask(`${url}api/snapshot`, {}, 'POST')).status).toBe(405)
+    expect((await ask(`${url}api/snapshot`, {}, 'DELETE')).status).toBe(405)
+    expect(await ask(`${url}api/events`, {}, 'HEAD')).toEqual({ status: 200, body: '' })
+    for (const path of ['favicon.ico', '../package.json', '%2e%2e/cli.js', 'api', '/']) {
+      expect((await ask(`${url}${path}`)).status).toBe(404)
+    }
+  })
+
+  test('a port that is taken is a local failure', async () => {
+    const port = await httpServer((_request, response) => response.end())
+    const { code, stderr } = await netvia(['monitor', '-c', fileOf(config), '--listen', String(port)])
+    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('EADDRINUSE') })
+  })
+
+  test('it ends at once, whoever is still listening', async () => {
+    const monitor = startMonitor(config, ['--listen', '0'])
+    const stream = await fetch(`${await monitor.url()}api/events`)
+    monitor.child.kill('SIGTERM')
+    expect((await monitor.ended).signal).toBe('SIGTERM')
+    await stream.text().catch(() => {})
+  })
+})
+
+test('secrets of URLs and headers are nowhere to be seen', async () => {
+  const port = await httpServer((_request, response) => response.writeHead(500).end())
+  const uuid = '0b1f7c0e-3d52-4f7e-9a55-0f3c8a1e2d4b'
+  const target = `127.0.0.1:${port}/hooks/${uuid}/ping?key=s3cret-query#s3cret-part`
+  const text = `interval: 50ms
+uplinks:
+  - name: fibre
+    checks:
+      - type: http
+        url: http://s3cret-user:s3cret-password@${target}
+        headers: { authorization: s3cret-header }
+        expectBody: s3cret-body
+`
+  const monitor = startMonitor(text, ['--listen', '0', '-v'])
+  const url = await monitor.url()
+  await monitor.says(/fibre: unknown -> down/)
+  const pages = ['', 'api/snapshot', 'api/history', 'metrics']
+  const seen = await Promise.all(pages.map(async path => (await fetch(`${url}${path}`)).text()))
+  seen.push(await streamed(`${url}api/events?after=0&range=300`, /event: history/), monitor.said())
+  expect(seen[3]).toContain(`target="http://127.0.0.1:${port}/hooks/…/ping"`)
+  for (const one of seen) expect(one).not.toMatch(/s3cret|0b1f7c0e/)
+})

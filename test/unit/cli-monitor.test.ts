@@ -1,0 +1,104 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import type { MonitorSnapshot } from '../../src/monitor/reports.js'
+import { command, objects, shell } from './cli-process.js'
+import { httpServer } from './http-servers.js'
+import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
+import { requires } from './requirements.js'
+
+/** Nothing listens there: loopback refuses at once. */
+const closed = 9
+
+describe('in a pipe', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('says what happens, a line each, until %s', async signal => {
+    const port = await httpServer((_request, response) => response.end())
+    const monitor = startMonitor(tcpUplinks(['fibre', port], ['lte', closed]))
+    await monitor.says(/fibre: unknown -> up/)
+    await monitor.says(/lte: unknown -> down/)
+    monitor.child.kill(signal)
+    const { stdout, ...rest } = await monitor.ended
+    expect(rest).toEqual({ code: null, signal, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines[0]).toBe('watching 2 uplinks: fibre, lte')
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`
+    expect(lines.slice(1).sort((a, b) => (a.slice(24) < b.slice(24) ? -1 : 1))).toEqual([
+      expect.stringMatching(new RegExp(`^${time} fibre: unknown -> up \\(3 good rounds in a row\\)$`)),
+      expect.stringMatching(
+        new RegExp(`^${time} lte: unknown -> down \\(3 bad rounds in a row: tcp 127.0.0.1:9: .*\\)$`),
+      ),
+    ])
+  })
+
+  test('with --json an object each, with --verbose the checks as well', async () => {
+    const port = await httpServer((_request, response) => response.end())
+    const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--json', '-v', '--listen', '0'])
+    await monitor.says(/"to":"up"/)
+    monitor.child.kill('SIGTERM')
+    const all = objects(await monitor.ended)
+    expect(all[0]).toMatchObject({ schema: 1, command: 'monitor', event: 'start', uplinks: [{ name: 'fibre' }] })
+    expect(all[1]).toMatchObject({ event: 'listening', url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) })
+    expect(all).toContainEqual(expect.objectContaining({ event: 'check', uplink: 'fibre', ok: true }))
+    expect(all).toContainEqual(expect.objectContaining({ event: 'state', uplink: 'fibre', to: 'up' }))
+    expect(all.at(-1)).toMatchObject({ event: 'summary', running: false, uplinks: [{ state: 'up' }] })
+  })
+})
+
+describe('at SIGHUP', () => {
+  test('takes the new configuration, and unchanged uplinks go on as they were', async () => {
+    const port = await httpServer((_request, response) => response.end())
+    const monitor = startMonitor(tcpUplinks(['fibre', port], ['lte', closed]), ['--listen', '0'])
+    const url = await monitor.url()
+    const uplinks = async () => ((await (await fetch(`${url}api/snapshot`)).json()) as MonitorSnapshot).uplinks
+    await monitor.says(/lte: unknown -> down/)
+    await monitor.says(/fibre: unknown -> up/)
+    const before = (await uplinks())[0]!
+    writeFileSync(monitor.file, tcpUplinks(['fibre', port], ['cable', port]))
+    monitor.child.kill('SIGHUP')
+    await monitor.says(/configuration read again: added cable; removed lte/)
+    await monitor.says(/cable: unknown -> up/)
+    const after = await uplinks()
+    expect(after.map(({ name }) => name)).toEqual(['fibre', 'cable'])
+    expect(after[0]).toMatchObject({ state: 'up', since: before.since })
+    expect(after[0]!.goodRounds).toBeGreaterThanOrEqual(before.goodRounds)
+    expect(monitor.said().match(/fibre: /g)).toHaveLength(1)
+    const metrics = await (await fetch(`${url}metrics`)).text()
+    expect(metrics).not.toContain('lte')
+    expect(metrics).toMatch(/^netvia_config_last_reload_successful 1$/m)
+  })
+
+  test('refuses a wrong one with its place, and goes on as before', async () => {
+    const port = await httpServer((_request, response) => response.end())
+    const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--listen', '0'])
+    const url = await monitor.url()
+    await monitor.says(/fibre: unknown -> up/)
+    writeFileSync(monitor.file, readFileSync(monitor.file, 'utf8').replace('50ms', 'soon'))
+    monitor.child.kill('SIGHUP')
+    await monitor.says(/uplinks\.yaml:1:1: interval must be .*\nnetvia: .* is not taken; going on as before/)
+    expect(await (await fetch(`${url}metrics`)).text()).toMatch(/^netvia_config_last_reload_successful 0$/m)
+    const snapshot = await (await fetch(`${url}api/snapshot`)).json()
+    expect(snapshot).toMatchObject({ uplinks: [{ name: 'fibre', state: 'up' }] })
+    monitor.child.kill('SIGTERM')
+    expect((await monitor.ended).signal).toBe('SIGTERM')
+  })
+})
+
+test('on a terminal there is a table that is drawn again, with what happens above it', async context => {
+  requires(context, 'bash', 'script')
+  const port = await httpServer((_request, response) => response.end())
+  const file = fileOf(tcpUplinks(['fibre', port], ['lte', closed]))
+  const keys = '(sleep 4; printf "\\003"; sleep 1)'
+  const inner = `stty cols 150 rows 20; exec '${process.execPath}' '${command}' monitor -c '${file}'`
+  const line = `${keys} | script -qec "${inner}" /dev/null; echo "code \${PIPESTATUS[1]}"`
+  const { stdout } = await shell(line, { TERM: 'xterm' })
+  expect(stdout).toContain('\x1b[2K')
+  const text = stripVTControlCharacters(stdout)
+  expect(text).toMatch(/fibre: unknown -> up/)
+  const last = text.replace('^C', '').trimEnd().split(/\r?\n/)
+  expect(last.at(-1)).toBe('code 130')
+  expect(last.at(-4)).toMatch(/^uplink +device +state +for +loss +latency +last 30 s +why/)
+  expect(last.at(-3)).toMatch(
+    /^fibre +lo +up +0:0\d +0% +[\d.]+ ms +[▁▂▃▄▅▆▇█ ]*[▁▂▃▄▅▆▇█][▁▂▃▄▅▆▇█ ]* +3 good rounds in a row$/,
+  )
+  expect(last.at(-2)).toMatch(/^lte +lo +down +0:0\d +100% +- +×[× ]* +\d+ bad rounds in a row/)
+})

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { onTestFinished } from 'vitest'
+import { startCli } from './cli-process.js'
+
+/** A file of this test, removed after it. */
+export function fileOf(content: string, name = 'uplinks.yaml'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-monitor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+
+/** `netvia monitor` with this configuration, ended with the test. */
+export function startMonitor(configuration: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
+  const file = fileOf(configuration)
+  const child = startCli(['monitor', '-c', file, ...args], { env })
+  let said = ''
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', text => {
+      said += stripVTControlCharacters(text)
+    })
+  }
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await child.ended
+  })
+  return {
+    file,
+    child,
+    ended: child.ended,
+    said: () => said,
+    /** Waits until it has said this, on whichever output. Fails when it ends first. */
+    async says(pattern: RegExp): Promise<RegExpExecArray> {
+      for (;;) {
+        const found = pattern.exec(said)
+        if (found) return found
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended, having said:\n${said}`)
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    },
+    /** Where its page is. */
+    async url(): Promise<string> {
+      const [, url] = await this.says(/(http:\/\/127\.0\.0\.1:\d+\/)/)
+      return url!
+    },
+  }
+}
+
+/** Uplinks that are up when `port` listens; quick, and without ICMP. */
+export function tcpUplinks(...uplinks: [name: string, port: number][]): string {
+  const lines = uplinks.map(([name, port]) => {
+    return `  - { name: ${name}, device: lo, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }`
+  })
+  return ['interval: 50ms', 'timeout: 1s', 'uplinks:', ...lines, ''].join('\n')
+}

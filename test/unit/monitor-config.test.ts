@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { readConfig } from '../../src/cli/monitor/config.js'
+import { netvia, objects } from './cli-process.js'
+import { fileOf } from './monitor-command.js'
+
+const good = `
+# Times with and without a unit.
+interval: 500ms
+timeout: 1.5s
+window: 2m
+damping: { suppress: 6, reuse: 3, halfLife: 1h }
+hookTimeout: 1234
+hook: [/bin/true, 5s]
+uplinks:
+  - name: fibre
+    device: wan1
+    checks: &checks
+      - { type: ping, host: 192.0.2.1, timeout: 300ms }
+      - type: http
+        url: https://user:pass@example.com/health
+        headers: { timeout: 5s }
+  - name: lte
+    device: wan2
+    priority: 2
+    checks: *checks
+`
+
+/** What is wrong, each without the file's name. */
+function problems(text: string): string[] {
+  const file = fileOf(text)
+  try {
+    readConfig(file)
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+    return (error as Error).message.split('\n').map(line => {
+      expect(line.startsWith(`${file}:`)).toBe(true)
+      return line.slice(file.length + 1)
+    })
+  }
+  return []
+}
+
+describe('a configuration', () => {
+  test('is the options of the monitor, times with a unit in ms', () => {
+    const checks = [
+      { type: 'ping', host: '192.0.2.1', timeout: 300 },
+      { type: 'http', url: 'https://user:pass@example.com/health', headers: { timeout: '5s' } },
+    ]
+    expect(readConfig(fileOf(good))).toEqual({
+      interval: 500,
+      timeout: 1500,
+      window: 120_000,
+      damping: { suppress: 6, reuse: 3, halfLife: 3_600_000 },
+      hookTimeout: 1234,
+      hook: ['/bin/true', '5s'],
+      uplinks: [
+        { name: 'fibre', device: 'wan1', checks },
+        { name: 'lte', device: 'wan2', priority: 2, checks },
+      ],
+    })
+  })
+
+  test('may share parts by YAML merge keys', () => {
+    const text = `
+uplinks:
+  - &first { name: a, weight: 2, checks: [{ type: dns, name: example.com }] }
+  - { <<: *first, name: b }
+`
+    expect(readConfig(fileOf(text)).uplinks[1]).toMatchObject({ name: 'b', weight: 2, checks: [{ type: 'dns' }] })
+  })
+
+  test('that is wrong is told with line, column and key, all of it at once', () => {
+    const text = `interval: 5 parsecs
+timeuot: 3
+uplinks:
+  - name: fibre
+    device: a/b
+    checks:
+      - { type: ping, host: 192.0.2.1, size: 3 }
+      - type: tcp
+        host: 192.0.2.1
+        port: 70000
+`
+    expect(problems(text)).toEqual([
+      expect.stringMatching(/^1:1: interval must be a number from 10 to \d+; got "5 parsecs"$/),
+      expect.stringMatching(/^2:1: unknown option "timeuot"; known options: interval, .*timeout/),
+      expect.stringMatching(/^5:5: uplink "fibre": device must be a device name/),
+      expect.stringMatching(
+        /^7:40: uplink "fibre": check 0 \(ping\): unknown option "size"; known options: type, host/,
+      ),
+      expect.stringMatching(
+        /^10:9: uplink "fibre": check 1 \(tcp\): port must be an integer from 1 to 65535; got 70000$/,
+      ),
+    ])
+  })
+
+  test.each([
+    ['', /^1:1: .*options must be an object/],
+    ['interval: 1s\n', /^1:1: uplinks must be an array of at least one uplink/],
+    ['uplinks:\n  - checks: []\n', /^2:5: uplink 0: name must be a non-empty string/],
+    ['uplinks:\n  - name: a\n    checks:\n      - {type: ping}\n', /^4:9: uplink "a": check 0 \(ping\): host must be/],
+    ['uplinks:\n  - name: a\n    checks:\n      - {type: pong}\n', /^4:10: uplink "a": check 0: type must be one of/],
+    ['uplinks:\n  - name: a\n    checks: *none\n', /^3:13: .*alias/],
+    ['interval: 1s\ninterval: 2s\n', /^2:1: .*unique/],
+    ['uplinks: [\n', /^2:1: /],
+  ])('%j', (text, expected) => {
+    expect(problems(text)[0]).toMatch(expected)
+  })
+
+  test('with secrets does not give them away when it is wrong', () => {
+    const text = `uplinks:
+  - name: a
+    checks:
+      - { type: http, url: 'ftp://user:hunter2@h/?key=hunter2' }
+      - { type: http, url: 'http://h/', headers: 'authorization: hunter2' }
+      - { type: http, url: 'http://h/', headers: { authorization: "hunter2\\n" } }
+`
+    expect(problems(text).length).toBeGreaterThan(0)
+    expect(problems(text).join()).not.toContain('hunter2')
+    expect(problems(text.replace(/.*ftp.*\n/, '')).join()).toMatch(/headers must be/)
+    expect(problems(text.replace(/.*ftp.*\n/, '')).join()).not.toContain('hunter2')
+  })
+})
+
+describe('netvia monitor --check', () => {
+  test('says what there is, and ends well', async () => {
+    const file = fileOf(good)
+    expect(await netvia(['monitor', '--check', '-c', file])).toMatchObject({
+      code: 0,
+      stdout: `${file}: 2 uplinks, 4 checks\n`,
+      stderr: '',
+    })
+    const only = await netvia(['monitor', '--check', '--json', '-I', 'wan2', '-c', file])
+    expect(objects(only)).toMatchObject([{ event: 'configuration', uplinks: ['lte'], checks: 2 }])
+  })
+
+  test('ends with 3 for what is wrong, and 4 for what cannot be read', async () => {
+    const file = fileOf('interval: -1\nuplinks: []\n')
+    const { code, stdout, stderr } = await netvia(['monitor', '--check', '-c', file])
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+    expect(stderr.startsWith(`netvia: ${file}:1:1: interval must be`)).toBe(true)
+    expect((await netvia(['monitor', '-c', '/nonexistent.yaml'])).code).toBe(4)
+    expect((await netvia(['monitor'])).code).toBe(3)
+    const none = await netvia(['monitor', '-I', 'eth9', '-c', fileOf(good)])
+    expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining('(wan1, wan2); got "eth9"') })
+  })
+})
