@@ -1,13 +1,50 @@
-// Puts the picture into README.md: the table of a real run of the demo on the router with two uplinks. Needs root.
-import { execFileSync } from 'node:child_process'
+// Puts the pictures into README.md, from real runs: the command over two uplinks of which one is slow, and the demo's table on
+// the router with two uplinks. Needs root.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { makeLab } from '../test/lab/build.mjs'
+import { compile } from './compile.mjs'
 
-const readme = fileURLToPath(new URL('../README.md', import.meta.url))
-const demo = fileURLToPath(new URL('demo.mjs', import.meta.url))
-const [begin, end] = ['<!-- picture: made by scripts/picture.mjs -->', '<!-- end of picture -->']
+const path = name => fileURLToPath(new URL(name, import.meta.url))
+const readme = path('../README.md')
 
-const output = execFileSync(process.execPath, [demo], { encoding: 'utf8' })
-const table = /A router with two uplinks.*/s.exec(output)[0].trim()
-const [before, rest] = readFileSync(readme, 'utf8').split(begin)
-writeFileSync(readme, `${before}${begin}\n\n\`\`\`text\n${table}\n\`\`\`\n\n${end}${rest.split(end)[1]}`)
+if (!compile()) process.exit(1)
+write(
+  'demo',
+  /A router with two uplinks.*/s.exec(execFileSync(process.execPath, [path('demo.mjs')], { encoding: 'utf8' }))[0],
+)
+write('uplinks', await comparison())
+process.exit(0)
+
+function write(name, text) {
+  const [begin, end] = [`<!-- picture: ${name}, made by scripts/picture.mjs -->`, '<!-- end of picture -->']
+  const [before, rest] = readFileSync(readme, 'utf8').split(begin)
+  const after = rest.slice(rest.indexOf(end))
+  writeFileSync(readme, `${before}${begin}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n\n${after}`)
+}
+
+/** `netvia http` in the laboratory: wan2 is a line of 500 kbit/s, both ways. */
+async function comparison() {
+  const { names, server } = makeLab()
+  const inside = (host, ...command) => ['netns', 'exec', names[host], ...command]
+  for (const [host, device] of [
+    ['router', 'wan2'],
+    ['isp2', 'customer'],
+  ]) {
+    const slow = ['root', 'tbf', 'rate', '500kbit', 'burst', '1600', 'latency', '1s']
+    execFileSync('ip', inside(host, 'tc', 'qdisc', 'add', 'dev', device, ...slow))
+  }
+  const ports = JSON.stringify({ dns: 53, https: 443 })
+  const servers = spawn('ip', inside('internet', process.execPath, path('demo/servers.mjs'), server.address4, ports))
+  process.on('exit', () => servers.kill())
+  await once(servers.stdout, 'data')
+  const args = ['http', '-c', '5', '-I', 'wan1', '-I', 'wan2', `https://${server.name}/`]
+  const environment = { NODE_EXTRA_CA_CERTS: path('../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
+  const output = execFileSync('ip', inside('router', process.execPath, path('../dist/cli.js'), ...args), {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  })
+  return `$ netvia ${args.join(' ')}\n${output}`
+}

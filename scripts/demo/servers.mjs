@@ -1,5 +1,6 @@
 // The other end of the demo's checks: one echo server for TCP and UDP each, a DNS server, HTTP and HTTPS, on one address.
-// Run as a program it serves the address in its argument until it is ended, and prints its ports as JSON.
+// Run as a program it serves the address in its argument, on the ports in the next where given, until it is ended, and prints
+// its ports as JSON.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -13,7 +14,7 @@ export const name = 'server.test'
 const certificates = new URL('../../test/lab/certificates/', import.meta.url)
 export const authority = readFileSync(new URL('ca.pem', certificates))
 
-export async function startServers(address) {
+export async function startServers(address, wanted = {}) {
   const pem = file => readFileSync(new URL(file, certificates))
   const hello = (_, response) => response.end('hello from the demo\n')
   const tcp = createTcpServer(socket => socket.on('error', () => {}).pipe(socket))
@@ -27,8 +28,8 @@ export async function startServers(address) {
   const servers = { tcp, http, https, udp, dns }
   const ports = {}
   for (const [key, server] of Object.entries(servers)) {
-    if ('bind' in server) server.bind(0, address)
-    else server.listen(0, address)
+    if ('bind' in server) server.bind(wanted[key] ?? 0, address)
+    else server.listen(wanted[key] ?? 0, address)
     await once(server, 'listening')
     ports[key] = server.address().port
   }
@@ -51,6 +52,6 @@ function answer({ id, questions }, address) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { ports } = await startServers(process.argv[2])
+  const { ports } = await startServers(process.argv[2], JSON.parse(process.argv[3] ?? '{}'))
   console.log(JSON.stringify(ports))
 }
