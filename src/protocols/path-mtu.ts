@@ -1,7 +1,7 @@
 import { type CommonOptions, checkOptions, commonSchema, number, oneOf, type Schema, string } from '../options.js'
 import type { EchoPath } from './icmp/echo-path.js'
+import { EchoRequest, type Verdict } from './icmp/echo-request.js'
 import { acquirePath, findTarget, prepare } from './icmp/ping-options.js'
-import { Probe } from './icmp/probe.js'
 import { type PingResult, type Target, toResult } from './icmp/result.js'
 import { type PathMtuMethod, PathMtuSearch, type SizeVerdict } from './path-mtu-search.js'
 
@@ -132,16 +132,16 @@ class PathMtuRun {
     const timeout = Math.min(this.#timeout, patience)
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#path.cancel(probe)
+        this.#path.cancel(request)
         reject(this.#signal!.reason)
       }
-      const settled = (done: Probe) => {
+      const settled = (verdict: Verdict) => {
         this.#signal?.removeEventListener('abort', onAbort)
-        resolve(toResult(this.#target, sequence, done))
+        resolve(toResult(this.#target, sequence, verdict))
       }
-      const probe = new Probe({ settled }, address, template, timeout, 0, -1, sequence)
+      const request = new EchoRequest({ settled }, template, timeout)
       this.#signal?.addEventListener('abort', onAbort, { once: true })
-      this.#path.submit(probe)
+      this.#path.submit(request, address)
     })
   }
 }

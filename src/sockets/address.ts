@@ -58,6 +58,20 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
   return { address: formatIPv6(bytes.subarray(8, 24), view.getUint32(24, littleEndian)), family: 6, port }
 }
 
+let network = -1
+let networkText = ''
+
+/** The text alone; the empty one for what is no socket address. Neighbours, one after another, share most of their text. */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length !== 16) return decodeAddress(bytes)?.address ?? ''
+  const upper = (bytes[4]! << 16) | (bytes[5]! << 8) | bytes[6]!
+  if (upper !== network) {
+    network = upper
+    networkText = `${bytes[4]}.${bytes[5]}.${bytes[6]}.`
+  }
+  return networkText + bytes[7]
+}
+
 /** RFC 5952 text of 16 bytes; with a scope as `%name`. */
 export function formatIPv6(bytes: Uint8Array, scope = 0): string {
   const address = new ipaddr.IPv6(Array.from(bytes))

@@ -1,9 +1,9 @@
 import { addon } from '../binding/addon.js'
 import { Watch } from '../binding/poller.js'
-import { type Packet, receiveBuffer } from './receive-buffer.js'
+import { type Packet, type ReceiveBuffer, receiveBuffer } from './receive-buffer.js'
 
 export interface PacketHandlers {
-  /** Packets or errors wait: drain with `receive` until it says -EAGAIN. Re-armed when the handler returns. */
+  /** Packets or errors wait: drain with `receive` until it says -EAGAIN. */
   readable(): void
   /** There is room again, after `notifyWritable`. */
   writable?(): void
@@ -15,17 +15,23 @@ export class PacketSocket {
   readonly #watch: Watch
   readonly #handlers: PacketHandlers
   readonly #payloadSize: number
+  readonly #selfArming: boolean
+  #armed = false
   #wantsWrite = false
   #closed = false
 
-  /** `payloadSize`: bytes kept of a packet; longer ones are cut, and say so by a larger `Field.length`. */
-  constructor(fd: number, handlers: PacketHandlers, payloadSize = 2048) {
+  /**
+   * `payloadSize`: bytes kept of a packet; longer ones are cut, and say so by a larger `Field.length`. `selfArming`: from the start,
+   * and again when the handler of `readable` returns; otherwise `arm` is to be called each time.
+   */
+  constructor(fd: number, handlers: PacketHandlers, payloadSize = 2048, selfArming = true) {
     this.fd = fd
     this.#handlers = handlers
     this.#payloadSize = payloadSize
+    this.#selfArming = selfArming
     this.#watch = new Watch(fd, events => this.#ready(events))
     try {
-      this.#arm()
+      if (selfArming) this.arm()
     } catch (error) {
       this.close()
       throw error
@@ -39,16 +45,30 @@ export class PacketSocket {
   /** Reads up to 64 packets of the data queue or the error queue. Returns how many, or a negative errno. */
   receive(onPacket: (packet: Packet) => void, errorQueue = false): number {
     const buffer = receiveBuffer(this.#payloadSize)
-    const flags = errorQueue ? addon().constants.MSG_ERRQUEUE! : 0
-    const count = addon().receive(this.fd, buffer.memory, buffer.table, flags)
+    const count = this.receiveInto(buffer, errorQueue)
     for (let i = 0; i < count; i++) onPacket(buffer.select(i))
     return count
   }
 
+  /** The same, for who reads the buffer himself. */
+  receiveInto(buffer: ReceiveBuffer, errorQueue = false): number {
+    const flags = errorQueue ? addon().constants.MSG_ERRQUEUE! : 0
+    return addon().receive(this.fd, buffer.memory, buffer.table, flags)
+  }
+
+  /** `readable` will be called once, as soon as there is something. */
+  arm(): void {
+    if (this.#armed) return
+    this.#armed = true
+    const { EPOLLIN, EPOLLOUT } = addon().constants
+    this.#watch.arm(EPOLLIN! | (this.#wantsWrite ? EPOLLOUT! : 0))
+  }
+
   /** Calls `writable` once there is room again: for after a send said -EAGAIN. */
   notifyWritable(): void {
+    this.#armed &&= this.#wantsWrite
     this.#wantsWrite = true
-    this.#arm()
+    this.arm()
   }
 
   close(): void {
@@ -58,18 +78,14 @@ export class PacketSocket {
     addon().close(this.fd)
   }
 
-  #arm(): void {
-    const { EPOLLIN, EPOLLOUT } = addon().constants
-    this.#watch.arm(EPOLLIN! | (this.#wantsWrite ? EPOLLOUT! : 0))
-  }
-
   #ready(events: number): void {
     const { EPOLLOUT } = addon().constants
+    this.#armed = false
     if (events & ~EPOLLOUT!) this.#handlers.readable()
     if (events & EPOLLOUT! && this.#wantsWrite && !this.#closed) {
       this.#wantsWrite = false
       this.#handlers.writable?.()
     }
-    if (!this.#closed) this.#arm()
+    if (!this.#closed && (this.#selfArming || this.#wantsWrite)) this.arm()
   }
 }

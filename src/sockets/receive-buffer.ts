@@ -1,6 +1,7 @@
 import { Field, slotHeader } from '../binding/addon.js'
 
-const slots = 64
+/** Packets of one recvmmsg(2). */
+export const slots = 64
 
 /** A packet as it lies in a shared receive buffer: good only until the next receive. */
 export interface Packet {
@@ -19,13 +20,16 @@ export interface Packet {
 /** Room for one recvmmsg(2), used again for every receive of its slot size. */
 export class ReceiveBuffer implements Packet {
   readonly memory: Uint8Array
+  /** The same, for slots of whole words. */
+  readonly words: Int32Array
   readonly table = new Int32Array(slots * Field.size)
-  readonly #slotSize: number
+  readonly slotSize: number
   #index = 0
 
   constructor(payloadSize: number) {
-    this.#slotSize = slotHeader + payloadSize
-    this.memory = new Uint8Array(slots * this.#slotSize)
+    this.slotSize = slotHeader + payloadSize
+    this.memory = new Uint8Array(slots * this.slotSize)
+    this.words = new Int32Array(this.memory.buffer)
   }
 
   select(index: number): Packet {
@@ -42,7 +46,7 @@ export class ReceiveBuffer implements Packet {
   }
 
   get data(): Uint8Array {
-    const length = Math.min(this.field(Field.length), this.#slotSize - slotHeader)
+    const length = Math.min(this.field(Field.length), this.slotSize - slotHeader)
     return this.#slice(slotHeader, length)
   }
 
@@ -55,7 +59,7 @@ export class ReceiveBuffer implements Packet {
   }
 
   #slice(offset: number, length: number): Uint8Array {
-    const start = this.#index * this.#slotSize + offset
+    const start = this.#index * this.slotSize + offset
     return this.memory.subarray(start, start + length)
   }
 }

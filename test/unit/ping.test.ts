@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/protocols/icmp/clock.js'
 import { EchoPath } from '../../src/protocols/icmp/echo-path.js'
+import { EchoRequest, type Verdict } from '../../src/protocols/icmp/echo-request.js'
 import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
 import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
-import { Probe } from '../../src/protocols/icmp/probe.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
@@ -51,13 +51,14 @@ describe('on loopback', () => {
       done = resolve
     })
     const owner = {
-      settled({ outcome }: Probe) {
+      settled({ outcome }: Verdict) {
         outcomes.set(outcome!, (outcomes.get(outcome!) ?? 0) + 1)
         if (++settled === count) done()
       },
     }
     // All in one turn of the event loop: none is answered before the last is submitted.
-    for (let i = 0; i < count; i++) path.submit(new Probe(owner, target, template, 10_000))
+    const request = new EchoRequest(owner, template, 10_000)
+    for (let i = 0; i < count; i++) path.submit(request, target)
     await finished
     expect(await openSockets()).toBe(before + 1)
     path.release()
@@ -67,9 +68,12 @@ describe('on loopback', () => {
 
   test('the wall clock is stepped by an hour in the middle of a series: no time is wrong', async () => {
     let step = 0
+    let reads = 0
     const clock: Clock = {
       read(sample) {
         systemClock.read(sample)
+        // Between sending and reading, forth and back.
+        if (++reads % 3 === 0) step = step ? 0 : 3_600_000
         sample.wall += step
       },
     }
@@ -89,19 +93,12 @@ describe('on loopback', () => {
     for (let i = 0; i < 30; i++) {
       await new Promise<void>(resolve => {
         const owner = {
-          settled(probe: Probe) {
-            rtts.push(probe.rttMs)
+          settled(verdict: Verdict) {
+            rtts.push(verdict.rttMs)
             resolve()
           },
         }
-        path.submit(new Probe(owner, target, template, 1000))
-        // Between sending and reading, forth and back.
-        if (i % 3 === 0)
-          queueMicrotask(() =>
-            queueMicrotask(() => {
-              step = step ? 0 : 3_600_000
-            }),
-          )
+        path.submit(new EchoRequest(owner, template, 1000), target)
       })
     }
     path.release()
@@ -123,18 +120,19 @@ describe('on loopback', () => {
     })
     await path.ready
     for (let i = 0; i < 5; i++) {
-      const probe = await new Promise<Probe>(resolve => {
-        const probe = new Probe({ settled: resolve }, encodeAddress('127.0.0.1'), new EchoTemplate(4, 56), 30)
+      const verdict = await new Promise<Verdict>(resolve => {
+        const owner = { settled: (verdict: Verdict) => resolve({ ...verdict }) }
+        const request = new EchoRequest(owner, new EchoTemplate(4, 56), 30)
         // From here the timers have their turn before the poller has.
         setImmediate(async () => {
-          path.submit(probe)
+          path.submit(request, encodeAddress('127.0.0.1'))
           await null
           const end = performance.now() + 60
           while (performance.now() < end);
         })
       })
-      expect(probe).toMatchObject({ outcome: 'reply', kernelClock: true })
-      expect(probe.rttMs).toBeLessThan(30)
+      expect(verdict).toMatchObject({ outcome: 'reply', kernelClock: true })
+      expect(verdict.rttMs).toBeLessThan(30)
     }
     path.release()
   })

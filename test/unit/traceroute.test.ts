@@ -117,7 +117,16 @@ function trace(options: Parameters<typeof checkTracerouteOptions>[1]) {
         cancelled: false,
         answer(outcome, from) {
           const bytes = from === target.address ? targetBytes : from && encodeAddress(from)
-          const empty = { sent: undefined, rttMs: 1, kernelClock: true, bytes: 0, ttl: 64, type: 11, code: 0, mtu: 0 }
+          const empty = {
+            sentAt: Number.NaN,
+            rttMs: 1,
+            kernelClock: true,
+            bytes: 0,
+            ttl: 64,
+            type: 11,
+            code: 0,
+            mtu: 0,
+          }
           const error = outcome === 'send-failed' ? new Error('no') : undefined
           settled({ ...empty, outcome, from: bytes, target: targetBytes, error, quoted: undefined } as TraceProbe)
         },

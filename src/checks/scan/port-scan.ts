@@ -52,7 +52,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   readonly #host: string
   readonly #ports: readonly number[]
   readonly #options: ScanOptions
-  readonly #results = new ResultQueue<PortResult>(() => this.#scanner?.resume())
+  readonly #results = new ResultQueue<PortResult>({ drained: () => this.#scanner?.resume() })
   readonly #counts = { open: 0, closed: 0, filtered: 0 }
   readonly #resolving = new AbortController()
   #scanner: Scanner | undefined

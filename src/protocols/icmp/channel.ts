@@ -1,19 +1,20 @@
-import { addon } from '../../binding/addon.js'
-import { hold } from '../../binding/poller.js'
+import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
-import type { Packet } from '../../sockets/receive-buffer.js'
+import { type ReceiveBuffer, receiveBuffer, slots } from '../../sockets/receive-buffer.js'
+import { atTick, tickMs } from '../ticker.js'
 import type { Clock, ClockSample } from './clock.js'
-import { measure } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
-import { outcomeOfError } from './error-outcome.js'
-import { isOwnReport, notSent } from './local-failure.js'
-import { PacketMatcher, stampingDevices } from './packet-matcher.js'
-import type { Probe } from './probe.js'
+import type { EchoBatch } from './echo-batch.js'
+import type { EchoRequest } from './echo-request.js'
+import { ErrorReader, stampingDevices } from './error-reader.js'
+import { notSent } from './local-failure.js'
+import { ProbeJudge } from './probe-judge.js'
+import { ProbeTable, State } from './probe-table.js'
+import { ReplyReader } from './reply-reader.js'
 import { SendQueue } from './send-queue.js'
-import { SequenceTable } from './sequence-table.js'
 import { silentNextHop } from './silent-next-hop.js'
 import { Timestamps } from './timestamps.js'
 
@@ -30,10 +31,26 @@ export interface ChannelSettings {
   slotSize: number
 }
 
+/** Who a channel belongs to. */
+export interface ChannelOwner {
+  /** The device has gone; told before the probes on it are given up. */
+  lost(channel: IcmpChannel): void
+  /** A probe of this request has its verdict; told before the request's owner is. */
+  settled(request: EchoRequest): void
+  /** Somebody waits for an answer. */
+  readonly isAwaited: boolean
+}
+
 /** Packets read before the event loop gets its turn. */
 const batchesPerTurn = 16
 /** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
 const batchesInAll = 4096
+/** Errors that may come while one is read. */
+const errorsToldInARow = 64
+/** Steadily: as often as this. A multiple of the tick. */
+const steadyMs = 2 * tickMs
+/** What is kept of an error's quote, and a size of its own: replies wait in their buffer while errors are read. */
+const errorRoom = 1500
 
 /**
  * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
@@ -41,40 +58,46 @@ const batchesInAll = 4096
  */
 export class IcmpChannel {
   readonly settings: ChannelSettings
+  readonly #owner: ChannelOwner
   readonly #socket: PacketSocket
-  readonly #stamps: Timestamps
-  readonly #table = new SequenceTable()
+  readonly #replies: ReceiveBuffer
+  readonly #errorBuffer = receiveBuffer(errorRoom)
+  readonly #stamps: Timestamps<number>
+  readonly #table: ProbeTable
   readonly #queue: SendQueue
-  readonly #deadlines = new DeadlineQueue(probe => probe.outcome !== undefined)
-  readonly #lateDeadlines = new DeadlineQueue(probe => !probe.inUse)
+  readonly #deadlines: DeadlineQueue
   readonly #now: ClockSample = { wall: 0, monotonic: 0 }
-  readonly #matcher: PacketMatcher
-  readonly #lost: (channel: IcmpChannel) => void
-  #pending = 0
-  #release: (() => void) | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #reader: ReplyReader
+  readonly #errors: ErrorReader
+  readonly #judge: ProbeJudge
+  #drops = 0
+  #isBusy = false
+  #flushedAt = Number.NEGATIVE_INFINITY
+  #callOffTick: (() => void) | undefined
+  #callOffTimer: (() => void) | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
-  /** `lost` is told when the device has gone, before the probes on it are given up. */
-  constructor(settings: ChannelSettings, lost: (channel: IcmpChannel) => void) {
+  constructor(settings: ChannelSettings, owner: ChannelOwner) {
     this.settings = settings
-    this.#lost = lost
+    this.#owner = owner
+    this.#replies = receiveBuffer(settings.slotSize)
+    this.#table = new ProbeTable(settings.family)
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
-    this.#matcher = new PacketMatcher(settings, this.#table, this.#stamps)
-    const handlers = { readable: () => this.#drain(batchesPerTurn), writable: () => this.#queue.flush() }
-    this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize)
-    this.#queue = new SendQueue(settings, {
+    this.#deadlines = new DeadlineQueue(this.#table.sentMonotonic)
+    this.#reader = new ReplyReader(settings, this.#table, this.#replies)
+    this.#errors = new ErrorReader(settings, this.#table, this.#stamps)
+    this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, request => owner.settled(request))
+    const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
+    this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
+    this.#queue = new SendQueue(settings, this.#table, {
       clock: settings.clock,
-      accepted: probe => this.#accepted(probe),
+      accepted: (batch, first, end, sent) => this.#accepted(batch, first, end, sent),
       refused: (probe, errno) => this.#refused(probe, errno),
       stumbled: wall => this.#stumbled(wall),
-      readBetween: () => this.#drain(batchesPerTurn),
+      batchSent: () => this.#drain(1, this.#stamps.sends),
+      flushed: () => this.#onFlushed(),
       waitForRoom: () => this.#socket.notifyWritable(),
     })
-  }
-
-  get pending(): number {
-    return this.#pending
   }
 
   get closed(): boolean {
@@ -83,25 +106,16 @@ export class IcmpChannel {
 
   /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
   get drops(): number {
-    return this.#matcher.drops
+    return this.#drops
   }
 
   /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
-  submit(probe: Probe): boolean {
-    if (!this.#table.insert(probe)) return false
-    if (this.#pending++ === 0) this.#release = hold()
+  submit(request: EchoRequest, target: Uint8Array, tag: number): boolean {
+    const probe = this.#table.insert(request, target, tag)
+    if (probe < 0) return false
+    // It may have been another's, whose request was cancelled.
+    this.#deadlines.remove(probe)
     this.#queue.push(probe)
-    return true
-  }
-
-  /** Its owner will not be told anything any more. False if it isn't one of this channel. */
-  cancel(probe: Probe): boolean {
-    if (!this.#table.remove(probe)) return false
-    this.#queue.remove(probe)
-    if (probe.outcome === undefined) {
-      probe.outcome = 'timeout'
-      this.#forget()
-    }
     return true
   }
 
@@ -113,29 +127,37 @@ export class IcmpChannel {
   /** The device has gone: everything on it fails, and the socket is closed. */
   lose(error: Error): void {
     if (this.closed) return
-    this.#lost(this)
-    const probes = this.#table.pending()
+    this.#owner.lost(this)
+    const probes = this.#table.unsettled()
     this.close()
-    for (const probe of probes) this.#fail(probe, error)
+    for (const probe of probes) this.#judge.fail(probe, error)
   }
 
   close(): void {
-    clearTimeout(this.#timer)
+    this.#callOffTimer?.()
+    this.#callOffTick?.()
     this.#queue.close()
     this.#socket.close()
-    this.#release?.()
-    this.#release = undefined
   }
 
-  #accepted(probe: Probe): void {
-    this.#stamps.sent(probe)
-    this.#deadlines.push(probe, probe.sent!.monotonic, probe.timeout)
-    this.#armTimer(probe.deadline, probe.sent!.monotonic)
+  #accepted({ probes }: EchoBatch, first: number, end: number, { wall, monotonic }: ClockSample): void {
+    const { state, sentWall, sentMonotonic } = this.#table
+    let soonest = Number.POSITIVE_INFINITY
+    for (let i = first; i < end; i++) {
+      const probe = probes[i]!
+      const { timeout } = this.#table.request(probe)
+      state[probe] = State.sent
+      sentWall[probe] = wall
+      sentMonotonic[probe] = monotonic
+      if (this.#stamps.sends) this.#errors.sent(probe)
+      this.#deadlines.push(probe, timeout)
+      if (timeout < soonest) soonest = timeout
+    }
+    this.#armTimer(monotonic + soonest, monotonic)
   }
 
-  #refused(probe: Probe, errno: number): void {
+  #refused(probe: number, errno: number): void {
     const { device } = this.settings
-    if (this.closed) return
     try {
       this.verify()
     } catch (error) {
@@ -143,129 +165,125 @@ export class IcmpChannel {
       return
     }
     const error = systemError(errno, 'sendmsg', { device })
-    if (error.code === 'EMSGSIZE') {
-      this.#drain(batchesPerTurn)
-      probe.mtu = this.#matcher.localMtu
-    }
-    this.#fail(probe, error)
+    const tooBig = error.code === 'EMSGSIZE'
+    if (tooBig) this.#drain(batchesPerTurn, true)
+    this.#judge.fail(probe, error, tooBig ? this.#errors.localMtu : 0)
   }
 
   /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
   #stumbled(wall: number): void {
     getOption(this.settings.fd, 'SO_ERROR')
     // Stamps that wait are of the old counter.
-    this.#readErrors(batchesPerTurn)
+    this.#readErrors()
     this.#stamps.restart(wall)
   }
 
-  #fail(probe: Probe, error: Error): void {
-    probe.error = error
-    this.#settle(probe, 'send-failed')
+  /**
+   * An answer wakes us. But where nobody waits and probes leave steadily, answers are fetched by the ticks, which are needed for
+   * sending anyway; when these end, answers wake us again.
+   */
+  #listen(): void {
+    if (this.closed) return
+    if (this.#owner.isAwaited || !this.#isBusy) this.#socket.arm()
+    else this.#callOffTick ??= atTick(performance.now(), () => queueMicrotask(() => this.#onTick()), steadyMs)
+  }
+
+  /** Behind what was to be sent at the same tick. */
+  #onTick(): void {
+    this.#callOffTick = undefined
+    if (this.closed) return
+    this.#isBusy = performance.now() - this.#flushedAt < steadyMs
+    // With the last packets, what had come was read.
+    if (performance.now() - this.#flushedAt > 1) this.#drain(batchesPerTurn, true)
+    this.#listen()
+  }
+
+  #onFlushed(): void {
+    const now = performance.now()
+    this.#isBusy = now - this.#flushedAt < 2 * steadyMs
+    this.#flushedAt = now
+    this.#listen()
+  }
+
+  #onReadable(): void {
+    this.#drain(batchesPerTurn, true)
+    this.#listen()
   }
 
   /** Data first: when a reply is in hand, the stamp of its request is in the error queue already. */
-  #drain(batches: number): void {
-    this.#read(batches, this.#matcher.onReply, false)
-    this.#readErrors(batches)
-    const { answered, repeated, failed } = this.#matcher
-    if (answered.length + repeated.length + failed.length === 0) return
-    this.settings.clock.read(this.#now)
-    for (const probe of answered.splice(0)) this.#judge(probe)
-    for (const probe of repeated.splice(0)) probe.owner.duplicate?.(probe)
-    for (const probe of failed.splice(0)) {
-      if (probe.outcome !== undefined) continue
-      const { family, device } = this.settings
-      if (isOwnReport(family, probe)) this.#fail(probe, notSent(device))
-      else {
-        this.#time(probe)
-        this.#settle(probe, outcomeOfError(family, probe.type, probe.code))
-      }
-    }
-  }
-
-  #readErrors(batches: number): void {
-    this.#read(batches, this.#matcher.onError, true)
-  }
-
-  /** A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too, so it is read over. */
-  #read(batches: number, onPacket: (packet: Packet) => void, errors: boolean): void {
+  #drain(batches: number, errors: boolean): void {
     const { EAGAIN } = addon().constants
-    for (let i = 0; i < batches && !this.closed; i++) {
-      if (this.#socket.receive(onPacket, errors) === -EAGAIN!) return
+    let told = 0
+    for (let read = 0; read < batches && told < errorsToldInARow && !this.closed; ) {
+      const count = this.#socket.receiveInto(this.#replies)
+      // A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too.
+      const isTold = count < 0 && count !== -EAGAIN!
+      if (errors || isTold) this.#readErrors()
+      told = isTold ? told + 1 : 0
+      if (count > 0) this.#onReplies(count)
+      if (count < slots && !isTold) break
+      if (count > 0) read++
+    }
+    if (this.#errors.hasErrors) this.#onErrors()
+  }
+
+  #onReplies(count: number): void {
+    const { clock } = this.settings
+    clock.read(this.#now)
+    this.#drops = this.#replies.table[(count - 1) * Field.size + Field.drops]! >>> 0
+    for (let i = 0; i < count; i++) {
+      const probe = this.#reader.read(i)
+      if (probe >= 0) this.#judge.reply(probe, this.#reader, this.#errors.sentStamp(probe), this.#now)
     }
   }
 
-  #time(probe: Probe): void {
-    const { rttMs, kernel } = measure({
-      sent: probe.sent!,
-      read: this.#now,
-      sentStamp: probe.sentStamp,
-      receivedStamp: probe.receivedStamp,
-    })
-    probe.rttMs = rttMs
-    probe.kernelClock = kernel
+  #onErrors(): void {
+    this.settings.clock.read(this.#now)
+    for (const error of this.#errors.take()) this.#judge.error(error, this.#errors.sentStamp(error.probe), this.#now)
   }
 
-  /** By the time of arrival, not by when it was read. */
-  #judge(probe: Probe): void {
-    this.#time(probe)
-    if (probe.outcome === undefined) {
-      this.#settle(probe, probe.rttMs <= probe.timeout ? 'reply' : 'timeout')
-      if (probe.outcome !== 'timeout') return
+  #readErrors(): void {
+    for (let i = 0; i < batchesInAll && !this.closed; i++) {
+      const count = this.#socket.receiveInto(this.#errorBuffer, true)
+      for (let index = 0; index < count; index++) this.#errors.read(this.#errorBuffer.select(index))
+      if (count < slots) return
     }
-    probe.owner.late?.(probe)
-    this.#table.free(probe)
-  }
-
-  #settle(probe: Probe, outcome: Probe['outcome']): void {
-    if (probe.outcome !== undefined) return
-    probe.outcome = outcome
-    if (outcome === 'timeout' && probe.lateMs > 0 && !this.closed) {
-      this.#lateDeadlines.push(probe, probe.deadline, probe.lateMs)
-      this.#armTimer(probe.deadline, this.#now.monotonic)
-    } else this.#table.free(probe)
-    this.#forget()
-    probe.owner.settled(probe)
   }
 
   /**
    * Silence. But a packet without a neighbour to take it never left, nor one without a stamp where sends are stamped: that is
    * this machine's doing, and the kernel does not say so to a socket bound to a device.
    */
-  #giveUp(probe: Probe): void {
+  #giveUp(probe: number): void {
     const { device } = this.settings
-    if (device === undefined || !Number.isNaN(probe.sentStamp)) {
-      this.#settle(probe, 'timeout')
-      return
+    const { state, sentMonotonic } = this.#table
+    if (state[probe] === State.overdue) this.#table.free(probe, false)
+    else if (device === undefined || !Number.isNaN(this.#errors.sentStamp(probe))) this.#judge.timeout(probe)
+    else {
+      const hop = silentNextHop(this.#table.targetOf(probe), device, this.#now.monotonic - sentMonotonic[probe]!)
+      if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
+        this.#judge.fail(probe, notSent(device, hop))
+      else this.#judge.timeout(probe)
     }
-    const hop = silentNextHop(probe.target, device, this.#now.monotonic - probe.sent!.monotonic)
-    if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
-      this.#fail(probe, notSent(device, hop))
-    else this.#settle(probe, 'timeout')
-  }
-
-  #forget(): void {
-    if (--this.#pending > 0) return
-    this.#release?.()
-    this.#release = undefined
   }
 
   #armTimer(at: number, now: number): void {
     if (at >= this.#timerAt || this.closed) return
-    clearTimeout(this.#timer)
+    this.#callOffTimer?.()
     this.#timerAt = at
-    // The hold keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
-    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(at - now))).unref()
+    // The path keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
+    const grid = this.#owner.isAwaited ? 1 : tickMs
+    this.#callOffTimer = atTick(performance.now() + at - now, () => this.#onTimer(), grid)
   }
 
   #onTimer(): void {
+    this.#callOffTimer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
-    this.#drain(batchesInAll)
+    this.#drain(batchesInAll, true)
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
     this.#deadlines.expire(monotonic, probe => this.#giveUp(probe))
-    this.#lateDeadlines.expire(monotonic, probe => this.#table.free(probe))
-    const next = Math.min(this.#deadlines.next(), this.#lateDeadlines.next())
+    const next = this.#deadlines.next()
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
   }
 }

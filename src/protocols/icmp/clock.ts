@@ -39,20 +39,26 @@ const slackMs = 0.01
  * was taken. Was the wall clock stepped in between, the right distance is the one that puts the stamp between sending and
  * reading; where that does not tell, user space's own time stands in.
  */
-export function measure(trip: RoundTrip): { rttMs: number; kernel: boolean } {
-  const sent = onMonotonic(trip.sentStamp, trip)
-  const received = onMonotonic(trip.receivedStamp, trip)
-  const kernel = sent !== undefined && received !== undefined
-  const rttMs = (received ?? trip.read.monotonic) - (sent ?? trip.sent.monotonic)
-  if (kernel && rttMs < 0) return { rttMs: trip.read.monotonic - trip.sent.monotonic, kernel: false }
+export function measure({ sent, read, sentStamp, receivedStamp }: RoundTrip): { rttMs: number; kernel: boolean } {
+  const start = onMonotonic(sentStamp, sent, read)
+  const end = onMonotonic(receivedStamp, sent, read)
+  const kernel = !Number.isNaN(start) && !Number.isNaN(end)
+  const rttMs = (Number.isNaN(end) ? read.monotonic : end) - (Number.isNaN(start) ? sent.monotonic : start)
+  if (kernel && rttMs < 0) return { rttMs: read.monotonic - sent.monotonic, kernel: false }
   return { rttMs: Math.max(0, rttMs), kernel }
 }
 
-function onMonotonic(stamp: number, { sent, read }: RoundTrip): number | undefined {
+/** NaN where there is no stamp, or none that can be true. */
+function onMonotonic(stamp: number, sent: ClockSample, read: ClockSample): number {
   const before = stamp - (sent.wall - sent.monotonic)
   const after = stamp - (read.wall - read.monotonic)
-  const fits = (time: number) => time >= sent.monotonic - slackMs && time <= read.monotonic + slackMs
-  if (Math.abs(before - after) < stepMs) return fits(before) || fits(after) ? before : undefined
-  if (fits(before) === fits(after)) return undefined
-  return fits(before) ? before : after
+  const beforeFits = isBetween(before, sent, read)
+  const afterFits = isBetween(after, sent, read)
+  if (Math.abs(before - after) < stepMs) return beforeFits || afterFits ? before : Number.NaN
+  if (beforeFits === afterFits) return Number.NaN
+  return beforeFits ? before : after
+}
+
+function isBetween(time: number, sent: ClockSample, read: ClockSample): boolean {
+  return time >= sent.monotonic - slackMs && time <= read.monotonic + slackMs
 }

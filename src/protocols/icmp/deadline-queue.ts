@@ -1,66 +1,84 @@
-import type { Probe } from './probe.js'
+import { sequences } from './probe-table.js'
 
-/** A first-in first-out of probes that wait equally long: the first in is the first due. */
-class Lane {
-  #probes: Probe[] = []
-  #head = 0
-
-  get first(): Probe | undefined {
-    return this.#probes[this.#head]
-  }
-
-  push(probe: Probe): void {
-    this.#probes.push(probe)
-  }
-
-  shift(): void {
-    this.#head++
-    if (this.#head > 1024 && this.#head * 2 > this.#probes.length) {
-      this.#probes = this.#probes.slice(this.#head)
-      this.#head = 0
-    }
-  }
+/** A first-in first-out of probes that wait equally long: the first in is the first due. Ends are -1. */
+interface Lane {
+  readonly wait: number
+  first: number
+  last: number
 }
 
-/** Probes by deadline: a lane for each length of wait, since many wait equally long. Constant cost a probe, no timer. */
+/**
+ * Probes, by sequence number, in the order of their deadlines: a lane for each length of wait, since many wait equally long.
+ * A lane is a list linked by two columns: a probe comes and goes at constant cost, without an object or a timer of its own.
+ */
 export class DeadlineQueue {
-  readonly #lanes = new Map<number, Lane>()
-  readonly #isOver: (probe: Probe) => boolean
+  readonly #next = new Int32Array(sequences)
+  readonly #previous = new Int32Array(sequences)
+  /** Number of the lane a probe is in, from 1; 0 for none. */
+  readonly #laneOf = new Int32Array(sequences)
+  readonly #lanes: Lane[] = []
+  readonly #byWait = new Map<number, number>()
+  readonly #starts: Float64Array
 
-  /** `isOver`: need not be waited for any more. */
-  constructor(isOver: (probe: Probe) => boolean) {
-    this.#isOver = isOver
+  /** `starts`: from when on each probe waits. It must not go back from one `push` to the next. */
+  constructor(starts: Float64Array) {
+    this.#starts = starts
   }
 
-  push(probe: Probe, now: number, wait: number): void {
-    probe.deadline = now + wait
-    let lane = this.#lanes.get(wait)
-    if (!lane) {
-      lane = new Lane()
-      this.#lanes.set(wait, lane)
-    }
-    // Those that were answered leave with every new one, not only when the timer comes: a sweep would pile them up.
-    while (lane.first && this.#isOver(lane.first)) lane.shift()
-    lane.push(probe)
+  push(probe: number, wait: number): void {
+    const number = this.#byWait.get(wait) ?? this.#openLane(wait)
+    const lane = this.#lanes[number - 1]!
+    this.#laneOf[probe] = number
+    this.#previous[probe] = lane.last
+    this.#next[probe] = -1
+    if (lane.last < 0) lane.first = probe
+    else this.#next[lane.last] = probe
+    lane.last = probe
+  }
+
+  /** It need not be waited for any more. */
+  remove(probe: number): void {
+    const number = this.#laneOf[probe]!
+    if (number === 0) return
+    this.#laneOf[probe] = 0
+    const lane = this.#lanes[number - 1]!
+    const next = this.#next[probe]!
+    const previous = this.#previous[probe]!
+    if (previous < 0) lane.first = next
+    else this.#next[previous] = next
+    if (next < 0) lane.last = previous
+    else this.#previous[next] = previous
   }
 
   /** The earliest deadline; Infinity if there is none. */
   next(): number {
     let earliest = Number.POSITIVE_INFINITY
-    for (const [wait, lane] of this.#lanes) {
-      while (lane.first && this.#isOver(lane.first)) lane.shift()
-      if (lane.first) earliest = Math.min(earliest, lane.first.deadline)
-      else this.#lanes.delete(wait)
+    for (const { first, wait } of this.#lanes) {
+      if (first >= 0) earliest = Math.min(earliest, this.#starts[first]! + wait)
     }
     return earliest
   }
 
-  expire(now: number, due: (probe: Probe) => void): void {
-    for (const lane of this.#lanes.values()) {
-      for (let probe = lane.first; probe && probe.deadline <= now; probe = lane.first) {
-        lane.shift()
-        if (!this.#isOver(probe)) due(probe)
+  expire(now: number, due: (probe: number) => void): void {
+    for (const lane of this.#lanes) {
+      for (let probe = lane.first; probe >= 0 && this.#starts[probe]! + lane.wait <= now; probe = lane.first) {
+        this.remove(probe)
+        due(probe)
       }
     }
+  }
+
+  /** An empty lane is taken for another length of wait: there are no more lanes than probes. */
+  #openLane(wait: number): number {
+    const free = this.#lanes.findIndex(({ first }) => first < 0)
+    const lane = { wait, first: -1, last: -1 }
+    if (free < 0) {
+      this.#byWait.set(wait, this.#lanes.push(lane))
+      return this.#lanes.length
+    }
+    this.#byWait.delete(this.#lanes[free]!.wait)
+    this.#lanes[free] = lane
+    this.#byWait.set(wait, free + 1)
+    return free + 1
   }
 }

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
+import { hold } from '../../binding/poller.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
 import { onDeviceLoss } from '../device-loss.js'
-import { IcmpChannel } from './channel.js'
+import { type ChannelOwner, IcmpChannel } from './channel.js'
 import { type Clock, systemClock } from './clock.js'
+import { type EchoRequest, emptyVerdict } from './echo-request.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from './open-icmp-descriptor.js'
-import type { Probe } from './probe.js'
 import { filterReplies } from './socket-filter.js'
 
 export interface EchoPathOptions {
@@ -35,13 +36,16 @@ const identifiers = new Set<number>()
  * All echo requests of one way out: one socket, and a further one for every 65,536 sequence numbers in use. It opens sockets
  * anew when the device was deleted and made again.
  */
-export class EchoPath {
+export class EchoPath implements ChannelOwner {
   readonly #options: EchoPathOptions
   readonly #key: string
   #channels: IcmpChannel[] = []
   readonly #lossWatches = new Map<IcmpChannel, () => void>()
   #ready: Promise<void> = Promise.resolve()
   #users = 0
+  #inFlight = 0
+  #awaited = 0
+  #release: (() => void) | undefined
   #linger: NodeJS.Timeout | undefined
   #verified = false
 
@@ -76,26 +80,46 @@ export class EchoPath {
     return this.#ready
   }
 
-  /** Never throws: what can't be sent is settled as `send-failed`, in a later turn. */
-  submit(probe: Probe): void {
+  /**
+   * One probe of a request, to a socket address. Never throws: what can't be sent is settled as `send-failed`, in a later
+   * turn. `tag` is the owner's own number for it.
+   */
+  submit(request: EchoRequest, target: Uint8Array, tag = 0): void {
+    this.#count(request, 1)
     try {
       this.#verify()
-      for (const channel of this.#channels) if (channel.submit(probe)) return
-      this.#open().submit(probe)
+      for (const channel of this.#channels) if (channel.submit(request, target, tag)) return
+      this.#open().submit(request, target, tag)
     } catch (error) {
-      probe.error = error as Error
+      const verdict = { ...emptyVerdict(target), outcome: 'send-failed' as const, tag, error: error as Error }
       setImmediate(() => {
-        if (probe.outcome !== undefined) return
-        probe.outcome = 'send-failed'
-        probe.owner.settled(probe)
+        if (request.cancelled) return
+        this.settled(request)
+        request.owner.settled(verdict)
       })
     }
   }
 
-  /** Its owner is told nothing more. */
-  cancel(probe: Probe): void {
-    for (const channel of this.#channels) if (channel.cancel(probe)) return
-    probe.outcome ??= 'timeout'
+  /** The owner of this request is told nothing more. */
+  cancel(request: EchoRequest): void {
+    if (request.cancelled) return
+    request.cancelled = true
+    this.#count(request, -request.inFlight)
+  }
+
+  /** Of its channels. */
+  settled(request: EchoRequest): void {
+    this.#count(request, -1)
+  }
+
+  /** Of its channels. */
+  get isAwaited(): boolean {
+    return this.#awaited > 0
+  }
+
+  /** Of its channels. */
+  lost(channel: IcmpChannel): void {
+    this.#forget(channel)
   }
 
   /** What the kernel dropped for want of room in the receive buffers. */
@@ -110,6 +134,18 @@ export class EchoPath {
       for (const channel of this.#channels) this.#close(channel)
       this.#channels = []
     }, lingerMs).unref()
+  }
+
+  /** While a verdict is due the event loop stays alive. */
+  #count(request: EchoRequest, more: number): void {
+    request.inFlight += more
+    if (request.prompt) this.#awaited += more
+    this.#inFlight += more
+    if (this.#inFlight > 0) this.#release ??= hold()
+    else {
+      this.#release?.()
+      this.#release = undefined
+    }
   }
 
   /** Once for all probes of a turn. */
@@ -147,7 +183,7 @@ export class EchoPath {
     const endLossWatch = onDeviceLoss(opened.fd, path.device, error => channel.lose(error as Error))
     const { device } = path
     const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
-    const channel: IcmpChannel = new IcmpChannel(settings, () => this.#forget(channel))
+    const channel: IcmpChannel = new IcmpChannel(settings, this)
     this.#lossWatches.set(channel, endLossWatch)
     this.#channels.push(channel)
     return channel
@@ -166,8 +202,9 @@ export class EchoPath {
   }
 }
 
-/** Room for a reply with its IP header, of the usual or of any size. */
+/** Room for a reply with its IP header. Small ones lie close together, which the cache of the processor likes. */
 function slotSize({ payloadSize }: EchoPathOptions): number {
+  if (payloadSize <= 100) return 192
   return payloadSize <= 1900 ? 2048 : 65_664
 }
 

@@ -1,16 +1,41 @@
-import { finishChecksum, sumWords } from './checksum.js'
+import { endianness } from 'node:os'
 import { typeOf } from './message-types.js'
 
 const headerLength = 8
 const cookieLength = 8
+const littleEndian = endianness() === 'LE'
+
+/** Network order to this machine's, and back. */
+const swap = (half: number): number => (littleEndian ? ((half & 0xff) << 8) | (half >> 8) : half)
+
+/** The carries of a sum of 16-bit numbers, added until there is none. */
+function fold(sum: number): number {
+  let folded = sum
+  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16)
+  return folded
+}
+
+/** Memory with packets in it, each beginning at a multiple of four. */
+export interface PacketMemory {
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+}
 
 /**
  * The echo request of a series: all of it is made once, and a probe writes its numbers in. The first 8 bytes of the
  * payload are the probe's random cookie (as many as fit); a payload of the user's own has no room for one, and the whole
  * of it must come back instead.
+ *
+ * Words and sums are in this machine's order (RFC 1071 section 2B: the sum does not mind).
  */
 export class EchoTemplate {
-  readonly bytes: Uint8Array
+  /** On the wire. */
+  readonly length: number
+  /** Bits of the first two words of the payload that are the cookie. */
+  readonly cookieMask: Int32Array
+  /** Whole words; what is beyond `length` is zero. */
+  readonly #bytes: Uint8Array
+  readonly #words: Int32Array
   readonly #replyType: number
   readonly #cookieLength: number
   readonly #sum: number
@@ -20,63 +45,77 @@ export class EchoTemplate {
     payload: Uint8Array | number,
   ) {
     const size = typeof payload === 'number' ? payload : payload.length
-    this.bytes = new Uint8Array(headerLength + size)
-    this.bytes[0] = typeOf[family]['echo-request']
+    this.length = headerLength + size
+    this.#words = new Int32Array(Math.max(4, Math.ceil(this.length / 4)))
+    const bytes = new Uint8Array(this.#words.buffer)
+    this.#bytes = bytes
+    bytes[0] = typeOf[family]['echo-request']
     this.#replyType = typeOf[family]['echo-reply']
-    if (typeof payload === 'number') for (let i = 0; i < size; i++) this.bytes[headerLength + i] = i
-    else this.bytes.set(payload, headerLength)
+    if (typeof payload === 'number') for (let i = 0; i < size; i++) bytes[headerLength + i] = i
+    else bytes.set(payload, headerLength)
     this.#cookieLength = typeof payload === 'number' ? Math.min(size, cookieLength) : 0
-    this.bytes.fill(0, headerLength, headerLength + this.#cookieLength)
-    this.#sum = sumWords(this.bytes)
+    bytes.fill(0, headerLength, headerLength + this.#cookieLength)
+    this.cookieMask = new Int32Array(new Uint8Array(cookieLength).fill(0xff, 0, this.#cookieLength).buffer)
+    this.#sum = fold(new Uint16Array(bytes.buffer).reduce((sum, half) => sum + half, 0))
   }
 
-  /** The packet of a probe, until the next call. ICMPv6 checksums are the kernel's work, and those of datagram sockets. */
-  fill(identifier: number, sequence: number, cookie: readonly [number, number]): Uint8Array {
-    const { bytes } = this
-    bytes[4] = identifier >> 8
-    bytes[5] = identifier
-    bytes[6] = sequence >> 8
-    bytes[7] = sequence
-    let sum = this.#sum + identifier + sequence
-    for (let i = 0; i < this.#cookieLength; i++) {
-      const byte = cookieByte(cookie, i)
-      bytes[headerLength + i] = byte
-      sum += i & 1 ? byte : byte << 8
-    }
-    if (this.family === 4) {
-      const checksum = finishChecksum(sum)
-      bytes[2] = checksum >> 8
-      bytes[3] = checksum
-    }
-    return bytes
+  /** Bytes of memory that a packet needs: whole words, room for the cookie. */
+  get room(): number {
+    return this.#bytes.length
+  }
+
+  /** Puts it there whole, still without the numbers of a probe. */
+  copyTo({ bytes }: PacketMemory, at: number): void {
+    bytes.set(this.#bytes, at)
+  }
+
+  /** Writes the numbers of a probe into the packet there. ICMPv6 checksums are the kernel's work, and those of datagram sockets. */
+  patch(
+    { halves, words }: PacketMemory & { halves: Uint16Array },
+    at: number,
+    identifier: number,
+    sequence: number,
+    a: number,
+    b: number,
+  ): void {
+    const half = at >> 1
+    const word = at >> 2
+    const id = swap(identifier)
+    const number = swap(sequence)
+    halves[half + 2] = id
+    halves[half + 3] = number
+    words[word + 2] = this.#words[2]! | a
+    words[word + 3] = this.#words[3]! | b
+    if (this.family === 6) return
+    halves[half + 1] = ~fold(this.#sum + id + number + (a & 0xffff) + (a >>> 16) + (b & 0xffff) + (b >>> 16))
   }
 
   /**
-   * Is this, from `offset` on, the reply with that cookie? `length` is that of the message on the wire, of which `data` may
-   * hold less. A reply that is cut must not escape the comparison.
+   * Is this, from `at` on, the reply with that cookie? `length` is that of the message on the wire, of which `kept` bytes are
+   * there. A reply that is cut must not escape the comparison.
    */
-  isReply(data: Uint8Array, offset: number, length: number, cookie: readonly [number, number]): boolean {
-    const needed = this.#cookieLength > 0 ? headerLength + this.#cookieLength : this.bytes.length
-    return data[offset] === this.#replyType && length >= needed && this.#carries(data, offset, cookie)
+  isReply({ bytes, words }: PacketMemory, at: number, length: number, kept: number, a: number, b: number): boolean {
+    if (bytes[at] !== this.#replyType) return false
+    if (this.#cookieLength === 0) return length >= this.length && this.#carriesPayload(bytes, at, kept)
+    if (length < headerLength + this.#cookieLength) return false
+    const { cookieMask } = this
+    const word = at >> 2
+    return (words[word + 2]! & cookieMask[0]!) === a && (words[word + 3]! & cookieMask[1]!) === b
   }
 
   /** Is this the start of the request with that cookie? Quotes may be cut anywhere after the header. */
-  isRequest(data: Uint8Array, cookie: readonly [number, number]): boolean {
-    return data[0] === this.bytes[0] && this.#carries(data, 0, cookie)
-  }
-
-  #carries(data: Uint8Array, offset: number, cookie: readonly [number, number]): boolean {
-    const end = Math.min(data.length - offset, this.bytes.length)
-    const cookieEnd = headerLength + this.#cookieLength
-    for (let i = headerLength; i < Math.min(end, cookieEnd); i++) {
-      if (data[offset + i] !== cookieByte(cookie, i - headerLength)) return false
-    }
-    if (this.#cookieLength > 0) return true
-    for (let i = headerLength; i < end; i++) if (data[offset + i] !== this.bytes[i]) return false
+  isRequest(quoted: Uint8Array, a: number, b: number): boolean {
+    if (quoted[0] !== this.#bytes[0]) return false
+    if (this.#cookieLength === 0) return this.#carriesPayload(quoted, 0, quoted.length)
+    const cookie = new Uint8Array(Int32Array.of(a, b).buffer)
+    const end = Math.min(quoted.length, headerLength + this.#cookieLength)
+    for (let i = headerLength; i < end; i++) if (quoted[i] !== cookie[i - headerLength]) return false
     return true
   }
-}
 
-function cookieByte(cookie: readonly [number, number], index: number): number {
-  return (cookie[index >> 2]! >>> (24 - 8 * (index & 3))) & 0xff
+  #carriesPayload(data: Uint8Array, at: number, kept: number): boolean {
+    const end = Math.min(kept, this.length)
+    for (let i = headerLength; i < end; i++) if (data[at + i] !== this.#bytes[i]) return false
+    return true
+  }
 }

@@ -1,5 +1,5 @@
+import type { Outcome } from './echo-request.js'
 import { fragmentationNeeded, typeOf } from './message-types.js'
-import type { Outcome } from './probe.js'
 
 /** What an ICMP error means for the probe it is about. */
 export function outcomeOfError(family: 4 | 6, type: number, code: number): Outcome {

@@ -1,8 +1,8 @@
 import { constants, networkInterfaces } from 'node:os'
 import { type NetviaError, systemError } from '../../errors.js'
 import { decodeAddress } from '../../sockets/address.js'
+import type { Verdict } from './echo-request.js'
 import { typeOf } from './message-types.js'
-import type { Probe } from './probe.js'
 import { sameHost } from './source-check.js'
 
 /** Host unreachable, and address unreachable: what the kernel tells itself when no neighbour answers. */
@@ -26,7 +26,7 @@ function ownAddresses(): Set<string> {
  */
 export function isOwnReport(
   family: 4 | 6,
-  { type, code, from, target }: Pick<Probe, 'type' | 'code' | 'from' | 'target'>,
+  { type, code, from, target }: Pick<Verdict, 'type' | 'code' | 'from' | 'target'>,
 ): boolean {
   const sign = neighbourFailure[family]
   if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false

@@ -1,4 +1,5 @@
 import type { EchoPath } from './echo-path.js'
+import { EchoRequest, type Verdict } from './echo-request.js'
 import {
   acquirePath,
   checkPingOptions,
@@ -8,7 +9,6 @@ import {
   pingSchema,
   prepare,
 } from './ping-options.js'
-import { Probe } from './probe.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 /**
@@ -35,28 +35,28 @@ async function probeOnce(target: Target, options: PingOptions): Promise<PingResu
   try {
     await path.ready
     options.signal?.throwIfAborted()
-    return toResult(target, 0, await settled(path, target, options))
+    return await answer(path, target, options)
   } finally {
     path.release()
   }
 }
 
-function settled(path: EchoPath, target: Target, options: PingOptions): Promise<Probe> {
+function answer(path: EchoPath, target: Target, options: PingOptions): Promise<PingResult> {
   const { signal, timeout = defaultTimeout, ttl } = options
   const { address, template } = prepare(target, options)
   return new Promise((resolve, reject) => {
     const onAbort = () => {
-      path.cancel(probe)
+      path.cancel(request)
       reject(signal!.reason)
     }
     const owner = {
-      settled(done: Probe) {
+      settled(verdict: Verdict) {
         signal?.removeEventListener('abort', onAbort)
-        resolve(done)
+        resolve(toResult(target, 0, verdict))
       },
     }
-    const probe = new Probe(owner, address, template, timeout, 0, ttl)
+    const request = new EchoRequest(owner, template, timeout, { hops: ttl })
     signal?.addEventListener('abort', onAbort, { once: true })
-    path.submit(probe)
+    path.submit(request, address)
   })
 }

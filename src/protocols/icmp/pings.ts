@@ -1,6 +1,8 @@
 import { invalidArgument } from '../../errors.js'
 import { type Check, number, type Schema } from '../../options.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
+import { ResultQueue } from '../result-queue.js'
+import { EchoRequest, type ProbeOwner } from './echo-request.js'
 import {
   acquirePath,
   checkPingOptions,
@@ -10,7 +12,6 @@ import {
   pingSchema,
   prepare,
 } from './ping-options.js'
-import { Probe } from './probe.js'
 import type { PingResult } from './result.js'
 import { Series } from './series.js'
 
@@ -29,6 +30,8 @@ const countCheck: Check = (value, name) => {
 
 const schema: Schema = { ...pingSchema, count: countCheck, interval: number(0.1, 2 ** 31 - 1) }
 
+/** Results kept for a slow consumer; the oldest give way, and live on in the statistics alone. */
+const resultsKept = 10_000
 /** A reply that comes this much after its timeout takes the loss back in the statistics. */
 const lateMs = 10_000
 
@@ -51,14 +54,17 @@ export function pings(host: string, options: PingsOptions = {}): PingSeries {
 
 /** What `pings` gives: consumed once. */
 export class PingSeries implements AsyncIterableIterator<PingResult> {
+  readonly #host: string
+  readonly #options: PingsOptions
   readonly #counter = new RttCounter()
-  readonly #results: AsyncGenerator<PingResult, undefined>
-  readonly #stop = new AbortController()
+  readonly #results = new ResultQueue<PingResult>({ capacity: resultsKept })
   #series: Series | undefined
+  #started = false
 
   /** @internal */
   constructor(host: string, options: PingsOptions) {
-    this.#results = this.#run(host, options)
+    this.#host = host
+    this.#options = options
   }
 
   /** Of all so far, at this moment. */
@@ -73,51 +79,61 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
 
   /** The next result; the first call starts the series. */
   next(): Promise<IteratorResult<PingResult, undefined>> {
+    if (!this.#started) {
+      this.#started = true
+      if (!this.#results.ended) this.#start().catch(reason => this.#end({ reason }))
+    }
+    this.#endIfTold()
     return this.#results.next()
   }
 
   /** Ends it now, even while a `next()` waits. */
   return(): Promise<IteratorResult<PingResult, undefined>> {
-    this.#stop.abort()
+    this.#end()
+    this.#results.clear()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  readonly #onAbort = () => {
+    this.#results.clear()
+    this.#end({ reason: this.#options.signal!.reason })
+  }
+
+  /** Until the consumer has seen all and asks for more, late replies still count. */
+  #endIfTold(): void {
+    if (this.#series?.isTold && this.#results.size === 0) this.#end()
+  }
+
+  #end(failure?: { reason: unknown }): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
     this.#series?.end()
-    return this.#results.return(undefined)
+    this.#results.end(failure)
   }
 
-  async *#run(host: string, options: PingsOptions): AsyncGenerator<PingResult, undefined> {
-    const { signal } = options
+  async #start(): Promise<void> {
+    const { signal, count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl } = this.#options
     signal?.throwIfAborted()
-    const series = await this.#start(host, options)
-    if (!series) return
-    const onAbort = () => series.fail(signal!.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      for (let result = await series.take(); result; result = await series.take()) yield result
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-      series.end()
-    }
-  }
-
-  /** `undefined` when it was ended while the name was looked up. */
-  async #start(host: string, options: PingsOptions): Promise<Series | undefined> {
-    const { signal, count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl } = options
-    const target = await findTarget(host, options)
+    const target = await findTarget(this.#host, this.#options)
     signal?.throwIfAborted()
-    if (this.#stop.signal.aborted) return undefined
-    const { address, template } = prepare(target, options)
-    const path = acquirePath(target.family, options)
+    if (this.#results.ended) return
+    const path = acquirePath(target.family, this.#options)
     await path.ready
-    this.#series = new Series({
-      target,
-      path,
-      device: options.device,
-      count,
-      interval,
-      counter: this.#counter,
-      makeProbe: (owner, sequence) => new Probe(owner, address, template, timeout, lateMs, ttl, sequence),
+    if (this.#results.ended || signal?.aborted) {
+      path.release()
+      signal?.throwIfAborted()
+      return
+    }
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    const { address, template } = prepare(target, this.#options)
+    const { device } = this.#options
+    const request = { lateMs, hops: ttl, prompt: false }
+    const settings = {
+      ...{ target, address, path, device, count, interval, counter: this.#counter },
+      makeRequest: (owner: ProbeOwner) => new EchoRequest(owner, template, timeout, request),
+    }
+    this.#series = new Series(settings, result => {
+      this.#results.push(result)
+      if (this.#results.isAwaited) this.#endIfTold()
     })
-    if (this.#stop.signal.aborted) this.#series.end()
-    if (signal?.aborted) this.#series.fail(signal.reason)
-    return this.#series
   }
 }

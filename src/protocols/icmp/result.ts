@@ -1,6 +1,6 @@
 import type { NetviaError } from '../../errors.js'
 import { decodeAddress } from '../../sockets/address.js'
-import type { Probe } from './probe.js'
+import type { Verdict } from './echo-request.js'
 import { reasonOf } from './reasons.js'
 
 /** The fields of every `PingResult`. All are always there; which are `undefined` depends on `outcome`. */
@@ -116,15 +116,11 @@ export interface Target {
   family: 4 | 6
 }
 
-/** What a result is made from. */
-export type Verdict = Pick<
-  Probe,
-  'outcome' | 'target' | 'sent' | 'rttMs' | 'kernelClock' | 'bytes' | 'ttl' | 'from' | 'type' | 'code' | 'mtu' | 'error'
->
+type Told = Omit<Verdict, 'tag' | 'quoted'>
 
 /** One object literal for all outcomes: sweeps make hundreds of thousands a second, and objects of one shape are cheap. */
-export function toResult(target: Target, sequence: number, probe: Verdict): PingResult {
-  const { outcome, type, code, error } = probe
+export function toResult(target: Target, sequence: number, verdict: Told): PingResult {
+  const { outcome, type, code, error } = verdict
   const answered = outcome !== 'timeout' && outcome !== 'send-failed'
   const reply = outcome === 'reply'
   const typed = answered && type >= 0
@@ -135,21 +131,21 @@ export function toResult(target: Target, sequence: number, probe: Verdict): Ping
     address: target.address,
     family: target.family,
     sequence,
-    sentAt: probe.sent?.wall ?? Date.now(),
-    clock: probe.kernelClock ? 'kernel' : 'user',
-    rttMs: answered ? probe.rttMs : undefined,
-    from: answered ? fromOf(target, probe) : undefined,
-    ttl: answered && probe.ttl >= 0 ? probe.ttl : undefined,
+    sentAt: Number.isNaN(verdict.sentAt) ? Date.now() : verdict.sentAt,
+    clock: verdict.kernelClock ? 'kernel' : 'user',
+    rttMs: answered ? verdict.rttMs : undefined,
+    from: answered ? fromOf(target, verdict) : undefined,
+    ttl: answered && verdict.ttl >= 0 ? verdict.ttl : undefined,
     type: typed ? type : undefined,
     code: typed ? code : undefined,
-    bytes: reply ? probe.bytes : undefined,
+    bytes: reply ? verdict.bytes : undefined,
     reason: answered && !reply ? reasonOf(target.family, type, code) : error?.message,
-    mtu: (outcome === 'too-big' || outcome === 'send-failed') && probe.mtu ? probe.mtu : undefined,
+    mtu: (outcome === 'too-big' || outcome === 'send-failed') && verdict.mtu ? verdict.mtu : undefined,
     error,
   }
   return result as PingResult
 }
 
-function fromOf({ address }: Target, { from, target }: Verdict): string {
+function fromOf({ address }: Target, { from, target }: Told): string {
   return from === target ? address : (decodeAddress(from!)?.address ?? address)
 }

@@ -1,19 +1,21 @@
 import { constants } from 'node:os'
 import { setOption } from '../../sockets/options.js'
-import { SendBatch } from '../../sockets/send-batch.js'
 import type { Clock, ClockSample } from './clock.js'
-import type { Probe } from './probe.js'
+import { EchoBatch } from './echo-batch.js'
+import { type ProbeTable, sequences } from './probe-table.js'
 
 export interface SendQueueHandlers {
   clock: Clock
-  /** The kernel has taken it. */
-  accepted(probe: Probe): void
+  /** The kernel has taken those of the batch. */
+  accepted(batch: EchoBatch, first: number, end: number, sent: ClockSample): void
   /** The kernel will not take it, for a reason of its own. */
-  refused(probe: Probe, errno: number): void
+  refused(probe: number, errno: number): void
   /** A send failed, perhaps for an older error: clear it. `wall`: the time now. */
   stumbled(wall: number): void
-  /** Many are sent without a break: replies of near hosts fill the receive buffer meanwhile. */
-  readBetween(): void
+  /** A batch has left. Near hosts answer within the call that sends: their replies are read while they are in the cache. */
+  batchSent(): void
+  /** All has left that could. */
+  flushed(): void
   /** `flush` is to be called when there is room in the socket's buffer. */
   waitForRoom(): void
 }
@@ -31,32 +33,39 @@ interface Socket {
 const attempts = 3
 /** A full queue of the device (ENOBUFS) gives no event when there is room again. */
 const roomRetryMs = 2
-/** 256 packets: what the kernel's default receive buffer holds. */
-const batchesBetweenReads = 4
-/** Room for 64 of ordinary size, and for one of the largest. */
-const batchBytes = 128 * 1024
 
 /** Shared by all: filled and sent in one go. */
-let batch: SendBatch | undefined
+let batch: EchoBatch | undefined
 
 /** Probes on their way to the kernel, by the batch: those submitted in one turn of the event loop leave together. */
 export class SendQueue {
   readonly #socket: Socket
+  readonly #table: ProbeTable
   readonly #handlers: SendQueueHandlers
-  #probes: Probe[] = []
+  /** Sequence numbers, in order: a ring. */
+  readonly #ring = new Uint16Array(sequences)
+  #head = 0
+  #size = 0
   #scheduled = false
   #blocked = false
   #closed = false
   #retryTimer: NodeJS.Timeout | undefined
   #hops = -1
+  readonly #sent: ClockSample = { wall: 0, monotonic: 0 }
 
-  constructor(socket: Socket, handlers: SendQueueHandlers) {
+  constructor(socket: Socket, table: ProbeTable, handlers: SendQueueHandlers) {
     this.#socket = socket
+    this.#table = table
     this.#handlers = handlers
   }
 
-  push(probe: Probe): void {
-    this.#probes.push(probe)
+  /** A flush is due in this turn of the event loop. */
+  get scheduled(): boolean {
+    return this.#scheduled
+  }
+
+  push(probe: number): void {
+    this.#ring[(this.#head + this.#size++) & (sequences - 1)] = probe
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
     queueMicrotask(() => {
@@ -65,45 +74,41 @@ export class SendQueue {
     })
   }
 
-  remove(probe: Probe): void {
-    const index = this.#probes.indexOf(probe)
-    if (index >= 0) this.#probes.splice(index, 1)
-  }
-
   flush(): void {
     this.#blocked = false
     clearTimeout(this.#retryTimer)
-    for (let batches = 1; this.#probes.length > 0 && !this.#blocked && !this.#closed; batches++) {
+    while (this.#size > 0 && !this.#blocked && !this.#closed) {
       this.#sendBatch()
-      if (batches % batchesBetweenReads === 0) this.#handlers.readBetween()
+      if (!this.#closed) this.#handlers.batchSent()
     }
+    if (!this.#closed) this.#handlers.flushed()
   }
 
   close(): void {
     this.#closed = true
-    this.#probes = []
+    this.#size = 0
     clearTimeout(this.#retryTimer)
   }
 
   #sendBatch(): void {
-    const sent: ClockSample = { wall: 0, monotonic: 0 }
-    const probes = this.#fill()
-    this.#handlers.clock.read(sent)
-    for (const probe of probes) probe.sent = sent
+    const { clock } = this.#handlers
+    const ready = this.#fill()
+    const { count } = ready
+    clock.read(this.#sent)
     let failures = 0
-    for (let first = 0; first < probes.length && !this.#closed; ) {
-      const result = batch!.send(this.#socket.fd, first)
+    for (let first = 0; first < count && !this.#closed; ) {
+      const result = ready.send(this.#socket.fd, first)
       if (result > 0) {
-        for (const probe of probes.slice(first, first + result)) this.#handlers.accepted(probe)
+        this.#handlers.accepted(ready, first, first + result, this.#sent)
         first += result
         failures = 0
       } else if (isFull(result)) {
-        this.#wait(probes.slice(first), result, sent.monotonic)
+        this.#putBack(ready, first, result)
         return
       } else {
-        this.#handlers.stumbled(sent.wall)
+        this.#handlers.stumbled(this.#sent.wall)
         if (++failures < attempts) continue
-        this.#handlers.refused(probes[first]!, result)
+        this.#handlers.refused(ready.probes[first]!, result)
         first++
         failures = 0
       }
@@ -111,18 +116,21 @@ export class SendQueue {
   }
 
   /** Moves up to a batch of probes from the queue into the batch. */
-  #fill(): Probe[] {
-    batch ??= new SendBatch(batchBytes)
+  #fill(): EchoBatch {
+    batch ??= new EchoBatch()
     batch.clear()
     const { identifier } = this.#socket
-    let count = 0
-    for (const probe of this.#probes) {
-      if (!this.#setHops(probe, count === 0)) break
-      const hops = this.#hopsBySocket ? -1 : probe.hops
-      if (!batch.add(probe.template.fill(identifier, probe.sequence, probe.cookie), probe.target, hops)) break
-      count++
+    for (; this.#size > 0; this.#head = (this.#head + 1) & (sequences - 1), this.#size--) {
+      const probe = this.#ring[this.#head]!
+      const { hops, cancelled } = this.#table.request(probe)
+      if (cancelled) {
+        this.#table.free(probe, false)
+        continue
+      }
+      if (!this.#setHops(hops, batch.count === 0)) break
+      if (!batch.add(this.#table, probe, identifier, this.#hopsBySocket ? -1 : hops)) break
     }
-    return this.#probes.splice(0, count)
+    return batch
   }
 
   /** ICMPv6 ping sockets ignore a packet's own hop limit before Linux 5.18: there the socket has it, for a batch at a time. */
@@ -130,7 +138,7 @@ export class SendQueue {
     return this.#socket.family === 6 && this.#socket.kind === 'datagram'
   }
 
-  #setHops({ hops }: Probe, first: boolean): boolean {
+  #setHops(hops: number, first: boolean): boolean {
     if (!this.#hopsBySocket || hops === this.#hops) return true
     if (!first) return false
     setOption(this.#socket.fd, 'IPV6_UNICAST_HOPS', hops)
@@ -139,16 +147,21 @@ export class SendQueue {
   }
 
   /** A full socket or device buffer is no refusal, until the probe's own time is over. */
-  #wait(probes: Probe[], errno: number, now: number): void {
-    const waiting: Probe[] = []
-    for (const probe of probes) {
-      probe.sent = undefined
-      if (probe.blockedSince < 0) probe.blockedSince = now
-      if (now - probe.blockedSince > probe.timeout) this.#handlers.refused(probe, errno)
-      else waiting.push(probe)
+  #putBack({ probes, count }: EchoBatch, first: number, errno: number): void {
+    const { monotonic } = this.#sent
+    const { sentMonotonic } = this.#table
+    for (let i = count - 1; i >= first; i--) {
+      const probe = probes[i]!
+      if (sentMonotonic[probe]! < 0) sentMonotonic[probe] = monotonic
+      if (monotonic - sentMonotonic[probe]! > this.#table.request(probe).timeout) {
+        this.#handlers.refused(probe, errno)
+        continue
+      }
+      this.#head = (this.#head - 1) & (sequences - 1)
+      this.#ring[this.#head] = probe
+      this.#size++
     }
-    this.#probes = [...waiting, ...this.#probes]
-    if (this.#probes.length === 0 || this.#closed) return
+    if (this.#size === 0 || this.#closed) return
     if (errno === -EAGAIN) this.#handlers.waitForRoom()
     this.#blocked = true
     this.#retryTimer = setTimeout(() => this.flush(), retryMs(errno)).unref()

@@ -1,21 +1,23 @@
+import { hold } from '../../binding/poller.js'
 import type { RttCounter } from '../../stats.js'
 import { onDeviceReturn } from '../device-return.js'
+import { atTick, tickMs } from '../ticker.js'
 import type { EchoPath } from './echo-path.js'
-import type { Probe, ProbeOwner } from './probe.js'
+import type { EchoRequest, ProbeOwner, Verdict } from './echo-request.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 export interface SeriesSettings {
   target: Target
+  /** The same as a socket address. */
+  address: Uint8Array
   path: EchoPath
   device: string | undefined
   count: number
   interval: number
   counter: RttCounter
-  makeProbe(owner: ProbeOwner, sequence: number): Probe
+  makeRequest(owner: ProbeOwner): EchoRequest
 }
 
-/** Results kept for a slow consumer; the oldest give way, and live on in the statistics alone. */
-const resultsKept = 10_000
 /** Probes that leave at once after the event loop was blocked; what was missed beyond that shifts the schedule. */
 const burst = 64
 /** A device that returns gets its link, addresses and routes one after another: time for all of them, in ms. */
@@ -25,121 +27,107 @@ const returnMs = 200
  * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does; results come in the order
  * in which they are known. When the device returns the next probe does not wait for its time, and the schedule goes on from
  * there.
+ *
+ * A probe may leave late by a 25th of the interval, 40 ms at most: those of many series then leave together.
  */
 export class Series implements ProbeOwner {
   readonly #settings: SeriesSettings
-  readonly #inFlight = new Set<Probe>()
-  /** Timed out, in order of sending: their replies still count. */
-  readonly #overdue: Probe[] = []
-  readonly #results: PingResult[] = []
+  readonly #tell: (result: PingResult) => void
+  readonly #request: EchoRequest
+  readonly #grid: number
+  readonly #release = hold()
   #start = performance.now()
-  #timer: NodeJS.Timeout | undefined
+  #callOff: (() => void) | undefined
   #sent = 0
   #ended = false
   /** The last verdict was that nothing could be sent. */
   #refused = false
   readonly #endReturnWatch: () => void = () => {}
-  #failure: { reason: unknown } | undefined
-  #wake: (() => void) | undefined
 
-  constructor(settings: SeriesSettings) {
+  constructor(settings: SeriesSettings, tell: (result: PingResult) => void) {
     this.#settings = settings
+    this.#tell = tell
+    this.#request = settings.makeRequest(this)
     const { device, interval } = settings
+    this.#grid = Math.max(1, Math.min(2 * tickMs, Math.floor(interval / 25)))
     if (device !== undefined && interval > returnMs) {
       this.#endReturnWatch = onDeviceReturn(device, what => {
         if (what === 'link' || this.#refused) this.#bringForward()
       })
     }
-    this.#sendDue()
-  }
-
-  /** The next result; `undefined` once all are told, or after the end. Rejects once after `fail`. */
-  async take(): Promise<PingResult | undefined> {
-    for (;;) {
-      if (this.#failure) throw this.#failure.reason
-      const result = this.#results.shift()
-      if (result || this.#ended || (this.#allSent && this.#inFlight.size === 0)) return result
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  fail(reason: unknown): void {
-    this.#failure = { reason }
-    this.end()
+    this.#sendDue(this.#start)
   }
 
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    clearTimeout(this.#timer)
+    this.#callOff?.()
     this.#endReturnWatch()
-    for (const probe of [...this.#inFlight, ...this.#overdue]) this.#settings.path.cancel(probe)
+    this.#settings.path.cancel(this.#request)
     this.#settings.path.release()
-    this.#wake?.()
+    this.#release()
   }
 
-  settled(probe: Probe): void {
+  settled(verdict: Verdict): void {
     const { counter, target } = this.#settings
-    this.#inFlight.delete(probe)
-    this.#refused = probe.outcome === 'send-failed'
-    if (probe.outcome === 'reply') counter.reply(probe.rttMs, probe.tag)
-    else if (probe.outcome === 'send-failed') counter.refused()
+    const { outcome, tag } = verdict
+    this.#refused = outcome === 'send-failed'
+    if (outcome === 'reply') counter.reply(verdict.rttMs, tag)
+    else if (outcome === 'send-failed') counter.refused()
     else counter.lost()
-    if (probe.outcome === 'timeout') this.#addOverdue(probe)
-    if (this.#results.push(toResult(target, probe.tag, probe)) > resultsKept) this.#results.shift()
-    this.#wake?.()
+    this.#tell(toResult(target, tag, verdict))
   }
 
-  late(probe: Probe): void {
-    this.#settings.counter.lateReply(probe.rttMs, probe.tag)
+  late({ rttMs, tag }: Verdict): void {
+    this.#settings.counter.lateReply(rttMs, tag)
   }
 
   duplicate(): void {
     this.#settings.counter.duplicate()
   }
 
+  /** All that there is to tell is told. */
+  get isTold(): boolean {
+    return this.#allSent && this.#request.inFlight === 0
+  }
+
   get #allSent(): boolean {
     return this.#sent >= this.#settings.count
   }
 
-  #addOverdue(probe: Probe): void {
-    while (this.#overdue[0]?.inUse === false) this.#overdue.shift()
-    this.#overdue.push(probe)
-  }
-
-  #sendDue(): void {
+  readonly #sendDue = (now: number): void => {
     const { count, interval } = this.#settings
-    const due = Math.floor((performance.now() - this.#start) / interval) + 1
+    const due = Math.floor((now - this.#start) / interval + rounding) + 1
     const last = Math.min(due, this.#sent + burst)
     this.#start += (due - last) * interval
     while (this.#sent < Math.min(last, count)) this.#send()
-    if (!this.#allSent) this.#armTimer()
+    this.#sendLater()
   }
 
-  /** Milliseconds until the next probe is to leave. */
-  get #wait(): number {
-    return this.#start + this.#sent * this.#settings.interval - performance.now()
+  /** When the next probe is to leave. */
+  get #dueAt(): number {
+    return this.#start + this.#sent * this.#settings.interval
   }
 
-  #armTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#sendDue(), Math.ceil(this.#wait))
+  #sendLater(): void {
+    this.#callOff?.()
+    if (this.#allSent) this.#release()
+    this.#callOff = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, this.#grid)
   }
 
   #bringForward(): void {
-    const early = this.#wait - returnMs
+    const early = this.#dueAt - performance.now() - returnMs
     if (this.#allSent || early <= 0) return
     this.#start -= early
-    this.#armTimer()
+    this.#sendLater()
   }
 
   #send(): void {
-    const { path, counter, makeProbe } = this.#settings
-    const probe = makeProbe(this, this.#sent++)
+    const { path, counter, address } = this.#settings
     counter.sent()
-    this.#inFlight.add(probe)
-    path.submit(probe)
+    path.submit(this.#request, address, this.#sent++)
   }
 }
+
+/** Of an interval: what division may lose. */
+const rounding = 1e-9

@@ -12,7 +12,8 @@ export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6, 
   return same || (!exactly && standsForMany(target, family))
 }
 
-function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
+/** A group, or any address of this host: others may answer for it. */
+export function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
   const [start, length] = place[family]
   const first = target[start]!
   const multicast = family === 4 ? first >= 224 && first < 240 : first === 0xff

@@ -1,9 +1,6 @@
 import { addon, Field } from '../../binding/addon.js'
 import { trySetOption } from '../../sockets/options.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import type { Probe } from './probe.js'
-
-type Stamped = Pick<Probe, 'sentStamp'>
 
 const ring = 0x10000
 
@@ -12,12 +9,12 @@ const ring = 0x10000
  * counter of datagrams: the n-th packet the kernel took. After a failed send it is not known whether the kernel has
  * counted, so it starts again from zero.
  */
-export class Timestamps {
+export class Timestamps<T> {
   /** Transmit stamps are on. */
   readonly sends: boolean
   readonly #fd: number
   readonly #flags: number = 0
-  readonly #probes: (Stamped | undefined)[] = []
+  readonly #sent: (T | undefined)[] = []
   #counter = 0
   #startedAt = 0
 
@@ -36,26 +33,26 @@ export class Timestamps {
     else if (trySetOption(fd, 'SO_TIMESTAMPING', receive) < 0) trySetOption(fd, 'SO_TIMESTAMPNS', 1)
   }
 
-  /** The kernel has taken the probe. */
-  sent(probe: Stamped): void {
-    if (this.sends) this.#probes[this.#counter & (ring - 1)] = probe
+  /** The kernel has taken the probe's packet. */
+  sent(probe: T): void {
+    if (this.sends) this.#sent[this.#counter & (ring - 1)] = probe
     this.#counter = (this.#counter + 1) >>> 0
   }
 
-  /** A stamp from the error queue, milliseconds of the wall clock. */
-  record(id: number, stamp: number): void {
+  /** The probe that a stamp from the error queue is of, told once. `stamp`: milliseconds of the wall clock. */
+  take(id: number, stamp: number): T | undefined {
     const behind = (this.#counter - id) >>> 0
     // One of before the restart, or of a probe that left the ring.
-    if (behind === 0 || behind > ring || stamp < this.#startedAt) return
-    const probe = this.#probes[id & (ring - 1)]
-    if (probe) probe.sentStamp = stamp
-    this.#probes[id & (ring - 1)] = undefined
+    if (behind === 0 || behind > ring || stamp < this.#startedAt) return undefined
+    const probe = this.#sent[id & (ring - 1)]
+    this.#sent[id & (ring - 1)] = undefined
+    return probe
   }
 
   /** After a failed send. `wall`: the time now. */
   restart(wall: number): void {
     if (!this.sends) return
-    this.#probes.length = 0
+    this.#sent.length = 0
     this.#startedAt = wall
     this.#counter = 0
     trySetOption(this.#fd, 'SO_TIMESTAMPING', this.#flags & ~addon().constants.SOF_TIMESTAMPING_OPT_ID!)
@@ -65,6 +62,10 @@ export class Timestamps {
 
 /** The kernel's time of a packet, milliseconds of the wall clock; NaN without one. */
 export function stampOf(packet: Packet): number {
-  const nanoseconds = packet.field(Field.nanoseconds)
-  return nanoseconds < 0 ? Number.NaN : packet.unsigned(Field.seconds) * 1e3 + nanoseconds / 1e6
+  return milliseconds(packet.unsigned(Field.seconds), packet.field(Field.nanoseconds))
+}
+
+/** `nanoseconds` -1: NaN. */
+export function milliseconds(seconds: number, nanoseconds: number): number {
+  return nanoseconds < 0 ? Number.NaN : seconds * 1e3 + nanoseconds / 1e6
 }

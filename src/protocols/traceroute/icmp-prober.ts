@@ -1,5 +1,5 @@
+import { EchoRequest, type Verdict } from '../icmp/echo-request.js'
 import { acquirePath, prepare } from '../icmp/ping-options.js'
-import { Probe } from '../icmp/probe.js'
 import type { Target } from '../icmp/result.js'
 import type { TraceSettings } from './options.js'
 import { ipHeaderLength, type Prober } from './prober.js'
@@ -14,9 +14,10 @@ export function openIcmpProber(target: Target, settings: TraceSettings): Prober 
     ready: path.ready,
     hiddenBytes: ipHeaderLength[target.family],
     send(hops, sequence, settled) {
-      const probe = new Probe({ settled }, address, template, timeout, 0, hops, sequence)
-      path.submit(probe)
-      return () => path.cancel(probe)
+      const owner = { settled: (verdict: Verdict) => settled({ ...verdict }) }
+      const request = new EchoRequest(owner, template, timeout, { hops })
+      path.submit(request, address, sequence)
+      return () => path.cancel(request)
     },
     close: () => path.release(),
   }

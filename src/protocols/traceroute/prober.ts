@@ -1,9 +1,9 @@
-import type { Verdict } from '../icmp/result.js'
+import type { Verdict } from '../icmp/echo-request.js'
 
 /** One probe and what became of it. */
-export interface TraceProbe extends Verdict {
+export interface TraceProbe extends Omit<Verdict, 'tag'> {
   /** What an ICMP error quoted of the probe, from behind `Prober.hiddenBytes` on, extensions included. */
-  readonly quoted: Uint8Array | undefined
+  quoted: Uint8Array | undefined
 }
 
 /** Sends probes of one method to one target. */

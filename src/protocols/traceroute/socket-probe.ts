@@ -5,10 +5,10 @@ import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { type ClockSample, measure, systemClock } from '../icmp/clock.js'
+import type { Outcome } from '../icmp/echo-request.js'
 import { outcomeOfError } from '../icmp/error-outcome.js'
 import { isOwnReport, notSent } from '../icmp/local-failure.js'
 import { typeOf } from '../icmp/message-types.js'
-import type { Outcome } from '../icmp/probe.js'
 import { sameHost } from '../icmp/source-check.js'
 import { stampOf, type Timestamps } from '../icmp/timestamps.js'
 import type { TraceProbe } from './prober.js'
@@ -48,7 +48,7 @@ export abstract class SocketProbe implements TraceProbe {
   quoted: Uint8Array | undefined
   error: Error | undefined
   protected socket: PacketSocket | undefined
-  protected stamps: Timestamps | undefined
+  protected stamps: Timestamps<SocketProbe> | undefined
   #timer: NodeJS.Timeout | undefined
   #immediate: NodeJS.Immediate | undefined
 
@@ -56,6 +56,10 @@ export abstract class SocketProbe implements TraceProbe {
     protected readonly order: ProbeOrder,
     readonly target: Uint8Array,
   ) {}
+
+  get sentAt(): number {
+    return this.sent?.wall ?? Number.NaN
+  }
 
   /** Opens a descriptor and asks for stamps. */
   protected abstract open(): number
@@ -122,7 +126,10 @@ export abstract class SocketProbe implements TraceProbe {
   readonly #onError = (packet: Packet): void => {
     const origin = packet.field(Field.errorOrigin)
     const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
-    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.stamps?.record(packet.unsigned(Field.errorData), stampOf(packet))
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) {
+      const stamp = stampOf(packet)
+      if (this.stamps?.take(packet.unsigned(Field.errorData), stamp)) this.sentStamp = stamp
+    }
     if (origin === SO_EE_ORIGIN_LOCAL) this.mtu = packet.unsigned(Field.errorInfo)
     const isIcmp = origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6
     if (isIcmp && this.outcome === undefined && this.isOwn(packet.data)) this.#onIcmpError(packet)

@@ -3,11 +3,11 @@ import ipaddr from 'ipaddr.js'
 import { invalidArgument } from '../../../errors.js'
 import { encodeAddress } from '../../../sockets/address.js'
 
-/** Addresses one after another, as socket addresses made when they are needed: a /8 takes no more memory than one. */
+/** Addresses one after another, made when they are needed: a /8 takes no more memory than one. */
 export interface AddressBlock {
   readonly family: 4 | 6
   readonly size: number
-  /** `struct sockaddr_*` of the n-th. */
+  /** `struct sockaddr_*` of the n-th, good until the next call. */
   at(index: number): Uint8Array
 }
 
@@ -66,10 +66,9 @@ function consecutive(family: 4 | 6, first: bigint, count: bigint): AddressBlock 
 }
 
 function consecutive4(first: number): (index: number) => Uint8Array {
-  const template = encodeAddress('0.0.0.0')
+  const bytes = encodeAddress('0.0.0.0')
   return index => {
     const value = first + index
-    const bytes = template.slice()
     bytes[4] = value >>> 24
     bytes[5] = value >>> 16
     bytes[6] = value >>> 8
@@ -79,9 +78,8 @@ function consecutive4(first: number): (index: number) => Uint8Array {
 }
 
 function consecutive6(first: bigint): (index: number) => Uint8Array {
-  const template = encodeAddress('::')
+  const bytes = encodeAddress('::')
   return index => {
-    const bytes = template.slice()
     let value = first + BigInt(index)
     for (let at = 23; at >= 8; at--, value >>= 8n) bytes[at] = Number(value & 0xffn)
     return bytes

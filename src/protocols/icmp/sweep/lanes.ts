@@ -1,23 +1,31 @@
 import type { EchoPath } from '../echo-path.js'
-import type { EchoTemplate } from '../echo-template.js'
-import { acquirePath, makeTemplate, type PingOptions } from '../ping-options.js'
+import { EchoRequest, type ProbeOwner } from '../echo-request.js'
+import { acquirePath, makeTemplate } from '../ping-options.js'
+import type { SweepOptions } from './sweep.js'
+
+const defaultTimeout = 1000
 
 /** The shared socket of a family, and what is sent over it. */
 export interface Lane {
   readonly path: EchoPath
-  readonly template: EchoTemplate
+  /** What is asked of all addresses. */
+  readonly request: EchoRequest
+  /** The same for who wants to be told by another owner. */
+  requestFor(owner: ProbeOwner): EchoRequest
   ready: boolean
 }
 
 /** Opened with the first target of each family. */
 export class Lanes {
-  readonly #options: PingOptions
+  readonly #options: SweepOptions
+  readonly #owner: ProbeOwner
   readonly #opened: () => void
   readonly #lanes = new Map<4 | 6, Lane>()
 
   /** `opened`: one that was not ready is ready now. */
-  constructor(options: PingOptions, opened: () => void) {
+  constructor(options: SweepOptions, owner: ProbeOwner, opened: () => void) {
     this.#options = options
+    this.#owner = owner
     this.#opened = opened
   }
 
@@ -27,7 +35,12 @@ export class Lanes {
     if (known) return known
     // Without stamps of sending: the time of a batch is true enough here, and they would cost a sixth of the speed.
     const path = acquirePath(family, this.#options, false)
-    const lane: Lane = { path, template: makeTemplate(family, this.#options), ready: false }
+    const template = makeTemplate(family, this.#options)
+    const { timeout = defaultTimeout, ttl, rate } = this.#options
+    // A paced sweep wakes for what is to be sent, and reads the answers then.
+    const requestFor = (owner: ProbeOwner) =>
+      new EchoRequest(owner, template, timeout, { hops: ttl, prompt: rate === undefined })
+    const lane: Lane = { path, request: requestFor(this.#owner), requestFor, ready: false }
     this.#lanes.set(family, lane)
     void path.ready.then(() => {
       lane.ready = true
@@ -43,7 +56,10 @@ export class Lanes {
   }
 
   close(): void {
-    for (const { path } of this.#lanes.values()) path.release()
+    for (const { path, request } of this.#lanes.values()) {
+      path.cancel(request)
+      path.release()
+    }
     this.#lanes.clear()
   }
 }

@@ -1,9 +1,11 @@
+import { hold } from '../../../binding/poller.js'
 import type { NetviaError } from '../../../errors.js'
 import { pathOf } from '../../../options.js'
-import { decodeAddress } from '../../../sockets/address.js'
+import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
 import { resolve } from '../../dns/resolve.js'
-import { Probe, type ProbeOwner } from '../probe.js'
+import { atTick, tickMs } from '../../ticker.js'
+import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../echo-request.js'
 import { type PingResult, toResult } from '../result.js'
 import { type Lane, Lanes } from './lanes.js'
 import { Pace } from './pace.js'
@@ -24,19 +26,15 @@ const largestWindow = 3500
 /** Probes that leave before what came back is read. */
 const perTurn = 512
 
-/** A request on its way: which target, which attempt. */
-class Attempt extends Probe {
-  constructor(
-    owner: ProbeOwner,
-    readonly whom: SweepTarget,
-    lane: Lane,
-    timeout: number,
-    hops: number | undefined,
-    index: number,
-    readonly number: number,
-  ) {
-    super(owner, whom.address, lane.template, timeout, 0, hops, index)
-  }
+/** Of a `struct sockaddr_in`. */
+const ipv4Length = 16
+/** A probe's tag is its number in the order of sending, times this, plus the number of its attempt (100 at most). */
+const attemptsRoom = 128
+
+/** A target that was silent. */
+interface Again {
+  target: SweepTarget
+  attempt: number
 }
 
 /** One sweep while it runs: draws targets, sends as fast as window and pace allow, asks the silent again. */
@@ -50,10 +48,12 @@ export class SweepRun implements ProbeOwner {
   readonly #window: SendWindow
   readonly #pace: Pace | undefined
   readonly #stop = new AbortController()
-  readonly #inFlight = new Set<Attempt>()
-  readonly #again: Attempt[] = []
+  /** Of targets by name. */
+  readonly #named = new Map<EchoRequest, Lane>()
+  readonly #again: Again[] = []
+  #inFlight = 0
   #held: SweepTarget | undefined
-  #timer: NodeJS.Timeout | undefined
+  #callOff: (() => void) | undefined
   #turn: NodeJS.Immediate | undefined
   #index = 0
 
@@ -64,7 +64,7 @@ export class SweepRun implements ProbeOwner {
     this.#counter = counter
     this.#window = new SendWindow(largestWindow, concurrency)
     this.#pace = rate === undefined ? undefined : new Pace(rate, performance.now())
-    this.#lanes = new Lanes(options, () => this.pump())
+    this.#lanes = new Lanes(options, this, () => this.pump())
     this.#source = new TargetSource(targets, family, {
       ready: () => this.pump(),
       resolve: async name => (await resolve(name, { family, ...pathOf(options), signal: this.#stop.signal }))[0]!,
@@ -74,7 +74,7 @@ export class SweepRun implements ProbeOwner {
   }
 
   get inFlight(): number {
-    return this.#inFlight.size
+    return this.#inFlight
   }
 
   get drops(): number {
@@ -94,23 +94,17 @@ export class SweepRun implements ProbeOwner {
   close(failure?: { reason: unknown }): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    clearTimeout(this.#timer)
+    this.#callOff?.()
     clearImmediate(this.#turn)
     this.#source.close()
-    for (const probe of this.#inFlight) this.#lanes.of(probe.whom.family).path.cancel(probe)
-    this.#inFlight.clear()
+    for (const [request, { path }] of this.#named) path.cancel(request)
+    this.#inFlight = 0
     this.#lanes.close()
     this.#handlers.end(failure)
   }
 
-  settled(probe: Probe): void {
-    const attempt = probe as Attempt
-    this.#inFlight.delete(attempt)
-    this.#window.settled()
-    this.#count(attempt)
-    if (attempt.outcome === 'timeout' && attempt.number < (this.#options.retries ?? 0)) this.#again.push(attempt)
-    else this.#tell(attempt)
-    this.resume()
+  settled(verdict: Verdict): void {
+    this.#settle(verdict, undefined)
   }
 
   duplicate(): void {
@@ -119,14 +113,14 @@ export class SweepRun implements ProbeOwner {
 
   #send(): void {
     this.#window.dropped(this.#lanes.drops)
-    for (let sent = 0; this.#inFlight.size < this.#window.size && !this.#handlers.full(); sent++) {
+    for (let sent = 0; this.#inFlight < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
         this.resume()
         return
       }
       if (this.#pace && !this.#mayLeave(this.#pace)) return
       const again = this.#again.shift()
-      const target = again?.whom ?? this.#held ?? this.#source.next()
+      const target = again?.target ?? this.#held ?? this.#source.next()
       this.#held = undefined
       if (!target) {
         this.#endIfDone()
@@ -137,58 +131,94 @@ export class SweepRun implements ProbeOwner {
         this.#held = target
         return
       }
-      this.#submit(target, lane, again ? again.number + 1 : 0)
+      this.#submit(target, lane, again?.attempt ?? 0)
     }
   }
 
-  #submit(target: SweepTarget, lane: Lane, number: number): void {
-    const { timeout = 1000, ttl } = this.#options
-    const attempt = new Attempt(this, target, lane, timeout, ttl, this.#index++, number)
-    this.#inFlight.add(attempt)
+  #submit(target: SweepTarget, lane: Lane, attempt: number): void {
+    this.#inFlight++
     this.#counter.sent()
     this.counts.sent++
-    if (number > 0) this.counts.retried++
-    lane.path.submit(attempt)
+    if (attempt > 0) this.counts.retried++
+    const request = target.name === undefined ? lane.request : this.#requestFor(target.name, lane)
+    lane.path.submit(request, target.address, this.#index++ * attemptsRoom + attempt)
+  }
+
+  #requestFor(name: string, lane: Lane): EchoRequest {
+    const request = lane.requestFor({
+      settled: verdict => {
+        this.#named.delete(request)
+        this.#settle(verdict, name)
+      },
+      duplicate: () => this.duplicate(),
+    })
+    this.#named.set(request, lane)
+    return request
   }
 
   #mayLeave(pace: Pace): boolean {
-    if (this.#timer) return false
-    if (pace.take(performance.now())) return true
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.pump()
-    }, Math.ceil(pace.wait))
+    if (this.#callOff) return false
+    const now = performance.now()
+    if (pace.take(now)) return true
+    const { wait } = pace
+    const release = hold()
+    const callOff = atTick(
+      now + wait - tickMs / 2,
+      () => {
+        release()
+        this.#callOff = undefined
+        this.pump()
+      },
+      tickMs,
+    )
+    this.#callOff = () => {
+      release()
+      callOff()
+    }
     return false
   }
 
   #endIfDone(): void {
-    if (this.#inFlight.size === 0 && this.#source.done) this.close()
+    if (this.#inFlight === 0 && this.#source.done) this.close()
   }
 
-  #count({ outcome, rttMs, tag }: Attempt): void {
-    if (outcome === 'reply') this.#counter.reply(rttMs, tag)
+  #settle(verdict: Verdict, name: string | undefined): void {
+    const { outcome, tag } = verdict
+    const attempt = tag % attemptsRoom
+    this.#inFlight--
+    this.#window.settled()
+    this.#count(verdict)
+    if (outcome === 'timeout' && attempt < (this.#options.retries ?? 0)) {
+      const { target } = verdict
+      const family = target.length === ipv4Length ? 4 : 6
+      this.#again.push({ target: { family, address: target.slice(), name }, attempt: attempt + 1 })
+    } else this.#tell(verdict, name)
+    this.resume()
+  }
+
+  #count({ outcome, rttMs, tag }: Verdict): void {
+    if (outcome === 'reply') this.#counter.reply(rttMs, Math.floor(tag / attemptsRoom))
     else if (outcome === 'send-failed') {
       this.#counter.refused()
       this.counts.sent--
     } else this.#counter.lost()
   }
 
-  #tell(attempt: Attempt): void {
-    const { address = '' } = decodeAddress(attempt.target) ?? {}
-    const { family, name = address } = attempt.whom
+  #tell(verdict: Verdict, name: string | undefined): void {
+    const { outcome, target, tag } = verdict
+    const address = addressText(target)
+    const family = target.length === ipv4Length ? 4 : 6
     this.counts.done++
-    if (attempt.outcome !== 'timeout' && attempt.outcome !== 'send-failed') this.counts.answered++
-    this.#handlers.result(toResult({ host: name, address, family }, attempt.number, attempt))
+    if (outcome !== 'timeout' && outcome !== 'send-failed') this.counts.answered++
+    this.#handlers.result(toResult({ host: name ?? address, address, family }, tag % attemptsRoom, verdict))
   }
 
   /** A name without an address is an outcome of its target, not the end of the sweep. */
-  #unknown(name: string, error: NetviaError): void {
-    const lane = this.#lanes.of(this.#options.family ?? 4)
-    const whom = { family: this.#options.family ?? 4, address: new Uint8Array(), name }
-    const attempt = new Attempt(this, whom, lane, 0, -1, this.#index, 0)
-    attempt.outcome = 'send-failed'
-    attempt.error = error
-    this.#tell(attempt)
+  #unknown(host: string, error: NetviaError): void {
+    const target = { host, address: '', family: this.#options.family ?? 4 }
+    this.counts.done++
+    const verdict = { ...emptyVerdict(new Uint8Array()), outcome: 'send-failed' as const, error }
+    this.#handlers.result(toResult(target, 0, verdict))
   }
 
   /** Goes on in the next turn of the event loop, which must have its turns however near the targets are. */

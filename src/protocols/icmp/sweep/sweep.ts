@@ -75,7 +75,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   readonly #options: SweepOptions
   readonly #total: number | undefined
   readonly #counter = new RttCounter()
-  readonly #results = new ResultQueue<PingResult>(() => this.#run?.resume())
+  readonly #results = new ResultQueue<PingResult>({ drained: () => this.#run?.resume() })
   #run: SweepRun | undefined
   #startedAt = 0
   #endedAt: number | undefined

@@ -9,6 +9,7 @@ export type Targets = string | Iterable<string> | AsyncIterable<string>
 /** One address to ask. */
 export interface SweepTarget {
   readonly family: 4 | 6
+  /** Good until the next target is drawn. */
   readonly address: Uint8Array
   /** The name it was found by. */
   readonly name?: string

@@ -1,0 +1,111 @@
+import { addon, Field } from '../../binding/addon.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
+import { type ProbeTable, State } from './probe-table.js'
+import { sameHost } from './source-check.js'
+import { stampOf, type Timestamps } from './timestamps.js'
+
+const headerLength = 8
+
+/** Devices whose driver is known to stamp what it sends: not all do. */
+export const stampingDevices = new Set<string>()
+
+/** An ICMP error about a probe. */
+export interface ProbeError {
+  probe: number
+  receivedStamp: number
+  ttl: number
+  type: number
+  code: number
+  mtu: number
+  from: Uint8Array
+  quoted: Uint8Array
+}
+
+interface ReaderSettings {
+  family: 4 | 6
+  kind: 'datagram' | 'raw'
+  identifier: number
+  device: string | undefined
+}
+
+/** Reads what comes by the error queue: the times of sending, and ICMP errors about probes, which are kept until they are taken. */
+export class ErrorReader {
+  /** Of the last send that was too large for the device or the path. */
+  localMtu = 0
+  #errors: ProbeError[] = []
+  /** Kernel times of sending by probe, milliseconds of the wall clock; NaN where there is none yet. */
+  readonly #sentStamps: Float64Array
+  readonly #settings: ReaderSettings
+  readonly #table: ProbeTable
+  readonly #stamps: Timestamps<number>
+
+  constructor(settings: ReaderSettings, table: ProbeTable, stamps: Timestamps<number>) {
+    this.#settings = settings
+    this.#table = table
+    this.#stamps = stamps
+    this.#sentStamps = new Float64Array(stamps.sends ? table.state.length : 0)
+  }
+
+  /** The kernel has taken a probe whose sending is stamped. */
+  sent(probe: number): void {
+    this.#sentStamps[probe] = Number.NaN
+    this.#stamps.sent(probe)
+  }
+
+  /** Kernel time of sending, milliseconds of the wall clock; NaN where there is none. */
+  sentStamp(probe: number): number {
+    return this.#stamps.sends ? this.#sentStamps[probe]! : Number.NaN
+  }
+
+  readonly read = (packet: Packet): void => {
+    const origin = packet.field(Field.errorOrigin)
+    const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.#onStamp(packet)
+    else if (origin === SO_EE_ORIGIN_LOCAL) this.localMtu = packet.unsigned(Field.errorInfo)
+    else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.#onIcmpError(packet)
+  }
+
+  get hasErrors(): boolean {
+    return this.#errors.length > 0
+  }
+
+  take(): ProbeError[] {
+    const errors = this.#errors
+    this.#errors = []
+    return errors
+  }
+
+  #onStamp(packet: Packet): void {
+    const stamp = stampOf(packet)
+    const probe = this.#stamps.take(packet.unsigned(Field.errorData), stamp)
+    if (probe !== undefined) this.#sentStamps[probe] = stamp
+    if (this.#settings.device !== undefined) stampingDevices.add(this.#settings.device)
+  }
+
+  /** The quote starts at the request's ICMP header; the address is the one the request was for. */
+  #onIcmpError(packet: Packet): void {
+    const { family, kind, identifier } = this.#settings
+    const quoted = packet.data
+    if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
+    const probe = word(quoted, 6)
+    const { state, cookies } = this.#table
+    if (state[probe] !== State.sent) return
+    const { template } = this.#table.request(probe)
+    if (!template.isRequest(quoted, cookies[2 * probe]!, cookies[2 * probe + 1]!)) return
+    if (!sameHost(packet.address, this.#table.targetOf(probe), family, true)) return
+    this.#errors.push({
+      probe,
+      receivedStamp: stampOf(packet),
+      ttl: packet.field(Field.ttl),
+      type: packet.field(Field.errorType),
+      code: packet.field(Field.errorCode),
+      mtu: packet.unsigned(Field.errorInfo),
+      from: packet.offender.slice(),
+      quoted: quoted.slice(),
+    })
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
+}

@@ -1,0 +1,130 @@
+import { type ClockSample, measure } from './clock.js'
+import type { DeadlineQueue } from './deadline-queue.js'
+import { type EchoRequest, emptyVerdict, type Outcome, type Verdict } from './echo-request.js'
+import { outcomeOfError } from './error-outcome.js'
+import type { ProbeError } from './error-reader.js'
+import { isOwnReport, notSent } from './local-failure.js'
+import { type ProbeTable, State } from './probe-table.js'
+import type { ReplyReader } from './reply-reader.js'
+
+interface JudgeSettings {
+  family: 4 | 6
+  device: string | undefined
+}
+
+/** Gives probes their verdicts and tells their owners: one verdict for all, filled anew for each. */
+export class ProbeJudge {
+  readonly #settings: JudgeSettings
+  readonly #table: ProbeTable
+  readonly #deadlines: DeadlineQueue
+  readonly #settled: (request: EchoRequest) => void
+  readonly #verdict: Verdict
+  readonly #targetWords: Int32Array
+  readonly #sent: ClockSample = { wall: 0, monotonic: 0 }
+
+  /** `settled` is told of the request before its owner is. */
+  constructor(
+    settings: JudgeSettings,
+    table: ProbeTable,
+    deadlines: DeadlineQueue,
+    settled: (request: EchoRequest) => void,
+  ) {
+    this.#settings = settings
+    this.#table = table
+    this.#deadlines = deadlines
+    this.#settled = settled
+    this.#targetWords = new Int32Array(table.addressWords)
+    this.#verdict = emptyVerdict(new Uint8Array(this.#targetWords.buffer))
+  }
+
+  /** By the time of arrival, not by when it was read. */
+  reply(probe: number, reply: ReplyReader, sentStamp: number, now: ClockSample): void {
+    const state = this.#table.state[probe]
+    const request = this.#table.request(probe)
+    if (request.cancelled) return
+    if (state === State.answered) {
+      request.owner.duplicate?.()
+      return
+    }
+    const verdict = this.#verdict
+    this.#time(probe, sentStamp, reply.receivedStamp, now)
+    verdict.bytes = reply.bytes
+    verdict.ttl = reply.ttl
+    verdict.type = reply.type
+    verdict.code = reply.code
+    verdict.from = reply.from ?? verdict.target
+    const inTime = state === State.sent && verdict.rttMs <= request.timeout
+    this.#deadlines.remove(probe)
+    this.#table.free(probe, true)
+    if (state === State.sent) this.#tell(probe, request, inTime ? 'reply' : 'timeout')
+    if (!inTime && !request.cancelled) {
+      this.#about(probe, 'timeout')
+      request.owner.late?.(verdict)
+    }
+  }
+
+  error(error: ProbeError, sentStamp: number, now: ClockSample): void {
+    const { probe, type, code, from, ttl, mtu, quoted } = error
+    const request = this.#table.request(probe)
+    if (this.#table.state[probe] !== State.sent || request.cancelled) return
+    const { family, device } = this.#settings
+    if (isOwnReport(family, { type, code, from, target: this.#table.targetOf(probe) })) {
+      this.fail(probe, notSent(device))
+      return
+    }
+    this.#time(probe, sentStamp, error.receivedStamp, now)
+    Object.assign(this.#verdict, { type, code, from, ttl, mtu, quoted })
+    this.#end(probe, outcomeOfError(family, type, code))
+  }
+
+  /** `mtu`: of the device, where it is known that this is why. */
+  fail(probe: number, error: Error, mtu = 0): void {
+    Object.assign(this.#verdict, { error, mtu })
+    this.#end(probe, 'send-failed')
+  }
+
+  /** Silence. A late reply may still count. */
+  timeout(probe: number): void {
+    const request = this.#table.request(probe)
+    if (request.lateMs === 0 || request.cancelled) {
+      this.#end(probe, 'timeout')
+      return
+    }
+    this.#table.state[probe] = State.overdue
+    this.#deadlines.push(probe, request.timeout + request.lateMs)
+    this.#tell(probe, request, 'timeout')
+  }
+
+  #end(probe: number, outcome: Outcome): void {
+    const request = this.#table.request(probe)
+    this.#deadlines.remove(probe)
+    this.#table.free(probe, false)
+    if (!request.cancelled) this.#tell(probe, request, outcome)
+    Object.assign(this.#verdict, { error: undefined, quoted: undefined, mtu: 0 })
+  }
+
+  #tell(probe: number, request: EchoRequest, outcome: Outcome): void {
+    this.#about(probe, outcome)
+    this.#settled(request)
+    request.owner.settled(this.#verdict)
+  }
+
+  /** The columns of a probe stay as they are until its number is given to another. */
+  #about(probe: number, outcome: Outcome): void {
+    const verdict = this.#verdict
+    const { tags, sentWall, sentMonotonic, targets, addressWords } = this.#table
+    verdict.outcome = outcome
+    verdict.tag = tags[probe]!
+    verdict.sentAt = sentMonotonic[probe]! < 0 ? Number.NaN : sentWall[probe]!
+    for (let i = 0; i < addressWords; i++) this.#targetWords[i] = targets[probe * addressWords + i]!
+  }
+
+  #time(probe: number, sentStamp: number, receivedStamp: number, read: ClockSample): void {
+    const sent = this.#sent
+    sent.wall = this.#table.sentWall[probe]!
+    sent.monotonic = this.#table.sentMonotonic[probe]!
+    const { rttMs, kernel } = measure({ sent, read, sentStamp, receivedStamp })
+    this.#verdict.rttMs = rttMs
+    this.#verdict.kernelClock = kernel
+  }
+}

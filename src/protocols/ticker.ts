@@ -1,0 +1,36 @@
+/** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
+export const tickMs = 20
+
+interface Tick {
+  readonly timer: NodeJS.Timeout
+  readonly waiters: Set<(now: number) => void>
+}
+
+const ticks = new Map<number, Tick>()
+
+/**
+ * Calls back at the first multiple of `grid` milliseconds of `performance.now()` that is not before `at`, together with all
+ * others who wait for that moment; `now` is not before it. Does not keep the event loop alive. Returns the way to call it off.
+ */
+export function atTick(at: number, run: (now: number) => void, grid: number): () => void {
+  const time = Math.ceil(at / grid) * grid
+  let tick = ticks.get(time)
+  if (!tick) {
+    tick = { timer: setTimeout(fire, Math.ceil(time - performance.now()), time).unref(), waiters: new Set() }
+    ticks.set(time, tick)
+  }
+  const { timer, waiters } = tick
+  waiters.add(run)
+  return () => {
+    if (!waiters.delete(run) || waiters.size > 0) return
+    clearTimeout(timer)
+    ticks.delete(time)
+  }
+}
+
+function fire(time: number): void {
+  const { waiters } = ticks.get(time)!
+  ticks.delete(time)
+  const now = Math.max(time, performance.now())
+  for (const run of waiters) run(now)
+}
