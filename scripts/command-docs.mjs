@@ -16,6 +16,7 @@ const carried = [
   'picocolors',
   'cli-table3',
   'log-update',
+  'wrap-ansi',
   'yaml',
   'prom-client',
   'uplot',
@@ -40,7 +41,7 @@ function netvia(...args) {
 
 /** The help of every subcommand. */
 function reference() {
-  const names = [...netvia('--help').matchAll(/^ {2}(\w+)(?: \[| <| {2})/gm)].map(([, name]) => name)
+  const names = [...netvia('--help').matchAll(/^ {2}([a-z]+)(?: \[| <| {2})/gm)].map(([, name]) => name)
   const commands = names.filter(name => name !== 'help')
   return commands.map(name => `### ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
 }

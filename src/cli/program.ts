@@ -10,17 +10,26 @@ import { defineSweep } from './commands/sweep.js'
 import { defineTrace } from './commands/trace.js'
 import type { Ends } from './session.js'
 
+const exitCodes = `Exit codes:
+  0  all good
+  1  something is unreachable
+  2  a name was not found
+  3  bad usage
+  4  a local failure`
+
 /** Every subcommand with its options. What they do is loaded when one is called. */
 export function makeProgram(version: string, ends: Ends): Command {
   const program = new Command('netvia')
     .description('Network checks that really leave by the device you name.')
     .version(version, '-V, --version')
     .usage('<command> [options]')
-    .configureHelp({ helpWidth: Number(process.env.COLUMNS) || process.stdout.columns || 80 })
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 all good, 1 something unreachable, 2 a name not found, 3 bad usage, 4 a local failure.',
-    )
+    .configureHelp({
+      helpWidth: Number(process.env.COLUMNS) || process.stdout.columns || 80,
+      minWidthToWrap: 10,
+      subcommandTerm: command => command.name(),
+    })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'netvia: ')) })
+    .addHelpText('after', `\n${exitCodes}`)
     .exitOverride()
   for (const define of [
     definePing,
@@ -35,5 +44,6 @@ export function makeProgram(version: string, ends: Ends): Command {
     define(program, ends)
   }
   defineLocal(program, ends)
+  for (const command of program.commands) command.showHelpAfterError(`Try "netvia ${command.name()} --help".`)
   return program
 }

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { MonitorSnapshot } from '../../src/monitor/reports.js'
 import { command, objects, shell } from './cli-process.js'
+import { schemaErrors } from './cli-schema.js'
 import { httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 import { requires } from './requirements.js'
@@ -36,6 +37,7 @@ describe('in a pipe', () => {
     await monitor.says(/"to":"up"/)
     monitor.child.kill('SIGTERM')
     const all = objects(await monitor.ended)
+    expect(await schemaErrors(all)).toEqual([])
     expect(all[0]).toMatchObject({ schema: 1, command: 'monitor', event: 'start', uplinks: [{ name: 'fibre' }] })
     expect(all[1]).toMatchObject({ event: 'listening', url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) })
     expect(all).toContainEqual(expect.objectContaining({ event: 'check', uplink: 'fibre', ok: true }))

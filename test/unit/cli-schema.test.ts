@@ -64,18 +64,18 @@ describe('every line that --json prints is as the schema says:', () => {
 
   it('sees each kind of line', async context => {
     requires(context, 'ping')
-    // Changes of devices are made in the laboratory.
-    const elsewhere = ['devices change']
+    // Changes of devices are made in the laboratory; the monitor has tests of its own.
+    const elsewhere = /^(devices change|monitor \w+)$/
     const kinds = (await kindsOfLines()).filter(({ command }) => command !== undefined)
     const unseen = kinds.map(({ command, event }) => `${command} ${event}`).filter(kind => !seen.has(kind))
-    expect(unseen).toEqual(elsewhere)
+    expect(unseen.filter(kind => !elsewhere.test(kind))).toEqual([])
   })
 })
 
 describe('the schema', () => {
   it('has lines of every subcommand that takes --json', async () => {
     const { stdout } = await netvia(['--help'])
-    const names = [...stdout.matchAll(/^ {2}(\w+)(?= (?:\[|<| ))/gm)].map(match => match[1]!)
+    const names = [...stdout.matchAll(/^ {2}([a-z]+)(?= (?:\[|<| ))/gm)].map(match => match[1]!)
     const known = new Set((await kindsOfLines()).map(({ command }) => command))
     for (const name of names.filter(name => name !== 'help')) {
       const help = await netvia([name, '--help'])

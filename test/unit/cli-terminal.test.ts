@@ -96,7 +96,7 @@ describe('sweep', () => {
   it('puts its statistics beside the list, not into it', async () => {
     const { stdout, stderr } = await netvia(['sweep', '-a', '-s', '127.0.0.1'])
     expect(stdout).toBe('127.0.0.1\n')
-    expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 requests sent, 1 replies, 0% loss\n/)
+    expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 1 answered, 0% loss\n/)
   })
 
   it('tells the uplinks apart', async () => {

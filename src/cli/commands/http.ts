@@ -42,6 +42,7 @@ export function defineHttp(program: Command, ends: Ends): void {
         .default([200, 399], '200-399'),
     )
     .option('--expect-body <text>', 'what the body must hold')
+    .option('-L, --location', 'follow redirects, as this command does anyway')
     .option('--max-redirects <number>', 'how many redirects to follow', numeric(integer(0, 100)), 5)
     .option('-k, --insecure', 'accept any certificate')
     .option('--cacert <file>', 'certificates of the authorities to trust, PEM')

@@ -3,12 +3,13 @@ import { milliseconds, percent } from './format.js'
 import type { Column } from './table.js'
 
 /** As ping ends. */
-export function pingSummary(name: string, statistics: PingStatistics, elapsedMs: number): string[] {
+export function pingSummary(name: string, statistics: PingStatistics, errors: number, elapsedMs: number): string[] {
   const { sent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
   const counts = [
     `${sent} packets transmitted`,
     `${received} received`,
     ...(duplicates ? [`+${duplicates} duplicates`] : []),
+    ...(errors ? [`+${errors} errors`] : []),
     ...(lossRatio === undefined ? [] : [`${percent(lossRatio)} packet loss`]),
     `time ${Math.round(elapsedMs)}ms`,
   ]

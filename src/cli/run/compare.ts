@@ -15,6 +15,8 @@ export interface Measurement<Result> {
   tookMs(result: Result): number | undefined
   /** What went wrong, for a line below the table. */
   trouble(result: Result): Error | undefined
+  /** The same in words, where the message is not. */
+  explain?(error: Error): string
   exit(error: Error): Exit
 }
 
@@ -43,7 +45,7 @@ export async function compare<Result extends object>(
   measurement: Measurement<Result>,
 ): Promise<Exit> {
   const { color } = output
-  const { subject, trouble, tookMs } = measurement
+  const { subject, trouble, tookMs, explain = error => error.message } = measurement
   const jobs = targets.flatMap(target => paths.map((path): Job<Result> => ({ target, path, results: [] })))
   const named = targets.length > 1
   const columns = [
@@ -94,7 +96,7 @@ export async function compare<Result extends object>(
     const name = `${color.red(path.name)}${named ? ` ${target}` : ''}`
     if (fault) output.note(`${name}: ${fault.message}`)
     const troubles = results.map(trouble).filter(error => error !== undefined)
-    if (!quiet) for (const message of new Set(troubles.map(error => error.message))) output.line(`${name}: ${message}`)
+    if (!quiet) for (const message of new Set(troubles.map(explain))) output.line(`${name}: ${message}`)
     exits.push(...troubles.map(measurement.exit), ...(fault ? [exitOf(fault)] : []))
   }
   return worst(exits)

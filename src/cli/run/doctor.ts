@@ -9,7 +9,12 @@ import { privilegeFindings } from '../doctor/privileges.js'
 import { resolverFinding } from '../doctor/resolver.js'
 import { systemFindings } from '../doctor/system.js'
 import { Exit } from '../exit-code.js'
+import { plural } from '../output/format.js'
+import { indented } from '../output/indented.js'
 import type { Session } from '../session.js'
+
+/** Of what follows a mark. */
+const margin = 6
 
 export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const { output, signal } = session
@@ -35,7 +40,17 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
   const paths = uplinks.filter(({ running }) => running).map(({ name }) => name)
   tell(await Promise.all((paths.length ? paths : [undefined]).map(name => resolverFinding(name, signal))))
-  return findings.some(({ status, optional }) => status === 'no' && !optional) ? Exit.local : Exit.good
+  const missing = findings.filter(({ status }) => status === 'no')
+  const needed = missing.filter(({ optional }) => !optional)
+  output.line(`\n${verdict(needed.length, missing.length - needed.length)}`)
+  return needed.length ? Exit.local : Exit.good
+}
+
+function verdict(needed: number, optional: number): string {
+  const rest = optional ? ` They can do without the ${optional} that ${optional === 1 ? 'says' : 'say'} no.` : ''
+  return needed
+    ? `Not all checks work here: ${plural(needed, 'thing')} above must be mended.`
+    : `Checks work here.${rest}`
 }
 
 /** Switched on, no uplink, and nothing at the other end. */
@@ -44,10 +59,12 @@ function idle(all: readonly Device[], uplinks: readonly Device[]): Device[] {
 }
 
 function print(output: Session['output'], finding: Finding, known: boolean): void {
-  const { color } = output
-  const { status, about, detail, fix } = finding
+  const { color, terminal } = output
+  const { status, optional, about, detail, fix } = finding
   output.object('finding', finding)
-  const mark = { yes: color.green('yes '), no: color.red('no  '), note: color.yellow('note') }[status]
-  output.line(`${mark}  ${about}: ${detail}`)
-  if (fix !== undefined && !known) output.line(`      ${color.cyan(fix)}`)
+  const no = optional ? color.yellow('no  ') : color.red('no  ')
+  const mark = { yes: color.green('yes '), no, note: color.dim('note') }[status]
+  output.line(`${mark}  ${indented(`${about}: ${detail}`, margin, terminal.columns)}`)
+  // A command is not broken into lines: it is there to be copied.
+  if (fix !== undefined && !known) output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
 }

@@ -42,8 +42,14 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
     ],
     tookMs: ({ ok, timings }) => (ok ? timings.totalMs : undefined),
     trouble: ({ error }) => error,
+    explain: inOwnWords,
     exit: exitOf,
   })
+}
+
+/** The library's hint on certificates names its own options. */
+function inOwnWords({ message, hint = '' }: Error & { hint?: string }): string {
+  return hint.includes('"ca"') ? message.replace(hint, '--cacert names who signed it, -k accepts any') : message
 }
 
 /** Parts there was no need for take no time. */

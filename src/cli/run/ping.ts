@@ -5,6 +5,7 @@ import type { PingFlags } from '../commands/ping.js'
 import { Exit, exitOf, worst } from '../exit-code.js'
 import { milliseconds } from '../output/format.js'
 import { pingSummary, statisticsCells, statisticsColumns } from '../output/statistics.js'
+import type { Terminal } from '../output/terminal.js'
 import { type Path, pathsOf } from '../path-options.js'
 import type { Session } from '../session.js'
 import { outcomeText } from './outcome-text.js'
@@ -15,6 +16,8 @@ interface Line {
   path: Path
   last?: PingResult
   failed?: boolean
+  /** Answers that say it can't be reached. */
+  errors: number
   series: ReturnType<typeof pings>
 }
 
@@ -26,7 +29,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   const options: PingsOptions = { ...optionsOf(flags), signal }
   const paths = pathsOf(flags)
   const side = paths.length > 1
-  const lines: Line[] = paths.map(path => ({ path, series: pings(host, { ...options, ...path.options }) }))
+  const lines: Line[] = paths.map(path => ({ path, errors: 0, series: pings(host, { ...options, ...path.options }) }))
 
   const follow = async (line: Line): Promise<Exit> => {
     const { path, series } = line
@@ -35,6 +38,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
         output.object('result', { ...path.label, ...result })
         if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, line, result)
         line.last = result
+        if (result.from !== undefined && !result.alive) line.errors++
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -56,11 +60,12 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
       ...statisticsColumns,
       { title: 'address', spare: true },
     ]
-    await output.liveTable(columns, () => lines.map(row), work)
+    await output.liveTable(columns, () => lines.map(line => row(line, output.color)), work)
   } else {
     await work()
-    const { statistics } = lines[0]!.series
-    if (lines[0]!.last) for (const text of pingSummary(host, statistics, performance.now() - started)) output.line(text)
+    const { last, errors, series } = lines[0]!
+    const elapsedMs = performance.now() - started
+    if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs)) output.line(text)
   }
   return worst(exits)
 }
@@ -78,8 +83,9 @@ function optionsOf(flags: PingFlags): PingsOptions {
   }
 }
 
-function row({ path, last, failed, series }: Line): string[] {
-  const latest = failed ? 'failed' : last?.outcome === 'reply' ? milliseconds(last.rttMs) : (last?.outcome ?? '…')
+function row({ path, last, failed, series }: Line, color: Terminal['color']): string[] {
+  const bad = failed ? 'failed' : last?.alive === false ? last.outcome : undefined
+  const latest = bad === undefined ? (last ? milliseconds(last.rttMs) : '…') : color.red(bad)
   return [path.name, latest, ...statisticsCells(series.statistics), last?.address ?? '-']
 }
 

@@ -104,7 +104,7 @@ function summary({ alive, unreachable, results }: Line, elapsedMs: number): stri
   const targets = alive + unreachable
   return [
     `${plural(targets, 'target')}: ${alive} alive, ${unreachable} unreachable`,
-    `${sent} requests sent, ${received} replies, ${percent(lossRatio)} loss`,
+    `${plural(sent, 'request')} sent, ${received} answered, ${percent(lossRatio)} loss`,
     `round trip min/avg/max ${[minMs, avgMs, maxMs].map(milliseconds).join(' / ')}`,
     `${(elapsedMs / 1000).toFixed(1)} s, ${Math.round((targets * 1000) / elapsedMs)} targets/s`,
   ]

@@ -9,7 +9,8 @@ export const line = object('What every line has', {
   'device?': text('Given by -I, or what the line is about'),
 })
 
-function lineOf(
+/** A line that one subcommand prints. */
+export function lineOf(
   command: string,
   event: string,
   description: string,

@@ -82,9 +82,7 @@ export function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOption
   const { code = 'ERR_TLS', errno, message } = cause
   const { host: hostname, port, device } = options
   const certificate = /CERT|SIGNATURE|ISSUER|CRL|ALTNAME/.test(code)
-  const hint = certificate
-    ? 'the certificate was not accepted: give its issuer as "ca" and the name it is for as "servername"'
-    : undefined
+  const hint = certificate ? 'give who signed it as "ca", and the name it is for as "servername"' : undefined
   const where = `${hostname}, ${address}${device === undefined ? '' : ` on device ${device}`}`
   const text = `TLS handshake ${code}: ${message} (${where})`
   return new NetviaError(hint ? `${text}; ${hint}` : text, {

@@ -1,0 +1,53 @@
+import { bool, count, integer, type JsonSchema, list, object, oneOf, ref, text } from './build.js'
+import { lineOf } from './lines.js'
+
+const at = { type: 'number', description: 'Milliseconds since 1970' }
+const state = oneOf('unknown', 'up', 'degraded', 'down')
+const orNull = (type: string, description: string): JsonSchema => ({ type: [type, 'null'], description })
+const names = list(text('Name of an uplink'))
+
+/** The lines of `netvia monitor`: the library's events and snapshot. */
+export const monitorLines: Record<string, JsonSchema> = {
+  monitorStart: lineOf('monitor', 'start', 'At the beginning', { uplinks: list(ref('uplink')) }),
+  monitorListening: lineOf('monitor', 'listening', 'With --listen', { url: text('Of the page') }),
+  monitorState: lineOf('monitor', 'state', 'An uplink has changed', {
+    ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at },
+  }),
+  monitorCheck: lineOf('monitor', 'check', 'With --verbose: one check of one round', {}, 'check'),
+  monitorWarning: lineOf('monitor', 'warning', 'Something beside the checks went wrong', {
+    ...{ source: text('What: state-file, hook, link'), message: text(), at },
+  }),
+  monitorConfigure: lineOf('monitor', 'configure', 'The configuration was read again', {
+    ...{ added: names, changed: names, removed: names, at },
+  }),
+  monitorConfiguration: lineOf('monitor', 'configuration', 'With --check: the file is right', {
+    ...{ file: text(), uplinks: names, checks: count('Of all uplinks') },
+  }),
+  monitorSummary: lineOf('monitor', 'summary', 'At the end', { at, running: bool(), uplinks: list(ref('uplink')) }),
+}
+
+export const monitorParts: Record<string, JsonSchema> = {
+  check: object('What one check said', {
+    uplink: text('Its name'),
+    check: count('Its place among the checks of the uplink, from 0'),
+    type: oneOf('ping', 'http', 'tcp', 'dns'),
+    target: text('Host, name, or URL without user, password and query'),
+    ok: bool(),
+    local: bool('It failed on this machine: no loss'),
+    latencyMs: orNull('number', 'null without an answer'),
+    error: orNull('string', 'What was wrong; null when ok'),
+    at,
+  }),
+  lastCheck: object('The last result of a check', {}, ['check']),
+  uplink: object('All that is known of an uplink', {
+    ...{ name: text(), device: orNull('string', 'null: a path without a device') },
+    ...{ priority: integer(), weight: { type: 'number' }, state, since: at, reason: text('Why') },
+    lossRatio: orNull('number', '0-1; null before the first verdict'),
+    latencyMs: orNull('number', 'Mean; null without an answer'),
+    goodRounds: count('In a row'),
+    badRounds: count('In a row'),
+    linkFault: orNull('string', 'Why the link is gone'),
+    flapping: bool('It went down too often lately'),
+    checks: list({ anyOf: [ref('lastCheck'), { type: 'null' }] }),
+  }),
+}
