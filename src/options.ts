@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { isIP } from 'node:net'
+import { isIP } from './builtins.js'
 import { errorAt, invalidArgument, NetviaError } from './errors.js'
 
 /** The way out of this machine. Taken by every call. */

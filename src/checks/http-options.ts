@@ -1,5 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { createSecureContext } from 'node:tls'
+import { nodeHttp, nodeTls } from '../builtins.js'
 import { invalidArgument, NetviaError } from '../errors.js'
 import {
   arrayOf,
@@ -71,8 +70,8 @@ const headerFields: Check = (value, name) => {
   if (typeof value !== 'object' || value === null) throw invalidArgument(name, typeof value, 'an object')
   for (const [field, content] of Object.entries(value)) {
     try {
-      validateHeaderName(field)
-      for (const item of Array.isArray(content) ? content : [content]) validateHeaderValue(field, item)
+      nodeHttp().validateHeaderName(field)
+      for (const item of Array.isArray(content) ? content : [content]) nodeHttp().validateHeaderValue(field, item)
     } catch {
       throw new NetviaError(`${name}: ${JSON.stringify(field)} is no header field or its value is none`, {
         code: 'ERR_INVALID_ARG_VALUE',
@@ -86,7 +85,7 @@ const { ALPNProtocols: _alpn, ...httpTlsSchema } = tlsSchema
 const tls: Check = (value, name) => {
   checkOptions(name, value, httpTlsSchema)
   try {
-    createSecureContext(value as HttpCheckTlsOptions)
+    nodeTls().createSecureContext(value as HttpCheckTlsOptions)
   } catch (cause) {
     throw new NetviaError(`${name}: ${(cause as Error).message}`, { code: 'ERR_INVALID_ARG_VALUE', cause })
   }

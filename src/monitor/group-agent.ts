@@ -1,5 +1,5 @@
-import http from 'node:http'
-import https from 'node:https'
+import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
+import { lateParent, nodeHttp, nodeHttps } from '../builtins.js'
 import type { NetviaError } from '../errors.js'
 import { pathOf } from '../options.js'
 import { HttpAgent, HttpsAgent } from '../protocols/http/agent.js'
@@ -7,18 +7,18 @@ import { nodeAgentOptions } from '../protocols/http/agent-options.js'
 import type { Uplink } from './settings.js'
 
 /** What Node's agents have beside what its type declarations say. */
-interface NodeAgent extends http.Agent {
-  addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void
+interface NodeAgent extends Agent {
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void
 }
 
 /** How Node tells a request that there will be no socket for it. */
-type NoSocket = (this: http.ClientRequest, socket: null, error: unknown) => void
+type NoSocket = (this: ClientRequest, socket: null, error: unknown) => void
 
 /** Picks the uplink of a new request, by its host. */
 type Pick = (host: string) => Uplink
 
 /** An agent that gives each request to the agent of the uplink picked for it: every uplink has its own pool. */
-function following(Base: typeof http.Agent, Own: typeof HttpAgent) {
+function following(Base: typeof Agent, Own: typeof HttpAgent) {
   return class extends Base {
     readonly #pick: Pick
     readonly #agents = new Map<string, NodeAgent>()
@@ -29,7 +29,7 @@ function following(Base: typeof http.Agent, Own: typeof HttpAgent) {
     }
 
     /** Called by Node for each request. */
-    addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void {
+    addRequest(request: ClientRequest, options: ClientRequestArgs): void {
       try {
         this.#agent(this.#pick(options.host ?? 'localhost')).addRequest(request, options)
       } catch (error) {
@@ -57,7 +57,7 @@ function following(Base: typeof http.Agent, Own: typeof HttpAgent) {
     #agent(uplink: Uplink): NodeAgent {
       let agent = this.#agents.get(uplink.name)
       if (!agent) {
-        agent = new Own(pathOf(uplink)) as http.Agent as NodeAgent
+        agent = new Own(pathOf(uplink)) as Agent as NodeAgent
         this.#agents.set(uplink.name, agent)
       }
       return agent
@@ -66,7 +66,7 @@ function following(Base: typeof http.Agent, Own: typeof HttpAgent) {
 }
 
 /** For `http:` requests. */
-export class GroupHttpAgent extends following(http.Agent, HttpAgent) {}
+export class GroupHttpAgent extends lateParent(() => following(nodeHttp().Agent, HttpAgent)) {}
 
 /** For `https:` requests. */
-export class GroupHttpsAgent extends following(https.Agent, HttpsAgent) {}
+export class GroupHttpsAgent extends lateParent(() => following(nodeHttps().Agent, HttpsAgent)) {}

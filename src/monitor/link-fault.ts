@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '../builtins.js'
 import type { UplinkCheck } from './options.js'
 
 type Family = 4 | 6

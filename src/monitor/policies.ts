@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from '../builtins.js'
 import type { Uplink } from './settings.js'
 import type { Facts, UplinkState } from './state-machine.js'
 
@@ -96,7 +96,8 @@ function sticky(candidates: readonly Candidate[], key: string): Candidate {
 
 /** Evenly spread over 0-1, both excluded. */
 function hash(key: string, name: string): number {
-  const digest = createHash('sha256')
+  const digest = nodeCrypto()
+    .createHash('sha256')
     .update(JSON.stringify([key, name]))
     .digest()
   return (digest.readUInt32BE(0) + 0.5) / 2 ** 32

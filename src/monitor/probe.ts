@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '../builtins.js'
 import { checkDns } from '../checks/check-dns.js'
 import { checkHttp } from '../checks/check-http.js'
 import { checkTcp } from '../checks/check-tcp.js'

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { promises as files, readFileSync } from 'node:fs'
 import type { SavedState } from './state-machine.js'
 
 /** A state older than this says nothing about now, in ms. */
@@ -48,10 +47,10 @@ export class StateFile {
       const temporary = `${this.#path}.${process.pid}.tmp`
       try {
         const content = { version, savedAt: Date.now(), uplinks: this.#states() }
-        await writeFile(temporary, `${JSON.stringify(content)}\n`, { flush: true })
-        await rename(temporary, this.#path)
+        await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flush: true })
+        await files.rename(temporary, this.#path)
       } catch (error) {
-        await rm(temporary, { force: true }).catch(() => {})
+        await files.rm(temporary, { force: true }).catch(() => {})
         this.#failed(error)
       }
     }

@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { addon } from '../binding/addon.js'
+import { nodeDgram } from '../builtins.js'
 import {
   boolean,
   type CommonOptions,
@@ -87,7 +88,7 @@ function close(socket: Socket): void {
 /** Gives the descriptor to a `dgram.Socket`, which owns it from then on. */
 function adopt(fd: number, family: 4 | 6): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket(family === 4 ? 'udp4' : 'udp6')
+    const socket = nodeDgram().createSocket(family === 4 ? 'udp4' : 'udp6')
     socket.once('error', reject)
     // In a cluster worker the descriptor's number means nothing to the primary process.
     socket.bind({ fd, exclusive: true }, () => {

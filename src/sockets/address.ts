@@ -1,7 +1,7 @@
-import { isIPv4 } from 'node:net'
 import { endianness } from 'node:os'
 import ipaddr from 'ipaddr.js'
 import { addon } from '../binding/addon.js'
+import { isIPv4 } from '../builtins.js'
 import { invalidArgument } from '../errors.js'
 
 /** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */

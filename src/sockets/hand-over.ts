@@ -1,5 +1,6 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
+import { nodeNet } from '../builtins.js'
 import { verifyDevice } from './open.js'
 
 /**
@@ -9,7 +10,7 @@ import { verifyDevice } from './open.js'
 export function handOver(fd: number, device?: string): Socket {
   let socket: Socket
   try {
-    socket = new Socket({ fd, readable: true, writable: true })
+    socket = new (nodeNet().Socket)({ fd, readable: true, writable: true })
   } catch (error) {
     addon().close(fd)
     throw error

@@ -31,3 +31,82 @@ describe.each([
     expect(await evaluate(program)).toMatchObject({ code: 'ECONNREFUSED', device: 'lo' })
   })
 })
+
+/** Runs a program of a user of the package, and gives what it says. */
+async function program(text: string): Promise<unknown> {
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd })
+  return JSON.parse(stdout)
+}
+
+test('import and require in one process give one netvia', async () => {
+  const found = await program(`
+    import { createRequire } from 'node:module'
+    import * as imported from 'netvia'
+    const required = createRequire(import.meta.url)('netvia')
+    const attempts = [imported, required].map(({ connect }) => connect({ host: '127.0.0.1', port: ${await closedPort()} }))
+    const errors = (await Promise.allSettled(attempts)).map(({ reason }) => reason)
+    console.log(JSON.stringify({
+      names: [Object.keys(imported).sort(), Object.keys(required).sort()],
+      codes: errors.map(({ code }) => code),
+      instances: errors.flatMap(error => [error instanceof imported.NetviaError, error instanceof required.NetviaError]),
+    }))`)
+  const { names, codes, instances } = found as { names: string[][]; codes: string[]; instances: boolean[] }
+  expect(names[0]).toEqual(names[1])
+  expect(names[0]).toEqual(expect.arrayContaining(['HttpAgent', 'NetviaError', 'UplinkMonitor', 'icmp', 'ping', 'via']))
+  expect(codes).toEqual(['ECONNREFUSED', 'ECONNREFUSED'])
+  expect(instances).toEqual([true, true, true, true])
+})
+
+test('sockets of both are told of by one thread', async () => {
+  const port = await closedPort()
+  const found = await program(`
+    import { createRequire } from 'node:module'
+    import { openIcmp, resolve } from 'netvia'
+    const required = createRequire(import.meta.url)('netvia')
+    const options = { servers: ['127.0.0.1:${port}'] }
+    const attempts = [resolve, required.resolve].map(resolve => resolve('name.test', options))
+    console.log(JSON.stringify((await Promise.allSettled(attempts)).map(({ reason }) => reason.code)))`)
+  expect(found).toEqual(['ECONNREFUSED', 'ECONNREFUSED'])
+})
+
+test('imported classes are classes: made, extended and asked for instances', async () => {
+  const found = await program(`
+    import http from 'node:http'
+    import https from 'node:https'
+    import { HttpAgent, HttpsAgent, NetviaError, UplinkMonitor, via } from 'netvia'
+    class Own extends HttpAgent { getName(options) { return 'own ' + super.getName(options) } }
+    const own = new Own({ device: 'lo', maxSockets: 7 })
+    const agents = [new HttpAgent(), own, new HttpsAgent(), new (via('lo').HttpAgent)()]
+    let refused
+    try { HttpAgent() } catch (error) { refused = error.name }
+    console.log(JSON.stringify([
+      agents.map(agent => agent instanceof HttpAgent),
+      agents.map(agent => agent instanceof http.Agent),
+      agents[2] instanceof HttpsAgent && agents[2] instanceof https.Agent,
+      [own.maxSockets, own.getName({ host: 'a', port: 1 }), own.constructor.name],
+      [NetviaError.name, new NetviaError('x', { code: 'Y' }).code, typeof UplinkMonitor.prototype.start],
+      refused,
+    ]))`)
+  expect(found).toEqual([
+    [true, true, false, true],
+    [true, true, true, true],
+    true,
+    [7, expect.stringMatching(/^own a:1.*lo/), 'Own'],
+    ['NetviaError', 'Y', 'function'],
+    'TypeError',
+  ])
+})
+
+test('importing loads neither the addon nor the costlier modules of Node', async () => {
+  const found = await program(`
+    import * as netvia from 'netvia'
+    console.log(JSON.stringify(process.moduleLoadList))`)
+  const costly = ['net', 'tls', 'http', 'https', 'dgram', 'dns', 'crypto', 'zlib', 'cluster'].map(
+    name => `NativeModule ${name}`,
+  )
+  expect((found as string[]).filter(name => costly.includes(name))).toEqual([])
+  const report = await program(`
+    import 'netvia'
+    console.log(JSON.stringify(process.report.getReport().sharedObjects))`)
+  expect((report as string[]).filter(name => name.endsWith('.node'))).toEqual([])
+})

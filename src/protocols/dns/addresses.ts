@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
+import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import { familyOf } from '../../sockets/address.js'
-import { type Asking, queryRecords } from './client.js'
+import type { Asking } from './client.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
@@ -62,6 +62,7 @@ export async function queryFamilies(
   asking: Asking,
   onAddresses: OnAddresses,
 ): Promise<void> {
+  const { queryRecords } = await import('./client.js')
   const empty: Family[] = []
   const reasons: unknown[] = []
   let found = false

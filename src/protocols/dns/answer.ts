@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import type { Answer } from 'dns-packet'
+import { isIP } from '../../builtins.js'
 import { canonicalName } from './hosts.js'
 import type { AddressType, DnsRecord, RecordData, RecordType } from './records.js'
 

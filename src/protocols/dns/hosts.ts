@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from '../../builtins.js'
 
 export interface HostAddress {
   readonly address: string

@@ -1,6 +1,6 @@
-import { ADDRCONFIG, ALL, type LookupAddress, type LookupOptions, V4MAPPED } from 'node:dns'
-import { isIP } from 'node:net'
+import type { LookupAddress, LookupOptions } from 'node:dns'
 import { networkInterfaces } from 'node:os'
+import { isIP, nodeDns } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import { arrayOf, type CommonOptions, checkOptions, commonSchema, milliseconds, type Schema } from '../../options.js'
 import { resolve } from './resolve.js'
@@ -71,6 +71,7 @@ async function lookUp(
   family: 0 | 4 | 6,
   hints: number,
 ): Promise<LookupAddress[]> {
+  const { ADDRCONFIG, ALL, V4MAPPED } = nodeDns()
   const mapped = family === 6 && (hints & V4MAPPED) !== 0
   // Node takes a literal address as it is, whatever family is asked for.
   const literal = isIP(name) !== 0

@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto'
 import { type Answer, decode, encode, RECURSION_DESIRED } from 'dns-packet'
+import { nodeCrypto } from '../../builtins.js'
 import type { RecordType } from './records.js'
 
 /** One question on its way. Each try is a new one, with a new id. */
@@ -30,7 +30,7 @@ const maxAnswers = 1000
 const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 
 export function newQuery(name: string, type: RecordType, edns = true): Query {
-  return { id: randomInt(0x1_0000), name, type, edns }
+  return { id: nodeCrypto().randomInt(0x1_0000), name, type, edns }
 }
 
 export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {

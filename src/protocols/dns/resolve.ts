@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { isIP } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import {
   arrayOf,
@@ -14,7 +14,7 @@ import {
 import { Deadline } from '../deadline.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
-import { type Asking, queryRecords } from './client.js'
+import type { Asking } from './client.js'
 import { askingBy } from './configuration.js'
 import { noAnswer, notFound } from './failures.js'
 import { reverseName, wireName } from './names.js'
@@ -129,6 +129,7 @@ async function askForAddresses(
 
 async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
   const asked = type === 'PTR' && isIP(name) ? reverseName(ipaddr.parse(name).toByteArray()) : queryName(name, asking)
+  const { queryRecords } = await import('./client.js')
   const records = await queryRecords(asked, type, asking)
   return records.map(toRecord)
 }

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from '../../builtins.js'
 import { invalidArgument, joinHostPort } from '../../errors.js'
 
 /** Where a name server listens. IPv6 zone in the text: `fe80::1%wan2`. */

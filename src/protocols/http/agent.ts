@@ -1,7 +1,8 @@
-import http from 'node:http'
-import https from 'node:https'
+import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
+import type { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { lateParent, nodeHttp, nodeHttps } from '../../builtins.js'
 import { invalidArgument, NetviaError } from '../../errors.js'
 import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
 import { connect } from '../tcp/connect.js'
@@ -26,7 +27,7 @@ const otherWays = ['socketPath', 'lookup', 'localPort'] as const
 
 type Callback = (error: Error | null, socket: Duplex) => void
 
-interface ConnectionOptions extends http.ClientRequestArgs {
+interface ConnectionOptions extends ClientRequestArgs {
   keepAlive?: boolean
   keepAliveInitialDelay?: number
   noDelay?: boolean
@@ -34,13 +35,13 @@ interface ConnectionOptions extends http.ClientRequestArgs {
 }
 
 /** What subclasses of Node's agent override, and its type declarations leave out. */
-interface NodeAgent extends http.Agent {
+interface NodeAgent extends Agent {
   totalSocketCount: number
   readonly sockets: Record<string, Socket[]>
-  readonly requests: Record<string, http.ClientRequest[]>
-  addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void
-  createSocket(request: http.ClientRequest, options: http.ClientRequestArgs, callback: Callback): void
-  removeSocket(socket: Socket, options: http.ClientRequestArgs): void
+  readonly requests: Record<string, ClientRequest[]>
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void
+  createSocket(request: ClientRequest, options: ClientRequestArgs, callback: Callback): void
+  removeSocket(socket: Socket, options: ClientRequestArgs): void
 }
 
 /** False: it wasn't there. No list stays empty. */
@@ -53,16 +54,16 @@ function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boole
   return true
 }
 
-type AgentClass<Options, Agent extends http.Agent> = new (options?: Options) => Agent
+type AgentClass<Options, NodeClass extends Agent> = new (options?: Options) => NodeClass
 
 /** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
-function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
-  Base: new () => Agent,
+function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
+  Base: new () => NodeClass,
   caller: string,
   schema: Schema,
   secure: boolean,
 ) {
-  return class extends (Base as unknown as new (options: https.AgentOptions) => NodeAgent) {
+  return class extends (Base as unknown as new (options: SecureAgentOptions) => NodeAgent) {
     readonly #path: PathOptions
     readonly #pathKey: string
     readonly #connectTimeout: number
@@ -79,16 +80,16 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
       this.prependListener('free', () => this.#dropDead())
     }
 
-    override getName(options?: http.ClientRequestArgs): string {
+    override getName(options?: ClientRequestArgs): string {
       return `${super.getName(options)}:${this.#pathKey}`
     }
 
-    override addRequest(request: http.ClientRequest, options: http.ClientRequestArgs): void {
+    override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
       this.#dropDead()
       super.addRequest(request, options)
     }
 
-    override createSocket(request: http.ClientRequest, options: http.ClientRequestArgs, callback: Callback): void {
+    override createSocket(request: ClientRequest, options: ClientRequestArgs, callback: Callback): void {
       const name = this.getName(options)
       const queued = this.requests[name]?.includes(request) ?? false
       const pending = new PendingConnection(request)
@@ -151,7 +152,7 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
     #dropDead(): void {
       this.#connections.dropDead(socket => socket.emit('agentRemove'))
     }
-  } as unknown as AgentClass<Options, Agent>
+  } as unknown as AgentClass<Options, NodeClass>
 }
 
 /**
@@ -163,12 +164,11 @@ function onPath<Options extends HttpAgentOptions, Agent extends http.Agent>(
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`. Requests fail with what `connect` throws, `ETIMEDOUT` after the agent's
  * `timeout` or 10 seconds.
  */
-export class HttpAgent extends onPath<HttpAgentOptions, http.Agent>(http.Agent, 'HttpAgent', httpAgentSchema, false) {}
+export class HttpAgent extends lateParent(() =>
+  onPath<HttpAgentOptions, Agent>(nodeHttp().Agent, 'HttpAgent', httpAgentSchema, false),
+) {}
 
 /** An `https.Agent` whose connections leave by the path: as `HttpAgent`, with the TLS options and the session cache of Node's own. */
-export class HttpsAgent extends onPath<HttpsAgentOptions, https.Agent>(
-  https.Agent,
-  'HttpsAgent',
-  httpsAgentSchema,
-  true,
+export class HttpsAgent extends lateParent(() =>
+  onPath<HttpsAgentOptions, SecureAgent>(nodeHttps().Agent, 'HttpsAgent', httpsAgentSchema, true),
 ) {}

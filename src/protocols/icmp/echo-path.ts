@@ -1,7 +1,7 @@
-import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
+import { nodeCrypto } from '../../builtins.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
 import { onDeviceLoss } from '../device-loss.js'
 import { type ChannelOwner, IcmpChannel } from './channel.js'
@@ -211,7 +211,7 @@ function slotSize({ payloadSize }: EchoPathOptions): number {
 /** Random, and no other socket's of this process; against those of others the cookies stand. */
 function claimIdentifier(): number {
   let identifier: number
-  do identifier = randomInt(1, 0x10000)
+  do identifier = nodeCrypto().randomInt(1, 0x10000)
   while (identifiers.has(identifier))
   identifiers.add(identifier)
   return identifier

@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { isIPv4, isIPv6 } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import { finishChecksum, sumPseudoHeader, sumWords } from './checksum.js'
 import type { IcmpMessage, PseudoHeader } from './message.js'

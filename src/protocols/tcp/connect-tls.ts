@@ -1,5 +1,6 @@
-import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { isIP, nodeTls } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import { checkOptions, type Schema } from '../../options.js'
 import { wireName } from '../dns/names.js'
@@ -36,7 +37,7 @@ export async function startTls(socket: Socket, options: ConnectTlsOptions, signa
   const name = isIP(host) ? {} : { servername: wireName(host) }
   let secure: TLSSocket
   try {
-    secure = connectSecure({ ...name, ...pickTls(options), host, socket })
+    secure = nodeTls().connect({ ...name, ...pickTls(options), host, socket })
   } catch (error) {
     socket.destroy()
     throw error

@@ -1,6 +1,6 @@
-import cluster from 'node:cluster'
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { addon } from '../../binding/addon.js'
+import { nodeCluster, nodeNet } from '../../builtins.js'
 import { invalidArgument, NetviaError, systemError } from '../../errors.js'
 import {
   boolean,
@@ -55,10 +55,10 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
   checkOptions('listen', options, schema, ['port'])
   const { device, signal, backlog = 511 } = options
   signal?.throwIfAborted()
-  if (cluster.isWorker) throw inClusterWorker()
+  if (nodeCluster().isWorker) throw inClusterWorker()
   const address = await bindAddress('listen', options)
   const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
-  const server = createServer()
+  const server = nodeNet().createServer()
   // Before anybody else's listener: accepted sockets inherit the device, and here that is read back.
   server.on('connection', socket => {
     if (device !== undefined) verifyAccepted(socket, device)

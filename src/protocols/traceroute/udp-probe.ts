@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { addon, Field } from '../../binding/addon.js'
+import { nodeCrypto } from '../../builtins.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { setFragmentation } from '../icmp/open-icmp-descriptor.js'
@@ -16,7 +16,7 @@ export class UdpProbe extends SocketProbe {
   constructor(order: ProbeOrder, target: Uint8Array, payloadSize: number) {
     super(order, target)
     this.#payload = new Uint8Array(payloadSize)
-    this.#payload.set(randomBytes(Math.min(payloadSize, cookieLength)))
+    this.#payload.set(nodeCrypto().randomBytes(Math.min(payloadSize, cookieLength)))
   }
 
   protected override open(): number {

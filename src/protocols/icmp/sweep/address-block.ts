@@ -1,5 +1,5 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { isIP, isIPv4, isIPv6 } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
 import { encodeAddress } from '../../../sockets/address.js'
 

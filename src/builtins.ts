@@ -1,0 +1,45 @@
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+
+/**
+ * Modules of Node that take a millisecond or more to load, each loaded when it is first used: importing netvia must cost little,
+ * and a ping needs neither HTTP nor TLS.
+ */
+export const nodeCluster = late<typeof import('node:cluster').default>('node:cluster')
+export const nodeCrypto = late<typeof import('node:crypto')>('node:crypto')
+export const nodeDgram = late<typeof import('node:dgram')>('node:dgram')
+export const nodeDns = late<typeof import('node:dns')>('node:dns')
+export const nodeHttp = late<typeof import('node:http')>('node:http')
+export const nodeHttps = late<typeof import('node:https')>('node:https')
+export const nodeNet = late<typeof import('node:net')>('node:net')
+export const nodeTls = late<typeof import('node:tls')>('node:tls')
+
+/** `isIP` of node:net: 4 or 6, 0 for what is no address. */
+export const isIP = (text: string): number => nodeNet().isIP(text)
+export const isIPv4 = (text: string): boolean => isIP(text) === 4
+export const isIPv6 = (text: string): boolean => isIP(text) === 6
+
+function late<Module>(name: string): () => Module {
+  let loaded: Module | undefined
+  return () => {
+    loaded ??= require(name) as Module
+    return loaded
+  }
+}
+
+type Constructor = abstract new (...args: never[]) => object
+
+/** A parent for classes whose own parent needs such a module: made at the first `new`. */
+export function lateParent<Parent extends Constructor>(make: () => Parent): Parent {
+  let parent: Parent | undefined
+  function Late(this: unknown, ...args: never[]): object {
+    if (!parent) {
+      parent = make()
+      Object.setPrototypeOf(Late, parent)
+      Object.setPrototypeOf(Late.prototype, parent.prototype)
+    }
+    return Reflect.construct(parent, args, new.target as unknown as Constructor)
+  }
+  return Late as unknown as Parent
+}
