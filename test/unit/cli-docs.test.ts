@@ -2,33 +2,68 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, test } from 'vitest'
-import { netvia, shell } from './cli-process.js'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { netvia } from './cli-process.js'
 import { requires } from './requirements.js'
 
-const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
+/** What is typed, some of what is offered then, and what is not. */
+const typed: [line: string, offered: string[], not?: string][] = [
+  ['netvia ', ['ping', 'http', 'doctor', 'monitor']],
+  ['netvia ht', ['http'], 'ping'],
+  ['netvia ping --co', ['--count'], '--device'],
+  ['netvia ping -I l', ['lo']],
+  ['netvia ping -I lo --dev', ['--device']],
+  ['netvia http --device l', ['lo']],
+  ['netvia dns -t SR', ['SRV'], 'A'],
+  ['netvia http --cacert /etc/host', ['host'], '--json'],
+  ['netvia completion z', ['zsh'], 'fish'],
+  ['netvia ping -c 3 --js', ['--json']],
+]
 
 describe('completion', () => {
-  /** What bash offers after these words. */
-  async function offered(...words: string[]): Promise<string[]> {
-    const line = `source <(netvia completion bash); COMP_WORDS=(netvia ${words.map(word => `'${word}'`).join(' ')})
-      COMP_CWORD=${words.length}; _netvia; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = await shell(line)
-    expect(stderr).toBe('')
-    return stdout.split('\n').filter(Boolean)
+  let folder: string
+  const file = (name: string) => join(folder, name === 'zsh' ? '_netvia' : `netvia.${name}`)
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'netvia-completion-'))
+    for (const name of ['bash', 'zsh', 'fish']) writeFileSync(file(name), (await netvia(['completion', name])).stdout)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  function run(command: string, ...args: string[]): string {
+    const { stdout, stderr, status } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 })
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
+    return stdout
   }
 
-  it('of bash offers subcommands, options, devices and values', async context => {
-    requires(context, 'bash')
-    expect(await offered('')).toEqual(expect.arrayContaining(['ping', 'http', 'doctor', '--help']))
-    expect(await offered('ht')).toEqual(['http'])
-    expect(await offered('ping', '--c')).toEqual(['--count'])
-    expect(await offered('ping', '-I', 'l')).toContain('lo')
-    expect(await offered('http', '--device', 'lo')).toEqual(['lo'])
-    expect(await offered('dns', '-t', 'SR')).toEqual(['SRV'])
-    expect(await offered('ping', '-c', '')).toEqual([])
-    expect(await offered('http', '--cacert', 'package.j')).toEqual(['package.json'])
-    expect(await offered('completion', 'z')).toEqual(['zsh'])
+  /** What each shell's own completion says at the end of these lines. */
+  const offers: Record<string, (lines: string[]) => string[][]> = {
+    bash: lines =>
+      lines.map(line => {
+        const words = line.split(' ').map(word => `'${word}'`)
+        const script = `source ${file('bash')}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _netvia; echo "\${COMPREPLY[*]}"`
+        return run('bash', '-c', script).trim().split(' ')
+      }),
+    zsh: lines => {
+      const said = run('zsh', '-f', 'test/unit/zsh-offers.zsh', file('zsh'), ...lines).split('\n')
+      return lines.map((line, index) => said[index]!.slice(line.length + 2).split(' '))
+    },
+    fish: lines => {
+      const asked = lines.map(line => `complete -C '${line}' | string split -f1 \\t; echo ---`)
+      const said = run('fish', '-N', '-c', [`source ${file('fish')}`, ...asked].join('\n'))
+      return said.split('---\n').map(part => part.split('\n'))
+    },
+  }
+
+  test.for(['bash', 'zsh', 'fish'] as const)('%s offers what fits', (name, context) => {
+    requires(context, name)
+    const offered = offers[name]!(typed.map(([line]) => line))
+    for (const [index, [line, wanted, not]] of typed.entries()) {
+      const found = offered[index]!
+      for (const word of wanted)
+        expect({ line, found: found.filter(one => one.includes(word)) }).not.toEqual({ line, found: [] })
+      if (not !== undefined) expect({ line, found }).not.toEqual({ line, found: expect.arrayContaining([not]) })
+    }
   })
 
   test.each(['bash', 'zsh', 'fish'])('of %s knows every subcommand and option', async name => {
@@ -41,12 +76,6 @@ describe('completion', () => {
     for (const option of ['count', 'interval', 'device', 'mark', 'expect-status', 'json', 'ports']) {
       expect(stdout).toMatch(new RegExp(`(--| -l )${option}\\b`))
     }
-    if (!has(name)) return
-    // As a file: fish does not read a script from the socket that spawnSync gives it.
-    const folder = mkdtempSync(join(tmpdir(), 'netvia-completion-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    writeFileSync(join(folder, name), stdout)
-    expect(spawnSync(name, ['-n', join(folder, name)]).status).toBe(0)
   })
 })
 

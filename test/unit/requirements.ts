@@ -3,7 +3,7 @@ import type { TestContext } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
 
-type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit'
+type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit' | 'zsh' | 'fish'
 
 function refusal(attempt: () => unknown): string | undefined {
   try {
@@ -24,6 +24,8 @@ const checks: Record<Requirement, () => string | undefined> = {
   bash: () => command('bash', 'bash'),
   script: () => command('script', 'bsdutils'),
   groff: () => command('groff', 'groff-base'),
+  zsh: () => command('zsh', 'zsh'),
+  fish: () => command('fish', 'fish'),
   prlimit: () => command('prlimit', 'util-linux'),
 }
 
