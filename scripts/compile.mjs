@@ -10,6 +10,10 @@ export function compile() {
   const output = `${root}dist/index.cjs`
   const sources = readdirSync(`${root}src`, { recursive: true }).map(name => changed(`${root}src/${name}`))
   if (existsSync(output) && changed(output) > Math.max(...sources)) return true
+  if (!existsSync(`${root}node_modules/tsdown`)) {
+    console.error('first: npm ci')
+    return false
+  }
   const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { cwd: root })
   if (status !== 0) process.stderr.write(Buffer.concat([stdout, stderr]))
   return status === 0

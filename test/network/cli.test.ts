@@ -106,6 +106,14 @@ describe('two uplinks', () => {
     expect(ended.code).toBe(1)
   })
 
+  it('say by ping how many answers were refusals, and by http what to do about a certificate', async () => {
+    const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-t', '1', '-I', 'wan2', server.address4])
+    expect(stdout).toMatch(/^2 packets transmitted, 0 received, \+2 errors, 100% packet loss, time \d+ms$/m)
+    expect(code).toBe(1)
+    const http = await netvia(['http', '-I', 'wan2', `https://${server.name}/`])
+    expect(http.stdout).toMatch(/^wan2: TLS handshake .*; --cacert names who signed it, -k accepts any$/m)
+  })
+
   it('fail one without the other', async () => {
     const repair = lab.fault('isp2', 'tcp dport 80 reject with tcp reset')
     const { code, stdout } = await netvia(['http', ...bothDevices, `http://${server.name}/`])

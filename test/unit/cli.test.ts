@@ -40,7 +40,7 @@ describe('the command line', () => {
   test.each([
     [[], 'Usage:'],
     [['pong'], "unknown command 'pong'"],
-    [['ping'], "missing required argument 'host'"],
+    [['ping'], `netvia: missing required argument 'host'\nTry "netvia ping --help".\n`],
     [['ping', '-c', 'many', '127.0.0.1'], "option '-c, --count <number>' argument 'many' is invalid"],
     [['ping', '-W', '0', '127.0.0.1'], "option '-W, --timeout <seconds>' argument '0' is invalid"],
     [['ping', '-4', '-6', '127.0.0.1'], "option '-4' cannot be used with option '-6'"],
@@ -62,6 +62,11 @@ describe('the command line', () => {
     expect(stderr).toContain(text)
     expect(stdout).toBe('')
     expect(code).toBe(3)
+  })
+
+  it.each([[], ['ping'], ['http'], ['monitor']])('%s --help keeps to a narrow terminal', async (...names) => {
+    const { stdout } = await netvia([...names, '--help'], { env: { COLUMNS: '50' } })
+    expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(50)
   })
 
   it('loads little before it knows what to do', () => {
@@ -276,5 +281,23 @@ describe('devices', () => {
     const child = startCli(['devices', '-w', '-I', 'lo'])
     child.stdout!.once('data', () => child.kill('SIGTERM'))
     expect(await child.ended).toMatchObject({ code: null, signal: 'SIGTERM', stderr: '' })
+  })
+})
+
+describe('doctor', () => {
+  it('ends with a verdict, which its exit code repeats', async () => {
+    const { code, stdout } = await netvia(['doctor', '-I', 'lo'])
+    const verdict = code === 0 ? /\n\nChecks work here\..*\n$/ : /\n\nNot all checks work here: \d+ things? above.*\n$/
+    expect([0, 4]).toContain(code)
+    expect(stdout).toMatch(verdict)
+    // It leads nowhere, and need not.
+    expect(stdout).not.toMatch(/lo: (default route|name server)/)
+  })
+
+  it('keeps to a narrow terminal, but for the commands that are there to be copied', async () => {
+    const { stdout } = await netvia(['doctor', '-I', 'lo'], { env: { COLUMNS: '44' } })
+    const text = stdout.split('\n').filter(line => !/^ {6}(setcap|sysctl|docker|systemd-run) /.test(line))
+    expect(Math.max(...text.map(line => line.length))).toBeLessThanOrEqual(44)
+    expect(stdout).toMatch(/^(yes|no|note) .*\n {6}\S/m)
   })
 })

@@ -50,7 +50,7 @@ export function deviceFindings(device: Device, routes: readonly DefaultRoute[], 
   if (own.length > 0) {
     const shown = own.map(({ family, metric }) => `IPv${family} with metric ${metric}`).join(', ')
     findings.push(finding('default route', 'yes', shown))
-  } else if (asked) {
+  } else if (asked && device.kind !== 'loopback') {
     const detail = 'none by it: whatever is not on its own network cannot be reached'
     findings.push(finding('default route', 'no', detail, `ip route add default via GATEWAY dev ${name} metric 1000`))
   }

@@ -38,11 +38,14 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   tell(privilegeFindings(await privileges()))
   tell(routeFindings(routes))
   for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
-  const paths = uplinks.filter(({ running }) => running).map(({ name }) => name)
-  tell(await Promise.all((paths.length ? paths : [undefined]).map(name => resolverFinding(name, signal))))
+  // No name server is to be found by loopback, and none is missed.
+  const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
+  const asked = uplinks.length ? paths : [undefined]
+  tell(await Promise.all(asked.map(name => resolverFinding(name, signal))))
   const missing = findings.filter(({ status }) => status === 'no')
   const needed = missing.filter(({ optional }) => !optional)
-  output.line(`\n${verdict(needed.length, missing.length - needed.length)}`)
+  const text = verdict(needed.length, missing.length - needed.length)
+  output.line(`\n${indented(text, 0, output.terminal.columns)}`)
   return needed.length ? Exit.local : Exit.good
 }
 
