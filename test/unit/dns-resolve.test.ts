@@ -353,3 +353,15 @@ test('a hundred look-ups that end in every way leave no descriptor', async () =>
   )
   expect(await openSockets()).toBe(before)
 })
+
+test('what looks like an IPv6 address and is none is asked of nobody', async () => {
+  const { server, asked } = await serve(both)
+  for (const host of [':::1', '::gg', '1:2:3', '[::1]', '192.0.2.1:80']) {
+    await expect(resolve(host, { servers: [server] })).rejects.toMatchObject({
+      code: 'ENOTFOUND',
+      hostname: host,
+      hint: expect.stringContaining('neither an IPv6 address nor a name'),
+    })
+  }
+  expect(asked).toEqual([])
+})

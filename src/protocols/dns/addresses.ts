@@ -36,6 +36,7 @@ export async function lookUpHost(
   }
   const known = literalAddress(host, families) ?? listedAddresses(host, families) ?? localhostAddresses(host, families)
   if (known) return tellAll(known)
+  if (host.includes(':')) throw notFound(host, asking.path.device, 'it is neither an IPv6 address nor a name')
   const name = wireName(host)
   if (name === undefined || isIP(name)) {
     throw notFound(host, asking.path.device, 'a name has labels of 1-63 bytes and 253 bytes in all')
