@@ -54,7 +54,7 @@ for (const name of positionals.length ? positionals : Object.keys(works)) {
   if (flags.only) work.contestants = work.contestants.filter(one => flags.only.some(part => one.name.includes(part)))
   console.error(`${name}: ${work.title}`)
   const run = await runWork(work, {
-    rounds,
+    rounds: Math.min(rounds, work.rounds ?? rounds),
     environment: { NETVIA_BENCH_PEERS: peersManifest },
     say: text => console.error(text),
     together: flags.smoke,

@@ -36,14 +36,24 @@ export async function runWork(work, { rounds, environment, say, together = false
       }
       const order = [...contestants.slice(turn), ...contestants.slice(0, turn)]
       // What is wrapped (a capture of the wire) would see the others.
-      if (together && !work.around) await Promise.all(order.map(take))
-      else for (const contestant of order) await take(contestant)
+      const waves = together && !work.around ? [order] : wavesOf(order)
+      for (const wave of waves) await Promise.all(wave.map(take))
       results.push(result)
     }
   } finally {
     await end?.()
   }
   return { rounds: results, absent, failures }
+}
+
+/** Those with the same `beside` run beside each other, all others alone. */
+function wavesOf(contestants) {
+  const waves = new Map()
+  for (const contestant of contestants) {
+    const key = contestant.beside ?? contestant
+    waves.set(key, [...(waves.get(key) ?? []), contestant])
+  }
+  return waves.values()
 }
 
 async function runContestant(contestant, around = run => run(), environment) {

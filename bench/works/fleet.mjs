@@ -12,25 +12,35 @@ export function fleet({ lab, smoke, limit, driver }) {
   return {
     title: `${names.few} targets each second, ${names.many} every ${manyInterval / 1000} s, for ${seconds} s`,
     contestants: [
+      // Those of a size side by side: they wait most of the time, and what disturbs one disturbs all.
       ...['few', 'many'].flatMap(size => [
         {
           name: `limit, ${names[size]}`,
           role: 'limit',
           limitMs,
+          beside: size,
           command: lab.inNear(limit('fleet'), ...arguments_[size]),
         },
-        { name: `netvia, ${names[size]}`, role: 'netvia', limitMs, command: driver('fleet', ...arguments_[size]) },
-        fping(lab, `fping, ${names[size]}`, ...arguments_[size]),
+        {
+          name: `netvia, ${names[size]}`,
+          role: 'netvia',
+          limitMs,
+          beside: size,
+          command: driver('fleet', ...arguments_[size]),
+        },
+        { ...fping(lab, `fping, ${names[size]}`, ...arguments_[size]), beside: size },
       ]),
       {
         name: `netvia, ${names.few} series`,
         role: 'netvia',
+        beside: 'few',
         limitMs,
         command: driver('series', ...arguments_.few),
       },
       {
         name: `net-ping, ${names.few}`,
         role: 'peer',
+        beside: 'few',
         needs: ['npm:net-ping'],
         limitMs,
         command: driver('net-ping', 'fleet', ...arguments_.few),
@@ -38,6 +48,7 @@ export function fleet({ lab, smoke, limit, driver }) {
       {
         name: 'Node, doing nothing',
         role: 'baseline',
+        beside: 'few',
         limitMs,
         command: lab.inNear(process.execPath, '-e', `setTimeout(() => {}, ${seconds * 1000})`),
         read: () => ({ items: 0 }),

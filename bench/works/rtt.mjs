@@ -5,7 +5,7 @@ import { cache } from '../lib/programs.mjs'
 import { quantile } from '../lib/statistics.mjs'
 
 export function rtt({ lab, smoke, limit, driver }) {
-  const count = smoke ? 50 : 1000
+  const count = smoke ? 50 : 400
   const interval = 10
   const { address, device, delayMs } = lab.plan.slow
   const arguments_ = [address, count, interval]

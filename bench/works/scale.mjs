@@ -3,7 +3,7 @@ import { addressAfter } from '../drivers/common.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
 export function scale({ lab, smoke, driver }) {
-  const seconds = smoke ? 1 : 10
+  const seconds = smoke ? 1 : 5
   const interval = 10_000
   const sizes = smoke ? [50, 100] : [1000, 10_000, 100_000, 1_000_000]
   const first = addressAfter(lab.plan.crowd, 1)
@@ -15,6 +15,8 @@ export function scale({ lab, smoke, driver }) {
   })
   const middle = sizes.at(-2)
   return {
+    // Of no target: what it shows is seen in few rounds.
+    rounds: 3,
     title: 'How cost grows with targets (each every 10 s) and devices',
     contestants: [
       ...sizes.map(size => contestant(`${size.toLocaleString('en')} targets`, size, 0)),
