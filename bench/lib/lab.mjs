@@ -1,4 +1,6 @@
-// The bench's laboratory: two namespaces, near and far, joined by eight cables, with a million live addresses behind far.
+// The bench's laboratory: two namespaces, near and far, joined by eight cables, with a million live addresses behind far; and
+// places beside near with a cable each, for programs that run at the same time: raw sockets in one namespace get each other's
+// replies.
 // A ninth cable goes through a third namespace, where a program of ours takes its time with every frame.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,6 +28,9 @@ export function verdictOf(lastByte) {
   if (lastByte % 4 === 1) return 'timeout'
   return lastByte % 20 === 2 ? 'unreachable' : 'reply'
 }
+
+/** As many as a group of contestants has members. */
+const places = 6
 
 const rejected = Array.from({ length: 256 }, (_, i) => i).filter(i => verdictOf(i) === 'unreachable')
 
@@ -64,9 +69,11 @@ export async function makeLab(program) {
   const janitor = fileURLToPath(new URL('../../test/lab/janitor.mjs', import.meta.url))
   spawn(process.execPath, [janitor, id], { stdio: ['pipe', 'ignore', 'inherit'], detached: true }).unref()
   const [near, far, between] = ['near', 'far', 'between'].map(name => `${id}-${name}`)
-  for (const name of [near, far, between]) run('ip', ['netns', 'add', name])
+  const besides = Array.from({ length: places }, (_, i) => `${id}-place${i}`)
+  const all = [near, far, between, ...besides]
+  for (const name of all) run('ip', ['netns', 'add', name])
   // Before the devices: those made later take over what is set by default.
-  for (const name of [near, far, between]) {
+  for (const name of all) {
     const lines = Object.entries(sysctls).map(([key, value]) => {
       const path = `/proc/sys/${key.replaceAll('.', '/')}`
       return `[ ! -w ${path} ] || echo ${value} > ${path}`
@@ -75,6 +82,7 @@ export async function makeLab(program) {
     run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
   }
   for (const [index, device] of plan.devices.entries()) addCable(near, far, device, index)
+  for (const [index, place] of besides.entries()) addCable(place, far, `place${index}`, 16 + index)
   batch(far, ['route add local 10.64.0.0/12 dev lo', 'route add local 10.80.0.0/16 dev lo'])
   batch(far, [`address add ${plan.silentServer}/32 dev lo`])
   addSlowCable(near, far, between)
@@ -83,7 +91,9 @@ export async function makeLab(program) {
     (...command) => ['ip', 'netns', 'exec', namespace, ...command.map(String)]
   run('ip', ['netns', 'exec', far, 'nft', '-f', '-'], rules)
   await startServer(['ip', 'netns', 'exec', between, program('delay'), 'near', 'far', String(plan.slow.delayMs / 2)])
-  return { plan, inNear: inside(near), inFar: inside(far) }
+  /** Moves a command for near to a place of its own. */
+  const atPlace = (index, command) => command.with(command.indexOf(near), besides[index])
+  return { plan, inNear: inside(near), inFar: inside(far), atPlace }
 }
 
 /** Runs a server until the bench ends, and waits for its "ready". */
@@ -108,7 +118,7 @@ export function mixCrowd(lab) {
 }
 
 function addCable(near, far, device, index) {
-  const macs = [1, 2].map(side => `02:be:00:00:0${side}:0${index}`)
+  const macs = [1, 2].map(side => `02:be:00:00:0${side}:${String(index).padStart(2, '0')}`)
   addVeth([near, device, macs[0], `10.62.${index}.1/24`], [far, device, macs[1], `10.62.${index}.2/24`])
   const gateway = `10.62.${index}.2`
   batch(near, [

@@ -1,4 +1,5 @@
-// Steady probing: a thousand targets each second, and a hundred thousand every ten seconds.
+// Steady probing: a thousand targets each second, and a hundred thousand every ten seconds. Those of a size run side by side,
+// each at a place of its own: they wait most of the time, and what disturbs one disturbs all.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
 
@@ -11,8 +12,7 @@ export function fleet({ lab, smoke, limit, driver }) {
   const limitMs = (seconds + 30) * 1000
   return {
     title: `${names.few} targets each second, ${names.many} every ${manyInterval / 1000} s, for ${seconds} s`,
-    contestants: [
-      // Those of a size side by side: they wait most of the time, and what disturbs one disturbs all.
+    contestants: atPlaces(lab, [
       ...['few', 'many'].flatMap(size => [
         {
           name: `limit, ${names[size]}`,
@@ -53,7 +53,7 @@ export function fleet({ lab, smoke, limit, driver }) {
         command: lab.inNear(process.execPath, '-e', `setTimeout(() => {}, ${seconds * 1000})`),
         read: () => ({ items: 0 }),
       },
-    ],
+    ]),
     columns: [cpu, cpuPerItem('CPU per probe'), memory, { metric: 'reply', title: 'answers', unit: '' }],
     chart: { metric: 'cpuSeconds', unit: 's', note: `CPU seconds in ${seconds} s; less is better` },
     targets: [
@@ -77,6 +77,15 @@ export function fleet({ lab, smoke, limit, driver }) {
       },
     ],
   }
+}
+
+/** Each of a group at its own place. */
+function atPlaces(lab, contestants) {
+  const taken = {}
+  return contestants.map(one => {
+    taken[one.beside] ??= 0
+    return { ...one, command: lab.atPlace(taken[one.beside]++, one.command) }
+  })
 }
 
 /** Rounds of all targets, their probes spread over the interval by -i. */

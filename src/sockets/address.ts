@@ -27,10 +27,11 @@ export function addressFamily(family: 4 | 6): number {
 /** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)). */
 export function encodeAddress(address: string, port = 0): Uint8Array {
   const v4 = isIPv4(address)
+  // Written by bytes: a DataView would take the memory of each out of the heap.
   const bytes = new Uint8Array(v4 ? 16 : 28)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, v4 ? AF_INET : AF_INET6, littleEndian)
-  view.setUint16(2, port)
+  bytes[littleEndian ? 0 : 1] = v4 ? AF_INET : AF_INET6
+  bytes[2] = port >> 8
+  bytes[3] = port
   if (v4) {
     let at = 4
     for (const part of address.split('.')) bytes[at++] = Number(part)
@@ -38,7 +39,7 @@ export function encodeAddress(address: string, port = 0): Uint8Array {
   }
   const [host, zone] = address.split('%') as [string, string?]
   bytes.set(ipaddr.IPv6.parse(host).toByteArray(), 8)
-  if (zone !== undefined) view.setUint32(24, scopeId(zone, address), littleEndian)
+  if (zone !== undefined) new DataView(bytes.buffer).setUint32(24, scopeId(zone, address), littleEndian)
   return bytes
 }
 

@@ -213,7 +213,12 @@ describe('works', () => {
   })
 
   const setup = (smoke: boolean) => ({
-    lab: { plan, inNear: (...command: unknown[]) => command, inFar: (...command: unknown[]) => command },
+    lab: {
+      plan,
+      inNear: (...command: unknown[]) => command,
+      inFar: (...command: unknown[]) => command,
+      atPlace: (_: number, command: unknown[]) => command,
+    },
     smoke,
     limit: (name: string) => name,
     go: (name: string) => name,

@@ -59,6 +59,10 @@ export class EchoTemplate {
     this.#sum = fold(new Uint16Array(bytes.buffer).reduce((sum, half) => sum + half, 0))
   }
 
+  get payloadSize(): number {
+    return this.length - headerLength
+  }
+
   /** Bytes of memory that a packet needs: whole words, room for the cookie. */
   get room(): number {
     return this.#bytes.length

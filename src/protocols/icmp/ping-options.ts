@@ -83,9 +83,18 @@ export function prepare(target: Target, options: PingOptions) {
   return { address: encodeAddress(target.address), template: makeTemplate(target.family, options) }
 }
 
+/** Without a payload of the user's own many want the same: one is kept for each family. */
 export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayloadSize }: PingOptions): EchoTemplate {
-  return new EchoTemplate(family, payload ? Uint8Array.from(payload) : payloadSize)
+  if (payload) return new EchoTemplate(family, Uint8Array.from(payload))
+  let template = lastTemplate[family]
+  if (template?.payloadSize !== payloadSize) {
+    template = new EchoTemplate(family, payloadSize)
+    lastTemplate[family] = template
+  }
+  return template
 }
+
+const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 
 /** The shared sockets for these options. Each user must release them. `stampSends`: as in `EchoPathOptions`. */
 export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): EchoPath {
