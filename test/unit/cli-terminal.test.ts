@@ -99,6 +99,15 @@ describe('sweep', () => {
     expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 1 answered, 0% loss\n/)
   })
 
+  it('tells at SIGINT how far it came', async context => {
+    requires(context, 'ping')
+    const child = startCli(['sweep', '-a', '--rate', '20', '127.0.0.0/24'])
+    child.stdout!.once('data', () => child.kill('SIGINT'))
+    const { signal, stderr } = await child.ended
+    expect(stderr).toMatch(/^\d+ of 254 targets: \d+ alive, 0 unreachable\n/)
+    expect(signal).toBe('SIGINT')
+  })
+
   it('tells the uplinks apart', async () => {
     const ended = await netvia(['sweep', '--json', '-I', 'lo', '-I', 'nosuch0', '127.0.0.1'])
     expect(objects(ended)).toContainEqual(expect.objectContaining({ event: 'result', device: 'lo', alive: true }))

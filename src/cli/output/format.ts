@@ -32,3 +32,8 @@ export function brief(value: number, base = 1000, units = ['', 'k', 'M', 'G', 'T
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`
 }
+
+/** `1024 ports`, or of work that was broken off `178 of 1024 ports`. */
+export function share(done: number, total: number | undefined, word: string): string {
+  return total === undefined || done === total ? plural(done, word) : `${done} of ${plural(total, word)}`
+}

@@ -1,9 +1,9 @@
-import type { PortResult } from '../../checks/scan/port-scan.js'
+import type { PortResult, PortScan } from '../../checks/scan/port-scan.js'
 import { scanPorts } from '../../checks/scan-ports.js'
 import { familyOf } from '../commands/common.js'
 import type { ScanFlags } from '../commands/scan.js'
 import { Exit, worst } from '../exit-code.js'
-import { milliseconds, plural } from '../output/format.js'
+import { milliseconds, share } from '../output/format.js'
 import { progressLine } from '../output/progress.js'
 import type { Column } from '../output/table.js'
 import { pathsOf } from '../path-options.js'
@@ -51,6 +51,7 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
 
 interface Scanned {
   path: ReturnType<typeof pathsOf>[number]
+  scan: PortScan
   results: PortResult[]
 }
 
@@ -89,11 +90,11 @@ async function print(
       columns,
       ports.map(port => [String(port), ...tables.map(table => cell(table.get(port)))]),
     )
-  for (const { path, results } of scans) {
+  for (const { path, scan, results } of scans) {
     const { open, closed, filtered } = counts(results)
     const name = scans.length > 1 ? `${path.name}: ` : ''
     output.line(
-      `${name}${host}: ${plural(results.length, 'port')} in ${milliseconds(elapsedMs)}: ${open} open, ${closed} closed, ${filtered} filtered`,
+      `${name}${host}: ${share(results.length, scan.progress.total, 'port')} in ${milliseconds(elapsedMs)}: ${open} open, ${closed} closed, ${filtered} filtered`,
     )
   }
 }

@@ -3,7 +3,7 @@ import { type Sweep, sweep } from '../../protocols/icmp/sweep/sweep.js'
 import { familyOf } from '../commands/common.js'
 import type { SweepFlags } from '../commands/sweep.js'
 import { Exit, exitOf, worst } from '../exit-code.js'
-import { digits, milliseconds, percent, plural } from '../output/format.js'
+import { digits, milliseconds, percent, plural, share } from '../output/format.js'
 import { progressLine } from '../output/progress.js'
 import { statisticsCells, statisticsColumns } from '../output/statistics.js'
 import { type Path, pathsOf } from '../path-options.js'
@@ -61,7 +61,9 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
     exits = await settle(session, lines, follow)
   })
   if (paths.length > 1) await compareLines(session, lines)
-  else if (flags.stats && !flags.json) for (const text of summary(lines[0]!, elapsed())) output.note(text)
+  // Who breaks it off wants to know how far it came.
+  else if ((flags.stats || signal.aborted) && !flags.json)
+    for (const text of summary(lines[0]!, elapsed())) output.note(text)
   return worst(exits)
 }
 
@@ -103,7 +105,7 @@ function summary({ alive, unreachable, results }: Line, elapsedMs: number): stri
   const { sent, received, lossRatio, minMs, avgMs, maxMs } = results.statistics
   const targets = alive + unreachable
   return [
-    `${plural(targets, 'target')}: ${alive} alive, ${unreachable} unreachable`,
+    `${share(targets, results.progress.total, 'target')}: ${alive} alive, ${unreachable} unreachable`,
     `${plural(sent, 'request')} sent, ${received} answered, ${percent(lossRatio)} loss`,
     `round trip min/avg/max ${[minMs, avgMs, maxMs].map(milliseconds).join(' / ')}`,
     `${(elapsedMs / 1000).toFixed(1)} s, ${Math.round((targets * 1000) / elapsedMs)} targets/s`,
