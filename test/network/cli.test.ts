@@ -232,6 +232,7 @@ describe('doctor', () => {
     expect(await nobody(['ping', '-c', '1', server.address4])).toMatchObject({ code: 4 })
     expect(await nobody(['doctor'])).toMatchObject({ code: 4 })
     await cured('ping without privilege, IPv4', [], undefined, nobody)
+    expect((await findingsOf([], nobody))('ping without privilege, IPv6')).toMatchObject({ status: 'yes' })
     expect(await nobody(['ping', '-c', '1', server.address4])).toMatchObject({ code: 0 })
   })
 

@@ -43,6 +43,15 @@ describe('ping', () => {
     expect(rest).toEqual({ code: null, signal, stderr: '' })
   })
 
+  it('tells at SIGQUIT how it goes, and goes on', async () => {
+    const child = startCli(['ping', '-i', '0.05', '127.0.0.1'])
+    child.stdout!.once('data', () => child.kill('SIGQUIT'))
+    child.stderr!.once('data', () => child.kill('SIGINT'))
+    const { stderr, signal } = await child.ended
+    expect(stderr).toMatch(/^\d+\/\d+ packets, 0% loss, min\/avg\/max = [\d.]+\/[\d.]+\/[\d.]+ ms\n/)
+    expect(signal).toBe('SIGINT')
+  })
+
   it('prints its summary as an object at SIGINT, with --json', async () => {
     const ended = await interrupted(['ping', '--json', '-i', '0.05', '-I', 'lo', '127.0.0.1'], 'SIGINT')
     const all = objects(ended)

@@ -23,6 +23,12 @@ export function pingSummary(name: string, statistics: PingStatistics, errors: nu
   return lines
 }
 
+/** In the middle of it. */
+export function pingProgress({ sent, received, lossRatio, minMs, avgMs, maxMs }: PingStatistics): string {
+  const times = minMs === undefined ? '' : `, min/avg/max = ${[minMs, avgMs, maxMs].map(thousandths).join('/')} ms`
+  return `${received}/${sent} packets, ${percent(lossRatio)} loss${times}`
+}
+
 const needed = ['sent', 'received', 'loss', 'avg']
 
 export const statisticsColumns: readonly Column[] = [

@@ -4,7 +4,7 @@ import { familyOf } from '../commands/common.js'
 import type { PingFlags } from '../commands/ping.js'
 import { Exit, exitOf, worst } from '../exit-code.js'
 import { milliseconds } from '../output/format.js'
-import { pingSummary, statisticsCells, statisticsColumns } from '../output/statistics.js'
+import { pingProgress, pingSummary, statisticsCells, statisticsColumns } from '../output/statistics.js'
 import type { Terminal } from '../output/terminal.js'
 import { type Path, pathsOf } from '../path-options.js'
 import type { Session } from '../session.js'
@@ -51,7 +51,14 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   }
   let exits: Exit[] = []
   const work = async () => {
+    // As in ping: Ctrl-\ asks how it goes.
+    const tell = () => {
+      for (const { path, series } of lines)
+        output.note(`${side ? `${path.name}: ` : ''}${pingProgress(series.statistics)}`)
+    }
+    process.on('SIGQUIT', tell)
     exits = await settle(session, lines, follow)
+    process.off('SIGQUIT', tell)
   }
   if (side) {
     const columns = [
