@@ -57,7 +57,7 @@ function wavesOf(contestants) {
 }
 
 async function runContestant(contestant, around = run => run(), environment) {
-  const { read = ownReport, limitMs = 120_000, repeat = 1 } = contestant
+  const { read = ownReport, limitMs = 120_000, repeat = 1, sumUp = median } = contestant
   // A function where compiling must wait until it is known that the compiler is there.
   const command = typeof contestant.command === 'function' ? contestant.command() : contestant.command
   const runs = []
@@ -74,6 +74,6 @@ async function runContestant(contestant, around = run => run(), environment) {
     runs.push(numbers(report, cost))
   }
   return Object.fromEntries(
-    Object.keys(runs[0]).map(key => [key, runs.length > 1 ? median(runs.map(run => run[key])) : runs[0][key]]),
+    Object.keys(runs[0]).map(key => [key, runs.length > 1 ? sumUp(runs.map(run => run[key])) : runs[0][key]]),
   )
 }

@@ -1,7 +1,7 @@
 // What is measured, in the order of the report. A work is a function of the setup (bench/run.mjs) that gives
 // `{ title, contestants, columns, chart?, targets, rounds?, begin?, around? }`:
-// - a contestant: `{ name, role, command, needs?, read?, limitMs?, environment?, repeat?, beside? }`; `read` makes a report of
-//   what it printed, one line of JSON unless said; `role`: limit, netvia, baseline or peer; those with the same `beside` run
+// - a contestant: `{ name, role, command, needs?, read?, limitMs?, environment?, repeat?, sumUp?, beside? }`; `read` makes a
+//   report of what it printed, one line of JSON unless said; `role`: limit, netvia, baseline or peer; those with the same `beside` run
 //   at the same time, where each leaves the machine almost idle;
 // - a column or chart: which number, its title and unit;
 // - a target: see `judge` (bench/lib/statistics.mjs);

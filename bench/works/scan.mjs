@@ -10,9 +10,10 @@ export function scan({ lab, smoke, limit, go, driver }) {
   const open = Array.from({ length: 20 }, (_, index) => Math.floor(((index + 0.5) * last) / 20))
   const { server } = lab.plan
   const range = [server, 1, last, 512, 500]
-  const judged = report => ({
+  const judged = (report, upTo = last) => ({
     ...report,
-    wrong: Math.abs(report.open - open.length) + (report.filtered ?? 0) + (report.failed ?? 0),
+    wrong:
+      Math.abs(report.open - open.filter(port => port <= upTo).length) + (report.filtered ?? 0) + (report.failed ?? 0),
   })
   const own = run => judged(ownReport(run))
   const nmap = speed => ({
@@ -22,12 +23,13 @@ export function scan({ lab, smoke, limit, go, driver }) {
     command: lab.inNear('nmap', '-sT', '-n', '-Pn', speed, '-p', `1-${last}`, '-oG', '-', server),
     read: ({ stdout }) => judged({ items: last, open: stdout.split('/open/').length - 1 }),
   })
-  const npm = (name, needs) => ({
+  /** Scans the first `upTo` ports: the slow ones need not go to the end to show how fast they are. */
+  const npm = (name, needs, upTo = last) => ({
     name: `${name}, 512 at once`,
     role: 'peer',
     needs,
-    command: driver('scan-peer', name, ...range),
-    read: own,
+    command: driver('scan-peer', name, server, 1, upTo, 512, 500),
+    read: run => judged(ownReport(run), upTo),
   })
   return {
     title: `Connect scan of ${last.toLocaleString('en')} ports, 20 open, the rest closed`,
@@ -53,8 +55,8 @@ export function scan({ lab, smoke, limit, go, driver }) {
         read: own,
       },
       npm('net.connect', []),
-      npm('portscanner', ['npm:portscanner']),
-      npm('evilscan', ['npm:evilscan']),
+      npm('portscanner', ['npm:portscanner'], last >> 2),
+      npm('evilscan', ['npm:evilscan'], last >> 2),
     ],
     columns: [rate('ports'), cpuPerItem('CPU per port'), memory, loopHeld, wrong],
     chart: { metric: 'rate', unit: '/s', note: 'ports per second; more is better' },

@@ -7,6 +7,7 @@ export function start({ lab, smoke, driver }) {
     name,
     role,
     repeat,
+    sumUp: least,
     command: lab.inNear(process.execPath, '-e', code),
     read: readStart,
   })
@@ -17,7 +18,14 @@ export function start({ lab, smoke, driver }) {
       node("import('node:fs')", 'baseline', "import('node:fs')"),
       node("import('netvia')", 'netvia', "import('netvia')"),
       node("require('netvia')", 'netvia', "require('netvia')"),
-      { name: 'import and one ping', role: 'netvia', repeat, command: driver('first-ping'), read: readStart },
+      {
+        name: 'import and one ping',
+        role: 'netvia',
+        repeat,
+        sumUp: least,
+        command: driver('first-ping'),
+        read: readStart,
+      },
     ],
     columns: [{ metric: 'startMs', title: 'time', unit: 'ms' }, { metric: 'cpuMs', title: 'CPU', unit: 'ms' }, memory],
     chart: { metric: 'startMs', unit: 'ms', note: 'from start to end of the process; less is better' },
@@ -25,6 +33,14 @@ export function start({ lab, smoke, driver }) {
       {
         text: "import('netvia') over node -e 0, ms",
         metric: 'startMs',
+        of: "import('netvia')",
+        over: 'node -e 0',
+        compare: 'difference',
+        atMost: 12,
+      },
+      {
+        text: "CPU of import('netvia') over node -e 0, ms",
+        metric: 'cpuMs',
         of: "import('netvia')",
         over: 'node -e 0',
         compare: 'difference',
@@ -48,6 +64,9 @@ export function start({ lab, smoke, driver }) {
     ],
   }
 }
+
+/** Starting does the same each time: whatever takes longer than the least was something else on the machine. */
+const least = values => Math.min(...values)
 
 function readStart({ code, stderr, cost }) {
   if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)

@@ -5,7 +5,7 @@ import { cpuPerItem, memory, rate } from './columns.mjs'
 const port = 7000
 
 export function udp({ lab, smoke, limit, driver }) {
-  const count = smoke ? 5000 : 200_000
+  const count = smoke ? 5000 : 100_000
   const { server, device } = lab.plan
   return {
     title: 'UDP echo: 64 bytes, 64 in flight',
