@@ -3,44 +3,16 @@
 
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
-
-#include <linux/errqueue.h>
 
 #include "arguments.h"
 #include "environment.h"
+#include "received.h"
 #include "system.h"
-
-#ifndef SO_TIMESTAMPING_NEW
-#define SO_TIMESTAMPING_NEW 65
-#define SO_TIMESTAMPNS_NEW 64
-#endif
 
 namespace {
 
 constexpr size_t kSendFields = 5;
-constexpr size_t kReceiveFields = 16;
-constexpr size_t kAddressRoom = 32;
 constexpr size_t kHeader = 2 * kAddressRoom;
-
-enum Field {
-  kLength,
-  kAddressLength,
-  kFlags,
-  kTtl,
-  kSeconds,
-  kNanoseconds,
-  kDevice,
-  kDrops,
-  kErrorNumber,
-  kErrorOrigin,
-  kErrorType,
-  kErrorCode,
-  kErrorInfo,
-  kErrorData,
-  kOffenderLength,
-  kTos,
-};
 
 int FamilyOf(int fd, const uint8_t* address, size_t length) {
   sa_family_t family = AF_UNSPEC;
@@ -66,94 +38,6 @@ void AddHopLimit(msghdr& header, uint8_t* control, int family, int hops) {
 
 bool Inside(int32_t offset, int32_t length, size_t size) {
   return offset >= 0 && length >= 0 && static_cast<size_t>(offset) + static_cast<size_t>(length) <= size;
-}
-
-template <typename T>
-T Read(const cmsghdr* message) {
-  T value;
-  memcpy(&value, CMSG_DATA(message), sizeof value);
-  return value;
-}
-
-template <typename T>
-bool Holds(const cmsghdr* message) {
-  return message->cmsg_len >= CMSG_LEN(sizeof(T));
-}
-
-// SCM_TIMESTAMPING_NEW starts with the software stamp; SCM_TIMESTAMPNS_NEW is one.
-struct Stamp {
-  int64_t seconds;
-  int64_t nanoseconds;
-};
-
-void ReadError(const cmsghdr* message, int32_t* row, uint8_t* offender) {
-  auto error = Read<sock_extended_err>(message);
-  row[kErrorNumber] = static_cast<int32_t>(error.ee_errno);
-  row[kErrorOrigin] = error.ee_origin;
-  row[kErrorType] = error.ee_type;
-  row[kErrorCode] = error.ee_code;
-  row[kErrorInfo] = static_cast<int32_t>(error.ee_info);
-  row[kErrorData] = static_cast<int32_t>(error.ee_data);
-  size_t length = message->cmsg_len - CMSG_LEN(sizeof error);
-  if (length > kAddressRoom) length = kAddressRoom;
-  const uint8_t* address = CMSG_DATA(message) + sizeof error;
-  sa_family_t family = AF_UNSPEC;
-  if (length >= sizeof family) memcpy(&family, address, sizeof family);
-  if (family == AF_UNSPEC) return;
-  memcpy(offender, address, length);
-  row[kOffenderLength] = static_cast<int32_t>(length);
-}
-
-void ReadSocketLevel(const cmsghdr* message, int32_t* row) {
-  if ((message->cmsg_type == SO_TIMESTAMPING_NEW || message->cmsg_type == SO_TIMESTAMPNS_NEW) &&
-      Holds<Stamp>(message)) {
-    auto stamp = Read<Stamp>(message);
-    if (stamp.seconds == 0) return;
-    row[kSeconds] = static_cast<int32_t>(static_cast<uint32_t>(stamp.seconds));
-    row[kNanoseconds] = static_cast<int32_t>(stamp.nanoseconds);
-  } else if (message->cmsg_type == SO_RXQ_OVFL && Holds<int32_t>(message)) {
-    row[kDrops] = Read<int32_t>(message);
-  }
-}
-
-void ReadIPv4Level(const cmsghdr* message, int32_t* row, uint8_t* offender) {
-  if (message->cmsg_type == IP_TTL && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
-  if (message->cmsg_type == IP_TOS && Holds<uint8_t>(message)) row[kTos] = Read<uint8_t>(message);
-  if (message->cmsg_type == IP_PKTINFO && Holds<in_pktinfo>(message)) {
-    row[kDevice] = static_cast<int32_t>(Read<in_pktinfo>(message).ipi_ifindex);
-  }
-  if (message->cmsg_type == IP_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
-}
-
-void ReadIPv6Level(const cmsghdr* message, int32_t* row, uint8_t* offender) {
-  if (message->cmsg_type == IPV6_HOPLIMIT && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
-  if (message->cmsg_type == IPV6_TCLASS && Holds<int32_t>(message)) row[kTos] = Read<int32_t>(message);
-  if (message->cmsg_type == IPV6_PKTINFO && Holds<in6_pktinfo>(message)) {
-    row[kDevice] = static_cast<int32_t>(Read<in6_pktinfo>(message).ipi6_ifindex);
-  }
-  if (message->cmsg_type == IPV6_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
-}
-
-// CMSG_NXTHDR calls a function of glibc that musl lacks.
-cmsghdr* Next(const msghdr& header, cmsghdr* message) {
-  auto* end = static_cast<uint8_t*>(header.msg_control) + header.msg_controllen;
-  auto* next = reinterpret_cast<uint8_t*>(message) + CMSG_ALIGN(message->cmsg_len);
-  if (message->cmsg_len < sizeof(cmsghdr) || next + sizeof(cmsghdr) > end) return nullptr;
-  return reinterpret_cast<cmsghdr*>(next);
-}
-
-void ReadPacket(mmsghdr& packet, int32_t* row, uint8_t* slot) {
-  memset(row, 0, kReceiveFields * sizeof *row);
-  msghdr& header = packet.msg_hdr;
-  row[kLength] = static_cast<int32_t>(packet.msg_len);
-  row[kAddressLength] = static_cast<int32_t>(header.msg_namelen);
-  row[kFlags] = header.msg_flags;
-  row[kTtl] = row[kNanoseconds] = row[kTos] = -1;
-  for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr; message = Next(header, message)) {
-    if (message->cmsg_level == SOL_SOCKET) ReadSocketLevel(message, row);
-    if (message->cmsg_level == IPPROTO_IP) ReadIPv4Level(message, row, slot + kAddressRoom);
-    if (message->cmsg_level == IPPROTO_IPV6) ReadIPv6Level(message, row, slot + kAddressRoom);
-  }
 }
 
 int Transfer(long call, int fd, mmsghdr* messages, int count, int flags) {
@@ -203,7 +87,7 @@ int ReceivePackets(PacketBuffers& buffers, int fd, View<uint8_t> data, View<int3
   }
   int received = Transfer(SYS_recvmmsg, fd, buffers.messages, static_cast<int>(count), flags | MSG_TRUNC);
   for (int i = 0; i < received; i++) {
-    ReadPacket(buffers.messages[i], table.data + i * kReceiveFields, data.data + i * slot);
+    ReadPacket(buffers.messages[i], table.data + i * kReceiveFields, data.data + i * slot + kAddressRoom);
   }
   return received;
 }

@@ -11,6 +11,7 @@
 
 namespace {
 constexpr uint32_t kWakeToken = 0;
+constexpr unsigned kMemoryRetryMicroseconds = 1000;
 
 // The thread takes no signals: they are the program's.
 int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
@@ -89,12 +90,20 @@ void* Poller::Run(void* self) {
 void Poller::Wait() {
   epoll_event events[kEvents];
   for (;;) {
-    int count = sys::epoll_wait(epoll_, events, kEvents, -1);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return;
+    // Before the wait: what is told of a one-shot descriptor must not be lost for want of memory.
     auto* batch = static_cast<Batch*>(sys::malloc(sizeof(Batch)));
-    // Nothing was taken from the one-shot descriptors that can't be told: without memory the process is lost anyway.
-    if (!batch) abort();
+    if (!batch) {
+      usleep(kMemoryRetryMicroseconds);
+      continue;
+    }
+    int count;
+    do {
+      count = sys::epoll_wait(epoll_, events, kEvents, -1);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+      free(batch);
+      return;
+    }
     batch->count = 0;
     for (int i = 0; i < count; i++) {
       if (events[i].data.u64 == kWakeToken) {

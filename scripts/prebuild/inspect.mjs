@@ -7,7 +7,7 @@ const libc = new Set(
   (
     'abort bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd free getsockname ' +
     'getsockopt if_indextoname if_nametoindex listen malloc memcmp memcpy memmove memset pthread_create pthread_join ' +
-    'pthread_sigmask realloc setsockopt sigfillset socket strlen strncpy syscall write'
+    'pthread_sigmask realloc setsockopt sigfillset socket strlen strncpy syscall usleep write'
   ).split(' '),
 )
 const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']

@@ -1,0 +1,115 @@
+// What scripts/fuzz.mjs gives bytes to: every decoder of what comes from the network, the kernel or a file. A target throws
+// where a promise of the decoder is broken; the errors that a decoder may throw are caught.
+import { isIP } from 'node:net'
+import { NetviaError } from '../../src/errors.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import { settingsOf } from '../../src/monitor/settings.js'
+import { followChain, toRecord } from '../../src/protocols/dns/answer.js'
+import { parseHosts } from '../../src/protocols/dns/hosts.js'
+import { decodeResponse, encodeQuery } from '../../src/protocols/dns/message.js'
+import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
+import { decode } from '../../src/protocols/icmp/decode.js'
+import { encode } from '../../src/protocols/icmp/encode.js'
+import { decodeQuotedPacket } from '../../src/protocols/icmp/quoted-packet.js'
+import { decodeLink } from '../../src/protocols/netlink/link.js'
+import { decodeLinkAddress } from '../../src/protocols/netlink/link-address.js'
+import { decodeMessages } from '../../src/protocols/netlink/message.js'
+import { decodeFailingNeighbour, decodeNeighbourState } from '../../src/protocols/netlink/neighbour.js'
+import { decodeNexthop } from '../../src/protocols/netlink/nexthop.js'
+import { decodeChosenHop, decodeDefaultRoute, decodeRoute } from '../../src/protocols/netlink/route.js'
+import { decodeAddress } from '../../src/sockets/address.js'
+import { decodeTcpInfo } from '../../src/sockets/tcp-info.js'
+
+function expect(holds: boolean, promise: string): void {
+  if (!holds) throw new Error(`broken: ${promise}`)
+}
+
+/** Lets a decoder refuse with its own error, and with no other. */
+function mayRefuse<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof NetviaError) return undefined
+    throw error
+  }
+}
+
+export function icmp(data: Buffer): void {
+  const family = data[0]! & 1 ? 6 : 4
+  const bytes = new Uint8Array(data.subarray(1))
+  const message = mayRefuse(() => decode(bytes, family))
+  if (message) {
+    // What was read can be written, in whatever form, or is refused by name.
+    const again = mayRefuse(() => encode(message))
+    if (again) expect(decode(again, family).kind === message.kind, 'a message read, written and read is of its kind')
+  }
+  const quoted = decodeQuotedPacket(bytes)
+  if (quoted) {
+    expect(isIP(quoted.source) === quoted.family && isIP(quoted.destination) === quoted.family, 'addresses are ones')
+  }
+  decodeAddress(bytes)
+  decodeTcpInfo(bytes)
+}
+
+export function netlink(data: Buffer): void {
+  const bytes = new Uint8Array(data)
+  const decoders = [
+    decodeLink,
+    decodeLinkAddress,
+    decodeRoute,
+    decodeDefaultRoute,
+    decodeChosenHop,
+    decodeFailingNeighbour,
+    decodeNeighbourState,
+    decodeNexthop,
+  ]
+  for (const { payload } of decodeMessages(bytes)) for (const read of decoders) read(payload)
+  for (const read of decoders) read(bytes)
+}
+
+const query = { id: 0x1234, name: 'a.test', edns: true } as const
+const types = ['A', 'AAAA', 'TXT', 'MX', 'SRV', 'NS', 'SOA', 'CNAME', 'PTR', 'CAA'] as const
+
+export function dns(data: Buffer): void {
+  const type = types[(data[0] ?? 0) % types.length]!
+  const bytes = new Uint8Array(data.subarray(1))
+  const started = performance.now()
+  const response = decodeResponse(bytes, { ...query, type })
+  for (const record of (response && followChain(response.answers, query.name, type)) ?? []) {
+    toRecord(record)
+    if (type === 'A') expect(isIP(record.data as string) === 4, 'an A record is an IPv4 address')
+    if (type === 'AAAA') expect(isIP(record.data as string) === 6, 'an AAAA record is an IPv6 address')
+    expect(record.ttl >= 0 && record.ttl <= 0x7fff_ffff, 'a time to live is a number of seconds')
+  }
+  expect(performance.now() - started < 1000, 'no message costs a second')
+  // The head of the question, so that what follows is reached without having been guessed.
+  const question = encodeQuery({ ...query, type })
+  const answer = Buffer.concat([question, bytes])
+  answer.writeUInt16BE(0x8180, 2)
+  answer.writeUInt16BE((data[0] ?? 0) % 8, 6)
+  answer.writeUInt16BE(0, 10)
+  const known = decodeResponse(answer.subarray(0, 65_535), { ...query, type })
+  if (known) followChain(known.answers, query.name, type)
+}
+
+export function files(data: Buffer): void {
+  const text = data.toString('utf8')
+  const { servers, ndots, timeout, attempts } = parseResolvConf(text)
+  expect(servers.length >= 1 && servers.length <= 3, 'there are one to three servers')
+  for (const { address } of servers) expect(isIP(address.replace(/%.*/, '')) !== 0, 'a server is an address')
+  expect(ndots <= 15 && timeout >= 1000 && timeout <= 30_000 && attempts >= 1 && attempts <= 5, 'options keep limits')
+  for (const addresses of parseHosts(text).values()) {
+    for (const { address, family } of addresses) expect(isIP(address) === family, 'an address is of its family')
+  }
+}
+
+export function options(data: Buffer): void {
+  let value: unknown
+  try {
+    value = JSON.parse(data.toString('utf8'))
+  } catch {
+    return
+  }
+  const settings = mayRefuse(() => settingsOf(value as MonitorOptions))
+  if (settings) expect(settings.uplinks.length > 0, 'a monitor has something to watch')
+}
