@@ -1,12 +1,13 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import { pathOf } from '../options.js'
 import { startTls, tlsError } from '../protocols/tcp/connect-tls.js'
 import { dial } from '../protocols/tcp/dial.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { boundDevice } from '../sockets/open.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './http-options.js'
-import type { HttpRequest } from './http-redirect.js'
+import { type HttpRequest, redirectError } from './http-redirect.js'
 import { certificateFacts, type HttpReport } from './http-result.js'
 
 /**
@@ -59,11 +60,17 @@ async function openConnection(
   report.awaited = undefined
   report.progress.phase = 'name resolution'
   const { socket, dnsMs, connectMs } = await dial(target, signal, report.progress)
+  try {
+    report.device = boundDevice(descriptorOf(socket)) || undefined
+    refuseLocalRedirect(request, socket, report)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
   report.add('dnsMs', dnsMs)
   report.add('connectMs', connectMs)
   report.localAddress = socket.localAddress
   report.remoteAddress = socket.remoteAddress
-  report.device = boundDevice(descriptorOf(socket)) || undefined
   report.certificate = undefined
   if (request.url.protocol === 'http:') {
     report.add('tlsMs', 0)
@@ -87,6 +94,19 @@ async function openConnection(
     )
   }
   return secure
+}
+
+/**
+ * A server elsewhere may not use a check to reach what only this machine or its links can: its own services, or those of
+ * cloud providers and modems at link-local addresses. Judged by where the connection led, so that no name gets around it.
+ */
+function refuseLocalRedirect({ trusted }: HttpRequest, { remoteAddress }: Socket, report: HttpReport): void {
+  if (trusted || !isLocal(remoteAddress) || isLocal(report.remoteAddress)) return
+  throw redirectError('the redirect leads to this machine or to a link-local address')
+}
+
+function isLocal(address = '0.0.0.0'): boolean {
+  return ['loopback', 'linkLocal', 'unspecified'].includes(ipaddr.process(address.replace(/%.*/, '')).range())
 }
 
 /** What proves who we are, and the name that one server goes by, are for the origin that the caller named. */

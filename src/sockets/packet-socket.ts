@@ -59,9 +59,9 @@ export class PacketSocket {
   /** `readable` will be called once, as soon as there is something. */
   arm(): void {
     if (this.#armed) return
-    this.#armed = true
     const { EPOLLIN, EPOLLOUT } = addon().constants
     this.#watch.arm(EPOLLIN! | (this.#wantsWrite ? EPOLLOUT! : 0))
+    this.#armed = true
   }
 
   /** Calls `writable` once there is room again: for after a send said -EAGAIN. */
@@ -81,11 +81,15 @@ export class PacketSocket {
   #ready(events: number): void {
     const { EPOLLOUT } = addon().constants
     this.#armed = false
-    if (events & ~EPOLLOUT!) this.#handlers.readable()
-    if (events & EPOLLOUT! && this.#wantsWrite && !this.#closed) {
-      this.#wantsWrite = false
-      this.#handlers.writable?.()
+    try {
+      if (events & ~EPOLLOUT!) this.#handlers.readable()
+      if (events & EPOLLOUT! && this.#wantsWrite && !this.#closed) {
+        this.#wantsWrite = false
+        this.#handlers.writable?.()
+      }
+    } finally {
+      // A handler that throws does not leave the socket deaf.
+      if (!this.#closed && (this.#selfArming || this.#wantsWrite)) this.arm()
     }
-    if (!this.#closed && (this.#selfArming || this.#wantsWrite)) this.arm()
   }
 }

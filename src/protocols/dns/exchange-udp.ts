@@ -61,9 +61,9 @@ export function askOverUdp({ name, server, timeout, path, signal }: Try, query: 
       readable = close
       setTimeout(close, lingerTime).unref()
     }
-    const release = hold()
     let readable = () => drain()
     const socket = new PacketSocket(fd, { readable: () => readable() })
+    const release = hold()
     const endLossWatch = onDeviceLoss(fd, path.device, fail)
     // Reads before it gives up: the answer may lie there while the event loop was busy.
     const timer = setTimeout(() => {

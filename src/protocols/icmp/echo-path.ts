@@ -172,21 +172,21 @@ export class EchoPath implements ChannelOwner {
     const { family, kind, path, dontFragment, stampSends, clock = systemClock } = this.#options
     const opened = openIcmpDescriptor(family, kind, pathOf(path))
     const identifier = opened.kind === 'raw' ? claimIdentifier() : 0
+    const { device } = path
+    const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
     try {
       setFragmentation(opened.fd, family, dontFragment)
       if (opened.kind === 'raw') filterReplies(opened.fd, family, identifier)
+      const channel: IcmpChannel = new IcmpChannel(settings, this)
+      const onLoss = (error: unknown) => channel.lose(error as Error)
+      this.#lossWatches.set(channel, onDeviceLoss(opened.fd, device, onLoss))
+      this.#channels.push(channel)
+      return channel
     } catch (error) {
       identifiers.delete(identifier)
       addon().close(opened.fd)
       throw error
     }
-    const endLossWatch = onDeviceLoss(opened.fd, path.device, error => channel.lose(error as Error))
-    const { device } = path
-    const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
-    const channel: IcmpChannel = new IcmpChannel(settings, this)
-    this.#lossWatches.set(channel, endLossWatch)
-    this.#channels.push(channel)
-    return channel
   }
 
   #close(channel: IcmpChannel): void {

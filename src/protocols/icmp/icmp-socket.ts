@@ -85,13 +85,15 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.family = family
     this.kind = opened.kind
     this.#device = path.device
-    // A raw socket gets errors as messages; twice would be once too often.
-    if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
-    this.#socket = new PacketSocket(
-      opened.fd,
-      { readable: () => this.#read(), writable: () => this.#sendWaiting() },
-      largest + 64,
-    )
+    const handlers = { readable: () => this.#read(), writable: () => this.#sendWaiting() }
+    try {
+      // A raw socket gets errors as messages; twice would be once too often.
+      if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
+      this.#socket = new PacketSocket(opened.fd, handlers, largest + 64)
+    } catch (error) {
+      addon().close(opened.fd)
+      throw error
+    }
     this.#release = hold()
     this.#endLossWatch = onDeviceLoss(opened.fd, path.device, error => this.#fail(error as Error))
     this.#signal = signal

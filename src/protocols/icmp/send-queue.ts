@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { setOption } from '../../sockets/options.js'
+import { trySetOption } from '../../sockets/options.js'
 import type { Clock, ClockSample } from './clock.js'
 import { EchoBatch } from './echo-batch.js'
 import { type ProbeTable, sequences } from './probe-table.js'
@@ -127,7 +127,13 @@ export class SendQueue {
         this.#table.free(probe, false)
         continue
       }
-      if (!this.#setHops(hops, batch.count === 0)) break
+      if (batch.count > 0 && this.#needsHops(hops)) break
+      const errno = this.#setHops(hops)
+      if (errno < 0) {
+        this.#handlers.refused(probe, errno)
+        if (this.#closed) break
+        continue
+      }
       if (!batch.add(this.#table, probe, identifier, this.#hopsBySocket ? -1 : hops)) break
     }
     return batch
@@ -138,12 +144,16 @@ export class SendQueue {
     return this.#socket.family === 6 && this.#socket.kind === 'datagram'
   }
 
-  #setHops(hops: number, first: boolean): boolean {
-    if (!this.#hopsBySocket || hops === this.#hops) return true
-    if (!first) return false
-    setOption(this.#socket.fd, 'IPV6_UNICAST_HOPS', hops)
-    this.#hops = hops
-    return true
+  #needsHops(hops: number): boolean {
+    return this.#hopsBySocket && hops !== this.#hops
+  }
+
+  /** 0 or a negative errno. */
+  #setHops(hops: number): number {
+    if (!this.#needsHops(hops)) return 0
+    const errno = trySetOption(this.#socket.fd, 'IPV6_UNICAST_HOPS', hops)
+    if (errno === 0) this.#hops = hops
+    return errno
   }
 
   /** A full socket or device buffer is no refusal, until the probe's own time is over. */

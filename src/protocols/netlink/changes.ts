@@ -114,8 +114,9 @@ function start(): PacketSocket {
 }
 
 function readLinkTable(): void {
+  const found = readLinks()
   links.clear()
-  for (const { counters, ...link } of readLinks()) links.set(link.index, link)
+  for (const { counters, ...link } of found) links.set(link.index, link)
 }
 
 function drain(): void {
@@ -132,12 +133,16 @@ function drain(): void {
   for (;;) {
     const count = socket!.receive(take)
     if (count === -addon().constants.EAGAIN!) break
-    if (count < 0 && count !== -constants.errno.ENOBUFS) throw systemError(count, 'recvmsg(AF_NETLINK)')
     lost ||= count < 0
+    if (count < 0 && count !== -constants.errno.ENOBUFS) break
   }
   if (lost) {
     // What waited is older than the tables are by now.
-    readLinkTable()
+    try {
+      readLinkTable()
+    } catch {
+      // No descriptor to be had: the old names have to do. Who hears of the overrun looks for itself.
+    }
     changes = [{ type: 'overrun' }]
   }
   // Only now: a callback may read a table, and that uses the same receive buffer.

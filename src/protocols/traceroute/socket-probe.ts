@@ -61,8 +61,9 @@ export abstract class SocketProbe implements TraceProbe {
     return this.sent?.wall ?? Number.NaN
   }
 
-  /** Opens a descriptor and asks for stamps. */
   protected abstract open(): number
+  /** Sets its options and asks for stamps. */
+  protected abstract prepare(fd: number): void
   /** Sends: 0 or a negative errno. */
   protected abstract launch(fd: number): number
   /** Reads what has come beside errors. */
@@ -73,6 +74,7 @@ export abstract class SocketProbe implements TraceProbe {
     try {
       const fd = this.open()
       this.socket = new PacketSocket(fd, { readable: () => this.read(), writable: () => this.read() })
+      this.prepare(fd)
       setOption(fd, this.order.family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 1)
       setOption(fd, this.order.family === 4 ? 'IP_RECVTTL' : 'IPV6_RECVHOPLIMIT', 1)
       setOption(fd, this.order.family === 4 ? 'IP_TTL' : 'IPV6_UNICAST_HOPS', this.order.hops)
@@ -100,8 +102,12 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected read(): void {
-    if (this.outcome === undefined) this.readErrors()
-    if (this.outcome === undefined) this.readAnswer()
+    try {
+      if (this.outcome === undefined) this.readErrors()
+      if (this.outcome === undefined) this.readAnswer()
+    } catch (error) {
+      this.fail(error as Error)
+    }
   }
 
   protected settle(outcome: Outcome): void {

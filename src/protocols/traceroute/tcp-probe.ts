@@ -15,12 +15,14 @@ const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 export class TcpProbe extends SocketProbe {
   protected override open(): number {
     const { family, path } = this.order
-    const fd = openDescriptor(family, 'stream', 0, path)
+    return openDescriptor(family, 'stream', 0, path)
+  }
+
+  protected override prepare(fd: number): void {
     setOption(fd, 'SO_LINGER', resetOnClose)
     // As few repetitions as the kernel allows: each is one more answer by the router.
     setOption(fd, 'TCP_SYNCNT', 1)
     this.stamps = new Timestamps(fd, false)
-    return fd
   }
 
   protected override launch(fd: number): number {

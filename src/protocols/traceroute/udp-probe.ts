@@ -21,10 +21,12 @@ export class UdpProbe extends SocketProbe {
 
   protected override open(): number {
     const { family, path } = this.order
-    const fd = openDescriptor(family, 'datagram', 0, path)
-    setFragmentation(fd, family, false)
+    return openDescriptor(family, 'datagram', 0, path)
+  }
+
+  protected override prepare(fd: number): void {
+    setFragmentation(fd, this.order.family, false)
     this.stamps = new Timestamps(fd, true)
-    return fd
   }
 
   protected override launch(fd: number): number {

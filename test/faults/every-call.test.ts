@@ -1,0 +1,101 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { requires } from '../unit/requirements.js'
+import { callCounts, type Fault, inject } from './inject.js'
+import { startScenarios } from './scenarios.js'
+
+const general = ['ENOMEM', 'EPERM', 'ENOBUFS']
+/** What each call may well say, by its manual page or by an old kernel. */
+const errors: Record<string, string[]> = {
+  socket: ['EMFILE', 'ENFILE', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'EACCES', ...general],
+  close: ['EINTR', 'EIO'],
+  bind: ['EADDRINUSE', 'EADDRNOTAVAIL', 'ENODEV', ...general],
+  listen: ['EADDRINUSE'],
+  connect: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', ...general],
+  getsockname: ['ENOBUFS'],
+  getsockopt: ['ENODEV', 'ENOPROTOOPT', 'ENOMEM'],
+  setsockopt: ['ENODEV', 'ENOPROTOOPT', 'EINVAL', ...general],
+  if_nametoindex: ['ENODEV', 'EMFILE'],
+  if_indextoname: ['ENXIO', 'EMFILE'],
+  epoll_ctl: ['ENOMEM', 'ENOSPC'],
+  epoll_wait: ['EINTR'],
+  malloc: ['ENOMEM'],
+  realloc: ['ENOMEM'],
+  sendmmsg: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ENODEV', 'EMSGSIZE', 'EHOSTUNREACH', ...general],
+  recvmmsg: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ECONNREFUSED', 'ENOMEM', 'ENOBUFS'],
+}
+/** The kernel takes memory where a descriptor is added (EPOLL_CTL_ADD), not where one is armed again. */
+const only: Record<string, number[]> = { epoll_ctl: [1] }
+/** What no kernel says for ever: such a call is simply made again, at once or when there is room. */
+const passing = ['EINTR', 'EAGAIN']
+/** A call that is made over and over is struck at its first times only. */
+const places = 3
+/** An operation that is still under way then hangs, in ms. */
+const hangs = 10_000
+
+const keepAlive = vi.spyOn(addon(), 'keepAlive')
+const descriptors = () => readdirSync('/proc/self/fd').length
+const { scenarios, stop } = await startScenarios()
+
+beforeEach(context => requires(context, 'ping'))
+afterAll(stop)
+
+/** The descriptor of the monitor of devices and of ICMP paths linger a little. */
+async function settle(before: number): Promise<void> {
+  for (let i = 0; i < 50 && descriptors() > before; i++) await sleep(20)
+}
+
+/** What is wrong with how the fault was taken, if anything. */
+async function survives(run: () => Promise<unknown>, fault: Fault, before: number): Promise<string | undefined> {
+  const end = inject(fault)
+  const outcome = await Promise.race([
+    run().then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => (error instanceof Error && error.code ? undefined : `rejects with ${error}`),
+    ),
+    sleep(hangs, 'hangs', { ref: false }),
+  ])
+  end()
+  if (outcome) return outcome
+  await settle(before)
+  if (descriptors() > before) return `${descriptors() - before} descriptors left`
+  if (keepAlive.mock.lastCall?.[0]) return 'the event loop is kept alive'
+  return undefined
+}
+
+describe.each(Object.keys(scenarios))('%s', name => {
+  const run = scenarios[name]!
+
+  test('survives or reports each failure of each system call', { timeout: 300_000, retry: 0 }, async () => {
+    await run()
+    const before = callCounts()
+    await run()
+    const after = callCounts()
+    // What lingers, on either side of a connection, has gone by then.
+    await sleep(300)
+    let open = descriptors()
+    const wrong: string[] = []
+    let struck = 0
+    for (const [call, codes] of Object.entries(errors)) {
+      const made = Math.min(after[call]! - before[call]!, places)
+      for (const error of codes) {
+        for (let skip = 0; skip < made; skip++) {
+          for (const times of [1, passing.includes(error) ? 5 : undefined]) {
+            const problem = await survives(run, { call, numbers: only[call], error, skip, times }, open)
+            struck++
+            // What was left counts once.
+            open = Math.max(open, descriptors())
+            if (problem)
+              wrong.push(`${call} ${error} after ${skip}${times ? `, ${times} times` : ', for ever'}: ${problem}`)
+          }
+        }
+      }
+    }
+    const [unharmed] = await Promise.allSettled([run()])
+    expect(wrong).toEqual([])
+    expect(unharmed.status).toBe('fulfilled')
+    expect(struck).toBeGreaterThan(0)
+  })
+})

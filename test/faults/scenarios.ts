@@ -1,0 +1,94 @@
+import { createServer } from 'node:net'
+import { text } from 'node:stream/consumers'
+import {
+  checkHttp,
+  connect,
+  devices,
+  listen,
+  openIcmp,
+  openUdp,
+  pathMtu,
+  ping,
+  pings,
+  resolve,
+  scanPorts,
+  sweep,
+  tcpInfo,
+  traceroute,
+  watchDevices,
+} from '../../src/index.js'
+import { fakeServer } from '../unit/dns-fake-server.js'
+
+const host = '127.0.0.1'
+const path = { device: 'lo' }
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+/** Every way by which the library makes system calls, over loopback, each with everything closed at its end. */
+export async function startScenarios() {
+  const web = createServer(socket =>
+    socket
+      .on('error', () => {})
+      .resume()
+      .end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
+  )
+  await new Promise<void>(ready => web.listen(0, host, ready))
+  const { port } = web.address() as { port: number }
+  const names = await fakeServer(({ via }) =>
+    via === 'udp' ? { truncated: true } : { answers: [{ type: 'A', name: 'a.test', ttl: 1, data: host }] },
+  )
+  const scenarios: Record<string, () => Promise<unknown>> = {
+    'ping over IPv4': () => ping(host, { ...path, timeout: 100, kind: 'datagram' }),
+    'ping over IPv6, with a hop limit': () => ping('::1', { ...path, timeout: 100, ttl: 9, kind: 'datagram' }),
+    'ping by a raw socket': () => ping(host, { ...path, timeout: 100, kind: 'raw' }),
+    'ping by whichever socket is allowed': () => ping(host, { timeout: 100 }),
+    pings: () => all(pings(host, { ...path, count: 3, interval: 10, timeout: 100 })),
+    sweep: () => all(sweep('127.0.0.0/28', { ...path, timeout: 100 })),
+    openIcmp: async () => {
+      using socket = openIcmp({ family: 4, kind: 'raw', ...path })
+      socket.on('error', () => {})
+      await socket.send(
+        { family: 4, kind: 'echo-request', identifier: 1, sequence: 1, payload: new Uint8Array(8) },
+        host,
+      )
+    },
+    traceroute: () => all(traceroute(host, { ...path, queries: 1, maxHops: 2, timeout: 100 })),
+    'traceroute by UDP': () => all(traceroute(host, { ...path, method: 'udp', queries: 1, maxHops: 2, timeout: 100 })),
+    'traceroute by TCP': () => all(traceroute(host, { ...path, method: 'tcp', queries: 1, maxHops: 2, timeout: 100 })),
+    pathMtu: () => pathMtu(host, { ...path, timeout: 100 }),
+    connect: async () => {
+      const socket = await connect({ host, port, noDelay: true, timeout: 500, ...path })
+      try {
+        tcpInfo(socket)
+        return await text(socket)
+      } finally {
+        socket.destroy()
+      }
+    },
+    listen: async () => {
+      const server = await listen({ host, port: 0, ...path })
+      await new Promise(closed => server.close(closed))
+    },
+    openUdp: async () => {
+      const socket = await openUdp({ host, ...path })
+      await new Promise<void>(closed => socket.close(closed))
+    },
+    resolve: () => resolve('a.test', { ...path, servers: [names.server], family: 4 }),
+    scanPorts: () => all(scanPorts(host, { ...path, ports: [port, 1, 2], timeout: 100 })),
+    checkHttp: () => checkHttp(`http://${host}:${port}/`, { ...path, timeout: 500 }),
+    devices: () => devices(),
+    watchDevices: async () => {
+      const watch = watchDevices()
+      await watch.return()
+    },
+  }
+  const stop = async () => {
+    await names.close()
+    await new Promise(closed => web.close(closed))
+  }
+  return { scenarios, stop }
+}
