@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
@@ -162,5 +164,35 @@ describe('checkTcp and checkDns', () => {
     expect(await checkDns('nothing.test', { device })).toMatchObject({
       ...{ ok: false, answers: [], server: address4, error: { code: 'ENOTFOUND' } },
     })
+  })
+})
+
+describe('a server elsewhere that redirects', () => {
+  needs('nginx')
+
+  test.each([
+    ['a service of this machine', '127.0.0.1'],
+    ['a link-local address', 'link-local'],
+  ])('does not reach %s', async (_what, target) => {
+    const asked: string[] = []
+    const inside = createServer((request, response) => response.end(String(asked.push(request.url!))))
+    await once(inside.listen(0), 'listening')
+    onTestFinished(() => void inside.close())
+    if (target === 'link-local') {
+      lab.run('router', 'ip', 'address', 'add', '169.254.169.254/32', 'dev', 'lo')
+      onTestFinished(() => void lab.run('router', 'ip', 'address', 'del', '169.254.169.254/32', 'dev', 'lo'))
+    }
+    const host = target === 'link-local' ? '169.254.169.254' : target
+    const { port } = inside.address() as { port: number }
+    await serve(lab.nginx(httpServer(`location / { return 302 http://${host}:${port}/secret; }`)))
+    expect(await checkHttp(`http://${address4}/`)).toMatchObject({
+      ok: false,
+      redirects: 1,
+      error: { code: 'ERR_HTTP_REDIRECT', message: expect.stringContaining('this machine') },
+    })
+    expect(asked).toEqual([])
+    // The user himself may.
+    expect(await checkHttp(`http://${host}:${port}/mine`)).toMatchObject({ ok: true })
+    expect(asked).toEqual(['/mine'])
   })
 })

@@ -46,7 +46,7 @@ describe('the command line', () => {
     [['ping', '-4', '-6', '127.0.0.1'], "option '-4' cannot be used with option '-6'"],
     [['ping', '-I', '127.0.0.1', '127.0.0.1'], '--source takes an address'],
     [['ping', '--wait', '127.0.0.1'], "unknown option '--wait'"],
-    [['http', 'ftp://127.0.0.1/'], "'ftp://127.0.0.1/' is invalid for argument 'url'"],
+    [['http', 'ftp://127.0.0.1/'], 'the url must be an http or https URL'],
     [['http', '--mark', '-1', 'http://127.0.0.1/'], "option '--mark <number>' argument '-1' is invalid"],
     [['connect', '127.0.0.1', '99999'], 'port must be an integer from 1 to 65535; got 99999'],
     [['dns', '@nameserver', 'server.test'], "'@nameserver' is invalid for argument 'name'"],

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { NetviaError } from '../../errors.js'
 import { integer } from '../../options.js'
 import { numeric, several } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
@@ -56,14 +57,19 @@ export function defineHttp(program: Command, ends: Ends): void {
 function httpUrl(value: string): string {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`
   if (!URL.canParse(text) || !/^https?:/i.test(text)) {
-    throw new InvalidArgumentError('it must be an http or https URL')
+    throw mistake('the url must be an http or https URL')
   }
   return text
 }
 
+/** Commander's own error would repeat the value, and with it credentials and tokens. */
+function mistake(message: string): NetviaError {
+  return new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
 function header(value: string): [string, string] {
   const [, name, content] = /^([^:\s]+):\s*(.*)$/.exec(value) ?? []
-  if (name === undefined) throw new InvalidArgumentError('it must be like "name: value"')
+  if (name === undefined) throw mistake('a header must be like "name: value"')
   return [name, content!]
 }
 

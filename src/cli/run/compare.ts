@@ -7,6 +7,8 @@ import type { Session } from '../session.js'
 export interface Measurement<Result> {
   /** Heading of what is measured: url, name, host. */
   subject: string
+  /** How a target is named in what is printed. Default: as it was given. */
+  shown?(target: string): string
   columns: readonly Column[]
   measure(target: string, path: Path): Promise<Result>
   /** One cell for each column. */
@@ -45,7 +47,7 @@ export async function compare<Result extends object>(
   measurement: Measurement<Result>,
 ): Promise<Exit> {
   const { color } = output
-  const { subject, trouble, tookMs, explain = error => error.message } = measurement
+  const { subject, trouble, tookMs, explain = error => error.message, shown = target => target } = measurement
   const jobs = targets.flatMap(target => paths.map((path): Job<Result> => ({ target, path, results: [] })))
   const named = targets.length > 1
   const columns = [
@@ -60,13 +62,13 @@ export async function compare<Result extends object>(
     const middle = middleOf(results, tookMs)
     return [
       path.name,
-      ...(named ? [target] : []),
+      ...(named ? [shown(target)] : []),
       ...(count > 1 ? [`${good}/${results.length}`] : []),
       ...(fault ? [color.red('failed')] : middle ? measurement.cells(middle) : [color.dim('…')]),
     ]
   }
   const once = async (job: Job<Result>) => {
-    const where = { [subject]: job.target, ...job.path.label }
+    const where = { [subject]: shown(job.target), ...job.path.label }
     try {
       const result = await measurement.measure(job.target, job.path)
       job.results.push(result)
@@ -93,7 +95,7 @@ export async function compare<Result extends object>(
 
   const exits: Exit[] = []
   for (const { path, target, results, fault } of jobs) {
-    const name = `${color.red(path.name)}${named ? ` ${target}` : ''}`
+    const name = `${color.red(path.name)}${named ? ` ${shown(target)}` : ''}`
     if (fault) output.note(`${name}: ${fault.message}`)
     const troubles = results.map(trouble).filter(error => error !== undefined)
     if (!quiet) for (const message of new Set(troubles.map(explain))) output.line(`${name}: ${message}`)

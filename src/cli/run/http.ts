@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { checkHttp } from '../../checks/check-http.js'
 import type { HttpCheckResult } from '../../checks/http-result.js'
+import { publicUrl } from '../../checks/public-url.js'
 import { familyOf } from '../commands/common.js'
 import type { HttpFlags } from '../commands/http.js'
 import { type Exit, exitOf } from '../exit-code.js'
@@ -27,6 +28,7 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
   const time = (title: string) => ({ title, align: 'right' as const })
   return compare<HttpCheckResult>(session, flags, urls, pathsOf(flags), {
     subject: 'url',
+    shown: publicUrl,
     columns: [
       { title: 'status' },
       ...['dns', 'connect', 'tls', 'first byte', 'total'].map(time),
