@@ -32,7 +32,7 @@ export default defineConfig([
         groups: [
           {
             name: 'core',
-            test: /src\/(errors|options|builtins|stats|binding|sockets\/(?!scanner))|ipaddr|protocols\/(deadline\.|result-queue)/,
+            test: /src\/(errors|options|builtins|random|stats|binding|sockets\/(?!scanner))|ipaddr|protocols\/(deadline\.|result-queue)/,
           },
           { name: 'kernel', test: /protocols\/(netlink|device-)/ },
           { name: 'names', test: /protocols\/dns\/(?!client|message|exchange|lookup)/ },

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
-import { nodeCrypto } from '../../builtins.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
+import { fillRandomly } from '../../random.js'
 import { onDeviceLoss } from '../device-loss.js'
 import { type ChannelOwner, IcmpChannel } from './channel.js'
 import { type Clock, systemClock } from './clock.js'
@@ -210,9 +210,9 @@ function slotSize({ payloadSize }: EchoPathOptions): number {
 
 /** Random, and no other socket's of this process; against those of others the cookies stand. */
 function claimIdentifier(): number {
-  let identifier: number
-  do identifier = nodeCrypto().randomInt(1, 0x10000)
-  while (identifiers.has(identifier))
-  identifiers.add(identifier)
-  return identifier
+  const random = new Uint16Array(1)
+  do fillRandomly(random)
+  while (random[0] === 0 || identifiers.has(random[0]!))
+  identifiers.add(random[0]!)
+  return random[0]!
 }

@@ -1,5 +1,5 @@
 import { endianness } from 'node:os'
-import { nodeCrypto } from '../../builtins.js'
+import { fillRandomly } from '../../random.js'
 import type { EchoRequest } from './echo-request.js'
 
 export const sequences = 0x10000
@@ -60,7 +60,7 @@ export class ProbeTable {
     this.sentMonotonic[sequence] = -1
     this.#setTarget(sequence, target)
     if (nextCookie === cookiePool.length) {
-      nodeCrypto().randomFillSync(cookiePool)
+      fillRandomly(cookiePool)
       nextCookie = 0
     }
     const { cookieMask } = request.template
