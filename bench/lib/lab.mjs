@@ -30,7 +30,7 @@ export function verdictOf(lastByte) {
 }
 
 /** As many as a group of contestants has members. */
-const places = 6
+const places = 7
 
 const rejected = Array.from({ length: 256 }, (_, i) => i).filter(i => verdictOf(i) === 'unreachable')
 

@@ -38,6 +38,13 @@ export function fleet({ lab, smoke, limit, driver }) {
         command: driver('series', ...arguments_.few),
       },
       {
+        name: `netvia monitor, ${names.few} uplinks`,
+        role: 'netvia',
+        beside: 'few',
+        limitMs,
+        command: driver('monitor', ...arguments_.few),
+      },
+      {
         name: `net-ping, ${names.few}`,
         role: 'peer',
         beside: 'few',
@@ -68,6 +75,13 @@ export function fleet({ lab, smoke, limit, driver }) {
           atMost: 12,
         },
       ]),
+      {
+        text: 'CPU over fping',
+        metric: 'processCpuSeconds',
+        of: `netvia monitor, ${names.few} uplinks`,
+        over: `fping, ${names.few}`,
+        atMost: 1,
+      },
       {
         text: `CPU per probe at ${names.many} over that at ${names.few}`,
         metric: 'cpuPerItemUs',

@@ -1,3 +1,4 @@
+import { isIP } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import {
   boolean,
@@ -70,9 +71,11 @@ export function checkProbeOptions(caller: string, options: PingOptions, schema: 
   }
 }
 
-/** Finds the address. A literal one is its own. */
+/** Finds the address. A literal one is its own: told without the machinery of looking up, which costs more than a ping. */
 export async function findTarget(host: string, options: PingOptions): Promise<Target> {
   const { family, timeout = defaultTimeout, signal } = options
+  const literal = isIP(host)
+  if (literal !== 0 && (family ?? literal) === literal) return { host, address: host, family: literal as 4 | 6 }
   const [found] = await resolve(host, { family, timeout, signal, ...pathOf(options) })
   const { address } = found!
   return { host, address, family: familyOf(address) }

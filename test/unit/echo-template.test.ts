@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest'
+import * as icmp from '../../src/protocols/icmp/codec.js'
+import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
+
+const [a, b] = Int32Array.of(0x9abc_def0, 0xff00_1234)
+
+/** A packet as a batch makes it, behind another. */
+function made(template: EchoTemplate, sequence: number) {
+  const words = new Int32Array(2 * template.room)
+  const memory = { words, bytes: new Uint8Array(words.buffer), halves: new Uint16Array(words.buffer) }
+  const at = template.room
+  const cookie = [a! & template.cookieMask[0]!, b! & template.cookieMask[1]!] as const
+  template.copyTo(memory, at)
+  template.patch(memory, at, 0xfffe, 1, 7, 7)
+  template.patch(memory, at, 0xfffe, sequence, ...cookie)
+  return { memory, at, cookie, packet: memory.bytes.slice(at, at + template.length) }
+}
+
+it.each([0, 1, 2, 3, 5, 7, 8, 9, 56, 57, 1473, 65_507])(
+  '%i bytes of payload: a whole request, whatever was there before',
+  size => {
+    for (const sequence of [0, 255, 256, 65_535]) {
+      const { packet } = made(new EchoTemplate(4, size), sequence)
+      expect(icmp.decode(packet, 4)).toMatchObject({
+        kind: 'echo-request',
+        identifier: 0xfffe,
+        sequence,
+        checksumValid: true,
+      })
+      expect(packet.length).toBe(8 + size)
+      expect([...packet.subarray(16)].every((byte, index) => byte === ((index + 8) & 0xff))).toBe(true)
+    }
+  },
+)
+
+it.each([0, 1, 7, 8, 56])('%i bytes of payload: a reply counts with its cookie, and not without', size => {
+  const template = new EchoTemplate(4, size)
+  const { memory, at, cookie } = made(template, 5)
+  memory.bytes[at] = 0
+  const counts = (length = template.length) => template.isReply(memory, at, length, length, ...cookie)
+  expect(counts()).toBe(true)
+  expect(counts(template.length - 1)).toBe(size > 8)
+  for (let i = 8; i < Math.min(16, template.length); i++) {
+    memory.bytes[at + i]! ^= 1
+    expect(counts()).toBe(false)
+    memory.bytes[at + i]! ^= 1
+  }
+  memory.bytes[at] = 8
+  expect(counts()).toBe(false)
+})
+
+it("a payload of the user's own must come back whole", () => {
+  const template = new EchoTemplate(4, Uint8Array.from([9, 8, 7, 6, 5]))
+  const { memory, at, packet } = made(template, 5)
+  expect([...packet.subarray(8)]).toEqual([9, 8, 7, 6, 5])
+  expect(icmp.decode(packet, 4)).toMatchObject({ checksumValid: true })
+  memory.bytes[at] = 0
+  expect(template.isReply(memory, at, 13, 13, 0, 0)).toBe(true)
+  expect(template.isReply(memory, at, 12, 12, 0, 0)).toBe(false)
+  memory.bytes[at + 12] = 4
+  expect(template.isReply(memory, at, 13, 13, 0, 0)).toBe(false)
+})
+
+it('a quote is recognized wherever behind the header it is cut', () => {
+  const template = new EchoTemplate(6, 56)
+  const { packet, cookie } = made(template, 5)
+  for (const length of [8, 9, 15, 16, 40, 64])
+    expect(template.isRequest(packet.subarray(0, length), ...cookie)).toBe(true)
+  packet[15]! ^= 1
+  expect(template.isRequest(packet.subarray(0, 15), ...cookie)).toBe(true)
+  expect(template.isRequest(packet.subarray(0, 16), ...cookie)).toBe(false)
+})

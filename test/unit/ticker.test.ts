@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { atTick } from '../../src/protocols/ticker.js'
+
+it('those who wait for the same tick are called together, not before their time', async () => {
+  const start = performance.now()
+  const calls: { at: number; now: number; turn: number }[] = []
+  let turn = 0
+  const count = setInterval(() => turn++, 0)
+  const asked = Array.from({ length: 20 }, (_, index) => Math.ceil(start / 50) * 50 + 50 + index)
+  for (const at of asked) atTick(at, now => calls.push({ at, now, turn }), 50)
+  while (calls.length < 20) await sleep(5)
+  clearInterval(count)
+  expect(new Set(calls.map(call => call.turn)).size).toBeLessThanOrEqual(2)
+  for (const { at, now } of calls) expect(now).toBeGreaterThanOrEqual(at)
+})
+
+it('one can be called off, and the others are called all the same', async () => {
+  const at = performance.now() + 20
+  const calls: string[] = []
+  const callOff = atTick(at, () => calls.push('first'), 10)
+  atTick(at, () => calls.push('second'), 10)
+  atTick(at + 10, () => calls.push('third'), 10)()
+  callOff()
+  callOff()
+  const end = performance.now() + 5000
+  while (calls.length === 0 && performance.now() < end) await sleep(5)
+  await sleep(30)
+  expect(calls).toEqual(['second'])
+})
