@@ -1,9 +1,11 @@
-/** Packets leave by the tick of so many milliseconds: to wake for each would cost twice the time of sending it. */
-const tickMs = 10
+import { tickMs } from '../../ticker.js'
+
+/** It is not worth asking again sooner, in ms: packets leave by ticks, since to wake for each would cost more than to send it. */
+const leastWait = tickMs / 2
 /** What may be caught up on at once after the event loop was late: the packets of so many milliseconds. */
 const burstMs = 30
 
-/** A token bucket: so many packets a second, by ticks of 10 ms, and in bursts of 30 ms at most. */
+/** A token bucket: so many packets a second, by ticks, and in bursts of 30 ms at most. */
 export class Pace {
   readonly #perMs: number
   readonly #burst: number
@@ -26,8 +28,8 @@ export class Pace {
     return true
   }
 
-  /** Milliseconds until the next should be asked for. */
+  /** Milliseconds until the next should be asked for, by the tick around then. */
   get wait(): number {
-    return Math.max(tickMs, (1 - this.#tokens) / this.#perMs)
+    return Math.max(leastWait, (1 - this.#tokens) / this.#perMs)
   }
 }
