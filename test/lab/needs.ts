@@ -3,6 +3,7 @@ import { type RunnerTestSuite, TestRunner } from 'vitest'
 
 /** Tools beyond iproute2, and the Debian packages they come in. */
 const packages = {
+  cc: 'gcc',
   dnsmasq: 'dnsmasq-base',
   fping: 'fping',
   mtr: 'mtr-tiny',

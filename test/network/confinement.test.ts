@@ -1,0 +1,123 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { lab, needs } from '../lab/index.js'
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const probe = [process.execPath, path('confined.mjs')]
+
+/** What confined.mjs found when it was run by this command. */
+async function confined(command: string[]): Promise<Record<string, unknown>> {
+  const [file, ...args] = command
+  const { stdout } = await promisify(execFile)(file!, args)
+  return JSON.parse(stdout)
+}
+
+/** In a shell with file systems of its own, that ends with the test. */
+const withOwnFiles = (script: string, program = probe) => {
+  return ['unshare', '--mount', 'sh', '-ec', `${script}\nexec "$@"`, 'sh', ...program]
+}
+
+const everything = {
+  datagram: 'reply',
+  raw: 'reply',
+  auto: 'reply',
+  sweep: true,
+  trace: true,
+  connect: true,
+  http: true,
+  scan: 'open',
+  udp: true,
+  resolve: true,
+  devices: true,
+  watch: true,
+  many: [true],
+  after: 'reply',
+}
+const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs']
+
+describe('with little privilege', () => {
+  needs()
+
+  test('CAP_NET_RAW and nothing else is enough for everything', async () => {
+    const sets = ['--bounding-set=-all,+net_raw', '--inh-caps=-all,+net_raw', '--ambient-caps=-all,+net_raw']
+    expect(await confined([...nobody, ...sets, ...probe])).toMatchObject(everything)
+  })
+
+  test('no capability at all: everything but raw sockets, where ping sockets are allowed', async () => {
+    const none = ['--bounding-set=-all', '--inh-caps=-all']
+    expect(await confined([...nobody, ...none, ...probe])).toMatchObject({ ...everything, raw: 'EPERM' })
+  })
+
+  test('in a user namespace', async () => {
+    const own = ['unshare', '--user', '--map-root-user', '--net', 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh']
+    // Its ping sockets are refused there by the sysctl's default.
+    expect(await confined([...own, ...probe])).toMatchObject({ ...everything, datagram: 'EACCES' })
+  })
+
+  test('with the permission model of Node', async () => {
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+    const [node, script] = probe
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+    // For the addon's loader, the library's own files, and what the kernel tells in files.
+    const read = [root, '/etc', '/proc', '/sys', '/run', '/tmp'].map(folder => `--allow-fs-read=${folder}/*`)
+    expect(
+      await confined([node!, flag, '--allow-addons', '--allow-net', ...read, script!].filter(allowed)),
+    ).toMatchObject(everything)
+  })
+})
+
+/** Node 20 to 24 have no permission for the network to give. */
+function allowed(argument: string): boolean {
+  return argument !== '--allow-net' || process.allowedNodeEnvironmentFlags.has('--allow-net')
+}
+
+describe('with little else', () => {
+  needs()
+
+  test('32 descriptors: what is too much fails with EMFILE, and the rest goes on', async () => {
+    expect(await confined(['prlimit', '--nofile=32', ...probe])).toMatchObject({
+      ...everything,
+      many: ['EMFILE', true],
+    })
+  })
+
+  test('no memory may be locked', async () => {
+    expect(await confined(['prlimit', '--memlock=0', ...probe])).toMatchObject(everything)
+  })
+
+  test('a root that can only be read', async () => {
+    expect(await confined(withOwnFiles('mount --bind / / && mount -o remount,bind,ro /'))).toMatchObject(everything)
+  })
+
+  test('a full disk: the monitor says so and goes on, and the state of before stays whole', async () => {
+    const mount = `mount -t tmpfs -o size=32k none '${lab.folder}'`
+    const program = [process.execPath, path('full-disk.mjs'), lab.folder]
+    expect(await confined(withOwnFiles(mount, program))).toEqual({
+      before: [],
+      warnings: ['ENOSPC'],
+      whole: true,
+      left: [],
+    })
+  })
+})
+
+describe('under seccomp', () => {
+  needs('cc')
+
+  test('the system calls of docs/seccomp.json are enough for everything', async () => {
+    const { syscalls } = JSON.parse(readFileSync(path('../../docs/seccomp.json'), 'utf8'))
+    const names: string[] = syscalls.flatMap((rule: { names: string[] }) => rule.names)
+    const allow = names.map(name => `#ifdef SYS_${name}\nALLOW(SYS_${name}),\n#endif\n`)
+    writeFileSync(`${lab.folder}/allowed.h`, allow.join(''))
+    const launcher = `${lab.folder}/seccomp`
+    execFileSync('cc', ['-I', lab.folder, '-o', launcher, path('seccomp.c')])
+    expect(await confined([launcher, ...probe])).toMatchObject(everything)
+    // It does confine: the shell cannot be started there.
+    expect(() => execFileSync(launcher, [process.execPath, '-e', 'process.kill(1, 0)'], { stdio: 'pipe' })).toThrow(
+      /EPERM/,
+    )
+  })
+})

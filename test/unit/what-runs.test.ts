@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+const sources = readdirSync(new URL('src', root), { recursive: true, encoding: 'utf8' }).filter(name =>
+  /\.(ts|html)$/.test(name),
+)
+
+const filesWith = (pattern: RegExp) =>
+  sources.filter(name => pattern.test(readFileSync(new URL(`src/${name}`, root), 'utf8'))).sort()
+
+test('the library starts no process, but for the hook of the monitor that its user names', () => {
+  expect(filesWith(/['"](node:)?(child_process|worker_threads)['"]/)).toEqual(['monitor/hook.ts'])
+})
+
+test('nothing turns text into code', () => {
+  expect(
+    filesWith(/\beval\(|new Function\(|\bFunction\(['"`]|['"](node:)?vm['"]|set(Timeout|Interval)\(['"`]/),
+  ).toEqual([])
+})
+
+test('nothing is run when the package is installed', () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) expect(scripts).not.toHaveProperty(name)
+})
