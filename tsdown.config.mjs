@@ -5,8 +5,8 @@ import { libraryFiles, writeEntries } from './scripts/entries.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
-/** Of classes: errors and what console.log shows are told by them. */
-const keepNames = { class: true, function: false }
+/** Errors, their stacks and what console.log shows are told by them. */
+const keepNames = { class: true, function: true }
 
 export default defineConfig([
   // Types of the library.

@@ -1,8 +1,9 @@
 // What a program gets by `import` and by `require`: dist/index.js and dist/index.cjs load each public name when it is first used.
 // Both give the same implementation (dist/lib), so that a program which does both has one netvia and not two.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -25,12 +26,37 @@ export function libraryFiles() {
 
 /** Writes the entries: `lib` is compiled. */
 export function writeEntries() {
+  for (const file of readdirSync(`${root}dist/lib`, { recursive: true })) {
+    if (file.endsWith('.cjs')) breakLines(`${root}dist/lib/${file}`)
+  }
   for (const entry of ['index', 'undici']) {
     writeFileSync(`${root}dist/${entry}.cjs`, commonJs(entry))
     const library = createRequire(import.meta.url)(`${root}dist/${entry}.cjs`)
     writeFileSync(`${root}dist/${entry}.js`, esModule(entry, library))
     writeFileSync(`${root}dist/${entry}.d.ts`, `export * from './${entry}.cjs'\n`)
   }
+}
+
+/** A statement a line: Node shows the whole line that an uncaught error comes from, and minified all of a file is one. */
+function breakLines(path) {
+  const code = readFileSync(path, 'utf8')
+  const source = ts.createSourceFile(path, code, ts.ScriptTarget.Latest, false, ts.ScriptKind.JS)
+  const starts = new Set()
+  const visit = node => {
+    const parts = node.statements ?? (ts.isClassLike(node) ? node.members : [])
+    for (const part of parts) starts.add(part.getStart(source))
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  starts.delete(0)
+  const places = [0, ...[...starts].sort((a, b) => a - b), code.length]
+  writeFileSync(
+    path,
+    places
+      .slice(1)
+      .map((end, i) => code.slice(places[i], end))
+      .join('\n'),
+  )
 }
 
 function commonJs(entry) {

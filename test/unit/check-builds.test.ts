@@ -113,3 +113,11 @@ test('importing loads neither the addon nor the costlier modules of Node', async
     console.log(JSON.stringify(process.report.getReport().sharedObjects))`)
   expect((report as string[]).filter(name => name.endsWith('.node'))).toEqual([])
 })
+
+test('an uncaught error shows its own line and the names on its way, and not a whole minified file', async () => {
+  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
+  const { stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd }).catch(error => error)
+  expect(stderr).toContain('NetviaError: connect ECONNREFUSED')
+  expect(stderr).toMatch(/ at .*connectDescriptor/)
+  expect(Math.max(...stderr.split('\n').map((line: string) => line.length))).toBeLessThan(500)
+})

@@ -8,6 +8,8 @@ import { openDescriptor } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { onDeviceLoss } from '../device-loss.js'
 
+const { EINPROGRESS, EALREADY } = constants.errno
+
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
  * caller owns: `handOver` reads its binding once more, or `addon().close`. Aborting closes it and rejects with the reason; so does the loss of the
@@ -38,7 +40,6 @@ export async function connectDescriptor(
 
 /** 0 or the errno where that is known at once, undefined while the handshake is under way. */
 function startConnecting(fd: number, target: Uint8Array): number | undefined {
-  const { EINPROGRESS, EALREADY } = constants.errno
   const errno = addon().connect(fd, target)
   if (errno !== -EINPROGRESS) return errno
   // The handshake with a peer on this machine takes place within the call: asking again tells, and saves a wait.
