@@ -23,7 +23,8 @@ export default defineConfig([
     entry: libraryFiles(),
     format: 'cjs',
     dts: false,
-    minify: { compress: { keepNames }, mangle: { keepNames } },
+    // With its lines: Node shows the one that an uncaught error comes from.
+    minify: { compress: { keepNames }, mangle: { keepNames }, codegen: { removeWhitespace: false } },
     clean: ['dist/lib'],
     outputOptions: {
       chunkFileNames: 'lib/[name]-[hash].cjs',
