@@ -23,8 +23,7 @@ export default defineConfig([
     entry: libraryFiles(),
     format: 'cjs',
     dts: false,
-    // With its lines: Node shows the one that an uncaught error comes from.
-    minify: { compress: { keepNames }, mangle: { keepNames }, codegen: { removeWhitespace: false } },
+    minify: { compress: { keepNames }, mangle: { keepNames } },
     clean: ['dist/lib'],
     outputOptions: {
       chunkFileNames: 'lib/[name]-[hash].cjs',
