@@ -27,7 +27,9 @@ export function libraryFiles() {
 /** Writes the entries: `lib` is compiled. */
 export function writeEntries() {
   for (const file of readdirSync(`${root}dist/lib`, { recursive: true })) {
-    if (file.endsWith('.cjs')) breakLines(`${root}dist/lib/${file}`)
+    if (!file.endsWith('.cjs')) continue
+    const path = `${root}dist/lib/${file}`
+    writeFileSync(path, breakLines(forBundlers(readFileSync(path, 'utf8'))))
   }
   for (const entry of ['index', 'undici']) {
     writeFileSync(`${root}dist/${entry}.cjs`, commonJs(entry))
@@ -37,10 +39,23 @@ export function writeEntries() {
   }
 }
 
+/** Bundled into an ES module, CommonJS finds neither `require` nor `__filename`: the program's own file is the next best. Before Node 20.16 there is no other way to a module of Node. */
+function forBundlers(code) {
+  const own = 'require(`url`).pathToFileURL(__filename).href'
+  const builtin = /\brequire\(`((?:node:[\w/]+)|url|buffer)`\)/g
+  const heads = []
+  if (builtin.test(code))
+    heads.push('const __builtin=process.getBuiltinModule??module.constructor.createRequire(__filename);')
+  if (code.includes(own)) {
+    heads.push('const __own=typeof __filename===`undefined`?process.argv[1]??process.execPath:__filename;')
+  }
+  const found = code.replaceAll(own, '__builtin(`url`).pathToFileURL(__own).href').replace(builtin, '__builtin(`$1`)')
+  return heads.join('') + found
+}
+
 /** A statement a line: Node shows the whole line that an uncaught error comes from, and minified all of a file is one. */
-function breakLines(path) {
-  const code = readFileSync(path, 'utf8')
-  const source = ts.createSourceFile(path, code, ts.ScriptTarget.Latest, false, ts.ScriptKind.JS)
+function breakLines(code) {
+  const source = ts.createSourceFile('library.cjs', code, ts.ScriptTarget.Latest, false, ts.ScriptKind.JS)
   const starts = new Set()
   const visit = node => {
     const parts = node.statements ?? (ts.isClassLike(node) ? node.members : [])
@@ -50,13 +65,10 @@ function breakLines(path) {
   visit(source)
   starts.delete(0)
   const places = [0, ...[...starts].sort((a, b) => a - b), code.length]
-  writeFileSync(
-    path,
-    places
-      .slice(1)
-      .map((end, i) => code.slice(places[i], end))
-      .join('\n'),
-  )
+  return places
+    .slice(1)
+    .map((end, i) => code.slice(places[i], end))
+    .join('\n')
 }
 
 function commonJs(entry) {
