@@ -39,7 +39,10 @@ export function writeEntries() {
   }
 }
 
-/** Bundled into an ES module, CommonJS finds neither `require` nor `__filename`: the program's own file is the next best. Before Node 20.16 there is no other way to a module of Node. */
+/**
+ * Bundled into an ES module, CommonJS finds neither `require`, without which Node before 20.16 has no other way to its modules, nor
+ * `__filename`: the program's own file is the next best.
+ */
 function forBundlers(code) {
   const own = 'require(`url`).pathToFileURL(__filename).href'
   const builtin = /\brequire\(`((?:node:[\w/]+)|url|buffer)`\)/g

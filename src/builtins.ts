@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 
 /**
  * Modules of Node that take a millisecond or more to load, each loaded when it is first used: importing netvia must cost little,
@@ -29,7 +29,7 @@ export const isIPv6 = (text: string): boolean => isIP(text) === 6
 function late<Module>(name: string): () => Module {
   let loaded: Module | undefined
   return () => {
-    loaded ??= require(name) as Module
+    loaded ??= load(name) as Module
     return loaded
   }
 }
