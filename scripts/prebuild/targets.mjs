@@ -5,12 +5,12 @@
  * `cpu`: the oldest processor that the file must run on, where that is not the compiler's choice anyway.
  */
 export const targets = {
-  x64: { zig: 'x86_64-linux-gnu.2.17', machine: 62, bits: 64, little: true, flags: 0, page: 0x1000 },
-  ia32: { zig: 'x86-linux-gnu.2.17', machine: 3, bits: 32, little: true, flags: 0, page: 0x1000 },
-  arm64: { zig: 'aarch64-linux-gnu.2.17', machine: 183, bits: 64, little: true, flags: 0, page: 0x10000 },
+  x64: { triple: 'x86_64-linux-gnu.2.17', machine: 62, bits: 64, little: true, flags: 0, page: 0x1000 },
+  ia32: { triple: 'x86-linux-gnu.2.17', machine: 3, bits: 32, little: true, flags: 0, page: 0x1000 },
+  arm64: { triple: 'aarch64-linux-gnu.2.17', machine: 183, bits: 64, little: true, flags: 0, page: 0x10000 },
   // EABI 5, hard float. One file for ARMv6 (first Raspberry Pi) and newer.
   arm: {
-    zig: 'arm-linux-musleabihf',
+    triple: 'arm-linux-musleabihf',
     cpu: 'arm1176jzf_s',
     machine: 40,
     bits: 32,
@@ -19,10 +19,10 @@ export const targets = {
     page: 0x10000,
   },
   // Compressed instructions, doubles in registers.
-  riscv64: { zig: 'riscv64-linux-musl', machine: 243, bits: 64, little: true, flags: 5, page: 0x1000 },
+  riscv64: { triple: 'riscv64-linux-musl', machine: 243, bits: 64, little: true, flags: 5, page: 0x1000 },
   // o32, MIPS32 release 1, the old NaN.
   mips: {
-    zig: 'mips-linux-musleabi',
+    triple: 'mips-linux-musleabi',
     cpu: 'mips32',
     machine: 8,
     bits: 32,
@@ -31,7 +31,7 @@ export const targets = {
     page: 0x10000,
   },
   mipsel: {
-    zig: 'mipsel-linux-musleabi',
+    triple: 'mipsel-linux-musleabi',
     cpu: 'mips32',
     machine: 8,
     bits: 32,
@@ -40,8 +40,8 @@ export const targets = {
     page: 0x10000,
   },
   // ELFv2.
-  ppc64: { zig: 'powerpc64le-linux-gnu.2.19', machine: 21, bits: 64, little: true, flags: 2, page: 0x10000 },
-  s390x: { zig: 's390x-linux-musl', machine: 22, bits: 64, little: false, flags: 0, page: 0x1000 },
+  ppc64: { triple: 'powerpc64le-linux-gnu.2.19', machine: 21, bits: 64, little: true, flags: 2, page: 0x10000 },
+  s390x: { triple: 's390x-linux-musl', machine: 22, bits: 64, little: false, flags: 0, page: 0x1000 },
   // lp64d, object file version 1.
-  loong64: { zig: 'loongarch64-linux-musl', machine: 258, bits: 64, little: true, flags: 0x43, page: 0x10000 },
+  loong64: { triple: 'loongarch64-linux-musl', machine: 258, bits: 64, little: true, flags: 0x43, page: 0x10000 },
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:dgram'
 import { addon } from '../binding/addon.js'
 import { nodeDgram } from '../builtins.js'
+import { NetviaError } from '../errors.js'
 import {
   boolean,
   type CommonOptions,
@@ -90,11 +91,19 @@ function adopt(fd: number, family: 4 | 6): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = nodeDgram().createSocket(family === 4 ? 'udp4' : 'udp6')
     socket.once('error', reject)
-    // In a cluster worker the descriptor's number means nothing to the primary process.
-    socket.bind({ fd, exclusive: true }, () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-    addon().detach(fd)
+    try {
+      // In a cluster worker the descriptor's number means nothing to the primary process.
+      socket.bind({ fd, exclusive: true }, () => {
+        socket.off('error', reject)
+        resolve(socket)
+      })
+      addon().detach(fd)
+    } catch (cause) {
+      // Node never throws here. Deno does, and has not taken the descriptor.
+      addon().close(fd)
+      const hint = 'UDP sockets of netvia need Node.js or Bun'
+      const message = `this runtime takes no UDP descriptor: ${(cause as Error).message}; ${hint}`
+      reject(new NetviaError(message, { code: 'ERR_UNSUPPORTED_RUNTIME', hint, cause }))
+    }
   })
 }

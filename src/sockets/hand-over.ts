@@ -3,6 +3,9 @@ import { addon } from '../binding/addon.js'
 import { nodeNet } from '../builtins.js'
 import { verifyDevice } from './open.js'
 
+/** Of sockets made here whose runtime (Deno) keeps the number to itself. */
+const handedOver = new WeakMap<object, number>()
+
 /**
  * Gives a connected descriptor to a `net.Socket`, which owns it from then on, and makes sure that what the socket holds is
  * bound to the device. On any failure the descriptor is closed.
@@ -10,12 +13,13 @@ import { verifyDevice } from './open.js'
 export function handOver(fd: number, device?: string): Socket {
   let socket: Socket
   try {
-    socket = new (nodeNet().Socket)({ fd, readable: true, writable: true })
+    socket = adopt(fd)
   } catch (error) {
     addon().close(fd)
     throw error
   }
   addon().detach(fd)
+  if (descriptorOf(socket) === -1) handedOver.set(socket, fd)
   try {
     if (device !== undefined) verifyDevice(descriptorOf(socket), device)
   } catch (error) {
@@ -25,7 +29,15 @@ export function handOver(fd: number, device?: string): Socket {
   return socket
 }
 
-/** The descriptor of a socket of Node's, ours or anyone's; -1 once it is closed. */
+function adopt(fd: number): Socket {
+  const { Socket } = nodeNet()
+  // Bun ignores the descriptor of the constructor's options, but takes that of its own connect.
+  if (process.versions.bun) return new Socket().connect({ fd } as never)
+  return new Socket({ fd, readable: true, writable: true })
+}
+
+/** The descriptor of a socket of Node's, ours or anyone's; -1 once it is closed, or where the runtime does not tell. */
 export function descriptorOf(socket: object): number {
-  return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+  const { _handle, destroyed } = socket as { _handle?: { fd?: number } | null; destroyed?: boolean }
+  return _handle?.fd ?? (destroyed ? -1 : (handedOver.get(socket) ?? -1))
 }

@@ -1,10 +1,12 @@
 import { readdirSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, constants as system } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
-import { readOption, setOption, trySetOption } from './options.js'
+import { getOption, setOption, tryReadOption, trySetOption } from './options.js'
+
+const { EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -79,9 +81,20 @@ const boundName = Buffer.alloc(16)
 
 /** Name of the device a descriptor is bound to, '' for none. */
 export function boundDevice(fd: number): string {
-  const length = readOption(fd, 'SO_BINDTODEVICE', boundName)
+  const length = tryReadOption(fd, 'SO_BINDTODEVICE', boundName)
+  if (length === -EINVAL || length === -ENOPROTOOPT) return boundByIndex(fd)
+  if (length < 0) throw systemError(length, 'getsockopt(SO_BINDTODEVICE)')
   // The name comes with its final NUL.
   return boundName.toString('utf8', 0, Math.max(0, length - 1))
+}
+
+/** Where the name can't be read (qemu-user), the index can. */
+function boundByIndex(fd: number): string {
+  const index = getOption(fd, 'SO_BINDTOIFINDEX')
+  if (index === 0) return ''
+  const name = addon().deviceName(index)
+  if (typeof name === 'number') throw systemError(-ENODEV, 'getsockopt(SO_BINDTOIFINDEX)')
+  return name
 }
 
 function deviceError(errno: number, syscall: string, device: string): NetviaError {

@@ -35,10 +35,15 @@ export function getOptionBytes(fd: number, option: string, size: number): Uint8A
 
 /** getsockopt(2) into `out`: the length of what it has written. */
 export function readOption(fd: number, option: string, out: Uint8Array): number {
-  const [level, name] = levelAndName(option)
-  const length = addon().getOption(fd, level, name, out)
+  const length = tryReadOption(fd, option, out)
   if (length < 0) throw systemError(length, `getsockopt(${option})`)
   return length
+}
+
+/** The same, with a negative errno for a failure. */
+export function tryReadOption(fd: number, option: string, out: Uint8Array): number {
+  const [level, name] = levelAndName(option)
+  return addon().getOption(fd, level, name, out)
 }
 
 function bytesOf(value: number): Uint8Array {

@@ -61,7 +61,7 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
   const server = nodeNet().createServer()
   // Before anybody else's listener: accepted sockets inherit the device, and here that is read back.
   server.on('connection', socket => {
-    if (device !== undefined) verifyAccepted(socket, device)
+    if (device !== undefined) verifyAccepted(socket, fd, device)
   })
   if (onConnection) server.on('connection', onConnection)
   try {
@@ -138,9 +138,11 @@ function startListening(server: Server, fd: number, backlog: number): Promise<vo
   })
 }
 
-function verifyAccepted(socket: Socket, device: string): void {
+/** Where the runtime (Deno) does not tell the socket's descriptor, that of the listener stands for what was inherited. */
+function verifyAccepted(socket: Socket, listener: number, device: string): void {
+  const fd = descriptorOf(socket)
   try {
-    verifyDevice(descriptorOf(socket), device)
+    verifyDevice(fd === -1 ? listener : fd, device)
   } catch (error) {
     socket.destroy(error as Error)
   }

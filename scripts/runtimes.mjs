@@ -1,0 +1,55 @@
+// Runs test/runtimes/smoke.mjs in every runtime of scripts/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
+// Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compile } from './compile.mjs'
+import { runHosts } from './runtimes/hosts.mjs'
+import { prepareMusl } from './runtimes/musl.mjs'
+import { isolated } from './runtimes/network.mjs'
+import { runtimes } from './runtimes/table.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const smoke = join(root, 'test/runtimes/smoke.mjs')
+const chosen = process.argv.slice(2)
+const totals = { passed: 0, failed: 0 }
+
+// Most of them are for other machines than this.
+execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: join(root, 'scripts/runtimes'), stdio: 'ignore' })
+if (!compile()) process.exit(1)
+prepareMusl()
+
+for (const [name, runtime] of Object.entries(runtimes)) {
+  if (chosen.length && !chosen.some(part => name.includes(part))) continue
+  judge(name, runtime)
+}
+if (!chosen.length) for (const [name, error] of runHosts()) count(name, error)
+
+console.log(`${totals.passed} passed, ${totals.failed} failed`)
+process.exit(totals.failed === 0 ? 0 : 1)
+
+function judge(name, { command, env, missing = {} }) {
+  const [program, ...args] = isolated([...command, smoke])
+  const run = spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+    env: { ...process.env, ...env },
+  })
+  const lines = run.stdout.split('\n')
+  for (const line of lines) {
+    const [, bad, title, message] = /^(not )?ok ([^:]+)(?:: (.*))?$/.exec(line) ?? []
+    if (title === undefined) continue
+    const refusal = missing[title]
+    if (bad && refusal?.test(message.trim())) count(`${name}: ${title}, refused as known`)
+    else count(`${name}: ${title}`, bad && message)
+  }
+  const ended = lines.includes('end') && run.status === 0
+  count(`${name}: ends by itself`, ended ? undefined : `${run.error?.code ?? run.signal ?? run.status} ${run.stderr}`)
+}
+
+function count(name, error) {
+  totals[error ? 'failed' : 'passed']++
+  console.log(error ? `FAIL  ${name}: ${error}` : `ok    ${name}`)
+}

@@ -1,0 +1,126 @@
+// Machines for which there is no JavaScript runtime: the addon in a small Node-API host (test/runtimes/host/) that the pinned compiler
+// makes, on Debian's C libraries for that machine, glibc or musl.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runZig, zig } from '../zig.mjs'
+import { isolated } from './network.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const folder = join(root, '.cache/hosts')
+const musl = join(dirname(zig()), 'lib/libc/musl')
+
+const hosts = {
+  'mips, glibc': {
+    arch: 'mips',
+    triple: 'mips-linux-gnueabihf.2.36',
+    run: ['qemu-mips-static', '-L', '/usr/mips-linux-gnu'],
+  },
+  'riscv64, glibc': {
+    arch: 'riscv64',
+    triple: 'riscv64-linux-gnu.2.36',
+    run: ['qemu-riscv64-static', '-L', '/usr/riscv64-linux-gnu'],
+  },
+  // By the kernel itself.
+  'ia32, glibc': {
+    arch: 'ia32',
+    triple: 'x86-linux-gnu.2.36',
+    run: ['/usr/i686-linux-gnu/lib/ld-linux.so.2', '--library-path', '/usr/i686-linux-gnu/lib'],
+  },
+  'arm, musl': { arch: 'arm', triple: 'arm-linux-musleabihf', musl: 'arm', debian: 'armhf', qemu: 'qemu-arm-static' },
+  'mipsel, musl': {
+    arch: 'mipsel',
+    triple: 'mipsel-linux-musleabihf',
+    musl: 'mips',
+    debian: 'mipsel',
+    qemu: 'qemu-mipsel-static',
+  },
+}
+
+/** Pairs of a name and what went wrong, if anything. */
+export function* runHosts() {
+  mkdirSync(folder, { recursive: true })
+  downloadMusl(Object.values(hosts).flatMap(({ debian }) => debian ?? []))
+  for (const [name, host] of Object.entries(hosts)) {
+    const program = host.musl ? buildForMusl(host) : build(host)
+    const loader = host.musl ? [host.qemu, muslLoader(host.debian), '--preload', 'libc.so'] : host.run
+    const addon = join(root, `prebuilds/linux-${host.arch}/netvia.node`)
+    const [command, ...args] = isolated([...loader, program, addon])
+    const { status, signal, stderr } = spawnSync(command, args, {
+      encoding: 'utf8',
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    })
+    yield [`${name}: loads, opens sockets, moves packets`, status === 0 ? undefined : `${signal ?? status} ${stderr}`]
+  }
+}
+
+const headers = join(dirname(dirname(process.execPath)), 'include/node')
+const sources = ['main.c', 'node-api.c'].map(file => join(root, 'test/runtimes/host', file))
+const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-unused-command-line-argument']
+
+function build({ arch, triple }) {
+  const program = join(folder, `${arch}-host`)
+  runZig([
+    'cc',
+    '-target',
+    triple,
+    ...warnings,
+    '-rdynamic',
+    `-I${headers}`,
+    ...sources,
+    '-ldl',
+    '-lpthread',
+    '-o',
+    program,
+  ])
+  return program
+}
+
+/** The compiler would build its own static musl, without dlopen. So: a program that takes everything from the loader it is run by. */
+function buildForMusl({ arch, triple, musl: kind }) {
+  const compile = ['cc', '-target', triple, ...warnings, '-fPIC', '-fno-stack-protector', '-fno-sanitize=all', '-c']
+  const inside = [`arch/${kind}`, 'arch/generic', 'src/internal', 'src/include', 'include'].map(
+    path => `-I${join(musl, path)}`,
+  )
+  const objects = ['main.o', 'node-api.o', 'start.o'].map(name => join(folder, `${arch}-${name}`))
+  runZig([...compile, `-I${headers}`, sources[0], '-o', objects[0]])
+  runZig([...compile, `-I${headers}`, sources[1], '-o', objects[1]])
+  runZig([...compile, '-w', ...inside, join(musl, 'crt/Scrt1.c'), '-o', objects[2]])
+  const program = join(folder, `${arch}-host`)
+  runZig(['cc', '-target', triple, ...warnings, '-shared', '-nostdlib', '-Wl,-e,_start', ...objects, '-o', program])
+  return program
+}
+
+function muslLoader(debian) {
+  const libraries = join(folder, debian, 'lib')
+  return join(
+    libraries,
+    readdirSync(libraries).find(name => name.startsWith('ld-musl')),
+  )
+}
+
+/** Debian's musl of other machines, unpacked beside this one's packages and not among them. */
+function downloadMusl(architectures) {
+  const missing = architectures.filter(name => !existsSync(join(folder, name, 'lib')))
+  if (missing.length === 0) return
+  const apt = join(folder, 'apt')
+  for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(apt, part), { recursive: true })
+  const options = [
+    `APT::Architectures=amd64,${missing.join(',')}`,
+    `Dir::State::lists=${apt}/lists`,
+    `Dir::Cache=${apt}/cache`,
+    'APT::Sandbox::User=root',
+  ].flatMap(option => ['-o', option])
+  // One of several lists may be amiss; what is needed is seen below.
+  spawnSync('apt-get', [...options, 'update'], { stdio: 'ignore' })
+  for (const name of missing) {
+    execFileSync('apt-get', [...options, 'download', `musl:${name}`], {
+      cwd: apt,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const file = readdirSync(apt).find(entry => entry.startsWith('musl_') && entry.endsWith(`_${name}.deb`))
+    execFileSync('dpkg-deb', ['-x', join(apt, file), join(folder, name)])
+  }
+}

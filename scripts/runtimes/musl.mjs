@@ -1,0 +1,25 @@
+// A folder in which runtimes made for musl run: Debian's libstdc++ with what musl lacks for it, and a Node. Needs Debian's musl.
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runZig } from '../zig.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const libraries = '/usr/lib/x86_64-linux-gnu'
+// pnpm's executable for musl is a Node that runs the script lying at dist/pnpm.mjs beside it.
+const runScript = `import { pathToFileURL } from 'node:url'\nimport(pathToFileURL(process.argv[2]).href)\n`
+
+export function prepareMusl() {
+  const folder = join(root, '.cache/musl')
+  mkdirSync(join(folder, 'dist'), { recursive: true })
+  for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) copyFileSync(join(libraries, name), join(folder, name))
+  // The one library that they need and musl does not answer for itself.
+  const shim = 'ld-linux-x86-64.so.2'
+  const object = join(folder, 'shim.o')
+  const target = ['cc', '-target', 'x86_64-linux-musl']
+  runZig([...target, '-O1', '-fPIC', '-c', 'test/runtimes/host/musl-shim.c', '-o', object])
+  runZig([...target, '-shared', '-nostdlib', `-Wl,-soname,${shim}`, object, '-o', join(folder, shim)])
+  copyFileSync(join(root, 'scripts/runtimes/node_modules/@pnpm/linuxstatic-x64/pnpm'), join(folder, 'node'))
+  chmodSync(join(folder, 'node'), 0o755)
+  writeFileSync(join(folder, 'dist/pnpm.mjs'), runScript)
+}

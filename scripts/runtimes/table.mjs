@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const packages = fileURLToPath(new URL('node_modules', import.meta.url))
+const muslFolder = fileURLToPath(new URL('../../.cache/musl', import.meta.url))
+
+/**
+ * qemu-user hands over 4 bytes of a socket option that it does not know, such as TCP_INFO, and the kernel's times as they are, in the byte
+ * order of this machine.
+ */
+const underQemu = {
+  'what the kernel knows of a connection': /mss undefined/,
+  "times of the kernel's own clock": /"user" instead of "kernel"/,
+}
+
+function foreignNode(arch, qemu, libraries) {
+  const node = join(packages, `node-linux-${arch}/bin/node`)
+  return { command: [`qemu-${qemu}-static`, '-L', `/usr/${libraries}`, node], missing: underQemu }
+}
+
+const musl = { env: { LD_LIBRARY_PATH: muslFolder } }
+
+/** Each with its command, and the cases it may refuse, with what it says then. */
+export const runtimes = {
+  'Node 20': { command: [join(packages, 'node20/bin/node')] },
+  'Node 22': { command: [join(packages, 'node22/bin/node')] },
+  'Node 24': { command: [join(packages, 'node24/bin/node')] },
+  'Node 26': { command: [join(packages, 'node26/bin/node')] },
+  'Node 26 on musl': { command: [join(muslFolder, 'node')], ...musl },
+  'Node 22 on arm64': foreignNode('arm64', 'aarch64', 'aarch64-linux-gnu'),
+  'Node 20 on arm (v7)': foreignNode('armv7l', 'arm', 'arm-linux-gnueabihf'),
+  'Node 20 on s390x': foreignNode('s390x', 's390x', 's390x-linux-gnu'),
+  'Node 20 on ppc64 (little endian)': foreignNode('ppc64le', 'ppc64le', 'powerpc64le-linux-gnu'),
+  Bun: { command: [join(packages, '@oven/bun-linux-x64/bin/bun')] },
+  'Bun on musl': { command: [join(packages, '@oven/bun-linux-x64-musl/bin/bun')], ...musl },
+  Deno: {
+    command: [join(packages, '@deno/linux-x64-glibc/deno'), 'run', '--allow-all', '--no-lock'],
+    env: { DENO_DIR: join(muslFolder, '../deno'), DENO_NO_UPDATE_CHECK: '1' },
+    missing: { 'UDP both ways': /^ERR_UNSUPPORTED_RUNTIME / },
+  },
+}

