@@ -47,8 +47,9 @@ const batchesPerTurn = 16
 const batchesInAll = 4096
 /** Errors that may come while one is read. */
 const errorsToldInARow = 64
-/** Steadily: as often as this. A multiple of the tick. */
+/** Steadily: as many as this in each such time, which is a multiple of the tick. One series with a short interval is not. */
 const steadyMs = 2 * tickMs
+const steadyProbes = 10
 /** What is kept of an error's quote, and a size of its own: replies wait in their buffer while errors are read. */
 const errorRoom = 1500
 
@@ -71,8 +72,11 @@ export class IcmpChannel {
   readonly #errors: ErrorReader
   readonly #judge: ProbeJudge
   #drops = 0
-  #isBusy = false
+  #isSteady = false
   #flushedAt = Number.NEGATIVE_INFINITY
+  #countedAt = Number.NEGATIVE_INFINITY
+  /** Since then. */
+  #sent = 0
   #callOffTick: (() => void) | undefined
   #callOffTimer: (() => void) | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -143,6 +147,7 @@ export class IcmpChannel {
   #accepted({ probes }: EchoBatch, first: number, end: number, { wall, monotonic }: ClockSample): void {
     const { state, sentWall, sentMonotonic } = this.#table
     let soonest = Number.POSITIVE_INFINITY
+    this.#sent += end - first
     for (let i = first; i < end; i++) {
       const probe = probes[i]!
       const { timeout } = this.#table.request(probe)
@@ -179,12 +184,12 @@ export class IcmpChannel {
   }
 
   /**
-   * An answer wakes us. But where nobody waits and probes leave steadily, answers are fetched by the ticks, which are needed for
-   * sending anyway; when these end, answers wake us again.
+   * An answer wakes us. But where nobody waits and many probes leave steadily, answers are fetched by the ticks, which are
+   * needed for sending anyway; when these end, answers wake us again.
    */
   #listen(): void {
     if (this.closed) return
-    if (this.#owner.isAwaited || !this.#isBusy) this.#socket.arm()
+    if (this.#owner.isAwaited || !this.#isSteady) this.#socket.arm()
     else this.#callOffTick ??= atTick(performance.now(), () => queueMicrotask(() => this.#onTick()), steadyMs)
   }
 
@@ -192,16 +197,21 @@ export class IcmpChannel {
   #onTick(): void {
     this.#callOffTick = undefined
     if (this.closed) return
-    this.#isBusy = performance.now() - this.#flushedAt < steadyMs
+    const quietMs = performance.now() - this.#flushedAt
+    this.#isSteady &&= quietMs < steadyMs
     // With the last packets, what had come was read.
-    if (performance.now() - this.#flushedAt > 1) this.#drain(batchesPerTurn, true)
+    if (quietMs > 1) this.#drain(batchesPerTurn, true)
     this.#listen()
   }
 
   #onFlushed(): void {
-    const now = performance.now()
-    this.#isBusy = now - this.#flushedAt < 2 * steadyMs
-    this.#flushedAt = now
+    this.#flushedAt = performance.now()
+    const span = this.#flushedAt - this.#countedAt
+    if (span >= steadyMs) {
+      this.#isSteady = this.#sent >= steadyProbes && span < 2 * steadyMs
+      this.#countedAt = this.#flushedAt
+      this.#sent = 0
+    }
     this.#listen()
   }
 

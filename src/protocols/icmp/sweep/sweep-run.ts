@@ -223,6 +223,8 @@ export class SweepRun implements ProbeOwner {
 
   /** Goes on in the next turn of the event loop, which must have its turns however near the targets are. */
   resume(): void {
+    // By the next tick, then.
+    if (this.#callOff) return
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined
       this.pump()
