@@ -1,19 +1,18 @@
-import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
-import { type ReceiveBuffer, receiveBuffer, slots } from '../../sockets/receive-buffer.js'
 import { atTick, tickMs } from '../ticker.js'
+import { Attention } from './attention.js'
 import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
 import type { EchoRequest } from './echo-request.js'
-import { ErrorReader, stampingDevices } from './error-reader.js'
+import { stampingDevices } from './error-reader.js'
+import { batchesInAll, Inbox } from './inbox.js'
 import { notSent } from './local-failure.js'
 import { ProbeJudge } from './probe-judge.js'
 import { ProbeTable, State } from './probe-table.js'
-import { ReplyReader } from './reply-reader.js'
 import { SendQueue } from './send-queue.js'
 import { silentNextHop } from './silent-next-hop.js'
 import { Timestamps } from './timestamps.js'
@@ -43,15 +42,6 @@ export interface ChannelOwner {
 
 /** Packets read before the event loop gets its turn. */
 const batchesPerTurn = 16
-/** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
-const batchesInAll = 4096
-/** Errors that may come while one is read. */
-const errorsToldInARow = 64
-/** Steadily: as many as this in each such time, which is a multiple of the tick. One series with a short interval is not. */
-const steadyMs = 2 * tickMs
-const steadyProbes = 10
-/** What is kept of an error's quote, and a size of its own: replies wait in their buffer while errors are read. */
-const errorRoom = 1500
 
 /**
  * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
@@ -61,45 +51,44 @@ export class IcmpChannel {
   readonly settings: ChannelSettings
   readonly #owner: ChannelOwner
   readonly #socket: PacketSocket
-  readonly #replies: ReceiveBuffer
-  readonly #errorBuffer = receiveBuffer(errorRoom)
   readonly #stamps: Timestamps<number>
   readonly #table: ProbeTable
   readonly #queue: SendQueue
   readonly #deadlines: DeadlineQueue
-  readonly #now: ClockSample = { wall: 0, monotonic: 0 }
-  readonly #reader: ReplyReader
-  readonly #errors: ErrorReader
   readonly #judge: ProbeJudge
-  #drops = 0
-  #isSteady = false
-  #flushedAt = Number.NEGATIVE_INFINITY
-  #countedAt = Number.NEGATIVE_INFINITY
-  /** Since then. */
+  readonly #inbox: Inbox
+  readonly #attention: Attention
+  readonly #now: ClockSample = { wall: 0, monotonic: 0 }
+  /** In this flush. */
   #sent = 0
-  #callOffTick: (() => void) | undefined
   #callOffTimer: (() => void) | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
   constructor(settings: ChannelSettings, owner: ChannelOwner) {
     this.settings = settings
     this.#owner = owner
-    this.#replies = receiveBuffer(settings.slotSize)
     this.#table = new ProbeTable(settings.family)
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
     this.#deadlines = new DeadlineQueue(this.#table.sentMonotonic)
-    this.#reader = new ReplyReader(settings, this.#table, this.#replies)
-    this.#errors = new ErrorReader(settings, this.#table, this.#stamps)
     this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, request => owner.settled(request))
     const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
     this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
+    this.#inbox = new Inbox(settings, this.#socket, this.#table, this.#stamps, this.#judge)
+    this.#attention = new Attention({
+      isAwaited: () => owner.isAwaited,
+      arm: () => this.#socket.arm(),
+      read: () => this.#inbox.read(batchesPerTurn, true),
+    })
     this.#queue = new SendQueue(settings, this.#table, {
       clock: settings.clock,
       accepted: (batch, first, end, sent) => this.#accepted(batch, first, end, sent),
       refused: (probe, errno) => this.#refused(probe, errno),
       stumbled: wall => this.#stumbled(wall),
-      batchSent: () => this.#drain(1, this.#stamps.sends),
-      flushed: () => this.#onFlushed(),
+      batchSent: () => this.#inbox.read(1, false),
+      flushed: () => {
+        this.#attention.sent(this.#sent)
+        this.#sent = 0
+      },
       waitForRoom: () => this.#socket.notifyWritable(),
     })
   }
@@ -110,7 +99,7 @@ export class IcmpChannel {
 
   /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
   get drops(): number {
-    return this.#drops
+    return this.#inbox.drops
   }
 
   /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
@@ -139,7 +128,7 @@ export class IcmpChannel {
 
   close(): void {
     this.#callOffTimer?.()
-    this.#callOffTick?.()
+    this.#attention.close()
     this.#queue.close()
     this.#socket.close()
   }
@@ -154,7 +143,7 @@ export class IcmpChannel {
       state[probe] = State.sent
       sentWall[probe] = wall
       sentMonotonic[probe] = monotonic
-      if (this.#stamps.sends) this.#errors.sent(probe)
+      if (this.#stamps.sends) this.#inbox.errors.sent(probe)
       this.#deadlines.push(probe, timeout)
       if (timeout < soonest) soonest = timeout
     }
@@ -171,93 +160,21 @@ export class IcmpChannel {
     }
     const error = systemError(errno, 'sendmsg', { device })
     const tooBig = error.code === 'EMSGSIZE'
-    if (tooBig) this.#drain(batchesPerTurn, true)
-    this.#judge.fail(probe, error, tooBig ? this.#errors.localMtu : 0)
+    if (tooBig) this.#inbox.read(batchesPerTurn, true)
+    this.#judge.fail(probe, error, tooBig ? this.#inbox.errors.localMtu : 0)
   }
 
   /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
   #stumbled(wall: number): void {
     getOption(this.settings.fd, 'SO_ERROR')
     // Stamps that wait are of the old counter.
-    this.#readErrors()
+    this.#inbox.readErrors()
     this.#stamps.restart(wall)
   }
 
-  /**
-   * An answer wakes us. But where nobody waits and many probes leave steadily, answers are fetched by the ticks, which are
-   * needed for sending anyway; when these end, answers wake us again.
-   */
-  #listen(): void {
-    if (this.closed) return
-    if (this.#owner.isAwaited || !this.#isSteady) this.#socket.arm()
-    else this.#callOffTick ??= atTick(performance.now(), () => queueMicrotask(() => this.#onTick()), steadyMs)
-  }
-
-  /** Behind what was to be sent at the same tick. */
-  #onTick(): void {
-    this.#callOffTick = undefined
-    if (this.closed) return
-    const quietMs = performance.now() - this.#flushedAt
-    this.#isSteady &&= quietMs < steadyMs
-    // With the last packets, what had come was read.
-    if (quietMs > 1) this.#drain(batchesPerTurn, true)
-    this.#listen()
-  }
-
-  #onFlushed(): void {
-    this.#flushedAt = performance.now()
-    const span = this.#flushedAt - this.#countedAt
-    if (span >= steadyMs) {
-      this.#isSteady = this.#sent >= steadyProbes && span < 2 * steadyMs
-      this.#countedAt = this.#flushedAt
-      this.#sent = 0
-    }
-    this.#listen()
-  }
-
   #onReadable(): void {
-    this.#drain(batchesPerTurn, true)
-    this.#listen()
-  }
-
-  /** Data first: when a reply is in hand, the stamp of its request is in the error queue already. */
-  #drain(batches: number, errors: boolean): void {
-    const { EAGAIN } = addon().constants
-    let told = 0
-    for (let read = 0; read < batches && told < errorsToldInARow && !this.closed; ) {
-      const count = this.#socket.receiveInto(this.#replies)
-      // A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too.
-      const isTold = count < 0 && count !== -EAGAIN!
-      if (errors || isTold) this.#readErrors()
-      told = isTold ? told + 1 : 0
-      if (count > 0) this.#onReplies(count)
-      if (count < slots && !isTold) break
-      if (count > 0) read++
-    }
-    if (this.#errors.hasErrors) this.#onErrors()
-  }
-
-  #onReplies(count: number): void {
-    const { clock } = this.settings
-    clock.read(this.#now)
-    this.#drops = this.#replies.table[(count - 1) * Field.size + Field.drops]! >>> 0
-    for (let i = 0; i < count; i++) {
-      const probe = this.#reader.read(i)
-      if (probe >= 0) this.#judge.reply(probe, this.#reader, this.#errors.sentStamp(probe), this.#now)
-    }
-  }
-
-  #onErrors(): void {
-    this.settings.clock.read(this.#now)
-    for (const error of this.#errors.take()) this.#judge.error(error, this.#errors.sentStamp(error.probe), this.#now)
-  }
-
-  #readErrors(): void {
-    for (let i = 0; i < batchesInAll && !this.closed; i++) {
-      const count = this.#socket.receiveInto(this.#errorBuffer, true)
-      for (let index = 0; index < count; index++) this.#errors.read(this.#errorBuffer.select(index))
-      if (count < slots) return
-    }
+    this.#inbox.read(batchesPerTurn, true)
+    this.#attention.listen()
   }
 
   /**
@@ -268,7 +185,7 @@ export class IcmpChannel {
     const { device } = this.settings
     const { state, sentMonotonic } = this.#table
     if (state[probe] === State.overdue) this.#table.free(probe, false)
-    else if (device === undefined || !Number.isNaN(this.#errors.sentStamp(probe))) this.#judge.timeout(probe)
+    else if (device === undefined || !Number.isNaN(this.#inbox.errors.sentStamp(probe))) this.#judge.timeout(probe)
     else {
       const hop = silentNextHop(this.#table.targetOf(probe), device, this.#now.monotonic - sentMonotonic[probe]!)
       if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
@@ -289,7 +206,7 @@ export class IcmpChannel {
   #onTimer(): void {
     this.#callOffTimer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
-    this.#drain(batchesInAll, true)
+    this.#inbox.read(batchesInAll, true)
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
     this.#deadlines.expire(monotonic, probe => this.#giveUp(probe))

@@ -21,7 +21,7 @@ export interface ProbeError {
   quoted: Uint8Array
 }
 
-interface ReaderSettings {
+export interface ReaderSettings {
   family: 4 | 6
   kind: 'datagram' | 'raw'
   identifier: number

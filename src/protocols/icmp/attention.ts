@@ -1,0 +1,67 @@
+import { atTick, tickMs } from '../ticker.js'
+
+interface AttentionHandlers {
+  /** Somebody waits for an answer. */
+  isAwaited(): boolean
+  /** The next packet is to wake us. */
+  arm(): void
+  /** Reads what has come. */
+  read(): void
+}
+
+/** Steadily: as many packets as this in each such time, which is a multiple of the tick. One series with a short interval is not. */
+const steadyMs = 2 * tickMs
+const steadyPackets = 10
+
+/**
+ * When to look for answers. An answer wakes us; but where nobody waits and many packets leave steadily, answers are fetched by
+ * the ticks, which are needed for sending anyway. When these end, answers wake us again.
+ */
+export class Attention {
+  readonly #handlers: AttentionHandlers
+  #isSteady = false
+  #sentAt = Number.NEGATIVE_INFINITY
+  #countedAt = Number.NEGATIVE_INFINITY
+  /** Since then. */
+  #count = 0
+  #callOff: (() => void) | undefined
+  #closed = false
+
+  constructor(handlers: AttentionHandlers) {
+    this.#handlers = handlers
+  }
+
+  /** So many packets have left, and what had come by then was read. */
+  sent(packets: number): void {
+    this.#sentAt = performance.now()
+    this.#count += packets
+    const span = this.#sentAt - this.#countedAt
+    if (span >= steadyMs) {
+      this.#isSteady = this.#count >= steadyPackets && span < 2 * steadyMs
+      this.#countedAt = this.#sentAt
+      this.#count = 0
+    }
+    this.listen()
+  }
+
+  listen(): void {
+    if (this.#closed) return
+    if (this.#handlers.isAwaited() || !this.#isSteady) this.#handlers.arm()
+    else this.#callOff ??= atTick(performance.now(), () => queueMicrotask(() => this.#onTick()), steadyMs)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#callOff?.()
+  }
+
+  /** Behind what was to be sent at the same tick. */
+  #onTick(): void {
+    this.#callOff = undefined
+    if (this.#closed) return
+    const quietMs = performance.now() - this.#sentAt
+    this.#isSteady &&= quietMs < steadyMs
+    if (quietMs > 1) this.#handlers.read()
+    this.listen()
+  }
+}
