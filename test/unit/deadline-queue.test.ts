@@ -2,8 +2,9 @@ import { expect, it } from 'vitest'
 import { DeadlineQueue } from '../../src/protocols/icmp/deadline-queue.js'
 
 function queue() {
+  const [next, previous, lane] = Array.from({ length: 3 }, () => new Int32Array(0x10000))
   const starts = new Float64Array(0x10000)
-  const deadlines = new DeadlineQueue(starts)
+  const deadlines = new DeadlineQueue({ sentMonotonic: starts, next: next!, previous: previous!, lane: lane! })
   return {
     deadlines,
     push(probe: number, start: number, wait: number) {

@@ -67,9 +67,9 @@ export class IcmpChannel {
   constructor(settings: ChannelSettings, owner: ChannelOwner) {
     this.settings = settings
     this.#owner = owner
-    this.#table = new ProbeTable(settings.family)
+    this.#table = ProbeTable.take(settings.family)
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
-    this.#deadlines = new DeadlineQueue(this.#table.sentMonotonic)
+    this.#deadlines = new DeadlineQueue(this.#table)
     this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, request => owner.settled(request))
     const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
     this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
@@ -130,7 +130,10 @@ export class IcmpChannel {
     this.#callOffTimer?.()
     this.#attention.close()
     this.#queue.close()
+    if (this.closed) return
     this.#socket.close()
+    // Whoever called this may still be in the middle of a batch.
+    setImmediate(() => this.#table.giveBack()).unref()
   }
 
   #accepted({ probes }: EchoBatch, first: number, end: number, { wall, monotonic }: ClockSample): void {

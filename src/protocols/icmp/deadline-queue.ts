@@ -1,4 +1,11 @@
-import { sequences } from './probe-table.js'
+interface Columns {
+  /** From when on each probe waits. It does not go back from one `push` to the next. */
+  readonly sentMonotonic: Float64Array
+  readonly next: Int32Array
+  readonly previous: Int32Array
+  /** Number of the lane a probe is in, from 1; 0 for none. */
+  readonly lane: Int32Array
+}
 
 /** A first-in first-out of probes that wait equally long: the first in is the first due. Ends are -1. */
 interface Lane {
@@ -12,56 +19,55 @@ interface Lane {
  * A lane is a list linked by two columns: a probe comes and goes at constant cost, without an object or a timer of its own.
  */
 export class DeadlineQueue {
-  readonly #next = new Int32Array(sequences)
-  readonly #previous = new Int32Array(sequences)
-  /** Number of the lane a probe is in, from 1; 0 for none. */
-  readonly #laneOf = new Int32Array(sequences)
+  readonly #columns: Columns
   readonly #lanes: Lane[] = []
   readonly #byWait = new Map<number, number>()
-  readonly #starts: Float64Array
 
-  /** `starts`: from when on each probe waits. It must not go back from one `push` to the next. */
-  constructor(starts: Float64Array) {
-    this.#starts = starts
+  constructor(columns: Columns) {
+    this.#columns = columns
   }
 
   push(probe: number, wait: number): void {
     const number = this.#byWait.get(wait) ?? this.#openLane(wait)
     const lane = this.#lanes[number - 1]!
-    this.#laneOf[probe] = number
-    this.#previous[probe] = lane.last
-    this.#next[probe] = -1
+    this.#columns.lane[probe] = number
+    this.#columns.previous[probe] = lane.last
+    this.#columns.next[probe] = -1
     if (lane.last < 0) lane.first = probe
-    else this.#next[lane.last] = probe
+    else this.#columns.next[lane.last] = probe
     lane.last = probe
   }
 
   /** It need not be waited for any more. */
   remove(probe: number): void {
-    const number = this.#laneOf[probe]!
+    const number = this.#columns.lane[probe]!
     if (number === 0) return
-    this.#laneOf[probe] = 0
+    this.#columns.lane[probe] = 0
     const lane = this.#lanes[number - 1]!
-    const next = this.#next[probe]!
-    const previous = this.#previous[probe]!
+    const next = this.#columns.next[probe]!
+    const previous = this.#columns.previous[probe]!
     if (previous < 0) lane.first = next
-    else this.#next[previous] = next
+    else this.#columns.next[previous] = next
     if (next < 0) lane.last = previous
-    else this.#previous[next] = previous
+    else this.#columns.previous[next] = previous
   }
 
   /** The earliest deadline; Infinity if there is none. */
   next(): number {
     let earliest = Number.POSITIVE_INFINITY
     for (const { first, wait } of this.#lanes) {
-      if (first >= 0) earliest = Math.min(earliest, this.#starts[first]! + wait)
+      if (first >= 0) earliest = Math.min(earliest, this.#columns.sentMonotonic[first]! + wait)
     }
     return earliest
   }
 
   expire(now: number, due: (probe: number) => void): void {
     for (const lane of this.#lanes) {
-      for (let probe = lane.first; probe >= 0 && this.#starts[probe]! + lane.wait <= now; probe = lane.first) {
+      for (
+        let probe = lane.first;
+        probe >= 0 && this.#columns.sentMonotonic[probe]! + lane.wait <= now;
+        probe = lane.first
+      ) {
         this.remove(probe)
         due(probe)
       }

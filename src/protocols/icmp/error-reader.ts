@@ -33,8 +33,6 @@ export class ErrorReader {
   /** Of the last send that was too large for the device or the path. */
   localMtu = 0
   #errors: ProbeError[] = []
-  /** Kernel times of sending by probe, milliseconds of the wall clock; NaN where there is none yet. */
-  readonly #sentStamps: Float64Array
   readonly #settings: ReaderSettings
   readonly #table: ProbeTable
   readonly #stamps: Timestamps<number>
@@ -43,18 +41,17 @@ export class ErrorReader {
     this.#settings = settings
     this.#table = table
     this.#stamps = stamps
-    this.#sentStamps = new Float64Array(stamps.sends ? table.state.length : 0)
   }
 
   /** The kernel has taken a probe whose sending is stamped. */
   sent(probe: number): void {
-    this.#sentStamps[probe] = Number.NaN
+    this.#table.sentStamps[probe] = Number.NaN
     this.#stamps.sent(probe)
   }
 
   /** Kernel time of sending, milliseconds of the wall clock; NaN where there is none. */
   sentStamp(probe: number): number {
-    return this.#stamps.sends ? this.#sentStamps[probe]! : Number.NaN
+    return this.#stamps.sends ? this.#table.sentStamps[probe]! : Number.NaN
   }
 
   readonly read = (packet: Packet): void => {
@@ -78,7 +75,7 @@ export class ErrorReader {
   #onStamp(packet: Packet): void {
     const stamp = stampOf(packet)
     const probe = this.#stamps.take(packet.unsigned(Field.errorData), stamp)
-    if (probe !== undefined) this.#sentStamps[probe] = stamp
+    if (probe !== undefined) this.#table.sentStamps[probe] = stamp
     if (this.#settings.device !== undefined) stampingDevices.add(this.#settings.device)
   }
 

@@ -17,6 +17,10 @@ export const State = {
   answered: 4,
 } as const
 
+/** Tables of sockets that were closed: to ask for so much memory anew costs more than a ping. */
+const spares: Record<4 | 6, ProbeTable[]> = { 4: [], 6: [] }
+const sparesKept = 8
+
 const cookiePool = new Int32Array(4096)
 let nextCookie = cookiePool.length
 
@@ -38,12 +42,34 @@ export class ProbeTable {
   /** When they were handed to the kernel; the same for all of a batch. While queued, `sentMonotonic` is -1. */
   readonly sentWall = new Float64Array(sequences)
   readonly sentMonotonic = new Float64Array(sequences)
-  readonly #requests: (EchoRequest | undefined)[] = []
-  #next = 0
+  /** The kernel's time of that, milliseconds of the wall clock; NaN while there is none. Where sends are stamped. */
+  readonly sentStamps = new Float64Array(sequences)
+  /** Of the deadline queue: neighbours, and the lane. */
+  readonly next = new Int32Array(sequences)
+  readonly previous = new Int32Array(sequences)
+  readonly lane = new Int32Array(sequences)
+  readonly #family: 4 | 6
+  #requests: (EchoRequest | undefined)[] = []
+  #nextFree = 0
 
-  constructor(family: 4 | 6) {
+  private constructor(family: 4 | 6) {
+    this.#family = family
     this.addressWords = wordsOfAddress[family]
     this.targets = new Int32Array(sequences * this.addressWords)
+  }
+
+  /** An empty one. To be given back. */
+  static take(family: 4 | 6): ProbeTable {
+    const spare = spares[family].pop()
+    spare?.state.fill(State.free)
+    spare?.lane.fill(0)
+    return spare ?? new ProbeTable(family)
+  }
+
+  /** When nobody looks at it any more. */
+  giveBack(): void {
+    this.#requests = []
+    if (spares[this.#family].length < sparesKept) spares[this.#family].push(this)
   }
 
   request(sequence: number): EchoRequest {
@@ -94,8 +120,8 @@ export class ProbeTable {
   /** Those whose request was cancelled may be taken, too, once they are out of the queue. */
   #findFree(): number {
     for (let i = 0; i < patience; i++) {
-      const sequence = this.#next
-      this.#next = (sequence + 1) & (sequences - 1)
+      const sequence = this.#nextFree
+      this.#nextFree = (sequence + 1) & (sequences - 1)
       const state = this.state[sequence]
       if (state === State.free || state === State.answered) return sequence
       if (state !== State.queued && this.#requests[sequence]!.cancelled) return sequence

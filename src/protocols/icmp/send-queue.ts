@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { trySetOption } from '../../sockets/options.js'
 import type { Clock, ClockSample } from './clock.js'
 import { EchoBatch } from './echo-batch.js'
-import { type ProbeTable, sequences } from './probe-table.js'
+import type { ProbeTable } from './probe-table.js'
 
 export interface SendQueueHandlers {
   clock: Clock
@@ -42,10 +42,10 @@ export class SendQueue {
   readonly #socket: Socket
   readonly #table: ProbeTable
   readonly #handlers: SendQueueHandlers
-  /** Sequence numbers, in order: a ring. */
-  readonly #ring = new Uint16Array(sequences)
+  /** Sequence numbers, in order. */
+  #probes: number[] = []
+  /** Of the first that has not left. */
   #head = 0
-  #size = 0
   #scheduled = false
   #blocked = false
   #closed = false
@@ -65,7 +65,7 @@ export class SendQueue {
   }
 
   push(probe: number): void {
-    this.#ring[(this.#head + this.#size++) & (sequences - 1)] = probe
+    this.#probes.push(probe)
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
     queueMicrotask(() => {
@@ -77,7 +77,7 @@ export class SendQueue {
   flush(): void {
     this.#blocked = false
     clearTimeout(this.#retryTimer)
-    while (this.#size > 0 && !this.#blocked && !this.#closed) {
+    while (this.#head < this.#probes.length && !this.#blocked && !this.#closed) {
       this.#sendBatch()
       if (!this.#closed) this.#handlers.batchSent()
     }
@@ -86,7 +86,8 @@ export class SendQueue {
 
   close(): void {
     this.#closed = true
-    this.#size = 0
+    this.#probes = []
+    this.#head = 0
     clearTimeout(this.#retryTimer)
   }
 
@@ -120,8 +121,8 @@ export class SendQueue {
     batch ??= new EchoBatch()
     batch.clear()
     const { identifier } = this.#socket
-    for (; this.#size > 0; this.#head = (this.#head + 1) & (sequences - 1), this.#size--) {
-      const probe = this.#ring[this.#head]!
+    for (; this.#head < this.#probes.length; this.#head++) {
+      const probe = this.#probes[this.#head]!
       const { hops, cancelled } = this.#table.request(probe)
       if (cancelled) {
         this.#table.free(probe, false)
@@ -135,6 +136,10 @@ export class SendQueue {
         continue
       }
       if (!batch.add(this.#table, probe, identifier, this.#hopsBySocket ? -1 : hops)) break
+    }
+    if (this.#head === this.#probes.length) {
+      this.#probes = []
+      this.#head = 0
     }
     return batch
   }
@@ -160,18 +165,18 @@ export class SendQueue {
   #putBack({ probes, count }: EchoBatch, first: number, errno: number): void {
     const { monotonic } = this.#sent
     const { sentMonotonic } = this.#table
-    for (let i = count - 1; i >= first; i--) {
+    const waiting: number[] = []
+    for (let i = first; i < count && !this.#closed; i++) {
       const probe = probes[i]!
       if (sentMonotonic[probe]! < 0) sentMonotonic[probe] = monotonic
-      if (monotonic - sentMonotonic[probe]! > this.#table.request(probe).timeout) {
-        this.#handlers.refused(probe, errno)
-        continue
-      }
-      this.#head = (this.#head - 1) & (sequences - 1)
-      this.#ring[this.#head] = probe
-      this.#size++
+      const isLate = monotonic - sentMonotonic[probe]! > this.#table.request(probe).timeout
+      if (isLate) this.#handlers.refused(probe, errno)
+      else waiting.push(probe)
     }
-    if (this.#size === 0 || this.#closed) return
+    if (this.#closed) return
+    this.#probes = [...waiting, ...this.#probes.slice(this.#head)]
+    this.#head = 0
+    if (this.#probes.length === 0) return
     if (errno === -EAGAIN) this.#handlers.waitForRoom()
     this.#blocked = true
     this.#retryTimer = setTimeout(() => this.flush(), retryMs(errno)).unref()
