@@ -61,9 +61,11 @@ export class ProbeTable {
   /** An empty one. To be given back. */
   static take(family: 4 | 6): ProbeTable {
     const spare = spares[family].pop()
-    spare?.state.fill(State.free)
-    spare?.lane.fill(0)
-    return spare ?? new ProbeTable(family)
+    if (!spare) return new ProbeTable(family)
+    spare.state.fill(State.free)
+    spare.lane.fill(0)
+    spare.#nextFree = 0
+    return spare
   }
 
   /** When nobody looks at it any more. */
