@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runBuild } from './node-gyp.mjs'
+import { checksums } from './package/contents.mjs'
 import { finish } from './prebuild/finish.mjs'
 import { faults } from './prebuild/inspect.mjs'
 import { targets } from './prebuild/targets.mjs'
@@ -25,6 +26,7 @@ for (const arch of chosen.length ? chosen : Object.keys(targets)) {
   console.log(`${file}: ${bytes.length} bytes${found.map(fault => `\n  WRONG: ${fault}`).join('')}`)
   wrong += found.length
 }
+if (!check) writeFileSync(join(root, 'prebuilds/SHA256SUMS'), checksums(root))
 // An addon left there would be taken before the prebuilt ones.
 rmSync(join(root, 'build'), { recursive: true, force: true })
 process.exit(wrong === 0 ? 0 : 1)

@@ -1,0 +1,140 @@
+// The packed package in every way it is installed, bundled and embedded: `npm run test:package`. Needs Linux. Last line: N passed, N failed.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compile } from './compile.mjs'
+import { inspectTarball } from './package/contents.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const tools = join(root, 'scripts/package')
+const work = join(root, '.cache/package')
+const node = process.execPath
+const totals = { passed: 0, failed: 0 }
+
+if (!compile()) process.exit(1)
+rmSync(work, { recursive: true, force: true })
+mkdirSync(work, { recursive: true })
+execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: tools, stdio: 'ignore' })
+const [packed] = JSON.parse(
+  execFileSync('npm', ['pack', '--json', '--pack-destination', work], { cwd: root, encoding: 'utf8' }),
+)
+const tarball = join(work, packed.filename)
+for (const [name, fault] of inspectTarball(packed, root)) count(name, fault)
+
+const npm = project('npm')
+run(npm, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball])
+check('npm, without install scripts, ESM', npm, [node, 'program.mjs'])
+check('npm, without install scripts, CommonJS', npm, [node, 'program.cjs'])
+check('another realm, as in Jest and Electron', npm, [node, 'realm.mjs'])
+for (const platform of ['darwin', 'win32'])
+  check(`on ${platform}`, npm, [node, 'elsewhere.mjs', platform, 'ERR_UNSUPPORTED_PLATFORM'])
+check('a read-only file system', npm, readOnly(npm, [node, 'program.mjs']))
+
+const pnpm = project('pnpm')
+run(pnpm, node, [join(tools, 'node_modules/pnpm/bin/pnpm.cjs'), 'add', '--ignore-scripts', tarball])
+check('pnpm', pnpm, [node, 'program.mjs'])
+
+const yarn = join(tools, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js')
+for (const linker of ['node-modules', 'pnp']) {
+  const folder = project(`yarn-${linker}`)
+  writeFileSync(join(folder, '.yarnrc.yml'), `nodeLinker: ${linker}\nenableScripts: false\nenableTelemetry: false\n`)
+  writeFileSync(join(folder, 'yarn.lock'), '')
+  run(folder, node, [yarn, 'add', `netvia@file:${tarball}`])
+  check(`yarn, ${linker}`, folder, [node, yarn, 'node', 'program.cjs'])
+}
+
+const esbuild = join(tools, 'node_modules/esbuild/bin/esbuild')
+for (const format of ['esm', 'cjs']) {
+  const out = `esbuild.${format === 'esm' ? 'mjs' : 'cjs'}`
+  run(npm, esbuild, [
+    `program.${format === 'esm' ? 'mjs' : 'cjs'}`,
+    '--bundle',
+    '--platform=node',
+    `--format=${format}`,
+    '--external:netvia',
+    `--outfile=${out}`,
+  ])
+  check(`bundled by esbuild, ${format}, netvia external`, npm, [node, out])
+}
+const configuration = {
+  mode: 'production',
+  target: 'node20',
+  entry: './program.cjs',
+  output: { path: npm, filename: 'webpack.cjs' },
+  externals: { netvia: 'commonjs netvia' },
+}
+writeFileSync(join(npm, 'webpack.config.cjs'), `module.exports = ${JSON.stringify(configuration)}`)
+const webpack = `require('webpack')(require(${JSON.stringify(join(npm, 'webpack.config.cjs'))}), (error, stats) => process.exit(error || stats.hasErrors() ? 1 : 0))`
+writeFileSync(join(tools, 'node_modules/run-webpack.cjs'), webpack)
+run(npm, node, [join(tools, 'node_modules/run-webpack.cjs')])
+check('bundled by webpack, netvia external', npm, [node, 'webpack.cjs'])
+
+// A single executable's own require knows Node's modules only: the package lies beside it (docs/packaging.md).
+const itsOwn = "require = require('node:module').createRequire(process.execPath)\n"
+writeFileSync(join(npm, 'single.cjs'), itsOwn + readFileSync(join(npm, 'program.cjs'), 'utf8'))
+writeFileSync(
+  join(npm, 'sea.json'),
+  JSON.stringify({ main: 'single.cjs', output: 'sea.blob', disableExperimentalSEAWarning: true }),
+)
+run(npm, node, ['--experimental-sea-config', 'sea.json'])
+cpSync(node, join(npm, 'single'), { dereference: true })
+run(npm, node, [
+  join(tools, 'node_modules/postject/dist/cli.js'),
+  'single',
+  'NODE_SEA_BLOB',
+  'sea.blob',
+  '--sentinel-fuse',
+  'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
+])
+check('a Node single executable application', npm, ['./single'])
+
+// Last, since it takes the addon away.
+rmSync(join(npm, 'node_modules/netvia/prebuilds'), { recursive: true })
+const missing = check('no addon for this machine', npm, [node, 'elsewhere.mjs', 'linux', 'ERR_ADDON_NOT_FOUND'])
+for (const part of [`${process.platform}-${process.arch}`, 'node-gyp rebuild', 'node_modules/netvia'])
+  count(`no addon for this machine: the error names ${part}`, missing.includes(part) ? undefined : missing)
+
+console.log(`${totals.passed} passed, ${totals.failed} failed`)
+process.exit(totals.failed === 0 ? 0 : 1)
+
+function project(name) {
+  const folder = join(work, name)
+  cpSync(join(root, 'test/package'), folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: `try-${name}`, private: true }))
+  return folder
+}
+
+function run(cwd, command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  })
+  if (status !== 0) count(`${command} ${args[0]} in ${cwd.slice(work.length + 1)}`, `${stdout}${stderr}`)
+}
+
+/** Runs a program that is to print "works"; what it said to standard error. */
+function check(name, cwd, [command, ...args]) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  })
+  count(name, status === 0 && stdout.trim() === 'works' ? undefined : `${status} ${stdout}${stderr}`)
+  return stderr ?? ''
+}
+
+/** In a mount namespace where the folder can't be written. */
+function readOnly(folder, command) {
+  const mount =
+    'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && ! touch written 2>/dev/null && exec "$@"'
+  return ['unshare', '--mount', 'sh', '-c', mount, folder, ...command]
+}
+
+function count(name, fault) {
+  totals[fault ? 'failed' : 'passed']++
+  console.log(fault ? `FAIL  ${name}: ${fault}` : `ok    ${name}`)
+}

@@ -1,0 +1,59 @@
+// What the tarball holds, and how much of it.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { targets } from '../prebuild/targets.mjs'
+
+const wanted = [
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp)$/,
+  /^dist\/.+\.(js|cjs|d\.ts|d\.cts|html|txt|1)$/,
+  /^native\/.+\.(cc|h|map)$/,
+  /^prebuilds\/(linux-\w+\/netvia\.node|SHA256SUMS)$/,
+]
+const required = [
+  'dist/index.js',
+  'dist/index.cjs',
+  'dist/index.d.ts',
+  'dist/index.d.cts',
+  'dist/undici.js',
+  'dist/undici.cjs',
+  'dist/cli.js',
+  'dist/netvia.1',
+  'prebuilds/SHA256SUMS',
+  ...Object.keys(targets).map(arch => `prebuilds/linux-${arch}/netvia.node`),
+]
+const budgets = { packed: 450_000, library: 330_000 }
+
+/** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */
+export function inspectTarball({ size, files }, root) {
+  const paths = files.map(({ path }) => path)
+  const unwanted = paths.filter(path => !wanted.some(pattern => pattern.test(path)) || path === 'native/faults.cc')
+  const missing = required.filter(path => !paths.includes(path))
+  const sum = pattern => files.reduce((total, { path, size }) => total + (pattern.test(path) ? size : 0), 0)
+  const library = sum(/^dist\/(?!cli)[^.]*\.c?js$/)
+  const over = (name, bytes) => (bytes > budgets[name] ? `${bytes} bytes, the budget is ${budgets[name]}` : undefined)
+  return [
+    ['package: no file that does not belong there', unwanted.join(' ')],
+    ['package: no file missing', missing.join(' ')],
+    [`package: size when packed (${size})`, over('packed', size)],
+    [`package: size of the library without types and command (${library})`, over('library', library)],
+    [
+      'package: checksums of the addons',
+      readFileSync(join(root, 'prebuilds/SHA256SUMS'), 'utf8') === checksums(root) ? '' : 'differ',
+    ],
+  ]
+}
+
+/** As sha256sum(1) prints and checks them. */
+export function checksums(root) {
+  return Object.keys(targets)
+    .map(arch => `linux-${arch}/netvia.node`)
+    .sort()
+    .map(
+      file =>
+        `${createHash('sha256')
+          .update(readFileSync(join(root, 'prebuilds', file)))
+          .digest('hex')}  ${file}\n`,
+    )
+    .join('')
+}
