@@ -1,0 +1,75 @@
+import { beforeEach, expect, it } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { connect, listen, ping, tcpInfo } from '../../src/index.js'
+import { requires } from '../unit/requirements.js'
+import { type Fault, inject } from './inject.js'
+
+// What a kernel of 5.4, or qemu-user, lacks, one at a time: each has its fallback, and it is seen that the call was refused.
+
+beforeEach(context => requires(context, 'ping'))
+
+/** The path is open for a while after a ping: another mark of the packets asks for one of its own. */
+let tos = 0
+async function pinged(...faults: Fault[]) {
+  const end = inject(...faults)
+  tos = (tos + 4) % 256
+  const result = await ping('127.0.0.1', { device: 'lo', tos, timeout: 10_000 })
+  for (const struck of end()) expect(struck).toBeGreaterThan(0)
+  expect(result.outcome).toBe('reply')
+  expect(result.rttMs).toBeGreaterThanOrEqual(0)
+  return result
+}
+
+const lacks = (option: string, error = 'ENOPROTOOPT'): Fault => ({ call: 'setsockopt', option, error })
+
+it("without SO_TIMESTAMPING the kernel's receive time comes by SO_TIMESTAMPNS, and the clock is the user's", async () => {
+  expect((await pinged(lacks('SO_TIMESTAMPING'))).clock).toBe('user')
+})
+
+it("without SO_TIMESTAMPNS either, times are user space's own", async () => {
+  expect((await pinged(lacks('SO_TIMESTAMPING'), lacks('SO_TIMESTAMPNS'))).clock).toBe('user')
+})
+
+it('without SO_RXQ_OVFL drops are not counted, and nothing else changes', async () => {
+  await pinged(lacks('SO_RXQ_OVFL'))
+})
+
+it('without SO_RCVBUFFORCE the buffer is what SO_RCVBUF gives', async () => {
+  await pinged(lacks('SO_RCVBUFFORCE', 'EPERM'))
+})
+
+it.each(['EACCES', 'EPROTONOSUPPORT'])('without ping sockets (%s) a raw one is opened', async error => {
+  const { AF_INET, SOCK_DGRAM, IPPROTO_ICMP } = addon().constants
+  await pinged({ call: 'socket', numbers: [AF_INET!, SOCK_DGRAM!, IPPROTO_ICMP!], error })
+})
+
+it('without unprivileged SO_BINDTODEVICE (before Linux 5.7) it is an error that says so, never an unbound socket', async () => {
+  using _ = inject(lacks('SO_BINDTODEVICE', 'EPERM'))
+  const refused = { code: 'EPERM', device: 'lo', hint: expect.stringContaining('Linux 5.7') }
+  await expect(ping('127.0.0.1', { device: 'lo', tos: 0xfc })).rejects.toMatchObject(refused)
+  await expect(connect({ host: '127.0.0.1', port: 9, device: 'lo' })).rejects.toMatchObject(refused)
+})
+
+it.each(['EINVAL', 'ENOPROTOOPT'])('where a bound device can not be read by name (%s), its index is', async error => {
+  await pinged({ call: 'getsockopt', option: 'SO_BINDTODEVICE', error })
+})
+
+it('without either way to read it, the socket is not used', async () => {
+  using _ = inject(
+    { call: 'getsockopt', option: 'SO_BINDTODEVICE', error: 'ENOPROTOOPT' },
+    { call: 'getsockopt', option: 'SO_BINDTOIFINDEX', error: 'ENOPROTOOPT' },
+  )
+  await expect(ping('127.0.0.1', { device: 'lo', tos: 0xf8 })).rejects.toMatchObject({ code: 'ENOPROTOOPT' })
+})
+
+it('without IP_BIND_ADDRESS_NO_PORT a connection from an address takes its port earlier', async () => {
+  const server = await listen({ host: '127.0.0.1', port: 0 }, client => client.end())
+  const end = inject(lacks('IP_BIND_ADDRESS_NO_PORT'))
+  const { port } = server.address() as { port: number }
+  const socket = await connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' })
+  expect(end()[0]).toBeGreaterThan(0)
+  expect(socket.localAddress).toBe('127.0.0.2')
+  expect(tcpInfo(socket).mss).toBeGreaterThan(0)
+  socket.destroy()
+  server.close()
+})
