@@ -73,7 +73,8 @@ const types = ['A', 'AAAA', 'TXT', 'MX', 'SRV', 'NS', 'SOA', 'CNAME', 'PTR', 'CA
 export function dns(data: Buffer): void {
   const type = types[(data[0] ?? 0) % types.length]!
   const bytes = new Uint8Array(data.subarray(1))
-  const started = performance.now()
+  // Time of the processor: others may have it meanwhile.
+  const started = process.cpuUsage()
   const response = decodeResponse(bytes, { ...query, type })
   for (const record of (response && followChain(response.answers, query.name, type)) ?? []) {
     toRecord(record)
@@ -81,7 +82,8 @@ export function dns(data: Buffer): void {
     if (type === 'AAAA') expect(isIP(record.data as string) === 6, 'an AAAA record is an IPv6 address')
     expect(record.ttl >= 0 && record.ttl <= 0x7fff_ffff, 'a time to live is a number of seconds')
   }
-  expect(performance.now() - started < 1000, 'no message costs a second')
+  const { user, system } = process.cpuUsage(started)
+  expect(user + system < 1_000_000, 'no message costs a second')
   // The head of the question, so that what follows is reached without having been guessed.
   const question = encodeQuery({ ...query, type })
   const answer = Buffer.concat([question, bytes])

@@ -1,0 +1,23 @@
+// A little of everything, ended as a program ends: what the addon has allocated and nobody holds is then told as a leak.
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { connect, devices, listen, openIcmp, openUdp, ping, scanPorts, sweep, watchDevices } from 'netvia'
+
+const host = '127.0.0.1'
+const server = createServer(socket => socket.on('error', () => {}).resume()).listen(0, host)
+await once(server, 'listening')
+const { port } = server.address()
+for (let round = 0; round < 20; round++) {
+  await ping(host, { device: 'lo' })
+  for await (const _ of sweep('127.0.0.0/28'));
+  for await (const _ of scanPorts(host, { ports: [port, 1] }));
+  const socket = await connect({ host, port, device: 'lo' })
+  socket.destroy()
+  await once(socket, 'close')
+  ;(await openUdp({ host, device: 'lo' })).close()
+  ;(await listen({ host, port: 0, device: 'lo' })).close()
+  openIcmp({ family: 4 }).close()
+  await devices()
+  await watchDevices().return()
+}
+server.close()
