@@ -234,3 +234,13 @@ describe('bad arguments', () => {
     await expect(ping('127.0.0.1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 })
+
+test('a loop of pings leaves the event loop its turns', async context => {
+  requires(context, 'ping')
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  const end = performance.now() + 300
+  while (performance.now() < end) await ping('127.0.0.1')
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(3)
+})

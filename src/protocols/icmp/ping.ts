@@ -1,3 +1,4 @@
+import { turnDue } from '../turns.js'
 import type { EchoPath } from './echo-path.js'
 import { EchoRequest, type Verdict } from './echo-request.js'
 import {
@@ -34,6 +35,7 @@ async function probeOnce(target: Target, options: PingOptions): Promise<PingResu
   const path = acquirePath(target.family, options)
   try {
     await path.ready
+    await turnDue()
     options.signal?.throwIfAborted()
     return await answer(path, target, options)
   } finally {
