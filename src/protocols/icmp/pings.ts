@@ -37,9 +37,9 @@ const lateMs = 10_000
 
 /**
  * A series of ICMP echo requests: an async iterable of results, in the order in which they are known, with live
- * `statistics`. It starts with the first `next()`. Request n leaves at start + n · interval without drift, or up to a 25th of the
- * interval (40 ms at most) later, together with those of other series. It does not wait for answers, nor for the consumer: up to
- * 10,000 results are kept, then the oldest give way (the statistics have them).
+ * `statistics`. It starts with the first `next()`. Request n leaves at start + n · interval without drift; where
+ * more than 16 series run, up to a 25th of the interval (40 ms at most) later, together with those of others. It does not wait for
+ * answers, nor for the consumer: up to 10,000 results are kept, then the oldest give way (the statistics have them).
  *
  * A reply up to 10 s after its timeout takes back the loss; requests in flight count neither as answered nor as lost.
  * A device that is deleted or down makes `send-failed` results (ENODEV, ENETUNREACH, …). When it is back the next request

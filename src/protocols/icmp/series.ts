@@ -23,18 +23,27 @@ const burst = 64
 /** A device that returns gets its link, addresses and routes one after another: time for all of them, in ms. */
 const returnMs = 200
 
+/** Series that are woken each on its own, to the millisecond: so few cost little. */
+const few = 16
+let running = 0
+
+/** Milliseconds: a probe leaves at a multiple of it. Of many series, a 25th of the interval, 40 ms at most. */
+export function gridOf(interval: number, series: number): number {
+  if (series <= few) return 1
+  return Math.max(1, Math.min(2 * tickMs, Math.floor(interval / 25)))
+}
+
 /**
  * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does; results come in the order
  * in which they are known. When the device returns the next probe does not wait for its time, and the schedule goes on from
  * there.
  *
- * A probe may leave late by a 25th of the interval, 40 ms at most: those of many series then leave together.
+ * Where many series run, their probes wait for common ticks (`gridOf`), so that they leave together.
  */
 export class Series implements ProbeOwner {
   readonly #settings: SeriesSettings
   readonly #tell: (result: PingResult) => void
   readonly #request: EchoRequest
-  readonly #grid: number
   readonly #release = hold()
   #start = performance.now()
   #callOff: (() => void) | undefined
@@ -49,7 +58,7 @@ export class Series implements ProbeOwner {
     this.#tell = tell
     this.#request = settings.makeRequest(this)
     const { device, interval } = settings
-    this.#grid = Math.max(1, Math.min(2 * tickMs, Math.floor(interval / 25)))
+    running++
     if (device !== undefined && interval > returnMs) {
       this.#endReturnWatch = onDeviceReturn(device, what => {
         if (what === 'link' || this.#refused) this.#bringForward()
@@ -61,6 +70,7 @@ export class Series implements ProbeOwner {
   end(): void {
     if (this.#ended) return
     this.#ended = true
+    running--
     this.#callOff?.()
     this.#endReturnWatch()
     this.#settings.path.cancel(this.#request)
@@ -112,7 +122,8 @@ export class Series implements ProbeOwner {
   #sendLater(): void {
     this.#callOff?.()
     if (this.#allSent) this.#release()
-    this.#callOff = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, this.#grid)
+    const grid = gridOf(this.#settings.interval, running)
+    this.#callOff = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, grid)
   }
 
   #bringForward(): void {
