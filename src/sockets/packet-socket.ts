@@ -32,6 +32,8 @@ export class PacketSocket {
     this.#watch = new Watch(fd, events => this.#ready(events))
     try {
       if (selfArming) this.arm()
+      // To be added takes memory, to be armed again does not: what can fail fails here.
+      else this.#watch.arm(0)
     } catch (error) {
       this.close()
       throw error
