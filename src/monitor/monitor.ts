@@ -2,12 +2,12 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
+import { type MakeRunner, makeRunner } from './check-runner.js'
 import { EventBuffer, type Streamed } from './event-buffer.js'
 import { Hook } from './hook.js'
 import { type LinkFacts, LinkHistory } from './link-fault.js'
 import { watchLinks } from './link-watch.js'
 import type { MonitorOptions } from './options.js'
-import { type Probe, probe } from './probe.js'
 import type { CheckEvent, ConfigureEvent, MonitorSnapshot, StateEvent, WarningEvent } from './reports.js'
 import { spacing } from './round-loop.js'
 import { type Settings, settingsOf, type Uplink } from './settings.js'
@@ -27,7 +27,7 @@ export interface MonitorEvents {
 }
 
 /** What the monitor looks through at the world: tests put in their own. */
-const world = { probe, watchLinks }
+const world = { makeRunner, watchLinks }
 
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
@@ -50,7 +50,7 @@ const channels = {
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
  */
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
-  readonly #probe: Probe
+  readonly #makeRunner: MakeRunner
   readonly #watchLinks: typeof watchLinks
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
@@ -73,9 +73,9 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   constructor(options: MonitorOptions)
   /** @internal */
   constructor(options: MonitorOptions, through: typeof world)
-  constructor(options: MonitorOptions, { probe, watchLinks } = world) {
+  constructor(options: MonitorOptions, { makeRunner, watchLinks } = world) {
     super()
-    this.#probe = probe
+    this.#makeRunner = makeRunner
     this.#watchLinks = watchLinks
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
@@ -168,7 +168,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   #watched(uplink: Uplink): WatchedUplink {
-    return new WatchedUplink(uplink, this.#settings.rounds, this.#probe, this.#listener)
+    return new WatchedUplink(uplink, this.#settings.rounds, this.#makeRunner, this.#listener)
   }
 
   /** The one that watches the uplink from now on, where `before` did so far. */

@@ -1,25 +1,43 @@
-import { setMaxListeners } from 'node:events'
+import { hold } from '../binding/poller.js'
+import { atTick, gridOf } from '../protocols/ticker.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
+
+let running = 0
 
 export interface RoundLoopOptions<T> {
   /** Checks of a round. */
   checks: number
   /** Milliseconds over which the starts of a round's checks may be spread. */
   spread: number
-  /** Runs one check, within its own timeout or until the signal fires. Never rejects. */
-  run(index: number, signal: AbortSignal): Promise<T>
+  /** Begins one check. What it brought is to be handed to `told`, once, after this has returned. */
+  run(index: number): void
+  /** Ends the checks under way, each of which is told nevertheless, and what is kept for the next round. */
+  cancel(): void
   /** Takes what a round brought; returns the time from its start to the start of the next, in ms. */
   done(results: T[]): number
 }
 
-/** Rounds of checks, one after the other at a fixed cadence. No check ever overlaps with itself. */
+/**
+ * Rounds of checks, one after the other at a fixed cadence. No check ever overlaps with itself. Where many loops run, their checks
+ * wait for common ticks, so that they go out and come in as one batch.
+ */
 export class RoundLoop<T> {
   readonly #options: RoundLoopOptions<T>
   readonly #slots: number
-  #controller: AbortController | undefined
-  #running: Promise<void> = Promise.resolve()
+  #due = 0
+  #grid = 1
+  #results: T[] = []
+  /** Checks of this round that have begun. */
+  #begun = 0
+  #underWay = 0
+  /** Those under way are of a round that was ended. */
+  #isStale = false
+  /** Held while it runs. */
+  #release: (() => void) | undefined
+  #callOff: (() => void) | undefined
+  readonly #stopped: (() => void)[] = []
 
   constructor(options: RoundLoopOptions<T>) {
     this.#options = options
@@ -28,56 +46,79 @@ export class RoundLoop<T> {
 
   /** The first round begins after `delay` ms. What ran before is ended first. */
   start(delay: number): void {
-    this.#controller?.abort()
-    this.#controller = new AbortController()
-    const { signal } = this.#controller
-    // One signal for all checks of all rounds: a new one for each round costs more than the round itself.
-    setMaxListeners(0, signal)
-    const before = this.#running
-    this.#running = before.then(() => this.#loop(delay, signal))
+    this.#end()
+    running++
+    this.#release = hold()
+    this.#results = []
+    this.#begun = 0
+    this.#grid = 1
+    this.#due = Math.ceil((performance.now() + delay) / spacing) * spacing
+    if (this.#underWay === 0) this.#wait(this.#due)
   }
 
   /** Ends the round under way without a verdict. Resolves when nothing of it is left. */
   stop(): Promise<void> {
-    this.#controller?.abort()
-    return this.#running
+    this.#end()
+    return new Promise(resolve => {
+      if (this.#underWay === 0) resolve()
+      else this.#stopped.push(resolve)
+    })
   }
 
-  async #loop(delay: number, signal: AbortSignal): Promise<void> {
-    // On a grid that all loops share: checks that start in the same moment go out and come in as one batch.
-    let due = Math.ceil((performance.now() + delay) / spacing) * spacing
-    for (;;) {
-      await sleep(due - performance.now(), signal)
-      if (signal.aborted) return
-      const results = await this.#round(signal)
-      if (signal.aborted) return
-      due = Math.max(due + this.#options.done(results), performance.now())
-    }
+  told(index: number, result: T): void {
+    this.#underWay--
+    this.#results[index] = result
+    if (this.#underWay > 0) return
+    if (this.#isStale) this.#settle()
+    else if (this.#begun === this.#options.checks) this.#finish()
   }
 
-  async #round(signal: AbortSignal): Promise<T[]> {
+  #wait(at: number): void {
+    this.#callOff = atTick(at, this.#begin, this.#grid)
+  }
+
+  /** What is due of the round. */
+  readonly #begin = (now: number): void => {
     const { checks, run } = this.#options
-    const results: Promise<T>[] = []
-    for (let slot = 0; slot < this.#slots; slot++) {
-      if (slot > 0) await sleep(spacing, signal)
-      if (signal.aborted) break
-      const end = Math.ceil((checks * (slot + 1)) / this.#slots)
-      while (results.length < end) results.push(run(results.length, signal))
+    const slot = Math.min(this.#slots, 1 + Math.floor((now - this.#due) / spacing))
+    const end = Math.ceil((checks * slot) / this.#slots)
+    this.#callOff = undefined
+    if (end < checks) this.#wait(this.#due + slot * spacing)
+    while (this.#begun < end) {
+      this.#underWay++
+      run(this.#begun++)
     }
-    return Promise.all(results)
   }
-}
 
-/** Resolves after `ms`, or as soon as the signal fires. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const finish = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', finish)
-      resolve()
-    }
-    const timer = setTimeout(finish, ms)
-    signal.addEventListener('abort', finish)
-    if (signal.aborted) finish()
-  })
+  #finish(): void {
+    const release = this.#release
+    const results = this.#results
+    this.#results = []
+    this.#begun = 0
+    const interval = this.#options.done(results)
+    // What was told may have led to its end, or to a start anew.
+    if (this.#release !== release) return
+    this.#grid = gridOf(interval, running)
+    this.#due = Math.max(this.#due + interval, performance.now())
+    this.#wait(this.#due)
+  }
+
+  #end(): void {
+    if (!this.#release) return
+    running--
+    this.#release()
+    this.#release = undefined
+    this.#callOff?.()
+    this.#callOff = undefined
+    this.#isStale = this.#underWay > 0
+    this.#options.cancel()
+  }
+
+  /** Nothing is left of what was ended. */
+  #settle(): void {
+    this.#isStale = false
+    this.#results = []
+    for (const resolve of this.#stopped.splice(0)) resolve()
+    if (this.#release) this.#wait(this.#due)
+  }
 }

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { pathOf } from '../options.js'
+import type { CheckRunner, MakeRunner } from './check-runner.js'
 import { targetOf } from './check-target.js'
 import { type LinkFacts, linkFault } from './link-fault.js'
-import type { Probe } from './probe.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from './reports.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
@@ -20,31 +20,43 @@ export interface Listener {
   check(event: CheckEvent): void
 }
 
+/** Milliseconds: where rounds follow each other by this much, nobody waits for a few hundredths of a second. */
+const unhurried = 1000
+
 /** One uplink under watch: its rounds, its link, and what follows from both. */
 export class WatchedUplink {
   readonly uplink: Uplink
   readonly #settings: RoundSettings
-  readonly #probe: Probe
   readonly #listener: Listener
   readonly #machine: StateMachine
   readonly #loop: RoundLoop<Outcome>
+  readonly #runners: CheckRunner[]
   readonly #targets: string[]
   readonly #last: (CheckEvent | null)[]
   #since = Date.now()
   #running = false
 
-  constructor(uplink: Uplink, settings: RoundSettings, probe: Probe, listener: Listener) {
+  constructor(uplink: Uplink, settings: RoundSettings, makeRunner: MakeRunner, listener: Listener) {
     this.uplink = uplink
     this.#settings = settings
-    this.#probe = probe
     this.#listener = listener
     this.#machine = new StateMachine(settings, performance.now())
     this.#targets = uplink.checks.map(targetOf)
     this.#last = uplink.checks.map(() => null)
+    const { interval, failureInterval, recoveryInterval } = settings
+    const prompt = Math.min(interval, failureInterval, recoveryInterval) < unhurried
+    const path = pathOf(uplink)
+    this.#runners = uplink.checks.map((check, index) => {
+      const { timeout = settings.timeout } = check
+      return makeRunner(check, { path, timeout, prompt }, outcome => this.#told(index, outcome))
+    })
     this.#loop = new RoundLoop({
       checks: uplink.checks.length,
-      spread: settings.interval / 2,
-      run: (index, signal) => this.#check(index, signal),
+      spread: interval / 2,
+      run: index => this.#runners[index]!.run(),
+      cancel: () => {
+        for (const runner of this.#runners) runner.cancel()
+      },
       done: outcomes => this.#judge(outcomes),
     })
   }
@@ -98,17 +110,16 @@ export class WatchedUplink {
     this.#machine.restore({ ...saved, since: now - (Date.now() - saved.since) }, now)
   }
 
-  async #check(check: number, signal: AbortSignal): Promise<Outcome> {
-    const { name, checks } = this.uplink
-    const { type, timeout = this.#settings.timeout } = checks[check]!
+  #told(check: number, outcome: Outcome): void {
+    const { type } = this.uplink.checks[check]!
     const target = this.#targets[check]!
-    const outcome = await this.#probe(checks[check]!, pathOf(this.uplink), timeout, signal)
     if (this.#running && this.#machine.linkFault === null) {
-      const event = { uplink: name, check, type, target, ...outcome, at: Date.now() }
+      const { ok, local, latencyMs, error } = outcome
+      const event = { uplink: this.uplink.name, check, type, target, ok, local, latencyMs, error, at: Date.now() }
       this.#last[check] = event
       this.#listener.check(event)
     }
-    return outcome.ok ? outcome : { ...outcome, error: `${type} ${target}: ${outcome.error}` }
+    this.#loop.told(check, outcome.ok ? outcome : { ...outcome, error: `${type} ${target}: ${outcome.error}` })
   }
 
   #judge(outcomes: Outcome[]): number {

@@ -2,15 +2,24 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { makeRunner } from '../../src/monitor/check-runner.js'
 import { type LinkFacts, LinkHistory } from '../../src/monitor/link-fault.js'
 import { watchLinks } from '../../src/monitor/link-watch.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { UplinkCheck } from '../../src/monitor/options.js'
 import { probe } from '../../src/monitor/probe.js'
+import type { Outcome } from '../../src/monitor/state-machine.js'
 import { requires } from './requirements.js'
 
-const run = (check: UplinkCheck, path = {}, timeout = 1000, signal = new AbortController().signal) =>
-  probe(check, path, timeout, signal)
+function run(check: UplinkCheck, path = {}, timeout = 1000): Promise<Outcome> {
+  return new Promise<Outcome>(resolve => {
+    const runner = makeRunner(check, { path, timeout, prompt: true }, outcome => {
+      resolve(outcome)
+      runner.cancel()
+    })
+    runner.run()
+  })
+}
 
 async function httpServer() {
   const server = createServer((request, response) => {
@@ -67,7 +76,7 @@ describe('a check', () => {
 
   test('ends with the signal', async () => {
     const controller = new AbortController()
-    const running = run({ type: 'dns', name: 'example.com', servers: ['127.0.0.1:9'] }, {}, 5000, controller.signal)
+    const running = probe({ type: 'dns', name: 'example.com', servers: ['127.0.0.1:9'] }, {}, 5000, controller.signal)
     controller.abort(new Error('enough'))
     expect(await running).toEqual(failed('enough'))
   })

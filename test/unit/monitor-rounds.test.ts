@@ -4,6 +4,7 @@ import type { CheckEvent, StateEvent } from '../../src/monitor/reports.js'
 import { RoundLoop } from '../../src/monitor/round-loop.js'
 import { settingsOf } from '../../src/monitor/settings.js'
 import { WatchedUplink } from '../../src/monitor/watched-uplink.js'
+import { runnersOf } from './monitor-world.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000_000_000 })
@@ -21,27 +22,33 @@ describe('rounds', () => {
     const rounds: number[][] = []
     let running = 0
     let most = 0
-    const loop = new RoundLoop<number>({
+    let controller = new AbortController()
+    const loop: RoundLoop<number> = new RoundLoop<number>({
       checks,
       spread,
-      run: async (index, signal) => {
-        started.push({ index, at: performance.now() - begin })
-        most = Math.max(most, ++running)
-        await new Promise<void>(resolve => {
-          const timer = setTimeout(resolve, takes)
-          signal.addEventListener('abort', () => {
-            clearTimeout(timer)
-            resolve()
-          })
-        })
-        running--
-        return index
+      run: index => void run(index, controller.signal).then(result => loop.told(index, result)),
+      cancel: () => {
+        controller.abort()
+        controller = new AbortController()
       },
       done: results => {
         rounds.push(results)
         return next
       },
     })
+    const run = async (index: number, signal: AbortSignal) => {
+      started.push({ index, at: performance.now() - begin })
+      most = Math.max(most, ++running)
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, takes)
+        signal.addEventListener('abort', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+      running--
+      return index
+    }
     const begin = performance.now()
     return { loop, started, rounds, running: () => running, most: () => most }
   }
@@ -123,7 +130,7 @@ describe('one uplink', () => {
       state: (event: StateEvent) => states.push(event),
       check: (event: CheckEvent) => checks.push(event),
     }
-    const watched = new WatchedUplink(settings.uplinks[0]!, settings.rounds, probe, listener as never)
+    const watched = new WatchedUplink(settings.uplinks[0]!, settings.rounds, runnersOf(probe), listener as never)
     const begin = Date.now()
     return { watched, states, checks, starts: () => checks.map(({ at }) => at - begin) }
   }

@@ -1,4 +1,5 @@
 import { vi } from 'vitest'
+import { type MakeRunner, ProbeRunner } from '../../src/monitor/check-runner.js'
 import type { LinkFacts } from '../../src/monitor/link-fault.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions, UplinkOptions } from '../../src/monitor/options.js'
@@ -13,6 +14,12 @@ export const uplinks: UplinkOptions[] = [
   { name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: '192.0.2.1' }] },
   { name: 'lte', device: 'wan2', priority: 2, checks: [{ type: 'tcp', host: '192.0.2.1', port: 443 }] },
 ]
+
+/** All checks are what the function says. */
+export const runnersOf =
+  (probe: Probe): MakeRunner =>
+  (check, settings, told) =>
+    new ProbeRunner(probe, check, settings, told)
 
 /** A world of two uplinks whose checks and links say what the test tells them to. */
 export function simulate(changed: Partial<MonitorOptions> = {}) {
@@ -33,7 +40,7 @@ export function simulate(changed: Partial<MonitorOptions> = {}) {
         uplinks,
         ...changed,
       },
-      { probe, watchLinks },
+      { makeRunner: runnersOf(probe), watchLinks },
     )
   const link = (device: string, fault: string | null) => {
     links.set(device, { fault, lost: [] })

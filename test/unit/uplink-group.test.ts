@@ -11,6 +11,7 @@ import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { Outcome } from '../../src/monitor/state-machine.js'
 import { decodeAddress } from '../../src/sockets/address.js'
 import { openDescriptor } from '../../src/sockets/open.js'
+import { runnersOf } from './monitor-world.js'
 
 const ok: Outcome = { ok: true, local: false, latencyMs: 10, error: null }
 
@@ -59,7 +60,7 @@ async function groupOf(options: Partial<GroupOptions> = {}) {
   const monitor = new UplinkMonitor(
     { uplinks, interval: 10, up: 1, down: 1 },
     {
-      probe: async (_check, path) => answers[path.localAddress!] ?? ok,
+      makeRunner: runnersOf(async (_check, path) => answers[path.localAddress!] ?? ok),
       watchLinks: (_devices, onFacts) => {
         tell = onFacts
         return () => {}

@@ -6,7 +6,7 @@ import { setTimeout as realWait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { Probe } from '../../src/monitor/probe.js'
-import { bad, begin, ok, simulate, states } from './monitor-world.js'
+import { bad, begin, ok, runnersOf, simulate, states } from './monitor-world.js'
 
 describe('in virtual time', () => {
   beforeEach(() => {
@@ -107,7 +107,7 @@ describe('in virtual time', () => {
       starts.push(Date.now() - begin)
       return ok
     }
-    const monitor = new UplinkMonitor({ uplinks }, { probe, watchLinks: () => () => {} })
+    const monitor = new UplinkMonitor({ uplinks }, { makeRunner: runnersOf(probe), watchLinks: () => () => {} })
     monitor.start()
     await pass(999)
     const tenths = Array.from({ length: 10 }, (_, tenth) => starts.filter(at => Math.floor(at / 100) === tenth).length)

@@ -1,7 +1,7 @@
 import { hold } from '../../binding/poller.js'
 import type { RttCounter } from '../../stats.js'
 import { onDeviceReturn } from '../device-return.js'
-import { atTick, tickMs } from '../ticker.js'
+import { atTick, gridOf } from '../ticker.js'
 import type { EchoPath } from './echo-path.js'
 import type { EchoRequest, ProbeOwner, Verdict } from './echo-request.js'
 import { type PingResult, type Target, toResult } from './result.js'
@@ -23,15 +23,7 @@ const burst = 64
 /** A device that returns gets its link, addresses and routes one after another: time for all of them, in ms. */
 const returnMs = 200
 
-/** Series that are woken each on its own, to the millisecond: so few cost little. */
-const few = 16
 let running = 0
-
-/** Milliseconds: a probe leaves at a multiple of it. Of many series, a 25th of the interval, 40 ms at most. */
-export function gridOf(interval: number, series: number): number {
-  if (series <= few) return 1
-  return Math.max(1, Math.min(2 * tickMs, Math.floor(interval / 25)))
-}
 
 /**
  * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does; results come in the order
