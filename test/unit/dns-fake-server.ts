@@ -10,19 +10,27 @@ export interface Asked {
   port: number
 }
 
-type Flags = { rcode?: number; truncated?: boolean; id?: number; questions?: Question[]; recursion?: boolean }
+type Flags = {
+  rcode?: number
+  truncated?: boolean
+  id?: number
+  questions?: Question[]
+  recursion?: boolean
+  /** Over TCP: so many bytes of the message, then the end of the connection. */
+  cutAfter?: number
+}
 export type Reply = ({ answers?: Answer[] } & Flags) | Uint8Array | undefined
 
 /** A name server on loopback, UDP and TCP on one port, that says what the test tells it to. */
 export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Promise<Reply>, host = '127.0.0.1') {
   const asked: Asked[] = []
-  const answer = async (message: Buffer, via: 'udp' | 'tcp', port: number): Promise<Buffer[]> => {
+  const answer = async (message: Buffer, via: 'udp' | 'tcp', port: number) => {
     const query = decode(message)
     const one = { question: query.questions![0]!, id: query.id!, via, edns: query.additionals!.length > 0, port }
     asked.push(one)
     const replies = [await reply(one)].flat().filter(item => item !== undefined)
     return replies.map(item => {
-      if (item instanceof Uint8Array) return Buffer.from(item)
+      if (item instanceof Uint8Array) return { message: Buffer.from(item), cutAfter: undefined }
       const {
         answers = [],
         rcode = 0,
@@ -30,19 +38,21 @@ export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Prom
         id = one.id,
         questions = [one.question],
         recursion = true,
+        cutAfter,
       } = item
       const flags = 0x100 | (recursion ? 0x80 : 0) | (truncated ? 0x200 : 0) | rcode
-      return encode({ type: 'response', id, flags, questions, answers })
+      return { message: encode({ type: 'response', id, flags, questions, answers }), cutAfter }
     })
   }
   const tcp = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', async data => {
-      for (const message of await answer(data.subarray(2), 'tcp', socket.remotePort!)) {
+      for (const { message, cutAfter } of await answer(data.subarray(2), 'tcp', socket.remotePort!)) {
         const prefix = Buffer.alloc(2)
         prefix.writeUInt16BE(message.length)
         socket.write(prefix)
-        socket.write(message)
+        socket.write(message.subarray(0, cutAfter))
+        if (cutAfter !== undefined) socket.end()
       }
     })
   })
@@ -50,7 +60,7 @@ export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Prom
   const { port } = tcp.address() as { port: number }
   const udp = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   udp.on('message', async (data, from) => {
-    for (const message of await answer(data, 'udp', from.port)) udp.send(message, from.port, from.address)
+    for (const { message } of await answer(data, 'udp', from.port)) udp.send(message, from.port, from.address)
   })
   await new Promise<void>(resolve => udp.bind(port, host, resolve))
   return {

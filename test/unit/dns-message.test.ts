@@ -99,6 +99,17 @@ test('nor does a good response with bytes changed or cut off', () => {
   )
 })
 
+test.each([
+  ['at each other', [0xc0, 32, 0xc0, 30]],
+  ['forward', [0xc0, 34]],
+  ['beyond the end', [0xff, 0xff]],
+])('names that point %s are no names', (_where, name) => {
+  const record = [...name, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4]
+  const message = Buffer.concat([response({ answers: [] }), Buffer.from(record)])
+  message.writeUInt16BE(1, 6)
+  expect(decodeResponse(message, query)).toBeUndefined()
+})
+
 test('a name that points to itself, and 64 KB of names each through thousands of pointers, end soon', () => {
   const loop = Buffer.concat([
     response({ answers: [] }),
@@ -155,6 +166,13 @@ describe('the chain of CNAMEs', () => {
   test('may be a loop', () => {
     const answers = [cname('host.example', 'b.example'), cname('b.example', 'host.example')]
     expect(followChain(answers, 'host.example', 'A')).toBeUndefined()
+  })
+  test('is followed for sixteen names and no further', () => {
+    const chain = (length: number) => Array.from({ length }, (_, i) => cname(`n${i}.example`, `n${i + 1}.example`))
+    const found = (length: number) =>
+      followChain([...chain(length), a(`n${length}.example`, '192.0.2.1')], 'n0.example', 'A')
+    expect(found(16)).toMatchObject([{ name: 'n16.example', data: '192.0.2.1' }])
+    expect(found(17)).toBeUndefined()
   })
   test('is nothing for other classes and for a ttl with the top bit set', () => {
     expect(followChain([{ ...a('host.example', '192.0.2.1'), class: 'CH' } as Answer], 'host.example', 'A')).toEqual([])

@@ -175,7 +175,7 @@ test('a datagram larger than was offered counts as cut off', async () => {
   expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
 })
 
-test('a TCP server that answers nonsense, closes, or says nothing', async () => {
+test('a TCP server that answers nonsense, cuts its answer off, or says nothing', async () => {
   let over: Parameters<typeof fakeServer>[0] = () => undefined
   const { server } = await serve(asked => (asked.via === 'udp' ? { truncated: true } : over(asked)))
   const ask = () => resolve('x.example', { family: 4, timeout: 300, servers: [server] })
@@ -184,6 +184,17 @@ test('a TCP server that answers nonsense, closes, or says nothing', async () => 
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN' })
   over = () => ({ id: 1, answers: [a('x.example', '192.0.2.1')] })
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+  const answers = [a('x.example', '192.0.2.1'), a('x.example', '192.0.2.2')]
+  for (const cutAfter of [0, 1, 40]) {
+    over = () => ({ answers, cutAfter })
+    await expect(ask()).rejects.toMatchObject({
+      code: 'ECONNRESET',
+      message: expect.stringContaining('before its answer was whole'),
+    })
+  }
+  // It says itself that this is not all: no reason to believe that there is nothing.
+  over = () => ({ truncated: true })
+  await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
 })
 
 test('a server from before EDNS is asked again without', async () => {
@@ -203,8 +214,12 @@ test('forged answers are passed over and the true one is waited for', async () =
   expect(await resolve('host.example', { family: 4, servers: [server] })).toMatchObject([{ address: '192.0.2.1' }])
 })
 
-test('an answer from another port is never read', async () => {
+test.each([
+  ['port', '127.0.0.1'],
+  ['address', '127.0.0.2'],
+])('an answer from another %s is never read', async (_what, source) => {
   const stranger = createSocket('udp4')
+  await new Promise<void>(done => stranger.bind(0, source, done))
   const { server } = await serve(async ({ question, id, port }) => {
     const forged = encode({
       type: 'response',

@@ -109,6 +109,7 @@ describe('quoted packets', () => {
   test.each([
     ['IPv4', `${ipv4} ${echo}`, 20],
     ['IPv4 with options', `46 ${ipv4.slice(3)} 94 04 00 00 ${echo}`, 24],
+    ['the first fragment of several', `${ipv4.replace('40 00 01', '20 00 01')} ${echo}`, 20],
   ])('%s', (_name, hex, offset) => {
     expect(decodeQuotedPacket(bytes(hex))).toEqual({
       family: 4,
@@ -132,6 +133,7 @@ describe('quoted packets', () => {
       64,
     ],
     ['an authentication header', `${ipv6('33')} 3a 04 ${'00'.repeat(22)} ${echo6}`, 64],
+    ['a routing header', `${ipv6('2b')} 3a 02 04 00 ${'00'.repeat(20)} ${echo6}`, 64],
   ])('%s', (_name, hex, offset) => {
     expect(decodeQuotedPacket(bytes(hex))).toMatchObject({
       family: 6,
@@ -141,6 +143,18 @@ describe('quoted packets', () => {
       identifier: 0x1234,
       sequence: 0x5678,
     })
+  })
+
+  test.each([
+    ['a later fragment', '2c', `3a 00 05 01 00 00 00 07 ${echo6}`],
+    ['no next header', '3b', echo6],
+    ['encrypted', '32', echo6],
+    ['a header that claims more than there is', '00', `3a ff 01 04 00 00 00 00 ${echo6}`],
+    ['headers that are cut', '00', '2c 00 01 04 00 00 00 00 3a 00 00'],
+  ])('of IPv6 that tells nothing: %s', (_name, next, rest) => {
+    const packet = decodeQuotedPacket(bytes(`${ipv6(next)} ${rest}`))
+    expect(packet).toMatchObject({ family: 6, destination: '2001:db8:ff::1' })
+    expect(packet).not.toHaveProperty('identifier')
   })
 
   test('what is cut off is not known; a later fragment tells nothing', () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { addon, Field } from '../../src/binding/addon.js'
 import { type Clock, systemClock } from '../../src/protocols/icmp/clock.js'
 import { EchoPath } from '../../src/protocols/icmp/echo-path.js'
 import { EchoRequest, type Verdict } from '../../src/protocols/icmp/echo-request.js'
@@ -7,6 +8,7 @@ import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
 import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
+import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
@@ -28,6 +30,20 @@ describe('on loopback', () => {
     expect(await openSockets()).toBeLessThanOrEqual(before + 1)
     for (const [index, result] of (await all).entries())
       expect(result).toMatchObject({ outcome: 'reply', from: hosts[index] })
+  })
+
+  test('a sweep that has ended still tells what the kernel has dropped', async () => {
+    const native = addon()
+    const receive = native.receive
+    const spy = vi.spyOn(native, 'receive').mockImplementation((fd, data, table, flags) => {
+      const count = receive(fd, data, table, flags)
+      for (let i = 0; i < count; i++) table[i * Field.size + Field.drops] = 7
+      return count
+    })
+    onTestFinished(() => spy.mockRestore())
+    const sweeping = sweep('127.0.0.0/28')
+    for await (const { outcome } of sweeping) expect(outcome).toBe('reply')
+    expect(sweeping.progress).toMatchObject({ done: 14, dropped: 7 })
   })
 
   test('more probes than there are sequence numbers: none mixed up, none lost', async () => {

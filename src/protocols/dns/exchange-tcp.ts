@@ -15,6 +15,7 @@ export async function askOverTcp({ name, server, timeout, path, signal }: Try, q
     const bytes = await converse(handOver(fd, path.device), encodeQuery(query), deadline.signal)
     const response = decodeResponse(bytes, query)
     if (!response) throw serverFailed(name, 'something that is no answer', server, path.device)
+    if (response.truncated) throw serverFailed(name, 'an answer that is cut off, over TCP too', server, path.device)
     return response
   } catch (error) {
     throw error instanceof NetviaError || signal?.aborted ? error : connectionFailed(error as NodeJS.ErrnoException)

@@ -21,6 +21,7 @@ export class Lanes {
   readonly #owner: ProbeOwner
   readonly #opened: () => void
   readonly #lanes = new Map<4 | 6, Lane>()
+  #dropsAtClose = 0
 
   /** `opened`: one that was not ready is ready now. */
   constructor(options: SweepOptions, owner: ProbeOwner, opened: () => void) {
@@ -50,12 +51,13 @@ export class Lanes {
   }
 
   get drops(): number {
-    let drops = 0
+    let drops = this.#dropsAtClose
     for (const { path } of this.#lanes.values()) drops += path.drops
     return drops
   }
 
   close(): void {
+    this.#dropsAtClose = this.drops
     for (const { path, request } of this.#lanes.values()) {
       path.cancel(request)
       path.release()
