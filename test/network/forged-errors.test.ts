@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ping } from '../../src/protocols/icmp/ping.js'
+import type { PingResult } from '../../src/protocols/icmp/result.js'
+import { lab, needs } from '../lab/index.js'
+
+needs('nft', 'tcpdump')
+
+const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
+/** Of each kind of forgery. */
+const tries = 1000
+/** Codes of destination unreachable, to tell the forged from the true ones. */
+const codes = { 4: { forged: 1, real: 13 }, 6: { forged: 0, real: 1 } } as const
+const headerLength = { 4: 20, 6: 40 } as const
+
+const families = {
+  4: {
+    host: lab.server.address4,
+    victim: lab.wan1.address4,
+    source: '10.1.0.2',
+    asked: 'icmp type echo-request',
+    requests: 'icmp[icmptype] = icmp-echo',
+  },
+  6: {
+    host: lab.server.address6,
+    victim: lab.wan1.address6,
+    source: 'fd00:1::2',
+    asked: 'icmpv6 type echo-request',
+    requests: 'icmp6 and ip6[40] = 128',
+  },
+} as const
+
+/** Errors "destination unreachable" that this namespace has received, of whatever truth. */
+function received(family: 4 | 6): number {
+  const table = readFileSync(`/proc/net/${family === 4 ? 'snmp' : 'snmp6'}`, 'utf8')
+  if (family === 6) return Number(/^Icmp6InDestUnreachs\s+(\d+)/m.exec(table)![1])
+  const [names, values] = table.match(/^Icmp: .*$/gm)!.map(line => line.split(' '))
+  return Number(values![names!.indexOf('InDestUnreachs')])
+}
+
+/** Where a quote of our request is changed, and where it is cut. */
+function forgeries(family: 4 | 6, whole: number) {
+  const icmp = headerLength[family]
+  const lastOfTarget = family === 4 ? 19 : 39
+  return [
+    { name: 'another cookie', at: icmp + 8, length: 8, cut: whole },
+    { name: 'half of another cookie', at: icmp + 8, length: 4, cut: icmp + 12 },
+    { name: 'another identifier, the right cookie', at: icmp + 4, length: 2, cut: whole },
+    { name: 'another identifier, cut before the cookie', at: icmp + 4, length: 2, cut: icmp + 8 },
+    { name: 'another sequence number, the right cookie', at: icmp + 6, length: 2, cut: whole },
+    { name: 'another sequence number, cut before the cookie', at: icmp + 6, length: 2, cut: icmp + 8 },
+    { name: 'another target', at: lastOfTarget, length: 1, cut: whole },
+    { name: 'another type of message', at: icmp, length: 1, cut: whole },
+  ]
+}
+
+/** The same packet with more between its IP and its ICMP header: IPv4 options (router alert), or hop-by-hop options. */
+function withMoreHeaders(packet: Buffer, family: 4 | 6): Buffer {
+  const header = Buffer.from(packet.subarray(0, headerLength[family]))
+  const rest = packet.subarray(header.length)
+  if (family === 4) {
+    header[0] = 0x46
+    return Buffer.concat([header, Buffer.from('94040000', 'hex'), rest])
+  }
+  const next = header[6]!
+  header[6] = 0
+  return Buffer.concat([header, Buffer.from([next, 0, 5, 2, 0, 0, 1, 0]), rest])
+}
+
+describe.each([
+  { kind: 'raw', family: 4 },
+  { kind: 'raw', family: 6 },
+  { kind: 'datagram', family: 4 },
+  { kind: 'datagram', family: 6 },
+] as const)('forged ICMP errors, $kind, IPv$family', ({ kind, family }) => {
+  const { host, victim, source, asked, requests } = families[family]
+  const icmp = headerLength[family]
+
+  /** A ping that nobody answers, and the packet it sent. */
+  async function unanswered() {
+    onTestFinished(lab.fault('internet', `${asked} drop`))
+    const capture = await lab.capture('wan1', requests)
+    const waiting: { result?: PingResult } = {}
+    const controller = new AbortController()
+    onTestFinished(() => controller.abort())
+    ping(host, { kind, timeout: 60_000, signal: controller.signal }).then(
+      result => Object.assign(waiting, { result }),
+      () => {},
+    )
+    await sleep(100)
+    const [request] = await capture.stop()
+    return { waiting, packet: request!.frame.subarray(14) }
+  }
+
+  const order = (quote: Buffer, code: number, changes: object[], count: number) =>
+    JSON.stringify({ family, source, to: victim, code, quote: quote.toString('hex'), changes, tries: count })
+
+  test('almost right in any way: never, in thousands of tries', { timeout: 60_000 }, async () => {
+    const { waiting, packet } = await unanswered()
+    const changes = forgeries(family, packet.length)
+    const before = received(family)
+    const child = lab.spawn('internet', process.execPath, script, order(packet, codes[family].forged, changes, tries))
+    child.stderr!.pipe(process.stderr)
+    const [sent] = await once(child.stdout!, 'data')
+    expect(Number(sent)).toBe(changes.length * tries)
+    await expect.poll(() => received(family) - before, { timeout: 5000 }).toBeGreaterThanOrEqual(Number(sent))
+    await sleep(200)
+    expect(waiting.result).toBeUndefined()
+  })
+
+  test.each([
+    ['whole', (packet: Buffer) => packet],
+    ['cut after the ICMP header (RFC 792)', (packet: Buffer) => packet.subarray(0, icmp + 8)],
+    ['with IP options or an extension header', (packet: Buffer) => withMoreHeaders(packet, family)],
+  ])('the true one is accepted, its quote %s', { timeout: 60_000 }, async (_name, shaped) => {
+    const { waiting, packet } = await unanswered()
+    const quote = shaped(packet)
+    const changes = [{ at: 0, length: 0, cut: quote.length }]
+    lab.run('internet', process.execPath, script, order(quote, codes[family].real, changes, 1))
+    await expect.poll(() => waiting.result, { timeout: 10_000 }).toBeDefined()
+    expect(waiting.result).toMatchObject({ outcome: 'unreachable', from: source, code: codes[family].real })
+  })
+})
