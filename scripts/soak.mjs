@@ -1,0 +1,54 @@
+// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood …] [--minutes N] [--smoke]`, as root with iproute2 and
+// nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
+// descriptor left or memory that grows. --minutes: of the fleet, ten by default. --smoke: all of it small, in seconds.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { makeLab, whyNoLab } from '../test/lab/build.mjs'
+import { compile } from './compile.mjs'
+import { prepare } from './soak/crowds.mjs'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { minutes: { type: 'string', default: '10' }, smoke: { type: 'boolean', default: false } },
+})
+const { smoke } = values
+const seconds = Number(values.minutes) * 60
+
+const missing = whyNoLab() ?? (compile() ? undefined : 'the library does not compile')
+if (missing || !(seconds > 0)) {
+  console.error(missing ?? '--minutes: a number above 0')
+  process.exit(1)
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
+
+const lab = makeLab()
+prepare(lab)
+const inside = host => ['netns', 'exec', lab.names[host], process.execPath]
+const script = name => fileURLToPath(new URL(`soak/${name}.mjs`, import.meta.url))
+const elsewhere = name => ['ip', ...inside('internet'), script(name)]
+const { device, address4 } = lab.wan2
+const path = { device, localAddress: address4, host: lab.server.address4, server: elsewhere('serve') }
+
+const works = {
+  fleet: smoke ? { targets: 1000, seconds: 3 } : { targets: 10_000, seconds },
+  sweep: smoke ? { block: '10.0.0.0/16', concurrency: 30_000 } : { block: '10.0.0.0/8', concurrency: 30_000 },
+  connections: { count: smoke ? 500 : 10_000, ...path },
+  flood: {
+    ...{ victim: lab.wan1.address4, flooder: elsewhere('foreign-replies') },
+    ...(smoke
+      ? { rate: 20_000, seconds: 1, kinds: ['raw'] }
+      : { rate: 100_000, seconds: 20, kinds: ['raw', 'datagram'] }),
+  },
+}
+
+let failed = false
+for (const name of positionals.length ? positionals : Object.keys(works)) {
+  const options = JSON.stringify({ ...works[name], smoke })
+  const child = spawn('ip', [...inside('router'), script(name), options], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const [status] = await once(child, 'exit')
+  console.log(`${status === 0 ? 'passed' : 'FAILED'} ${name}`)
+  failed ||= status !== 0
+}
+process.exit(failed ? 1 : 0)

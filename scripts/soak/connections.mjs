@@ -1,0 +1,45 @@
+// Very many TCP connections open at once, all bound to a device that is not the default route; twice, to see what stays of the first.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'netvia'
+import { pool } from '../../bench/drivers/common.mjs'
+import { startServer } from '../../bench/lib/lab.mjs'
+import { Account, descriptors, megabytes, Tally } from './account.mjs'
+
+const { count, device, localAddress, host, server } = JSON.parse(process.argv[2])
+const port = 7007
+/** Connecting at the same time. */
+const atOnce = 200
+
+const account = await Account.open()
+const stop = await startServer([...server, String(port)])
+for (let round = 1; round <= 2; round++) {
+  const tally = new Tally()
+  const before = { memory: megabytes(), descriptors: descriptors() }
+  const begun = performance.now()
+  const sockets = []
+  await pool(count, atOnce, async () => {
+    sockets.push(await connect({ host, port, device, timeout: 60_000 }))
+  })
+  const seconds = (performance.now() - begun) / 1000
+  await Promise.all(sockets.map(async (socket, index) => tally.add(await echo(socket, index), localAddress)))
+  const [memory, open] = [megabytes() - before.memory, descriptors() - before.descriptors]
+  for (const socket of sockets) socket.destroy()
+  await Promise.all(sockets.map(socket => once(socket, 'close')))
+  console.log(
+    `${open.toLocaleString('en')} descriptors open, ${(count / seconds).toFixed(0)} connections/s, ` +
+      `${((memory * 1024) / count).toFixed(1)} KB each; answered from: ${tally}`,
+  )
+  assert.equal(open, count)
+  assert.deepEqual(tally.wrong, {})
+}
+stop()
+await account.settle(`${count.toLocaleString('en')} connections bound to ${device}, twice`, {})
+
+/** Sends a number and gives the address it was seen to come from, if it came back. */
+async function echo(socket, index) {
+  socket.write(`${index}\n`)
+  const [data] = await once(socket, 'data')
+  const [number, from] = String(data).trim().split(' ')
+  return Number(number) === index ? from : `another number from ${from}`
+}

@@ -1,0 +1,69 @@
+// Steady probing, first in peace and then under a flood of echo replies that belong to nobody: neither its CPU nor its results may
+// tell the difference.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { sweep } from 'netvia'
+import { median } from '../../bench/drivers/common.mjs'
+import { startServer } from '../../bench/lib/lab.mjs'
+import { Account, cpuSeconds, Tally } from './account.mjs'
+import { fleet, verdictOf } from './crowds.mjs'
+
+const { victim, flooder, rate, seconds, kinds, smoke } = JSON.parse(process.argv[2])
+const targets = 1000
+const mostCpu = 1.5
+
+const account = await Account.open()
+const wrong = {}
+// What V8 compiles in the first seconds would be counted as peace.
+await probe(kinds[0])
+for (const kind of kinds) {
+  const peace = await probe(kind)
+  const stop = await startServer([...flooder, victim, String(rate)])
+  const flood = await probe(kind)
+  stop()
+  console.log(`${kind} socket in peace: ${words(peace)}`)
+  console.log(
+    `${kind} socket, ${Math.round(flood.foreign / seconds).toLocaleString('en')} foreign replies/s: ${words(flood)}`,
+  )
+  Object.assign(wrong, peace.tally.wrong, flood.tally.wrong)
+  assert.ok(flood.foreign > (rate * seconds) / 10, 'the flood arrived')
+  assert.ok(smoke || flood.cpu < peace.cpu * mostCpu, `CPU ${flood.cpu / peace.cpu} times that in peace`)
+}
+await account.settle('flood of foreign replies', wrong)
+
+async function probe(kind) {
+  const before = { cpu: cpuSeconds(), wakes: wakes(), replies: repliesReceived() }
+  const tally = new Tally()
+  const times = []
+  const alive = fleet(2 * targets, address => verdictOf(address) === 'reply')
+  const probing = sweep(alive, { kind, rate: targets, timeout: 900 })
+  for await (const { address, outcome, rttMs } of probing) {
+    tally.add(outcome, verdictOf(address))
+    if (outcome === 'reply') times.push(rttMs)
+    if (tally.total === targets * seconds) break
+  }
+  return {
+    tally,
+    rttMs: median(times),
+    cpu: cpuSeconds() - before.cpu,
+    wakes: wakes() - before.wakes,
+    foreign: repliesReceived() - before.replies - tally.total,
+    dropped: probing.progress.dropped,
+  }
+}
+
+function words({ tally, rttMs, cpu, wakes, dropped }) {
+  return `${tally}, CPU ${cpu.toFixed(2)} s, woken ${wakes} times, RTT ${rttMs.toFixed(3)} ms, ${dropped} dropped`
+}
+
+function wakes() {
+  return process.resourceUsage().voluntaryContextSwitches
+}
+
+/** By the kernel of this namespace, whoever they were for. */
+function repliesReceived() {
+  const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
+    .match(/^Icmp: .*$/gm)
+    .map(line => line.split(' '))
+  return Number(values[names.indexOf('InEchoReps')])
+}
