@@ -166,7 +166,7 @@ static int SetFaults(const Arguments& arguments) {
 static int FaultsLeft(const Arguments& arguments) {
   View<int32_t> rows(arguments, 0);
   pthread_mutex_lock(&lock);
-  if (ruleCount > 0 && rows.length >= ruleCount * kFields) memcpy(rows.data, rules, ruleCount * sizeof(Rule));
+  if (rows.data && ruleCount > 0 && rows.length >= ruleCount * kFields) memcpy(rows.data, rules, ruleCount * sizeof(Rule));
   pthread_mutex_unlock(&lock);
   return 0;
 }

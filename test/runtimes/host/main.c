@@ -3,29 +3,17 @@
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "node-api.h"
 
-#define CALL(name, ...) Call(exports, name, sizeof((napi_value[]){__VA_ARGS__}) / sizeof(napi_value), (napi_value[]){__VA_ARGS__})
-
 enum { kToken = 7, kSlot = 256, kFields = 16 };
 
-static napi_value exports;
 static int32_t pairs[128];
 static int ready;
 
 static void OnReady(int count) { ready = count == 1 && pairs[0] == kToken && (pairs[1] & EPOLLIN); }
-
-static void Check(const char* what, int actual, int expected) {
-  if (actual == expected) return;
-  fprintf(stderr, "%s: %d instead of %d\n", what, actual, expected);
-  exit(1);
-}
-
-static napi_value Constant(const char* name) { return Get(Get(exports, "constants"), name); }
 
 static int SetOption(int fd, const char* name, void* value, size_t size) {
   napi_value option = Get(Get(exports, "options"), name);
@@ -72,10 +60,7 @@ static int Open(const char* protocol, struct sockaddr_in* self) {
 int main(int count, char** arguments) {
   void* addon = count == 2 ? dlopen(arguments[1], RTLD_NOW) : NULL;
   if (!addon) return fprintf(stderr, "%s\n", count == 2 ? dlerror() : "host ADDON"), 1;
-  napi_value (*init)(napi_env, napi_value) = (napi_value(*)(napi_env, napi_value))dlsym(addon, "napi_register_module_v1");
-  napi_create_object(NULL, &exports);
-  // Never looked into, but the addon's wrapper takes a null environment for one that is going away.
-  if (!init || !init((napi_env)&exports, exports)) return fprintf(stderr, "not registered\n"), 1;
+  Register(dlsym(addon, "napi_register_module_v1"));
   Check("onReady", CALL("onReady", Callback(OnReady), Array(napi_int32_array, pairs, 128)), 0);
   Check("deviceIndex", CALL("deviceIndex", Text("lo")), 1);
   int32_t clocks[4] = {0};

@@ -28,6 +28,7 @@ struct napi_callback_info__ {
   const napi_value* arguments;
 };
 
+napi_value exports;
 static void* instance;
 static void (*hook)(void*);
 static void* hook_argument;
@@ -78,7 +79,15 @@ napi_value Get(napi_value object, const char* name) {
   exit(1);
 }
 
-int Call(napi_value exports, const char* name, size_t count, const napi_value* arguments) {
+napi_value Constant(const char* name) { return Get(Get(exports, "constants"), name); }
+
+void Check(const char* what, int actual, int expected) {
+  if (actual == expected) return;
+  fprintf(stderr, "%s: %d instead of %d\n", what, actual, expected);
+  exit(1);
+}
+
+int Call(const char* name, size_t count, const napi_value* arguments) {
   struct napi_callback_info__ info = {count, arguments};
   napi_value result = Get(exports, name)->call(NULL, &info);
   return result && result->kind == napi_number ? result->number : -9999;
@@ -93,7 +102,11 @@ void RunQueued(void) {
   call_js((napi_env)&instance, js_function, context, data);
 }
 
-void CleanUp(void) { hook(hook_argument); }
+void CleanUp(void) {
+  hook(hook_argument);
+  if (queued) call_js(NULL, NULL, context, queued);
+  queued = NULL;
+}
 
 #define API(name, ...) napi_status name(napi_env env, __VA_ARGS__)
 #define RETURN(value) return *result = (value), (void)env, napi_ok
@@ -105,6 +118,14 @@ static void Set(napi_value object, const char* name, napi_value value) {
 }
 
 API(napi_create_object, napi_value* result) { RETURN(New(napi_object)); }
+
+void Register(void* entry) {
+  exports = New(napi_object);
+  napi_value (*init)(napi_env, napi_value) = (napi_value(*)(napi_env, napi_value))entry;
+  // Never looked into, but the addon's wrapper takes a null environment for one that is going away.
+  Check("registered", init && init((napi_env)&exports, exports), 1);
+}
+
 API(napi_create_array_with_length, size_t length, napi_value* result) {
   (void)length;
   RETURN(New(napi_object));

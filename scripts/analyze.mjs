@@ -1,0 +1,39 @@
+// Static analysis of native/: `node scripts/analyze.mjs`, g++ -fanalyzer and clang-tidy (.clang-tidy says which of its checks).
+// Silent and 0 if neither finds anything.
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { pool } from '../bench/drivers/common.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const headers = [join(dirname(dirname(process.execPath)), 'include/node'), join(root, 'node_modules/node-addon-api')]
+const options = [
+  ...['-std=c++20', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra', '-Werror', '-DNAPI_VERSION=8'],
+  ...['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED'],
+  ...headers.flatMap(folder => ['-isystem', folder]),
+]
+/** What is known to be none: a view of some length has memory; `new[]` hands its memory on. */
+const falseAlarms = {
+  'packets.cc': ['-Wno-analyzer-null-dereference'],
+  'runtime.cc': ['-Wno-analyzer-malloc-leak'],
+}
+const files = readdirSync(join(root, 'native')).filter(name => name.endsWith('.cc'))
+const commands = files.flatMap(name => {
+  const file = `native/${name}`
+  const defines = name === 'faults.cc' ? ['-DNETVIA_FAULTS'] : []
+  return [
+    ['g++', ...options, ...defines, '-O1', '-fanalyzer', ...(falseAlarms[name] ?? []), '-c', file, '-o', '/dev/null'],
+    ['clang-tidy-16', '--quiet', file, '--', ...options, ...defines],
+  ]
+})
+
+await pool(commands.length, availableParallelism(), async index => {
+  const [command, ...args] = commands[index]
+  const { stdout, stderr, code } = await promisify(execFile)(command, args, { cwd: root }).catch(error => error)
+  if (!code) return
+  process.exitCode = 1
+  console.log(`${command}:\n${stdout}${stderr}`)
+})
