@@ -3,7 +3,11 @@ import { type RunnerTestSuite, TestRunner } from 'vitest'
 
 /** Tools beyond iproute2, and the Debian packages they come in. */
 const packages = {
+<<<<<<< HEAD
   cc: 'gcc',
+=======
+  chromium: 'chromium',
+>>>>>>> 714310a (The page is tried in Chromium, the metrics in Prometheus, both through a failover; alert rules, a dashboard, and services for systemd and OpenWrt)
   dnsmasq: 'dnsmasq-base',
   fping: 'fping',
   mtr: 'mtr-tiny',
@@ -11,6 +15,8 @@ const packages = {
   nginx: 'nginx-light',
   nmap: 'nmap',
   ping: 'iputils-ping',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
   'redis-server': 'redis-server',
   tcpdump: 'tcpdump',
 } as const

@@ -10,7 +10,7 @@ const axisSteps = [30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600]
 /** A colour of the style sheet, as it is now: light or dark. */
 const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`)
 
-/** Latency as a line, loss as bars from below, and the state as a strip along the bottom. */
+/** Latency as a line, loss as bars from below, and the state as a strip along the top. */
 export class Chart {
   readonly #plot: uPlot
   readonly #place: HTMLElement
@@ -46,11 +46,11 @@ export class Chart {
     return {
       width: this.#place.clientWidth,
       height,
-      padding: [8, 0, 0, 0],
+      padding: [stripHeight + 6, 0, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { time: true },
-        latency: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 0) * 1.15)] },
+        latency: { range: (_plot, _low, high) => [0, Math.max(0.1, (high ?? 0) * 1.2)] },
         loss: { range: [0, 1] },
       },
       axes: [
@@ -109,7 +109,7 @@ export class Chart {
         const left = valToPos(times[begin]!, 'x', true)
         const right = Math.min(bbox.left + bbox.width, valToPos(times[end - 1]! + this.#step, 'x', true))
         ctx.fillStyle = color(now)
-        ctx.fillRect(left, bbox.top + bbox.height - thick, right - left, thick)
+        ctx.fillRect(left, bbox.top - 1.5 * thick, right - left, thick)
         if (now === 'down' || now === 'degraded') {
           ctx.globalAlpha = 0.12
           ctx.fillRect(left, bbox.top, right - left, bbox.height)
