@@ -3,11 +3,8 @@ import { type RunnerTestSuite, TestRunner } from 'vitest'
 
 /** Tools beyond iproute2, and the Debian packages they come in. */
 const packages = {
-<<<<<<< HEAD
   cc: 'gcc',
-=======
   chromium: 'chromium',
->>>>>>> 714310a (The page is tried in Chromium, the metrics in Prometheus, both through a failover; alert rules, a dashboard, and services for systemd and OpenWrt)
   dnsmasq: 'dnsmasq-base',
   fping: 'fping',
   mtr: 'mtr-tiny',

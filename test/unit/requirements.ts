@@ -3,7 +3,7 @@ import type { TestContext } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
 
-type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit' | 'zsh' | 'fish'
+type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit' | 'shellcheck' | 'systemd-analyze' | 'zsh' | 'fish'
 
 function refusal(attempt: () => unknown): string | undefined {
   try {
@@ -27,6 +27,8 @@ const checks: Record<Requirement, () => string | undefined> = {
   zsh: () => command('zsh', 'zsh'),
   fish: () => command('fish', 'fish'),
   prlimit: () => command('prlimit', 'util-linux'),
+  shellcheck: () => command('shellcheck', 'shellcheck'),
+  'systemd-analyze': () => command('systemd-analyze', 'systemd'),
 }
 
 const missing = new Map<Requirement, string | undefined>()
