@@ -1,6 +1,6 @@
 import { hold } from '../binding/poller.js'
 import { type DeviceChange, onDeviceChange } from '../protocols/netlink/changes.js'
-import { readAddresses, readLinks } from '../protocols/netlink/tables.js'
+import { readAddresses, readLinks, readRunning } from '../protocols/netlink/tables.js'
 import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
 
 /**
@@ -19,9 +19,11 @@ export function watchLinks(
   failed: (error: unknown) => void,
 ): () => void {
   if (devices.size === 0) return () => {}
-  const running = new Map<string, boolean>()
-  const tell = (name: string, device: LinkDevice | undefined) => {
-    running.set(name, device?.running ?? false)
+  /** As they were told last. */
+  const told = new Map<string, { index: number; running: boolean }>()
+  const tell = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
+    if (device) told.set(name, device)
+    else told.delete(name)
     onFacts(name, devices.get(name)!.update(device))
   }
   const read = (names: Iterable<string>) => {
@@ -34,8 +36,9 @@ export function watchLinks(
     }
   }
   const lookAtCarriers = () => {
-    const changed = readLinks().filter(link => running.has(link.name) && running.get(link.name) !== link.running)
-    if (changed.length > 0) read(changed.map(({ name }) => name))
+    const now = new Map(readRunning(new Set([...told.values()].map(({ index }) => index))))
+    const changed = [...told].filter(([, { index, running }]) => now.has(index) && now.get(index) !== running)
+    if (changed.length > 0) read(changed.map(([name]) => name))
   }
   const follow = (change: DeviceChange) => {
     if (change.type === 'overrun') return read(devices.keys())

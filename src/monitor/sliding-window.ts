@@ -15,13 +15,16 @@ export interface WindowTotals {
 export class SlidingWindow {
   readonly #bucketMs: number
   readonly #table = new Float64Array(buckets * fields).fill(Number.NaN)
+  readonly #totals: WindowTotals = { answered: 0, lost: 0, latencySum: 0 }
+  /** The stretch of time for which the totals are right. */
+  #epoch = Number.NaN
 
   constructor(window: number) {
     this.#bucketMs = window / buckets
   }
 
   add({ answered, lost, latencySum }: WindowTotals, at: number): void {
-    const epoch = Math.floor(at / this.#bucketMs)
+    const epoch = this.#moveTo(at)
     const row = (((epoch % buckets) + buckets) % buckets) * fields
     const table = this.#table
     if (table[row] !== epoch) {
@@ -31,22 +34,35 @@ export class SlidingWindow {
     table[row + 1]! += answered
     table[row + 2]! += lost
     table[row + 3]! += latencySum
+    this.#totals.answered += answered
+    this.#totals.lost += lost
+    this.#totals.latencySum += latencySum
   }
 
-  totals(at: number): WindowTotals {
-    const oldest = Math.floor(at / this.#bucketMs) - buckets
-    const sum = { answered: 0, lost: 0, latencySum: 0 }
-    for (let row = 0; row < this.#table.length; row += fields) {
-      if (!(this.#table[row]! > oldest)) continue
-      sum.answered += this.#table[row + 1]!
-      sum.lost += this.#table[row + 2]!
-      sum.latencySum += this.#table[row + 3]!
-    }
-    return sum
+  /** Good until the next call. */
+  totals(at: number): Readonly<WindowTotals> {
+    this.#moveTo(at)
+    return this.#totals
   }
 
   clear(): void {
     this.#table.fill(Number.NaN)
+    this.#epoch = Number.NaN
+  }
+
+  /** Counts anew what lies in the window, once for each stretch of time. */
+  #moveTo(at: number): number {
+    const epoch = Math.floor(at / this.#bucketMs)
+    if (epoch === this.#epoch) return epoch
+    this.#epoch = epoch
+    const sum = Object.assign(this.#totals, { answered: 0, lost: 0, latencySum: 0 })
+    for (let row = 0; row < this.#table.length; row += fields) {
+      if (!(this.#table[row]! > epoch - buckets)) continue
+      sum.answered += this.#table[row + 1]!
+      sum.lost += this.#table[row + 2]!
+      sum.latencySum += this.#table[row + 3]!
+    }
+    return epoch
   }
 }
 

@@ -125,7 +125,7 @@ export class StateMachine {
     const totals = sum(outcomes)
     this.#window.add(totals, at)
     this.#quality.judge(this.#window.totals(at))
-    if (outcomes.filter(outcome => outcome.ok).length >= this.#thresholds.reliability) {
+    if (totals.answered >= this.#thresholds.reliability) {
       this.#good++
       this.#bad = 0
       addTo(this.#streak, totals)

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeRunner } from '../../src/monitor/check-runner.js'
 import { type LinkFacts, LinkHistory } from '../../src/monitor/link-fault.js'
@@ -123,4 +125,21 @@ test('a monitor on loopback, all of it real', async context => {
     { state: 'down', reason: 'no such device', lossRatio: null, checks: [null] },
   ])
   server.close()
+})
+
+test('while it runs it keeps the process alive, and no longer', async context => {
+  requires(context, 'ping')
+  const code = `
+    const { UplinkMonitor } = require('./dist/index.cjs')
+    const uplinks = [{ name: 'loop', checks: [{ type: 'ping', host: '127.0.0.1' }] }]
+    const monitor = new UplinkMonitor({ interval: 20, uplinks })
+    let checks = 0
+    monitor.on('check', async ({ ok }) => {
+      if (++checks < 5) return
+      await monitor.stop()
+      console.log(ok, checks)
+    })
+    monitor.start()`
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 20_000 })
+  expect(stdout).toBe('true 5\n')
 })

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Probe } from '../../src/monitor/probe.js'
 import type { CheckEvent, StateEvent } from '../../src/monitor/reports.js'
@@ -23,6 +24,7 @@ describe('rounds', () => {
     let running = 0
     let most = 0
     let controller = new AbortController()
+    setMaxListeners(0, controller.signal)
     const loop: RoundLoop<number> = new RoundLoop<number>({
       checks,
       spread,
@@ -40,11 +42,13 @@ describe('rounds', () => {
       started.push({ index, at: performance.now() - begin })
       most = Math.max(most, ++running)
       await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, takes)
-        signal.addEventListener('abort', () => {
+        const end = () => {
           clearTimeout(timer)
+          signal.removeEventListener('abort', end)
           resolve()
-        })
+        }
+        const timer = setTimeout(end, takes)
+        signal.addEventListener('abort', end)
       })
       running--
       return index
@@ -103,6 +107,27 @@ describe('rounds', () => {
     expect(started.map(({ at }) => at)).toEqual([0, 30])
     expect(most()).toBe(1)
     await stopped(loop)
+  })
+
+  test('many loops begin their rounds together, by ticks of a 25th of the interval, and a few each at its own time', async () => {
+    const starts = async (loops: number) => {
+      const all = Array.from({ length: loops }, () => loopOf({ next: 1000 }))
+      for (const [index, { loop }] of all.entries()) loop.start(index * 30)
+      await vi.advanceTimersByTimeAsync(4000)
+      for (const { loop } of all) await stopped(loop)
+      return all.map(({ started }) => started.map(({ at }) => at))
+    }
+    const begin = performance.now()
+    const few = await starts(16)
+    expect(few[1]).toEqual([30, 1030, 2030, 3030])
+    const many = await starts(20)
+    const later = many.flatMap(times => times.slice(1)).map(at => (begin + 4000 + at) % 40)
+    expect(new Set(later)).toEqual(new Set([0]))
+    for (const [index, times] of many.entries())
+      for (const [round, at] of times.entries()) {
+        expect(at).toBeGreaterThanOrEqual(index * 30 + round * 1000)
+        expect(at).toBeLessThan(index * 30 + round * 1000 + 40)
+      }
   })
 
   async function stopped(loop: RoundLoop<number>) {

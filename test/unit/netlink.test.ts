@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeAttributes, encodeAttribute } from '../../src/protocols/netlink/attributes.js'
 import { pack } from '../../src/protocols/netlink/bytes.js'
-import { decodeLink } from '../../src/protocols/netlink/link.js'
+import { decodeLink, decodeRunning } from '../../src/protocols/netlink/link.js'
 import { decodeLinkAddress } from '../../src/protocols/netlink/link-address.js'
 import { decodeMessages, encodeMessage } from '../../src/protocols/netlink/message.js'
 import { decodeNeighbourState, encodeNeighbourRequest } from '../../src/protocols/netlink/neighbour.js'
@@ -84,6 +84,17 @@ describe('links', () => {
     const name = attribute(3, text('x'))
     expect(decodeLink(join(header(0x8, 772), name))).toMatchObject({ kind: 'loopback', mac: undefined, up: false })
     expect(decodeLink(join(header(0x1), name))).toMatchObject({ kind: 'physical', up: true, running: false })
+  })
+
+  it('are running by their flag and their carrier, as far as they are asked for', () => {
+    const carrier = (is: number) => attribute(33, Uint8Array.of(is))
+    const running = (...parts: Uint8Array[]) => decodeRunning(join(...parts), new Set([7]))
+    expect(running(header(0x1 | 0x40), carrier(1))).toEqual([7, true])
+    expect(running(header(0x1 | 0x40))).toEqual([7, true])
+    expect(running(header(0x1 | 0x40), carrier(0))).toEqual([7, false])
+    expect(running(header(0x1), carrier(1))).toEqual([7, false])
+    expect(running(header(0x1 | 0x40, 1, 7), carrier(1))).toBe(undefined)
+    expect(decodeRunning(join(header(0x1 | 0x40), carrier(1)), new Set([8]))).toBe(undefined)
   })
 
   it("are not what a bridge says of its port: its DELLINK means the port left, not that it's gone", () => {
@@ -196,7 +207,16 @@ describe('neighbours', () => {
 })
 
 describe('every decoder', () => {
-  const decoders = [decodeLink, decodeLinkAddress, decodeRoute, decodeDefaultRoute, decodeNexthop, decodeNeighbourState]
+  const running = (payload: Uint8Array) => decodeRunning(payload, new Set([7]))
+  const decoders = [
+    decodeLink,
+    running,
+    decodeLinkAddress,
+    decodeRoute,
+    decodeDefaultRoute,
+    decodeNexthop,
+    decodeNeighbourState,
+  ]
   const survives = (bytes: Uint8Array) => {
     for (const decode of decoders) decode(bytes)
     for (const { payload } of decodeMessages(bytes)) for (const decode of decoders) decode(payload)

@@ -1,4 +1,4 @@
-import { decodeAttributes } from './attributes.js'
+import { type Attributes, decodeAttributes, encodeAttribute } from './attributes.js'
 import { pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
 
 const IFF_UP = 0x1
@@ -6,7 +6,16 @@ const IFF_LOOPBACK = 0x8
 const IFF_RUNNING = 0x40
 const ARPHRD_ETHER = 1
 const headerSize = 16
-const attribute = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, stats64: 23, carrier: 33 } as const
+const attribute = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  master: 10,
+  linkInfo: 18,
+  stats64: 23,
+  extMask: 29,
+  carrier: 33,
+} as const
 const infoKind = 1
 
 /** Since the device was made, in packets or bytes. `struct rtnl_link_stats64`. */
@@ -71,6 +80,27 @@ export interface Link {
 /** `struct ifinfomsg` that asks for all devices. */
 export const linkDumpRequest = pack([1, 0], [1, 0], [2, 0], [4, 0], [4, 0], [4, 0])
 
+const RTEXT_FILTER_SKIP_STATS = 8
+
+/** The same without the statistics, which are most of what there is to tell (Linux 4.4; before, they come as well). */
+export const bareLinkDumpRequest = Uint8Array.of(
+  ...linkDumpRequest,
+  ...encodeAttribute(attribute.extMask, pack([4, RTEXT_FILTER_SKIP_STATS])),
+)
+
+/** Of one of these devices, by index, whether it is running: as `Link`. Undefined of others. Pure. */
+export function decodeRunning(payload: Uint8Array, indexes: ReadonlySet<number>): [number, boolean] | undefined {
+  const index = readI32(payload, 4)
+  const flags = readU32(payload, 8)
+  if (payload[0] !== 0 || index === undefined || flags === undefined || !indexes.has(index)) return undefined
+  return [index, isRunning(flags, decodeAttributes(payload.subarray(headerSize)))]
+}
+
+/** The flag may follow a pulled cable by a second (the kernel's link watch is rate-limited), IFLA_CARRIER does not. */
+function isRunning(flags: number, attributes: Attributes): boolean {
+  return (flags & IFF_RUNNING) !== 0 && attributes.get(attribute.carrier)?.[0] !== 0
+}
+
 /** Undefined for what is no device: cut short, nameless, or a bridge's word on its ports (family AF_BRIDGE). Pure. */
 export function decodeLink(payload: Uint8Array): Link | undefined {
   const index = readI32(payload, 4)
@@ -87,8 +117,7 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     name: readText(nameBytes),
     kind: kind ? readText(kind) : loopback ? 'loopback' : 'physical',
     up: (flags & IFF_UP) !== 0,
-    // The flag may follow a pulled cable by a second (the kernel's link watch is rate-limited), IFLA_CARRIER does not.
-    running: (flags & IFF_RUNNING) !== 0 && attributes.get(attribute.carrier)?.[0] !== 0,
+    running: isRunning(flags, attributes),
     mtu: u32(attribute.mtu) ?? 0,
     mac: readU16(payload, 2) === ARPHRD_ETHER ? macText(attributes.get(attribute.address)) : undefined,
     masterIndex: u32(attribute.master),
