@@ -1,16 +1,21 @@
-import type { Dispatcher, RequestInfo, RequestInit, Response } from 'undici'
+import type { Dispatcher, RequestInfo, RequestInit as UndiciInit } from 'undici'
 import type { NetviaError } from '../errors.js'
 import { pathOf } from '../options.js'
 import { FetchPath } from '../protocols/http/fetch.js'
 import { undici } from '../protocols/http/undici-module.js'
+import type { FetchInput } from './fetch-types.js'
 import type { Uplink } from './settings.js'
 
 /** Connections of undici's, a pool for each uplink. */
 export class GroupPools {
   readonly #pools = new Map<string, FetchPath>()
 
-  fetch(uplink: Uplink, input: RequestInfo, init: RequestInit): Promise<Response> {
-    return this.#pool(uplink).run(dispatcher => undici().fetch(input, { ...init, dispatcher }))
+  /** The types are those of Node's own fetch, which is undici's too. */
+  async fetch(uplink: Uplink, input: FetchInput, init: RequestInit): Promise<Response> {
+    const response = await this.#pool(uplink).run(dispatcher =>
+      undici().fetch(input as RequestInfo, { ...(init as UndiciInit), dispatcher }),
+    )
+    return response as Response
   }
 
   /** Gives each request to the pool of the uplink picked for its host. */

@@ -1,6 +1,5 @@
 import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Dispatcher, RequestInfo, RequestInit, Response } from 'undici'
 import { invalidArgument, NetviaError } from '../errors.js'
 import { boolean, checkOptions, oneOf, type PathOptions, pathOf, pathSchema, type Schema, string } from '../options.js'
 import type { DnsRecord, ResolvedAddress } from '../protocols/dns/records.js'
@@ -9,6 +8,7 @@ import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect } from '../protocols/tcp/connect.js'
 import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
 import { Connections } from './connections.js'
+import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
 import { GroupPools } from './group-dispatcher.js'
 import { UplinkMonitor, watchedUplinks } from './monitor.js'
@@ -88,7 +88,7 @@ export class UplinkGroup {
   readonly #pools = new GroupPools()
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
-  #dispatcher: Dispatcher | undefined
+  #dispatcher: GroupDispatcher | undefined
 
   constructor(monitor: UplinkMonitor, options: GroupOptions) {
     if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
@@ -159,7 +159,7 @@ export class UplinkGroup {
    *
    * @throws NetviaError `ERR_UNDICI_NOT_FOUND` where the package undici is not installed.
    */
-  get dispatcher(): Dispatcher {
+  get dispatcher(): GroupDispatcher {
     this.#dispatcher ??= this.#pools.dispatcher(host => this.#choose(host).uplink)
     return this.#dispatcher
   }
@@ -169,7 +169,7 @@ export class UplinkGroup {
    *
    * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. As with any fetch, no answer is a `TypeError` with a `cause`.
    */
-  async fetch(input: RequestInfo, init: GroupFetchInit = {}): Promise<Response> {
+  async fetch(input: FetchInput, init: GroupFetchInit = {}): Promise<Response> {
     checkOptions('UplinkGroup.fetch', init, fetchOptions)
     const { key = hostOf(input), ...rest } = init
     return this.#pools.fetch(this.#choose(key).uplink, input, rest)
@@ -217,7 +217,7 @@ export class UplinkGroup {
   }
 }
 
-function hostOf(input: RequestInfo): string {
+function hostOf(input: FetchInput): string {
   const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
   return URL.canParse(url) ? new URL(url).hostname : ''
 }

@@ -1,0 +1,67 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EventLog } from '../../src/cli/monitor/event-log.js'
+import { History } from '../../src/cli/monitor/history.js'
+import { Metrics } from '../../src/cli/monitor/metrics.js'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import { bad, begin, ok, runnersOf } from './monitor-world.js'
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: begin })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Bytes on the heap that something still holds. */
+function held(): number {
+  collect()
+  return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+}
+
+test('an hour of monitoring, page and metrics included, holds no more than its first minutes', async () => {
+  const uplinks = Array.from({ length: 10 }, (_, n) => ({
+    name: `${n}`,
+    device: `wan${n}`,
+    checks: [{ type: 'tcp' as const, host: '192.0.2.1', port: 443 }],
+  }))
+  let round = 0
+  const monitor = new UplinkMonitor(
+    { uplinks, interval: 1000, window: 60_000 },
+    {
+      // It comes and goes, so that there are events to keep.
+      makeRunner: runnersOf(async (_check, { device }) => (++round % 7000 < 600 && device === 'wan0' ? bad : ok)),
+      watchLinks: () => () => {},
+    },
+  )
+  const history = new History(monitor)
+  const log = new EventLog(monitor)
+  const metrics = new Metrics(monitor, '0')
+  const parts = [history, log, metrics]
+  for (const part of parts) part.start()
+  monitor.start()
+  const hour = 3_600_000
+  // Filled: every step of the finer ranges, and what the compiler makes of it all.
+  await vi.advanceTimersByTimeAsync(hour / 4)
+  await metrics.text()
+  const before = held()
+  const done = round
+  for (let minute = 0; minute < 60; minute++) {
+    await vi.advanceTimersByTimeAsync(hour / 60)
+    await metrics.text()
+  }
+  expect(round - done).toBeGreaterThan(30_000)
+  // A hundred bytes a round would be three megabytes.
+  const grown = held() - before
+  console.log(`${round - done} rounds, ${log.after(0).length} events: ${Math.round(grown / 1024)} KB more`)
+  expect(grown).toBeLessThan(1_000_000)
+  for (const part of parts) part.stop()
+  const stopped = monitor.stop()
+  await vi.advanceTimersByTimeAsync(0)
+  await stopped
+  expect(vi.getTimerCount()).toBe(0)
+}, 120_000)
