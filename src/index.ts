@@ -10,7 +10,7 @@ export { type ScanOptions, scanPorts } from './checks/scan-ports.js'
 export { joinHostPort, NetviaError, type NetviaErrorDetails, type OptionPath } from './errors.js'
 export type { DampingOptions } from './monitor/damping.js'
 export type { Streamed } from './monitor/event-buffer.js'
-export type { FetchInput, GroupDispatcher } from './monitor/fetch-types.js'
+export type { FetchInput, GroupDispatcher, OfUndici } from './monitor/fetch-types.js'
 export {
   type GroupConnectOptions,
   type GroupFetchInit,

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 
 /** Of undici's own types: who has no undici must be able to compile without them. */
 // biome-ignore lint/suspicious/noExplicitAny: what it is depends on the undici that the program has.
-type OfUndici = any
+export type OfUndici = any
 
 /** undici's `Dispatcher`, of whatever version: for the option `dispatcher` of its `fetch`, `request` and the like. */
 export interface GroupDispatcher extends EventEmitter {
