@@ -31,4 +31,10 @@ export interface GroupDispatcher extends EventEmitter {
 }
 
 /** What `fetch` asks for: a URL, or a `Request`, the global one or undici's. */
-export type FetchInput = string | URL | { readonly url: string }
+export type FetchInput =
+  | string
+  | URL
+  | {
+      /** Where it goes. */
+      readonly url: string
+    }
