@@ -1,11 +1,14 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import http from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/monitor/group.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import type { StateEvent } from '../../src/monitor/reports.js'
+import { onDeviceChange } from '../../src/protocols/netlink/changes.js'
 import { httpServer, lab, needs } from '../lab/index.js'
 
 const running: UplinkMonitor[] = []
@@ -78,6 +81,28 @@ describe('the link', () => {
     await run('router', 'ip', 'address', 'add', address, 'dev', 'wan2')
     await run('router', 'ip', 'route', 'add', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
     expect(await up).toMatchObject({ uplink: 'lte', to: 'up' })
+  })
+
+  test('what an overrun of the netlink socket swallowed is read anew', async () => {
+    const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20 })
+    const { device } = lab.addDevice('storm2')
+    let overruns = 0
+    onTestFinished(
+      onDeviceChange(({ type }) => {
+        if (type === 'overrun') overruns++
+      }),
+    )
+    const routes = Array.from({ length: 6000 }, (_, i) => `route add 10.90.${i >> 8}.${i & 255}/32 dev ${device}`)
+    const file = join(lab.folder, 'storm')
+    // The address goes when the socket is full already: nobody is told of it.
+    writeFileSync(file, [...routes, `address delete ${lab.wan2.address4}/24 dev wan2`].join('\n'))
+    const down = nextEvent(monitor)
+    // Blocks the event loop meanwhile.
+    lab.run('router', 'ip', '-batch', file)
+    expect(await down).toMatchObject({ uplink: 'lte', from: 'up', to: 'down' })
+    expect(overruns).toBe(1)
+    lab.run('router', 'ip', 'address', 'add', `${lab.wan2.address4}/24`, 'dev', 'wan2')
+    lab.run('router', 'ip', 'route', 'replace', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
   })
 
   test('and a deleted device, until it is made again', async () => {

@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { healthy } from '../../src/cli/monitor/health.js'
+import { makeServer } from '../../src/cli/monitor/server.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { UplinkSnapshot } from '../../src/monitor/reports.js'
+
+const options: MonitorOptions = {
+  interval: 1000,
+  timeout: 2000,
+  uplinks: [{ name: 'one', device: 'lo', checks: [{ type: 'ping', host: '127.0.0.1' }] }],
+}
+/** Two rounds, a timeout, and half a minute for a busy machine. */
+const patience = 34_000
+const uplink = (changed: object) => [{ since: 0, linkFault: null, checks: [], ...changed } as unknown as UplinkSnapshot]
+
+test('it is well while every uplink that has a link was checked lately', () => {
+  const at = (time: number, changed: object) => healthy(uplink(changed), options, 0, time)
+  expect(at(patience, {})).toBe(true)
+  expect(at(patience + 1, {})).toBe(false)
+  expect(at(patience + 1, { checks: [{ at: 1 }] })).toBe(true)
+  expect(at(patience + 1, { since: 1 })).toBe(true)
+  expect(at(patience + 1, { linkFault: 'no carrier' })).toBe(true)
+})
+
+test('/healthz says so: 200, or 503 where it has stalled', async () => {
+  let well = true
+  const sources = { healthy: () => well } as Parameters<typeof makeServer>[0]
+  const access = { refusal: () => 401 } as unknown as Parameters<typeof makeServer>[1]
+  const server = makeServer(sources, access, {} as Parameters<typeof makeServer>[2]).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const ask = async () => {
+    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/healthz`)
+    return [response.status, await response.json()]
+  }
+  expect(await ask()).toEqual([200, { status: 'ok' }])
+  well = false
+  expect(await ask()).toEqual([503, { status: 'stalled' }])
+})
