@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
+import { parseDocument } from 'yaml'
 import { makeProgram } from '../../src/cli/program.js'
 import { schemaErrors } from './cli-schema.js'
 import { blocksOf, pages, root } from './markdown.js'
@@ -106,4 +107,10 @@ test('lines of JSON in the documentation are as the schema says', async () => {
   const lines = pages.flatMap(page => blocksOf(page, 'json')).map(({ source }) => JSON.parse(source))
   expect(lines.length).toBeGreaterThan(0)
   expect(await schemaErrors(lines.filter(line => 'schema' in line))).toEqual([])
+})
+
+test('blocks of YAML can be read', () => {
+  const documents = pages.flatMap(page => blocksOf(page, 'yaml')).map(({ source }) => parseDocument(source))
+  expect(documents.length).toBeGreaterThan(0)
+  expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([])
 })
