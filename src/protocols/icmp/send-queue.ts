@@ -59,11 +59,6 @@ export class SendQueue {
     this.#handlers = handlers
   }
 
-  /** A flush is due in this turn of the event loop. */
-  get scheduled(): boolean {
-    return this.#scheduled
-  }
-
   push(probe: number): void {
     this.#probes.push(probe)
     if (this.#scheduled || this.#blocked) return
