@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PortResult } from '../../src/checks/scan/port-scan.js'
 import { type ScanOptions, scanPorts } from '../../src/checks/scan-ports.js'
@@ -100,29 +101,35 @@ describe('scanPorts', () => {
 
   it('loses no port when descriptors run out in the middle', async () => {
     fault('internet', 'tcp dport 2000-2399 drop')
-    const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`])
-    const usual = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!
-    const scan = scanPorts(lab.server.address4, { ports: '2000-2399', timeout: 100, rate: 4000 })
-    const first = scan.next()
-    await new Promise(resolve => setTimeout(resolve, 20))
-    limit(String(Math.max(...readdirSync('/proc/self/fd').map(Number)) + 4))
-    const taken: number[] = []
-    try {
-      for (;;) taken.push(openSync('/dev/null', 'r'))
-    } catch (error) {
-      expect((error as NodeJS.ErrnoException).code).toBe('EMFILE')
-    }
-    try {
-      const results = [(await first).value!]
+    const program = `
+      import { openSync } from 'node:fs'
+      import { setTimeout } from 'node:timers/promises'
+      import { scanPorts } from 'netvia'
+      const scan = scanPorts('${lab.server.address4}', { ports: '2000-2399', timeout: 100, rate: 4000 })
+      const results = [scan.next().then(({ value }) => value)]
+      await setTimeout(20)
+      let code
+      while (!code) {
+        try {
+          openSync('/dev/null', 'r')
+        } catch (error) {
+          code = error.code
+        }
+      }
       for await (const result of scan) results.push(result)
-      expect(new Set(results.map(({ port }) => port)).size).toBe(400)
-      expect(results.every(({ state }) => state === 'filtered')).toBe(true)
-      // One after the other on the few descriptors there were, not all at once.
-      expect(scan.progress.elapsedMs).toBeGreaterThan(250)
-    } finally {
-      for (const fd of taken) closeSync(fd)
-      limit(usual)
+      console.log(JSON.stringify({ code, results: await Promise.all(results), elapsedMs: scan.progress.elapsedMs }))`
+    const command = ['--nofile=256', process.execPath, '--input-type=module', '-e', program]
+    const { stdout } = await promisify(execFile)('prlimit', command)
+    const { code, results, elapsedMs } = JSON.parse(stdout) as {
+      code: string
+      results: PortResult[]
+      elapsedMs: number
     }
+    expect(code).toBe('EMFILE')
+    expect(new Set(results.map(({ port }) => port)).size).toBe(400)
+    expect(results.every(({ state }) => state === 'filtered')).toBe(true)
+    // One after the other on the few descriptors there were, not all at once.
+    expect(elapsedMs).toBeGreaterThan(250)
   })
 
   it('rejects when its device is deleted in the middle, within 100 ms, and leaves nothing open', async () => {

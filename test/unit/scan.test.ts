@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parsePorts } from '../../src/checks/scan/port-list.js'
@@ -100,18 +101,16 @@ describe('scanPorts', () => {
 
   it('works with the few descriptors it may have, and loses no port', async context => {
     requires(context, 'prlimit')
-    const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`])
-    const usual = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!
-    const highest = Math.max(...readdirSync('/proc/self/fd').map(Number))
-    limit(String(highest + 9))
-    try {
-      const scans = [1, 2, 3].map(() => scanPorts(host, { ports: '1-5000' }))
-      const found = await Promise.all(scans.map(scan => scan.open()))
-      for (const scan of scans) expect(scan.progress.done).toBe(5000)
-      for (const open of found) expect(open).toEqual(expect.arrayContaining(ports.filter(port => port <= 5000)))
-    } finally {
-      limit(usual)
-    }
+    const program = `
+      import { scanPorts } from 'netvia'
+      const scans = [1, 2, 3].map(() => scanPorts('${host}', { ports: '1-5000' }))
+      const open = await Promise.all(scans.map(scan => scan.open()))
+      console.log(JSON.stringify({ open, done: scans.map(scan => scan.progress.done) }))`
+    const command = ['--nofile=32', process.execPath, '--input-type=module', '-e', program]
+    const { stdout } = await promisify(execFile)('prlimit', command)
+    const { open, done } = JSON.parse(stdout) as { open: number[][]; done: number[] }
+    expect(done).toEqual([5000, 5000, 5000])
+    for (const found of open) expect(found).toEqual(expect.arrayContaining(ports.filter(port => port <= 5000)))
   })
 
   it('tries no more ports a second than it may', async () => {
