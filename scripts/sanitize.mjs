@@ -1,6 +1,7 @@
-// Builds the addon with a sanitizer and runs on it, where nothing may be said: `node scripts/sanitize.mjs [address|undefined] [--suite]`.
-// Without --suite: test/sanitize/, as CI does with `address`. With it: the unit and network tests too. `thread`: as Node is not built
-// for ThreadSanitizer, in the small host of test/runtimes/host/. Needs a compiler.
+// Builds the addon with a sanitizer and runs on it, where nothing may be said:
+// `node scripts/sanitize.mjs [address|undefined|thread] [unit|network [file name parts …]]`. With nothing more than a sanitizer:
+// test/sanitize/, as CI does with `address`; else those tests. `thread`: as Node is not built for ThreadSanitizer, in the small host
+// of test/runtimes/host/. Needs a compiler.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,8 +11,7 @@ import { compile } from './compile.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const kind = process.argv.slice(2).find(argument => !argument.startsWith('--')) ?? 'address'
-const whole = process.argv.includes('--suite')
+const [kind = 'address', ...tests] = process.argv.slice(2)
 const libraries = { address: 'libasan.so', undefined: 'libubsan.so', thread: 'libtsan.so' }
 if (!(kind in libraries)) throw new Error(`address, undefined or thread; not ${kind}`)
 
@@ -29,9 +29,11 @@ const environment = {
 if (kind === 'thread') process.exit(runThreads())
 
 let failed = compile() ? 0 : 1
-for (const file of readdirSync(join(root, 'test/sanitize')))
-  run(`test/sanitize/${file}`, [join(root, 'test/sanitize', file)])
-if (whole) for (const project of ['unit', 'network']) run(`the ${project} tests`, ['scripts/test.mjs', project])
+if (tests.length) run(`the tests "${tests.join(' ')}"`, ['scripts/test.mjs', ...tests])
+else {
+  for (const file of readdirSync(join(root, 'test/sanitize')))
+    run(`test/sanitize/${file}`, [join(root, 'test/sanitize', file)])
+}
 process.exit(failed === 0 ? 0 : 1)
 
 /** The exit status of the host: the sanitizer makes it 66 where it had something to say. */

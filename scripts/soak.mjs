@@ -1,6 +1,6 @@
-// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood …] [--minutes N] [--smoke]`, as root with iproute2 and
-// nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
-// descriptor left or memory that grows. --minutes: of the fleet, ten by default. --smoke: all of it small, in seconds.
+// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor …] [--minutes N] [--smoke]`, as root with iproute2
+// and nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
+// descriptor left or memory that grows. --minutes: of the fleet and the monitor, ten by default. --smoke: all of it small, in seconds.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +29,8 @@ const inside = host => ['netns', 'exec', lab.names[host], process.execPath]
 const script = name => fileURLToPath(new URL(`soak/${name}.mjs`, import.meta.url))
 const elsewhere = name => ['ip', ...inside('internet'), script(name)]
 const { device, address4 } = lab.wan2
+const isp2 = lab.names.isp2
+const silence = 'table ip outage { chain silent { type filter hook forward priority 0; drop; }; }'
 const path = { device, localAddress: address4, host: lab.server.address4, server: elsewhere('serve') }
 
 const works = {
@@ -40,6 +42,20 @@ const works = {
     ...(smoke
       ? { rate: 20_000, seconds: 1, kinds: ['raw'] }
       : { rate: 100_000, seconds: 20, kinds: ['raw', 'datagram'] }),
+  },
+  monitor: {
+    ...{ host: lab.server.address4, servers: { lines: elsewhere('serve'), page: elsewhere('page') } },
+    ...(smoke
+      ? { seconds: 2, period: 1, interval: 100, timeout: 500 }
+      : { seconds, period: 60, interval: 250, timeout: 2000 }),
+    // A cable, and silence behind it.
+    outages: [
+      { cut: `ip -n ${isp2} link set customer down`, mend: `ip -n ${isp2} link set customer up` },
+      {
+        cut: `ip netns exec ${isp2} nft '${silence}'`,
+        mend: `ip netns exec ${isp2} nft delete table ip outage`,
+      },
+    ],
   },
 }
 

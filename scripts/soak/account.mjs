@@ -1,6 +1,6 @@
 // What a soak uses: memory over time, CPU, descriptors.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ping } from 'netvia'
 
@@ -9,20 +9,33 @@ const sampleMs = 500
 const fewestSamples = 60
 const mostGrowthMb = 32
 
-export const megabytes = () => process.memoryUsage.rss() / 2 ** 20
-export const descriptors = () => readdirSync('/proc/self/fd').length
-
-export function cpuSeconds() {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
+/** Resident memory, proc_pid_status(5). */
+export function megabytes(pid = 'self') {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 }
 
+export const descriptors = (pid = 'self') => readdirSync(`/proc/${pid}/fd`).length
+
+/** User and system time, proc_pid_stat(5), which counts in hundredths. */
+export function cpuSeconds(pid = 'self') {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13)
+  return (Number(user) + Number(system)) / 100
+}
+
+/** Of this process, or of another. */
 export class Account {
+  #pid
   #begun = performance.now()
-  #cpu = cpuSeconds()
-  #descriptors = descriptors()
+  #cpu
+  #descriptors
   #samples = []
-  #timer = setInterval(() => this.#samples.push(megabytes()), sampleMs).unref()
+  #timer = setInterval(() => this.#samples.push(megabytes(this.#pid)), sampleMs).unref()
+
+  constructor(pid = 'self') {
+    this.#pid = pid
+    this.#cpu = cpuSeconds(pid)
+    this.#descriptors = descriptors(pid)
+  }
 
   /** When the library is warm: what it keeps open for good is open then. */
   static async open() {
@@ -35,12 +48,12 @@ export class Account {
     clearInterval(this.#timer)
     const seconds = (performance.now() - this.#begun) / 1000
     const growth = this.#growth
-    const most = Math.max(megabytes(), ...this.#samples)
-    for (let i = 0; i < 100 && descriptors() > this.#descriptors; i++) await sleep(50)
-    const left = descriptors() - this.#descriptors
+    const most = Math.max(megabytes(this.#pid), ...this.#samples)
+    for (let i = 0; i < 100 && descriptors(this.#pid) > this.#descriptors; i++) await sleep(50)
+    const left = descriptors(this.#pid) - this.#descriptors
     const memory = `memory at most ${most.toFixed(0)} MB, growth ${growth === undefined ? 'not judged' : `${growth.toFixed(1)} MB`}`
     console.log(
-      `${what}; ${seconds.toFixed(1)} s, CPU ${(cpuSeconds() - this.#cpu).toFixed(1)} s, ${memory}, ${left} descriptors left`,
+      `${what}; ${seconds.toFixed(1)} s, CPU ${(cpuSeconds(this.#pid) - this.#cpu).toFixed(1)} s, ${memory}, ${left} descriptors left`,
     )
     assert.deepEqual(wrong, {})
     assert.ok(left <= 0, `${left} descriptors stayed open`)
