@@ -102,11 +102,18 @@ describe('scanPorts', () => {
   it('works with the few descriptors it may have, and loses no port', async context => {
     requires(context, 'prlimit')
     const program = `
+      import { closeSync, openSync } from 'node:fs'
       import { scanPorts } from 'netvia'
+      const taken = []
+      try {
+        for (;;) taken.push(openSync('/dev/null', 'r'))
+      } catch {}
+      // One scan has to wait until another is done.
+      for (const fd of taken.splice(0, 2)) closeSync(fd)
       const scans = [1, 2, 3].map(() => scanPorts('${host}', { ports: '1-5000' }))
       const open = await Promise.all(scans.map(scan => scan.open()))
       console.log(JSON.stringify({ open, done: scans.map(scan => scan.progress.done) }))`
-    const command = ['--nofile=32', process.execPath, '--input-type=module', '-e', program]
+    const command = ['--nofile=64', process.execPath, '--input-type=module', '-e', program]
     const { stdout } = await promisify(execFile)('prlimit', command)
     const { open, done } = JSON.parse(stdout) as { open: number[][]; done: number[] }
     expect(done).toEqual([5000, 5000, 5000])
