@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
 import { compile } from './compile.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
-import { readReport } from './test-report.mjs'
+import { failedFiles, readReports } from './test-report.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -66,11 +66,27 @@ function runInLab(project, env) {
   return runProject(project, prefix, { ...env, NETVIA_LAB: JSON.stringify(lab) })
 }
 
-/** One run of vitest, in its own process group so that nothing of it is left when it has to end. */
+/** The files that failed run a second time by themselves, in a new process: what the first left behind is not in their way. */
 async function runProject(project, prefix, env) {
-  const report = `.cache/tests-${process.pid}-${project}.json`
+  const first = await runVitest(project, prefix, env, filters)
+  const again = failedFiles(first.report)
+  const second = again.length > 0 && !stopping ? await runVitest(project, prefix, env, again) : undefined
+  const { counts, words } = readReports(first.report, second?.report)
+  // Unhandled errors, or a run that broke off: failed without a failed test.
+  const status = (second ?? first).status
+  if (status !== 0 && counts.failed === 0) {
+    counts.failed = 1
+    words.push(`FAILED: the ${project} tests ended with status ${status}`)
+  }
+  remarks.push(...words)
+  return counts
+}
+
+/** One run of vitest, in its own process group so that nothing of it is left when it has to end. */
+async function runVitest(project, prefix, env, filters) {
+  const file = `.cache/tests-${process.pid}-${project}.json`
   mkdirSync('.cache', { recursive: true })
-  const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
+  const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${file}`]
   if (filters.length) args.push('--passWithNoTests', ...filters)
   const [command, ...rest] = [...prefix, process.execPath, 'node_modules/vitest/vitest.mjs', ...args]
   const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env })
@@ -82,15 +98,9 @@ async function runProject(project, prefix, env) {
   const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
   clearTimeout(watchdog)
   running = undefined
-  const { counts, words } = readReport(existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined)
-  rmSync(report, { force: true })
-  // Unhandled errors, or a run that broke off: failed without a failed test.
-  if (status !== 0 && counts.failed === 0) {
-    counts.failed = 1
-    words.push(`FAILED: the ${project} tests ended with status ${status}`)
-  }
-  remarks.push(...words)
-  return counts
+  const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] }
+  rmSync(file, { force: true })
+  return { status, report }
 }
 
 async function endGroup(child) {
