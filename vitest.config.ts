@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 /** A machine busy with something else may miss a time limit once: who needs a further try is named at the end of the run. */
 const common = { testTimeout: 30_000, hookTimeout: 30_000, retry: 2 }
 
+/** Runs inside the router's namespace of the laboratory (scripts/test.mjs puts it there), one file at a time. */
+const laboratory = { runner: 'test/lab/runner.ts', setupFiles: ['test/lab/setup.ts'], fileParallelism: false }
+
 export default defineConfig({
   test: {
     projects: [
@@ -10,17 +13,9 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...common } },
       // Needs the addon whose system calls can be told to fail (scripts/test.mjs builds it): loopback only.
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...common } },
-      // Runs inside the router's namespace of the laboratory (scripts/test.mjs puts it there), one file at a time.
-      {
-        test: {
-          name: 'network',
-          include: ['test/network/**/*.test.ts'],
-          runner: 'test/lab/runner.ts',
-          setupFiles: ['test/lab/setup.ts'],
-          fileParallelism: false,
-          ...common,
-        },
-      },
+      { test: { name: 'network', include: ['test/network/**/*.test.ts'], ...laboratory, ...common } },
+      // Boots machines at the router's place: for a release only.
+      { test: { name: 'services', include: ['test/services/**/*.test.ts'], ...laboratory, ...common } },
     ],
   },
 })

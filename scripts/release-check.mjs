@@ -15,6 +15,7 @@ const steps = [
   ['npm', ['run', 'test:runtimes']],
   [process.execPath, ['scripts/test.mjs', 'unit']],
   [process.execPath, ['scripts/test.mjs', 'faults']],
+  [process.execPath, ['scripts/test.mjs', 'services']],
   ...[20, 22, 24, 26].map(major => [node(major), ['scripts/test.mjs', 'network']]),
 ]
 const failed = []

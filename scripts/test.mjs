@@ -1,5 +1,6 @@
-// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults] [file name parts or vitest options …]`.
-// `faults` needs a compiler, for an addon whose system calls can be told to fail, and is run by its name only.
+// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults|services] [file name parts or vitest options …]`.
+// Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
+// boots machines.
 // Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +14,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-const projects = ['unit', 'network', 'faults'].includes(process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
+const projects = ['unit', 'network', 'faults', 'services'].includes(process.argv[2])
+  ? [process.argv[2]]
+  : ['unit', 'network']
 const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
 /** A run that takes longer hangs, in ms. */
 const timeLimit = 600_000
@@ -37,6 +40,7 @@ const remarks = []
 const runners = {
   unit: () => runProject('unit', [], process.env),
   network: () => runInLab('network', process.env),
+  services: () => runInLab('services', process.env),
   faults: () => runInLab('faults', { ...process.env, NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) }),
 }
 const totals = { passed: 0, failed: 0, skipped: 0 }

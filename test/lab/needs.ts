@@ -15,6 +15,7 @@ const packages = {
   prometheus: 'prometheus',
   promtool: 'prometheus',
   'redis-server': 'redis-server',
+  systemctl: 'systemd',
   tcpdump: 'tcpdump',
 } as const
 

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { lab, needs } from '../lab/index.js'
+import { bootMachine, type Machine } from './machine.js'
+
+const token = '0f1e2d3c4b5a69788796'
+const unit = readFileSync(new URL('../../examples/router/netvia-monitor.service', import.meta.url), 'utf8')
+const patience = { timeout: 20_000, interval: 100 }
+
+/** The example's configuration, with what this network has to ask. */
+function configuration(names: [string, string]): string {
+  return `
+interval: 100ms
+timeout: 1s
+stateFile: /run/netvia/uplinks.json
+uplinks:
+  - { name: ${names[0]}, device: wan1, checks: [{ type: ping, host: ${lab.server.address4} }] }
+  - { name: ${names[1]}, device: wan2, checks: [{ type: ping, host: ${lab.server.address4} }], priority: 2 }
+`
+}
+
+async function states(): Promise<Record<string, string> | string> {
+  try {
+    const response = await fetch('http://127.0.0.1:9777/api/snapshot', {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const { uplinks } = (await response.json()) as { uplinks: { name: string; state: string }[] }
+    return Object.fromEntries(uplinks.map(({ name, state }) => [name, state]))
+  } catch (error) {
+    return String((error as Error).cause ?? error)
+  }
+}
+
+describe('the unit for systemd, on a machine that systemd runs', () => {
+  needs('systemctl')
+  let machine: Machine
+  const property = (name: string) =>
+    machine.run('systemctl', 'show', '--value', `--property=${name}`, 'netvia-monitor').trim()
+  const journal = () => machine.run('journalctl', '--no-pager', '--output=cat', '--unit=netvia-monitor')
+
+  beforeAll(async () => {
+    machine = await bootMachine()
+    machine.write('/etc/netvia/uplinks.yaml', configuration(['fibre', 'lte']))
+    machine.write('/etc/netvia/token', token)
+    machine.write('/etc/systemd/system/netvia-monitor.service', unit)
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'start', 'netvia-monitor')
+  }, 90_000)
+
+  test('watches both uplinks as nobody, without a capability and behind a filter of system calls', async () => {
+    await expect.poll(states, patience).toEqual({ fibre: 'up', lte: 'up' })
+    const status = machine.run('cat', `/proc/${property('MainPID')}/status`)
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+      expect(status).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'))
+    }
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m)
+    expect(status).toMatch(/^Seccomp:\s+2$/m)
+    expect(status).not.toMatch(/^Uid:.*\b0\b/m)
+  })
+
+  test('sees a cable pulled', async () => {
+    lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+    await expect.poll(states, patience).toEqual({ fibre: 'down', lte: 'up' })
+    lab.run('isp1', 'ip', 'link', 'set', 'customer', 'up')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', lte: 'up' })
+  })
+
+  test('takes a new configuration at systemctl reload, in the same process', async () => {
+    const before = property('MainPID')
+    machine.write('/etc/netvia/uplinks.yaml', configuration(['fibre', 'radio']))
+    machine.run('systemctl', 'reload', 'netvia-monitor')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', radio: 'up' })
+    expect(property('MainPID')).toBe(before)
+  })
+
+  test('comes back when it was killed, and with the states it had at systemctl restart', async () => {
+    const before = property('MainPID')
+    machine.run('systemctl', 'kill', '--signal=KILL', 'netvia-monitor')
+    await expect.poll(() => property('NRestarts'), patience).toBe('1')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', radio: 'up' })
+    expect(property('MainPID')).not.toBe(before)
+
+    machine.run('systemctl', 'restart', 'netvia-monitor')
+    await expect.poll(() => property('ActiveState'), patience).toBe('active')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', radio: 'up' })
+    expect(machine.run('cat', '/run/netvia/uplinks.json')).toContain('radio')
+    machine.run('systemctl', 'stop', 'netvia-monitor')
+    expect(property('Result')).toBe('success')
+    // It knew them: nothing had to be found out again.
+    expect(journal().match(/radio: unknown -> up/g)).toHaveLength(1)
+    expect(journal()).not.toContain(token)
+  })
+})
