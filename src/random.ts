@@ -18,3 +18,10 @@ export function fillRandomly(out: NodeJS.ArrayBufferView): void {
   }
   nodeCrypto().randomFillSync(out)
 }
+
+/** 0-65535. */
+export function random16(): number {
+  const random = new Uint16Array(1)
+  fillRandomly(random)
+  return random[0]!
+}

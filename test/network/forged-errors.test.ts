@@ -41,8 +41,14 @@ function received(family: 4 | 6): number {
   return Number(values![names!.indexOf('InDestUnreachs')])
 }
 
-/** Where a quote of our request is changed, and where it is cut. */
-function forgeries(family: 4 | 6, whole: number) {
+/** Where a quote is changed, and where it is cut. */
+interface Change {
+  at: number
+  length: number
+  cut: number
+}
+
+function forgeries(family: 4 | 6, whole: number): (Change & { name: string })[] {
   const icmp = headerLength[family]
   const lastOfTarget = family === 4 ? 19 : 39
   return [
@@ -52,6 +58,7 @@ function forgeries(family: 4 | 6, whole: number) {
     { name: 'another identifier, cut before the cookie', at: icmp + 4, length: 2, cut: icmp + 8 },
     { name: 'another sequence number, the right cookie', at: icmp + 6, length: 2, cut: whole },
     { name: 'another sequence number, cut before the cookie', at: icmp + 6, length: 2, cut: icmp + 8 },
+    { name: 'another checksum, cut before the cookie', at: icmp + 2, length: 2, cut: icmp + 8 },
     { name: 'another target', at: lastOfTarget, length: 1, cut: whole },
     { name: 'another type of message', at: icmp, length: 1, cut: whole },
   ]
@@ -111,16 +118,65 @@ describe.each([
     expect(waiting.result).toBeUndefined()
   })
 
+  const cut = (packet: Buffer) => packet.subarray(0, icmp + 8)
+
+  const sendOne = (quote: Buffer, change: Change = { at: 0, length: 0, cut: quote.length }) =>
+    lab.run('internet', process.execPath, script, order(quote, codes[family].real, [change], 1))
+
+  async function accepted(waiting: { result?: PingResult }): Promise<void> {
+    await expect.poll(() => waiting.result, { timeout: 10_000 }).toBeDefined()
+    expect(waiting.result).toMatchObject({ outcome: 'unreachable', from: source, code: codes[family].real })
+  }
+
   test.each([
     ['whole', (packet: Buffer) => packet],
-    ['cut after the ICMP header (RFC 792)', (packet: Buffer) => packet.subarray(0, icmp + 8)],
+    ['cut after the cookie', (packet: Buffer) => packet.subarray(0, icmp + 16)],
     ['with IP options or an extension header', (packet: Buffer) => withMoreHeaders(packet, family)],
   ])('the true one is accepted, its quote %s', { timeout: 60_000 }, async (_name, shaped) => {
     const { waiting, packet } = await unanswered()
-    const quote = shaped(packet)
-    const changes = [{ at: 0, length: 0, cut: quote.length }]
-    lab.run('internet', process.execPath, script, order(quote, codes[family].real, changes, 1))
-    await expect.poll(() => waiting.result, { timeout: 10_000 }).toBeDefined()
-    expect(waiting.result).toMatchObject({ outcome: 'unreachable', from: source, code: codes[family].real })
+    sendOne(shaped(packet))
+    await accepted(waiting)
+  })
+
+  /** Sends such quotes, sees them arrive, and then that the probe still waits for the true one. */
+  async function disbelieved(waiting: { result?: PingResult }, packet: Buffer, ...errors: [Buffer, Change?][]) {
+    const before = received(family)
+    for (const error of errors) sendOne(...error)
+    await expect.poll(() => received(family) - before, { timeout: 5000 }).toBeGreaterThanOrEqual(errors.length)
+    await sleep(200)
+    expect(waiting.result).toBeUndefined()
+    sendOne(packet)
+    await accepted(waiting)
+  }
+
+  if (family === 4) {
+    test('and cut after the ICMP header (RFC 792)', { timeout: 60_000 }, async () => {
+      const { waiting, packet } = await unanswered()
+      sendOne(cut(packet))
+      await accepted(waiting)
+    })
+
+    test('but after one that is cut there and has another checksum no such any more', { timeout: 60_000 }, async () => {
+      const { waiting, packet } = await unanswered()
+      const forged = { at: icmp + 2, length: 2, cut: icmp + 8 }
+      await disbelieved(waiting, packet, [packet, forged], [cut(packet)])
+    })
+  } else {
+    test('and none that is cut before the cookie, as no router does (RFC 4443)', { timeout: 60_000 }, async () => {
+      const { waiting, packet } = await unanswered()
+      await disbelieved(waiting, packet, [cut(packet)])
+    })
+  }
+})
+
+describe('the sequence numbers of two sockets', () => {
+  test.each(['raw', 'datagram'] as const)('begin each somewhere else, %s', async kind => {
+    const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
+    for (const tos of [0, 32, 64, 96])
+      expect(await ping(lab.server.address4, { kind, tos })).toMatchObject({ alive: true })
+    const numbers = (await capture.stop()).map(({ payload }) => payload!.readUInt16BE(6))
+    expect(numbers).toHaveLength(4)
+    // Counted on, they would be within four.
+    expect(Math.max(...numbers) - Math.min(...numbers)).toBeGreaterThan(3)
   })
 })

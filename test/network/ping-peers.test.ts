@@ -32,9 +32,11 @@ function onTheWire(packets: CapturedPacket[], bytes: number, { request, reply }:
   const rtts = new Map<number, number>()
   const counts = { sent: 0, received: 0, duplicates: 0, reordered: 0 }
   let newest = -1
+  let begin: number | undefined
   for (const { payload, timeMs } of packets) {
     if (payload?.length !== bytes + 8) continue
-    const sequence = payload.readUInt16BE(6)
+    begin ??= payload.readUInt16BE(6)
+    const sequence = (payload.readUInt16BE(6) - begin) & 0xffff
     if (payload[0] === request) {
       counts.sent++
       asked.set(sequence, timeMs)

@@ -61,12 +61,24 @@ it("a payload of the user's own must come back whole", () => {
   expect(template.isReply(memory, at, 13, 13, 0, 0)).toBe(false)
 })
 
-it('a quote is recognized wherever behind the header it is cut', () => {
-  const template = new EchoTemplate(6, 56)
-  const { packet, cookie } = made(template, 5)
-  for (const length of [8, 9, 15, 16, 40, 64])
-    expect(template.isRequest(packet.subarray(0, length), ...cookie)).toBe(true)
-  packet[15]! ^= 1
-  expect(template.isRequest(packet.subarray(0, 15), ...cookie)).toBe(true)
-  expect(template.isRequest(packet.subarray(0, 16), ...cookie)).toBe(false)
-})
+it.each([
+  [4, 8],
+  [6, 16],
+] as const)(
+  'an IPv%i quote is recognized from %i bytes on: by its cookie, before its end by its checksum',
+  (family, least) => {
+    const template = new EchoTemplate(family, 56)
+    const { packet, cookie } = made(template, 0xfedc)
+    const isRequest = (length: number) => template.isRequest(packet.subarray(0, length), ...cookie)
+    for (let length = 8; length <= packet.length; length++) expect(isRequest(length)).toBe(length >= least)
+    for (const byte of [2, 3]) {
+      packet[byte]! ^= 1
+      for (let length = least; length < 16; length++) expect(isRequest(length)).toBe(false)
+      // A translator on the way, whose checksums are other ones.
+      expect(isRequest(16)).toBe(true)
+      packet[byte]! ^= 1
+    }
+    packet[15]! ^= 1
+    expect(isRequest(16)).toBe(false)
+  },
+)

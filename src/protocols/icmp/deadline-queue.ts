@@ -15,7 +15,7 @@ interface Lane {
 }
 
 /**
- * Probes, by sequence number, in the order of their deadlines: a lane for each length of wait, since many wait equally long.
+ * Probes, by their place in the table, in the order of their deadlines: a lane for each length of wait, since many wait equally long.
  * A lane is a list linked by two columns: a probe comes and goes at constant cost, without an object or a timer of its own.
  */
 export class DeadlineQueue {

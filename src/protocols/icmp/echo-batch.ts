@@ -16,7 +16,7 @@ export class EchoBatch implements PacketMemory {
   readonly bytes = new Uint8Array(memorySize)
   readonly halves = new Uint16Array(this.bytes.buffer)
   readonly words = new Int32Array(this.bytes.buffer)
-  /** Sequence numbers of what is in it. */
+  /** What is in it: places in the table. */
   readonly probes = new Uint16Array(largest)
   readonly #table = new Int32Array(largest * fields)
   readonly #templates: (EchoTemplate | undefined)[] = new Array(largest)
@@ -33,19 +33,19 @@ export class EchoBatch implements PacketMemory {
   }
 
   /** Takes a probe of the table, or says no: there is no room for it. `hops` -1 leaves the socket's own. */
-  add(table: ProbeTable, sequence: number, identifier: number, hops: number): boolean {
-    const { template } = table.request(sequence)
+  add(table: ProbeTable, probe: number, identifier: number, hops: number): boolean {
+    const { template } = table.request(probe)
     if (!this.#hasRoom(template.room + addressRoom)) return false
     const index = this.#count++
     const at = index * this.#stride
     if (this.#templates[index] !== template) this.#place(index, template, 4 * table.addressWords)
     const { cookies, targets, addressWords } = table
-    template.patch(this, at, identifier, sequence, cookies[2 * sequence]!, cookies[2 * sequence + 1]!)
+    template.patch(this, at, identifier, table.numberOf(probe), cookies[2 * probe]!, cookies[2 * probe + 1]!)
     const to = (at + this.#stride - addressRoom) >> 2
-    const from = sequence * addressWords
+    const from = probe * addressWords
     for (let i = 0; i < addressWords; i++) this.words[to + i] = targets[from + i]!
     this.#table[index * fields + 4] = hops
-    this.probes[index] = sequence
+    this.probes[index] = probe
     return true
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
-import { fillRandomly } from '../../random.js'
+import { random16 } from '../../random.js'
 import { onDeviceLoss } from '../device-loss.js'
 import { type ChannelOwner, IcmpChannel } from './channel.js'
 import { type Clock, systemClock } from './clock.js'
@@ -210,9 +210,8 @@ function slotSize({ payloadSize }: EchoPathOptions): number {
 
 /** Random, and no other socket's of this process; against those of others the cookies stand. */
 function claimIdentifier(): number {
-  const random = new Uint16Array(1)
-  do fillRandomly(random)
-  while (random[0] === 0 || identifiers.has(random[0]!))
-  identifiers.add(random[0]!)
-  return random[0]!
+  let identifier = 0
+  while (identifier === 0 || identifiers.has(identifier)) identifier = random16()
+  identifiers.add(identifier)
+  return identifier
 }

@@ -63,6 +63,11 @@ export class EchoTemplate {
     return this.length - headerLength
   }
 
+  /** As much of a request as has all of its cookie. */
+  get provenLength(): number {
+    return headerLength + this.#cookieLength
+  }
+
   /** Bytes of memory that a packet needs: whole words, room for the cookie. */
   get room(): number {
     return this.#bytes.length
@@ -90,8 +95,7 @@ export class EchoTemplate {
     halves[half + 3] = number
     words[word + 2] = this.#words[2]! | a
     words[word + 3] = this.#words[3]! | b
-    if (this.family === 6) return
-    halves[half + 1] = ~fold(this.#sum + id + number + (a & 0xffff) + (a >>> 16) + (b & 0xffff) + (b >>> 16))
+    if (this.family === 4) halves[half + 1] = this.#checksum(id, number, a, b)
   }
 
   /**
@@ -101,20 +105,32 @@ export class EchoTemplate {
   isReply({ bytes, words }: PacketMemory, at: number, length: number, kept: number, a: number, b: number): boolean {
     if (bytes[at] !== this.#replyType) return false
     if (this.#cookieLength === 0) return length >= this.length && this.#carriesPayload(bytes, at, kept)
-    if (length < headerLength + this.#cookieLength) return false
+    if (length < this.provenLength) return false
     const { cookieMask } = this
     const word = at >> 2
     return (words[word + 2]! & cookieMask[0]!) === a && (words[word + 3]! & cookieMask[1]!) === b
   }
 
-  /** Is this the start of the request with that cookie? Quotes may be cut anywhere after the header. */
+  /**
+   * Is this the start of the request with that cookie? An IPv4 quote may be cut anywhere after the header (RFC 792): then its
+   * checksum, which covers the cookie, must fit. An IPv6 quote is as long as fits (RFC 4443 section 2.4 c).
+   */
   isRequest(quoted: Uint8Array, a: number, b: number): boolean {
     if (quoted[0] !== this.#bytes[0]) return false
     if (this.#cookieLength === 0) return this.#carriesPayload(quoted, 0, quoted.length)
     const cookie = new Uint8Array(Int32Array.of(a, b).buffer)
-    const end = Math.min(quoted.length, headerLength + this.#cookieLength)
+    const end = Math.min(quoted.length, this.provenLength)
     for (let i = headerLength; i < end; i++) if (quoted[i] !== cookie[i - headerLength]) return false
-    return true
+    return end === this.provenLength || (this.family === 4 && this.#hasChecksum(quoted, a, b))
+  }
+
+  #hasChecksum(quoted: Uint8Array, a: number, b: number): boolean {
+    const half = (at: number) => swap((quoted[at]! << 8) | quoted[at + 1]!)
+    return half(2) === this.#checksum(half(4), half(6), a, b)
+  }
+
+  #checksum(id: number, number: number, a: number, b: number): number {
+    return ~fold(this.#sum + id + number + (a & 0xffff) + (a >>> 16) + (b & 0xffff) + (b >>> 16)) & 0xffff
   }
 
   #carriesPayload(data: Uint8Array, at: number, kept: number): boolean {

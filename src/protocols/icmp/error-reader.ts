@@ -84,12 +84,10 @@ export class ErrorReader {
     const { family, kind, identifier } = this.#settings
     const quoted = packet.data
     if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
-    const probe = word(quoted, 6)
-    const { state, cookies } = this.#table
-    if (state[probe] !== State.sent) return
-    const { template } = this.#table.request(probe)
-    if (!template.isRequest(quoted, cookies[2 * probe]!, cookies[2 * probe + 1]!)) return
+    const probe = this.#table.probeOf(word(quoted, 6))
+    if (this.#table.state[probe] !== State.sent) return
     if (!sameHost(packet.address, this.#table.targetOf(probe), family, true)) return
+    if (!this.#isTrue(probe, quoted)) return
     this.#errors.push({
       probe,
       receivedStamp: stampOf(packet),
@@ -100,6 +98,17 @@ export class ErrorReader {
       from: packet.offender.slice(),
       quoted: quoted.slice(),
     })
+  }
+
+  /** Without the cookie there are only 65,536 checksums to try: a probe gives one try. */
+  #isTrue(probe: number, quoted: Uint8Array): boolean {
+    const { cookies, doubted } = this.#table
+    const { template } = this.#table.request(probe)
+    const isCut = quoted.length < template.provenLength
+    if (isCut && doubted[probe] === 1) return false
+    const isOwn = template.isRequest(quoted, cookies[2 * probe]!, cookies[2 * probe + 1]!)
+    if (isCut && !isOwn) doubted[probe] = 1
+    return isOwn
   }
 }
 

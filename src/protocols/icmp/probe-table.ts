@@ -1,9 +1,9 @@
 import { endianness } from 'node:os'
-import { fillRandomly } from '../../random.js'
+import { fillRandomly, random16 } from '../../random.js'
 import type { EchoRequest } from './echo-request.js'
 
 export const sequences = 0x10000
-/** Numbers in use that are stepped over in search of a free one, before the table counts as full. */
+/** Places in use that are stepped over in search of a free one, before the table counts as full. */
 const patience = 256
 
 export const State = {
@@ -13,7 +13,7 @@ export const State = {
   sent: 2,
   /** Timed out, but a late reply still counts. */
   overdue: 3,
-  /** Its further replies are duplicates, until the number is needed. */
+  /** Its further replies are duplicates, until the place is needed. */
   answered: 4,
 } as const
 
@@ -28,8 +28,8 @@ let nextCookie = cookiePool.length
 const wordsOfAddress = { 4: 4, 6: 7 } as const
 
 /**
- * The probes of one socket by sequence number, as columns: a probe is a place in them, and costs no object. The kernel gives
- * memory only to the pages that were in use.
+ * The probes of one socket, as columns: a probe is a place in them, and costs no object. The kernel gives memory only to the pages that
+ * were in use. Sequence numbers on the wire are places behind a random one: who sees no packet knows none.
  */
 export class ProbeTable {
   readonly state = new Uint8Array(sequences)
@@ -48,7 +48,10 @@ export class ProbeTable {
   readonly next = new Int32Array(sequences)
   readonly previous = new Int32Array(sequences)
   readonly lane = new Int32Array(sequences)
+  /** 1: an error has come whose quote was cut before the cookie, and wrong. It is believed no other such. */
+  readonly doubted = new Uint8Array(sequences)
   readonly #family: 4 | 6
+  #firstNumber = random16()
   #requests: (EchoRequest | undefined)[] = []
   #nextFree = 0
 
@@ -65,6 +68,7 @@ export class ProbeTable {
     spare.state.fill(State.free)
     spare.lane.fill(0)
     spare.#nextFree = 0
+    spare.#firstNumber = random16()
     return spare
   }
 
@@ -74,47 +78,57 @@ export class ProbeTable {
     if (spares[this.#family].length < sparesKept) spares[this.#family].push(this)
   }
 
-  request(sequence: number): EchoRequest {
-    return this.#requests[sequence]!
+  /** Sequence number on the wire. */
+  numberOf(probe: number): number {
+    return (this.#firstNumber + probe) & (sequences - 1)
   }
 
-  /** Gives a probe the next number, in turn; -1 where all are in use. */
+  probeOf(number: number): number {
+    return (number - this.#firstNumber) & (sequences - 1)
+  }
+
+  request(probe: number): EchoRequest {
+    return this.#requests[probe]!
+  }
+
+  /** Gives a probe the next place, in turn; -1 where all are in use. */
   insert(request: EchoRequest, target: Uint8Array, tag: number): number {
-    const sequence = this.#findFree()
-    if (sequence < 0) return -1
-    this.state[sequence] = State.queued
-    this.#requests[sequence] = request
-    this.tags[sequence] = tag
-    this.sentMonotonic[sequence] = -1
-    this.#setTarget(sequence, target)
+    const probe = this.#findFree()
+    if (probe < 0) return -1
+    this.state[probe] = State.queued
+    this.#requests[probe] = request
+    this.tags[probe] = tag
+    this.sentMonotonic[probe] = -1
+    this.doubted[probe] = 0
+    this.#setTarget(probe, target)
     if (nextCookie === cookiePool.length) {
       fillRandomly(cookiePool)
       nextCookie = 0
     }
     const { cookieMask } = request.template
-    this.cookies[2 * sequence] = cookiePool[nextCookie++]! & cookieMask[0]!
-    this.cookies[2 * sequence + 1] = cookiePool[nextCookie++]! & cookieMask[1]!
-    return sequence
+    this.cookies[2 * probe] = cookiePool[nextCookie++]! & cookieMask[0]!
+    this.cookies[2 * probe + 1] = cookiePool[nextCookie++]! & cookieMask[1]!
+    return probe
   }
 
-  /** Socket address. A view, good until the number is given to another probe. */
-  targetOf(sequence: number): Uint8Array {
+  /** Socket address. A view, good until the place is given to another probe. */
+  targetOf(probe: number): Uint8Array {
     const size = 4 * this.addressWords
-    return new Uint8Array(this.targets.buffer, sequence * size, size)
+    return new Uint8Array(this.targets.buffer, probe * size, size)
   }
 
   /** It is over; its request is forgotten, unless `answered`: then its duplicates will be known. */
-  free(sequence: number, answered: boolean): void {
-    const known = answered && this.#requests[sequence]!.owner.duplicate !== undefined
-    this.state[sequence] = known ? State.answered : State.free
-    if (!known) this.#requests[sequence] = undefined
+  free(probe: number, answered: boolean): void {
+    const known = answered && this.#requests[probe]!.owner.duplicate !== undefined
+    this.state[probe] = known ? State.answered : State.free
+    if (!known) this.#requests[probe] = undefined
   }
 
-  /** Sequence numbers without a verdict. */
+  /** Without a verdict. */
   unsettled(): number[] {
     const found: number[] = []
-    for (const [sequence, state] of this.state.entries()) {
-      if (state === State.queued || state === State.sent) found.push(sequence)
+    for (const [probe, state] of this.state.entries()) {
+      if (state === State.queued || state === State.sent) found.push(probe)
     }
     return found
   }
@@ -122,18 +136,18 @@ export class ProbeTable {
   /** Those whose request was cancelled may be taken, too, once they are out of the queue. */
   #findFree(): number {
     for (let i = 0; i < patience; i++) {
-      const sequence = this.#nextFree
-      this.#nextFree = (sequence + 1) & (sequences - 1)
-      const state = this.state[sequence]
-      if (state === State.free || state === State.answered) return sequence
-      if (state !== State.queued && this.#requests[sequence]!.cancelled) return sequence
+      const probe = this.#nextFree
+      this.#nextFree = (probe + 1) & (sequences - 1)
+      const state = this.state[probe]
+      if (state === State.free || state === State.answered) return probe
+      if (state !== State.queued && this.#requests[probe]!.cancelled) return probe
     }
     return -1
   }
 
-  #setTarget(sequence: number, target: Uint8Array): void {
+  #setTarget(probe: number, target: Uint8Array): void {
     const { targets, addressWords } = this
-    let at = sequence * addressWords
+    let at = probe * addressWords
     for (let i = 0; i < 4 * addressWords; i += 4) targets[at++] = wordOf(target, i)
   }
 }

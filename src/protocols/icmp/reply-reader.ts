@@ -44,7 +44,7 @@ export class ReplyReader {
     this.#memory = { bytes: buffer.memory, words: buffer.words }
   }
 
-  /** The probe, by sequence number, that packet `index` of the buffer answers; -1 for none. It may have been answered before. */
+  /** The probe that packet `index` of the buffer answers; -1 for none. It may have been answered before. */
   read(index: number): number {
     const { table: fields, slotSize } = this.#buffer
     const { bytes } = this.#memory
@@ -57,7 +57,7 @@ export class ReplyReader {
     const kept = Math.min(length, slotSize - slotHeader - ipHeader)
     if (kept < headerLength) return -1
     if (this.#isRaw && ((bytes[at + 4]! << 8) | bytes[at + 5]!) !== this.#identifier) return -1
-    const probe = (bytes[at + 6]! << 8) | bytes[at + 7]!
+    const probe = this.#table.probeOf((bytes[at + 6]! << 8) | bytes[at + 7]!)
     const { state, cookies } = this.#table
     if (state[probe]! < State.sent) return -1
     const { template } = this.#table.request(probe)

@@ -42,7 +42,7 @@ export class SendQueue {
   readonly #socket: Socket
   readonly #table: ProbeTable
   readonly #handlers: SendQueueHandlers
-  /** Sequence numbers, in order. */
+  /** Places in the table, in order. */
   #probes: number[] = []
   /** Of the first that has not left. */
   #head = 0
