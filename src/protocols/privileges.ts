@@ -62,6 +62,8 @@ export interface PrivilegeFacts {
   readonly userNamespace: boolean
   /** Path of the program that runs. */
   readonly program: string
+  /** Started by systemd. */
+  readonly service: boolean
 }
 
 /**
@@ -80,6 +82,7 @@ export async function privileges(): Promise<Privileges> {
     kernel: release(),
     userNamespace: isUserNamespace(readProc('self/uid_map')),
     program: process.execPath,
+    service: process.env.INVOCATION_ID !== undefined,
   })
 }
 
@@ -163,9 +166,10 @@ function judgeTimestamps(errno: number): Privilege {
 }
 
 /** setcap(8) replaces what the file has: what is there already goes into the command. */
-function grant(name: CapabilityName, { status, program }: PrivilegeFacts): string {
-  if (!hasCapability(status.bounding, name)) return `docker run --cap-add=${name} …`
-  if (status.noNewPrivileges) return `systemd-run --property=AmbientCapabilities=CAP_${name} ${program} …`
+function grant(name: CapabilityName, { status, program, service }: PrivilegeFacts): string {
+  const bounded = !hasCapability(status.bounding, name)
+  if (bounded && !service) return `docker run --cap-add=${name} …`
+  if (bounded || status.noNewPrivileges) return `systemd-run --property=AmbientCapabilities=CAP_${name} ${program} …`
   const had = (['NET_RAW', 'NET_ADMIN', 'NET_BIND_SERVICE'] as const).filter(
     other => other === name || (status.uid !== 0 && hasCapability(status.effective, other)),
   )

@@ -12,6 +12,7 @@ const packages = {
   nginx: 'nginx-light',
   nmap: 'nmap',
   ping: 'iputils-ping',
+  podman: 'podman',
   prometheus: 'prometheus',
   promtool: 'prometheus',
   'redis-server': 'redis-server',

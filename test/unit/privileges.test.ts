@@ -21,7 +21,7 @@ type Change = Partial<Omit<PrivilegeFacts, 'trials'>> & { trials?: Partial<Privi
 function judge({ trials, ...facts }: Change) {
   return judgePrivileges({
     ...{ status: user, pingGroups: [1, 0], firstFreePort: 1024, kernel: '6.1.0-18-amd64', userNamespace: false },
-    ...{ program: '/usr/bin/node', ...facts, trials: { ...works, ...trials } },
+    ...{ program: '/usr/bin/node', service: false, ...facts, trials: { ...works, ...trials } },
   })
 }
 
@@ -55,6 +55,9 @@ describe('privileges', () => {
   it("say in a container, or where files' capabilities are ignored, what works there", () => {
     const bounded = { ...root, effective: 0n, bounding: 0n }
     expect(judge({ status: bounded }).netRaw.fix).toBe('docker run --cap-add=NET_RAW …')
+    expect(judge({ status: bounded, service: true }).netRaw.fix).toMatch(
+      /^systemd-run .*AmbientCapabilities=CAP_NET_RAW/,
+    )
     const locked = { ...user, noNewPrivileges: true }
     expect(judge({ status: locked }).netRaw.fix).toMatch(/^systemd-run .*AmbientCapabilities=CAP_NET_RAW/)
   })
