@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { type Dispatcher, request } from 'undici'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/monitor/group.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
@@ -219,6 +220,26 @@ describe('failover', () => {
     expect(results.filter(({ from }) => from === lab.wan1.address4).length).toBeGreaterThan(100)
     expect(results.filter(({ from }) => from === lab.wan2.address4).length).toBeGreaterThan(200)
     expect(lab.counters('wan2').txPackets).toBeGreaterThan(before)
+    await server.stop()
+  })
+
+  test('after a new configuration the pools of an uplink that is another device now go by that', async () => {
+    const server = await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }'))
+    const { monitor } = await watch()
+    await using group = new UplinkGroup(monitor, { policy: 'failover' })
+    const host = lab.server.address4
+    const origin = `http://${host}`
+    const seen = async () => {
+      const [response] = await once(http.get({ host, agent: group.httpAgent }), 'response')
+      const { body } = await request(origin, { dispatcher: group.dispatcher as Dispatcher })
+      return [(await response.toArray()).join(''), await body.text(), await (await group.fetch(origin)).text()]
+    }
+    // The second time by the connections that were kept.
+    expect([await seen(), await seen()].flat()).toEqual(Array(6).fill(lab.wan1.address4))
+    const checks = [{ type: 'ping', host } as const]
+    await monitor.configure({ interval: 100, timeout: 300, uplinks: [{ name: 'fibre', device: 'wan2', checks }] })
+    await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['up'])
+    expect([await seen(), await seen()].flat()).toEqual(Array(6).fill(lab.wan2.address4))
     await server.stop()
   })
 })
