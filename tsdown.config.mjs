@@ -1,12 +1,29 @@
 import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
+import { minify } from 'terser'
 import { defineConfig } from 'tsdown'
-import { libraryFiles, writeEntries } from './scripts/entries.mjs'
+import { writeEntries } from './scripts/entries.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
-/** Errors, their stacks and what console.log shows are told by them. */
-const keepNames = { class: true, function: true }
+const source = resolve('src')
+
+/**
+ * In the library errors, their stacks and what console.log shows are told by the names of functions and classes. In lines: Node shows
+ * the whole line that an uncaught error comes from.
+ */
+const minified = {
+  name: 'minified',
+  async generateBundle(_options, chunks) {
+    for (const chunk of Object.values(chunks)) {
+      const names = chunk.fileName.startsWith('lib/') ? { keep_classnames: true, keep_fnames: true } : {}
+      const options = { ecma: 2020, toplevel: true, compress: { passes: 2 }, format: { max_line_len: 200 }, ...names }
+      // Bundled, a class is the value of a variable, and the names of those are not kept.
+      const code = chunk.code.replace(/^var (\w+) = class(?: \1)?(?= )/gm, 'class $1')
+      chunk.code = (await minify(code, options)).code
+    }
+  },
+}
 
 export default defineConfig([
   // Types of the library.
@@ -18,46 +35,42 @@ export default defineConfig([
     outExtensions: () => ({ dts: '.d.cts' }),
   },
   {
-    // The library, a file for each part of it: scripts/entries.mjs writes what loads them.
+    // The library as one file, and the command beside it with libraries of its own, so that who uses the library installs none of
+    // them. Each subcommand is a chunk that is loaded when it is called.
     ...shared,
-    entry: libraryFiles(),
+    entry: {
+      'lib/errors': 'src/errors.ts',
+      'lib/index': 'src/index.ts',
+      'lib/undici': 'src/undici.ts',
+      cli: 'src/cli/main.ts',
+    },
     format: 'cjs',
     dts: false,
-    minify: { compress: { keepNames }, mangle: { keepNames } },
-    clean: ['dist/lib'],
-    outputOptions: {
-      chunkFileNames: 'lib/[name]-[hash].cjs',
-      // What is used together lies together: a file costs as much to load as ten kilobytes of it.
-      advancedChunks: {
-        groups: [
-          {
-            name: 'core',
-            test: /src\/(errors|options|builtins|random|stats|binding|sockets\/(?!scanner))|ipaddr|protocols\/(deadline\.|result-queue)/,
-          },
-          { name: 'kernel', test: /protocols\/(netlink|device-)/ },
-          { name: 'names', test: /protocols\/dns\/(?!client|message|exchange|lookup)/ },
-          { name: 'icmp', test: /protocols\/icmp\/(?!sweep|codec|icmp-socket)/ },
-          { name: 'tcp', test: /protocols\/tcp\/(?!listen)/ },
-        ],
-      },
-    },
-    onSuccess: writeEntries,
-  },
-  {
-    // The command carries its own libraries, so that who uses the library installs none of them. Each subcommand is a chunk of
-    // its own, loaded when it is called.
-    ...shared,
-    entry: { cli: 'src/cli/main.ts' },
-    format: 'esm',
-    dts: false,
-    minify: true,
     deps: { onlyBundle: false },
     // As CommonJS, of prom-client's, it is bundled wrongly.
     alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/dist/index.mjs') },
-    outputOptions: { chunkFileNames: 'cli/[name]-[hash].js' },
+    plugins: [minified],
     // dist is cleaned by the first one.
-    clean: ['dist/cli'],
+    clean: ['dist/lib', 'dist/cli'],
+    outputOptions: {
+      chunkFileNames: ({ name }) =>
+        `${/^(errors|resolver|library|rolldown-runtime)$/.test(name) ? 'lib' : 'cli'}/[name].cjs`,
+      codeSplitting: {
+        groups: [
+          { name: 'errors', test: `${source}/errors.ts`, priority: 2 },
+          // What is imported by `await import()`.
+          {
+            name: 'resolver',
+            test: /\/protocols\/dns\/(client|message|exchange)|\/dns-packet\/|\/ip-codec\//,
+            priority: 1,
+          },
+          { name: 'library', test: new RegExp(`^${source}/(?!cli/|index.ts|undici.ts)`) },
+        ],
+        includeDependenciesRecursively: false,
+      },
+    },
     onSuccess() {
+      writeEntries()
       execFileSync(process.execPath, ['scripts/page.mjs'], { stdio: 'inherit' })
       execFileSync(process.execPath, ['scripts/command-docs.mjs'], { stdio: 'inherit' })
     },

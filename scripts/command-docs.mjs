@@ -11,7 +11,6 @@ const page = join(root, 'docs/command.md')
 const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
 const carried = [
   'dns-packet',
-  'ipaddr.js',
   'commander',
   'picocolors',
   'cli-table3',
@@ -36,7 +35,7 @@ else if (process.argv.includes('--check') && current !== text) {
 
 function netvia(...args) {
   const env = { ...process.env, COLUMNS: '100', NO_COLOR: '1' }
-  return execFileSync(process.execPath, [join(root, 'dist/cli.js'), ...args], { encoding: 'utf8', env })
+  return execFileSync(process.execPath, [join(root, 'dist/cli.cjs'), ...args], { encoding: 'utf8', env })
 }
 
 /** The help of every subcommand. */

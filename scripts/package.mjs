@@ -26,7 +26,9 @@ const npm = project('npm')
 run(npm, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball])
 check('npm, without install scripts, ESM', npm, [node, 'program.mjs'])
 check('npm, without install scripts, CommonJS', npm, [node, 'program.cjs'])
-check('another realm, as in Jest and Electron', npm, [node, 'realm.mjs'])
+check('another realm, as in Electron', npm, [node, 'realm.mjs'])
+const jest = join(tools, 'node_modules/jest/bin/jest.js')
+check('Jest', npm, [node, jest, '--ci', '--no-watchman', '--testMatch', '**/*.jest.cjs'], '')
 for (const platform of ['darwin', 'win32'])
   check(`on ${platform}`, npm, [node, 'elsewhere.mjs', platform, 'ERR_UNSUPPORTED_PLATFORM'])
 check('a read-only file system', npm, readOnly(npm, [node, 'program.mjs']))
@@ -44,18 +46,23 @@ for (const linker of ['node-modules', 'pnp']) {
   check(`yarn, ${linker}`, folder, [node, yarn, 'node', 'program.cjs'])
 }
 
+// A bundle that holds netvia too has the addons and what finds them beside it, and an ES module what CommonJS is used to (docs/packaging.md).
+const whole = join(npm, 'whole')
+const [banner] = /^import .*createRequire.*$/m.exec(readFileSync(join(root, 'docs/packaging.md'), 'utf8'))
+cpSync(join(npm, 'node_modules/netvia/prebuilds'), join(whole, 'prebuilds'), { recursive: true })
+cpSync(join(npm, 'node_modules/node-gyp-build'), join(whole, 'node_modules/node-gyp-build'), { recursive: true })
+writeFileSync(join(whole, 'package.json'), '{}')
 const esbuild = join(tools, 'node_modules/esbuild/bin/esbuild')
-for (const format of ['esm', 'cjs']) {
-  const out = `esbuild.${format === 'esm' ? 'mjs' : 'cjs'}`
-  run(npm, esbuild, [
-    `program.${format === 'esm' ? 'mjs' : 'cjs'}`,
-    '--bundle',
-    '--platform=node',
-    `--format=${format}`,
-    '--external:netvia',
-    `--outfile=${out}`,
-  ])
-  check(`bundled by esbuild, ${format}, netvia external`, npm, [node, out])
+for (const [format, program, ...flags] of [
+  ['esm', 'program.mjs', `--banner:js=${banner}`],
+  ['cjs', 'program.cjs'],
+]) {
+  const common = ['--bundle', '--platform=node', `--format=${format}`, '--tsconfig-raw={}']
+  const bundle = (out, ...rest) => run(npm, esbuild, [program, ...common, `--outfile=${out}`, ...rest])
+  bundle(`esbuild-${program}`, '--external:netvia')
+  check(`bundled by esbuild, ${format}, netvia external`, npm, [node, `esbuild-${program}`])
+  bundle(`whole/${program}`, ...flags)
+  check(`bundled by esbuild, ${format}, netvia within`, whole, [node, program])
 }
 const configuration = {
   mode: 'production',
@@ -115,15 +122,15 @@ function run(cwd, command, args) {
   if (status !== 0) count(`${command} ${args[0]} in ${cwd.slice(work.length + 1)}`, `${stdout}${stderr}`)
 }
 
-/** Runs a program that is to print "works"; what it said to standard error. */
-function check(name, cwd, [command, ...args]) {
+/** Runs a program that is to print `wanted`; what it said to standard error. */
+function check(name, cwd, [command, ...args], wanted = 'works') {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
     timeout: 60_000,
     killSignal: 'SIGKILL',
   })
-  count(name, status === 0 && stdout.trim() === 'works' ? undefined : `${status} ${stdout}${stderr}`)
+  count(name, status === 0 && stdout.trim() === wanted ? undefined : `${status} ${stdout}${stderr}`)
   return stderr ?? ''
 }
 

@@ -42,7 +42,7 @@ async function comparison() {
   await once(servers.stdout, 'data')
   const args = ['http', '-c', '5', '-I', 'wan1', '-I', 'wan2', `https://${server.name}/`]
   const environment = { NODE_EXTRA_CA_CERTS: path('../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
-  const output = execFileSync('ip', inside('router', process.execPath, path('../dist/cli.js'), ...args), {
+  const output = execFileSync('ip', inside('router', process.execPath, path('../dist/cli.cjs'), ...args), {
     encoding: 'utf8',
     env: { ...process.env, ...environment },
   })

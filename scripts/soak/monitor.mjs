@@ -70,7 +70,7 @@ async function startMonitor() {
   const file = join(folder, 'uplinks.yaml')
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(options))
-  const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+  const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
   const child = spawn(process.execPath, [cli, 'monitor', '-c', file, '--json', '--listen', new URL(url).port], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

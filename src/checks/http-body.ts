@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { nodeStream, nodeZlib } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 
 export interface Body {
@@ -56,17 +55,17 @@ class Meter {
 
 /** What the pipeline fails with, its last stream fails with too, and that one is being read. */
 function through(decoder: Transform, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  pipeline(source, decoder).catch(() => {})
+  nodeStream().pipeline(source, decoder, () => {})
   return decoder
 }
 
 /** Undefined: nothing to undo. A body cut at the limit ends in the middle: what came so far is decoded all the same. */
 function decoderOf(contentEncoding: string | undefined): Transform | undefined {
   const coding = contentEncoding?.trim().toLowerCase() ?? 'identity'
+  if (coding === 'identity') return undefined
+  const { constants, createBrotliDecompress, createGunzip, createInflate } = nodeZlib()
   const zlib = { finishFlush: constants.Z_SYNC_FLUSH }
   switch (coding) {
-    case 'identity':
-      return undefined
     case 'gzip':
     case 'x-gzip':
       return createGunzip(zlib)

@@ -1,10 +1,11 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import { nodeHttp } from '../builtins.js'
 import { pathOf } from '../options.js'
 import { startTls, tlsError } from '../protocols/tcp/connect-tls.js'
 import { dial } from '../protocols/tcp/dial.js'
 import { descriptorOf } from '../sockets/hand-over.js'
+import { mappedIPv4, parseIP } from '../sockets/ip.js'
 import { boundDevice } from '../sockets/open.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './http-options.js'
 import { type HttpRequest, redirectError } from './http-redirect.js'
@@ -106,7 +107,11 @@ function refuseLocalRedirect({ trusted }: HttpRequest, { remoteAddress }: Socket
 }
 
 function isLocal(address = '0.0.0.0'): boolean {
-  return ['loopback', 'linkLocal', 'unspecified'].includes(ipaddr.process(address.replace(/%.*/, '')).range())
+  const bytes = parseIP(address)
+  const text = mappedIPv4(bytes) ?? address
+  if (!text.includes(':')) return /^(0|127|169\.254)\./.test(text)
+  // `::`, `::1` and fe80::/10.
+  return bytes.subarray(0, 15).every(byte => byte === 0) ? bytes[15]! <= 1 : bytes[0] === 0xfe && bytes[1]! >> 6 === 2
 }
 
 /** What proves who we are, and the name that one server goes by, are for the origin that the caller named. */
@@ -117,7 +122,7 @@ function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
 
 function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({
+    const outgoing = nodeHttp().request({
       createConnection: () => socket,
       setHost: false,
       method,

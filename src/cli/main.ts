@@ -22,16 +22,24 @@ for (const stream of [process.stdout, process.stderr]) {
 // A fault of the program is no verdict on the network.
 process.on('uncaughtException', error => process.exit(report(error)))
 
-try {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  await makeProgram(version, ends).parseAsync()
-} catch (error) {
-  // What aborts the work at Ctrl-C is no failure of it; commander has said what is wrong already.
-  if (error instanceof CommanderError) ends.exit = error.exitCode === 0 ? Exit.good : Exit.usage
-  else if (!ends.interrupt.signal.aborted) ends.exit = report(error)
+run().then(
+  exit => process.exit(exit),
+  error => process.exit(report(error)),
+)
+
+/** With a function of its own: what the command is compiled to has no `await` outside of one. */
+async function run(): Promise<Exit> {
+  try {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+    await makeProgram(version, ends).parseAsync()
+  } catch (error) {
+    // What aborts the work at Ctrl-C is no failure of it; commander has said what is wrong already.
+    if (error instanceof CommanderError) ends.exit = error.exitCode === 0 ? Exit.good : Exit.usage
+    else if (!ends.interrupt.signal.aborted) ends.exit = report(error)
+  }
+  ends.interrupt.finish()
+  return ends.exit
 }
-ends.interrupt.finish()
-process.exit(ends.exit)
 
 function report(error: unknown): Exit {
   const exit = exitOf(error)

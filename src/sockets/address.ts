@@ -1,8 +1,8 @@
 import { endianness } from 'node:os'
-import ipaddr from 'ipaddr.js'
 import { addon } from '../binding/addon.js'
 import { isIPv4 } from '../builtins.js'
 import { invalidArgument } from '../errors.js'
+import { formatIPv6, parseIP } from './ip.js'
 
 /** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */
 export interface SocketAddress {
@@ -37,8 +37,8 @@ export function encodeAddress(address: string, port = 0): Uint8Array {
     for (const part of address.split('.')) bytes[at++] = Number(part)
     return bytes
   }
-  const [host, zone] = address.split('%') as [string, string?]
-  bytes.set(ipaddr.IPv6.parse(host).toByteArray(), 8)
+  bytes.set(parseIP(address), 8)
+  const zone = address.split('%')[1]
   if (zone !== undefined) new DataView(bytes.buffer).setUint32(24, scopeId(zone, address), littleEndian)
   return bytes
 }
@@ -56,7 +56,9 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
   const port = view.getUint16(2)
   if (family === AF_INET) return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, family: 4, port }
   if (family !== AF_INET6 || length < 28) return undefined
-  return { address: formatIPv6(bytes.subarray(8, 24), view.getUint32(24, littleEndian)), family: 6, port }
+  const scope = view.getUint32(24, littleEndian)
+  const text = formatIPv6(bytes.subarray(8, 24))
+  return { address: scope ? `${text}%${addon().deviceName(scope)}` : text, family: 6, port }
 }
 
 let network = -1
@@ -71,11 +73,4 @@ export function addressText(bytes: Uint8Array): string {
     networkText = `${bytes[4]}.${bytes[5]}.${bytes[6]}.`
   }
   return networkText + bytes[7]
-}
-
-/** RFC 5952 text of 16 bytes; with a scope as `%name`. */
-export function formatIPv6(bytes: Uint8Array, scope = 0): string {
-  const address = new ipaddr.IPv6(Array.from(bytes))
-  const text = address.isIPv4MappedAddress() ? `::ffff:${address.toIPv4Address()}` : address.toRFC5952String()
-  return scope ? `${text}%${addon().deviceName(scope)}` : text
 }

@@ -1,4 +1,4 @@
-// The library inside another realm, as Jest and Electron's renderer have one: its ArrayBuffer, Error and Promise are not Node's own.
+// The library inside another realm, as Electron's renderer has one: its ArrayBuffer, Error and Promise are not Node's own.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'

@@ -50,12 +50,14 @@ test('import and require in one process give one netvia', async () => {
       names: [Object.keys(imported).sort(), Object.keys(required).sort()],
       codes: errors.map(({ code }) => code),
       instances: errors.flatMap(error => [error instanceof imported.NetviaError, error instanceof required.NetviaError]),
+      constructors: errors.flatMap(({ constructor }) => [imported, required].map(netvia => constructor === netvia.NetviaError)),
     }))`)
-  const { names, codes, instances } = found as { names: string[][]; codes: string[]; instances: boolean[] }
-  expect(names[0]).toEqual(names[1])
-  expect(names[0]).toEqual(Object.keys(sources).sort())
+  const { names, codes, instances, constructors } = found as Record<string, unknown[]>
+  expect(names![0]).toEqual(names![1])
+  expect(names![0]).toEqual(Object.keys(sources).sort())
   expect(codes).toEqual(['ECONNREFUSED', 'ECONNREFUSED'])
   expect(instances).toEqual([true, true, true, true])
+  expect(constructors).toEqual([true, true, true, true])
 })
 
 test('loaded twice beside one addon, as test runners do, both are told of their sockets', async () => {
@@ -122,37 +124,3 @@ test('an uncaught error shows its own line and the names on its way, and not a w
   expect(stderr).toMatch(/ at .*connectDescriptor/)
   expect(Math.max(...stderr.split('\n').map((line: string) => line.length))).toBeLessThan(500)
 })
-
-test('before Node 20.16, which has no process.getBuiltinModule', async () => {
-  const found = await program(`
-    delete process.getBuiltinModule
-    const { ping } = await import('netvia')
-    console.log(JSON.stringify(await ping('127.0.0.1').then(({ outcome }) => outcome, ({ code }) => code)))`)
-  // Without the privilege for it a ping is refused by the addon, which is loaded then.
-  expect(['reply', 'EACCES', 'EPERM']).toContain(found)
-})
-
-const hasBuiltins = 'getBuiltinModule' in process
-test.skipIf(!hasBuiltins)(
-  'the library finds what it needs of Node inside an ES module, where bundlers put it',
-  async () => {
-    // As a bundler does: the text of a file without `require` and `__filename` of its own.
-    const found = await program(`
-    import { readdirSync, readFileSync } from 'node:fs'
-    const library = 'dist/lib/'
-    const modules = {}
-    const load = name => {
-      if (modules[name]) return modules[name].exports
-      const module = (modules[name] = { exports: {} })
-      const text = readFileSync(library + name, 'utf8').replaceAll('__filename', '__absent')
-      const local = other => load(new URL(other, 'file:///' + name).pathname.slice(1))
-      new Function('require', 'module', 'exports', text)(local, module, module.exports)
-      return module.exports
-    }
-    process.argv[1] = process.cwd() + '/bundle.mjs'
-    const { connect } = load('protocols/tcp/connect.cjs')
-    const error = await connect({ host: '127.0.0.1', port: ${await closedPort()} }).catch(error => error)
-    console.log(JSON.stringify([error.code, error.message]))`)
-    expect(found).toMatchObject(['ECONNREFUSED', expect.any(String)])
-  },
-)

@@ -155,7 +155,7 @@ describe('what is served', () => {
     expect((await ask(`${url}api/snapshot`, {}, 'POST')).status).toBe(405)
     expect((await ask(`${url}api/snapshot`, {}, 'DELETE')).status).toBe(405)
     expect(await ask(`${url}api/events`, {}, 'HEAD')).toEqual({ status: 200, body: '' })
-    for (const path of ['favicon.ico', '../package.json', '%2e%2e/cli.js', 'api', '/']) {
+    for (const path of ['favicon.ico', '../package.json', '%2e%2e/cli.cjs', 'api', '/']) {
       expect((await ask(`${url}${path}`)).status).toBe(404)
     }
   })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 /** The compiled command: scripts/test.mjs compiles it before the tests. */
-export const command = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+export const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 
 export interface Ended {
   code: number | null

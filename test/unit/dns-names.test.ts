@@ -42,7 +42,7 @@ test('the search list: names with ndots dots are tried as they are first', () =>
 })
 
 test('names of addresses', () => {
-  expect(reverseName([192, 0, 2, 5])).toBe('5.2.0.192.in-addr.arpa')
-  const bytes = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1f]
+  expect(reverseName(Uint8Array.of(192, 0, 2, 5))).toBe('5.2.0.192.in-addr.arpa')
+  const bytes = Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1f)
   expect(reverseName(bytes)).toBe('f.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa')
 })

@@ -32,7 +32,7 @@ describe('what a router needs', () => {
   })
 
   test('has the command', () => {
-    const { name } = JSON.parse(node('node_modules/netvia/dist/cli.js', 'devices', '-I', 'lo', '--json'))
+    const { name } = JSON.parse(node('node_modules/netvia/dist/cli.cjs', 'devices', '-I', 'lo', '--json'))
     expect(name).toBe('lo')
   })
 })

@@ -34,8 +34,8 @@ export function searchNames(
 }
 
 /** The name to ask for an address' PTR record (RFC 1035 section 3.5, RFC 3596 section 2.5). */
-export function reverseName(bytes: readonly number[]): string {
+export function reverseName(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes.toReversed().join('.')}.in-addr.arpa`
-  const nibbles = bytes.flatMap(byte => [byte >> 4, byte & 15]).toReversed()
+  const nibbles = [...bytes].flatMap(byte => [byte >> 4, byte & 15]).toReversed()
   return `${nibbles.map(nibble => nibble.toString(16)).join('.')}.ip6.arpa`
 }

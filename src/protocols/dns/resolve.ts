@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js'
 import { isIP } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import {
@@ -11,6 +10,7 @@ import {
   type Schema,
   string,
 } from '../../options.js'
+import { parseIP } from '../../sockets/ip.js'
 import { Deadline } from '../deadline.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
@@ -128,7 +128,7 @@ async function askForAddresses(
 }
 
 async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
-  const asked = type === 'PTR' && isIP(name) ? reverseName(ipaddr.parse(name).toByteArray()) : queryName(name, asking)
+  const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(name)) : queryName(name, asking)
   const { queryRecords } = await import('./client.js')
   const records = await queryRecords(asked, type, asking)
   return records.map(toRecord)

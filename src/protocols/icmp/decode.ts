@@ -1,5 +1,5 @@
 import { invalidArgument, NetviaError } from '../../errors.js'
-import { formatIPv6 } from '../../sockets/address.js'
+import { formatIPv6 } from '../../sockets/ip.js'
 import { finishChecksum, sumWords } from './checksum.js'
 import { pseudoHeaderSum } from './encode.js'
 import { splitExtensions } from './extensions.js'

@@ -1,6 +1,6 @@
-import ipaddr from 'ipaddr.js'
 import { isIPv4, isIPv6 } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
+import { parseIP } from '../../sockets/ip.js'
 import { finishChecksum, sumPseudoHeader, sumWords } from './checksum.js'
 import type { IcmpMessage, PseudoHeader } from './message.js'
 import { typeOf } from './message-types.js'
@@ -122,5 +122,5 @@ function fits(name: string, value: number, bits: number): number {
 
 function ipv6Bytes(name: string, address: string): Uint8Array {
   if (!isIPv6(address)) throw invalidArgument(name, address, 'an IPv6 address')
-  return Uint8Array.from(ipaddr.IPv6.parse(address.split('%')[0]!).toByteArray())
+  return parseIP(address)
 }

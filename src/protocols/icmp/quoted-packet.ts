@@ -1,4 +1,4 @@
-import { formatIPv6 } from '../../sockets/address.js'
+import { formatIPv6 } from '../../sockets/ip.js'
 import { typeOf } from './message-types.js'
 
 /** What an ICMP error still tells of the packet it complains about. Fields behind the cut are `undefined`. */

@@ -1,4 +1,5 @@
-import { AF_INET, AF_INET6, encodeAddress, familyOf, formatIPv6 } from '../../sockets/address.js'
+import { AF_INET, AF_INET6 } from '../../sockets/address.js'
+import { formatIPv6 } from '../../sockets/ip.js'
 
 /** 4 or 6 for AF_INET or AF_INET6; undefined for a family that has no place in a list of IP addresses. */
 export function ipFamily(family: number): 4 | 6 | undefined {
@@ -9,10 +10,4 @@ export function ipFamily(family: number): 4 | 6 | undefined {
 export function formatAddress(bytes: Uint8Array | undefined): string | undefined {
   if (bytes?.length === 4) return bytes.join('.')
   return bytes?.length === 16 ? formatIPv6(bytes) : undefined
-}
-
-/** The 4 or 16 bytes of an address, its zone left out. */
-export function addressBytes(address: string): Uint8Array {
-  const bytes = encodeAddress(address.replace(/%.*/, ''))
-  return familyOf(address) === 4 ? bytes.subarray(4, 8) : bytes.subarray(8, 24)
 }

@@ -1,7 +1,8 @@
 import { addressFamily, familyOf } from '../../sockets/address.js'
+import { parseIP } from '../../sockets/ip.js'
 import { decodeAttributes, encodeAttribute } from './attributes.js'
 import { pack, readI32, readU16 } from './bytes.js'
-import { addressBytes, formatAddress } from './ip-address.js'
+import { formatAddress } from './ip-address.js'
 
 const headerSize = 12
 const attributeDestination = 1
@@ -34,7 +35,7 @@ const states = new Map<number, NeighbourState>([
 export function encodeNeighbourRequest(address: string, deviceIndex: number): Uint8Array {
   const family = addressFamily(familyOf(address))
   const header = pack([1, family], [1, 0], [2, 0], [4, deviceIndex], [2, 0], [1, 0], [1, 0])
-  return Buffer.concat([header, encodeAttribute(attributeDestination, addressBytes(address))])
+  return Buffer.concat([header, encodeAttribute(attributeDestination, parseIP(address))])
 }
 
 /** `struct ndmsg` that asks for all neighbours. */

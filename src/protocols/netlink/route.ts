@@ -1,7 +1,8 @@
 import { addressFamily, familyOf } from '../../sockets/address.js'
+import { parseIP } from '../../sockets/ip.js'
 import { type Attributes, decodeAttributes, encodeAttribute } from './attributes.js'
 import { align, pack, readI32, readU16, readU32 } from './bytes.js'
-import { addressBytes, formatAddress, ipFamily } from './ip-address.js'
+import { formatAddress, ipFamily } from './ip-address.js'
 
 const headerSize = 12
 const hopHeaderSize = 8
@@ -93,7 +94,7 @@ export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
 /** `struct rtmsg` that asks which way a packet to this address takes when it has to leave by this device. Pure. */
 export function encodeRouteRequest(address: string, deviceIndex: number): Uint8Array {
   const family = addressFamily(familyOf(address))
-  const bytes = addressBytes(address)
+  const bytes = parseIP(address)
   const header = pack([1, family], [1, 8 * bytes.length], [2, 0], [4, 0], [4, 0])
   const device = encodeAttribute(attribute.device, pack([4, deviceIndex]))
   return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), device])

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { addon } from '../../binding/addon.js'
 import {
   arrayOf,
@@ -15,6 +14,7 @@ import {
   string,
 } from '../../options.js'
 import { handOver } from '../../sockets/hand-over.js'
+import { mappedIPv4, parseIP } from '../../sockets/ip.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy } from '../dns/configuration.js'
 import { dnsServer } from '../dns/server-address.js'
@@ -122,7 +122,5 @@ function close(fd: number): void {
 
 /** `::ffff:192.0.2.1` is IPv4 on the wire: as IPv4 it also gets the `tos` and the `localAddress` of IPv4. */
 function unmapped(address: string): string {
-  if (!address.includes(':')) return address
-  const parsed = ipaddr.IPv6.parse(address.replace(/%.*/, ''))
-  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : address
+  return mappedIPv4(parseIP(address)) ?? address
 }

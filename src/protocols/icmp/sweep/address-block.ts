@@ -1,7 +1,7 @@
-import ipaddr from 'ipaddr.js'
 import { isIP, isIPv4, isIPv6 } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
 import { encodeAddress } from '../../../sockets/address.js'
+import { parseIP } from '../../../sockets/ip.js'
 
 /** Addresses one after another, made when they are needed: a /8 takes no more memory than one. */
 export interface AddressBlock {
@@ -54,10 +54,7 @@ function range(target: string, first: string, last: string): AddressBlock {
 }
 
 function numberOf(address: string): bigint {
-  return ipaddr
-    .parse(address)
-    .toByteArray()
-    .reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
+  return parseIP(address).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
 }
 
 function consecutive(family: 4 | 6, first: bigint, count: bigint): AddressBlock {
