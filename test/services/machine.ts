@@ -45,7 +45,7 @@ export async function bootMachine(): Promise<Machine> {
   await vi.waitFor(() => expect(state(machine)).toBe('running'), { timeout: 60_000, interval: 200 })
   const files = execFileSync('tar', ['--create', '--directory', root, ...installed], { maxBuffer: 2 ** 28 })
   const install =
-    'mkdir -p "$0"; tar --extract --no-same-owner --directory "$0"; ln -s "$0/dist/cli.js" /usr/bin/netvia'
+    'mkdir -p "$0"; tar --extract --no-same-owner --directory "$0"; ln -s "$0/dist/cli.cjs" /usr/bin/netvia'
   enter(files, 'sh', '-ec', install, '/usr/lib/node_modules/netvia')
   return machine
 }
