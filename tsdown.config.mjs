@@ -6,8 +6,6 @@ import { writeEntries } from './scripts/entries.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
-const source = resolve('src')
-
 /**
  * In the library errors, their stacks and what console.log shows are told by the names of functions and classes. In lines: Node shows
  * the whole line that an uncaught error comes from.
@@ -57,14 +55,14 @@ export default defineConfig([
         `${/^(errors|resolver|library|rolldown-runtime)$/.test(name) ? 'lib' : 'cli'}/[name].cjs`,
       codeSplitting: {
         groups: [
-          { name: 'errors', test: `${source}/errors.ts`, priority: 2 },
+          { name: 'errors', test: /[\\/]src[\\/]errors\.ts$/, priority: 2 },
           // What is imported by `await import()`.
           {
             name: 'resolver',
-            test: /\/protocols\/dns\/(client|message|exchange)|\/dns-packet\/|\/ip-codec\//,
+            test: /[\\/](dns[\\/](client|message|exchange)|dns-packet[\\/]|ip-codec[\\/])/,
             priority: 1,
           },
-          { name: 'library', test: new RegExp(`^${source}/(?!cli/|index.ts|undici.ts)`) },
+          { name: 'library', test: /^(?!.*node_modules).*[\\/]src[\\/](?!cli[\\/]|index\.ts$|undici\.ts$)/ },
         ],
         includeDependenciesRecursively: false,
       },

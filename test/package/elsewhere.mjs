@@ -1,11 +1,13 @@
-// Another system, or no addon for this one: importing works, the first call says what is wrong. Arguments: platform, expected code.
-const [, , platform, code] = process.argv
-Object.defineProperty(process, 'platform', { value: platform })
+// Another system, or no addon for this one: importing works, the first call says what is wrong. Arguments: expected code, and a
+// platform to pretend.
+const [, , code, platform] = process.argv
+if (platform) Object.defineProperty(process, 'platform', { value: platform })
 const { ping } = await import('netvia')
 try {
   await ping('127.0.0.1')
-  console.log('no error')
+  throw new Error('no error')
 } catch (error) {
-  console.log(error.code === code ? 'works' : `${error.code}: ${error.message}`)
+  if (error.code !== code) throw error
+  console.log('works')
   console.error(`${error.message}; ${error.hint}`)
 }
