@@ -2,25 +2,13 @@
 // and the reference in docs/command.md (written with --write, else only compared: the exit code tells).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { carried, packagesOf } from './packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = join(root, 'docs/command.md')
 const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
-const carried = [
-  'dns-packet',
-  'commander',
-  'picocolors',
-  'cli-table3',
-  'log-update',
-  'wrap-ansi',
-  'yaml',
-  'prom-client',
-  'uplot',
-]
-
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
 writeFileSync(join(root, 'dist/LICENSES.txt'), licences())
 
@@ -47,25 +35,12 @@ function reference() {
 
 /** Of everything that is bundled: who, and on which conditions. */
 function licences() {
-  const seen = new Set()
   const namesOf = new Map()
-  const collect = (name, from) => {
-    const folder = folderOf(name, from)
-    if (!folder || seen.has(folder)) return
-    seen.add(folder)
-    const { version, license, dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  for (const { name, version, license, folder } of packagesOf(carried)) {
     const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry))
     const terms = file ? readFileSync(join(folder, file), 'utf8').trim() : license
     namesOf.set(terms, [...(namesOf.get(terms) ?? []), `${name} ${version}`])
-    for (const dependency of Object.keys(dependencies)) collect(dependency, folder)
   }
-  for (const name of carried) collect(name, root)
   const parts = [...namesOf].map(([terms, names]) => `${names.join(', ')}\n\n${terms}\n`)
   return parts.join(`\n${'-'.repeat(80)}\n\n`)
-}
-
-/** Where a package is found from a folder; packages need not export their package.json. */
-function folderOf(name, from) {
-  const paths = createRequire(join(from, 'package.json')).resolve.paths(name)
-  return paths.map(path => join(path, name)).find(folder => existsSync(join(folder, 'package.json')))
 }

@@ -1,37 +1,68 @@
-// All that must hold before a release: `npm run release:check`, as root, after .ci/run has installed what it needs. Some twenty minutes.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+// All that must hold before a release: `npm run release:check [-- part of a step's name …]`, as root on Debian. What CI checks, the
+// services, the network tests on every other Node, and the list of materials: about half an hour.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { carried, packagesOf } from './packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const node = major => join(root, `scripts/runtimes/node_modules/node${major}/bin/node`)
-const steps = [
-  ['npm', ['run', 'prebuild', '--', '--check']],
-  ['npm', ['run', 'check']],
-  ['npm', ['run', 'lint']],
-  ['npm', ['run', 'compile']],
-  ['npm', ['run', 'test:package']],
-  ['npm', ['run', 'test:runtimes']],
-  [process.execPath, ['scripts/test.mjs', 'unit']],
-  [process.execPath, ['scripts/test.mjs', 'faults']],
-  [process.execPath, ['scripts/test.mjs', 'services']],
-  ...[20, 22, 24, 26].map(major => [node(major), ['scripts/test.mjs', 'network']]),
-]
-const failed = []
-for (const [command, args] of steps) {
-  const name = [command.replace(root, ''), ...args].join(' ')
-  console.log(`\n=== ${name}`)
-  const env = { ...process.env, NETVIA_NO_SKIPS: '1' }
-  if (spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status !== 0) failed.push(name)
-}
-const materials = spawnSync('npm', ['sbom', '--omit=dev', '--sbom-format=cyclonedx'], { cwd: root })
-if (materials.status !== 0) failed.push('npm sbom')
-mkdirSync(join(root, '.cache'), { recursive: true })
-writeFileSync(join(root, '.cache/netvia.cdx.json'), materials.stdout)
+const runtimes = join(root, 'scripts/runtimes')
+const others = [20, 22, 24, 26].filter(major => !process.version.startsWith(`v${major}.`))
 
-for (const name of failed) console.log(`FAIL  ${name}`)
-console.log(
-  failed.length ? 'not to be released' : 'fit to be released; the list of materials is .cache/netvia.cdx.json',
-)
+const steps = {
+  'what CI checks': () => run('bash', ['.ci/run']),
+  'services on a real systemd, and in containers': () =>
+    run('apt-get', ['install', '-y', '--no-install-recommends', 'podman', 'crun']) &&
+    run(process.execPath, ['scripts/test.mjs', 'services']),
+  ...Object.fromEntries(others.map(major => [`network tests on Node ${major}`, () => networkTests(major)])),
+  'list of materials': listMaterials,
+}
+const chosen = process.argv.slice(2)
+const failed = []
+for (const [name, step] of Object.entries(steps)) {
+  if (chosen.length && !chosen.some(part => name.includes(part))) continue
+  console.log(`\n=== ${name}`)
+  const started = performance.now()
+  if (!step()) failed.push(name)
+  console.log(
+    `=== ${name}: ${failed.includes(name) ? 'FAILED' : 'ok'}, ${Math.round((performance.now() - started) / 1000)} s`,
+  )
+}
+if (failed.length) console.log(`\nnot to be released: ${failed.join(', ')}`)
+else if (chosen.length) console.log('\nok as far as it was asked for')
+else console.log('\nfit to be released')
 process.exit(failed.length ? 1 : 0)
+
+function run(command, args) {
+  const env = { ...process.env, NETVIA_NO_SKIPS: '1' }
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0
+}
+
+function networkTests(major) {
+  const node = join(runtimes, `node_modules/node${major}/bin/node`)
+  if (!existsSync(node)) execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: runtimes, stdio: 'ignore' })
+  return run(node, ['scripts/test.mjs', 'network'])
+}
+
+/** CycloneDX, of what is installed with netvia and of what its files carry. */
+function listMaterials() {
+  const all = execFileSync('npm', ['sbom', '--sbom-format=cyclonedx'], { cwd: root, maxBuffer: 1e8 })
+  const { components, dependencies, ...head } = JSON.parse(all)
+  const { name, dependencies: installed } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  // npm says the folder's name.
+  head.metadata.component.name = name
+  const shipped = new Set(
+    packagesOf([...Object.keys(installed), ...carried]).map(({ name, version }) => `${name}@${version}`),
+  )
+  const kept = components.filter(({ name, version }) => shipped.has(`${name}@${version}`))
+  const references = new Set([head.metadata.component['bom-ref'], ...kept.map(component => component['bom-ref'])])
+  const between = dependencies
+    .filter(({ ref }) => references.has(ref))
+    .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter(other => references.has(other)) }))
+  const file = join(root, '.cache/netvia.cdx.json')
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  writeFileSync(file, `${JSON.stringify({ ...head, components: kept, dependencies: between }, null, 2)}\n`)
+  console.log(`${file}: ${kept.length} packages`)
+  return kept.length === shipped.size
+}
