@@ -1,5 +1,5 @@
 import { hold } from '../binding/poller.js'
-import { atTick, gridOf } from '../protocols/ticker.js'
+import { atTick, gridOf, type Tick } from '../protocols/ticker.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
@@ -15,8 +15,8 @@ export interface RoundLoopOptions<T> {
   run(index: number): void
   /** Ends the checks under way, each of which is told nevertheless, and what is kept for the next round. */
   cancel(): void
-  /** Takes what a round brought; returns the time from its start to the start of the next, in ms. */
-  done(results: T[]): number
+  /** Takes what a round brought, which the next one overwrites; returns the time from its start to that of the next, in ms. */
+  done(results: readonly T[]): number
 }
 
 /**
@@ -28,7 +28,7 @@ export class RoundLoop<T> {
   readonly #slots: number
   #due = 0
   #grid = 1
-  #results: T[] = []
+  readonly #results: T[] = []
   /** Checks of this round that have begun. */
   #begun = 0
   #underWay = 0
@@ -36,7 +36,7 @@ export class RoundLoop<T> {
   #isStale = false
   /** Held while it runs. */
   #release: (() => void) | undefined
-  #callOff: (() => void) | undefined
+  #tick: Tick | undefined
   readonly #stopped: (() => void)[] = []
 
   constructor(options: RoundLoopOptions<T>) {
@@ -44,14 +44,13 @@ export class RoundLoop<T> {
     this.#slots = Math.min(options.checks, 1 + Math.floor(options.spread / spacing))
   }
 
-  /** The first round begins after `delay` ms. What ran before is ended first. */
+  /** The first round begins after `delay` ms; if that is not at once, by a common tick. What ran before is ended first. */
   start(delay: number): void {
     this.#end()
     running++
     this.#release = hold()
-    this.#results = []
     this.#begun = 0
-    this.#grid = 1
+    this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running)
     this.#due = Math.ceil((performance.now() + delay) / spacing) * spacing
     if (this.#underWay === 0) this.#wait(this.#due)
   }
@@ -74,7 +73,7 @@ export class RoundLoop<T> {
   }
 
   #wait(at: number): void {
-    this.#callOff = atTick(at, this.#begin, this.#grid)
+    this.#tick = atTick(at, this.#begin, this.#grid)
   }
 
   /** What is due of the round. */
@@ -82,7 +81,7 @@ export class RoundLoop<T> {
     const { checks, run } = this.#options
     const slot = Math.min(this.#slots, 1 + Math.floor((now - this.#due) / spacing))
     const end = Math.ceil((checks * slot) / this.#slots)
-    this.#callOff = undefined
+    this.#tick = undefined
     if (end < checks) this.#wait(this.#due + slot * spacing)
     while (this.#begun < end) {
       this.#underWay++
@@ -92,10 +91,8 @@ export class RoundLoop<T> {
 
   #finish(): void {
     const release = this.#release
-    const results = this.#results
-    this.#results = []
     this.#begun = 0
-    const interval = this.#options.done(results)
+    const interval = this.#options.done(this.#results)
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running)
@@ -108,8 +105,8 @@ export class RoundLoop<T> {
     running--
     this.#release()
     this.#release = undefined
-    this.#callOff?.()
-    this.#callOff = undefined
+    this.#tick?.callOff(this.#begin)
+    this.#tick = undefined
     this.#isStale = this.#underWay > 0
     this.#options.cancel()
   }
@@ -117,7 +114,6 @@ export class RoundLoop<T> {
   /** Nothing is left of what was ended. */
   #settle(): void {
     this.#isStale = false
-    this.#results = []
     for (const resolve of this.#stopped.splice(0)) resolve()
     if (this.#release) this.#wait(this.#due)
   }

@@ -93,6 +93,8 @@ export class StateMachine {
   #linkFault: string | null = null
   #good = 0
   #bad = 0
+  /** Of the last round. */
+  readonly #totals = none()
   /** What the good rounds in a row brought: all that counts for an uplink that comes back. */
   #streak = none()
   #rounds = 0
@@ -122,7 +124,8 @@ export class StateMachine {
   round(outcomes: readonly Outcome[], at: number): Change | undefined {
     if (this.#linkFault !== null) return undefined
     if (this.#rounds++ === 0) this.#firstRound = at
-    const totals = sum(outcomes)
+    const totals = this.#totals
+    sum(outcomes, totals)
     this.#window.add(totals, at)
     this.#quality.judge(this.#window.totals(at))
     if (totals.answered >= this.#thresholds.reliability) {
@@ -229,15 +232,14 @@ export class StateMachine {
   }
 }
 
-function sum(outcomes: readonly Outcome[]): WindowTotals {
-  const totals = none()
+function sum(outcomes: readonly Outcome[], totals: WindowTotals): void {
+  Object.assign(totals, none())
   for (const outcome of outcomes) {
     if (outcome.ok) {
       totals.answered++
       totals.latencySum += outcome.latencyMs
     } else if (!outcome.local) totals.lost++
   }
-  return totals
 }
 
 function addTo(totals: WindowTotals, more: WindowTotals): void {

@@ -122,7 +122,7 @@ export class WatchedUplink {
     this.#loop.told(check, outcome.ok ? outcome : { ...outcome, error: `${type} ${target}: ${outcome.error}` })
   }
 
-  #judge(outcomes: Outcome[]): number {
+  #judge(outcomes: readonly Outcome[]): number {
     this.#tell(this.#machine.round(outcomes, performance.now()))
     const { state, badRounds } = this.#machine
     const { interval, failureInterval, recoveryInterval, down } = this.#settings

@@ -1,14 +1,48 @@
 /** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
-export const tickMs = 20
+export const tickMs = 40
 
 /** Those who do something steadily and are woken each on its own, to the millisecond: so few cost little. */
 const few = 16
 
-interface Tick {
-  readonly timer: NodeJS.Timeout
-  readonly waiters: Set<(now: number) => void>
+type Waiter = (now: number) => void
+
+/** Those who wait for one moment. */
+export class Tick {
+  readonly #time: number
+  readonly #timer: NodeJS.Timeout
+  /** In the order in which they came; a gap for each who no longer waits. */
+  readonly #waiters: (Waiter | undefined)[] = []
+  #waiting = 0
+
+  constructor(time: number) {
+    this.#time = time
+    this.#timer = setTimeout(fire, Math.ceil(time - performance.now()), this).unref()
+  }
+
+  add(run: Waiter): void {
+    this.#waiters.push(run)
+    this.#waiting++
+  }
+
+  /** Who waited for it no longer does. */
+  callOff(run: Waiter): void {
+    const index = this.#waiters.indexOf(run)
+    if (index < 0) return
+    this.#waiters[index] = undefined
+    if (--this.#waiting > 0) return
+    clearTimeout(this.#timer)
+    ticks.delete(this.#time)
+  }
+
+  fire(): void {
+    ticks.delete(this.#time)
+    const now = Math.max(this.#time, performance.now())
+    // Who is called may call off others.
+    for (let i = 0; i < this.#waiters.length; i++) this.#waiters[i]?.(now)
+  }
 }
 
+const fire = (tick: Tick) => tick.fire()
 const ticks = new Map<number, Tick>()
 
 /**
@@ -17,32 +51,21 @@ const ticks = new Map<number, Tick>()
  */
 export function gridOf(interval: number, sharers: number): number {
   if (sharers <= few) return 1
-  return Math.max(1, Math.min(2 * tickMs, Math.floor(interval / 25)))
+  return Math.max(1, Math.min(tickMs, Math.floor(interval / 25)))
 }
 
 /**
  * Calls back at the first multiple of `grid` milliseconds of `performance.now()` that is not before `at`, together with all
- * others who wait for that moment; `now` is not before it. Does not keep the event loop alive. Returns the way to call it off.
+ * others who wait for that moment; `now` is not before it. Does not keep the event loop alive. Until then it can be called off
+ * at what is returned, by the same function.
  */
-export function atTick(at: number, run: (now: number) => void, grid: number): () => void {
+export function atTick(at: number, run: Waiter, grid: number): Tick {
   const time = Math.ceil(at / grid) * grid
   let tick = ticks.get(time)
   if (!tick) {
-    tick = { timer: setTimeout(fire, Math.ceil(time - performance.now()), time).unref(), waiters: new Set() }
+    tick = new Tick(time)
     ticks.set(time, tick)
   }
-  const { timer, waiters } = tick
-  waiters.add(run)
-  return () => {
-    if (!waiters.delete(run) || waiters.size > 0) return
-    clearTimeout(timer)
-    ticks.delete(time)
-  }
-}
-
-function fire(time: number): void {
-  const { waiters } = ticks.get(time)!
-  ticks.delete(time)
-  const now = Math.max(time, performance.now())
-  for (const run of waiters) run(now)
+  tick.add(run)
+  return tick
 }

@@ -34,7 +34,11 @@ export function encodeAddress(address: string, port = 0): Uint8Array {
   bytes[3] = port
   if (v4) {
     let at = 4
-    for (const part of address.split('.')) bytes[at++] = Number(part)
+    for (let i = 0; i < address.length; i++) {
+      const digit = address.charCodeAt(i) - 48
+      if (digit < 0) at++
+      else bytes[at] = bytes[at]! * 10 + digit
+    }
     return bytes
   }
   bytes.set(parseIP(address), 8)

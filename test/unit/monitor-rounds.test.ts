@@ -34,7 +34,7 @@ describe('rounds', () => {
         controller = new AbortController()
       },
       done: results => {
-        rounds.push(results)
+        rounds.push([...results])
         return next
       },
     })

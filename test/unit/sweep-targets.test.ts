@@ -94,7 +94,7 @@ describe('the source of targets', () => {
 })
 
 describe('the pace', () => {
-  it('lets no more than the rate through, by ticks of 10 ms and in bursts of 30 ms at most', () => {
+  it('lets no more than the rate through, by ticks and in bursts of 60 ms at most', () => {
     const pace = new Pace(1000, 0)
     let sent = 0
     for (let now = 0; now < 1000; now += 0.25) while (pace.take(now)) sent++
@@ -102,9 +102,9 @@ describe('the pace', () => {
     expect(sent).toBeLessThanOrEqual(1001)
     let burst = 0
     while (pace.take(5000)) burst++
-    expect(burst).toBe(30)
-    expect(pace.wait).toBe(10)
-    expect(new Pace(10, 0).wait).toBe(10)
+    expect(burst).toBe(60)
+    expect(pace.wait).toBe(20)
+    expect(new Pace(10, 0).wait).toBe(20)
     const slow = new Pace(10, 0)
     expect([slow.take(0), slow.take(0), slow.wait]).toEqual([true, false, 100])
   })

@@ -18,11 +18,13 @@ it('those who wait for the same tick are called together, not before their time'
 it('one can be called off, and the others are called all the same', async () => {
   const at = performance.now() + 20
   const calls: string[] = []
-  const callOff = atTick(at, () => calls.push('first'), 10)
+  const first = () => calls.push('first')
+  const third = () => calls.push('third')
+  const tick = atTick(at, first, 10)
   atTick(at, () => calls.push('second'), 10)
-  atTick(at + 10, () => calls.push('third'), 10)()
-  callOff()
-  callOff()
+  atTick(at + 10, third, 10).callOff(third)
+  tick.callOff(first)
+  tick.callOff(first)
   const end = performance.now() + 5000
   while (calls.length === 0 && performance.now() < end) await sleep(5)
   await sleep(30)

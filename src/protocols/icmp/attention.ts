@@ -1,4 +1,4 @@
-import { atTick, tickMs } from '../ticker.js'
+import { atTick, type Tick, tickMs } from '../ticker.js'
 
 interface AttentionHandlers {
   /** Somebody waits for an answer. */
@@ -10,7 +10,7 @@ interface AttentionHandlers {
 }
 
 /** Steadily: as many packets as this in each such time, which is a multiple of the tick. One series with a short interval is not. */
-const steadyMs = 2 * tickMs
+const steadyMs = tickMs
 const steadyPackets = 10
 
 /**
@@ -24,7 +24,7 @@ export class Attention {
   #countedAt = Number.NEGATIVE_INFINITY
   /** Since then. */
   #count = 0
-  #callOff: (() => void) | undefined
+  #tick: Tick | undefined
   #closed = false
 
   constructor(handlers: AttentionHandlers) {
@@ -47,17 +47,19 @@ export class Attention {
   listen(): void {
     if (this.#closed) return
     if (this.#handlers.isAwaited() || !this.#isSteady) this.#handlers.arm()
-    else this.#callOff ??= atTick(performance.now(), () => queueMicrotask(() => this.#onTick()), steadyMs)
+    else this.#tick ??= atTick(performance.now(), this.#onTick, steadyMs)
   }
 
   close(): void {
     this.#closed = true
-    this.#callOff?.()
+    this.#tick?.callOff(this.#onTick)
   }
 
-  /** Behind what was to be sent at the same tick. */
-  #onTick(): void {
-    this.#callOff = undefined
+  /** Behind what is to be sent at the same tick. */
+  readonly #onTick = (): void => queueMicrotask(this.#look)
+
+  readonly #look = (): void => {
+    this.#tick = undefined
     if (this.#closed) return
     const quietMs = performance.now() - this.#sentAt
     this.#isSteady &&= quietMs < steadyMs

@@ -2,7 +2,7 @@ import { systemError } from '../../errors.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
-import { atTick, tickMs } from '../ticker.js'
+import { atTick, type Tick, tickMs } from '../ticker.js'
 import { Attention } from './attention.js'
 import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
@@ -61,7 +61,7 @@ export class IcmpChannel {
   readonly #now: ClockSample = { wall: 0, monotonic: 0 }
   /** In this flush. */
   #sent = 0
-  #callOffTimer: (() => void) | undefined
+  #timer: Tick | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
   constructor(settings: ChannelSettings, owner: ChannelOwner) {
@@ -127,7 +127,7 @@ export class IcmpChannel {
   }
 
   close(): void {
-    this.#callOffTimer?.()
+    this.#timer?.callOff(this.#onTimer)
     this.#attention.close()
     this.#queue.close()
     if (this.closed) return
@@ -199,15 +199,15 @@ export class IcmpChannel {
 
   #armTimer(at: number, now: number): void {
     if (at >= this.#timerAt || this.closed) return
-    this.#callOffTimer?.()
+    this.#timer?.callOff(this.#onTimer)
     this.#timerAt = at
     // The path keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
-    const grid = this.#owner.isAwaited ? 1 : tickMs
-    this.#callOffTimer = atTick(performance.now() + at - now, () => this.#onTimer(), grid)
+    const grid = this.#owner.isAwaited ? 1 : tickMs / 2
+    this.#timer = atTick(performance.now() + at - now, this.#onTimer, grid)
   }
 
-  #onTimer(): void {
-    this.#callOffTimer = undefined
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
     this.#inbox.read(batchesInAll, true)
     this.settings.clock.read(this.#now)

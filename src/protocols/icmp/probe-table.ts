@@ -21,7 +21,7 @@ export const State = {
 const spares: Record<4 | 6, ProbeTable[]> = { 4: [], 6: [] }
 const sparesKept = 8
 
-const cookiePool = new Int32Array(4096)
+const cookiePool = new Int32Array(1024)
 let nextCookie = cookiePool.length
 
 /** Of a `struct sockaddr_in` and a `sockaddr_in6`. */

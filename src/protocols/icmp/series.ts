@@ -1,7 +1,7 @@
 import { hold } from '../../binding/poller.js'
 import type { RttCounter } from '../../stats.js'
 import { onDeviceReturn } from '../device-return.js'
-import { atTick, gridOf } from '../ticker.js'
+import { atTick, gridOf, type Tick } from '../ticker.js'
 import type { EchoPath } from './echo-path.js'
 import type { EchoRequest, ProbeOwner, Verdict } from './echo-request.js'
 import { type PingResult, type Target, toResult } from './result.js'
@@ -38,7 +38,7 @@ export class Series implements ProbeOwner {
   readonly #request: EchoRequest
   readonly #release = hold()
   #start = performance.now()
-  #callOff: (() => void) | undefined
+  #tick: Tick | undefined
   #sent = 0
   #ended = false
   /** The last verdict was that nothing could be sent. */
@@ -63,7 +63,7 @@ export class Series implements ProbeOwner {
     if (this.#ended) return
     this.#ended = true
     running--
-    this.#callOff?.()
+    this.#tick?.callOff(this.#sendDue)
     this.#endReturnWatch()
     this.#settings.path.cancel(this.#request)
     this.#settings.path.release()
@@ -112,10 +112,10 @@ export class Series implements ProbeOwner {
   }
 
   #sendLater(): void {
-    this.#callOff?.()
+    this.#tick?.callOff(this.#sendDue)
     if (this.#allSent) this.#release()
     const grid = gridOf(this.#settings.interval, running)
-    this.#callOff = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, grid)
+    this.#tick = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, grid)
   }
 
   #bringForward(): void {

@@ -3,9 +3,9 @@ import { tickMs } from '../../ticker.js'
 /** It is not worth asking again sooner, in ms: packets leave by ticks, since to wake for each would cost more than to send it. */
 const leastWait = tickMs / 2
 /** What may be caught up on at once after the event loop was late: the packets of so many milliseconds. */
-const burstMs = 30
+const burstMs = 60
 
-/** A token bucket: so many packets a second, by ticks, and in bursts of 30 ms at most. */
+/** A token bucket: so many packets a second, by ticks, and in bursts of 60 ms at most. */
 export class Pace {
   readonly #perMs: number
   readonly #burst: number

@@ -4,7 +4,7 @@ import { pathOf } from '../../../options.js'
 import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
 import { resolve } from '../../dns/resolve.js'
-import { atTick, tickMs } from '../../ticker.js'
+import { atTick, type Tick, tickMs } from '../../ticker.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../echo-request.js'
 import { type PingResult, toResult } from '../result.js'
 import { type Lane, Lanes } from './lanes.js'
@@ -53,7 +53,9 @@ export class SweepRun implements ProbeOwner {
   readonly #again: Again[] = []
   #inFlight = 0
   #held: SweepTarget | undefined
-  #callOff: (() => void) | undefined
+  /** Nothing leaves before; held while it is waited for. */
+  #tick: Tick | undefined
+  #release: (() => void) | undefined
   #turn: NodeJS.Immediate | undefined
   #index = 0
 
@@ -94,7 +96,7 @@ export class SweepRun implements ProbeOwner {
   close(failure?: { reason: unknown }): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    this.#callOff?.()
+    this.#endWait()
     clearImmediate(this.#turn)
     this.#source.close()
     for (const [request, { path }] of this.#named) path.cancel(request)
@@ -113,12 +115,13 @@ export class SweepRun implements ProbeOwner {
 
   #send(): void {
     this.#window.dropped(this.#lanes.drops)
+    const now = performance.now()
     for (let sent = 0; this.#inFlight < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
         this.resume()
         return
       }
-      if (this.#pace && !this.#mayLeave(this.#pace)) return
+      if (this.#pace && !this.#mayLeave(this.#pace, now)) return
       const again = this.#again.shift()
       const target = again?.target ?? this.#held ?? this.#source.next()
       this.#held = undefined
@@ -156,26 +159,24 @@ export class SweepRun implements ProbeOwner {
     return request
   }
 
-  #mayLeave(pace: Pace): boolean {
-    if (this.#callOff) return false
-    const now = performance.now()
+  #mayLeave(pace: Pace, now: number): boolean {
+    if (this.#tick) return false
     if (pace.take(now)) return true
-    const { wait } = pace
-    const release = hold()
-    const callOff = atTick(
-      now + wait - tickMs / 2,
-      () => {
-        release()
-        this.#callOff = undefined
-        this.pump()
-      },
-      tickMs,
-    )
-    this.#callOff = () => {
-      release()
-      callOff()
-    }
+    this.#release = hold()
+    this.#tick = atTick(now + pace.wait - tickMs / 2, this.#onTick, tickMs)
     return false
+  }
+
+  readonly #onTick = (): void => {
+    this.#endWait()
+    this.pump()
+  }
+
+  #endWait(): void {
+    this.#tick?.callOff(this.#onTick)
+    this.#tick = undefined
+    this.#release?.()
+    this.#release = undefined
   }
 
   #endIfDone(): void {
@@ -224,7 +225,7 @@ export class SweepRun implements ProbeOwner {
   /** Goes on in the next turn of the event loop, which must have its turns however near the targets are. */
   resume(): void {
     // By the next tick, then.
-    if (this.#callOff) return
+    if (this.#tick) return
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined
       this.pump()

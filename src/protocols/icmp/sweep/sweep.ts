@@ -7,7 +7,7 @@ import { SweepRun } from './sweep-run.js'
 import { countTargets, type Targets } from './target-source.js'
 
 export interface SweepOptions extends PingOptions {
-  /** Requests a second altogether, sent by ticks of 20 ms. Default: as fast as the answers can be read. */
+  /** Requests a second altogether, sent by ticks of 40 ms. Default: as fast as the answers can be read. */
   rate?: number
   /** Further requests to a target that is silent, 0-100. Default 0. */
   retries?: number
