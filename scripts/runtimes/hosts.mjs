@@ -1,9 +1,10 @@
 // Machines for which there is no JavaScript runtime: the addon in a small Node-API host (test/runtimes/host/) that the pinned compiler
 // makes, on Debian's C libraries for that machine, glibc or musl.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readElf } from '../prebuild/elf.mjs'
 import { runZig, zig } from '../zig.mjs'
 import { isolated } from './network.mjs'
 
@@ -36,6 +37,14 @@ const hosts = {
     debian: 'mipsel',
     qemu: 'qemu-mipsel-static',
   },
+  // On a processor without any newer instruction (the first Raspberry Pi's).
+  'arm (v6), static': {
+    arch: 'arm',
+    triple: 'arm-linux-musleabihf',
+    cpu: 'arm1176jzf_s',
+    run: ['qemu-arm-static', '-cpu', 'arm1176'],
+  },
+  'loong64, static': { arch: 'loong64', triple: 'loongarch64-linux-musl', run: ['qemu-loongarch64-static'] },
 }
 
 /** Pairs of a name and what went wrong, if anything. */
@@ -43,7 +52,8 @@ export function* runHosts() {
   mkdirSync(folder, { recursive: true })
   downloadMusl(Object.values(hosts).flatMap(({ debian }) => debian ?? []))
   for (const [name, host] of Object.entries(hosts)) {
-    const program = host.musl ? buildForMusl(host) : build(host)
+    const make = host.musl ? buildForMusl : name.endsWith('static') ? buildStatic : build
+    const program = make(host)
     const loader = host.musl ? [host.qemu, muslLoader(host.debian), '--preload', 'libc.so'] : host.run
     const addon = join(root, `prebuilds/linux-${host.arch}/netvia.node`)
     const [command, ...args] = isolated([...loader, program, addon])
@@ -75,6 +85,22 @@ function build({ arch, triple }) {
     '-o',
     program,
   ])
+  return program
+}
+
+/** With the compiler's own musl, which has no dlopen: test/runtimes/host/loader.c takes its place, and wants a list of what the addon needs. */
+function buildStatic({ arch, triple, cpu = 'baseline' }) {
+  const names = readElf(readFileSync(join(root, `prebuilds/linux-${arch}/netvia.node`))).undefinedNames
+  const list = join(folder, `${arch}-symbols.c`)
+  writeFileSync(
+    list,
+    `extern char ${names.map(name => `${name}[]`)};
+const struct { const char* name; void* address; } symbols[] = {${names.map(name => `{"${name}", ${name}}`)}, {0, 0}};\n`,
+  )
+  const program = join(folder, `${arch}-host-static`)
+  const files = [...sources, join(root, 'test/runtimes/host/loader.c'), list]
+  const flags = [...warnings, '-fno-builtin', '-DSTATIC', '-static', `-I${headers}`]
+  runZig(['cc', '-target', triple, `-mcpu=${cpu}`, ...flags, ...files, '-lpthread', '-o', program])
   return program
 }
 

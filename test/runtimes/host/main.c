@@ -1,12 +1,21 @@
 // Loads an addon as a runtime would, and moves one UDP packet and one ICMP echo over loopback with it. Silent and 0 if all is well.
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "node-api.h"
+
+#ifdef STATIC
+#include "loader.h"
+#else
+#include <dlfcn.h>
+static void* addon;
+static void* LoadAddon(const char* path) { return addon = dlopen(path, RTLD_NOW); }
+static void* FindSymbol(const char* name) { return dlsym(addon, name); }
+static const char* LoadError(void) { return dlerror(); }
+#endif
 
 enum { kToken = 7, kSlot = 256, kFields = 16 };
 
@@ -58,9 +67,9 @@ static int Open(const char* protocol, struct sockaddr_in* self) {
 }
 
 int main(int count, char** arguments) {
-  void* addon = count == 2 ? dlopen(arguments[1], RTLD_NOW) : NULL;
-  if (!addon) return fprintf(stderr, "%s\n", count == 2 ? dlerror() : "host ADDON"), 1;
-  Register(dlsym(addon, "napi_register_module_v1"));
+  if (count != 2) return fprintf(stderr, "host ADDON\n"), 1;
+  if (!LoadAddon(arguments[1])) return fprintf(stderr, "%s\n", LoadError()), 1;
+  Register(FindSymbol("napi_register_module_v1"));
   Check("onReady", CALL("onReady", Callback(OnReady), Array(napi_int32_array, pairs, 128)), 0);
   Check("deviceIndex", CALL("deviceIndex", Text("lo")), 1);
   int32_t clocks[4] = {0};
