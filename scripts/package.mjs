@@ -26,6 +26,7 @@ const npm = project('npm')
 run(npm, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball])
 check('npm, without install scripts, ESM', npm, [node, 'program.mjs'])
 check('npm, without install scripts, CommonJS', npm, [node, 'program.cjs'])
+check('the command', npm, ['node_modules/.bin/netvia', '--version'], packed.version)
 check('another realm, as in Electron', npm, [node, 'realm.mjs'])
 const jest = join(tools, 'node_modules/jest/bin/jest.js')
 check('Jest', npm, [node, jest, '--ci', '--no-watchman', '--testMatch', '**/*.jest.cjs'], '')
@@ -44,6 +45,7 @@ for (const linker of ['node-modules', 'pnp']) {
   writeFileSync(join(folder, 'yarn.lock'), '')
   run(folder, node, [yarn, 'add', `netvia@file:${tarball}`])
   check(`yarn, ${linker}`, folder, [node, yarn, 'node', 'program.cjs'])
+  check(`yarn, ${linker}: the command`, folder, [node, yarn, 'netvia', '--version'], packed.version)
 }
 
 // A bundle that holds netvia too has the addons and what finds them beside it, and an ES module what CommonJS is used to (docs/packaging.md).
