@@ -19,7 +19,7 @@ export interface RunnerSettings {
   path: PathOptions
   /** Milliseconds a run may take. */
   timeout: number
-  /** What came of it is told at once; otherwise it may wait for the next tick, a few hundredths of a second. */
+  /** What came of it is told at once; otherwise it may wait for the next tick, a tenth of a second. */
   prompt: boolean
 }
 

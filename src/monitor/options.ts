@@ -63,7 +63,7 @@ export interface UplinkOptions extends PathOptions {
 export interface MonitorOptions {
   /**
    * Milliseconds from the start of a round to the start of the next. Default 1000. Of more than 16 uplinks, a round may begin late
-   * by a 25th of it, 40 ms at most, together with others; the cadence stays.
+   * by a tenth of it, 100 ms at most, together with others; the cadence stays.
    */
   interval?: number
   /** The same after a bad round of an uplink that is 'up' or 'degraded'. Default: `interval`. */

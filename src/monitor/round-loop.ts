@@ -4,6 +4,9 @@ import { atTick, gridOf, type Tick } from '../protocols/ticker.js'
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
 
+/** Rounds of many loops wait for each other by this much, in ms: the fewer ticks, the less they cost. */
+const longestTick = 100
+
 let running = 0
 
 export interface RoundLoopOptions<T> {
@@ -50,7 +53,7 @@ export class RoundLoop<T> {
     running++
     this.#release = hold()
     this.#begun = 0
-    this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running)
+    this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running, longestTick)
     this.#due = Math.ceil((performance.now() + delay) / spacing) * spacing
     if (this.#underWay === 0) this.#wait(this.#due)
   }
@@ -95,7 +98,7 @@ export class RoundLoop<T> {
     const interval = this.#options.done(this.#results)
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
-    this.#grid = gridOf(interval, running)
+    this.#grid = gridOf(interval, running, longestTick)
     this.#due = Math.max(this.#due + interval, performance.now())
     this.#wait(this.#due)
   }

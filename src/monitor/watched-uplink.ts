@@ -20,7 +20,7 @@ export interface Listener {
   check(event: CheckEvent): void
 }
 
-/** Milliseconds: where rounds follow each other by this much, nobody waits for a few hundredths of a second. */
+/** Milliseconds: where rounds follow each other by this much, nobody waits for a tenth of a second. */
 const unhurried = 1000
 
 /** One uplink under watch: its rounds, its link, and what follows from both. */

@@ -46,12 +46,12 @@ const fire = (tick: Tick) => tick.fire()
 const ticks = new Map<number, Tick>()
 
 /**
- * The grid for one of so many who do something every `interval` milliseconds: of many, a 25th of the interval, 40 ms at most,
- * so that they are woken together; 1 ms of a few.
+ * The grid for one of so many who do something every `interval` milliseconds: of many, `longest` for an interval of a second or more
+ * and in proportion for a shorter one, so that they are woken together; 1 ms of a few.
  */
-export function gridOf(interval: number, sharers: number): number {
+export function gridOf(interval: number, sharers: number, longest = tickMs): number {
   if (sharers <= few) return 1
-  return Math.max(1, Math.min(tickMs, Math.floor(interval / 25)))
+  return Math.max(1, Math.floor(longest * Math.min(1, interval / 1000)))
 }
 
 /**

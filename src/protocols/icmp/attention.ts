@@ -1,4 +1,4 @@
-import { atTick, type Tick, tickMs } from '../ticker.js'
+import { atTick, type Tick } from '../ticker.js'
 
 interface AttentionHandlers {
   /** Somebody waits for an answer. */
@@ -9,9 +9,9 @@ interface AttentionHandlers {
   read(): void
 }
 
-/** Steadily: as many packets as this in each such time, which is a multiple of the tick. One series with a short interval is not. */
-const steadyMs = tickMs
-const steadyPackets = 10
+/** Steadily: as many packets as this in each such time, the longest tick there is. One series with a short interval is not. */
+const steadyMs = 100
+const steadyPackets = 25
 
 /**
  * When to look for answers. An answer wakes us; but where nobody waits and many packets leave steadily, answers are fetched by
@@ -37,7 +37,7 @@ export class Attention {
     this.#count += packets
     const span = this.#sentAt - this.#countedAt
     if (span >= steadyMs) {
-      this.#isSteady = this.#count >= steadyPackets && span < 2 * steadyMs
+      this.#isSteady = this.#count >= steadyPackets && span < 3 * steadyMs
       this.#countedAt = this.#sentAt
       this.#count = 0
     }
