@@ -92,6 +92,8 @@ test('imported classes are classes: made, extended and asked for instances', asy
       [own.maxSockets, own.getName({ host: 'a', port: 1 }), own.constructor.name],
       [NetviaError.name, new NetviaError('x', { code: 'Y' }).code, typeof UplinkMonitor.prototype.start],
       refused,
+      (HttpAgent.label = 'its own', via('lo').HttpAgent.label),
+      Object.keys(Object.getOwnPropertyDescriptors(UplinkMonitor)).includes('prototype'),
     ]))`)
   expect(found).toEqual([
     [true, true, false, true],
@@ -100,6 +102,8 @@ test('imported classes are classes: made, extended and asked for instances', asy
     [7, expect.stringMatching(/^own a:1.*lo/), 'Own'],
     ['NetviaError', 'Y', 'function'],
     'TypeError',
+    'its own',
+    true,
   ])
 })
 
