@@ -11,6 +11,10 @@ const answers = createInterface({ input: connection })[Symbol.asyncIterator]()
 const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: 'Enter message: ' })
 connection.on('error', error => console.log(error.message))
 connection.on('close', () => terminal.close())
+let typing = true
+terminal.on('close', () => {
+  typing = false
+})
 
 terminal.prompt()
 for await (const message of terminal) {
@@ -18,6 +22,6 @@ for await (const message of terminal) {
   const { value, done } = await answers.next().catch(() => ({ value: '', done: true })) // its error is told above
   if (done) break
   console.log(`Server: ${value}`)
-  terminal.prompt()
+  if (typing) terminal.prompt()
 }
 connection.end()

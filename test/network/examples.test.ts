@@ -364,7 +364,8 @@ describe('clients on a device', () => {
       const client = new Example('tcp-client', [address4, 7180, 'wan2'])
       client.child.stdin.end('hello\n')
       expect(await client.ends()).toBe(0)
-      expect(client.output).toBe('Connected to server\nEnter message: Server: Echo: hello\nEnter message: ')
+      // Asked once more or not: the end of the input may come before the answer.
+      expect(client.output).toMatch(/^Connected to server\nEnter message: Server: Echo: hello\n(Enter message: )?$/)
       expect(await output('udp-client', ['hello', address4, 7199, 'wan2'])).toEqual(['Server: ACK: hello'])
     })
     expect(moved.wan1).toBe(0)

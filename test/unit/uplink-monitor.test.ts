@@ -208,7 +208,7 @@ describe('with files and commands', () => {
 
   test('a hook gets the facts, and its failures are warnings', async () => {
     const out = join(folder, 'out')
-    const script = 'env | grep ^NETVIA_ | grep -v ^NETVIA_PREBUILD= | sort > "$1"; exit 1'
+    const script = 'env | grep ^NETVIA_ | grep -Ev "^NETVIA_(PREBUILD|NO_SKIPS)=" | sort > "$1"; exit 1'
     const { monitor, link } = simulate({ hook: ['sh', '-c', script, 'sh', out] })
     const warnings: string[] = []
     monitor.on('warning', ({ message }) => warnings.push(message))
