@@ -1,6 +1,7 @@
-// A little of everything, ended as a program ends: what the addon has allocated and nobody holds is then told as a leak.
+// A little of everything, here and in workers, ended as a program ends: what the addon has allocated and nobody holds is then told as a leak.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { connect, devices, listen, openIcmp, openUdp, ping, scanPorts, sweep, watchDevices } from 'netvia'
 
 const host = '127.0.0.1'
@@ -21,3 +22,14 @@ for (let round = 0; round < 20; round++) {
   await watchDevices().return()
 }
 server.close()
+
+const program = `
+  import { parentPort } from 'node:worker_threads'
+  import { ping } from ${JSON.stringify(import.meta.resolve('netvia'))}
+  parentPort.postMessage(await ping('${host}', { device: 'lo' }))
+  setInterval(() => {}, 1000)`
+for (let i = 0; i < 5; i++) {
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`))
+  await once(worker, 'message')
+  await worker.terminate()
+}
