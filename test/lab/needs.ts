@@ -14,6 +14,7 @@ const packages = {
   ping: 'iputils-ping',
   podman: 'podman',
   prometheus: 'prometheus',
+  'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   promtool: 'prometheus',
   'redis-server': 'redis-server',
   systemctl: 'systemd',

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ping } from '../../src/protocols/icmp/ping.js'
+import { lab, needs } from '../lab/index.js'
+import { quiet } from './quiet.js'
+
+/** What the README says of net-ping and raw-socket. The bench installs them. */
+const folder = new URL('../../.cache/bench/peers/', import.meta.url)
+
+interface Session {
+  pingHost(target: string, callback: (error: Error | null) => void): void
+  getSocket(): { setOption(level: number, option: number, value: Buffer, length: number): void }
+  close(): void
+}
+
+function load() {
+  const require = createRequire(new URL('package.json', folder))
+  const { createSession } = require('net-ping') as { createSession(options: object): Session }
+  return { createSession, raw: require('raw-socket') }
+}
+
+const { server, wan2 } = lab
+
+if (!existsSync(fileURLToPath(new URL('node_modules/raw-socket/build/Release/raw.node', folder)))) {
+  test('net-ping and raw-socket are not installed ("npm run bench -- --smoke" does it): nothing said of them is tried', () => {})
+} else {
+  describe('net-ping', () => {
+    needs('nft')
+
+    const open = (options: object = {}) => {
+      const session = load().createSession({ retries: 0, timeout: 1000, ...options })
+      onTestFinished(() => session.close())
+      return session
+    }
+    const outcome = (session: Session, host: string) =>
+      new Promise<string>(resolve => session.pingHost(host, error => resolve(error?.name ?? 'reply')))
+
+    test('leaves by a device where its socket is told to, not by an option', async () => {
+      const { SocketLevel, SocketOption } = load().raw
+      const sent = async (session: Session) => {
+        await quiet()
+        const before = lab.counters('wan2').txPackets
+        expect(await outcome(session, server.address4)).toBe('reply')
+        return lab.counters('wan2').txPackets - before
+      }
+      expect(await sent(open({ device: 'wan2', localAddress: wan2.address4 }))).toBe(0)
+      const bound = open()
+      const name = Buffer.from('wan2')
+      bound.getSocket().setOption(SocketLevel.SOL_SOCKET, SocketOption.SO_BINDTODEVICE, name, name.length)
+      expect(await sent(bound)).toBe(1)
+    })
+
+    test('two sessions take replies to each other for their own; those of netvia do not', async () => {
+      const [silent, alive] = [`${lab.crowd.split('.').slice(0, 2).join('.')}.7.1`, server.address4]
+      lab.fault('internet', `ip daddr ${silent} icmp type echo-request drop`)
+      const [one, other] = [open(), open()]
+      const asked = outcome(one, silent)
+      expect(await outcome(other, alive)).toBe('reply')
+      // Nobody there has answered.
+      expect(await asked).toBe('reply')
+      const both = await Promise.all([ping(silent, { kind: 'raw', timeout: 1000 }), ping(alive, { kind: 'raw' })])
+      expect(both.map(result => result.outcome)).toEqual(['timeout', 'reply'])
+    })
+  })
+
+  test('raw-socket opens nothing for a user without privilege', () => {
+    const script = `try { require('raw-socket').createSocket({ protocol: 1 }) } catch (error) { console.log(error.message) }`
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all']
+    const program = [process.execPath, '-e', script]
+    const said = lab.run('router', 'env', `--chdir=${fileURLToPath(folder)}`, 'setpriv', ...nobody, ...program)
+    expect(said).toMatch(/not permitted/i)
+  })
+}
