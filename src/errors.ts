@@ -81,9 +81,16 @@ export function systemError(
 
 /** Bad input: names the option and what would have been right. */
 export function invalidArgument(name: string, value: unknown, expected: string): NetviaError {
-  const shown =
-    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value)
-  return new NetviaError(`${name} must be ${expected}; got ${shown}`, { code: 'ERR_INVALID_ARG_VALUE' })
+  return new NetviaError(`${name} must be ${expected}; got ${shown(value)}`, { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+/** Of objects only the kind: what is in them may be secret, and long. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
 }
 
 /** The error of what lies at `key` of some options, for whoever throws it on. */

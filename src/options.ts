@@ -112,7 +112,8 @@ export const commonSchema = { ...pathSchema, signal: signalCheck } satisfies Sch
  * Every public call runs its options through this first.
  */
 export function checkOptions(caller: string, options: unknown, schema: Schema, required: readonly string[] = []): void {
-  if (typeof options !== 'object' || options === null) throw invalidArgument(`${caller}: options`, options, 'an object')
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalidArgument(`${caller}: options`, options, 'an object')
   const given = options as Record<string, unknown>
   for (const key of Object.keys(given)) {
     const check = Object.hasOwn(schema, key) ? schema[key] : undefined

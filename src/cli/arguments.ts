@@ -1,12 +1,19 @@
 import { InvalidArgumentError } from 'commander'
+import { NetviaError } from '../errors.js'
 import type { Check } from '../options.js'
+
+/** Bad usage, in words of our own: commander's error would repeat the value, and with it credentials and tokens. */
+export function mistake(message: string): NetviaError {
+  return new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
+}
 
 /** Runs one of the library's own checks, in commander's words: the message names the option. */
 function checked(value: unknown, check: Check): void {
   try {
     check(value, 'it')
   } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
+    // commander repeats the value.
+    throw new InvalidArgumentError((error as Error).message.replace(/; got .*/s, ''))
   }
 }
 
@@ -26,6 +33,13 @@ export function numeric(check: Check): (value: string) => number {
     checked(parsed, check)
     return parsed
   }
+}
+
+/** One host: no URL, no block of addresses, which no name server knows either. */
+export function oneHost(value: string): string {
+  const other = value.includes('://') ? 'a URL' : value.includes('/') ? 'a block' : undefined
+  if (other) throw new InvalidArgumentError(`it must be a name or an address, not ${other}`)
+  return value
 }
 
 /** For options that may be given more than once. */

@@ -13,7 +13,7 @@ export function worst(codes: Iterable<Exit>): Exit {
 export function exitOf(error: unknown): Exit {
   if (!(error instanceof NetviaError)) return Exit.local
   const { code, syscall } = error
-  if (code === 'ERR_INVALID_ARG_VALUE') return Exit.usage
+  if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_ADDRESS_FAMILY') return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
   try {
     networkOutcome(error, {})

@@ -28,7 +28,11 @@ export function makeProgram(version: string, ends: Ends): Command {
       minWidthToWrap: 10,
       subcommandTerm: command => command.name(),
     })
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'netvia: ')) })
+    .configureOutput({
+      outputError: (text, write) =>
+        write(text.replace(/^error: /, 'netvia: ').replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must')),
+    })
+    .showHelpAfterError('Try "netvia --help".')
     .addHelpText('after', `\n${exitCodes}`)
     .exitOverride()
   for (const define of [

@@ -40,23 +40,37 @@ describe('the command line', () => {
 
   test.each([
     [[], 'Usage:'],
-    [['pong'], "unknown command 'pong'"],
+    [['pong'], 'unknown command \'pong\'\n(Did you mean ping?)\nTry "netvia --help".\n'],
     [['ping'], `netvia: missing required argument 'host'\nTry "netvia ping --help".\n`],
-    [['ping', '-c', 'many', '127.0.0.1'], "option '-c, --count <number>' argument 'many' is invalid"],
+    [
+      ['ping', '-c', 'many', '127.0.0.1'],
+      "option '-c, --count <number>' argument 'many' is invalid: it must be a number\n",
+    ],
+    [['ping', '-c', '0', '127.0.0.1'], "argument '0' is invalid: it must be an integer from 1 to 2147483648\n"],
     [['ping', '-W', '0', '127.0.0.1'], "option '-W, --timeout <seconds>' argument '0' is invalid"],
+    [['ping', 'http://127.0.0.1/'], "invalid for argument 'host': it must be a name or an address, not a URL\n"],
+    [['ping', '-4', '::1'], '::1 is not an IPv4 address'],
     [['ping', '-4', '-6', '127.0.0.1'], "option '-4' cannot be used with option '-6'"],
     [['ping', '-I', '127.0.0.1', '127.0.0.1'], '--source takes an address'],
     [['ping', '--wait', '127.0.0.1'], "unknown option '--wait'"],
     [['http', 'ftp://127.0.0.1/'], 'the url must be an http or https URL'],
     [['http', '--mark', '-1', 'http://127.0.0.1/'], "option '--mark <number>' argument '-1' is invalid"],
+    [['connect', '127.0.0.1'], 'netvia: connect: a port is needed, as "host port" or "host:port"\n'],
     [['connect', '127.0.0.1', '99999'], 'port must be an integer from 1 to 65535; got 99999'],
     [['dns', '@nameserver', 'server.test'], "'@nameserver' is invalid for argument 'name'"],
+    [['dns', '@127.0.0.1', 'MX'], 'netvia: dns: a name is needed\n'],
+    [['dns', 'server.test', 'mx', 'TXT'], 'netvia: dns: one record type at a time; got MX and TXT\n'],
+    [['dns', '-x', 'server.test'], 'netvia: dns: -x/--reverse takes addresses\n'],
     [['dns', '-t', 'B', 'server.test'], "option '-t, --type <type>' argument 'B' is invalid"],
     [['sweep', '-r', '-1', '127.0.0.1'], "option '-r, --retry <number>' argument '-1' is invalid"],
     [['sweep', '-g', '127.0.0.1'], '-g/--generate must be a block, or first and last address'],
+    [['sweep'], 'netvia: sweep: no targets in standard input\n'],
+    [['sweep', '-f', '/dev/null'], 'netvia: sweep: no targets in /dev/null\n'],
+    [['sweep', '-a', '-u', '127.0.0.1'], "option '-u, --unreach' cannot be used with option '-a, --alive'"],
     [['sweep', '-f', '-', '127.0.0.1'], 'left out with -f/--file'],
     [['trace', '-p', '80', '127.0.0.1'], 'port must be left out with method icmp'],
     [['trace', '-M', 'sctp', '127.0.0.1'], "option '-M, --method <method>' argument 'sctp' is invalid"],
+    [['scan', '127.0.0.0/30'], "invalid for argument 'host': it must be a name or an address, not a block\n"],
     [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
   ])('%j is bad usage, and it says why', async (args, text) => {
     const { code, stdout, stderr } = await netvia(args)
@@ -219,6 +233,22 @@ describe('dns', () => {
     dns.close()
   })
 
+  it('takes the type as dig does, and -x for the name of an address', async () => {
+    const dns = await fakeServer(({ question: { name, type } }) => ({
+      answers: [{ type: type as 'PTR', name, ttl: 300, data: 'told.test' }],
+    }))
+    const askedFor = async (...args: string[]) => {
+      const { code, stdout } = await netvia(['dns', `@${dns.server}`, ...args])
+      expect(stdout).toMatch(/ told\.test$/m)
+      expect(code).toBe(0)
+      return dns.asked.splice(0).map(({ question: { type, name } }) => `${type} ${name}`)
+    }
+    expect(await askedFor('www.test', 'cname')).toEqual(['CNAME www.test'])
+    expect(await askedFor('-x', '192.0.2.7')).toEqual(['PTR 7.2.0.192.in-addr.arpa'])
+    expect(await askedFor('-t', 'NS', 'mx')).toEqual(['NS mx'])
+    dns.close()
+  })
+
   it('ends with 2 for a name that does not exist, with 1 when the server says nothing', async () => {
     const dns = await fakeServer(({ question }) => (question.name === 'silent.test' ? undefined : { rcode: 3 }))
     expect(await netvia(['dns', 'nowhere.test', `@${dns.server}`])).toMatchObject({ code: 2 })
@@ -241,6 +271,14 @@ describe('scan', () => {
     expect(all.stdout).toMatch(new RegExp(`^ *${closed} +closed`, 'm'))
     expect(await netvia(['scan', '-q', '-p', list, '127.0.0.1'])).toMatchObject({ code: 0, stdout: `${port}\n` })
     expect(await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
+  })
+
+  it('takes -p- for all ports, and says nothing of ports it could not ask', async () => {
+    const { port } = new URL(await server())
+    const [summary] = objects(await netvia(['scan', '--json', '-p-', '127.0.0.1'])).slice(-1)
+    expect(Number(summary!.open) + Number(summary!.closed) + Number(summary!.filtered)).toBe(65_535)
+    expect((await netvia(['scan', '-q', '-p-', '127.0.0.1'])).stdout.split('\n')).toContain(port)
+    expect(await netvia(['scan', '-I', 'nosuch0', '127.0.0.1'])).toMatchObject({ code: 4, stdout: '' })
   })
 })
 

@@ -94,8 +94,45 @@ uplinks:
     ])
   })
 
+  test('goes on behind a check or an uplink that can not be judged', () => {
+    const text = `loss: { enter: 0.1, leave: 0.2 }
+uplinks:
+  - name: fibre
+    checks:
+      - { type: pnig, host: 192.0.2.1 }
+      - { type: ping }
+      - just text
+      - { type: tcp, host: 192.0.2.1, port: 70000 }
+  - name: fibre
+    priority: high
+    checks: []
+  - wan3
+  - checks: [{ type: dns, name: example.com, recrod: MX }]
+`
+    expect(problems(text)).toEqual([
+      expect.stringMatching(/^1:21: loss.leave must be below enter/),
+      expect.stringMatching(/^5:11: uplink "fibre": check 0: type must be one of/),
+      expect.stringMatching(/^6:9: uplink "fibre": check 1 \(ping\): host must be/),
+      expect.stringMatching(/^7:9: uplink "fibre": check 2 must be an object; got "just text"/),
+      expect.stringMatching(/^8:39: uplink "fibre": check 3 \(tcp\): port must be/),
+      expect.stringMatching(/^9:5: uplink "fibre": name must be used once/),
+      expect.stringMatching(/^10:5: uplink "fibre": priority must be an integer/),
+      expect.stringMatching(
+        /^11:5: uplink "\(1\)": checks must be an array of at least 1 \(reliability\); got an array of 0$/,
+      ),
+      expect.stringMatching(/^12:5: uplink 2: options must be an object; got "wan3"/),
+      expect.stringMatching(/^13:5: uplink 3: name must be/),
+      expect.stringMatching(/^13:46: uplink .* check 0 \(dns\): unknown option "recrod"/),
+    ])
+  })
+
   test.each([
     ['', /^1:1: .*options must be an object/],
+    ['- a\n', /^1:1: options must be an object; got an array of 1$/],
+    ['uplinks: [[a]]\n', /^1:11: uplink 0: options must be an object; got an array of 1$/],
+    ['uplinks: &all [*all]\n', /^1:16: uplink 0: options must be an object; got an array of 1$/],
+    ['uplinks: {}\n', /^1:1: uplinks must be an array of at least one uplink; got an object$/],
+    ['uplinks: []\n---\nuplinks: []\n', /^2:1: there is more than one document in this file$/],
     ['interval: 1s\n', /^1:1: uplinks must be an array of at least one uplink/],
     ['uplinks:\n  - checks: []\n', /^2:5: uplink 0: name must be a non-empty string/],
     ['uplinks:\n  - name: a\n    checks:\n      - {type: ping}\n', /^4:9: uplink "a": check 0 \(ping\): host must be/],

@@ -142,3 +142,20 @@ test.for<[string, Given]>([
   })
   expect(error.code).toBe('ERR_ADDRESS_FAMILY')
 })
+
+test.each([
+  [{ key: 'secret' }, 'an object'],
+  [Object.create(null), 'an object'],
+  [[1, 2], 'an array of 2'],
+  [() => 1, 'a function'],
+  [Symbol('x'), 'Symbol(x)'],
+  [5n, '5n'],
+  ['5', '"5"'],
+  [null, 'null'],
+])('a wrong value is told, of objects only the kind (%#)', async (timeout, words) => {
+  const calling = entry.ping(host, as({ timeout }))
+  await expect(calling).rejects.toThrow(new RegExp(`^ping: timeout must be .*; got ${words.replace(/[()]/g, '\\$&')}$`))
+  await expect(entry.ping(host, [] as entry.PingOptions)).rejects.toThrow(
+    'ping: options must be an object; got an array of 0',
+  )
+})

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { oneHost } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import {
@@ -21,7 +22,7 @@ export function defineConnect(program: Command, ends: Ends): void {
   const command = program
     .command('connect')
     .description('time a TCP connection')
-    .argument('<host>', 'name or address; host:port works too')
+    .argument('<host>', 'name or address; host:port works too', oneHost)
     .argument('[port]', '1-65535')
   addCount(command)
   addTimeout(command, 'time for name resolution and connection together', 5)

@@ -7,7 +7,8 @@ import { action, type Ends } from '../session.js'
 import { addCount, addOutputOptions, addServers, addTimeout, type OutputFlags } from './common.js'
 
 export interface DnsFlags extends PathFlags, OutputFlags {
-  type: RecordType
+  type?: RecordType
+  reverse?: boolean
   count: number
   timeout: number
   server?: string[]
@@ -18,8 +19,17 @@ export function defineDns(program: Command, ends: Ends): void {
   const command = program
     .command('dns')
     .description('ask name servers')
-    .argument('<name...>', 'what to ask for; @server asks that server, as in dig', several(nameOrServer))
-    .addOption(new Option('-t, --type <type>', 'record type').choices(recordTypes).argParser(recordType).default('A'))
+    .argument(
+      '<name...>',
+      'what to ask for; as in dig @server asks that server, and MX and the like are the type',
+      several(nameOrServer),
+    )
+    .addOption(
+      new Option('-t, --type <type>', 'record type (default: A); then all that is given is a name')
+        .choices(recordTypes)
+        .argParser(recordType),
+    )
+    .addOption(new Option('-x, --reverse', 'the names of addresses, as -t PTR').conflicts('type'))
     .option('--expect <data>', 'what must be among the answers; may be given again', several(String))
   addCount(command)
   addTimeout(command, 'time for everything together', 5)

@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { NetviaError } from '../../errors.js'
 import { integer } from '../../options.js'
-import { numeric, several } from '../arguments.js'
+import { mistake, numeric, several } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import {
@@ -60,11 +59,6 @@ function httpUrl(value: string): string {
     throw mistake('the url must be an http or https URL')
   }
   return text
-}
-
-/** Commander's own error would repeat the value, and with it credentials and tokens. */
-function mistake(message: string): NetviaError {
-  return new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
 function header(value: string): [string, string] {

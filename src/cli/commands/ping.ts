@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integer } from '../../options.js'
-import { numeric, time } from '../arguments.js'
+import { numeric, oneHost, time } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import { addFamilyOptions, addOutputOptions, type FamilyFlags, type OutputFlags } from './common.js'
@@ -22,7 +22,7 @@ export function definePing(program: Command, ends: Ends): void {
   const command = program
     .command('ping')
     .description('echo requests to one host, until stopped or counted out')
-    .argument('<host>', 'name or address')
+    .argument('<host>', 'name or address', oneHost)
     .option('-c, --count <number>', 'stop after so many', numeric(integer(1, 2 ** 31)))
     .addOption(
       new Option('-i, --interval <seconds>', 'time between two requests, in seconds as in ping; 200ms works too')

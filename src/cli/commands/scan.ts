@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { portList } from '../../checks/scan/port-list.js'
 import { integer, number } from '../../options.js'
-import { numeric, text, time } from '../arguments.js'
+import { numeric, oneHost, text, time } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import { addFamilyOptions, addOutputOptions, type FamilyFlags, type OutputFlags } from './common.js'
@@ -18,8 +18,10 @@ export function defineScan(program: Command, ends: Ends): void {
   const command = program
     .command('scan')
     .description('which TCP ports of a host are open')
-    .argument('<host>', 'name or address')
-    .addOption(new Option('-p, --ports <list>', 'such as 22,80,8000-8100').argParser(text(portList)).default('1-1024'))
+    .argument('<host>', 'name or address', oneHost)
+    .addOption(
+      new Option('-p, --ports <list>', 'such as 22,80,8000-8100; - for all').argParser(portsOf).default('1-1024'),
+    )
     .option('-a, --all', 'print the closed and filtered ports too')
     .addOption(
       new Option('-W, --timeout <seconds>', 'time to wait for each port').argParser(time('s')).default(500, '0.5'),
@@ -30,4 +32,9 @@ export function defineScan(program: Command, ends: Ends): void {
   addPathOptions(command)
   addOutputOptions(command, 'only the open ports, bare')
   command.action(action(ends, () => import('../run/scan.js')))
+}
+
+/** `-p-` as in nmap. */
+function portsOf(list: string): string {
+  return list === '-' ? '1-65535' : text(portList)(list)
 }

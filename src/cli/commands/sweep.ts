@@ -25,7 +25,7 @@ export function defineSweep(program: Command, ends: Ends): void {
     .description('one echo request to each of many hosts')
     .argument('[targets...]', 'names, addresses, blocks (192.0.2.0/24), ranges (192.0.2.1-192.0.2.9)')
     .option('-a, --alive', 'print only those that answer, bare')
-    .option('-u, --unreach', 'print only those that do not, bare')
+    .addOption(new Option('-u, --unreach', 'print only those that do not, bare').conflicts('alive'))
     .option('-r, --retry <number>', 'how often to ask again', numeric(integer(0, 100)), 3)
     .addOption(
       new Option('-t, --timeout <ms>', 'time to wait for each reply, in milliseconds as in fping; 2s works too')

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { integer, port } from '../../options.js'
-import { numeric, time } from '../arguments.js'
+import { numeric, oneHost, time } from '../arguments.js'
 import { addPathOptions, type PathFlags } from '../path-options.js'
 import { action, type Ends } from '../session.js'
 import { addFamilyOptions, addJson, type FamilyFlags } from './common.js'
@@ -20,7 +20,7 @@ export function defineTrace(program: Command, ends: Ends): void {
   const command = program
     .command('trace')
     .description('the routers on the way to a host')
-    .argument('<host>', 'name or address')
+    .argument('<host>', 'name or address', oneHost)
     .option('-f, --first-hop <number>', 'hop to begin with', numeric(integer(1, 255)), 1)
     .option('-m, --max-hops <number>', 'give up after so many hops', numeric(integer(1, 255)), 30)
     .option('-q, --queries <number>', 'probes of each hop', numeric(integer(1, 10)), 3)

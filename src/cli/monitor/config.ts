@@ -28,11 +28,14 @@ export function readConfig(file: string): MonitorOptions {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}: ${message}`
   }
-  const unreadable = [...document.errors, ...document.warnings].map(({ pos, message }) => at(pos[0], message))
+  const unreadable = [...document.errors, ...document.warnings].map(({ pos, code, message }) =>
+    at(pos[0], code === 'MULTIPLE_DOCS' ? 'there is more than one document in this file' : message),
+  )
   if (unreadable.length > 0) throw wrong(unreadable)
   const options = withTimes(content(document, at))
-  const problems = problemsOf(options).map(({ option, message }) => at(offsetOf(document, option), message))
-  if (problems.length > 0) throw wrong(problems)
+  const problems = problemsOf(options).map(({ option, message }) => ({ message, offset: offsetOf(document, option) }))
+  problems.sort((a, b) => a.offset - b.offset)
+  if (problems.length > 0) throw wrong(problems.map(({ offset, message }) => at(offset, message)))
   return options as MonitorOptions
 }
 
@@ -56,7 +59,7 @@ function wrong(problems: string[]): NetviaError {
   return new NetviaError(shown, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** All that is wrong: what was found is left out, and the rest is judged again. */
+/** All that is wrong: what was found is left out, or replaced by something right where it is needed, and the rest is judged again. */
 function problemsOf(options: unknown): { option: OptionPath; message: string }[] {
   const rest = structuredClone(options)
   const problems: { option: OptionPath; message: string }[] = []
@@ -69,9 +72,10 @@ function problemsOf(options: unknown): { option: OptionPath; message: string }[]
       const { option = [], message, hint } = error
       const text = message.replace(/^UplinkMonitor: /, '')
       // Left out already, and needed.
-      if (problems.some(known => isDeepStrictEqual(known.option, option))) break
-      problems.push({ option, message: hint ? `${text}; ${hint}` : text })
-      if (!leaveOut(rest, option)) break
+      const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
+      if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
+      if (!known && leaveOut(rest, option)) continue
+      if (!replace(rest, option) && !leaveOut(rest, option.slice(0, -1))) break
     }
   }
   return problems
@@ -84,14 +88,27 @@ function leaveOut(options: unknown, path: OptionPath): boolean {
   return typeof key === 'string' && Object.hasOwn(parent as Members, key) && delete (parent as Members)[key]
 }
 
+/** Puts something right in the place of a wrong check, uplink or name of one. False: it lies in none. */
+function replace(options: unknown, [top, index, key, check]: OptionPath): boolean {
+  if (top !== 'uplinks' || typeof index !== 'number') return false
+  const { uplinks } = options as { uplinks: unknown[] }
+  const name = `(${index})`
+  const right = { type: 'ping', host: 'localhost' }
+  const uplink = uplinks[index] as { name: unknown; checks: unknown[] }
+  if (key === 'name') uplink.name = name
+  else if (key === 'checks' && typeof check === 'number') uplink.checks[check] = right
+  else uplinks[index] = { name, checks: [right] }
+  return true
+}
+
 /** Where the key stands, or, where it is missing, the nearest thing around it. */
 function offsetOf(document: Yaml, path: OptionPath): number {
   let node: unknown = document.contents
   let offset = document.contents?.range[0] ?? 0
   for (const key of path) {
     if (isAlias(node)) node = node.resolve(document)
-    if (isSeq<ParsedNode>(node)) {
-      node = node.items[key as number]
+    if (isSeq<ParsedNode>(node) && typeof key === 'number') {
+      node = node.items[key]
       offset = (node as ParsedNode).range[0]
     } else if (isMap<ParsedNode, ParsedNode>(node)) {
       const pair = node.items.find(pair => isScalar(pair.key) && pair.key.value === key)

@@ -1,9 +1,9 @@
 import { judge } from '../../checks/outcome.js'
-import { invalidArgument, joinHostPort, type NetviaError } from '../../errors.js'
+import { joinHostPort, type NetviaError } from '../../errors.js'
 import { checkOptions, port } from '../../options.js'
 import { connectTimed } from '../../protocols/tcp/connect.js'
 import { connectSchema } from '../../protocols/tcp/dial.js'
-import { splitHostPort } from '../arguments.js'
+import { mistake, splitHostPort } from '../arguments.js'
 import { familyOf } from '../commands/common.js'
 import type { ConnectFlags } from '../commands/connect.js'
 import { type Exit, exitOf } from '../exit-code.js'
@@ -25,8 +25,7 @@ interface Connected {
 
 export async function run(session: Session, flags: ConnectFlags, host: string, portText?: string): Promise<Exit> {
   const target = portText === undefined ? splitHostPort(host) : { host, port: Number(portText) }
-  if (target.port === undefined)
-    throw invalidArgument('connect: port', portText, 'given, as "host port" or "host:port"')
+  if (target.port === undefined) throw mistake('connect: a port is needed, as "host port" or "host:port"')
   port(target.port, 'connect: port')
   const { signal } = session
   const common = {

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
-import { invalidArgument } from '../../errors.js'
-import type { DnsRecord } from '../../protocols/dns/records.js'
+import { type DnsRecord, recordTypes } from '../../protocols/dns/records.js'
+import { mistake } from '../arguments.js'
 import type { DnsFlags } from '../commands/dns.js'
 import { Exit } from '../exit-code.js'
 import { milliseconds } from '../output/format.js'
@@ -10,10 +11,12 @@ import { compare } from './compare.js'
 
 export async function run(session: Session, flags: DnsFlags, given: string[]): Promise<Exit> {
   const { color } = session.output
-  const names = given.filter(word => !word.startsWith('@'))
-  if (names.length === 0) throw invalidArgument('dns: name', given.join(' '), 'given besides the server')
-  const servers = [...(flags.server ?? []), ...given.filter(word => word.startsWith('@')).map(word => word.slice(1))]
-  const { type, timeout, expect } = flags
+  const { names, types, servers } = wordsOf(given, flags)
+  if (names.length === 0) throw mistake('dns: a name is needed')
+  if (flags.reverse && !names.every(isIP)) throw mistake('dns: -x/--reverse takes addresses')
+  const [type = 'A', ...others] = types
+  if (others.length) throw mistake(`dns: one record type at a time; got ${types.join(' and ')}`)
+  const { timeout, expect } = flags
   const options = { type, timeout, expect, servers: servers.length ? servers : undefined, signal: session.signal }
   return compare<DnsCheckResult>(session, flags, names, pathsOf(flags), {
     subject: 'name',
@@ -35,6 +38,19 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
     trouble: ({ error }) => error,
     exit: dnsExit,
   })
+}
+
+/** What each word is: `@server`, a record type where no flag says it, or a name. */
+function wordsOf(given: string[], { type, reverse, server = [] }: DnsFlags) {
+  const known = reverse ? 'PTR' : type
+  const rest = given.filter(word => !word.startsWith('@'))
+  const typeOf = (word: string) =>
+    known ? undefined : recordTypes.find(recordType => recordType === word.toUpperCase())
+  return {
+    names: rest.filter(word => !typeOf(word)),
+    types: known ? [known] : rest.map(typeOf).filter(found => found !== undefined),
+    servers: [...server, ...given.filter(word => word.startsWith('@')).map(word => word.slice(1))],
+  }
 }
 
 /** Here the name server is what is asked: its silence is "unreachable", not "a name not found". */

@@ -36,7 +36,8 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
     try {
       for await (const result of series) {
         output.object('result', { ...path.label, ...result })
-        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, line, result)
+        if (!side && line.last === undefined) output.line(heading(flags, path, result))
+        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, path, result)
         line.last = result
         if (result.from !== undefined && !result.alive) line.errors++
       }
@@ -96,12 +97,11 @@ function row({ path, last, failed, series }: Line, color: Terminal['color']): st
   return [path.name, latest, ...statisticsCells(series.statistics), last?.address ?? '-']
 }
 
-function say({ output }: Session, flags: PingFlags, side: boolean, { path, last }: Line, result: PingResult): void {
-  const { device } = path.options
-  if (last === undefined && !side) {
-    const by = device === undefined ? '' : ` by ${device}`
-    output.line(`PING ${result.host} (${result.address})${by}: ${flags.size} data bytes`)
-  }
+function heading({ size }: PingFlags, { options: { device } }: Path, { host, address }: PingResult): string {
+  return `PING ${host} (${address})${device === undefined ? '' : ` by ${device}`}: ${size} data bytes`
+}
+
+function say({ output }: Session, flags: PingFlags, side: boolean, path: Path, result: PingResult): void {
   const time = flags.timestamp ? `[${(Date.now() / 1000).toFixed(6)}] ` : ''
   output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}`)
 }

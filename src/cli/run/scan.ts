@@ -16,20 +16,25 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
   const started = performance.now()
   const paths = pathsOf(flags)
   const options = { ports, timeout, concurrency, rate, family: familyOf(flags), signal }
-  const scans = paths.map(path => ({
+  const scans: Scanned[] = paths.map(path => ({
     path,
     scan: scanPorts(host, { ...options, ...path.options }),
-    results: [] as PortResult[],
+    results: [],
+    failed: false,
   }))
 
-  const follow = async ({ path, scan, results }: (typeof scans)[number]): Promise<Exit> => {
+  const follow = async (scanned: Scanned): Promise<Exit> => {
+    const { path, scan, results } = scanned
     try {
       for await (const result of scan) {
         results.push(result)
         if (result.state === 'open' || flags.all) output.object('result', { host, ...path.label, ...result })
       }
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (!signal.aborted) {
+        scanned.failed = true
+        throw error
+      }
     }
     output.object('summary', { host, ...path.label, ...counts(results) })
     return results.some(({ state }) => state === 'open') ? Exit.good : Exit.unreachable
@@ -53,6 +58,7 @@ interface Scanned {
   path: ReturnType<typeof pathsOf>[number]
   scan: PortScan
   results: PortResult[]
+  failed: boolean
 }
 
 /** One row for each port that is worth it, one column for each uplink. */
@@ -90,7 +96,8 @@ async function print(
       columns,
       ports.map(port => [String(port), ...tables.map(table => cell(table.get(port)))]),
     )
-  for (const { path, scan, results } of scans) {
+  for (const { path, scan, results, failed } of scans) {
+    if (failed && results.length === 0) continue
     const { open, closed, filtered } = counts(results)
     const name = scans.length > 1 ? `${path.name}: ` : ''
     output.line(

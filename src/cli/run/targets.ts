@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { invalidArgument } from '../../errors.js'
+import { mistake } from '../arguments.js'
 import type { SweepFlags } from '../commands/sweep.js'
 
 /** What a sweep is asked to look at: the command line, a file, or standard input, where nothing is read ahead of need. */
@@ -17,15 +18,19 @@ export function targetsOf(flags: SweepFlags, given: string[]): Iterable<string> 
   if (given.length) return given
   // As in fping: without targets they are read from standard input, but not from a keyboard by surprise.
   if (flags.file === undefined && process.stdin.isTTY) {
-    throw invalidArgument('sweep: targets', '', 'given, or -f/--file')
+    throw mistake('sweep: targets are needed, or -f/--file')
   }
   return linesOf(flags.file ?? '-')
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {
   const input = file === '-' ? process.stdin : createReadStream(file)
+  let none = true
   for await (const line of createInterface({ input })) {
-    const words = line.replace(/#.*/, '').trim().split(/\s+/)
-    yield* words.filter(Boolean)
+    const words = line.replace(/#.*/, '').trim().split(/\s+/).filter(Boolean)
+    none &&= words.length === 0
+    yield* words
   }
+  // A list that went wrong on its way here is not "all good".
+  if (none) throw mistake(`sweep: no targets in ${file === '-' ? 'standard input' : file}`)
 }

@@ -80,10 +80,16 @@ function pickTls(options: ConnectTlsOptions): ConnectionOptions {
 
 /** A failed handshake or a certificate that was not accepted, by Node's own code for it. */
 export function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
-  const { code = 'ERR_TLS', errno, message } = cause
+  const { code = 'ERR_TLS', errno } = cause
+  // OpenSSL's whole message has source lines in it, and a line break.
+  const message = (/^ERR_SSL_/.test(code) && (cause as { reason?: string }).reason) || cause.message
   const { host: hostname, port, device } = options
   const certificate = /CERT|SIGNATURE|ISSUER|CRL|ALTNAME/.test(code)
-  const hint = certificate ? 'give who signed it as "ca", and the name it is for as "servername"' : undefined
+  const hint = certificate
+    ? 'give who signed it as "ca", and the name it is for as "servername"'
+    : /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)
+      ? 'what answered is not TLS: is it the right port?'
+      : undefined
   const where = `${hostname}, ${address}${device === undefined ? '' : ` on device ${device}`}`
   const text = `TLS handshake ${code}: ${message} (${where})`
   return new NetviaError(hint ? `${text}; ${hint}` : text, {
