@@ -29,7 +29,7 @@ export interface RoundLoopOptions<T> {
 export class RoundLoop<T> {
   readonly #options: RoundLoopOptions<T>
   readonly #slots: number
-  #due = 0
+  #due = Number.NaN
   #grid = 1
   readonly #results: T[] = []
   /** Checks of this round that have begun. */

@@ -98,7 +98,7 @@ export class StateMachine {
   /** What the good rounds in a row brought: all that counts for an uplink that comes back. */
   #streak = none()
   #rounds = 0
-  #firstRound = 0
+  #firstRound = Number.NaN
 
   constructor(thresholds: Thresholds, at: number) {
     this.#thresholds = thresholds

@@ -113,13 +113,13 @@ export class WatchedUplink {
   #told(check: number, outcome: Outcome): void {
     const { type } = this.uplink.checks[check]!
     const target = this.#targets[check]!
+    const { ok, local, latencyMs, error } = outcome
     if (this.#running && this.#machine.linkFault === null) {
-      const { ok, local, latencyMs, error } = outcome
       const event = { uplink: this.uplink.name, check, type, target, ok, local, latencyMs, error, at: Date.now() }
       this.#last[check] = event
       this.#listener.check(event)
     }
-    this.#loop.told(check, outcome.ok ? outcome : { ...outcome, error: `${type} ${target}: ${outcome.error}` })
+    this.#loop.told(check, ok ? outcome : { ...outcome, error: `${type} ${target}: ${error}` })
   }
 
   #judge(outcomes: readonly Outcome[]): number {
