@@ -107,7 +107,13 @@ export async function startServer([command, ...args]) {
   if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} said ${text}`)
   server.unref()
   server.stdout.unref?.()
-  return () => server.kill('SIGKILL')
+  // The next work's server may want the same port.
+  return async () => {
+    server.ref()
+    const exit = once(server, 'exit')
+    server.kill('SIGKILL')
+    await exit
+  }
 }
 
 /** While the returned function has not been called, the mixed crowd is silent and rejecting as `verdictOf` says. */

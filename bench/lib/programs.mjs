@@ -56,20 +56,21 @@ function missingCommand(name) {
   return `${name} is not installed (Debian package ${debian[name]})`
 }
 
-/** Installs bench/peers/package.json into .cache, unless `offline`. */
-export function installPeers(offline) {
+/** Installs bench/peers/package.json into .cache. False if it can't. */
+export function installPeers() {
   const wanted = readFileSync(join(bench, 'peers', 'package.json'), 'utf8')
   const manifest = join(peers, 'package.json')
-  if (offline || (existsSync(manifest) && readFileSync(manifest, 'utf8') === wanted)) return
+  if (existsSync(manifest) && readFileSync(manifest, 'utf8') === wanted) return true
   mkdirSync(peers, { recursive: true })
   writeFileSync(manifest, wanted)
   const install = spawnSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], {
     cwd: peers,
     encoding: 'utf8',
   })
-  if (install.status === 0) return
+  if (install.status === 0) return true
   writeFileSync(manifest, '')
   console.error(`The npm peers could not be installed: ${install.stderr}`)
+  return false
 }
 
 /** Where the drivers find the npm peers: `createRequire(process.env.NETVIA_BENCH_PEERS)`. */

@@ -2,6 +2,7 @@
 // each at a place of its own: they wait most of the time, and what disturbs one disturbs all.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
+import { atPlaces, steadyFping } from './steady.mjs'
 
 export function fleet({ lab, smoke, limit, driver }) {
   const seconds = smoke ? 1 : 20
@@ -28,7 +29,7 @@ export function fleet({ lab, smoke, limit, driver }) {
           beside: size,
           command: driver('fleet', ...arguments_[size]),
         },
-        { ...fping(lab, `fping, ${names[size]}`, ...arguments_[size]), beside: size },
+        { ...steadyFping(lab, `fping, ${names[size]}`, ...arguments_[size]), beside: size },
       ]),
       {
         name: `netvia, ${names.few} series`,
@@ -36,13 +37,6 @@ export function fleet({ lab, smoke, limit, driver }) {
         beside: 'few',
         limitMs,
         command: driver('series', ...arguments_.few),
-      },
-      {
-        name: `netvia monitor, ${names.few} uplinks`,
-        role: 'netvia',
-        beside: 'few',
-        limitMs,
-        command: driver('monitor', ...arguments_.few),
       },
       {
         name: `net-ping, ${names.few}`,
@@ -76,13 +70,6 @@ export function fleet({ lab, smoke, limit, driver }) {
         },
       ]),
       {
-        text: 'CPU over fping',
-        metric: 'processCpuSeconds',
-        of: `netvia monitor, ${names.few} uplinks`,
-        over: `fping, ${names.few}`,
-        atMost: 1,
-      },
-      {
         text: `CPU per probe at ${names.many} over that at ${names.few}`,
         metric: 'cpuPerItemUs',
         of: `netvia, ${names.many}`,
@@ -90,32 +77,5 @@ export function fleet({ lab, smoke, limit, driver }) {
         atMost: 1.2,
       },
     ],
-  }
-}
-
-/** Each of a group at its own place. */
-function atPlaces(lab, contestants) {
-  const taken = {}
-  return contestants.map(one => {
-    taken[one.beside] ??= 0
-    return { ...one, command: lab.atPlace(taken[one.beside]++, one.command) }
-  })
-}
-
-/** Rounds of all targets, their probes spread over the interval by -i. */
-function fping(lab, name, first, count, interval, seconds) {
-  const rounds = Math.max(1, Math.floor((seconds * 1000) / interval))
-  const between = ['-i', interval / count, '-p', interval, '-c', rounds, '-t', 900]
-  return {
-    name,
-    role: 'peer',
-    needs: ['fping'],
-    limitMs: (seconds + 30) * 1000,
-    command: lab.inNear('fping', '-q', ...between, '-g', first, addressAfter(first, count - 1)),
-    // One line a host on stderr: host : xmt/rcv/%loss = 20/20/0%, …
-    read: ({ stderr }) => {
-      const replies = [...stderr.matchAll(/= \d+\/(\d+)\//g)].reduce((sum, [, received]) => sum + Number(received), 0)
-      return { items: count * rounds, reply: replies }
-    },
   }
 }

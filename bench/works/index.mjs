@@ -10,6 +10,7 @@ import { bulk } from './bulk.mjs'
 import { fleet } from './fleet.mjs'
 import { httpKept, httpNew } from './http.mjs'
 import { mixed } from './mixed.mjs'
+import { monitor } from './monitor.mjs'
 import { ping } from './ping.mjs'
 import { rtt } from './rtt.mjs'
 import { scale } from './scale.mjs'
@@ -22,6 +23,7 @@ export const works = {
   sweep,
   mixed,
   fleet,
+  monitor,
   scale,
   rtt,
   scan,

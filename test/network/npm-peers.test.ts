@@ -24,7 +24,7 @@ function load() {
 const { server, wan2 } = lab
 
 if (!existsSync(fileURLToPath(new URL('node_modules/raw-socket/build/Release/raw.node', folder)))) {
-  test('net-ping and raw-socket are not installed ("npm run bench -- --smoke" does it): nothing said of them is tried', () => {
+  test('net-ping and raw-socket are not installed ("npm run bench" does it): nothing said of them is tried', () => {
     expect(process.env.CI, 'in CI the bench has installed them before').toBeUndefined()
   })
 } else {
