@@ -8,6 +8,13 @@
 
 namespace {
 constexpr int kBits = 64;
+
+// Tells sockets apart whose descriptors have the same number one after the other; 0 where there is none.
+uint64_t Cookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  return sys::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
 }
 
 int Environment::Own(int fd) {
@@ -33,11 +40,19 @@ bool Environment::Disown(int fd) {
   uint64_t bit = uint64_t{1} << (fd % kBits);
   if (!(owned_[fd / kBits] & bit)) return false;
   owned_[fd / kBits] &= ~bit;
+  if (fd == lent_) lent_ = -1;
   return true;
+}
+
+void Environment::Lend(int fd) {
+  lent_ = fd;
+  lentCookie_ = Cookie(fd);
 }
 
 void Environment::Close() {
   poller.Stop();
+  // A worker terminated in the middle of giving it away: whoever took it has closed it by now, and the number may be another thread's.
+  if (lent_ >= 0 && (lentCookie_ == 0 || Cookie(lent_) != lentCookie_)) Disown(lent_);
   for (int fd = 0; fd < words_ * kBits; fd++) {
     if (Disown(fd)) sys::close(fd);
   }

@@ -15,6 +15,8 @@ class Environment {
   int Own(int fd);
   // Gives it away; false if it was not ours.
   bool Disown(int fd);
+  // Somebody else may take it at any moment from now on, until it is disowned.
+  void Lend(int fd);
   // Stops the poller and closes every descriptor still owned.
   void Close();
 
@@ -24,6 +26,8 @@ class Environment {
  private:
   uint64_t* owned_ = nullptr;
   int words_ = 0;
+  int lent_ = -1;
+  uint64_t lentCookie_ = 0;
 };
 
 void DefineSockets(Napi::Env env, Napi::Object exports);

@@ -25,6 +25,11 @@ static int Detach(const Arguments& arguments) {
   return Environment::Of(arguments.Env()).Disown(arguments.Int(0)) ? 0 : -EBADF;
 }
 
+static int Lend(const Arguments& arguments) {
+  Environment::Of(arguments.Env()).Lend(arguments.Int(0));
+  return 0;
+}
+
 static int Bind(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
   return Result(
@@ -111,6 +116,7 @@ void DefineSockets(Napi::Env env, Napi::Object exports) {
          {
              {"socket", Call<Socket>},
              {"close", Call<Close>},
+             {"lend", Call<Lend>},
              {"detach", Call<Detach>},
              {"bind", Call<Bind>},
              {"listen", Call<Listen>},

@@ -17,6 +17,8 @@ export interface Addon {
 
   socket(family: number, type: number, protocol: number): number
   close(fd: number): number
+  /** Another owner may take it from now on; until `detach`, it is closed with the environment only if nobody has. One at a time. */
+  lend(fd: number): number
   /** Hands the descriptor to another owner: it is no longer closed with the environment. */
   detach(fd: number): number
   bind(fd: number, address: Uint8Array): number

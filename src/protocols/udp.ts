@@ -14,6 +14,7 @@ import {
   string,
 } from '../options.js'
 import { familyOf } from '../sockets/address.js'
+import { giveAway } from '../sockets/hand-over.js'
 import { openDescriptor } from '../sockets/open.js'
 import { onDeviceLoss } from './device-loss.js'
 import { bindAddress } from './tcp/bind-address.js'
@@ -93,11 +94,12 @@ function adopt(fd: number, family: 4 | 6): Promise<Socket> {
     socket.once('error', reject)
     try {
       // In a cluster worker the descriptor's number means nothing to the primary process.
-      socket.bind({ fd, exclusive: true }, () => {
-        socket.off('error', reject)
-        resolve(socket)
-      })
-      addon().detach(fd)
+      giveAway(fd, () =>
+        socket.bind({ fd, exclusive: true }, () => {
+          socket.off('error', reject)
+          resolve(socket)
+        }),
+      )
     } catch (cause) {
       // Node never throws here. Deno does, and has not taken the descriptor.
       addon().close(fd)

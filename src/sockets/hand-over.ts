@@ -7,18 +7,28 @@ import { verifyDevice } from './open.js'
 const handedOver = new WeakMap<object, number>()
 
 /**
+ * `take` gives the descriptor to one of Node's objects, which owns it from then on. If it throws, it is still ours. A worker may be
+ * terminated at any point of it.
+ */
+export function giveAway<T>(fd: number, take: () => T): T {
+  addon().lend(fd)
+  const taker = take()
+  addon().detach(fd)
+  return taker
+}
+
+/**
  * Gives a connected descriptor to a `net.Socket`, which owns it from then on, and makes sure that what the socket holds is
  * bound to the device. On any failure the descriptor is closed.
  */
 export function handOver(fd: number, device?: string): Socket {
   let socket: Socket
   try {
-    socket = adopt(fd)
+    socket = giveAway(fd, () => adopt(fd))
   } catch (error) {
     addon().close(fd)
     throw error
   }
-  addon().detach(fd)
   if (descriptorOf(socket) === -1) handedOver.set(socket, fd)
   try {
     if (device !== undefined) verifyDevice(descriptorOf(socket), device)

@@ -14,7 +14,7 @@ import {
   string,
 } from '../../options.js'
 import { familyOf } from '../../sockets/address.js'
-import { descriptorOf } from '../../sockets/hand-over.js'
+import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { onDeviceLoss } from '../device-loss.js'
 import { bindAddress } from './bind-address.js'
@@ -130,11 +130,12 @@ function openAnywhere(options: ListenOptions): number {
 function startListening(server: Server, fd: number, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ fd }, backlog, () => {
-      server.off('error', reject)
-      resolve()
-    })
-    addon().detach(fd)
+    giveAway(fd, () =>
+      server.listen({ fd }, backlog, () => {
+        server.off('error', reject)
+        resolve()
+      }),
+    )
   })
 }
 
