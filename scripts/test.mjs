@@ -14,9 +14,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-const projects = ['unit', 'network', 'faults', 'services'].includes(process.argv[2])
-  ? [process.argv[2]]
-  : ['unit', 'network']
+const runners = {
+  unit: () => runProject('unit', [], process.env),
+  network: () => runInLab('network', process.env),
+  services: () => runInLab('services', process.env),
+  faults: () => runInLab('faults', { ...process.env, NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) }),
+}
+const projects = Object.hasOwn(runners, process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
 const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
 /** A run that takes longer hangs, in ms. */
 const timeLimit = 600_000
@@ -37,12 +41,6 @@ for (const [signal, number] of [
 
 /** What to say of single tests, at the end. */
 const remarks = []
-const runners = {
-  unit: () => runProject('unit', [], process.env),
-  network: () => runInLab('network', process.env),
-  services: () => runInLab('services', process.env),
-  faults: () => runInLab('faults', { ...process.env, NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) }),
-}
 const totals = { passed: 0, failed: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1

@@ -1,11 +1,8 @@
 import { hold } from '../binding/poller.js'
-import { atTick, gridOf, type Tick } from '../protocols/ticker.js'
+import { atTick, gridOf, longestTickMs, type Tick } from '../protocols/ticker.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
-
-/** Rounds of many loops wait for each other by this much, in ms: the fewer ticks, the less they cost. */
-const longestTick = 100
 
 let running = 0
 
@@ -53,7 +50,7 @@ export class RoundLoop<T> {
     running++
     this.#release = hold()
     this.#begun = 0
-    this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running, longestTick)
+    this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running, longestTickMs)
     this.#due = Math.ceil((performance.now() + delay) / spacing) * spacing
     if (this.#underWay === 0) this.#wait(this.#due)
   }
@@ -98,7 +95,7 @@ export class RoundLoop<T> {
     const interval = this.#options.done(this.#results)
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
-    this.#grid = gridOf(interval, running, longestTick)
+    this.#grid = gridOf(interval, running, longestTickMs)
     this.#due = Math.max(this.#due + interval, performance.now())
     this.#wait(this.#due)
   }

@@ -1,6 +1,9 @@
 /** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
 export const tickMs = 40
 
+/** Milliseconds: the longest tick there is, for what can wait longer. The fewer ticks, the less they cost. */
+export const longestTickMs = 100
+
 /** Those who do something steadily and are woken each on its own, to the millisecond: so few cost little. */
 const few = 16
 

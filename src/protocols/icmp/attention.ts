@@ -1,4 +1,4 @@
-import { atTick, type Tick } from '../ticker.js'
+import { atTick, longestTickMs, type Tick } from '../ticker.js'
 
 interface AttentionHandlers {
   /** Somebody waits for an answer. */
@@ -9,8 +9,7 @@ interface AttentionHandlers {
   read(): void
 }
 
-/** Steadily: as many packets as this in each such time, the longest tick there is. One series with a short interval is not. */
-const steadyMs = 100
+/** Steadily: as many packets as this in each longest tick. One series with a short interval is not. */
 const steadyPackets = 25
 
 /**
@@ -36,8 +35,8 @@ export class Attention {
     this.#sentAt = performance.now()
     this.#count += packets
     const span = this.#sentAt - this.#countedAt
-    if (span >= steadyMs) {
-      this.#isSteady = this.#count >= steadyPackets && span < 3 * steadyMs
+    if (span >= longestTickMs) {
+      this.#isSteady = this.#count >= steadyPackets && span < 3 * longestTickMs
       this.#countedAt = this.#sentAt
       this.#count = 0
     }
@@ -47,7 +46,7 @@ export class Attention {
   listen(): void {
     if (this.#closed) return
     if (this.#handlers.isAwaited() || !this.#isSteady) this.#handlers.arm()
-    else this.#tick ??= atTick(performance.now(), this.#onTick, steadyMs)
+    else this.#tick ??= atTick(performance.now(), this.#onTick, longestTickMs)
   }
 
   close(): void {
@@ -62,7 +61,7 @@ export class Attention {
     this.#tick = undefined
     if (this.#closed) return
     const quietMs = performance.now() - this.#sentAt
-    this.#isSteady &&= quietMs < steadyMs
+    this.#isSteady &&= quietMs < longestTickMs
     if (quietMs > 1) this.#handlers.read()
     this.listen()
   }
