@@ -1,6 +1,8 @@
+import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import { NetviaError } from '../errors.js'
 import type { Check } from '../options.js'
+import { isNumericHost } from '../sockets/ip.js'
 
 /** Bad usage, in words of our own: commander's error would repeat the value, and with it credentials and tokens. */
 export function mistake(message: string): NetviaError {
@@ -35,10 +37,12 @@ export function numeric(check: Check): (value: string) => number {
   }
 }
 
-/** One host: no URL, no block of addresses, which no name server knows either. */
+/** One host: no URL, nothing that stands for several addresses, which no name server knows either. */
 export function oneHost(value: string): string {
-  const other = value.includes('://') ? 'a URL' : value.includes('/') ? 'a block' : undefined
-  if (other) throw new InvalidArgumentError(`it must be a name or an address, not ${other}`)
+  if (value.includes('://')) throw new InvalidArgumentError('it must be a name or an address, not a URL')
+  if (value.includes('/') || (isNumericHost(value) && !isIP(value))) {
+    throw new InvalidArgumentError('it must be a name or an address; several, such as 192.0.2.0/24, are for sweep')
+  }
   return value
 }
 

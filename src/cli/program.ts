@@ -17,12 +17,28 @@ const exitCodes = `Exit codes:
   3  bad usage
   4  a local failure`
 
+/** Commander's own prints the general help for a command there is not, too. */
+function defineHelp(program: Command): void {
+  program
+    .command('help')
+    .description('display help for command')
+    .argument('[command]')
+    .helpOption(false)
+    .action((name?: string) => {
+      const command = name === undefined ? program : program.commands.find(command => command.name() === name)
+      if (command) command.help()
+      // An unknown command, in commander's words and with what is like it.
+      program.parse([name!], { from: 'user' })
+    })
+}
+
 /** Every subcommand with its options. What they do is loaded when one is called. */
 export function makeProgram(version: string, ends: Ends): Command {
   const program = new Command('netvia')
     .description('Network checks that really leave by the device you name.')
     .version(version, '-V, --version')
     .usage('<command> [options]')
+    .helpCommand(false)
     .configureHelp({
       helpWidth: Number(process.env.COLUMNS) || process.stdout.columns || 80,
       minWidthToWrap: 10,
@@ -30,7 +46,11 @@ export function makeProgram(version: string, ends: Ends): Command {
     })
     .configureOutput({
       outputError: (text, write) =>
-        write(text.replace(/^error: /, 'netvia: ').replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must')),
+        write(
+          text
+            .replace(/^error: (command-argument value )?/, 'netvia: ')
+            .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must'),
+        ),
     })
     .showHelpAfterError('Try "netvia --help".')
     .addHelpText('after', `\n${exitCodes}`)
@@ -48,6 +68,7 @@ export function makeProgram(version: string, ends: Ends): Command {
     define(program, ends)
   }
   defineLocal(program, ends)
+  defineHelp(program)
   for (const command of program.commands) command.showHelpAfterError(`Try "netvia ${command.name()} --help".`)
   return program
 }

@@ -1,6 +1,7 @@
 import { type CommonOptions, checkOptions, commonSchema, number, oneOf, type Schema, string } from '../options.js'
 import type { EchoPath } from './icmp/echo-path.js'
 import { EchoRequest, type Verdict } from './icmp/echo-request.js'
+import { echoHeaders } from './icmp/message-types.js'
 import { acquirePath, findTarget, prepare } from './icmp/ping-options.js'
 import { type PingResult, type Target, toResult } from './icmp/result.js'
 import { type PathMtuMethod, PathMtuSearch, type SizeVerdict } from './path-mtu-search.js'
@@ -41,7 +42,6 @@ export interface PathMtu {
 
 const schema: Schema = { ...commonSchema, family: oneOf(4, 6), timeout: number(1, 2 ** 31 - 1) }
 
-const headers = { 4: 28, 6: 48 } as const
 /** RFC 791 and RFC 8200 section 5: every link carries these. */
 const smallest = { 4: 68, 6: 1280 } as const
 /** What the length fields hold: of IPv4 the whole packet, of IPv6 the payload. */
@@ -126,7 +126,7 @@ class PathMtuRun {
 
   #probe(size: number): Promise<PingResult> {
     const { family } = this.#target
-    const { address, template } = prepare(this.#target, { payloadSize: size - headers[family] })
+    const { address, template } = prepare(this.#target, { payloadSize: size - echoHeaders[family] })
     const sequence = this.#probes++
     const patience = this.#slowest === undefined ? this.#timeout : 200 + 4 * this.#slowest
     const timeout = Math.min(this.#timeout, patience)

@@ -38,3 +38,11 @@ export function mappedIPv4(bytes: Uint8Array): string | undefined {
     bytes.length === 16 && bytes.subarray(0, 10).every(byte => byte === 0) && bytes[10]! + bytes[11]! === 510
   return mapped ? bytes.subarray(12).join('.') : undefined
 }
+
+/**
+ * Meant as an IPv4 address, or as several in the spelling of another tool (`10.0.0.*`, `10.0.0.1-9`). No host is called so: the last
+ * part of a name is no number (RFC 3696 section 2).
+ */
+export function isNumericHost(text: string): boolean {
+  return /^(\d+|(?=.*\.)[\d.*,-]+)$/.test(text)
+}

@@ -139,6 +139,9 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
   test('too big for the device itself: not sent', async () => {
     const result = await ping(host, { kind, payloadSize: 2000, dontFragment: true })
     expect(result).toMatchObject({ outcome: 'send-failed', error: { code: 'EMSGSIZE' }, mtu: 1500 })
+    const fits = family === 4 ? 1472 : 1452
+    expect(result.error?.hint).toBe(`the MTU of 1500 leaves ${fits} bytes of payload`)
+    expect(await ping(host, { kind, payloadSize: fits, dontFragment: true })).toMatchObject({ outcome: 'reply' })
     expect(await ping(host, { kind, payloadSize: 60_000 })).toMatchObject({ outcome: 'reply', bytes: 60_008 })
   })
 

@@ -35,12 +35,15 @@ describe('the command line', () => {
     expect(await netvia(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
     const { code, stdout } = await netvia(['--help'])
     expect(code).toBe(0)
+    expect(await netvia(['help'])).toMatchObject({ code: 0, stdout })
+    expect(await netvia(['help', 'ping'])).toMatchObject({ code: 0, stdout: (await netvia(['ping', '--help'])).stdout })
     for (const name of subcommands) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'))
   })
 
   test.each([
     [[], 'Usage:'],
     [['pong'], 'unknown command \'pong\'\n(Did you mean ping?)\nTry "netvia --help".\n'],
+    [['help', 'pong'], 'unknown command \'pong\'\n(Did you mean ping?)\nTry "netvia --help".\n'],
     [['ping'], `netvia: missing required argument 'host'\nTry "netvia ping --help".\n`],
     [
       ['ping', '-c', 'many', '127.0.0.1'],
@@ -70,7 +73,13 @@ describe('the command line', () => {
     [['sweep', '-f', '-', '127.0.0.1'], 'left out with -f/--file'],
     [['trace', '-p', '80', '127.0.0.1'], 'port must be left out with method icmp'],
     [['trace', '-M', 'sctp', '127.0.0.1'], "option '-M, --method <method>' argument 'sctp' is invalid"],
-    [['scan', '127.0.0.0/30'], "invalid for argument 'host': it must be a name or an address, not a block\n"],
+    [['scan', '127.0.0.0/30'], 'it must be a name or an address; several, such as 192.0.2.0/24, are for sweep\n'],
+    [
+      ['ping', '127.0.0.*'],
+      "netvia: '127.0.0.*' is invalid for argument 'host': it must be a name or an address; several",
+    ],
+    [['trace', '127.0.0.1-9'], 'several, such as 192.0.2.0/24, are for sweep\n'],
+    [['sweep', '127.0.0.*'], 'a block (192.0.2.0/24) or a range (192.0.2.1-192.0.2.9); got "127.0.0.*"\n'],
     [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
   ])('%j is bad usage, and it says why', async (args, text) => {
     const { code, stdout, stderr } = await netvia(args)

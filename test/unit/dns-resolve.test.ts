@@ -51,6 +51,15 @@ test('reachable addresses come first, IPv6 before IPv4, otherwise in the order o
   expect(addresses(orderAddresses(list, { device: 'nosuch0' }))).toEqual(['::1', '127.0.0.2', '127.0.0.1'])
 })
 
+test.each(['10.0.0.300', '10.0.0', '10.0.0.*'])('no server is asked for %s, an address that is none', async host => {
+  const { server, asked } = await serve(both)
+  await expect(resolve(host, { servers: [server] })).rejects.toMatchObject({
+    code: 'ENOTFOUND',
+    hint: expect.stringContaining('has four numbers of 0-255'),
+  })
+  expect(asked).toEqual([])
+})
+
 test('over a device, and a server with an IPv6 address', async () => {
   const { server } = await serve(both, '::1')
   expect(await resolve('host.example', { device: 'lo', family: 4, servers: [server] })).toHaveLength(2)

@@ -25,16 +25,29 @@ describe('a block of addresses', () => {
     expect([textAt(target, 0), textAt(target, size - 1)]).toEqual([first, last])
   })
 
-  it.each(['10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '::/129', 'name/24', '10.0.0.5-10.0.0.1', '10.0.0.1-::1'])(
-    'is refused for %s',
-    target => {
-      expect(() => parseBlock(target)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+  it.each([
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '::/129',
+    'name/24',
+    '10.0.0.5-10.0.0.1',
+    '10.0.0.1-::1',
+    '10.0.0.*',
+    '10.0.0.1-9',
+    '10.0.0',
+    '10.0.0.256',
+    '10.0.0.1,2',
+  ])('is refused for %s', target => {
+    expect(() => parseBlock(target)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+  })
+
+  it.each(['name.test', 'a-b', 'my-host-1.test', '10-0-0-1', '10-0-0-1.test', '1.example'])(
+    'is not %s: that is a name',
+    name => {
+      expect(parseBlock(name)).toBe(undefined)
     },
   )
-
-  it.each(['name.test', 'a-b', 'my-host-1.test'])('is not %s: that is a name', name => {
-    expect(parseBlock(name)).toBe(undefined)
-  })
 })
 
 describe('the source of targets', () => {

@@ -1,6 +1,7 @@
 import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import { familyOf } from '../../sockets/address.js'
+import { isNumericHost } from '../../sockets/ip.js'
 import type { Asking } from './client.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
@@ -36,6 +37,12 @@ export async function lookUpHost(
   }
   const known = literalAddress(host, families) ?? listedAddresses(host, families) ?? localhostAddresses(host, families)
   if (known) return tellAll(known)
+  if (isNumericHost(host))
+    throw notFound(
+      host,
+      asking.path.device,
+      'it is neither a name nor one IPv4 address, which has four numbers of 0-255',
+    )
   if (host.includes(':')) throw notFound(host, asking.path.device, 'it is neither an IPv6 address nor a name')
   const name = wireName(host)
   if (name === undefined || isIP(name)) {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { systemError } from '../../errors.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
@@ -11,6 +12,7 @@ import type { EchoRequest } from './echo-request.js'
 import { stampingDevices } from './error-reader.js'
 import { batchesInAll, Inbox } from './inbox.js'
 import { notSent } from './local-failure.js'
+import { echoHeaders } from './message-types.js'
 import { ProbeJudge } from './probe-judge.js'
 import { ProbeTable, State } from './probe-table.js'
 import { SendQueue } from './send-queue.js'
@@ -154,17 +156,18 @@ export class IcmpChannel {
   }
 
   #refused(probe: number, errno: number): void {
-    const { device } = this.settings
+    const { device, family } = this.settings
     try {
       this.verify()
     } catch (error) {
       this.lose(error as Error)
       return
     }
-    const error = systemError(errno, 'sendmsg', { device })
-    const tooBig = error.code === 'EMSGSIZE'
+    const tooBig = errno === -constants.errno.EMSGSIZE
     if (tooBig) this.#inbox.read(batchesPerTurn, true)
-    this.#judge.fail(probe, error, tooBig ? this.#inbox.errors.localMtu : 0)
+    const mtu = tooBig ? this.#inbox.errors.localMtu : 0
+    const hint = mtu ? `the MTU of ${mtu} leaves ${mtu - echoHeaders[family]} bytes of payload` : undefined
+    this.#judge.fail(probe, systemError(errno, 'sendmsg', { device, hint }), mtu)
   }
 
   /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */

@@ -21,6 +21,9 @@ export const typeOf = {
   },
 } as const
 
+/** Bytes before the payload of an echo request: the IP header without options, and that of ICMP. */
+export const echoHeaders = { 4: 28, 6: 48 } as const
+
 /** Code 4 of an IPv4 unreachable: the IPv4 way to say "packet too big" (RFC 1191). */
 export const fragmentationNeeded = 4
 

@@ -1,7 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
 import { encodeAddress } from '../../../sockets/address.js'
-import { parseIP } from '../../../sockets/ip.js'
+import { isNumericHost, parseIP } from '../../../sockets/ip.js'
 
 /** Addresses one after another, made when they are needed: a /8 takes no more memory than one. */
 export interface AddressBlock {
@@ -16,7 +16,7 @@ export interface AddressBlock {
  * anything else, which is a name. Of an IPv4 block up to /30 the network's and the broadcast address are left out; of /31 (RFC
  * 3021), /32 and IPv6 blocks nothing is.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like a block or range but is none.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like an address, a block or range but is none.
  */
 export function parseBlock(target: string): AddressBlock | undefined {
   if (isIP(target)) return single(target)
@@ -24,11 +24,12 @@ export function parseBlock(target: string): AddressBlock | undefined {
   if (length !== undefined) return rest.length === 0 ? cidr(target, address, length) : wrong(target)
   const [first = '', last, ...more] = target.split('-')
   if (last !== undefined && more.length === 0 && isIP(first) && isIP(last)) return range(target, first, last)
-  return undefined
+  return isNumericHost(target) ? wrong(target) : undefined
 }
 
 function wrong(target: string): never {
-  throw invalidArgument('sweep: target', target, 'a host, an address, a CIDR block or a range of addresses')
+  const expected = 'a name, an address, a block (192.0.2.0/24) or a range (192.0.2.1-192.0.2.9)'
+  throw invalidArgument('sweep: target', target, expected)
 }
 
 function single(address: string): AddressBlock {
