@@ -16,7 +16,7 @@ export interface AddressBlock {
  * anything else, which is a name. Of an IPv4 block up to /30 the network's and the broadcast address are left out; of /31 (RFC
  * 3021), /32 and IPv6 blocks nothing is.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like an address, a block or range but is none.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like several addresses but is no block or range.
  */
 export function parseBlock(target: string): AddressBlock | undefined {
   if (isIP(target)) return single(target)
@@ -24,7 +24,8 @@ export function parseBlock(target: string): AddressBlock | undefined {
   if (length !== undefined) return rest.length === 0 ? cidr(target, address, length) : wrong(target)
   const [first = '', last, ...more] = target.split('-')
   if (last !== undefined && more.length === 0 && isIP(first) && isIP(last)) return range(target, first, last)
-  return isNumericHost(target) ? wrong(target) : undefined
+  // Several in the spelling of another tool. One that is mistaken is a target that is not found, and does not end the sweep.
+  return isNumericHost(target) && /[*,-]/.test(target) ? wrong(target) : undefined
 }
 
 function wrong(target: string): never {
