@@ -8,7 +8,6 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const carried = [
   'dns-packet',
   'commander',
-  'picocolors',
   'cli-table3',
   'log-update',
   'wrap-ansi',

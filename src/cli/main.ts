@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { Exit, exitOf } from './exit-code.js'
 import { Interrupt } from './interrupt.js'
+import { harmless } from './output/harmless.js'
 import { jsonLine } from './output/json.js'
 import { makeProgram } from './program.js'
 import type { Ends } from './session.js'
@@ -47,7 +48,9 @@ function report(error: unknown): Exit {
   if (process.argv.includes('--json')) {
     process.stdout.write(`${jsonLine(process.argv[2] ?? '', 'error', { error })}\n`)
   }
-  // Without a code it is a fault of the program: where it happened helps to mend it.
-  process.stderr.write(`netvia: ${code === undefined ? stack : message}\n`)
+  // Without a code it is a fault of the program: where it happened helps to mend it. Bad usage may be told in several lines.
+  const text = code === undefined ? stack! : message
+  const lines = code === undefined || exit === Exit.usage ? text.split('\n') : [text]
+  process.stderr.write(`netvia: ${lines.map(harmless).join('\n')}\n`)
   return exit
 }

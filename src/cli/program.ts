@@ -8,6 +8,7 @@ import { definePing } from './commands/ping.js'
 import { defineScan } from './commands/scan.js'
 import { defineSweep } from './commands/sweep.js'
 import { defineTrace } from './commands/trace.js'
+import { harmless } from './output/harmless.js'
 import type { Ends } from './session.js'
 
 const exitCodes = `Exit codes:
@@ -49,7 +50,10 @@ export function makeProgram(version: string, ends: Ends): Command {
         write(
           text
             .replace(/^error: (command-argument value )?/, 'netvia: ')
-            .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must'),
+            .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must')
+            .split('\n')
+            .map(harmless)
+            .join('\n'),
         ),
     })
     .showHelpAfterError('Try "netvia --help".')

@@ -1,9 +1,14 @@
+import { harmless } from './harmless.js'
 import { jsonLine } from './json.js'
 import type { Live } from './live.js'
 import type { Column } from './table.js'
 import { describeTerminal, type Terminal } from './terminal.js'
 
-/** Where results go: text for people, or one JSON object a line. Nothing is loaded before it is needed. */
+/** A cell of a table: one line, or several. */
+export type Cell = string | readonly string[]
+
+/** Where results go: text for people, or one JSON object a line. Nothing is loaded before it is needed, and
+ * nothing that goes out is a command for the terminal. */
 export class Output {
   readonly terminal: Terminal = describeTerminal(process.stdout, process.env)
   readonly json: boolean
@@ -19,10 +24,10 @@ export class Output {
     return this.terminal.color
   }
 
-  /** Text for people; with `--json` there is none. */
-  line(text = ''): void {
+  /** Text for people, line by line; with `--json` there is none. */
+  line(...lines: string[]): void {
     if (this.json) return
-    this.#write(process.stdout, text)
+    for (const line of lines) this.#write(process.stdout, harmless(line))
   }
 
   /** An object for programs; without `--json` there is none. */
@@ -31,23 +36,23 @@ export class Output {
   }
 
   /** Beside the results, for people: standard error. */
-  note(text: string): void {
-    this.#write(process.stderr, text)
+  note(...lines: string[]): void {
+    for (const line of lines) this.#write(process.stderr, harmless(line))
   }
 
-  async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
-    const { table } = await import('./table.js')
-    this.line(table(this.#heads(columns), rows, this.terminal.columns))
+  async table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Promise<void> {
+    if (this.json) return
+    const draw = await this.#drawer(columns)
+    this.#write(process.stdout, draw(rows))
   }
 
   /** A table that is drawn again while `work` goes on, where somebody looks; its last state is what stays. */
-  async liveTable(columns: readonly Column[], rows: () => string[][], work: () => Promise<void>): Promise<void> {
+  async liveTable(columns: readonly Column[], rows: () => Cell[][], work: () => Promise<void>): Promise<void> {
     if (this.json) return work()
-    const { table } = await import('./table.js')
-    const draw = () => table(this.#heads(columns), rows(), this.terminal.columns)
-    if (this.terminal.live) await this.#whileLive(process.stdout, draw, work)
+    const draw = await this.#drawer(columns)
+    if (this.terminal.live) await this.#whileLive(process.stdout, () => draw(rows()), work)
     else await work()
-    this.line(draw())
+    this.#write(process.stdout, draw(rows()))
   }
 
   /** A line of progress below the results while `work` goes on, if any of the outputs is a terminal. */
@@ -55,7 +60,7 @@ export class Output {
     const stream = this.terminal.live ? process.stdout : process.stderr
     if (!stream.isTTY || process.env.TERM === 'dumb' || (this.json && this.terminal.live)) return work()
     // The last column stays free: a line that fills it wraps.
-    const draw = () => this.color.dim(line(Math.min(this.terminal.columns, stream.columns || 80) - 1))
+    const draw = () => harmless(this.color.dim(line(Math.min(this.terminal.columns, stream.columns || 80) - 1)))
     await this.#whileLive(stream, draw, work)
   }
 
@@ -75,7 +80,15 @@ export class Output {
     else stream.write(`${text}\n`)
   }
 
-  #heads(columns: readonly Column[]): Column[] {
-    return columns.map(column => ({ ...column, title: this.color.bold(column.title) }))
+  async #drawer(columns: readonly Column[]): Promise<(rows: readonly (readonly Cell[])[]) => string> {
+    const { table } = await import('./table.js')
+    const heads = columns.map(column => ({ ...column, title: harmless(this.color.bold(column.title)) }))
+    const text = (cell: Cell) => [cell].flat().map(harmless).join('\n')
+    return rows =>
+      table(
+        heads,
+        rows.map(row => row.map(text)),
+        this.terminal.columns,
+      )
   }
 }

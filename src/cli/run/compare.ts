@@ -1,4 +1,5 @@
 import { Exit, exitOf, worst } from '../exit-code.js'
+import type { Cell } from '../output/output.js'
 import type { Column } from '../output/table.js'
 import type { Path } from '../path-options.js'
 import type { Session } from '../session.js'
@@ -12,7 +13,7 @@ export interface Measurement<Result> {
   columns: readonly Column[]
   measure(target: string, path: Path): Promise<Result>
   /** One cell for each column. */
-  cells(result: Result): string[]
+  cells(result: Result): Cell[]
   /** What it took; undefined where it came to nothing. */
   tookMs(result: Result): number | undefined
   /** What went wrong, for a line below the table. */

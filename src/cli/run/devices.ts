@@ -40,8 +40,8 @@ function print(output: Session['output'], found: readonly Device[]): Promise<voi
   const rows = found.map(one => [
     one.name,
     state(one),
-    one.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`).join('\n'),
-    [one.gateway4, one.gateway6].filter(Boolean).join('\n'),
+    one.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    [one.gateway4, one.gateway6].filter(gateway => gateway !== undefined),
     one.kind,
     bytes(one.counters.rxBytes),
     bytes(one.counters.txBytes),

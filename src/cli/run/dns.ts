@@ -30,9 +30,10 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
     cells: ({ ok, latencyMs, server, answers }) => [
       milliseconds(latencyMs),
       server ?? '-',
-      answers.map(({ ttl }) => String(ttl)).join('\n') || '-',
-      answers.map(answer => ('address' in answer ? answer.address : dataText(answer.data))).join('\n') ||
-        color.red(ok ? '-' : 'failed'),
+      answers.length ? answers.map(({ ttl }) => String(ttl)) : '-',
+      answers.length
+        ? answers.map(answer => ('address' in answer ? answer.address : dataText(answer.data)))
+        : color.red(ok ? '-' : 'failed'),
     ],
     tookMs: ({ ok, latencyMs }) => (ok ? latencyMs : undefined),
     trouble: ({ error }) => error,

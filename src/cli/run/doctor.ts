@@ -45,7 +45,7 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const missing = findings.filter(({ status }) => status === 'no')
   const needed = missing.filter(({ optional }) => !optional)
   const text = verdict(needed.length, missing.length - needed.length)
-  output.line(`\n${indented(text, 0, output.terminal.columns)}`)
+  output.line('', ...indented(text, 0, output.terminal.columns))
   return needed.length ? Exit.local : Exit.good
 }
 
@@ -67,7 +67,8 @@ function print(output: Session['output'], finding: Finding, known: boolean): voi
   output.object('finding', finding)
   const no = optional ? color.yellow('no  ') : color.red('no  ')
   const mark = { yes: color.green('yes '), no, note: color.dim('note') }[status]
-  output.line(`${mark}  ${indented(`${about}: ${detail}`, margin, terminal.columns)}`)
+  const [first, ...rest] = indented(`${about}: ${detail}`, margin, terminal.columns)
+  output.line(`${mark}  ${first}`, ...rest)
   // A command is not broken into lines: it is there to be copied.
   if (fix !== undefined && !known) output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
 }

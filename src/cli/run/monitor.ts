@@ -62,7 +62,8 @@ function reload({ output }: Session, flags: MonitorFlags, monitor: UplinkMonitor
     return options
   } catch (error) {
     output.object('error', { error })
-    output.note(`${(error as Error).message}\nnetvia: ${flags.config} is not taken; going on as before`)
+    const problems = (error as Error).message.split('\n')
+    output.note(...problems, `netvia: ${flags.config} is not taken; going on as before`)
     return undefined
   }
 }
