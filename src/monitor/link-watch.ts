@@ -1,6 +1,7 @@
 import { hold } from '../binding/poller.js'
 import { type DeviceChange, onDeviceChange } from '../protocols/netlink/changes.js'
-import { readAddresses, readLinks, readRunning } from '../protocols/netlink/tables.js'
+import { RunningReader } from '../protocols/netlink/running.js'
+import { readAddresses, readLinks } from '../protocols/netlink/tables.js'
 import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
 
 /**
@@ -21,7 +22,9 @@ export function watchLinks(
   if (devices.size === 0) return () => {}
   /** As they were told last. */
   const told = new Map<string, { index: number; running: boolean }>()
+  let carriers: RunningReader | undefined
   const tell = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
+    if (told.get(name)?.index !== device?.index) endCarriers()
     if (device) told.set(name, device)
     else told.delete(name)
     onFacts(name, devices.get(name)!.update(device))
@@ -35,9 +38,15 @@ export function watchLinks(
       tell(name, link && { ...link, addresses: own })
     }
   }
+  const endCarriers = () => {
+    carriers?.close()
+    carriers = undefined
+  }
   const lookAtCarriers = () => {
-    const now = new Map(readRunning(new Set([...told.values()].map(({ index }) => index))))
-    const changed = [...told].filter(([, { index, running }]) => now.has(index) && now.get(index) !== running)
+    if (told.size === 0) return
+    carriers ??= new RunningReader([...told.values()].map(({ index }) => index))
+    const now = carriers.read()
+    const changed = [...told].filter(([, { index, running }]) => now.get(index) === !running)
     if (changed.length > 0) read(changed.map(([name]) => name))
   }
   const follow = (change: DeviceChange) => {
@@ -54,6 +63,7 @@ export function watchLinks(
     const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
     return () => {
       clearInterval(timer)
+      endCarriers()
       unsubscribe()
       release()
     }

@@ -4,11 +4,13 @@ import { addon } from '../../src/binding/addon.js'
 import { device, deviceAddress, devices } from '../../src/protocols/devices/devices.js'
 import { type DeviceEvent, watchDevices } from '../../src/protocols/devices/watch.js'
 import { onDeviceChange } from '../../src/protocols/netlink/changes.js'
+import { RunningReader } from '../../src/protocols/netlink/running.js'
 import { neighbourState } from '../../src/protocols/netlink/tables.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openDescriptor } from '../../src/sockets/open.js'
 import { SendBatch } from '../../src/sockets/send-batch.js'
 import { lab } from '../lab/index.js'
+import { openSockets } from '../unit/open-sockets.js'
 
 const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
 const batch = (lines: string[]) => lab.run('router', 'sh', '-c', `printf '%s\\n' "$@" | ip -batch -`, 'sh', ...lines)
@@ -234,5 +236,43 @@ describe('neighbourState', () => {
     expect(neighbourState('2001:db8:1::77', index)).toBe('stale')
     expect(neighbourState('192.0.2.78', index)).toBe(undefined)
     expect(neighbourState('192.0.2.77', (await device('wan2')).index)).toBe(undefined)
+  })
+})
+
+describe('whether devices are running, asked often', () => {
+  const names = Array.from({ length: 80 }, (_, i) => `carrier${i}`)
+  const plugged = (i: number) => i % 3 === 0
+  const gone = [1, 79]
+
+  it('is told of more than fit into one question, at once after a change, and not of those that are gone', async () => {
+    batch(
+      names.flatMap((name, i) => [
+        cable(name),
+        `link set ${name} up`,
+        `link set ${name}x ${plugged(i) ? 'up' : 'down'}`,
+      ]),
+    )
+    const before = await openSockets()
+    const indexes = names.map(name => addon().deviceIndex(name))
+    const reader = new RunningReader(indexes)
+    try {
+      const expected = new Map(indexes.map((index, i) => [index, plugged(i)]))
+      const isRead = () => expect.poll(() => reader.read(), { timeout: 5000 }).toEqual(expected)
+      await isRead()
+      ip('link', 'set', 'carrier0x', 'down')
+      expect(reader.read().get(indexes[0]!)).toBe(false)
+      for (const i of [40, 70]) ip('link', 'set', `carrier${i}x`, 'up')
+      for (const i of [0, 40, 70]) expected.set(indexes[i]!, !plugged(i))
+      await isRead()
+      for (const i of gone) {
+        ip('link', 'delete', names[i]!)
+        expected.delete(indexes[i]!)
+      }
+      await isRead()
+    } finally {
+      reader.close()
+      batch(names.filter((_, i) => !gone.includes(i)).map(name => `link delete ${name}`))
+    }
+    expect(await openSockets()).toBe(before)
   })
 })

@@ -86,15 +86,14 @@ describe('links', () => {
     expect(decodeLink(join(header(0x1), name))).toMatchObject({ kind: 'physical', up: true, running: false })
   })
 
-  it('are running by their flag and their carrier, as far as they are asked for', () => {
+  it('are running by their flag and their carrier, with which alone they are asked for', () => {
     const carrier = (is: number) => attribute(33, Uint8Array.of(is))
-    const running = (...parts: Uint8Array[]) => decodeRunning(join(...parts), new Set([7]))
+    const running = (...parts: Uint8Array[]) => decodeRunning(join(...parts))
     expect(running(header(0x1 | 0x40), carrier(1))).toEqual([7, true])
     expect(running(header(0x1 | 0x40))).toEqual([7, true])
     expect(running(header(0x1 | 0x40), carrier(0))).toEqual([7, false])
     expect(running(header(0x1), carrier(1))).toEqual([7, false])
     expect(running(header(0x1 | 0x40, 1, 7), carrier(1))).toBe(undefined)
-    expect(decodeRunning(join(header(0x1 | 0x40), carrier(1)), new Set([8]))).toBe(undefined)
   })
 
   it("are not what a bridge says of its port: its DELLINK means the port left, not that it's gone", () => {
@@ -207,10 +206,9 @@ describe('neighbours', () => {
 })
 
 describe('every decoder', () => {
-  const running = (payload: Uint8Array) => decodeRunning(payload, new Set([7]))
   const decoders = [
     decodeLink,
-    running,
+    decodeRunning,
     decodeLinkAddress,
     decodeRoute,
     decodeDefaultRoute,

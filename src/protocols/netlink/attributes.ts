@@ -18,11 +18,30 @@ export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
 /** Attributes by type, the last of a type counts; ends at the first whose length cannot be true. Pure. */
 export function decodeAttributes(bytes: Uint8Array): Attributes {
   const attributes = new Map<number, Uint8Array>()
-  for (let offset = 0; offset + headerSize <= bytes.length; ) {
-    const length = readU16(bytes, offset)!
-    if (length < headerSize || length > bytes.length - offset) break
-    attributes.set(readU16(bytes, offset + 2)! & typeMask, bytes.subarray(offset + headerSize, offset + length))
+  for (let offset = 0; ; ) {
+    const length = attributeLength(bytes, offset)
+    if (length === 0) return attributes
+    attributes.set(typeAt(bytes, offset), bytes.subarray(offset + headerSize, offset + length))
     offset += align(length)
   }
-  return attributes
+}
+
+/** The first byte of one attribute's value, where that is all that is wanted of many; undefined without it. Pure. */
+export function attributeByte(bytes: Uint8Array, start: number, type: number): number | undefined {
+  for (let offset = start; ; ) {
+    const length = attributeLength(bytes, offset)
+    if (length === 0) return undefined
+    if (length > headerSize && typeAt(bytes, offset) === type) return bytes[offset + headerSize]
+    offset += align(length)
+  }
+}
+
+/** With its header; 0 where none begins, or one whose length cannot be true. */
+function attributeLength(bytes: Uint8Array, offset: number): number {
+  const length = readU16(bytes, offset) ?? 0
+  return length < headerSize || length > bytes.length - offset ? 0 : length
+}
+
+function typeAt(bytes: Uint8Array, offset: number): number {
+  return readU16(bytes, offset + 2)! & typeMask
 }

@@ -6,15 +6,20 @@ const littleEndian = endianness() === 'LE'
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export function readU16(bytes: Uint8Array, offset = 0): number | undefined {
-  return offset + 2 <= bytes.length ? viewOf(bytes).getUint16(offset, littleEndian) : undefined
+  if (offset + 2 > bytes.length) return undefined
+  const [low, high] = littleEndian ? [offset, offset + 1] : [offset + 1, offset]
+  return bytes[low]! | (bytes[high]! << 8)
 }
 
 export function readU32(bytes: Uint8Array, offset = 0): number | undefined {
-  return offset + 4 <= bytes.length ? viewOf(bytes).getUint32(offset, littleEndian) : undefined
+  const value = readI32(bytes, offset)
+  return value === undefined ? undefined : value >>> 0
 }
 
 export function readI32(bytes: Uint8Array, offset = 0): number | undefined {
-  return offset + 4 <= bytes.length ? viewOf(bytes).getInt32(offset, littleEndian) : undefined
+  const low = readU16(bytes, littleEndian ? offset : offset + 2)
+  const high = readU16(bytes, littleEndian ? offset + 2 : offset)
+  return low === undefined || high === undefined ? undefined : low | (high << 16)
 }
 
 /** As a number: exact up to 2^53, and no counter of bytes gets there in a machine's life. */

@@ -1,4 +1,4 @@
-import { type Attributes, decodeAttributes, encodeAttribute } from './attributes.js'
+import { attributeByte, decodeAttributes, encodeAttribute } from './attributes.js'
 import { pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
 
 const IFF_UP = 0x1
@@ -82,23 +82,25 @@ export const linkDumpRequest = pack([1, 0], [1, 0], [2, 0], [4, 0], [4, 0], [4, 
 
 const RTEXT_FILTER_SKIP_STATS = 8
 
-/** The same without the statistics, which are most of what there is to tell (Linux 4.4; before, they come as well). */
-export const bareLinkDumpRequest = Uint8Array.of(
-  ...linkDumpRequest,
-  ...encodeAttribute(attribute.extMask, pack([4, RTEXT_FILTER_SKIP_STATS])),
-)
+/** `struct ifinfomsg` that asks for one device, without the statistics, which are most of what there is to tell. Pure. */
+export function encodeLinkRequest(index: number): Uint8Array {
+  return Uint8Array.of(
+    ...pack([1, 0], [1, 0], [2, 0], [4, index], [4, 0], [4, 0]),
+    ...encodeAttribute(attribute.extMask, pack([4, RTEXT_FILTER_SKIP_STATS])),
+  )
+}
 
-/** Of one of these devices, by index, whether it is running: as `Link`. Undefined of others. Pure. */
-export function decodeRunning(payload: Uint8Array, indexes: ReadonlySet<number>): [number, boolean] | undefined {
+/** Whether a device is running, as in `Link`, by its index; undefined for what is no device. Pure. */
+export function decodeRunning(payload: Uint8Array): [index: number, running: boolean] | undefined {
   const index = readI32(payload, 4)
   const flags = readU32(payload, 8)
-  if (payload[0] !== 0 || index === undefined || flags === undefined || !indexes.has(index)) return undefined
-  return [index, isRunning(flags, decodeAttributes(payload.subarray(headerSize)))]
+  if (payload[0] !== 0 || index === undefined || flags === undefined) return undefined
+  return [index, isRunning(flags, attributeByte(payload, headerSize, attribute.carrier))]
 }
 
 /** The flag may follow a pulled cable by a second (the kernel's link watch is rate-limited), IFLA_CARRIER does not. */
-function isRunning(flags: number, attributes: Attributes): boolean {
-  return (flags & IFF_RUNNING) !== 0 && attributes.get(attribute.carrier)?.[0] !== 0
+function isRunning(flags: number, carrier: number | undefined): boolean {
+  return (flags & IFF_RUNNING) !== 0 && carrier !== 0
 }
 
 /** Undefined for what is no device: cut short, nameless, or a bridge's word on its ports (family AF_BRIDGE). Pure. */
@@ -117,7 +119,7 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     name: readText(nameBytes),
     kind: kind ? readText(kind) : loopback ? 'loopback' : 'physical',
     up: (flags & IFF_UP) !== 0,
-    running: isRunning(flags, attributes),
+    running: isRunning(flags, attributes.get(attribute.carrier)?.[0]),
     mtu: u32(attribute.mtu) ?? 0,
     mac: readU16(payload, 2) === ARPHRD_ETHER ? macText(attributes.get(attribute.address)) : undefined,
     masterIndex: u32(attribute.master),

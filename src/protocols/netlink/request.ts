@@ -65,8 +65,8 @@ export async function dump<T>(
 export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<T>): T | undefined {
   const fd = openNetlink()
   try {
-    send(fd, type, MessageFlag.request, request)
-    const [answer] = receive(fd, message => decode(message.payload))
+    send(fd, batchOf(encodeMessage(type, MessageFlag.request, 1, request)))
+    const [answer] = receive(fd, message => decode(checked(message).payload))
     return answer
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -88,9 +88,10 @@ function* dumpSteps<T>(type: number, request: Uint8Array, decode: Decode<T>): Ge
       const found: T[] = []
       let done = false
       let interrupted = false
-      send(fd, type, MessageFlag.request | MessageFlag.dump, request)
+      send(fd, batchOf(encodeMessage(type, MessageFlag.request | MessageFlag.dump, 1, request)))
       while (!done) {
-        const items = receive(fd, ({ type, flags, payload }) => {
+        const items = receive(fd, message => {
+          const { type, flags, payload } = checked(message)
           interrupted ||= (flags & MessageFlag.dumpInterrupted) !== 0
           done ||= type === MessageType.done
           return done ? undefined : decode(payload)
@@ -105,15 +106,20 @@ function* dumpSteps<T>(type: number, request: Uint8Array, decode: Decode<T>): Ge
   }
 }
 
-function send(fd: number, type: number, flags: number, request: Uint8Array): void {
-  const batch = new SendBatch(256)
-  batch.add(encodeMessage(type, flags, 1, request), new Uint8Array())
+/** One datagram with one or more messages, to be sent as often as one likes. */
+export function batchOf(datagram: Uint8Array): SendBatch {
+  const batch = new SendBatch(datagram.length)
+  batch.add(datagram, new Uint8Array())
+  return batch
+}
+
+export function send(fd: number, batch: SendBatch): void {
   const sent = batch.send(fd)
   if (sent < 0) throw systemError(sent, 'sendmsg(AF_NETLINK)')
 }
 
-/** What waits at the socket now, decoded. NLMSG_ERROR, and NLMSG_DONE with an error, are thrown. */
-function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefined): T[] {
+/** What waits at the socket now, decoded. */
+export function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefined): T[] {
   const buffer = receiveBuffer(netlinkPayload)
   const count = addon().receive(fd, buffer.memory, buffer.table, 0)
   if (count < 0) throw systemError(count, 'recvmsg(AF_NETLINK)')
@@ -122,8 +128,6 @@ function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefin
     const packet = buffer.select(i)
     if (isCut(packet)) throw systemError(-constants.errno.EMSGSIZE, 'recvmsg(AF_NETLINK)')
     for (const message of messagesOf(packet)) {
-      const errno = errnoOf(message)
-      if (errno < 0) throw systemError(errno, 'rtnetlink')
       const item = decode(message)
       if (item !== undefined) found.push(item)
     }
@@ -131,7 +135,10 @@ function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefin
   return found
 }
 
-/** Both messages start with an errno, 0 for none. */
-function errnoOf({ type, payload }: NetlinkMessage): number {
-  return type === MessageType.error || type === MessageType.done ? (readI32(payload) ?? 0) : 0
+/** The message, if it is no error: NLMSG_ERROR and NLMSG_DONE start with an errno, 0 for none. */
+function checked(message: NetlinkMessage): NetlinkMessage {
+  const { type, payload } = message
+  const errno = type === MessageType.error || type === MessageType.done ? (readI32(payload) ?? 0) : 0
+  if (errno < 0) throw systemError(errno, 'rtnetlink')
+  return message
 }

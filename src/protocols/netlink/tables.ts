@@ -1,4 +1,4 @@
-import { bareLinkDumpRequest, decodeLink, decodeRunning, type Link, linkDumpRequest } from './link.js'
+import { decodeLink, type Link, linkDumpRequest } from './link.js'
 import { type AddressMessage, addressDumpRequest, decodeLinkAddress } from './link-address.js'
 import { MessageType } from './message.js'
 import {
@@ -15,11 +15,6 @@ import { decodeChosenHop, decodeDefaultRoute, encodeRouteRequest, type Route, ro
 
 export function readLinks(): Link[] {
   return dumpNow(MessageType.getLink, linkDumpRequest, decodeLink)
-}
-
-/** Which of these devices, by index, are running: a look that may be taken often. Those that are gone are not told of. */
-export function readRunning(indexes: ReadonlySet<number>): [index: number, running: boolean][] {
-  return dumpNow(MessageType.getLink, bareLinkDumpRequest, payload => decodeRunning(payload, indexes))
 }
 
 export function readAddresses(): AddressMessage[] {
