@@ -1,26 +1,29 @@
 // The laboratory by hand: `npm run lab` makes what the tests run in, opens a shell in its router, and removes it all after.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeLab, whyNoLab } from '../test/lab/build.mjs'
+import { compile } from './compile.mjs'
 
 const missing = whyNoLab()
-if (missing) {
-  console.error(missing)
-  process.exit(1)
-}
+if (missing) console.error(missing)
+if (missing || !compile()) process.exit(1)
 // The shell sees them too, and decides: here it is the end of the shell that ends the laboratory.
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { names, wan1, wan2, server, slow, crowd } = makeLab()
+const { names, folder, wan1, wan2, server, slow, crowd } = makeLab()
 const inside = host => `ip netns exec ${names[host]}`
+await startServers()
 
 console.log(`
                         wan1 ┌──────┐
                   ┌──────────┤ isp1 ├──────────┐
             ┌─────┴──┐       └──────┘       ┌──┴───────┐
-            │ router │                      │ internet │  ${server.address4}  ${server.address6}
+            │ router │                      │ internet │  ${server.address4}  ${server.address6}  ${server.name}
             └─┬───┬──┘       ┌──────┐       └──┬───────┘  ${crowd}: every address answers
               │   └──────────┤ isp2 ├──────────┘
               │         wan2 └──────┘
@@ -36,16 +39,55 @@ ${Object.keys(names)
   .map(host => `  ${inside(host)} …`)
   .join('\n')}
 
-For example:
-  ping -c 3 -I wan2 ${server.address4}
-  ping -c 3 -I ${wan2.address4} ${server.address4}      # wan2's address, and yet by wan1: watch
-  ip -s link show wan1
-  ${inside('isp1')} nft 'add table inet f; add chain inet f c { type filter hook forward priority 0; }; add rule inet f c icmp type echo-request drop'
+${server.name} has DNS, HTTP, HTTPS and echo (port 7, TCP and UDP). For example:
+  netvia http -c 5 -I wan1 -I wan2 https://${server.name}/
+  netvia ping -c 3 -I wan2 ${server.name}
+  netvia trace -I wan2 ${server.address4}
+  netvia sweep -a -I wan2 10.64.0.0/28
+  netvia scan ${server.name}
+  netvia dns -I wan1 -I wan2 ${server.name} AAAA
+  netvia ping -c 3 --source ${wan2.address4} ${server.address4}   # wan2's address, and yet by wan1: see "ip -s link show wan1"
+
+An outage of wan1, and its end, seen by a monitor of both:
+  netvia monitor -c ${root}scripts/lab/uplinks.yaml
+  ${inside('isp1')} ip route add blackhole ${server.address4}   # in another terminal
+  ${inside('isp1')} ip route del blackhole ${server.address4}
+
+A slow line:
   ${inside('relay')} node ${root}test/lab/relay-process.mjs '{"delayMs":10,"jitterMs":5,"loss":0.1}' &
-  ping -c 3 ${slow.address4}                              # once the relay runs
+  netvia ping -c 20 -i 0.2 ${slow.address4}
 
 "exit" removes everything.
 `)
 
-const shell = spawn('ip', ['netns', 'exec', names.router, process.env.SHELL || 'sh'], { stdio: 'inherit' })
+const shell = spawn('ip', ['netns', 'exec', names.router, process.env.SHELL || 'sh'], {
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    PATH: `${commandFolder()}:${process.env.PATH}:${dirname(process.execPath)}`,
+    NODE_EXTRA_CA_CERTS: join(root, 'test/lab/certificates/ca.pem'),
+  },
+})
 shell.on('exit', code => process.exit(code ?? 1))
+
+/** Where the shell finds `netvia`: it goes with the laboratory. */
+function commandFolder() {
+  const commands = join(folder, 'bin')
+  mkdirSync(commands)
+  const script = `#!/bin/sh\nexec "${process.execPath}" "${root}dist/cli.cjs" "$@"\n`
+  writeFileSync(join(commands, 'netvia'), script, { mode: 0o755 })
+  return commands
+}
+
+/** What answers at the internet host: the demo's servers, on the ports one expects. They end with the laboratory. */
+async function startServers() {
+  const script = join(root, 'scripts/demo/servers.mjs')
+  const ports = JSON.stringify({ tcp: 7, udp: 7, dns: 53, http: 80, https: 443 })
+  const args = ['netns', 'exec', names.internet, process.execPath, script]
+  const servers = spawn('ip', [...args, `${server.address4},${server.address6}`, ports], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // A Ctrl-C in the shell is not for them.
+    detached: true,
+  })
+  await once(servers.stdout, 'data')
+}

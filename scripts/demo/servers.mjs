@@ -1,6 +1,6 @@
 // The other end of the demo's checks: one echo server for TCP and UDP each, a DNS server, HTTP and HTTPS, on one address.
-// Run as a program it serves the address in its argument, on the ports in the next where given, until it is ended, and prints
-// its ports as JSON.
+// Run as a program it serves the addresses in its argument, one or several with commas, on the ports in the next where given,
+// until it is ended, and prints the ports of the first as JSON.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ export const name = 'server.test'
 const certificates = new URL('../../test/lab/certificates/', import.meta.url)
 export const authority = readFileSync(new URL('ca.pem', certificates))
 
-export async function startServers(address, wanted = {}) {
+export async function startServers(address, wanted = {}, known = [address]) {
   const pem = file => readFileSync(new URL(file, certificates))
   const hello = (_, response) => response.end('hello from the demo\n')
   const tcp = createTcpServer(socket => socket.on('error', () => {}).pipe(socket))
@@ -23,7 +23,7 @@ export async function startServers(address, wanted = {}) {
   const udp = createSocket(isIPv4(address) ? 'udp4' : 'udp6')
   udp.on('message', (message, { port, address }) => udp.send(message, port, address))
   const dns = createSocket(isIPv4(address) ? 'udp4' : 'udp6')
-  dns.on('message', (message, peer) => dns.send(answer(dnsPacket.decode(message), address), peer.port, peer.address))
+  dns.on('message', (message, peer) => dns.send(answer(dnsPacket.decode(message), known), peer.port, peer.address))
 
   const servers = { tcp, http, https, udp, dns }
   const ports = {}
@@ -39,19 +39,23 @@ export async function startServers(address, wanted = {}) {
   return { ports, close }
 }
 
-function answer({ id, questions }, address) {
-  const type = isIPv4(address) ? 'A' : 'AAAA'
-  const known = questions[0].name.toLowerCase() === name
+function answer({ id, questions }, known) {
+  const [{ name: asked, type }] = questions
+  const own = asked.toLowerCase() === name
   return dnsPacket.encode({
     type: 'response',
     id,
-    flags: dnsPacket.AUTHORITATIVE_ANSWER | (known ? 0 : 3),
+    flags: dnsPacket.AUTHORITATIVE_ANSWER | (own ? 0 : 3),
     questions,
-    answers: known && questions[0].type === type ? [{ type, name: questions[0].name, ttl: 60, data: address }] : [],
+    answers: known
+      .filter(address => own && type === (isIPv4(address) ? 'A' : 'AAAA'))
+      .map(data => ({ type, name: asked, ttl: 60, data })),
   })
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { ports } = await startServers(process.argv[2], JSON.parse(process.argv[3] ?? '{}'))
+  const addresses = process.argv[2].split(',')
+  const wanted = JSON.parse(process.argv[3] ?? '{}')
+  const [{ ports }] = await Promise.all(addresses.map(address => startServers(address, wanted, addresses)))
   console.log(JSON.stringify(ports))
 }

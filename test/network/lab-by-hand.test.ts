@@ -1,0 +1,74 @@
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { lab } from '../lab/index.js'
+
+const script = fileURLToPath(new URL('../../scripts/lab.mjs', import.meta.url))
+
+/** `npm run lab` with a shell that reads what is written to it, and what all of it has printed. */
+function labByHand() {
+  const child = lab.spawn('router', 'env', 'SHELL=/bin/sh', process.execPath, script)
+  let output = ''
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const prints = (what: string | RegExp) => expect.poll(() => output, { timeout: 20_000, interval: 20 }).toMatch(what)
+  let commands = 0
+  return {
+    child,
+    prints,
+    output: () => output,
+    /** Runs a line in the shell and gives what was printed meanwhile, and its exit code. */
+    async run(line: string) {
+      const end = `[${++commands}]`
+      const before = output.length
+      child.stdin!.write(`${line}\necho "code $? ${end}"\n`)
+      await expect.poll(() => output.slice(before), { timeout: 20_000, interval: 20 }).toContain(end)
+      const printed = output.slice(before)
+      return { printed, code: Number(/code (\d+) \[\d+\]\n$/.exec(printed)?.[1]) }
+    },
+  }
+}
+
+/** The lines to try, without what is said of them. */
+const offered = (text: string) =>
+  [...text.matchAll(/^ {2}((?:netvia|ip netns exec) [^…\n]+?)(?: {3}#.*)?$/gm)].map(match => match[1]!)
+
+test('each command that the laboratory offers to try works there as it stands', { timeout: 60_000 }, async () => {
+  const shell = labByHand()
+  await shell.prints('"exit" removes everything.')
+  const lines = offered(shell.output())
+  const checks = lines.filter(line => line.startsWith('netvia') && !line.includes('monitor'))
+  expect(checks).toHaveLength(8)
+  const relay = lines.find(line => line.endsWith('&'))!
+  const slow = checks.pop()!
+  for (const line of checks) expect(await shell.run(line), line).toMatchObject({ code: 0 })
+  expect((await shell.run(checks[0]!)).printed).toMatch(/wan1 +5\/5 +200.*\nwan2 +5\/5 +200/)
+  await shell.run(relay)
+  // The relay is there once something comes back.
+  expect(await shell.run(`until netvia ping -q -c 1 -W 0.2 ${lab.slow.address4}; do :; done`)).toMatchObject({
+    code: 0,
+  })
+  expect(await shell.run(slow)).toMatchObject({ code: 0 })
+  shell.child.stdin!.end('exit 7\n')
+  await expect.poll(() => shell.child.exitCode).toBe(7)
+  expect(readdirSync('/run/netns').filter(name => name.startsWith(`nv${shell.child.pid}-`))).toEqual([])
+})
+
+test('the outage that the laboratory offers is seen by its monitor, and its end', { timeout: 60_000 }, async () => {
+  const shell = labByHand()
+  await shell.prints('"exit" removes everything.')
+  const lines = offered(shell.output())
+  const monitor = lines.find(line => line.includes('monitor'))!
+  const [begin, end] = lines.filter(line => line.includes('blackhole'))
+  await shell.run(`${monitor} & monitor=$!`)
+  await shell.prints(/first: unknown -> up/)
+  expect(await shell.run(begin!)).toMatchObject({ code: 0 })
+  await shell.prints(/first: up -> down/)
+  expect(await shell.run(end!)).toMatchObject({ code: 0 })
+  await shell.prints(/first: down -> up/)
+  expect(shell.output()).not.toMatch(/second: up -> down/)
+  await shell.run('kill $monitor')
+})
