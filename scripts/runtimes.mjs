@@ -1,12 +1,13 @@
 // Runs test/runtimes/smoke.mjs in every runtime of scripts/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
 // Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compile } from './compile.mjs'
 import { runHosts } from './runtimes/hosts.mjs'
 import { prepareMusl } from './runtimes/musl.mjs'
 import { isolated } from './runtimes/network.mjs'
+import { installRuntimes } from './runtimes/nodes.mjs'
 import { runtimes } from './runtimes/table.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -14,8 +15,7 @@ const smoke = join(root, 'test/runtimes/smoke.mjs')
 const chosen = process.argv.slice(2)
 const totals = { passed: 0, failed: 0 }
 
-// Most of them are for other machines than this.
-execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: join(root, 'scripts/runtimes'), stdio: 'ignore' })
+installRuntimes()
 if (!compile()) process.exit(1)
 prepareMusl()
 

@@ -1,31 +1,31 @@
-// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults|services] [file name parts or vitest options …]`.
+// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines.
+// boots machines. With --every-node the network tests run on the other Nodes of scripts/runtimes too, side by side.
 // Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
 import { compile } from './compile.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
+import { otherNodes, thisNode } from './runtimes/nodes.mjs'
 import { failedFiles, readReports } from './test-report.mjs'
+import { runVitest, stopRuns } from './vitest.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-const runners = {
-  unit: () => runProject('unit', [], process.env),
-  network: () => runInLab('network', process.env),
-  services: () => runInLab('services', process.env),
-  faults: () => runInLab('faults', { ...process.env, NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) }),
+/** What runs for each project, all of it at the same time. */
+const runsOf = {
+  unit: () => [{}],
+  network: () => [inLab(), ...others.map(onOtherNode)],
+  services: () => [inLab()],
+  faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
-const projects = Object.hasOwn(runners, process.argv[2]) ? [process.argv[2]] : ['unit', 'network']
-const filters = process.argv.slice(projects.length === 1 ? 3 : 2)
-/** A run that takes longer hangs, in ms. */
-const timeLimit = 600_000
-let running
-let stopping = false
+const args = process.argv.slice(2)
+const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
+const others = args.includes('--every-node') ? otherNodes() : []
+const filters = args.filter(arg => arg !== '--every-node')
 
 for (const [signal, number] of [
   ['SIGINT', 2],
@@ -33,8 +33,7 @@ for (const [signal, number] of [
   ['SIGHUP', 1],
 ]) {
   process.on(signal, async () => {
-    stopping = true
-    if (running) await endGroup(running)
+    await stopRuns()
     process.exit(128 + number)
   })
 }
@@ -45,8 +44,15 @@ const totals = { passed: 0, failed: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
-  const counts = await runners[project]()
-  for (const key of Object.keys(totals)) totals[key] += counts[key]
+  const runs = runsOf[project]().map(run => ({
+    project,
+    name: thisNode,
+    path: process.execPath,
+    env: process.env,
+    ...run,
+  }))
+  const firsts = await Promise.all(runs.map(run => runVitest(run, filters)))
+  for (const [index, run] of runs.entries()) await judge(run, firsts[index])
 }
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
@@ -61,54 +67,36 @@ if (remarks.length) console.log(`\n${remarks.join('\n')}`)
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
 process.exitCode = totals.failed ? 1 : 0
 
-function runInLab(project, env) {
+function inLab(variables = {}) {
   const missing = whyNoLab()
   const lab = missing ? labContext({ missing }) : makeLab()
   const prefix = missing ? [] : ['ip', 'netns', 'exec', lab.names.router]
-  return runProject(project, prefix, { ...env, NETVIA_LAB: JSON.stringify(lab) })
+  return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-/** The files that failed run a second time by themselves, in a new process: what the first left behind is not in their way. */
-async function runProject(project, prefix, env) {
-  const first = await runVitest(project, prefix, env, filters)
+function onOtherNode({ name, path }) {
+  const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}.log`
+  process.on('exit', () => rmSync(log, { force: true }))
+  return { ...inLab(), name, path, log }
+}
+
+/**
+ * Counts a run. The files that failed run a second time by themselves, in a new process and beside no other: what the first left
+ * behind is not in their way. What has a log is shown where it failed.
+ */
+async function judge(run, first) {
   const again = failedFiles(first.report)
-  const second = again.length > 0 && !stopping ? await runVitest(project, prefix, env, again) : undefined
+  const second = again.length > 0 ? await runVitest(run, again) : undefined
   const { counts, words } = readReports(first.report, second?.report)
   // Unhandled errors, or a run that broke off: failed without a failed test.
   const status = (second ?? first).status
   if (status !== 0 && counts.failed === 0) {
     counts.failed = 1
-    words.push(`FAILED: the ${project} tests ended with status ${status}`)
+    words.push(`FAILED: the ${run.project} tests ended with status ${status}`)
   }
-  remarks.push(...words)
-  return counts
-}
-
-/** One run of vitest, in its own process group so that nothing of it is left when it has to end. */
-async function runVitest(project, prefix, env, filters) {
-  const file = `.cache/tests-${process.pid}-${project}.json`
-  mkdirSync('.cache', { recursive: true })
-  const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${file}`]
-  if (filters.length) args.push('--passWithNoTests', ...filters)
-  const [command, ...rest] = [...prefix, process.execPath, 'node_modules/vitest/vitest.mjs', ...args]
-  const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env })
-  running = child
-  const watchdog = setTimeout(() => {
-    console.log(`\nthe ${project} tests did not end within ${timeLimit / 1000} s`)
-    endGroup(child)
-  }, timeLimit)
-  const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
-  clearTimeout(watchdog)
-  running = undefined
-  const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] }
-  rmSync(file, { force: true })
-  return { status, report }
-}
-
-async function endGroup(child) {
-  const exit = new Promise(resolve => child.on('exit', resolve))
-  process.kill(-child.pid, 'SIGTERM')
-  const deadline = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 3000)
-  await exit
-  clearTimeout(deadline)
+  if (run.log && counts.failed) console.log(readFileSync(run.log, 'utf8'))
+  const { passed, failed, skipped } = counts
+  console.log(`${run.project} tests on ${run.name}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  remarks.push(...words.map(word => `${run.name}: ${word}`))
+  for (const key of Object.keys(totals)) totals[key] += counts[key]
 }

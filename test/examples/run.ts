@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { onTestFinished } from 'vitest'
@@ -55,6 +55,8 @@ export function compileExample(name: string): string {
   })
   mkdirSync(compiled, { recursive: true })
   const path = fileURLToPath(new URL(`${name}.mjs`, compiled))
-  writeFileSync(path, outputText)
+  // Renamed as a whole: tests on another Node may be about to load it.
+  writeFileSync(`${path}.${process.pid}`, outputText)
+  renameSync(`${path}.${process.pid}`, path)
   return path
 }

@@ -44,15 +44,21 @@ export function whyNoLab() {
   }
 }
 
+/** How many laboratories this process has made. */
+let made = 0
+
 /**
- * Makes the laboratory of this process, after removing those of dead ones. It is removed when this process ends,
+ * Makes a laboratory, the first time after removing those of dead processes. It is removed when this process ends,
  * however it ends: by an exit handler, and by a janitor process for the ends no handler sees.
  */
 export function makeLab() {
-  removeStaleLabs()
-  const id = `nv${process.pid}`
-  process.on('exit', () => removeLab(id))
-  startJanitor(id)
+  const maker = `nv${process.pid}`
+  if (made === 0) {
+    removeStaleLabs()
+    process.on('exit', () => removeLab(maker))
+    startJanitor(maker)
+  }
+  const id = ++made === 1 ? maker : `${maker}-${made}`
   const folder = mkdtempSync(folderOf(id))
   const names = Object.fromEntries(hosts.map(host => [host, namespaceName(id, host)]))
   for (const name of Object.values(names)) run('ip', ['netns', 'add', name])
@@ -70,7 +76,7 @@ export function labContext(run) {
   return { ...plan, ...run }
 }
 
-/** Kills what runs in the laboratory and removes all that was made. Doing it twice does no harm. */
+/** Kills what runs in the laboratories of a process and removes all that was made. Doing it twice does no harm. */
 export function removeLab(id) {
   for (const name of namespacesOf(id)) {
     for (const pid of attempt(() => run('ip', ['netns', 'pids', name]).split('\n').filter(Boolean)) ?? []) {

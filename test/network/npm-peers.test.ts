@@ -22,10 +22,26 @@ function load() {
 }
 
 const { server, wan2 } = lab
+const addon = fileURLToPath(new URL('node_modules/raw-socket/build/Release/raw.node', folder))
 
-if (!existsSync(fileURLToPath(new URL('node_modules/raw-socket/build/Release/raw.node', folder)))) {
+/** raw-socket is no Node-API addon: it loads in the version of Node that compiled it. */
+function builtForAnotherNode(): boolean {
+  try {
+    load()
+    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_FAILED') return true
+    throw error
+  }
+}
+
+if (!existsSync(addon)) {
   test('net-ping and raw-socket are not installed ("npm run bench" does it): nothing said of them is tried', () => {
     expect(process.env.CI, 'in CI the bench has installed them before').toBeUndefined()
+  })
+} else if (builtForAnotherNode()) {
+  test('raw-socket loads in no other Node than the one that compiled it', () => {
+    expect(load).toThrow(/NODE_MODULE_VERSION/)
   })
 } else {
   describe('net-ping', () => {

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+
+/** A run that takes longer hangs, in ms. */
+const timeLimit = 900_000
+const running = new Set()
+let started = 0
+let stopping = false
+
+/**
+ * Runs vitest on the Node at `path`, in its own process group, so that nothing of it is left when it has to end. `log`: a file for
+ * its output. Returns its exit code and its JSON report.
+ */
+export async function runVitest({ project, path, prefix = [], env, log }, filters) {
+  mkdirSync('.cache', { recursive: true })
+  const file = `.cache/tests-${process.pid}-${++started}.json`
+  const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${file}`]
+  if (filters.length) args.push('--passWithNoTests', ...filters)
+  const [command, ...rest] = [...prefix, path, 'node_modules/vitest/vitest.mjs', ...args]
+  const output = log ? openSync(log, 'a') : 'inherit'
+  const child = spawn(command, rest, { stdio: ['ignore', output, output], detached: true, env })
+  if (log) closeSync(output)
+  running.add(child)
+  const watchdog = setTimeout(() => {
+    console.log(`\nthe ${project} tests did not end within ${timeLimit / 1000} s`)
+    endGroup(child)
+  }, timeLimit)
+  const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
+  clearTimeout(watchdog)
+  running.delete(child)
+  const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] }
+  rmSync(file, { force: true })
+  return { status, report }
+}
+
+/** Ends all runs; none of them returns any more. */
+export async function stopRuns() {
+  stopping = true
+  await Promise.all([...running].map(endGroup))
+}
+
+async function endGroup(child) {
+  const exit = new Promise(resolve => child.on('exit', resolve))
+  process.kill(-child.pid, 'SIGTERM')
+  const deadline = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 3000)
+  await exit
+  clearTimeout(deadline)
+}
