@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { atEnd } from './cleanup.js'
 import { context, type Host, type Uplink } from './context.js'
 import { run, runWithInput } from './processes.js'
@@ -26,7 +25,8 @@ export function addDevice(device: string, host: Host = 'internet'): Uplink & { r
     `route add default via ${uplink.gateway4} dev ${device} metric ${900 + number}`,
     `route add default via ${uplink.gateway6} dev ${device} metric ${900 + number}`,
   ])
-  while (readFileSync(`/sys/class/net/${device}/operstate`, 'utf8').trim() !== 'up') pause()
+  // Each end by itself: until the kernel has seen to it, what it sends is dropped.
+  for (const end of [host, 'router'] as const) while (!isUp(end, device)) pause()
   return { ...uplink, remove }
 }
 
@@ -38,6 +38,10 @@ function setUp(host: Host, device: string, address4: string, address6: string, r
     ...routes,
   ]
   runWithInput(host, commands.join('\n'), 'ip', '-batch', '-')
+}
+
+function isUp(host: Host, device: string): boolean {
+  return run(host, 'cat', `/sys/class/net/${device}/operstate`).trim() === 'up'
 }
 
 function pause(): void {

@@ -64,7 +64,7 @@ describe.each([
     await relay.stop()
     expect(results).toHaveLength(300)
     expect(results.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
-    expect(wire.size).toBeGreaterThan(280)
+    expect(wire.size).toBeGreaterThan(200)
     const captured = results.filter(({ sequence }) => wire.has(sequence))
     const errors = captured.map(({ sequence, rttMs }) => Math.abs(rttMs! - wire.get(sequence)!)).sort((a, b) => a - b)
     expect(errors[Math.floor(errors.length / 2)]).toBeLessThan(0.1)
