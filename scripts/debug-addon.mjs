@@ -6,7 +6,7 @@ import { runBuild } from './node-gyp.mjs'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
- * Builds the addon for tests, with variables of binding.gyp such as `{ sanitize: 'address' }`, where that is missing or older
+ * Builds the addon for tests, with variables of native/addon.gypi such as `{ sanitize: 'address' }`, where that is missing or older
  * than the sources. Needs a compiler. Returns the folder that NETVIA_PREBUILD is to name.
  */
 export function buildDebugAddon(name, variables) {

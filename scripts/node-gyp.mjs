@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** The environment for node-gyp: the headers that lie beside this Node, where there are some, need no download. */
-function headers() {
+export function headers() {
   const prefix = dirname(dirname(process.execPath))
   return existsSync(`${prefix}/include/node/node_api.h`) ? { npm_config_nodedir: prefix } : {}
 }

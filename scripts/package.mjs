@@ -1,9 +1,10 @@
 // The packed package in every way it is installed, bundled and embedded: `npm run test:package`. Needs Linux. Last line: N passed, N failed.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compile } from './compile.mjs'
+import { headers } from './node-gyp.mjs'
 import { inspectTarball } from './package/contents.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -22,6 +23,10 @@ const [packed] = JSON.parse(
 const tarball = join(work, packed.filename)
 for (const [name, fault] of inspectTarball(packed, root)) count(name, fault)
 
+const scripted = project('npm-with-scripts')
+run(scripted, 'npm', ['install', '--foreground-scripts', '--no-audit', '--no-fund', tarball])
+check('npm, with install scripts', scripted, [node, 'program.mjs'])
+notCompiled('npm, with install scripts', scripted)
 const npm = project('npm')
 run(npm, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball])
 check('npm, without install scripts, ESM', npm, [node, 'program.mjs'])
@@ -35,15 +40,18 @@ for (const platform of ['darwin', 'win32'])
 check('a read-only file system', npm, readOnly(npm, [node, 'program.mjs']))
 
 const pnpm = project('pnpm')
-run(pnpm, node, [join(tools, 'node_modules/pnpm/bin/pnpm.cjs'), 'add', '--ignore-scripts', tarball])
+writeFileSync(join(pnpm, 'pnpm-workspace.yaml'), 'dangerouslyAllowAllBuilds: true\n')
+run(pnpm, node, [join(tools, 'node_modules/pnpm/bin/pnpm.cjs'), 'add', tarball])
 check('pnpm', pnpm, [node, 'program.mjs'])
+notCompiled('pnpm', pnpm)
 
 const yarn = join(tools, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js')
 for (const linker of ['node-modules', 'pnp']) {
   const folder = project(`yarn-${linker}`)
-  writeFileSync(join(folder, '.yarnrc.yml'), `nodeLinker: ${linker}\nenableScripts: false\nenableTelemetry: false\n`)
+  writeFileSync(join(folder, '.yarnrc.yml'), `nodeLinker: ${linker}\nenableScripts: true\nenableTelemetry: false\n`)
   writeFileSync(join(folder, 'yarn.lock'), '')
   run(folder, node, [yarn, 'add', `netvia@file:${tarball}`])
+  notCompiled(`yarn, ${linker}`, folder)
   check(`yarn, ${linker}`, folder, [node, yarn, 'node', 'program.cjs'])
   check(`yarn, ${linker}: the command`, folder, [node, yarn, 'netvia', '--version'], packed.version)
 }
@@ -103,6 +111,8 @@ rmSync(join(npm, 'node_modules/netvia/prebuilds'), { recursive: true })
 const missing = check('no addon for this machine', npm, [node, 'elsewhere.mjs', 'ERR_ADDON_NOT_FOUND'])
 for (const part of [`${process.platform}-${process.arch}`, 'node-gyp rebuild', 'node_modules/netvia'])
   count(`no addon for this machine: the error names ${part}`, missing.includes(part) ? undefined : missing)
+run(npm, 'sh', ['-ec', /build it: (.*)/.exec(missing)?.[1] ?? 'echo "no command"; false'], headers())
+check('the addon built by the command that the error names', npm, [node, 'program.mjs'])
 
 console.log(`${totals.passed} passed, ${totals.failed} failed`)
 process.exit(totals.failed === 0 ? 0 : 1)
@@ -114,14 +124,21 @@ function project(name) {
   return folder
 }
 
-function run(cwd, command, args) {
+function run(cwd, command, args, env = {}) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
+    env: { ...process.env, ...env },
     encoding: 'utf8',
     timeout: 120_000,
     killSignal: 'SIGKILL',
   })
   if (status !== 0) count(`${command} ${args[0]} in ${cwd.slice(work.length + 1)}`, `${stdout}${stderr}`)
+}
+
+/** Package managers compile what has a `binding.gyp`, on machines without a compiler too, unless they are told not to run scripts. */
+function notCompiled(name, folder) {
+  const built = readdirSync(folder, { recursive: true }).filter(path => path.endsWith('/Release/netvia.node'))
+  count(`${name}: nothing is compiled`, built.join(' '))
 }
 
 /** Runs a program that is to print `wanted`; what it said to standard error. */

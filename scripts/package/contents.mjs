@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { targets } from '../prebuild/targets.mjs'
 
 const wanted = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp)$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^dist\/.+\.(js|cjs|d\.ts|d\.cts|html|txt|1)$/,
-  /^native\/.+\.(cc|h|map)$/,
+  /^native\/.+\.(cc|h|map|gypi)$/,
   /^prebuilds\/(linux-\w+\/netvia\.node|SHA256SUMS)$/,
 ]
 const required = [

@@ -118,10 +118,10 @@ function load(): Addon {
   try {
     return requireHere('node-gyp-build')(packageRoot(dirname(fileURLToPath(import.meta.url)))) as Addon
   } catch (cause) {
-    const message = (cause as Error).message
+    const message = (cause as Error).message.trim().replaceAll(/\s+/g, ' ')
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {
       code: 'ERR_ADDON_NOT_FOUND',
-      hint: 'build it with "npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C node_modules/netvia"',
+      hint: `build it: npm install --no-save node-gyp node-addon-api && cd node_modules/netvia && echo "{'includes': ['native/addon.gypi']}" > binding.gyp && npx node-gyp rebuild`,
       cause,
     })
   }
