@@ -1,9 +1,11 @@
-import { promises as files, readFileSync } from 'node:fs'
+import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
 import type { SavedState } from './state-machine.js'
 
 /** A state older than this says nothing about now, in ms. */
 const maxAge = 300_000
 const version = 1
+/** Of thousands of uplinks there is less, in bytes. */
+const maxSize = 1 << 24
 
 /** By uplink name; `since` in ms since the epoch. */
 export type SavedStates = Record<string, SavedState>
@@ -26,7 +28,7 @@ export class StateFile {
   /** What was saved lately; nothing when there is no such file. */
   read(now: number): SavedStates {
     try {
-      const { savedAt, uplinks } = parse(readFileSync(this.#path, 'utf8'))
+      const { savedAt, uplinks } = parse(readText(this.#path))
       return now - savedAt <= maxAge && savedAt <= now ? uplinks : {}
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#failed(error)
@@ -47,7 +49,9 @@ export class StateFile {
       const temporary = `${this.#path}.${process.pid}.tmp`
       try {
         const content = { version, savedAt: Date.now(), uplinks: this.#states() }
-        await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flush: true })
+        // A process of this number that was killed may have left one. Whatever else is in the way, nothing is written through it.
+        await files.unlink(temporary).catch(unlessMissing)
+        await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flag: 'wx', mode: 0o600, flush: true })
         await files.rename(temporary, this.#path)
       } catch (error) {
         await files.rm(temporary, { force: true }).catch(() => {})
@@ -58,8 +62,21 @@ export class StateFile {
   }
 }
 
+/** What lies there may be anything: a FIFO would keep the monitor waiting, and a device has no end. */
+function readText(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw new Error(`${path} is not a file`)
+    if (stat.size > maxSize) throw new Error(`${path} is larger than ${maxSize} bytes: no state file`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function parse(text: string): { savedAt: number; uplinks: SavedStates } {
-  const content = JSON.parse(text)
+  const content = parseJson(text)
   if (content?.version !== version) throw new Error(`no state file of version ${version}`)
   if (typeof content.savedAt !== 'number' || typeof content.uplinks !== 'object' || content.uplinks === null)
     throw new Error('the state file is damaged')
@@ -67,6 +84,19 @@ function parse(text: string): { savedAt: number; uplinks: SavedStates } {
     if (!isSavedState(saved)) throw new Error(`the state file is damaged at uplink ${JSON.stringify(name)}`)
   }
   return content
+}
+
+/** The message of JSON.parse has some of the text, which may be another file's that a link leads to. */
+function parseJson(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error('the state file is damaged: no JSON')
+  }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 function isSavedState(value: unknown): value is SavedState {

@@ -109,6 +109,17 @@ describe('who may ask', () => {
 })
 
 describe('what is served', () => {
+  test('names with everything that means something to Prometheus', async () => {
+    const name = String.raw`fi"b\r{e}` + '\n# HELP x'
+    const device = String.raw`w"a\{n},`
+    const text = tcpUplinks(['fibre', 9]).replace('fibre', JSON.stringify(name)).replace('lo', JSON.stringify(device))
+    const monitor = startMonitor(text, ['--listen', '0'])
+    const metrics = (await ask(`${await monitor.url()}metrics`)).body
+    const labels = String.raw`uplink="fi\"b\\r{e}\n# HELP x",device="w\"a\\{n},"`
+    expect(metrics).toContain(`\nnetvia_uplink_link_up{${labels}} `)
+    expect(metrics.split('\n').filter(line => line.includes('HELP x') && !line.includes(labels))).toEqual([])
+  })
+
   test('the page: one file, that asks nobody else', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const response = await fetch(url)

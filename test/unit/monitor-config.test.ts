@@ -140,8 +140,31 @@ uplinks:
     ['uplinks:\n  - name: a\n    checks: *none\n', /^3:13: .*alias/],
     ['interval: 1s\ninterval: 2s\n', /^2:1: .*unique/],
     ['uplinks: [\n', /^2:1: /],
+    [`uplinks: ${'['.repeat(20_000)}`, /^1:\d+: nested too deeply$/],
+    ['__proto__: { interval: 5s }\n', /^1:1: unknown option "__proto__"/],
+    ['uplinks:\n  - name: a\n    __proto__: { device: lo }\n    checks: []\n', /^3:5: .*unknown option "__proto__"/],
+    ['uplinks:\n  - name: a\n    checks: [{ type: constructor }]\n', /^3:16: .*type must be one of/],
+    ['a: &a {<<: *a}\nuplinks: []\n', /^1:1: /],
   ])('%j', (text, expected) => {
     expect(problems(text)[0]).toMatch(expected)
+  })
+
+  test('with too much in it is refused before it takes minutes', () => {
+    const bomb = ['&a [x, x, x]', ...'abcdefghi'].map((value, index) => {
+      const aliases = index === 0 ? value : `&${'abcdefghij'[index]} [${Array(9).fill(`*${value}`)}]`
+      return `${index}: ${aliases}\n`
+    })
+    expect(problems(`${bomb.join('')}uplinks: *j\n`)[0]).toMatch(/^1:1: Excessive alias count/)
+    expect(problems(`uplinks:\n- &a { name: a }\n${'- *a\n'.repeat(50_000)}`)[0]).toMatch(
+      /^1:1: more than 10000 anchors/,
+    )
+    expect(() => readConfig(fileOf('#'.repeat(2 ** 22 + 1)))).toThrow(/uplinks\.yaml: longer than 4194304 characters$/)
+  })
+
+  test('a thousand uplinks may share what an anchor names', () => {
+    const uplinks = Array.from({ length: 1000 }, (_, index) => `- { name: u${index}, checks: *all }\n`)
+    const text = `uplinks:\n- name: first\n  checks: &all [{ type: ping, host: 127.0.0.1 }]\n${uplinks.join('')}`
+    expect(readConfig(fileOf(text)).uplinks).toHaveLength(1001)
   })
 
   test('with secrets does not give them away when it is wrong', () => {

@@ -1,4 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -209,6 +220,54 @@ describe('the state file', () => {
     writeFileSync(path, text)
     expect(file.read(Date.now())).toEqual({})
     expect(failures).toHaveLength(1)
+  })
+
+  test('what is in its place when it is read: a FIFO, a folder, a device, too much, a link to what is nobody else’s business', () => {
+    const { file, path, failures } = open()
+    const secret = join(folder, 'secret')
+    writeFileSync(secret, 'root:$6$s3cret')
+    const places: [make: () => void, told: RegExp][] = [
+      [() => execFileSync('mkfifo', [path]), /state\.json is not a file/],
+      [() => mkdirSync(path), /state\.json is not a file/],
+      [() => symlinkSync('/dev/zero', path), /state\.json is not a file/],
+      [() => writeFileSync(path, Buffer.alloc(2 ** 24 + 1)), /state\.json is larger than/],
+      [() => symlinkSync(secret, path), /^the state file is damaged: no JSON$/],
+    ]
+    for (const [make, told] of places) {
+      make()
+      expect(file.read(Date.now())).toEqual({})
+      expect(failures.pop()!.message).toMatch(told)
+      rmSync(path, { recursive: true })
+    }
+    expect(failures).toEqual([])
+  })
+
+  test('what is in the way when it is written is not written through: a link, a FIFO, a folder', async () => {
+    const { file, path, failures } = open()
+    const temporary = `${path}.${process.pid}.tmp`
+    const victim = join(folder, 'victim')
+    writeFileSync(victim, 'mine')
+    for (const make of [
+      () => symlinkSync(victim, temporary),
+      () => symlinkSync(join(folder, 'nowhere'), temporary),
+      () => linkSync(victim, temporary),
+      () => execFileSync('mkfifo', [temporary]),
+      () => writeFileSync(temporary, 'left by a process of this number'),
+    ]) {
+      make()
+      await file.save()
+      expect(failures).toEqual([])
+      expect(file.read(Date.now())).toEqual({ fibre: saved })
+      expect(readdirSync(folder).sort()).toEqual(['state.json', 'victim'])
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+      rmSync(path)
+    }
+    expect(readFileSync(victim, 'utf8')).toBe('mine')
+    mkdirSync(temporary)
+    writeFileSync(join(temporary, 'kept'), '')
+    await file.save()
+    expect(failures.map(({ message }) => message)).toEqual([expect.stringMatching(/unlink '.*state\.json\.\d+\.tmp'/)])
+    expect(readdirSync(temporary)).toEqual(['kept'])
   })
 
   test('one that cannot be written is told of', async () => {

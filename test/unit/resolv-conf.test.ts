@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hasten, reachableConf } from '../../src/protocols/dns/configuration.js'
+import { parseHosts } from '../../src/protocols/dns/hosts.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { ParsedFile } from '../../src/protocols/dns/system-files.js'
@@ -94,11 +95,36 @@ test('a file is read again when it has changed, and reads as empty when it is go
   }
 })
 
-test('a file of somebody else, or one that can not be read, counts as empty', () => {
+test('a file in a folder that somebody else made or may write to, or one that can not be read, counts as empty', () => {
   const own = process.getuid!()
-  expect(new ParsedFile('/etc/passwd', text => text.length, 0).read()).toBeGreaterThan(0)
-  expect(new ParsedFile('/etc/passwd', text => text.length, 12_345).read()).toBe(0)
-  expect(new ParsedFile('/etc', text => text.length, own).read()).toBe(0)
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
+  const length = (path: string, owner = own) => new ParsedFile(path, text => text.length, owner).read()
+  try {
+    const [open, link] = [join(folder, 'open'), join(folder, 'link')]
+    mkdirSync(open)
+    symlinkSync('/etc', link)
+    writeFileSync(join(open, 'file'), 'text')
+    expect(length(join(open, 'file'))).toBe(4)
+    expect(length(join(open, 'file'), own + 1)).toBe(0)
+    for (const mode of [0o757, 0o775, 0o1777]) {
+      chmodSync(open, mode)
+      expect(length(join(open, 'file'))).toBe(0)
+    }
+    // Whoever made the link chose among all files of the owner.
+    expect(length(join(link, 'passwd'))).toBe(0)
+    expect(length(folder)).toBe(0)
+    expect(new ParsedFile('/etc', text => text.length).read()).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('hundreds of thousands of lines take no longer than so many lines', () => {
+  const many = Array.from({ length: 200_000 }, (_, index) => index)
+  const hosts = many.map(index => `fd00::${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)} one.test`)
+  expect(parseHosts(hosts.join('\n')).get('one.test')).toHaveLength(many.length)
+  const conf = parseResolvConf(many.map(() => 'options ndots:3\nsearch example.net').join('\n'))
+  expect(conf).toMatchObject({ ndots: 3, search: ['example.net'] })
 })
 
 test('through a device, a resolver of this machine gives way to the servers behind it', () => {

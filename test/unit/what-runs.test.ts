@@ -19,6 +19,12 @@ test('nothing turns text into code', () => {
   ).toEqual([])
 })
 
+test('nothing turns text into markup', () => {
+  expect(filesWith(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|srcdoc/)).toEqual(
+    [],
+  )
+})
+
 test('nothing is run when the package is installed', () => {
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) expect(scripts).not.toHaveProperty(name)

@@ -1,6 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml'
+import {
+  type Alias,
+  type ErrorCode,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { NetviaError, type OptionPath } from '../../errors.js'
 import type { MonitorOptions } from '../../monitor/options.js'
 import { settingsOf } from '../../monitor/settings.js'
@@ -9,8 +20,17 @@ import { withTimes } from './config-times.js'
 type Yaml = ReturnType<typeof parseDocument<ParsedNode>>
 type Members = Record<string | number, unknown>
 
+const inOurWords: Partial<Record<ErrorCode, string>> = {
+  MULTIPLE_DOCS: 'there is more than one document in this file',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
+}
+
 /** More than these are seldom read. */
 const maxProblems = 20
+/** In characters: thousands of uplinks have room in it. */
+const maxLength = 1 << 22
+/** And so many anchors and aliases; the time to resolve them grows with the square. */
+const maxAliases = 10_000
 
 /**
  * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names. Times may have a unit.
@@ -18,18 +38,16 @@ const maxProblems = 20
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
  */
 export function readConfig(file: string): MonitorOptions {
+  const text = readFileSync(file, 'utf8')
+  if (text.length > maxLength) throw wrong([`${file}: longer than ${maxLength} characters`])
   const lines = new LineCounter()
-  const document: Yaml = parseDocument(readFileSync(file, 'utf8'), {
-    lineCounter: lines,
-    prettyErrors: false,
-    merge: true,
-  })
+  const document: Yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
   const at = (offset: number, message: string) => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}: ${message}`
   }
   const unreadable = [...document.errors, ...document.warnings].map(({ pos, code, message }) =>
-    at(pos[0], code === 'MULTIPLE_DOCS' ? 'there is more than one document in this file' : message),
+    at(pos[0], inOurWords[code] ?? message),
   )
   if (unreadable.length > 0) throw wrong(unreadable)
   const options = withTimes(content(document, at))
@@ -40,14 +58,23 @@ export function readConfig(file: string): MonitorOptions {
 }
 
 function content(document: Yaml, at: (offset: number, message: string) => string): unknown {
+  const anchors = new Set<string>()
+  let count = 0
   let unknown: Alias.Parsed | undefined
   visit(document, {
+    Value(_key, { anchor }) {
+      if (anchor === undefined) return
+      anchors.add(anchor)
+      count++
+    },
     Alias(_key, alias) {
-      if (!alias.resolve(document)) unknown ??= alias as Alias.Parsed
+      if (!anchors.has(alias.source)) unknown ??= alias as Alias.Parsed
+      count++
     },
   })
+  if (count > maxAliases) throw wrong([at(0, `more than ${maxAliases} anchors and aliases`)])
   try {
-    return document.toJS()
+    return document.toJS({ maxAliasCount: maxAliases })
   } catch (error) {
     // An alias of nothing, or aliases of aliases without end.
     throw wrong([at(unknown?.range[0] ?? 0, (error as Error).message)])

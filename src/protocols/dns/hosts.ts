@@ -10,14 +10,17 @@ export type Hosts = ReadonlyMap<string, readonly HostAddress[]>
 
 export function parseHosts(text: string): Hosts {
   const hosts = new Map<string, HostAddress[]>()
+  const seen = new Set<string>()
   for (const line of text.split('\n')) {
     const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
     if (!isIP(address)) continue
-    for (const name of new Set(names.map(canonicalName))) {
-      const known = hosts.get(name)
+    for (const name of names.map(canonicalName)) {
+      if (seen.has(`${name} ${address}`)) continue
+      seen.add(`${name} ${address}`)
       const entry: HostAddress = { address, family: isIPv4(address) ? 4 : 6 }
-      if (!known) hosts.set(name, [entry])
-      else if (!known.some(other => other.address === address)) known.push(entry)
+      const known = hosts.get(name)
+      if (known) known.push(entry)
+      else hosts.set(name, [entry])
     }
   }
   return hosts

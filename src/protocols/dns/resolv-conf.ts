@@ -30,7 +30,7 @@ const localServers: readonly DnsServer[] = [
 export function parseResolvConf(text: string): ResolvConf {
   const servers: DnsServer[] = []
   let search: string[] = []
-  let options: string[] = []
+  const options: string[] = []
   for (const line of text.split('\n')) {
     // Only a line's first character makes it a comment; glibc and musl agree in this.
     if (/^[#;]/.test(line)) continue
@@ -40,7 +40,7 @@ export function parseResolvConf(text: string): ResolvConf {
       if (server && servers.length < maxServers) servers.push(server)
     } else if (keyword === 'search') search = values
     else if (keyword === 'domain') search = values.slice(0, 1)
-    else if (keyword === 'options') options = [...options, ...values]
+    else if (keyword === 'options') for (const option of values) options.push(option)
   }
   return {
     servers: servers.length > 0 ? servers : localServers,

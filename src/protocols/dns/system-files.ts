@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
+import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
 
@@ -13,7 +14,7 @@ export class ParsedFile<T> {
   #version: string | undefined
   #value: T | undefined
 
-  /** With an `owner` (user id), a file of anybody else's counts as missing. */
+  /** With an `owner` (user id): in a folder that anybody else may have made or may write to, it counts as missing. */
   constructor(path: string, parse: (text: string) => T, owner?: number) {
     this.#path = path
     this.#parse = parse
@@ -31,8 +32,9 @@ export class ParsedFile<T> {
 
   #currentVersion(): string {
     try {
-      const { dev, ino, mtimeMs, size, uid } = statSync(this.#path)
-      return this.#owner === undefined || this.#owner === uid ? `${dev}:${ino}:${mtimeMs}:${size}` : ''
+      if (this.#owner !== undefined && !isOnlyOf(this.#owner, dirname(this.#path))) return ''
+      const { dev, ino, mtimeMs, size } = statSync(this.#path)
+      return `${dev}:${ino}:${mtimeMs}:${size}`
     } catch {
       return ''
     }
@@ -47,6 +49,12 @@ export class ParsedFile<T> {
   }
 }
 
+/** Of a link it never is: its mode has all bits (symlink(7)). */
+function isOnlyOf(owner: number, folder: string): boolean {
+  const { uid, mode } = lstatSync(folder)
+  return uid === owner && (mode & 0o022) === 0
+}
+
 /** resolv.conf(5) of this machine, or of the network namespace where `ip netns exec` has put its own there. */
 export const resolvConf = new ParsedFile('/etc/resolv.conf', parseResolvConf)
 
@@ -55,9 +63,12 @@ export const hostsFile = new ParsedFile('/etc/hosts', parseHosts)
 
 const root = 0
 
-/** Where a resolver on this machine keeps the servers behind it: systemd-resolved, NetworkManager, OpenWrt's netifd. */
+/**
+ * Where a resolver on this machine keeps the servers behind it: systemd-resolved, NetworkManager, OpenWrt's netifd. Only root can put
+ * something in /run, systemd-resolved's own user a file in its folder there; in /tmp anybody can.
+ */
 export const upstreamFiles = [
-  '/run/systemd/resolve/resolv.conf',
-  '/run/NetworkManager/no-stub-resolv.conf',
-  '/tmp/resolv.conf.d/resolv.conf.auto',
-].map(path => new ParsedFile(path, parseResolvConf, root))
+  new ParsedFile('/run/systemd/resolve/resolv.conf', parseResolvConf),
+  new ParsedFile('/run/NetworkManager/no-stub-resolv.conf', parseResolvConf),
+  new ParsedFile('/tmp/resolv.conf.d/resolv.conf.auto', parseResolvConf, root),
+]
