@@ -1,5 +1,6 @@
 import { request } from 'node:http'
-import { describe, expect, test } from 'vitest'
+import { connect } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { netvia } from './cli-process.js'
 import { httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
@@ -108,9 +109,59 @@ describe('who may ask', () => {
   })
 })
 
+describe('who only holds a place', () => {
+  /** A connection that sends `head`, then `drop` five times a second; resolves with what it was told when it is closed. */
+  function hold(url: string, head: string, drop = ''): Promise<string> {
+    const { hostname, port } = new URL(url)
+    const socket = connect({ host: hostname, port: Number(port) })
+    socket.write(head)
+    const timer = setInterval(() => socket.write(drop), 200)
+    onTestFinished(() => void socket.destroy())
+    return new Promise(resolve => {
+      let told = ''
+      socket.on('error', () => {})
+      socket.on('data', data => {
+        told += data
+      })
+      socket.on('close', () => {
+        clearInterval(timer)
+        resolve(told)
+      })
+    })
+  }
+
+  test('loses it after some seconds: silence, dripping headers, a dripping body, a request too large, no token', async () => {
+    const url = await startMonitor(config, ['--listen', '0', '--token-file', fileOf(token, 'token')]).url()
+    const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
+    const answers = await Promise.all([
+      hold(url, ''),
+      hold(url, get, 'x: y\r\n'),
+      hold(url, `${get}x: `, 'y'),
+      hold(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n', 'y'),
+      hold(url, `${get}x: ${'y'.repeat(9000)}`),
+      hold(url, `${get}\r\n`),
+    ])
+    const status = answers.map(answer => /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
+    expect(status).toEqual(['408', '408', '408', '405', '431', '401'])
+    expect(answers.at(-1)).toMatch(/^connection: close\r$/im)
+  })
+
+  test('is one of two hundred at most; the next are sent away, and there is room when those are gone', async () => {
+    const url = await startMonitor(config, ['--listen', '0']).url()
+    const { hostname, port } = new URL(url)
+    const sockets = Array.from({ length: 300 }, () => connect({ host: hostname, port: Number(port) }))
+    let open = sockets.length
+    for (const socket of sockets) socket.on('error', () => {}).on('close', () => open--)
+    onTestFinished(() => sockets.forEach(socket => void socket.destroy()))
+    await expect.poll(() => open).toBeLessThanOrEqual(200)
+    for (const socket of sockets) socket.destroy()
+    await expect.poll(() => ask(`${url}healthz`).catch(error => error)).toMatchObject({ status: 200 })
+  })
+})
+
 describe('what is served', () => {
   test('names with everything that means something to Prometheus', async () => {
-    const name = String.raw`fi"b\r{e}` + '\n# HELP x'
+    const name = `${String.raw`fi"b\r{e}`}\n# HELP x`
     const device = String.raw`w"a\{n},`
     const text = tcpUplinks(['fibre', 9]).replace('fibre', JSON.stringify(name)).replace('lo', JSON.stringify(device))
     const monitor = startMonitor(text, ['--listen', '0'])

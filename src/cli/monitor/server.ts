@@ -17,6 +17,10 @@ export interface Sources {
 
 /** More than any number of people who look at once. */
 const maxConnections = 200
+/** In ms. A request is a few hundred bytes: who takes longer for it holds a place for nothing. */
+const requestTimeout = 5000
+/** In ms, without a byte taken or sent: a stream of events says something more often, and who reads nothing of it is gone. */
+const idleTimeout = 60_000
 
 const always = {
   'cache-control': 'no-store',
@@ -87,15 +91,22 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
     }
     const refusal = access.refusal(request)
     if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
-    if (refusal) return response.writeHead(refusal).end()
+    if (refusal) return response.writeHead(refusal, { connection: 'close' }).end()
     const answer = url && answers.get(url.pathname)
     return answer ? answer(response, url, request) : response.writeHead(404).end()
   }
-  const server = createServer({ maxHeaderSize: 8192 }, (request, response) => {
+  const limits = {
+    maxHeaderSize: 8192,
+    headersTimeout: requestTimeout,
+    requestTimeout,
+    connectionsCheckingInterval: 1000,
+  }
+  const server = createServer(limits, (request, response) => {
     // Whatever somebody asks, the monitor goes on.
     respond(request, response).catch(() => response.destroy())
   })
   server.maxConnections = maxConnections
+  server.setTimeout(idleTimeout)
   return server
 }
 
