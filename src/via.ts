@@ -42,8 +42,9 @@ export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
  * something the path has: a path is never left by accident.
  */
 export function via(pathOrDevice: string | PathOptions): Via {
-  const path: PathOptions = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : { ...pathOrDevice }
-  checkOptions('via', path, pathSchema)
+  const given = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : pathOrDevice
+  checkOptions('via', given, pathSchema)
+  const path: PathOptions = { ...given }
   const bound = [
     ...Object.entries(optionsFirst).map(([name, call]) => [name, onPath(path, name, call, 0)]),
     ...Object.entries(optionsSecond).map(([name, call]) => [name, onPath(path, name, call, 1)]),

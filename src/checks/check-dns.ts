@@ -12,7 +12,7 @@ import {
 } from '../options.js'
 import { type DnsRecord, type RecordType, type ResolvedAddress, recordTypes } from '../protocols/dns/records.js'
 import { resolveTelling } from '../protocols/dns/resolve.js'
-import { dnsServer, formatDnsServer } from '../protocols/dns/server-address.js'
+import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { judge } from './outcome.js'
 
 /** A text, or what a text must match. */
@@ -55,7 +55,7 @@ const expected: Check = (value, name) => {
 
 export const dnsCheckSchema: Schema = {
   ...commonSchema,
-  servers: arrayOf(dnsServer),
+  servers: dnsServers,
   type: oneOf(...recordTypes),
   expect: expected,
   timeout: milliseconds,

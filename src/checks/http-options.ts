@@ -1,7 +1,6 @@
 import { nodeHttp, nodeTls } from '../builtins.js'
-import { invalidArgument, NetviaError } from '../errors.js'
+import { errorAt, invalidArgument, NetviaError } from '../errors.js'
 import {
-  arrayOf,
   type Check,
   type CommonOptions,
   checkOptions,
@@ -11,7 +10,7 @@ import {
   oneOf,
   type Schema,
 } from '../options.js'
-import { dnsServer } from '../protocols/dns/server-address.js'
+import { dnsServers } from '../protocols/dns/server-address.js'
 import { type TlsOptions, tlsSchema } from '../protocols/tcp/tls-options.js'
 import type { HttpRequest } from './http-redirect.js'
 
@@ -101,7 +100,7 @@ export const httpCheckSchema: Schema = {
   maxRedirects: integer(0, 100),
   maxBodyBytes: integer(0, 2 ** 30),
   family: oneOf(4, 6),
-  servers: arrayOf(dnsServer),
+  servers: dnsServers,
   tls,
 }
 
@@ -115,7 +114,7 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const plan: HttpCheckPlan = { ...defaults, ...given }
   if (plan.expectBody !== undefined && plan.maxBodyBytes === 0) {
-    throw invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody')
+    throw errorAt('maxBodyBytes', invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody'))
   }
   return plan
 }
@@ -123,7 +122,10 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
 /** Leaves the URL out of its errors: it may hold secrets. */
 export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
   const text = String(url)
-  if (!URL.canParse(text)) throw new NetviaError('checkHttp: the url is not valid', { code: 'ERR_INVALID_ARG_VALUE' })
+  if (!URL.canParse(text)) {
+    const hint = 'it begins with http:// or https://'
+    throw new NetviaError(`checkHttp: the url is not valid; ${hint}`, { code: 'ERR_INVALID_ARG_VALUE', hint })
+  }
   const parsed = new URL(text)
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
     throw invalidArgument("checkHttp: the url's scheme", parsed.protocol.slice(0, -1), 'http or https')

@@ -6,7 +6,7 @@ import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, setOption, tryReadOption, trySetOption } from './options.js'
 
-const { EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -131,5 +131,9 @@ function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, 
   // Without it a bound client takes its port at bind, from one pool for all peers (ip(7)).
   if (type === 'stream' && port === 0) trySetOption(fd, 'IP_BIND_ADDRESS_NO_PORT', 1)
   const errno = addon().bind(fd, encodeAddress(address, port))
-  if (errno < 0) throw systemError(errno, 'bind', { address, port, device: path.device })
+  if (errno >= 0) return
+  const { device } = path
+  const nowhere = `${device ? `device ${device} does not have` : 'no device here has'} this address`
+  const hint = errno === -EADDRNOTAVAIL ? nowhere : undefined
+  throw systemError(errno, 'bind', { address, port: port || undefined, device, hint })
 }

@@ -127,6 +127,35 @@ test.each<[what: string, name: string, options: Given, says: RegExp]>([
   const error = await refusal(() => calls[name]!(options))
   expect(error.message).toMatch(says)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+  // Which of them: it is named in the message, too.
+  expect(error.message).toContain(error.option?.at(-1))
+})
+
+test.each(['checkDns', 'checkHttp', 'connect', 'createLookup', 'resolve'])(
+  '%s asks no other name servers where it is given none at all',
+  async name => {
+    const error = await refusal(() => calls[name]!({ servers: [] }))
+    expect(error.message).toBe(`${name}: servers must be an array of at least one name server; got an array of 0`)
+    expect(error.option).toEqual(['servers'])
+  },
+)
+
+test.each([undefined, null, 5, {}])('sweep refuses targets that are none (%s)', async targets => {
+  const error = await refusal(() => entry.sweep(targets as unknown as string))
+  expect(error.message).toMatch(/^sweep: targets must be a string or an iterable of strings; got /)
+  expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+})
+
+test('a source address that is not here is told as such', async () => {
+  const { message, hint } = await refusal(() => entry.connect({ host, port, localAddress: '192.0.2.77' }))
+  expect(message).toBe('bind EADDRNOTAVAIL: address not available (192.0.2.77); no device here has this address')
+  expect(hint).toBe('no device here has this address')
+})
+
+test('a URL that is none is told without being shown', async () => {
+  const error = await refusal(() => entry.checkHttp('user:secret@example.com'))
+  expect(error.message).toMatch(/http/)
+  expect(error.message).not.toContain('secret')
 })
 
 test.for<[string, Given]>([

@@ -14,7 +14,7 @@ export function parsePorts(list: PortList, name: string): number[] {
     if (first > last) throw invalidArgument(name, item, 'a range from a lower to a higher port')
     for (let number = first; number <= last; number++) ports.add(number)
   }
-  if (ports.size === 0) throw invalidArgument(name, list, 'one port at least')
+  if (ports.size === 0) throw invalidArgument(name, list, 'at least one port')
   return [...ports]
 }
 

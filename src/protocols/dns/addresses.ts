@@ -37,13 +37,8 @@ export async function lookUpHost(
   }
   const known = literalAddress(host, families) ?? listedAddresses(host, families) ?? localhostAddresses(host, families)
   if (known) return tellAll(known)
-  if (isNumericHost(host))
-    throw notFound(
-      host,
-      asking.path.device,
-      'it is neither a name nor one IPv4 address, which has four numbers of 0-255',
-    )
-  if (host.includes(':')) throw notFound(host, asking.path.device, 'it is neither an IPv6 address nor a name')
+  const fault = whyNoName(host)
+  if (fault) throw notFound(host, asking.path.device, fault)
   const name = wireName(host)
   if (name === undefined || isIP(name)) {
     throw notFound(host, asking.path.device, 'a name has labels of 1-63 bytes and 253 bytes in all')
@@ -62,6 +57,21 @@ export async function lookUpHost(
   }
   throw failure ?? notFound(host, asking.path.device)
 }
+
+/** What a text may have been meant as that no name server is asked for, and what to write instead. */
+function whyNoName(host: string): string | undefined {
+  if (isNumericHost(host)) return 'it is neither a name nor one IPv4 address, which has four numbers of 0-255'
+  return notNames.find(([pattern]) => pattern.test(host))?.[1]
+}
+
+const notNames: readonly (readonly [RegExp, string])[] = [
+  [/^[a-z][a-z\d+.-]*:\/\//i, 'it is a URL: give its host alone'],
+  [/\//, 'it is no single host: blocks of addresses are for a sweep'],
+  [/^\[[^\]]*\]$/, 'an IPv6 address has no brackets here'],
+  [/^([^:]+|\[[^\]]*\]):\d+$/, 'it ends with a port: give the host alone'],
+  [/:/, 'it is neither an IPv6 address nor a name'],
+  [/[\s\0]/, 'a name has no white space'],
+]
 
 /** One name, both families at once. Rejects if neither has an address. */
 export async function queryFamilies(

@@ -27,7 +27,7 @@ export function askingBy(options: AskingOptions, signal: AbortSignal, onAnswer?:
  */
 function resolverConf({ servers, device, timeout }: AskingOptions): ResolvConf {
   const conf = resolvConf.read()
-  if (servers?.length) return hasten({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
+  if (servers) return hasten({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
   const usable = device === undefined || device === 'lo' ? conf : reachableConf(conf, readUpstreams)
   return hasten(usable, timeout)
 }

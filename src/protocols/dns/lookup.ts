@@ -2,9 +2,9 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import { networkInterfaces } from 'node:os'
 import { isIP, nodeDns } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
-import { arrayOf, type CommonOptions, checkOptions, commonSchema, milliseconds, type Schema } from '../../options.js'
+import { type CommonOptions, checkOptions, commonSchema, milliseconds, type Schema } from '../../options.js'
 import { resolve } from './resolve.js'
-import { dnsServer } from './server-address.js'
+import { dnsServers } from './server-address.js'
 
 export interface CreateLookupOptions extends CommonOptions {
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
@@ -32,7 +32,7 @@ type OneOrAllCallback = (
   family?: number,
 ) => void
 
-const schema: Schema = { ...commonSchema, servers: arrayOf(dnsServer), timeout: milliseconds }
+const schema: Schema = { ...commonSchema, servers: dnsServers, timeout: milliseconds }
 
 /**
  * A `dns.lookup` that asks over the path. It understands `all`, `family`, `hints` (`ADDRCONFIG`, `V4MAPPED`, `ALL`),

@@ -1,7 +1,6 @@
 import { isIP } from '../../builtins.js'
-import { invalidArgument } from '../../errors.js'
+import { errorAt, invalidArgument } from '../../errors.js'
 import {
-  arrayOf,
   type CommonOptions,
   checkOptions,
   commonSchema,
@@ -27,7 +26,7 @@ import {
   type ResolvedAddress,
   recordTypes,
 } from './records.js'
-import { dnsServer } from './server-address.js'
+import { dnsServers } from './server-address.js'
 
 export interface ResolveOptions extends CommonOptions {
   /** Addresses of this family only. Default: both, asked for at once. */
@@ -53,7 +52,7 @@ export const resolveSchema: Schema = {
   ...commonSchema,
   family: oneOf(4, 6),
   type: oneOf(...recordTypes),
-  servers: arrayOf(dnsServer),
+  servers: dnsServers,
   timeout: milliseconds,
 }
 
@@ -110,7 +109,7 @@ export async function resolveTelling(
 function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
   const ofType = ({ A: 4, AAAA: 6 } as Partial<Record<RecordType, 4 | 6>>)[type ?? 'TXT']
   if (family !== undefined && type !== undefined && family !== ofType) {
-    throw invalidArgument('resolve: family', family, `left out with type ${type}`)
+    throw errorAt('family', invalidArgument('resolve: family', family, `left out with type ${type}`))
   }
   const wanted = family ?? ofType
   return wanted === undefined ? [6, 4] : [wanted]

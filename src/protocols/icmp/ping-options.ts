@@ -1,5 +1,5 @@
 import { isIP } from '../../builtins.js'
-import { invalidArgument } from '../../errors.js'
+import { errorAt, invalidArgument } from '../../errors.js'
 import {
   boolean,
   type CommonOptions,
@@ -60,14 +60,12 @@ export function checkProbeOptions(caller: string, options: PingOptions, schema: 
   checkOptions(caller, options, schema)
   const { payload, payloadSize } = options
   if (payload && payload.length > largestPayload) {
-    throw invalidArgument(`${caller}: payload.length`, payload.length, `at most ${largestPayload}`)
+    const error = invalidArgument(`${caller}: payload.length`, payload.length, `at most ${largestPayload}`)
+    throw errorAt('payload', error)
   }
   if (payload && payloadSize !== undefined && payloadSize !== payload.length) {
-    throw invalidArgument(
-      `${caller}: payloadSize`,
-      payloadSize,
-      `the length of payload (${payload.length}), or left out`,
-    )
+    const expected = `the length of payload (${payload.length}), or left out`
+    throw errorAt('payloadSize', invalidArgument(`${caller}: payloadSize`, payloadSize, expected))
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import { addon } from '../../binding/addon.js'
 import {
-  arrayOf,
   boolean,
   type Check,
   type CommonOptions,
@@ -17,7 +16,7 @@ import { handOver } from '../../sockets/hand-over.js'
 import { mappedIPv4, parseIP } from '../../sockets/ip.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy } from '../dns/configuration.js'
-import { dnsServer } from '../dns/server-address.js'
+import { dnsServers } from '../dns/server-address.js'
 import { connectDescriptor } from './connect-descriptor.js'
 import { raceFailure } from './failure.js'
 import { type Attempt, Race } from './race.js'
@@ -53,7 +52,7 @@ export const connectSchema = {
   noDelay: boolean,
   keepAlive,
   attemptDelay: milliseconds,
-  servers: arrayOf(dnsServer),
+  servers: dnsServers,
 } satisfies Schema
 
 /** A connection and what it took, in milliseconds. */

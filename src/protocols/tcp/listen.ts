@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import { addon } from '../../binding/addon.js'
 import { nodeCluster, nodeNet } from '../../builtins.js'
-import { invalidArgument, NetviaError, systemError } from '../../errors.js'
+import { errorAt, invalidArgument, NetviaError, systemError } from '../../errors.js'
 import {
   boolean,
   type CommonOptions,
@@ -99,8 +99,10 @@ function inClusterWorker(): NetviaError {
 function openListener(options: ListenOptions, address: string): number {
   const { port, backlog = 511, ipv6Only, reusePort, device, tos } = options
   const family = familyOf(address)
-  if (family === 4 && ipv6Only)
-    throw invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
+  if (family === 4 && ipv6Only) {
+    const error = invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
+    throw errorAt('ipv6Only', error)
+  }
   const socketOptions: Record<string, number> = { SO_REUSEADDR: 1 }
   if (reusePort) socketOptions.SO_REUSEPORT = 1
   if (family === 6) socketOptions.IPV6_V6ONLY = ipv6Only ? 1 : 0

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../errors.js'
+import { errorAt, invalidArgument } from '../../errors.js'
 import {
   boolean,
   type CommonOptions,
@@ -65,12 +65,11 @@ export function checkTracerouteOptions(host: string, options: TracerouteOptions)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settings: TraceSettings = { ...defaults, ...given }
   const { method, firstHop, maxHops } = settings
-  if (firstHop > maxHops) throw invalidArgument('traceroute: firstHop', firstHop, `at most maxHops (${maxHops})`)
-  if (settings.port !== undefined && method === 'icmp') {
-    throw invalidArgument('traceroute: port', settings.port, 'left out with method icmp')
+  const refuse = (key: 'firstHop' | 'port' | 'payloadSize', expected: string) => {
+    throw errorAt(key, invalidArgument(`traceroute: ${key}`, settings[key], expected))
   }
-  if (settings.payloadSize !== undefined && method === 'tcp') {
-    throw invalidArgument('traceroute: payloadSize', settings.payloadSize, 'left out with method tcp')
-  }
+  if (firstHop > maxHops) refuse('firstHop', `at most maxHops (${maxHops})`)
+  if (settings.port !== undefined && method === 'icmp') refuse('port', 'left out with method icmp')
+  if (settings.payloadSize !== undefined && method === 'tcp') refuse('payloadSize', 'left out with method tcp')
   return settings
 }

@@ -1,10 +1,11 @@
+import { invalidArgument } from '../../../errors.js'
 import { integer, number, type Schema } from '../../../options.js'
 import { type PingStatistics, RttCounter } from '../../../stats.js'
 import { ResultQueue } from '../../result-queue.js'
 import { checkProbeOptions, type PingOptions, pingSchema } from '../ping-options.js'
 import type { PingResult } from '../result.js'
 import { SweepRun } from './sweep-run.js'
-import { countTargets, type Targets } from './target-source.js'
+import { countTargets, isTargets, type Targets } from './target-source.js'
 
 export interface SweepOptions extends PingOptions {
   /** Requests a second altogether, sent by ticks of 40 ms. Default: as fast as the answers can be read. */
@@ -65,6 +66,7 @@ const capacity = 10_000
  * @throws NetviaError as `ping`, from the call for bad options, from the iteration for what shows later.
  */
 export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
+  if (!isTargets(targets)) throw invalidArgument('sweep: targets', targets, 'a string or an iterable of strings')
   checkProbeOptions('sweep', options, schema)
   return new Sweep(targets, options)
 }

@@ -132,6 +132,12 @@ function isUnknownName(error: unknown): error is NetviaError {
   return error instanceof NetviaError && ['ENOTFOUND', 'ENODATA', 'EAI_AGAIN', 'ETIMEOUT'].includes(error.code)
 }
 
+/** Whether targets can be drawn from it at all; each is looked at when it is. */
+export function isTargets(value: unknown): value is Targets {
+  if (typeof value === 'string') return true
+  return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+}
+
 function iterate(targets: Targets): Iterator<string> | AsyncIterator<string> {
   if (typeof targets === 'string') return [targets][Symbol.iterator]()
   return Symbol.asyncIterator in targets ? targets[Symbol.asyncIterator]() : targets[Symbol.iterator]()
