@@ -55,7 +55,8 @@ describe.each([
   }, async () => {
     const relay = await lab.relay({ delayMs: 5 })
     const capture = await lab.capture('slow0', filter)
-    const series = pings(slow, { kind, count: 300, interval: 10, timeout: 250 })
+    const timeout = 250
+    const series = pings(slow, { kind, count: 300, interval: 10, timeout })
     const blocker = setInterval(() => block(300), 500)
     const results: PingResult[] = []
     for await (const result of series) results.push(result)
@@ -63,9 +64,12 @@ describe.each([
     const wire = wireTimes(await capture.stop(), request, results)
     await relay.stop()
     expect(results).toHaveLength(300)
-    expect(results.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
+    // A busy machine's relay may hold one for longer than the timeout: the wire says so too.
+    const inTime = results.filter(({ sequence }) => !(wire.get(sequence)! > timeout - 1))
+    expect(inTime.length).toBeGreaterThan(200)
+    expect(inTime.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
     expect(wire.size).toBeGreaterThan(200)
-    const captured = results.filter(({ sequence }) => wire.has(sequence))
+    const captured = inTime.filter(({ sequence }) => wire.has(sequence))
     const errors = captured.map(({ sequence, rttMs }) => Math.abs(rttMs! - wire.get(sequence)!)).sort((a, b) => a - b)
     expect(errors[Math.floor(errors.length / 2)]).toBeLessThan(0.1)
     expect(errors.at(-1)).toBeLessThan(1)
