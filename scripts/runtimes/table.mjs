@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const packages = fileURLToPath(new URL('node_modules', import.meta.url))
 const muslFolder = fileURLToPath(new URL('../../.cache/musl', import.meta.url))
 
@@ -18,6 +19,22 @@ function foreignNode(arch, qemu, libraries) {
   return { command: [`qemu-${qemu}-static`, '-L', `/usr/${libraries}`, node], missing: underQemu }
 }
 
+/** With as little as docs/security.md says is enough. */
+function confinedNode(major) {
+  const folders = [root, '/etc', '/proc', '/sys', '/run', '/tmp']
+  const flags = [
+    major === 20 ? '--experimental-permission' : '--permission',
+    '--allow-addons',
+    // A permission that there was none of before.
+    ...(major >= 26 ? ['--allow-net'] : []),
+    ...folders.map(folder => `--allow-fs-read=${join(folder, '*')}`),
+  ]
+  return {
+    command: [join(packages, `node${major}/bin/node`), ...flags],
+    missing: { 'a worker of its own, ended in the middle': /^ERR_ACCESS_DENIED / },
+  }
+}
+
 const musl = { env: { LD_LIBRARY_PATH: muslFolder } }
 
 /** Each with its command, and the cases it may refuse, with what it says then. */
@@ -26,6 +43,10 @@ export const runtimes = {
   'Node 22': { command: [join(packages, 'node22/bin/node')] },
   'Node 24': { command: [join(packages, 'node24/bin/node')] },
   'Node 26': { command: [join(packages, 'node26/bin/node')] },
+  'Node 20 with permissions': confinedNode(20),
+  'Node 22 with permissions': confinedNode(22),
+  'Node 24 with permissions': confinedNode(24),
+  'Node 26 with permissions': confinedNode(26),
   'Node 26 on musl': { command: [join(muslFolder, 'node')], ...musl },
   'Node 22 on arm64': foreignNode('arm64', 'aarch64', 'aarch64-linux-gnu'),
   'Node 20 on arm (v7)': foreignNode('armv7l', 'arm', 'arm-linux-gnueabihf'),
