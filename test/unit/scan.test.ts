@@ -147,7 +147,7 @@ describe('scanPorts', () => {
     setTimeout(() => controller.abort(reason), 50)
     await expect(opening).rejects.toBe(reason)
     expect(await scan.next()).toEqual({ done: true, value: undefined })
-    expect(() => scanPorts(host, { signal: AbortSignal.abort(reason) })).toThrow(reason)
+    await expect(scanPorts(host, { signal: AbortSignal.abort(reason) }).open()).rejects.toBe(reason)
     expect(await openSockets()).toBe(before)
   })
 

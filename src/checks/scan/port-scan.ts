@@ -61,11 +61,11 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   #endedAt: number | undefined
 
   constructor(host: string, ports: readonly number[], options: ScanOptions) {
-    options.signal?.throwIfAborted()
     this.#host = host
     this.#ports = ports
     this.#options = options
     options.signal?.addEventListener('abort', this.#onAbort)
+    if (options.signal?.aborted) this.#onAbort()
   }
 
   /** How far it has come, as of now. */

@@ -49,7 +49,6 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
   #resyncing = false
 
   constructor(signal: AbortSignal | undefined) {
-    signal?.throwIfAborted()
     this.#signal = signal
     this.#unsubscribe = onDeviceChange(change => {
       if (change.type === 'overrun' || this.#events.length === capacity) this.#lose()
@@ -57,6 +56,7 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
       this.#serve()
     })
     signal?.addEventListener('abort', this.#onAbort)
+    if (signal?.aborted) this.#onAbort()
   }
 
   /** Itself. */

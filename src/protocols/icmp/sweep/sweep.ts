@@ -84,11 +84,11 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
 
   /** @internal */
   constructor(targets: Targets, options: SweepOptions) {
-    options.signal?.throwIfAborted()
     this.#targets = targets
     this.#options = options
     this.#total = countTargets(targets)
     options.signal?.addEventListener('abort', this.#onAbort)
+    if (options.signal?.aborted) this.#onAbort()
   }
 
   /** Of all requests so far, at this moment. */
