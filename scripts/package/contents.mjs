@@ -31,12 +31,16 @@ export function inspectTarball({ size, files }, root) {
   const missing = required.filter(path => !paths.includes(path))
   const sum = pattern => files.reduce((total, { path, size }) => total + (pattern.test(path) ? size : 0), 0)
   const library = sum(/^dist\/(?!cli)[^.]*\.c?js$/)
+  const text = paths.filter(
+    path => /^dist\/lib\//.test(path) && /[^\0-\x7f]/.test(readFileSync(join(root, path), 'utf8')),
+  )
   const over = (name, bytes) => (bytes > budgets[name] ? `${bytes} bytes, the budget is ${budgets[name]}` : undefined)
   return [
     ['package: no file that does not belong there', unwanted.join(' ')],
     ['package: no file missing', missing.join(' ')],
     [`package: size when packed (${size})`, over('packed', size)],
     [`package: size of the library without types and command (${library})`, over('library', library)],
+    ['package: the library is ASCII, which V8 keeps in a byte a character', text.join(' ')],
     [
       'package: checksums of the addons',
       readFileSync(join(root, 'prebuilds/SHA256SUMS'), 'utf8') === checksums(root) ? '' : 'differ',
