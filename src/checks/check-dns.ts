@@ -1,4 +1,5 @@
 import { invalidArgument, NetviaError } from '../errors.js'
+import { monotonicNow } from '../monotonic.js'
 import {
   arrayOf,
   type Check,
@@ -72,10 +73,10 @@ export async function checkDns(name: string, options: DnsCheckOptions = {}): Pro
   string(name, 'checkDns: name')
   checkOptions('checkDns', options, dnsCheckSchema)
   const { expect = [], ...rest } = options
-  const start = performance.now()
+  const start = monotonicNow()
   const result: DnsCheckResult = { ok: false, latencyMs: undefined, answers: [], server: undefined, error: undefined }
   const onAnswer = (server: Parameters<typeof formatDnsServer>[0]) => {
-    result.latencyMs = performance.now() - start
+    result.latencyMs = monotonicNow() - start
     result.server = formatDnsServer(server)
   }
   return judge<DnsCheckResult>(
@@ -84,7 +85,7 @@ export async function checkDns(name: string, options: DnsCheckOptions = {}): Pro
     async () => {
       const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
       result.answers = await resolveTelling(name, asked, onAnswer)
-      result.latencyMs ??= performance.now() - start
+      result.latencyMs ??= monotonicNow() - start
       const missing = [expect].flat().find(item => !result.answers.some(answer => matches(answer, item)))
       if (missing !== undefined) {
         throw new NetviaError(`${missing} is not among the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })

@@ -1,4 +1,5 @@
 import type { NetviaError } from '../errors.js'
+import { monotonicNow } from '../monotonic.js'
 import {
   type CommonOptions,
   checkOptions,
@@ -55,13 +56,13 @@ export const tcpCheckSchema: Schema = {
  */
 export async function checkTcp(options: TcpCheckOptions): Promise<TcpCheckResult> {
   checkOptions('checkTcp', options, tcpCheckSchema, ['host', 'port'])
-  const start = performance.now()
+  const start = monotonicNow()
   return judge<TcpCheckResult>(
     options.signal,
     options.device,
     async () => {
       const socket = await connect({ ...options, timeout: options.timeout ?? 5000 })
-      const latencyMs = performance.now() - start
+      const latencyMs = monotonicNow() - start
       const { localAddress, remoteAddress } = socket
       // A reset, as load balancers' checks do: nothing in TIME_WAIT, where Linux answers late packets of IPv6 by the default
       // route whatever device the socket was bound to.

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { nodeHttp } from '../builtins.js'
+import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import { startTls, tlsError } from '../protocols/tcp/connect-tls.js'
 import { dial } from '../protocols/tcp/dial.js'
@@ -30,9 +31,9 @@ export async function exchange<T>(
   })
   const judged = async () => {
     report.awaited = 'response'
-    const sent = performance.now()
+    const sent = monotonicNow()
     const response = await send(request, socket)
-    report.add('firstByteMs', performance.now() - sent)
+    report.add('firstByteMs', monotonicNow() - sent)
     report.responded(response.statusCode!)
     return judge(response)
   }
@@ -78,12 +79,12 @@ async function openConnection(
     return socket
   }
   report.progress.phase = 'TLS handshake'
-  const start = performance.now()
+  const start = monotonicNow()
   const tls = request.trusted ? plan.tls : withoutIdentity(plan.tls)
   // Verified all the same, but below: a certificate that is not accepted is worth telling about.
   const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false }
   const secure = await startTls(socket, options, signal)
-  report.add('tlsMs', performance.now() - start)
+  report.add('tlsMs', monotonicNow() - start)
   report.certificate = certificateFacts(secure)
   if (!secure.authorized && plan.tls?.rejectUnauthorized !== false) {
     secure.destroy()

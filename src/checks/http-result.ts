@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { NetviaError } from '../errors.js'
+import { monotonicNow } from '../monotonic.js'
 import type { Progress } from '../protocols/tcp/time-limit.js'
 
 /**
@@ -67,7 +68,7 @@ export class HttpReport {
   device: string | undefined
   certificate: CertificateFacts | undefined
   status: number | undefined
-  readonly #start = performance.now()
+  readonly #start = monotonicNow()
   readonly #timings: Omit<HttpTimings, 'totalMs'> = {
     dnsMs: undefined,
     connectMs: undefined,
@@ -100,7 +101,7 @@ export class HttpReport {
   }
 
   #elapsed(): number {
-    return performance.now() - this.#start
+    return monotonicNow() - this.#start
   }
 }
 

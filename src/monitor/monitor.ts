@@ -1,6 +1,6 @@
-import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
+import { nodeDiagnosticsChannel } from '../builtins.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { type MakeRunner, makeRunner } from './check-runner.js'
 import { EventBuffer, type Streamed } from './event-buffer.js'
@@ -32,11 +32,14 @@ const world = { makeRunner, watchLinks }
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
 
-const channels = {
-  state: channel('netvia:monitor:state'),
-  check: channel('netvia:monitor:check'),
-  warning: channel('netvia:monitor:warning'),
-  configure: channel('netvia:monitor:configure'),
+function diagnosticsChannels() {
+  const { channel } = nodeDiagnosticsChannel()
+  return {
+    state: channel('netvia:monitor:state'),
+    check: channel('netvia:monitor:check'),
+    warning: channel('netvia:monitor:warning'),
+    configure: channel('netvia:monitor:configure'),
+  }
 }
 
 /**
@@ -52,6 +55,7 @@ const channels = {
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   readonly #makeRunner: MakeRunner
   readonly #watchLinks: typeof watchLinks
+  readonly #channels = diagnosticsChannels()
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
     state: (event: StateEvent) => this.#changed(event),
@@ -234,7 +238,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   #tell<K extends keyof MonitorEvents>(name: K, ...[event]: MonitorEvents[K]): void {
     try {
-      if (channels[name].hasSubscribers) channels[name].publish(event)
+      if (this.#channels[name].hasSubscribers) this.#channels[name].publish(event)
       ;(this as EventEmitter).emit(name, event)
     } catch (error) {
       // A listener's fault is the program's, as in any event emitter; the rounds go on.

@@ -1,4 +1,5 @@
 import { hold } from '../binding/poller.js'
+import { monotonicNow } from '../monotonic.js'
 import { atTick, gridOf, longestTickMs, type Tick } from '../protocols/ticker.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
@@ -51,7 +52,7 @@ export class RoundLoop<T> {
     this.#release = hold()
     this.#begun = 0
     this.#grid = delay === 0 ? 1 : gridOf(2 * this.#options.spread, running, longestTickMs)
-    this.#due = Math.ceil((performance.now() + delay) / spacing) * spacing
+    this.#due = Math.ceil((monotonicNow() + delay) / spacing) * spacing
     if (this.#underWay === 0) this.#wait(this.#due)
   }
 
@@ -96,7 +97,7 @@ export class RoundLoop<T> {
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running, longestTickMs)
-    this.#due = Math.max(this.#due + interval, performance.now())
+    this.#due = Math.max(this.#due + interval, monotonicNow())
     this.#wait(this.#due)
   }
 

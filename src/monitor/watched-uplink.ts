@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import type { CheckRunner, MakeRunner } from './check-runner.js'
 import { targetOf } from './check-target.js'
@@ -40,7 +41,7 @@ export class WatchedUplink {
     this.uplink = uplink
     this.#settings = settings
     this.#listener = listener
-    this.#machine = new StateMachine(settings, performance.now())
+    this.#machine = new StateMachine(settings, monotonicNow())
     this.#targets = uplink.checks.map(targetOf)
     this.#last = uplink.checks.map(() => null)
     const { interval, failureInterval, recoveryInterval } = settings
@@ -71,7 +72,7 @@ export class WatchedUplink {
   }
 
   facts(): Facts {
-    return this.#machine.facts(performance.now())
+    return this.#machine.facts(monotonicNow())
   }
 
   /** The first round begins after `delay` ms, unless the link is known to be gone. */
@@ -89,7 +90,7 @@ export class WatchedUplink {
   link(facts: LinkFacts): void {
     const fault = linkFault(facts, this.uplink.checks, this.#settings.reliability)
     const before = this.#machine.linkFault
-    this.#tell(this.#machine.link(fault, performance.now()))
+    this.#tell(this.#machine.link(fault, monotonicNow()))
     if (!this.#running || (fault === null) === (before === null)) return
     if (fault === null) this.#loop.start(0)
     else this.#loop.stop()
@@ -101,11 +102,11 @@ export class WatchedUplink {
   }
 
   save(): SavedState {
-    return { ...this.#machine.save(performance.now()), since: this.#since }
+    return { ...this.#machine.save(monotonicNow()), since: this.#since }
   }
 
   restore(saved: SavedState): void {
-    const now = performance.now()
+    const now = monotonicNow()
     this.#since = saved.since
     this.#machine.restore({ ...saved, since: now - (Date.now() - saved.since) }, now)
   }
@@ -123,7 +124,7 @@ export class WatchedUplink {
   }
 
   #judge(outcomes: readonly Outcome[]): number {
-    this.#tell(this.#machine.round(outcomes, performance.now()))
+    this.#tell(this.#machine.round(outcomes, monotonicNow()))
     const { state, badRounds } = this.#machine
     const { interval, failureInterval, recoveryInterval, down } = this.#settings
     if (state === 'up' || state === 'degraded') return badRounds > 0 ? failureInterval : interval

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../monotonic.js'
 /** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
 export const tickMs = 40
 
@@ -19,7 +20,7 @@ export class Tick {
 
   constructor(time: number) {
     this.#time = time
-    this.#timer = setTimeout(fire, Math.ceil(time - performance.now()), this).unref()
+    this.#timer = setTimeout(fire, Math.ceil(time - monotonicNow()), this).unref()
   }
 
   add(run: Waiter): void {
@@ -39,7 +40,7 @@ export class Tick {
 
   fire(): void {
     ticks.delete(this.#time)
-    const now = Math.max(this.#time, performance.now())
+    const now = Math.max(this.#time, monotonicNow())
     // Who is called may call off others.
     for (let i = 0; i < this.#waiters.length; i++) this.#waiters[i]?.(now)
   }
@@ -58,7 +59,7 @@ export function gridOf(interval: number, sharers: number, longest = tickMs): num
 }
 
 /**
- * Calls back at the first multiple of `grid` milliseconds of `performance.now()` that is not before `at`, together with all
+ * Calls back at the first multiple of `grid` milliseconds of the monotonic clock that is not before `at`, together with all
  * others who wait for that moment; `now` is not before it. Does not keep the event loop alive. Until then it can be called off
  * at what is returned, by the same function.
  */

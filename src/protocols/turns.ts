@@ -1,9 +1,14 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { monotonicNow } from '../monotonic.js'
 
 /** In ms: a timer is late by no more. */
 const longestTurn = 5
 
 let startedAt: number | undefined
+
+/** Without node:timers/promises, which loads more than these lines. */
+export function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
 
 /**
  * For calls that may be over within one turn of the event loop, as a ping of a near host is: in a loop of such calls nothing else
@@ -11,11 +16,11 @@ let startedAt: number | undefined
  */
 export function turnDue(): Promise<void> | undefined {
   if (startedAt === undefined) {
-    startedAt = performance.now()
+    startedAt = monotonicNow()
     setImmediate(() => {
       startedAt = undefined
     }).unref()
     return undefined
   }
-  return performance.now() - startedAt > longestTurn ? nextTurn() : undefined
+  return monotonicNow() - startedAt > longestTurn ? nextTurn() : undefined
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { type NetviaError, systemError } from '../errors.js'
+import { monotonicNow } from '../monotonic.js'
 import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf } from './address.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
@@ -74,7 +75,7 @@ export class Scanner {
     this.#handlers = handlers
     this.#target = encodeAddress(options.address)
     this.#family = familyOf(options.address)
-    this.#pace = options.rate === undefined ? undefined : new Pace(options.rate, performance.now())
+    this.#pace = options.rate === undefined ? undefined : new Pace(options.rate, monotonicNow())
     this.#maximum = Math.min(options.concurrency, descriptorBudget(), portBudget())
     this.#limit = this.#maximum
     this.resume()
@@ -123,7 +124,7 @@ export class Scanner {
         this.resume()
         return
       }
-      const now = performance.now()
+      const now = monotonicNow()
       const slot = this.#idle.pop() ?? this.#open(now)
       if (!slot) return
       const wait = this.#pace?.take(now) ?? 0
@@ -169,7 +170,7 @@ export class Scanner {
 
   /** False: nothing more for now. */
   #try(slot: ScanSlot, port: number): boolean {
-    slot.startedAt = performance.now()
+    slot.startedAt = monotonicNow()
     const refusal = slot.start(this.#target, port)
     if (refusal < 0 && !isRefused(refusal)) return this.#refused(slot, port, refusal)
     const errno = refusal < 0 ? refusal : this.#askAtOnce(slot)
@@ -222,7 +223,7 @@ export class Scanner {
     try {
       const { timeout } = this.#options
       for (let slot = this.#waiting.oldest; slot; slot = this.#waiting.oldest) {
-        const left = slot.startedAt + timeout - performance.now()
+        const left = slot.startedAt + timeout - monotonicNow()
         if (left > 0) {
           this.#expiry = setTimeout(this.#expire, Math.ceil(left))
           break
@@ -238,7 +239,7 @@ export class Scanner {
 
   #conclude(slot: ScanSlot, errno: number): void {
     const { port } = slot
-    const elapsed = performance.now() - slot.startedAt
+    const elapsed = monotonicNow() - slot.startedAt
     if (localFaults.includes(-errno)) throw this.#fault(errno, port)
     const closed = isRefused(errno) || ((errno === 0 || errno === pending) && slot.meetsItself(this.#target))
     const rttMs = errno === 0 && !closed ? (slot.handshakeMs() ?? elapsed) : elapsed

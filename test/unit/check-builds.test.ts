@@ -107,7 +107,7 @@ test('imported classes are classes: made, extended and asked for instances', asy
   ])
 })
 
-test('importing loads neither the addon nor the costlier modules of Node', async () => {
+test('importing loads neither the addon nor the costlier modules of Node, and a ping not these', async () => {
   const found = await program(`
     import * as netvia from 'netvia'
     console.log(JSON.stringify(process.moduleLoadList))`)
@@ -115,6 +115,15 @@ test('importing loads neither the addon nor the costlier modules of Node', async
     name => `NativeModule ${name}`,
   )
   expect((found as string[]).filter(name => costly.includes(name))).toEqual([])
+  const byPing = await program(`
+    import { ping } from 'netvia'
+    await ping('127.0.0.1').catch(() => {})
+    console.log(JSON.stringify([...process.moduleLoadList]))`)
+  const notForPing = [
+    ...costly,
+    ...['perf_hooks', 'timers/promises', 'diagnostics_channel'].map(name => `NativeModule ${name}`),
+  ]
+  expect((byPing as string[]).filter(name => notForPing.includes(name))).toEqual([])
   const report = await program(`
     import 'netvia'
     console.log(JSON.stringify(process.report.getReport().sharedObjects))`)

@@ -1,4 +1,5 @@
 import { addon } from '../../binding/addon.js'
+import { monotonicNow } from '../../monotonic.js'
 import { pathOf } from '../../options.js'
 import { resolve } from '../../protocols/dns/resolve.js'
 import { onDeviceChange } from '../../protocols/netlink/changes.js'
@@ -73,7 +74,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     const { open, closed, filtered } = this.#counts
     const total = this.#ports.length
     const done = open + closed + filtered
-    const elapsedMs = this.#startedAt === undefined ? 0 : (this.#endedAt ?? performance.now()) - this.#startedAt
+    const elapsedMs = this.#startedAt === undefined ? 0 : (this.#endedAt ?? monotonicNow()) - this.#startedAt
     const rate = done === 0 ? 0 : (done / elapsedMs) * 1000
     const etaMs = done === 0 ? undefined : ((total - done) / rate) * 1000
     const inFlight = this.#endedAt === undefined ? (this.#scanner?.inFlight ?? 0) : 0
@@ -116,7 +117,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   }
 
   #start(): void {
-    this.#startedAt = performance.now()
+    this.#startedAt = monotonicNow()
     this.#scan().catch(reason => this.#end({ reason }))
   }
 
@@ -156,7 +157,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
 
   #end(failure?: { reason: unknown }): void {
     if (this.#endedAt !== undefined) return
-    this.#endedAt = performance.now()
+    this.#endedAt = monotonicNow()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     this.#unsubscribe?.()
     this.#resolving.abort()

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../monotonic.js'
 import { type PingsOptions, pings } from '../../protocols/icmp/pings.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
 import { familyOf } from '../commands/common.js'
@@ -23,7 +24,7 @@ interface Line {
 
 export async function run(session: Session, flags: PingFlags, host: string): Promise<Exit> {
   const { output } = session
-  const started = performance.now()
+  const started = monotonicNow()
   const deadline = flags.deadline === undefined ? undefined : AbortSignal.timeout(flags.deadline)
   const signal = deadline ? AbortSignal.any([session.signal, deadline]) : session.signal
   const options: PingsOptions = { ...optionsOf(flags), signal }
@@ -72,7 +73,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   } else {
     await work()
     const { last, errors, series } = lines[0]!
-    const elapsedMs = performance.now() - started
+    const elapsedMs = monotonicNow() - started
     if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs)) output.line(text)
   }
   return worst(exits)

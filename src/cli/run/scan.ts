@@ -1,5 +1,6 @@
 import type { PortResult, PortScan } from '../../checks/scan/port-scan.js'
 import { scanPorts } from '../../checks/scan-ports.js'
+import { monotonicNow } from '../../monotonic.js'
 import { familyOf } from '../commands/common.js'
 import type { ScanFlags } from '../commands/scan.js'
 import { Exit, worst } from '../exit-code.js'
@@ -13,7 +14,7 @@ import { settle } from './settle.js'
 export async function run(session: Session, flags: ScanFlags, host: string): Promise<Exit> {
   const { output, signal } = session
   const { ports, timeout, concurrency, rate } = flags
-  const started = performance.now()
+  const started = monotonicNow()
   const paths = pathsOf(flags)
   const options = { ports, timeout, concurrency, rate, family: familyOf(flags), signal }
   const scans: Scanned[] = paths.map(path => ({
@@ -44,13 +45,13 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
     columns => {
       const done = scans.reduce((sum, { results }) => sum + results.length, 0)
       const total = scans.reduce((sum, { scan }) => sum + scan.progress.total, 0)
-      return progressLine(done, total, performance.now() - started, columns)
+      return progressLine(done, total, monotonicNow() - started, columns)
     },
     async () => {
       exits = await settle(session, scans, follow)
     },
   )
-  await print(session, flags, host, scans, performance.now() - started)
+  await print(session, flags, host, scans, monotonicNow() - started)
   return worst(exits)
 }
 

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../monotonic.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
 import { type Sweep, sweep } from '../../protocols/icmp/sweep/sweep.js'
 import { familyOf } from '../commands/common.js'
@@ -20,7 +21,7 @@ interface Line {
 
 export async function run(session: Session, flags: SweepFlags, given: string[]): Promise<Exit> {
   const { output, signal } = session
-  const started = performance.now()
+  const started = monotonicNow()
   const paths = pathsOf(flags)
   const source = targetsOf(flags, given)
   // Several sweeps read the same targets: what can be read but once is kept.
@@ -50,7 +51,7 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
     return worst(exits)
   }
   let exits: Exit[] = []
-  const elapsed = () => performance.now() - started
+  const elapsed = () => monotonicNow() - started
   const progress = (columns: number) => {
     const done = lines.reduce((sum, { results }) => sum + results.progress.done, 0)
     const totals = lines.map(({ results }) => results.progress.total)

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { NetviaError } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
 
@@ -32,7 +33,7 @@ export class BoundSockets {
   dropDead(onDropped?: (socket: Socket) => void): void {
     const device = this.#device
     if (device === undefined) return
-    const now = performance.now()
+    const now = monotonicNow()
     if (now - this.#checkedAt < validMs) return
     this.#checkedAt = now
     const oldest = this.#oldest()

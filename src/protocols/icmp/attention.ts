@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../monotonic.js'
 import { atTick, longestTickMs, type Tick } from '../ticker.js'
 
 interface AttentionHandlers {
@@ -32,7 +33,7 @@ export class Attention {
 
   /** So many packets have left, and what had come by then was read. */
   sent(packets: number): void {
-    this.#sentAt = performance.now()
+    this.#sentAt = monotonicNow()
     this.#count += packets
     const span = this.#sentAt - this.#countedAt
     if (span >= longestTickMs) {
@@ -46,7 +47,7 @@ export class Attention {
   listen(): void {
     if (this.#closed) return
     if (this.#handlers.isAwaited() || !this.#isSteady) this.#handlers.arm()
-    else this.#tick ??= atTick(performance.now(), this.#onTick, longestTickMs)
+    else this.#tick ??= atTick(monotonicNow(), this.#onTick, longestTickMs)
   }
 
   close(): void {
@@ -60,7 +61,7 @@ export class Attention {
   readonly #look = (): void => {
     this.#tick = undefined
     if (this.#closed) return
-    const quietMs = performance.now() - this.#sentAt
+    const quietMs = monotonicNow() - this.#sentAt
     this.#isSteady &&= quietMs < longestTickMs
     if (quietMs > 1) this.#handlers.read()
     this.listen()

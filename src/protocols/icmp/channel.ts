@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { systemError } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
 import { verifyDevice } from '../../sockets/open.js'
 import { getOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
@@ -206,7 +207,7 @@ export class IcmpChannel {
     this.#timerAt = at
     // The path keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
     const grid = this.#owner.isAwaited ? 1 : tickMs / 2
-    this.#timer = atTick(performance.now() + at - now, this.#onTimer, grid)
+    this.#timer = atTick(monotonicNow() + at - now, this.#onTimer, grid)
   }
 
   readonly #onTimer = (): void => {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
 import { type PathOptions, pathKey, pathOf } from '../../options.js'
@@ -9,6 +8,7 @@ import { type Clock, systemClock } from './clock.js'
 import { type EchoRequest, emptyVerdict } from './echo-request.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from './open-icmp-descriptor.js'
 import { filterReplies } from './socket-filter.js'
+import { stampingOn } from './timestamps.js'
 
 export interface EchoPathOptions {
   family: 4 | 6
@@ -25,9 +25,6 @@ export interface EchoPathOptions {
 
 /** An unused socket stays this long, for the next call of a loop. */
 const lingerMs = 20
-
-/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
-const warmUpMs = 1
 
 const paths = new Map<string, EchoPath>()
 const identifiers = new Set<number>()
@@ -67,7 +64,7 @@ export class EchoPath implements ChannelOwner {
     found.#dropLost()
     if (found.#channels.length === 0) {
       found.#open()
-      found.#ready = sleep(warmUpMs)
+      found.#ready = stampingOn()
     }
     clearTimeout(found.#linger)
     found.#users++

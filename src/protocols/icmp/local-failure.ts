@@ -1,5 +1,6 @@
 import { constants, networkInterfaces } from 'node:os'
 import { type NetviaError, systemError } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
 import { decodeAddress } from '../../sockets/address.js'
 import type { Verdict } from './echo-request.js'
 import { typeOf } from './message-types.js'
@@ -13,9 +14,9 @@ let own = new Set<string>()
 let readAt = Number.NEGATIVE_INFINITY
 
 function ownAddresses(): Set<string> {
-  if (performance.now() - readAt > cachedMs) {
+  if (monotonicNow() - readAt > cachedMs) {
     own = new Set(Object.values(networkInterfaces()).flatMap(list => list!.map(({ address }) => address)))
-    readAt = performance.now()
+    readAt = monotonicNow()
   }
   return own
 }

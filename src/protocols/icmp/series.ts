@@ -1,4 +1,5 @@
 import { hold } from '../../binding/poller.js'
+import { monotonicNow } from '../../monotonic.js'
 import type { RttCounter } from '../../stats.js'
 import { onDeviceReturn } from '../device-return.js'
 import { atTick, gridOf, type Tick } from '../ticker.js'
@@ -37,7 +38,7 @@ export class Series implements ProbeOwner {
   readonly #tell: (result: PingResult) => void
   readonly #request: EchoRequest
   readonly #release = hold()
-  #start = performance.now()
+  #start = monotonicNow()
   #tick: Tick | undefined
   #sent = 0
   #ended = false
@@ -119,7 +120,7 @@ export class Series implements ProbeOwner {
   }
 
   #bringForward(): void {
-    const early = this.#dueAt - performance.now() - returnMs
+    const early = this.#dueAt - monotonicNow() - returnMs
     if (this.#allSent || early <= 0) return
     this.#start -= early
     this.#sendLater()

@@ -1,4 +1,5 @@
 import { addon } from '../../binding/addon.js'
+import { monotonicNow } from '../../monotonic.js'
 import { decodeAddress } from '../../sockets/address.js'
 import { isFailing } from '../netlink/neighbour.js'
 import { neighbourState, nextHop, readFailingNeighbours } from '../netlink/tables.js'
@@ -31,7 +32,7 @@ export function silentNextHop(target: Uint8Array, device: string, ageMs: number)
 
 /** Not of before the packet: its own neighbour may have begun to fail with it. */
 function refresh(ageMs: number): void {
-  const now = performance.now()
+  const now = monotonicNow()
   if (now - readAt < Math.min(ageMs, cachedMs)) return
   failing = new Set(readFailingNeighbours().map(({ address, deviceIndex }) => keyOf(address, deviceIndex)))
   readAt = now

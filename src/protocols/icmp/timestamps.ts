@@ -3,6 +3,13 @@ import { trySetOption } from '../../sockets/options.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 
 const ring = 0x10000
+/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp), in ms. */
+const warmUp = 1
+
+/** Once the first socket that asks for them gets its stamps. */
+export function stampingOn(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, warmUp))
+}
 
 /**
  * The kernel's times of a socket (linux Documentation/networking/timestamping). Transmit stamps name the packet by a

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { type Packet, receiveBuffer } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
+import { nextTurn } from '../turns.js'
 import { readI32, readU32 } from './bytes.js'
 import { decodeMessages, encodeMessage, MessageFlag, MessageType, type NetlinkMessage } from './message.js'
 

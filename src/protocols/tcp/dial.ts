@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { addon } from '../../binding/addon.js'
+import { monotonicNow } from '../../monotonic.js'
 import {
   boolean,
   type Check,
@@ -68,11 +69,11 @@ export interface Dialed {
 export async function dial(options: ConnectOptions, signal: AbortSignal, progress: Progress): Promise<Dialed> {
   const path = pathOf(options)
   const families = options.family === undefined ? ([6, 4] as const) : [options.family]
-  const start = performance.now()
+  const start = monotonicNow()
   let resolved: number | undefined
   const [literal] = literalAddress(options.host, families) ?? []
   const attempt = (address: string, signal: AbortSignal) => {
-    resolved ??= literal ? start : performance.now()
+    resolved ??= literal ? start : monotonicNow()
     progress.address = address
     progress.phase = 'connection'
     return connectDescriptor(address, options.port, path, signal)
@@ -82,7 +83,7 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
     : await raceAddresses(options, families, attempt, signal)
   if (signal.aborted) close(fd)
   signal.throwIfAborted()
-  const connected = performance.now()
+  const connected = monotonicNow()
   const socket = handOver(fd, options.device)
   if (options.noDelay) socket.setNoDelay(true)
   const idle = options.keepAlive ?? false

@@ -1,25 +1,22 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { pathOf } from '../../options.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { onDeviceLoss } from '../device-loss.js'
 import type { Target } from '../icmp/result.js'
-import { Timestamps } from '../icmp/timestamps.js'
+import { stampingOn, Timestamps } from '../icmp/timestamps.js'
 import type { TraceSettings } from './options.js'
 import { ipHeaderLength, type Prober, type TraceProbe } from './prober.js'
 import type { SocketProbe } from './socket-probe.js'
 import { TcpProbe } from './tcp-probe.js'
 import { UdpProbe } from './udp-probe.js'
 
-/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp). */
-const warmUpMs = 1
 const udpHeaderLength = 8
 const defaultPort = { udp: 33_434, tcp: 80 } as const
 
 /** Each probe has a descriptor of its own: the kernel then finds which probe an ICMP error is about. */
 export class SocketProber implements Prober {
-  readonly ready = sleep(warmUpMs)
+  readonly ready = stampingOn()
   readonly hiddenBytes: number
   readonly #target: Target
   readonly #settings: TraceSettings

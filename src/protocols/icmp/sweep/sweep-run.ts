@@ -1,5 +1,6 @@
 import { hold } from '../../../binding/poller.js'
 import type { NetviaError } from '../../../errors.js'
+import { monotonicNow } from '../../../monotonic.js'
 import { pathOf } from '../../../options.js'
 import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
@@ -65,7 +66,7 @@ export class SweepRun implements ProbeOwner {
     this.#handlers = handlers
     this.#counter = counter
     this.#window = new SendWindow(largestWindow, concurrency)
-    this.#pace = rate === undefined ? undefined : new Pace(rate, performance.now())
+    this.#pace = rate === undefined ? undefined : new Pace(rate, monotonicNow())
     this.#lanes = new Lanes(options, this, () => this.pump())
     this.#source = new TargetSource(targets, family, {
       ready: () => this.pump(),
@@ -115,7 +116,7 @@ export class SweepRun implements ProbeOwner {
 
   #send(): void {
     this.#window.dropped(this.#lanes.drops)
-    const now = performance.now()
+    const now = monotonicNow()
     for (let sent = 0; this.#inFlight < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
         this.resume()

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../../errors.js'
+import { monotonicNow } from '../../../monotonic.js'
 import { integer, number, type Schema } from '../../../options.js'
 import { type PingStatistics, RttCounter } from '../../../stats.js'
 import { ResultQueue } from '../../result-queue.js'
@@ -99,7 +100,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   /** How far it has come, as of now. */
   get progress(): SweepProgress {
     const { sent, retried, answered, done } = this.#run?.counts ?? { sent: 0, retried: 0, answered: 0, done: 0 }
-    const elapsedMs = this.#startedAt === 0 ? 0 : (this.#endedAt ?? performance.now()) - this.#startedAt
+    const elapsedMs = this.#startedAt === 0 ? 0 : (this.#endedAt ?? monotonicNow()) - this.#startedAt
     const rate = elapsedMs === 0 ? 0 : (done / elapsedMs) * 1000
     const total = this.#total
     const remaining = total === undefined ? undefined : total - done
@@ -138,7 +139,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   }
 
   #start(): void {
-    this.#startedAt = performance.now()
+    this.#startedAt = monotonicNow()
     this.#run = new SweepRun(this.#targets, this.#options, this.#counter, {
       result: result => this.#results.push(result),
       end: failure => this.#ended(failure),
@@ -153,7 +154,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   }
 
   #ended(failure?: { reason: unknown }): void {
-    this.#endedAt ??= performance.now()
+    this.#endedAt ??= monotonicNow()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     this.#results.end(failure)
   }
