@@ -11,7 +11,7 @@ import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { decode } from '../../src/protocols/icmp/decode.js'
 import { encode } from '../../src/protocols/icmp/encode.js'
 import { decodeQuotedPacket } from '../../src/protocols/icmp/quoted-packet.js'
-import { decodeLink } from '../../src/protocols/netlink/link.js'
+import { decodeLink, decodeRunning } from '../../src/protocols/netlink/link.js'
 import { decodeLinkAddress } from '../../src/protocols/netlink/link-address.js'
 import { decodeMessages } from '../../src/protocols/netlink/message.js'
 import { decodeFailingNeighbour, decodeNeighbourState } from '../../src/protocols/netlink/neighbour.js'
@@ -63,8 +63,12 @@ export function netlink(data: Buffer): void {
     decodeNeighbourState,
     decodeNexthop,
   ]
-  for (const { payload } of decodeMessages(bytes)) for (const read of decoders) read(payload)
-  for (const read of decoders) read(bytes)
+  for (const payload of [...decodeMessages(bytes)].map(({ payload }) => payload).concat(bytes)) {
+    for (const read of decoders) read(payload)
+    const link = decodeLink(payload)
+    const running = decodeRunning(payload)
+    expect(!link || running?.[1] === link.running, 'a link runs, whichever way it is read')
+  }
 }
 
 const query = { id: 0x1234, name: 'a.test', edns: true } as const

@@ -26,12 +26,13 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   }
 }
 
-/** The first byte of one attribute's value, where that is all that is wanted of many; undefined without it. Pure. */
+/** The first byte of one attribute's value, as `decodeAttributes` has it, where that is all that is wanted of many. Pure. */
 export function attributeByte(bytes: Uint8Array, start: number, type: number): number | undefined {
+  let byte: number | undefined
   for (let offset = start; ; ) {
     const length = attributeLength(bytes, offset)
-    if (length === 0) return undefined
-    if (length > headerSize && typeAt(bytes, offset) === type) return bytes[offset + headerSize]
+    if (length === 0) return byte
+    if (typeAt(bytes, offset) === type) byte = length > headerSize ? bytes[offset + headerSize] : undefined
     offset += align(length)
   }
 }
