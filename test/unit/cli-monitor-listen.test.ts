@@ -92,6 +92,12 @@ describe('who may ask', () => {
     expect(monitor.said()).not.toContain(secret)
   })
 
+  test('the hook does not get it', async () => {
+    const hook = 'hook: [sh, -c, "echo \\"token: <$NETVIA_TOKEN>\\" >&2; exit 1"]\n'
+    const monitor = startMonitor(hook + config, ['--listen', '0'], { NETVIA_TOKEN: token })
+    await monitor.says(/token: <>/)
+  })
+
   test('without one: only who means this machine, not a page of elsewhere whose name leads here', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const { port } = new URL(url)

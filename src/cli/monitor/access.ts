@@ -16,6 +16,8 @@ const shortest = 16
  */
 export function tokenFor(address: ListenAddress, file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
+  // It is no business of the hook's.
+  delete env.NETVIA_TOKEN
   if (token === undefined && address.loopback) return undefined
   if (token !== undefined && token.length >= shortest) return token
   const wanted =
