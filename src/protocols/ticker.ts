@@ -20,7 +20,7 @@ export class Tick {
 
   constructor(time: number) {
     this.#time = time
-    this.#timer = setTimeout(fire, Math.ceil(time - monotonicNow()), this).unref()
+    this.#timer = setTimeout(fire, Math.max(0, Math.ceil(time - monotonicNow())), this).unref()
   }
 
   add(run: Waiter): void {
