@@ -1,21 +1,18 @@
 // All that must hold before a release: `npm run release:check [-- part of a step's name …]`, as root on Debian. What CI checks, the
-// services, the network tests on every other Node, and the list of materials: about half an hour.
+// services, and the list of materials: about twenty minutes.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { carried, packagesOf } from './packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const runtimes = join(root, 'scripts/runtimes')
-const others = [20, 22, 24, 26].filter(major => !process.version.startsWith(`v${major}.`))
 
 const steps = {
   'what CI checks': () => run('bash', ['.ci/run']),
   'services on a real systemd, and in containers': () =>
     run('apt-get', ['install', '-y', '--no-install-recommends', 'podman', 'crun']) &&
     run(process.execPath, ['scripts/test.mjs', 'services']),
-  ...Object.fromEntries(others.map(major => [`network tests on Node ${major}`, () => networkTests(major)])),
   'list of materials': listMaterials,
 }
 const chosen = process.argv.slice(2)
@@ -37,12 +34,6 @@ process.exit(failed.length ? 1 : 0)
 function run(command, args) {
   const env = { ...process.env, NETVIA_NO_SKIPS: '1' }
   return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0
-}
-
-function networkTests(major) {
-  const node = join(runtimes, `node_modules/node${major}/bin/node`)
-  if (!existsSync(node)) execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: runtimes, stdio: 'ignore' })
-  return run(node, ['scripts/test.mjs', 'network'])
 }
 
 /** CycloneDX, of what is installed with netvia and of what its files carry. */
