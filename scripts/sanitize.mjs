@@ -3,7 +3,7 @@
 // test/sanitize/, as CI does with `address`; else those tests. `thread`: as Node is not built for ThreadSanitizer, in the small host
 // of test/runtimes/host/. Needs a compiler.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,17 +23,19 @@ const logged = `log_path=${reports}/report`
 const addon = buildDebugAddon(kind, { sanitize: kind })
 const library = execFileSync('g++', [`-print-file-name=${libraries[kind]}`], { encoding: 'utf8' }).trim()
 const node = join(reports, 'node')
-// Some tests clear the environment.
-const script = `#!/bin/sh
-export UBSAN_OPTIONS=halt_on_error=0:print_stacktrace=1:${logged}
-export ASAN_OPTIONS="\${ASAN_OPTIONS-${asan(false)}}"
-LD_PRELOAD=${library} exec ${process.execPath} "$@"
-`
-writeFileSync(node, script, { mode: 0o755 })
+const words = {
+  NODE: process.execPath,
+  LIBRARY: library,
+  UBSAN: `halt_on_error=0:print_stacktrace=1:${logged}`,
+  ASAN: asan(false),
+}
+const defined = Object.entries(words).map(([name, value]) => `-D${name}=${JSON.stringify(value)}`)
+execFileSync('gcc', ['-O1', '-Wall', ...defined, join(root, 'scripts/sanitize/node.c'), '-o', node], {
+  stdio: 'inherit',
+})
 const environment = {
   ...process.env,
   NETVIA_PREBUILD: addon,
-  SANITIZED_NODE: node,
   NODE_OPTIONS: `--import=${new URL('sanitize/children.mjs', import.meta.url)}`,
 }
 

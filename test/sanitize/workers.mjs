@@ -1,42 +1,107 @@
-// Twenty workers that ping and connect without pause, terminated at random moments, 500 times in all, while the main
-// thread pings too. Run by scripts/sanitize.mjs under a sanitized addon; loopback only.
+// Workers terminated at random moments, every other one at work, the rest while they load, while the main thread pings too. One kind
+// of work each, several of it at once. Run as it is, and by scripts/sanitize.mjs under a sanitized addon; loopback only.
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { ping } from 'netvia'
 
-const terminations = Number(process.env.NETVIA_TERMINATIONS ?? 500)
-const together = 20
+const terminations = Number(process.env.NETVIA_TERMINATIONS ?? 220)
+const together = 8
+/** In ms. */
+const longestWork = 30
 
-const server = createServer(socket => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1')
-await new Promise(resolve => server.once('listening', resolve))
-const { port } = server.address()
+const host = '127.0.0.1'
+const tcp = createTcpServer(socket => socket.on('error', () => {}).resume()).listen(0, host)
+const http = createServer((_request, response) => response.end('x'.repeat(10_000))).listen(0, host)
+const sink = createSocket('udp4').bind(0, host)
+// Every question has the answer 127.0.0.1: with the flags of a response, the question, and one record that points to its name.
+const dns = createSocket('udp4').bind(0, host)
+const record = Buffer.from('c00c000100010000003c00047f000001', 'hex')
+await Promise.all([tcp, http, sink, dns].map(server => once(server, 'listening')))
+dns.on('message', (question, { port, address }) => {
+  const end = question.indexOf(0, 12) + 5
+  const head = Buffer.from([question[0], question[1], 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0])
+  dns.send(Buffer.concat([head, question.subarray(12, end), record]), port, address)
+})
+const portOf = server => server.address().port
 
-const code = `
-  import { connect, listen, openUdp, ping } from 'netvia'
-  const forever = async work => { for (;;) await work() }
-  for (let i = 0; i < 4; i++) {
-    forever(() => ping(i % 2 ? '127.0.0.1' : '::1', { device: 'lo', timeout: 50 }))
-    forever(() => ping('127.0.0.1', { kind: 'raw', timeout: 1, payloadSize: 1000 }))
-    forever(async () => (await connect({ host: '127.0.0.1', port: ${port}, device: 'lo' })).destroy())
-    forever(async () => (await openUdp({ host: '127.0.0.1', device: 'lo' })).close())
-    forever(async () => (await listen({ host: '127.0.0.1', port: 0, device: 'lo' })).close())
-  }
+/** What each does without pause until it is terminated. */
+const works = {
+  ping: `async i => { await ping(i % 2 ? host : '::1', { device: 'lo', kind: i % 4 < 2 ? 'raw' : 'auto', payloadSize: 1000 }) }`,
+  sweep: `async () => { for await (const _ of sweep('127.0.0.0/27', { device: 'lo' })); }`,
+  scan: `async () => { for await (const _ of scanPorts(host, { ports: [${portOf(tcp)}, 1, 2, 3] })); }`,
+  traceroute: `async () => { for await (const _ of traceroute(host, { device: 'lo', method: 'udp', names: false })); }`,
+  connect: `async () => { (await connect({ host, port: ${portOf(tcp)}, device: 'lo' })).destroy() }`,
+  listen: `async () => {
+    const server = await listen({ host, port: 0, device: 'lo' })
+    ;(await connect({ host, port: server.address().port, device: 'lo' })).destroy()
+    server.close()
+  }`,
+  // Nothing is received: at that, Node 20 itself aborts where the worker is being terminated (FromJust in UDPWrap::OnRecv).
+  udp: `async () => {
+    const socket = await openUdp({ host, device: 'lo' })
+    await new Promise((resolve, reject) => socket.send('x', ${portOf(sink)}, host, error => (error ? reject(error) : resolve())))
+    socket.close()
+  }`,
+  dns: `async () => { await resolve('a.test', { servers: ['${host}:${portOf(dns)}'], device: 'lo' }) }`,
+  http: `async () => { const { ok } = await checkHttp('http://${host}:${portOf(http)}/', { device: 'lo', expectBody: 'x' }); if (!ok) throw new Error('not ok') }`,
+  devices: `async () => { const watch = watchDevices(); await devices(); await watch.return() }`,
+  monitor: `async () => {
+    const checks = [{ type: 'ping', host }, { type: 'tcp', host, port: ${portOf(tcp)} }]
+    const monitor = new UplinkMonitor({ interval: 10, up: 1, uplinks: [{ name: 'lo', device: 'lo', checks }] })
+    monitor.start()
+    await once(monitor, 'state')
+    await monitor.stop()
+  }`,
+}
+
+/** Its first words are that it is at work: each of those that go on at once has come to its end once. */
+const program = work => `
+  import { once } from 'node:events'
+  import { parentPort } from 'node:worker_threads'
+  import { checkHttp, connect, devices, listen, openUdp, ping, resolve, scanPorts, sweep, traceroute, UplinkMonitor, watchDevices } from ${JSON.stringify(import.meta.resolve('netvia'))}
+  const host = '${host}'
+  const work = ${work}
+  const all = [0, 1, 2, 3]
+  await Promise.all(all.map(work))
+  parentPort.postMessage('at work')
+  await Promise.all(all.map(async i => { for (;;) await work(i) }))
 `
-const worker = new URL(
-  `data:text/javascript,${encodeURIComponent(code.replaceAll("'netvia'", JSON.stringify(import.meta.resolve('netvia'))))}`,
-)
 
-async function once() {
-  const thread = new Worker(worker)
-  thread.on('error', error => {
-    console.error(error)
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+const kinds = Object.keys(works)
+const atWork = Object.fromEntries(kinds.map(kind => [kind, 0]))
+let loading = 0
+/** What one took until it was at work, in ms. */
+let loadingTime = 200
+
+async function terminateOne(index) {
+  const kind = kinds[(index >> 1) % kinds.length]
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program(works[kind]))}`))
+  worker.on('error', error => {
+    console.error(kind, error)
     process.exit(1)
   })
-  await new Promise(resolve => thread.once('online', resolve))
-  await new Promise(resolve => setTimeout(resolve, Math.random() * 150))
-  await thread.terminate()
+  const begun = performance.now()
+  let working = false
+  const started = once(worker, 'message').then(() => {
+    working = true
+    loadingTime = performance.now() - begun
+  })
+  if (index % 2) {
+    await started
+    await sleep(Math.random() * longestWork)
+  } else {
+    started.catch(() => {})
+    await sleep(Math.random() * 0.8 * loadingTime)
+  }
+  if (working) atWork[kind]++
+  else loading++
+  await worker.terminate()
 }
 
 /** Sockets, event descriptors and epoll; not files: a worker ended in the middle of an import leaves Node's own open. */
@@ -50,29 +115,30 @@ function descriptors() {
   }).length
 }
 
-async function until(condition) {
-  for (let i = 0; i < 100 && !condition(); i++) await new Promise(resolve => setTimeout(resolve, 50))
-  assert.ok(condition(), `${descriptors()} descriptors left, ${before} before`)
-}
-
-await ping('127.0.0.1')
-await once()
+await ping(host)
+await terminateOne(1)
 const before = descriptors()
-let left = terminations
+let next = 0
 let pinging = true
 const pinger = (async () => {
-  while (pinging) assert.equal((await ping('127.0.0.1')).outcome, 'reply')
+  while (pinging) assert.equal((await ping(host)).outcome, 'reply')
 })()
 await Promise.all(
   Array.from({ length: together }, async () => {
-    while (left-- > 0) await once()
+    while (next < terminations) await terminateOne(next++)
   }),
 )
 pinging = false
 await pinger
-server.close()
-await until(() => descriptors() <= before)
-console.log(`${terminations} workers terminated, no descriptor left`)
+for (let i = 0; i < 600 && descriptors() > before; i++) await sleep(50)
+assert.ok(descriptors() <= before, `${descriptors()} descriptors left, ${before} before`)
+const counts = Object.values(atWork)
+const working = counts.reduce((sum, count) => sum + count)
+assert.ok(working >= terminations / 2, `${working} of ${terminations} were at work`)
+assert.ok(Math.min(...counts) >= Math.floor(terminations / 2 / kinds.length), JSON.stringify(atWork))
+console.log(
+  `${working} workers terminated at work (${kinds.map(kind => `${atWork[kind]} ${kind}`).join(', ')}), ${loading} while they loaded; no descriptor left`,
+)
 // In the middle of things: nothing here may keep process.exit() from being clean.
-ping('127.0.0.1')
+ping(host)
 process.exit(0)
