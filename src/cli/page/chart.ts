@@ -10,6 +10,13 @@ const axisSteps = [30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600]
 /** A colour of the style sheet, as it is now: light or dark. */
 const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`)
 
+/** What the legend says: what is pointed at, or else the newest. */
+function shownAt({ data }: uPlot, series: number, index: number | null) {
+  return data[series]![index ?? data[0].length - 1] ?? null
+}
+
+const clock = (seconds: number | null) => (seconds === null ? '–' : exactTime(seconds * 1000))
+
 /** Latency as a line, loss as bars from below, and the state as a strip along the top. */
 export class Chart {
   readonly #plot: uPlot
@@ -65,14 +72,14 @@ export class Chart {
         {
           ...axis,
           scale: 'latency',
-          size: 46,
+          size: 60,
           space: 36,
           grid: { stroke: () => color('line'), width: 1 },
-          values: (_, values) => values.map(value => String(+value.toPrecision(3))),
+          values: (_, values) => values.map(value => `${+value.toPrecision(3)} ms`),
         },
       ],
       series: [
-        { label: 'Time', value: (_, seconds) => (seconds == null ? '' : exactTime(seconds * 1000)) },
+        { label: 'Time', value: (plot, _seconds, _series, index) => clock(shownAt(plot, 0, index)) },
         {
           label: 'Latency',
           scale: 'latency',
@@ -80,7 +87,7 @@ export class Chart {
           fill: () => color('latency-fill'),
           width: 1.75,
           points: { show: false },
-          value: (_plot, value, _series, index) => (index == null ? '' : milliseconds(value)),
+          value: (plot, _value, series, index) => milliseconds(shownAt(plot, series, index)),
         },
         {
           label: 'Loss',
@@ -90,7 +97,7 @@ export class Chart {
           width: 0,
           paths: uPlot.paths.bars!({ size: [0.8, 24, 2], align: 1 }),
           points: { show: false },
-          value: (_plot, value, _series, index) => (index == null ? '' : percent(value ?? 0)),
+          value: (plot, _value, series, index) => percent(shownAt(plot, series, index) ?? 0),
         },
       ],
       hooks: { draw: [plot => this.#drawStates(plot)] },

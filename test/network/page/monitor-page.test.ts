@@ -162,6 +162,23 @@ describe('the page', () => {
     await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(5)
   }, 120_000)
 
+  test('the legend tells the newest values, and those that are pointed at; times have a unit', async () => {
+    const { url } = await watchUplinks()
+    const page = await open(url)
+    await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(2)
+    const legend = card(page, 'fibre').locator('.u-legend .u-value')
+    await expect
+      .poll(() => legend.allTextContents(), patience)
+      .toEqual([expect.stringMatching(/\d:\d\d/), expect.stringMatching(/^[\d.]+ ms$/), '0 %'])
+    const newest = await legend.first().textContent()
+    const { x, y, width, height } = (await card(page, 'fibre').locator('.u-over').boundingBox())!
+    await page.mouse.move(x + width / 2, y + height / 2)
+    await expect.poll(() => legend.first().textContent(), patience).not.toBe(newest)
+    await expect.poll(() => legend.nth(1).textContent(), patience).toBe('–')
+    await page.mouse.move(0, 0)
+    await expect.poll(() => legend.nth(1).textContent(), patience).toMatch(/ ms$/)
+  }, 120_000)
+
   test('shows another stretch of time', async () => {
     const { url } = await watchUplinks()
     const page = await open(url)
