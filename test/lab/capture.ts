@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from './context.js'
 import { type CapturedPacket, parsePcap } from './pcap.js'
-import { start, stop } from './processes.js'
+import { atOnce, start, stop } from './processes.js'
 
 export interface Capture {
   /** Ends it, and gives all packets since `capture` resolved. */
@@ -11,7 +11,7 @@ export interface Capture {
 /** tcpdump on a device: what really was on the wire, and when. Resolves once it listens. `filter`: pcap-filter(7). */
 export async function capture(device: string, filter = '', host: Host = 'router'): Promise<Capture> {
   const options = ['-i', device, '-U', '--immediate-mode', '--time-stamp-precision=nano', '-n', '-Z', 'root', '-w', '-']
-  const child = start(host, 'tcpdump', ...options, ...filter.split(' ').filter(Boolean))
+  const child = start(host, ...atOnce, 'tcpdump', ...options, ...filter.split(' ').filter(Boolean))
   const chunks: Buffer[] = []
   child.stdout!.on('data', chunk => chunks.push(chunk))
   await new Promise<void>((resolve, reject) => {

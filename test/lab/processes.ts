@@ -6,6 +6,9 @@ import { context, type Host } from './context.js'
 
 const inside = (host: Host) => ['netns', 'exec', context.names[host]]
 
+/** Before a command: on a busy machine it is not kept waiting by those under test. Becomes the command. */
+export const atOnce = ['nice', '-n', '-20'] as const
+
 /** Runs a command in the namespace of `host` to its end, and returns its standard output. Throws if it fails. */
 export function run(host: Host, command: string, ...args: string[]): string {
   return runWithInput(host, '', command, ...args)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { startWith, stop } from './processes.js'
+import { atOnce, startWith, stop } from './processes.js'
 
 /** What happens to frames on their way. Everything not said is as on a plain cable. */
 export interface RelaySettings {
@@ -28,7 +28,8 @@ export interface Relay {
 export async function relay(settings: RelaySettings = {}): Promise<Relay> {
   const script = fileURLToPath(new URL('relay-process.mjs', import.meta.url))
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
-  const child = startWith([...stdio], 'relay', process.execPath, script, JSON.stringify(settings))
+  // What stands in for the kernel does not wait for other processes.
+  const child = startWith([...stdio], 'relay', ...atOnce, process.execPath, script, JSON.stringify(settings))
   await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error('no relay')))])
   return {
     async set(changed) {

@@ -347,7 +347,7 @@ describe('an event loop that is blocked for longer than the timeout', () => {
     for (const { rttMs, clock } of hops[0]!.probes) {
       expect(rttMs).toBeGreaterThan(19)
       // The refusal of a connection has no stamp.
-      if (method !== 'tcp') expect([clock, rttMs! < 40]).toEqual(['kernel', true])
+      if (method !== 'tcp') expect([clock, rttMs! < 200]).toEqual(['kernel', true])
     }
   })
 })

@@ -217,8 +217,8 @@ describe('failover', () => {
       if (sent > known) expect(from).toBe(lab.wan2.address4)
       else if (from) expect([lab.wan1.address4, lab.wan2.address4]).toContain(from)
     }
-    expect(results.filter(({ from }) => from === lab.wan1.address4).length).toBeGreaterThan(100)
-    expect(results.filter(({ from }) => from === lab.wan2.address4).length).toBeGreaterThan(200)
+    expect(results.filter(({ from }) => from === lab.wan1.address4).length).toBeGreaterThan(50)
+    expect(results.filter(({ from }) => from === lab.wan2.address4).length).toBeGreaterThan(100)
     expect(lab.counters('wan2').txPackets).toBeGreaterThan(before)
     await server.stop()
   })
