@@ -115,6 +115,8 @@ describe('under seccomp', () => {
     const launcher = `${lab.folder}/seccomp`
     execFileSync('cc', ['-I', lab.folder, '-o', launcher, path('seccomp.c')])
     expect(await confined([launcher, ...probe])).toMatchObject(everything)
+    const keeping = [process.execPath, path('kept-state.mjs'), `${lab.folder}/state.json`]
+    expect(await confined([launcher, ...keeping])).toEqual({ state: 'up', warnings: [] })
     // It does confine: the shell cannot be started there.
     expect(() => execFileSync(launcher, [process.execPath, '-e', 'process.kill(1, 0)'], { stdio: 'pipe' })).toThrow(
       /EPERM/,
