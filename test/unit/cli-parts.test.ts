@@ -61,7 +61,7 @@ describe('output', () => {
     expect(shown(15)).toBe(shown(80))
     expect(shown(14)).toBe('a  bb\nx   1')
     expect(shown(4)).toBe('x\n  bb        1\n  long one  y')
-    expect(table(columns, [['x', '1\n2', '']], 4)).toBe('x\n  bb        1\n            2\n  long one')
+    expect(table(columns, [['x', '1\n2', '']], 4)).toBe('x\n  bb        1\n            2')
   })
 
   it('makes objects of errors, bytes and dates', () => {

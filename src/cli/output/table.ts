@@ -48,13 +48,14 @@ function lists(columns: readonly Column[], rows: readonly (readonly string[])[])
   const titles = columns.slice(1).map(({ title }) => title)
   const width = Math.max(...titles.map(visibleLength))
   const margin = ' '.repeat(width + 4)
-  const item = (title: string, cell: string) => {
+  const item = (title: string, cell = '') => {
+    if (cell === '') return []
     const gap = ' '.repeat(width - visibleLength(title))
     return `  ${title}${gap}  ${cell.replaceAll('\n', `\n${margin}`)}`.trimEnd()
   }
   const list = (row: readonly string[]) => [
     row[0] ?? '',
-    ...titles.map((title, index) => item(title, row[index + 1] ?? '')),
+    ...titles.flatMap((title, index) => item(title, row[index + 1])),
   ]
   return rows.flatMap(list).join('\n')
 }
