@@ -159,9 +159,11 @@ describe('who only holds a place', () => {
     let open = sockets.length
     for (const socket of sockets) socket.on('error', () => {}).on('close', () => open--)
     onTestFinished(() => sockets.forEach(socket => void socket.destroy()))
-    await expect.poll(() => open).toBeLessThanOrEqual(200)
+    await expect.poll(() => open, { timeout: 20_000 }).toBeLessThanOrEqual(200)
     for (const socket of sockets) socket.destroy()
-    await expect.poll(() => ask(`${url}healthz`).catch(error => error)).toMatchObject({ status: 200 })
+    await expect
+      .poll(() => ask(`${url}healthz`).catch(error => error), { timeout: 20_000 })
+      .toMatchObject({ status: 200 })
   })
 })
 

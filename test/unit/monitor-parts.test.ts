@@ -167,7 +167,7 @@ describe('a stream of events', () => {
     await expect(waiting).rejects.toThrow('enough')
     await expect(buffer.next()).rejects.toThrow('enough')
     expect(closed).toEqual([buffer])
-    expect(() => open(controller.signal)).toThrow('enough')
+    await expect(open(controller.signal).buffer.next()).rejects.toThrow('enough')
   })
 })
 
