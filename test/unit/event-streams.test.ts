@@ -1,33 +1,53 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
 import { EventLog } from '../../src/cli/monitor/event-log.js'
 import { EventStreams } from '../../src/cli/monitor/event-streams.js'
 import { History, ranges } from '../../src/cli/monitor/history.js'
-import { UplinkMonitor } from '../../src/index.js'
+import { type StateEvent, UplinkMonitor } from '../../src/index.js'
 
-test('a reader who takes nothing is let go, not waited for in memory', async () => {
-  // One snapshot is more than what a socket holds.
-  const name = 'x'.repeat(2 ** 23)
+/** A reader who takes nothing yet of a first snapshot that is more than what sockets hold. */
+async function slowReader() {
+  const name = 'x'.repeat(2 ** 24)
   const monitor = new UplinkMonitor({ uplinks: [{ name, checks: [{ type: 'ping', host: '127.0.0.1' }] }] })
-  const streams = new EventStreams(monitor, new History(monitor), new EventLog(monitor))
-  const server = createServer((_request, response) => streams.open(response, undefined, ranges[0])).listen(
-    0,
-    '127.0.0.1',
-  )
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const client = connect({ host: '127.0.0.1', port })
-  try {
-    const asked = once(server, 'request')
-    client.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
-    const [, response] = (await asked) as [unknown, ServerResponse]
-    if (!response.closed) await once(response, 'close')
-    expect(response.writableFinished).toBe(false)
-  } finally {
-    streams.close()
-    server.close()
+  const log = new EventLog(monitor)
+  log.start()
+  const streams = new EventStreams(monitor, new History(monitor), log)
+  const server = createServer((_request, response) => streams.open(response, undefined, ranges[0]))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port })
+  onTestFinished(() => {
     client.destroy()
-  }
+    streams.close()
+    log.stop()
+    server.close()
+  })
+  const asked = once(server, 'request')
+  client.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  const [, response] = (await asked) as [unknown, ServerResponse]
+  return { monitor, client, response }
+}
+
+test('over a slow line a reader gets all of a large snapshot, and then the next', async () => {
+  const { client, response } = await slowReader()
+  // Meanwhile others would have had three.
+  await sleep(3200)
+  expect(response.writableLength).toBeGreaterThan(2 ** 22)
+  let snapshots = 0
+  client.setEncoding('latin1').on('data', (text: string) => {
+    snapshots += text.split('event: snapshot').length - 1
+  })
+  await expect.poll(() => snapshots, { timeout: 15_000 }).toBeGreaterThan(2)
+  expect(response.closed).toBe(false)
+})
+
+test('a reader who takes no events is let go, not waited for in memory', async () => {
+  const { monitor, response } = await slowReader()
+  const event: StateEvent = { uplink: 'x', from: 'up', to: 'down', reason: 'y'.repeat(2 ** 18), at: 0 }
+  for (let i = 0; i < 4; i++) monitor.emit('state', event)
+  expect(response.destroyed).toBe(false)
+  for (let i = 0; i < 4; i++) monitor.emit('state', event)
+  expect(response.destroyed).toBe(true)
 })

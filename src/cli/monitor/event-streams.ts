@@ -4,7 +4,7 @@ import type { EventLog } from './event-log.js'
 import type { History, Range } from './history.js'
 import type { Logged } from './logged.js'
 
-/** A reader who is this many bytes behind is let go; a browser then comes back by itself. */
+/** A reader for whom events of this many bytes wait is let go; a browser then comes back by itself. */
 const maxBehind = 1 << 20
 /** Ticks between two signs of life. */
 const quietTicks = 15
@@ -14,6 +14,8 @@ interface Stream {
   range: Range | undefined
   /** Up to where the history was sent, in seconds since the epoch. */
   sent: number
+  /** Bytes of the last snapshot and history. */
+  shown: number
   ticks: number
 }
 
@@ -32,7 +34,7 @@ export class EventStreams {
     this.#log = log
     this.#unfollow = log.follow(event => {
       for (const stream of this.#streams) {
-        send(stream.response, eventOf(event))
+        send(stream, eventOf(event))
         // There may be other uplinks now: all of it once more.
         if (event.event === 'configure') stream.sent = 0
       }
@@ -40,18 +42,18 @@ export class EventStreams {
     this.#timer = setInterval(() => this.#tick(), 1000)
   }
 
-  /** Events after number `after`, if given, and those to come; and with `range` also the history and, each second, a snapshot. */
+  /**
+   * Events after number `after`, if given, and those to come; and with `range` also the history and, each second, a snapshot: over a
+   * slow line less often, since each holds what those before would have told.
+   */
   open(response: ServerResponse, after: number | undefined, range: Range | undefined): void {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const stream: Stream = { response, range, sent: 0, ticks: 0 }
+    const stream: Stream = { response, range, sent: 0, shown: 0, ticks: 0 }
     this.#streams.add(stream)
     response.on('close', () => this.#streams.delete(stream))
     response.write('retry: 2000\n\n')
-    for (const event of after === undefined ? [] : this.#log.after(after)) send(response, eventOf(event))
-    if (range) {
-      send(response, this.#snapshot())
-      this.#sendHistory(stream, range)
-    }
+    for (const event of after === undefined ? [] : this.#log.after(after)) send(stream, eventOf(event))
+    if (range) this.#show(stream, range, this.#snapshot())
   }
 
   close(): void {
@@ -66,10 +68,8 @@ export class EventStreams {
     for (const stream of this.#streams) {
       const { response, range } = stream
       stream.ticks++
-      if (range) {
-        send(response, snapshot)
-        this.#sendHistory(stream, range)
-      } else if (stream.ticks % quietTicks === 0) send(response, ': still here\n\n')
+      if (range && response.writableLength === 0) this.#show(stream, range, snapshot)
+      else if (!range && stream.ticks % quietTicks === 0) send(stream, ': still here\n\n')
     }
   }
 
@@ -77,12 +77,18 @@ export class EventStreams {
     return block('snapshot', this.#monitor.snapshot())
   }
 
-  #sendHistory(stream: Stream, range: Range): void {
+  #show(stream: Stream, range: Range, snapshot: string): void {
+    const text = Buffer.from(snapshot + this.#newHistory(stream, range))
+    stream.shown = text.length
+    stream.response.write(text)
+  }
+
+  #newHistory(stream: Stream, range: Range): string {
     const report = this.#history.report(range, stream.sent)
     const steps = report.uplinks[0]!.state.length
-    if (stream.sent > 0 && steps === 0) return
-    send(stream.response, block('history', report))
+    if (stream.sent > 0 && steps === 0) return ''
     stream.sent = report.from + steps * report.step
+    return block('history', report)
   }
 }
 
@@ -94,7 +100,8 @@ function block(event: string, data: object): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-function send(response: ServerResponse, text: string): void {
-  if (response.writableLength > maxBehind) response.destroy()
+/** What is shown is sent when nothing waits any more: the rest of what waits are events. */
+function send({ response, shown }: Stream, text: string): void {
+  if (response.writableLength > shown + maxBehind) response.destroy()
   else response.write(text)
 }
