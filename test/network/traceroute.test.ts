@@ -295,6 +295,15 @@ describe('names', () => {
     expect(moved.wan1).toBe(0)
     expect(hops.map(({ name }) => name)).toEqual(['gateway.test', undefined])
     await dns.stop()
+    // Who owns the addresses writes what he likes into their zone.
+    const hostile = await lab.dnsmasq(
+      ['gate.test;reboot', 'gate.test'].map(name => `ptr-record=1.100.51.198.in-addr.arpa,${name}`),
+    )
+    expect((await collect(traceroute(server.address4, options)))[0]!.name).toBe('gate.test')
+    await hostile.stop()
+    const only = await lab.dnsmasq(['ptr-record=1.100.51.198.in-addr.arpa,gate.test;reboot'])
+    expect((await collect(traceroute(server.address4, options)))[0]).not.toHaveProperty('name')
+    await only.stop()
     const unnamed = await collect(traceroute(server.address4, options))
     expect(addresses(unnamed)).toEqual([wan2.gateway4, server.address4])
     expect(unnamed[0]).not.toHaveProperty('name')

@@ -12,6 +12,14 @@ export function wireName(name: string): string | undefined {
   return fits && !/[\s\0]/.test(ascii) ? ascii : undefined
 }
 
+/**
+ * Whether a name from DNS, where a label may hold any bytes, can be a host's: letters, digits and hyphens (RFC 1123 section 2.1), and
+ * the underscore that many have.
+ */
+export function isHostName(name: string): boolean {
+  return /^[a-z\d_][a-z\d_.-]*$/i.test(name)
+}
+
 function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }

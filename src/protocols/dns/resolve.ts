@@ -61,7 +61,8 @@ export const resolveSchema: Schema = {
  * Without `type`: a literal address is its own answer, then /etc/hosts, `localhost` (RFC 6761), and DNS with the search
  * list; reachable addresses first, IPv6 before IPv4.
  *
- * With `type: 'PTR'` an address may be given in place of a name.
+ * With `type: 'PTR'` an address may be given in place of a name. Records are told as the server has them: names and texts in them may hold
+ * any characters.
  *
  * @throws NetviaError `ENOTFOUND` no such name, or no address for it; `ENODATA` no record of the type; `EAI_AGAIN` no server
  * could tell (SERVFAIL, REFUSED); `ETIMEOUT` no server answered in time; `ECONNREFUSED`, `ENETUNREACH`, … no server could be

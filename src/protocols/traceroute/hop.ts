@@ -12,7 +12,7 @@ export interface Hop {
   address?: string
   /** The target itself has answered: the last hop. */
   reached: boolean
-  /** Of `address`, with `names`, where it has one. */
+  /** Of `address`, with `names`, where it has one that can be a host's. */
   name?: string
   /** MPLS labels the probes carried as they came in there (RFC 4950), outermost first. */
   labels?: MplsLabel[]

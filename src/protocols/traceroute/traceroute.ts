@@ -1,5 +1,6 @@
 import { pathOf } from '../../options.js'
 import { noLongerNeeded } from '../deadline.js'
+import { isHostName } from '../dns/names.js'
 import { resolve } from '../dns/resolve.js'
 import { findTarget } from '../icmp/ping-options.js'
 import { ResultQueue } from '../result-queue.js'
@@ -83,8 +84,9 @@ class Traceroute implements AsyncIterableIterator<Hop, undefined> {
     if (!names || hop.address === undefined) return hop
     try {
       const options = { type: 'PTR', timeout, signal: this.#stop.signal, ...pathOf(this.#settings) } as const
-      const [found] = await resolve(hop.address.replace(/%.*/, ''), options)
-      return { ...hop, name: found!.data }
+      const found = await resolve(hop.address.replace(/%.*/, ''), options)
+      const record = found.find(({ data }) => isHostName(data))
+      return record ? { ...hop, name: record.data } : hop
     } catch {
       // No name, or nobody who knows it: the hop is what was asked for.
       return hop
