@@ -59,7 +59,10 @@ const works = {
   }`,
 }
 
-/** Its first words are that it is at work: each of those that go on at once has come to its end once. */
+/**
+ * Its first words are that it is at work: each of those that go on at once has come to its end once. Without await at the top: Node 20
+ * itself aborts where a worker is terminated as such a module begins (SourceTextModule::ExecuteAsyncModule).
+ */
 const program = work => `
   import { once } from 'node:events'
   import { parentPort } from 'node:worker_threads'
@@ -67,9 +70,12 @@ const program = work => `
   const host = '${host}'
   const work = ${work}
   const all = [0, 1, 2, 3]
-  await Promise.all(all.map(work))
-  parentPort.postMessage('at work')
-  await Promise.all(all.map(async i => { for (;;) await work(i) }))
+  const begin = async () => {
+    await Promise.all(all.map(work))
+    parentPort.postMessage('at work')
+    await Promise.all(all.map(async i => { for (;;) await work(i) }))
+  }
+  begin()
 `
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
