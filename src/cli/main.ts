@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { Exit, exitOf } from './exit-code.js'
 import { Interrupt } from './interrupt.js'
-import { harmless } from './output/harmless.js'
+import { harmless, harmlessLines } from './output/harmless.js'
 import { jsonLine } from './output/json.js'
 import { makeProgram } from './program.js'
 import type { Ends } from './session.js'
@@ -49,8 +49,7 @@ function report(error: unknown): Exit {
     process.stdout.write(`${jsonLine(process.argv[2] ?? '', 'error', { error })}\n`)
   }
   // Without a code it is a fault of the program: where it happened helps to mend it. Bad usage may be told in several lines.
-  const text = code === undefined ? stack! : message
-  const lines = code === undefined || exit === Exit.usage ? text.split('\n') : [text]
-  process.stderr.write(`netvia: ${lines.map(harmless).join('\n')}\n`)
+  const written = code === undefined || exit === Exit.usage ? harmlessLines : harmless
+  process.stderr.write(`netvia: ${written(code === undefined ? stack! : message)}\n`)
   return exit
 }

@@ -8,7 +8,7 @@ import { definePing } from './commands/ping.js'
 import { defineScan } from './commands/scan.js'
 import { defineSweep } from './commands/sweep.js'
 import { defineTrace } from './commands/trace.js'
-import { harmless } from './output/harmless.js'
+import { harmlessLines } from './output/harmless.js'
 import type { Ends } from './session.js'
 
 const exitCodes = `Exit codes:
@@ -48,12 +48,11 @@ export function makeProgram(version: string, ends: Ends): Command {
     .configureOutput({
       outputError: (text, write) =>
         write(
-          text
-            .replace(/^error: (command-argument value )?/, 'netvia: ')
-            .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must')
-            .split('\n')
-            .map(harmless)
-            .join('\n'),
+          harmlessLines(
+            text
+              .replace(/^error: (command-argument value )?/, 'netvia: ')
+              .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must'),
+          ),
         ),
     })
     .showHelpAfterError('Try "netvia --help".')

@@ -23,6 +23,11 @@ export function harmless(text: string): string {
     .join('')
 }
 
+/** The same of text whose own ends of lines may stay. */
+export function harmlessLines(text: string): string {
+  return text.split('\n').map(harmless).join('\n')
+}
+
 /** JSON as a terminal may have it: it means the same. JSON itself escapes no more than the first 32 (RFC 8259). */
 export function harmlessJson(text: string): string {
   return text.replace(commands, character => `\\u${hexadecimal(character, 4)}`)

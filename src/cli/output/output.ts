@@ -7,8 +7,10 @@ import { describeTerminal, type Terminal } from './terminal.js'
 /** A cell of a table: one line, or several. */
 export type Cell = string | readonly string[]
 
-/** Where results go: text for people, or one JSON object a line. Nothing is loaded before it is needed, and
- * nothing that goes out is a command for the terminal. */
+/**
+ * Where results go: text for people, or one JSON object a line. Nothing is loaded before it is needed, and nothing that goes out is a
+ * command for the terminal.
+ */
 export class Output {
   readonly terminal: Terminal = describeTerminal(process.stdout, process.env)
   readonly json: boolean
