@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
-import { Exit, exitOf } from './exit-code.js'
-import { Interrupt } from './interrupt.js'
-import { harmless, harmlessLines } from './output/harmless.js'
-import { jsonLine } from './output/json.js'
 import { makeProgram } from './program.js'
-import type { Ends } from './session.js'
+import { Exit, exitOf } from './shared/exit-code.js'
+import { Interrupt } from './shared/interrupt.js'
+import { escapeControls, escapeControlsLines } from './shared/output/escape.js'
+import { jsonLine } from './shared/output/json.js'
+import type { CommandState } from './shared/session.js'
 
-const ends: Ends = { interrupt: new Interrupt(), exit: Exit.good }
+const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good }
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read it has seen enough, as `head` does.
-    if (error.code === 'EPIPE') process.exit(ends.exit)
+    if (error.code === 'EPIPE') process.exit(state.exit)
     // The terminal is gone.
-    if (error.code === 'EIO') process.exit(ends.exit)
+    if (error.code === 'EIO') process.exit(state.exit)
     throw error
   })
 }
@@ -32,14 +32,14 @@ run().then(
 async function run(): Promise<Exit> {
   try {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-    await makeProgram(version, ends).parseAsync()
+    await makeProgram(version, state).parseAsync()
   } catch (error) {
     // What aborts the work at Ctrl-C is no failure of it; commander has said what is wrong already.
-    if (error instanceof CommanderError) ends.exit = error.exitCode === 0 ? Exit.good : Exit.usage
-    else if (!ends.interrupt.signal.aborted) ends.exit = report(error)
+    if (error instanceof CommanderError) state.exit = error.exitCode === 0 ? Exit.good : Exit.usage
+    else if (!state.interrupt.signal.aborted) state.exit = report(error)
   }
-  ends.interrupt.finish()
-  return ends.exit
+  state.interrupt.finish()
+  return state.exit
 }
 
 function report(error: unknown): Exit {
@@ -49,7 +49,7 @@ function report(error: unknown): Exit {
     process.stdout.write(`${jsonLine(process.argv[2] ?? '', 'error', { error })}\n`)
   }
   // Without a code it is a fault of the program: where it happened helps to mend it. Bad usage may be told in several lines.
-  const written = code === undefined || exit === Exit.usage ? harmlessLines : harmless
+  const written = code === undefined || exit === Exit.usage ? escapeControlsLines : escapeControls
   process.stderr.write(`netvia: ${written(code === undefined ? stack! : message)}\n`)
   return exit
 }

@@ -1,15 +1,19 @@
 import { Command } from 'commander'
-import { defineConnect } from './commands/connect.js'
-import { defineDns } from './commands/dns.js'
-import { defineHttp } from './commands/http.js'
-import { defineLocal } from './commands/local.js'
-import { defineMonitor } from './commands/monitor.js'
-import { definePing } from './commands/ping.js'
-import { defineScan } from './commands/scan.js'
-import { defineSweep } from './commands/sweep.js'
-import { defineTrace } from './commands/trace.js'
-import { harmlessLines } from './output/harmless.js'
-import type { Ends } from './session.js'
+import { defineCompletion } from './completion/command.js'
+import { defineConnect } from './connect/command.js'
+import { defineDevices } from './devices/command.js'
+import { defineDns } from './dns/command.js'
+import { defineDoctor } from './doctor/command.js'
+import { defineHttp } from './http/command.js'
+import { defineMan } from './man/command.js'
+import { defineMonitor } from './monitor/command.js'
+import { definePing } from './ping/command.js'
+import { defineScan } from './scan/command.js'
+import { defineSchema } from './schema/command.js'
+import { escapeControlsLines } from './shared/output/escape.js'
+import type { CommandState } from './shared/session.js'
+import { defineSweep } from './sweep/command.js'
+import { defineTrace } from './trace/command.js'
 
 const exitCodes = `Exit codes:
   0  all good
@@ -34,7 +38,7 @@ function defineHelp(program: Command): void {
 }
 
 /** Every subcommand with its options. What they do is loaded when one is called. */
-export function makeProgram(version: string, ends: Ends): Command {
+export function makeProgram(version: string, state: CommandState): Command {
   const program = new Command('netvia')
     .description('Network checks that really leave by the device you name.')
     .version(version, '-V, --version')
@@ -48,7 +52,7 @@ export function makeProgram(version: string, ends: Ends): Command {
     .configureOutput({
       outputError: (text, write) =>
         write(
-          harmlessLines(
+          escapeControlsLines(
             text
               .replace(/^error: (command-argument value )?/, 'netvia: ')
               .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must'),
@@ -67,10 +71,14 @@ export function makeProgram(version: string, ends: Ends): Command {
     defineDns,
     defineScan,
     defineMonitor,
+    defineDevices,
+    defineDoctor,
+    defineSchema,
+    defineCompletion,
+    defineMan,
   ]) {
-    define(program, ends)
+    define(program, state)
   }
-  defineLocal(program, ends)
   defineHelp(program)
   for (const command of program.commands) command.showHelpAfterError(`Try "netvia ${command.name()} --help".`)
   return program

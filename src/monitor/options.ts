@@ -1,10 +1,10 @@
 import type { DnsCheckOptions } from '../checks/check-dns.js'
 import type { TcpCheckOptions } from '../checks/check-tcp.js'
-import type { HttpCheckOptions } from '../checks/http-options.js'
+import type { HttpCheckOptions } from '../checks/http/options.js'
 import type { CommonOptions, PathOptions } from '../options.js'
 import type { RecordType } from '../protocols/dns/records.js'
-import type { DampingOptions } from './damping.js'
-import type { Band } from './quality.js'
+import type { DampingOptions } from './state/damping.js'
+import type { Band } from './state/quality.js'
 
 /** One echo request (RFC 792, RFC 4443) a round. */
 export interface PingCheck {

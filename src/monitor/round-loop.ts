@@ -1,6 +1,6 @@
 import { hold } from '../binding/poller.js'
 import { monotonicNow } from '../monotonic.js'
-import { atTick, gridOf, longestTickMs, type Tick } from '../protocols/ticker.js'
+import { atTick, gridOf, longestTickMs, type Tick } from '../runtime/ticker.js'
 
 /** Starts of the checks of one round lie this far apart, in ms: a thousand checks do not fire together. */
 export const spacing = 10
@@ -106,7 +106,7 @@ export class RoundLoop<T> {
     running--
     this.#release()
     this.#release = undefined
-    this.#tick?.callOff(this.#begin)
+    this.#tick?.cancel(this.#begin)
     this.#tick = undefined
     this.#isStale = this.#underWay > 0
     this.#options.cancel()

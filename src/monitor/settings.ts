@@ -1,6 +1,6 @@
 import { dnsCheckSchema } from '../checks/check-dns.js'
 import { tcpCheckSchema } from '../checks/check-tcp.js'
-import { httpCheckSchema } from '../checks/http-options.js'
+import { httpCheckSchema } from '../checks/http/options.js'
 import { errorAt, invalidArgument } from '../errors.js'
 import {
   anything,
@@ -17,10 +17,10 @@ import {
   type Schema,
   string,
 } from '../options.js'
-import type { DampingOptions } from './damping.js'
 import type { MonitorOptions, UplinkCheck, UplinkOptions } from './options.js'
-import type { Band } from './quality.js'
-import type { Thresholds } from './state-machine.js'
+import type { DampingOptions } from './state/damping.js'
+import type { Band } from './state/quality.js'
+import type { Thresholds } from './state/state-machine.js'
 
 /** An uplink with all defaults filled in. */
 export interface Uplink extends PathOptions {

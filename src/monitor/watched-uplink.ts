@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
-import type { CheckRunner, MakeRunner } from './check-runner.js'
-import { targetOf } from './check-target.js'
-import { type LinkFacts, linkFault } from './link-fault.js'
-import type { CheckEvent, StateEvent, UplinkSnapshot } from './reports.js'
+import type { CheckRunner, MakeRunner } from './checks/check-runner.js'
+import { targetOf } from './checks/check-target.js'
+import { type LinkFacts, linkFault } from './link/link-fault.js'
+import type { CheckEvent, StateEvent, UplinkSnapshot } from './record/reports.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
 import {
@@ -14,7 +14,7 @@ import {
   type SavedState,
   StateMachine,
   type UplinkState,
-} from './state-machine.js'
+} from './state/state-machine.js'
 
 export interface Listener {
   state(event: StateEvent): void

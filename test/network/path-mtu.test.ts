@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { pathMtu } from '../../src/protocols/path-mtu.js'
+import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { movedDuring } from './moved.js'

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
+import { openIcmp } from '../../src/protocols/icmp/socket/icmp-socket.js'
 import { type CapturedPacket, lab, needs } from '../lab/index.js'
 
 const server = lab.server.address4

@@ -3,7 +3,7 @@ import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Privileges } from '../../src/protocols/privileges.js'
+import type { Privileges } from '../../src/system/privileges/privileges.js'
 import { lab } from '../lab/index.js'
 
 const library = pathToFileURL(join(process.cwd(), 'dist/index.js')).href

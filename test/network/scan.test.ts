@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { PortResult } from '../../src/checks/scan/port-scan.js'
-import { type ScanOptions, scanPorts } from '../../src/checks/scan-ports.js'
+import type { PortResult } from '../../src/scan/port-scan.js'
+import { type ScanOptions, scanPorts } from '../../src/scan/scan-ports.js'
 import { type Host, lab, needs } from '../lab/index.js'
 
 const openPorts = [22, 80, 443, 1000]

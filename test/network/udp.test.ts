@@ -1,7 +1,7 @@
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
-import { openUdp } from '../../src/protocols/udp.js'
+import { openUdp } from '../../src/protocols/udp/open-udp.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { echoServer } from './echo-server.js'

@@ -117,13 +117,13 @@ test('nothing goes out by another way', () => {
     .filter(file =>
       /process\.std(out|err)\.write|\bstream\.write|console\./.test(readFileSync(new URL(file, root), 'utf8')),
     )
-  // Those of run/ write what was written here: a schema, a script, a manual page.
+  // The subcommands here write what was written here: a schema, a script, a manual page.
   expect(writers.sort()).toEqual([
+    'completion/run.ts',
     'main.ts',
-    'output/live.ts',
-    'output/output.ts',
-    'run/completion.ts',
-    'run/man.ts',
-    'run/schema.ts',
+    'man/run.ts',
+    'schema/run.ts',
+    'shared/output/live.ts',
+    'shared/output/output.ts',
   ])
 })

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import type { MonitorSnapshot } from '../../src/monitor/reports.js'
+import type { MonitorSnapshot } from '../../src/monitor/record/reports.js'
 import { command, objects, shell } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { httpServer } from './http-servers.js'

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { DeadlineQueue } from '../../src/protocols/icmp/deadline-queue.js'
+import { DeadlineQueue } from '../../src/protocols/icmp/probe/deadline-queue.js'
 
 function queue() {
-  const [next, previous, lane] = Array.from({ length: 3 }, () => new Int32Array(0x10000))
+  const [next, previous, bucket] = Array.from({ length: 3 }, () => new Int32Array(0x10000))
   const starts = new Float64Array(0x10000)
-  const deadlines = new DeadlineQueue({ sentMonotonic: starts, next: next!, previous: previous!, lane: lane! })
+  const deadlines = new DeadlineQueue({ sentMonotonic: starts, next: next!, previous: previous!, bucket: bucket! })
   return {
     deadlines,
     push(probe: number, start: number, wait: number) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { onDeviceLoss } from '../../src/protocols/device-loss.js'
-import { onDeviceReturn } from '../../src/protocols/device-return.js'
+import { onDeviceLoss } from '../../src/system/device-loss.js'
+import { onDeviceReturn } from '../../src/system/device-return.js'
 
 // No device can be deleted without privilege: netlink and the kernel's answer are played here, and real in test/network.
 const netlink = vi.hoisted(() => ({
@@ -11,7 +11,7 @@ const netlink = vi.hoisted(() => ({
   verified: 0,
 }))
 
-vi.mock('../../src/protocols/netlink/changes.js', () => ({
+vi.mock('../../src/system/netlink/changes.js', () => ({
   onDeviceChange(callback: (change: object) => void) {
     if (netlink.refused) throw new Error('EPERM')
     netlink.callbacks.add(callback)

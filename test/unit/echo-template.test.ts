@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import * as icmp from '../../src/protocols/icmp/codec.js'
-import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
+import * as icmp from '../../src/protocols/icmp/packet/codec.js'
+import { EchoTemplate } from '../../src/protocols/icmp/probe/echo-template.js'
 
 const [a, b] = Int32Array.of(0x9abc_def0, 0xff00_1234)
 

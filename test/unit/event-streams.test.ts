@@ -3,9 +3,9 @@ import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { EventLog } from '../../src/cli/monitor/event-log.js'
-import { EventStreams } from '../../src/cli/monitor/event-streams.js'
-import { History, ranges } from '../../src/cli/monitor/history.js'
+import { EventLog } from '../../src/cli/monitor/web/event-log.js'
+import { EventStreams } from '../../src/cli/monitor/web/event-streams.js'
+import { History, ranges } from '../../src/cli/monitor/web/history.js'
 import { type StateEvent, UplinkMonitor } from '../../src/index.js'
 
 /** A reader who takes nothing yet of a first snapshot that is more than what sockets hold. */

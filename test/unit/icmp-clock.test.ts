@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { measure } from '../../src/protocols/icmp/clock.js'
+import { measure } from '../../src/protocols/icmp/probe/clock.js'
 
 const hour = 3_600_000
 const wall = 1_700_000_000_000

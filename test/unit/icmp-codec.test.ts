@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NetviaError } from '../../src/errors.js'
-import * as icmp from '../../src/protocols/icmp/codec.js'
-import type { IcmpMessage } from '../../src/protocols/icmp/message.js'
-import { decodeQuotedPacket } from '../../src/protocols/icmp/quoted-packet.js'
-import { reasonOf } from '../../src/protocols/icmp/reasons.js'
+import * as icmp from '../../src/protocols/icmp/packet/codec.js'
+import type { IcmpMessage } from '../../src/protocols/icmp/packet/message.js'
+import { decodeQuotedPacket } from '../../src/protocols/icmp/packet/quoted-packet.js'
+import { reasonOf } from '../../src/protocols/icmp/packet/reasons.js'
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
 

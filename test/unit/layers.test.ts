@@ -4,17 +4,52 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const src = fileURLToPath(new URL('../../src', import.meta.url))
-const layers = ['binding', 'sockets', 'protocols', 'checks', 'monitor', 'cli']
+
+/** Each imports only from its left. What is in a list of its own lies in the folder of that name. */
+const layers = ['runtime', 'binding', 'sockets', 'system', 'protocols', 'scan', 'checks', 'monitor', 'group', 'cli']
 const leaves = ['builtins', 'errors', 'monotonic', 'options', 'random', 'stats']
 /** Public entries: they gather the layers, and no layer imports them. */
 const entries = ['index', 'via', 'undici']
 
+/** The order within a folder: each room imports only from its left. A name without a folder is a file. */
+const rooms: Record<string, string[]> = {
+  system: ['netlink', 'device-loss', 'device-return', 'devices', 'privileges'],
+  protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'icmp', 'http', 'traceroute', 'path-mtu'],
+  monitor: [
+    'state',
+    'options',
+    'link',
+    'checks',
+    'record',
+    'settings',
+    'round-loop',
+    'hook',
+    'watched-uplink',
+    'monitor',
+  ],
+}
+/** Folders whose files other folders reach only by these faces. */
+const faces: Record<string, string[]> = {
+  'protocols/icmp/sweep': ['sweep', 'target-source'],
+  'cli/completion': ['command'],
+  'cli/page': [],
+}
+
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
 
-function importsOf(file: string): string[] {
+interface Import {
+  target: string
+  /** Erased by the compiler: no edge at run time. */
+  isType: boolean
+}
+
+function importsOf(file: string): Import[] {
   const text = readFileSync(join(src, file), 'utf8')
-  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'(\.[^']+)'/g)
-  return [...found].map(([, target]) => relative(src, join(src, dirname(file), target!)).replace(/\.js$/, ''))
+  const found = text.matchAll(/(?:\b(?:import|export)\s+(type\s+)?[^'"]*?\bfrom\s+|\bimport\s*\(?\s*)'(\.[^']+)'/g)
+  return [...found].map(([, type, target]) => ({
+    target: relative(src, join(src, dirname(file), target!)).replace(/\.js$/, ''),
+    isType: type !== undefined,
+  }))
 }
 
 /** Leaves lie left of every layer, entries right of all. */
@@ -25,23 +60,59 @@ function rank(file: string): number {
   return layers.indexOf(top!)
 }
 
+function room(folder: string, file: string): number {
+  return rooms[folder]!.indexOf(file.replace(/\.ts$/, '').split('/')[1]!)
+}
+
+const inside = (folder: string, file: string) => file.startsWith(`${folder}/`)
+
+const edges = (judged: (file: string, target: string, isType: boolean) => boolean) =>
+  files.flatMap(file =>
+    importsOf(file)
+      .filter(({ target, isType }) => judged(file, target, isType))
+      .map(({ target }) => `${file} imports ${target}`),
+  )
+
 describe('layers', () => {
   it('hold every source file', () => {
     expect(files.filter(file => rank(file) === -1 && !leaves.includes(file.replace(/\.ts$/, '')))).toEqual([])
   })
 
   it('import only to their left', () => {
-    const wrong = files.flatMap(file =>
-      importsOf(file)
-        .filter(target => rank(target) > rank(file))
-        .map(target => `${file} imports ${target}`),
+    expect(edges((file, target) => rank(target) > rank(file))).toEqual([])
+  })
+
+  it.each(Object.keys(rooms))('have rooms in %s that import only to their left, types apart', folder => {
+    const inRooms = files.filter(file => inside(folder, file))
+    expect(inRooms.filter(file => room(folder, file) === -1)).toEqual([])
+    const wrong = edges(
+      (file, target, isType) =>
+        !isType && inside(folder, file) && inside(folder, target) && room(folder, target) > room(folder, file),
     )
+    expect(wrong).toEqual([])
+  })
+
+  it.each(Object.entries(faces))('reach %s only by its faces', (folder, names) => {
+    const wrong = edges(
+      (file, target) =>
+        inside(folder, target) && !inside(folder, file) && !names.some(name => target === `${folder}/${name}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('have subcommands that do not import each other', () => {
+    const common = ['shared', 'schema', 'page', 'doctor', 'monitor']
+    const sub = (file: string) => (inside('cli', file) && file.split('/').length > 2 ? file.split('/')[1]! : '')
+    const wrong = edges((file, target) => {
+      const [from, to] = [sub(file), sub(target)]
+      return from !== '' && to !== '' && from !== to && !common.includes(to)
+    })
     expect(wrong).toEqual([])
   })
 
   it('are seen at all: the check finds the edges it judges', () => {
     expect(files.flatMap(importsOf).length).toBeGreaterThan(10)
-    expect(importsOf('sockets/open.ts')).toContain('binding/addon')
+    expect(importsOf('sockets/open.ts').map(({ target }) => target)).toContain('binding/addon')
   })
 
   it('keep files small', () => {

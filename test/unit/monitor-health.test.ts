@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { healthy } from '../../src/cli/monitor/health.js'
-import { makeServer } from '../../src/cli/monitor/server.js'
+import { healthy } from '../../src/cli/monitor/web/health.js'
+import { makeServer } from '../../src/cli/monitor/web/server.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
-import type { UplinkSnapshot } from '../../src/monitor/reports.js'
+import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
 
 const options: MonitorOptions = {
   interval: 1000,

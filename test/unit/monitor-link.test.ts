@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type LinkDevice, LinkHistory, linkFault } from '../../src/monitor/link-fault.js'
+import { type LinkDevice, LinkHistory, linkFault } from '../../src/monitor/link/link-fault.js'
 import type { UplinkCheck } from '../../src/monitor/options.js'
 
 const address = (family: 4 | 6, scope = 'global', tentative = false) => ({ family, scope, tentative })

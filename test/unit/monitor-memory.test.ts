@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EventLog } from '../../src/cli/monitor/event-log.js'
-import { History } from '../../src/cli/monitor/history.js'
-import { Metrics } from '../../src/cli/monitor/metrics.js'
+import { EventLog } from '../../src/cli/monitor/web/event-log.js'
+import { History } from '../../src/cli/monitor/web/history.js'
+import { Metrics } from '../../src/cli/monitor/web/metrics.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import { bad, begin, ok, runnersOf } from './monitor-world.js'
 

@@ -13,12 +13,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { targetOf } from '../../src/monitor/check-target.js'
-import { EventBuffer } from '../../src/monitor/event-buffer.js'
+import { targetOf } from '../../src/monitor/checks/check-target.js'
 import { Hook } from '../../src/monitor/hook.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
+import { EventBuffer } from '../../src/monitor/record/event-buffer.js'
+import { type SavedStates, StateFile } from '../../src/monitor/record/state-file.js'
 import { settingsOf } from '../../src/monitor/settings.js'
-import { type SavedStates, StateFile } from '../../src/monitor/state-file.js'
 
 let folder: string
 beforeEach(() => {

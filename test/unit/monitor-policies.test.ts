@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Candidate, createPolicy, leastBad, usable } from '../../src/monitor/policies.js'
-import type { Facts, UplinkState } from '../../src/monitor/state-machine.js'
+import { type Candidate, createPolicy, leastBad, usable } from '../../src/group/policies.js'
+import type { Facts, UplinkState } from '../../src/monitor/state/state-machine.js'
 
 interface Given extends Partial<Facts> {
   name: string

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Change, type Outcome, StateMachine, type Thresholds } from '../../src/monitor/state-machine.js'
+import { type Change, type Outcome, StateMachine, type Thresholds } from '../../src/monitor/state/state-machine.js'
 
 const thresholds: Thresholds = {
   down: 3,

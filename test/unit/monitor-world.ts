@@ -1,10 +1,10 @@
 import { vi } from 'vitest'
-import { type MakeRunner, ProbeRunner } from '../../src/monitor/check-runner.js'
-import type { LinkFacts } from '../../src/monitor/link-fault.js'
+import { type MakeRunner, ProbeRunner } from '../../src/monitor/checks/check-runner.js'
+import type { Probe } from '../../src/monitor/checks/probe.js'
+import type { LinkFacts } from '../../src/monitor/link/link-fault.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions, UplinkOptions } from '../../src/monitor/options.js'
-import type { Probe } from '../../src/monitor/probe.js'
-import type { Outcome } from '../../src/monitor/state-machine.js'
+import type { Outcome } from '../../src/monitor/state/state-machine.js'
 
 export const ok: Outcome = { ok: true, local: false, latencyMs: 10, error: null }
 export const bad: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout' }

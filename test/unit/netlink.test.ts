@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeAttributes, encodeAttribute } from '../../src/protocols/netlink/attributes.js'
-import { pack } from '../../src/protocols/netlink/bytes.js'
-import { decodeLink, decodeRunning } from '../../src/protocols/netlink/link.js'
-import { decodeLinkAddress } from '../../src/protocols/netlink/link-address.js'
-import { decodeMessages, encodeMessage } from '../../src/protocols/netlink/message.js'
-import { decodeNeighbourState, encodeNeighbourRequest } from '../../src/protocols/netlink/neighbour.js'
-import { decodeNexthop, hopsOf } from '../../src/protocols/netlink/nexthop.js'
-import { decodeDefaultRoute, decodeRoute } from '../../src/protocols/netlink/route.js'
+import { decodeAttributes, encodeAttribute } from '../../src/system/netlink/attributes.js'
+import { pack } from '../../src/system/netlink/bytes.js'
+import { decodeLink, decodeRunning } from '../../src/system/netlink/link.js'
+import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
+import { decodeMessages, encodeMessage } from '../../src/system/netlink/message.js'
+import { decodeNeighbourState, encodeNeighbourRequest } from '../../src/system/netlink/neighbour.js'
+import { decodeNexthop, hopsOf } from '../../src/system/netlink/nexthop.js'
+import { decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 
 const u32 = (value: number) => pack([4, value])
 const u16 = (value: number) => pack([2, value])

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { pathMtu } from '../../src/protocols/path-mtu.js'
-import { PathMtuSearch, type SizeVerdict } from '../../src/protocols/path-mtu-search.js'
+import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
+import { PathMtuSearch, type SizeVerdict } from '../../src/protocols/path-mtu/search.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { addon, Field } from '../../src/binding/addon.js'
-import { type Clock, systemClock } from '../../src/protocols/icmp/clock.js'
-import { EchoPath } from '../../src/protocols/icmp/echo-path.js'
-import { EchoRequest, type Verdict } from '../../src/protocols/icmp/echo-request.js'
-import { EchoTemplate } from '../../src/protocols/icmp/echo-template.js'
-import { openIcmp } from '../../src/protocols/icmp/icmp-socket.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
+import { type Clock, systemClock } from '../../src/protocols/icmp/probe/clock.js'
+import { EchoRequest, type Verdict } from '../../src/protocols/icmp/probe/echo-request.js'
+import { EchoTemplate } from '../../src/protocols/icmp/probe/echo-template.js'
+import { SocketPool } from '../../src/protocols/icmp/probe/socket-pool.js'
+import { openIcmp } from '../../src/protocols/icmp/socket/icmp-socket.js'
 import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openSockets } from './open-sockets.js'
@@ -47,7 +47,7 @@ describe('on loopback', () => {
   })
 
   test('more probes than there are sequence numbers: none mixed up, none lost', async () => {
-    const path = EchoPath.acquire({
+    const path = SocketPool.acquire({
       family: 4,
       kind: 'auto',
       path: { device: 'lo' },
@@ -93,7 +93,7 @@ describe('on loopback', () => {
         sample.wall += step
       },
     }
-    const path = EchoPath.acquire({
+    const path = SocketPool.acquire({
       family: 4,
       kind: 'auto',
       path: {},
@@ -126,7 +126,7 @@ describe('on loopback', () => {
   })
 
   test('the time is over while the event loop is blocked, but the reply was there: it counts', async () => {
-    const path = EchoPath.acquire({
+    const path = SocketPool.acquire({
       family: 4,
       kind: 'auto',
       path: {},

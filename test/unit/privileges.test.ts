@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { judgePrivileges, type PrivilegeFacts, privileges } from '../../src/protocols/privileges.js'
-import { hasCapability, isUserNamespace, parseProcessStatus } from '../../src/protocols/process-status.js'
+import { judgePrivileges, type PrivilegeFacts, privileges } from '../../src/system/privileges/privileges.js'
+import { hasCapability, isUserNamespace, parseProcessStatus } from '../../src/system/privileges/process-status.js'
 import { openSockets } from './open-sockets.js'
 
 const { EACCES, EADDRINUSE, EAFNOSUPPORT, ENOPROTOOPT, EPERM } = constants.errno

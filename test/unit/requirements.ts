@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import type { TestContext } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
-import { openIcmpDescriptor } from '../../src/protocols/icmp/open-icmp-descriptor.js'
+import { openIcmpDescriptor } from '../../src/protocols/icmp/socket/open-icmp-descriptor.js'
 
 type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit' | 'shellcheck' | 'systemd-analyze' | 'zsh' | 'fish'
 

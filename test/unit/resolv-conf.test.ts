@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { hasten, reachableConf } from '../../src/protocols/dns/configuration.js'
+import { reachableConf, shareTimeLimit } from '../../src/protocols/dns/configuration.js'
 import { parseHosts } from '../../src/protocols/dns/hosts.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
@@ -141,7 +141,7 @@ test('through a device, a resolver of this machine gives way to the servers behi
 
 test('within a time limit every try but the last gets its share', () => {
   const conf = parseResolvConf('nameserver 192.0.2.1\nnameserver 192.0.2.2')
-  expect(hasten(conf, 1000)).toMatchObject({ timeout: 200, lastTimeout: 5000 })
-  expect(hasten(conf, 60_000).timeout).toBe(5000)
-  expect(hasten(conf, undefined)).toBe(conf)
+  expect(shareTimeLimit(conf, 1000)).toMatchObject({ timeout: 200, lastTimeout: 5000 })
+  expect(shareTimeLimit(conf, 60_000).timeout).toBe(5000)
+  expect(shareTimeLimit(conf, undefined)).toBe(conf)
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { gridOf } from '../../src/protocols/ticker.js'
+import { gridOf } from '../../src/runtime/ticker.js'
 
 it('a few series keep their cadence to the millisecond, many share ticks of a 25th of the interval, 40 ms at most', () => {
   expect([1000, 100, 0.1].map(interval => gridOf(interval, 1))).toEqual([1, 1, 1])

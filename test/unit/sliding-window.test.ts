@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SlidingWindow } from '../../src/monitor/sliding-window.js'
+import { SlidingWindow } from '../../src/monitor/state/sliding-window.js'
 
 const bucketMs = 10
 const totals = fc.record({ answered: fc.nat(5), lost: fc.nat(5), latencySum: fc.nat(1000) })

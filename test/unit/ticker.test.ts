@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { monotonicNow } from '../../src/monotonic.js'
-import { atTick } from '../../src/protocols/ticker.js'
+import { atTick } from '../../src/runtime/ticker.js'
 
 it('those who wait for the same tick are called together, not before their time', async () => {
   const start = monotonicNow()
@@ -23,9 +23,9 @@ it('one can be called off, and the others are called all the same', async () => 
   const third = () => calls.push('third')
   const tick = atTick(at, first, 10)
   atTick(at, () => calls.push('second'), 10)
-  atTick(at + 10, third, 10).callOff(third)
-  tick.callOff(first)
-  tick.callOff(first)
+  atTick(at + 10, third, 10).cancel(third)
+  tick.cancel(first)
+  tick.cancel(first)
   const end = monotonicNow() + 5000
   while (calls.length === 0 && monotonicNow() < end) await sleep(5)
   await sleep(30)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
-import { openUdp } from '../../src/protocols/udp.js'
+import { openUdp } from '../../src/protocols/udp/open-udp.js'
 import { openSockets } from './open-sockets.js'
 
 const open: Socket[] = []

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as realWait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Probe } from '../../src/monitor/checks/probe.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import type { Probe } from '../../src/monitor/probe.js'
 import { bad, begin, ok, runnersOf, simulate, states } from './monitor-world.js'
 
 describe('in virtual time', () => {

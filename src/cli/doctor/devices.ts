@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Device } from '../../protocols/devices/device.js'
-import { mainTable, type Route } from '../../protocols/netlink/route.js'
+import type { Device } from '../../system/devices/device.js'
+import { mainTable, type Route } from '../../system/netlink/route.js'
 import type { Finding } from './finding.js'
 
 export interface DefaultRoute {

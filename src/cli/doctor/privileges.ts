@@ -1,4 +1,4 @@
-import type { Privilege, Privileges } from '../../protocols/privileges.js'
+import type { Privilege, Privileges } from '../../system/privileges/privileges.js'
 import type { Finding } from './finding.js'
 
 type Name = { [Key in keyof Privileges]: Privileges[Key] extends Privilege ? Key : never }[keyof Privileges]

@@ -1,7 +1,7 @@
 import type { UplinkMonitor } from '../../monitor/monitor.js'
-import type { CheckEvent, ConfigureEvent, StateEvent, WarningEvent } from '../../monitor/reports.js'
-import { milliseconds, plural } from '../output/format.js'
-import type { Output } from '../output/output.js'
+import type { CheckEvent, ConfigureEvent, StateEvent, WarningEvent } from '../../monitor/record/reports.js'
+import { milliseconds, plural } from '../shared/output/format.js'
+import type { Output } from '../shared/output/output.js'
 import { colored } from './status-table.js'
 
 /** Says what happens: a line each, or an object each. */

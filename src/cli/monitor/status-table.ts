@@ -1,10 +1,10 @@
-import type { UplinkSnapshot } from '../../monitor/reports.js'
-import type { UplinkState } from '../../monitor/state-machine.js'
-import { duration, milliseconds, percent, plural } from '../output/format.js'
-import type { Column } from '../output/table.js'
-import type { Terminal } from '../output/terminal.js'
-import type { History } from './history.js'
+import type { UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { UplinkState } from '../../monitor/state/state-machine.js'
+import { duration, milliseconds, percent, plural } from '../shared/output/format.js'
+import type { Column } from '../shared/output/table.js'
+import type { Terminal } from '../shared/output/terminal.js'
 import { sparkline } from './sparkline.js'
+import type { History } from './web/history.js'
 
 const sparkSeconds = 30
 /** Of the terminal's lines these are the head's and the cursor's, and the one that says what is left out. */

@@ -1,4 +1,4 @@
-import type { CheckEvent, UplinkSnapshot } from '../../monitor/reports.js'
+import type { CheckEvent, UplinkSnapshot } from '../../monitor/record/reports.js'
 import { Chart } from './chart.js'
 import { duration, milliseconds, percent } from './format.js'
 import { element, say } from './html.js'

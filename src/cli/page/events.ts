@@ -1,4 +1,4 @@
-import type { Logged } from '../monitor/logged.js'
+import type { Logged } from '../monitor/web/logged.js'
 import { dayTime } from './format.js'
 import { element } from './html.js'
 

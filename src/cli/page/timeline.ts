@@ -1,5 +1,5 @@
-import type { UplinkState } from '../../monitor/state-machine.js'
-import type { HistoryReport } from '../monitor/series.js'
+import type { UplinkState } from '../../monitor/state/state-machine.js'
+import type { HistoryReport } from '../monitor/web/series.js'
 
 /** One uplink over the time shown, a step each. */
 export interface Timeline {

@@ -1,4 +1,4 @@
-import { schemaVersion } from '../output/json.js'
+import { schemaVersion } from '../shared/output/json.js'
 import { bool, count, integer, type JsonSchema, list, milliseconds, object, oneOf, ref, text } from './build.js'
 
 /** What every line has. */

@@ -27,16 +27,16 @@ export function askingBy(options: AskingOptions, signal: AbortSignal, onAnswer?:
  */
 function resolverConf({ servers, device, timeout }: AskingOptions): ResolvConf {
   const conf = resolvConf.read()
-  if (servers) return hasten({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
+  if (servers) return shareTimeLimit({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
   const usable = device === undefined || device === 'lo' ? conf : reachableConf(conf, readUpstreams)
-  return hasten(usable, timeout)
+  return shareTimeLimit(usable, timeout)
 }
 
 /**
  * Within a time limit for the whole, each try but the last gets a share of it: else one lost datagram, or a first server that
  * is down, would use it all up (resolv.conf's timeout is 5 s). One share is left for what comes after.
  */
-export function hasten(conf: ResolvConf, limit: number | undefined): ResolvConf {
+export function shareTimeLimit(conf: ResolvConf, limit: number | undefined): ResolvConf {
   if (limit === undefined) return conf
   const share = limit / (conf.servers.length * conf.attempts + 1)
   return { ...conf, timeout: Math.min(conf.timeout, share), lastTimeout: conf.timeout }

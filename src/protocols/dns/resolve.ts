@@ -9,8 +9,8 @@ import {
   type Schema,
   string,
 } from '../../options.js'
+import { Deadline } from '../../runtime/deadline.js'
 import { parseIP } from '../../sockets/ip.js'
-import { Deadline } from '../deadline.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import type { Asking } from './client.js'

@@ -15,8 +15,8 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { resolve } from '../dns/resolve.js'
-import { EchoPath } from './echo-path.js'
-import { EchoTemplate } from './echo-template.js'
+import { EchoTemplate } from './probe/echo-template.js'
+import { SocketPool } from './probe/socket-pool.js'
 import type { Target } from './result.js'
 
 export interface PingOptions extends CommonOptions {
@@ -97,8 +97,8 @@ export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayl
 
 const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 
-/** The shared sockets for these options. Each user must release them. `stampSends`: as in `EchoPathOptions`. */
-export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): EchoPath {
+/** The shared sockets for these options. Each user must release them. `stampSends`: as in `SocketPoolOptions`. */
+export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): SocketPool {
   const { kind = 'auto', dontFragment = false, payload, payloadSize = payload?.length ?? defaultPayloadSize } = options
-  return EchoPath.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends })
+  return SocketPool.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends })
 }

@@ -1,6 +1,4 @@
-import { turnDue } from '../turns.js'
-import type { EchoPath } from './echo-path.js'
-import { EchoRequest, type Verdict } from './echo-request.js'
+import { turnDue } from '../../runtime/turns.js'
 import {
   acquirePath,
   checkPingOptions,
@@ -10,6 +8,8 @@ import {
   pingSchema,
   prepare,
 } from './ping-options.js'
+import { EchoRequest, type Verdict } from './probe/echo-request.js'
+import type { SocketPool } from './probe/socket-pool.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 /**
@@ -43,7 +43,7 @@ async function probeOnce(target: Target, options: PingOptions): Promise<PingResu
   }
 }
 
-function answer(path: EchoPath, target: Target, options: PingOptions): Promise<PingResult> {
+function answer(path: SocketPool, target: Target, options: PingOptions): Promise<PingResult> {
   const { signal, timeout = defaultTimeout, ttl } = options
   const { address, template } = prepare(target, options)
   return new Promise((resolve, reject) => {

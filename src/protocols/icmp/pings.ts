@@ -1,8 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import { type Check, number, type Schema } from '../../options.js'
+import { ResultQueue } from '../../runtime/result-queue.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
-import { ResultQueue } from '../result-queue.js'
-import { EchoRequest, type ProbeOwner } from './echo-request.js'
 import {
   acquirePath,
   checkPingOptions,
@@ -12,6 +11,7 @@ import {
   pingSchema,
   prepare,
 } from './ping-options.js'
+import { EchoRequest, type ProbeOwner } from './probe/echo-request.js'
 import type { PingResult } from './result.js'
 import { Series } from './series.js'
 

@@ -1,7 +1,7 @@
 import type { NetviaError } from '../../errors.js'
 import { decodeAddress } from '../../sockets/address.js'
-import type { Verdict } from './echo-request.js'
-import { reasonOf } from './reasons.js'
+import { reasonOf } from './packet/reasons.js'
+import type { Verdict } from './probe/echo-request.js'
 
 /** The fields of every `PingResult`. All are always there; which are `undefined` depends on `outcome`. */
 export interface PingFields {

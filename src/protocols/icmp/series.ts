@@ -1,17 +1,17 @@
 import { hold } from '../../binding/poller.js'
 import { monotonicNow } from '../../monotonic.js'
+import { atTick, gridOf, type Tick } from '../../runtime/ticker.js'
 import type { RttCounter } from '../../stats.js'
-import { onDeviceReturn } from '../device-return.js'
-import { atTick, gridOf, type Tick } from '../ticker.js'
-import type { EchoPath } from './echo-path.js'
-import type { EchoRequest, ProbeOwner, Verdict } from './echo-request.js'
+import { onDeviceReturn } from '../../system/device-return.js'
+import type { EchoRequest, ProbeOwner, Verdict } from './probe/echo-request.js'
+import type { SocketPool } from './probe/socket-pool.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 export interface SeriesSettings {
   target: Target
   /** The same as a socket address. */
   address: Uint8Array
-  path: EchoPath
+  path: SocketPool
   device: string | undefined
   count: number
   interval: number
@@ -64,7 +64,7 @@ export class Series implements ProbeOwner {
     if (this.#ended) return
     this.#ended = true
     running--
-    this.#tick?.callOff(this.#sendDue)
+    this.#tick?.cancel(this.#sendDue)
     this.#endReturnWatch()
     this.#settings.path.cancel(this.#request)
     this.#settings.path.release()
@@ -113,7 +113,7 @@ export class Series implements ProbeOwner {
   }
 
   #sendLater(): void {
-    this.#tick?.callOff(this.#sendDue)
+    this.#tick?.cancel(this.#sendDue)
     if (this.#allSent) this.#release()
     const grid = gridOf(this.#settings.interval, running)
     this.#tick = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, grid)

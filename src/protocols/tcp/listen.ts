@@ -16,7 +16,7 @@ import {
 import { familyOf } from '../../sockets/address.js'
 import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
-import { onDeviceLoss } from '../device-loss.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
 import { bindAddress } from './bind-address.js'
 
 export interface ListenOptions extends CommonOptions {

@@ -1,4 +1,4 @@
-import { noLongerNeeded } from '../deadline.js'
+import { noLongerNeeded } from '../../runtime/deadline.js'
 
 /** RFC 8305 section 3: how long an IPv4 answer waits for the IPv6 one, in milliseconds. */
 const resolutionDelay = 50

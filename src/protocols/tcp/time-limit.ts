@@ -1,4 +1,4 @@
-import { Deadline } from '../deadline.js'
+import { Deadline } from '../../runtime/deadline.js'
 import type { ConnectOptions } from './dial.js'
 import { connectTimeout } from './failure.js'
 

@@ -1,4 +1,4 @@
-import { type MplsLabel, splitExtensions } from '../icmp/extensions.js'
+import { type MplsLabel, splitExtensions } from '../icmp/packet/extensions.js'
 import { type PingResult, type Target, toResult } from '../icmp/result.js'
 import type { TraceProbe } from './prober.js'
 

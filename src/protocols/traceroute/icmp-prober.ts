@@ -1,5 +1,5 @@
-import { EchoRequest, type Verdict } from '../icmp/echo-request.js'
 import { acquirePath, prepare } from '../icmp/ping-options.js'
+import { EchoRequest, type Verdict } from '../icmp/probe/echo-request.js'
 import type { Target } from '../icmp/result.js'
 import type { TraceSettings } from './options.js'
 import { ipHeaderLength, type Prober } from './prober.js'

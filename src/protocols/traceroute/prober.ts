@@ -1,4 +1,4 @@
-import type { Verdict } from '../icmp/echo-request.js'
+import type { Verdict } from '../icmp/probe/echo-request.js'
 
 /** One probe and what became of it. */
 export interface TraceProbe extends Omit<Verdict, 'tag'> {

@@ -4,7 +4,7 @@ import { systemError } from '../../errors.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { getOption, setOption } from '../../sockets/options.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
-import { Timestamps } from '../icmp/timestamps.js'
+import { Timestamps } from '../icmp/socket/timestamps.js'
 import { SocketProbe } from './socket-probe.js'
 
 const { EINPROGRESS, ECONNREFUSED, ECONNRESET, EHOSTUNREACH } = constants.errno

@@ -2,8 +2,8 @@ import { addon, Field } from '../../binding/addon.js'
 import { nodeCrypto } from '../../builtins.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { SendBatch } from '../../sockets/send-batch.js'
-import { setFragmentation } from '../icmp/open-icmp-descriptor.js'
-import { stampOf, Timestamps } from '../icmp/timestamps.js'
+import { setFragmentation } from '../icmp/socket/open-icmp-descriptor.js'
+import { stampOf, Timestamps } from '../icmp/socket/timestamps.js'
 import { type ProbeOrder, SocketProbe } from './socket-probe.js'
 
 const cookieLength = 8

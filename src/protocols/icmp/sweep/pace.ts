@@ -1,4 +1,4 @@
-import { tickMs } from '../../ticker.js'
+import { tickMs } from '../../../runtime/ticker.js'
 
 /** It is not worth asking again sooner, in ms: packets leave by ticks, since to wake for each would cost more than to send it. */
 const leastWait = tickMs / 2

@@ -2,13 +2,13 @@ import { hold } from '../../../binding/poller.js'
 import type { NetviaError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { pathOf } from '../../../options.js'
+import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
 import { resolve } from '../../dns/resolve.js'
-import { atTick, type Tick, tickMs } from '../../ticker.js'
-import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../echo-request.js'
+import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
 import { type PingResult, toResult } from '../result.js'
-import { type Lane, Lanes } from './lanes.js'
+import { type FamilySocket, FamilySockets } from './family-sockets.js'
 import { Pace } from './pace.js'
 import type { SweepOptions } from './sweep.js'
 import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
@@ -45,12 +45,12 @@ export class SweepRun implements ProbeOwner {
   readonly #handlers: SweepHandlers
   readonly #counter: RttCounter
   readonly #source: TargetSource
-  readonly #lanes: Lanes
+  readonly #families: FamilySockets
   readonly #window: SendWindow
   readonly #pace: Pace | undefined
   readonly #stop = new AbortController()
   /** Of targets by name. */
-  readonly #named = new Map<EchoRequest, Lane>()
+  readonly #named = new Map<EchoRequest, FamilySocket>()
   readonly #again: Again[] = []
   #inFlight = 0
   #held: SweepTarget | undefined
@@ -67,7 +67,7 @@ export class SweepRun implements ProbeOwner {
     this.#counter = counter
     this.#window = new SendWindow(largestWindow, concurrency)
     this.#pace = rate === undefined ? undefined : new Pace(rate, monotonicNow())
-    this.#lanes = new Lanes(options, this, () => this.pump())
+    this.#families = new FamilySockets(options, this, () => this.pump())
     this.#source = new TargetSource(targets, family, {
       ready: () => this.pump(),
       resolve: async name => (await resolve(name, { family, ...pathOf(options), signal: this.#stop.signal }))[0]!,
@@ -81,7 +81,7 @@ export class SweepRun implements ProbeOwner {
   }
 
   get drops(): number {
-    return this.#lanes.drops
+    return this.#families.drops
   }
 
   /** Sends what may leave now. */
@@ -102,7 +102,7 @@ export class SweepRun implements ProbeOwner {
     this.#source.close()
     for (const [request, { path }] of this.#named) path.cancel(request)
     this.#inFlight = 0
-    this.#lanes.close()
+    this.#families.close()
     this.#handlers.end(failure)
   }
 
@@ -115,7 +115,7 @@ export class SweepRun implements ProbeOwner {
   }
 
   #send(): void {
-    this.#window.dropped(this.#lanes.drops)
+    this.#window.dropped(this.#families.drops)
     const now = monotonicNow()
     for (let sent = 0; this.#inFlight < this.#window.size && !this.#handlers.full(); sent++) {
       if (sent === perTurn) {
@@ -130,33 +130,33 @@ export class SweepRun implements ProbeOwner {
         this.#endIfDone()
         return
       }
-      const lane = this.#lanes.of(target.family)
-      if (!lane.ready) {
+      const familySocket = this.#families.of(target.family)
+      if (!familySocket.ready) {
         this.#held = target
         return
       }
-      this.#submit(target, lane, again?.attempt ?? 0)
+      this.#submit(target, familySocket, again?.attempt ?? 0)
     }
   }
 
-  #submit(target: SweepTarget, lane: Lane, attempt: number): void {
+  #submit(target: SweepTarget, familySocket: FamilySocket, attempt: number): void {
     this.#inFlight++
     this.#counter.sent()
     this.counts.sent++
     if (attempt > 0) this.counts.retried++
-    const request = target.name === undefined ? lane.request : this.#requestFor(target.name, lane)
-    lane.path.submit(request, target.address, this.#index++ * attemptsRoom + attempt)
+    const request = target.name === undefined ? familySocket.request : this.#requestFor(target.name, familySocket)
+    familySocket.path.submit(request, target.address, this.#index++ * attemptsRoom + attempt)
   }
 
-  #requestFor(name: string, lane: Lane): EchoRequest {
-    const request = lane.requestFor({
+  #requestFor(name: string, familySocket: FamilySocket): EchoRequest {
+    const request = familySocket.requestFor({
       settled: verdict => {
         this.#named.delete(request)
         this.#settle(verdict, name)
       },
       duplicate: () => this.duplicate(),
     })
-    this.#named.set(request, lane)
+    this.#named.set(request, familySocket)
     return request
   }
 
@@ -174,7 +174,7 @@ export class SweepRun implements ProbeOwner {
   }
 
   #endWait(): void {
-    this.#tick?.callOff(this.#onTick)
+    this.#tick?.cancel(this.#onTick)
     this.#tick = undefined
     this.#release?.()
     this.#release = undefined

@@ -1,0 +1,136 @@
+import { nodeHttp, nodeTls } from '../../builtins.js'
+import { errorAt, invalidArgument, NetviaError } from '../../errors.js'
+import {
+  type Check,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  integer,
+  milliseconds,
+  oneOf,
+  type Schema,
+} from '../../options.js'
+import { dnsServers } from '../../protocols/dns/server-address.js'
+import { type TlsOptions, tlsSchema } from '../../protocols/tcp/tls-options.js'
+import type { HttpRequest } from './redirect.js'
+
+/** Options of `tls.connect` that concern TLS. HTTP/1.1 is what is spoken, so there is no `ALPNProtocols`. */
+export type HttpCheckTlsOptions = Omit<TlsOptions, 'ALPNProtocols'>
+
+export interface HttpCheckOptions extends CommonOptions {
+  /** Request method (RFC 9110 section 9), any but CONNECT. Default: GET. */
+  method?: string
+  /** For everything together, redirects and body included, in milliseconds. Default: 5000. */
+  timeout?: number
+  /** The status that is good, or lowest and highest of them. Default: [200, 399]. */
+  expectStatus?: number | readonly [min: number, max: number]
+  /** What the decoded body must hold, within `maxBodyBytes`. Default: any body will do. */
+  expectBody?: string | RegExp
+  /** Further header fields, or other values for `user-agent`, `accept`, `accept-encoding` and `host`. */
+  headers?: Readonly<Record<string, string | readonly string[]>>
+  /** How many redirects are followed; one more is a failure. 0: none is followed, and a 301 is judged as it is. Default: 5. */
+  maxRedirects?: number
+  /** How much of the body is read, and how much may come out when it is decompressed, in bytes. Default: 1 MiB. */
+  maxBodyBytes?: number
+  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  family?: 4 | 6
+  /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+  /**
+   * For https. What proves who we are (`cert`, `key`, `pfx`, …) and `servername` are only for the origin of the url, not for
+   * others that it redirects to.
+   */
+  tls?: HttpCheckTlsOptions
+}
+
+/** RFC 9110 section 9.1: a token. */
+const methodToken: Check = (value, name) => {
+  if (typeof value !== 'string' || !/^[\w!#$%&'*+.^`|~-]+$/.test(value) || value.toUpperCase() === 'CONNECT') {
+    throw invalidArgument(name, value, 'a request method other than CONNECT')
+  }
+}
+
+const status = integer(100, 599)
+
+const statusRange: Check = (value, name) => {
+  if (!Array.isArray(value)) return status(value, name)
+  for (const item of value) status(item, name)
+  if (value.length !== 2 || value[0] > value[1]) throw invalidArgument(name, value, 'a status or [lowest, highest]')
+}
+
+const text: Check = (value, name) => {
+  if (!(value instanceof RegExp) && (typeof value !== 'string' || value === '')) {
+    throw invalidArgument(name, value, 'a non-empty string or a RegExp')
+  }
+}
+
+/** Leaves values out of its errors: they may be secrets. */
+const headerFields: Check = (value, name) => {
+  if (typeof value !== 'object' || value === null) throw invalidArgument(name, typeof value, 'an object')
+  for (const [field, content] of Object.entries(value)) {
+    try {
+      nodeHttp().validateHeaderName(field)
+      for (const item of Array.isArray(content) ? content : [content]) nodeHttp().validateHeaderValue(field, item)
+    } catch {
+      throw new NetviaError(`${name}: ${JSON.stringify(field)} is no header field or its value is none`, {
+        code: 'ERR_INVALID_ARG_VALUE',
+      })
+    }
+  }
+}
+
+const { ALPNProtocols: _alpn, ...httpTlsSchema } = tlsSchema
+
+const tls: Check = (value, name) => {
+  checkOptions(name, value, httpTlsSchema)
+  try {
+    nodeTls().createSecureContext(value as HttpCheckTlsOptions)
+  } catch (cause) {
+    throw new NetviaError(`${name}: ${(cause as Error).message}`, { code: 'ERR_INVALID_ARG_VALUE', cause })
+  }
+}
+
+export const httpCheckSchema: Schema = {
+  ...commonSchema,
+  method: methodToken,
+  timeout: milliseconds,
+  expectStatus: statusRange,
+  expectBody: text,
+  headers: headerFields,
+  maxRedirects: integer(0, 100),
+  maxBodyBytes: integer(0, 2 ** 30),
+  family: oneOf(4, 6),
+  servers: dnsServers,
+  tls,
+}
+
+const defaults = { timeout: 5000, expectStatus: [200, 399], maxRedirects: 5, maxBodyBytes: 1024 * 1024 } as const
+
+/** The options of a check with their defaults filled in. */
+export type HttpCheckPlan = HttpCheckOptions & { [Key in keyof typeof defaults]-?: NonNullable<HttpCheckOptions[Key]> }
+
+export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
+  checkOptions('checkHttp', options, httpCheckSchema)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const plan: HttpCheckPlan = { ...defaults, ...given }
+  if (plan.expectBody !== undefined && plan.maxBodyBytes === 0) {
+    throw errorAt('maxBodyBytes', invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody'))
+  }
+  return plan
+}
+
+/** Leaves the URL out of its errors: it may hold secrets. */
+export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
+  const text = String(url)
+  if (!URL.canParse(text)) {
+    const hint = 'it begins with http:// or https://'
+    throw new NetviaError(`checkHttp: the url is not valid; ${hint}`, { code: 'ERR_INVALID_ARG_VALUE', hint })
+  }
+  const parsed = new URL(text)
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
+    throw invalidArgument("checkHttp: the url's scheme", parsed.protocol.slice(0, -1), 'http or https')
+  }
+  const own = { 'user-agent': 'netvia', accept: '*/*', 'accept-encoding': 'gzip, deflate, br' }
+  const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return { url: parsed, method: method.toUpperCase(), headers: { ...own, ...Object.fromEntries(given) }, trusted: true }
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http'
+import { joinHostPort, NetviaError } from '../../errors.js'
+import { Deadline } from '../../runtime/deadline.js'
+import { judge } from '../outcome.js'
+import { readBody } from './body.js'
+import { exchange, hostAndPort } from './exchange.js'
+import type { HttpCheckPlan } from './options.js'
+import { type HttpRequest, redirectError, redirectOf } from './redirect.js'
+import { type HttpCheckResult, HttpReport } from './result.js'
+
+/** From the first request to the verdict. */
+export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Promise<HttpCheckResult> {
+  let request = first
+  const report = new HttpReport()
+  const deadline = new Deadline(plan.timeout, plan.signal, () => timedOut(request, plan, report))
+  const follow = async (): Promise<HttpCheckResult> => {
+    for (;;) {
+      const next = await exchange(request, plan, report, deadline.signal, response =>
+        judgeResponse(request, response, plan, report),
+      )
+      if (!next) return report.result()
+      request = next
+      report.redirects++
+    }
+  }
+  try {
+    return await judge(plan.signal, plan.device, follow, error => report.result(error))
+  } finally {
+    deadline.end()
+  }
+}
+
+/** The request that comes next, or none: all is well. Throws what is wrong with the response. */
+async function judgeResponse(
+  request: HttpRequest,
+  response: IncomingMessage,
+  plan: HttpCheckPlan,
+  report: HttpReport,
+): Promise<HttpRequest | undefined> {
+  const next = plan.maxRedirects > 0 ? redirectOf(request, response) : undefined
+  if (next && report.redirects === plan.maxRedirects) throw redirectError(`more than ${plan.maxRedirects} redirects`)
+  if (next) return next
+  const status = response.statusCode!
+  const [lowest, highest] =
+    typeof plan.expectStatus === 'number' ? [plan.expectStatus, plan.expectStatus] : plan.expectStatus
+  if (status < lowest || status > highest) {
+    const expected = lowest === highest ? lowest : `${lowest} to ${highest}`
+    throw new NetviaError(`the status is ${status}, expected ${expected}`, { code: 'ERR_HTTP_STATUS' })
+  }
+  if (plan.maxBodyBytes === 0 || status === 101) return undefined
+  report.awaited = 'body'
+  const { expectBody } = plan
+  const body = await readBody(response, plan.maxBodyBytes, expectBody !== undefined)
+  report.bytes = body.bytes
+  if (expectBody !== undefined && !matches(body.text!, expectBody)) {
+    const where = body.cut ? ` within its first ${plan.maxBodyBytes} bytes` : ''
+    throw new NetviaError(`the body does not have the expected text${where}`, { code: 'ERR_HTTP_BODY' })
+  }
+  return undefined
+}
+
+function matches(text: string, expected: string | RegExp): boolean {
+  // search() and not test(), which goes on from where a global pattern matched last.
+  return typeof expected === 'string' ? text.includes(expected) : text.search(expected) !== -1
+}
+
+function timedOut(
+  request: HttpRequest,
+  { timeout, device }: HttpCheckPlan,
+  { awaited, progress }: HttpReport,
+): NetviaError {
+  const { host, port } = hostAndPort(request)
+  const where = `${joinHostPort(host, port)}${device === undefined ? '' : ` on device ${device}`}`
+  return new NetviaError(
+    `HTTP ETIMEDOUT: ${awaited ?? progress.phase} not done after ${timeout} ms altogether (${where})`,
+    {
+      ...{ code: 'ETIMEDOUT', port, device },
+      ...(/^[\d.]+$|:/.test(host) ? { address: host } : { hostname: host }),
+    },
+  )
+}

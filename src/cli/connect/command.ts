@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import { oneHost } from '../shared/arguments.js'
+import { addCount, addFamilyOptions, addOutputOptions, addServers, addTimeout } from '../shared/options.js'
+import { addPathOptions } from '../shared/path-options.js'
+import { action, type CommandState } from '../shared/session.js'
+
+export function defineConnect(program: Command, state: CommandState): void {
+  const command = program
+    .command('connect')
+    .description('time a TCP connection')
+    .argument('<host>', 'name or address; host:port works too', oneHost)
+    .argument('[port]', '1-65535')
+  addCount(command)
+  addTimeout(command, 'time for name resolution and connection together', 5)
+  addServers(command)
+  addFamilyOptions(command)
+  addPathOptions(command)
+  addOutputOptions(command, 'nothing but the exit code')
+  command.action(action(state, () => import('./run.js')))
+}

@@ -1,0 +1,78 @@
+import { isIP } from 'node:net'
+import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
+import { type DnsRecord, type RecordType, recordTypes } from '../../protocols/dns/records.js'
+import { usageError } from '../shared/arguments.js'
+import { compare } from '../shared/compare.js'
+import { Exit } from '../shared/exit-code.js'
+import type { OutputFlags } from '../shared/options.js'
+import { milliseconds } from '../shared/output/format.js'
+import { type PathFlags, pathsOf } from '../shared/path-options.js'
+import type { Session } from '../shared/session.js'
+
+export interface DnsFlags extends PathFlags, OutputFlags {
+  type?: RecordType
+  reverse?: boolean
+  count: number
+  timeout: number
+  server?: string[]
+  expect?: string[]
+}
+
+export async function run(session: Session, flags: DnsFlags, given: string[]): Promise<Exit> {
+  const { color } = session.output
+  const { names, types, servers } = wordsOf(given, flags)
+  if (names.length === 0) throw usageError('dns: a name is needed')
+  if (flags.reverse && !names.every(isIP)) throw usageError('dns: -x/--reverse takes addresses')
+  const [type = 'A', ...others] = types
+  if (others.length) throw usageError(`dns: one record type at a time; got ${types.join(' and ')}`)
+  const { timeout, expect } = flags
+  const options = { type, timeout, expect, servers: servers.length ? servers : undefined, signal: session.signal }
+  return compare<DnsCheckResult>(session, flags, names, pathsOf(flags), {
+    subject: 'name',
+    columns: [
+      { title: 'time', align: 'right' },
+      { title: 'server', spare: true },
+      { title: 'ttl', align: 'right', spare: true },
+      { title: type },
+    ],
+    measure: (name, path) => checkDns(name, { ...options, ...path.options }),
+    cells: ({ ok, latencyMs, server, answers }) => [
+      milliseconds(latencyMs),
+      server ?? '-',
+      answers.length ? answers.map(({ ttl }) => String(ttl)) : '-',
+      answers.length
+        ? answers.map(answer => ('address' in answer ? answer.address : dataText(answer.data)))
+        : color.red(ok ? '-' : 'failed'),
+    ],
+    tookMs: ({ ok, latencyMs }) => (ok ? latencyMs : undefined),
+    trouble: ({ error }) => error,
+    exit: dnsExit,
+  })
+}
+
+/** What each word is: `@server`, a record type where no flag says it, or a name. */
+function wordsOf(given: string[], { type, reverse, server = [] }: DnsFlags) {
+  const known = reverse ? 'PTR' : type
+  const rest = given.filter(word => !word.startsWith('@'))
+  const typeOf = (word: string) =>
+    known ? undefined : recordTypes.find(recordType => recordType === word.toUpperCase())
+  return {
+    names: rest.filter(word => !typeOf(word)),
+    types: known ? [known] : rest.map(typeOf).filter(found => found !== undefined),
+    servers: [...server, ...given.filter(word => word.startsWith('@')).map(word => word.slice(1))],
+  }
+}
+
+/** Here the name server is what is asked: its silence is "unreachable", not "a name not found". */
+function dnsExit({ code }: NodeJS.ErrnoException): Exit {
+  return code === 'ENOTFOUND' || code === 'ENODATA' ? Exit.notFound : Exit.unreachable
+}
+
+function dataText(data: DnsRecord['data']): string {
+  if (typeof data === 'string') return data
+  // The strings of one TXT record are one text.
+  if (Array.isArray(data)) return data.join('')
+  return Object.values(data)
+    .map(value => (Buffer.isBuffer(value) ? value.toString('base64') : String(value)))
+    .join(' ')
+}

@@ -1,0 +1,78 @@
+import type { Device } from '../../system/devices/device.js'
+import { device, devices } from '../../system/devices/devices.js'
+import { readDefaultRoutes } from '../../system/netlink/tables.js'
+import { privileges } from '../../system/privileges/privileges.js'
+import { Exit } from '../shared/exit-code.js'
+import { plural } from '../shared/output/format.js'
+import { indented } from '../shared/output/indented.js'
+import type { Session } from '../shared/session.js'
+import { defaultRoutes, deviceFindings, routeFindings } from './devices.js'
+import type { Finding } from './finding.js'
+import { privilegeFindings } from './privileges.js'
+import { resolverFinding } from './resolver.js'
+import { systemFindings } from './system.js'
+
+export interface DoctorFlags {
+  device?: string[]
+  json?: boolean
+}
+
+/** Of what follows a mark. */
+const margin = 6
+
+export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
+  const { output, signal } = session
+  const named = await Promise.all((flags.device ?? []).map(name => device(name)))
+  const all = await devices()
+  const routes = defaultRoutes(await readDefaultRoutes(), all)
+  const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
+  const findings: Finding[] = []
+  const tell = (found: readonly Finding[]) => {
+    for (const finding of found) {
+      // One command often mends several things: it is said once.
+      print(
+        output,
+        finding,
+        findings.some(({ fix }) => fix === finding.fix),
+      )
+      findings.push(finding)
+    }
+  }
+  tell(systemFindings())
+  tell(privilegeFindings(await privileges()))
+  tell(routeFindings(routes))
+  for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
+  // No name server is to be found by loopback, and none is missed.
+  const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
+  const asked = uplinks.length ? paths : [undefined]
+  tell(await Promise.all(asked.map(name => resolverFinding(name, signal))))
+  const missing = findings.filter(({ status }) => status === 'no')
+  const needed = missing.filter(({ optional }) => !optional)
+  const text = verdict(needed.length, missing.length - needed.length)
+  output.line('', ...indented(text, 0, output.terminal.columns))
+  return needed.length ? Exit.local : Exit.good
+}
+
+function verdict(needed: number, optional: number): string {
+  const rest = optional ? ` They can do without the ${optional} that ${optional === 1 ? 'says' : 'say'} no.` : ''
+  return needed
+    ? `Not all checks work here: ${plural(needed, 'thing')} above must be mended.`
+    : `Checks work here.${rest}`
+}
+
+/** Switched on, no uplink, and nothing at the other end. */
+function idle(all: readonly Device[], uplinks: readonly Device[]): Device[] {
+  return all.filter(one => one.up && !one.running && !uplinks.includes(one))
+}
+
+function print(output: Session['output'], finding: Finding, known: boolean): void {
+  const { color, terminal } = output
+  const { status, optional, about, detail, fix } = finding
+  output.object('finding', finding)
+  const no = optional ? color.yellow('no  ') : color.red('no  ')
+  const mark = { yes: color.green('yes '), no, note: color.dim('note') }[status]
+  const [first, ...rest] = indented(`${about}: ${detail}`, margin, terminal.columns)
+  output.line(`${mark}  ${first}`, ...rest)
+  // A command is not broken into lines: it is there to be copied.
+  if (fix !== undefined && !known) output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
+}

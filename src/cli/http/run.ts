@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import { checkHttp } from '../../checks/http/check-http.js'
+import type { HttpCheckResult } from '../../checks/http/result.js'
+import { publicUrl } from '../../checks/public-url.js'
+import { compare } from '../shared/compare.js'
+import { type Exit, exitOf } from '../shared/exit-code.js'
+import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
+import { milliseconds } from '../shared/output/format.js'
+import { type PathFlags, pathsOf } from '../shared/path-options.js'
+import type { Session } from '../shared/session.js'
+
+export interface HttpFlags extends PathFlags, FamilyFlags, OutputFlags {
+  request?: string
+  header?: [name: string, value: string][]
+  count: number
+  timeout: number
+  expectStatus: [number, number]
+  expectBody?: string
+  maxRedirects: number
+  insecure?: boolean
+  cacert?: string
+  server?: string[]
+}
+
+export async function run(session: Session, flags: HttpFlags, urls: string[]): Promise<Exit> {
+  const { color } = session.output
+  const ca = flags.cacert === undefined ? undefined : await readFile(flags.cacert)
+  const options = {
+    method: flags.request,
+    headers: headersOf(flags.header),
+    timeout: flags.timeout,
+    expectStatus: flags.expectStatus,
+    expectBody: flags.expectBody,
+    maxRedirects: flags.maxRedirects,
+    family: familyOf(flags),
+    servers: flags.server,
+    tls: { ca, rejectUnauthorized: !flags.insecure },
+    signal: session.signal,
+  }
+  const time = (title: string) => ({ title, align: 'right' as const })
+  return compare<HttpCheckResult>(session, flags, urls, pathsOf(flags), {
+    subject: 'url',
+    shown: publicUrl,
+    columns: [
+      { title: 'status' },
+      ...['dns', 'connect', 'tls', 'first byte', 'total'].map(time),
+      { title: 'server', spare: true },
+      { title: 'certificate', spare: true },
+    ],
+    measure: (url, path) => checkHttp(url, { ...options, ...path.options }),
+    cells: ({ ok, status, timings, remoteAddress, certificate }) => [
+      (ok ? color.green : color.red)(String(status ?? 'failed')),
+      ...[timings.dnsMs, timings.connectMs, timings.tlsMs, timings.firstByteMs, timings.totalMs].map(part),
+      remoteAddress ?? '-',
+      certificate ? `${certificate.daysLeft} days` : '-',
+    ],
+    tookMs: ({ ok, timings }) => (ok ? timings.totalMs : undefined),
+    trouble: ({ error }) => error,
+    explain: inOwnWords,
+    exit: exitOf,
+  })
+}
+
+/** The library's hint on certificates names its own options. */
+function inOwnWords({ message, hint = '' }: Error & { hint?: string }): string {
+  return hint.includes('"ca"') ? message.replace(hint, '--cacert names who signed it, -k accepts any') : message
+}
+
+/** Parts there was no need for take no time. */
+function part(took: number | undefined): string {
+  return took === 0 ? '-' : milliseconds(took)
+}
+
+/** A field given twice is sent twice. */
+function headersOf(given: [string, string][] = []): Record<string, string[]> {
+  const headers = new Map<string, string[]>()
+  for (const [name, value] of given)
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value])
+  return Object.fromEntries(headers)
+}

@@ -1,8 +1,0 @@
-import type { ConfigureEvent, StateEvent, WarningEvent } from '../../monitor/reports.js'
-
-/** An event of the monitor as it is handed out: numbered, and plain JSON. */
-export type Logged = { id: number } & (
-  | ({ event: 'state' } & StateEvent)
-  | ({ event: 'warning' } & Omit<WarningEvent, 'error'>)
-  | ({ event: 'configure' } & ConfigureEvent)
-)

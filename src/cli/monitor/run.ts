@@ -1,0 +1,78 @@
+import { UplinkMonitor } from '../../monitor/monitor.js'
+import type { MonitorOptions } from '../../monitor/options.js'
+import { Exit } from '../shared/exit-code.js'
+import { plural } from '../shared/output/format.js'
+import type { Session } from '../shared/session.js'
+import { readConfig } from './config.js'
+import { onlyDevices } from './only-devices.js'
+import { Reporter } from './reporter.js'
+import { statusColumns, statusRows } from './status-table.js'
+import { History } from './web/history.js'
+
+export interface MonitorFlags {
+  config: string
+  check?: boolean
+  device?: string[]
+  listen?: string
+  tokenFile?: string
+  verbose?: boolean
+  json?: boolean
+}
+
+export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
+  const { output, signal } = session
+  let options = readOptions(flags)
+  if (flags.check) return praise(session, flags.config, options)
+  const monitor = new UplinkMonitor(options)
+  const history = new History(monitor)
+  const reporter = new Reporter(output, monitor, flags.verbose ?? false)
+  // Who does not listen does not load all that.
+  const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
+  const server = await serve?.(session, flags, monitor, history, () => options)
+  session.onHangUp(() => {
+    const taken = reload(session, flags, monitor)
+    options = taken ?? options
+    server?.metrics.reloaded(taken !== undefined)
+  })
+  history.start()
+  reporter.start()
+  if (server) {
+    output.object('listening', { url: server.url })
+    output.line(`page, JSON and metrics: ${server.url}`)
+  }
+  monitor.start()
+  const work = () => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  const rows = () => statusRows(monitor.snapshot().uplinks, history, output.terminal, process.stdout.rows)
+  if (output.terminal.live) await output.liveTable(statusColumns, rows, work)
+  else await work()
+  history.stop()
+  await Promise.all([monitor.stop(), server?.close()])
+  output.object('summary', monitor.snapshot())
+  return Exit.good
+}
+
+function praise({ output }: Session, file: string, { uplinks }: MonitorOptions): Exit {
+  const checks = uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
+  output.object('configuration', { file, uplinks: uplinks.map(({ name }) => name), checks })
+  output.line(`${file}: ${plural(uplinks.length, 'uplink')}, ${plural(checks, 'check')}`)
+  return Exit.good
+}
+
+function readOptions({ config, device }: MonitorFlags): MonitorOptions {
+  return onlyDevices(readConfig(config), device)
+}
+
+/** What is wrong with the file is told, and the monitor goes on as before. */
+function reload({ output }: Session, flags: MonitorFlags, monitor: UplinkMonitor): MonitorOptions | undefined {
+  try {
+    const options = readOptions(flags)
+    // Rejects only for what reading has refused already.
+    void monitor.configure(options)
+    return options
+  } catch (error) {
+    output.object('error', { error })
+    const problems = (error as Error).message.split('\n')
+    output.note(...problems, `netvia: ${flags.config} is not taken; going on as before`)
+    return undefined
+  }
+}

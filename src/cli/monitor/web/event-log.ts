@@ -1,0 +1,51 @@
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/reports.js'
+import type { Logged } from './logged.js'
+
+/** What is kept for who comes late. */
+const kept = 200
+
+/** The last events of a monitor, numbered, for readers who come and go. */
+export class EventLog {
+  readonly #monitor: UplinkMonitor
+  readonly #events: Logged[] = []
+  readonly #readers = new Set<(event: Logged) => void>()
+  #next = 1
+
+  constructor(monitor: UplinkMonitor) {
+    this.#monitor = monitor
+  }
+
+  start(): void {
+    this.#monitor.on('state', this.#onState).on('warning', this.#onWarning).on('configure', this.#onConfigure)
+  }
+
+  stop(): void {
+    this.#monitor.off('state', this.#onState).off('warning', this.#onWarning).off('configure', this.#onConfigure)
+  }
+
+  /** Those after number `id` that are still here. A number that was never given is of an earlier run: all. */
+  after(id: number): Logged[] {
+    return id >= this.#next ? [...this.#events] : this.#events.filter(event => event.id > id)
+  }
+
+  /** Calls `reader` for each event from now on, until the returned function is called. */
+  follow(reader: (event: Logged) => void): () => void {
+    this.#readers.add(reader)
+    return () => this.#readers.delete(reader)
+  }
+
+  #add(event: Logged): void {
+    this.#next++
+    this.#events.push(event)
+    if (this.#events.length > kept) this.#events.shift()
+    for (const reader of this.#readers) reader(event)
+  }
+
+  #onState = (event: StateEvent) => this.#add({ id: this.#next, event: 'state', ...event })
+
+  #onWarning = ({ source, message, at }: WarningEvent) =>
+    this.#add({ id: this.#next, event: 'warning', source, message, at })
+
+  #onConfigure = (event: ConfigureEvent) => this.#add({ id: this.#next, event: 'configure', ...event })
+}

@@ -1,0 +1,23 @@
+import type { MonitorOptions } from '../../../monitor/options.js'
+import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
+
+/** Beyond what a round may take, in ms: a busy machine is not a sick monitor. */
+const patience = 30_000
+
+/**
+ * Whether the monitor does its work, in whatever state its uplinks are: every uplink that has a link was checked lately. `since`
+ * is when it began.
+ */
+export function healthy(
+  uplinks: readonly UplinkSnapshot[],
+  { interval = 1000, recoveryInterval = interval, timeout = 2000, uplinks: configured }: MonitorOptions,
+  since: number,
+  now: number,
+): boolean {
+  const timeouts = configured.flatMap(({ checks }) => checks.map(check => check.timeout ?? timeout))
+  const oldest = now - 2 * Math.max(interval, recoveryInterval) - Math.max(...timeouts) - patience
+  return uplinks.every(({ linkFault, since: changed, checks }) => {
+    const last = Math.max(since, changed, ...checks.map(check => check?.at ?? 0))
+    return linkFault !== null || last >= oldest
+  })
+}

@@ -1,0 +1,133 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
+import type { UplinkState } from '../../../monitor/state/state-machine.js'
+
+const states: readonly UplinkState[] = ['unknown', 'up', 'degraded', 'down']
+const verdicts = ['ok', 'failed', 'local'] as const
+/** Seconds; from a local network to a satellite's worst. */
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+const ofUplink = ['uplink', 'device']
+const ofCheck = [...ofUplink, 'check', 'type', 'target']
+
+/** What Prometheus is told. Gauges are those of the moment it asks; counters count from the start of the process. */
+export class Metrics {
+  readonly #monitor: UplinkMonitor
+  readonly #registry = new Registry()
+  readonly #state = this.#gauge('uplink_state', '1 for the state it is in, 0 for the others', [...ofUplink, 'state'])
+  readonly #since = this.#gauge('uplink_state_timestamp_seconds', 'When it came into its state')
+  readonly #link = this.#gauge('uplink_link_up', '0 while carrier, device or address is gone')
+  readonly #flapping = this.#gauge('uplink_flapping', '1 if it went down too often lately')
+  readonly #loss = this.#gauge('uplink_loss_ratio', 'Share of failed checks over the window, 0 to 1')
+  readonly #latency = this.#gauge('uplink_latency_seconds', 'Mean over the window; missing without an answer')
+  readonly #changes = this.#counter('uplink_state_changes_total', 'Changes of state', [...ofUplink, 'to'])
+  readonly #results = this.#counter(
+    'check_results_total',
+    'Results of checks; local: it failed on this machine, the network was not asked',
+    [...ofCheck, 'result'],
+  )
+  readonly #answers = new Histogram({
+    name: 'netvia_check_latency_seconds',
+    help: 'Time until the answer, of checks that succeeded',
+    labelNames: ofCheck,
+    buckets,
+    registers: [this.#registry],
+  })
+  readonly #loaded = this.#gauge('config_last_reload_successful', '1 if the configuration was right when last read', [])
+  readonly #loadedAt = this.#gauge(
+    'config_last_reload_success_timestamp_seconds',
+    'When a configuration was last taken',
+    [],
+  )
+  /** Device by uplink. */
+  #devices = new Map<string, string>()
+  /** Uplinks and checks that have had a result. */
+  readonly #seen = new Set<string>()
+
+  constructor(monitor: UplinkMonitor, version: string) {
+    this.#monitor = monitor
+    this.#gauge('build_info', 'Always 1; the version is a label', ['version']).set({ version }, 1)
+    this.reloaded(true)
+    this.#look()
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  start(): void {
+    this.#monitor.on('check', this.#onCheck).on('state', this.#onState).on('configure', this.#onConfigure)
+  }
+
+  stop(): void {
+    this.#monitor.off('check', this.#onCheck).off('state', this.#onState).off('configure', this.#onConfigure)
+  }
+
+  /** In the text format of Prometheus. */
+  text(): Promise<string> {
+    for (const gauge of [this.#state, this.#since, this.#link, this.#flapping, this.#loss, this.#latency]) gauge.reset()
+    for (const { name: uplink, device, ...facts } of this.#monitor.snapshot().uplinks) {
+      const labels = { uplink, device: device ?? '' }
+      for (const state of states) this.#state.set({ ...labels, state }, Number(facts.state === state))
+      this.#since.set(labels, facts.since / 1000)
+      this.#link.set(labels, Number(facts.linkFault === null))
+      this.#flapping.set(labels, Number(facts.flapping))
+      if (facts.lossRatio !== null) this.#loss.set(labels, facts.lossRatio)
+      if (facts.latencyMs !== null) this.#latency.set(labels, facts.latencyMs / 1000)
+    }
+    return this.#registry.metrics()
+  }
+
+  /** The configuration was read, and taken or not. */
+  reloaded(taken: boolean): void {
+    this.#loaded.set(Number(taken))
+    if (taken) this.#loadedAt.set(Date.now() / 1000)
+  }
+
+  /** Which uplinks there are. Counters begin at 0, not with their first event: else that one would not count as an increase. */
+  #look(): void {
+    this.#devices = new Map(this.#monitor.snapshot().uplinks.map(({ name, device }) => [name, device ?? '']))
+    for (const [uplink, device] of this.#devices) {
+      for (const to of states) this.#changes.inc({ uplink, device, to }, 0)
+    }
+  }
+
+  #onCheck = ({ uplink, check, type, target, ok, local, latencyMs }: CheckEvent): void => {
+    const labels = { uplink, device: this.#devices.get(uplink)!, check: String(check), type, target }
+    const place = `${check} ${uplink}`
+    if (!this.#seen.has(place)) {
+      this.#seen.add(place)
+      for (const result of verdicts) this.#results.inc({ ...labels, result }, 0)
+    }
+    this.#results.inc({ ...labels, result: ok ? 'ok' : local ? 'local' : 'failed' })
+    if (ok) this.#answers.observe(labels, latencyMs! / 1000)
+  }
+
+  #onState = ({ uplink, to }: StateEvent): void => {
+    this.#changes.inc({ uplink, device: this.#devices.get(uplink)!, to })
+  }
+
+  /** What is no longer watched is no longer told; what is changed begins anew. */
+  #onConfigure = async ({ changed, removed }: ConfigureEvent): Promise<void> => {
+    const old = new Set([...changed, ...removed])
+    for (const place of this.#seen) if (old.has(place.slice(place.indexOf(' ') + 1))) this.#seen.delete(place)
+    const metrics = [this.#changes, this.#results, this.#answers]
+    const values = await Promise.all(metrics.map(metric => metric.get()))
+    for (const [index, metric] of metrics.entries()) {
+      for (const { labels } of values[index]!.values) {
+        const { le: _le, ...own } = labels as Record<string, string>
+        if (old.has(own.uplink!)) metric.remove(own)
+      }
+    }
+    this.#look()
+  }
+
+  #gauge(name: string, help: string, labelNames = ofUplink): Gauge {
+    return new Gauge({ name: `netvia_${name}`, help, labelNames, registers: [this.#registry] })
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name: `netvia_${name}`, help, labelNames, registers: [this.#registry] })
+  }
+}

@@ -1,0 +1,120 @@
+import { monotonicNow } from '../../monotonic.js'
+import { type PingsOptions, pings } from '../../protocols/icmp/pings.js'
+import type { PingResult } from '../../protocols/icmp/result.js'
+import { Exit, exitOf, worst } from '../shared/exit-code.js'
+import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
+import { outcomeText } from '../shared/outcome-text.js'
+import { milliseconds } from '../shared/output/format.js'
+import { pingProgress, pingSummary, statisticsCells, statisticsColumns } from '../shared/output/statistics.js'
+import type { Terminal } from '../shared/output/terminal.js'
+import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
+import type { Session } from '../shared/session.js'
+import { settle } from '../shared/settle.js'
+
+export interface PingFlags extends PathFlags, FamilyFlags, OutputFlags {
+  count?: number
+  interval: number
+  timeout: number
+  deadline?: number
+  size: number
+  ttl?: number
+  pmtudisc?: 'do' | 'dont'
+  pattern?: Buffer
+  kind: 'auto' | 'datagram' | 'raw'
+  timestamp?: boolean
+}
+
+/** What the table of several uplinks shows of one. */
+interface Line {
+  path: Path
+  last?: PingResult
+  failed?: boolean
+  /** Answers that say it can't be reached. */
+  errors: number
+  series: ReturnType<typeof pings>
+}
+
+export async function run(session: Session, flags: PingFlags, host: string): Promise<Exit> {
+  const { output } = session
+  const started = monotonicNow()
+  const deadline = flags.deadline === undefined ? undefined : AbortSignal.timeout(flags.deadline)
+  const signal = deadline ? AbortSignal.any([session.signal, deadline]) : session.signal
+  const options: PingsOptions = { ...optionsOf(flags), signal }
+  const paths = pathsOf(flags)
+  const side = paths.length > 1
+  const lines: Line[] = paths.map(path => ({ path, errors: 0, series: pings(host, { ...options, ...path.options }) }))
+
+  const follow = async (line: Line): Promise<Exit> => {
+    const { path, series } = line
+    try {
+      for await (const result of series) {
+        output.object('result', { ...path.label, ...result })
+        if (!side && line.last === undefined) output.line(heading(flags, path, result))
+        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, path, result)
+        line.last = result
+        if (result.from !== undefined && !result.alive) line.errors++
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        line.failed = true
+        throw error
+      }
+    }
+    output.object('summary', { ...path.label, host, ...series.statistics })
+    return series.statistics.received > 0 ? Exit.good : line.last?.error ? exitOf(line.last.error) : Exit.unreachable
+  }
+  let exits: Exit[] = []
+  const work = async () => {
+    // As in ping: Ctrl-\ asks how it goes.
+    const tell = () => {
+      for (const { path, series } of lines)
+        output.note(`${side ? `${path.name}: ` : ''}${pingProgress(series.statistics)}`)
+    }
+    process.on('SIGQUIT', tell)
+    exits = await settle(session, lines, follow)
+    process.off('SIGQUIT', tell)
+  }
+  if (side) {
+    const columns = [
+      { title: 'uplink' },
+      { title: 'last', align: 'right' as const },
+      ...statisticsColumns,
+      { title: 'address', spare: true },
+    ]
+    await output.liveTable(columns, () => lines.map(line => row(line, output.color)), work)
+  } else {
+    await work()
+    const { last, errors, series } = lines[0]!
+    const elapsedMs = monotonicNow() - started
+    if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs)) output.line(text)
+  }
+  return worst(exits)
+}
+
+function optionsOf(flags: PingFlags): PingsOptions {
+  return {
+    count: flags.count,
+    interval: flags.interval,
+    timeout: flags.timeout,
+    ttl: flags.ttl,
+    kind: flags.kind,
+    family: familyOf(flags),
+    dontFragment: flags.pmtudisc === undefined ? undefined : flags.pmtudisc === 'do',
+    ...(flags.pattern ? { payload: Buffer.alloc(flags.size, flags.pattern) } : { payloadSize: flags.size }),
+  }
+}
+
+function row({ path, last, failed, series }: Line, color: Terminal['color']): string[] {
+  const bad = failed ? 'failed' : last?.alive === false ? last.outcome : undefined
+  const latest = bad === undefined ? (last ? milliseconds(last.rttMs) : '…') : color.red(bad)
+  return [path.name, latest, ...statisticsCells(series.statistics), last?.address ?? '-']
+}
+
+function heading({ size }: PingFlags, { options: { device } }: Path, { host, address }: PingResult): string {
+  return `PING ${host} (${address})${device === undefined ? '' : ` by ${device}`}: ${size} data bytes`
+}
+
+function say({ output }: Session, flags: PingFlags, side: boolean, path: Path, result: PingResult): void {
+  const time = flags.timestamp ? `[${(Date.now() / 1000).toFixed(6)}] ` : ''
+  output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}`)
+}

@@ -1,0 +1,71 @@
+import { isIP } from 'node:net'
+import { InvalidArgumentError } from 'commander'
+import { NetviaError } from '../../errors.js'
+import type { Check } from '../../options.js'
+import { isNumericHost } from '../../sockets/ip.js'
+
+/** Bad usage, in words of our own: commander's error would repeat the value, and with it credentials and tokens. */
+export function usageError(message: string): NetviaError {
+  return new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+/** Runs one of the library's own checks, in commander's words: the message names the option. */
+function checked(value: unknown, check: Check): void {
+  try {
+    check(value, 'it')
+  } catch (error) {
+    // commander repeats the value.
+    throw new InvalidArgumentError((error as Error).message.replace(/; got .*/s, ''))
+  }
+}
+
+/** A text that `check` likes. */
+export function text(check: Check): (value: string) => string {
+  return value => {
+    checked(value, check)
+    return value
+  }
+}
+
+/** A number that `check` likes; decimal or 0x…. */
+export function numeric(check: Check): (value: string) => number {
+  return value => {
+    const parsed = value.trim() === '' ? Number.NaN : Number(value)
+    if (Number.isNaN(parsed)) throw new InvalidArgumentError('it must be a number')
+    checked(parsed, check)
+    return parsed
+  }
+}
+
+/** One host: no URL, nothing that stands for several addresses, which no name server knows either. */
+export function oneHost(value: string): string {
+  if (value.includes('://')) throw new InvalidArgumentError('it must be a name or an address, not a URL')
+  if (value.includes('/') || (isNumericHost(value) && !isIP(value))) {
+    throw new InvalidArgumentError('it must be a name or an address; several, such as 192.0.2.0/24, are for sweep')
+  }
+  return value
+}
+
+/** For options that may be given more than once. */
+export function several<T>(parse: (value: string) => T): (value: string, previous?: T[]) => T[] {
+  return (value, previous = []) => [...previous, parse(value)]
+}
+
+/** A time in milliseconds, `least` or more. A bare number is in `unit`; `300ms`, `2s` and `1m` say it themselves. */
+export function time(unit: 's' | 'ms', least = 1): (value: string) => number {
+  return value => {
+    const [, number, own] = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m)?$/.exec(value.trim()) ?? []
+    if (number === undefined) throw new InvalidArgumentError(`it must be a time, such as 2s or 300ms (bare: ${unit})`)
+    const milliseconds = Number(number) * { ms: 1, s: 1000, m: 60_000 }[(own ?? unit) as 'ms' | 's' | 'm']
+    if (milliseconds < least) throw new InvalidArgumentError(`it must be ${least}ms or more`)
+    if (milliseconds > 2 ** 31 - 1) throw new InvalidArgumentError('it must be less than 25 days')
+    return milliseconds
+  }
+}
+
+/** `host:port`, `[address]:port`, an IPv6 address without brackets for the host alone. */
+export function splitHostPort(value: string): { host: string; port?: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(value) ?? []
+  const host = bracketed ?? plain ?? value
+  return port === undefined ? { host } : { host, port: Number(port) }
+}

@@ -1,0 +1,25 @@
+import { networkOutcome } from '../../checks/outcome.js'
+import { NetviaError } from '../../errors.js'
+
+/** As fping's. Where several things went wrong, the highest counts. */
+export const Exit = { good: 0, unreachable: 1, notFound: 2, usage: 3, local: 4 } as const
+export type Exit = (typeof Exit)[keyof typeof Exit]
+
+export function worst(codes: Iterable<Exit>): Exit {
+  return Math.max(Exit.good, ...codes) as Exit
+}
+
+/** What an error of the library means for whoever called the command. */
+export function exitOf(error: unknown): Exit {
+  if (!(error instanceof NetviaError)) return Exit.local
+  const { code, syscall } = error
+  if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_ADDRESS_FAMILY') return Exit.usage
+  if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
+  try {
+    networkOutcome(error, {})
+    // A name no server could tell of is not found, whatever the reason.
+    return syscall === 'resolve' ? Exit.notFound : Exit.unreachable
+  } catch {
+    return Exit.local
+  }
+}

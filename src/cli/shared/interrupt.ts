@@ -1,0 +1,32 @@
+/**
+ * Ctrl-C and SIGTERM end the work, not the process: first comes the summary, then the same signal again, so that the
+ * shell sees how it ended. A second one ends it at once.
+ */
+export class Interrupt {
+  readonly #controller = new AbortController()
+  readonly #end = (name: NodeJS.Signals) => {
+    this.#received ??= name
+    this.#controller.abort()
+  }
+  #received: NodeJS.Signals | undefined
+
+  constructor() {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, this.#end)
+  }
+
+  /** From now on SIGHUP ends nothing, and calls `work` instead. */
+  divertHangUp(work: () => void): void {
+    process.off('SIGHUP', this.#end).on('SIGHUP', work)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** CommandState the process as the signal would have done, if there was one. */
+  finish(): void {
+    if (this.#received === undefined) return
+    process.removeAllListeners(this.#received)
+    process.kill(process.pid, this.#received)
+  }
+}

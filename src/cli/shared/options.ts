@@ -1,0 +1,59 @@
+import { type Command, Option } from 'commander'
+import { deviceName, integer } from '../../options.js'
+import { dnsServer } from '../../protocols/dns/server-address.js'
+import { numeric, several, text, time } from './arguments.js'
+
+export interface OutputFlags {
+  json?: boolean
+  quiet?: boolean
+}
+
+export interface FamilyFlags {
+  4?: boolean
+  6?: boolean
+}
+
+const outputGroup = 'Output options:'
+
+export function addJson(command: Command): Command {
+  return command.addOption(new Option('--json', 'one JSON object a line').helpGroup(outputGroup))
+}
+
+export function addOutputOptions(command: Command, quiet: string): Command {
+  return addJson(command.addOption(new Option('-q, --quiet', quiet).helpGroup(outputGroup)))
+}
+
+export function addFamilyOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-4', 'IPv4 only').conflicts('6'))
+    .addOption(new Option('-6', 'IPv6 only').conflicts('4'))
+}
+
+export function familyOf(flags: FamilyFlags): 4 | 6 | undefined {
+  return flags[4] ? 4 : flags[6] ? 6 : undefined
+}
+
+export function addTimeout(command: Command, what: string, seconds: number): Command {
+  return command.addOption(
+    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(seconds * 1000, `${seconds}`),
+  )
+}
+
+/** Of several the middle one is shown: the first also pays for the process's own start. */
+export function addCount(command: Command): Command {
+  const option = new Option('-c, --count <number>', 'measure so often; the table shows the middle one')
+  return command.addOption(option.argParser(numeric(integer(1, 10_000))).default(1))
+}
+
+export function addServers(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--server <address[:port]>',
+      'name server instead of those of /etc/resolv.conf; may be given again',
+    ).argParser(several(text(dnsServer))),
+  )
+}
+
+export function deviceOption(what: string): Option {
+  return new Option('-I, --device <name>', what).argParser(several(text(deviceName)))
+}

@@ -1,0 +1,58 @@
+import type { PingStatistics } from '../../../stats.js'
+import { milliseconds, percent } from './format.js'
+import type { Column } from './table.js'
+
+/** As ping ends. */
+export function pingSummary(name: string, statistics: PingStatistics, errors: number, elapsedMs: number): string[] {
+  const { sent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
+  const counts = [
+    `${sent} packets transmitted`,
+    `${received} received`,
+    ...(duplicates ? [`+${duplicates} duplicates`] : []),
+    ...(errors ? [`+${errors} errors`] : []),
+    ...(lossRatio === undefined ? [] : [`${percent(lossRatio)} packet loss`]),
+    `time ${Math.round(elapsedMs)}ms`,
+  ]
+  const lines = ['', `--- ${name} ping statistics ---`, counts.join(', ')]
+  if (minMs !== undefined) {
+    const { jitterMs, p50Ms, p95Ms, p99Ms } = statistics
+    lines.push(`rtt min/avg/max/mdev = ${[minMs, avgMs, maxMs, stddevMs].map(thousandths).join('/')} ms`)
+    const jitter = jitterMs === undefined ? '' : `, jitter ${thousandths(jitterMs)} ms`
+    lines.push(`rtt p50/p95/p99 = ${[p50Ms, p95Ms, p99Ms].map(thousandths).join('/')} ms${jitter}`)
+  }
+  return lines
+}
+
+/** In the middle of it. */
+export function pingProgress({ sent, received, lossRatio, minMs, avgMs, maxMs }: PingStatistics): string {
+  const times = minMs === undefined ? '' : `, min/avg/max = ${[minMs, avgMs, maxMs].map(thousandths).join('/')} ms`
+  return `${received}/${sent} packets, ${percent(lossRatio)} loss${times}`
+}
+
+const needed = ['sent', 'received', 'loss', 'avg']
+
+export const statisticsColumns: readonly Column[] = [
+  'sent',
+  'received',
+  'loss',
+  'min',
+  'avg',
+  'max',
+  'stddev',
+  'jitter',
+  'p95',
+].map(title => ({ title, align: 'right', spare: !needed.includes(title) }))
+
+export function statisticsCells(statistics: PingStatistics): string[] {
+  const { sent, received, lossRatio, minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms } = statistics
+  return [
+    String(sent),
+    String(received),
+    percent(lossRatio),
+    ...[minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms].map(milliseconds),
+  ]
+}
+
+function thousandths(value: number | undefined): string {
+  return value === undefined ? '-' : value.toFixed(3)
+}

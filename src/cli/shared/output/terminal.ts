@@ -1,0 +1,33 @@
+import { paint } from './escape.js'
+
+export interface Terminal {
+  /** Standard output is a terminal: tables may be redrawn. */
+  readonly live: boolean
+  /** What fits in a line; Infinity where nobody looks. */
+  readonly columns: number
+  readonly color: Record<keyof typeof codes, (text: string) => string>
+}
+
+/** Where each begins and ends (ECMA-48 section 8.3.117). */
+const codes = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] } as const
+
+/** What standard output can do. `NO_COLOR` and `FORCE_COLOR` as everywhere; `COLUMNS` counts in a pipe too. */
+export function describeTerminal(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Terminal {
+  const smart = stream.isTTY === true && env.TERM !== 'dumb'
+  const given = Number(env.COLUMNS)
+  return {
+    live: smart,
+    /** Asked anew each time: a window may be pulled wider. */
+    get columns() {
+      return given > 0 ? given : stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
+    },
+    color: colors(!env.NO_COLOR && (smart || Boolean(env.FORCE_COLOR))),
+  }
+}
+
+function colors(wanted: boolean): Terminal['color'] {
+  const painters = Object.entries(codes).map(([name, [begin, end]]) => {
+    return [name, (text: string) => (wanted ? `${paint(begin)}${text}${paint(end)}` : text)]
+  })
+  return Object.fromEntries(painters)
+}

@@ -1,0 +1,64 @@
+import { isIP } from 'node:net'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { deviceName, integer, ipAddress, type PathOptions } from '../../options.js'
+import { numeric, several, text } from './arguments.js'
+
+/** What commander makes of the options below. */
+export interface PathFlags {
+  device?: string[]
+  source?: string
+  mark?: number
+  tos?: number
+}
+
+/** Short names differ between ping, traceroute and fping; each subcommand keeps its model's. */
+export interface ShortNames {
+  source?: string
+  mark?: string
+  tos?: string
+}
+
+export function addPathOptions(command: Command, short: ShortNames = {}): Command {
+  const flags = (letter: string | undefined, long: string) => (letter ? `-${letter}, ${long}` : long)
+  const option = (names: string, description: string) => new Option(names, description).helpGroup('Path options:')
+  return command
+    .addOption(
+      option('-I, --device <name>', 'network device to leave by; may be given again, to compare').argParser(
+        several(device),
+      ),
+    )
+    .addOption(
+      option(flags(short.source, '--source <address>'), 'source address; does not choose the device').argParser(
+        text(ipAddress),
+      ),
+    )
+    .addOption(
+      option(flags(short.mark, '--mark <number>'), 'firewall mark for policy routing').argParser(
+        numeric(integer(0, 0xffff_ffff)),
+      ),
+    )
+    .addOption(
+      option(flags(short.tos, '--tos <number>'), 'type of service / traffic class, 0-255').argParser(
+        numeric(integer(0, 255)),
+      ),
+    )
+}
+
+/** ping takes an address for -I too; here that would promise a way out that a source address cannot choose. */
+function device(value: string): string {
+  if (isIP(value)) throw new InvalidArgumentError('it must be a device; --source takes an address')
+  return text(deviceName)(value)
+}
+
+/** One way out of this machine, and what to call it: in text, and in JSON. */
+export interface Path {
+  name: string
+  label: { device?: string }
+  options: PathOptions
+}
+
+export function pathsOf({ device, source, mark, tos }: PathFlags): Path[] {
+  const common = { localAddress: source, mark, tos }
+  if (!device) return [{ name: source ?? 'default', label: {}, options: common }]
+  return [...new Set(device)].map(device => ({ name: device, label: { device }, options: { ...common, device } }))
+}

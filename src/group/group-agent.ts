@@ -1,0 +1,72 @@
+import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
+import { lateParent, nodeHttp, nodeHttps } from '../builtins.js'
+import type { NetviaError } from '../errors.js'
+import type { Uplink } from '../monitor/settings.js'
+import { pathOf } from '../options.js'
+import { HttpAgent, HttpsAgent } from '../protocols/http/agent.js'
+import { nodeAgentOptions } from '../protocols/http/agent-options.js'
+
+/** What Node's agents have beside what its type declarations say. */
+interface NodeAgent extends Agent {
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void
+}
+
+/** How Node tells a request that there will be no socket for it. */
+type NoSocket = (this: ClientRequest, socket: null, error: unknown) => void
+
+/** Picks the uplink of a new request, by its host. */
+type Pick = (host: string) => Uplink
+
+/** An agent that gives each request to the agent of the uplink picked for it: every uplink has its own pool. */
+function following(Base: typeof Agent, Own: typeof HttpAgent) {
+  return class extends Base {
+    readonly #pick: Pick
+    readonly #agents = new Map<string, NodeAgent>()
+
+    constructor(pick: Pick) {
+      super(nodeAgentOptions({}))
+      this.#pick = pick
+    }
+
+    /** Called by Node for each request. */
+    addRequest(request: ClientRequest, options: ClientRequestArgs): void {
+      try {
+        this.#agent(this.#pick(options.host ?? 'localhost')).addRequest(request, options)
+      } catch (error) {
+        ;(request.onSocket as unknown as NoSocket).call(request, null, error)
+      }
+    }
+
+    /** The uplink went down or is another now: its idle connections are closed, and with `cut` the busy ones too. */
+    leave(uplink: string, cut: NetviaError | undefined): void {
+      const agent = this.#agents.get(uplink)
+      if (!agent) return
+      this.#agents.delete(uplink)
+      // What is busy now is closed when it is done.
+      agent.maxFreeSockets = 0
+      for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+      if (!cut) return
+      for (const sockets of Object.values(agent.sockets)) for (const socket of sockets ?? []) socket.destroy(cut)
+    }
+
+    override destroy(): void {
+      for (const agent of this.#agents.values()) agent.destroy()
+      super.destroy()
+    }
+
+    #agent(uplink: Uplink): NodeAgent {
+      let agent = this.#agents.get(uplink.name)
+      if (!agent) {
+        agent = new Own(pathOf(uplink)) as Agent as NodeAgent
+        this.#agents.set(uplink.name, agent)
+      }
+      return agent
+    }
+  }
+}
+
+/** For `http:` requests. */
+export class GroupHttpAgent extends lateParent(() => following(nodeHttp().Agent, HttpAgent)) {}
+
+/** For `https:` requests. */
+export class GroupHttpsAgent extends lateParent(() => following(nodeHttps().Agent, HttpsAgent)) {}

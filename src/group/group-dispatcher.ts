@@ -1,0 +1,64 @@
+import type { Dispatcher, RequestInfo, RequestInit as UndiciInit } from 'undici'
+import type { NetviaError } from '../errors.js'
+import type { Uplink } from '../monitor/settings.js'
+import { pathOf } from '../options.js'
+import { FetchPath } from '../protocols/http/fetch.js'
+import { undici } from '../protocols/http/undici-module.js'
+import type { FetchInput } from './fetch-types.js'
+
+/** Connections of undici's, a pool for each uplink. */
+export class GroupPools {
+  readonly #pools = new Map<string, FetchPath>()
+
+  /** The types are those of Node's own fetch, which is undici's too. */
+  async fetch(uplink: Uplink, input: FetchInput, init: RequestInit): Promise<Response> {
+    const response = await this.#pool(uplink).run(dispatcher =>
+      undici().fetch(input as RequestInfo, { ...(init as UndiciInit), dispatcher }),
+    )
+    return response as Response
+  }
+
+  /** Gives each request to the pool of the uplink picked for its host. */
+  dispatcher(pick: (host: string) => Uplink): Dispatcher {
+    const pools = this
+    class GroupDispatcher extends undici().Dispatcher {
+      override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+        const { hostname } = new URL(options.origin ?? '')
+        return pools.#pool(pick(hostname)).dispatcher.dispatch(options, handler)
+      }
+
+      override close(): Promise<void> {
+        return pools.close()
+      }
+
+      override destroy(): Promise<void> {
+        return pools.close()
+      }
+    }
+    return new GroupDispatcher()
+  }
+
+  /** The uplink went down: its idle connections are closed, the busy ones when they are done, or with `cut` now. */
+  leave(uplink: string, cut: NetviaError | undefined): void {
+    const dispatcher = this.#pools.get(uplink)?.dispatcher
+    this.#pools.delete(uplink)
+    if (cut) dispatcher?.destroy(cut)
+    else dispatcher?.close()
+  }
+
+  /** Ends all connections, busy ones too. */
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map(({ dispatcher }) => dispatcher.destroy()))
+  }
+
+  #pool(uplink: Uplink): FetchPath {
+    let pool = this.#pools.get(uplink.name)
+    if (!pool) {
+      pool = new FetchPath(pathOf(uplink))
+      this.#pools.set(uplink.name, pool)
+    }
+    return pool
+  }
+}

@@ -1,0 +1,228 @@
+import type { Agent } from 'node:http'
+import type { Socket } from 'node:net'
+import { invalidArgument, NetviaError } from '../errors.js'
+import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
+import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
+import type { UplinkState } from '../monitor/state/state-machine.js'
+import { boolean, checkOptions, oneOf, type PathOptions, pathOf, pathSchema, type Schema, string } from '../options.js'
+import type { DnsRecord, ResolvedAddress } from '../protocols/dns/records.js'
+import { type ResolveOptions, resolve, resolveSchema } from '../protocols/dns/resolve.js'
+import { fetchSchema } from '../protocols/http/fetch.js'
+import { connect } from '../protocols/tcp/connect.js'
+import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
+import { Connections } from './connections.js'
+import type { FetchInput, GroupDispatcher } from './fetch-types.js'
+import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
+import { GroupPools } from './group-dispatcher.js'
+import { type Candidate, createPolicy, leastBad, type Policy, type PolicyName, usable } from './policies.js'
+
+/** How a group chooses. */
+export interface GroupOptions {
+  /**
+   * 'failover': the lowest `priority` that works. 'weighted': new connections in turn, by `weight`. 'lowest-latency': the
+   * fastest, left only for one at least a fifth faster. 'sticky': by key, always the same while it works.
+   */
+  policy: PolicyName
+  /** 'fail' rejects with `ERR_NO_UPLINK`; 'least-bad' tries the one with a link and the least loss. Default 'fail'. */
+  whenAllDown?: 'fail' | 'least-bad'
+  /** Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`. Default false: they may live through it. */
+  cutConnections?: boolean
+}
+
+/** The uplink a new connection takes. */
+export interface PickedUplink {
+  /** As in the monitor's options. */
+  name: string
+  /** As the monitor sees it now. */
+  state: UplinkState
+  /** The device of its path; undefined where the path has none. */
+  device: string | undefined
+  /** For any call of netvia: `ping(host, group.pick().path)`. */
+  path: PathOptions
+  /** As in the monitor's options; the lowest is preferred. */
+  priority: number
+  /** As in the monitor's options. */
+  weight: number
+}
+
+/** As for `connect`; the path is the picked uplink's. */
+export interface GroupConnectOptions extends Omit<ConnectOptions, keyof PathOptions> {
+  /** What 'sticky' goes by. Default: the host. */
+  key?: string
+}
+
+/** As for `resolve`; the path is the picked uplink's. */
+export interface GroupResolveOptions extends Omit<ResolveOptions, keyof PathOptions> {
+  /** What 'sticky' goes by. Default: the name. */
+  key?: string
+}
+
+/** As for undici's `fetch`; the dispatcher is the group's. */
+export interface GroupFetchInit extends Omit<RequestInit, 'dispatcher'> {
+  /** What 'sticky' goes by. Default: the host. */
+  key?: string
+}
+
+const groupSchema = {
+  policy: oneOf('failover', 'weighted', 'lowest-latency', 'sticky'),
+  whenAllDown: oneOf('fail', 'least-bad'),
+  cutConnections: boolean,
+} satisfies Schema
+
+const connectOptions = { ...withoutPath(connectSchema), key: string }
+const fetchOptions = { ...withoutPath(fetchSchema), key: string }
+const resolveOptions = { ...withoutPath(resolveSchema), key: string }
+
+/**
+ * Chooses an uplink for each new connection, from the states a monitor sees: of those that are 'up', or else 'degraded', or
+ * else 'unknown', the one the policy says. A connection tries that uplink alone: it fails if the monitor did not know yet.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
+ */
+export class UplinkGroup {
+  readonly #monitor: UplinkMonitor
+  readonly #policy: Policy
+  readonly #whenAllDown: 'fail' | 'least-bad'
+  readonly #cutConnections: boolean
+  readonly #connections = new Connections()
+  readonly #pools = new GroupPools()
+  #httpAgent: GroupHttpAgent | undefined
+  #httpsAgent: GroupHttpsAgent | undefined
+  #dispatcher: GroupDispatcher | undefined
+
+  constructor(monitor: UplinkMonitor, options: GroupOptions) {
+    if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
+    checkOptions('UplinkGroup', options, groupSchema, ['policy'])
+    this.#monitor = monitor
+    this.#policy = createPolicy(options.policy)
+    this.#whenAllDown = options.whenAllDown ?? 'fail'
+    this.#cutConnections = options.cutConnections ?? false
+    monitor.on('state', this.#onState)
+    monitor.on('configure', this.#onConfigure)
+  }
+
+  /**
+   * The uplink for a new connection. Each call counts as one: 'weighted' goes on to the next. `key` is what 'sticky' goes by.
+   *
+   * @throws NetviaError `ERR_NO_UPLINK` when all are down, unless the group takes the least bad one then.
+   */
+  pick(key = ''): PickedUplink {
+    const { uplink, state } = this.#choose(key)
+    const { name, device, priority, weight } = uplink
+    return { name, state, device, path: pathOf(uplink), priority, weight }
+  }
+
+  /** `connect` over the picked uplink. */
+  async connect(options: GroupConnectOptions): Promise<Socket> {
+    checkOptions('UplinkGroup.connect', options, connectOptions, ['host', 'port'])
+    const { key = options.host, signal, ...rest } = options
+    const { uplink } = this.#choose(key)
+    const controller = new AbortController()
+    const onAbort = () => controller.abort(signal!.reason)
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', onAbort)
+    const done = this.#connections.add(uplink.name, error => controller.abort(error))
+    try {
+      const socket = await connect({ ...rest, ...pathOf(uplink), signal: controller.signal })
+      socket.once(
+        'close',
+        this.#connections.add(uplink.name, error => socket.destroy(error)),
+      )
+      return socket
+    } finally {
+      done()
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** `resolve` over the picked uplink. */
+  async resolve(name: string, options: GroupResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
+    checkOptions('UplinkGroup.resolve', options, resolveOptions)
+    const { key = name, ...rest } = options
+    return resolve(name, { ...rest, ...pathOf(this.#choose(key).uplink) })
+  }
+
+  /** For anything that takes a Node agent. Every request follows the group, idle connections included. */
+  get httpAgent(): Agent {
+    this.#httpAgent ??= new GroupHttpAgent(host => this.#choose(host).uplink)
+    return this.#httpAgent
+  }
+
+  /** The same for https. */
+  get httpsAgent(): Agent {
+    this.#httpsAgent ??= new GroupHttpsAgent(host => this.#choose(host).uplink)
+    return this.#httpsAgent
+  }
+
+  /**
+   * For undici's `fetch`, `request` and the like: every request follows the group.
+   *
+   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` where the package undici is not installed.
+   */
+  get dispatcher(): GroupDispatcher {
+    this.#dispatcher ??= this.#pools.dispatcher(host => this.#choose(host).uplink)
+    return this.#dispatcher
+  }
+
+  /**
+   * undici's `fetch` over the picked uplink, redirects included. `key` is what 'sticky' goes by; default: the host.
+   *
+   * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. As with any fetch, no answer is a `TypeError` with a `cause`.
+   */
+  async fetch(input: FetchInput, init: GroupFetchInit = {}): Promise<Response> {
+    checkOptions('UplinkGroup.fetch', init, fetchOptions)
+    const { key = hostOf(input), ...rest } = init
+    return this.#pools.fetch(this.#choose(key).uplink, input, rest)
+  }
+
+  /** Stops following the monitor and closes the pools. Connections of `connect` are their owners'. */
+  async close(): Promise<void> {
+    this.#monitor.off('state', this.#onState)
+    this.#monitor.off('configure', this.#onConfigure)
+    this.#httpAgent?.destroy()
+    this.#httpsAgent?.destroy()
+    await this.#pools.close()
+  }
+
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #choose(key: string): Candidate {
+    const candidates = watchedUplinks(this.#monitor)
+    const working = usable(candidates)
+    if (working.length > 0) return this.#policy(working, key)
+    if (this.#whenAllDown === 'least-bad') return leastBad(candidates)
+    const states = candidates.map(candidate => `${candidate.uplink.name} (${candidate.facts().reason})`)
+    throw new NetviaError(`no uplink works: ${states.join(', ')}`, { code: 'ERR_NO_UPLINK' })
+  }
+
+  #onState = ({ uplink, to, reason }: StateEvent): void => {
+    if (to !== 'down') return
+    const error = new NetviaError(`uplink ${uplink} went down: ${reason}`, { code: 'ERR_UPLINK_DOWN' })
+    const cut = this.#cutConnections ? error : undefined
+    if (cut) this.#connections.cut(uplink, cut)
+    this.#leave(uplink, cut)
+  }
+
+  #onConfigure = ({ changed, removed }: ConfigureEvent): void => {
+    for (const uplink of [...changed, ...removed]) this.#leave(uplink, undefined)
+  }
+
+  #leave(uplink: string, cut: NetviaError | undefined): void {
+    this.#httpAgent?.leave(uplink, cut)
+    this.#httpsAgent?.leave(uplink, cut)
+    this.#pools.leave(uplink, cut)
+  }
+}
+
+function hostOf(input: FetchInput): string {
+  const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
+  return URL.canParse(url) ? new URL(url).hostname : ''
+}
+
+/** The group gives the path. */
+function withoutPath(schema: Schema): Schema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(pathSchema, key)))
+}

@@ -1,0 +1,104 @@
+import { nodeCrypto } from '../builtins.js'
+import type { Uplink } from '../monitor/settings.js'
+import type { Facts, UplinkState } from '../monitor/state/state-machine.js'
+
+/** An uplink that may be chosen. */
+export interface Candidate {
+  readonly uplink: Uplink
+  readonly state: UplinkState
+  facts(): Facts
+}
+
+/** How a group chooses among the uplinks that work; see `GroupOptions.policy`. */
+export type PolicyName = 'failover' | 'weighted' | 'lowest-latency' | 'sticky'
+
+/** Chooses one of the candidates, of which there is at least one. May remember what it chose before. */
+export type Policy = (candidates: readonly Candidate[], key: string) => Candidate
+
+/** How much better than the one in use another uplink's latency must be, as a share of it. */
+const betterThan = 0.8
+
+export function createPolicy(name: PolicyName): Policy {
+  switch (name) {
+    case 'failover':
+      return preferred
+    case 'weighted':
+      return weighted()
+    case 'lowest-latency':
+      return lowestLatency()
+    case 'sticky':
+      return sticky
+  }
+}
+
+/** Those that work best: 'up', or else 'degraded', or else 'unknown'; none when all are down. */
+export function usable(candidates: readonly Candidate[]): readonly Candidate[] {
+  for (const state of ['up', 'degraded', 'unknown']) {
+    const found = candidates.filter(candidate => candidate.state === state)
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+/** Of uplinks that are all down: one whose link is there, then the one with the least loss, then the preferred one. */
+export function leastBad(candidates: readonly Candidate[]): Candidate {
+  const badness = (candidate: Candidate) => {
+    const { linkFault, lossRatio } = candidate.facts()
+    return (linkFault === null ? 0 : 2) + (lossRatio ?? 1)
+  }
+  const least = Math.min(...candidates.map(badness))
+  return preferred(candidates.filter(candidate => badness(candidate) === least))
+}
+
+/** The lowest priority; of equal ones the first listed. */
+function preferred(candidates: readonly Candidate[]): Candidate {
+  return best(candidates, ({ uplink }) => uplink.priority)
+}
+
+/** The one with the lowest value; of equal ones the first. */
+function best(candidates: readonly Candidate[], value: (candidate: Candidate) => number): Candidate {
+  return candidates.reduce((found, candidate) => (value(candidate) < value(found) ? candidate : found))
+}
+
+/** Smooth weighted round robin: each gains its weight, the richest is taken and pays for all. 3:1 gives a a b a, not a a a b. */
+function weighted(): Policy {
+  const credits = new Map<string, number>()
+  return candidates => {
+    let total = 0
+    for (const { uplink } of candidates) {
+      total += uplink.weight
+      credits.set(uplink.name, (credits.get(uplink.name) ?? 0) + uplink.weight)
+    }
+    const chosen = best(candidates, ({ uplink }) => -credits.get(uplink.name)!)
+    credits.set(chosen.uplink.name, credits.get(chosen.uplink.name)! - total)
+    return chosen
+  }
+}
+
+/** Stays with the one in use until another is clearly better. */
+function lowestLatency(): Policy {
+  let inUse: string | undefined
+  return candidates => {
+    const latency = (candidate: Candidate) => candidate.facts().latencyMs ?? Number.POSITIVE_INFINITY
+    const current = candidates.find(({ uplink }) => uplink.name === inUse)
+    const fastest = best(candidates, latency)
+    const stay = current && !(latency(fastest) < latency(current) * betterThan)
+    const chosen = stay ? current : fastest
+    inUse = chosen.uplink.name
+    return chosen
+  }
+}
+
+/** Rendezvous hashing by weight: the same key, the same uplink; when one is gone, only its own keys move. */
+function sticky(candidates: readonly Candidate[], key: string): Candidate {
+  return best(candidates, ({ uplink }) => -Math.log(hash(key, uplink.name)) / uplink.weight)
+}
+
+/** Evenly spread over 0-1, both excluded. */
+function hash(key: string, name: string): number {
+  const digest = nodeCrypto()
+    .createHash('sha256')
+    .update(JSON.stringify([key, name]))
+    .digest()
+  return (digest.readUInt32BE(0) + 0.5) / 2 ** 32
+}

@@ -1,0 +1,17 @@
+import { publicUrl } from '../../checks/public-url.js'
+import { joinHostPort } from '../../errors.js'
+import type { UplinkCheck } from '../options.js'
+
+/** What a check looks at, for people: without the secrets a URL may carry. */
+export function targetOf(check: UplinkCheck): string {
+  switch (check.type) {
+    case 'ping':
+      return check.host
+    case 'tcp':
+      return joinHostPort(check.host, check.port)
+    case 'dns':
+      return check.name
+    case 'http':
+      return publicUrl(check.url)
+  }
+}

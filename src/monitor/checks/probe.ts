@@ -1,0 +1,72 @@
+import { checkDns } from '../../checks/check-dns.js'
+import { checkTcp } from '../../checks/check-tcp.js'
+import { checkHttp } from '../../checks/http/check-http.js'
+import { judge } from '../../checks/outcome.js'
+import { NetviaError } from '../../errors.js'
+import type { CommonOptions, PathOptions } from '../../options.js'
+import { ping } from '../../protocols/icmp/ping.js'
+import type { PingReply, PingResult } from '../../protocols/icmp/result.js'
+import { Deadline } from '../../runtime/deadline.js'
+import type { PingCheck, UplinkCheck } from '../options.js'
+import type { Outcome } from '../state/state-machine.js'
+
+/** Runs one check on a path, within `timeout` ms. Never rejects. */
+export type Probe = (check: UplinkCheck, path: PathOptions, timeout: number, signal: AbortSignal) => Promise<Outcome>
+
+/** Checks that are made from scratch each time. */
+export const probe: Probe = async (check, path, timeout, signal) => {
+  try {
+    return await run(check, { ...path, signal }, timeout)
+  } catch (error) {
+    // Checks reject for what is wrong on this machine only, and when the signal ends them.
+    return failed((error as Error).message, !signal.aborted)
+  }
+}
+
+async function run(check: UplinkCheck, common: CommonOptions, timeout: number): Promise<Outcome> {
+  switch (check.type) {
+    case 'ping':
+      return pingByName(check, common, timeout)
+    case 'http': {
+      const { type: _type, url, ...options } = check
+      return verdict(await checkHttp(url, { ...options, ...common, timeout }))
+    }
+    case 'tcp': {
+      const { type: _type, ...options } = check
+      return verdict(await checkTcp({ ...options, ...common, timeout }))
+    }
+    case 'dns': {
+      const { type: _type, name, record, ...options } = check
+      return verdict(await checkDns(name, { ...options, ...common, type: record, timeout }))
+    }
+  }
+}
+
+/** One time limit for name and answer together; and as in other checks, a name without an address is the network's verdict. */
+async function pingByName(check: PingCheck, common: CommonOptions, timeout: number): Promise<Outcome> {
+  const { type: _type, host, ...options } = check
+  const deadline = new Deadline(timeout, common.signal, () => new NetviaError('timeout', { code: 'ETIMEDOUT' }))
+  const send = async () => {
+    const result = await ping(host, { ...options, ...common, signal: deadline.signal, timeout })
+    return result.outcome === 'reply' ? passed(result.rttMs) : pingFailure(result)
+  }
+  return judge(common.signal, common.device, send, error => failed(error.message, false)).finally(() => deadline.end())
+}
+
+/** What a ping without a reply means. */
+export function pingFailure(result: Exclude<PingResult, PingReply>): Outcome {
+  if (result.outcome === 'send-failed') return failed(result.error.message, true)
+  return failed(result.outcome === 'timeout' ? 'timeout' : `${result.reason} (from ${result.from})`, false)
+}
+
+function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: Error }): Outcome {
+  return ok ? passed(latencyMs!) : failed(error!.message, false)
+}
+
+export function passed(latencyMs: number): Outcome {
+  return { ok: true, local: false, latencyMs, error: null }
+}
+
+export function failed(error: string, local: boolean): Outcome {
+  return { ok: false, local, latencyMs: null, error }
+}

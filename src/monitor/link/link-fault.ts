@@ -1,0 +1,77 @@
+import { isIP } from '../../builtins.js'
+import type { UplinkCheck } from '../options.js'
+
+type Family = 4 | 6
+
+/** What is known of a device's link. */
+export interface LinkFacts {
+  /** Why nothing can leave by it: 'no carrier', …; null when something can. */
+  fault: string | null
+  /** Address families it had an address of before, and has none of now. */
+  lost: readonly Family[]
+}
+
+/** As much of a device as the link depends on. */
+export interface LinkDevice {
+  readonly up: boolean
+  readonly running: boolean
+  readonly addresses: readonly { readonly family: Family; readonly scope: string; readonly tentative: boolean }[]
+}
+
+/** Follows one device: what it has had tells a lost address from one that was never needed. */
+export class LinkHistory {
+  #seen = false
+  readonly #had = new Set<Family>()
+
+  /** `device` is undefined while there is none of that name. */
+  update(device: LinkDevice | undefined): LinkFacts {
+    const has = device ? familiesOf(device) : []
+    for (const family of has) this.#had.add(family)
+    const fault = this.#faultOf(device)
+    this.#seen ||= device !== undefined
+    return { fault, lost: [...this.#had].filter(family => !has.includes(family)) }
+  }
+
+  #faultOf(device: LinkDevice | undefined): string | null {
+    if (!device) return this.#seen ? 'device deleted' : 'no such device'
+    if (!device.up) return 'device switched off'
+    return device.running ? null : 'no carrier'
+  }
+}
+
+function familiesOf({ addresses }: LinkDevice): Family[] {
+  const usable = addresses.filter(({ scope, tentative }) => (scope === 'global' || scope === 'site') && !tentative)
+  return usable.map(({ family }) => family)
+}
+
+/**
+ * Why an uplink with these checks can't work on this link; null when it can. A lost address counts if it leaves too few
+ * checks (`reliability`) with an address to run from.
+ */
+export function linkFault(
+  { fault, lost }: LinkFacts,
+  checks: readonly UplinkCheck[],
+  reliability: number,
+): string | null {
+  if (fault !== null || lost.length === 0) return fault
+  const able = checks.filter(check => checkFamilies(check).some(family => !lost.includes(family)))
+  return able.length < reliability ? `no IPv${lost.join(' and IPv')} address any more` : null
+}
+
+/** The families a check may use: one, where it names an address. */
+function checkFamilies(check: UplinkCheck): readonly Family[] {
+  switch (check.type) {
+    case 'ping':
+    case 'tcp':
+      return check.family ? [check.family] : hostFamilies(check.host)
+    case 'http':
+      return check.family ? [check.family] : hostFamilies(new URL(check.url).hostname.replace(/^\[|\]$/g, ''))
+    case 'dns':
+      return [4, 6]
+  }
+}
+
+function hostFamilies(host: string): readonly Family[] {
+  const family = isIP(host)
+  return family === 0 ? [4, 6] : [family as Family]
+}

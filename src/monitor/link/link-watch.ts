@@ -1,0 +1,88 @@
+import { hold } from '../../binding/poller.js'
+import { type DeviceChange, onDeviceChange } from '../../system/netlink/changes.js'
+import { RunningReader } from '../../system/netlink/running.js'
+import { readAddresses, readLinks } from '../../system/netlink/tables.js'
+import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
+
+/**
+ * The kernel may tell of a lost carrier up to a second late, if another was lost just before, and not at all if it is back by
+ * then: so we look ourselves, in ms.
+ */
+const carrierInterval = 50
+
+/**
+ * Tells the facts of each device's link: at once, and whenever netlink tells of a change. `failed` hears of what netlink
+ * refuses: then only the checks speak. `devices` are those to watch, each with what is known of it. Returns the end of it; until then the event loop stays alive.
+ */
+export function watchLinks(
+  devices: ReadonlyMap<string, LinkHistory>,
+  onFacts: (device: string, facts: LinkFacts) => void,
+  failed: (error: unknown) => void,
+): () => void {
+  if (devices.size === 0) return () => {}
+  /** As they were told last. */
+  const told = new Map<string, { index: number; running: boolean }>()
+  let carriers: RunningReader | undefined
+  const tell = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
+    if (told.get(name)?.index !== device?.index) endCarriers()
+    if (device) told.set(name, device)
+    else told.delete(name)
+    onFacts(name, devices.get(name)!.update(device))
+  }
+  const read = (names: Iterable<string>) => {
+    const links = readLinks()
+    const addresses = readAddresses()
+    for (const name of names) {
+      const link = links.find(link => link.name === name)
+      const own = addresses.filter(({ deviceIndex }) => deviceIndex === link?.index).map(({ address }) => address)
+      tell(name, link && { ...link, addresses: own })
+    }
+  }
+  const endCarriers = () => {
+    carriers?.close()
+    carriers = undefined
+  }
+  const lookAtCarriers = () => {
+    if (told.size === 0) return
+    carriers ??= new RunningReader([...told.values()].map(({ index }) => index))
+    const now = carriers.read()
+    const changed = [...told].filter(([, { index, running }]) => now.get(index) === !running)
+    if (changed.length > 0) read(changed.map(([name]) => name))
+  }
+  const follow = (change: DeviceChange) => {
+    if (change.type === 'overrun') return read(devices.keys())
+    const names = namesOf(change).filter(name => devices.has(name))
+    // Even if it is there again by now: its sockets are dead.
+    if (change.type === 'link' && change.change === 'removed') for (const name of names) tell(name, undefined)
+    if (names.length > 0) read(names)
+  }
+  try {
+    const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
+    attempt(() => read(devices.keys()), failed)
+    const release = hold()
+    const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
+    return () => {
+      clearInterval(timer)
+      endCarriers()
+      unsubscribe()
+      release()
+    }
+  } catch (error) {
+    failed(error)
+    return () => {}
+  }
+}
+
+/** Devices whose links a change may concern. A route tells nothing of a link. */
+function namesOf(change: DeviceChange): string[] {
+  if (change.type === 'link') return [change.device, ...(change.previous ? [change.previous.name] : [])]
+  return change.type === 'address' ? [change.device] : []
+}
+
+function attempt(work: () => void, failed: (error: unknown) => void): void {
+  try {
+    work()
+  } catch (error) {
+    failed(error)
+  }
+}

@@ -1,0 +1,85 @@
+import type { Facts, UplinkState } from '../state/state-machine.js'
+
+/** The 'state' event. */
+export interface StateEvent {
+  /** Name of the uplink. */
+  uplink: string
+  /** The state before. */
+  from: UplinkState
+  /** The state now. */
+  to: UplinkState
+  /** Why, in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25% (limit 20%)'. */
+  reason: string
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+/** The 'check' event: what one check of one round said. */
+export interface CheckEvent {
+  /** Name of the uplink. */
+  uplink: string
+  /** Its place in the uplink's `checks`. */
+  check: number
+  /** What kind of check it was. */
+  type: 'ping' | 'http' | 'tcp' | 'dns'
+  /** Host, name, or URL without user, password and query. */
+  target: string
+  /** It succeeded. */
+  ok: boolean
+  /** It failed on this machine: no loss. */
+  local: boolean
+  /** null without an answer. */
+  latencyMs: number | null
+  /** What was wrong, in words; null when ok. */
+  error: string | null
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+/** The 'warning' event: something beside the checks went wrong, and the monitor goes on. */
+export interface WarningEvent {
+  /** What failed: writing the state file, running the hook, following the links. */
+  source: 'state-file' | 'hook' | 'link'
+  /** In words. */
+  message: string
+  /** What was thrown. */
+  error: unknown
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+/** The 'configure' event: the monitor goes on with other options. Names of uplinks. */
+export interface ConfigureEvent {
+  /** Those that were not there before. */
+  added: string[]
+  /** Those whose options, or the limits for all, are others now. */
+  changed: string[]
+  /** Those that are no longer there. */
+  removed: string[]
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+/** One uplink in `snapshot()`. */
+export interface UplinkSnapshot extends Facts {
+  /** As in the options. */
+  name: string
+  /** null: the uplink is a path without a device. */
+  device: string | null
+  /** As in the options. */
+  priority: number
+  /** As in the options. */
+  weight: number
+  /** The last result of each check, in their order; null before the first. */
+  checks: (CheckEvent | null)[]
+}
+
+/** All that a monitor knows, as plain JSON. */
+export interface MonitorSnapshot {
+  /** Milliseconds since the epoch. */
+  at: number
+  /** Between `start()` and `stop()`. */
+  running: boolean
+  /** In the order of the options. */
+  uplinks: UplinkSnapshot[]
+}

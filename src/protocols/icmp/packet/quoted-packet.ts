@@ -1,0 +1,95 @@
+import { formatIPv6 } from '../../../sockets/ip.js'
+import { typeOf } from './message-types.js'
+
+/** What an ICMP error still tells of the packet it complains about. Fields behind the cut are `undefined`. */
+export interface QuotedPacket {
+  /** 4 or 6. */
+  family: 4 | 6
+  /** Its source address. */
+  source: string
+  /** Its destination address. */
+  destination: string
+  /** IP protocol number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6. */
+  protocol: number
+  /** TTL or hop limit as the reporting router saw it. */
+  ttl: number
+  /** Offset of the transport header in the quote. */
+  offset: number
+  /** ICMP echo alone: 0-65535. */
+  identifier?: number
+  /** ICMP echo alone: 0-65535. */
+  sequence?: number
+  /** TCP and UDP alone. */
+  sourcePort?: number
+  /** TCP and UDP alone. */
+  destinationPort?: number
+}
+
+const echoTypes: readonly number[] = [
+  typeOf[4]['echo-request'],
+  typeOf[4]['echo-reply'],
+  typeOf[6]['echo-request'],
+  typeOf[6]['echo-reply'],
+]
+
+/** Reads the start of an IP packet. `undefined` when it is cut inside the IP header, or isn't IP. */
+export function decodeQuotedPacket(bytes: Uint8Array): QuotedPacket | undefined {
+  const version = (bytes[0] ?? 0) >> 4
+  const packet = version === 4 ? decodeIPv4(bytes) : version === 6 ? decodeIPv6(bytes) : undefined
+  return packet && { ...packet, ...decodeTransport(bytes.subarray(packet.offset), packet.protocol) }
+}
+
+function decodeIPv4(bytes: Uint8Array): QuotedPacket | undefined {
+  const offset = (bytes[0]! & 0x0f) * 4
+  if (offset < 20 || bytes.length < offset) return undefined
+  // A later fragment has no transport header.
+  const fragment = ((bytes[6]! & 0x1f) << 8) | bytes[7]!
+  return {
+    family: 4,
+    source: bytes.subarray(12, 16).join('.'),
+    destination: bytes.subarray(16, 20).join('.'),
+    protocol: bytes[9]!,
+    ttl: bytes[8]!,
+    offset: fragment ? bytes.length : offset,
+  }
+}
+
+const ipv6Header = 40
+/** Hop-by-hop, routing, destination options, mobility, HIP and shim6: length in units of 8 bytes, less one. */
+const chained = new Set([0, 43, 60, 135, 139, 140])
+const fragmentHeader = 44
+const authenticationHeader = 51
+
+function decodeIPv6(bytes: Uint8Array): QuotedPacket | undefined {
+  if (bytes.length < ipv6Header) return undefined
+  let protocol = bytes[6]!
+  let offset = ipv6Header
+  while (offset + 8 <= bytes.length) {
+    if (chained.has(protocol)) {
+      protocol = bytes[offset]!
+      offset += (bytes[offset + 1]! + 1) * 8
+    } else if (protocol === authenticationHeader) {
+      protocol = bytes[offset]!
+      offset += (bytes[offset + 1]! + 2) * 4
+    } else if (protocol === fragmentHeader) {
+      const later = ((bytes[offset + 2]! << 8) | bytes[offset + 3]!) >> 3 !== 0
+      protocol = bytes[offset]!
+      offset = later ? bytes.length : offset + 8
+    } else break
+  }
+  return {
+    family: 6,
+    source: formatIPv6(bytes.subarray(8, 24)),
+    destination: formatIPv6(bytes.subarray(24, 40)),
+    protocol,
+    ttl: bytes[7]!,
+    offset,
+  }
+}
+
+function decodeTransport(header: Uint8Array, protocol: number): Partial<QuotedPacket> {
+  const word = (at: number) => (at + 2 <= header.length ? (header[at]! << 8) | header[at + 1]! : undefined)
+  if (protocol === 6 || protocol === 17) return { sourcePort: word(0), destinationPort: word(2) }
+  const echo = (protocol === 1 || protocol === 58) && echoTypes.includes(header[0] ?? -1)
+  return echo ? { identifier: word(4), sequence: word(6) } : {}
+}

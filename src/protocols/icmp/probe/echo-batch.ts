@@ -1,0 +1,75 @@
+import { addon } from '../../../binding/addon.js'
+import type { EchoTemplate, PacketMemory } from './echo-template.js'
+import type { ProbeTable } from './probe-table.js'
+
+const fields = 5
+const largest = 64
+/** Room for 64 of ordinary size, and for one of the largest. */
+const memorySize = 128 * 1024
+const addressRoom = 32
+
+/**
+ * Echo requests for one sendmmsg(2), made where they are sent from: a place that held a request of the same template before
+ * needs new numbers only.
+ */
+export class EchoBatch implements PacketMemory {
+  readonly bytes = new Uint8Array(memorySize)
+  readonly halves = new Uint16Array(this.bytes.buffer)
+  readonly words = new Int32Array(this.bytes.buffer)
+  /** What is in it: places in the table. */
+  readonly probes = new Uint16Array(largest)
+  readonly #table = new Int32Array(largest * fields)
+  readonly #templates: (EchoTemplate | undefined)[] = new Array(largest)
+  #stride = 0
+  #capacity = 0
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  clear(): void {
+    this.#count = 0
+  }
+
+  /** Takes a probe of the table, or says no: there is no room for it. `hops` -1 leaves the socket's own. */
+  add(table: ProbeTable, probe: number, identifier: number, hops: number): boolean {
+    const { template } = table.request(probe)
+    if (!this.#hasRoom(template.room + addressRoom)) return false
+    const index = this.#count++
+    const at = index * this.#stride
+    if (this.#templates[index] !== template) this.#place(index, template, 4 * table.addressWords)
+    const { cookies, targets, addressWords } = table
+    template.patch(this, at, identifier, table.numberOf(probe), cookies[2 * probe]!, cookies[2 * probe + 1]!)
+    const to = (at + this.#stride - addressRoom) >> 2
+    const from = probe * addressWords
+    for (let i = 0; i < addressWords; i++) this.words[to + i] = targets[from + i]!
+    this.#table[index * fields + 4] = hops
+    this.probes[index] = probe
+    return true
+  }
+
+  /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
+  send(fd: number, first: number): number {
+    const table = first === 0 ? this.#table : this.#table.subarray(first * fields)
+    return addon().send(fd, this.bytes, table, this.#count - first, 0)
+  }
+
+  /** All places are equally large: as large as the first of a batch needs. */
+  #hasRoom(size: number): boolean {
+    if (this.#count === 0 && size !== this.#stride) {
+      this.#stride = size
+      this.#capacity = Math.min(largest, Math.floor(memorySize / size))
+      this.#templates.fill(undefined)
+    }
+    return this.#count < this.#capacity && size <= this.#stride
+  }
+
+  #place(index: number, template: EchoTemplate, addressLength: number): void {
+    const at = index * this.#stride
+    template.copyTo(this, at)
+    this.#templates[index] = template
+    const row = [at, template.length, at + this.#stride - addressRoom, addressLength]
+    this.#table.set(row, index * fields)
+  }
+}

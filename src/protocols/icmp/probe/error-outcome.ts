@@ -1,0 +1,10 @@
+import { fragmentationNeeded, typeOf } from '../packet/message-types.js'
+import type { Outcome } from './echo-request.js'
+
+/** What an ICMP error means for the probe it is about. */
+export function outcomeOfError(family: 4 | 6, type: number, code: number): Outcome {
+  if (type === typeOf[family]['time-exceeded'] && code === 0) return 'ttl-exceeded'
+  const tooBig =
+    family === 4 ? type === typeOf[4].unreachable && code === fragmentationNeeded : type === typeOf[6]['packet-too-big']
+  return tooBig ? 'too-big' : 'unreachable'
+}

@@ -1,0 +1,117 @@
+import { addon, Field } from '../../../binding/addon.js'
+import type { Packet } from '../../../sockets/receive-buffer.js'
+import { stampOf, type Timestamps } from '../socket/timestamps.js'
+import { type ProbeTable, State } from './probe-table.js'
+import { sameHost } from './source-check.js'
+
+const headerLength = 8
+
+/** Devices whose driver is known to stamp what it sends: not all do. */
+export const stampingDevices = new Set<string>()
+
+/** An ICMP error about a probe. */
+export interface ProbeError {
+  probe: number
+  receivedStamp: number
+  ttl: number
+  type: number
+  code: number
+  mtu: number
+  from: Uint8Array
+  quoted: Uint8Array
+}
+
+export interface ReaderSettings {
+  family: 4 | 6
+  kind: 'datagram' | 'raw'
+  identifier: number
+  device: string | undefined
+}
+
+/** Reads what comes by the error queue: the times of sending, and ICMP errors about probes, which are kept until they are taken. */
+export class ErrorReader {
+  /** Of the last send that was too large for the device or the path. */
+  localMtu = 0
+  #errors: ProbeError[] = []
+  readonly #settings: ReaderSettings
+  readonly #table: ProbeTable
+  readonly #stamps: Timestamps<number>
+
+  constructor(settings: ReaderSettings, table: ProbeTable, stamps: Timestamps<number>) {
+    this.#settings = settings
+    this.#table = table
+    this.#stamps = stamps
+  }
+
+  /** The kernel has taken a probe whose sending is stamped. */
+  sent(probe: number): void {
+    this.#table.sentStamps[probe] = Number.NaN
+    this.#stamps.sent(probe)
+  }
+
+  /** Kernel time of sending, milliseconds of the wall clock; NaN where there is none. */
+  sentStamp(probe: number): number {
+    return this.#stamps.sends ? this.#table.sentStamps[probe]! : Number.NaN
+  }
+
+  readonly read = (packet: Packet): void => {
+    const origin = packet.field(Field.errorOrigin)
+    const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.#onStamp(packet)
+    else if (origin === SO_EE_ORIGIN_LOCAL) this.localMtu = packet.unsigned(Field.errorInfo)
+    else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.#onIcmpError(packet)
+  }
+
+  get hasErrors(): boolean {
+    return this.#errors.length > 0
+  }
+
+  take(): ProbeError[] {
+    const errors = this.#errors
+    this.#errors = []
+    return errors
+  }
+
+  #onStamp(packet: Packet): void {
+    const stamp = stampOf(packet)
+    const probe = this.#stamps.take(packet.unsigned(Field.errorData), stamp)
+    if (probe !== undefined) this.#table.sentStamps[probe] = stamp
+    if (this.#settings.device !== undefined) stampingDevices.add(this.#settings.device)
+  }
+
+  /** The quote starts at the request's ICMP header; the address is the one the request was for. */
+  #onIcmpError(packet: Packet): void {
+    const { family, kind, identifier } = this.#settings
+    const quoted = packet.data
+    if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
+    const probe = this.#table.probeOf(word(quoted, 6))
+    if (this.#table.state[probe] !== State.sent) return
+    if (!sameHost(packet.address, this.#table.targetOf(probe), family, true)) return
+    if (!this.#isOurs(probe, quoted)) return
+    this.#errors.push({
+      probe,
+      receivedStamp: stampOf(packet),
+      ttl: packet.field(Field.ttl),
+      type: packet.field(Field.errorType),
+      code: packet.field(Field.errorCode),
+      mtu: packet.unsigned(Field.errorInfo),
+      from: packet.offender.slice(),
+      quoted: quoted.slice(),
+    })
+  }
+
+  /** Without the cookie there are only 65,536 checksums to try: a probe gives one try. */
+  #isOurs(probe: number, quoted: Uint8Array): boolean {
+    const { cookies, doubted } = this.#table
+    const { template } = this.#table.request(probe)
+    const isCut = quoted.length < template.provenLength
+    if (isCut && doubted[probe] === 1) return false
+    const isOwn = template.isRequest(quoted, cookies[2 * probe]!, cookies[2 * probe + 1]!)
+    if (isCut && !isOwn) doubted[probe] = 1
+    return isOwn
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
+}

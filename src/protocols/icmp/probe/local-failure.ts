@@ -1,0 +1,43 @@
+import { constants, networkInterfaces } from 'node:os'
+import { type NetviaError, systemError } from '../../../errors.js'
+import { monotonicNow } from '../../../monotonic.js'
+import { decodeAddress } from '../../../sockets/address.js'
+import { typeOf } from '../packet/message-types.js'
+import type { Verdict } from './echo-request.js'
+import { sameHost } from './source-check.js'
+
+/** Host unreachable, and address unreachable: what the kernel tells itself when no neighbour answers. */
+const neighbourFailure = { 4: { type: typeOf[4].unreachable, code: 1 }, 6: { type: typeOf[6].unreachable, code: 3 } }
+const cachedMs = 1000
+
+let own = new Set<string>()
+let readAt = Number.NEGATIVE_INFINITY
+
+function ownAddresses(): Set<string> {
+  if (monotonicNow() - readAt > cachedMs) {
+    own = new Set(Object.values(networkInterfaces()).flatMap(list => list!.map(({ address }) => address)))
+    readAt = monotonicNow()
+  }
+  return own
+}
+
+/**
+ * Did this machine's own kernel report the error, about a packet it could not hand to the next hop? It was not sent, then.
+ * A host that is itself the target is believed.
+ */
+export function isOwnReport(
+  family: 4 | 6,
+  { type, code, from, target }: Pick<Verdict, 'type' | 'code' | 'from' | 'target'>,
+): boolean {
+  const sign = neighbourFailure[family]
+  if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false
+  return ownAddresses().has(decodeAddress(from!)?.address ?? '')
+}
+
+/** `silentHop`: the next hop, where it is known that nobody there answers. */
+export function notSent(device: string | undefined, silentHop?: string): NetviaError {
+  const why = silentHop
+    ? `nobody on the link answers for the next hop, ${silentHop}`
+    : 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it'
+  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet did not leave: ${why}` })
+}

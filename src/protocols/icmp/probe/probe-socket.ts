@@ -1,0 +1,223 @@
+import { constants } from 'node:os'
+import { systemError } from '../../../errors.js'
+import { monotonicNow } from '../../../monotonic.js'
+import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
+import { verifyDevice } from '../../../sockets/open.js'
+import { getOption } from '../../../sockets/options.js'
+import { PacketSocket } from '../../../sockets/packet-socket.js'
+import { echoHeaders } from '../packet/message-types.js'
+import { Timestamps } from '../socket/timestamps.js'
+import type { Clock, ClockSample } from './clock.js'
+import { DeadlineQueue } from './deadline-queue.js'
+import type { EchoBatch } from './echo-batch.js'
+import type { EchoRequest } from './echo-request.js'
+import { stampingDevices } from './error-reader.js'
+import { notSent } from './local-failure.js'
+import { ProbeJudge } from './probe-judge.js'
+import { ProbeTable, State } from './probe-table.js'
+import { ReadScheduler } from './read-scheduler.js'
+import { batchesInAll, Receiver } from './receiver.js'
+import { SendQueue } from './send-queue.js'
+import { silentNextHop } from './silent-next-hop.js'
+
+export interface ProbeSocketSettings {
+  family: 4 | 6
+  kind: 'datagram' | 'raw'
+  fd: number
+  /** Of a raw socket; a datagram socket's is the kernel's business. */
+  identifier: number
+  device: string | undefined
+  stampSends: boolean
+  clock: Clock
+  /** Room for one packet. */
+  slotSize: number
+}
+
+/** Who a socket belongs to. */
+export interface ProbeSocketOwner {
+  /** The device has gone; told before the probes on it are given up. */
+  lost(socket: ProbeSocket): void
+  /** A probe of this request has its verdict; told before the request's owner is. */
+  settled(request: EchoRequest): void
+  /** Somebody waits for an answer. */
+  readonly isAwaited: boolean
+}
+
+/** Packets read before the event loop gets its turn. */
+const batchesPerTurn = 16
+
+/**
+ * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
+ * judges a probe before it has read what had arrived.
+ */
+export class ProbeSocket {
+  readonly settings: ProbeSocketSettings
+  readonly #owner: ProbeSocketOwner
+  readonly #socket: PacketSocket
+  readonly #stamps: Timestamps<number>
+  readonly #table: ProbeTable
+  readonly #queue: SendQueue
+  readonly #deadlines: DeadlineQueue
+  readonly #judge: ProbeJudge
+  readonly #receiver: Receiver
+  readonly #readScheduler: ReadScheduler
+  readonly #now: ClockSample = { wall: 0, monotonic: 0 }
+  /** In this flush. */
+  #sent = 0
+  #timer: Tick | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+
+  constructor(settings: ProbeSocketSettings, owner: ProbeSocketOwner) {
+    this.settings = settings
+    this.#owner = owner
+    this.#table = ProbeTable.take(settings.family)
+    this.#stamps = new Timestamps(settings.fd, settings.stampSends)
+    this.#deadlines = new DeadlineQueue(this.#table)
+    this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, request => owner.settled(request))
+    const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
+    this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
+    this.#receiver = new Receiver(settings, this.#socket, this.#table, this.#stamps, this.#judge)
+    this.#readScheduler = new ReadScheduler({
+      isAwaited: () => owner.isAwaited,
+      arm: () => this.#socket.arm(),
+      read: () => this.#receiver.read(batchesPerTurn, true),
+    })
+    this.#queue = new SendQueue(settings, this.#table, {
+      clock: settings.clock,
+      accepted: (batch, first, end, sent) => this.#accepted(batch, first, end, sent),
+      refused: (probe, errno) => this.#refused(probe, errno),
+      failedOnce: wall => this.#failedOnce(wall),
+      batchSent: () => this.#receiver.read(1, false),
+      flushed: () => {
+        this.#readScheduler.sent(this.#sent)
+        this.#sent = 0
+      },
+      waitForRoom: () => this.#socket.notifyWritable(),
+    })
+  }
+
+  get closed(): boolean {
+    return this.#socket.closed
+  }
+
+  /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
+  get drops(): number {
+    return this.#receiver.drops
+  }
+
+  /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
+  submit(request: EchoRequest, target: Uint8Array, tag: number): boolean {
+    const probe = this.#table.insert(request, target, tag)
+    if (probe < 0) return false
+    // It may have been another's, whose request was cancelled.
+    this.#deadlines.remove(probe)
+    this.#queue.push(probe)
+    return true
+  }
+
+  /** Throws when the device of the socket has been deleted. */
+  verify(): void {
+    if (this.settings.device !== undefined) verifyDevice(this.settings.fd, this.settings.device)
+  }
+
+  /** The device has gone: everything on it fails, and the socket is closed. */
+  lose(error: Error): void {
+    if (this.closed) return
+    this.#owner.lost(this)
+    const probes = this.#table.unsettled()
+    this.close()
+    for (const probe of probes) this.#judge.fail(probe, error)
+  }
+
+  close(): void {
+    this.#timer?.cancel(this.#onTimer)
+    this.#readScheduler.close()
+    this.#queue.close()
+    if (this.closed) return
+    this.#socket.close()
+    // Whoever called this may still be in the middle of a batch.
+    setImmediate(() => this.#table.giveBack()).unref()
+  }
+
+  #accepted({ probes }: EchoBatch, first: number, end: number, { wall, monotonic }: ClockSample): void {
+    const { state, sentWall, sentMonotonic } = this.#table
+    let soonest = Number.POSITIVE_INFINITY
+    this.#sent += end - first
+    for (let i = first; i < end; i++) {
+      const probe = probes[i]!
+      const { timeout } = this.#table.request(probe)
+      state[probe] = State.sent
+      sentWall[probe] = wall
+      sentMonotonic[probe] = monotonic
+      if (this.#stamps.sends) this.#receiver.errors.sent(probe)
+      this.#deadlines.push(probe, timeout)
+      if (timeout < soonest) soonest = timeout
+    }
+    this.#armTimer(monotonic + soonest, monotonic)
+  }
+
+  #refused(probe: number, errno: number): void {
+    const { device, family } = this.settings
+    try {
+      this.verify()
+    } catch (error) {
+      this.lose(error as Error)
+      return
+    }
+    const tooBig = errno === -constants.errno.EMSGSIZE
+    if (tooBig) this.#receiver.read(batchesPerTurn, true)
+    const mtu = tooBig ? this.#receiver.errors.localMtu : 0
+    const hint = mtu ? `the MTU of ${mtu} leaves ${mtu - echoHeaders[family]} bytes of payload` : undefined
+    this.#judge.fail(probe, systemError(errno, 'sendmsg', { device, hint }), mtu)
+  }
+
+  /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
+  #failedOnce(wall: number): void {
+    getOption(this.settings.fd, 'SO_ERROR')
+    // Stamps that wait are of the old counter.
+    this.#receiver.readErrors()
+    this.#stamps.restart(wall)
+  }
+
+  #onReadable(): void {
+    this.#receiver.read(batchesPerTurn, true)
+    this.#readScheduler.listen()
+  }
+
+  /**
+   * Silence. But a packet without a neighbour to take it never left, nor one without a stamp where sends are stamped: that is
+   * this machine's doing, and the kernel does not say so to a socket bound to a device.
+   */
+  #giveUp(probe: number): void {
+    const { device } = this.settings
+    const { state, sentMonotonic } = this.#table
+    if (state[probe] === State.overdue) this.#table.free(probe, false)
+    else if (device === undefined || !Number.isNaN(this.#receiver.errors.sentStamp(probe))) this.#judge.timeout(probe)
+    else {
+      const hop = silentNextHop(this.#table.targetOf(probe), device, this.#now.monotonic - sentMonotonic[probe]!)
+      if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
+        this.#judge.fail(probe, notSent(device, hop))
+      else this.#judge.timeout(probe)
+    }
+  }
+
+  #armTimer(at: number, now: number): void {
+    if (at >= this.#timerAt || this.closed) return
+    this.#timer?.cancel(this.#onTimer)
+    this.#timerAt = at
+    // The path keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
+    const grid = this.#owner.isAwaited ? 1 : tickMs / 2
+    this.#timer = atTick(monotonicNow() + at - now, this.#onTimer, grid)
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
+    this.#receiver.read(batchesInAll, true)
+    this.settings.clock.read(this.#now)
+    const { monotonic } = this.#now
+    this.#deadlines.expire(monotonic, probe => this.#giveUp(probe))
+    const next = this.#deadlines.next()
+    if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
+  }
+}

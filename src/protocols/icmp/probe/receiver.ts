@@ -1,0 +1,94 @@
+import { addon, Field } from '../../../binding/addon.js'
+import type { PacketSocket } from '../../../sockets/packet-socket.js'
+import { receiveBuffer, slots } from '../../../sockets/receive-buffer.js'
+import type { Timestamps } from '../socket/timestamps.js'
+import type { Clock, ClockSample } from './clock.js'
+import { ErrorReader, type ReaderSettings } from './error-reader.js'
+import type { ProbeJudge } from './probe-judge.js'
+import type { ProbeTable } from './probe-table.js'
+import { ReplyReader } from './reply-reader.js'
+
+interface ReceiverSettings extends ReaderSettings {
+  clock: Clock
+  /** Room for one packet. */
+  slotSize: number
+}
+
+/** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
+export const batchesInAll = 4096
+/** What is kept of an error's quote, and a size of its own: replies wait in their buffer while errors are read. */
+const errorRoom = 1500
+/** Errors told one after the other by a receive, before it is tried again later. */
+const errorsInARow = 64
+
+/** What comes in by a socket, replies and errors, on its way to the judge. */
+export class Receiver {
+  /** Packets the kernel has dropped because the receive buffer was full. */
+  drops = 0
+  readonly errors: ErrorReader
+  readonly #socket: PacketSocket
+  readonly #clock: Clock
+  readonly #stamps: Timestamps<number>
+  readonly #judge: ProbeJudge
+  readonly #replyBuffer
+  readonly #errorBuffer = receiveBuffer(errorRoom)
+  readonly #replies: ReplyReader
+  readonly #now: ClockSample = { wall: 0, monotonic: 0 }
+
+  constructor(
+    settings: ReceiverSettings,
+    socket: PacketSocket,
+    table: ProbeTable,
+    stamps: Timestamps<number>,
+    judge: ProbeJudge,
+  ) {
+    this.#socket = socket
+    this.#clock = settings.clock
+    this.#stamps = stamps
+    this.#judge = judge
+    this.#replyBuffer = receiveBuffer(settings.slotSize)
+    this.#replies = new ReplyReader(settings, table, this.#replyBuffer)
+    this.errors = new ErrorReader(settings, table, stamps)
+  }
+
+  /** So many batches of 64 at most. `withErrors`: errors may have come that no receive has told of yet. */
+  read(batches: number, withErrors: boolean): void {
+    const { EAGAIN } = addon().constants
+    let told = 0
+    for (let read = 0; read < batches && told < errorsInARow && !this.#socket.closed; ) {
+      const count = this.#socket.receiveInto(this.#replyBuffer)
+      // A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too.
+      const isTold = count < 0 && count !== -EAGAIN!
+      // Data first: when a reply is in hand, the stamp of its request is in the error queue already.
+      if (withErrors || isTold || this.#stamps.sends) this.readErrors()
+      told = isTold ? told + 1 : 0
+      if (count > 0) this.#onReplies(count)
+      if (count < slots && !isTold) break
+      if (count > 0) read++
+    }
+    if (this.errors.hasErrors) this.#onErrors()
+  }
+
+  /** Notes stamps and errors; nothing is judged. */
+  readErrors(): void {
+    for (let i = 0; i < batchesInAll && !this.#socket.closed; i++) {
+      const count = this.#socket.receiveInto(this.#errorBuffer, true)
+      for (let index = 0; index < count; index++) this.errors.read(this.#errorBuffer.select(index))
+      if (count < slots) return
+    }
+  }
+
+  #onReplies(count: number): void {
+    this.#clock.read(this.#now)
+    this.drops = this.#replyBuffer.table[(count - 1) * Field.size + Field.drops]! >>> 0
+    for (let i = 0; i < count; i++) {
+      const probe = this.#replies.read(i)
+      if (probe >= 0) this.#judge.reply(probe, this.#replies, this.errors.sentStamp(probe), this.#now)
+    }
+  }
+
+  #onErrors(): void {
+    this.#clock.read(this.#now)
+    for (const error of this.errors.take()) this.#judge.error(error, this.errors.sentStamp(error.probe), this.#now)
+  }
+}

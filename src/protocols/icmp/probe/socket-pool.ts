@@ -1,0 +1,214 @@
+import { addon } from '../../../binding/addon.js'
+import { hold } from '../../../binding/poller.js'
+import { type PathOptions, pathKey, pathOf } from '../../../options.js'
+import { random16 } from '../../../random.js'
+import { onDeviceLoss } from '../../../system/device-loss.js'
+import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/open-icmp-descriptor.js'
+import { filterReplies } from '../socket/socket-filter.js'
+import { stampingOn } from '../socket/timestamps.js'
+import { type Clock, systemClock } from './clock.js'
+import { type EchoRequest, emptyVerdict } from './echo-request.js'
+import { ProbeSocket, type ProbeSocketOwner } from './probe-socket.js'
+
+export interface SocketPoolOptions {
+  family: 4 | 6
+  kind: IcmpKind | 'auto'
+  path: PathOptions
+  dontFragment: boolean
+  /** The largest of the probes: datagram sockets do not tell the length of a reply that was cut. */
+  payloadSize: number
+  /** Transmit stamps: true times for each packet, at the price of one more wake-up. Without, times of a batch. */
+  stampSends: boolean
+  /** For tests of time. Default: this machine's. */
+  clock?: Clock
+}
+
+/** An unused socket stays this long, for the next call of a loop. */
+const lingerMs = 20
+
+const paths = new Map<string, SocketPool>()
+const identifiers = new Set<number>()
+
+/**
+ * All echo requests of one way out: one socket, and a further one for every 65,536 sequence numbers in use. It opens sockets
+ * anew when the device was deleted and made again.
+ */
+export class SocketPool implements ProbeSocketOwner {
+  readonly #options: SocketPoolOptions
+  readonly #key: string
+  #sockets: ProbeSocket[] = []
+  readonly #lossWatches = new Map<ProbeSocket, () => void>()
+  #ready: Promise<void> = Promise.resolve()
+  #users = 0
+  #inFlight = 0
+  #awaited = 0
+  #release: (() => void) | undefined
+  #linger: NodeJS.Timeout | undefined
+  #verified = false
+
+  private constructor(options: SocketPoolOptions, key: string) {
+    this.#options = options
+    this.#key = key
+  }
+
+  /**
+   * The path of these options, shared by all who ask. Each must `release` it, its probes settled or cancelled.
+   *
+   * @throws NetviaError where no socket can be opened: `EPERM`, `EACCES`, `ENODEV`, …
+   */
+  static acquire(options: SocketPoolOptions): SocketPool {
+    const { family, kind, path, dontFragment, stampSends, clock } = options
+    const key = [family, kind, dontFragment, stampSends, slotSize(options), pathKey(path)].join('|')
+    const shared = clock ? undefined : paths.get(key)
+    const found = shared ?? new SocketPool(options, key)
+    found.#dropLost()
+    if (found.#sockets.length === 0) {
+      found.#open()
+      found.#ready = stampingOn()
+    }
+    clearTimeout(found.#linger)
+    found.#users++
+    if (!clock) paths.set(key, found)
+    return found
+  }
+
+  /** To be awaited before the first `submit`, or the first replies may lack the kernel's time. */
+  get ready(): Promise<void> {
+    return this.#ready
+  }
+
+  /**
+   * One probe of a request, to a socket address. Never throws: what can't be sent is settled as `send-failed`, in a later
+   * turn. `tag` is the owner's own number for it.
+   */
+  submit(request: EchoRequest, target: Uint8Array, tag = 0): void {
+    this.#count(request, 1)
+    try {
+      this.#verify()
+      for (const socket of this.#sockets) if (socket.submit(request, target, tag)) return
+      this.#open().submit(request, target, tag)
+    } catch (error) {
+      const verdict = { ...emptyVerdict(target), outcome: 'send-failed' as const, tag, error: error as Error }
+      setImmediate(() => {
+        if (request.cancelled) return
+        this.settled(request)
+        request.owner.settled(verdict)
+      })
+    }
+  }
+
+  /** The owner of this request is told nothing more. */
+  cancel(request: EchoRequest): void {
+    if (request.cancelled) return
+    request.cancelled = true
+    this.#count(request, -request.inFlight)
+  }
+
+  /** Of its sockets. */
+  settled(request: EchoRequest): void {
+    this.#count(request, -1)
+  }
+
+  /** Of its sockets. */
+  get isAwaited(): boolean {
+    return this.#awaited > 0
+  }
+
+  /** Of its sockets. */
+  lost(socket: ProbeSocket): void {
+    this.#forget(socket)
+  }
+
+  /** What the kernel dropped for want of room in the receive buffers. */
+  get drops(): number {
+    return this.#sockets.reduce((sum, socket) => sum + socket.drops, 0)
+  }
+
+  release(): void {
+    if (--this.#users > 0) return
+    this.#linger = setTimeout(() => {
+      if (paths.get(this.#key) === this) paths.delete(this.#key)
+      for (const socket of this.#sockets) this.#close(socket)
+      this.#sockets = []
+    }, lingerMs).unref()
+  }
+
+  /** While a verdict is due the event loop stays alive. */
+  #count(request: EchoRequest, more: number): void {
+    request.inFlight += more
+    if (request.prompt) this.#awaited += more
+    this.#inFlight += more
+    if (this.#inFlight > 0) this.#release ??= hold()
+    else {
+      this.#release?.()
+      this.#release = undefined
+    }
+  }
+
+  /** Once for all probes of a turn. */
+  #verify(): void {
+    if (this.#options.path.device === undefined || this.#verified) return
+    this.#verified = true
+    queueMicrotask(() => {
+      this.#verified = false
+    })
+    this.#dropLost()
+  }
+
+  #dropLost(): void {
+    for (const socket of [...this.#sockets]) {
+      try {
+        socket.verify()
+      } catch (error) {
+        socket.lose(error as Error)
+      }
+    }
+  }
+
+  #open(): ProbeSocket {
+    const { family, kind, path, dontFragment, stampSends, clock = systemClock } = this.#options
+    const opened = openIcmpDescriptor(family, kind, pathOf(path))
+    const identifier = opened.kind === 'raw' ? claimIdentifier() : 0
+    const { device } = path
+    const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
+    try {
+      setFragmentation(opened.fd, family, dontFragment)
+      if (opened.kind === 'raw') filterReplies(opened.fd, family, identifier)
+      const socket: ProbeSocket = new ProbeSocket(settings, this)
+      const onLoss = (error: unknown) => socket.lose(error as Error)
+      this.#lossWatches.set(socket, onDeviceLoss(opened.fd, device, onLoss))
+      this.#sockets.push(socket)
+      return socket
+    } catch (error) {
+      identifiers.delete(identifier)
+      addon().close(opened.fd)
+      throw error
+    }
+  }
+
+  #close(socket: ProbeSocket): void {
+    this.#forget(socket)
+    socket.close()
+  }
+
+  #forget(socket: ProbeSocket): void {
+    this.#lossWatches.get(socket)?.()
+    this.#lossWatches.delete(socket)
+    identifiers.delete(socket.settings.identifier)
+    this.#sockets = this.#sockets.filter(other => other !== socket)
+  }
+}
+
+/** Room for a reply with its IP header. Small ones lie close together, which the cache of the processor likes. */
+function slotSize({ payloadSize }: SocketPoolOptions): number {
+  if (payloadSize <= 100) return 192
+  return payloadSize <= 1900 ? 2048 : 65_664
+}
+
+/** Random, and no other socket's of this process; against those of others the cookies stand. */
+function claimIdentifier(): number {
+  let identifier = 0
+  while (identifier === 0 || identifiers.has(identifier)) identifier = random16()
+  identifiers.add(identifier)
+  return identifier
+}

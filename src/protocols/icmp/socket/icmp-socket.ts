@@ -1,0 +1,209 @@
+import { EventEmitter } from 'node:events'
+import { constants } from 'node:os'
+import { addon } from '../../../binding/addon.js'
+import { hold } from '../../../binding/poller.js'
+import { invalidArgument, NetviaError, systemError } from '../../../errors.js'
+import {
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  ipAddress,
+  oneOf,
+  pathOf,
+  type Schema,
+} from '../../../options.js'
+import { encodeAddress, familyOf } from '../../../sockets/address.js'
+import { setOption } from '../../../sockets/options.js'
+import { PacketSocket } from '../../../sockets/packet-socket.js'
+import type { Packet } from '../../../sockets/receive-buffer.js'
+import { SendBatch } from '../../../sockets/send-batch.js'
+import { onDeviceLoss } from '../../../system/device-loss.js'
+import { encode } from '../packet/encode.js'
+import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
+import { type IcmpKind, openIcmpDescriptor } from './open-icmp-descriptor.js'
+import { type MessageInfo, readErrorReport, readMessage } from './received-message.js'
+
+/** Of `openIcmp`. */
+export interface OpenIcmpOptions extends CommonOptions {
+  /** 4: ICMP (RFC 792). 6: ICMPv6 (RFC 4443). */
+  family: 4 | 6
+  /** `raw` sees and sends every ICMP message; `datagram` echo alone, its own. Default `auto`: datagram, else raw. */
+  kind?: 'auto' | IcmpKind
+}
+
+/** The events of an `IcmpSocket`. */
+export interface IcmpSocketEvents {
+  /** A message came in. */
+  message: [message: DecodedMessage, info: MessageInfo]
+  /** The socket is of no use any more, such as `ENODEV`; `close` follows. */
+  error: [error: Error]
+  /** It is closed. */
+  close: []
+}
+
+interface Waiting {
+  bytes: Uint8Array
+  address: Uint8Array
+  resolve(): void
+  reject(error: unknown): void
+}
+
+const schema: Schema = { ...commonSchema, family: oneOf(4, 6), kind: oneOf('auto', 'datagram', 'raw') }
+const { EAGAIN, EINVAL } = constants.errno
+/** The largest ICMP message an IP packet holds. */
+const largest = 65_535
+/** A send tells a pending error of an earlier packet in place of its own result, once. */
+const attempts = 3
+
+/**
+ * A socket for ICMP messages of any kind, like Go's `icmp.ListenPacket`. Keeps the event loop alive until closed.
+ *
+ * @throws NetviaError `EPERM` or `EACCES` without permission (the `hint` says how to get it), `ENODEV` no such device,
+ * `ERR_INVALID_ARG_VALUE`; `signal.reason` when aborted already. A signal that fires later closes the socket.
+ */
+export function openIcmp(options: OpenIcmpOptions): IcmpSocket {
+  checkOptions('openIcmp', options, schema)
+  if (options.family === undefined) throw invalidArgument('openIcmp: family', undefined, '4 or 6')
+  options.signal?.throwIfAborted()
+  return new IcmpSocket(options)
+}
+
+/**
+ * Events: `message` (message, { address, ttl }); `error` when the device was deleted, followed by `close`.
+ * ICMP errors about own echo requests are messages too, on either kind of socket.
+ */
+export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Disposable {
+  /** As it was opened. */
+  readonly family: 4 | 6
+  /** What it became: `raw` or `datagram`. */
+  readonly kind: IcmpKind
+  readonly #device: string | undefined
+  readonly #socket: PacketSocket
+  readonly #batch = new SendBatch(largest + 64)
+  readonly #release: () => void
+  readonly #endLossWatch: () => void
+  readonly #signal: AbortSignal | undefined
+  readonly #waiting: Waiting[] = []
+  readonly #onAbort = () => this.close()
+
+  /** @internal */
+  constructor({ family, kind = 'auto', signal, ...path }: OpenIcmpOptions) {
+    super()
+    const opened = openIcmpDescriptor(family, kind, pathOf(path))
+    this.family = family
+    this.kind = opened.kind
+    this.#device = path.device
+    const handlers = { readable: () => this.#read(), writable: () => this.#sendWaiting() }
+    try {
+      // A raw socket gets errors as messages; twice would be once too often.
+      if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
+      this.#socket = new PacketSocket(opened.fd, handlers, largest + 64)
+    } catch (error) {
+      addon().close(opened.fd)
+      throw error
+    }
+    this.#release = hold()
+    this.#endLossWatch = onDeviceLoss(opened.fd, path.device, error => this.#fail(error as Error))
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** Whether it is closed. */
+  get closed(): boolean {
+    return this.#socket.closed
+  }
+
+  /**
+   * Resolves when the kernel has taken the message. Checksums are made for you; a datagram socket puts its own identifier
+   * in the place of the message's.
+   *
+   * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`, …;
+   * `ERR_INVALID_ARG_VALUE` for a message that has no such form, `ERR_SOCKET_CLOSED`.
+   */
+  async send(message: IcmpMessage, address: string): Promise<void> {
+    ipAddress(address, 'send: address')
+    if (familyOf(address) !== this.family || message.family !== this.family) {
+      throw new NetviaError(`the socket, the message and ${address} must be of one family`, {
+        code: 'ERR_ADDRESS_FAMILY',
+        address,
+      })
+    }
+    if (this.closed) throw closedError()
+    const bytes = encode(message)
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ bytes, address: encodeAddress(address), resolve, reject })
+      if (this.#waiting.length === 1) this.#sendWaiting()
+    })
+  }
+
+  /** Closes it, and gives up what waits to be sent. A second call does nothing. */
+  close(): void {
+    if (this.closed) return
+    this.#socket.close()
+    this.#release()
+    this.#endLossWatch()
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    for (const { reject } of this.#waiting.splice(0)) reject(closedError())
+    queueMicrotask(() => this.emit('close'))
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #fail(error: Error): void {
+    this.close()
+    this.emit('error', error)
+  }
+
+  #sendWaiting(): void {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const errno = this.#sendOne(next)
+      if (errno === -EAGAIN) {
+        this.#socket.notifyWritable()
+        return
+      }
+      this.#waiting.shift()
+      if (errno < 0) next.reject(this.#sendError(errno))
+      else next.resolve()
+    }
+  }
+
+  #sendOne({ bytes, address }: Waiting): number {
+    this.#batch.clear()
+    if (!this.#batch.add(bytes, address)) return -constants.errno.EMSGSIZE
+    let result = 0
+    for (let i = 0; i < attempts && result <= 0 && result !== -EAGAIN; i++) result = this.#batch.send(this.#socket.fd)
+    return result
+  }
+
+  #sendError(errno: number): NetviaError {
+    const hint =
+      errno === -EINVAL && this.kind === 'datagram'
+        ? "datagram sockets send echo requests only; try kind: 'raw'"
+        : undefined
+    return systemError(errno, 'sendmsg', { device: this.#device, hint })
+  }
+
+  #read(): void {
+    const received: [DecodedMessage, MessageInfo][] = []
+    const onMessage = (packet: Packet) => add(readMessage(packet, this.family, this.kind))
+    const onReport = (packet: Packet) => add(readErrorReport(packet, this.family))
+    const add = (message: [DecodedMessage, MessageInfo] | undefined) => message && received.push(message)
+    this.#readAll(onMessage, false)
+    this.#readAll(onReport, true)
+    for (const message of received) if (!this.closed) this.emit('message', ...message)
+  }
+
+  /** A few batches, then other sockets have their turn. */
+  #readAll(onPacket: (packet: Packet) => void, errors: boolean): void {
+    for (let i = 0; i < 16; i++) {
+      if (this.#socket.receive(onPacket, errors) === -addon().constants.EAGAIN!) return
+    }
+  }
+}
+
+function closedError(): NetviaError {
+  return new NetviaError('the ICMP socket is closed', { code: 'ERR_SOCKET_CLOSED' })
+}

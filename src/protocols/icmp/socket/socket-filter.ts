@@ -1,0 +1,45 @@
+import { endianness } from 'node:os'
+import { addon } from '../../../binding/addon.js'
+import { systemError } from '../../../errors.js'
+import { setOption } from '../../../sockets/options.js'
+import { typeOf } from '../packet/message-types.js'
+
+const littleEndian = endianness() === 'LE'
+
+/** Classic BPF (linux/filter.h): code, jump if true, jump if false, k. */
+type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, k: number]
+
+const loadHeaderLength: Instruction = [0xb1, 0, 0, 0]
+const loadHalfAfterHeader = (at: number): Instruction => [0x48, 0, 0, at]
+const loadHalf = (at: number): Instruction => [0x28, 0, 0, at]
+const ifEqual = (value: number): Instruction => [0x15, 0, 1, value]
+const accept: Instruction = [0x06, 0, 0, 0xffff_ffff]
+const drop: Instruction = [0x06, 0, 0, 0]
+
+function assemble(program: readonly Instruction[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8 * program.length))
+  for (const [index, [code, jumpTrue, jumpFalse, k]] of program.entries()) {
+    view.setUint16(8 * index, code, littleEndian)
+    view.setUint8(8 * index + 2, jumpTrue)
+    view.setUint8(8 * index + 3, jumpFalse)
+    view.setUint32(8 * index + 4, k, littleEndian)
+  }
+  return new Uint8Array(view.buffer)
+}
+
+/** A raw socket is woken by echo replies to this identifier alone. Errors come by the error queue, past all filters. */
+export function filterReplies(fd: number, family: 4 | 6, identifier: number): void {
+  if (family === 4) setOption(fd, 'ICMP_FILTER', ~(1 << typeOf[4]['echo-reply']))
+  else setOption(fd, 'ICMP6_FILTER', blockAllBut(typeOf[6]['echo-reply']))
+  // Raw IPv4 sockets see the IP header, raw IPv6 sockets don't.
+  const load = family === 4 ? [loadHeaderLength, loadHalfAfterHeader(4)] : [loadHalf(4)]
+  const errno = addon().attachFilter(fd, assemble([...load, ifEqual(identifier), accept, drop]))
+  if (errno < 0) throw systemError(errno, 'setsockopt(SO_ATTACH_FILTER)')
+}
+
+/** `struct icmp6_filter` (RFC 3542): a bit for each type that is blocked. */
+function blockAllBut(type: number): Uint8Array {
+  const blocked = new Uint32Array(8).fill(0xffff_ffff)
+  blocked[type >> 5]! &= ~(1 << (type & 31))
+  return new Uint8Array(blocked.buffer)
+}

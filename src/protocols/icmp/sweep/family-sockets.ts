@@ -1,0 +1,67 @@
+import { acquirePath, makeTemplate } from '../ping-options.js'
+import { EchoRequest, type ProbeOwner } from '../probe/echo-request.js'
+import type { SocketPool } from '../probe/socket-pool.js'
+import type { SweepOptions } from './sweep.js'
+
+const defaultTimeout = 1000
+
+/** The shared socket of a family, and what is sent over it. */
+export interface FamilySocket {
+  readonly path: SocketPool
+  /** What is asked of all addresses. */
+  readonly request: EchoRequest
+  /** The same for who wants to be told by another owner. */
+  requestFor(owner: ProbeOwner): EchoRequest
+  ready: boolean
+}
+
+/** Opened with the first target of each family. */
+export class FamilySockets {
+  readonly #options: SweepOptions
+  readonly #owner: ProbeOwner
+  readonly #opened: () => void
+  readonly #families = new Map<4 | 6, FamilySocket>()
+  #dropsAtClose = 0
+
+  /** `opened`: one that was not ready is ready now. */
+  constructor(options: SweepOptions, owner: ProbeOwner, opened: () => void) {
+    this.#options = options
+    this.#owner = owner
+    this.#opened = opened
+  }
+
+  /** @throws NetviaError where no socket can be opened. */
+  of(family: 4 | 6): FamilySocket {
+    const known = this.#families.get(family)
+    if (known) return known
+    // Without stamps of sending: the time of a batch is true enough here, and they would cost a sixth of the speed.
+    const path = acquirePath(family, this.#options, false)
+    const template = makeTemplate(family, this.#options)
+    const { timeout = defaultTimeout, ttl, rate } = this.#options
+    // A paced sweep wakes for what is to be sent, and reads the answers then.
+    const requestFor = (owner: ProbeOwner) =>
+      new EchoRequest(owner, template, timeout, { hops: ttl, prompt: rate === undefined })
+    const familySocket: FamilySocket = { path, request: requestFor(this.#owner), requestFor, ready: false }
+    this.#families.set(family, familySocket)
+    void path.ready.then(() => {
+      familySocket.ready = true
+      this.#opened()
+    })
+    return familySocket
+  }
+
+  get drops(): number {
+    let drops = this.#dropsAtClose
+    for (const { path } of this.#families.values()) drops += path.drops
+    return drops
+  }
+
+  close(): void {
+    this.#dropsAtClose = this.drops
+    for (const { path, request } of this.#families.values()) {
+      path.cancel(request)
+      path.release()
+    }
+    this.#families.clear()
+  }
+}

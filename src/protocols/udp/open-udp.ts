@@ -1,0 +1,111 @@
+import type { Socket } from 'node:dgram'
+import { addon } from '../../binding/addon.js'
+import { nodeDgram } from '../../builtins.js'
+import { NetviaError } from '../../errors.js'
+import {
+  boolean,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  oneOf,
+  pathOf,
+  portOrZero,
+  type Schema,
+  string,
+} from '../../options.js'
+import { familyOf } from '../../sockets/address.js'
+import { giveAway } from '../../sockets/hand-over.js'
+import { openDescriptor } from '../../sockets/open.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
+import { bindAddress } from '../tcp/bind-address.js'
+
+export interface OpenUdpOptions extends CommonOptions {
+  /** 0-65535; default 0: one that is free, see `socket.address()`. */
+  port?: number
+  /** Address to bind to, or a name for one. Default: any. */
+  host?: string
+  /** Default: that of the address, 4 without one. A socket of family 6 takes IPv6 only. */
+  family?: 4 | 6
+  /** `SO_REUSEADDR` (socket(7)): several sockets on one port, as multicast needs. Default: false. */
+  reuseAddress?: boolean
+  /** `SO_BROADCAST` (socket(7)): may send to broadcast addresses. Default: false. */
+  broadcast?: boolean
+}
+
+const schema: Schema = {
+  ...commonSchema,
+  port: portOrZero,
+  host: string,
+  family: oneOf(4, 6),
+  reuseAddress: boolean,
+  broadcast: boolean,
+}
+
+/**
+ * A bound UDP socket, like Go's `net.ListenUDP`. With a device it sends and receives by it alone.
+ *
+ * When the device is deleted the socket emits `error` with ENODEV and closes. When the `signal` fires it closes.
+ *
+ * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; `ERR_ADDRESS_FAMILY` for an address of the
+ * other family; what `resolve` throws for `host`; `signal.reason` when aborted before it is bound.
+ */
+export async function openUdp(options: OpenUdpOptions = {}): Promise<Socket> {
+  checkOptions('openUdp', options, schema)
+  const { device, signal, port = 0, reuseAddress, broadcast } = options
+  signal?.throwIfAborted()
+  const address = await bindAddress('openUdp', options)
+  const family = options.family ?? (address === undefined ? 4 : familyOf(address))
+  const fd = openDescriptor(family, 'datagram', 0, { ...pathOf(options), localAddress: address }, port, {
+    ...(reuseAddress && { SO_REUSEADDR: 1 }),
+    ...(broadcast && { SO_BROADCAST: 1 }),
+    ...(family === 6 && { IPV6_V6ONLY: 1 }),
+  })
+  const socket = await adopt(fd, family)
+  const endLossWatch = onDeviceLoss(fd, device, error => {
+    try {
+      socket.emit('error', error)
+    } finally {
+      close(socket)
+    }
+  })
+  const onAbort = () => close(socket)
+  socket.on('close', () => {
+    endLossWatch()
+    signal?.removeEventListener('abort', onAbort)
+  })
+  signal?.addEventListener('abort', onAbort)
+  if (signal?.aborted) close(socket)
+  signal?.throwIfAborted()
+  return socket
+}
+
+function close(socket: Socket): void {
+  try {
+    socket.close()
+  } catch {
+    // Node throws where the user has closed it already.
+  }
+}
+
+/** Gives the descriptor to a `dgram.Socket`, which owns it from then on. */
+function adopt(fd: number, family: 4 | 6): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = nodeDgram().createSocket(family === 4 ? 'udp4' : 'udp6')
+    socket.once('error', reject)
+    try {
+      // In a cluster worker the descriptor's number means nothing to the primary process.
+      giveAway(fd, () =>
+        socket.bind({ fd, exclusive: true }, () => {
+          socket.off('error', reject)
+          resolve(socket)
+        }),
+      )
+    } catch (cause) {
+      // Node never throws here. Deno does, and has not taken the descriptor.
+      addon().close(fd)
+      const hint = 'UDP sockets of netvia need Node.js or Bun'
+      const message = `this runtime takes no UDP descriptor: ${(cause as Error).message}; ${hint}`
+      reject(new NetviaError(message, { code: 'ERR_UNSUPPORTED_RUNTIME', hint, cause }))
+    }
+  })
+}
