@@ -6,24 +6,23 @@ import { writeEntries } from './scripts/entries.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
-/**
- * In the library errors, their stacks and what console.log shows are told by the names of functions and classes. In lines: Node shows
- * the whole line that an uncaught error comes from.
- */
-const minified = {
-  name: 'minified',
+/** The command carries its libraries: minified. The library stays as it reads, in ASCII: beyond it V8 keeps two bytes a character. */
+const finished = {
+  name: 'finished',
   async generateBundle(_options, chunks) {
-    for (const chunk of Object.values(chunks)) {
-      const names = chunk.fileName.startsWith('lib/') ? { keep_classnames: true, keep_fnames: true } : {}
-      // One character beyond ASCII doubles what V8 keeps of the whole file.
-      const format = { max_line_len: 200, ascii_only: true }
-      const options = { ecma: 2020, toplevel: true, compress: { passes: 2 }, format, ...names }
-      // Bundled, a class is the value of a variable, and the names of those are not kept.
-      const code = chunk.code.replace(/^var (\w+) = class(?: \1)?(?= )/gm, 'class $1')
-      chunk.code = (await minify(code, options)).code
+    for (const [file, chunk] of Object.entries(chunks)) {
+      if (file.startsWith('lib/')) {
+        if (chunk.type === 'chunk') chunk.code = chunk.code.replace(/[^\0-\x7f]/g, escaped)
+      } else if (chunk.type === 'chunk') {
+        const format = { max_line_len: 200 }
+        chunk.code = (await minify(chunk.code, { ecma: 2020, toplevel: true, compress: { passes: 2 }, format })).code
+        chunk.map = null
+      } else if (file.endsWith('.map')) delete chunks[file]
     }
   },
 }
+
+const escaped = character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 export default defineConfig([
   // Types of the library.
@@ -39,7 +38,6 @@ export default defineConfig([
     // them. Each subcommand is a chunk that is loaded when it is called.
     ...shared,
     entry: {
-      'lib/errors': 'src/errors.ts',
       'lib/index': 'src/index.ts',
       'lib/undici': 'src/undici.ts',
       cli: 'src/cli/main.ts',
@@ -49,15 +47,14 @@ export default defineConfig([
     deps: { onlyBundle: false },
     // As CommonJS, of prom-client's, it is bundled wrongly.
     alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/dist/index.mjs') },
-    plugins: [minified],
+    plugins: [finished],
+    sourcemap: true,
     // dist is cleaned by the first one.
     clean: ['dist/lib', 'dist/cli'],
     outputOptions: {
-      chunkFileNames: ({ name }) =>
-        `${/^(errors|resolver|library|rolldown-runtime)$/.test(name) ? 'lib' : 'cli'}/[name].cjs`,
+      chunkFileNames: ({ name }) => `${/^(resolver|library|rolldown-runtime)$/.test(name) ? 'lib' : 'cli'}/[name].cjs`,
       codeSplitting: {
         groups: [
-          { name: 'errors', test: /[\\/]src[\\/]errors\.ts$/, priority: 2 },
           // What is imported by `await import()`.
           {
             name: 'resolver',

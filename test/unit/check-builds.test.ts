@@ -107,6 +107,30 @@ test('imported classes are classes: made, extended and asked for instances', asy
   ])
 })
 
+test('what is imported is the library itself', async () => {
+  const found = await program(`
+    import { createRequire } from 'node:module'
+    import * as imported from 'netvia'
+    const required = createRequire(import.meta.url)('netvia')
+    const { UplinkMonitor, checkTcp, ping } = imported
+    const monitor = new UplinkMonitor({ uplinks: [{ name: 'a', checks: [{ type: 'ping', host: '127.0.0.1' }] }] })
+    console.log(JSON.stringify([
+      Object.keys(imported).filter(name => imported[name] !== required[name]),
+      monitor.constructor === UplinkMonitor,
+      [ping.name, ping.length, checkTcp.length],
+      String(UplinkMonitor).startsWith('class'),
+    ]))`)
+  expect(found).toEqual([[], true, ['ping', sources.ping.length, sources.checkTcp.length], true])
+})
+
+test('stacks lead to the sources where Node reads source maps', async () => {
+  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
+  const { stderr } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', text], {
+    cwd,
+  }).catch(error => error)
+  expect(stderr).toMatch(/src\/protocols\/connect-descriptor\.ts:\d+/)
+})
+
 test('importing loads neither the addon nor the costlier modules of Node, and a ping not these', async () => {
   const found = await program(`
     import * as netvia from 'netvia'
@@ -130,7 +154,7 @@ test('importing loads neither the addon nor the costlier modules of Node, and a 
   expect((report as string[]).filter(name => name.endsWith('.node'))).toEqual([])
 })
 
-test('an uncaught error shows its own line and the names on its way, and not a whole minified file', async () => {
+test('an uncaught error shows its own line and the names on its way', async () => {
   const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
   const { stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd }).catch(error => error)
   expect(stderr).toContain('NetviaError: connect ECONNREFUSED')
