@@ -1,14 +1,14 @@
 // The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
 // boots machines. With --every-node the network tests run on the other Nodes of scripts/runtimes too, side by side.
-// Last line: N passed, N failed[, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
+// Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
 import { compile } from './compile.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
 import { otherNodes, thisNode } from './runtimes/nodes.mjs'
-import { failedFiles, readReports } from './test-report.mjs'
+import { readReport } from './test-report.mjs'
 import { runVitest, stopRuns } from './vitest.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -40,7 +40,7 @@ for (const [signal, number] of [
 
 /** What to say of single tests, at the end. */
 const remarks = []
-const totals = { passed: 0, failed: 0, skipped: 0 }
+const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
@@ -51,8 +51,8 @@ for (const project of projects) {
     env: process.env,
     ...run,
   }))
-  const firsts = await Promise.all(runs.map(run => runVitest(run, filters)))
-  for (const [index, run] of runs.entries()) await judge(run, firsts[index])
+  const results = await Promise.all(runs.map(run => runVitest(run, filters)))
+  for (const [index, run] of runs.entries()) count(run, results[index])
 }
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
@@ -64,7 +64,7 @@ if (totals.passed + totals.failed + totals.skipped === 0) {
   totals.failed = 1
 }
 if (remarks.length) console.log(`\n${remarks.join('\n')}`)
-console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`)
+console.log(inWords(totals))
 process.exitCode = totals.failed ? 1 : 0
 
 function inLab(variables = {}) {
@@ -80,23 +80,20 @@ function onOtherNode({ name, path }) {
   return { ...inLab(), name, path, log }
 }
 
-/**
- * Counts a run. The files that failed run a second time by themselves, in a new process and beside no other: what the first left
- * behind is not in their way. What has a log is shown where it failed.
- */
-async function judge(run, first) {
-  const again = failedFiles(first.report)
-  const second = again.length > 0 ? await runVitest(run, again) : undefined
-  const { counts, words } = readReports(first.report, second?.report)
+function count(run, { status, report }) {
+  const { counts, words } = readReport(report)
   // Unhandled errors, or a run that broke off: failed without a failed test.
-  const status = (second ?? first).status
   if (status !== 0 && counts.failed === 0) {
     counts.failed = 1
     words.push(`FAILED: the ${run.project} tests ended with status ${status}`)
   }
   if (run.log && counts.failed) console.log(readFileSync(run.log, 'utf8'))
-  const { passed, failed, skipped } = counts
-  console.log(`${run.project} tests on ${run.name}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  console.log(`${run.project} tests on ${run.name}: ${inWords(counts)}`)
   remarks.push(...words.map(word => `${run.name}: ${word}`))
   for (const key of Object.keys(totals)) totals[key] += counts[key]
+}
+
+function inWords({ passed, failed, ...rest }) {
+  const others = Object.entries(rest).filter(([, number]) => number > 0)
+  return [`${passed} passed`, `${failed} failed`, ...others.map(([name, number]) => `${number} ${name}`)].join(', ')
 }
