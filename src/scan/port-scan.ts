@@ -3,6 +3,7 @@ import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import { resolve } from '../protocols/dns/resolve.js'
 import { ResultQueue } from '../runtime/result-queue.js'
+import { unmapped } from '../sockets/ip.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from '../system/netlink/changes.js'
 import type { ScanOptions } from './scan-ports.js'
@@ -127,7 +128,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     const [found] = await resolve(this.#host, { ...path, family, signal: this.#resolving.signal })
     if (this.#endedAt !== undefined) return
     if (path.device !== undefined) this.#watchDevice(path.device)
-    const options = { address: found!.address, ports: this.#ports, timeout, concurrency, rate, path }
+    const options = { address: unmapped(found!.address), ports: this.#ports, timeout, concurrency, rate, path }
     this.#scanner = new Scanner(options, {
       result: (port, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
       end: reason => this.#end(reason === undefined ? undefined : { reason }),

@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { isIPv4 } from '../builtins.js'
 import { invalidArgument } from '../errors.js'
-import { formatIPv6, parseIP } from './ip.js'
+import { formatIPv6, parseIP, unmapped } from './ip.js'
 
 /** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */
 export interface SocketAddress {
@@ -16,16 +16,18 @@ export const AF_INET6 = 10
 
 const littleEndian = endianness() === 'LE'
 
+/** The family it has on the wire: 4 of an IPv4-mapped one. */
 export function familyOf(address: string): 4 | 6 {
-  return isIPv4(address) ? 4 : 6
+  return isIPv4(unmapped(address)) ? 4 : 6
 }
 
 export function addressFamily(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6
 }
 
-/** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)). */
-export function encodeAddress(address: string, port = 0): Uint8Array {
+/** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)); of an IPv4-mapped address that of the IPv4 address. */
+export function encodeAddress(text: string, port = 0): Uint8Array {
+  const address = unmapped(text)
   const v4 = isIPv4(address)
   // Written by bytes: a DataView would take the memory of each out of the heap.
   const bytes = new Uint8Array(v4 ? 16 : 28)

@@ -40,6 +40,16 @@ export function mappedIPv4(bytes: Uint8Array): string | undefined {
 }
 
 /**
+ * `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer: the IPv4 address is meant, and it is what goes on the wire
+ * (RFC 4038 section 4.2). Any other text comes back as it is.
+ */
+export function unmapped(address: string): string {
+  return looksMapped.test(address) ? (mappedIPv4(parseIP(address)) ?? address) : address
+}
+
+const looksMapped = /^[0:]+:ffff:[\da-f.:]+(%|$)/i
+
+/**
  * Meant as an IPv4 address, or as several in the spelling of another tool (`10.0.0.*`, `10.0.0.1-9`). No host is called so: the last
  * part of a name is no number (RFC 3696 section 2).
  */

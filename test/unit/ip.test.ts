@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { describe, expect, test } from 'vitest'
-import { formatIPv6, mappedIPv4, parseIP } from '../../src/sockets/ip.js'
+import { decodeAddress, encodeAddress, familyOf } from '../../src/sockets/address.js'
+import { formatIPv6, mappedIPv4, parseIP, unmapped } from '../../src/sockets/ip.js'
 
 /** Mostly zeros and small numbers, whose text is shortened. */
 const group = fc.oneof(
@@ -57,4 +58,20 @@ describe('IP addresses', () => {
     for (const other of ['::fffe:192.0.2.255', '::1:ffff:192.0.2.255', '192.0.2.255', '::'])
       expect(mappedIPv4(parseIP(other))).toBeUndefined()
   })
+
+  test.each([
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:c000:201', '192.0.2.1'],
+    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
+    ['0000:0000:0000:0000:0000:ffff:c000:0201', '192.0.2.1'],
+  ])('%s means %s on the wire', (text, address) => {
+    expect(unmapped(text)).toBe(address)
+    expect(familyOf(text)).toBe(4)
+    expect(decodeAddress(encodeAddress(text, 53))).toEqual({ address, family: 4, port: 53 })
+  })
+
+  test.each(['192.0.2.1', '::', '::1', '::fffe:192.0.2.1', '::ffff:0:192.0.2.1', '1::ffff:192.0.2.1', 'name:ffff:1'])(
+    '%s stands for itself',
+    text => expect(unmapped(text)).toBe(text),
+  )
 })

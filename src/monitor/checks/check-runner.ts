@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { isIP } from '../../builtins.js'
 import type { PathOptions } from '../../options.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
+import { unmapped } from '../../sockets/ip.js'
 import type { UplinkCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
 import { PingRunner } from './ping-runner.js'
@@ -28,7 +29,7 @@ export type MakeRunner = (check: UplinkCheck, settings: RunnerSettings, told: To
 
 /** The checks of the network itself. */
 export const makeRunner: MakeRunner = (check, settings, told) => {
-  const family = check.type === 'ping' ? isIP(check.host) : 0
+  const family = check.type === 'ping' ? isIP(unmapped(check.host)) : 0
   if (check.type !== 'ping' || family === 0 || (check.family ?? family) !== family) {
     return new ProbeRunner(probe, check, settings, told)
   }

@@ -2,6 +2,7 @@ import { acquirePath, prepare } from '../../protocols/icmp/ping-options.js'
 import { EchoRequest, type ProbeOwner, type Verdict } from '../../protocols/icmp/probe/echo-request.js'
 import type { SocketPool } from '../../protocols/icmp/probe/socket-pool.js'
 import { type PingReply, type PingResult, type Target, toResult } from '../../protocols/icmp/result.js'
+import { unmapped } from '../../sockets/ip.js'
 import type { PingCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
 import type { CheckRunner, RunnerSettings } from './check-runner.js'
@@ -28,7 +29,7 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   constructor(check: PingCheck, family: 4 | 6, settings: RunnerSettings, told: (outcome: Outcome) => void) {
     this.#check = check
     this.#settings = settings
-    this.#target = { host: check.host, address: check.host, family }
+    this.#target = { host: check.host, address: unmapped(check.host), family }
     this.#told = told
   }
 

@@ -1,4 +1,5 @@
 import { isIP } from '../../builtins.js'
+import { unmapped } from '../../sockets/ip.js'
 import type { UplinkCheck } from '../options.js'
 
 type Family = 4 | 6
@@ -72,6 +73,6 @@ function checkFamilies(check: UplinkCheck): readonly Family[] {
 }
 
 function hostFamilies(host: string): readonly Family[] {
-  const family = isIP(host)
+  const family = isIP(unmapped(host))
   return family === 0 ? [4, 6] : [family as Family]
 }

@@ -1,7 +1,7 @@
 import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import { familyOf } from '../../sockets/address.js'
-import { isNumericHost } from '../../sockets/ip.js'
+import { isNumericHost, unmapped } from '../../sockets/ip.js'
 import type { Asking } from './client.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
@@ -110,8 +110,9 @@ export async function queryFamilies(
 /** Undefined: not a literal address. */
 export function literalAddress(host: string, families: readonly Family[]) {
   if (!isIP(host)) return undefined
-  const family = familyOf(host)
-  if (families.includes(family)) return [{ address: host, family }]
+  const address = unmapped(host)
+  const family = familyOf(address)
+  if (families.includes(family)) return [{ address, family }]
   throw new NetviaError(`${host} is not an IPv${families[0]} address`, { code: 'ERR_ADDRESS_FAMILY', address: host })
 }
 

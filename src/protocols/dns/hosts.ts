@@ -1,4 +1,5 @@
 import { isIP, isIPv4 } from '../../builtins.js'
+import { unmapped } from '../../sockets/ip.js'
 
 export interface HostAddress {
   readonly address: string
@@ -12,8 +13,9 @@ export function parseHosts(text: string): Hosts {
   const hosts = new Map<string, HostAddress[]>()
   const seen = new Set<string>()
   for (const line of text.split('\n')) {
-    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
-    if (!isIP(address)) continue
+    const [listed = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
+    if (!isIP(listed)) continue
+    const address = unmapped(listed)
     for (const name of names.map(canonicalName)) {
       if (seen.has(`${name} ${address}`)) continue
       seen.add(`${name} ${address}`)

@@ -10,7 +10,7 @@ import {
   string,
 } from '../../options.js'
 import { Deadline } from '../../runtime/deadline.js'
-import { parseIP } from '../../sockets/ip.js'
+import { parseIP, unmapped } from '../../sockets/ip.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import type { Asking } from './client.js'
@@ -128,7 +128,7 @@ async function askForAddresses(
 }
 
 async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
-  const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(name)) : queryName(name, asking)
+  const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(unmapped(name))) : queryName(name, asking)
   const { queryRecords } = await import('./client.js')
   const records = await queryRecords(asked, type, asking)
   return records.map(toRecord)

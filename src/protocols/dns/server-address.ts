@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from '../../builtins.js'
 import { invalidArgument, joinHostPort } from '../../errors.js'
 import { arrayOf } from '../../options.js'
+import { unmapped } from '../../sockets/ip.js'
 
 /** Where a name server listens. IPv6 zone in the text: `fe80::1%wan2`. */
 export interface DnsServer {
@@ -12,13 +13,13 @@ const standardPort = 53
 
 /** `1.1.1.1`, `1.1.1.1:5353`, `2606:4700::1111`, `[2606:4700::1111]:5353`. Undefined for anything else. */
 export function parseDnsServer(text: string): DnsServer | undefined {
-  if (isIP(text)) return { address: text, port: standardPort }
+  if (isIP(text)) return { address: unmapped(text), port: standardPort }
   const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+):(\d{1,5})$/.exec(text)
   if (!match) return undefined
   const address = match[1]!
   const port = match[2] === undefined ? standardPort : Number(match[2])
   if (port < 1 || port > 65_535) return undefined
-  return (text.startsWith('[') ? isIPv6(address) : isIP(address)) ? { address, port } : undefined
+  return (text.startsWith('[') ? isIPv6(address) : isIP(address)) ? { address: unmapped(address), port } : undefined
 }
 
 export function formatDnsServer({ address, port }: DnsServer): string {

@@ -14,6 +14,7 @@ import {
   string,
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { unmapped } from '../../sockets/ip.js'
 import { resolve } from '../dns/resolve.js'
 import { EchoTemplate } from './probe/echo-template.js'
 import { SocketPool } from './probe/socket-pool.js'
@@ -72,10 +73,12 @@ export function checkProbeOptions(caller: string, options: PingOptions, schema: 
 /** Finds the address. A literal one is its own: told without the machinery of looking up, which costs more than a ping. */
 export async function findTarget(host: string, options: PingOptions): Promise<Target> {
   const { family, timeout = defaultTimeout, signal } = options
-  const literal = isIP(host)
-  if (literal !== 0 && (family ?? literal) === literal) return { host, address: host, family: literal as 4 | 6 }
+  const literal = unmapped(host)
+  const literalFamily = isIP(literal)
+  if (literalFamily !== 0 && (family ?? literalFamily) === literalFamily)
+    return { host, address: literal, family: literalFamily }
   const [found] = await resolve(host, { family, timeout, signal, ...pathOf(options) })
-  const { address } = found!
+  const address = unmapped(found!.address)
   return { host, address, family: familyOf(address) }
 }
 

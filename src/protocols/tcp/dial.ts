@@ -14,7 +14,7 @@ import {
   string,
 } from '../../options.js'
 import { handOver } from '../../sockets/hand-over.js'
-import { mappedIPv4, parseIP } from '../../sockets/ip.js'
+import { unmapped } from '../../sockets/ip.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy } from '../dns/configuration.js'
@@ -78,9 +78,7 @@ export async function dial(options: ConnectOptions, signal: AbortSignal, progres
     progress.phase = 'connection'
     return connectDescriptor(address, options.port, path, signal)
   }
-  const fd = literal
-    ? await attempt(unmapped(literal.address), signal)
-    : await raceAddresses(options, families, attempt, signal)
+  const fd = literal ? await attempt(literal.address, signal) : await raceAddresses(options, families, attempt, signal)
   if (signal.aborted) close(fd)
   signal.throwIfAborted()
   const connected = monotonicNow()
@@ -118,9 +116,4 @@ async function raceAddresses(
 
 function close(fd: number): void {
   addon().close(fd)
-}
-
-/** `::ffff:192.0.2.1` is IPv4 on the wire: as IPv4 it also gets the `tos` and the `localAddress` of IPv4. */
-function unmapped(address: string): string {
-  return mappedIPv4(parseIP(address)) ?? address
 }

@@ -1,7 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
-import { encodeAddress } from '../../../sockets/address.js'
-import { isNumericHost, parseIP } from '../../../sockets/ip.js'
+import { encodeAddress, familyOf } from '../../../sockets/address.js'
+import { isNumericHost, parseIP, unmapped } from '../../../sockets/ip.js'
 
 /** Addresses one after another, made when they are needed: a /8 takes no more memory than one. */
 export interface AddressBlock {
@@ -23,7 +23,8 @@ export function parseBlock(target: string): AddressBlock | undefined {
   const [address = '', length, ...rest] = target.split('/')
   if (length !== undefined) return rest.length === 0 ? cidr(target, address, length) : wrong(target)
   const [first = '', last, ...more] = target.split('-')
-  if (last !== undefined && more.length === 0 && isIP(first) && isIP(last)) return range(target, first, last)
+  if (last !== undefined && more.length === 0 && isIP(first) && isIP(last))
+    return range(target, unmapped(first), unmapped(last))
   // Several in the spelling of another tool. One that is mistaken is a target that is not found, and does not end the sweep.
   return isNumericHost(target) && /[*,-]/.test(target) ? wrong(target) : undefined
 }
@@ -35,12 +36,15 @@ function wrong(target: string): never {
 
 function single(address: string): AddressBlock {
   const bytes = encodeAddress(address)
-  return { family: isIPv4(address) ? 4 : 6, size: 1, at: () => bytes }
+  return { family: familyOf(address), size: 1, at: () => bytes }
 }
 
 function cidr(target: string, address: string, prefix: string): AddressBlock {
   const bits = isIPv4(address) ? 32 : 128
   const length = Number(prefix)
+  const plain = unmapped(address)
+  // The first 96 bits of a mapped address are the same for all.
+  if (plain !== address && length >= 96 && length <= 128) return cidr(target, plain, String(length - 96))
   if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) wrong(target)
   const size = 2n ** BigInt(bits - length)
   const network = (numberOf(address) / size) * size
