@@ -1,9 +1,16 @@
 export { checkDns, type DnsCheckOptions, type DnsCheckResult } from './checks/check-dns.js'
 export { checkPing, type PingCheckOptions, type PingCheckResult } from './checks/check-ping.js'
 export { checkTcp, type TcpCheckOptions, type TcpCheckResult } from './checks/check-tcp.js'
+export type { CaptivePortal } from './checks/http/captive-portal.js'
 export { checkHttp } from './checks/http/check-http.js'
 export type { HttpCheckOptions, HttpCheckTlsOptions } from './checks/http/options.js'
-export type { CertificateFacts, HttpCheckResult, HttpTimings } from './checks/http/result.js'
+export type {
+  HttpCheckFacts,
+  HttpCheckFailure,
+  HttpCheckResult,
+  HttpCheckSuccess,
+  HttpTimings,
+} from './checks/http/result.js'
 export { joinHostPort, NetviaError, type NetviaErrorDetails, type OptionPath } from './errors.js'
 export type { FetchInput, GroupDispatcher, OfUndici } from './group/fetch-types.js'
 export {
@@ -99,6 +106,7 @@ export { type Sweep, type SweepOptions, type SweepProgress, sweep } from './prot
 export type { Targets } from './protocols/icmp/sweep/target-source.js'
 export { type PathMtu, type PathMtuOptions, pathMtu } from './protocols/path-mtu/path-mtu.js'
 export type { PathMtuMethod } from './protocols/path-mtu/search.js'
+export type { CertificateFacts } from './protocols/tcp/certificate.js'
 export { connect } from './protocols/tcp/connect.js'
 export { type ConnectTlsOptions, connectTls } from './protocols/tcp/connect-tls.js'
 export type { ConnectOptions } from './protocols/tcp/dial.js'

@@ -3,7 +3,17 @@ import type { TestContext } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { openIcmpDescriptor } from '../../src/protocols/icmp/socket/open-icmp-descriptor.js'
 
-type Requirement = 'ping' | 'bash' | 'script' | 'groff' | 'prlimit' | 'shellcheck' | 'systemd-analyze' | 'zsh' | 'fish'
+type Requirement =
+  | 'ping'
+  | 'bash'
+  | 'script'
+  | 'groff'
+  | 'openssl'
+  | 'prlimit'
+  | 'shellcheck'
+  | 'systemd-analyze'
+  | 'zsh'
+  | 'fish'
 
 function refusal(attempt: () => unknown): string | undefined {
   try {
@@ -24,6 +34,7 @@ const checks: Record<Requirement, () => string | undefined> = {
   bash: () => command('bash', 'bash'),
   script: () => command('script', 'bsdutils'),
   groff: () => command('groff', 'groff-base'),
+  openssl: () => command('openssl', 'openssl'),
   zsh: () => command('zsh', 'zsh'),
   fish: () => command('fish', 'fish'),
   prlimit: () => command('prlimit', 'util-linux'),

@@ -75,23 +75,53 @@ test('servername overrides', async () => {
 
 describe('a certificate that is not accepted', () => {
   test.each([
-    ['expired', { ca }, 'CERT_HAS_EXPIRED'],
-    ['wrong-name', { ca }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-    ['server', {}, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ])('%s %o', async (certificate, options, code) => {
+    ['expired', { ca }, 'CERT_HAS_EXPIRED', /the certificate expired on 2021-01-01 00:00:00 UTC \(localhost/, /clock/],
+    [
+      'wrong-name',
+      { ca },
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      /the certificate is for elsewhere\.example, not for localhost \(/,
+      /captive portal.*"servername"/,
+    ],
+    ['server', {}, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', /nobody trusted here .* CN=netvia test CA did/, /"ca"/],
+  ])('%s %o', async (certificate, options, code, message, hint) => {
     const port = await serve(certificate)
     const before = await openSockets()
-    await expect(connectTls({ host: 'localhost', port, device: 'lo', ...options })).rejects.toMatchObject({
+    const error = await connectTls({ host: 'localhost', port, device: 'lo', ...options }).catch(error => error)
+    expect(error).toMatchObject({
       name: 'NetviaError',
       code,
       port,
       hostname: 'localhost',
       address: '127.0.0.1',
       device: 'lo',
-      hint: expect.stringContaining('"ca"'),
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
     })
+    if (code !== 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') expect(error.hint).not.toContain('"ca"')
     expect(await openSockets()).toBe(before)
   })
+
+  test("by a caller's own checkServerIdentity, also one that throws", async () => {
+    const port = await serve()
+    const before = await openSockets()
+    const refusals = [
+      () => new Error('not mine'),
+      () => {
+        throw new Error('not mine')
+      },
+    ]
+    for (const checkServerIdentity of refusals) {
+      await expect(connectTls({ host: '127.0.0.1', port, ca, checkServerIdentity })).rejects.toMatchObject({
+        name: 'NetviaError',
+        code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+        message: expect.stringContaining('not mine'),
+        hostname: '127.0.0.1',
+      })
+    }
+    expect(await openSockets()).toBe(before)
+  })
+
   test('is accepted with rejectUnauthorized: false', async () => {
     const socket = await connectTls({ host: 'localhost', port: await serve('expired'), rejectUnauthorized: false })
     expect(socket.authorized).toBe(false)
@@ -106,8 +136,8 @@ test('a peer that does not speak TLS, or hangs up', async () => {
     [hangUp, /^TLS handshake ECONNRESET: [^\n]*$/, undefined],
     [
       http,
-      /^TLS handshake ERR_SSL_\w+: [a-z ]+ \(127\.0\.0\.1, 127\.0\.0\.1\); what/,
-      expect.stringContaining('not TLS'),
+      /^TLS handshake ERR_SSL_\w+: what answered does not speak TLS \(127\.0\.0\.1, 127\.0\.0\.1\); is it/,
+      expect.stringContaining('right port'),
     ],
   ] as const) {
     server.listen(0, '127.0.0.1')

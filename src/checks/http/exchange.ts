@@ -3,14 +3,15 @@ import type { Socket } from 'node:net'
 import { nodeHttp } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
 import { pathOf } from '../../options.js'
-import { startTls, tlsError } from '../../protocols/tcp/connect-tls.js'
+import { startTls } from '../../protocols/tcp/connect-tls.js'
 import { dial } from '../../protocols/tcp/dial.js'
+import { handshakeError } from '../../protocols/tcp/tls-error.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
-import { mappedIPv4, parseIP } from '../../sockets/ip.js'
 import { boundDevice } from '../../sockets/open.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
-import { type HttpRequest, redirectError } from './redirect.js'
-import { certificateFacts, type HttpReport } from './result.js'
+import type { HttpRequest } from './redirect.js'
+import { guardConnection, guardRedirect } from './redirect-guard.js'
+import type { HttpReport } from './result.js'
 
 /**
  * One request over a fresh connection, which is closed when `judge` is done with the response. What is found out on the way
@@ -29,10 +30,14 @@ export async function exchange<T>(
     onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort)
   })
+  const where = { ...hostAndPort(request), device: plan.device }
   const judged = async () => {
     report.awaited = 'response'
     const sent = monotonicNow()
-    const response = await send(request, socket)
+    const response = await send(request, socket).catch(error => {
+      // A server that wants a client certificate says so after the handshake (RFC 8446 section 4.6.2).
+      throw /SSL/.test(error.message) ? handshakeError(error, { ...plan.tls, ...where }, report.remoteAddress!) : error
+    })
     report.add('firstByteMs', monotonicNow() - sent)
     report.responded(response.statusCode!)
     return judge(response)
@@ -59,12 +64,15 @@ async function openConnection(
   signal: AbortSignal,
 ): Promise<Socket> {
   const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
+  // Of a request that a server sent us on to: where that server is.
+  const from = report.redirects > 0 ? report.remoteAddress! : undefined
+  const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
   report.progress.phase = 'name resolution'
-  const { socket, dnsMs, connectMs } = await dial(target, signal, report.progress)
+  const { socket, dnsMs, connectMs } = await dial(target, signal, report.progress, refuse)
   try {
     report.device = boundDevice(descriptorOf(socket)) || undefined
-    refuseLocalRedirect(request, socket, report)
+    if (from !== undefined) guardConnection(from, socket)
   } catch (error) {
     socket.destroy()
     throw error
@@ -74,6 +82,7 @@ async function openConnection(
   report.localAddress = socket.localAddress
   report.remoteAddress = socket.remoteAddress
   report.certificate = undefined
+  report.authenticated = false
   if (request.url.protocol === 'http:') {
     report.add('tlsMs', 0)
     return socket
@@ -81,38 +90,12 @@ async function openConnection(
   report.progress.phase = 'TLS handshake'
   const start = monotonicNow()
   const tls = request.trusted ? plan.tls : withoutIdentity(plan.tls)
-  // Verified all the same, but below: a certificate that is not accepted is worth telling about.
-  const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false }
-  const secure = await startTls(socket, options, signal)
-  report.add('tlsMs', monotonicNow() - start)
-  report.certificate = certificateFacts(secure)
-  if (!secure.authorized && plan.tls?.rejectUnauthorized !== false) {
-    secure.destroy()
-    const code = String(secure.authorizationError)
-    throw tlsError(
-      Object.assign(new Error('the certificate is not accepted'), { code }),
-      options,
-      report.remoteAddress!,
-    )
-  }
-  return secure
-}
-
-/**
- * A server elsewhere may not use a check to reach what only this machine or its links can: its own services, or those of
- * cloud providers and modems at link-local addresses. Judged by where the connection led, so that no name gets around it.
- */
-function refuseLocalRedirect({ trusted }: HttpRequest, { remoteAddress }: Socket, report: HttpReport): void {
-  if (trusted || !isLocal(remoteAddress) || isLocal(report.remoteAddress)) return
-  throw redirectError('the redirect leads to this machine or to a link-local address')
-}
-
-function isLocal(address = '0.0.0.0'): boolean {
-  const bytes = parseIP(address)
-  const text = mappedIPv4(bytes) ?? address
-  if (!text.includes(':')) return /^(0|127|169\.254)\./.test(text)
-  // `::`, `::1` and fe80::/10.
-  return bytes.subarray(0, 15).every(byte => byte === 0) ? bytes[15]! <= 1 : bytes[0] === 0xfe && bytes[1]! >> 6 === 2
+  const rejectUnauthorized = plan.tls?.rejectUnauthorized ?? true
+  const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized }
+  return startTls(socket, options, signal, (secure, certificate) => {
+    report.add('tlsMs', monotonicNow() - start)
+    report.shown(secure, certificate, options.servername || options.host)
+  })
 }
 
 /** What proves who we are, and the name that one server goes by, are for the origin that the caller named. */

@@ -12,6 +12,10 @@ export interface HttpRequest {
 
 const redirects = new Set([301, 302, 303, 307, 308])
 
+export function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
+  return redirects.has(statusCode!) && headers.location !== undefined
+}
+
 /** Meant for the origin they were given for (RFC 9110 section 15.4). */
 const credentials = new Set(['authorization', 'cookie', 'host', 'proxy-authorization'])
 

@@ -1,7 +1,11 @@
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { NetviaError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
+import { type CertificateFacts, certificateFacts, isFor, namesOf } from '../../protocols/tcp/certificate.js'
 import type { Progress } from '../../protocols/tcp/time-limit.js'
+import { type CaptivePortal, findPortal, type PortalTraces } from './captive-portal.js'
+import type { HttpCheckPlan } from './options.js'
 
 /**
  * How long each part of a check took, in milliseconds, added up over redirects: 0 for a part there was no need for (the name
@@ -20,24 +24,8 @@ export interface HttpTimings {
   totalMs: number
 }
 
-/** What matters of a server's certificate (RFC 5280). */
-export interface CertificateFacts {
-  /** Distinguished name (RFC 4514's order reversed, as OpenSSL prints it): `CN=example.org`. */
-  subject: string
-  /** Its last second. */
-  validTo: Date
-  /** Whole days from now until then; negative once it has expired. */
-  daysLeft: number
-}
-
-/** What `checkHttp` found. */
-export interface HttpCheckResult {
-  /** The response came in time, with an expected status and body. */
-  ok: boolean
-  /** Status code of the last response (RFC 9110 section 15); undefined where none came. */
-  status: number | undefined
-  /** From the call until the header of the last response was there, redirects included, in milliseconds; undefined where none came. */
-  latencyMs: number | undefined
+/** What `checkHttp` found, good or not. */
+export interface HttpCheckFacts {
   /** Where the time went, in milliseconds. */
   timings: HttpTimings
   /** Source address of the last connection; undefined where none came about. */
@@ -46,18 +34,43 @@ export interface HttpCheckResult {
   remoteAddress: string | undefined
   /** The device its socket is bound to, read back from the kernel; undefined where it is bound to none. */
   device: string | undefined
-  /** The server's, also where it was not accepted; none with plain HTTP. */
+  /** The server's, also where it was not accepted; none with plain HTTP, or where it can't be read. */
   certificate?: CertificateFacts
   /** How many redirects were followed. */
   redirects: number
   /** Bytes of the body that were read, as they came (compressed or not); the rest was not downloaded. */
   bytes: number
-  /** Why not; undefined where `ok`. */
-  error: NetviaError | undefined
 }
 
+/** The response came in time, with an expected status and body. */
+export interface HttpCheckSuccess extends HttpCheckFacts {
+  ok: true
+  /** Status code of the last response (RFC 9110 section 15). */
+  status: number
+  /** From the call until the header of the last response was there, redirects included, in milliseconds. */
+  latencyMs: number
+  error: undefined
+  captivePortal?: undefined
+}
+
+/** No response, or not the expected one. */
+export interface HttpCheckFailure extends HttpCheckFacts {
+  ok: false
+  /** Status code of the last response; undefined where none came. */
+  status: number | undefined
+  /** From the call until the header of the last response was there, in milliseconds; undefined where none came. */
+  latencyMs: number | undefined
+  /** Why. */
+  error: NetviaError
+  /** What speaks for a captive portal, or for something else that answered in the server's place; missing where nothing does. */
+  captivePortal?: CaptivePortal
+}
+
+/** What `checkHttp` found: `ok` says which of the two. */
+export type HttpCheckResult = HttpCheckSuccess | HttpCheckFailure
+
 /** What a check has found out so far: for the result, whatever way it ends. */
-export class HttpReport {
+export class HttpReport implements PortalTraces {
   /** How far the connection has come, and what is awaited on it once it stands. */
   readonly progress: Progress = { phase: 'name resolution' }
   awaited: 'response' | 'body' | undefined
@@ -68,6 +81,11 @@ export class HttpReport {
   device: string | undefined
   certificate: CertificateFacts | undefined
   status: number | undefined
+  sentTo: string | undefined
+  foreignName: string | undefined
+  unexpected = false
+  /** The other end of the last connection has proved who it is. */
+  authenticated = false
   readonly #start = monotonicNow()
   readonly #timings: Omit<HttpTimings, 'totalMs'> = {
     dnsMs: undefined,
@@ -87,34 +105,36 @@ export class HttpReport {
     this.#latencyMs = this.#elapsed()
   }
 
-  result(error?: NetviaError): HttpCheckResult {
-    const { status, localAddress, remoteAddress, device, certificate, redirects, bytes } = this
+  /** A handshake is done, and the certificate not judged yet. */
+  shown({ authorized }: TLSSocket, certificate: X509Certificate | undefined, host: string): void {
+    this.certificate = certificate && certificateFacts(certificate)
+    this.authenticated = authorized
+    if (certificate && !authorized && !isFor(certificate, host)) this.foreignName = namesOf(certificate)[0] ?? ''
+  }
+
+  success(): HttpCheckSuccess {
+    return { ok: true, status: this.status!, latencyMs: this.#latencyMs!, ...this.#facts(), error: undefined }
+  }
+
+  failure(error: NetviaError, plan: HttpCheckPlan): HttpCheckFailure {
+    const captivePortal = findPortal(this, plan, error)
     return {
-      ok: error === undefined,
-      status,
-      latencyMs: this.#latencyMs,
+      ...{ ok: false, status: this.status, latencyMs: this.#latencyMs, ...this.#facts(), error },
+      ...(captivePortal && { captivePortal }),
+    }
+  }
+
+  #facts(): HttpCheckFacts {
+    const { localAddress, remoteAddress, device, certificate, redirects, bytes } = this
+    return {
       timings: { ...this.#timings, totalMs: this.#elapsed() },
       ...{ localAddress, remoteAddress, device },
       ...(certificate && { certificate }),
-      ...{ redirects, bytes, error },
+      ...{ redirects, bytes },
     }
   }
 
   #elapsed(): number {
     return monotonicNow() - this.#start
-  }
-}
-
-const day = 24 * 60 * 60 * 1000
-
-/** Undefined where the server showed none. */
-export function certificateFacts(socket: TLSSocket): CertificateFacts | undefined {
-  const certificate = socket.getPeerX509Certificate()
-  if (!certificate) return undefined
-  const validTo = new Date(certificate.validTo)
-  return {
-    subject: certificate.subject.replaceAll('\n', ', '),
-    validTo,
-    daysLeft: Math.floor((validTo.getTime() - Date.now()) / day),
   }
 }

@@ -3,9 +3,10 @@ import { joinHostPort, NetviaError } from '../../errors.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { judge } from '../outcome.js'
 import { readBody } from './body.js'
+import { otherHost } from './captive-portal.js'
 import { exchange, hostAndPort } from './exchange.js'
 import type { HttpCheckPlan } from './options.js'
-import { type HttpRequest, redirectError, redirectOf } from './redirect.js'
+import { type HttpRequest, isRedirect, redirectError, redirectOf } from './redirect.js'
 import { type HttpCheckResult, HttpReport } from './result.js'
 
 /** From the first request to the verdict. */
@@ -18,13 +19,13 @@ export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Pro
       const next = await exchange(request, plan, report, deadline.signal, response =>
         judgeResponse(request, response, plan, report),
       )
-      if (!next) return report.result()
+      if (!next) return report.success()
       request = next
       report.redirects++
     }
   }
   try {
-    return await judge(plan.signal, plan.device, follow, error => report.result(error))
+    return await judge<HttpCheckResult>(plan.signal, plan.device, follow, error => report.failure(error, plan))
   } finally {
     deadline.end()
   }
@@ -37,6 +38,7 @@ async function judgeResponse(
   plan: HttpCheckPlan,
   report: HttpReport,
 ): Promise<HttpRequest | undefined> {
+  if (!report.authenticated && isRedirect(response)) report.sentTo ??= otherHost(request.url, response)
   const next = plan.maxRedirects > 0 ? redirectOf(request, response) : undefined
   if (next && report.redirects === plan.maxRedirects) throw redirectError(`more than ${plan.maxRedirects} redirects`)
   if (next) return next
@@ -44,6 +46,7 @@ async function judgeResponse(
   const [lowest, highest] =
     typeof plan.expectStatus === 'number' ? [plan.expectStatus, plan.expectStatus] : plan.expectStatus
   if (status < lowest || status > highest) {
+    report.unexpected = !report.authenticated && status >= 200 && status <= 299
     const expected = lowest === highest ? lowest : `${lowest} to ${highest}`
     throw new NetviaError(`the status is ${status}, expected ${expected}`, { code: 'ERR_HTTP_STATUS' })
   }
@@ -53,6 +56,7 @@ async function judgeResponse(
   const body = await readBody(response, plan.maxBodyBytes, expectBody !== undefined)
   report.bytes = body.bytes
   if (expectBody !== undefined && !matches(body.text!, expectBody)) {
+    report.unexpected = !report.authenticated
     const where = body.cut ? ` within its first ${plan.maxBodyBytes} bytes` : ''
     throw new NetviaError(`the body does not have the expected text${where}`, { code: 'ERR_HTTP_BODY' })
   }

@@ -56,14 +56,18 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
     ],
     tookMs: ({ ok, timings }) => (ok ? timings.totalMs : undefined),
     trouble: ({ error }) => error,
-    explain: inOwnWords,
+    explain,
     exit: exitOf,
   })
 }
 
-/** The library's hint on certificates names its own options. */
-function inOwnWords({ message, hint = '' }: Error & { hint?: string }): string {
-  return hint.includes('"ca"') ? message.replace(hint, '--cacert names who signed it, -k accepts any') : message
+/** The library's hints name its own options. */
+function explain({ message, hint = '' }: Error & { hint?: string }, { captivePortal }: HttpCheckResult): string {
+  const known = hint.includes('"ca"') ? '; --cacert names who signed it, -k accepts any' : ''
+  const text = hint.includes('"') ? message.replace(`; ${hint}`, known) : message
+  if (!captivePortal) return text
+  const { evidence, host } = captivePortal
+  return `${text}; this looks like a captive portal${host && evidence === 'redirect' ? ` at ${host}` : ''}`
 }
 
 /** Parts there was no need for take no time. */

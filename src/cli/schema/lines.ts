@@ -68,6 +68,7 @@ export const lines: Record<string, JsonSchema> = {
     timings: ref('timings'),
     ...ends,
     'certificate?': ref('certificate'),
+    'captivePortal?': ref('captivePortal'),
     redirects: count('Redirects followed'),
     bytes: count('Bytes of the body that were read'),
   }),

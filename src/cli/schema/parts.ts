@@ -49,9 +49,15 @@ export const parts: Record<string, JsonSchema> = {
     totalMs: milliseconds('All of it'),
   }),
   certificate: object('Of the server', {
-    subject: text(),
+    subject: text('Empty where it has none'),
+    names: list(text()),
+    validFrom: text('ISO 8601'),
     validTo: text('ISO 8601'),
     daysLeft: integer('Negative once it has expired'),
+  }),
+  captivePortal: object('What speaks for something that answered in place of the server', {
+    evidence: oneOf('status', 'redirect', 'certificate', 'content'),
+    'host?': text('Where a redirect leads, or whom a certificate is for'),
   }),
   address: object('An answer of type A or AAAA', { address: text(), family, ttl: count('Seconds') }),
   record: object('Any other answer; data as in RecordData, bytes in base64', {

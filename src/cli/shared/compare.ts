@@ -19,7 +19,7 @@ export interface Measurement<Result> {
   /** What went wrong, for a line below the table. */
   trouble(result: Result): Error | undefined
   /** The same in words, where the message is not. */
-  explain?(error: Error): string
+  explain?(error: Error, result: Result): string
   exit(error: Error): Exit
 }
 
@@ -98,9 +98,13 @@ export async function compare<Result extends object>(
   for (const { path, target, results, fault } of jobs) {
     const name = `${color.red(path.name)}${named ? ` ${shown(target)}` : ''}`
     if (fault) output.note(`${name}: ${fault.message}`)
-    const troubles = results.map(trouble).filter(error => error !== undefined)
-    if (!quiet) for (const message of new Set(troubles.map(explain))) output.line(`${name}: ${message}`)
-    exits.push(...troubles.map(measurement.exit), ...(fault ? [exitOf(fault)] : []))
+    const troubles = results.flatMap(result => {
+      const error = trouble(result)
+      return error ? [{ error, result }] : []
+    })
+    const messages = new Set(troubles.map(({ error, result }) => explain(error, result)))
+    if (!quiet) for (const message of messages) output.line(`${name}: ${message}`)
+    exits.push(...troubles.map(({ error }) => measurement.exit(error)), ...(fault ? [exitOf(fault)] : []))
   }
   return worst(exits)
 }

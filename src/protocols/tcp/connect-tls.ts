@@ -1,11 +1,12 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { isIP, nodeTls } from '../../builtins.js'
-import { NetviaError } from '../../errors.js'
 import { checkOptions, type Schema } from '../../options.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema, dial } from './dial.js'
 import { withinTimeLimit } from './time-limit.js'
+import { certificateError, handshakeError } from './tls-error.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
 
 /** Of `connectTls`: those of `connect`, and those of `tls.connect` that concern TLS. */
@@ -30,28 +31,55 @@ export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket>
   })
 }
 
-/** The handshake on a connected socket, which is closed if it fails. `options` are checked. */
-export async function startTls(socket: Socket, options: ConnectTlsOptions, signal: AbortSignal): Promise<TLSSocket> {
+/**
+ * The handshake on a connected socket, which is closed if anything fails. `options` are checked. `onHandshake` sees the
+ * connection before the server's certificate is judged: one that is not accepted is worth knowing, too.
+ */
+export async function startTls(
+  socket: Socket,
+  options: ConnectTlsOptions,
+  signal: AbortSignal,
+  onHandshake?: (secure: TLSSocket, certificate: X509Certificate | undefined) => void,
+): Promise<TLSSocket> {
   const address = socket.remoteAddress ?? options.host
   const host = options.host.replace(/%.*/, '')
   const name = isIP(host) ? {} : { servername: wireName(host) }
-  let secure: TLSSocket
+  let identity: Error | undefined
+  const checkServerIdentity: ConnectionOptions['checkServerIdentity'] = (...of) => {
+    try {
+      identity = (options.checkServerIdentity ?? nodeTls().checkServerIdentity)(...of)
+    } catch (error) {
+      // Node would throw it where nobody can catch it.
+      identity = error as Error
+    }
+    return identity
+  }
+  let secure: TLSSocket | undefined
   try {
-    secure = nodeTls().connect({ ...name, ...pickTls(options), host, socket })
+    const given = { ...name, ...pickTls(options), host, socket }
+    // The certificate is judged below, where it can still be read.
+    secure = nodeTls().connect({ ...given, rejectUnauthorized: false, checkServerIdentity })
+    await handshake(secure, signal).catch(error => {
+      throw signal.aborted ? error : handshakeError(error, options, address)
+    })
+    const refused = !secure.authorized && mustBeAuthorized(options)
+    // Once, and only where it is needed: Node 20 gives it a single time.
+    const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
+    onHandshake?.(secure, certificate)
+    if (refused) throw certificateError(secure, certificate, identity, options, address)
+    return secure
   } catch (error) {
+    // What else comes out of it on its way down is of no interest.
+    secure?.on('error', () => {})
+    secure?.destroy()
     socket.destroy()
     throw error
   }
-  try {
-    await handshake(secure, signal)
-  } catch (error) {
-    // What else comes out of it on its way down is of no interest.
-    secure.on('error', () => {})
-    secure.destroy()
-    socket.destroy()
-    throw signal.aborted ? error : tlsError(error as NodeJS.ErrnoException, options, address)
-  }
-  return secure
+}
+
+/** Node's own default. */
+function mustBeAuthorized({ rejectUnauthorized }: ConnectTlsOptions): boolean {
+  return rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
 }
 
 function handshake(secure: TLSSocket, signal: AbortSignal): Promise<void> {
@@ -76,23 +104,4 @@ function pickTls(options: ConnectTlsOptions): ConnectionOptions {
   return Object.fromEntries(
     Object.entries(options).filter(([key, value]) => value !== undefined && Object.hasOwn(tlsSchema, key)),
   )
-}
-
-/** A failed handshake or a certificate that was not accepted, by Node's own code for it. */
-export function tlsError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
-  const { code = 'ERR_TLS', errno } = cause
-  // OpenSSL's whole message has source lines in it, and a line break.
-  const message = (/^ERR_SSL_/.test(code) && (cause as { reason?: string }).reason) || cause.message
-  const { host: hostname, port, device } = options
-  const certificate = /CERT|SIGNATURE|ISSUER|CRL|ALTNAME/.test(code)
-  const hint = certificate
-    ? 'give who signed it as "ca", and the name it is for as "servername"'
-    : /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code)
-      ? 'what answered is not TLS: is it the right port?'
-      : undefined
-  const where = `${hostname}, ${address}${device === undefined ? '' : ` on device ${device}`}`
-  const text = `TLS handshake ${code}: ${message} (${where})`
-  return new NetviaError(hint ? `${text}; ${hint}` : text, {
-    ...{ code, errno, syscall: 'TLS handshake', address, port, hostname, device, hint, cause },
-  })
 }

@@ -65,15 +65,24 @@ export interface Dialed {
   readonly connectMs: number
 }
 
-/** `connect` with its options checked and without a time limit of its own: that is in `signal`. */
-export async function dial(options: ConnectOptions, signal: AbortSignal, progress: Progress): Promise<Dialed> {
+/**
+ * `connect` with its options checked and without a time limit of its own: that is in `signal`. No packet is sent to an address
+ * that `refuse` throws for.
+ */
+export async function dial(
+  options: ConnectOptions,
+  signal: AbortSignal,
+  progress: Progress,
+  refuse?: (address: string) => void,
+): Promise<Dialed> {
   const path = pathOf(options)
   const families = options.family === undefined ? ([6, 4] as const) : [options.family]
   const start = monotonicNow()
   let resolved: number | undefined
   const [literal] = literalAddress(options.host, families) ?? []
-  const attempt = (address: string, signal: AbortSignal) => {
+  const attempt = async (address: string, signal: AbortSignal) => {
     resolved ??= literal ? start : monotonicNow()
+    refuse?.(address)
     progress.address = address
     progress.phase = 'connection'
     return connectDescriptor(address, options.port, path, signal)
