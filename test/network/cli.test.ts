@@ -292,3 +292,18 @@ describe('doctor', () => {
     expect((await findingsOf(['-I', 'wan2']))(about).status).not.toBe('no')
   })
 })
+
+describe('trace where nothing can be sent', () => {
+  test.each(
+    (['4', '6'] as const).flatMap(family => (['icmp', 'udp', 'tcp'] as const).map(method => [family, method] as const)),
+  )('says why, IPv%s by %s', async (family, method) => {
+    const host = family === '4' ? server.address4 : server.address6
+    lab.run('router', 'ip', `-${family}`, 'route', 'add', 'unreachable', host)
+    atEnd(() => lab.run('router', 'ip', `-${family}`, 'route', 'delete', 'unreachable', host))
+    const { stdout, code } = await netvia(['trace', '-M', method, host])
+    expect(stdout.split('\n')[1]).toMatch(/^ 1 {2}not sent: \w+ EHOSTUNREACH: [^*]+$/)
+    expect(code).toBe(1)
+    const side = await netvia(['trace', '-M', method, '-I', 'wan1', '-I', 'wan2', host])
+    expect(side.stdout).toMatch(/^ +1 +not sent: EHOSTUNREACH +not sent: EHOSTUNREACH *$/m)
+  })
+})

@@ -151,14 +151,44 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(hops.at(-1)).toMatchObject({ ttl: 2, reached: true })
   })
 
-  it('reads MPLS labels of a router', async () => {
+  it.each(['unreachable', 'prohibit', 'blackhole', 'throw'])(
+    'says why nothing was sent: a route of type %s',
+    async type => {
+      lab.run('router', 'ip', `-${family}`, 'route', 'add', type, host)
+      const repair = once(() => lab.run('router', 'ip', `-${family}`, 'route', 'delete', type, host))
+      const hops = await collect(traceroute(host, { method, timeout: 500 }))
+      repair()
+      expect(outcomes(hops)).toEqual(['send-failed send-failed send-failed'])
+      expect(hops[0]).toMatchObject({ ttl: 1, reached: false })
+      expect(hops[0]!.probes[0]!.error!.code).toMatch(/^(EHOSTUNREACH|ENETUNREACH|EACCES|EINVAL)$/)
+    },
+  )
+
+  it('says why nothing was sent: the device is down', async () => {
+    const { device } = lab.addDevice('usb8')
+    lab.run('router', 'ip', 'link', 'set', device, 'down')
+    const hops = await collect(traceroute(host, { method, device, timeout: 500 }))
+    expect(outcomes(hops)).toEqual(['send-failed send-failed send-failed'])
+    expect(hops[0]).toMatchObject({ reached: false, probes: [{ error: { device } }, {}, {}] })
+  })
+
+  it('ends with a port unreachable from another address than the target, and shows it', async () => {
+    const repair = lab.fault('isp1', `${to} ${host} reject with icmpx type port-unreachable`)
+    const hops = await collect(traceroute(host, { method, queries: 1 }))
+    repair()
+    expect(hops[1]).toMatchObject({ ttl: 2, address: gateway(family), reached: true })
+    expect(hops[1]!.probes[0]).toMatchObject({ outcome: 'unreachable', reason: 'port unreachable' })
+    expect(hops).toHaveLength(2)
+  })
+
+  it.each(['with', 'without'])('reads MPLS labels of a router, %s a checksum', async checksum => {
     const repair = silence('isp1', `${ttl} 1`)
     const filters = { icmp: 'icmp or icmp6', udp: 'udp', tcp: 'tcp' }
     const capture = await lab.capture('wan1', filters[method])
     const waiting = collect(traceroute(host, { method, maxHops: 1, queries: 1, timeout: 3000 }))
     await sleep(100)
     const [request] = await capture.stop()
-    sendLabelled(request!, family)
+    sendLabelled(request!, family, checksum === 'with')
     const [hop] = await waiting
     repair()
     expect(hop).toMatchObject({
@@ -233,12 +263,12 @@ async function asNobody<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Isp1 answers with two labels, as RFC 4950 has it: the quote filled up to 128 bytes, then the extension. */
-function sendLabelled(request: CapturedPacket, family: 4 | 6): void {
+function sendLabelled(request: CapturedPacket, family: 4 | 6, withChecksum: boolean): void {
   const quote = Buffer.alloc(128)
   request.frame.copy(quote, 0, 14)
   const extension = Buffer.from('2000dead000c010105dc1a0100010 1fe'.replaceAll(' ', ''), 'hex')
   extension.writeUInt16BE(0, 2)
-  extension.writeUInt16BE(checksum(extension), 2)
+  if (withChecksum) extension.writeUInt16BE(checksum(extension), 2)
   const length = family === 4 ? [0, quote.length / 4, 0, 0] : [quote.length / 8, 0, 0, 0]
   const order = {
     family,
@@ -312,6 +342,30 @@ describe('names', () => {
 
 describe('a target that answers', () => {
   needs('nginx')
+
+  it.each(families)(
+    'by refusing a connection over IPv%s: the time is that of the answer, not of the event loop',
+    async family => {
+      const options = { method: 'tcp', port: 9, firstHop: 2, timeout: 1000 } as const
+      const waiting = collect(traceroute(hostOf[family], options))
+      // The first turn after the probes have left.
+      await sleep(0)
+      await sleep(5)
+      const end = performance.now() + 300
+      while (performance.now() < end);
+      const [hop] = await waiting
+      expect(outcomes([hop!])).toEqual(['reply reply reply'])
+      expect(Math.max(...hop!.probes.map(({ rttMs }) => rttMs!))).toBeLessThan(150)
+    },
+  )
+
+  it('with nothing by TCP for longer than the kernel repeats: silence', async () => {
+    lab.fault('isp1', `ip daddr ${server.address4} drop`)
+    const [hop] = await collect(
+      traceroute(server.address4, { method: 'tcp', firstHop: 2, maxHops: 2, timeout: 10_000 }),
+    )
+    expect(outcomes([hop!])).toEqual(['timeout timeout timeout'])
+  })
 
   it('by TCP with an open port, which sees no connection that stays', async () => {
     await lab.nginx()

@@ -1,7 +1,7 @@
 import type { PingResult } from '../../protocols/icmp/result.js'
 import type { Hop } from '../../protocols/traceroute/hop.js'
 import { traceroute } from '../../protocols/traceroute/traceroute.js'
-import { Exit, worst } from '../shared/exit-code.js'
+import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf } from '../shared/options.js'
 import { digits } from '../shared/output/format.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
@@ -53,9 +53,11 @@ export async function run(session: Session, flags: TraceFlags, host: string): Pr
     } catch (error) {
       if (!signal.aborted) throw error
     }
-    const reached = hops.at(-1)?.reached ?? false
+    const last = hops.at(-1)
+    const reached = last?.reached ?? false
+    const error = last?.address === undefined ? last?.probes.find(probe => probe.error)?.error : undefined
     output.object('summary', { host, ...path.label, reached, hops: hops.length })
-    return reached ? Exit.good : Exit.unreachable
+    return reached ? Exit.good : error ? exitOf(error) : Exit.unreachable
   }
   let exits: Exit[] = []
   const work = async () => {
@@ -78,8 +80,14 @@ function heading(host: string, { options }: Path, { probes }: Hop, { maxHops, me
 /** Every probe in turn; who answered, where it differs from the one before. */
 function hopText(hop: Hop): string {
   let previous: string | undefined
-  const parts = hop.probes.map(probe => {
+  let refusal: string | undefined
+  const parts = hop.probes.flatMap(probe => {
     const { from, rttMs } = probe
+    if (probe.outcome === 'send-failed') {
+      if (probe.reason === refusal) return []
+      refusal = probe.reason
+      return `not sent: ${refusal}`
+    }
     if (from === undefined) return '*'
     const who = from === previous ? '' : `${from === hop.address ? nameOf(hop) : from}  `
     previous = from
@@ -108,7 +116,8 @@ function rows(lines: readonly Line[], firstHop: number): string[][] {
 
 /** One cell: who, and the fastest probe. */
 function bestText(hop: Hop): string {
-  if (hop.address === undefined) return '*'
+  const { error } = hop.probes[0]!
+  if (hop.address === undefined) return error ? `not sent: ${error.code}` : '*'
   const times = hop.probes.flatMap(({ rttMs }) => rttMs ?? [])
   return `${nameOf(hop)}  ${digits(Math.min(...times))} ms`
 }

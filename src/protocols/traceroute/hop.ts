@@ -1,4 +1,5 @@
 import { type MplsLabel, splitExtensions } from '../icmp/packet/extensions.js'
+import { isPortUnreachable } from '../icmp/packet/message-types.js'
 import { type PingResult, type Target, toResult } from '../icmp/result.js'
 import type { TraceProbe } from './prober.js'
 
@@ -10,7 +11,10 @@ export interface Hop {
   probes: PingResult[]
   /** Who answered; of several, the one that did so most often, and of these the first. Missing where nobody did. */
   address?: string
-  /** The target itself has answered: the last hop. */
+  /**
+   * The target itself has answered: the last hop. So has whoever says `port unreachable` from another address, as in mtr and
+   * traceroute(8): most often the target, or else a firewall before it. `address` and the `reason` of the probe show it.
+   */
   reached: boolean
   /** Of `address`, with `names`, where it has one that can be a host's. */
   name?: string
@@ -37,9 +41,10 @@ export function toHop(
   }
 }
 
-/** The target has answered, if only with a refusal. */
-function isReached({ outcome, from, address }: PingResult): boolean {
-  return outcome === 'reply' || (outcome === 'unreachable' && from === address)
+/** The target has answered, if only with a refusal. It may answer from another of its addresses that nobody listens at the port. */
+function isReached(result: PingResult): boolean {
+  const { outcome, from, address, family } = result
+  return outcome === 'reply' || (outcome === 'unreachable' && (from === address || isPortUnreachable(family, result)))
 }
 
 function mostFrequent(addresses: readonly string[]): string | undefined {

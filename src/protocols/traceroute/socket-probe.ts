@@ -4,7 +4,7 @@ import type { PathOptions } from '../../options.js'
 import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { typeOf } from '../icmp/packet/message-types.js'
+import { isPortUnreachable } from '../icmp/packet/message-types.js'
 import { type ClockSample, measure, systemClock } from '../icmp/probe/clock.js'
 import type { Outcome } from '../icmp/probe/echo-request.js'
 import { outcomeOfError } from '../icmp/probe/error-outcome.js'
@@ -26,10 +26,6 @@ export interface ProbeOrder {
   settled(probe: TraceProbe): void
 }
 
-const portUnreachable = {
-  4: { type: typeOf[4].unreachable, code: 3 },
-  6: { type: typeOf[6].unreachable, code: 4 },
-} as const
 const icmpHeaderLength = 8
 
 /** A probe that is a descriptor of its own. Errors come by its error queue (IP_RECVERR, ip(7)), without privilege. */
@@ -49,6 +45,8 @@ export abstract class SocketProbe implements TraceProbe {
   error: Error | undefined
   protected socket: PacketSocket | undefined
   protected stamps: Timestamps<SocketProbe> | undefined
+  /** The kernel has taken it. Before that, what the poller says of the descriptor is no answer: an unconnected one counts as hung up. */
+  #launched = false
   #timer: NodeJS.Timeout | undefined
   #immediate: NodeJS.Immediate | undefined
 
@@ -66,6 +64,8 @@ export abstract class SocketProbe implements TraceProbe {
   protected abstract prepare(fd: number): void
   /** Sends: 0 or a negative errno. */
   protected abstract launch(fd: number): number
+  /** What `launch` failed in. */
+  protected abstract readonly syscall: string
   /** Reads what has come beside errors. */
   protected abstract readAnswer(): void
 
@@ -82,8 +82,9 @@ export abstract class SocketProbe implements TraceProbe {
       const errno = this.launch(fd)
       if (errno < 0) {
         this.readErrors()
-        throw systemError(errno, 'sendmsg', { device: this.order.path.device })
+        throw systemError(errno, this.syscall, { device: this.order.path.device })
       }
+      this.#launched = true
       this.#timer = setTimeout(() => this.#onTimeout(), this.order.timeout)
     } catch (error) {
       this.#immediate = setImmediate(() => this.fail(error as Error))
@@ -102,6 +103,7 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected read(): void {
+    if (!this.#launched) return
     try {
       if (this.outcome === undefined) this.readErrors()
       if (this.outcome === undefined) this.readAnswer()
@@ -117,9 +119,9 @@ export abstract class SocketProbe implements TraceProbe {
     this.order.settled(this)
   }
 
-  /** Milliseconds from sending until now, or until the kernel's time of arrival. */
-  protected time(receivedStamp: number): void {
-    const { rttMs, kernel } = measure({ sent: this.sent!, read: now(), sentStamp: this.sentStamp, receivedStamp })
+  /** Milliseconds from sending until it was read, or until the kernel's time of arrival. */
+  protected time(receivedStamp: number, read = now()): void {
+    const { rttMs, kernel } = measure({ sent: this.sent!, read, sentStamp: this.sentStamp, receivedStamp })
     this.rttMs = rttMs
     this.kernelClock = kernel
   }
@@ -158,8 +160,7 @@ export abstract class SocketProbe implements TraceProbe {
       return
     }
     this.time(stampOf(packet))
-    const { type, code } = portUnreachable[family]
-    if (fromTarget && this.type === type && this.code === code) {
+    if (fromTarget && isPortUnreachable(family, this)) {
       this.bytes = icmpHeaderLength + hiddenBytes + this.quoted.length
       this.settle('reply')
     } else this.settle(outcomeOfError(family, this.type, this.code))
@@ -172,7 +173,7 @@ export abstract class SocketProbe implements TraceProbe {
   }
 }
 
-function now(): ClockSample {
+export function now(): ClockSample {
   const sample = { wall: 0, monotonic: 0 }
   systemClock.read(sample)
   return sample

@@ -4,15 +4,22 @@ import { systemError } from '../../errors.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { getOption, setOption } from '../../sockets/options.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
+import type { ClockSample } from '../icmp/probe/clock.js'
 import { Timestamps } from '../icmp/socket/timestamps.js'
-import { SocketProbe } from './socket-probe.js'
+import { now, SocketProbe } from './socket-probe.js'
 
-const { EINPROGRESS, ECONNREFUSED, ECONNRESET, EHOSTUNREACH } = constants.errno
+const { EINPROGRESS, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOTCONN, EPIPE, ETIMEDOUT } = constants.errno
+/** The target has taken the connection, and ended it at once, or has refused it. */
+const answers = [ECONNREFUSED, ECONNRESET, EPIPE]
 /** `struct linger`: on, 0 seconds. What is open is reset on close, and nothing of it stays on either side. */
 const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 
 /** A connection request: the target accepts or refuses it. */
 export class TcpProbe extends SocketProbe {
+  protected override readonly syscall = 'connect'
+  /** Of a target so near that it has answered within the call to `connect`. */
+  #answeredAt: ClockSample | undefined
+
   protected override open(): number {
     const { family, path } = this.order
     return openDescriptor(family, 'stream', 0, path)
@@ -28,6 +35,8 @@ export class TcpProbe extends SocketProbe {
   protected override launch(fd: number): number {
     const errno = addon().connect(fd, this.target)
     if (errno < 0 && errno !== -EINPROGRESS) return errno
+    // A refusal has no stamp of the kernel, and the event loop comes to it after the other probes have left.
+    if (!isUnderWay(tcpInfo(fd).state)) this.#answeredAt = now()
     this.socket!.notifyWritable()
     return 0
   }
@@ -35,10 +44,11 @@ export class TcpProbe extends SocketProbe {
   protected override readAnswer(): void {
     const { fd } = this.socket!
     const { state, rttMs } = tcpInfo(fd)
-    if (state === 'syn-sent' || state === 'syn-received') return
+    if (isUnderWay(state)) return
     const errno = getOption(fd, 'SO_ERROR')
-    if (errno === 0 || errno === ECONNREFUSED || errno === ECONNRESET) this.#reached(rttMs)
-    else this.#broken(errno)
+    if (state === 'close' ? answers.includes(errno) : errno === 0) this.#reached(rttMs)
+    else if (errno === ETIMEDOUT) this.settle('timeout')
+    else this.#broken(errno || ENOTCONN)
   }
 
   protected override isOwn(): boolean {
@@ -48,7 +58,7 @@ export class TcpProbe extends SocketProbe {
   /** Of a handshake the kernel knows the time from end to end. */
   #reached(handshakeMs: number | undefined): void {
     this.from = this.target
-    this.time(Number.NaN)
+    this.time(Number.NaN, this.#answeredAt)
     if (handshakeMs !== undefined) {
       this.rttMs = handshakeMs
       this.kernelClock = true
@@ -65,4 +75,8 @@ export class TcpProbe extends SocketProbe {
       errno === EHOSTUNREACH ? 'Linux before 5.18 does not tell who reported it; use method udp or icmp' : undefined
     this.fail(systemError(-errno, 'connect', { device, hint }))
   }
+}
+
+function isUnderWay(state: string): boolean {
+  return state === 'syn-sent' || state === 'syn-received'
 }

@@ -11,6 +11,7 @@ const unaddressed = new Uint8Array(0)
 
 /** A datagram to a port where nobody should listen: the target says so (RFC 1122 section 4.1.3.1), or answers. */
 export class UdpProbe extends SocketProbe {
+  protected override readonly syscall = 'sendmsg'
   readonly #payload: Uint8Array
 
   constructor(order: ProbeOrder, target: Uint8Array, payloadSize: number) {

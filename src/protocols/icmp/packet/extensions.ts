@@ -26,6 +26,8 @@ export interface IcmpExtension {
 
 const version = 2
 const headerLength = 4
+/** Assigned so far (IANA, ICMP Extension Object Classes). */
+const lastClass = 5
 
 /**
  * Reads an extension structure (RFC 4884 section 7). `undefined` if this isn't one, or its checksum is wrong; objects up
@@ -44,6 +46,18 @@ export function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined
     at += length
   }
   return objects
+}
+
+/** Nothing but an extension structure: reserved bits 0, and objects of whole words and of classes in use up to the very end. */
+function isExact(bytes: Uint8Array): boolean {
+  let at = headerLength
+  while (at + headerLength <= bytes.length) {
+    const length = (bytes[at]! << 8) | bytes[at + 1]!
+    const inUse = bytes[at + 2]! > 0 && bytes[at + 2]! <= lastClass
+    if (length < headerLength || length % 4 !== 0 || !inUse) return false
+    at += length
+  }
+  return bytes[0] === version << 4 && bytes[1] === 0 && at > headerLength && at === bytes.length
 }
 
 function decodeObject(objectClass: number, type: number, data: Uint8Array): IcmpExtension {
@@ -77,8 +91,9 @@ export function splitExtensions(
 ): { quoted: Uint8Array; extensions?: IcmpExtension[] } {
   const end = length === 0 ? legacyQuote : length
   const extensions = body.length > end ? decodeExtensions(body.subarray(end)) : undefined
-  // Without a length field only a checksum that was sent and fits tells an extension from more of the quote.
-  const certain = length !== 0 || (body[end + 2] ?? 0) !== 0 || (body[end + 3] ?? 0) !== 0
+  // Without a length field a checksum tells an extension from more of the quote; where none was sent, all of its form must fit.
+  const certain =
+    length !== 0 || (body[end + 2] ?? 0) !== 0 || (body[end + 3] ?? 0) !== 0 || isExact(body.subarray(end))
   if (!extensions || !certain)
     return { quoted: body.slice(0, length === 0 ? body.length : Math.min(length, body.length)) }
   return { quoted: body.slice(0, end), extensions }

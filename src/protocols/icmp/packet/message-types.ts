@@ -37,3 +37,8 @@ const kinds = {
 export function kindOf(family: 4 | 6, type: number): MessageKind | undefined {
   return kinds[family].get(type as never)
 }
+
+/** RFC 792 and RFC 4443 section 3.1: nobody listens at the port, says the host, or a firewall that refuses in its words. */
+export function isPortUnreachable(family: 4 | 6, { type, code }: { type?: number; code?: number }): boolean {
+  return type === typeOf[family].unreachable && code === (family === 4 ? 3 : 4)
+}
