@@ -12,7 +12,7 @@ import {
   string,
 } from '../options.js'
 import { type DnsRecord, type RecordType, type ResolvedAddress, recordTypes } from '../protocols/dns/records.js'
-import { resolveTelling } from '../protocols/dns/resolve.js'
+import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { judge } from './outcome.js'
 
@@ -84,7 +84,7 @@ export async function checkDns(name: string, options: DnsCheckOptions = {}): Pro
     options.device,
     async () => {
       const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
-      result.answers = await resolveTelling(name, asked, onAnswer)
+      result.answers = await resolveWith(name, asked, { onAnswer })
       result.latencyMs ??= monotonicNow() - start
       const missing = [expect].flat().find(item => !result.answers.some(answer => matches(answer, item)))
       if (missing !== undefined) {

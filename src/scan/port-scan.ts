@@ -1,7 +1,7 @@
 import { addon } from '../binding/addon.js'
 import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
-import { resolve } from '../protocols/dns/resolve.js'
+import { nameTimeout, resolveFirst } from '../protocols/dns/resolve.js'
 import { ResultQueue } from '../runtime/result-queue.js'
 import { unmapped } from '../sockets/ip.js'
 import { verifyDevice } from '../sockets/open.js'
@@ -125,10 +125,11 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   async #scan(): Promise<void> {
     const path = pathOf(this.#options)
     const { family, timeout = 500, concurrency = 1024, rate } = this.#options
-    const [found] = await resolve(this.#host, { ...path, family, signal: this.#resolving.signal })
+    const signal = this.#resolving.signal
+    const { address } = await resolveFirst(this.#host, { ...path, family, timeout: nameTimeout, signal })
     if (this.#endedAt !== undefined) return
     if (path.device !== undefined) this.#watchDevice(path.device)
-    const options = { address: unmapped(found!.address), ports: this.#ports, timeout, concurrency, rate, path }
+    const options = { address: unmapped(address), ports: this.#ports, timeout, concurrency, rate, path }
     this.#scanner = new Scanner(options, {
       result: (port, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
       end: reason => this.#end(reason === undefined ? undefined : { reason }),

@@ -24,6 +24,7 @@ export type Reply = ({ answers?: Answer[] } & Flags) | Uint8Array | undefined
 /** A name server on loopback, UDP and TCP on one port, that says what the test tells it to. */
 export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Promise<Reply>, host = '127.0.0.1') {
   const asked: Asked[] = []
+  let closed = false
   const answer = async (message: Buffer, via: 'udp' | 'tcp', port: number) => {
     const query = decode(message)
     const one = { question: query.questions![0]!, id: query.id!, via, edns: query.additionals!.length > 0, port }
@@ -60,7 +61,8 @@ export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Prom
   const { port } = tcp.address() as { port: number }
   const udp = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   udp.on('message', async (data, from) => {
-    for (const { message } of await answer(data, 'udp', from.port)) udp.send(message, from.port, from.address)
+    for (const { message } of await answer(data, 'udp', from.port))
+      if (!closed) udp.send(message, from.port, from.address)
   })
   await new Promise<void>(resolve => udp.bind(port, host, resolve))
   return {
@@ -68,6 +70,7 @@ export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Prom
     udp,
     server: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
     close() {
+      closed = true
       udp.close()
       tcp.close()
     },

@@ -42,11 +42,48 @@ describe('a response counts only', () => {
     expect(decodeResponse(response({ questions: [{ ...question, name: 'HOST.Example' }] }), query)).toBeDefined())
 })
 
-test('a server that could not read the query may leave the question out', () => {
-  expect(decodeResponse(response({ flags: 0x101, questions: [], answers: [] }), query)).toMatchObject({
-    rcode: 'FORMERR',
+describe('a refusal counts', () => {
+  test.each([
+    [1, 'FORMERR'],
+    [2, 'SERVFAIL'],
+    [4, 'NOTIMP'],
+    [5, 'REFUSED'],
+    [9, 'RCODE9'],
+  ])('of code %i: with the question, without, and as a bare header whose counts promise more', (code, rcode) => {
+    const refusal = { flags: 0x100 | code, answers: [] }
+    const bare = response(refusal).subarray(0, 12)
+    for (const bytes of [
+      response(refusal),
+      response({ ...refusal, questions: [] }),
+      bare,
+      response(refusal).subarray(0, 20),
+    ])
+      expect(decodeResponse(bytes, query)).toMatchObject({ rcode, answers: [] })
   })
-  expect(decodeResponse(response({ flags: 0x102, questions: [], answers: [] }), query)).toBeUndefined()
+  test('only of this query', () => {
+    const other = { ...question, name: 'other.example' }
+    expect(decodeResponse(response({ flags: 0x105, questions: [other] }), query)).toBeUndefined()
+    expect(decodeResponse(response({ flags: 0x105, id: 1, questions: [] }), query)).toBeUndefined()
+  })
+  test('and "no such name" is none: it must repeat the question', () =>
+    expect(decodeResponse(response({ flags: 0x103, questions: [], answers: [] }), query)).toBeUndefined())
+})
+
+describe('records in the wrong section are noticed where EDNS was used', () => {
+  const opt = { type: 'OPT', name: '.', udpPayloadSize: 512, extendedRcode: 0, ednsVersion: 0, flags: 0, options: [] }
+  const answer = a('host.example', '192.0.2.1')
+  test.each([
+    ['the answer among the authorities', { authorities: [answer] }, true],
+    ['the answer among the additional records', { additionals: [answer] }, true],
+    ['OPT among the answers', { answers: [opt as never] }, true],
+    ['OPT among the authorities', { authorities: [opt as never] }, true],
+    ['the answer among the answers, too', { answers: [opt as never, answer] }, false],
+    ['all in its place', { additionals: [opt as never, a('other.example', '192.0.2.2')] }, false],
+  ])('%s', (_where, sections, misplaced) => {
+    const bytes = response({ answers: [], ...sections })
+    expect(decodeResponse(bytes, query)?.misplaced).toBe(misplaced)
+    expect(decodeResponse(bytes, { ...query, edns: false })?.misplaced).toBe(false)
+  })
 })
 
 test('of a cut off response nothing but that is taken', () => {
@@ -61,7 +98,7 @@ test('garbage after the answers does not spoil them', () => {
 })
 
 test('a query has a random id, one question, recursion desired, and EDNS with the recommended size', () => {
-  const ids = new Set(Array.from({ length: 200 }, () => newQuery('a.example', 'A').id))
+  const ids = new Set(Array.from({ length: 200 }, () => newQuery('a.example', 'A', true).id))
   expect(ids.size).toBeGreaterThan(150)
   const bytes = Buffer.from(encodeQuery(query))
   expect(bytes.readUInt16BE(0)).toBe(4711)

@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { reachableConf, shareTimeLimit } from '../../src/protocols/dns/configuration.js'
+import { describe, expect, test } from 'vitest'
+import { reachableConf } from '../../src/protocols/dns/configuration.js'
+import { parseDnsmasq, parseOpenWrt, parseVariable } from '../../src/protocols/dns/forwarder-files.js'
 import { parseHosts } from '../../src/protocols/dns/hosts.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
@@ -16,6 +17,8 @@ const local = [
 test('an empty file means the local machine and the defaults of resolv.conf(5)', () => {
   expect(parseResolvConf('')).toEqual({
     servers: local,
+    unusable: [],
+    external: [],
     search: [],
     ndots: 1,
     timeout: 5000,
@@ -25,11 +28,12 @@ test('an empty file means the local machine and the defaults of resolv.conf(5)',
   })
 })
 
-test('servers, IPv6 with a zone among them, three at most', () => {
+test('servers, IPv6 with a zone among them, and what is none', () => {
   const conf = parseResolvConf(
     '# a comment\n; another\nnameserver 192.0.2.1\nnameserver\tfe80::1%wan2\nnameserver nonsense\nnameserver 2001:db8::53 \nnameserver 192.0.2.9\n',
   )
-  expect(conf.servers.map(({ address }) => address)).toEqual(['192.0.2.1', 'fe80::1%wan2', '2001:db8::53'])
+  expect(conf.servers.map(({ address }) => address)).toEqual(['192.0.2.1', 'fe80::1%wan2', '2001:db8::53', '192.0.2.9'])
+  expect(conf.unusable).toEqual([{ text: 'nonsense', why: 'is not an address' }])
 })
 
 test('options, the last one counts, drawn to their limits', () => {
@@ -127,21 +131,91 @@ test('hundreds of thousands of lines take no longer than so many lines', () => {
   expect(conf).toMatchObject({ ndots: 3, search: ['example.net'] })
 })
 
-test('through a device, a resolver of this machine gives way to the servers behind it', () => {
-  const stub = parseResolvConf('nameserver 127.0.0.53\nsearch example.net\noptions ndots:2')
-  const upstream = parseResolvConf('nameserver 127.0.0.1\nnameserver 192.0.2.53')
-  const empty = parseResolvConf('')
-  expect(reachableConf(stub, () => [empty, upstream])).toEqual({
-    ...stub,
-    servers: [{ address: '192.0.2.53', port: 53 }],
+describe('through a device', () => {
+  const texts = (servers: readonly { address: string }[]) => servers.map(({ address }) => address)
+  const upstreams = (ofDevice: string[], others: string[]) => () => ({
+    ofDevice: ofDevice.map(text => parseDnsServer(text)!),
+    others: others.map(text => parseDnsServer(text)!),
   })
-  expect(reachableConf(stub, () => [empty])).toBe(stub)
-  expect(reachableConf(upstream, () => [parseResolvConf('nameserver 192.0.2.99')])).toBe(upstream)
+  const stub = parseResolvConf('nameserver 127.0.0.53\nsearch example.net\noptions ndots:2')
+
+  test.each(['127.0.0.53', '127.0.0.11', '0.0.0.0', '::', '::1', '::ffff:127.0.0.1'])(
+    'a resolver of this machine at %s gives way to the servers behind it, and is named',
+    address => {
+      const conf = reachableConf(
+        { ...stub, servers: [parseDnsServer(address)!] },
+        'wan2',
+        upstreams([], ['192.0.2.53']),
+      )
+      expect(conf).toMatchObject({ search: ['example.net'], ndots: 2, servers: [{ address: '192.0.2.53', port: 53 }] })
+      expect(conf.unusable).toMatchObject([{ text: address, why: expect.stringContaining('wan2') }])
+    },
+  )
+  test('those of this device count, and what else is listed', () => {
+    const conf = parseResolvConf('nameserver 127.0.0.1\nnameserver 192.0.2.9')
+    expect(texts(reachableConf(conf, 'wan2', upstreams(['192.0.2.53', '127.0.0.1'], ['192.0.2.1'])).servers)).toEqual([
+      '192.0.2.53',
+      '192.0.2.9',
+    ])
+    expect(texts(reachableConf(conf, 'wan2', upstreams([], ['192.0.2.1'])).servers)).toEqual(['192.0.2.9'])
+  })
+  test('none may be left, and the hint says what to do', () => {
+    const conf = reachableConf(stub, 'wan2', upstreams([], []))
+    expect(conf.servers).toEqual([])
+    expect(conf.unusable[0]!.hint).toContain('give servers')
+  })
+  test('without one nothing changes, and no other files are read', () => {
+    expect(reachableConf(stub, undefined, upstreams([], ['192.0.2.1'])).servers).toEqual(stub.servers)
+    const remote = parseResolvConf('nameserver 192.0.2.53')
+    const never = () => expect.unreachable()
+    expect(reachableConf(remote, 'wan2', never).servers).toEqual(remote.servers)
+  })
 })
 
-test('within a time limit every try but the last gets its share', () => {
-  const conf = parseResolvConf('nameserver 192.0.2.1\nnameserver 192.0.2.2')
-  expect(shareTimeLimit(conf, 1000)).toMatchObject({ timeout: 200, lastTimeout: 5000 })
-  expect(shareTimeLimit(conf, 60_000).timeout).toBe(5000)
-  expect(shareTimeLimit(conf, undefined)).toBe(conf)
+test('a server with the zone of a device that is not there is passed over, and named', () => {
+  const conf = reachableConf(parseResolvConf('nameserver fe80::1%usb9\nnameserver 192.0.2.53'), undefined)
+  expect(conf.servers).toEqual([{ address: '192.0.2.53', port: 53 }])
+  expect(conf.unusable).toMatchObject([{ text: 'fe80::1%usb9' }])
+})
+
+test('the servers behind a Docker network, as its resolver lists them', () => {
+  const conf = parseResolvConf('nameserver 127.0.0.11\n# ExtServers: [192.0.2.53 host(192.0.2.54)]\n')
+  expect(conf.external.map(({ address }) => address)).toEqual(['192.0.2.53', '192.0.2.54'])
+})
+
+test('dnsmasq, with servers of a device, of a domain, and of files', () => {
+  const text = `
+    no-resolv
+    #server=192.0.2.1
+    server=192.0.2.53
+    server = 2001:db8::53#5353@wan2
+    server=192.0.2.54@192.0.2.7@wan1
+    server=/corp.example/192.0.2.99
+    server=/corp.example/
+    resolv-file=/run/other.conf`
+  expect(parseDnsmasq(text)).toEqual({
+    servers: [
+      { server: { address: '192.0.2.53', port: 53 }, device: undefined },
+      { server: { address: '2001:db8::53', port: 5353 }, device: 'wan2' },
+      { server: { address: '192.0.2.54', port: 53 }, device: 'wan1' },
+    ],
+    resolvFiles: ['/run/other.conf'],
+  })
+})
+
+test("OpenWrt's interfaces and systemd's links", () => {
+  const auto = '# Interface lan\n# Interface wan\nnameserver 192.0.2.53\n# Interface wan6\nnameserver fe80::1%wan2\n'
+  expect(parseOpenWrt(auto).map(({ name, servers }) => [name, servers.map(({ address }) => address)])).toEqual([
+    ['wan', ['192.0.2.53']],
+    ['wan6', ['fe80::1%wan2']],
+  ])
+  const link =
+    '# Private\nDNS_DEFAULT_ROUTE=yes\nDNS=192.0.2.53 2001:db8::53 192.0.2.54%3#a.example [fe80::1]:5353%3 nonsense\n'
+  expect(parseVariable(link, 'DNS')).toEqual([
+    { address: '192.0.2.53', port: 53 },
+    { address: '2001:db8::53', port: 53 },
+    { address: '192.0.2.54', port: 53 },
+    { address: 'fe80::1%3', port: 5353 },
+  ])
+  expect(parseVariable(link, 'SERVERS')).toEqual([])
 })

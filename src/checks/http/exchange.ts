@@ -69,7 +69,8 @@ async function openConnection(
   const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
   report.progress.phase = 'name resolution'
-  const { socket, dnsMs, connectMs } = await dial(target, signal, report.progress, refuse)
+  const timed = { ...target, timeout: plan.timeout }
+  const { socket, dnsMs, connectMs } = await dial(timed, signal, report.progress, refuse)
   try {
     report.device = boundDevice(descriptorOf(socket)) || undefined
     if (from !== undefined) guardConnection(from, socket)

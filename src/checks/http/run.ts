@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { joinHostPort, NetviaError } from '../../errors.js'
+import { withHint } from '../../protocols/tcp/failure.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { judge } from '../outcome.js'
 import { readBody } from './body.js'
@@ -74,6 +75,9 @@ function timedOut(
   { awaited, progress }: HttpReport,
 ): NetviaError {
   const { host, port } = hostAndPort(request)
+  const dns =
+    awaited === undefined && progress.phase === 'name resolution' ? progress.unanswered?.('ETIMEDOUT') : undefined
+  if (dns) return withHint(dns, `the time of ${timeout} ms altogether is over`)
   const where = `${joinHostPort(host, port)}${device === undefined ? '' : ` on device ${device}`}`
   return new NetviaError(
     `HTTP ETIMEDOUT: ${awaited ?? progress.phase} not done after ${timeout} ms altogether (${where})`,

@@ -3,7 +3,7 @@ import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
 import { type DnsRecord, type RecordType, recordTypes } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
-import { Exit } from '../shared/exit-code.js'
+import { type Exit, exitOf } from '../shared/exit-code.js'
 import type { OutputFlags } from '../shared/options.js'
 import { milliseconds } from '../shared/output/format.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
@@ -46,7 +46,7 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
     ],
     tookMs: ({ ok, latencyMs }) => (ok ? latencyMs : undefined),
     trouble: ({ error }) => error,
-    exit: dnsExit,
+    exit: exitOf,
   })
 }
 
@@ -61,11 +61,6 @@ function wordsOf(given: string[], { type, reverse, server = [] }: DnsFlags) {
     types: known ? [known] : rest.map(typeOf).filter(found => found !== undefined),
     servers: [...server, ...given.filter(word => word.startsWith('@')).map(word => word.slice(1))],
   }
-}
-
-/** Here the name server is what is asked: its silence is "unreachable", not "a name not found". */
-function dnsExit({ code }: NodeJS.ErrnoException): Exit {
-  return code === 'ENOTFOUND' || code === 'ENODATA' ? Exit.notFound : Exit.unreachable
 }
 
 function dataText(data: DnsRecord['data']): string {

@@ -12,13 +12,12 @@ export function worst(codes: Iterable<Exit>): Exit {
 /** What an error of the library means for whoever called the command. */
 export function exitOf(error: unknown): Exit {
   if (!(error instanceof NetviaError)) return Exit.local
-  const { code, syscall } = error
+  const { code } = error
   if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_ADDRESS_FAMILY') return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
   try {
     networkOutcome(error, {})
-    // A name no server could tell of is not found, whatever the reason.
-    return syscall === 'resolve' ? Exit.notFound : Exit.unreachable
+    return Exit.unreachable
   } catch {
     return Exit.local
   }

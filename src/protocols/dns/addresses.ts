@@ -1,8 +1,9 @@
 import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
+import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
-import type { Asking } from './client.js'
+import type { Asking } from './asking.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
@@ -80,16 +81,28 @@ export async function queryFamilies(
   asking: Asking,
   onAddresses: OnAddresses,
 ): Promise<void> {
-  const { queryRecords } = await import('./client.js')
+  const { queryRecords } = await import('./question.js')
   const empty: Family[] = []
   const reasons: unknown[] = []
+  const waiting = new AbortController()
+  const onAbort = () => waiting.abort(asking.signal!.reason)
+  let patience: NodeJS.Timeout | undefined
   let found = false
+  asking.signal?.throwIfAborted()
+  asking.signal?.addEventListener('abort', onAbort)
   await Promise.all(
     families.map(async family => {
       try {
-        const records = await queryRecords(name, addressType[family], asking)
+        const records = await queryRecords(name, addressType[family], {
+          ...asking,
+          conf: asking.conf,
+          signal: waiting.signal,
+        })
         const addresses = records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
         found = true
+        if (asking.patience !== undefined) {
+          patience ??= setTimeout(() => waiting.abort(noLongerNeeded), asking.patience)
+        }
         onAddresses(family, addresses)
         for (const other of empty.splice(0)) onAddresses(other, [])
       } catch (reason) {
@@ -99,6 +112,8 @@ export async function queryFamilies(
       }
     }),
   )
+  clearTimeout(patience)
+  asking.signal?.removeEventListener('abort', onAbort)
   if (found) return
   asking.signal?.throwIfAborted()
   const withCode = (wanted: (code: string | undefined) => boolean) =>

@@ -1,55 +1,84 @@
-import { type PathOptions, pathOf } from '../../options.js'
-import type { Asking } from './client.js'
+import { addon } from '../../binding/addon.js'
+import { encodeAddress } from '../../sockets/address.js'
+import { openDescriptor } from '../../sockets/open.js'
+import type { UnusableServer } from './failures.js'
+import { isThisMachine } from './local-address.js'
 import type { ResolvConf } from './resolv-conf.js'
-import { parseDnsServer } from './server-address.js'
-import { resolvConf, upstreamFiles } from './system-files.js'
+import { type DnsServer, formatDnsServer, parseDnsServer } from './server-address.js'
+import { resolvConf } from './system-files.js'
+import { serversBehind, type Upstreams } from './upstreams.js'
 
-interface AskingOptions extends PathOptions {
+/** As many as the C library asks (resolv.conf(5)). */
+const maxServers = 3
+
+interface ServerOptions {
   servers?: readonly string[]
-  timeout?: number
+  device?: string
 }
 
-/** How to ask over a path. The files are read when a question is put: a literal address needs none. */
-export function askingBy(options: AskingOptions, signal: AbortSignal, onAnswer?: Asking['onAnswer']): Asking {
-  return {
-    get conf() {
-      return resolverConf(options)
-    },
-    path: pathOf(options),
-    signal,
-    onAnswer,
+/** resolv.conf(5), with other servers where the caller names some, and with those alone that the path leads to. */
+export function resolverConf({ servers, device }: ServerOptions): ResolvConf {
+  const conf = resolvConf.read()
+  const bound = device === 'lo' ? undefined : device
+  if (servers) {
+    const given = { ...conf, servers: servers.map(text => parseDnsServer(text)!), unusable: [] }
+    return onDevice(reachableConf(given, bound), bound)
+  }
+  const usable = onDevice(
+    reachableConf(conf, bound, () => serversBehind(conf, bound!)),
+    bound,
+  )
+  // Of servers behind a resolver of this machine each may be of another uplink.
+  const all = bound !== undefined && conf.servers.some(({ address }) => isThisMachine(address))
+  return all ? usable : { ...usable, servers: usable.servers.slice(0, maxServers) }
+}
+
+/** Where nobody will be asked, nobody would notice that there is no such device. */
+function onDevice(conf: ResolvConf, device: string | undefined): ResolvConf {
+  if (conf.servers.length === 0) addon().close(openDescriptor(4, 'datagram', 0, { device }))
+  return conf
+}
+
+/**
+ * Through a device, a resolver on this machine can't be reached, on whatever address: then the servers behind it are asked, first those
+ * that belong to this device. A server with the zone of a device that isn't there is passed over.
+ */
+export function reachableConf(conf: ResolvConf, device: string | undefined, behind?: () => Upstreams): ResolvConf {
+  const existing = conf.servers.filter(hasKnownZone)
+  const remote = device === undefined ? existing : existing.filter(isRemote)
+  const ownsSome = remote.length < existing.length
+  const { ofDevice, others } = (ownsSome && behind?.()) || { ofDevice: [], others: [] }
+  const first = [...ofDevice, ...remote]
+  const servers = (first.length > 0 ? first : others).filter(server => hasKnownZone(server) && isRemote(server))
+  const unusable = [
+    ...conf.servers.filter(server => !hasKnownZone(server)).map(withoutZone),
+    ...existing.filter(server => !remote.includes(server)).map(server => ownServer(server, device!)),
+    ...conf.unusable,
+  ]
+  return { ...conf, servers: ownsSome ? unique(servers) : remote, unusable }
+}
+
+const isRemote = ({ address }: DnsServer) => !isThisMachine(address)
+
+function hasKnownZone({ address }: DnsServer): boolean {
+  if (!address.includes('%')) return true
+  try {
+    encodeAddress(address)
+    return true
+  } catch {
+    return false
   }
 }
 
-/**
- * resolv.conf(5), with other servers where the caller names some. Through a device, a resolver that runs on this machine
- * can't be reached: then the servers behind it, if the system lists them.
- */
-function resolverConf({ servers, device, timeout }: AskingOptions): ResolvConf {
-  const conf = resolvConf.read()
-  if (servers) return shareTimeLimit({ ...conf, servers: servers.map(text => parseDnsServer(text)!) }, timeout)
-  const usable = device === undefined || device === 'lo' ? conf : reachableConf(conf, readUpstreams)
-  return shareTimeLimit(usable, timeout)
+function withoutZone(server: DnsServer): UnusableServer {
+  return { text: formatDnsServer(server), why: `names a device that isn't there` }
 }
 
-/**
- * Within a time limit for the whole, each try but the last gets a share of it: else one lost datagram, or a first server that
- * is down, would use it all up (resolv.conf's timeout is 5 s). One share is left for what comes after.
- */
-export function shareTimeLimit(conf: ResolvConf, limit: number | undefined): ResolvConf {
-  if (limit === undefined) return conf
-  const share = limit / (conf.servers.length * conf.attempts + 1)
-  return { ...conf, timeout: Math.min(conf.timeout, share), lastTimeout: conf.timeout }
+function ownServer(server: DnsServer, device: string): UnusableServer {
+  const hint = 'name servers of this machine itself are out of reach through a device: give servers that are not'
+  return { text: formatDnsServer(server), why: `is this machine's own, not reachable through ${device}`, hint }
 }
 
-const readUpstreams = () => upstreamFiles.map(file => file.read())
-
-export function reachableConf(conf: ResolvConf, upstreams: () => readonly ResolvConf[]): ResolvConf {
-  if (!conf.servers.every(isLocal)) return conf
-  const upstream = upstreams().find(({ servers }) => !servers.every(isLocal))
-  return upstream ? { ...conf, servers: upstream.servers.filter(server => !isLocal(server)) } : conf
-}
-
-export function isLocal({ address = '' }: { address?: string }): boolean {
-  return address.startsWith('127.') || address === '::1'
+function unique(servers: readonly DnsServer[]): DnsServer[] {
+  return [...new Map(servers.map(server => [formatDnsServer(server), server])).values()]
 }

@@ -1,26 +1,22 @@
 import type { Socket } from 'node:net'
 import { NetviaError } from '../../errors.js'
-import { Deadline } from '../../runtime/deadline.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import type { Try } from './exchange.js'
-import { noAnswer, serverFailed } from './failures.js'
+import { serverFailed } from './failures.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 
 /** One query over a TCP connection of its own: each message with its length before it (RFC 1035 section 4.2.2). */
-export async function askOverTcp({ name, server, timeout, path, signal }: Try, query: Query): Promise<Response> {
-  const deadline = new Deadline(timeout, signal, () => noAnswer(name, server, path.device))
+export async function askOverTcp({ server, path, signal }: Try, query: Query): Promise<Response> {
   try {
-    const fd = await connectDescriptor(server.address, server.port, path, deadline.signal)
-    const bytes = await converse(handOver(fd, path.device), encodeQuery(query), deadline.signal)
+    const fd = await connectDescriptor(server.address, server.port, path, signal)
+    const bytes = await converse(handOver(fd, path.device), encodeQuery(query), signal)
     const response = decodeResponse(bytes, query)
-    if (!response) throw serverFailed(name, 'something that is no answer', server, path.device)
-    if (response.truncated) throw serverFailed(name, 'an answer that is cut off, over TCP too', server, path.device)
+    if (!response) throw serverFailed('something that is no answer', server)
+    if (response.truncated) throw serverFailed('an answer that is cut off, over TCP too', server)
     return response
   } catch (error) {
-    throw error instanceof NetviaError || signal?.aborted ? error : connectionFailed(error as NodeJS.ErrnoException)
-  } finally {
-    deadline.end()
+    throw error instanceof NetviaError || signal.aborted ? error : connectionFailed(error as NodeJS.ErrnoException)
   }
 
   function connectionFailed(cause: NodeJS.ErrnoException): NetviaError {

@@ -1,7 +1,7 @@
+import { constants } from 'node:os'
 import { addon, Field } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
 import { systemError } from '../../errors.js'
-import { noLongerNeeded } from '../../runtime/deadline.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
@@ -9,22 +9,23 @@ import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { Try } from './exchange.js'
-import { noAnswer } from './failures.js'
+import { endLinger, linger } from './linger.js'
+import { isThisMachine } from './local-address.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 
-/**
- * How long the port of a question stays open whose answer is no longer needed, in milliseconds. The answer is on its way, and
- * at a closed port Linux would reject it with an ICMP error that takes the default route, whatever device the socket is bound to.
- */
-const lingerTime = 250
+const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
+/** What the kernel makes of ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
+const icmpErrors = new Set(
+  [EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO].map(errno => -errno),
+)
 
 /**
  * One query in one datagram, from a descriptor of its own: the kernel chooses a random source port, and as it is connected,
- * only what comes from the server's address and port is ever read (RFC 5452).
+ * only what comes from the server's address and port is ever read (RFC 5452). It waits until `signal` fires.
  */
-export function askOverUdp({ name, server, timeout, path, signal }: Try, query: Query): Promise<Response> {
+export function askOverUdp({ server, path, signal, onUnreachable }: Try, query: Query): Promise<Response> {
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     const native = addon()
     const target = encodeAddress(server.address, server.port)
     const where = { ...server, device: path.device }
@@ -36,53 +37,52 @@ export function askOverUdp({ name, server, timeout, path, signal }: Try, query: 
     }
 
     const detach = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', onAbort)
       endLossWatch()
       release()
     }
-    const close = () => socket.close()
-    const finish = () => {
-      detach()
-      close()
-    }
     const succeed = (response: Response) => {
-      finish()
+      detach()
+      socket.close()
       resolve(response)
     }
     const fail = (error: unknown) => {
-      finish()
+      detach()
+      socket.close()
       reject(error)
     }
-    const onAbort = () => {
-      if (signal!.reason !== noLongerNeeded) return fail(signal!.reason)
-      detach()
-      reject(signal!.reason)
-      readable = close
-      setTimeout(close, lingerTime).unref()
-    }
-    let readable = () => drain()
-    const socket = new PacketSocket(fd, { readable: () => readable() })
-    const release = hold()
-    const endLossWatch = onDeviceLoss(fd, path.device, fail)
     // Reads before it gives up: the answer may lie there while the event loop was busy.
-    const timer = setTimeout(() => {
-      drain()
-      if (!socket.closed) fail(noAnswer(name, server, path.device))
-    }, timeout)
-    signal?.addEventListener('abort', onAbort)
-
-    const drain = () => {
-      let response: Response | undefined
-      let count: number
-      do {
-        count = socket.receive(packet => {
+    const onAbort = () => {
+      readable()
+      if (socket.closed) return
+      detach()
+      reject(signal.reason)
+      // Of an answer from this machine itself nothing leaves it.
+      if (isThisMachine(server.address)) return socket.close()
+      readable = () => endLinger(socket)
+      linger(socket)
+    }
+    let unreachable = false
+    let readable = () => {
+      for (;;) {
+        let response: Response | undefined
+        const count = socket.receive(packet => {
           response ??= read(packet, query)
         })
         if (response) return succeed(response)
-      } while (count > 0)
-      if (count !== -native.constants.EAGAIN!) fail(systemError(count, 'recvmmsg', where))
+        if (count === -native.constants.EAGAIN!) return
+        if (count > 0) continue
+        const error = systemError(count, 'recvmmsg', where)
+        // Of a port of its own this machine knows that it is closed.
+        if (!icmpErrors.has(count) || isThisMachine(server.address)) return fail(error)
+        if (!unreachable) onUnreachable(error)
+        unreachable = true
+      }
     }
+    const socket = new PacketSocket(fd, { readable: () => readable() })
+    const release = hold()
+    const endLossWatch = onDeviceLoss(fd, path.device, fail)
+    signal.addEventListener('abort', onAbort)
 
     const batch = new SendBatch(512)
     batch.add(encodeQuery(query), new Uint8Array())

@@ -1,3 +1,4 @@
+import type { NetviaError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { askOverTcp } from './exchange-tcp.js'
 import { askOverUdp } from './exchange-udp.js'
@@ -9,24 +10,18 @@ export interface Try {
   readonly name: string
   readonly type: RecordType
   readonly server: DnsServer
-  /** For each message, in milliseconds. */
-  readonly timeout: number
+  readonly edns: boolean
   readonly useTcp: boolean
   readonly path: PathOptions
-  readonly signal?: AbortSignal
+  /** Ends it. An answer that has arrived by then still counts. */
+  readonly signal: AbortSignal
+  /** Called for an ICMP error. Anybody can forge one, so the try goes on. */
+  readonly onUnreachable: (error: NetviaError) => void
 }
-
-/** Servers from before EDNS refuse a query that has it (RFC 6891 section 7): it is put once more without. */
-const refusesEdns = new Set(['FORMERR', 'NOTIMP'])
 
 /** One question to one server: by UDP, and by TCP where the answer is cut off (RFC 7766). */
 export async function exchange(attempt: Try): Promise<Response> {
-  const response = await ask(attempt, true)
-  return refusesEdns.has(response.rcode) ? ask(attempt, false) : response
-}
-
-async function ask(attempt: Try, edns: boolean): Promise<Response> {
-  const query = () => newQuery(attempt.name, attempt.type, edns)
+  const query = () => newQuery(attempt.name, attempt.type, attempt.edns)
   if (!attempt.useTcp) {
     const response = await askOverUdp(attempt, query())
     if (!response.truncated) return response

@@ -1,10 +1,9 @@
 import { NetviaError } from '../../errors.js'
-import { isLocal } from './configuration.js'
 import type { RecordType } from './records.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 
 /**
- * How name resolution fails, with the codes Node's own `dns` has for it:
+ * How name resolution fails, with the codes Node's own `dns` has for it. All have `syscall: 'resolve'`.
  * - `ENOTFOUND`: there is no such name (NXDOMAIN), or no address for it;
  * - `ENODATA`: the name exists, but not with records of the asked type;
  * - `EAI_AGAIN`: no server could tell: each said SERVFAIL, REFUSED or something that is no answer;
@@ -19,26 +18,82 @@ export function noData(hostname: string, type: RecordType, device: string | unde
   return dnsError('ENODATA', `the name has no ${type} record`, { hostname, device })
 }
 
-export function serverFailed(
-  hostname: string,
-  what: string,
-  server: DnsServer,
-  device: string | undefined,
-): NetviaError {
-  return dnsError('EAI_AGAIN', `${formatDnsServer(server)} says ${what}`, { hostname, device, ...server })
+/** One server's failure. Its text is a phrase of the error that `noServerAnswered` makes. */
+export function serverFailed(what: string, server: DnsServer): NetviaError {
+  return new NetviaError(`${formatDnsServer(server)} says ${what}`, { code: 'EAI_AGAIN', ...server })
 }
 
-export function noAnswer(hostname: string, server: DnsServer | undefined, device: string | undefined): NetviaError {
-  const message = `no answer${server ? ` from ${formatDnsServer(server)}` : ' in time'}`
-  return dnsError('ETIMEOUT', message, { hostname, device, ...server })
+/** A name server that can't be asked. */
+export interface UnusableServer {
+  /** As it was written. */
+  readonly text: string
+  readonly why: string
+  /** What to do about it. */
+  readonly hint?: string
+}
+
+/** What is known where no server has answered. */
+export interface Unanswered {
+  readonly hostname: string
+  readonly device: string | undefined
+  /** What servers said, or how reaching them failed. */
+  readonly failures: readonly NetviaError[]
+  readonly silent: readonly DnsServer[]
+  readonly unusable: readonly UnusableServer[]
+}
+
+/** No server answered: what each did, with the code of the one that says most. An answer says more than silence. */
+export function noServerAnswered(
+  { hostname, device, failures, silent, unusable }: Unanswered,
+  code?: string,
+): NetviaError {
+  const silence = silent.length > 0 ? [noAnswer(silent)] : []
+  const skipped = unusable.map(({ text, why, hint }) => {
+    return new NetviaError(`${text} ${why}`, { code: 'ENETUNREACH', hint })
+  })
+  const all = [...failures, ...silence, ...skipped]
+  const found = all.find(({ code }) => code === 'EAI_AGAIN') ?? silence[0] ?? all[0]
+  if (!found) return notInTime(hostname, device)
+  const phrases = [...new Set(all.map(({ message }) => message))]
+  const more = phrases.length > maxPhrases ? [`${phrases.length - maxPhrases} more failed`] : []
+  const { errno, address, port, hint = skipped[0]?.hint } = found
+  return dnsError(code ?? codeOf(found), [...phrases.slice(0, maxPhrases), ...more].join(', '), {
+    ...{ hostname, device, errno, address, port, hint },
+    cause: all.length === 1 ? found.cause : new AggregateError(all, 'no name server gave an answer'),
+  })
+}
+
+/** A time limit that was over before any server had been asked. */
+export function notInTime(hostname: string, device: string | undefined): NetviaError {
+  return dnsError('ETIMEOUT', 'no answer in time', { hostname, device })
+}
+
+/** A long list of servers makes many. */
+const maxPhrases = 4
+
+function noAnswer(servers: readonly DnsServer[]): NetviaError {
+  return new NetviaError(`no answer from ${servers.map(formatDnsServer).join(' or ')}`, {
+    code: 'ETIMEOUT',
+    ...servers[0]!,
+  })
+}
+
+/** That a server's address does not suit the path is no fault of the call: the next look-up may find other servers. */
+function codeOf({ code, syscall }: NetviaError): string {
+  const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
+  if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
+  // ICMPv6 "administratively prohibited".
+  return code === 'EACCES' && syscall === 'recvmmsg' ? 'EHOSTUNREACH' : code
 }
 
 interface Where {
   hostname: string
   device: string | undefined
+  errno?: number
   address?: string
   port?: number
   hint?: string
+  cause?: unknown
 }
 
 function dnsError(code: string, message: string, where: Where): NetviaError {
@@ -49,7 +104,6 @@ function dnsError(code: string, message: string, where: Where): NetviaError {
 /** What another server or another try may do better. Anything else is wrong on this machine and ends the matter. */
 const worthAnotherTry = new Set([
   'EAI_AGAIN',
-  'ETIMEOUT',
   'ETIMEDOUT',
   'ECONNREFUSED',
   'ECONNRESET',
@@ -60,6 +114,8 @@ const worthAnotherTry = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
   'ERR_ADDRESS_FAMILY',
+  // The zone of a device that isn't there.
+  'ERR_INVALID_ARG_VALUE',
   'EINVAL',
   'EACCES',
   'ENOBUFS',
@@ -70,26 +126,4 @@ export function isWorthAnotherTry(error: unknown): error is NetviaError {
   if (!(error instanceof NetviaError)) return false
   // A packet filter's refusal to send reads as EPERM too.
   return worthAnotherTry.has(error.code) || (error.code === 'EPERM' && error.syscall === 'sendmmsg')
-}
-
-/** The failure that says most: an answer before silence, silence before a server that could not even be asked. */
-export function mostTelling(
-  failures: readonly NetviaError[],
-  hostname: string,
-  path: { device?: string },
-): NetviaError {
-  const found =
-    failures.find(({ code }) => code === 'EAI_AGAIN') ??
-    failures.find(({ code }) => code === 'ETIMEOUT') ??
-    failures[0]!
-  const loopback = path.device !== undefined && path.device !== 'lo' && failures.every(isLocal)
-  const { code, errno, address, port, device } = found
-  const hint = loopback
-    ? `the name servers are this machine's own, not reachable by device ${path.device}: give servers that are`
-    : found.hint
-  const message = found.syscall === 'resolve' ? found.message : `resolve ${hostname}: ${found.message}`
-  return new NetviaError(loopback ? `${message}; ${hint}` : message, {
-    ...{ code, errno, syscall: 'resolve', address, port, device, hostname, hint },
-    cause: failures.length === 1 ? found.cause : new AggregateError(failures, 'no name server gave an answer'),
-  })
 }

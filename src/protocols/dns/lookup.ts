@@ -3,7 +3,9 @@ import { networkInterfaces } from 'node:os'
 import { isIP, nodeDns } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import { type CommonOptions, checkOptions, commonSchema, milliseconds, type Schema } from '../../options.js'
-import { resolve } from './resolve.js'
+import { resolutionDelay } from './order.js'
+import type { ResolvedAddress } from './records.js'
+import { resolveWith } from './resolve.js'
 import { dnsServers } from './server-address.js'
 
 export interface CreateLookupOptions extends CommonOptions {
@@ -76,7 +78,11 @@ async function lookUp(
   // Node takes a literal address as it is, whatever family is asked for.
   const literal = isIP(name) !== 0
   const wanted = mapped || literal ? undefined : family || (hints & ADDRCONFIG ? configuredFamily() : undefined)
-  const found = await resolve(name, { ...path, family: wanted })
+  const found = (await resolveWith(
+    name,
+    { ...path, family: wanted },
+    { patience: resolutionDelay },
+  )) as ResolvedAddress[]
   const addresses = found.map(({ address, family }) => ({ address, family }))
   if (!mapped || literal) return addresses
   const v6 = addresses.filter(({ family }) => family === 6)

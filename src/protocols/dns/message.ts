@@ -1,4 +1,4 @@
-import { type Answer, decode, encode, RECURSION_DESIRED } from 'dns-packet'
+import { type Answer, decode, encode, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { nodeCrypto } from '../../builtins.js'
 import type { RecordType } from './records.js'
 
@@ -18,18 +18,20 @@ export interface Response {
   readonly truncated: boolean
   /** Neither authoritative nor willing to ask others: it only refers elsewhere, which a stub resolver can't follow. */
   readonly referral: boolean
+  /** The server put the OPT record of EDNS, or the answer itself, into a section where it does not belong. */
+  readonly misplaced: boolean
   readonly answers: readonly Answer[]
 }
 
 /** RFC 9715: fits the smallest path of IPv6 without fragments. */
 const udpPayloadSize = 1232
 
-/** A server's message may point each of its names through thousands of others: this bounds the work it can ask for. */
-const maxAnswers = 1000
+/** Of each section. A message may point each of its names through thousands of others: this bounds the work it can ask for. */
+const maxRecords = 1000
 
 const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 
-export function newQuery(name: string, type: RecordType, edns = true): Query {
+export function newQuery(name: string, type: RecordType, edns: boolean): Query {
   return { id: nodeCrypto().randomInt(0x1_0000), name, type, edns }
 }
 
@@ -56,23 +58,53 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
   if (message.readUInt16BE(0) !== query.id || (flags & 0xf800) !== 0x8000) return undefined
   const rcode = rcodes[flags & 15] ?? `RCODE${flags & 15}`
   const truncated = (flags & 0x0200) !== 0
-  const questions = message.readUInt16BE(4)
-  // Servers that could not read the query can't repeat it (RFC 1035 section 4.1.1).
-  if (questions === 0 && (rcode === 'FORMERR' || rcode === 'NOTIMP')) {
-    return { rcode, truncated, referral: false, answers: [] }
+  const [questions, answers] = [message.readUInt16BE(4), message.readUInt16BE(6)]
+  const question = questions === 0 ? undefined : firstQuestion(message)
+  if (question && !repeats(question, query)) return undefined
+  // A server that refuses may leave out the question, or send a bare header whatever its counts say (RFC 1035 section 4.1.1).
+  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') {
+    return { rcode, truncated: false, referral: false, misplaced: false, answers: [] }
   }
-  if (questions !== 1) return undefined
-  // What was cut off is asked for again in full, and the other sections are of no use to a stub resolver.
-  const answers = truncated ? 0 : message.readUInt16BE(6)
-  message.writeUInt16BE(Math.min(answers, maxAnswers), 6)
-  message.writeUInt32BE(0, 8)
+  if (!question || questions !== 1) return undefined
+  const referral = (flags & 0x0480) === 0 && answers === 0
+  // What was cut off is asked for again in full.
+  if (truncated) return { rcode, truncated, referral, misplaced: false, answers: [] }
+  const found = sectionsOf(message, 1)?.answers
+  if (!found) return undefined
+  const misplaced =
+    query.edns && rcode === 'NOERROR' && found.every(({ type }) => type === 'OPT') && isMisplaced(message, query)
+  return { rcode, truncated, referral: referral && !misplaced, misplaced, answers: found }
+}
+
+function firstQuestion(message: Buffer): Question | undefined {
+  return sectionsOf(message, 0)?.questions?.[0]
+}
+
+function repeats({ name, type, class: kind }: Question, query: Query): boolean {
+  return name.toLowerCase() === query.name && type === query.type && (kind as string) === 'IN'
+}
+
+const isOf = (query: Query) => (record: Answer) =>
+  record.name.toLowerCase() === query.name && (record.type === query.type || record.type === 'CNAME')
+
+function isMisplaced(message: Buffer, query: Query): boolean {
+  const { answers = [], authorities = [], additionals = [] } = sectionsOf(message, 3) ?? {}
+  return (
+    [...answers, ...authorities].some(({ type }) => type === 'OPT') ||
+    [...authorities, ...additionals].some(isOf(query))
+  )
+}
+
+/** The question and the first so many other sections; undefined where they can't be read. The others are not looked at. */
+function sectionsOf(message: Buffer, sections: 0 | 1 | 2 | 3) {
+  const copy = Buffer.from(message)
+  copy.writeUInt16BE(1, 4)
+  for (let section = 1; section <= 3; section++) {
+    const at = 4 + 2 * section
+    copy.writeUInt16BE(section <= sections ? Math.min(copy.readUInt16BE(at), maxRecords) : 0, at)
+  }
   try {
-    const decoded = decode(message)
-    const question = decoded.questions![0]!
-    const same =
-      question.name.toLowerCase() === query.name && question.type === query.type && (question.class as string) === 'IN'
-    if (!same) return undefined
-    return { rcode, truncated, referral: (flags & 0x0480) === 0 && answers === 0, answers: decoded.answers! }
+    return decode(copy)
   } catch {
     return undefined
   }

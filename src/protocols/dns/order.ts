@@ -3,6 +3,9 @@ import type { PathOptions } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
 
+/** RFC 8305 section 3: how long one family's addresses wait for the other's, in milliseconds. */
+export const resolutionDelay = 50
+
 /**
  * The part of RFC 6724 that matters to a program: what can't be reached by this path comes last (rule 1), IPv6 before IPv4
  * otherwise (rule 6 with its default table), and the name server's order within each.

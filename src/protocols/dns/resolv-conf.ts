@@ -1,17 +1,20 @@
-import { type DnsServer, parseDnsServer } from './server-address.js'
+import type { UnusableServer } from './failures.js'
+import { type DnsServer, dnsServersIn, parseDnsServer } from './server-address.js'
 
 /** What resolv.conf(5) says, with its defaults and limits. */
 export interface ResolvConf {
-  /** In order, at most 3; the local machine's where none is named. */
+  /** In order; the local machine's where none is named. */
   readonly servers: readonly DnsServer[]
+  /** Those that can't be asked. */
+  readonly unusable: readonly UnusableServer[]
+  /** Behind the resolver of a Docker network, as its comment lists them. */
+  readonly external: readonly DnsServer[]
   /** Domains to try short names in. */
   readonly search: readonly string[]
   /** A name with at least this many dots is tried as it is first. */
   readonly ndots: number
-  /** How long one server gets for one query, in milliseconds. */
+  /** Times `attempts` it bounds a look-up without a limit of its own, in milliseconds. */
   readonly timeout: number
-  /** The same for the last server in the last round, where that is another. */
-  readonly lastTimeout?: number
   /** Rounds through the servers. */
   readonly attempts: number
   /** Begin with another server each time. */
@@ -20,7 +23,8 @@ export interface ResolvConf {
   readonly useTcp: boolean
 }
 
-const maxServers = 3
+/** Of a file that is none at all. */
+const maxUnusable = 8
 const localServers: readonly DnsServer[] = [
   { address: '127.0.0.1', port: 53 },
   { address: '::1', port: 53 },
@@ -29,21 +33,31 @@ const localServers: readonly DnsServer[] = [
 /** Reads what it knows and passes over the rest, as resolv.conf(5) asks. */
 export function parseResolvConf(text: string): ResolvConf {
   const servers: DnsServer[] = []
+  const unusable: UnusableServer[] = []
+  let external: DnsServer[] = []
   let search: string[] = []
   const options: string[] = []
   for (const line of text.split('\n')) {
     // Only a line's first character makes it a comment; glibc and musl agree in this.
-    if (/^[#;]/.test(line)) continue
+    if (/^[#;]/.test(line)) {
+      const list = /^# ExtServers: \[(.*)\]/.exec(line)?.[1]
+      if (list !== undefined) external = dnsServersIn(list.replace(/host\(([^)]*)\)/g, '$1'))
+      continue
+    }
     const [keyword, ...values] = line.trim().split(/\s+/)
     if (keyword === 'nameserver') {
-      const server = parseDnsServer(values[0] ?? '')
-      if (server && servers.length < maxServers) servers.push(server)
+      const [text = ''] = values
+      const server = parseDnsServer(text)
+      if (server) servers.push(server)
+      else if (text && unusable.length < maxUnusable) unusable.push({ text, why: 'is not an address' })
     } else if (keyword === 'search') search = values
     else if (keyword === 'domain') search = values.slice(0, 1)
     else if (keyword === 'options') for (const option of values) options.push(option)
   }
   return {
     servers: servers.length > 0 ? servers : localServers,
+    unusable,
+    external,
     search: search.map(domain => domain.replace(/\.$/, '').toLowerCase()).filter(domain => domain !== ''),
     ndots: numberOption(options, 'ndots', 0, 15) ?? 1,
     timeout: (numberOption(options, 'timeout', 1, 30) ?? 5) * 1000,

@@ -13,11 +13,10 @@ import { Deadline } from '../../runtime/deadline.js'
 import { parseIP, unmapped } from '../../sockets/ip.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
-import type { Asking } from './client.js'
-import { askingBy } from './configuration.js'
-import { noAnswer, notFound } from './failures.js'
+import { type Asking, askingBy, unanswered } from './asking.js'
+import { notFound, notInTime } from './failures.js'
 import { reverseName, wireName } from './names.js'
-import { orderAddresses } from './order.js'
+import { orderAddresses, resolutionDelay } from './order.js'
 import {
   type AddressType,
   type DnsRecord,
@@ -42,11 +41,14 @@ export interface ResolveOptions extends CommonOptions {
    */
   servers?: readonly string[]
   /**
-   * For everything together, in milliseconds; each try gets its share of it. Default: none of its own; resolv.conf(5)'s
-   * `timeout` and `attempts` (5 s and 2) bound each server.
+   * For everything together, in milliseconds. Default: resolv.conf(5)'s `timeout` times its `attempts` (5 s and 2) for each name
+   * of the search list.
    */
   timeout?: number
 }
+
+/** How long a list of both families' addresses waits for the second, in milliseconds: one lost datagram does not cut it short. */
+const listPatience = 2000
 
 export const resolveSchema: Schema = {
   ...commonSchema,
@@ -80,20 +82,20 @@ export async function resolve(name: string, options: ResolveOptions): Promise<Re
 export async function resolve(name: string, options: ResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
   string(name, 'resolve: name')
   checkOptions('resolve', options, resolveSchema)
-  return resolveTelling(name, options)
+  return resolveWith(name, options)
 }
 
-/** `resolve` of checked options, that also tells which server answered (the last one, where several were asked). */
-export async function resolveTelling(
+/** `resolve` of checked options, with more of how it asks. */
+export async function resolveWith(
   name: string,
   options: ResolveOptions,
-  onAnswer?: Asking['onAnswer'],
+  how: Pick<Asking, 'onAnswer' | 'patience'> = {},
 ): Promise<ResolvedAddress[] | DnsRecord[]> {
   const { type, timeout, signal } = options
   const families = familiesOf(options)
-  const deadline = new Deadline(timeout, signal, () => noAnswer(name, undefined, options.device))
+  const deadline = new Deadline(timeout, signal, () => unanswered(asking) ?? notInTime(name, options.device))
+  const asking = askingBy(options, deadline.signal, { patience: listPatience, ...how })
   try {
-    const asking = askingBy(options, deadline.signal, onAnswer)
     if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
@@ -105,6 +107,18 @@ export async function resolveTelling(
   } finally {
     deadline.end()
   }
+}
+
+/** For the name of calls whose own timeout is for something else, in milliseconds. */
+export const nameTimeout = 5000
+
+/** The address a program would use: where one family's answer is there, the other's is hardly waited for. */
+export async function resolveFirst(
+  name: string,
+  options: Omit<ResolveOptions, 'type' | 'servers'>,
+): Promise<ResolvedAddress> {
+  const [first] = await resolveWith(name, options, { patience: resolutionDelay })
+  return first as ResolvedAddress
 }
 
 function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
@@ -129,7 +143,7 @@ async function askForAddresses(
 
 async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
   const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(unmapped(name))) : queryName(name, asking)
-  const { queryRecords } = await import('./client.js')
+  const { queryRecords } = await import('./question.js')
   const records = await queryRecords(asked, type, asking)
   return records.map(toRecord)
 }

@@ -22,6 +22,11 @@ export function parseDnsServer(text: string): DnsServer | undefined {
   return (text.startsWith('[') ? isIPv6(address) : isIP(address)) ? { address: unmapped(address), port } : undefined
 }
 
+/** All that a list with white space between has. */
+export function dnsServersIn(list: string): DnsServer[] {
+  return list.split(/\s+/).flatMap(text => parseDnsServer(text) ?? [])
+}
+
 export function formatDnsServer({ address, port }: DnsServer): string {
   return port === standardPort ? address : joinHostPort(address, port)
 }

@@ -60,15 +60,3 @@ export const resolvConf = new ParsedFile('/etc/resolv.conf', parseResolvConf)
 
 /** hosts(5). */
 export const hostsFile = new ParsedFile('/etc/hosts', parseHosts)
-
-const root = 0
-
-/**
- * Where a resolver on this machine keeps the servers behind it: systemd-resolved, NetworkManager, OpenWrt's netifd. Only root can put
- * something in /run, systemd-resolved's own user a file in its folder there; in /tmp anybody can.
- */
-export const upstreamFiles = [
-  new ParsedFile('/run/systemd/resolve/resolv.conf', parseResolvConf),
-  new ParsedFile('/run/NetworkManager/no-stub-resolv.conf', parseResolvConf),
-  new ParsedFile('/tmp/resolv.conf.d/resolv.conf.auto', parseResolvConf, root),
-]

@@ -15,7 +15,7 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { unmapped } from '../../sockets/ip.js'
-import { resolve } from '../dns/resolve.js'
+import { resolveFirst } from '../dns/resolve.js'
 import { EchoTemplate } from './probe/echo-template.js'
 import { SocketPool } from './probe/socket-pool.js'
 import type { Target } from './result.js'
@@ -77,8 +77,8 @@ export async function findTarget(host: string, options: PingOptions): Promise<Ta
   const literalFamily = isIP(literal)
   if (literalFamily !== 0 && (family ?? literalFamily) === literalFamily)
     return { host, address: literal, family: literalFamily }
-  const [found] = await resolve(host, { family, timeout, signal, ...pathOf(options) })
-  const address = unmapped(found!.address)
+  const found = await resolveFirst(host, { family, timeout, signal, ...pathOf(options) })
+  const address = unmapped(found.address)
   return { host, address, family: familyOf(address) }
 }
 

@@ -1,6 +1,6 @@
 import { NetviaError } from '../../errors.js'
 import { type CommonOptions, pathOf } from '../../options.js'
-import { resolve } from '../dns/resolve.js'
+import { nameTimeout, resolveFirst } from '../dns/resolve.js'
 
 /** The address to bind to: `host`, resolved over the path where it is a name, or `localAddress`; undefined for any address. */
 export async function bindAddress(
@@ -14,6 +14,6 @@ export async function bindAddress(
       code: 'ERR_INVALID_ARG_VALUE',
     })
   }
-  const [first] = await resolve(host, { ...pathOf(options), family, signal })
-  return first!.address
+  const { address } = await resolveFirst(host, { ...pathOf(options), family, timeout: nameTimeout, signal })
+  return address
 }

@@ -17,7 +17,7 @@ import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
-import { askingBy } from '../dns/configuration.js'
+import { askingBy, unanswered } from '../dns/asking.js'
 import { dnsServers } from '../dns/server-address.js'
 import { raceFailure } from './failure.js'
 import { type Attempt, Race } from './race.js'
@@ -66,8 +66,8 @@ export interface Dialed {
 }
 
 /**
- * `connect` with its options checked and without a time limit of its own: that is in `signal`. No packet is sent to an address
- * that `refuse` throws for.
+ * `connect` with its options checked. Its time limit is in `signal`; `timeout` only says how long that is, for name resolution. No packet is
+ * sent to an address that `refuse` throws for.
  */
 export async function dial(
   options: ConnectOptions,
@@ -87,7 +87,9 @@ export async function dial(
     progress.phase = 'connection'
     return connectDescriptor(address, options.port, path, signal)
   }
-  const fd = literal ? await attempt(literal.address, signal) : await raceAddresses(options, families, attempt, signal)
+  const fd = literal
+    ? await attempt(literal.address, signal)
+    : await raceAddresses(options, families, attempt, signal, progress)
   if (signal.aborted) close(fd)
   signal.throwIfAborted()
   const connected = monotonicNow()
@@ -104,9 +106,11 @@ async function raceAddresses(
   families: readonly (4 | 6)[],
   attempt: Attempt<number>,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<number> {
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
   const asking = askingBy(options, race.signal)
+  progress.unanswered = code => unanswered(asking, code)
   lookUpHost(options.host, families, asking, (family, addresses) =>
     race.offer(
       family,

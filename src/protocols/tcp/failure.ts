@@ -29,3 +29,12 @@ export function raceFailure(errors: readonly unknown[]): unknown {
 export function connectTimeout(where: { address: string; port: number; device?: string }, hint: string): NetviaError {
   return systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
 }
+
+/** The same error with one more thing to say. */
+export function withHint(error: NetviaError, hint: string): NetviaError {
+  const { code, errno, syscall, address, port, hostname, device, cause } = error
+  const all = [error.hint, hint].filter(Boolean).join('; ')
+  return new NetviaError(`${error.message}; ${hint}`, {
+    ...{ code, errno, syscall, address, port, hostname, device, cause, hint: all },
+  })
+}

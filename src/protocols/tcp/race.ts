@@ -1,7 +1,5 @@
 import { noLongerNeeded } from '../../runtime/deadline.js'
-
-/** RFC 8305 section 3: how long an IPv4 answer waits for the IPv6 one, in milliseconds. */
-const resolutionDelay = 50
+import { resolutionDelay } from '../dns/order.js'
 
 type Family = 4 | 6
 

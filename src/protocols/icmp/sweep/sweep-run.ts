@@ -5,7 +5,7 @@ import { pathOf } from '../../../options.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
-import { resolve } from '../../dns/resolve.js'
+import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
 import { type PingResult, toResult } from '../result.js'
 import { type FamilySocket, FamilySockets } from './family-sockets.js'
@@ -70,7 +70,9 @@ export class SweepRun implements ProbeOwner {
     this.#families = new FamilySockets(options, this, () => this.pump())
     this.#source = new TargetSource(targets, family, {
       ready: () => this.pump(),
-      resolve: async name => (await resolve(name, { family, ...pathOf(options), signal: this.#stop.signal }))[0]!,
+      resolve: name => {
+        return resolveFirst(name, { family, timeout: nameTimeout, ...pathOf(options), signal: this.#stop.signal })
+      },
       unknown: (name, error) => this.#unknown(name, error),
       failed: reason => this.close({ reason }),
     })

@@ -128,8 +128,10 @@ export class TargetSource {
   }
 }
 
+/** What the name servers did about it. That there is no such device, or no permission, concerns all targets. */
 function isUnknownName(error: unknown): error is NetviaError {
-  return error instanceof NetviaError && ['ENOTFOUND', 'ENODATA', 'EAI_AGAIN', 'ETIMEOUT'].includes(error.code)
+  const local = ['EADDRNOTAVAIL', 'EPERM', 'ENOBUFS']
+  return error instanceof NetviaError && error.syscall === 'resolve' && !local.includes(error.code)
 }
 
 /** Whether targets can be drawn from it at all; each is looked at when it is. */

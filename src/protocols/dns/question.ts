@@ -1,0 +1,177 @@
+import type { NetviaError } from '../../errors.js'
+import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'
+import { type FoundRecord, followChain } from './answer.js'
+import type { Asking } from './asking.js'
+import { copesWithEdns, rememberEdns } from './edns-memory.js'
+import { exchange } from './exchange.js'
+import { isWorthAnotherTry, noData, noServerAnswered, notFound, serverFailed } from './failures.js'
+import type { Response } from './message.js'
+import type { RecordType } from './records.js'
+import type { ResolvConf } from './resolv-conf.js'
+import { type PlannedTry, planTries } from './schedule.js'
+import type { DnsServer } from './server-address.js'
+
+/**
+ * The records of one name (in wire form) and type, from whichever server answers first. At least one record, or it rejects with what
+ * src/protocols/dns/failures.ts lists.
+ */
+export async function queryRecords(name: string, type: RecordType, asking: Asking): Promise<FoundRecord[]> {
+  const { conf, timeLimit = conf.timeout * conf.attempts } = asking
+  const question = new Question(name, type, asking)
+  const unanswered = (code?: string) => question.unanswered(code)
+  const deadline = new Deadline(timeLimit, asking.signal, unanswered)
+  asking.open?.add(unanswered)
+  try {
+    return await question.ask(timeLimit, deadline.signal)
+  } finally {
+    asking.open?.delete(unanswered)
+    deadline.end()
+  }
+}
+
+/** What a server says of itself where EDNS was too much for it (RFC 6891 section 7). */
+const misunderstood = new Set(['FORMERR', 'NOTIMP'])
+
+/** One question on its way: tries by the plan, a failed one replaced by the next immediately, the first answer wins. */
+class Question {
+  readonly #name: string
+  readonly #type: RecordType
+  readonly #asking: Asking
+  readonly #stop = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+  readonly #failures: NetviaError[] = []
+  /** Asked, and not heard of since. */
+  readonly #silent = new Set<DnsServer>()
+  readonly #askedPlainly = new Set<DnsServer>()
+  readonly #answeredEdns = new Set<DnsServer>()
+  #queue: PlannedTry[] = []
+  /** Where in the plan it is, in milliseconds. */
+  #at = 0
+  #timer: NodeJS.Timeout | undefined
+  #resolve!: (records: FoundRecord[]) => void
+  #reject!: (reason: unknown) => void
+
+  constructor(name: string, type: RecordType, asking: Asking) {
+    this.#name = name
+    this.#type = type
+    this.#asking = asking
+  }
+
+  async ask(limit: number, signal: AbortSignal): Promise<FoundRecord[]> {
+    const { conf, path } = this.#asking
+    this.#queue = planTries({ servers: inTurn(conf), attempts: conf.attempts, limit }, server =>
+      copesWithEdns(server, path),
+    )
+    const onAbort = () => this.#giveUp(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    try {
+      return await new Promise<FoundRecord[]>((resolve, reject) => {
+        this.#resolve = resolve
+        this.#reject = reject
+        this.#next(true)
+      })
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      clearTimeout(this.#timer)
+      this.#stop.abort(noLongerNeeded)
+    }
+  }
+
+  /** The error of this question as it stands. */
+  unanswered(code?: string): NetviaError {
+    const { path, conf } = this.#asking
+    const parts = { failures: this.#failures, silent: [...this.#silent], unusable: conf.unusable }
+    return noServerAnswered({ hostname: this.#name, device: path.device, ...parts }, code)
+  }
+
+  /** Its time is over. The tries look once more whether their answer is there. */
+  async #giveUp(reason: unknown): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#stop.abort(noLongerNeeded)
+    await Promise.allSettled(this.#running)
+    this.#reject(reason)
+  }
+
+  /** Goes on in the plan: what is due now, or `immediately` the next that makes sense. */
+  #next(immediately: boolean): void {
+    clearTimeout(this.#timer)
+    if (this.#stop.signal.aborted) return
+    let due = this.#queue.shift()
+    while (immediately && due && this.#isNeedless(due)) due = this.#queue.shift()
+    if (due) {
+      this.#at = due.at
+      if (!this.#isNeedless(due)) this.#start(due)
+    }
+    const following = this.#queue[0]
+    if (following) this.#timer = setTimeout(() => this.#next(false), following.at - this.#at)
+    else if (this.#running.size === 0) this.#reject(this.unanswered())
+  }
+
+  /** To ask without EDNS is of no use where the server had another reason to fail, and costs a connection over TCP. */
+  #isNeedless({ server, fallback }: PlannedTry): boolean {
+    if (!fallback) return false
+    const { path, conf } = this.#asking
+    const copes = copesWithEdns(server, path)
+    return copes === true || (copes === undefined && (conf.useTcp || !this.#silent.has(server)))
+  }
+
+  #start({ server, edns }: PlannedTry): void {
+    const { path, conf } = this.#asking
+    this.#silent.add(server)
+    if (!edns) this.#askedPlainly.add(server)
+    const attempt = exchange({
+      ...{ name: this.#name, type: this.#type, server, edns, useTcp: conf.useTcp, path, signal: this.#stop.signal },
+      onUnreachable: error => this.#fail(server, error),
+    }).then(response => this.#hear(response, server, edns))
+    const running = attempt.catch(error => {
+      this.#running.delete(running)
+      if (error === noLongerNeeded) return
+      if (isWorthAnotherTry(error)) this.#fail(server, error)
+      else this.#reject(error)
+    })
+    this.#running.add(running)
+  }
+
+  #fail(server: DnsServer, error: NetviaError): void {
+    this.#silent.delete(server)
+    this.#failures.push(error)
+    this.#next(true)
+  }
+
+  #hear(response: Response, server: DnsServer, edns: boolean): void {
+    const { path, onAnswer } = this.#asking
+    onAnswer?.(server)
+    const misread = edns && (misunderstood.has(response.rcode) || response.misplaced)
+    if (edns) {
+      this.#answeredEdns.add(server)
+      rememberEdns(server, path, !misread)
+    } else if (!this.#answeredEdns.has(server)) rememberEdns(server, path, false)
+    if (misread && !this.#askedPlainly.has(server)) this.#askPlainlyNext(server)
+    this.#resolve(this.#recordsOf(response, server))
+  }
+
+  #askPlainlyNext(server: DnsServer): void {
+    this.#queue = this.#queue.filter(planned => !(planned.server === server && planned.fallback))
+    this.#queue.unshift({ server, at: this.#at, edns: false, fallback: true })
+  }
+
+  #recordsOf({ rcode, referral, misplaced, answers }: Response, server: DnsServer): FoundRecord[] {
+    const { device } = this.#asking.path
+    if (rcode === 'NXDOMAIN') throw notFound(this.#name, device)
+    if (rcode !== 'NOERROR') throw serverFailed(rcode, server)
+    if (misplaced) throw serverFailed('something where it does not belong', server)
+    if (referral) throw serverFailed('to ask elsewhere (it does not resolve names)', server)
+    const found = followChain(answers, this.#name, this.#type)
+    if (!found) throw serverFailed('a chain of CNAMEs without an end', server)
+    if (found.length === 0) throw noData(this.#name, this.#type, device)
+    return found
+  }
+}
+
+let turn = 0
+
+function inTurn({ servers, rotate }: ResolvConf): readonly DnsServer[] {
+  if (!rotate) return servers
+  const first = turn++ % servers.length
+  return [...servers.slice(first), ...servers.slice(0, first)]
+}

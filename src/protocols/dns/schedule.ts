@@ -1,0 +1,47 @@
+import type { DnsServer } from './server-address.js'
+
+/** One datagram, or one TCP connection, to one server. */
+export interface PlannedTry {
+  readonly server: DnsServer
+  /** When it begins, in milliseconds from the start of the question, unless an earlier one fails before. */
+  readonly at: number
+  readonly edns: boolean
+  /** It only helps if the server did not understand the EDNS of the try before. */
+  readonly fallback: boolean
+}
+
+export interface Plan {
+  readonly servers: readonly DnsServer[]
+  /** Rounds through the servers. */
+  readonly attempts: number
+  /** For the whole question, in milliseconds. */
+  readonly limit: number
+}
+
+/** What is known of a server's EDNS (RFC 6891): that it copes, that it doesn't, or nothing. */
+export type CopesWithEdns = (server: DnsServer) => boolean | undefined
+
+/** How long a server has before the next one is asked beside it, in milliseconds. */
+const serverDelay = 300
+/** How long one server has before it is asked again. */
+const roundDelay = 1000
+/** How long a server has whose EDNS is unknown, before it is asked without. Whoever copes and is near answers sooner. */
+const ednsDelay = 40
+
+/**
+ * The tries of one question. All stay open to the end, so the delays only decide how much is sent, not who may answer. A short limit
+ * shortens them: within any limit each server is asked in each round. Later rounds go without EDNS, since silence may be due to it.
+ */
+export function planTries({ servers, attempts, limit }: Plan, copesWithEdns: CopesWithEdns): PlannedTry[] {
+  const step = Math.min(serverDelay, limit / (servers.length * attempts + 1))
+  const round = Math.max(servers.length * step, Math.min(roundDelay, limit / (attempts + 1)))
+  return Array.from({ length: attempts }, (_, turn) => turn).flatMap(turn =>
+    servers.flatMap((server, index) => {
+      const at = turn * round + index * step
+      const copes = turn === 0 ? copesWithEdns(server) : false
+      const first: PlannedTry = { server, at, edns: copes !== false, fallback: false }
+      if (copes !== undefined) return [first]
+      return [first, { server, at: at + Math.min(ednsDelay, step / 2), edns: false, fallback: true }]
+    }),
+  )
+}

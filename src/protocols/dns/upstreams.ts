@@ -1,0 +1,85 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { addon } from '../../binding/addon.js'
+import { parseDnsmasq, parseOpenWrt, parseVariable } from './forwarder-files.js'
+import { isThisMachine } from './local-address.js'
+import { parseResolvConf, type ResolvConf } from './resolv-conf.js'
+import type { DnsServer } from './server-address.js'
+import { ParsedFile } from './system-files.js'
+
+/** The name servers behind the resolver of this machine. */
+export interface Upstreams {
+  /** Those that belong to the device. */
+  readonly ofDevice: readonly DnsServer[]
+  /** Of the whole machine. */
+  readonly others: readonly DnsServer[]
+}
+
+const root = 0
+
+const listed = (path: string, owner?: number) => new ParsedFile(path, text => parseResolvConf(text).servers, owner)
+/** Only root can put something in /run, systemd-resolved's own user a file in its folder there. */
+const resolved = listed('/run/systemd/resolve/resolv.conf')
+const networkManager = listed('/run/NetworkManager/no-stub-resolv.conf')
+/** Debian's resolvconf. */
+const resolvconf = listed('/run/dnsmasq/resolv.conf')
+/** In /tmp anybody can. */
+const openWrt = new ParsedFile('/tmp/resolv.conf.d/resolv.conf.auto', parseOpenWrt, root)
+const dnsmasqFile = new ParsedFile('/etc/dnsmasq.conf', parseDnsmasq)
+/** The second is OpenWrt's, below /tmp. */
+const dnsmasqFolders = ['/etc/dnsmasq.d', '/var/etc']
+
+/** The order is that of how surely a file is up to date. The first that lists a server elsewhere counts. */
+export function serversBehind(conf: ResolvConf, device: string): Upstreams {
+  const interfaces = openWrt.read()
+  const dnsmasq = dnsmasqFiles().flatMap(file => file.read())
+  const ofDevice = [
+    ...linkServers(device),
+    ...dnsmasq.flatMap(({ servers }) => servers).flatMap(one => (one.device === device ? one.server : [])),
+    ...interfaces.flatMap(one => (belongsTo(one.name, device) ? one.servers : [])),
+  ]
+  const lists = [
+    resolved.read(),
+    networkManager.read(),
+    dnsmasq.flatMap(({ servers }) => servers).flatMap(one => (one.device === undefined ? one.server : [])),
+    ...dnsmasq.flatMap(({ resolvFiles }) => resolvFiles).map(path => listed(path, root).read()),
+    resolvconf.read(),
+    interfaces.flatMap(({ servers }) => servers),
+    conf.external,
+  ]
+  const elsewhere = lists.map(list => list.filter(({ address }) => !isThisMachine(address)))
+  return { ofDevice, others: elsewhere.find(list => list.length > 0) ?? [] }
+}
+
+/** What systemd-resolved was given for the link, and what systemd-networkd has for it. */
+function linkServers(device: string): DnsServer[] {
+  const index = addon().deviceIndex(device)
+  if (index < 0) return []
+  return [
+    ...new ParsedFile(`/run/systemd/resolve/netif/${index}`, text => parseVariable(text, 'SERVERS')).read(),
+    ...new ParsedFile(`/run/systemd/netif/links/${index}`, text => parseVariable(text, 'DNS')).read(),
+  ]
+}
+
+function dnsmasqFiles() {
+  const inFolders = dnsmasqFolders.flatMap(folder => {
+    return namesIn(folder)
+      .filter(name => folder === '/etc/dnsmasq.d' || name.startsWith('dnsmasq.conf'))
+      .map(name => new ParsedFile(join(folder, name), parseDnsmasq, root))
+  })
+  return [dnsmasqFile, ...inFolders]
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return []
+  }
+}
+
+/** OpenWrt calls its interfaces `wan`, `wan6`; their devices have that name, or it is its end: `pppoe-wan`. */
+function belongsTo(name: string, device: string): boolean {
+  const plain = name.replace(/_?6$/, '')
+  return [name, plain].some(one => device === one || device.endsWith(`-${one}`))
+}
