@@ -1,13 +1,13 @@
 import { addon } from '../../binding/addon.js'
 import { isIPv4 } from '../../builtins.js'
 import { decodeAddress, encodeAddress, familyOf } from '../../sockets/address.js'
-import { mappedIPv4, parseIP } from '../../sockets/ip.js'
+import { parseIP, unmapped } from '../../sockets/ip.js'
 import { openDescriptor } from '../../sockets/open.js'
 
 /** Whether packets to an address stay on this machine: loopback, the unspecified address, or one that a device here has. */
 export function isThisMachine(text: string): boolean {
-  const bytes = parseIP(text)
-  const address = mappedIPv4(bytes) ?? text
+  const address = unmapped(text)
+  const bytes = parseIP(address)
   if (isIPv4(address)) {
     if (address.startsWith('127.') || address.startsWith('0.')) return true
   } else if (bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1) return true
