@@ -6,6 +6,7 @@ const load = createRequire(import.meta.url)
  * Modules of Node that take a millisecond or more to load, each loaded when it is first used: importing netvia must cost little,
  * and a ping needs neither HTTP nor TLS.
  */
+export const nodeChildProcess = late<typeof import('node:child_process')>('node:child_process')
 export const nodeCluster = late<typeof import('node:cluster').default>('node:cluster')
 export const nodeCrypto = late<typeof import('node:crypto')>('node:crypto')
 export const nodeDgram = late<typeof import('node:dgram')>('node:dgram')

@@ -36,6 +36,7 @@ export type { Streamed } from './monitor/record/event-buffer.js'
 export type {
   CheckEvent,
   ConfigureEvent,
+  HookEvent,
   MonitorSnapshot,
   StateEvent,
   UplinkSnapshot,

@@ -3,12 +3,19 @@ import { isDeepStrictEqual } from 'node:util'
 import { nodeDiagnosticsChannel } from '../builtins.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { type MakeRunner, makeRunner } from './checks/check-runner.js'
-import { Hook } from './hook.js'
+import { Hook } from './hook/hook.js'
 import { type LinkFacts, LinkHistory } from './link/link-fault.js'
 import { watchLinks } from './link/link-watch.js'
 import type { MonitorOptions } from './options.js'
 import { EventBuffer, type Streamed } from './record/event-buffer.js'
-import type { CheckEvent, ConfigureEvent, MonitorSnapshot, StateEvent, WarningEvent } from './record/reports.js'
+import type {
+  CheckEvent,
+  ConfigureEvent,
+  HookEvent,
+  MonitorSnapshot,
+  StateEvent,
+  WarningEvent,
+} from './record/reports.js'
 import { type SavedStates, StateFile } from './record/state-file.js'
 import { spacing } from './round-loop.js'
 import { type Settings, settingsOf, type Uplink } from './settings.js'
@@ -20,6 +27,8 @@ export interface MonitorEvents {
   state: [StateEvent]
   /** A check has its result. */
   check: [CheckEvent]
+  /** The hook printed a line. */
+  hook: [HookEvent]
   /** Something beside the checks failed. */
   warning: [WarningEvent]
   /** The monitor goes on with other options. */
@@ -37,6 +46,7 @@ function diagnosticsChannels() {
   return {
     state: channel('netvia:monitor:state'),
     check: channel('netvia:monitor:check'),
+    hook: channel('netvia:monitor:hook'),
     warning: channel('netvia:monitor:warning'),
     configure: channel('netvia:monitor:configure'),
   }
@@ -45,9 +55,9 @@ function diagnosticsChannels() {
 /**
  * Watches the uplinks of a router: runs their checks, follows their links, and says which state each is in, and why.
  *
- * Events: `state` when an uplink changes, `check` for each result, `warning` when something beside the checks fails (state
+ * Events: `state` when an uplink changes, `check` for each result, `hook` for each line that the hook prints, `warning` when something beside the checks fails (state
  * file, hook, link watch), `configure` after a change of options. The same go to `diagnostics_channel` as `netvia:monitor:state`,
- * `:check`, `:warning` and `:configure`.
+ * `:check`, `:hook`, `:warning` and `:configure`.
  * While it runs it keeps the process alive.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
@@ -84,7 +94,6 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
     this.#stateFile = this.#openStateFile()
-    this.#hook = this.#openHook()
     for (const [name, saved] of Object.entries(this.#stateFile?.read(Date.now()) ?? {}))
       this.#uplinks.get(name)?.restore(saved)
   }
@@ -92,6 +101,9 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   /** Begins the rounds. Nothing happens if it runs already. */
   start(): void {
     if (this.#unwatch) return
+    // `stop()` ended the one before.
+    this.#hook = this.#openHook()
+    this.#callHookForAll('start')
     this.#watch()
     this.#startAll(this.#uplinks.values())
   }
@@ -118,11 +130,12 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
       this.#stateFile = this.#openStateFile()
     }
     if (!isDeepStrictEqual([settings.hook, settings.hookTimeout], [before.hook, before.hookTimeout])) {
-      leaving.push(this.#hook?.idle())
-      this.#hook = this.#openHook()
+      leaving.push(this.#hook?.stop())
+      this.#hook = this.#unwatch && this.#openHook()
     }
     this.#leaving = Promise.all([this.#leaving, ...leaving])
     if (this.#unwatch) {
+      this.#callHookForAll('configure')
       this.#unwatch()
       this.#watch()
       this.#startAll(fresh)
@@ -139,13 +152,16 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     await this.#leaving
   }
 
-  /** Ends the rounds: resolves when no check, hook or write is left. States stay as they are; `start()` goes on from them. */
+  /**
+   * Ends the rounds: resolves when no check, hook or write is left. Hooks get 5 seconds to finish; what runs after that is killed.
+   * States stay as they are; `start()` goes on from them.
+   */
   async stop(): Promise<void> {
     if (!this.#unwatch) return
     this.#unwatch()
     this.#unwatch = undefined
     await Promise.all([...this.#uplinks.values()].map(watched => watched.stop()))
-    await Promise.all([this.#stateFile?.save(), this.#hook?.idle(), this.#leaving])
+    await Promise.all([this.#stateFile?.save(), this.#hook?.stop(), this.#leaving])
     for (const buffer of this.#buffers) buffer.end()
   }
 
@@ -191,7 +207,35 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   #openHook(): Hook | undefined {
     const { hook, hookTimeout } = this.#settings
-    return hook && new Hook(hook, hookTimeout, error => this.#warn('hook', error))
+    const reports = {
+      line: (uplink: string, text: string) => this.#tell('hook', { uplink, text, at: Date.now() }),
+      failed: (error: Error) => this.#warn('hook', error),
+    }
+    return hook && new Hook(hook, hookTimeout, reports)
+  }
+
+  #callHookForAll(event: 'start' | 'configure'): void {
+    if (!this.#settings.hookAtStart) return
+    for (const watched of this.#uplinks.values()) {
+      const { state, reason, since } = watched.snapshot()
+      this.#callHook(watched.uplink, event, { from: state, to: state, reason, at: since })
+    }
+  }
+
+  #callHook(
+    { name, device = '' }: Uplink,
+    event: 'change' | 'start' | 'configure',
+    { from, to, reason, at }: Omit<StateEvent, 'uplink'>,
+  ): void {
+    this.#hook?.call(name, {
+      NETVIA_EVENT: event,
+      NETVIA_UPLINK: name,
+      NETVIA_DEVICE: device,
+      NETVIA_STATE: to,
+      NETVIA_PREVIOUS_STATE: from,
+      NETVIA_REASON: reason.replaceAll('\0', ''),
+      NETVIA_AT: String(at),
+    })
   }
 
   /** What was known of the links of these devices is known from then on as well. */
@@ -219,14 +263,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #changed(event: StateEvent): void {
     for (const buffer of this.#buffers) buffer.push(event)
     this.#stateFile?.save()
-    this.#hook?.run({
-      NETVIA_UPLINK: event.uplink,
-      NETVIA_DEVICE: this.#uplinks.get(event.uplink)!.uplink.device ?? '',
-      NETVIA_STATE: event.to,
-      NETVIA_PREVIOUS_STATE: event.from,
-      NETVIA_REASON: event.reason.replaceAll('\0', ''),
-      NETVIA_AT: String(event.at),
-    })
+    this.#callHook(this.#uplinks.get(event.uplink)!.uplink, 'change', event)
     this.#tell('state', event)
   }
 

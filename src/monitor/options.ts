@@ -90,8 +90,14 @@ export interface MonitorOptions {
   damping?: DampingOptions
   /** File that keeps the states over a restart, written whole and renamed into place. Best on a tmpfs. Default: none. */
   stateFile?: string
-  /** Command and arguments run at each change of state, with the facts in its environment; no shell. Default: none. */
+  /**
+   * Command and arguments, called without a shell when an uplink changes its state, with the facts in its environment. If several
+   * changes of an uplink meet a call that still runs, the next call gets the newest. A failed call is tried again after 1, 5 and 25
+   * seconds. Default: none.
+   */
   hook?: readonly string[]
+  /** Calls the hook for every uplink at `start()` and after `configure()` as well, with the state it is in. Default false. */
+  hookAtStart?: boolean
   /** Milliseconds a hook may run before it is killed. Default 10000. */
   hookTimeout?: number
   /** The uplinks to watch; at least one. */

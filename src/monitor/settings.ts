@@ -5,6 +5,7 @@ import { errorAt, invalidArgument } from '../errors.js'
 import {
   anything,
   arrayOf,
+  boolean,
   checkOptions,
   commonSchema,
   integer,
@@ -42,6 +43,7 @@ export interface Settings {
   rounds: RoundSettings
   stateFile: string | undefined
   hook: readonly string[] | undefined
+  hookAtStart: boolean
   hookTimeout: number
   uplinks: Uplink[]
 }
@@ -90,6 +92,7 @@ const monitorSchema = {
   damping: dampingCheck,
   stateFile: string,
   hook: hookCheck,
+  hookAtStart: boolean,
   hookTimeout: interval,
   uplinks: anything,
 } satisfies Schema
@@ -145,6 +148,7 @@ export function settingsOf(options: MonitorOptions): Settings {
     },
     stateFile: options.stateFile,
     hook: options.hook,
+    hookAtStart: options.hookAtStart ?? false,
     hookTimeout: options.hookTimeout ?? 10_000,
     uplinks: eachOf('uplinks', uplinks, (uplink, index) => uplinkOf(uplink, index, names, reliability)),
   }

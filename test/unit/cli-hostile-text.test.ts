@@ -84,7 +84,7 @@ uplinks:
     checks: [{ type: tcp, host: 127.0.0.1, port: 9 }]
 `
   const name = 'fibre\\x1b[31m\\x0d\\x9b2J\\u202e\\nline'
-  const warning = 'a\\x1b[31mb\\n\\x9bc'
+  const printed = ['a\\x1b[31mb', '\\x9bc']
   for (const args of [[], ['--json'], ['-v']]) {
     const monitor = startMonitor(text, args)
     await monitor.says(/warning.*hook/)
@@ -93,7 +93,7 @@ uplinks:
     expect(stdout + stderr).not.toMatch(commands)
     if (args[0] === '--json') continue
     expect(stdout).toContain(`${name}: unknown -> down`)
-    expect(stderr).toContain(warning)
+    for (const text of printed) expect(stdout).toContain(`${name}: hook: ${text}`)
   }
   const inner = `stty cols 200 rows 20; exec '${process.execPath}' '${command}' monitor -c '${fileOf(text)}'`
   const terminal = spawn('script', ['-qec', inner, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } })

@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { targetOf } from '../../src/monitor/checks/check-target.js'
-import { Hook } from '../../src/monitor/hook.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import { EventBuffer } from '../../src/monitor/record/event-buffer.js'
 import { type SavedStates, StateFile } from '../../src/monitor/record/state-file.js'
@@ -281,57 +280,3 @@ describe('the state file', () => {
     expect(failures).toMatchObject([{ code: 'ENOENT' }])
   })
 })
-
-describe('hooks', () => {
-  function hook(command: string[], timeout = 5000) {
-    const failures: string[] = []
-    return { hook: new Hook(command, timeout, error => failures.push(error.message)), failures }
-  }
-
-  test('run one after the other, in order, with the facts in their environment and no shell', async () => {
-    const out = join(folder, 'out')
-    const script = `sleep 0.0$NETVIA_DELAY; printf '%s %s\\n' "$NETVIA_STATE" "$1" >> ${out}`
-    const { hook: run, failures } = hook(['sh', '-c', script, 'sh', '$(touch pwned); *'])
-    run.run({ NETVIA_STATE: 'down', NETVIA_DELAY: '9' })
-    run.run({ NETVIA_STATE: 'up', NETVIA_DELAY: '1' })
-    await run.idle()
-    expect(readFileSync(out, 'utf8')).toBe('down $(touch pwned); *\nup $(touch pwned); *\n')
-    expect(failures).toEqual([])
-  })
-
-  test('failures are told of, with what the command said', async () => {
-    const { hook: run, failures } = hook(['sh', '-c', 'echo no such route >&2; exit 3'])
-    run.run({})
-    await run.idle()
-    expect(failures).toEqual(['ended by exit code 3: no such route'])
-    const missing = hook(['/no/such/command'])
-    missing.hook.run({})
-    await missing.hook.idle()
-    expect(missing.failures).toEqual(['spawn /no/such/command ENOENT'])
-  })
-
-  test('one that hangs is killed with all it started', async () => {
-    const { hook: run, failures } = hook(['sh', '-c', `sleep 60 & echo $! > ${folder}/pid; wait`], 300)
-    run.run({})
-    await run.idle()
-    expect(failures).toEqual(['killed after 300 ms'])
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
-    await expect.poll(() => isRunning(pid)).toBe(false)
-  })
-
-  test('they do not pile up', async () => {
-    const { hook: run, failures } = hook(['true'])
-    for (let i = 0; i < 70; i++) run.run({})
-    expect(failures).toEqual(Array(6).fill('64 runs wait already; this one is left out'))
-    await run.idle()
-    expect(failures).toHaveLength(6)
-  })
-})
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}

@@ -219,13 +219,14 @@ describe('with files and commands', () => {
     expect(readFileSync(out, 'utf8').trim().split('\n')).toEqual([
       `NETVIA_AT=${since}`,
       'NETVIA_DEVICE=wan1',
+      'NETVIA_EVENT=change',
       'NETVIA_PREVIOUS_STATE=unknown',
       'NETVIA_REASON=no carrier',
       'NETVIA_STATE=down',
       'NETVIA_UPLINK=fibre',
     ])
     await realWait(0)
-    expect(warnings).toEqual(['hook: ended by exit code 1'])
+    expect(warnings).toEqual(['hook: fibre: ended by exit code 1'])
   })
 
   test('await using stops it', async () => {

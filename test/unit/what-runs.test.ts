@@ -10,7 +10,9 @@ const filesWith = (pattern: RegExp) =>
   sources.filter(name => pattern.test(readFileSync(new URL(`src/${name}`, root), 'utf8'))).sort()
 
 test('the library starts no process, but for the hook of the monitor that its user names', () => {
-  expect(filesWith(/['"](node:)?(child_process|worker_threads)['"]/)).toEqual(['monitor/hook.ts'])
+  expect(filesWith(/nodeChildProcess\(/)).toEqual(['monitor/hook/command-run.ts'])
+  const loading = /(?<!import type .*)['"](node:)?(child_process|worker_threads)['"]/
+  expect(filesWith(loading)).toEqual(['builtins.ts'])
 })
 
 test('nothing turns text into code', () => {

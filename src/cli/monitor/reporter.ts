@@ -1,5 +1,5 @@
 import type { UplinkMonitor } from '../../monitor/monitor.js'
-import type { CheckEvent, ConfigureEvent, StateEvent, WarningEvent } from '../../monitor/record/reports.js'
+import type { CheckEvent, ConfigureEvent, HookEvent, StateEvent, WarningEvent } from '../../monitor/record/reports.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
 import { colored } from './status-table.js'
@@ -20,7 +20,11 @@ export class Reporter {
     const { uplinks } = this.#monitor.snapshot()
     this.#output.object('start', { uplinks })
     this.#output.line(`watching ${plural(uplinks.length, 'uplink')}: ${uplinks.map(({ name }) => name).join(', ')}`)
-    this.#monitor.on('state', this.#onState).on('warning', this.#onWarning).on('configure', this.#onConfigure)
+    this.#monitor
+      .on('state', this.#onState)
+      .on('hook', this.#onHook)
+      .on('warning', this.#onWarning)
+      .on('configure', this.#onConfigure)
     if (this.#verbose) this.#monitor.on('check', this.#onCheck)
   }
 
@@ -36,6 +40,11 @@ export class Reporter {
     const { uplink, type, target, ok, latencyMs, local, error, at } = event
     const verdict = ok ? milliseconds(latencyMs!) : this.#output.color.red(`${local ? 'here: ' : ''}${error}`)
     this.#line(at, `${uplink}: ${type} ${target}: ${verdict}`)
+  }
+
+  #onHook = (event: HookEvent): void => {
+    this.#output.object('hook', event)
+    this.#line(event.at, `${event.uplink}: hook: ${event.text}`)
   }
 
   #onWarning = ({ source, message, at }: WarningEvent): void => {

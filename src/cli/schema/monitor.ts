@@ -14,6 +14,9 @@ export const monitorLines: Record<string, JsonSchema> = {
     ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at },
   }),
   monitorCheck: lineOf('monitor', 'check', 'With --verbose: one check of one round', {}, 'check'),
+  monitorHook: lineOf('monitor', 'hook', 'The hook printed a line', {
+    ...{ uplink: text('It was called for'), text: text('The line'), at },
+  }),
   monitorWarning: lineOf('monitor', 'warning', 'Something beside the checks went wrong', {
     ...{ source: text('What: state-file, hook, link'), message: text(), at },
   }),

@@ -36,6 +36,16 @@ export interface CheckEvent {
   at: number
 }
 
+/** The 'hook' event: a line that the hook printed, on its standard output or standard error. */
+export interface HookEvent {
+  /** Name of the uplink it was called for. */
+  uplink: string
+  /** At most 1000 characters, and of one call at most 100 lines. */
+  text: string
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
 /** The 'warning' event: something beside the checks went wrong, and the monitor goes on. */
 export interface WarningEvent {
   /** What failed: writing the state file, running the hook, following the links. */

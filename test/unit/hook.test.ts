@@ -1,0 +1,199 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Hook } from '../../src/monitor/hook/hook.js'
+import { simulate } from './monitor-world.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'netvia-hook-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function start(script: string, timeout = 5000, args: string[] = []) {
+  const failures: string[] = []
+  const lines: string[] = []
+  const hook = new Hook(['sh', '-c', script, 'sh', ...args], timeout, {
+    line: (uplink, text) => lines.push(`${uplink}: ${text}`),
+    failed: error => failures.push(error.message),
+  })
+  return {
+    hook,
+    failures,
+    lines,
+    call: (uplink: string, STATE: string) => hook.call(uplink, { UPLINK: uplink, STATE }),
+  }
+}
+
+const patience = { timeout: 10_000, interval: 20 }
+const file = (name: string) => join(folder, name)
+const content = (name: string) => readFileSync(file(name), 'utf8')
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+test('the command gets the facts in its environment, and no shell reads its arguments', async () => {
+  const { call, hook, failures } = start(`echo "$STATE $1" > ${file('out')}`, 5000, ['$(touch pwned); *'])
+  call('fibre', 'down')
+  await hook.stop()
+  expect(content('out')).toBe('down $(touch pwned); *\n')
+  expect(failures).toEqual([])
+})
+
+describe('what happens while a call runs', () => {
+  test('the next call of the uplink gets the newest state, and the last state is never left out', async () => {
+    writeFileSync(file('out'), '')
+    const { call, hook, failures } = start(
+      `echo "$UPLINK $STATE" >> ${file('out')}; until [ -e ${file('go')} ]; do sleep 0.02; done`,
+    )
+    // As two hundred uplinks that lose their carrier in the same moment and get it back.
+    const names = Array.from({ length: 200 }, (_, index) => `wan${index}`)
+    for (const state of ['down', 'degraded', 'up', 'down']) for (const name of names) call(name, state)
+    await expect.poll(() => content('out').split('\n').length, patience).toBeGreaterThan(16)
+    appendFileSync(file('go'), '')
+    const lastOf = () =>
+      Object.fromEntries(
+        content('out')
+          .trim()
+          .split('\n')
+          .map(line => line.split(' ') as [string, string]),
+      )
+    await expect.poll(lastOf, { timeout: 30_000 }).toEqual(Object.fromEntries(names.map(name => [name, 'down'])))
+    await hook.stop()
+    expect(failures).toEqual([])
+    expect(content('out')).not.toContain('up')
+    expect(content('out')).not.toContain('degraded')
+  }, 60_000)
+
+  test('another uplink does not wait for it', async () => {
+    const { call, hook } = start(`[ "$UPLINK" = slow ] && sleep 60; echo "$UPLINK" > ${file('out')}`)
+    call('slow', 'down')
+    call('fibre', 'down')
+    await expect.poll(() => content('out'), patience).toBe('fibre\n')
+    await hook.stop()
+  }, 20_000)
+})
+
+test('what the command prints is reported line by line, and bounded', async () => {
+  const script = 'echo routes; echo "no such route" >&2; printf "the end"; sleep 0.2; yes | head -n 500'
+  const { call, hook, lines } = start(script)
+  call('fibre', 'down')
+  await hook.stop()
+  expect(lines.slice(0, 2).sort()).toEqual(['fibre: no such route', 'fibre: routes'])
+  expect(lines).toContain('fibre: the endy')
+  expect(lines).toHaveLength(101)
+  expect(lines.at(-1)).toBe('fibre: … (the rest is left out)')
+})
+
+describe('a call that fails', () => {
+  test('is tried again, three times at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const { call, hook, failures } = start(`echo "$STATE" >> ${file('out')}; exit 3`)
+      call('fibre', 'down')
+      for (const [count, delay] of [1000, 5000, 25_000, 100_000].entries()) {
+        await expect.poll(() => failures.length, patience).toBe(count + 1)
+        vi.advanceTimersByTime(delay)
+      }
+      await hook.stop()
+      expect(failures).toEqual([
+        'fibre: ended by exit code 3; next try in 1 s',
+        'fibre: ended by exit code 3; next try in 5 s',
+        'fibre: ended by exit code 3; next try in 25 s',
+        'fibre: ended by exit code 3',
+      ])
+      expect(content('out')).toBe('down\n'.repeat(4))
+    } finally {
+      vi.useRealTimers()
+    }
+  }, 60_000)
+
+  test('gives way to a newer state', async () => {
+    const { call, hook, failures } = start(`[ "$STATE" = up ] && echo up > ${file('out')}`)
+    call('fibre', 'down')
+    await expect.poll(() => failures, patience).toHaveLength(1)
+    call('fibre', 'up')
+    await hook.stop()
+    expect(content('out')).toBe('up\n')
+    expect(failures).toHaveLength(1)
+  })
+
+  test('does not end the monitor when it cannot even start', async () => {
+    const failures: string[] = []
+    const hook = new Hook(['/no/such/command'], 1000, {
+      line: () => {},
+      failed: ({ message }) => failures.push(message),
+    })
+    hook.call('fibre', {})
+    await expect.poll(() => failures, patience).toEqual(['fibre: spawn /no/such/command ENOENT; next try in 1 s'])
+    await hook.stop()
+  })
+})
+
+describe('a call that hangs', () => {
+  test('is killed with all it started', async () => {
+    const { call, hook, failures } = start(`sleep 60 & echo $! > ${file('pid')}; wait`, 300)
+    call('fibre', 'down')
+    await expect.poll(() => failures, patience).toEqual(['fibre: killed after 300 ms; next try in 1 s'])
+    await hook.stop()
+    await expect.poll(() => isRunning(Number(content('pid'))), patience).toBe(false)
+  })
+
+  test('and that may not be killed does not end the monitor, nor keep it waiting', async () => {
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+      throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
+    })
+    const { call, hook, failures } = start(`echo $$ > ${file('pid')}; exec sleep 60`, 300)
+    call('fibre', 'down')
+    await expect.poll(() => failures, patience).toHaveLength(1)
+    expect(failures[0]).toBe('fibre: killed after 300 ms, but it goes on: kill EPERM; next try in 1 s')
+    await hook.stop()
+    kill.mockRestore()
+    process.kill(Number(content('pid')), 'SIGKILL')
+  })
+})
+
+test('the end waits five seconds for all calls together, and says what it left out', async () => {
+  const { call, hook, failures } = start('sleep 60', 600_000)
+  for (let i = 0; i < 20; i++) call(`wan${i}`, 'down')
+  const before = performance.now()
+  await hook.stop()
+  const took = performance.now() - before
+  expect(took).toBeGreaterThan(4900)
+  expect(took).toBeLessThan(8000)
+  expect(failures.filter(text => text.endsWith(': killed: the monitor ends'))).toHaveLength(16)
+  expect(failures.filter(text => text.endsWith(': not called: the monitor ends'))).toHaveLength(4)
+}, 20_000)
+
+test('a monitor calls it with every state at the start and after a reload, if asked to', async () => {
+  const options = {
+    hook: ['sh', '-c', `echo "$NETVIA_EVENT $NETVIA_UPLINK $NETVIA_PREVIOUS_STATE $NETVIA_STATE" >> ${file('out')}`],
+    hookAtStart: true,
+  }
+  writeFileSync(file('out'), '')
+  const lines = () => content('out').trim().split('\n').sort()
+  const { monitor } = simulate(options)
+  monitor.start()
+  await expect.poll(lines, patience).toEqual(['start fibre unknown unknown', 'start lte unknown unknown'])
+  writeFileSync(file('out'), '')
+  const { uplinks } = await import('./monitor-world.js')
+  await monitor.configure({ ...options, uplinks })
+  await expect.poll(lines, patience).toEqual(['configure fibre unknown unknown', 'configure lte unknown unknown'])
+  await monitor.stop()
+})
+
+test('a monitor that was stopped and started again calls it as before', async () => {
+  const { monitor, link } = simulate({ hook: ['sh', '-c', `echo $NETVIA_STATE > ${file('out')}`] })
+  monitor.start()
+  await monitor.stop()
+  monitor.start()
+  link('wan1', 'no carrier')
+  await monitor.stop()
+  expect(content('out')).toBe('down\n')
+})
