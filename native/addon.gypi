@@ -5,6 +5,8 @@
     "sanitize%": "",
     # 1: a build for tests in which any system call can be told to fail (native/faults.cc).
     "faults%": "0",
+    # 1: needs no C++ runtime when it is loaded, for glibc and musl alike (native/runtime.cc). The prebuilt files.
+    "standalone%": "0",
   },
   "targets": [
     {
@@ -25,11 +27,11 @@
       # -fno-strict-aliasing comes with newer Node headers only: always given, the headers' version leaves no mark.
       "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"],
       "conditions": [
+        ["standalone==1", {"sources": ["runtime.cc"], "ldflags": ["-nostdlib"], "libraries!": ["-lstdc++"]}],
         ["faults==1", {"sources": ["faults.cc"], "defines": ["NETVIA_FAULTS"]}],
         [
           "sanitize==''",
           {
-            "sources": ["runtime.cc"],
             "cflags!": ["-O3", "-fno-omit-frame-pointer", "-mminimal-toc"],
             "cflags": [
               "-Os",
@@ -43,12 +45,10 @@
             ],
             "cflags_cc": ["-fno-threadsafe-statics"],
             "ldflags": [
-              "-nostdlib",
               "-s",
               "-Wl,--gc-sections,--build-id=none",
               "-Wl,--version-script=<(module_root_dir)/native/exports.map",
             ],
-            "libraries!": ["-lstdc++"],
           },
           {
             "cflags": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],

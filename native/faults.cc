@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kCalls[] = {
     "socket",        "close",     "bind",       "listen",  "connect",        "getsockname", "getsockopt",
     "setsockopt",    "sendmmsg",  "recvmmsg",   "eventfd", "if_nametoindex", "if_indextoname",
-    "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",        "pthread_create",
+    "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",        "pthread_create", "getrandom",
 };
 constexpr int kCallCount = sizeof kCalls / sizeof kCalls[0];
 constexpr int kAny = -1;
@@ -147,6 +147,10 @@ long transfer(long number, int fd, mmsghdr* messages, int count, int flags) {
     if (count > rule.limit) count = rule.limit;
   }
   return syscall(number, fd, messages, count, flags, nullptr);
+}
+
+long getrandom(void* out, size_t length) {
+  return Fails("getrandom") ? -1 : syscall(SYS_getrandom, out, length, 0);
 }
 
 }  // namespace sys

@@ -1,6 +1,7 @@
 // Socket options and constants by name: their numbers differ between architectures, so TypeScript asks here.
 // The C library's headers come first: the kernel's then leave out what both define.
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "received.h"
 
 // Newer than some libc's headers; these numbers are the same on all architectures netvia is built for.
 #ifndef SO_TIMESTAMPING_NEW
@@ -118,6 +120,12 @@ struct Constant {
 
 #define CONSTANT(name) {#name, static_cast<int>(name)}
 constexpr Constant kConstants[] = {
+    // The addon's own layout: TypeScript has the same numbers (src/binding/addon.ts), and a test compares them.
+    {"BATCH_PACKETS", PacketBuffers::kPackets},
+    {"BATCH_EVENTS", Poller::kEvents},
+    {"SEND_FIELDS", static_cast<int>(kSendFields)},
+    {"RECEIVE_FIELDS", static_cast<int>(kReceiveFields)},
+    {"ADDRESS_ROOM", static_cast<int>(kAddressRoom)},
     CONSTANT(AF_INET),
     CONSTANT(AF_INET6),
     CONSTANT(AF_NETLINK),

@@ -11,7 +11,6 @@
 
 namespace {
 
-constexpr size_t kSendFields = 5;
 constexpr size_t kHeader = 2 * kAddressRoom;
 
 int FamilyOf(int fd, const uint8_t* address, size_t length) {

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+// Numbers of each packet in the table of `send`.
+constexpr size_t kSendFields = 5;
+
 struct PacketBuffers {
   static constexpr int kPackets = 64;
   static constexpr size_t kControl = 512;

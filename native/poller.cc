@@ -27,21 +27,30 @@ int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
 
 int Poller::Start(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
   if (running_) return -EALREADY;
-  epoll_ = sys::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_ < 0) return -errno;
-  wake_ = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_ = Descriptor(sys::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return -errno;
+  wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeToken;
-  int error = wake_ < 0 || sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) < 0 ? -errno : 0;
-  if (error == 0) {
-    pairs_ = Napi::Reference<Napi::Value>::New(pairs, 1);
-    callback_ = Callback::New(env, ready, "netvia", 0, 1, this);
-    callback_.Unref(env);
-    error = CreateThread(&thread_, Run, this);
-    running_ = error == 0;
-  }
+  int error = !wake_ || sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, wake_.Get(), &event) < 0 ? -errno : 0;
+  if (error == 0) error = StartThread(env, ready, pairs);
   if (error != 0) Stop();
+  return error;
+}
+
+int Poller::StartThread(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
+  callback_ = Callback::New(env, ready, "netvia", 0, 1, this);
+  if (napi_threadsafe_function(callback_) == nullptr) {
+    // node-addon-api has thrown: the errno says it instead.
+    napi_value thrown;
+    napi_get_and_clear_last_exception(env, &thrown);
+    return -ENOMEM;
+  }
+  callback_.Unref(env);
+  pairs_ = Napi::Reference<Napi::Value>::New(pairs, 1);
+  int error = CreateThread(&thread_, Run, this);
+  running_ = error == 0;
   return error;
 }
 
@@ -49,7 +58,7 @@ void Poller::Stop() {
   if (running_) {
     uint64_t one = 1;
     // An eventfd at zero takes the write.
-    [[maybe_unused]] ssize_t written = write(wake_, &one, sizeof one);
+    [[maybe_unused]] ssize_t written = write(wake_.Get(), &one, sizeof one);
     pthread_join(thread_, nullptr);
     running_ = false;
   }
@@ -58,21 +67,20 @@ void Poller::Stop() {
     callback_ = Callback();
     pairs_.Reset();
   }
-  if (wake_ >= 0) sys::close(wake_);
-  if (epoll_ >= 0) sys::close(epoll_);
-  wake_ = epoll_ = -1;
+  wake_.Reset();
+  epoll_.Reset();
 }
 
 int Poller::Watch(int fd, int32_t token, uint32_t events) {
   epoll_event event{};
   event.events = events | EPOLLONESHOT;
   event.data.u64 = static_cast<uint32_t>(token);
-  if (sys::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  if (sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_MOD, fd, &event) == 0) return 0;
   if (errno != ENOENT) return -errno;
-  return Result(sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event));
+  return Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, fd, &event));
 }
 
-int Poller::Unwatch(int fd) { return Result(sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr)); }
+int Poller::Unwatch(int fd) { return Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, fd, nullptr)); }
 
 void Poller::KeepAlive(Napi::Env env, bool yes) {
   if (yes) {
@@ -90,49 +98,39 @@ void* Poller::Run(void* self) {
 void Poller::Wait() {
   epoll_event events[kEvents];
   for (;;) {
-    // Before the wait: what is told of a one-shot descriptor must not be lost for want of memory.
-    auto* batch = static_cast<Batch*>(sys::malloc(sizeof(Batch)));
+    // Before the wait: what is reported of a one-shot descriptor must not be lost for want of memory.
+    Memory<Batch> batch(static_cast<Batch*>(sys::malloc(sizeof(Batch))));
     if (!batch) {
       usleep(kMemoryRetryMicroseconds);
       continue;
     }
     int count;
     do {
-      count = sys::epoll_wait(epoll_, events, kEvents, -1);
+      count = sys::epoll_wait(epoll_.Get(), events, kEvents, -1);
     } while (count < 0 && errno == EINTR);
-    if (count < 0) {
-      free(batch);
-      return;
-    }
+    if (count < 0) return;
     batch->count = 0;
     for (int i = 0; i < count; i++) {
-      if (events[i].data.u64 == kWakeToken) {
-        free(batch);
-        return;
-      }
+      if (events[i].data.u64 == kWakeToken) return;
       batch->pairs[2 * batch->count] = static_cast<int32_t>(events[i].data.u64);
       batch->pairs[2 * batch->count + 1] = static_cast<int32_t>(events[i].events);
       batch->count++;
     }
-    if (callback_.NonBlockingCall(batch) != napi_ok) {
-      free(batch);
-      return;
-    }
+    if (callback_.NonBlockingCall(batch.Get()) != napi_ok) return;
+    batch.Release();
   }
 }
 
-void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* batch) {
+void Poller::Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* reported) {
+  Memory<Batch> batch(reported);
   // Without an environment the environment is going away: only the memory is left to give back.
-  if (napi_env(env) != nullptr && !self->pairs_.IsEmpty()) {
-    View<int32_t> pairs(env, self->pairs_.Value());
-    if (pairs.length >= sizeof batch->pairs / sizeof batch->pairs[0]) {
-      memcpy(pairs.data, batch->pairs, 2 * batch->count * sizeof batch->pairs[0]);
-      // Not Function::Call: a worker that is being terminated refuses, and that is no error to throw.
-      napi_value count = Number(env, batch->count);
-      napi_call_function(env, env.Undefined(), ready, 1, &count, nullptr);
-    }
-  }
-  free(batch);
+  if (napi_env(env) == nullptr || self->pairs_.IsEmpty()) return;
+  View<int32_t> pairs(env, self->pairs_.Value());
+  if (pairs.length < sizeof batch->pairs / sizeof batch->pairs[0]) return;
+  memcpy(pairs.data, batch->pairs, 2 * batch->count * sizeof batch->pairs[0]);
+  // Not Function::Call: a worker that is being terminated refuses, and that is no error to throw.
+  napi_value count = Number(env, batch->count);
+  napi_call_function(env, env.Undefined(), ready, 1, &count, nullptr);
 }
 
 static int OnReady(const Arguments& arguments) {

@@ -6,8 +6,13 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "owned.h"
+
 class Poller {
  public:
+  // The most events of one report.
+  static constexpr int kEvents = 64;
+
   // `ready(count)` is called with [token, events] pairs in `pairs`. 0 or a negative errno.
   int Start(Napi::Env env, Napi::Function ready, Napi::Value pairs);
   void Stop();
@@ -17,7 +22,6 @@ class Poller {
   void KeepAlive(Napi::Env env, bool yes);
 
  private:
-  static constexpr int kEvents = 64;
   struct Batch {
     int count;
     int32_t pairs[kEvents * 2];
@@ -27,10 +31,11 @@ class Poller {
   static void Deliver(Napi::Env env, Napi::Function ready, Poller* self, Batch* batch);
   using Callback = Napi::TypedThreadSafeFunction<Poller, Batch, Deliver>;
 
+  int StartThread(Napi::Env env, Napi::Function ready, Napi::Value pairs);
   void Wait();
 
-  int epoll_ = -1;
-  int wake_ = -1;
+  Descriptor epoll_;
+  Descriptor wake_;
   bool running_ = false;
   pthread_t thread_{};
   Callback callback_;

@@ -87,6 +87,11 @@ static napi_value DeviceName(napi_env env, napi_callback_info info) {
   return text;
 }
 
+static int Random(const Arguments& arguments) {
+  View<uint8_t> out(arguments, 0);
+  return Result(sys::getrandom(out.data, out.length));
+}
+
 static void ReadClock(clockid_t clock, int32_t* out) {
 #ifdef SYS_clock_gettime64
   // 32-bit: musl's headers would turn clock_gettime into a symbol that glibc lacks.
@@ -128,5 +133,6 @@ void DefineSockets(Napi::Env env, Napi::Object exports) {
              {"deviceIndex", Call<DeviceIndex>},
              {"deviceName", DeviceName},
              {"clocks", Call<Clocks>},
+             {"random", Call<Random>},
          });
 }

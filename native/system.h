@@ -32,6 +32,7 @@ int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*
 void* malloc(size_t size);
 void* realloc(void* memory, size_t size);
 long transfer(long number, int fd, mmsghdr* messages, int count, int flags);
+long getrandom(void* out, size_t length);
 #else
 using ::bind;
 using ::close;
@@ -55,6 +56,9 @@ using ::socket;
 inline long transfer(long number, int fd, mmsghdr* messages, int count, int flags) {
   return syscall(number, fd, messages, count, flags, nullptr);
 }
+
+// By number: glibc has it from 2.25 only.
+inline long getrandom(void* out, size_t length) { return syscall(SYS_getrandom, out, length, 0); }
 #endif
 
 }  // namespace sys

@@ -34,7 +34,7 @@ process.exit(wrong === 0 ? 0 : 1)
 function build(arch, file) {
   const { triple, cpu } = targets[arch]
   const options = `-target ${triple}${cpu ? ` -mcpu=${cpu}` : ''} -Wno-unused-command-line-argument`
-  const env = { CC: `${zig()} cc ${options}`, CXX: `${zig()} c++ ${options}` }
+  const env = { GYP_DEFINES: 'standalone=1', CC: `${zig()} cc ${options}`, CXX: `${zig()} c++ ${options}` }
   runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
   const path = join(out, file)
   const finished = finish(readFileSync(path))

@@ -66,6 +66,8 @@ export interface Addon {
   deviceName(index: number): string | number
   /** Writes [seconds, nanoseconds] of CLOCK_REALTIME, then of CLOCK_MONOTONIC, read back to back; seconds are unsigned. */
   clocks(out: Int32Array): number
+  /** getrandom(2): how many bytes of `out` were filled. */
+  random(out: Uint8Array): number
 }
 
 /** The 16 numbers of a received packet. Times are seconds and nanoseconds of CLOCK_REALTIME; seconds are unsigned. */
@@ -98,8 +100,20 @@ export const Field = {
   tos: 15,
 } as const
 
-/** Bytes of addresses at the start of each receive slot. */
-export const slotHeader = 64
+/** The layout of batches, as the addon has it (its `constants`). */
+export const Batch = {
+  /** Packets of one `send` or `receive`. */
+  packets: 64,
+  /** Events of one report of `onReady`. */
+  events: 64,
+  /** Numbers of each packet in the table of `send`. */
+  sendFields: 5,
+} as const
+
+/** Bytes of one address in a receive slot. */
+export const addressRoom = 32
+/** Bytes of addresses at the start of each receive slot: the source, and who reported an error. */
+export const slotHeader = 2 * addressRoom
 
 let loaded: Addon | undefined
 

@@ -1,5 +1,5 @@
 import { systemError } from '../errors.js'
-import { type Addon, addon } from './addon.js'
+import { type Addon, addon, Batch } from './addon.js'
 
 type Handler = (events: number) => void
 
@@ -7,7 +7,7 @@ type Handler = (events: number) => void
 class Poller {
   readonly native: Addon
   readonly #handlers = new Map<number, Handler>()
-  readonly #pairs = new Int32Array(128)
+  readonly #pairs = new Int32Array(2 * Batch.events)
   #nextToken = 1
   #holds = 0
 

@@ -1,7 +1,7 @@
-import { Field, slotHeader } from '../binding/addon.js'
+import { addressRoom, Batch, Field, slotHeader } from '../binding/addon.js'
 
 /** Packets of one recvmmsg(2). */
-export const slots = 64
+export const slots = Batch.packets
 
 /** A packet as it lies in a shared receive buffer: good only until the next receive. */
 export interface Packet {
@@ -55,7 +55,7 @@ export class ReceiveBuffer implements Packet {
   }
 
   get offender(): Uint8Array {
-    return this.#slice(32, this.field(Field.offenderLength))
+    return this.#slice(addressRoom, this.field(Field.offenderLength))
   }
 
   #slice(offset: number, length: number): Uint8Array {

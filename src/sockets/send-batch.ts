@@ -1,16 +1,14 @@
-import { addon } from '../binding/addon.js'
-
-const fields = 5
+import { addon, Batch } from '../binding/addon.js'
 
 /** Packets that wait for one sendmmsg(2): payloads and addresses in one reused buffer. */
 export class SendBatch {
-  static readonly capacity = 64
-  readonly #table = new Int32Array(SendBatch.capacity * fields)
+  static readonly capacity = Batch.packets
+  readonly #table = new Int32Array(SendBatch.capacity * Batch.sendFields)
   readonly #memory: Uint8Array
   #used = 0
   #count = 0
 
-  constructor(bytes = 64 * 1600) {
+  constructor(bytes = SendBatch.capacity * 1600) {
     this.#memory = new Uint8Array(bytes)
   }
 
@@ -25,7 +23,7 @@ export class SendBatch {
   add(payload: Uint8Array, address: Uint8Array, ttl = -1): boolean {
     const size = payload.length + address.length
     if (this.#count === SendBatch.capacity || this.#used + size > this.#memory.length) return false
-    const row = this.#count++ * fields
+    const row = this.#count++ * Batch.sendFields
     this.#table[row] = this.#used
     this.#table[row + 1] = payload.length
     this.#table[row + 2] = this.#used + payload.length
@@ -39,7 +37,7 @@ export class SendBatch {
 
   /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
   send(fd: number, first = 0): number {
-    const table = first === 0 ? this.#table : this.#table.subarray(first * fields)
+    const table = first === 0 ? this.#table : this.#table.subarray(first * Batch.sendFields)
     return addon().send(fd, this.#memory, table, this.#count - first, 0)
   }
 

@@ -1,4 +1,4 @@
-import { random16 } from '../../../random.js'
+import { random16 } from '../../../binding/random.js'
 
 /** What a terminal obeys, ends a line at, or writes in another order than it stands: control characters, separators, directions. */
 const commands = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu

@@ -1,12 +1,9 @@
-import { addon } from '../../../binding/addon.js'
+import { addon, addressRoom, Batch } from '../../../binding/addon.js'
 import type { EchoTemplate, PacketMemory } from './echo-template.js'
 import type { ProbeTable } from './probe-table.js'
 
-const fields = 5
-const largest = 64
 /** Room for 64 of ordinary size, and for one of the largest. */
 const memorySize = 128 * 1024
-const addressRoom = 32
 
 /**
  * Echo requests for one sendmmsg(2), made where they are sent from: a place that held a request of the same template before
@@ -17,9 +14,9 @@ export class EchoBatch implements PacketMemory {
   readonly halves = new Uint16Array(this.bytes.buffer)
   readonly words = new Int32Array(this.bytes.buffer)
   /** What is in it: places in the table. */
-  readonly probes = new Uint16Array(largest)
-  readonly #table = new Int32Array(largest * fields)
-  readonly #templates: (EchoTemplate | undefined)[] = new Array(largest)
+  readonly probes = new Uint16Array(Batch.packets)
+  readonly #table = new Int32Array(Batch.packets * Batch.sendFields)
+  readonly #templates: (EchoTemplate | undefined)[] = new Array(Batch.packets)
   #stride = 0
   #capacity = 0
   #count = 0
@@ -44,14 +41,14 @@ export class EchoBatch implements PacketMemory {
     const to = (at + this.#stride - addressRoom) >> 2
     const from = probe * addressWords
     for (let i = 0; i < addressWords; i++) this.words[to + i] = targets[from + i]!
-    this.#table[index * fields + 4] = hops
+    this.#table[index * Batch.sendFields + 4] = hops
     this.probes[index] = probe
     return true
   }
 
   /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
   send(fd: number, first: number): number {
-    const table = first === 0 ? this.#table : this.#table.subarray(first * fields)
+    const table = first === 0 ? this.#table : this.#table.subarray(first * Batch.sendFields)
     return addon().send(fd, this.bytes, table, this.#count - first, 0)
   }
 
@@ -59,7 +56,7 @@ export class EchoBatch implements PacketMemory {
   #hasRoom(size: number): boolean {
     if (this.#count === 0 && size !== this.#stride) {
       this.#stride = size
-      this.#capacity = Math.min(largest, Math.floor(memorySize / size))
+      this.#capacity = Math.min(Batch.packets, Math.floor(memorySize / size))
       this.#templates.fill(undefined)
     }
     return this.#count < this.#capacity && size <= this.#stride
@@ -70,6 +67,6 @@ export class EchoBatch implements PacketMemory {
     template.copyTo(this, at)
     this.#templates[index] = template
     const row = [at, template.length, at + this.#stride - addressRoom, addressLength]
-    this.#table.set(row, index * fields)
+    this.#table.set(row, index * Batch.sendFields)
   }
 }

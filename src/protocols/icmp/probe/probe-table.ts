@@ -1,5 +1,5 @@
 import { endianness } from 'node:os'
-import { fillRandomly, random16 } from '../../../random.js'
+import { fillRandomly, random16 } from '../../../binding/random.js'
 import type { EchoRequest } from './echo-request.js'
 
 export const sequences = 0x10000

@@ -1,7 +1,7 @@
 import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
+import { random16 } from '../../../binding/random.js'
 import { type PathOptions, pathKey, pathOf } from '../../../options.js'
-import { random16 } from '../../../random.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/open-icmp-descriptor.js'
 import { filterReplies } from '../socket/socket-filter.js'

@@ -1,0 +1,49 @@
+// What is owned and given back on every way out: a descriptor, and memory of malloc.
+#pragma once
+
+#include <stdlib.h>
+
+#include <utility>
+
+#include "system.h"
+
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) {
+    if (this != &other) {
+      Reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~Descriptor() { Reset(); }
+
+  explicit operator bool() const { return fd_ >= 0; }
+  int Get() const { return fd_; }
+  void Reset() {
+    if (fd_ >= 0) sys::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+template <typename T>
+class Memory {
+ public:
+  explicit Memory(T* memory) : memory_(memory) {}
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() { free(memory_); }
+
+  explicit operator bool() const { return memory_ != nullptr; }
+  T* operator->() const { return memory_; }
+  T* Get() const { return memory_; }
+  T* Release() { return std::exchange(memory_, nullptr); }
+
+ private:
+  T* memory_;
+};
