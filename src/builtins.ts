@@ -17,6 +17,8 @@ export const nodeHttps = late<typeof import('node:https')>('node:https')
 export const nodeNet = late<typeof import('node:net')>('node:net')
 export const nodeStream = late<typeof import('node:stream')>('node:stream')
 export const nodeTls = late<typeof import('node:tls')>('node:tls')
+export const nodeVm = late<typeof import('node:vm')>('node:vm')
+export const nodeWorkerThreads = late<typeof import('node:worker_threads')>('node:worker_threads')
 export const nodeZlib = late<typeof import('node:zlib')>('node:zlib')
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/

@@ -14,6 +14,7 @@ import {
 import { type DnsRecord, type RecordType, type ResolvedAddress, recordTypes } from '../protocols/dns/records.js'
 import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
+import { anyMatches, matchLimitMs } from './match.js'
 import { judge } from './outcome.js'
 
 /** A text, or what a text must match. */
@@ -86,19 +87,18 @@ export async function checkDns(name: string, options: DnsCheckOptions = {}): Pro
       const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
       result.answers = await resolveWith(name, asked, { onAnswer })
       result.latencyMs ??= monotonicNow() - start
-      const missing = [expect].flat().find(item => !result.answers.some(answer => matches(answer, item)))
-      if (missing !== undefined) {
-        throw new NetviaError(`${missing} is not among the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
+      const texts = result.answers.flatMap(answer => ('address' in answer ? answer.address : textsOf(answer.data)))
+      for (const item of [expect].flat()) {
+        const found = await anyMatches(texts, item, { exact: true, signal: options.signal })
+        options.signal?.throwIfAborted()
+        if (found) continue
+        const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'
+        throw new NetviaError(`${item} ${what} the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
       }
       return { ...result, ok: true }
     },
     error => ({ ...result, error }),
   )
-}
-
-function matches(answer: ResolvedAddress | DnsRecord, item: Expected): boolean {
-  const texts = 'address' in answer ? [answer.address] : textsOf(answer.data)
-  return texts.some(text => (typeof item === 'string' ? text === item : text.search(item) !== -1))
 }
 
 function textsOf(data: DnsRecord['data']): string[] {

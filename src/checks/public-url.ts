@@ -1,9 +1,13 @@
+import { parseHttpUrl } from './http/url.js'
+
 /** A part of a path that looks like a key rather than a word: long, with digits in it. */
 const key = /(?=[^/]*\d)[^/]{20,}/g
 
 /** A URL for people, logs and metrics: without the secrets it may carry in its credentials, its query or its path. */
 export function publicUrl(url: string): string {
-  if (!URL.canParse(url)) return '(no url)'
-  const { origin, pathname } = new URL(url)
-  return origin + pathname.replace(key, '…')
+  const parsed = parseHttpUrl(url)
+  if (!parsed) return '(no url)'
+  const { origin, pathname } = parsed.url
+  const zoned = parsed.zone === undefined ? origin : origin.replace(']', `%25${encodeURIComponent(parsed.zone)}]`)
+  return zoned + pathname.replace(key, '…')
 }

@@ -1,6 +1,7 @@
 import { dnsCheckSchema } from '../checks/check-dns.js'
 import { tcpCheckSchema } from '../checks/check-tcp.js'
 import { httpCheckSchema } from '../checks/http/options.js'
+import { parseHttpUrl } from '../checks/http/url.js'
 import { errorAt, invalidArgument } from '../errors.js'
 import {
   anything,
@@ -73,7 +74,7 @@ const hookCheck: OptionCheck = (value, name) => {
 
 /** Leaves the URL out of its error: it may hold secrets. */
 const url: OptionCheck = (value, name) => {
-  if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value))
+  if (typeof value !== 'string' || !/^https?:/i.test(value) || !parseHttpUrl(value))
     throw invalidArgument(name, typeof value, 'an http: or https: URL')
 }
 

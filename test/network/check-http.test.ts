@@ -7,6 +7,7 @@ import { checkDns } from '../../src/checks/check-dns.js'
 import { checkTcp } from '../../src/checks/check-tcp.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { httpServer, lab, needs } from '../lab/index.js'
+import { a, fakeServer } from '../unit/dns-fake-server.js'
 import { movedDuring } from './moved.js'
 
 const { address4, address6, name } = lab.server
@@ -178,6 +179,10 @@ describe('a server elsewhere that redirects', () => {
   test.each([
     ['a service of this machine', '127.0.0.1'],
     ['a link-local address', 'link-local'],
+    ['the unspecified address', '0.0.0.0'],
+    ['the unspecified IPv6 address', '[::]'],
+    ["this machine's address on another uplink", lab.wan1.address4],
+    ["this machine's own IPv6 address", `[${lab.wan1.address6}]`],
   ])('does not reach %s', async (_what, target) => {
     const asked: string[] = []
     const inside = createServer((request, response) => response.end(String(asked.push(request.url!))))
@@ -199,5 +204,28 @@ describe('a server elsewhere that redirects', () => {
     // The user himself may.
     expect(await checkHttp(`http://${host}:${port}/mine`)).toMatchObject({ ok: true })
     expect(asked).toEqual(['/mine'])
+  })
+
+  test('does not reach it by a name that has another address when it is asked for again', async () => {
+    const asked: string[] = []
+    const inside = createServer((request, response) => {
+      asked.push(JSON.stringify(request.headers))
+      response.end()
+    })
+    await once(inside.listen(0), 'listening')
+    onTestFinished(() => void inside.close())
+    const { port } = inside.address() as { port: number }
+    let questions = 0
+    const dns = await fakeServer(({ question: { name, type } }) => ({
+      answers: type === 'A' ? [a(name, questions++ === 0 ? address4 : lab.wan1.address4)] : [],
+    }))
+    onTestFinished(() => dns.close())
+    await serve(lab.nginx(`server { listen ${port}; location / { return 307 /secret; } }`))
+    const headers = { authorization: 'Bearer secret', cookie: 'a=b' }
+    // Within one origin, which is trusted with the credentials.
+    const result = await checkHttp(`http://rebound.test:${port}/`, { servers: [dns.server], headers })
+    expect(result).toMatchObject({ ok: false, redirects: 1, error: { code: 'ERR_HTTP_REDIRECT' } })
+    expect(questions).toBe(2)
+    expect(asked).toEqual([])
   })
 })

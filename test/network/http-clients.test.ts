@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
 import axios from 'axios'
 import got from 'got'
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis'
@@ -180,16 +181,50 @@ describe('a device that is deleted and made again', () => {
     await expect(get(agent, url)).rejects.toMatchObject({ code: 'ENODEV' })
   })
 
-  test('undici: its connections are not used again', async () => {
-    const first = lab.addDevice('modem1')
-    const dispatcher = createDispatcher({ device: 'modem1', headersTimeout: 5000 })
-    onTestFinished(() => dispatcher.destroy())
-    const ask = async () => (await request(`http://${address4}/`, { dispatcher })).body.text()
+  describe.each([
+    ['http', undefined],
+    ['https', undefined],
+    ['https', true],
+  ])('undici: its connections are not used again: %s, HTTP/2: %s', (scheme, allowH2) => {
+    const url = `${scheme}://${address4}/`
+
+    test.each(['before the next request', 'with two requests under way', 'and is used at once by several'])(
+      '%s',
+      async when => {
+        const first = lab.addDevice('modem1')
+        const dispatcher = createDispatcher({
+          device: 'modem1',
+          headersTimeout: 5000,
+          allowH2,
+          connect: { ca: lab.ca },
+        })
+        onTestFinished(() => dispatcher.destroy())
+        const ask = async () => (await request(url, { dispatcher })).body.text()
+        const several = when.includes('under way') ? 2 : 1
+        await Promise.all(Array.from({ length: several }, ask))
+        await sleep(20)
+        first.remove()
+        const second = lab.addDevice('modem1')
+        const asking = Array.from({ length: when.includes('several') ? 3 : 1 }, ask)
+        for (const seen of await Promise.all(asking)) expect(seen).toBe(second.address4)
+        second.remove()
+        await expect(ask()).rejects.toMatchObject({ code: 'ENODEV' })
+      },
+    )
+  })
+
+  test("netvia's fetch: the first request after the device came back", async () => {
+    const first = lab.addDevice('modem2')
+    const ask = async () => (await fetch(`http://${address4}/`, { device: 'modem2' })).text()
     expect(await ask()).toBe(first.address4)
+    await sleep(20)
     first.remove()
-    const second = lab.addDevice('modem1')
+    const second = lab.addDevice('modem2')
     expect(await ask()).toBe(second.address4)
     second.remove()
-    await expect(ask()).rejects.toMatchObject({ code: 'ENODEV' })
+    await expect(ask()).rejects.toMatchObject({ cause: { code: 'ENODEV' } })
+    const third = lab.addDevice('modem2')
+    expect(await ask()).toBe(third.address4)
+    third.remove()
   })
 })

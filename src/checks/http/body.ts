@@ -10,6 +10,8 @@ export interface Body {
   text?: string
   /** There was more than the limit lets in. */
   cut: boolean
+  /** A content coding that nobody here knows: `text` is the body as it came. */
+  unknown?: string
 }
 
 /**
@@ -23,12 +25,12 @@ export async function readBody(response: IncomingMessage, limit: number, decode:
     for await (const _chunk of encoded);
     return received
   }
-  const decoder = decoderOf(response.headers['content-encoding'])
   const decoded = new Meter(limit)
   const chunks: Uint8Array[] = []
-  for await (const chunk of decoded.pass(decoder ? through(decoder, encoded) : encoded)) chunks.push(chunk)
+  const { codings, unknown } = codingsOf(response.headers['content-encoding'])
+  for await (const chunk of decoded.pass(await undo(codings, encoded))) chunks.push(chunk)
   const text = textDecoder(response.headers['content-type']).decode(Buffer.concat(chunks))
-  return { bytes: received.bytes, cut: received.cut || decoded.cut, text }
+  return { bytes: received.bytes, cut: received.cut || decoded.cut, text, unknown }
 }
 
 /** Counts what passes, and ends it at the limit. */
@@ -53,28 +55,85 @@ class Meter {
   }
 }
 
+/** More than this at once is no server's but an attacker's. */
+const maxCodings = 5
+
+/**
+ * What to undo, the last one applied first (RFC 9110 section 8.4). Where one of them is unknown nothing is undone, as fetch has
+ * it: servers write `utf-8` or `none` there, too.
+ */
+function codingsOf(contentEncoding = ''): { codings: string[]; unknown?: string } {
+  const codings = contentEncoding
+    .split(',')
+    .map(coding => coding.trim().toLowerCase())
+    .filter(coding => coding !== '' && coding !== 'identity')
+  if (codings.length > maxCodings) {
+    throw new NetviaError(`the body has more than ${maxCodings} content codings`, { code: 'ERR_HTTP_BODY' })
+  }
+  const unknown = codings.find(coding => !isKnown(coding))
+  return unknown === undefined ? { codings: codings.reverse() } : { codings: [], unknown }
+}
+
+function isKnown(coding: string): boolean {
+  return coding === 'zstd' ? hasZstd() : /^(x-gzip|gzip|deflate|br)$/.test(coding)
+}
+
+/** Of Node 22.15 and newer, which the types of Node 20 don't know. */
+interface WithZstd {
+  createZstdDecompress(options: { finishFlush: number | undefined }): Transform
+}
+
+function hasZstd(): boolean {
+  return 'createZstdDecompress' in nodeZlib()
+}
+
+async function undo(codings: readonly string[], source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  let decoded = source
+  for (const coding of codings) {
+    const { first, whole } = await peek(decoded)
+    // Nothing is nothing in every coding, and the decoders would miss their headers.
+    if (first === undefined) return whole
+    decoded = through(decoderOf(coding, first), whole)
+  }
+  return decoded
+}
+
+/** The first byte, and everything with it. */
+async function peek(source: AsyncIterable<Uint8Array>): Promise<{ first?: number; whole: AsyncIterable<Uint8Array> }> {
+  const chunks = source[Symbol.asyncIterator]()
+  let start = await chunks.next()
+  while (!start.done && start.value.length === 0) start = await chunks.next()
+  async function* whole() {
+    try {
+      for (let chunk = start; !chunk.done; chunk = await chunks.next()) yield chunk.value
+    } finally {
+      await chunks.return?.()
+    }
+  }
+  return { first: start.done ? undefined : start.value[0], whole: whole() }
+}
+
 /** What the pipeline fails with, its last stream fails with too, and that one is being read. */
 function through(decoder: Transform, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   nodeStream().pipeline(source, decoder, () => {})
   return decoder
 }
 
-/** Undefined: nothing to undo. A body cut at the limit ends in the middle: what came so far is decoded all the same. */
-function decoderOf(contentEncoding: string | undefined): Transform | undefined {
-  const coding = contentEncoding?.trim().toLowerCase() ?? 'identity'
-  if (coding === 'identity') return undefined
-  const { constants, createBrotliDecompress, createGunzip, createInflate } = nodeZlib()
-  const zlib = { finishFlush: constants.Z_SYNC_FLUSH }
+/** A body cut at the limit ends in the middle: what came so far is decoded all the same. */
+function decoderOf(coding: string, firstByte: number): Transform {
+  const zlib = nodeZlib()
+  const constants: Record<string, number> = zlib.constants
+  const untilCut = { finishFlush: constants.Z_SYNC_FLUSH }
   switch (coding) {
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip(zlib)
     case 'deflate':
-      return createInflate(zlib)
+      // Some servers leave out the header that RFC 9110 section 8.4.1.2 asks for; with it the method is 8 (RFC 1950).
+      return (firstByte & 0x0f) === 8 ? zlib.createInflate(untilCut) : zlib.createInflateRaw(untilCut)
     case 'br':
-      return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+      return zlib.createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+    case 'zstd':
+      return (zlib as unknown as WithZstd).createZstdDecompress({ finishFlush: constants.ZSTD_e_flush })
   }
-  throw new NetviaError(`the body has a content encoding nobody asked for: ${coding}`, { code: 'ERR_HTTP_BODY' })
+  return zlib.createGunzip(untilCut)
 }
 
 /** By the charset of Content-Type (RFC 9110 section 8.3.2), UTF-8 where there is none or nobody knows it. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { NetviaError } from '../../errors.js'
 import type { HttpCheckPlan } from './options.js'
+import { type HttpRequest, locationOf } from './redirect.js'
 
 /**
  * Evidence that something between here and the server answered in its place, as the sign-in page of a hotel's, a train's or a
@@ -45,10 +46,10 @@ function expectsJustThis({ expectStatus, expectBody }: HttpCheckPlan): boolean {
   return expectStatus[0] === expectStatus[1]
 }
 
-/** The host and port of a redirect away from `url`, unless one of the hosts is a subdomain of the other. */
-export function otherHost(url: URL, { headers: { location = '' } }: IncomingMessage): string | undefined {
-  if (!URL.canParse(location, url.href)) return undefined
-  const next = new URL(location, url)
-  const [from, to] = [url.hostname, next.hostname]
-  return from === to || from.endsWith(`.${to}`) || to.endsWith(`.${from}`) ? undefined : next.host
+/** The host and port of a redirect to another host, unless one of the two is a subdomain of the other. */
+export function otherHost(request: HttpRequest, response: IncomingMessage): string | undefined {
+  const target = locationOf(request, response)
+  if (!target) return undefined
+  const [from, to] = [request.url.hostname, target.url.hostname]
+  return from === to || from.endsWith(`.${to}`) || to.endsWith(`.${from}`) ? undefined : target.url.host
 }

@@ -12,6 +12,7 @@ import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
 import type { HttpRequest } from './redirect.js'
 import { guardConnection, guardRedirect } from './redirect-guard.js'
 import type { HttpReport } from './result.js'
+import { percentDecoded } from './url.js'
 
 /**
  * One request over a fresh connection, which is closed when `judge` is done with the response. What is found out on the way
@@ -51,9 +52,10 @@ export async function exchange<T>(
   }
 }
 
-export function hostAndPort({ url }: HttpRequest): { host: string; port: number } {
+export function hostAndPort({ url, zone }: HttpRequest): { host: string; port: number } {
   // An IPv6 address has brackets in a URL, and only there.
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const address = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const host = zone === undefined ? address : `${address}%${zone}`
   return { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
 }
 
@@ -127,12 +129,4 @@ function basicCredentials({ username, password }: URL): { authorization?: string
   if (!username && !password) return {}
   const text = [username, password].map(percentDecoded).join(':')
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
-}
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

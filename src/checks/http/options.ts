@@ -13,6 +13,7 @@ import {
 import { dnsServers } from '../../protocols/dns/server-address.js'
 import { type TlsOptions, tlsSchema } from '../../protocols/tcp/tls-options.js'
 import type { HttpRequest } from './redirect.js'
+import { parseHttpUrl } from './url.js'
 
 /** Options of `tls.connect` that concern TLS. HTTP/1.1 is what is spoken, so there is no `ALPNProtocols`. */
 export type HttpCheckTlsOptions = Omit<TlsOptions, 'ALPNProtocols'>
@@ -121,16 +122,17 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
 
 /** Leaves the URL out of its errors: it may hold secrets. */
 export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
-  const text = String(url)
-  if (!URL.canParse(text)) {
+  const given = parseHttpUrl(String(url))
+  if (!given) {
     const hint = 'it begins with http:// or https://'
     throw new NetviaError(`checkHttp: the url is not valid; ${hint}`, { code: 'ERR_INVALID_ARG_VALUE', hint })
   }
-  const parsed = new URL(text)
-  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw invalidArgument("checkHttp: the url's scheme", parsed.protocol.slice(0, -1), 'http or https')
+  const { protocol } = given.url
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    throw invalidArgument("checkHttp: the url's scheme", protocol.slice(0, -1), 'http or https')
   }
   const own = { 'user-agent': 'netvia', accept: '*/*', 'accept-encoding': 'gzip, deflate, br' }
-  const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
-  return { url: parsed, method: method.toUpperCase(), headers: { ...own, ...Object.fromEntries(given) }, trusted: true }
+  const fields = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  const all = { ...own, ...Object.fromEntries(fields) }
+  return { ...given, method: method.toUpperCase(), headers: all, trusted: true }
 }

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { NetviaError } from '../../errors.js'
+import { type HttpUrl, parseHttpUrl } from './url.js'
 
 /** One request of a check, before it is on the wire. Header names are in lower case. */
 export interface HttpRequest {
   readonly url: URL
+  /** Of an IPv6 address as the host. */
+  readonly zone: string | undefined
   readonly method: string
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   /** Still the origin that the caller named: his credentials are meant for this one alone. */
@@ -24,17 +27,17 @@ const credentials = new Set(['authorization', 'cookie', 'host', 'proxy-authoriza
  * location out: it may hold secrets.
  */
 export function redirectOf(request: HttpRequest, response: IncomingMessage): HttpRequest | undefined {
-  const { location } = response.headers
+  if (!isRedirect(response)) return undefined
   const status = response.statusCode!
-  if (!redirects.has(status) || location === undefined) return undefined
-  const url = URL.canParse(location, request.url.href) ? new URL(location, request.url) : undefined
-  if (!url) throw redirectError(`the ${status} names a location that is no URL`)
+  const target = locationOf(request, response)
+  if (!target) throw redirectError(`the ${status} names a location that is no URL`)
+  const { url, zone } = target
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw redirectError(
       `the ${status} leads to a ${url.protocol.slice(0, -1)} location; only http and https are followed`,
     )
   }
-  const sameOrigin = url.origin === request.url.origin
+  const sameOrigin = url.origin === request.url.origin && zone === request.zone
   if (sameOrigin && !url.username && !url.password) {
     url.username = request.url.username
     url.password = request.url.password
@@ -42,10 +45,19 @@ export function redirectOf(request: HttpRequest, response: IncomingMessage): Htt
   const toGet = status === 303 ? request.method !== 'HEAD' : status <= 302 && request.method === 'POST'
   return {
     url,
+    zone,
     method: toGet ? 'GET' : request.method,
     headers: sameOrigin ? request.headers : withoutCredentials(request.headers),
     trusted: request.trusted && sameOrigin,
   }
+}
+
+/** Where a redirect leads; undefined where that is no URL. */
+export function locationOf({ url, zone }: HttpRequest, { headers }: IncomingMessage): HttpUrl | undefined {
+  // Servers send UTF-8, which Node's parser hands over byte by byte; fetch reads it so, too.
+  const target = parseHttpUrl(Buffer.from(headers.location ?? '', 'latin1').toString(), url)
+  // Who has the address without the zone is on the same link.
+  return target && target.zone === undefined && target.url.hostname === url.hostname ? { ...target, zone } : target
 }
 
 export function redirectError(message: string): NetviaError {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { joinHostPort, NetviaError } from '../../errors.js'
 import { withHint } from '../../protocols/tcp/failure.js'
 import { Deadline } from '../../runtime/deadline.js'
+import { anyMatches, matchLimitMs } from '../match.js'
 import { judge } from '../outcome.js'
 import { readBody } from './body.js'
 import { otherHost } from './captive-portal.js'
@@ -18,7 +19,7 @@ export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Pro
   const follow = async (): Promise<HttpCheckResult> => {
     for (;;) {
       const next = await exchange(request, plan, report, deadline.signal, response =>
-        judgeResponse(request, response, plan, report),
+        judgeResponse(request, response, plan, report, deadline.signal),
       )
       if (!next) return report.success()
       request = next
@@ -38,8 +39,9 @@ async function judgeResponse(
   response: IncomingMessage,
   plan: HttpCheckPlan,
   report: HttpReport,
+  signal: AbortSignal,
 ): Promise<HttpRequest | undefined> {
-  if (!report.authenticated && isRedirect(response)) report.sentTo ??= otherHost(request.url, response)
+  if (!report.authenticated && isRedirect(response)) report.sentTo ??= otherHost(request, response)
   const next = plan.maxRedirects > 0 ? redirectOf(request, response) : undefined
   if (next && report.redirects === plan.maxRedirects) throw redirectError(`more than ${plan.maxRedirects} redirects`)
   if (next) return next
@@ -56,17 +58,20 @@ async function judgeResponse(
   const { expectBody } = plan
   const body = await readBody(response, plan.maxBodyBytes, expectBody !== undefined)
   report.bytes = body.bytes
-  if (expectBody !== undefined && !matches(body.text!, expectBody)) {
+  if (expectBody === undefined) return undefined
+  const found = await anyMatches([body.text!], expectBody, { signal })
+  signal.throwIfAborted()
+  if (found === undefined) {
+    const message = `expectBody takes more than ${matchLimitMs} ms to match this body`
+    throw new NetviaError(message, { code: 'ERR_HTTP_BODY' })
+  }
+  if (!found) {
     report.unexpected = !report.authenticated
     const where = body.cut ? ` within its first ${plan.maxBodyBytes} bytes` : ''
-    throw new NetviaError(`the body does not have the expected text${where}`, { code: 'ERR_HTTP_BODY' })
+    const coded = body.unknown === undefined ? '' : `; its content coding ${JSON.stringify(body.unknown)} is unknown`
+    throw new NetviaError(`the body does not have the expected text${where}${coded}`, { code: 'ERR_HTTP_BODY' })
   }
   return undefined
-}
-
-function matches(text: string, expected: string | RegExp): boolean {
-  // search() and not test(), which goes on from where a global pattern matched last.
-  return typeof expected === 'string' ? text.includes(expected) : text.search(expected) !== -1
 }
 
 function timedOut(

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseHttpUrl } from '../../checks/http/url.js'
 import { integer } from '../../options.js'
 import { numeric, several, usageError } from '../shared/arguments.js'
 import { addCount, addFamilyOptions, addOutputOptions, addServers, addTimeout } from '../shared/options.js'
@@ -34,7 +35,7 @@ export function defineHttp(program: Command, state: CommandState): void {
 
 function httpUrl(value: string): string {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`
-  if (!URL.canParse(text) || !/^https?:/i.test(text)) {
+  if (!parseHttpUrl(text) || !/^https?:/i.test(text)) {
     throw usageError('the url must be an http or https URL')
   }
   return text

@@ -1,4 +1,5 @@
 import { isIP } from '../../builtins.js'
+import { parseHttpUrl } from '../../checks/http/url.js'
 import { unmapped } from '../../sockets/ip.js'
 import type { UplinkCheck } from '../options.js'
 
@@ -66,7 +67,7 @@ function checkFamilies(check: UplinkCheck): readonly Family[] {
     case 'tcp':
       return check.family ? [check.family] : hostFamilies(check.host)
     case 'http':
-      return check.family ? [check.family] : hostFamilies(new URL(check.url).hostname.replace(/^\[|\]$/g, ''))
+      return check.family ? [check.family] : hostFamilies(parseHttpUrl(check.url)!.url.hostname.replace(/^\[|\]$/g, ''))
     case 'dns':
       return [4, 6]
   }

@@ -13,11 +13,14 @@ const validMs = 1
  */
 export class BoundSockets {
   readonly #device: string | undefined
+  readonly #inWords: (error: NetviaError) => Error
   readonly #sockets = new Set<Socket>()
   #checkedAt = Number.NEGATIVE_INFINITY
 
-  constructor(device: string | undefined) {
+  /** `inWords` makes of the loss of the device what the pool takes for the end of a connection. */
+  constructor(device: string | undefined, inWords: (error: NetviaError) => Error = error => error) {
     this.#device = device
+    this.#inWords = inWords
   }
 
   add(socket: Socket): void {
@@ -40,7 +43,8 @@ export class BoundSockets {
     if (!oldest || isBoundTo(oldest, device)) return
     for (const socket of this.#sockets) {
       if (socket.destroyed || isBoundTo(socket, device)) continue
-      socket.destroy(new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device }))
+      const error = new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
+      socket.destroy(this.#inWords(error))
       onDropped?.(socket)
     }
   }

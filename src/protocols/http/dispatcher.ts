@@ -88,8 +88,9 @@ export function createDispatcher(options: DispatcherOptions = {}): Agent {
 export function openDispatcher(caller: string, options: DispatcherOptions, signal?: () => AbortSignal): Agent {
   checkOptions(caller, options, schema)
   const { device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
-  const sockets = new BoundSockets(device)
-  const { Agent } = undici()
+  const { Agent, errors } = undici()
+  // With its own error undici makes a new connection for the requests that wait; with any other it fails them all.
+  const sockets = new BoundSockets(device, cause => Object.assign(new errors.SocketError(cause.message), { cause }))
   class PathAgent extends Agent {
     override dispatch(...request: Parameters<Agent['dispatch']>): boolean {
       sockets.dropDead()

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { checkDns } from '../../src/checks/check-dns.js'
+import { checkHttp } from '../../src/checks/http/check-http.js'
+import { anyMatches } from '../../src/checks/match.js'
+import { fakeServer } from './dns-fake-server.js'
+import { httpServer } from './http-servers.js'
+
+/** Takes time exponential in the length of the text. */
+const hostile = /(a+)+$/
+const text = `${'a'.repeat(60)}b`
+
+/** The longest that the event loop stood still meanwhile, in milliseconds. */
+async function stoodStill(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }, 1)
+  await work()
+  clearInterval(timer)
+  return Math.max(longest, performance.now() - last)
+}
+
+test('strings and patterns, in part or exactly', async () => {
+  expect(await anyMatches(['one', 'two'], 'wo')).toBe(true)
+  expect(await anyMatches(['one', 'two'], 'wo', { exact: true })).toBe(false)
+  expect(await anyMatches(['one', 'two'], /^t/)).toBe(true)
+  expect(await anyMatches([], /^t/)).toBe(false)
+  const remembers = /o/gy
+  expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
+})
+
+describe('a pattern that backtracks without end', () => {
+  test('ends, and the event loop goes on', async () => {
+    let result: unknown
+    const gap = await stoodStill(async () => {
+      result = await anyMatches([text], hostile)
+    })
+    expect(result).toBeUndefined()
+    expect(gap).toBeLessThan(500)
+  })
+
+  test('does not keep the next ones from their answer: slow ones, too', async () => {
+    const many = 'a'.repeat(10_000)
+    const [stuck, slow, quick] = await Promise.all([
+      anyMatches([text], hostile),
+      // Quadratic: tens of milliseconds at least.
+      anyMatches([many], /a*b|a$/),
+      anyMatches(['x'], /x/),
+    ])
+    expect([stuck, slow, quick]).toEqual([undefined, true, true])
+  })
+
+  test('ends with the signal', async () => {
+    const controller = new AbortController()
+    const start = performance.now()
+    setTimeout(() => controller.abort(), 50)
+    expect(await anyMatches([text], hostile, { signal: controller.signal })).toBeUndefined()
+    expect(performance.now() - start).toBeLessThan(900)
+  })
+
+  test('is a failed check', async () => {
+    const port = await httpServer((_request, response) => response.end(text))
+    const url = `http://127.0.0.1:${port}/`
+    expect(await checkHttp(url, { expectBody: hostile })).toMatchObject({
+      ok: false,
+      error: { code: 'ERR_HTTP_BODY', message: expect.stringContaining('1000 ms') },
+    })
+    expect(await checkHttp(url, { expectBody: hostile, timeout: 300 })).toMatchObject({
+      ok: false,
+      error: { code: 'ETIMEDOUT' },
+    })
+    const dns = await fakeServer(({ question: { name } }) => ({
+      answers: [{ name, type: 'TXT', class: 'IN', ttl: 1, data: text }],
+    }))
+    const answer = await checkDns('name.test', { servers: [dns.server], type: 'TXT', expect: hostile })
+    dns.close()
+    expect(answer).toMatchObject({ ok: false, error: { code: 'ERR_DNS_ANSWER' } })
+  })
+})
