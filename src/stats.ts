@@ -35,6 +35,8 @@ export const reservoirSize = 4096
 export class RttCounter {
   #sent = 0
   #received = 0
+  /** Round trips: of a probe to a group there is one for each host. */
+  #measured = 0
   #lost = 0
   #duplicates = 0
   #reordered = 0
@@ -61,6 +63,13 @@ export class RttCounter {
     if (sequence < this.#newest) this.#reordered++
     else this.#newest = sequence
     this.#received++
+    if (this.#previous !== undefined) this.#jitterSum += Math.abs(rttMs - this.#previous)
+    this.#previous = rttMs
+    this.#addRtt(rttMs)
+  }
+
+  /** A further host of a group has answered a probe: one more round trip, and no more probes answered. */
+  further(rttMs: number): void {
     this.#addRtt(rttMs)
   }
 
@@ -91,7 +100,7 @@ export class RttCounter {
       minMs: some ? this.#min : undefined,
       avgMs: some ? this.#mean : undefined,
       maxMs: some ? this.#max : undefined,
-      stddevMs: some ? Math.sqrt(this.#squares / this.#received) : undefined,
+      stddevMs: some ? Math.sqrt(this.#squares / this.#measured) : undefined,
       jitterMs: this.#received > 1 ? this.#jitterSum / (this.#received - 1) : undefined,
       p50Ms: percentile(sorted, 0.5),
       p95Ms: percentile(sorted, 0.95),
@@ -101,16 +110,15 @@ export class RttCounter {
 
   /** Mean and variance by Welford's method: no sum of squares that loses digits. */
   #addRtt(rttMs: number): void {
+    this.#measured++
     this.#min = Math.min(this.#min, rttMs)
     this.#max = Math.max(this.#max, rttMs)
     const distance = rttMs - this.#mean
-    this.#mean += distance / this.#received
+    this.#mean += distance / this.#measured
     this.#squares += distance * (rttMs - this.#mean)
-    if (this.#previous !== undefined) this.#jitterSum += Math.abs(rttMs - this.#previous)
-    this.#previous = rttMs
     if (this.#sample.length < reservoirSize) this.#sample.push(rttMs)
     else {
-      const slot = Math.floor(Math.random() * this.#received)
+      const slot = Math.floor(Math.random() * this.#measured)
       if (slot < reservoirSize) this.#sample[slot] = rttMs
     }
   }

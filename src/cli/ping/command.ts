@@ -26,6 +26,7 @@ export function definePing(program: Command, state: CommandState): void {
       new Option('-M, --pmtudisc <hint>', 'do: never fragment, report the MTU instead').choices(['do', 'dont']),
     )
     .option('-p, --pattern <hex>', 'up to 16 bytes to fill the payload with', pattern)
+    .option('-b, --broadcast', 'allow a broadcast address: all hosts of the link answer')
     .option('-n, --numeric', 'addresses only, which is all this command ever prints')
     .option('-D, --timestamp', 'time of day before each line')
     .addOption(

@@ -18,6 +18,7 @@ export interface PingFlags extends PathFlags, FamilyFlags, OutputFlags {
   deadline?: number
   size: number
   ttl?: number
+  broadcast?: boolean
   pmtudisc?: 'do' | 'dont'
   pattern?: Buffer
   kind: 'auto' | 'datagram' | 'raw'
@@ -31,6 +32,8 @@ interface Line {
   failed?: boolean
   /** Answers that say it can't be reached. */
   errors: number
+  /** Of a group: who has answered. */
+  hosts: Set<string>
   series: ReturnType<typeof pings>
 }
 
@@ -42,7 +45,12 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   const options: PingsOptions = { ...optionsOf(flags), signal }
   const paths = pathsOf(flags)
   const side = paths.length > 1
-  const lines: Line[] = paths.map(path => ({ path, errors: 0, series: pings(host, { ...options, ...path.options }) }))
+  const lines: Line[] = paths.map(path => ({
+    path,
+    errors: 0,
+    hosts: new Set(),
+    series: pings(host, { ...options, ...path.options }),
+  }))
 
   const follow = async (line: Line): Promise<Exit> => {
     const { path, series } = line
@@ -53,6 +61,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
         if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, path, result)
         line.last = result
         if (result.from !== undefined && !result.alive) line.errors++
+        if (result.alive && result.from !== result.address) line.hosts.add(result.from)
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -84,9 +93,9 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
     await output.liveTable(columns, () => lines.map(line => row(line, output.color)), work)
   } else {
     await work()
-    const { last, errors, series } = lines[0]!
+    const { last, errors, hosts, series } = lines[0]!
     const elapsedMs = monotonicNow() - started
-    if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs)) output.line(text)
+    if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs, hosts.size)) output.line(text)
   }
   return worst(exits)
 }
@@ -98,6 +107,7 @@ function optionsOf(flags: PingFlags): PingsOptions {
     timeout: flags.timeout,
     ttl: flags.ttl,
     kind: flags.kind,
+    broadcast: flags.broadcast,
     family: familyOf(flags),
     dontFragment: flags.pmtudisc === undefined ? undefined : flags.pmtudisc === 'do',
     ...(flags.pattern ? { payload: Buffer.alloc(flags.size, flags.pattern) } : { payloadSize: flags.size }),

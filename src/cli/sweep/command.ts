@@ -24,6 +24,7 @@ export function defineSweep(program: Command, state: CommandState): void {
     .option('-e, --elapsed', 'with the round-trip time of those that answer')
     .option('--rate <number>', 'requests a second', numeric(number(0.001, 10_000_000)))
     .option('-b, --size <bytes>', 'payload of each request', numeric(integer(0, 65_507)), 56)
+    .option('--broadcast', 'ask broadcast addresses too: all hosts of the link answer')
     .option('-H, --ttl <hops>', 'time to live', numeric(integer(1, 255)))
   addFamilyOptions(command)
   addPathOptions(command, { source: 'S', mark: 'k', tos: 'O' })

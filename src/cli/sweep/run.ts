@@ -23,6 +23,7 @@ export interface SweepFlags extends PathFlags, FamilyFlags, OutputFlags {
   rate?: number
   size: number
   ttl?: number
+  broadcast?: boolean
 }
 
 interface Line {
@@ -39,19 +40,23 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
   const source = targetsOf(flags, given)
   // Several sweeps read the same targets: what can be read but once is kept.
   const targets = paths.length > 1 ? await gather(source) : source
-  const { retry: retries, timeout, rate, ttl, size: payloadSize } = flags
-  const options = { retries, timeout, rate, ttl, payloadSize, family: familyOf(flags), signal }
+  const { retry: retries, timeout, rate, ttl, broadcast, size: payloadSize } = flags
+  const options = { retries, timeout, rate, ttl, broadcast, payloadSize, family: familyOf(flags), signal }
   const lines: Line[] = paths.map(path => {
     return { path, results: sweep(targets, { ...options, ...path.options }), alive: 0, unreachable: 0 }
   })
 
   const follow = async (line: Line): Promise<Exit> => {
     const exits = new Set<Exit>()
+    const groups = new Set<string>()
     try {
       for await (const result of line.results) {
         output.object('result', { ...line.path.label, ...result })
-        if (result.alive) line.alive++
-        else line.unreachable++
+        if (result.alive) {
+          // Several hosts of a group are one target.
+          if (!groups.has(result.address)) line.alive++
+          if (result.from !== result.address) groups.add(result.address)
+        } else line.unreachable++
         exits.add(exitOfResult(result))
         const text = flags.quiet ? undefined : lineOf(session, flags, result)
         if (text !== undefined) output.line(paths.length > 1 ? `${line.path.name}: ${text}` : text)
@@ -90,12 +95,13 @@ async function gather(source: Iterable<string> | AsyncIterable<string>): Promise
 /** As fping's words; undefined: this one is not asked for. */
 function lineOf({ output }: Session, flags: SweepFlags, result: PingResult): string | undefined {
   const { color } = output
-  const { host, alive, rttMs, outcome, reason } = result
+  const { host, address, from, alive, rttMs, outcome, reason } = result
+  const who = alive && from !== address ? from : undefined
   const bare = flags.alive || flags.unreach
   if (bare && !(alive ? flags.alive : flags.unreach)) return undefined
   const time = alive && flags.elapsed ? ` (${digits(rttMs)} ms)` : ''
-  if (bare) return `${host}${time}`
-  if (alive) return `${host} is ${color.green('alive')}${time}`
+  if (bare) return `${who ?? host}${time}`
+  if (alive) return `${host} is ${color.green('alive')}${who ? `: ${who}` : ''}${time}`
   const why = { timeout: '', unreachable: ` (${reason})` }[outcome as string] ?? ` (${reason ?? outcome})`
   return `${host} is ${color.red('unreachable')}${why}`
 }

@@ -33,6 +33,11 @@ export interface PingOptions extends CommonOptions {
   ttl?: number
   /** Never in fragments: too large becomes `too-big` (RFC 1191, RFC 8201). Default false. */
   dontFragment?: boolean
+  /**
+   * May ask a broadcast address (IPv4), as `ping -b`: all hosts of the link that do not ignore it answer (`SO_BROADCAST`, socket(7)).
+   * Default false: a broadcast address is `send-failed` with `ERR_BROADCAST_ADDRESS`.
+   */
+  broadcast?: boolean
   /** `datagram`: a ping socket (no privilege); `raw`: needs CAP_NET_RAW; default `auto`: the one, else the other. */
   kind?: 'auto' | 'datagram' | 'raw'
 }
@@ -45,6 +50,7 @@ export const pingSchema = {
   payload: instanceOf(Uint8Array),
   ttl: integer(1, 255),
   dontFragment: boolean,
+  broadcast: boolean,
   kind: oneOf('auto', 'datagram', 'raw'),
 } satisfies Schema
 
@@ -102,6 +108,12 @@ const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 
 /** The shared sockets for these options. Each user must release them. `stampSends`: as in `SocketPoolOptions`. */
 export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): SocketPool {
-  const { kind = 'auto', dontFragment = false, payload, payloadSize = payload?.length ?? defaultPayloadSize } = options
-  return SocketPool.acquire({ family, kind, dontFragment, payloadSize, path: pathOf(options), stampSends })
+  const {
+    kind = 'auto',
+    dontFragment = false,
+    broadcast = false,
+    payload,
+    payloadSize = payload?.length ?? defaultPayloadSize,
+  } = options
+  return SocketPool.acquire({ family, kind, dontFragment, broadcast, payloadSize, path: pathOf(options), stampSends })
 }

@@ -16,6 +16,8 @@ import { type PingResult, type Target, toResult } from './result.js'
  * One ICMP echo request (RFC 792, RFC 4443) and what came of it. What the network says is the result, never an error:
  * `reply`, `timeout`, `unreachable`, `ttl-exceeded`, `too-big`, and `send-failed` where this machine refuses to send.
  *
+ * Of a group (multicast, or a broadcast address with `broadcast`) it is the first host that answers: `pings` gives all of them.
+ *
  * A reply counts only with the right identifier, sequence number, source and random cookie. `rttMs` is between the
  * kernel's timestamps where `clock` says so.
  *

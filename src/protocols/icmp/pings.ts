@@ -41,6 +41,9 @@ const lateMs = 10_000
  * more than 16 series run, up to a 25th of the interval (40 ms at most) later, together with those of others. It does not wait for
  * answers, nor for the consumer: up to 10,000 results are kept, then the oldest give way (the statistics have them).
  *
+ * A group (multicast, or a broadcast address with `broadcast`) is answered by several hosts: each is a result of its own, with the
+ * same `sequence` and its address in `from`, while the timeout of the request lasts.
+ *
  * A reply up to 10 s after its timeout takes back the loss; requests in flight count neither as answered nor as lost.
  * A device that is deleted or down makes `send-failed` results (ENODEV, ENETUNREACH, …). When it is back the next request
  * leaves within 200 ms, however long the interval, and the schedule goes on from there. `break`, `return()` and the
@@ -129,12 +132,16 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     const { device } = this.#options
     const request = { lateMs, hops: ttl, prompt: false }
     const settings = {
-      ...{ target, address, path, device, count, interval, counter: this.#counter },
+      ...{ target, address, path, device, count, interval, timeout, counter: this.#counter },
       makeRequest: (owner: ProbeOwner) => new EchoRequest(owner, template, timeout, request),
     }
-    this.#series = new Series(settings, result => {
-      this.#results.push(result)
+    const endIfAwaited = () => {
       if (this.#results.isAwaited) this.#endIfTold()
-    })
+    }
+    const tell = (result: PingResult) => {
+      this.#results.push(result)
+      endIfAwaited()
+    }
+    this.#series = new Series(settings, tell, endIfAwaited)
   }
 }

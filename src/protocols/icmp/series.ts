@@ -5,6 +5,7 @@ import type { RttCounter } from '../../stats.js'
 import { onDeviceReturn } from '../../system/device-return.js'
 import type { EchoRequest, ProbeOwner, Verdict } from './probe/echo-request.js'
 import type { SocketPool } from './probe/socket-pool.js'
+import { Repliers } from './repliers.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 export interface SeriesSettings {
@@ -16,6 +17,8 @@ export interface SeriesSettings {
   count: number
   interval: number
   counter: RttCounter
+  /** Milliseconds in which the hosts of a group may answer. */
+  timeout: number
   makeRequest(owner: ProbeOwner): EchoRequest
 }
 
@@ -45,9 +48,12 @@ export class Series implements ProbeOwner {
   /** The last verdict was that nothing could be sent. */
   #refused = false
   readonly #endReturnWatch: () => void = () => {}
+  readonly #repliers: Repliers
 
-  constructor(settings: SeriesSettings, tell: (result: PingResult) => void) {
+  /** `told`: `isTold` may have become true without a result. */
+  constructor(settings: SeriesSettings, tell: (result: PingResult) => void, told: () => void) {
     this.#settings = settings
+    this.#repliers = new Repliers(settings.timeout, told)
     this.#tell = tell
     this.#request = settings.makeRequest(this)
     const { device, interval } = settings
@@ -66,6 +72,7 @@ export class Series implements ProbeOwner {
     running--
     this.#tick?.cancel(this.#sendDue)
     this.#endReturnWatch()
+    this.#repliers.close()
     this.#settings.path.cancel(this.#request)
     this.#settings.path.release()
     this.#release()
@@ -75,8 +82,10 @@ export class Series implements ProbeOwner {
     const { counter, target } = this.#settings
     const { outcome, tag } = verdict
     this.#refused = outcome === 'send-failed'
-    if (outcome === 'reply') counter.reply(verdict.rttMs, tag)
-    else if (outcome === 'send-failed') counter.refused()
+    if (outcome === 'reply') {
+      counter.reply(verdict.rttMs, tag)
+      this.#repliers.first(verdict)
+    } else if (outcome === 'send-failed') counter.refused()
     else counter.lost()
     this.#tell(toResult(target, tag, verdict))
   }
@@ -85,13 +94,18 @@ export class Series implements ProbeOwner {
     this.#settings.counter.lateReply(rttMs, tag)
   }
 
-  duplicate(): void {
-    this.#settings.counter.duplicate()
+  duplicate(verdict: Verdict): void {
+    const { counter, target } = this.#settings
+    const kind = this.#repliers.classify(verdict)
+    if (kind === 'duplicate') counter.duplicate()
+    if (kind !== 'further') return
+    counter.further(verdict.rttMs)
+    this.#tell(toResult(target, verdict.tag, verdict))
   }
 
   /** All that there is to tell is told. */
   get isTold(): boolean {
-    return this.#allSent && this.#request.inFlight === 0
+    return this.#allSent && this.#request.inFlight === 0 && !this.#repliers.areAwaited
   }
 
   get #allSent(): boolean {

@@ -8,7 +8,7 @@ import type { ClockSample } from '../icmp/probe/clock.js'
 import { Timestamps } from '../icmp/socket/timestamps.js'
 import { now, SocketProbe } from './socket-probe.js'
 
-const { EINPROGRESS, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOTCONN, EPIPE, ETIMEDOUT } = constants.errno
+const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
 /** The target has taken the connection, and ended it at once, or has refused it. */
 const answers = [ECONNREFUSED, ECONNRESET, EPIPE]
 /** `struct linger`: on, 0 seconds. What is open is reset on close, and nothing of it stays on either side. */
@@ -48,7 +48,7 @@ export class TcpProbe extends SocketProbe {
     const errno = getOption(fd, 'SO_ERROR')
     if (state === 'close' ? answers.includes(errno) : errno === 0) this.#reached(rttMs)
     else if (errno === ETIMEDOUT) this.settle('timeout')
-    else this.#broken(errno || ENOTCONN)
+    else this.#broken(errno || ECONNABORTED)
   }
 
   protected override isOwn(): boolean {

@@ -1,13 +1,20 @@
 import type { PingStatistics } from '../../../stats.js'
-import { milliseconds, percent } from './format.js'
+import { milliseconds, percent, plural } from './format.js'
 import type { Column } from './table.js'
 
-/** As ping ends. */
-export function pingSummary(name: string, statistics: PingStatistics, errors: number, elapsedMs: number): string[] {
+/** As ping ends. `hosts`: of a group, how many have answered. */
+export function pingSummary(
+  name: string,
+  statistics: PingStatistics,
+  errors: number,
+  elapsedMs: number,
+  hosts: number,
+): string[] {
   const { sent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
   const counts = [
     `${sent} packets transmitted`,
     `${received} received`,
+    ...(hosts ? [`from ${plural(hosts, 'host')}`] : []),
     ...(duplicates ? [`+${duplicates} duplicates`] : []),
     ...(errors ? [`+${errors} errors`] : []),
     ...(lossRatio === undefined ? [] : [`${percent(lossRatio)} packet loss`]),

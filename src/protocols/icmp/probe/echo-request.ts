@@ -58,8 +58,8 @@ export interface ProbeOwner {
   settled(verdict: Verdict): void
   /** The reply came after the verdict `timeout`, but within `lateMs`; the round trip is measured. */
   late?(verdict: Verdict): void
-  /** One more reply to a probe that has its reply. */
-  duplicate?(): void
+  /** One more reply to a probe that has its reply; of a group, perhaps from another host. */
+  duplicate?(verdict: Verdict): void
 }
 
 interface RequestOptions {

@@ -26,6 +26,8 @@ export interface ReaderSettings {
   kind: 'datagram' | 'raw'
   identifier: number
   device: string | undefined
+  /** May send to broadcast addresses, where others answer. */
+  broadcast: boolean
 }
 
 /** Reads what comes by the error queue: the times of sending, and ICMP errors about probes, which are kept until they are taken. */

@@ -1,5 +1,5 @@
 import { constants, networkInterfaces } from 'node:os'
-import { type NetviaError, systemError } from '../../../errors.js'
+import { NetviaError, systemError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { decodeAddress } from '../../../sockets/address.js'
 import { typeOf } from '../packet/message-types.js'
@@ -40,4 +40,12 @@ export function notSent(device: string | undefined, silentHop?: string): NetviaE
     ? `nobody on the link answers for the next hop, ${silentHop}`
     : 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it'
   return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet did not leave: ${why}` })
+}
+
+/** One would ask all hosts of a link: that must be meant. */
+export function broadcastRefused(target: Uint8Array, device: string | undefined): NetviaError {
+  const { address } = decodeAddress(target)!
+  const hint = 'to ask all hosts of the link, set broadcast: true (-b in netvia ping, --broadcast in netvia sweep)'
+  const message = `${address} is a broadcast address; ${hint}`
+  return new NetviaError(message, { code: 'ERR_BROADCAST_ADDRESS', address, device, hint })
 }

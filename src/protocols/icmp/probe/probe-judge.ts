@@ -42,10 +42,6 @@ export class ProbeJudge {
     const state = this.#table.state[probe]
     const request = this.#table.request(probe)
     if (request.cancelled) return
-    if (state === State.answered) {
-      request.owner.duplicate?.()
-      return
-    }
     const verdict = this.#verdict
     this.#time(probe, sentStamp, reply.receivedStamp, now)
     verdict.bytes = reply.bytes
@@ -53,6 +49,11 @@ export class ProbeJudge {
     verdict.type = reply.type
     verdict.code = reply.code
     verdict.from = reply.from ?? verdict.target
+    if (state === State.answered) {
+      this.#about(probe, 'reply')
+      request.owner.duplicate?.(verdict)
+      return
+    }
     const inTime = state === State.sent && verdict.rttMs <= request.timeout
     this.#deadlines.remove(probe)
     this.#table.free(probe, true)

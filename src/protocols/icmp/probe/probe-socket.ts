@@ -12,13 +12,14 @@ import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
 import type { EchoRequest } from './echo-request.js'
 import { stampingDevices } from './error-reader.js'
-import { notSent } from './local-failure.js'
+import { broadcastRefused, notSent } from './local-failure.js'
 import { ProbeJudge } from './probe-judge.js'
 import { ProbeTable, State } from './probe-table.js'
 import { ReadScheduler } from './read-scheduler.js'
 import { batchesInAll, Receiver } from './receiver.js'
 import { SendQueue } from './send-queue.js'
 import { silentNextHop } from './silent-next-hop.js'
+import { isBroadcast } from './source-check.js'
 
 export interface ProbeSocketSettings {
   family: 4 | 6
@@ -27,6 +28,8 @@ export interface ProbeSocketSettings {
   /** Of a raw socket; a datagram socket's is the kernel's business. */
   identifier: number
   device: string | undefined
+  /** May send to broadcast addresses, where others answer. */
+  broadcast: boolean
   stampSends: boolean
   clock: Clock
   /** Room for one packet. */
@@ -162,6 +165,11 @@ export class ProbeSocket {
       this.verify()
     } catch (error) {
       this.lose(error as Error)
+      return
+    }
+    const target = this.#table.targetOf(probe)
+    if (errno === -constants.errno.EACCES && isBroadcast(target, device)) {
+      this.#judge.fail(probe, broadcastRefused(target, device))
       return
     }
     const tooBig = errno === -constants.errno.EMSGSIZE

@@ -3,7 +3,7 @@ import type { ReceiveBuffer } from '../../../sockets/receive-buffer.js'
 import { milliseconds } from '../socket/timestamps.js'
 import type { PacketMemory } from './echo-template.js'
 import { type ProbeTable, State } from './probe-table.js'
-import { standsForMany } from './source-check.js'
+import { isBroadcast, standsForMany } from './source-check.js'
 
 const headerLength = 8
 /** Where the address lies in a socket address, in words. */
@@ -13,6 +13,8 @@ interface ReaderSettings {
   family: 4 | 6
   kind: 'datagram' | 'raw'
   identifier: number
+  device: string | undefined
+  broadcast: boolean
 }
 
 /** Finds the probes that received packets answer: straight in the receive buffer, without an object a packet. */
@@ -27,15 +29,23 @@ export class ReplyReader {
   from: Uint8Array | undefined
   readonly #family: 4 | 6
   readonly #identifier: number
+  readonly #device: string | undefined
+  readonly #broadcast: boolean
   readonly #hasIpHeader: boolean
   readonly #isRaw: boolean
   readonly #table: ProbeTable
   readonly #buffer: ReceiveBuffer
   readonly #memory: PacketMemory
 
-  constructor({ family, kind, identifier }: ReaderSettings, table: ProbeTable, buffer: ReceiveBuffer) {
+  constructor(
+    { family, kind, identifier, device, broadcast }: ReaderSettings,
+    table: ProbeTable,
+    buffer: ReceiveBuffer,
+  ) {
     this.#family = family
     this.#identifier = identifier
+    this.#device = device
+    this.#broadcast = broadcast
     this.#isRaw = kind === 'raw'
     // Raw IPv4 sockets hand over the IP header, raw IPv6 sockets don't.
     this.#hasIpHeader = this.#isRaw && family === 4
@@ -80,6 +90,7 @@ export class ReplyReader {
     for (let i = start; i < end; i++) same &&= words[(slot >> 2) + i] === targets[probe * addressWords + i]
     if (same) return true
     this.from = memory.slice(slot, slot + fields[row + Field.addressLength]!)
-    return standsForMany(this.#table.targetOf(probe), this.#family)
+    const target = this.#table.targetOf(probe)
+    return standsForMany(target, this.#family) || (this.#broadcast && isBroadcast(target, this.#device))
   }
 }

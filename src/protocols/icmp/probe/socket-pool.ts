@@ -2,6 +2,7 @@ import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
 import { random16 } from '../../../binding/random.js'
 import { type PathOptions, pathKey, pathOf } from '../../../options.js'
+import { setOption } from '../../../sockets/options.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/open-icmp-descriptor.js'
 import { filterReplies } from '../socket/socket-filter.js'
@@ -15,6 +16,8 @@ export interface SocketPoolOptions {
   kind: IcmpKind | 'auto'
   path: PathOptions
   dontFragment: boolean
+  /** May send to broadcast addresses, where others answer (SO_BROADCAST, socket(7)). */
+  broadcast?: boolean
   /** The largest of the probes: datagram sockets do not tell the length of a reply that was cut. */
   payloadSize: number
   /** Transmit stamps: true times for each packet, at the price of one more wake-up. Without, times of a batch. */
@@ -57,8 +60,8 @@ export class SocketPool implements ProbeSocketOwner {
    * @throws NetviaError where no socket can be opened: `EPERM`, `EACCES`, `ENODEV`, …
    */
   static acquire(options: SocketPoolOptions): SocketPool {
-    const { family, kind, path, dontFragment, stampSends, clock } = options
-    const key = [family, kind, dontFragment, stampSends, slotSize(options), pathKey(path)].join('|')
+    const { family, kind, path, dontFragment, broadcast = false, stampSends, clock } = options
+    const key = [family, kind, dontFragment, broadcast, stampSends, slotSize(options), pathKey(path)].join('|')
     const shared = clock ? undefined : paths.get(key)
     const found = shared ?? new SocketPool(options, key)
     found.#dropLost()
@@ -166,13 +169,23 @@ export class SocketPool implements ProbeSocketOwner {
   }
 
   #open(): ProbeSocket {
-    const { family, kind, path, dontFragment, stampSends, clock = systemClock } = this.#options
+    const { family, kind, path, dontFragment, broadcast = false, stampSends, clock = systemClock } = this.#options
     const opened = openIcmpDescriptor(family, kind, pathOf(path))
     const identifier = opened.kind === 'raw' ? claimIdentifier() : 0
     const { device } = path
-    const settings = { ...opened, family, identifier, device, stampSends, clock, slotSize: slotSize(this.#options) }
+    const settings = {
+      ...opened,
+      family,
+      identifier,
+      device,
+      broadcast,
+      stampSends,
+      clock,
+      slotSize: slotSize(this.#options),
+    }
     try {
       setFragmentation(opened.fd, family, dontFragment)
+      if (broadcast) setOption(opened.fd, 'SO_BROADCAST', 1)
       if (opened.kind === 'raw') filterReplies(opened.fd, family, identifier)
       const socket: ProbeSocket = new ProbeSocket(settings, this)
       const onLoss = (error: unknown) => socket.lose(error as Error)

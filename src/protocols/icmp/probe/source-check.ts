@@ -1,3 +1,10 @@
+import { constants } from 'node:os'
+import { addon } from '../../../binding/addon.js'
+import { openDescriptor } from '../../../sockets/open.js'
+import { setOption } from '../../../sockets/options.js'
+
+const ipv4Length = 16
+
 /** Where the address lies in `struct sockaddr_in` and `sockaddr_in6`, and its length. */
 const place = { 4: [4, 4], 6: [8, 16] } as const
 
@@ -18,4 +25,20 @@ export function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
   const first = target[start]!
   const multicast = family === 4 ? first >= 224 && first < 240 : first === 0xff
   return multicast || target.subarray(start, start + length).every(byte => byte === 0)
+}
+
+/**
+ * Whether the kernel takes it for a broadcast address, by `device`. Only sockets that ask for it may send to one (SO_BROADCAST,
+ * socket(7)); to connect a datagram socket sends nothing.
+ */
+export function isBroadcast(target: Uint8Array, device: string | undefined): boolean {
+  if (target.length !== ipv4Length) return false
+  const fd = openDescriptor(4, 'datagram', 0, { device })
+  try {
+    if (addon().connect(fd, target) !== -constants.errno.EACCES) return false
+    setOption(fd, 'SO_BROADCAST', 1)
+    return addon().connect(fd, target) === 0
+  } finally {
+    addon().close(fd)
+  }
 }

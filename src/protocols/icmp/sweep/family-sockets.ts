@@ -3,7 +3,7 @@ import { EchoRequest, type ProbeOwner } from '../probe/echo-request.js'
 import type { SocketPool } from '../probe/socket-pool.js'
 import type { SweepOptions } from './sweep.js'
 
-const defaultTimeout = 1000
+export const defaultTimeout = 1000
 
 /** The shared socket of a family, and what is sent over it. */
 export interface FamilySocket {

@@ -7,8 +7,9 @@ import { addressText } from '../../../sockets/address.js'
 import type { RttCounter } from '../../../stats.js'
 import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
+import { Repliers } from '../repliers.js'
 import { type PingResult, toResult } from '../result.js'
-import { type FamilySocket, FamilySockets } from './family-sockets.js'
+import { defaultTimeout, type FamilySocket, FamilySockets } from './family-sockets.js'
 import { Pace } from './pace.js'
 import type { SweepOptions } from './sweep.js'
 import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
@@ -52,6 +53,7 @@ export class SweepRun implements ProbeOwner {
   /** Of targets by name. */
   readonly #named = new Map<EchoRequest, FamilySocket>()
   readonly #again: Again[] = []
+  readonly #repliers: Repliers
   #inFlight = 0
   #held: SweepTarget | undefined
   /** Nothing leaves before; held while it is waited for. */
@@ -65,6 +67,7 @@ export class SweepRun implements ProbeOwner {
     this.#options = options
     this.#handlers = handlers
     this.#counter = counter
+    this.#repliers = new Repliers(options.timeout ?? defaultTimeout, () => this.pump())
     this.#window = new SendWindow(largestWindow, concurrency)
     this.#pace = rate === undefined ? undefined : new Pace(rate, monotonicNow())
     this.#families = new FamilySockets(options, this, () => this.pump())
@@ -102,6 +105,7 @@ export class SweepRun implements ProbeOwner {
     this.#endWait()
     clearImmediate(this.#turn)
     this.#source.close()
+    this.#repliers.close()
     for (const [request, { path }] of this.#named) path.cancel(request)
     this.#inFlight = 0
     this.#families.close()
@@ -112,8 +116,12 @@ export class SweepRun implements ProbeOwner {
     this.#settle(verdict, undefined)
   }
 
-  duplicate(): void {
-    this.#counter.duplicate()
+  duplicate(verdict: Verdict, name?: string): void {
+    const kind = this.#repliers.classify(verdict)
+    if (kind === 'duplicate') this.#counter.duplicate()
+    if (kind !== 'further') return
+    this.#counter.further(verdict.rttMs)
+    this.#tell(verdict, name)
   }
 
   #send(): void {
@@ -156,7 +164,7 @@ export class SweepRun implements ProbeOwner {
         this.#named.delete(request)
         this.#settle(verdict, name)
       },
-      duplicate: () => this.duplicate(),
+      duplicate: verdict => this.duplicate(verdict, name),
     })
     this.#named.set(request, familySocket)
     return request
@@ -183,7 +191,7 @@ export class SweepRun implements ProbeOwner {
   }
 
   #endIfDone(): void {
-    if (this.#inFlight === 0 && this.#source.done) this.close()
+    if (this.#inFlight === 0 && this.#source.done && !this.#repliers.areAwaited) this.close()
   }
 
   #settle(verdict: Verdict, name: string | undefined): void {
@@ -192,11 +200,16 @@ export class SweepRun implements ProbeOwner {
     this.#inFlight--
     this.#window.settled()
     this.#count(verdict)
+    if (outcome === 'reply') this.#repliers.first(verdict)
     if (outcome === 'timeout' && attempt < (this.#options.retries ?? 0)) {
       const { target } = verdict
       const family = target.length === ipv4Length ? 4 : 6
       this.#again.push({ target: { family, address: target.slice(), name }, attempt: attempt + 1 })
-    } else this.#tell(verdict, name)
+    } else {
+      this.counts.done++
+      if (outcome !== 'timeout' && outcome !== 'send-failed') this.counts.answered++
+      this.#tell(verdict, name)
+    }
     this.resume()
   }
 
@@ -209,11 +222,9 @@ export class SweepRun implements ProbeOwner {
   }
 
   #tell(verdict: Verdict, name: string | undefined): void {
-    const { outcome, target, tag } = verdict
+    const { target, tag } = verdict
     const address = addressText(target)
     const family = target.length === ipv4Length ? 4 : 6
-    this.counts.done++
-    if (outcome !== 'timeout' && outcome !== 'send-failed') this.counts.answered++
     this.#handlers.result(toResult({ host: name ?? address, address, family }, tag % attemptsRoom, verdict))
   }
 

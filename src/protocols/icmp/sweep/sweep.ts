@@ -62,7 +62,8 @@ const capacity = 10_000
  * left out.
  *
  * It starts with the first `next()`. A slow consumer slows the sending down; `break`, `return()` and the signal end it and leave
- * nothing open. A name without an address is `send-failed` with the error of `resolve`. `sequence` is the number of the attempt.
+ * nothing open. A group (multicast, or a broadcast address with `broadcast`) has a result for each host that answers, with its address in
+ * `from`. A name without an address is `send-failed` with the error of `resolve`. `sequence` is the number of the attempt.
  *
  * @throws NetviaError as `ping`, from the call for bad options, from the iteration for what shows later.
  */

@@ -1,0 +1,54 @@
+import { addressText } from '../../sockets/address.js'
+import type { Verdict } from './probe/echo-request.js'
+
+/**
+ * Who has answered each probe to a group (multicast, broadcast): each host once, while the timeout of the probe lasts. A probe to a
+ * single host has no part in it.
+ */
+export class Repliers {
+  readonly #timeout: number
+  readonly #over: () => void
+  readonly #byProbe = new Map<number, Set<string>>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+
+  /** `timeout`: milliseconds. `over`: no further host is waited for. */
+  constructor(timeout: number, over: () => void) {
+    this.#timeout = timeout
+    this.#over = over
+  }
+
+  /** Further hosts may answer. */
+  get areAwaited(): boolean {
+    return this.#byProbe.size > 0
+  }
+
+  /** The first reply to a probe. */
+  first(verdict: Verdict): void {
+    const { tag, from, target } = verdict
+    if (from === target) return
+    this.#byProbe.set(tag, new Set([addressText(from!)]))
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#byProbe.delete(tag)
+      if (!this.areAwaited) this.#over()
+    }, this.#timeout)
+    this.#timers.add(timer)
+  }
+
+  /** What a later reply to it is; `late`: its host is not known to have answered before, and the time is over. */
+  classify({ tag, from, target, rttMs }: Verdict): 'further' | 'duplicate' | 'late' {
+    if (from === target) return 'duplicate'
+    const hosts = this.#byProbe.get(tag)
+    const host = addressText(from!)
+    if (hosts?.has(host)) return 'duplicate'
+    if (!hosts || rttMs > this.#timeout) return 'late'
+    hosts.add(host)
+    return 'further'
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    this.#byProbe.clear()
+  }
+}
