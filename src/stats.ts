@@ -124,8 +124,16 @@ export class RttCounter {
   }
 }
 
+/** Mean absolute difference of successive values; undefined below two. */
+export function meanDifference(values: readonly number[]): number | undefined {
+  if (values.length < 2) return undefined
+  let sum = 0
+  for (let i = 1; i < values.length; i++) sum += Math.abs(values[i]! - values[i - 1]!)
+  return sum / (values.length - 1)
+}
+
 /** Linear between the two nearest ranks. */
-function percentile(sorted: readonly number[], fraction: number): number | undefined {
+export function percentile(sorted: readonly number[], fraction: number): number | undefined {
   if (sorted.length === 0) return undefined
   const rank = (sorted.length - 1) * fraction
   const below = sorted[Math.floor(rank)]!

@@ -4,7 +4,18 @@ import { invalidArgument, NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
 import type { UplinkState } from '../monitor/state/state-machine.js'
-import { boolean, checkOptions, oneOf, type PathOptions, pathOf, pathSchema, type Schema, string } from '../options.js'
+import {
+  boolean,
+  type Check,
+  checkOptions,
+  milliseconds,
+  oneOf,
+  type PathOptions,
+  pathOf,
+  pathSchema,
+  type Schema,
+  string,
+} from '../options.js'
 import type { DnsRecord, ResolvedAddress } from '../protocols/dns/records.js'
 import { type ResolveOptions, resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
@@ -14,7 +25,15 @@ import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
 import { GroupPools } from './group-dispatcher.js'
-import { type Candidate, createPolicy, leastBad, type Policy, type PolicyName, usable } from './policies.js'
+import {
+  type Candidate,
+  createPolicy,
+  type Failback,
+  leastBad,
+  type Policy,
+  type PolicyName,
+  usable,
+} from './policies.js'
 
 /** How a group chooses. */
 export interface GroupOptions {
@@ -25,8 +44,16 @@ export interface GroupOptions {
   policy: PolicyName
   /** 'fail' rejects with `ERR_NO_UPLINK`; 'least-bad' tries the one with a link and the least loss. Default 'fail'. */
   whenAllDown?: 'fail' | 'least-bad'
-  /** Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`. Default false: they may live through it. */
+  /**
+   * Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`, as soon as another one can take them. Default
+   * false: they may live through it.
+   */
   cutConnections?: boolean
+  /**
+   * Of 'failover' alone: when new connections go back to a better uplink that works again. 'now'; 'never', as long as the one in
+   * use works; or after so many milliseconds in its new state. See also `moveBack()`. Default 'now'.
+   */
+  failback?: Failback
 }
 
 /** The uplink a new connection takes. */
@@ -67,6 +94,9 @@ const groupSchema = {
   policy: oneOf('failover', 'weighted', 'lowest-latency', 'sticky'),
   whenAllDown: oneOf('fail', 'least-bad'),
   cutConnections: boolean,
+  failback: ((value, name) => {
+    if (value !== 'now' && value !== 'never') milliseconds(value, name)
+  }) as Check,
 } satisfies Schema
 
 const connectOptions = { ...withoutPath(connectSchema), key: string }
@@ -81,11 +111,14 @@ const resolveOptions = { ...withoutPath(resolveSchema), key: string }
  */
 export class UplinkGroup {
   readonly #monitor: UplinkMonitor
-  readonly #policy: Policy
+  readonly #options: GroupOptions
+  #policy: Policy
   readonly #whenAllDown: 'fail' | 'least-bad'
   readonly #cutConnections: boolean
   readonly #connections = new Connections()
   readonly #pools = new GroupPools()
+  /** Uplinks that went down while none was better: why their connections will be cut. */
+  readonly #spared = new Map<string, NetviaError>()
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
   #dispatcher: GroupDispatcher | undefined
@@ -94,7 +127,12 @@ export class UplinkGroup {
     if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
     checkOptions('UplinkGroup', options, groupSchema, ['policy'])
     this.#monitor = monitor
-    this.#policy = createPolicy(options.policy)
+    const { policy, failback } = options
+    if (failback !== undefined && policy !== 'failover') {
+      throw invalidArgument('UplinkGroup: failback', failback, `left out with policy ${policy}`)
+    }
+    this.#options = options
+    this.#policy = createPolicy(policy, failback)
     this.#whenAllDown = options.whenAllDown ?? 'fail'
     this.#cutConnections = options.cutConnections ?? false
     monitor.on('state', this.#onState)
@@ -175,6 +213,29 @@ export class UplinkGroup {
     return this.#pools.fetch(this.#choose(key).uplink, input, rest)
   }
 
+  /**
+   * Moves what is on other uplinks to the one that 'failover' prefers now, whatever `failback` says: new connections take it, those of
+   * `connect` on other uplinks are destroyed with `ERR_UPLINK_LEFT`, idle ones are closed, and requests under way are completed.
+   *
+   * @throws NetviaError `ERR_NO_UPLINK` when all are down; `ERR_INVALID_STATE` with a policy other than 'failover'.
+   */
+  moveBack(): PickedUplink {
+    const { policy, failback } = this.#options
+    if (policy !== 'failover') {
+      throw new NetviaError(`moveBack: policy ${policy} prefers no uplink`, { code: 'ERR_INVALID_STATE' })
+    }
+    // Without a memory of the one in use.
+    this.#policy = createPolicy(policy, failback)
+    const picked = this.pick()
+    for (const { uplink } of watchedUplinks(this.#monitor)) {
+      if (uplink.name === picked.name) continue
+      const message = `uplink ${uplink.name} was left for ${picked.name}`
+      this.#connections.cut(uplink.name, new NetviaError(message, { code: 'ERR_UPLINK_LEFT' }))
+      this.#leave(uplink.name, undefined)
+    }
+    return picked
+  }
+
   /** Stops following the monitor and closes the pools. Connections of `connect` are their owners'. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#onState)
@@ -192,22 +253,31 @@ export class UplinkGroup {
   #choose(key: string): Candidate {
     const candidates = watchedUplinks(this.#monitor)
     const working = usable(candidates)
-    if (working.length > 0) return this.#policy(working, key)
+    if (working.length > 0) return this.#policy(working, key, candidates)
     if (this.#whenAllDown === 'least-bad') return leastBad(candidates)
     const states = candidates.map(candidate => `${candidate.uplink.name} (${candidate.facts().reason})`)
     throw new NetviaError(`no uplink works: ${states.join(', ')}`, { code: 'ERR_NO_UPLINK' })
   }
 
   #onState = ({ uplink, to, reason }: StateEvent): void => {
-    if (to !== 'down') return
-    const error = new NetviaError(`uplink ${uplink} went down: ${reason}`, { code: 'ERR_UPLINK_DOWN' })
-    const cut = this.#cutConnections ? error : undefined
-    if (cut) this.#connections.cut(uplink, cut)
-    this.#leave(uplink, cut)
+    this.#spared.delete(uplink)
+    if (to === 'down') {
+      const error = new NetviaError(`uplink ${uplink} went down: ${reason}`, { code: 'ERR_UPLINK_DOWN' })
+      if (this.#cutConnections) this.#spared.set(uplink, error)
+      else this.#leave(uplink, undefined)
+    }
+    // A connection that is cut while nothing is better has nowhere to go.
+    if (this.#spared.size === 0 || usable(watchedUplinks(this.#monitor)).length === 0) return
+    for (const [name, error] of this.#spared) {
+      this.#connections.cut(name, error)
+      this.#leave(name, error)
+    }
+    this.#spared.clear()
   }
 
   #onConfigure = ({ changed, removed }: ConfigureEvent): void => {
     for (const uplink of [...changed, ...removed]) this.#leave(uplink, undefined)
+    for (const uplink of removed) this.#spared.delete(uplink)
   }
 
   #leave(uplink: string, cut: NetviaError | undefined): void {

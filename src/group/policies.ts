@@ -1,6 +1,7 @@
 import { nodeCrypto } from '../builtins.js'
 import type { Uplink } from '../monitor/settings.js'
 import type { Facts, UplinkState } from '../monitor/state/state-machine.js'
+import { monotonicNow } from '../monotonic.js'
 
 /** An uplink that may be chosen. */
 export interface Candidate {
@@ -12,16 +13,20 @@ export interface Candidate {
 /** How a group chooses among the uplinks that work; see `GroupOptions.policy`. */
 export type PolicyName = 'failover' | 'weighted' | 'lowest-latency' | 'sticky'
 
-/** Chooses one of the candidates, of which there is at least one. May remember what it chose before. */
-export type Policy = (candidates: readonly Candidate[], key: string) => Candidate
+/** Chooses one of the candidates that work, of which there is at least one, out of `all`. May remember what it chose before. */
+export type Policy = (working: readonly Candidate[], key: string, all?: readonly Candidate[]) => Candidate
+
+/** When 'failover' goes back to a better uplink that works again; see `GroupOptions.failback`. */
+export type Failback = 'now' | 'never' | number
 
 /** How much better than the one in use another uplink's latency must be, as a share of it. */
 const betterThan = 0.8
 
-export function createPolicy(name: PolicyName): Policy {
+/** `now` is the clock that `since` of the facts is told by, in ms. */
+export function createPolicy(name: PolicyName, failback: Failback = 'now', now = monotonicNow): Policy {
   switch (name) {
     case 'failover':
-      return preferred
+      return failover(failback, now)
     case 'weighted':
       return weighted()
     case 'lowest-latency':
@@ -50,8 +55,24 @@ export function leastBad(candidates: readonly Candidate[]): Candidate {
   return preferred(candidates.filter(candidate => badness(candidate) === least))
 }
 
+/** The preferred one. If that is back after a failure, the one in use is kept for as long as `failback` says. */
+function failover(failback: Failback, now: () => number): Policy {
+  if (failback === 'now') return preferred
+  let inUse: string | undefined
+  return (working, _key, all = working) => {
+    const best = preferred(working)
+    const current = working.find(({ uplink }) => uplink.name === inUse)
+    const isDue = failback !== 'never' && now() - best.facts().since >= failback
+    const chosen = current && !isDue ? current : best
+    // Before the preferred one has its first verdict, another is no more than a beginning.
+    const isSettled = preferred(all) === chosen || preferred(all).state !== 'unknown'
+    inUse = isSettled ? chosen.uplink.name : undefined
+    return chosen
+  }
+}
+
 /** The lowest priority; of equal ones the first listed. */
-function preferred(candidates: readonly Candidate[]): Candidate {
+export function preferred(candidates: readonly Candidate[]): Candidate {
   return best(candidates, ({ uplink }) => uplink.priority)
 }
 

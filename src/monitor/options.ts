@@ -6,8 +6,20 @@ import type { RecordType } from '../protocols/dns/records.js'
 import type { DampingOptions } from './state/damping.js'
 import type { Band } from './state/quality.js'
 
+/** What any check may say about how it is judged. */
+export interface CheckRules {
+  /** No round is good without it, whatever the others say. Default false. */
+  required?: boolean
+  /** Name of the group it belongs to: see `quorum` of the uplink. Default: none. */
+  group?: string
+  /** Its own limits of loss. Default: the monitor's. */
+  loss?: Band
+  /** Its own limits of latency, in ms. Default: the monitor's. */
+  latencyMs?: Band
+}
+
 /** One echo request (RFC 792, RFC 4443) a round. */
-export interface PingCheck {
+export interface PingCheck extends CheckRules {
   /** Tells it from the other checks. */
   type: 'ping'
   /** Name or address. */
@@ -21,7 +33,7 @@ export interface PingCheck {
 }
 
 /** As `checkHttp`. */
-export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions> {
+export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions>, CheckRules {
   /** Tells it from the other checks. */
   type: 'http'
   /** http or https. */
@@ -29,13 +41,13 @@ export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions> {
 }
 
 /** As `checkTcp`: a connection is made and closed. */
-export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions> {
+export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions>, CheckRules {
   /** Tells it from the other checks. */
   type: 'tcp'
 }
 
 /** As `checkDns`, asked over the uplink. */
-export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'> {
+export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'>, CheckRules {
   /** Tells it from the other checks. */
   type: 'dns'
   /** The name to ask for. */
@@ -57,6 +69,8 @@ export interface UplinkOptions extends PathOptions {
   weight?: number
   /** What each round does over it; at least one. */
   checks: UplinkCheck[]
+  /** Checks of each group that must succeed in a round. Default 1 of each group that a check names. */
+  quorum?: Readonly<Record<string, number>>
 }
 
 /** What a monitor watches, and how it judges. */
@@ -76,13 +90,16 @@ export interface MonitorOptions {
   down?: number
   /** Good rounds in a row until 'up'. Default 3. */
   up?: number
-  /** Checks of a round that must succeed. Default 1. */
+  /** Checks of a round that must succeed, `required` ones included. Default 1. */
   reliability?: number
   /** Milliseconds over which loss and latency are judged. Default 60000. */
   window?: number
-  /** Share of failed checks (0-1) at which an uplink becomes 'degraded', and to which it must fall again. Default 0.2, 0.05. */
+  /**
+   * Share of failures (0-1) at which a check is lossy, and to which it must fall again. An uplink is 'degraded' when too few of its
+   * checks are good. Default 0.2, 0.05.
+   */
   loss?: Band
-  /** Mean latency in ms at which an uplink becomes 'degraded', and to which it must fall again. Default 500, 250. */
+  /** Mean latency in ms at which a check is slow, and to which it must fall again. Default 500, 250. */
   latencyMs?: Band
   /** Milliseconds a state lasts at least before it changes; the way to 'down' never waits. Default 0. */
   minimumTime?: number

@@ -19,9 +19,10 @@ import {
   type Schema,
   string,
 } from '../options.js'
+import { limitsSchema, rulesSchema } from './checks/check-rules.js'
 import type { MonitorOptions, UplinkCheck, UplinkOptions } from './options.js'
-import type { DampingOptions } from './state/damping.js'
-import type { Band } from './state/quality.js'
+import { type DampingOptions, defaultDamping } from './state/damping.js'
+import type { Limits } from './state/quality.js'
 import type { Thresholds } from './state/state-machine.js'
 
 /** An uplink with all defaults filled in. */
@@ -30,10 +31,13 @@ export interface Uplink extends PathOptions {
   readonly priority: number
   readonly weight: number
   readonly checks: readonly UplinkCheck[]
+  /** Of each group that a check names: how many must succeed. */
+  readonly quorum: Readonly<Record<string, number>>
 }
 
 /** How the rounds of every uplink go, and how they are judged. */
-export interface RoundSettings extends Thresholds {
+export interface RoundSettings extends Thresholds, Limits {
+  reliability: number
   interval: number
   failureInterval: number
   recoveryInterval: number
@@ -51,14 +55,6 @@ export interface Settings {
 
 const interval = number(10, 2 ** 31 - 1)
 const count = integer(1, 1000)
-
-function bandCheck(max: number): OptionCheck {
-  return (value, name) => {
-    checkOptions(name, value, { enter: number(0, max), leave: number(0, max) }, ['enter', 'leave'])
-    const { enter, leave } = value as Band
-    if (leave >= enter) throw errorAt('leave', invalidArgument(`${name}.leave`, leave, `below enter (${enter})`))
-  }
-}
 
 const dampingCheck: OptionCheck = (value, name) => {
   const schema = { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) }
@@ -87,8 +83,7 @@ const monitorSchema = {
   up: count,
   reliability: count,
   window: number(100, 2 ** 31 - 1),
-  loss: bandCheck(1),
-  latencyMs: bandCheck(2 ** 31 - 1),
+  ...limitsSchema,
   minimumTime: milliseconds,
   damping: dampingCheck,
   stateFile: string,
@@ -104,20 +99,23 @@ const uplinkSchema = {
   priority: integer(0, 1_000_000),
   weight: integer(1, 1_000_000),
   checks: anything,
+  quorum: anything,
 } satisfies Schema
 
 const type = oneOf('ping', 'http', 'tcp', 'dns')
 const { type: record, ...dnsSchema } = withoutCommon(dnsCheckSchema)
 
+const ofEach = { type, timeout: interval, ...rulesSchema }
+
 /** Of each type of check: what it knows, and what it needs. */
 const checkSchemas: Record<UplinkCheck['type'], { schema: Schema; required: string[] }> = {
   ping: {
-    schema: { type, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), timeout: interval },
+    schema: { host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), ...ofEach },
     required: ['host'],
   },
-  http: { schema: { ...withoutCommon(httpCheckSchema), type, url, timeout: interval }, required: ['url'] },
-  tcp: { schema: { ...withoutCommon(tcpCheckSchema), type, timeout: interval }, required: ['host', 'port'] },
-  dns: { schema: { ...dnsSchema, type, name: string, record: record!, timeout: interval }, required: ['name'] },
+  http: { schema: { ...withoutCommon(httpCheckSchema), url, ...ofEach }, required: ['url'] },
+  tcp: { schema: { ...withoutCommon(tcpCheckSchema), ...ofEach }, required: ['host', 'port'] },
+  dns: { schema: { ...dnsSchema, name: string, record: record!, ...ofEach }, required: ['name'] },
 }
 
 /** The path is the uplink's, and the signal the monitor's. */
@@ -145,7 +143,7 @@ export function settingsOf(options: MonitorOptions): Settings {
       loss: options.loss ?? { enter: 0.2, leave: 0.05 },
       latencyMs: options.latencyMs ?? { enter: 500, leave: 250 },
       minimumTime: options.minimumTime ?? 0,
-      damping: options.damping ?? { suppress: 6, reuse: 3, halfLife: 60_000 },
+      damping: options.damping ?? defaultDamping,
     },
     stateFile: options.stateFile,
     hook: options.hook,
@@ -158,7 +156,7 @@ export function settingsOf(options: MonitorOptions): Settings {
 function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, reliability: number): Uplink {
   const caller = `UplinkMonitor: uplink ${typeof options?.name === 'string' ? JSON.stringify(options.name) : index}`
   checkOptions(caller, options, uplinkSchema, ['name'])
-  const { name, priority = 1, weight = 1, checks, ...path } = options
+  const { name, priority = 1, weight = 1, checks, quorum = {}, ...path } = options
   if (names.has(name))
     throw errorAt('name', invalidArgument(`${caller}: name`, name, 'used once: another uplink has it'))
   names.add(name)
@@ -168,7 +166,28 @@ function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, rel
       invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`),
     )
   eachOf('checks', checks, (check, place) => validateCheck(`${caller}: check ${place}`, check))
-  return { name, priority, weight, checks: checks.map(check => ({ ...check })), ...path }
+  return {
+    name,
+    priority,
+    weight,
+    checks: checks.map(check => ({ ...check })),
+    quorum: quorumOf(caller, quorum, checks),
+    ...path,
+  }
+}
+
+/** One of each group, unless `given` asks for more. */
+function quorumOf(caller: string, given: unknown, checks: readonly UplinkCheck[]): Record<string, number> {
+  const sizes = new Map<string, number>()
+  for (const { group } of checks) if (group !== undefined) sizes.set(group, (sizes.get(group) ?? 0) + 1)
+  const ofGroup = (size: number) => integer(1, size)
+  const schema = Object.fromEntries([...sizes].map(([group, size]) => [group, ofGroup(size)]))
+  try {
+    checkOptions(`${caller}: quorum`, given, schema)
+  } catch (error) {
+    throw errorAt('quorum', error)
+  }
+  return { ...Object.fromEntries([...sizes.keys()].map(group => [group, 1])), ...(given as Record<string, number>) }
 }
 
 function validateCheck(caller: string, check: UplinkCheck): void {

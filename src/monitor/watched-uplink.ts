@@ -4,9 +4,12 @@ import { pathOf } from '../options.js'
 import type { CheckRunner, MakeRunner } from './checks/check-runner.js'
 import { targetOf } from './checks/check-target.js'
 import { type LinkFacts, linkFault } from './link/link-fault.js'
+import { presentMoment, wallTime } from './record/moment.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from './record/reports.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
+import type { JudgedCheck } from './state/check-record.js'
+import { Quorum } from './state/quorum.js'
 import {
   type Change,
   type Facts,
@@ -29,20 +32,24 @@ export class WatchedUplink {
   readonly uplink: Uplink
   readonly #settings: RoundSettings
   readonly #listener: Listener
+  readonly #quorum: Quorum
   readonly #machine: StateMachine
   readonly #loop: RoundLoop<Outcome>
   readonly #runners: CheckRunner[]
   readonly #targets: string[]
   readonly #last: (CheckEvent | null)[]
-  #since = Date.now()
+  /** When these came, on the monotonic clock. */
+  readonly #lastAt: number[] = []
+  #since = presentMoment()
   #running = false
 
   constructor(uplink: Uplink, settings: RoundSettings, makeRunner: MakeRunner, listener: Listener) {
     this.uplink = uplink
     this.#settings = settings
     this.#listener = listener
-    this.#machine = new StateMachine(settings, monotonicNow())
     this.#targets = uplink.checks.map(targetOf)
+    this.#quorum = quorumOf(uplink, settings.reliability)
+    this.#machine = new StateMachine(settings, this.#judged(), this.#quorum, monotonicNow())
     this.#last = uplink.checks.map(() => null)
     const { interval, failureInterval, recoveryInterval } = settings
     const prompt = Math.min(interval, failureInterval, recoveryInterval) < unhurried
@@ -88,7 +95,7 @@ export class WatchedUplink {
 
   /** News of the device. Without a link no rounds are run. */
   link(facts: LinkFacts): void {
-    const fault = linkFault(facts, this.uplink.checks, this.#settings.reliability)
+    const fault = linkFault(facts, this.uplink.checks, this.#quorum)
     const before = this.#machine.linkFault
     this.#tell(this.#machine.link(fault, monotonicNow()))
     if (!this.#running || (fault === null) === (before === null)) return
@@ -98,17 +105,40 @@ export class WatchedUplink {
 
   snapshot(): UplinkSnapshot {
     const { name, device = null, priority, weight } = this.uplink
-    return { name, device, priority, weight, ...this.facts(), since: this.#since, checks: [...this.#last] }
+    const now = presentMoment()
+    return {
+      ...{ name, device, priority, weight },
+      ...this.#machine.facts(now.monotonic),
+      since: wallTime(this.#since, now),
+      checks: this.#last.map((event, check) => {
+        return event && { ...event, at: wallTime({ wall: event.at, monotonic: this.#lastAt[check]! }, now) }
+      }),
+      statistics: this.#machine.statistics(now.monotonic),
+      remarks: this.#machine.remarks(now.monotonic),
+    }
   }
 
   save(): SavedState {
-    return { ...this.#machine.save(monotonicNow()), since: this.#since }
+    return { ...this.#machine.save(monotonicNow()), since: wallTime(this.#since) }
   }
 
   restore(saved: SavedState): void {
-    const now = monotonicNow()
-    this.#since = saved.since
-    this.#machine.restore({ ...saved, since: now - (Date.now() - saved.since) }, now)
+    const now = presentMoment()
+    this.#since = { wall: saved.since, monotonic: now.monotonic - (now.wall - saved.since) }
+    this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)
+  }
+
+  #judged(): JudgedCheck[] {
+    const { loss, latencyMs } = this.#settings
+    return this.uplink.checks.map((check, index) => {
+      const target = this.#targets[index]!
+      return {
+        label: `${check.type} ${target}`,
+        target,
+        loss: check.loss ?? loss,
+        latencyMs: check.latencyMs ?? latencyMs,
+      }
+    })
   }
 
   #told(check: number, outcome: Outcome): void {
@@ -118,9 +148,10 @@ export class WatchedUplink {
     if (this.#running && this.#machine.linkFault === null) {
       const event = { uplink: this.uplink.name, check, type, target, ok, local, latencyMs, error, at: Date.now() }
       this.#last[check] = event
+      this.#lastAt[check] = monotonicNow()
       this.#listener.check(event)
     }
-    this.#loop.told(check, ok ? outcome : { ...outcome, error: `${type} ${target}: ${error}` })
+    this.#loop.told(check, outcome)
   }
 
   #judge(outcomes: readonly Outcome[]): number {
@@ -134,8 +165,13 @@ export class WatchedUplink {
 
   #tell(change: Change | undefined): void {
     if (!change) return
-    this.#since = Date.now()
+    this.#since = presentMoment()
     const { from, to, reason } = change
-    this.#listener.state({ uplink: this.uplink.name, from, to, reason, at: this.#since })
+    this.#listener.state({ uplink: this.uplink.name, from, to, reason, at: this.#since.wall })
   }
+}
+
+function quorumOf({ checks, quorum }: Uplink, reliability: number): Quorum {
+  const roles = checks.map(({ required = false, group }) => ({ required, group }))
+  return new Quorum(roles, reliability, new Map(Object.entries(quorum)))
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type LinkDevice, LinkHistory, linkFault } from '../../src/monitor/link/link-fault.js'
 import type { UplinkCheck } from '../../src/monitor/options.js'
+import { Quorum } from '../../src/monitor/state/quorum.js'
 
 const address = (family: 4 | 6, scope = 'global', tentative = false) => ({ family, scope, tentative })
 const device = (changed: Partial<LinkDevice> = {}): LinkDevice => ({
@@ -45,10 +46,16 @@ describe('what it means for an uplink', () => {
   const six: UplinkCheck = { type: 'http', url: 'http://[2001:db8::1]/' }
   const any: UplinkCheck = { type: 'tcp', host: 'example.com', port: 443 }
   const fault = (lost: (4 | 6)[], checks: UplinkCheck[], reliability = 1) =>
-    linkFault({ fault: null, lost }, checks, reliability)
+    linkFault({ fault: null, lost }, checks, quorum(checks, reliability))
+  const quorum = (checks: UplinkCheck[], reliability: number) =>
+    new Quorum(
+      checks.map(() => ({ required: false, group: undefined })),
+      reliability,
+      new Map(),
+    )
 
   test('a fault of the link is a fault of the uplink', () => {
-    expect(linkFault({ fault: 'no carrier', lost: [] }, [any], 1)).toBe('no carrier')
+    expect(linkFault({ fault: 'no carrier', lost: [] }, [any], quorum([any], 1))).toBe('no carrier')
     expect(fault([], [any])).toBe(null)
   })
 

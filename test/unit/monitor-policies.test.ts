@@ -12,7 +12,7 @@ interface Given extends Partial<Facts> {
 
 function candidate({ name, state = 'up', priority = 1, weight = 1, ...facts }: Given): Candidate {
   return {
-    uplink: { name, priority, weight, checks: [] },
+    uplink: { name, priority, weight, checks: [], quorum: {} },
     state,
     facts: () => ({ state, latencyMs: null, lossRatio: null, linkFault: null, ...facts }) as Facts,
   }

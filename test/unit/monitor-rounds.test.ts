@@ -200,7 +200,7 @@ describe('one uplink', () => {
     expect(states.map(({ from, to, at }) => [from, to, at - 1_000_000_000_000])).toEqual([
       ['unknown', 'up', 1000],
       ['up', 'down', 3400],
-      ['down', 'up', 7400],
+      ['down', 'degraded', 7400],
     ])
     expect(states[1]!.reason).toBe('3 bad rounds in a row: ping 192.0.2.1: timeout')
     await watched.stop()

@@ -2,22 +2,33 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { defaultDamping } from '../../src/monitor/state/damping.js'
+import type { Limits } from '../../src/monitor/state/quality.js'
+import { Quorum, type Role } from '../../src/monitor/state/quorum.js'
 import { type Change, type Outcome, StateMachine, type Thresholds } from '../../src/monitor/state/state-machine.js'
 
-const thresholds: Thresholds = {
+const thresholds: Thresholds & Limits = {
   down: 3,
   up: 3,
-  reliability: 1,
   window: 60_000,
   loss: { enter: 0.2, leave: 0.05 },
   latencyMs: { enter: 500, leave: 250 },
   minimumTime: 0,
-  damping: { suppress: 6, reuse: 3, halfLife: 60_000 },
+  damping: defaultDamping,
+}
+
+interface Setup extends Partial<Thresholds & Limits> {
+  reliability?: number
+  checks?: number
+  roles?: Partial<Role>[]
+  /** Of each check: its own limits. */
+  own?: Partial<Limits>[]
+  quorum?: Record<string, number>
 }
 
 const ok = (latencyMs = 10): Outcome => ({ ok: true, local: false, latencyMs, error: null })
-const lost: Outcome = { ok: false, local: false, latencyMs: null, error: 'ping 192.0.2.1: timeout' }
-const local: Outcome = { ok: false, local: true, latencyMs: null, error: 'ping 192.0.2.1: ENETUNREACH' }
+const lost: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout', silent: true }
+const local: Outcome = { ok: false, local: true, latencyMs: null, error: 'ENETUNREACH' }
 
 /** One machine, one round each second, from 1000 on. */
 class Run {
@@ -25,15 +36,23 @@ class Run {
   readonly changes: Change[] = []
   now = 0
 
-  constructor(changed: Partial<Thresholds> = {}) {
-    this.machine = new StateMachine({ ...thresholds, ...changed }, 0)
+  constructor({ reliability = 1, checks = 1, roles = [], own = [], quorum = {}, ...changed }: Setup = {}) {
+    const { loss, latencyMs, ...rest } = { ...thresholds, ...changed }
+    const judged = Array.from({ length: checks }, (_, n) => {
+      return { label: `ping 192.0.2.${n + 1}`, target: `192.0.2.${n + 1}`, loss, latencyMs, ...own[n] }
+    })
+    const all = judged.map((_, n) => ({ required: false, group: undefined, ...roles[n] }))
+    this.machine = new StateMachine(rest, judged, new Quorum(all, reliability, new Map(Object.entries(quorum))), 0)
   }
 
   rounds(count: number, ...outcomes: Outcome[]): this {
-    for (let i = 0; i < count; i++) {
-      this.now += 1000
-      this.#note(this.machine.round(outcomes, this.now))
-    }
+    for (let i = 0; i < count; i++) this.round(...outcomes)
+    return this
+  }
+
+  round(...outcomes: Outcome[]): this {
+    this.now += 1000
+    this.#note(this.machine.round(outcomes, this.now))
     return this
   }
 
@@ -79,8 +98,8 @@ describe('evidence', () => {
   })
 
   test('the quorum decides what a good round is', () => {
-    expect(new Run({ reliability: 2 }).rounds(3, ok(), lost, lost).state).toBe('down')
-    expect(new Run({ reliability: 2, loss: { enter: 0.5, leave: 0.4 } }).rounds(3, ok(), ok(), lost).state).toBe('up')
+    expect(new Run({ checks: 3, reliability: 2 }).rounds(3, ok(), lost, lost).state).toBe('down')
+    expect(new Run({ checks: 3, reliability: 2 }).rounds(3, ok(), ok(), lost).state).toBe('up')
   })
 
   test('an uplink that neither passes nor fails in a row ends as degraded, after a window', () => {
@@ -114,7 +133,7 @@ describe('loss and latency', () => {
     const run = new Run().rounds(60, ok())
     for (let i = 0; i < 20; i++) run.rounds(1, lost).rounds(2, ok())
     expect(run.trail).toEqual(['up', 'degraded'])
-    expect(run.changes[1]!.reason).toBe('loss 20% (limit 20%)')
+    expect(run.changes[1]!.reason).toBe('loss 20 % of ping 192.0.2.1 over 60 s, limit 20 %')
     // 10% loss lies between the limits: nothing changes, however long it lasts.
     for (let i = 0; i < 100; i++) run.rounds(1, lost).rounds(9, ok())
     expect(run.trail).toEqual(['up', 'degraded'])
@@ -125,7 +144,7 @@ describe('loss and latency', () => {
   test('latency likewise', () => {
     const run = new Run().rounds(60, ok(40)).rounds(120, ok(600))
     expect(run.trail).toEqual(['up', 'degraded'])
-    expect(run.changes[1]!.reason).toMatch(/^latency 5\d\d ms \(limit 500 ms\)$/)
+    expect(run.changes[1]!.reason).toMatch(/^latency 5\d\d ms of ping 192.0.2.1 over 60 s, limit 500 ms$/)
     expect(run.rounds(300, ok(300)).trail).toEqual(['up', 'degraded'])
     expect(run.rounds(60, ok(40)).trail).toEqual(['up', 'degraded', 'up'])
   })
@@ -136,10 +155,23 @@ describe('loss and latency', () => {
     expect(new Run().rounds(3, ok()).rounds(2, lost).rounds(1, ok()).state).toBe('degraded')
   })
 
-  test('an uplink that comes back is judged by what came since, not by the outage', () => {
+  test('after an outage the loss is that of now, but it takes enough answers to be up', () => {
     const run = new Run().rounds(10, ok()).rounds(30, lost).rounds(3, ok())
-    expect(run.trail).toEqual(['up', 'down', 'up'])
+    expect(run.trail).toEqual(['up', 'down', 'degraded'])
     expect(run.facts.lossRatio).toBe(0)
+    expect(run.changes[2]!.reason).toBe('ping 192.0.2.1 must answer 38 more times to rule out a loss of 20 %')
+    expect(run.rounds(37, ok()).state).toBe('degraded')
+    expect(run.rounds(1, ok()).trail).toEqual(['up', 'down', 'degraded', 'up'])
+  })
+
+  test('what went well before a short outage counts', () => {
+    const run = new Run().rounds(100, ok()).rounds(3, lost)
+    expect(run.rounds(24, ok()).state).toBe('degraded')
+    expect(run.rounds(1, ok()).state).toBe('up')
+  })
+
+  test('an outage that this machine caused is no loss to disprove', () => {
+    expect(new Run().rounds(10, ok()).rounds(30, local).rounds(3, ok()).trail).toEqual(['up', 'down', 'up'])
   })
 
   test('what is older than the window is forgotten', () => {
@@ -179,9 +211,9 @@ describe('flap damping and minimum time', () => {
     for (let i = 0; i < 8; i++) fall(run)
     expect(run.state).toBe('degraded')
     expect(run.facts.flapping).toBe(true)
-    expect(run.changes.at(-1)!.reason).toMatch(/^flapping/)
-    // Capped at 12, faded to 3 after two half-lives.
-    run.rounds(125, ok())
+    expect(run.changes.at(-1)!.reason).toMatch(/^flapping: .* for 37 more min; ping/)
+    // Capped at 4, faded to 0.75 after 2.4 half-lives of 15 minutes.
+    run.rounds(2200, ok())
     expect(run.state).toBe('up')
     expect(run.facts.flapping).toBe(false)
   })
@@ -192,6 +224,7 @@ describe('flap damping and minimum time', () => {
     run.rounds(29, ok())
     expect(run.state).toBe('down')
     expect(run.rounds(1, ok()).state).toBe('up')
+    expect(run.changes.map(({ at }) => at)).toEqual([3000, 6000, 36_000])
   })
 })
 
@@ -215,7 +248,7 @@ const outcome = fc.oneof(
 ) satisfies fc.Arbitrary<Outcome>
 const step = fc.record({
   wait: fc.integer({ min: 1, max: 5000 }),
-  outcomes: fc.array(outcome, { minLength: 1, maxLength: 4 }),
+  outcomes: fc.array(outcome, { minLength: 3, maxLength: 3 }),
   link: fc.option(fc.constantFrom(null, 'no carrier', 'device deleted'), { nil: undefined, freq: 10 }),
 })
 const history = fc.array(step, { maxLength: 300 })
@@ -227,8 +260,8 @@ const numbers = fc.record({
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-function play(steps: readonly Step[], changed: Partial<Thresholds>): Run {
-  const run = new Run(changed)
+function play(steps: readonly Step[], changed: Setup): Run {
+  const run = new Run({ checks: 3, ...changed })
   for (const { wait, outcomes, link } of steps) {
     run.now += wait
     if (link !== undefined) run.link(link)
@@ -268,7 +301,7 @@ describe('for any history', () => {
   test('never up but right after enough good rounds in a row with the link there', () => {
     fc.assert(
       fc.property(history, numbers, (steps, changed) => {
-        const run = new Run(changed)
+        const run = new Run({ checks: 3, ...changed })
         let good = 0
         for (const { wait, outcomes, link } of steps) {
           run.now += wait - 1000
@@ -288,7 +321,7 @@ describe('for any history', () => {
   test('an outage is seen within `down` rounds', () => {
     fc.assert(
       fc.property(history, numbers, fc.constantFrom(lost, local), (steps, changed, failure) => {
-        expect(play(steps, changed).link(null).rounds(changed.down, failure).state).toBe('down')
+        expect(play(steps, changed).link(null).rounds(changed.down, failure, failure, failure).state).toBe('down')
       }),
     )
   })
@@ -300,7 +333,7 @@ describe('for any history', () => {
         const healthy = [ok(), ok(), ok()]
         run.rounds(changed.up, ...healthy)
         expect(['up', 'degraded']).toContain(run.state)
-        expect(run.rounds(62 + 120, ...healthy).state).toBe('up')
+        expect(run.rounds(62 + 2200, ...healthy).state).toBe('up')
       }),
     )
   })
@@ -344,7 +377,7 @@ test('memory does not grow with the number of rounds', () => {
     collect()
     return process.memoryUsage().heapUsed
   }
-  const run = new Run({ loss: { enter: 1, leave: 0.9 } })
+  const run = new Run({ checks: 2, loss: { enter: 1, leave: 0.9 } })
   const before = heap(run)
   expect(heap(run) - before).toBeLessThan(100_000)
 })

@@ -47,7 +47,8 @@ function trouble({ state }: UplinkSnapshot): number {
 }
 
 function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
-  const { name, device, state, since, lossRatio, latencyMs, reason } = uplink
+  const { name, device, state, since, lossRatio, latencyMs } = uplink
+  const reason = (state === 'up' && uplink.remarks.join('; ')) || uplink.reason
   const { latencyMs: latencies, lossRatio: losses } = history.latest(name, sparkSeconds)
   const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)
   return [

@@ -9,6 +9,7 @@ import type { PingReply, PingResult } from '../../protocols/icmp/result.js'
 import { Deadline } from '../../runtime/deadline.js'
 import type { PingCheck, UplinkCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
+import { withoutRules } from './check-rules.js'
 
 /** Runs one check on a path, within `timeout` ms. Never rejects. */
 export type Probe = (check: UplinkCheck, path: PathOptions, timeout: number, signal: AbortSignal) => Promise<Outcome>
@@ -28,15 +29,15 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
     case 'ping':
       return pingByName(check, common, timeout)
     case 'http': {
-      const { type: _type, url, ...options } = check
+      const { type: _type, url, ...options } = withoutRules(check)
       return verdict(await checkHttp(url, { ...options, ...common, timeout }))
     }
     case 'tcp': {
-      const { type: _type, ...options } = check
+      const { type: _type, ...options } = withoutRules(check)
       return verdict(await checkTcp({ ...options, ...common, timeout }))
     }
     case 'dns': {
-      const { type: _type, name, record, ...options } = check
+      const { type: _type, name, record, ...options } = withoutRules(check)
       return verdict(await checkDns(name, { ...options, ...common, type: record, timeout }))
     }
   }
@@ -44,24 +45,34 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
 
 /** One time limit for name and answer together; and as in other checks, a name without an address is the network's verdict. */
 async function pingByName(check: PingCheck, common: CommonOptions, timeout: number): Promise<Outcome> {
-  const { type: _type, host, ...options } = check
+  const { type: _type, host, ...options } = withoutRules(check)
   const deadline = new Deadline(timeout, common.signal, () => new NetviaError('timeout', { code: 'ETIMEDOUT' }))
   const send = async () => {
     const result = await ping(host, { ...options, ...common, signal: deadline.signal, timeout })
     return result.outcome === 'reply' ? passed(result.rttMs) : pingFailure(result)
   }
-  return judge(common.signal, common.device, send, error => failed(error.message, false)).finally(() => deadline.end())
+  return judge(common.signal, common.device, send, error =>
+    error.code === 'ETIMEDOUT' ? silence : failed(causeOf(error), false),
+  ).finally(() => deadline.end())
 }
 
 /** What a ping without a reply means. */
 export function pingFailure(result: Exclude<PingResult, PingReply>): Outcome {
   if (result.outcome === 'send-failed') return failed(result.error.message, true)
-  return failed(result.outcome === 'timeout' ? 'timeout' : `${result.reason} (from ${result.from})`, false)
+  return result.outcome === 'timeout' ? silence : failed(`${result.reason} (from ${result.from})`, false)
 }
 
-function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: Error }): Outcome {
-  return ok ? passed(latencyMs!) : failed(error!.message, false)
+function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: NetviaError }): Outcome {
+  return ok ? passed(latencyMs!) : failed(causeOf(error!), false)
 }
+
+/** That the name server is at fault, where it is: the target was never asked then. */
+function causeOf({ syscall, message }: NetviaError): string {
+  const [, cause] = (syscall === 'resolve' && /^resolve \w+: (.+) \([^()]*\)/s.exec(message)) || []
+  return cause === undefined ? message : `DNS: ${cause}`
+}
+
+const silence: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout', silent: true }
 
 export function passed(latencyMs: number): Outcome {
   return { ok: true, local: false, latencyMs, error: null }

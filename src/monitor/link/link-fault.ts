@@ -2,6 +2,7 @@ import { isIP } from '../../builtins.js'
 import { parseHttpUrl } from '../../checks/http/url.js'
 import { unmapped } from '../../sockets/ip.js'
 import type { UplinkCheck } from '../options.js'
+import type { Quorum } from '../state/quorum.js'
 
 type Family = 4 | 6
 
@@ -48,16 +49,12 @@ function familiesOf({ addresses }: LinkDevice): Family[] {
 
 /**
  * Why an uplink with these checks can't work on this link; null when it can. A lost address counts if it leaves too few
- * checks (`reliability`) with an address to run from.
+ * checks with an address to run from: no round of them could be good.
  */
-export function linkFault(
-  { fault, lost }: LinkFacts,
-  checks: readonly UplinkCheck[],
-  reliability: number,
-): string | null {
+export function linkFault({ fault, lost }: LinkFacts, checks: readonly UplinkCheck[], quorum: Quorum): string | null {
   if (fault !== null || lost.length === 0) return fault
-  const able = checks.filter(check => checkFamilies(check).some(family => !lost.includes(family)))
-  return able.length < reliability ? `no IPv${lost.join(' and IPv')} address any more` : null
+  const isAble = (check: number) => checkFamilies(checks[check]!).some(family => !lost.includes(family))
+  return !quorum.met(isAble) ? `no IPv${lost.join(' and IPv')} address any more` : null
 }
 
 /** The families a check may use: one, where it names an address. */

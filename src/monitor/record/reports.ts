@@ -1,3 +1,4 @@
+import type { CheckStatistics } from '../state/check-record.js'
 import type { Facts, UplinkState } from '../state/state-machine.js'
 
 /** The 'state' event. */
@@ -8,7 +9,7 @@ export interface StateEvent {
   from: UplinkState
   /** The state now. */
   to: UplinkState
-  /** Why, in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25% (limit 20%)'. */
+  /** Why, in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25 % of ping 203.0.113.10 over 60 s, limit 20 %'. */
   reason: string
   /** Milliseconds since the epoch. */
   at: number
@@ -82,6 +83,10 @@ export interface UplinkSnapshot extends Facts {
   weight: number
   /** The last result of each check, in their order; null before the first. */
   checks: (CheckEvent | null)[]
+  /** Loss and latency of each check by itself, in their order. */
+  statistics: CheckStatistics[]
+  /** What is wrong with single checks while the uplink does without them: 'target 203.0.113.12 silent for 40 s'. */
+  remarks: string[]
 }
 
 /** All that a monitor knows, as plain JSON. */

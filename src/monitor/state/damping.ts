@@ -8,6 +8,9 @@ export interface DampingOptions {
   halfLife: number
 }
 
+/** As in RFC 2439, and as routers have it: two falls suppress, and what is left of them fades by half in 15 minutes. */
+export const defaultDamping: DampingOptions = { suppress: 2, reuse: 0.75, halfLife: 900_000 }
+
 /** Route flap damping as in RFC 2439, for uplinks: each fall adds 1 to a penalty that fades. */
 export class Damping {
   readonly #options: DampingOptions
@@ -29,6 +32,11 @@ export class Damping {
   flapping(at: number): boolean {
     if (this.#flapping && this.penalty(at) <= this.#options.reuse) this.#flapping = false
     return this.#flapping
+  }
+
+  /** Milliseconds until it no longer counts as flapping, if it does not fall again. */
+  remaining(at: number): number {
+    return Math.max(0, Math.log2(this.penalty(at) / this.#options.reuse) * this.#options.halfLife)
   }
 
   penalty(at: number): number {

@@ -1,11 +1,18 @@
+import { Proof } from './proof.js'
 import { latencyOf, lossOf, type WindowTotals } from './sliding-window.js'
 
 /** Two thresholds, so that a value at the border does not make the state flutter. */
 export interface Band {
-  /** At or above this value the uplink becomes 'degraded'. */
+  /** At or above this value it is bad. */
   enter: number
   /** At or below this value it is good again. Between the two nothing changes. */
   leave: number
+}
+
+/** Limits of one check. */
+export interface Limits {
+  loss: Band
+  latencyMs: Band
 }
 
 /** One value against its two thresholds: remembers on which side it was last. */
@@ -14,43 +21,101 @@ function crossed(value: number | null, band: Band, before: boolean): boolean {
   return before ? value > band.leave : value >= band.enter
 }
 
-/** Whether loss or latency are bad, with the memory that hysteresis needs. */
+/** Whether loss or latency of one check are bad, with the memory that hysteresis needs. */
 export class Quality {
   #lossy = false
   #slow = false
-  readonly #loss: Band
-  readonly #latencyMs: Band
+  readonly #limits: Limits
+  readonly #proof: Proof
 
-  constructor(loss: Band, latencyMs: Band) {
-    this.#loss = loss
-    this.#latencyMs = latencyMs
+  constructor(limits: Limits) {
+    this.#limits = limits
+    this.#proof = new Proof(limits.loss)
+  }
+
+  get lossy(): boolean {
+    return this.#lossy
+  }
+
+  get slow(): boolean {
+    return this.#slow
   }
 
   get poor(): boolean {
     return this.#lossy || this.#slow
   }
 
+  answered(): void {
+    this.#proof.answered()
+  }
+
+  lost(): void {
+    this.#proof.lost()
+  }
+
   judge(totals: WindowTotals): void {
     // One lost check out of the first few is no rate yet.
     const loss = totals.lost === 1 && !this.#lossy ? 0 : lossOf(totals)
-    this.#lossy = crossed(loss, this.#loss, this.#lossy)
-    this.#slow = crossed(latencyOf(totals), this.#latencyMs, this.#slow)
+    this.#lossy = crossed(loss, this.#limits.loss, this.#lossy) || (this.#lossy && !this.#proof.isComplete)
+    this.#slow = crossed(latencyOf(totals), this.#limits.latencyMs, this.#slow)
+  }
+
+  /** The uplink fell because this check was lost: it counts as lossy until the contrary is proved. */
+  fell(): void {
+    this.#lossy = true
+  }
+
+  /** As after a fall of which nothing more is known. */
+  distrust(): void {
+    this.#lossy = true
+    this.#proof.refute()
+  }
+
+  /** Another time, other latencies. The loss is not forgiven. */
+  comeBack(): void {
+    this.#slow = false
   }
 
   forget(): void {
     this.#lossy = false
     this.#slow = false
+    this.#proof.forget()
   }
 
-  /** What is bad, in words; '' when nothing is. */
-  describe(totals: WindowTotals): string {
+  /** What is bad about the check of this name, in words; `covered` is the time that the totals cover, in ms. */
+  describe(label: string, totals: WindowTotals, covered: number): string[] {
+    const { loss, latencyMs } = this.#limits
+    const where = `of ${label} over ${seconds(covered)}`
     const bad: string[] = []
-    if (this.#lossy) bad.push(`loss ${percent(lossOf(totals) ?? 1)} (limit ${percent(this.#loss.enter)})`)
-    if (this.#slow) bad.push(`latency ${latencyOf(totals)?.toFixed() ?? '-'} ms (limit ${this.#latencyMs.enter} ms)`)
-    return bad.join(', ')
+    if (this.#lossy) {
+      const percentage = (lossOf(totals) ?? 0) * 100
+      const limits = { enter: percent(loss.enter), leave: percent(loss.leave) }
+      if (percentage > limits.leave)
+        bad.push(`loss ${against(percentage, limits, ' %')} ${where}, ${limit(percentage, limits, ' %')}`)
+      else bad.push(`${label} must answer ${this.#proof.missing} more times to rule out a loss of ${limits.enter} %`)
+    }
+    const mean = latencyOf(totals)
+    if (this.#slow && mean !== null)
+      bad.push(`latency ${against(mean, latencyMs, ' ms')} ${where}, ${limit(mean, latencyMs, ' ms')}`)
+    return bad
   }
 }
 
-function percent(ratio: number): string {
-  return `${+(ratio * 100).toFixed(1)}%`
+function percent(ratio: number): number {
+  return +(ratio * 100).toFixed(3)
+}
+
+/** With as few digits as leave it on its side of the limits. */
+function against(value: number, { enter, leave }: Band, unit: string): string {
+  const isOnSide = (shown: number) => (value >= enter ? shown >= enter : shown > leave && shown < enter)
+  const digits = [0, 1, 2].find(digits => isOnSide(Number(value.toFixed(digits)))) ?? 3
+  return `${value.toFixed(digits)}${unit}`
+}
+
+function limit(value: number, { enter, leave }: Band, unit: string): string {
+  return value >= enter ? `limit ${enter}${unit}` : `good again at ${leave}${unit}`
+}
+
+export function seconds(ms: number): string {
+  return ms < 1000 ? `${ms.toFixed()} ms` : `${(ms / 1000).toFixed()} s`
 }

@@ -1,6 +1,6 @@
+import { CheckRecord, type CheckStatistics, type JudgedCheck } from './check-record.js'
 import { Damping, type DampingOptions } from './damping.js'
-import { type Band, Quality } from './quality.js'
-import { latencyOf, lossOf, SlidingWindow, type WindowTotals } from './sliding-window.js'
+import type { Quorum } from './quorum.js'
 
 /** `unknown` until there are verdicts enough; `degraded`: it works, with too much loss or latency, or it flaps. */
 export type UplinkState = 'unknown' | 'up' | 'degraded' | 'down'
@@ -10,12 +10,8 @@ export interface Thresholds {
   down: number
   /** Good rounds in a row until 'up'. */
   up: number
-  /** Checks of a round that must succeed. */
-  reliability: number
   /** Milliseconds over which loss and latency are judged. */
   window: number
-  loss: Band
-  latencyMs: Band
   /** Milliseconds a state lasts at least; the way to 'down' never waits. */
   minimumTime: number
   damping: DampingOptions
@@ -38,6 +34,8 @@ export interface Failure {
   latencyMs: null
   /** What was wrong, in words. */
   error: string
+  /** Nothing came back at all. */
+  silent?: boolean
 }
 
 export interface Change {
@@ -54,11 +52,14 @@ export interface Facts {
   state: UplinkState
   /** Milliseconds, on the clock handed in: of the monitor, since the epoch. */
   since: number
-  /** Why, in words; '' before the first change. */
+  /** Why, in words. */
   reason: string
-  /** 0-1 over the window; null before the first verdict. Checks in flight and local failures are in neither side of it. */
+  /**
+   * 0-1 over the window, of the checks that decide: the best that `reliability`, `required` and groups ask for; of these the
+   * worst. Null before the first verdict. Checks in flight and local failures are in neither side of it.
+   */
   lossRatio: number | null
-  /** Mean over the window; null without an answer. */
+  /** Mean over the window, of the fastest checks in the same way; null without an answer. */
   latencyMs: number | null
   /** Good rounds in a row. */
   goodRounds: number
@@ -79,31 +80,31 @@ export interface SavedState {
   flapping: boolean
 }
 
-const none = (): WindowTotals => ({ answered: 0, lost: 0, latencySum: 0 })
+/** Causes that a reason names at most. */
+const maxCauses = 3
 
 /** The state of one uplink, from rounds of checks and facts about its link. Pure: no timer, no clock of its own. */
 export class StateMachine {
   readonly #thresholds: Thresholds
-  readonly #window: SlidingWindow
-  readonly #quality: Quality
+  readonly #quorum: Quorum
+  readonly #checks: readonly JudgedCheck[]
+  readonly #records: readonly CheckRecord[]
   readonly #damping: Damping
   #state: UplinkState = 'unknown'
   #since: number
-  #reason = 'no evidence yet'
+  #reason = 'not checked yet'
   #linkFault: string | null = null
   #good = 0
   #bad = 0
-  /** Of the last round. */
-  readonly #totals = none()
-  /** What the good rounds in a row brought: all that counts for an uplink that comes back. */
-  #streak = none()
   #rounds = 0
   #firstRound = Number.NaN
 
-  constructor(thresholds: Thresholds, at: number) {
+  /** `checks` in the order of the outcomes of a round. */
+  constructor(thresholds: Thresholds, checks: readonly JudgedCheck[], quorum: Quorum, at: number) {
     this.#thresholds = thresholds
-    this.#window = new SlidingWindow(thresholds.window)
-    this.#quality = new Quality(thresholds.loss, thresholds.latencyMs)
+    this.#quorum = quorum
+    this.#checks = checks
+    this.#records = checks.map(check => new CheckRecord(check, thresholds.window))
     this.#damping = new Damping(thresholds.damping)
     this.#since = at
   }
@@ -124,18 +125,14 @@ export class StateMachine {
   round(outcomes: readonly Outcome[], at: number): Change | undefined {
     if (this.#linkFault !== null) return undefined
     if (this.#rounds++ === 0) this.#firstRound = at
-    const totals = this.#totals
-    sum(outcomes, totals)
-    this.#window.add(totals, at)
-    this.#quality.judge(this.#window.totals(at))
-    if (totals.answered >= this.#thresholds.reliability) {
+    for (const [check, record] of this.#records.entries()) record.add(outcomes[check]!, at)
+    if (this.#quorum.met(check => outcomes[check]!.ok)) {
       this.#good++
       this.#bad = 0
-      addTo(this.#streak, totals)
     } else {
       this.#bad++
       this.#good = 0
-      this.#streak = none()
+      for (const record of this.#records) record.endStreak()
     }
     return this.#judge(outcomes, at)
   }
@@ -151,18 +148,28 @@ export class StateMachine {
   }
 
   facts(at: number): Facts {
-    const totals = this.#window.totals(at)
     return {
       state: this.#state,
       since: this.#since,
       reason: this.#reason,
-      lossRatio: lossOf(totals),
-      latencyMs: latencyOf(totals),
+      lossRatio: this.#quorum.decisive(check => this.#records[check]!.lossRatio(at)),
+      latencyMs: this.#quorum.decisive(check => this.#records[check]!.latencyMs(at)),
       goodRounds: this.#good,
       badRounds: this.#bad,
       linkFault: this.#linkFault,
       flapping: this.#damping.flapping(at),
     }
+  }
+
+  /** Of each check, in their order. */
+  statistics(at: number): CheckStatistics[] {
+    return this.#records.map(record => record.statistics(at))
+  }
+
+  /** What is wrong with single checks while the uplink does without them, in words. */
+  remarks(at: number): string[] {
+    if (this.#state === 'down' || this.#linkFault !== null) return []
+    return this.#records.flatMap(record => record.remarks(this.#thresholds.down, at))
   }
 
   save(at: number): SavedState {
@@ -175,15 +182,17 @@ export class StateMachine {
     this.#since = saved.since
     this.#reason = saved.reason
     this.#damping.restore(saved, at)
+    // What was lost before the restart is not known any more: only the verdict is.
+    if (saved.state === 'degraded' || saved.state === 'down') for (const record of this.#records) record.distrust()
   }
 
   #judge(outcomes: readonly Outcome[], at: number): Change | undefined {
     const { down, up, window, minimumTime } = this.#thresholds
-    if (this.#bad >= down) return this.#become('down', failure(this.#bad, outcomes), at)
+    if (this.#bad >= down) return this.#fall(outcomes, at)
     const held = this.#state !== 'unknown' && at - this.#since < minimumTime
     if (held) return undefined
     // A run of bad rounds ends as 'down' or in a good round: no stop at 'degraded' on the way.
-    if (this.#state === 'up') return this.#quality.poor && this.#bad === 0 ? this.#degrade(at) : undefined
+    if (this.#state === 'up') return !this.#isGood() && this.#bad === 0 ? this.#degrade(at) : undefined
     if (this.#good >= up) return this.#rise(at)
     const undecided = this.#rounds >= 2 * (up + down) && at - this.#firstRound >= window
     if (this.#state === 'unknown' && undecided) {
@@ -192,64 +201,53 @@ export class StateMachine {
     return undefined
   }
 
+  #fall(outcomes: readonly Outcome[], at: number): Change | undefined {
+    if (this.#state !== 'down') for (const record of this.#records) record.fell()
+    const missed = this.#quorum.missed(check => outcomes[check]!.ok)
+    const causes = missed.map(check => `${this.#checks[check]!.label}: ${outcomes[check]!.error}`)
+    const rounds = `${this.#bad} bad round${this.#bad === 1 ? '' : 's'} in a row`
+    return this.#become('down', `${rounds}: ${listed(causes)}`, at)
+  }
+
   /** Enough good rounds in a row: to 'up' if nothing speaks against it. */
   #rise(at: number): Change | undefined {
-    if (this.#state !== 'degraded') {
-      this.#window.clear()
-      this.#window.add(this.#streak, at)
-      this.#quality.forget()
-      this.#quality.judge(this.#streak)
-    }
-    if (this.#quality.poor || this.#damping.flapping(at)) return this.#degrade(at)
+    if (this.#state !== 'degraded') for (const record of this.#records) record.comeBack(at)
+    if (!this.#isGood() || this.#damping.flapping(at)) return this.#degrade(at)
     return this.#become('up', `${this.#good} good rounds in a row`, at)
   }
 
   #degrade(at: number): Change | undefined {
-    const quality = this.#quality.describe(this.#window.totals(at))
-    return this.#become('degraded', quality || 'flapping: it went down too often lately', at)
+    const missed = this.#quorum.missed(check => this.#records[check]!.isGood)
+    const causes = missed.flatMap(check => this.#records[check]!.describe(at))
+    if (this.#damping.flapping(at)) {
+      const minutes = Math.ceil(this.#damping.remaining(at) / 60_000)
+      causes.unshift(`flapping: it went down too often, and stays degraded for ${minutes} more min`)
+    }
+    return this.#become('degraded', listed(causes), at)
+  }
+
+  #isGood(): boolean {
+    return this.#quorum.met(check => this.#records[check]!.isGood)
   }
 
   #become(to: UplinkState, reason: string, at: number): Change | undefined {
     const from = this.#state
-    if (from === to) {
-      this.#reason = reason
-      return undefined
-    }
+    this.#reason = reason
+    if (from === to) return undefined
     if (to === 'down' && from !== 'unknown') this.#damping.fell(at)
     this.#state = to
     this.#since = at
-    this.#reason = reason
     return { from, to, reason, at }
   }
 
   #forget(): void {
     this.#good = 0
     this.#bad = 0
-    this.#streak = none()
     this.#rounds = 0
-    this.#window.clear()
-    this.#quality.forget()
+    for (const record of this.#records) record.forget()
   }
 }
 
-function sum(outcomes: readonly Outcome[], totals: WindowTotals): void {
-  Object.assign(totals, none())
-  for (const outcome of outcomes) {
-    if (outcome.ok) {
-      totals.answered++
-      totals.latencySum += outcome.latencyMs
-    } else if (!outcome.local) totals.lost++
-  }
-}
-
-function addTo(totals: WindowTotals, more: WindowTotals): void {
-  totals.answered += more.answered
-  totals.lost += more.lost
-  totals.latencySum += more.latencySum
-}
-
-function failure(rounds: number, outcomes: readonly Outcome[]): string {
-  const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]))
-  const shown = [...new Set(errors)].slice(0, 3).join('; ')
-  return `${rounds} bad round${rounds === 1 ? '' : 's'} in a row: ${shown}`
+function listed(causes: readonly string[]): string {
+  return [...new Set(causes)].slice(0, maxCauses).join('; ')
 }

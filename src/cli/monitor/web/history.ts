@@ -1,5 +1,6 @@
-import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
+import { monotonicNow } from '../../../monotonic.js'
 import { type Columns, type HistoryReport, Series } from './series.js'
 
 /** What can be looked at: so far back, in steps of so long, in seconds. */
@@ -16,6 +17,8 @@ export class History {
   readonly #monitor: UplinkMonitor
   readonly #uplinks = new Map<string, Series[]>()
   #timer: NodeJS.Timeout | undefined
+  /** The wall clock as it was at the beginning, going on by the monotonic one: a clock that is set moves no step. */
+  readonly #origin = Date.now() - monotonicNow()
 
   constructor(monitor: UplinkMonitor) {
     this.#monitor = monitor
@@ -33,21 +36,34 @@ export class History {
     clearInterval(this.#timer)
   }
 
-  /** The steps since `since` (seconds since the epoch), at most the whole range, up to the last that is complete. */
-  report(range: Range, since = 0, now = Date.now()): HistoryReport {
+  /**
+   * The steps since `since` (seconds since the epoch), at most the whole range, up to the last that is complete. All times are by the
+   * clock of now.
+   */
+  report(range: Range, since = 0): HistoryReport {
     const { seconds, step } = range
+    const now = this.#now()
+    const wall = Date.now()
+    // In whole steps; the clocks part by less than a second unless one was set.
+    const shift = Math.abs(wall - now) < 1000 ? 0 : Math.round((wall - now) / 1000 / step)
     const end = Math.floor(now / 1000 / step)
-    const begin = Math.min(end, Math.max(end - seconds / step, Math.ceil(since / step)))
+    // What lies ahead was sent before the clock was set back.
+    const from = since * 1000 > wall ? 0 : Math.ceil(since / step) - shift
+    const begin = Math.min(end, Math.max(end - seconds / step, from))
     const place = ranges.indexOf(range)
-    const uplinks = this.#monitor.snapshot().uplinks.map(({ name }) => {
+    const uplinks = watchedUplinks(this.#monitor).map(({ uplink: { name } }) => {
       return { name, ...this.#seriesOf(name)[place]!.columns(begin, end - begin) }
     })
-    return { step, from: begin * step, uplinks }
+    return { step, from: (begin + shift) * step, uplinks }
   }
 
   /** The last seconds of one uplink, the one under way included. */
-  latest(uplink: string, seconds: number, now = Date.now()): Columns {
-    return this.#seriesOf(uplink)[0]!.columns(Math.floor(now / 1000) - seconds + 1, seconds)
+  latest(uplink: string, seconds: number): Columns {
+    return this.#seriesOf(uplink)[0]!.columns(Math.floor(this.#now() / 1000) - seconds + 1, seconds)
+  }
+
+  #now(): number {
+    return this.#origin + monotonicNow()
   }
 
   #seriesOf(name: string): Series[] {
@@ -60,20 +76,21 @@ export class History {
     return series
   }
 
-  #add(name: string, at: number, write: (series: Series, step: number) => void): void {
+  #add(name: string, write: (series: Series, step: number) => void): void {
+    const at = this.#now()
     for (const [index, series] of this.#seriesOf(name).entries()) {
       write(series, Math.floor(at / 1000 / ranges[index]!.step))
     }
   }
 
-  #onCheck = ({ uplink, ok, local, latencyMs, at }: CheckEvent): void => {
+  #onCheck = ({ uplink, ok, local, latencyMs }: CheckEvent): void => {
     // A local failure is no loss: the network was never asked.
-    if (ok) this.#add(uplink, at, (series, step) => series.answered(step, latencyMs!))
-    else if (!local) this.#add(uplink, at, (series, step) => series.lost(step))
+    if (ok) this.#add(uplink, (series, step) => series.answered(step, latencyMs!))
+    else if (!local) this.#add(uplink, (series, step) => series.lost(step))
   }
 
-  #onState = ({ uplink, to, at }: StateEvent): void => {
-    this.#add(uplink, at, (series, step) => series.state(step, to))
+  #onState = ({ uplink, to }: StateEvent): void => {
+    this.#add(uplink, (series, step) => series.state(step, to))
   }
 
   #onConfigure = ({ removed }: ConfigureEvent): void => {
@@ -81,7 +98,7 @@ export class History {
   }
 
   #lookAtStates = (): void => {
-    const { at, uplinks } = this.#monitor.snapshot()
-    for (const { name, state } of uplinks) this.#add(name, at, (series, step) => series.state(step, state))
+    for (const { uplink, state } of watchedUplinks(this.#monitor))
+      this.#add(uplink.name, (series, step) => series.state(step, state))
   }
 }
