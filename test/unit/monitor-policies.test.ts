@@ -128,3 +128,39 @@ describe('sticky', () => {
     expect(a / 4000).toBeLessThan(0.78)
   })
 })
+
+describe('failback', () => {
+  const both = (fibre: UplinkState, since = 0) => [
+    candidate({ name: 'fibre', state: fibre, since }),
+    candidate({ name: 'lte', priority: 2, since: 0 }),
+  ]
+  const picks = (policy: ReturnType<typeof createPolicy>, all: Candidate[]) => policy(usable(all), '', all).uplink.name
+
+  test('now: the better one is taken as soon as it works', () => {
+    const policy = createPolicy('failover', 'now')
+    expect([both('up'), both('down'), both('up')].map(all => picks(policy, all))).toEqual(['fibre', 'lte', 'fibre'])
+  })
+
+  test('never: the one in use is kept while it works', () => {
+    const policy = createPolicy('failover', 'never')
+    expect([both('up'), both('down'), both('up')].map(all => picks(policy, all))).toEqual(['fibre', 'lte', 'lte'])
+    expect(picks(policy, both('up').slice(0, 1))).toBe('fibre')
+  })
+
+  test('after so long in its state', () => {
+    let now = 100_000
+    const policy = createPolicy('failover', 30_000, () => now)
+    picks(policy, both('down'))
+    expect(picks(policy, both('up', 90_000))).toBe('lte')
+    now = 119_999
+    expect(picks(policy, both('up', 90_000))).toBe('lte')
+    now = 120_000
+    expect(picks(policy, both('up', 90_000))).toBe('fibre')
+  })
+
+  test('an uplink that is merely first to have a verdict is not kept', () => {
+    const policy = createPolicy('failover', 'never')
+    expect(picks(policy, both('unknown'))).toBe('lte')
+    expect(picks(policy, both('up'))).toBe('fibre')
+  })
+})

@@ -230,6 +230,24 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
+  test('a clock that is set changes no duration', async () => {
+    const { watched, states } = watch(async () => ok)
+    watched.start(0)
+    await vi.advanceTimersByTimeAsync(5000)
+    const { at } = states[0]!
+    expect(watched.snapshot()).toMatchObject({ since: at, checks: [{ at: 1_000_000_005_000 }] })
+    // A router without a battery learns the time: half a century later.
+    const step = 1_500_000_000_000
+    vi.setSystemTime(Date.now() + step)
+    const { since, checks } = watched.snapshot()
+    expect(since).toBe(at + step)
+    expect(checks[0]!.at).toBe(1_000_000_005_000 + step)
+    expect(watched.save().since).toBe(at + step)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    expect(watched.snapshot().since).toBe(at + step - 3_600_000)
+    await watched.stop()
+  })
+
   test('state and since go over a restart', () => {
     const { watched } = watch(async () => ok)
     watched.link({ fault: 'no carrier', lost: [] })

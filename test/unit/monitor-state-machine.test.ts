@@ -6,6 +6,7 @@ import { defaultDamping } from '../../src/monitor/state/damping.js'
 import type { Limits } from '../../src/monitor/state/quality.js'
 import { Quorum, type Role } from '../../src/monitor/state/quorum.js'
 import { type Change, type Outcome, StateMachine, type Thresholds } from '../../src/monitor/state/state-machine.js'
+import { randomNumbers } from '../lines/traces.js'
 
 const thresholds: Thresholds & Limits = {
   down: 3,
@@ -178,6 +179,110 @@ describe('loss and latency', () => {
     const run = new Run({ loss: { enter: 0.9, leave: 0.8 }, down: 100 }).rounds(3, ok()).rounds(30, lost)
     expect(run.facts.lossRatio).toBeGreaterThan(0.8)
     expect(run.rounds(61, ok()).facts.lossRatio).toBe(0)
+  })
+})
+
+describe('by target', () => {
+  test('one dead target of three is no loss of the line, and is reported as silent', () => {
+    const run = new Run({ checks: 3 }).rounds(43, ok(), ok(), lost)
+    expect(run.trail).toEqual(['up'])
+    expect(run.facts.lossRatio).toBe(0)
+    expect(run.machine.remarks(run.now)).toEqual(['target 192.0.2.3 silent for 42 s'])
+    expect(run.machine.statistics(run.now)[2]).toMatchObject({ lossRatio: 1, latencyMs: null, failingMs: 42_000 })
+    // When it answers again there is nothing to report once its loss is disproved.
+    expect(run.rounds(120, ok(), ok(), ok()).machine.remarks(run.now)).toEqual([])
+  })
+
+  test('another kind of failure has its cause', () => {
+    const status: Outcome = { ok: false, local: false, latencyMs: null, error: 'the status is 503' }
+    const run = new Run({ checks: 2 }).rounds(10, ok(), status)
+    expect(run.machine.remarks(run.now)).toEqual(['ping 192.0.2.2 has failed for 9 s: the status is 503'])
+  })
+
+  test('loss on all targets is loss of the line: that of the best as many as must answer', () => {
+    const run = new Run({ checks: 3, reliability: 2 }).rounds(60, ok(), ok(), ok())
+    for (let i = 0; i < 20; i++) run.rounds(1, ok(), lost, lost).rounds(2, ok(), ok(), lost)
+    expect(run.state).toBe('degraded')
+    expect(run.facts.lossRatio).toBeCloseTo(1 / 3, 1)
+    expect(run.changes.at(-1)!.reason).toMatch(
+      /^loss \d+ % of ping 192.0.2.2 over \d+ s, limit 20 %; loss .* 192.0.2.3 /,
+    )
+  })
+
+  test('a required check takes the uplink down alone, with its own reason', () => {
+    const page: Outcome = { ok: false, local: false, latencyMs: null, error: 'the status is 302, expected 204' }
+    const run = new Run({ checks: 3, roles: [{}, {}, { required: true }] }).rounds(3, ok(), lost, ok())
+    expect(run.state).toBe('up')
+    expect(run.rounds(3, ok(), lost, page).changes.at(-1)).toMatchObject({
+      to: 'down',
+      reason: '3 bad rounds in a row: ping 192.0.2.3: the status is 302, expected 204',
+    })
+  })
+
+  test('any of these pings and the page', () => {
+    const roles = [{ group: 'pings' }, { group: 'pings' }, { required: true }]
+    const state = (...outcomes: Outcome[]) =>
+      new Run({ checks: 3, roles, quorum: { pings: 1 } }).rounds(3, ...outcomes).state
+    expect(state(ok(), lost, ok())).toBe('up')
+    expect(state(lost, ok(), ok())).toBe('up')
+    expect(state(lost, lost, ok())).toBe('down')
+    expect(state(ok(), ok(), lost)).toBe('down')
+  })
+
+  test('each check has its own latency and its own limit', () => {
+    const slow = { latencyMs: { enter: 3000, leave: 2000 } }
+    const roles = [{}, { required: true }]
+    const run = new Run({ checks: 2, roles, own: [{}, slow] }).rounds(60, ok(10), ok(1500))
+    expect(run.trail).toEqual(['up'])
+    expect(run.machine.statistics(run.now).map(({ latencyMs, p95Ms }) => [latencyMs, p95Ms])).toEqual([
+      [10, 10],
+      [1500, 1500],
+    ])
+    expect(new Run({ checks: 2, roles }).rounds(60, ok(10), ok(1500)).changes.at(-1)!.reason).toBe(
+      'latency 1500 ms of ping 192.0.2.2 over 2 s, limit 500 ms',
+    )
+  })
+
+  test('percentiles and jitter are those of the window', () => {
+    const run = new Run().rounds(50, ok(400))
+    for (let i = 0; i < 50; i++) run.rounds(1, ok(10)).rounds(1, ok(30))
+    expect(run.machine.statistics(run.now)[0]).toMatchObject({
+      ...{ minMs: 10, maxMs: 30, p50Ms: 30, p95Ms: 30, p99Ms: 30, jitterMs: 20 },
+    })
+  })
+})
+
+describe('a lossy line', () => {
+  test('never flaps back to up after a fall', () => {
+    const random = randomNumbers(1)
+    const run = new Run()
+    for (let i = 0; i < 20_000; i++) run.round(random() < 0.28 ? lost : ok())
+    expect(run.trail.slice(1)).not.toContain('up')
+  })
+
+  test('is up as fast as ever once its cable was out', () => {
+    const run = new Run().rounds(10, ok())
+    for (let i = 0; i < 10; i++) run.rounds(1, ok()).rounds(3, lost)
+    expect(run.link('no carrier').link(null).rounds(2, ok()).state).toBe('down')
+    const [last] = [run.rounds(1, ok()).changes.at(-1)!]
+    expect(last.reason).not.toMatch(/must answer/)
+  })
+
+  test('no reason contradicts its own numbers', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.6, noNaN: true }), fc.nat(), (share, seed) => {
+        const random = randomNumbers(seed)
+        const run = new Run()
+        for (let i = 0; i < 400; i++) {
+          run.round(random() < share ? lost : ok(500 * random()))
+          const [, value, above] = /^loss ([\d.]+) % .*?(?:, limit ([\d.]+) %)/.exec(run.facts.reason) ?? []
+          if (above !== undefined) expect(Number(value)).toBeGreaterThanOrEqual(Number(above))
+          const [, still, limit] = /^loss ([\d.]+) % .* good again at ([\d.]+) %/.exec(run.facts.reason) ?? []
+          if (limit !== undefined) expect(Number(still)).toBeGreaterThan(Number(limit))
+        }
+      }),
+      { numRuns: 30 },
+    )
   })
 })
 

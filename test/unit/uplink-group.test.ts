@@ -58,7 +58,15 @@ async function groupOf(options: Partial<GroupOptions> = {}) {
   }))
   const answers: Record<string, Outcome> = {}
   const monitor = new UplinkMonitor(
-    { uplinks, interval: 10, up: 1, down: 1 },
+    // One answer disproves any loss: these tests are about groups.
+    {
+      uplinks,
+      interval: 10,
+      up: 1,
+      down: 1,
+      loss: { enter: 1, leave: 0.9 },
+      damping: { suppress: 100, reuse: 1, halfLife: 1000 },
+    },
     {
       makeRunner: runnersOf(async (_check, path) => answers[path.localAddress!] ?? ok),
       watchLinks: (_devices, onFacts) => {
@@ -211,6 +219,45 @@ describe('connections', () => {
     await expect.poll(() => [...sockets].filter(({ remoteAddress }) => remoteAddress === '127.0.0.11').length).toBe(0)
   })
 
+  test('are not cut while nothing better is there, and are when there is', async () => {
+    const { group, set } = await groupOf({ cutConnections: true })
+    await set('two', false)
+    const socket = await group.connect({ host: '127.0.0.1', port })
+    const fault = once(socket, 'error')
+    await set('one', false)
+    expect(socket.destroyed).toBe(false)
+    await set('two', true)
+    expect((await fault)[0]).toMatchObject({ code: 'ERR_UPLINK_DOWN' })
+  })
+
+  test('live on where the uplink is back before any other', async () => {
+    const { group, set } = await groupOf({ cutConnections: true })
+    await set('two', false)
+    const socket = await group.connect({ host: '127.0.0.1', port })
+    await set('one', false)
+    await set('one', true)
+    await set('two', true)
+    expect(socket.destroyed).toBe(false)
+    socket.destroy()
+    await once(socket, 'close')
+  })
+
+  test('are moved back on purpose', async () => {
+    const { group, set } = await groupOf({ failback: 'never' })
+    await set('one', false)
+    const socket = await group.connect({ host: '127.0.0.1', port })
+    const fault = once(socket, 'error')
+    const busy = get(group.httpAgent, '/hang')
+    await expect.poll(() => hanging.length).toBe(1)
+    await set('one', true)
+    expect(group.pick().name).toBe('two')
+    expect(group.moveBack().name).toBe('one')
+    expect(group.pick().name).toBe('one')
+    expect((await fault)[0]).toMatchObject({ code: 'ERR_UPLINK_LEFT', message: 'uplink two was left for one' })
+    for (const response of hanging.splice(0)) response.end('done')
+    expect(await busy).toBe('done')
+  })
+
   test('being made are cut as well', async () => {
     const { group, set } = await groupOf({ cutConnections: true })
     const full = await backlogged()
@@ -260,6 +307,11 @@ describe('options', () => {
     [() => new UplinkGroup({} as never, { policy: 'failover' }), 'UplinkGroup: monitor must be an UplinkMonitor'],
     [() => new UplinkGroup(monitor, {} as never), 'UplinkGroup: policy must be one of'],
     [() => new UplinkGroup(monitor, { policy: 'random' as never }), 'UplinkGroup: policy must be one of'],
+    [
+      () => new UplinkGroup(monitor, { policy: 'sticky', failback: 'now' }),
+      'failback must be left out with policy sticky',
+    ],
+    [() => new UplinkGroup(monitor, { policy: 'failover', failback: -1 }), 'UplinkGroup: failback must be'],
     [() => new UplinkGroup(monitor, { policy: 'sticky', cut: true } as never), 'UplinkGroup: unknown option "cut"'],
   ])('wrong ones are refused: %s', (create, message) => {
     expect(create).toThrow(message)

@@ -1,5 +1,6 @@
 import { checkDns } from '../../checks/check-dns.js'
 import { checkTcp } from '../../checks/check-tcp.js'
+import type { CaptivePortal } from '../../checks/http/captive-portal.js'
 import { checkHttp } from '../../checks/http/check-http.js'
 import { judge } from '../../checks/outcome.js'
 import { NetviaError } from '../../errors.js'
@@ -30,7 +31,8 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
       return pingByName(check, common, timeout)
     case 'http': {
       const { type: _type, url, ...options } = withoutRules(check)
-      return verdict(await checkHttp(url, { ...options, ...common, timeout }))
+      const result = await checkHttp(url, { ...options, ...common, timeout })
+      return result.captivePortal ? failed(portalCause(result.error, result.captivePortal), false) : verdict(result)
     }
     case 'tcp': {
       const { type: _type, ...options } = withoutRules(check)
@@ -70,6 +72,10 @@ function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; er
 function causeOf({ syscall, message }: NetviaError): string {
   const [, cause] = (syscall === 'resolve' && /^resolve \w+: (.+) \([^()]*\)/s.exec(message)) || []
   return cause === undefined ? message : `DNS: ${cause}`
+}
+
+function portalCause(error: NetviaError, { host }: CaptivePortal): string {
+  return `${causeOf(error)}; this looks like a captive portal${host === undefined ? '' : ` (${host})`}`
 }
 
 const silence: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout', silent: true }
