@@ -21,9 +21,10 @@ export {
   type PickedUplink,
   UplinkGroup,
 } from './group/group.js'
-export type { PolicyName } from './group/policies.js'
+export type { Failback, PolicyName } from './group/policies.js'
 export { type MonitorEvents, UplinkMonitor } from './monitor/monitor.js'
 export type {
+  CheckRules,
   DnsCheck,
   HttpCheck,
   MonitorOptions,
@@ -42,7 +43,9 @@ export type {
   UplinkSnapshot,
   WarningEvent,
 } from './monitor/record/reports.js'
+export type { CheckStatistics } from './monitor/state/check-record.js'
 export type { DampingOptions } from './monitor/state/damping.js'
+export type { LatencyStatistics } from './monitor/state/latencies.js'
 export type { Band } from './monitor/state/quality.js'
 export type { UplinkState } from './monitor/state/state-machine.js'
 export type { CommonOptions, PathOptions } from './options.js'
