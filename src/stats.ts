@@ -90,7 +90,7 @@ export class RttCounter {
   snapshot(): PingStatistics {
     const judged = this.#received + this.#lost
     const some = this.#received > 0
-    const sorted = this.#sample.toSorted((a, b) => a - b)
+    const sorted = [...this.#sample].sort((a, b) => a - b)
     return {
       sent: this.#sent,
       received: this.#received,

@@ -38,7 +38,7 @@ export class Latencies {
       const place = (this.#next + i) % capacity
       if (this.#times[place]! >= from) values.push(this.#values[place]!)
     }
-    const sorted = values.toSorted((a, b) => a - b)
+    const sorted = [...values].sort((a, b) => a - b)
     return {
       minMs: sorted[0] ?? null,
       maxMs: sorted.at(-1) ?? null,
