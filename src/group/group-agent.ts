@@ -1,4 +1,5 @@
 import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { lateParent, nodeHttp, nodeHttps } from '../builtins.js'
 import type { NetviaError } from '../errors.js'
 import type { Uplink } from '../monitor/settings.js'
@@ -10,6 +11,8 @@ import { nodeAgentOptions } from '../protocols/http/agent-options.js'
 interface NodeAgent extends Agent {
   addRequest(request: ClientRequest, options: ClientRequestArgs): void
 }
+
+type OnConnection = (error: Error | null, socket: Duplex) => void
 
 /** How Node tells a request that there will be no socket for it. */
 type NoSocket = (this: ClientRequest, socket: null, error: unknown) => void
@@ -35,6 +38,11 @@ function following(Base: typeof Agent, Own: typeof HttpAgent) {
       } catch (error) {
         ;(request.onSocket as unknown as NoSocket).call(request, null, error)
       }
+    }
+
+    /** Called by libraries that make a connection of their own; Node's would go over the default route. */
+    override createConnection(options: ClientRequestArgs, callback?: OnConnection): Duplex | null | undefined {
+      return this.#agent(this.#pick(options.host ?? 'localhost')).createConnection(options, callback)
     }
 
     /** The uplink went down or is another now: its idle connections are closed, and with `cut` the busy ones too. */

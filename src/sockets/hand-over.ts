@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { nodeNet } from '../builtins.js'
+import { refuseReconnect } from './keep-on-path.js'
 import { verifyDevice } from './open.js'
 
 /** Of sockets made here whose runtime (Deno) keeps the number to itself. */
@@ -36,7 +37,7 @@ export function handOver(fd: number, device?: string): Socket {
     socket.destroy()
     throw error
   }
-  return socket
+  return refuseReconnect(socket, device)
 }
 
 function adopt(fd: number): Socket {

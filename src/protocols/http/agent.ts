@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { lateParent, nodeHttp, nodeHttps } from '../../builtins.js'
 import { invalidArgument, NetviaError } from '../../errors.js'
 import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
+import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { connect } from '../tcp/connect.js'
 import {
   type HttpAgentOptions,
@@ -142,7 +143,10 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
     /** Node's own way from here on, with its cache of TLS sessions. */
     #secure(options: ConnectionOptions, socket: Socket): Socket {
       try {
-        return super.createConnection({ ...options, socket } as ConnectionOptions) as Socket
+        return refuseReconnect(
+          super.createConnection({ ...options, socket } as ConnectionOptions) as Socket,
+          this.#path.device,
+        )
       } catch (error) {
         socket.destroy()
         throw error

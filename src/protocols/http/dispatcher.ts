@@ -10,6 +10,7 @@ import {
   pathSchema,
   type Schema,
 } from '../../options.js'
+import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { connect } from '../tcp/connect.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'
@@ -135,7 +136,7 @@ function connector(
         }
         // undici's own way from here on: server name, ALPN, cache of TLS sessions.
         secure({ ...target, httpSocket: socket }, (...result) => {
-          if (result[1]) sockets.add(result[1])
+          if (result[1]) sockets.add(refuseReconnect(result[1], options.device))
           callback(...result)
         })
       },

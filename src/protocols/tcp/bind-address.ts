@@ -5,15 +5,15 @@ import { nameTimeout, resolveFirst } from '../dns/resolve.js'
 /** The address to bind to: `host`, resolved over the path where it is a name, or `localAddress`; undefined for any address. */
 export async function bindAddress(
   caller: string,
-  options: CommonOptions & { host?: string; family?: 4 | 6 },
+  options: CommonOptions & { host?: string; family?: 4 | 6; servers?: readonly string[] },
 ): Promise<string | undefined> {
-  const { host, family, localAddress, signal } = options
+  const { host, family, localAddress, servers, signal } = options
   if (host === undefined) return localAddress
   if (localAddress !== undefined && localAddress !== host) {
     throw new NetviaError(`${caller}: host and localAddress both name the address to bind to; give one of them`, {
       code: 'ERR_INVALID_ARG_VALUE',
     })
   }
-  const { address } = await resolveFirst(host, { ...pathOf(options), family, timeout: nameTimeout, signal })
+  const { address } = await resolveFirst(host, { ...pathOf(options), family, servers, timeout: nameTimeout, signal })
   return address
 }

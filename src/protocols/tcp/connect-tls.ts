@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { isIP, nodeTls } from '../../builtins.js'
 import { checkOptions, type Schema } from '../../options.js'
+import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema, dial } from './dial.js'
 import { withinTimeLimit } from './time-limit.js'
@@ -67,7 +68,7 @@ export async function startTls(
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
     onHandshake?.(secure, certificate)
     if (refused) throw certificateError(secure, certificate, identity, options, address)
-    return secure
+    return refuseReconnect(secure, options.device)
   } catch (error) {
     // What else comes out of it on its way down is of no interest.
     secure?.on('error', () => {})

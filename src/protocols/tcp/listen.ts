@@ -15,6 +15,7 @@ import {
 } from '../../options.js'
 import { familyOf } from '../../sockets/address.js'
 import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
+import { refuseReconnect, refuseRelisten } from '../../sockets/keep-on-path.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { bindAddress } from './bind-address.js'
@@ -61,6 +62,7 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
   const server = nodeNet().createServer()
   // Before anybody else's listener: accepted sockets inherit the device, and here that is read back.
   server.on('connection', socket => {
+    refuseReconnect(socket, device)
     if (device !== undefined) verifyAccepted(socket, fd, device)
   })
   if (onConnection) server.on('connection', onConnection)
@@ -70,6 +72,7 @@ export async function listen(options: ListenOptions, onConnection?: (socket: Soc
     server.close()
     throw error
   }
+  refuseRelisten(server, device)
   const close = () => void server.close()
   const onLoss = (error: unknown) => {
     close()

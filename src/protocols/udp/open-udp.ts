@@ -1,6 +1,5 @@
 import type { Socket } from 'node:dgram'
 import { addon } from '../../binding/addon.js'
-import { nodeDgram } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import {
   boolean,
@@ -17,7 +16,10 @@ import { familyOf } from '../../sockets/address.js'
 import { giveAway } from '../../sockets/hand-over.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
+import type { CreateLookupOptions } from '../dns/lookup.js'
+import { dnsServers } from '../dns/server-address.js'
 import { bindAddress } from '../tcp/bind-address.js'
+import { createPathSocket, keepOnDevice } from './path-socket.js'
 
 export interface OpenUdpOptions extends CommonOptions {
   /** 0-65535; default 0: one that is free, see `socket.address()`. */
@@ -30,6 +32,8 @@ export interface OpenUdpOptions extends CommonOptions {
   reuseAddress?: boolean
   /** `SO_BROADCAST` (socket(7)): may send to broadcast addresses. Default: false. */
   broadcast?: boolean
+  /** Name servers for the names given to `send` and `connect`, and for `host`, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
 }
 
 const schema: Schema = {
@@ -39,10 +43,14 @@ const schema: Schema = {
   family: oneOf(4, 6),
   reuseAddress: boolean,
   broadcast: boolean,
+  servers: dnsServers,
 }
 
 /**
  * A bound UDP socket, like Go's `net.ListenUDP`. With a device it sends and receives by it alone.
+ *
+ * Names given to its `send` and `connect` are asked for over the path. With a device, `addMembership` and its siblings join and leave
+ * on that device, and throw `ERR_OFF_PATH` for another; so does `setMulticastInterface`, and a zone of another device fails a `send`.
  *
  * When the device is deleted the socket emits `error` with ENODEV and closes. When the `signal` fires it closes.
  *
@@ -51,7 +59,7 @@ const schema: Schema = {
  */
 export async function openUdp(options: OpenUdpOptions = {}): Promise<Socket> {
   checkOptions('openUdp', options, schema)
-  const { device, signal, port = 0, reuseAddress, broadcast } = options
+  const { device, signal, port = 0, reuseAddress, broadcast, servers } = options
   signal?.throwIfAborted()
   const address = await bindAddress('openUdp', options)
   const family = options.family ?? (address === undefined ? 4 : familyOf(address))
@@ -60,7 +68,8 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<Socket> {
     ...(broadcast && { SO_BROADCAST: 1 }),
     ...(family === 6 && { IPV6_V6ONLY: 1 }),
   })
-  const socket = await adopt(fd, family)
+  const socket = await adopt(fd, family, { ...pathOf(options), servers })
+  if (device !== undefined) keepOnDevice(device, socket, fd, family)
   const endLossWatch = onDeviceLoss(fd, device, error => {
     try {
       socket.emit('error', error)
@@ -88,9 +97,9 @@ function close(socket: Socket): void {
 }
 
 /** Gives the descriptor to a `dgram.Socket`, which owns it from then on. */
-function adopt(fd: number, family: 4 | 6): Promise<Socket> {
+function adopt(fd: number, family: 4 | 6, path: CreateLookupOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = nodeDgram().createSocket(family === 4 ? 'udp4' : 'udp6')
+    const socket = createPathSocket(family, path)
     socket.once('error', reject)
     try {
       // In a cluster worker the descriptor's number means nothing to the primary process.

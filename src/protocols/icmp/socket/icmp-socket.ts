@@ -13,6 +13,7 @@ import {
   type Schema,
 } from '../../../options.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
+import { checkZone } from '../../../sockets/off-path.js'
 import { setOption } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
@@ -118,7 +119,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
    * in the place of the message's.
    *
    * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`, …;
-   * `ERR_INVALID_ARG_VALUE` for a message that has no such form, `ERR_SOCKET_CLOSED`.
+   * `ERR_INVALID_ARG_VALUE` for a message that has no such form, `ERR_OFF_PATH` for the zone of another device, `ERR_SOCKET_CLOSED`.
    */
   async send(message: IcmpMessage, address: string): Promise<void> {
     ipAddress(address, 'send: address')
@@ -128,6 +129,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
         address,
       })
     }
+    checkZone(address, this.#device)
     if (this.closed) throw closedError()
     const bytes = encode(message)
     await new Promise<void>((resolve, reject) => {

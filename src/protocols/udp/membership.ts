@@ -1,0 +1,74 @@
+import type { Socket } from 'node:dgram'
+import { addon } from '../../binding/addon.js'
+import { isIP } from '../../builtins.js'
+import { invalidArgument, NetviaError, systemError } from '../../errors.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { checkZone, meansDevice, offPath } from '../../sockets/off-path.js'
+
+/** `MCAST_*` of linux/in.h: the same for both families, and on all architectures. */
+const options = {
+  addMembership: 42,
+  dropMembership: 45,
+  addSourceSpecificMembership: 46,
+  dropSourceSpecificMembership: 47,
+} as const
+
+/** IPPROTO_IP and IPPROTO_IPV6. */
+const level = { 4: 0, 6: 41 } as const
+
+/** Of `struct sockaddr_storage`, which is aligned as a pointer is. */
+const storageSize = 128
+const pointerSize = /64|s390x/.test(process.arch) ? 8 : 4
+
+/**
+ * Has the multicast calls of a socket mean its device, where Node's own would mean that of the default route. An interface that
+ * is another device is refused. What is sent to a group leaves by the device the socket is bound to (udp(7)).
+ */
+export function keepMembershipsOn(device: string, socket: Socket, fd: number, family: 4 | 6): void {
+  const check = (caller: string, given: string | undefined) => {
+    if (given === undefined || given === '' || meansDevice(given, device)) return
+    const hint = 'leave the interface out, or open another socket on the device that is meant'
+    throw offPath(`${caller}: interface ${JSON.stringify(given)} is not device ${device}`, hint, device)
+  }
+  const change = (caller: keyof typeof options, addresses: string[], given: string | undefined) => {
+    // Throws once the socket is closed: the descriptor's number may be somebody else's then.
+    socket.address()
+    check(caller, given)
+    for (const address of addresses) checkAddress(caller, address, family, device)
+    const index = addon().deviceIndex(device)
+    const errno = index < 0 ? index : addon().setOption(fd, level[family], options[caller], request(index, addresses))
+    if (errno < 0) throw systemError(errno, caller, { address: addresses[0], device })
+  }
+  const setMulticastInterface = socket.setMulticastInterface.bind(socket)
+  Object.assign(socket, {
+    addMembership: (group: string, on?: string) => change('addMembership', [group], on),
+    dropMembership: (group: string, on?: string) => change('dropMembership', [group], on),
+    addSourceSpecificMembership: (source: string, group: string, on?: string) =>
+      change('addSourceSpecificMembership', [group, source], on),
+    dropSourceSpecificMembership: (source: string, group: string, on?: string) =>
+      change('dropSourceSpecificMembership', [group, source], on),
+    setMulticastInterface(on: string) {
+      socket.address()
+      check('setMulticastInterface', on)
+      if (on !== device) setMulticastInterface(on)
+    },
+  })
+}
+
+function checkAddress(caller: string, address: unknown, family: 4 | 6, device: string): void {
+  if (typeof address !== 'string' || isIP(address) === 0) throw invalidArgument(caller, address, 'an IP address')
+  if (familyOf(address) !== family) {
+    throw new NetviaError(`${caller}: ${address} is not an IPv${family} address, as the socket's are`, {
+      ...{ code: 'ERR_ADDRESS_FAMILY', address, device },
+    })
+  }
+  checkZone(address, device)
+}
+
+/** `struct group_req`, or `group_source_req` with a source (ip(7)): the index of the device, and the addresses. */
+function request(index: number, addresses: readonly string[]): Uint8Array {
+  const bytes = new Uint8Array(pointerSize + addresses.length * storageSize)
+  new Uint32Array(bytes.buffer)[0] = index
+  for (const [i, address] of addresses.entries()) bytes.set(encodeAddress(address), pointerSize + i * storageSize)
+  return bytes
+}

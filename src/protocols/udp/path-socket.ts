@@ -1,0 +1,78 @@
+import type { Socket } from 'node:dgram'
+import type { LookupOneOptions } from 'node:dns'
+import { addon } from '../../binding/addon.js'
+import { isIP, nodeDgram } from '../../builtins.js'
+import { systemError } from '../../errors.js'
+import type { PathOptions } from '../../options.js'
+import { checkZone } from '../../sockets/off-path.js'
+import { bindToDevice } from '../../sockets/open.js'
+import { type CreateLookupOptions, createLookup } from '../dns/lookup.js'
+import { keepMembershipsOn } from './membership.js'
+
+type Callback = (error: Error | null, address: string, family: number) => void
+
+/** A `dgram.Socket` that asks for the names it is given over the path, until it is closed. */
+export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & PathOptions): Socket {
+  const controller = new AbortController()
+  const { signal } = controller
+  const ask = createLookup({ ...path, signal })
+  const lookup = (name: string, given: LookupOneOptions | number, callback: Callback) => {
+    // A closed socket says nothing more, as with Node's own look-up.
+    const answer: Callback = (error, address, family) => {
+      if (!signal.aborted) callback(error ?? zoneError(address, path.device), address, family)
+    }
+    const literal = isIP(name)
+    if (literal) process.nextTick(answer, null, name, literal)
+    else ask(name, given as number, answer)
+  }
+  const socket = nodeDgram().createSocket({ type: family === 4 ? 'udp4' : 'udp6', lookup })
+  return socket.once('close', () => controller.abort())
+}
+
+/** A zone in the address given to sendmsg(2) goes before the device that the socket is bound to. */
+function zoneError(address: string, device: string | undefined): Error | null {
+  try {
+    checkZone(address, device)
+    return null
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** Has what the methods of a bound socket open or join stay on its device. */
+export function keepOnDevice(device: string, socket: Socket, fd: number, family: 4 | 6): void {
+  keepMembershipsOn(device, socket, fd, family)
+  const disconnect = socket.disconnect.bind(socket)
+  socket.disconnect = () => {
+    socket.address()
+    filter(fd, nothing)
+    try {
+      disconnect()
+    } finally {
+      bindAgain(device, socket, fd)
+    }
+  }
+}
+
+/** The kernel unbinds a socket that is disconnected from its device too (connect(2) with AF_UNSPEC). */
+function bindAgain(device: string, socket: Socket, fd: number): void {
+  try {
+    bindToDevice(fd, device)
+    filter(fd, everything)
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+}
+
+/** Classic BPF (linux/filter.h) of one instruction, `ret k`: how much of a packet is taken. */
+const nothing = 0
+const everything = 0xffff_ffff
+
+function filter(fd: number, k: number): void {
+  const program = new Uint8Array(8)
+  new Uint16Array(program.buffer)[0] = 0x06
+  new Uint32Array(program.buffer)[1] = k
+  const errno = addon().attachFilter(fd, program)
+  if (errno < 0) throw systemError(errno, 'setsockopt(SO_ATTACH_FILTER)')
+}
