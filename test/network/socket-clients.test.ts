@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../../src/protocols/tcp/connect.js'
+import { lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+
+needs('dnsmasq')
+
+/** What docs/http.md says of clients that take a socket; `npm ci --ignore-scripts --prefix test/clients` installs them. */
+const manifest = new URL('../clients/package.json', import.meta.url)
+const installed = existsSync(new URL('node_modules/pg', manifest))
+// biome-ignore lint/suspicious/noExplicitAny: the clients' types are not installed
+const client = (name: string): any => createRequire(manifest)(name)
+
+const port = 7012
+const { name } = lab.server
+
+const mysqlPort = 7013
+
+/** Handshake of MySQL's protocol 10. */
+const greeting = Buffer.concat([
+  Buffer.from('\n8.0.0\0abcd12345678\0'),
+  Buffer.from('ff f7 2d 02 00 08 00 15'.replaceAll(' ', ''), 'hex'),
+  Buffer.alloc(10),
+  Buffer.from('123456789012\0mysql_native_password\0'),
+])
+const mysqlGreeting = Buffer.concat([Buffer.from([greeting.length, 0, 0, 0]), greeting])
+
+/** Greets, prints whom it was connected from and the first bytes, in hex, and ends: as far as a client has to get here. */
+const program = `
+  const serve = (port, hello) => require('node:net').createServer(socket => {
+    socket.on('error', () => {})
+    const greet = setTimeout(() => socket.write(hello), 300)
+    socket.once('data', bytes => {
+      clearTimeout(greet)
+      console.log(socket.remoteAddress.replace('::ffff:', '') + ' ' + bytes.toString('hex'))
+      socket.destroy()
+    })
+  }).listen(port, '::')
+  serve(${mysqlPort}, Buffer.from('${mysqlGreeting.toString('hex')}', 'hex'))
+  serve(${port}, '220 hello\\r\\n').once('listening', () => console.log('ready'))`
+
+let output: NodeJS.ReadableStream
+
+beforeAll(async () => {
+  output = lab.spawn('internet', process.execPath, '-e', program).stdout!
+  await once(output, 'data')
+  await lab.dnsmasq()
+})
+
+const to = (at = port): Promise<Socket> => connect({ host: name, port: at, device: 'wan2' })
+
+/** The first bytes the server got; they came from wan2, and nothing moved on wan1. */
+async function firstBytes(start: () => Promise<unknown>): Promise<Buffer> {
+  let said = ''
+  const moved = await movedDuring(async () => {
+    const line = once(output, 'data')
+    const [, text] = await Promise.all([start(), line])
+    said = String(text[0]).trim()
+  })
+  const [from, bytes] = said.split(' ')
+  expect([lab.wan2.address4, lab.wan2.address6]).toContain(from)
+  expect(moved.wan1).toBe(0)
+  expect(moved.wan2).toBeGreaterThan(3)
+  return Buffer.from(bytes!, 'hex')
+}
+
+/** The server ends what each client begins. */
+const ends = (promise: Promise<unknown>) => promise.catch(() => {})
+
+if (!installed) {
+  test('the clients are not installed: nothing said of them is tried', () => {
+    expect(process.env.CI, 'in CI they have been installed before').toBeUndefined()
+  })
+} else {
+  describe('clients that take a socket go over its device', () => {
+    test('pg, with a stream that is connected already', async () => {
+      const bytes = await firstBytes(async () => {
+        const socket = await to()
+        const stream = Object.assign(socket, { connect: () => process.nextTick(() => socket.emit('connect')) })
+        const database = new (client('pg').Client)({ user: 'me', stream: () => stream })
+        database.on('error', () => {})
+        await ends(database.connect())
+      })
+      // Protocol 3.0.
+      expect(bytes.readUInt32BE(4)).toBe(3 << 16)
+    })
+
+    test('pg, with a stream that it connects itself: refused', async () => {
+      const socket = await to()
+      const moved = await movedDuring(async () => {
+        const database = new (client('pg').Client)({ user: 'me', host: name, port, stream: () => socket })
+        await expect(database.connect()).rejects.toMatchObject({ code: 'ERR_OFF_PATH' })
+      })
+      socket.destroy()
+      expect(moved.wan1).toBe(0)
+    })
+
+    test('mysql2', async () => {
+      const bytes = await firstBytes(async () => {
+        const connection = client('mysql2').createConnection({ user: 'me', stream: await to(mysqlPort) })
+        connection.on('error', () => {})
+      })
+      // The login, in answer to the greeting.
+      expect(bytes.includes('me\0')).toBe(true)
+    })
+
+    test('ssh2', async () => {
+      const bytes = await firstBytes(async () => {
+        const ssh = new (client('ssh2').Client)()
+        ssh.on('error', () => {})
+        ssh.connect({ username: 'me', sock: await to() })
+      })
+      expect(String(bytes)).toMatch(/^SSH-2\.0-/)
+    })
+
+    test('nodemailer', async () => {
+      const bytes = await firstBytes(() => {
+        const mail = client('nodemailer').createTransport({
+          host: name,
+          port,
+          getSocket(_options: object, callback: (error: unknown, found?: object) => void) {
+            to().then(connection => callback(null, { connection }), callback)
+          },
+        })
+        return ends(mail.verify())
+      })
+      expect(String(bytes)).toMatch(/^EHLO /)
+    })
+  })
+}
