@@ -113,10 +113,7 @@ export async function resolveWith(
 export const nameTimeout = 5000
 
 /** The address a program would use: where one family's answer is there, the other's is hardly waited for. */
-export async function resolveFirst(
-  name: string,
-  options: Omit<ResolveOptions, 'type' | 'servers'>,
-): Promise<ResolvedAddress> {
+export async function resolveFirst(name: string, options: Omit<ResolveOptions, 'type'>): Promise<ResolvedAddress> {
   const [first] = await resolveWith(name, options, { patience: resolutionDelay })
   return first as ResolvedAddress
 }
