@@ -1,6 +1,24 @@
-export { checkDns, type DnsCheckOptions, type DnsCheckResult } from './checks/check-dns.js'
-export { checkPing, type PingCheckOptions, type PingCheckResult } from './checks/check-ping.js'
-export { checkTcp, type TcpCheckOptions, type TcpCheckResult } from './checks/check-tcp.js'
+export {
+  checkDns,
+  type DnsCheckFailure,
+  type DnsCheckOptions,
+  type DnsCheckResult,
+  type DnsCheckSuccess,
+} from './checks/check-dns.js'
+export {
+  checkPing,
+  type PingCheckFailure,
+  type PingCheckOptions,
+  type PingCheckResult,
+  type PingCheckSuccess,
+} from './checks/check-ping.js'
+export {
+  checkTcp,
+  type TcpCheckFailure,
+  type TcpCheckOptions,
+  type TcpCheckResult,
+  type TcpCheckSuccess,
+} from './checks/check-tcp.js'
 export type { CaptivePortal } from './checks/http/captive-portal.js'
 export { checkHttp } from './checks/http/check-http.js'
 export type { HttpCheckOptions, HttpCheckTlsOptions } from './checks/http/options.js'
@@ -12,12 +30,10 @@ export type {
   HttpTimings,
 } from './checks/http/result.js'
 export { joinHostPort, NetviaError, type NetviaErrorDetails, type OptionPath } from './errors.js'
+export type { GroupConnectOptions, GroupFetchInit, GroupResolveOptions } from './group/call-options.js'
 export type { FetchInput, GroupDispatcher, OfUndici } from './group/fetch-types.js'
 export {
-  type GroupConnectOptions,
-  type GroupFetchInit,
   type GroupOptions,
-  type GroupResolveOptions,
   type PickedUplink,
   UplinkGroup,
 } from './group/group.js'
@@ -108,7 +124,14 @@ export type { IcmpKind } from './protocols/icmp/socket/open-icmp-descriptor.js'
 export type { MessageInfo } from './protocols/icmp/socket/received-message.js'
 export { type Sweep, type SweepOptions, type SweepProgress, sweep } from './protocols/icmp/sweep/sweep.js'
 export type { Targets } from './protocols/icmp/sweep/target-source.js'
-export { type PathMtu, type PathMtuOptions, pathMtu } from './protocols/path-mtu/path-mtu.js'
+export {
+  type PathMtu,
+  type PathMtuFacts,
+  type PathMtuFound,
+  type PathMtuOptions,
+  type PathMtuUnknown,
+  pathMtu,
+} from './protocols/path-mtu/path-mtu.js'
 export type { PathMtuMethod } from './protocols/path-mtu/search.js'
 export type { CertificateFacts } from './protocols/tcp/certificate.js'
 export { connect } from './protocols/tcp/connect.js'

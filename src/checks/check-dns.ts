@@ -11,7 +11,14 @@ import {
   type Schema,
   string,
 } from '../options.js'
-import { type DnsRecord, type RecordType, type ResolvedAddress, recordTypes } from '../protocols/dns/records.js'
+import {
+  type AddressType,
+  type DnsRecord,
+  type RecordData,
+  type RecordType,
+  type ResolvedAddress,
+  recordTypes,
+} from '../protocols/dns/records.js'
 import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { anyMatches, matchLimitMs } from './match.js'
@@ -34,19 +41,36 @@ export interface DnsCheckOptions extends CommonOptions {
   timeout?: number
 }
 
-/** What `checkDns` found. */
-export interface DnsCheckResult {
-  /** There is an answer, with all that is expected. */
-  ok: boolean
+/** What `checkDns` can give as answers, as `resolve` gives them. */
+type Answers = ResolvedAddress[] | DnsRecord[]
+
+/** There is an answer, with all that is expected. */
+export interface DnsCheckSuccess<A extends Answers = Answers> {
+  ok: true
+  /** From the call until the answer, in milliseconds. */
+  latencyMs: number
+  /** As `resolve` gives them. */
+  answers: A
+  /** The name server that answered (the last one, where several were asked): `address` or `address:port`. */
+  server: string | undefined
+  error: undefined
+}
+
+/** There is no answer, or not the expected one. */
+export interface DnsCheckFailure<A extends Answers = Answers> {
+  ok: false
   /** From the call until the answer, in milliseconds; undefined where no server gave one. */
   latencyMs: number | undefined
   /** As `resolve` gives them; none where there is no such name or record. */
-  answers: ResolvedAddress[] | DnsRecord[]
+  answers: A
   /** The name server that answered (the last one, where several were asked): `address` or `address:port`. */
   server: string | undefined
-  /** Why not; undefined where `ok`. */
-  error: NetviaError | undefined
+  /** Why. */
+  error: NetviaError
 }
+
+/** What `checkDns` found: `ok` says which of the two. */
+export type DnsCheckResult<A extends Answers = Answers> = DnsCheckSuccess<A> | DnsCheckFailure<A>
 
 const expected: Check = (value, name) => {
   if (Array.isArray(value)) return arrayOf(expected)(value, name)
@@ -70,24 +94,37 @@ export const dnsCheckSchema: Schema = {
  *
  * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device; `signal.reason` when aborted.
  */
+export async function checkDns(
+  name: string,
+  options?: DnsCheckOptions & { type?: AddressType },
+): Promise<DnsCheckResult<ResolvedAddress[]>>
+export async function checkDns<T extends keyof RecordData>(
+  name: string,
+  options: DnsCheckOptions & { type: T },
+): Promise<DnsCheckResult<DnsRecord<T>[]>>
+export async function checkDns(name: string, options: DnsCheckOptions): Promise<DnsCheckResult>
 export async function checkDns(name: string, options: DnsCheckOptions = {}): Promise<DnsCheckResult> {
   string(name, 'checkDns: name')
   checkOptions('checkDns', options, dnsCheckSchema)
   const { expect = [], ...rest } = options
   const start = monotonicNow()
-  const result: DnsCheckResult = { ok: false, latencyMs: undefined, answers: [], server: undefined, error: undefined }
+  let answers: Answers = []
+  let latencyMs: number | undefined
+  let answered: string | undefined
   const onAnswer = (server: Parameters<typeof formatDnsServer>[0]) => {
-    result.latencyMs = monotonicNow() - start
-    result.server = formatDnsServer(server)
+    latencyMs = monotonicNow() - start
+    answered = formatDnsServer(server)
   }
   return judge<DnsCheckResult>(
     options.signal,
     options.device,
     async () => {
       const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
-      result.answers = await resolveWith(name, asked, { onAnswer })
-      result.latencyMs ??= monotonicNow() - start
-      const texts = result.answers.flatMap(answer => ('address' in answer ? answer.address : textsOf(answer.data)))
+      answers = await resolveWith(name, asked, { onAnswer })
+      latencyMs ??= monotonicNow() - start
+      const texts = answers.flatMap((answer: ResolvedAddress | DnsRecord) =>
+        'address' in answer ? answer.address : textsOf(answer.data),
+      )
       for (const item of [expect].flat()) {
         const found = await anyMatches(texts, item, { exact: true, signal: options.signal })
         options.signal?.throwIfAborted()
@@ -95,9 +132,9 @@ export async function checkDns(name: string, options: DnsCheckOptions = {}): Pro
         const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'
         throw new NetviaError(`${item} ${what} the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
       }
-      return { ...result, ok: true }
+      return { ok: true, latencyMs, answers, server: answered, error: undefined }
     },
-    error => ({ ...result, error }),
+    error => ({ ok: false, latencyMs, answers, server: answered, error }),
   )
 }
 

@@ -17,17 +17,29 @@ export interface PingCheckOptions extends PingOptions {
   maxRttMs?: number
 }
 
-/** What `checkPing` found. */
-export interface PingCheckResult {
-  /** A reply came, and loss and round trip are within the limits. */
-  ok: boolean
+/** A reply came, and loss and round trip are within the limits. */
+export interface PingCheckSuccess {
+  ok: true
+  /** Mean round trip, in milliseconds. */
+  latencyMs: number
+  /** Of all its requests. */
+  statistics: PingStatistics
+  error: undefined
+}
+
+/** No reply came, or loss or round trip are over the limits. */
+export interface PingCheckFailure {
+  ok: false
   /** Mean round trip, in milliseconds; undefined where no reply came. */
   latencyMs: number | undefined
   /** Of all its requests. */
   statistics: PingStatistics
-  /** Why not; undefined where `ok`. */
-  error: NetviaError | undefined
+  /** Why. */
+  error: NetviaError
 }
+
+/** What `checkPing` found: `ok` says which of the two. */
+export type PingCheckResult = PingCheckSuccess | PingCheckFailure
 
 /** For the checks of a monitor, too. */
 export const pingCheckSchema = {
@@ -52,7 +64,9 @@ export async function checkPing(host: string, options: PingCheckOptions = {}): P
   const { count = 3, interval = 200, maxLossRatio, maxRttMs, ...rest } = options
   let statistics = new RttCounter().snapshot()
   const result = (error?: NetviaError): PingCheckResult => {
-    return { ok: error === undefined, latencyMs: statistics.avgMs, statistics, error }
+    const latencyMs = statistics.avgMs
+    if (error) return { ok: false, latencyMs, statistics, error }
+    return { ok: true, latencyMs: latencyMs!, statistics, error }
   }
   return judge<PingCheckResult>(
     options.signal,

@@ -24,19 +24,30 @@ export interface TcpCheckOptions extends CommonOptions {
   timeout?: number
 }
 
-/** What `checkTcp` found. */
-export interface TcpCheckResult {
-  /** It accepted the connection in time. */
-  ok: boolean
-  /** From the call until the connection stood, name resolution included, in milliseconds; undefined where none came about. */
-  latencyMs: number | undefined
-  /** The addresses of the connection. */
+/** It accepted the connection in time. */
+export interface TcpCheckSuccess {
+  ok: true
+  /** From the call until the connection was established, name resolution included, in milliseconds. */
+  latencyMs: number
+  /** Source address of the connection. Undefined, as is the other, where the other end reset it immediately. */
   localAddress: string | undefined
-  /** The address that accepted the connection; undefined where none did. */
+  /** The address that accepted the connection. */
   remoteAddress: string | undefined
-  /** Why not; undefined where `ok`. */
-  error: NetviaError | undefined
+  error: undefined
 }
+
+/** No connection was established. */
+export interface TcpCheckFailure {
+  ok: false
+  latencyMs: undefined
+  localAddress: undefined
+  remoteAddress: undefined
+  /** Why. */
+  error: NetviaError
+}
+
+/** What `checkTcp` found: `ok` says which of the two. */
+export type TcpCheckResult = TcpCheckSuccess | TcpCheckFailure
 
 export const tcpCheckSchema: Schema = {
   ...commonSchema,

@@ -16,11 +16,12 @@ import {
   type Schema,
   string,
 } from '../options.js'
-import type { DnsRecord, ResolvedAddress } from '../protocols/dns/records.js'
-import { type ResolveOptions, resolve, resolveSchema } from '../protocols/dns/resolve.js'
+import type { AddressType, DnsRecord, RecordData, ResolvedAddress } from '../protocols/dns/records.js'
+import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect } from '../protocols/tcp/connect.js'
-import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
+import { connectSchema } from '../protocols/tcp/dial.js'
+import type { GroupConnectOptions, GroupFetchInit, GroupResolveOptions } from './call-options.js'
 import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
@@ -70,24 +71,6 @@ export interface PickedUplink {
   priority: number
   /** As in the monitor's options. */
   weight: number
-}
-
-/** As for `connect`; the path is the picked uplink's. */
-export interface GroupConnectOptions extends Omit<ConnectOptions, keyof PathOptions> {
-  /** What 'sticky' goes by. Default: the host. */
-  key?: string
-}
-
-/** As for `resolve`; the path is the picked uplink's. */
-export interface GroupResolveOptions extends Omit<ResolveOptions, keyof PathOptions> {
-  /** What 'sticky' goes by. Default: the name. */
-  key?: string
-}
-
-/** As for undici's `fetch`; the dispatcher is the group's. */
-export interface GroupFetchInit extends Omit<RequestInit, 'dispatcher'> {
-  /** What 'sticky' goes by. Default: the host. */
-  key?: string
 }
 
 const groupSchema = {
@@ -174,6 +157,12 @@ export class UplinkGroup {
   }
 
   /** `resolve` over the picked uplink. */
+  async resolve(name: string, options?: GroupResolveOptions & { type?: AddressType }): Promise<ResolvedAddress[]>
+  async resolve<T extends keyof RecordData>(
+    name: string,
+    options: GroupResolveOptions & { type: T },
+  ): Promise<DnsRecord<T>[]>
+  async resolve(name: string, options: GroupResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
   async resolve(name: string, options: GroupResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
     checkOptions('UplinkGroup.resolve', options, resolveOptions)
     const { key = name, ...rest } = options

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Agent, Response } from 'undici'
 import { describe, expectTypeOf, test } from 'vitest'
 import {
+  type CaptivePortal,
   type CertificateFacts,
   type CommonOptions,
   checkDns,
@@ -167,12 +168,42 @@ describe('types of checks and devices', () => {
     }
     expectTypeOf(checkHttp).returns.resolves.toExtend<Verdict>()
     expectTypeOf(checkTcp).returns.resolves.toExtend<Verdict>()
-    expectTypeOf(checkDns).returns.resolves.toExtend<Verdict>()
+    expectTypeOf<Awaited<ReturnType<typeof checkDns>>>().toExtend<Verdict>()
     expectTypeOf(checkPing).returns.resolves.toExtend<Verdict>()
     type Http = Awaited<ReturnType<typeof checkHttp>>
     expectTypeOf<Http['certificate']>().toEqualTypeOf<CertificateFacts | undefined>()
     expectTypeOf<Http['timings']['totalMs']>().toEqualTypeOf<number>()
     expectTypeOf<CertificateFacts['validTo']>().toEqualTypeOf<Date>()
+  })
+
+  test('ok says which of the two results it is', () => {
+    const judging = async (group: UplinkGroup) => {
+      const http = await checkHttp('http://name.test/')
+      if (http.ok) {
+        expectTypeOf(http.status).toEqualTypeOf<number>()
+        expectTypeOf(http.latencyMs).toEqualTypeOf<number>()
+        expectTypeOf(http.error).toEqualTypeOf<undefined>()
+      } else {
+        expectTypeOf(http.error).toEqualTypeOf<NetviaError>()
+        expectTypeOf(http.captivePortal).toEqualTypeOf<CaptivePortal | undefined>()
+      }
+      const tcp = await checkTcp({ host: 'name.test', port: 80 })
+      expectTypeOf(tcp.ok ? tcp.latencyMs : 0).toEqualTypeOf<number>()
+      if (!tcp.ok) expectTypeOf(tcp.error).toEqualTypeOf<NetviaError>()
+      const pinged = await checkPing('name.test')
+      expectTypeOf(pinged.ok ? pinged.latencyMs : 0).toEqualTypeOf<number>()
+      if (!pinged.ok) expectTypeOf(pinged.error).toEqualTypeOf<NetviaError>()
+      const mail = await checkDns('name.test', { type: 'MX' })
+      expectTypeOf(mail.answers).toEqualTypeOf<DnsRecord<'MX'>[]>()
+      if (!mail.ok) expectTypeOf(mail.error).toEqualTypeOf<NetviaError>()
+      expectTypeOf((await checkDns('name.test')).answers).toEqualTypeOf<ResolvedAddress[]>()
+      const path = await pathMtu('name.test')
+      if (path.method === 'none') expectTypeOf(path.reason).toEqualTypeOf<string>()
+      else expectTypeOf(path.mtu).toEqualTypeOf<number>()
+      expectTypeOf(await group.resolve('name.test')).toEqualTypeOf<ResolvedAddress[]>()
+      expectTypeOf(await group.resolve('name.test', { type: 'MX', key: 'k' })).toEqualTypeOf<DnsRecord<'MX'>[]>()
+    }
+    expectTypeOf(judging).toBeFunction()
   })
 
   test('a scan is iterated, or asked for the open ports', () => {

@@ -17,28 +17,42 @@ export interface PathMtuOptions extends CommonOptions {
   timeout?: number
 }
 
-/** What `pathMtu` found. */
-export interface PathMtu {
+/** What `pathMtu` found, whether there is an answer or not. */
+export interface PathMtuFacts {
   /** As it was given. */
   host: string
   /** The address that was asked. */
   address: string
   /** 4 or 6. */
   family: 4 | 6
-  /** The largest IP packet, in bytes with all headers, that the host was seen to get. `undefined`: it answers none. */
-  mtu: number | undefined
-  /**
-   * What settled it: `device`, the way out of this machine is the narrowest; `too-big`, a router said so; `search`, larger
-   * packets vanish without a word; `none`, there is no answer to go by.
-   */
-  method: PathMtuMethod | 'none'
   /** Who said that larger packets are too big. */
   limitedBy: string | undefined
   /** Requests sent. */
   probes: number
-  /** Why there is no `mtu`. */
-  reason: string | undefined
 }
+
+/** The host answered. */
+export interface PathMtuFound extends PathMtuFacts {
+  /** The largest IP packet, in bytes with all headers, that the host was seen to get. */
+  mtu: number
+  /**
+   * What settled it: `device`, the way out of this machine is the narrowest; `too-big`, a router said so; `search`, larger
+   * packets vanish without a word.
+   */
+  method: PathMtuMethod
+  reason: undefined
+}
+
+/** There is no answer to go by. */
+export interface PathMtuUnknown extends PathMtuFacts {
+  mtu: undefined
+  method: 'none'
+  /** Why there is no `mtu`. */
+  reason: string
+}
+
+/** What `pathMtu` found: `method` says which of the two. */
+export type PathMtu = PathMtuFound | PathMtuUnknown
 
 const schema: Schema = { ...commonSchema, family: oneOf(4, 6), timeout: number(1, 2 ** 31 - 1) }
 
@@ -103,15 +117,9 @@ class PathMtuRun {
 
   #told(reason: string | undefined): PathMtu {
     const { passed, method, limitedBy } = this.#search
-    const found = reason === undefined
-    return {
-      ...this.#target,
-      mtu: found ? passed : undefined,
-      method: found ? method : 'none',
-      limitedBy,
-      probes: this.#probes,
-      reason,
-    }
+    const facts = { ...this.#target, limitedBy, probes: this.#probes }
+    if (reason !== undefined) return { ...facts, mtu: undefined, method: 'none', reason }
+    return { ...facts, mtu: passed!, method, reason }
   }
 
   async #trySize(size: number): Promise<PingResult> {
