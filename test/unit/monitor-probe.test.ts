@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -61,6 +62,19 @@ describe('a check', () => {
     )
     const servers = ['127.0.0.1:1']
     expect(await run({ type: 'dns', name: 'example.com', servers }, {}, 300)).toEqual(failed(expect.any(String)))
+  })
+
+  test('whose name server is silent says so, with its address', async () => {
+    const server = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    const silent = `127.0.0.1:${server.address().port}`
+    for (const check of [
+      { type: 'http', url: 'http://check.example/', servers: [silent] },
+      { type: 'dns', name: 'check.example', servers: [silent] },
+    ] satisfies UplinkCheck[]) {
+      expect(await run(check)).toEqual(failed(`DNS: no answer from ${silent}`))
+    }
+    server.close()
   })
 
   test('that this machine refuses is a local failure', async () => {

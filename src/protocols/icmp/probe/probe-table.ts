@@ -1,8 +1,13 @@
 import { endianness } from 'node:os'
 import { fillRandomly, random16 } from '../../../binding/random.js'
+import { monotonicNow } from '../../../monotonic.js'
 import type { EchoRequest } from './echo-request.js'
 
 export const sequences = 0x10000
+/** Places of a table at first: one that sends little uses them again and again. */
+const firstPlaces = 512
+/** A place that was sent so short a time ago isn't given to another probe while there are fresh ones: late replies find it, in ms. */
+const rest = 60_000
 /** Places in use that are stepped over in search of a free one, before the table counts as full. */
 const patience = 256
 
@@ -28,37 +33,39 @@ let nextCookie = cookiePool.length
 const wordsOfAddress = { 4: 4, 6: 7 } as const
 
 /**
- * The probes of one socket, as columns: a probe is a place in them, and costs no object. The kernel gives memory only to the pages that
- * were in use. Sequence numbers on the wire are places behind a random one: who sees no packet knows none.
+ * The probes of one socket, as columns: a probe is a place in them, and costs no object. The columns grow as the rate needs places,
+ * and are others then. Sequence numbers on the wire are places behind a random one: who sees no packet knows none.
  */
 export class ProbeTable {
-  readonly state = new Uint8Array(sequences)
-  readonly tags = new Float64Array(sequences)
+  state = new Uint8Array(firstPlaces)
+  tags = new Float64Array(firstPlaces)
   /** Two words each. */
-  readonly cookies = new Int32Array(2 * sequences)
+  cookies = new Int32Array(2 * firstPlaces)
   /** Socket addresses, `addressWords` each. */
-  readonly targets: Int32Array
+  targets: Int32Array
   readonly addressWords: number
   /** When they were handed to the kernel; the same for all of a batch. While queued, `sentMonotonic` is -1. */
-  readonly sentWall = new Float64Array(sequences)
-  readonly sentMonotonic = new Float64Array(sequences)
+  sentWall = new Float64Array(firstPlaces)
+  sentMonotonic = new Float64Array(firstPlaces)
   /** The kernel's time of that, milliseconds of the wall clock; NaN while there is none. Where sends are stamped. */
-  readonly sentStamps = new Float64Array(sequences)
+  sentStamps = new Float64Array(firstPlaces)
   /** Of the deadline queue: neighbours, and the bucket. */
-  readonly next = new Int32Array(sequences)
-  readonly previous = new Int32Array(sequences)
-  readonly bucket = new Int32Array(sequences)
+  next = new Int32Array(firstPlaces)
+  previous = new Int32Array(firstPlaces)
+  bucket = new Int32Array(firstPlaces)
   /** 1: an error has come whose quote was cut before the cookie, and wrong. It is believed no other such. */
-  readonly doubted = new Uint8Array(sequences)
+  doubted = new Uint8Array(firstPlaces)
   readonly #family: 4 | 6
   #firstNumber = random16()
   #requests: (EchoRequest | undefined)[] = []
   #nextFree = 0
+  /** Places used so far: a power of two. */
+  #places = firstPlaces
 
   private constructor(family: 4 | 6) {
     this.#family = family
     this.addressWords = wordsOfAddress[family]
-    this.targets = new Int32Array(sequences * this.addressWords)
+    this.targets = new Int32Array(firstPlaces * this.addressWords)
   }
 
   /** An empty one. To be given back. */
@@ -68,6 +75,7 @@ export class ProbeTable {
     spare.state.fill(State.free)
     spare.bucket.fill(0)
     spare.#nextFree = 0
+    spare.#places = spare.state.length
     spare.#firstNumber = random16()
     return spare
   }
@@ -136,8 +144,8 @@ export class ProbeTable {
   /** Those whose request was cancelled may be taken, too, once they are out of the queue. */
   #findFree(): number {
     for (let i = 0; i < patience; i++) {
-      const probe = this.#nextFree
-      this.#nextFree = (probe + 1) & (sequences - 1)
+      if (this.#nextFree === this.#places) this.#turn()
+      const probe = this.#nextFree++
       const state = this.state[probe]
       if (state === State.free || state === State.answered) return probe
       if (state !== State.queued && this.#requests[probe]!.cancelled) return probe
@@ -145,11 +153,41 @@ export class ProbeTable {
     return -1
   }
 
+  /** All places were used once: from the first again if that has rested, or on to as many fresh ones. */
+  #turn(): void {
+    const sent = this.sentMonotonic[0]!
+    const hasRested = this.state[0] !== State.queued && monotonicNow() - sent > rest
+    if (hasRested || this.#places === sequences) this.#nextFree = 0
+    else this.#grow()
+  }
+
+  #grow(): void {
+    this.#places *= 2
+    const { addressWords } = this
+    this.state = extended(this.state, this.#places)
+    this.tags = extended(this.tags, this.#places)
+    this.cookies = extended(this.cookies, 2 * this.#places)
+    this.targets = extended(this.targets, addressWords * this.#places)
+    this.sentWall = extended(this.sentWall, this.#places)
+    this.sentMonotonic = extended(this.sentMonotonic, this.#places)
+    this.sentStamps = extended(this.sentStamps, this.#places)
+    this.next = extended(this.next, this.#places)
+    this.previous = extended(this.previous, this.#places)
+    this.bucket = extended(this.bucket, this.#places)
+    this.doubted = extended(this.doubted, this.#places)
+  }
+
   #setTarget(probe: number, target: Uint8Array): void {
     const { targets, addressWords } = this
     let at = probe * addressWords
     for (let i = 0; i < 4 * addressWords; i += 4) targets[at++] = wordOf(target, i)
   }
+}
+
+function extended<T extends Uint8Array | Int32Array | Float64Array>(column: T, length: number): T {
+  const longer = new (column.constructor as new (length: number) => T)(length)
+  longer.set(column)
+  return longer
 }
 
 const littleEndian = endianness() === 'LE'

@@ -69,7 +69,8 @@ export class ReplyReader {
     if (this.#isRaw && ((bytes[at + 4]! << 8) | bytes[at + 5]!) !== this.#identifier) return -1
     const probe = this.#table.probeOf((bytes[at + 6]! << 8) | bytes[at + 7]!)
     const { state, cookies } = this.#table
-    if (state[probe]! < State.sent) return -1
+    // The number may be that of a place the table has not.
+    if (!(state[probe]! >= State.sent)) return -1
     const { template } = this.#table.request(probe)
     const [a, b] = [cookies[2 * probe]!, cookies[2 * probe + 1]!]
     if (!template.isReply(this.#memory, at, length, kept, a, b) || !this.#comesFrom(probe, slot, row)) return -1

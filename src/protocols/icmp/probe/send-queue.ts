@@ -159,10 +159,11 @@ export class SendQueue {
   /** A full socket or device buffer is no refusal, until the probe's own time is over. */
   #putBack({ probes, count }: EchoBatch, first: number, errno: number): void {
     const { monotonic } = this.#sent
-    const { sentMonotonic } = this.#table
     const waiting: number[] = []
     for (let i = first; i < count && !this.#closed; i++) {
       const probe = probes[i]!
+      // Who is refused may send more, and the columns grow.
+      const { sentMonotonic } = this.#table
       if (sentMonotonic[probe]! < 0) sentMonotonic[probe] = monotonic
       const isLate = monotonic - sentMonotonic[probe]! > this.#table.request(probe).timeout
       if (isLate) this.#handlers.refused(probe, errno)
