@@ -1,4 +1,4 @@
-// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor …] [--minutes N] [--smoke]`, as root with iproute2
+// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor|page …] [--minutes N] [--smoke]`, as root with iproute2
 // and nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
 // descriptor left or memory that grows. --minutes: of the fleet and the monitor, ten by default. --smoke: all of it small, in seconds.
 import { spawn } from 'node:child_process'
@@ -43,8 +43,9 @@ const works = {
       ? { rate: 20_000, seconds: 1, kinds: ['raw'] }
       : { rate: 100_000, seconds: 20, kinds: ['raw', 'datagram'] }),
   },
+  page: { host: lab.server.address4, ...(smoke ? { seconds: 2, uplinks: 20 } : { seconds: 10, uplinks: 100 }) },
   monitor: {
-    ...{ host: lab.server.address4, servers: { lines: elsewhere('serve'), page: elsewhere('page') } },
+    ...{ host: lab.server.address4, servers: { lines: elsewhere('serve'), page: elsewhere('website') } },
     ...(smoke
       ? { seconds: 2, period: 1, interval: 100, timeout: 500 }
       : { seconds, period: 60, interval: 250, timeout: 2000 }),

@@ -1,6 +1,141 @@
-// A page over HTTP. Argument: port.
-import { createServer } from 'node:http'
+// Everything a client can do to the page of `netvia monitor`: a thousand pipelined requests in one write, again and again, 190
+// connections that read nothing, with a token and without. Meanwhile the checks stay on time, memory stays bounded, and SIGTERM ends it.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { megabytes } from './account.mjs'
 
-createServer((_request, response) => response.end('all is fine')).listen(Number(process.argv[2]), '0.0.0.0', () =>
-  console.log('ready'),
-)
+const { host, seconds, uplinks: count, smoke } = JSON.parse(process.argv[2])
+const interval = 100
+const [port, connections, pipelined] = [9778, 190, 1000]
+/** Beyond the interval, in ms; and beyond the memory in peace, in MB. */
+const [mostLate, mostGrowth] = [smoke ? 500 : 100, 30]
+const token = 'a token of some length'
+
+const folder = mkdtempSync(join(tmpdir(), 'netvia-soak-'))
+process.setMaxListeners(0)
+process.on('exit', () => rmSync(folder, { recursive: true }))
+const wrong = []
+for (const secret of [undefined, token]) {
+  for (const path of [
+    '/',
+    '/api/snapshot',
+    '/api/history?range=86400',
+    '/api/events?after=0&range=86400',
+    '/metrics',
+  ]) {
+    wrong.push(...(await attack(path, secret)))
+  }
+}
+assert.deepEqual(wrong, [])
+
+/** `secret`: the token that the page asks for, which the attacker does not have. */
+async function attack(path, secret) {
+  const { child, checks } = startMonitor(secret)
+  const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
+  await checks.next(20)
+  const quiet = await latest(checks, 3000)
+  const before = megabytes(child.pid)
+  const load = flood(path)
+  let memory = 0
+  const sampler = setInterval(() => {
+    memory = Math.max(memory, megabytes(child.pid))
+  }, 50)
+  const late = await latest(checks, seconds * 1000)
+  clearInterval(sampler)
+  const asked = performance.now()
+  child.kill('SIGTERM')
+  const signal = await Promise.race([ended, sleep(10_000).then(() => child.kill('SIGKILL'))])
+  const took = performance.now() - asked
+  load.stop()
+  const what = `${path}${secret ? ', without the token' : ''}`
+  console.log(
+    `page: ${what}: checks at most ${late.toFixed(0)} ms late (${quiet.toFixed(0)} in peace), ${before.toFixed(0)} MB at first, ` +
+      `${memory.toFixed(0)} MB at most, SIGTERM took ${took.toFixed(0)} ms, ${load.connected()} connections made`,
+  )
+  return [
+    ...(late - quiet > mostLate ? [`${what}: a check was ${late} ms late`] : []),
+    ...(memory - before > mostGrowth ? [`${what}: ${memory - before} MB more`] : []),
+    ...(signal !== 'SIGTERM' || took > 1000 ? [`${what}: SIGTERM took ${took} ms`] : []),
+  ]
+}
+
+function startMonitor(secret) {
+  const file = join(folder, 'uplinks.yaml')
+  // JSON is YAML.
+  const uplinks = Array.from({ length: count }, (_, index) => ({
+    name: `uplink${index}`,
+    device: 'wan1',
+    checks: [{ type: 'ping', host }],
+  }))
+  writeFileSync(file, JSON.stringify({ interval, timeout: 1000, uplinks }))
+  const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
+  const env = secret ? { ...process.env, NETVIA_TOKEN: secret } : process.env
+  const child = spawn(process.execPath, [cli, 'monitor', '-c', file, '--json', '-v', '--listen', String(port)], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  process.on('exit', () => child.kill('SIGKILL'))
+  const times = []
+  createInterface(child.stdout).on('line', line => {
+    const { event, uplink, at } = JSON.parse(line)
+    if (event === 'check' && uplink === 'uplink0') times.push(at)
+  })
+  return {
+    child,
+    checks: {
+      times,
+      async next(amount) {
+        for (const until = times.length + amount; times.length < until; ) await sleep(20)
+      },
+    },
+  }
+}
+
+/** How late the latest check was: what lies between two results, beyond the interval. */
+async function latest({ times }, ms) {
+  const from = times.length
+  await sleep(ms)
+  const gaps = times.slice(from).map((at, index) => at - times[from + index - 1] - interval)
+  return Math.max(...gaps, Date.now() - times.at(-1) - interval, 0)
+}
+
+function flood(path) {
+  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`
+  const all = Buffer.from(request.repeat(pipelined))
+  let stopped = false
+  let made = 0
+  const sockets = new Set()
+  const open = index => {
+    if (stopped) return
+    const socket = connect({ host: '127.0.0.1', port })
+    sockets.add(socket)
+    socket.on('connect', () => {
+      made++
+      // A third each: all in one write, one after the other, and one that never reads its answer.
+      if (index % 3 === 0) socket.write(all)
+      else socket.write(request)
+    })
+    if (index % 3 === 2) socket.pause()
+    else socket.on('data', () => index % 3 === 1 && !path.includes('events') && socket.write(request))
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      sockets.delete(socket)
+      setTimeout(open, 100, index)
+    })
+  }
+  for (let index = 0; index < connections; index++) open(index)
+  return {
+    connected: () => made,
+    stop() {
+      stopped = true
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}

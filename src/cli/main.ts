@@ -8,14 +8,13 @@ import { escapeControls, escapeControlsLines } from './shared/output/escape.js'
 import { jsonLine } from './shared/output/json.js'
 import type { CommandState } from './shared/session.js'
 
-const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good }
+const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good, outlivesOutput: false }
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever read it has seen enough, as `head` does.
-    if (error.code === 'EPIPE') process.exit(state.exit)
-    // The terminal is gone.
-    if (error.code === 'EIO') process.exit(state.exit)
+    // Whoever read it has seen enough, as `head` does; or the terminal is gone.
+    if (error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)) process.exit(state.exit)
+    if (state.outlivesOutput) return
     throw error
   })
 }

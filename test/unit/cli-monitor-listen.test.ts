@@ -115,27 +115,27 @@ describe('who may ask', () => {
   })
 })
 
-describe('who only holds a place', () => {
-  /** A connection that sends `head`, then `drop` five times a second; resolves with what it was told when it is closed. */
-  function hold(url: string, head: string, drop = ''): Promise<string> {
-    const { hostname, port } = new URL(url)
-    const socket = connect({ host: hostname, port: Number(port) })
-    socket.write(head)
-    const timer = setInterval(() => socket.write(drop), 200)
-    onTestFinished(() => void socket.destroy())
-    return new Promise(resolve => {
-      let told = ''
-      socket.on('error', () => {})
-      socket.on('data', data => {
-        told += data
-      })
-      socket.on('close', () => {
-        clearInterval(timer)
-        resolve(told)
-      })
+/** A connection that sends `head`, then `drop` five times a second; resolves with what it was told when it is closed. */
+function hold(url: string, head: string, drop = ''): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connect({ host: hostname, port: Number(port) })
+  socket.write(head)
+  const timer = setInterval(() => socket.write(drop), 200)
+  onTestFinished(() => void socket.destroy())
+  return new Promise(resolve => {
+    let told = ''
+    socket.on('error', () => {})
+    socket.on('data', data => {
+      told += data
     })
-  }
+    socket.on('close', () => {
+      clearInterval(timer)
+      resolve(told)
+    })
+  })
+}
 
+describe('who only holds a place', () => {
   test('loses it after some seconds: silence, dripping headers, a dripping body, a request too large, no token', async () => {
     const url = await startMonitor(config, ['--listen', '0', '--token-file', fileOf(token, 'token')]).url()
     const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
@@ -165,6 +165,33 @@ describe('who only holds a place', () => {
       .poll(() => ask(`${url}healthz`).catch(error => error), { timeout: 20_000 })
       .toMatchObject({ status: 200 })
   })
+})
+
+describe('a client that sends many requests in one write', () => {
+  const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
+
+  test('gets its answers one after the other, in order', async () => {
+    const url = await startMonitor(config, ['--listen', '0']).url()
+    const text = await hold(url, request('/healthz') + request('/api/history?range=7') + request('/nothing'))
+    expect(text.match(/^HTTP\/1\.1 \d+|HTTP\/1\.1 \d+/g)).toEqual(
+      ['200', '400', '404', '408'].map(status => `HTTP/1.1 ${status}`),
+    )
+  })
+
+  test('loses the connection when they are more than 8 KiB, and the checks go on meanwhile', async () => {
+    const monitor = startMonitor(config, ['--listen', '0', '--json', '-v'])
+    const url = await monitor.url()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => hold(url, request('/metrics').repeat(1000))))
+    expect(answers.join('')).not.toContain('netvia_uplink_state')
+    expect((await ask(`${url}healthz`)).status).toBe(200)
+  })
+})
+
+test('histories and metrics are made once a second, however many ask', async () => {
+  const url = await startMonitor(config, ['--listen', '0']).url()
+  const first = (await ask(`${url}metrics`)).body
+  const rest = await Promise.all(Array.from({ length: 20 }, () => ask(`${url}metrics`)))
+  expect(new Set([first, ...rest.map(({ body }) => body)]).size).toBeLessThanOrEqual(2)
 })
 
 describe('what is served', () => {
@@ -213,7 +240,7 @@ describe('what is served', () => {
     expect(second.from).toBe(first.from + 300)
     const history = async () => JSON.parse((await ask(`${url}api/history?range=300`)).body)
     // Of several states in a step the worst is shown: the first seconds began as unknown.
-    await expect.poll(async () => (await history()).uplinks[0].state.at(-1)).toBe('up')
+    await expect.poll(async () => (await history()).uplinks[0].state.at(-1), { timeout: 10_000 }).toBe('up')
     expect(await history()).toMatchObject({ step: 1, uplinks: [{ name: 'fibre' }] })
     expect((await history()).uplinks[0].latencyMs.at(-1)).toBeGreaterThan(0)
     expect((await ask(`${url}api/history?range=7`)).status).toBe(400)

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MonitorSnapshot } from '../../src/monitor/record/reports.js'
 import { command, objects, shell } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
@@ -83,6 +85,21 @@ describe('at SIGHUP', () => {
     monitor.child.kill('SIGTERM')
     expect((await monitor.ended).signal).toBe('SIGTERM')
   })
+})
+
+test('a full disk under its output does not end it', async () => {
+  const port = await httpServer((_request, response) => response.end())
+  const out = fileOf('', 'up')
+  const hook = `hook: [sh, -c, 'echo $NETVIA_STATE > ${out}']\n`
+  const file = fileOf(hook + tcpUplinks(['fibre', port]))
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, [command, 'monitor', '-c', file, '-v'], { stdio: ['ignore', full, full] })
+  closeSync(full)
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await expect.poll(() => readFileSync(out, 'utf8'), { timeout: 20_000 }).toBe('up\n')
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([null, 'SIGTERM'])
 })
 
 test('on a terminal there is a table that is drawn again, with what happens above it', async context => {

@@ -34,6 +34,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
   })
+  session.outliveOutput()
   history.start()
   reporter.start()
   if (server) {

@@ -9,6 +9,8 @@ export interface Session {
   readonly signal: AbortSignal
   /** Calls `work` at SIGHUP, which then no longer ends the work. */
   onHangUp(work: () => void): void
+  /** From now on output that can't be written is lost, and ends nothing: a full disk must not end a service. */
+  outliveOutput(): void
   /** The whole command, for what describes it. */
   readonly program: Command
 }
@@ -19,6 +21,7 @@ type Run<Arguments extends unknown[], Flags> = (session: Session, flags: Flags, 
 export interface CommandState {
   interrupt: Interrupt
   exit: Exit
+  outlivesOutput: boolean
 }
 
 /** Commander's action: loads the subcommand's code only now, runs it, and keeps its exit code. */
@@ -35,6 +38,9 @@ export function action<Arguments extends unknown[], Flags extends { json?: boole
         output,
         signal: state.interrupt.signal,
         onHangUp: work => state.interrupt.divertHangUp(work),
+        outliveOutput: () => {
+          state.outlivesOutput = true
+        },
         program: this.parent!,
       },
       flags,

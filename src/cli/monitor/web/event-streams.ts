@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { EventLog } from './event-log.js'
-import type { History, Range } from './history.js'
+import { type History, type Range, ranges } from './history.js'
 import type { Logged } from './logged.js'
+import { Shared } from './shared.js'
 
 /** A reader for whom events of this many bytes wait is let go; a browser then comes back by itself. */
 const maxBehind = 1 << 20
@@ -25,6 +26,10 @@ export class EventStreams {
   readonly #history: History
   readonly #log: EventLog
   readonly #streams = new Set<Stream>()
+  /** Until the next tick everyone gets the same buffers: hundreds of slow readers take the memory of one. */
+  readonly #snapshots = new Shared(Number.POSITIVE_INFINITY, () => block('snapshot', this.#monitor.snapshot()))
+  readonly #histories = new Shared(Number.POSITIVE_INFINITY, key => this.#render(key))
+  readonly #events = new WeakMap<Logged, Buffer>()
   readonly #timer: NodeJS.Timeout
   readonly #unfollow: () => void
 
@@ -33,8 +38,9 @@ export class EventStreams {
     this.#history = history
     this.#log = log
     this.#unfollow = log.follow(event => {
+      if (event.event === 'configure') this.#histories.clear()
       for (const stream of this.#streams) {
-        send(stream, eventOf(event))
+        send(stream, this.#rendered(event))
         // There may be other uplinks now: all of it once more.
         if (event.event === 'configure') stream.sent = 0
       }
@@ -52,8 +58,8 @@ export class EventStreams {
     this.#streams.add(stream)
     response.on('close', () => this.#streams.delete(stream))
     response.write('retry: 2000\n\n')
-    for (const event of after === undefined ? [] : this.#log.after(after)) send(stream, eventOf(event))
-    if (range) this.#show(stream, range, this.#snapshot())
+    for (const event of after === undefined ? [] : this.#log.after(after)) send(stream, this.#rendered(event))
+    if (range) this.#show(stream, range)
   }
 
   close(): void {
@@ -63,45 +69,53 @@ export class EventStreams {
   }
 
   #tick(): void {
-    if (this.#streams.size === 0) return
-    const snapshot = this.#snapshot()
+    this.#snapshots.clear()
+    this.#histories.clear()
     for (const stream of this.#streams) {
       const { response, range } = stream
       stream.ticks++
-      if (range && response.writableLength === 0) this.#show(stream, range, snapshot)
-      else if (!range && stream.ticks % quietTicks === 0) send(stream, ': still here\n\n')
+      if (range && response.writableLength === 0) this.#show(stream, range)
+      else if (!range && stream.ticks % quietTicks === 0) send(stream, signOfLife)
     }
   }
 
-  #snapshot(): string {
-    return block('snapshot', this.#monitor.snapshot())
+  #show(stream: Stream, range: Range): void {
+    const snapshot = this.#snapshots.get()
+    const { text, until } = this.#histories.get(`${ranges.indexOf(range)} ${stream.sent}`)
+    stream.sent = until
+    stream.shown = snapshot.length + text.length
+    stream.response.write(snapshot)
+    if (text.length > 0) stream.response.write(text)
   }
 
-  #show(stream: Stream, range: Range, snapshot: string): void {
-    const text = Buffer.from(snapshot + this.#newHistory(stream, range))
-    stream.shown = text.length
-    stream.response.write(text)
-  }
-
-  #newHistory(stream: Stream, range: Range): string {
-    const report = this.#history.report(range, stream.sent)
+  /** The history of the range at this place since then, and up to where it goes. */
+  #render(key: string): { text: Buffer; until: number } {
+    const [place, since] = key.split(' ').map(Number)
+    const report = this.#history.report(ranges[place!]!, since)
     const steps = report.uplinks[0]!.state.length
-    if (stream.sent > 0 && steps === 0) return ''
-    stream.sent = report.from + steps * report.step
-    return block('history', report)
+    if (since! > 0 && steps === 0) return { text: Buffer.alloc(0), until: since! }
+    return { text: block('history', report), until: report.from + steps * report.step }
+  }
+
+  #rendered(logged: Logged): Buffer {
+    let text = this.#events.get(logged)
+    if (!text) {
+      const { id, event, ...fields } = logged
+      text = Buffer.concat([Buffer.from(`id: ${id}\n`), block(event, fields)])
+      this.#events.set(logged, text)
+    }
+    return text
   }
 }
 
-function eventOf({ id, event, ...fields }: Logged): string {
-  return `id: ${id}\n${block(event, fields)}`
-}
+const signOfLife = Buffer.from(': still here\n\n')
 
-function block(event: string, data: object): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+function block(event: string, data: object): Buffer {
+  return Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
 /** What is shown is sent when nothing waits any more: the rest of what waits are events. */
-function send({ response, shown }: Stream, text: string): void {
+function send({ response, shown }: Stream, text: Buffer): void {
   if (response.writableLength > shown + maxBehind) response.destroy()
   else response.write(text)
 }

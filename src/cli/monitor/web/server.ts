@@ -1,10 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Access } from './access.js'
 import type { EventStreams } from './event-streams.js'
 import { type History, ranges } from './history.js'
 import type { Metrics } from './metrics.js'
+import { OneRequest } from './one-request.js'
 import type { Page } from './page.js'
+import { Shared } from './shared.js'
+import { Turns } from './turns.js'
 
 /** What there is to tell. */
 export interface Sources {
@@ -17,10 +22,8 @@ export interface Sources {
 
 /** More than any number of people who look at once. */
 const maxConnections = 200
-/** In ms. A request is a few hundred bytes: who takes longer for it holds a place for nothing. */
-const requestTimeout = 5000
-/** In ms, without a byte taken or sent: a stream of events says something more often, and who reads nothing of it is gone. */
-const idleTimeout = 60_000
+/** In ms. Histories and metrics of many uplinks take long to make; a snapshot has to be of now. */
+const lifetime = { slow: 1000, snapshot: 100 }
 
 const always = {
   'cache-control': 'no-store',
@@ -33,8 +36,12 @@ type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => 
 
 /** The page, and what it and programs ask for. Only reads; nothing can be changed from here. */
 export function makeServer({ monitor, history, metrics, streams, healthy }: Sources, access: Access, page: Page) {
-  const json = (response: ServerResponse, value: unknown, status = 200) => {
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+  const snapshots = new Shared(lifetime.snapshot, () => rendered(monitor.snapshot()))
+  const histories = new Shared(lifetime.slow, seconds => rendered(history.report(rangeOf(seconds)!)))
+  const texts = new Shared(lifetime.slow, async () => Buffer.from(await metrics.text()))
+  const turns = new Turns()
+  const json = (response: ServerResponse, value: Buffer, status = 200) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(value)
   }
   const answers = new Map<string, Answer>([
     [
@@ -51,19 +58,19 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
           .end(gzip ? page.gzipped : page.html)
       },
     ],
-    ['/api/snapshot', response => json(response, monitor.snapshot())],
+    ['/api/snapshot', response => json(response, snapshots.get())],
     [
       '/api/history',
       (response, url) => {
-        const range = rangeOf(url)
-        if (range) json(response, history.report(range))
+        const range = rangeOf(asked(url))
+        if (range) json(response, histories.get(String(range.seconds)))
         else json(response, wrongRange, 400)
       },
     ],
     [
       '/api/events',
       (response, url, request) => {
-        const range = url.searchParams.has('range') ? rangeOf(url) : undefined
+        const range = url.searchParams.has('range') ? rangeOf(asked(url)) : undefined
         if (url.searchParams.has('range') && !range) return json(response, wrongRange, 400)
         if (request.method === 'HEAD') return void response.end()
         const after = request.headers['last-event-id'] ?? url.searchParams.get('after')
@@ -73,7 +80,7 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
     [
       '/metrics',
       async response => {
-        const text = await metrics.text()
+        const text = await texts.get()
         response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
       },
     ],
@@ -87,7 +94,7 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
     // Who only asks whether we are alive learns nothing else, and needs no token.
     if (url?.pathname === '/healthz') {
       const well = healthy()
-      return json(response, { status: well ? 'ok' : 'stalled' }, well ? 200 : 503)
+      return json(response, rendered({ status: well ? 'ok' : 'stalled' }), well ? 200 : 503)
     }
     const refusal = access.refusal(request)
     if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
@@ -95,25 +102,32 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
     const answer = url && answers.get(url.pathname)
     return answer ? answer(response, url, request) : response.writeHead(404).end()
   }
-  const limits = {
-    maxHeaderSize: 8192,
-    headersTimeout: requestTimeout,
-    requestTimeout,
-    connectionsCheckingInterval: 1000,
-  }
-  const server = createServer(limits, (request, response) => {
-    // Whatever somebody asks, the monitor goes on.
-    respond(request, response).catch(() => response.destroy())
+  const server = createServer({ maxHeaderSize: 8192 }, (request, response) => {
+    response.once('close', () => (request.socket as unknown as OneRequest).next())
+    turns.add(() => {
+      // Whatever somebody asks, the monitor goes on.
+      if (!response.destroyed) respond(request, response).catch(() => response.destroy())
+    })
+  })
+  const [serveRequests] = server.listeners('connection') as [(connection: Duplex) => void]
+  server.off('connection', serveRequests).on('connection', (socket: Socket) => {
+    serveRequests.call(server, new OneRequest(socket))
   })
   server.maxConnections = maxConnections
-  server.setTimeout(idleTimeout)
   return server
 }
 
 const base = 'http://netvia'
-const wrongRange = { error: `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}` }
+const wrongRange = rendered({ error: `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}` })
 
-function rangeOf({ searchParams }: URL) {
-  const seconds = Number(searchParams.get('range') ?? ranges[0].seconds)
-  return ranges.find(range => range.seconds === seconds)
+function rendered(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+function asked({ searchParams }: URL): string {
+  return searchParams.get('range') ?? String(ranges[0].seconds)
+}
+
+function rangeOf(seconds: string) {
+  return ranges.find(range => range.seconds === Number(seconds))
 }

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+
+/** In bytes. A request has no body, and its header is a few hundred bytes. */
+const maxHeld = 8192
+/** In ms, without a byte taken or sent. A stream of events says something more often. */
+const idleTimeout = 60_000
+/** In ms, from the connection or the last answer to the end of the next header. */
+const requestTimeout = 5000
+const endOfHeader = Buffer.from('\r\n\r\n')
+
+/**
+ * A connection as the HTTP server sees it: one request at a time. Node parses every request that one read brings and begins to
+ * answer all of them, so a thousand in a single write would be a thousand answers in memory. Here the next request stays outside
+ * until `next()`. A client that sends more than 8 KiB ahead is dropped.
+ */
+export class OneRequest extends Duplex {
+  readonly #socket: Socket
+  #held: Buffer = Buffer.alloc(0)
+  #busy = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(socket: Socket) {
+    super({ allowHalfOpen: false })
+    this.#socket = socket
+    this.#expect()
+    socket.setTimeout(idleTimeout, () => this.destroy())
+    socket.on('data', data => this.#receive(data))
+    socket.on('error', () => this.destroy())
+    socket.on('close', () => this.destroy())
+    socket.on('end', () => {
+      if (this.#busy) this.destroy()
+      else this.push(null)
+    })
+  }
+
+  /** The answer is complete: the next request may come in. */
+  next(): void {
+    if (this.destroyed) return
+    this.#busy = false
+    this.#expect()
+    this.#admit()
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#socket.cork()
+    for (const { chunk } of chunks.slice(0, -1)) this.#socket.write(chunk)
+    this.#socket.write(chunks.at(-1)!.chunk, done)
+    this.#socket.uncork()
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(done)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    this.#held = Buffer.alloc(0)
+    this.#socket.destroy()
+    done(error)
+  }
+
+  #expect(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#refuse('408 Request Timeout'), requestTimeout)
+  }
+
+  #refuse(status: string): void {
+    this.#socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => this.destroy())
+  }
+
+  #receive(data: Buffer): void {
+    if (this.destroyed) return
+    if (this.#held.length + data.length <= maxHeld) {
+      // A copy: what is held must not keep the read's whole buffer.
+      this.#held = Buffer.concat([this.#held, data])
+      this.#admit()
+    } else if (this.#busy) this.destroy()
+    else this.#refuse('431 Request Header Fields Too Large')
+  }
+
+  #admit(): void {
+    if (this.#busy || this.#held.length === 0) return
+    const end = this.#held.indexOf(endOfHeader)
+    if (end === -1) return
+    const header = this.#held.subarray(0, end + endOfHeader.length)
+    this.#held = this.#held.subarray(header.length)
+    this.#busy = true
+    clearTimeout(this.#timer)
+    this.push(header)
+  }
+}

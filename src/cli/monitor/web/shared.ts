@@ -1,0 +1,25 @@
+/** What `make` returns for a key, made at most once in `lifetime` ms, however many ask. */
+export class Shared<T> {
+  readonly #lifetime: number
+  readonly #make: (key: string) => T
+  readonly #values = new Map<string, { value: T; until: number }>()
+
+  constructor(lifetime: number, make: (key: string) => T) {
+    this.#lifetime = lifetime
+    this.#make = make
+  }
+
+  get(key = ''): T {
+    const now = performance.now()
+    const known = this.#values.get(key)
+    if (known && now < known.until) return known.value
+    const value = this.#make(key)
+    this.#values.set(key, { value, until: now + this.#lifetime })
+    return value
+  }
+
+  /** Everything is made again when it is asked for next. */
+  clear(): void {
+    this.#values.clear()
+  }
+}

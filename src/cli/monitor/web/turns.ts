@@ -1,0 +1,23 @@
+/**
+ * Answers requests one at a time, each in a turn of the event loop of its own: checks, timers and signals come in between, however
+ * many requests wait.
+ */
+export class Turns {
+  readonly #waiting: (() => void)[] = []
+  #scheduled = false
+
+  add(work: () => void): void {
+    this.#waiting.push(work)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#waiting.shift()!()
+      this.#schedule()
+    })
+  }
+}
