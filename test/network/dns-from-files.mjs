@@ -1,0 +1,10 @@
+// Run where /etc/resolv.conf and /run are the test's own: one look-up over a device, and how it ended. See dns-faults.test.ts.
+import { resolve } from '../../dist/index.js'
+
+const { device, servers } = JSON.parse(process.argv[2])
+try {
+  const found = await resolve('server.test', { device, family: 4, timeout: 3000, servers })
+  console.log(JSON.stringify({ addresses: found.map(({ address }) => address) }))
+} catch ({ code, message, hint }) {
+  console.log(JSON.stringify({ code, message, hint }))
+}
