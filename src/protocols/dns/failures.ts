@@ -82,8 +82,8 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
 function codeOf({ code, syscall }: NetviaError): string {
   const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
-  // ICMPv6 "administratively prohibited".
-  return code === 'EACCES' && syscall === 'recvmmsg' ? 'EHOSTUNREACH' : code
+  // Of ICMP errors "prohibited" reads as EACCES, and a malformed header as EPROTO.
+  return syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code) ? 'EHOSTUNREACH' : code
 }
 
 interface Where {
