@@ -17,6 +17,8 @@ export interface Try {
   readonly signal: AbortSignal
   /** Called for an ICMP error. Anybody can forge one, so the try goes on. */
   readonly onUnreachable: (error: NetviaError) => void
+  /** Called before it asks again over TCP. */
+  readonly onCutOff: () => void
 }
 
 /** One question to one server: by UDP, and by TCP where the answer is cut off (RFC 7766). */
@@ -25,6 +27,7 @@ export async function exchange(attempt: Try): Promise<Response> {
   if (!attempt.useTcp) {
     const response = await askOverUdp(attempt, query())
     if (!response.truncated) return response
+    attempt.onCutOff()
   }
   return askOverTcp(attempt, query())
 }

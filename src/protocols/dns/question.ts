@@ -122,6 +122,7 @@ class Question {
     const attempt = exchange({
       ...{ name: this.#name, type: this.#type, server, edns, useTcp: conf.useTcp, path, signal: this.#stop.signal },
       onUnreachable: error => this.#fail(server, error),
+      onCutOff: () => this.#learn(server, edns, true),
     }).then(response => this.#hear(response, server, edns))
     const running = attempt.catch(error => {
       this.#running.delete(running)
@@ -139,15 +140,19 @@ class Question {
   }
 
   #hear(response: Response, server: DnsServer, edns: boolean): void {
-    const { path, onAnswer } = this.#asking
-    onAnswer?.(server)
+    this.#asking.onAnswer?.(server)
     const misread = edns && (misunderstood.has(response.rcode) || response.misplaced)
-    if (edns) {
-      this.#answeredEdns.add(server)
-      rememberEdns(server, path, !misread)
-    } else if (!this.#answeredEdns.has(server)) rememberEdns(server, path, false)
+    this.#learn(server, edns, !misread)
     if (misread && !this.#askedPlainly.has(server)) this.#askPlainlyNext(server)
     this.#resolve(this.#recordsOf(response, server))
+  }
+
+  #learn(server: DnsServer, edns: boolean, understood: boolean): void {
+    const { path } = this.#asking
+    if (edns) {
+      this.#answeredEdns.add(server)
+      rememberEdns(server, path, understood)
+    } else if (!this.#answeredEdns.has(server)) rememberEdns(server, path, false)
   }
 
   #askPlainlyNext(server: DnsServer): void {
