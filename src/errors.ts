@@ -85,12 +85,17 @@ export function invalidArgument(name: string, value: unknown, expected: string):
 }
 
 /** Of objects only the kind: what is in them may be secret, and long. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(shortened(value))
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
   return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
+}
+
+/** As much of a text as an error says: what comes from the network, or from a careless caller, may be of any length. */
+export function shortened(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }
 
 /** The error of what lies at `key` of some options, for whoever throws it on. */
@@ -102,6 +107,7 @@ export function errorAt(key: string | number, error: unknown): unknown {
 
 /** `host:port`, with the brackets IPv6 needs, and IPv4 as IPv4 where a dual-stack socket says `::ffff:…`. Like Go's net.JoinHostPort. */
 export function joinHostPort(host: string, port: number): string {
+  if (typeof host !== 'string') throw invalidArgument('joinHostPort: host', host, 'a string')
   const plain = host.replace(/^::ffff:(?=\d+\.)/i, '')
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
 }

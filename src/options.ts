@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
+import { types } from 'node:util'
 import { isIP } from './builtins.js'
-import { errorAt, invalidArgument, NetviaError } from './errors.js'
+import { errorAt, invalidArgument, NetviaError, shown } from './errors.js'
 
 /** The way out of this machine. Taken by every call. */
 export interface PathOptions {
@@ -19,7 +20,8 @@ export interface CommonOptions extends PathOptions {
   signal?: AbortSignal
 }
 
-export type Check = (value: unknown, name: string) => void
+/** Refuses a value, or returns what is kept of it: itself, or a copy where the caller could change it later. */
+export type Check = (value: unknown, name: string) => NonNullable<unknown> | null
 export type Schema = Record<string, Check>
 
 const reject = (name: string, value: unknown, expected: string): never => {
@@ -27,75 +29,142 @@ const reject = (name: string, value: unknown, expected: string): never => {
 }
 
 export function number(min: number, max: number): Check {
-  return (value, name) => {
-    if (typeof value !== 'number' || !(value >= min && value <= max))
-      reject(name, value, `a number from ${min} to ${max}`)
-  }
+  return (value, name) =>
+    typeof value === 'number' && value >= min && value <= max
+      ? value
+      : reject(name, value, `a number from ${min} to ${max}`)
 }
 
 export function integer(min: number, max: number): Check {
-  return (value, name) => {
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
-      reject(name, value, `an integer from ${min} to ${max}`)
-  }
+  return (value, name) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+      ? value
+      : reject(name, value, `an integer from ${min} to ${max}`)
 }
 
-export function oneOf(...values: readonly unknown[]): Check {
+export function oneOf(...values: readonly (string | number)[]): Check {
   const expected = `one of ${values.map(value => JSON.stringify(value)).join(', ')}`
-  return (value, name) => {
-    if (!values.includes(value)) reject(name, value, expected)
-  }
+  return (value, name) => values.find(known => known === value) ?? reject(name, value, expected)
 }
 
 export function arrayOf(check: Check): Check {
   return (value, name) => {
-    if (!Array.isArray(value)) reject(name, value, 'an array')
-    for (const [index, item] of (value as unknown[]).entries()) run(check, item, `${name}[${index}]`, index)
+    if (!Array.isArray(value)) return reject(name, value, 'an array')
+    return Array.from(value, (item, index) => run(check, item, `${name}[${index}]`, index))
   }
 }
 
-export function instanceOf(type: abstract new (...args: never[]) => unknown): Check {
+export const boolean: Check = (value, name) =>
+  typeof value === 'boolean' ? value : reject(name, value, 'true or false')
+
+export const string: Check = (value, name) =>
+  typeof value === 'string' && value !== '' ? value : reject(name, value, 'a non-empty string')
+
+/** Whatever it is, and the caller's own: for what is used up before the call returns. */
+export const anything: Check = value => value as ReturnType<Check>
+
+/** Whatever it is, with its arrays, bytes and plain objects copied. */
+export const copied: Check = value => copyOf(value) as ReturnType<Check>
+
+function copyOf(value: unknown, depth = 4): unknown {
+  if (depth === 0) return value
+  if (Array.isArray(value)) return value.map(item => copyOf(item, depth - 1))
+  if (types.isUint8Array(value)) return Buffer.from(value)
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item, depth - 1)]))
+}
+
+/** Of any realm. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** A copy of the bytes. */
+export function bytes(longest: number): Check {
   return (value, name) => {
-    if (!(value instanceof type)) reject(name, value, `an instance of ${type.name}`)
+    if (!isBytes(value)) return reject(name, value, 'a Uint8Array')
+    if (value.length > longest) return reject(`${name}.length`, value.length, `at most ${longest}`)
+    return new Uint8Array(value)
   }
 }
 
-export const boolean: Check = (value, name) => {
-  if (typeof value !== 'boolean') reject(name, value, 'true or false')
+/** Of any realm, and not one whose memory was given away. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return types.isUint8Array(value) && (value.length > 0 || !isDetached(value))
 }
 
-export const string: Check = (value, name) => {
-  if (typeof value !== 'string' || value === '') reject(name, value, 'a non-empty string')
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    new Uint8Array(buffer)
+    return false
+  } catch {
+    return true
+  }
 }
 
-export const anything: Check = () => {}
-
-export const ipAddress: Check = (value, name) => {
-  if (typeof value !== 'string' || isIP(value) === 0) reject(name, value, 'an IPv4 or IPv6 address')
+/** Of any realm. */
+export function isRegExp(value: unknown): value is RegExp {
+  return types.isRegExp(value)
 }
+
+export const ipAddress: Check = (value, name) =>
+  typeof value === 'string' && isIP(value) !== 0 ? value : reject(name, value, 'an IPv4 or IPv6 address')
 
 /** A device name the kernel would take (dev_valid_name): 1-15 bytes, no `/`, no white space, not `.` or `..`. */
-export const deviceName: Check = (value, name) => {
-  if (
-    typeof value !== 'string' ||
-    value === '' ||
-    Buffer.byteLength(value) > 15 ||
-    /[/\s\0:]/.test(value) ||
-    value === '.' ||
-    value === '..'
-  )
-    reject(name, value, 'a device name (1-15 bytes, no "/", ":" or white space)')
-}
+export const deviceName: Check = (value, name) =>
+  typeof value === 'string' &&
+  value !== '' &&
+  Buffer.byteLength(value) <= 15 &&
+  !/[/\s\0:]/.test(value) &&
+  value !== '.' &&
+  value !== '..'
+    ? value
+    : reject(name, value, 'a device name (1-15 bytes, no "/", ":" or white space)')
 
-/** Milliseconds; `Infinity` where waiting for ever makes sense. setTimeout(3) of Node ends at 2^31-1. */
-export const milliseconds = number(0, 2 ** 31 - 1)
+/** The longest time that one timer of Node can wait for, in milliseconds: it fires at once for a longer one. */
+export const longestTimer = 2 ** 31 - 1
+
+/** A time, in milliseconds. */
+export const milliseconds = number(0, longestTimer)
 export const port = integer(1, 65_535)
 export const portOrZero = integer(0, 65_535)
 
 export const signalCheck: Check = (value, name) => {
-  if (typeof (value as AbortSignal | null)?.addEventListener !== 'function') reject(name, value, 'an AbortSignal')
+  const signal = signalOf(value) ?? reject(name, value, 'an AbortSignal')
   // One signal for many calls is no leak: without this Node warns from the eleventh on.
-  if (value instanceof AbortSignal) setMaxListeners(0, value)
+  setMaxListeners(0, signal)
+  return signal
+}
+
+/** Signals that are not Node's own (polyfills, jsdom) lack parts of one: these stand in for them. */
+const standIns = new WeakMap<object, AbortSignal>()
+
+function signalOf(value: unknown): AbortSignal | undefined {
+  if (!isSignal(value)) return undefined
+  if (value instanceof AbortSignal) return value as AbortSignal
+  const known = standIns.get(value)
+  if (known) return known
+  const controller = new AbortController()
+  const follow = () => controller.abort(value.reason)
+  if (value.aborted) follow()
+  else value.addEventListener('abort', follow)
+  standIns.set(value, controller.signal)
+  return controller.signal
+}
+
+/** What a signal of any make has. */
+type AnySignal = Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener'>
+
+/** A getter of Node's throws for what only inherits from a signal. */
+function isSignal(value: unknown): value is AnySignal {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    const { aborted, addEventListener } = value as Partial<AnySignal>
+    return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+  } catch {
+    return false
+  }
 }
 
 export const pathSchema = {
@@ -107,32 +176,50 @@ export const pathSchema = {
 
 export const commonSchema = { ...pathSchema, signal: signalCheck } satisfies Schema
 
+/** Options of which some are known already: `checkOptions` takes these from `known`, and asks `options` for the rest. */
+export class PartlyKnown {
+  constructor(
+    readonly options: unknown,
+    readonly known: Readonly<Record<string, unknown>>,
+  ) {}
+}
+
 /**
- * Refuses what `schema` does not know or does not like, and the lack of what is `required`. `undefined` counts as not given.
- * Every public call runs its options through this first.
+ * A copy of the options, for all that comes after: callers change theirs, and reuse them. Every key of `schema` is read once, own
+ * or inherited, and getters with it; `undefined` counts as not given, and is left out. Refuses what `schema` does not know or
+ * does not like, and the lack of what is `required`. Every public call runs its options through this first.
  */
-export function checkOptions(caller: string, options: unknown, schema: Schema, required: readonly string[] = []): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw invalidArgument(`${caller}: options`, options, 'an object')
-  const given = options as Record<string, unknown>
-  for (const key of Object.keys(given)) {
-    const check = Object.hasOwn(schema, key) ? schema[key] : undefined
-    if (!check) {
-      const error = new NetviaError(`${caller}: unknown option ${JSON.stringify(key)}`, {
-        code: 'ERR_INVALID_ARG_VALUE',
-        hint: `known options: ${Object.keys(schema).join(', ')}`,
-      })
-      throw errorAt(key, error)
-    }
-    if (given[key] !== undefined) run(check, given[key], `${caller}: ${key}`, key)
+export function checkOptions<Options extends object>(
+  caller: string,
+  options: Options | PartlyKnown,
+  schema: Schema,
+  required: readonly string[] = [],
+): Options {
+  const { options: own, known } = options instanceof PartlyKnown ? options : new PartlyKnown(options, {})
+  if (typeof own !== 'object' || own === null || Array.isArray(own))
+    throw invalidArgument(`${caller}: options`, own, 'an object')
+  const unknown = Object.keys(own).find(key => !Object.hasOwn(schema, key))
+  if (unknown !== undefined) throw unknownOption(caller, unknown, schema)
+  const kept: Record<string, unknown> = {}
+  for (const [key, check] of Object.entries(schema)) {
+    const value = Object.hasOwn(known, key) ? known[key] : (own as Record<string, unknown>)[key]
+    if (value !== undefined || required.includes(key)) kept[key] = run(check, value, `${caller}: ${key}`, key)
   }
-  for (const key of required) run(schema[key]!, given[key], `${caller}: ${key}`, key)
+  return kept as Options
+}
+
+function unknownOption(caller: string, key: string, schema: Schema): unknown {
+  const error = new NetviaError(`${caller}: unknown option ${shown(key)}`, {
+    code: 'ERR_INVALID_ARG_VALUE',
+    hint: `known options: ${Object.keys(schema).join(', ')}`,
+  })
+  return errorAt(key, error)
 }
 
 /** What is wrong at `key` says so. */
-function run(check: Check, value: unknown, name: string, key: string | number): void {
+function run(check: Check, value: unknown, name: string, key: string | number): ReturnType<Check> {
   try {
-    check(value, name)
+    return check(value, name)
   } catch (error) {
     throw errorAt(key, error)
   }

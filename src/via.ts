@@ -2,8 +2,8 @@ import { checkDns } from './checks/check-dns.js'
 import { checkPing } from './checks/check-ping.js'
 import { checkTcp } from './checks/check-tcp.js'
 import { checkHttp } from './checks/http/check-http.js'
-import { NetviaError } from './errors.js'
-import { checkOptions, type PathOptions, pathSchema } from './options.js'
+import { NetviaError, shown } from './errors.js'
+import { checkOptions, PartlyKnown, type PathOptions, pathSchema } from './options.js'
 import { createLookup } from './protocols/dns/lookup.js'
 import { resolve } from './protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from './protocols/http/agent.js'
@@ -43,8 +43,7 @@ export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
  */
 export function via(pathOrDevice: string | PathOptions): Via {
   const given = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : pathOrDevice
-  checkOptions('via', given, pathSchema)
-  const path: PathOptions = { ...given }
+  const path = checkOptions('via', given, pathSchema)
   const bound = [
     ...Object.entries(optionsFirst).map(([name, call]) => [name, onPath(path, name, call, 0)]),
     ...Object.entries(optionsSecond).map(([name, call]) => [name, onPath(path, name, call, 1)]),
@@ -72,19 +71,15 @@ function onPath(path: PathOptions, name: string, call: unknown, position: number
   }
 }
 
-function withPath<T extends PathOptions>(path: PathOptions, caller: string, options?: T): T {
+function withPath<T extends PathOptions>(path: PathOptions, caller: string, options = {} as T): T {
   for (const [key, value] of Object.entries(path)) {
-    const own = options?.[key as keyof PathOptions]
-    if (value !== undefined && own !== undefined && own !== value) {
-      throw new NetviaError(
-        `${caller}: ${key} ${JSON.stringify(own)} contradicts the path's ${JSON.stringify(value)}`,
-        {
-          code: 'ERR_INVALID_ARG_VALUE',
-          hint: 'call the function itself, or via() with the other path',
-        },
-      )
+    const own = (options as T | null)?.[key as keyof PathOptions]
+    if (own !== undefined && own !== value) {
+      throw new NetviaError(`${caller}: ${key} ${shown(own)} contradicts the path's ${shown(value)}`, {
+        code: 'ERR_INVALID_ARG_VALUE',
+        hint: 'call the function itself, or via() with the other path',
+      })
     }
   }
-  const given = Object.entries(path).filter(([, value]) => value !== undefined)
-  return { ...options, ...Object.fromEntries(given) } as T
+  return new PartlyKnown(options, path as Record<string, unknown>) as unknown as T
 }

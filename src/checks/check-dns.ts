@@ -6,6 +6,7 @@ import {
   type CommonOptions,
   checkOptions,
   commonSchema,
+  isRegExp,
   milliseconds,
   oneOf,
   type Schema,
@@ -74,9 +75,8 @@ export type DnsCheckResult<A extends Answers = Answers> = DnsCheckSuccess<A> | D
 
 const expected: Check = (value, name) => {
   if (Array.isArray(value)) return arrayOf(expected)(value, name)
-  if (!(value instanceof RegExp) && (typeof value !== 'string' || value === '')) {
-    throw invalidArgument(name, value, 'a non-empty string or a RegExp, or an array of them')
-  }
+  if (isRegExp(value) || (typeof value === 'string' && value !== '')) return value
+  throw invalidArgument(name, value, 'a non-empty string or a RegExp, or an array of them')
 }
 
 export const dnsCheckSchema: Schema = {
@@ -103,9 +103,9 @@ export async function checkDns<T extends keyof RecordData>(
   options: DnsCheckOptions & { type: T },
 ): Promise<DnsCheckResult<DnsRecord<T>[]>>
 export async function checkDns(name: string, options: DnsCheckOptions): Promise<DnsCheckResult>
-export async function checkDns(name: string, options: DnsCheckOptions = {}): Promise<DnsCheckResult> {
+export async function checkDns(name: string, given: DnsCheckOptions = {}): Promise<DnsCheckResult> {
   string(name, 'checkDns: name')
-  checkOptions('checkDns', options, dnsCheckSchema)
+  const options = checkOptions('checkDns', given, dnsCheckSchema)
   const { expect = [], ...rest } = options
   const start = monotonicNow()
   let answers: Answers = []

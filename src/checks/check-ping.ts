@@ -1,6 +1,6 @@
 import { NetviaError } from '../errors.js'
-import { checkOptions, integer, number, type Schema, string } from '../options.js'
-import { type PingOptions, pingSchema } from '../protocols/icmp/ping-options.js'
+import { integer, longestTimer, number, type Schema } from '../options.js'
+import { checkPingOptions, type PingOptions, pingSchema } from '../protocols/icmp/ping-options.js'
 import { pings } from '../protocols/icmp/pings.js'
 import type { PingResult } from '../protocols/icmp/result.js'
 import { type PingStatistics, RttCounter } from '../stats.js'
@@ -45,7 +45,7 @@ export type PingCheckResult = PingCheckSuccess | PingCheckFailure
 export const pingCheckSchema = {
   ...pingSchema,
   count: integer(1, 100_000),
-  interval: number(0.1, 2 ** 31 - 1),
+  interval: number(0.1, longestTimer),
   maxLossRatio: number(0, 1),
   maxRttMs: number(0, Number.MAX_VALUE),
 } satisfies Schema
@@ -58,9 +58,8 @@ export const pingCheckSchema = {
  * @throws NetviaError as `ping`, for what is wrong here: bad options, `ENODEV` no such device, `EPERM` or `EACCES` without
  * permission for either kind of socket; `signal.reason` when aborted.
  */
-export async function checkPing(host: string, options: PingCheckOptions = {}): Promise<PingCheckResult> {
-  string(host, 'checkPing: host')
-  checkOptions('checkPing', options, pingCheckSchema)
+export async function checkPing(host: string, given: PingCheckOptions = {}): Promise<PingCheckResult> {
+  const options = checkPingOptions('checkPing', host, given, pingCheckSchema)
   const { count = 3, interval = 200, maxLossRatio, maxRttMs, ...rest } = options
   let statistics = new RttCounter().snapshot()
   const result = (error?: NetviaError): PingCheckResult => {

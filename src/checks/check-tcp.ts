@@ -65,8 +65,8 @@ export const tcpCheckSchema: Schema = {
  * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device, `EPERM` no permission; `signal.reason` when
  * aborted.
  */
-export async function checkTcp(options: TcpCheckOptions): Promise<TcpCheckResult> {
-  checkOptions('checkTcp', options, tcpCheckSchema, ['host', 'port'])
+export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> {
+  const options = checkOptions('checkTcp', given, tcpCheckSchema, ['host', 'port'])
   const start = monotonicNow()
   return judge<TcpCheckResult>(
     options.signal,

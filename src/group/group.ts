@@ -106,9 +106,9 @@ export class UplinkGroup {
   #httpsAgent: GroupHttpsAgent | undefined
   #dispatcher: GroupDispatcher | undefined
 
-  constructor(monitor: UplinkMonitor, options: GroupOptions) {
+  constructor(monitor: UplinkMonitor, given: GroupOptions) {
     if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
-    checkOptions('UplinkGroup', options, groupSchema, ['policy'])
+    const options = checkOptions('UplinkGroup', given, groupSchema, ['policy'])
     this.#monitor = monitor
     const { policy, failback } = options
     if (failback !== undefined && policy !== 'failover') {
@@ -134,8 +134,8 @@ export class UplinkGroup {
   }
 
   /** `connect` over the picked uplink. */
-  async connect(options: GroupConnectOptions): Promise<Socket> {
-    checkOptions('UplinkGroup.connect', options, connectOptions, ['host', 'port'])
+  async connect(given: GroupConnectOptions): Promise<Socket> {
+    const options = checkOptions('UplinkGroup.connect', given, connectOptions, ['host', 'port'])
     const { key = options.host, signal, ...rest } = options
     const { uplink } = this.#choose(key)
     const controller = new AbortController()
@@ -164,8 +164,7 @@ export class UplinkGroup {
   ): Promise<DnsRecord<T>[]>
   async resolve(name: string, options: GroupResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
   async resolve(name: string, options: GroupResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
-    checkOptions('UplinkGroup.resolve', options, resolveOptions)
-    const { key = name, ...rest } = options
+    const { key = name, ...rest } = checkOptions('UplinkGroup.resolve', options, resolveOptions)
     return resolve(name, { ...rest, ...pathOf(this.#choose(key).uplink) })
   }
 
@@ -197,8 +196,7 @@ export class UplinkGroup {
    * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. As with any fetch, no answer is a `TypeError` with a `cause`.
    */
   async fetch(input: FetchInput, init: GroupFetchInit = {}): Promise<Response> {
-    checkOptions('UplinkGroup.fetch', init, fetchOptions)
-    const { key = hostOf(input), ...rest } = init
+    const { key = hostOf(input), ...rest } = checkOptions('UplinkGroup.fetch', init, fetchOptions)
     return this.#pools.fetch(this.#choose(key).uplink, input, rest)
   }
 

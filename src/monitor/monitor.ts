@@ -181,9 +181,9 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
    * A reader who is more than 1024 events behind loses the oldest; the next one then says how many in `missed`.
    */
   events(options: { signal?: AbortSignal } = {}): AsyncIterableIterator<Streamed<StateEvent>> {
-    checkOptions('events', options, { signal: signalCheck })
-    const buffer = new EventBuffer<StateEvent>(options.signal, ended => this.#buffers.delete(ended))
-    if (!options.signal?.aborted) this.#buffers.add(buffer)
+    const { signal } = checkOptions('events', options, { signal: signalCheck })
+    const buffer = new EventBuffer<StateEvent>(signal, ended => this.#buffers.delete(ended))
+    if (!signal?.aborted) this.#buffers.add(buffer)
     return buffer
   }
 

@@ -10,10 +10,12 @@ import {
   checkOptions,
   commonSchema,
   integer,
+  longestTimer,
   milliseconds,
   number,
   type Check as OptionCheck,
   oneOf,
+  PartlyKnown,
   type PathOptions,
   pathSchema,
   type Schema,
@@ -53,25 +55,27 @@ export interface Settings {
   uplinks: Uplink[]
 }
 
-const interval = number(10, 2 ** 31 - 1)
+const interval = number(10, longestTimer)
 const count = integer(1, 1000)
 
 const dampingCheck: OptionCheck = (value, name) => {
-  const schema = { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, 2 ** 31 - 1) }
-  checkOptions(name, value, schema, Object.keys(schema))
-  const { suppress, reuse } = value as DampingOptions
+  const schema = { suppress: number(1, 1000), reuse: number(0.1, 1000), halfLife: number(1, longestTimer) }
+  const damping = checkOptions(name, value as DampingOptions, schema, Object.keys(schema))
+  const { suppress, reuse } = damping
   if (reuse >= suppress) throw errorAt('reuse', invalidArgument(`${name}.reuse`, reuse, `below suppress (${suppress})`))
+  return damping
 }
 
 const hookCheck: OptionCheck = (value, name) => {
-  arrayOf(string)(value, name)
-  if ((value as string[]).length === 0) throw invalidArgument(name, value, 'a command and its arguments')
+  const hook = arrayOf(string)(value, name) as string[]
+  if (hook.length === 0) throw invalidArgument(name, value, 'a command and its arguments')
+  return hook
 }
 
 /** Leaves the URL out of its error: it may hold secrets. */
 const url: OptionCheck = (value, name) => {
-  if (typeof value !== 'string' || !/^https?:/i.test(value) || !parseHttpUrl(value))
-    throw invalidArgument(name, typeof value, 'an http: or https: URL')
+  if (typeof value === 'string' && /^https?:/i.test(value) && parseHttpUrl(value)) return value
+  throw invalidArgument(name, typeof value, 'an http: or https: URL')
 }
 
 const monitorSchema = {
@@ -82,7 +86,7 @@ const monitorSchema = {
   down: count,
   up: count,
   reliability: count,
-  window: number(100, 2 ** 31 - 1),
+  window: number(100, longestTimer),
   ...limitsSchema,
   minimumTime: milliseconds,
   damping: dampingCheck,
@@ -124,8 +128,8 @@ function withoutCommon(schema: Schema): Schema {
 }
 
 /** Checks what the user gave, names the uplink and the check that is wrong, and fills in the defaults. */
-export function settingsOf(options: MonitorOptions): Settings {
-  checkOptions('UplinkMonitor', options, monitorSchema)
+export function settingsOf(given: MonitorOptions): Settings {
+  const options = checkOptions('UplinkMonitor', given, monitorSchema)
   const { interval = 1000, reliability = 1, timeout = 2000, uplinks } = options
   if (!Array.isArray(uplinks) || uplinks.length === 0)
     throw errorAt('uplinks', invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink'))
@@ -153,9 +157,10 @@ export function settingsOf(options: MonitorOptions): Settings {
   }
 }
 
-function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, reliability: number): Uplink {
-  const caller = `UplinkMonitor: uplink ${typeof options?.name === 'string' ? JSON.stringify(options.name) : index}`
-  checkOptions(caller, options, uplinkSchema, ['name'])
+function uplinkOf(given: UplinkOptions | null, index: number, names: Set<string>, reliability: number): Uplink {
+  const called = given?.name
+  const caller = `UplinkMonitor: uplink ${typeof called === 'string' ? JSON.stringify(called) : index}`
+  const options = checkOptions<UplinkOptions>(caller, new PartlyKnown(given, { name: called }), uplinkSchema, ['name'])
   const { name, priority = 1, weight = 1, checks, quorum = {}, ...path } = options
   if (names.has(name))
     throw errorAt('name', invalidArgument(`${caller}: name`, name, 'used once: another uplink has it'))
@@ -165,41 +170,38 @@ function uplinkOf(options: UplinkOptions, index: number, names: Set<string>, rel
       'checks',
       invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`),
     )
-  eachOf('checks', checks, (check, place) => validateCheck(`${caller}: check ${place}`, check))
-  return {
-    name,
-    priority,
-    weight,
-    checks: checks.map(check => ({ ...check })),
-    quorum: quorumOf(caller, quorum, checks),
-    ...path,
-  }
+  const kept = eachOf('checks', checks, (check, place) => checkOf(`${caller}: check ${place}`, check))
+  return { name, priority, weight, checks: kept, quorum: quorumOf(caller, quorum, kept), ...path }
 }
 
 /** One of each group, unless `given` asks for more. */
-function quorumOf(caller: string, given: unknown, checks: readonly UplinkCheck[]): Record<string, number> {
+function quorumOf(
+  caller: string,
+  given: Record<string, number>,
+  checks: readonly UplinkCheck[],
+): Record<string, number> {
   const sizes = new Map<string, number>()
   for (const { group } of checks) if (group !== undefined) sizes.set(group, (sizes.get(group) ?? 0) + 1)
   const ofGroup = (size: number) => integer(1, size)
   const schema = Object.fromEntries([...sizes].map(([group, size]) => [group, ofGroup(size)]))
   try {
-    checkOptions(`${caller}: quorum`, given, schema)
+    const wanted = checkOptions(`${caller}: quorum`, given, schema)
+    return { ...Object.fromEntries([...sizes.keys()].map(group => [group, 1])), ...wanted }
   } catch (error) {
     throw errorAt('quorum', error)
   }
-  return { ...Object.fromEntries([...sizes.keys()].map(group => [group, 1])), ...(given as Record<string, number>) }
 }
 
-function validateCheck(caller: string, check: UplinkCheck): void {
-  if (typeof check !== 'object' || check === null) throw invalidArgument(caller, check, 'an object')
-  checkOptions(caller, { type: check.type }, { type }, ['type'])
-  const { schema, required } = checkSchemas[check.type]
-  checkOptions(`${caller} (${check.type})`, check, schema, required)
+function checkOf(caller: string, given: UplinkCheck): UplinkCheck {
+  if (typeof given !== 'object' || given === null) throw invalidArgument(caller, given, 'an object')
+  const known = checkOptions(caller, { type: given.type }, { type }, ['type'])
+  const { schema, required } = checkSchemas[known.type]
+  return checkOptions<UplinkCheck>(`${caller} (${known.type})`, new PartlyKnown(given, known), schema, required)
 }
 
 /** What `work` makes of each item; its errors tell where the item lies. */
 function eachOf<T, R>(key: string, items: readonly T[], work: (item: T, index: number) => R): R[] {
-  return items.map((item, index) => {
+  return Array.from(items, (item, index) => {
     try {
       return work(item, index)
     } catch (error) {

@@ -1,4 +1,5 @@
 import { monotonicNow } from '../monotonic.js'
+import { longestTimer } from '../options.js'
 /** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
 export const tickMs = 40
 
@@ -13,14 +14,15 @@ type Waiter = (now: number) => void
 /** Those who wait for one moment. */
 export class Tick {
   readonly #time: number
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
+  #isFarOff = false
   /** In the order in which they came; a gap for each who no longer waits. */
   readonly #waiters: (Waiter | undefined)[] = []
   #waiting = 0
 
   constructor(time: number) {
     this.#time = time
-    this.#timer = setTimeout(fire, Math.max(0, Math.ceil(time - monotonicNow())), this).unref()
+    this.#timer = this.#wait()
   }
 
   add(run: Waiter): void {
@@ -38,7 +40,18 @@ export class Tick {
     ticks.delete(this.#time)
   }
 
+  /** As far as one timer can: the rest is waited for by the next. */
+  #wait(): NodeJS.Timeout {
+    const ms = Math.max(0, Math.ceil(this.#time - monotonicNow()))
+    this.#isFarOff = ms > longestTimer
+    return setTimeout(fire, Math.min(ms, longestTimer), this).unref()
+  }
+
   fire(): void {
+    if (this.#isFarOff) {
+      this.#timer = this.#wait()
+      return
+    }
     ticks.delete(this.#time)
     const now = Math.max(this.#time, monotonicNow())
     // Who is called may call off others.

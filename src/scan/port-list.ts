@@ -22,7 +22,7 @@ export const portList: Check = (value, name) => {
   if (typeof value !== 'string' && !Array.isArray(value)) {
     throw invalidArgument(name, value, 'a list of ports such as "22,80,8000-8100", or an array')
   }
-  parsePorts(value, name)
+  return parsePorts(value, name)
 }
 
 function parseRange(item: string, name: string): [number, number] {

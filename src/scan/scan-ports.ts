@@ -44,8 +44,8 @@ const schema = {
  * … where this machine would not send; `ENODEV` no such device, or it was deleted meanwhile; `EMFILE` where not one
  * descriptor was to be had for 5 seconds; `signal.reason` when aborted.
  */
-export function scanPorts(host: string, options: ScanOptions = {}): PortScan {
+export function scanPorts(host: string, given: ScanOptions = {}): PortScan {
   string(host, 'scanPorts: host')
-  checkOptions('scanPorts', options, schema)
+  const options = checkOptions('scanPorts', given, schema)
   return new PortScan(host, parsePorts(options.ports ?? '1-1024', 'scanPorts: ports'), options)
 }

@@ -65,6 +65,8 @@ export function verifyDevice(fd: number, device: string): void {
   } catch (error) {
     throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
   }
+  // Devices may be renamed while sockets are bound to them.
+  if (bound !== '' && bound !== device) throw deviceError(-ENODEV, 'getsockopt(SO_BINDTODEVICE)', device)
   if (bound !== device) {
     throw new NetviaError(
       `the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`,

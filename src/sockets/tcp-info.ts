@@ -125,7 +125,7 @@ export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
  * `ENOPROTOOPT` for a descriptor that is no TCP socket.
  */
 export function tcpInfo(socket: Socket | number): TcpInfo {
-  const fd = typeof socket === 'number' ? socket : descriptorOf(socket)
+  const fd = typeof socket === 'object' && socket !== null ? descriptorOf(socket) : socket
   if (!Number.isInteger(fd) || fd < 0)
     throw invalidArgument('tcpInfo: socket', socket, 'an open socket or a descriptor')
   return decodeTcpInfo(getOptionBytes(fd, 'TCP_INFO', 256))

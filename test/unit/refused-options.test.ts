@@ -1,62 +1,9 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import * as entry from '../../src/index.js'
 import * as undiciEntry from '../../src/undici.js'
 import { openSockets } from './open-sockets.js'
+import { as, calls, type Given, host, port } from './public-calls.js'
 import { requires } from './requirements.js'
-
-// Nothing is sent: what is refused is refused before. Were it not, the targets are loopback.
-const host = '127.0.0.1'
-const port = 9
-const uplink = { name: 'one', device: 'lo', checks: [{ type: 'tcp', host, port }] }
-const monitor = () => new entry.UplinkMonitor({ uplinks: [uplink] } as entry.MonitorOptions)
-
-function group(): entry.UplinkGroup {
-  const made = new entry.UplinkGroup(monitor(), { policy: 'failover' })
-  onTestFinished(() => void made.httpAgent.destroy())
-  return made
-}
-
-/** Options as a program without types may give them. */
-type Given = Record<string, unknown>
-const as = <Options>(options: Given) => options as unknown as Options
-type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0]
-type Second<Call extends (...args: never[]) => unknown> = Parameters<Call>[1]
-
-/** Every public call that takes options, with what else it needs. */
-const calls: Record<string, (options: Given) => unknown> = {
-  checkDns: options => entry.checkDns('localhost', as(options)),
-  checkHttp: options => entry.checkHttp(`http://${host}:${port}/`, as(options)),
-  checkPing: options => entry.checkPing(host, as(options)),
-  checkTcp: options => entry.checkTcp(as({ host, port, ...options })),
-  connect: options => entry.connect(as({ host, port, ...options })),
-  connectTls: options => entry.connectTls(as({ host, port, ...options })),
-  createDispatcher: options => undiciEntry.createDispatcher(as(options)),
-  createLookup: options => entry.createLookup(as(options)),
-  device: options => entry.device('lo', as(options)),
-  deviceAddress: options => entry.deviceAddress('lo', 4, as(options)),
-  devices: options => entry.devices(as(options)),
-  fetch: options => undiciEntry.fetch(`http://${host}:${port}/`, as(options)),
-  HttpAgent: options => new entry.HttpAgent(as(options)),
-  HttpsAgent: options => new entry.HttpsAgent(as(options)),
-  listen: options => entry.listen(as({ port: 0, host, ...options })),
-  openIcmp: options => entry.openIcmp(as({ family: 4, ...options })),
-  openUdp: options => entry.openUdp(as({ host, ...options })),
-  pathMtu: options => entry.pathMtu(host, as(options)),
-  ping: options => entry.ping(host, as(options)),
-  pings: options => entry.pings(host, as(options)),
-  resolve: options => entry.resolve('localhost', as<Second<typeof entry.resolve>>(options)!),
-  scanPorts: options => entry.scanPorts(host, as(options)),
-  sweep: options => entry.sweep(host, as(options)),
-  traceroute: options => entry.traceroute(host, as(options)),
-  UplinkGroup: options => new entry.UplinkGroup(monitor(), as({ policy: 'failover', ...options })),
-  'UplinkGroup.connect': options => group().connect(as({ host, port, ...options })),
-  'UplinkGroup.fetch': options => group().fetch(`http://${host}:${port}/`, as(options)),
-  'UplinkGroup.resolve': options => group().resolve('localhost', as(options)),
-  UplinkMonitor: options => new entry.UplinkMonitor(as({ uplinks: [uplink], ...options })),
-  events: options => monitor().events(as(options)),
-  via: options => entry.via(as<First<typeof entry.via>>(options)),
-  watchDevices: options => entry.watchDevices(as(options)),
-}
 
 /** What takes no options. */
 const without = ['NetviaError', 'joinHostPort', 'privileges', 'tcpInfo']
@@ -80,7 +27,7 @@ test.each(Object.keys(calls))('%s refuses an unknown option by name, and says wh
   const error = await refusal(() => calls[name]!({ timeuot: 5 }))
   expect(error).toBeInstanceOf(entry.NetviaError)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
-  expect(error.message).toBe(`${name}: unknown option "timeuot"`)
+  expect(error.message).toBe(`${name.replace('via.', '')}: unknown option "timeuot"`)
   expect(error.hint).toMatch(/^known options: \w/)
 })
 

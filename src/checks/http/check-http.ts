@@ -14,7 +14,7 @@ import type { HttpCheckResult } from './result.js'
  */
 export async function checkHttp(url: string | URL, options: HttpCheckOptions = {}): Promise<HttpCheckResult> {
   const plan = planHttpCheck(options)
-  const request = firstRequest(url, options)
+  const request = firstRequest(url, plan)
   const { runHttpCheck } = await import('./run.js')
   return runHttpCheck(request, plan)
 }

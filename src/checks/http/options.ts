@@ -6,6 +6,7 @@ import {
   checkOptions,
   commonSchema,
   integer,
+  isRegExp,
   milliseconds,
   oneOf,
   type Schema,
@@ -49,46 +50,56 @@ const methodToken: Check = (value, name) => {
   if (typeof value !== 'string' || !/^[\w!#$%&'*+.^`|~-]+$/.test(value) || value.toUpperCase() === 'CONNECT') {
     throw invalidArgument(name, value, 'a request method other than CONNECT')
   }
+  return value
 }
 
 const status = integer(100, 599)
 
 const statusRange: Check = (value, name) => {
   if (!Array.isArray(value)) return status(value, name)
-  for (const item of value) status(item, name)
-  if (value.length !== 2 || value[0] > value[1]) throw invalidArgument(name, value, 'a status or [lowest, highest]')
+  const [lowest, highest, ...more] = Array.from(value, item => status(item, name) as number)
+  if (lowest === undefined || highest === undefined || more.length > 0 || lowest > highest)
+    throw invalidArgument(name, value, 'a status or [lowest, highest]')
+  return [lowest, highest]
 }
 
 const text: Check = (value, name) => {
-  if (!(value instanceof RegExp) && (typeof value !== 'string' || value === '')) {
-    throw invalidArgument(name, value, 'a non-empty string or a RegExp')
-  }
+  if (isRegExp(value) || (typeof value === 'string' && value !== '')) return value
+  throw invalidArgument(name, value, 'a non-empty string or a RegExp')
 }
 
 /** Leaves values out of its errors: they may be secrets. */
 const headerFields: Check = (value, name) => {
-  if (typeof value !== 'object' || value === null) throw invalidArgument(name, typeof value, 'an object')
-  for (const [field, content] of Object.entries(value)) {
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value)
+    throw invalidArgument(name, typeof value, 'a plain object of header fields')
+  const fields: [string, string | string[]][] = []
+  // Inherited ones, too.
+  for (const field in value) {
+    const given = (value as Record<string, string | string[]>)[field]!
+    const content = Array.isArray(given) ? [...given] : given
     try {
       nodeHttp().validateHeaderName(field)
-      for (const item of Array.isArray(content) ? content : [content]) nodeHttp().validateHeaderValue(field, item)
+      for (const item of [content].flat()) nodeHttp().validateHeaderValue(field, item)
     } catch {
       throw new NetviaError(`${name}: ${JSON.stringify(field)} is no header field or its value is none`, {
         code: 'ERR_INVALID_ARG_VALUE',
       })
     }
+    fields.push([field, content])
   }
+  return Object.fromEntries(fields)
 }
 
 const { ALPNProtocols: _alpn, ...httpTlsSchema } = tlsSchema
 
 const tls: Check = (value, name) => {
-  checkOptions(name, value, httpTlsSchema)
+  const kept = checkOptions(name, value as HttpCheckTlsOptions, httpTlsSchema)
   try {
-    nodeTls().createSecureContext(value as HttpCheckTlsOptions)
+    nodeTls().createSecureContext(kept)
   } catch (cause) {
     throw new NetviaError(`${name}: ${(cause as Error).message}`, { code: 'ERR_INVALID_ARG_VALUE', cause })
   }
+  return kept
 }
 
 export const httpCheckSchema: Schema = {
@@ -111,9 +122,7 @@ const defaults = { timeout: 5000, expectStatus: [200, 399], maxRedirects: 5, max
 export type HttpCheckPlan = HttpCheckOptions & { [Key in keyof typeof defaults]-?: NonNullable<HttpCheckOptions[Key]> }
 
 export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
-  checkOptions('checkHttp', options, httpCheckSchema)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const plan: HttpCheckPlan = { ...defaults, ...given }
+  const plan: HttpCheckPlan = { ...defaults, ...checkOptions('checkHttp', options, httpCheckSchema) }
   if (plan.expectBody !== undefined && plan.maxBodyBytes === 0) {
     throw errorAt('maxBodyBytes', invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody'))
   }

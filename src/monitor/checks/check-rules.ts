@@ -5,9 +5,11 @@ import type { Band } from '../state/quality.js'
 
 function bandCheck(max: number): OptionCheck {
   return (value, name) => {
-    checkOptions(name, value, { enter: number(0, max), leave: number(0, max) }, ['enter', 'leave'])
-    const { enter, leave } = value as Band
+    const schema = { enter: number(0, max), leave: number(0, max) }
+    const band = checkOptions(name, value as Band, schema, ['enter', 'leave'])
+    const { enter, leave } = band
     if (leave >= enter) throw errorAt('leave', invalidArgument(`${name}.leave`, leave, `below enter (${enter})`))
+    return band
   }
 }
 

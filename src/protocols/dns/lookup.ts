@@ -41,21 +41,21 @@ const schema: Schema = { ...commonSchema, servers: dnsServers, timeout: millisec
  * `verbatim` and `order`; without an order the addresses come as `resolve` gives them. Errors go to the callback, as
  * `resolve` has them. The path's `signal` ends every look-up.
  */
-export function createLookup(path: CreateLookupOptions = {}): LookupFunction {
-  checkOptions('createLookup', path, schema)
+export function createLookup(given: CreateLookupOptions = {}): LookupFunction {
+  const path = checkOptions('createLookup', given, schema)
   return function lookup(hostname: string, optionsOrCallback: unknown, given?: unknown): void {
     const callback = (given ?? optionsOrCallback) as Callback
     if (typeof callback !== 'function') throw invalidArgument('lookup: callback', callback, 'a function')
     const options = (typeof optionsOrCallback === 'object' ? (optionsOrCallback ?? {}) : {}) as Options
     const family = familyNumber(typeof optionsOrCallback === 'number' ? optionsOrCallback : options.family)
-    const { all = false, hints = 0 } = options
+    const { all = false, hints = 0, order, verbatim } = options
     if (!hostname) {
       process.nextTick(all ? () => callback(null, []) : () => callback(null, null, family === 6 ? 6 : 4))
       return
     }
     lookUp(path, hostname, family, hints).then(
       found => {
-        const addresses = inOrder(found, options)
+        const addresses = inOrder(found, { order, verbatim })
         // Outside the promise: what the callback throws is not ours to catch.
         process.nextTick(() => {
           if (all) callback(null, addresses)

@@ -81,8 +81,7 @@ export async function resolve<T extends keyof RecordData>(
 export async function resolve(name: string, options: ResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
 export async function resolve(name: string, options: ResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
   string(name, 'resolve: name')
-  checkOptions('resolve', options, resolveSchema)
-  return resolveWith(name, options)
+  return resolveWith(name, checkOptions('resolve', options, resolveSchema))
 }
 
 /** `resolve` of checked options, with more of how it asks. */

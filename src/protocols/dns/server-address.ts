@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from '../../builtins.js'
 import { invalidArgument, joinHostPort } from '../../errors.js'
-import { arrayOf } from '../../options.js'
+import { arrayOf, type Check } from '../../options.js'
 import { unmapped } from '../../sockets/ip.js'
 
 /** Where a name server listens. IPv6 zone in the text: `fe80::1%wan2`. */
@@ -32,14 +32,13 @@ export function formatDnsServer({ address, port }: DnsServer): string {
 }
 
 /** For option schemas. An empty list is no wish for those of the system. */
-export function dnsServers(value: unknown, name: string): void {
+export const dnsServers: Check = (value, name) => {
   if (!Array.isArray(value) || value.length === 0)
     throw invalidArgument(name, value, 'an array of at least one name server')
-  arrayOf(dnsServer)(value, name)
+  return arrayOf(dnsServer)(value, name)
 }
 
-export function dnsServer(value: unknown, name: string): void {
-  if (typeof value !== 'string' || !parseDnsServer(value)) {
-    throw invalidArgument(name, value, 'a name server as "address", "address:port" or "[IPv6 address]:port"')
-  }
+export const dnsServer: Check = (value, name) => {
+  if (typeof value === 'string' && parseDnsServer(value)) return value
+  throw invalidArgument(name, value, 'a name server as "address", "address:port" or "[IPv6 address]:port"')
 }

@@ -39,6 +39,5 @@ export function nodeAgentOptions({
   tos: _tos,
   ...rest
 }: HttpsAgentOptions): https.AgentOptions {
-  const given = Object.entries(rest).filter(([, value]) => value !== undefined)
-  return { ...defaults, ...Object.fromEntries(given) }
+  return { ...defaults, ...rest }
 }

@@ -70,8 +70,8 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
     readonly #connectTimeout: number
     readonly #connections: BoundSockets
 
-    constructor(options: Options = {} as Options) {
-      checkOptions(caller, options, schema)
+    constructor(given: Options = {} as Options) {
+      const options = checkOptions(caller, given, schema)
       super(nodeAgentOptions(options))
       this.#path = pathOf(options)
       this.#pathKey = pathKey(options)

@@ -64,7 +64,7 @@ export type DispatcherOptions = PathOptions &
 const { ALPNProtocols: _alpn, ...connectTlsSchema } = tlsSchema
 
 const connectCheck: Check = (value, name) =>
-  checkOptions(name, value, {
+  checkOptions(name, value as DispatcherConnectOptions, {
     ...connectTlsSchema,
     timeout: milliseconds,
     keepAlive: anything,
@@ -86,8 +86,8 @@ export function createDispatcher(options: DispatcherOptions = {}): Agent {
 }
 
 /** `signal` ends the connections that are being made while it lasts. */
-export function openDispatcher(caller: string, options: DispatcherOptions, signal?: () => AbortSignal): Agent {
-  checkOptions(caller, options, schema)
+export function openDispatcher(caller: string, given: DispatcherOptions, signal?: () => AbortSignal): Agent {
+  const options = checkOptions(caller, given, schema)
   const { device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
   const { Agent, errors } = undici()
   // With its own error undici makes a new connection for the requests that wait; with any other it fails them all.

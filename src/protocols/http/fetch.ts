@@ -1,5 +1,14 @@
 import type { Agent, RequestInfo, RequestInit, Response } from 'undici'
-import { anything, checkOptions, type PathOptions, pathKey, pathOf, pathSchema, type Schema } from '../../options.js'
+import {
+  anything,
+  checkOptions,
+  type PathOptions,
+  pathKey,
+  pathOf,
+  pathSchema,
+  type Schema,
+  signalCheck,
+} from '../../options.js'
 import { openDispatcher } from './dispatcher.js'
 import { undici } from './undici-module.js'
 
@@ -22,7 +31,7 @@ export const fetchSchema: Schema = {
   redirect: anything,
   referrer: anything,
   referrerPolicy: anything,
-  signal: anything,
+  signal: (value, name) => (value === null ? null : signalCheck(value, name)),
   window: anything,
 }
 
@@ -60,8 +69,8 @@ const paths = new Map<string, FetchPath>()
  * answer is a `TypeError` whose `cause` says what happened: what `connect` throws, `ENODEV` among it. `signal.reason` when
  * aborted.
  */
-export async function fetch(input: RequestInfo, init: FetchInit = {}): Promise<Response> {
-  checkOptions('fetch', init, fetchSchema)
+export async function fetch(input: RequestInfo, given: FetchInit = {}): Promise<Response> {
+  const init = checkOptions('fetch', given, fetchSchema)
   const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...request } = init
   const key = pathKey(init)
   const path = paths.get(key) ?? new FetchPath(pathOf(init))

@@ -2,11 +2,12 @@ import { isIP } from '../../builtins.js'
 import { errorAt, invalidArgument } from '../../errors.js'
 import {
   boolean,
+  bytes,
   type CommonOptions,
   checkOptions,
   commonSchema,
-  instanceOf,
   integer,
+  longestTimer,
   number,
   oneOf,
   pathOf,
@@ -42,12 +43,14 @@ export interface PingOptions extends CommonOptions {
   kind?: 'auto' | 'datagram' | 'raw'
 }
 
+const largestPayload = 65_507
+
 export const pingSchema = {
   ...commonSchema,
   family: oneOf(4, 6),
-  timeout: number(1, 2 ** 31 - 1),
-  payloadSize: integer(0, 65_507),
-  payload: instanceOf(Uint8Array),
+  timeout: number(1, longestTimer),
+  payloadSize: integer(0, largestPayload),
+  payload: bytes(largestPayload),
   ttl: integer(1, 255),
   dontFragment: boolean,
   broadcast: boolean,
@@ -56,24 +59,30 @@ export const pingSchema = {
 
 export const defaultTimeout = 2000
 const defaultPayloadSize = 56
-const largestPayload = 65_507
 
-export function checkPingOptions(caller: string, host: string, options: PingOptions, schema: Schema): void {
+export function checkPingOptions<Options extends PingOptions>(
+  caller: string,
+  host: string,
+  options: Options,
+  schema: Schema,
+): Options {
   string(host, `${caller}: host`)
-  checkProbeOptions(caller, options, schema)
+  return checkProbeOptions(caller, options, schema)
 }
 
-export function checkProbeOptions(caller: string, options: PingOptions, schema: Schema): void {
-  checkOptions(caller, options, schema)
+/** The options to go on with: a copy, as of `checkOptions`. */
+export function checkProbeOptions<Options extends PingOptions>(
+  caller: string,
+  given: Options,
+  schema: Schema,
+): Options {
+  const options = checkOptions(caller, given, schema)
   const { payload, payloadSize } = options
-  if (payload && payload.length > largestPayload) {
-    const error = invalidArgument(`${caller}: payload.length`, payload.length, `at most ${largestPayload}`)
-    throw errorAt('payload', error)
-  }
   if (payload && payloadSize !== undefined && payloadSize !== payload.length) {
     const expected = `the length of payload (${payload.length}), or left out`
     throw errorAt('payloadSize', invalidArgument(`${caller}: payloadSize`, payloadSize, expected))
   }
+  return options
 }
 
 /** Finds the address. A literal one is its own: told without the machinery of looking up, which costs more than a ping. */
@@ -95,7 +104,7 @@ export function prepare(target: Target, options: PingOptions) {
 
 /** Without a payload of the user's own many want the same: one is kept for each family. */
 export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayloadSize }: PingOptions): EchoTemplate {
-  if (payload) return new EchoTemplate(family, Uint8Array.from(payload))
+  if (payload) return new EchoTemplate(family, payload)
   let template = lastTemplate[family]
   if (template?.payloadSize !== payloadSize) {
     template = new EchoTemplate(family, payloadSize)

@@ -24,8 +24,8 @@ import { type PingResult, type Target, toResult } from './result.js'
  * @throws NetviaError what is wrong here: `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for either kind of
  * socket, the `hint` says how to get it; `ENODEV` no such device; what `resolve` throws for a name; `signal.reason` when aborted.
  */
-export async function ping(host: string, options: PingOptions = {}): Promise<PingResult> {
-  checkPingOptions('ping', host, options, pingSchema)
+export async function ping(host: string, given: PingOptions = {}): Promise<PingResult> {
+  const options = checkPingOptions('ping', host, given, pingSchema)
   const { signal } = options
   signal?.throwIfAborted()
   const target = await findTarget(host, options)

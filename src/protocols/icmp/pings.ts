@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js'
-import { type Check, number, type Schema } from '../../options.js'
+import { type Check, longestTimer, number, type Schema } from '../../options.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
 import {
@@ -23,12 +23,12 @@ export interface PingsOptions extends PingOptions {
 }
 
 const countCheck: Check = (value, name) => {
-  if (value !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(value) && (value as number) > 0)) {
-    throw invalidArgument(name, value, 'a positive integer or Infinity')
-  }
+  if (typeof value === 'number' && (value === Number.POSITIVE_INFINITY || Number.isSafeInteger(value)) && value > 0)
+    return value
+  throw invalidArgument(name, value, 'a positive integer or Infinity')
 }
 
-const schema: Schema = { ...pingSchema, count: countCheck, interval: number(0.1, 2 ** 31 - 1) }
+const schema: Schema = { ...pingSchema, count: countCheck, interval: number(0.1, longestTimer) }
 
 /** Results kept for a slow consumer; the oldest give way, and live on in the statistics alone. */
 const resultsKept = 10_000
@@ -52,8 +52,7 @@ const lateMs = 10_000
  * @throws NetviaError as `ping`; the iteration rejects with `signal.reason` when aborted.
  */
 export function pings(host: string, options: PingsOptions = {}): PingSeries {
-  checkPingOptions('pings', host, options, schema)
-  return new PingSeries(host, options)
+  return new PingSeries(host, checkPingOptions('pings', host, options, schema))
 }
 
 /** What `pings` gives: consumed once. */

@@ -1,4 +1,13 @@
-import { type CommonOptions, checkOptions, commonSchema, number, oneOf, type Schema, string } from '../../options.js'
+import {
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  longestTimer,
+  number,
+  oneOf,
+  type Schema,
+  string,
+} from '../../options.js'
 import { echoHeaders } from '../icmp/packet/message-types.js'
 import { acquirePath, findTarget, prepare } from '../icmp/ping-options.js'
 import { EchoRequest, type Verdict } from '../icmp/probe/echo-request.js'
@@ -54,7 +63,7 @@ export interface PathMtuUnknown extends PathMtuFacts {
 /** What `pathMtu` found: `method` says which of the two. */
 export type PathMtu = PathMtuFound | PathMtuUnknown
 
-const schema: Schema = { ...commonSchema, family: oneOf(4, 6), timeout: number(1, 2 ** 31 - 1) }
+const schema: Schema = { ...commonSchema, family: oneOf(4, 6), timeout: number(1, longestTimer) }
 
 /** RFC 791 and RFC 8200 section 5: every link carries these. */
 const smallest = { 4: 68, 6: 1280 } as const
@@ -71,9 +80,9 @@ const attempts = 3
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for ICMP sockets; `ENODEV`, `ENETUNREACH`
  * and others where this machine can't send; what `resolve` throws for a name; `signal.reason` when aborted.
  */
-export async function pathMtu(host: string, options: PathMtuOptions = {}): Promise<PathMtu> {
+export async function pathMtu(host: string, given: PathMtuOptions = {}): Promise<PathMtu> {
   string(host, 'pathMtu: host')
-  checkOptions('pathMtu', options, schema)
+  const options = checkOptions('pathMtu', given, schema)
   const { timeout = 1000, signal } = options
   signal?.throwIfAborted()
   const target = await findTarget(host, { ...options, timeout })

@@ -23,8 +23,8 @@ const schema: Schema = { ...connectSchema, ...tlsSchema }
  * @throws NetviaError what `connect` throws; the code of Node's own error where the handshake or the certificate fails, such
  * as `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID`, `ECONNRESET`.
  */
-export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket> {
-  checkOptions('connectTls', options, schema, ['host', 'port'])
+export async function connectTls(given: ConnectTlsOptions): Promise<TLSSocket> {
+  const options = checkOptions('connectTls', given, schema, ['host', 'port'])
   return withinTimeLimit(options, async (signal, progress) => {
     const { socket } = await dial(options, signal, progress)
     progress.phase = 'TLS handshake'

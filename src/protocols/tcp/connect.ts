@@ -13,8 +13,7 @@ import { withinTimeLimit } from './time-limit.js'
  * device, or it was deleted meanwhile; `ERR_DEVICE_NOT_BOUND`; `signal.reason` when aborted.
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
-  checkOptions('connect', options, connectSchema, ['host', 'port'])
-  return (await connectTimed(options)).socket
+  return (await connectTimed(checkOptions('connect', options, connectSchema, ['host', 'port']))).socket
 }
 
 /** `connect` of checked options, with the time each part took. */

@@ -52,8 +52,10 @@ const schema: Schema = {
  * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; what `resolve` throws for `host`;
  * `ERR_CLUSTER_WORKER` in a worker of node:cluster; `signal.reason` when aborted before it listens.
  */
-export async function listen(options: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
-  checkOptions('listen', options, schema, ['port'])
+export async function listen(given: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
+  const options = checkOptions('listen', given, schema, ['port'])
+  if (onConnection !== undefined && typeof onConnection !== 'function')
+    throw invalidArgument('listen: onConnection', onConnection, 'a function')
   const { device, signal, backlog = 511 } = options
   signal?.throwIfAborted()
   if (nodeCluster().isWorker) throw inClusterWorker()

@@ -5,6 +5,7 @@ import {
   checkOptions,
   commonSchema,
   integer,
+  longestTimer,
   number,
   oneOf,
   port,
@@ -49,7 +50,7 @@ const schema: Schema = {
   firstHop: integer(1, 255),
   queries: integer(1, 10),
   port,
-  timeout: number(1, 2 ** 31 - 1),
+  timeout: number(1, longestTimer),
   payloadSize: integer(0, largestPayload),
   names: boolean,
 }
@@ -61,9 +62,7 @@ const defaults = { method: 'icmp' as TracerouteMethod, maxHops: 30, firstHop: 1,
 
 export function checkTracerouteOptions(host: string, options: TracerouteOptions): TraceSettings {
   string(host, 'traceroute: host')
-  checkOptions('traceroute', options, schema)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const settings: TraceSettings = { ...defaults, ...given }
+  const settings: TraceSettings = { ...defaults, ...checkOptions('traceroute', options, schema) }
   const { method, firstHop, maxHops } = settings
   const refuse = (key: 'firstHop' | 'port' | 'payloadSize', expected: string) => {
     throw errorAt(key, invalidArgument(`traceroute: ${key}`, settings[key], expected))

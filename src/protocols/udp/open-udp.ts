@@ -57,8 +57,8 @@ const schema: Schema = {
  * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; `ERR_ADDRESS_FAMILY` for an address of the
  * other family; what `resolve` throws for `host`; `signal.reason` when aborted before it is bound.
  */
-export async function openUdp(options: OpenUdpOptions = {}): Promise<Socket> {
-  checkOptions('openUdp', options, schema)
+export async function openUdp(given: OpenUdpOptions = {}): Promise<Socket> {
+  const options = checkOptions('openUdp', given, schema)
   const { device, signal, port = 0, reuseAddress, broadcast, servers } = options
   signal?.throwIfAborted()
   const address = await bindAddress('openUdp', options)

@@ -24,9 +24,9 @@ const scopeOrder = ['global', 'site', 'host']
  * @throws NetviaError when netlink is refused (a seccomp filter); `signal.reason` when aborted.
  */
 export async function devices(options: DevicesOptions = {}): Promise<Device[]> {
-  checkOptions('devices', options, devicesSchema)
-  options.signal?.throwIfAborted()
-  const defaultRoutes = await readDefaultRoutes(options.signal)
+  const { signal } = checkOptions('devices', options, devicesSchema)
+  signal?.throwIfAborted()
+  const defaultRoutes = await readDefaultRoutes(signal)
   return assembleDevices(readLinks(), readAddresses(), defaultRoutes)
 }
 
@@ -37,8 +37,7 @@ export async function devices(options: DevicesOptions = {}): Promise<Device[]> {
  */
 export async function device(name: string, options: DevicesOptions = {}): Promise<Device> {
   deviceName(name, 'device: name')
-  checkOptions('device', options, devicesSchema)
-  const all = await devices(options)
+  const all = await devices(checkOptions('device', options, devicesSchema))
   const found = all.find(candidate => candidate.name === name)
   if (found) return found
   const names = all.map(candidate => candidate.name).join(', ')
@@ -56,8 +55,7 @@ export async function device(name: string, options: DevicesOptions = {}): Promis
 export async function deviceAddress(name: string, family: 4 | 6 = 4, options: DevicesOptions = {}): Promise<string> {
   deviceName(name, 'deviceAddress: name')
   oneOf(4, 6)(family, 'deviceAddress: family')
-  checkOptions('deviceAddress', options, devicesSchema)
-  const { addresses } = await device(name, options)
+  const { addresses } = await device(name, checkOptions('deviceAddress', options, devicesSchema))
   const rank = ({ scope, deprecated, secondary }: DeviceAddress) =>
     scopeOrder.indexOf(scope) * 4 + (deprecated ? 2 : 0) + (secondary ? 1 : 0)
   const [best] = addresses

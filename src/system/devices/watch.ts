@@ -32,8 +32,7 @@ interface Waiter {
  * @throws NetviaError when netlink is refused; iterating rejects with `signal.reason` when aborted.
  */
 export function watchDevices(options: DevicesOptions = {}): DeviceWatch {
-  checkOptions('watchDevices', options, devicesSchema)
-  return new DeviceWatch(options.signal)
+  return new DeviceWatch(checkOptions('watchDevices', options, devicesSchema).signal)
 }
 
 /** What `watchDevices` gives: consumed once, by one reader. */

@@ -1,4 +1,5 @@
 import { invalidArgument, NetviaError } from '../../../errors.js'
+import { isBytes } from '../../../options.js'
 import { formatIPv6 } from '../../../sockets/ip.js'
 import { finishChecksum, sumWords } from './checksum.js'
 import { pseudoHeaderSum } from './encode.js'
@@ -20,7 +21,7 @@ const errors: readonly string[] = ['unreachable', 'time-exceeded', 'parameter-pr
  * @throws NetviaError `ERR_ICMP_MALFORMED` when the message is shorter than its type needs.
  */
 export function decode(bytes: Uint8Array, family: 4 | 6 = 4, addresses?: PseudoHeader): DecodedMessage {
-  if (!(bytes instanceof Uint8Array)) throw invalidArgument('decode: bytes', bytes, 'a Uint8Array')
+  if (!isBytes(bytes)) throw invalidArgument('decode: bytes', bytes, 'a Uint8Array')
   if (family !== 4 && family !== 6) throw invalidArgument('decode: family', family, '4 or 6')
   if (bytes.length < 4) throw tooShort(bytes.length, 4)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
+import { isBytes } from '../../../options.js'
 import { parseIP } from '../../../sockets/ip.js'
 import { finishChecksum, sumPseudoHeader, sumWords } from './checksum.js'
 import type { IcmpMessage, PseudoHeader } from './message.js'
@@ -14,6 +15,7 @@ const headerLength = 8
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a number that does not fit its field, or a kind the family does not have.
  */
 export function encode(message: IcmpMessage, addresses?: PseudoHeader): Uint8Array {
+  messageCheck(message)
   const bytes = encodeBody(message)
   const view = viewOf(bytes)
   view.setUint8(0, typeNumber(message))
@@ -21,6 +23,11 @@ export function encode(message: IcmpMessage, addresses?: PseudoHeader): Uint8Arr
   if (message.family === 4) view.setUint16(2, finishChecksum(sumWords(bytes)))
   else if (addresses) view.setUint16(2, finishChecksum(sumWords(bytes, pseudoHeaderSum(addresses, bytes.length))))
   return bytes
+}
+
+/** Refuses what is no message at all. */
+export function messageCheck(message: unknown): void {
+  if (typeof message !== 'object' || message === null) throw invalidArgument('message', message, 'an ICMP message')
 }
 
 export function pseudoHeaderSum({ source, destination }: PseudoHeader, length: number): number {
@@ -76,7 +83,8 @@ function encodeRedirect(message: IcmpMessage & { kind: 'redirect' }): Uint8Array
       options,
     )
   }
-  if (!isIPv4(message.gateway)) throw invalidArgument('gateway', message.gateway, 'an IPv4 address')
+  if (typeof message.gateway !== 'string' || !isIPv4(message.gateway))
+    throw invalidArgument('gateway', message.gateway, 'an IPv4 address')
   const bytes = joined(new Uint8Array(headerLength), message.quoted)
   bytes.set(message.gateway.split('.').map(Number), 4)
   return bytes
@@ -103,7 +111,7 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function joined(...parts: Uint8Array[]): Uint8Array {
-  for (const part of parts) if (!(part instanceof Uint8Array)) throw invalidArgument('body', part, 'a Uint8Array')
+  for (const part of parts) if (!isBytes(part)) throw invalidArgument('body', part, 'a Uint8Array')
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -121,6 +129,6 @@ function fits(name: string, value: number, bits: number): number {
 }
 
 function ipv6Bytes(name: string, address: string): Uint8Array {
-  if (!isIPv6(address)) throw invalidArgument(name, address, 'an IPv6 address')
+  if (typeof address !== 'string' || !isIPv6(address)) throw invalidArgument(name, address, 'an IPv6 address')
   return parseIP(address)
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
-import { invalidArgument, NetviaError, systemError } from '../../../errors.js'
+import { NetviaError, systemError } from '../../../errors.js'
 import {
   type CommonOptions,
   checkOptions,
@@ -19,7 +19,7 @@ import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
 import { SendBatch } from '../../../sockets/send-batch.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
-import { encode } from '../packet/encode.js'
+import { encode, messageCheck } from '../packet/encode.js'
 import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
 import { type IcmpKind, openIcmpDescriptor } from './open-icmp-descriptor.js'
 import { type MessageInfo, readErrorReport, readMessage } from './received-message.js'
@@ -62,9 +62,8 @@ const attempts = 3
  * @throws NetviaError `EPERM` or `EACCES` without permission (the `hint` says how to get it), `ENODEV` no such device,
  * `ERR_INVALID_ARG_VALUE`; `signal.reason` when aborted already. A signal that fires later closes the socket.
  */
-export function openIcmp(options: OpenIcmpOptions): IcmpSocket {
-  checkOptions('openIcmp', options, schema)
-  if (options.family === undefined) throw invalidArgument('openIcmp: family', undefined, '4 or 6')
+export function openIcmp(given: OpenIcmpOptions): IcmpSocket {
+  const options = checkOptions('openIcmp', given, schema, ['family'])
   options.signal?.throwIfAborted()
   return new IcmpSocket(options)
 }
@@ -122,6 +121,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
    * `ERR_INVALID_ARG_VALUE` for a message that has no such form, `ERR_OFF_PATH` for the zone of another device, `ERR_SOCKET_CLOSED`.
    */
   async send(message: IcmpMessage, address: string): Promise<void> {
+    messageCheck(message)
     ipAddress(address, 'send: address')
     if (familyOf(address) !== this.family || message.family !== this.family) {
       throw new NetviaError(`the socket, the message and ${address} must be of one family`, {

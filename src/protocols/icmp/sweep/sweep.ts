@@ -69,8 +69,8 @@ const capacity = 10_000
  */
 export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
   if (!isTargets(targets)) throw invalidArgument('sweep: targets', targets, 'a string or an iterable of strings')
-  checkProbeOptions('sweep', options, schema)
-  return new Sweep(targets, options)
+  const kept = Array.isArray(targets) ? Array.from<string>(targets) : targets
+  return new Sweep(kept, checkProbeOptions('sweep', options, schema))
 }
 
 /** What `sweep` gives: consumed once. */

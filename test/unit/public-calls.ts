@@ -1,0 +1,83 @@
+import { onTestFinished } from 'vitest'
+import * as entry from '../../src/index.js'
+import * as undiciEntry from '../../src/undici.js'
+
+// Nothing is sent: what is refused is refused before. Were it not, the targets are loopback.
+export const host = '127.0.0.1'
+export const port = 9
+export const uplink = { name: 'one', device: 'lo', checks: [{ type: 'tcp', host, port }] }
+const monitor = () => new entry.UplinkMonitor({ uplinks: [uplink] } as entry.MonitorOptions)
+
+function group(): entry.UplinkGroup {
+  const made = new entry.UplinkGroup(monitor(), { policy: 'failover' })
+  onTestFinished(() => void made.httpAgent.destroy())
+  return made
+}
+
+/** Options as a program without types may give them. */
+export type Given = Record<string, unknown>
+export const as = <Options>(options: Given) => options as unknown as Options
+type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0]
+type Second<Call extends (...args: never[]) => unknown> = Parameters<Call>[1]
+
+/** The same options, with what the call can't do without: neither copied nor read. */
+function having(needed: Given, options: Given): Given {
+  for (const [key, value] of Object.entries(needed)) if (!(key in options)) options[key] = value
+  return options
+}
+
+/** Every public call that takes options, with what else it needs. */
+export const calls: Record<string, (options: Given) => unknown> = {
+  checkDns: options => entry.checkDns('localhost', as(options)),
+  checkHttp: options => entry.checkHttp(`http://${host}:${port}/`, as(options)),
+  checkPing: options => entry.checkPing(host, as(options)),
+  checkTcp: options => entry.checkTcp(as(having({ host, port }, options))),
+  connect: options => entry.connect(as(having({ host, port }, options))),
+  connectTls: options => entry.connectTls(as(having({ host, port }, options))),
+  createDispatcher: options => undiciEntry.createDispatcher(as(options)),
+  createLookup: options => entry.createLookup(as(options)),
+  device: options => entry.device('lo', as(options)),
+  deviceAddress: options => entry.deviceAddress('lo', 4, as(options)),
+  devices: options => entry.devices(as(options)),
+  fetch: options => undiciEntry.fetch(`http://${host}:${port}/`, as(options)),
+  HttpAgent: options => new entry.HttpAgent(as(options)),
+  HttpsAgent: options => new entry.HttpsAgent(as(options)),
+  listen: options => entry.listen(as(having({ port: 0, host }, options))),
+  openIcmp: options => entry.openIcmp(as(having({ family: 4 }, options))),
+  openUdp: options => entry.openUdp(as(having({ host }, options))),
+  pathMtu: options => entry.pathMtu(host, as(options)),
+  ping: options => entry.ping(host, as(options)),
+  pings: options => entry.pings(host, as(options)),
+  resolve: options => entry.resolve('localhost', as<Second<typeof entry.resolve>>(options)!),
+  scanPorts: options => entry.scanPorts(host, as(options)),
+  sweep: options => entry.sweep(host, as(options)),
+  traceroute: options => entry.traceroute(host, as(options)),
+  UplinkGroup: options => new entry.UplinkGroup(monitor(), as(having({ policy: 'failover' }, options))),
+  'UplinkGroup.connect': options => group().connect(as(having({ host, port }, options))),
+  'UplinkGroup.fetch': options => group().fetch(`http://${host}:${port}/`, as(options)),
+  'UplinkGroup.resolve': options => group().resolve('localhost', as(options)),
+  UplinkMonitor: options => new entry.UplinkMonitor(as(having({ uplinks: [uplink] }, options))),
+  events: options => monitor().events(as(options)),
+  via: options => entry.via(as<First<typeof entry.via>>(options)),
+  watchDevices: options => entry.watchDevices(as(options)),
+}
+
+const optionsFirst: Record<string, Given> = {
+  checkTcp: { host, port },
+  connect: { host, port },
+  connectTls: { host, port },
+  createLookup: {},
+  listen: { host, port: 0 },
+  openIcmp: { family: 4 },
+  openUdp: { host },
+}
+
+/** The same on a path. */
+for (const [name, call] of Object.entries(entry.via('lo')) as [string, (...args: unknown[]) => unknown][]) {
+  if (name === 'path') continue
+  const url = name === 'checkHttp' ? `http://${host}:${port}/` : name === 'resolve' ? 'localhost' : host
+  if (name === 'HttpAgent' || name === 'HttpsAgent')
+    calls[`via.${name}`] = options => Reflect.construct(call, [options])
+  else if (optionsFirst[name]) calls[`via.${name}`] = options => call(having(optionsFirst[name]!, options))
+  else calls[`via.${name}`] = options => call(url, options)
+}
