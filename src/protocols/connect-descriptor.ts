@@ -6,6 +6,7 @@ import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf } from '../sockets/address.js'
 import { openDescriptor } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
+import { onLink } from '../sockets/zone.js'
 import { onDeviceLoss } from '../system/device-loss.js'
 
 const { EINPROGRESS, EALREADY } = constants.errno
@@ -22,7 +23,7 @@ export async function connectDescriptor(
   signal?: AbortSignal,
 ): Promise<number> {
   signal?.throwIfAborted()
-  const target = encodeAddress(address, port)
+  const target = onLink(encodeAddress(address, port), path.device)
   const fd = openDescriptor(familyOf(address), 'stream', 0, path)
   try {
     let errno = startConnecting(fd, target)

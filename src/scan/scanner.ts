@@ -4,6 +4,7 @@ import { type NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf } from '../sockets/address.js'
+import { onLink } from '../sockets/zone.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
 import { Pace } from './scanner-pace.js'
 import { ScanQueue } from './scanner-queue.js'
@@ -73,7 +74,7 @@ export class Scanner {
   constructor(options: ScannerOptions, handlers: ScannerHandlers) {
     this.#options = options
     this.#handlers = handlers
-    this.#target = encodeAddress(options.address)
+    this.#target = onLink(encodeAddress(options.address), options.path.device)
     this.#family = familyOf(options.address)
     this.#pace = options.rate === undefined ? undefined : new Pace(options.rate, monotonicNow())
     this.#maximum = Math.min(options.concurrency, descriptorBudget(), portBudget())

@@ -1,7 +1,7 @@
 import { endianness } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { isIPv4 } from '../builtins.js'
-import { invalidArgument } from '../errors.js'
+import { NetviaError } from '../errors.js'
 import { formatIPv6, parseIP, unmapped } from './ip.js'
 
 /** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */
@@ -51,8 +51,27 @@ export function encodeAddress(text: string, port = 0): Uint8Array {
 
 function scopeId(zone: string, address: string): number {
   const index = /^\d+$/.test(zone) ? Number(zone) : addon().deviceIndex(zone)
-  if (index < 0) throw invalidArgument('address', address, 'an address with the zone of an existing device')
+  if (index < 0) {
+    const hint = 'devices() and `netvia devices` list the devices there are'
+    throw new NetviaError(`${address}: no device named ${zone}; ${hint}`, {
+      code: 'ERR_INVALID_ARG_VALUE',
+      address,
+      hint,
+    })
+  }
   return index
+}
+
+/** The device's index in a `struct sockaddr_in6`; 0 for none. */
+export function scopeOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(24, littleEndian)
+}
+
+/** The same address on the device of this index. */
+export function withScope(bytes: Uint8Array, index: number): Uint8Array {
+  const scoped = bytes.slice()
+  new DataView(scoped.buffer).setUint32(24, index, littleEndian)
+  return scoped
 }
 
 export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketAddress | undefined {

@@ -5,6 +5,7 @@ import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, setOption, tryReadOption, trySetOption } from './options.js'
+import { onLink } from './zone.js'
 
 const { EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
@@ -132,10 +133,18 @@ function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, 
   }
   // Without it a bound client takes its port at bind, from one pool for all peers (ip(7)).
   if (type === 'stream' && port === 0) trySetOption(fd, 'IP_BIND_ADDRESS_NO_PORT', 1)
-  const errno = addon().bind(fd, encodeAddress(address, port))
+  const errno = addon().bind(fd, onLink(encodeAddress(address, port), path.device))
   if (errno >= 0) return
   const { device } = path
-  const nowhere = `${device ? `device ${device} does not have` : 'no device here has'} this address`
+  const nowhere = device
+    ? `device ${device} does not have this address; it has ${addressesOf(device, family)}`
+    : 'no device here has this address'
   const hint = errno === -EADDRNOTAVAIL ? nowhere : undefined
   throw systemError(errno, 'bind', { address, port: port || undefined, device, hint })
+}
+
+function addressesOf(device: string, family: 4 | 6): string {
+  const own = (networkInterfaces()[device] ?? []).filter(item => item.family === `IPv${family}`)
+  const texts = own.map(({ address }) => (/^fe[89ab]/i.test(address) ? `${address}%${device}` : address))
+  return texts.join(', ') || `no IPv${family} address`
 }

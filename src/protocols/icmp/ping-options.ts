@@ -16,6 +16,7 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { unmapped } from '../../sockets/ip.js'
+import { onLink } from '../../sockets/zone.js'
 import { resolveFirst } from '../dns/resolve.js'
 import { EchoTemplate } from './probe/echo-template.js'
 import { SocketPool } from './probe/socket-pool.js'
@@ -99,7 +100,10 @@ export async function findTarget(host: string, options: PingOptions): Promise<Ta
 
 /** The address in the kernel's form, and what is sent there. */
 export function prepare(target: Target, options: PingOptions) {
-  return { address: encodeAddress(target.address), template: makeTemplate(target.family, options) }
+  return {
+    address: onLink(encodeAddress(target.address), options.device),
+    template: makeTemplate(target.family, options),
+  }
 }
 
 /** Without a payload of the user's own many want the same: one is kept for each family. */

@@ -91,7 +91,7 @@ export async function pathMtu(host: string, given: PathMtuOptions = {}): Promise
   try {
     await path.ready
     signal?.throwIfAborted()
-    return await new PathMtuRun(target, path, timeout, signal).search()
+    return await new PathMtuRun(target, path, timeout, options).search()
   } finally {
     path.release()
   }
@@ -101,16 +101,18 @@ class PathMtuRun {
   readonly #target: Target
   readonly #path: SocketPool
   readonly #signal: AbortSignal | undefined
+  readonly #device: string | undefined
   readonly #search: PathMtuSearch
   readonly #timeout: number
   #slowest: number | undefined
   #probes = 0
 
-  constructor(target: Target, path: SocketPool, timeout: number, signal: AbortSignal | undefined) {
+  constructor(target: Target, path: SocketPool, timeout: number, { device, signal }: PathMtuOptions) {
     this.#target = target
     this.#path = path
     this.#timeout = timeout
     this.#signal = signal
+    this.#device = device
     this.#search = new PathMtuSearch(smallest[target.family], largest[target.family])
   }
 
@@ -143,7 +145,8 @@ class PathMtuRun {
 
   #probe(size: number): Promise<PingResult> {
     const { family } = this.#target
-    const { address, template } = prepare(this.#target, { payloadSize: size - echoHeaders[family] })
+    const payloadSize = size - echoHeaders[family]
+    const { address, template } = prepare(this.#target, { payloadSize, device: this.#device })
     const sequence = this.#probes++
     const patience = this.#slowest === undefined ? this.#timeout : 200 + 4 * this.#slowest
     const timeout = Math.min(this.#timeout, patience)

@@ -2,6 +2,7 @@ import { addon } from '../../binding/addon.js'
 import { pathOf } from '../../options.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
+import { onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { Target } from '../icmp/result.js'
 import { stampingOn, Timestamps } from '../icmp/socket/timestamps.js'
@@ -30,6 +31,7 @@ export class SocketProber implements Prober {
     const { family } = target
     this.#target = target
     this.#settings = settings
+    this.#addressAt(0)
     this.hiddenBytes = ipHeaderLength[family] + (settings.method === 'udp' ? udpHeaderLength : 0)
     this.#anchor = openDescriptor(family, 'datagram', 0, pathOf(settings))
     new Timestamps(this.#anchor, false)
@@ -40,7 +42,7 @@ export class SocketProber implements Prober {
 
   send(hops: number, sequence: number, settled: (probe: TraceProbe) => void): () => void {
     const { method, port, timeout, payloadSize = 32 } = this.#settings
-    const { family, address } = this.#target
+    const { family } = this.#target
     const done = (probe: TraceProbe) => {
       this.#pending.delete(probe as SocketProbe)
       settled(probe)
@@ -49,14 +51,18 @@ export class SocketProber implements Prober {
     const order = { family, hops, timeout, hiddenBytes, path: pathOf(this.#settings), settled: done }
     const probe: SocketProbe =
       method === 'udp'
-        ? new UdpProbe(order, encodeAddress(address, port ?? defaultPort.udp + sequence), payloadSize)
-        : new TcpProbe(order, encodeAddress(address, port ?? defaultPort.tcp))
+        ? new UdpProbe(order, this.#addressAt(port ?? defaultPort.udp + sequence), payloadSize)
+        : new TcpProbe(order, this.#addressAt(port ?? defaultPort.tcp))
     this.#pending.add(probe)
     probe.start()
     return () => {
       this.#pending.delete(probe)
       probe.close()
     }
+  }
+
+  #addressAt(port: number): Uint8Array {
+    return onLink(encodeAddress(this.#target.address, port), this.#settings.device)
   }
 
   close(): void {

@@ -18,6 +18,7 @@ import { setOption } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
 import { SendBatch } from '../../../sockets/send-batch.js'
+import { onLink } from '../../../sockets/zone.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { encode, messageCheck } from '../packet/encode.js'
 import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
@@ -132,8 +133,9 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     checkZone(address, this.#device)
     if (this.closed) throw closedError()
     const bytes = encode(message)
+    const target = onLink(encodeAddress(address), this.#device)
     await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ bytes, address: encodeAddress(address), resolve, reject })
+      this.#waiting.push({ bytes, address: target, resolve, reject })
       if (this.#waiting.length === 1) this.#sendWaiting()
     })
   }

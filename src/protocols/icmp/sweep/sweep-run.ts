@@ -4,6 +4,7 @@ import { monotonicNow } from '../../../monotonic.js'
 import { pathOf } from '../../../options.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { addressText } from '../../../sockets/address.js'
+import { onLink } from '../../../sockets/zone.js'
 import type { RttCounter } from '../../../stats.js'
 import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
@@ -155,7 +156,11 @@ export class SweepRun implements ProbeOwner {
     this.counts.sent++
     if (attempt > 0) this.counts.retried++
     const request = target.name === undefined ? familySocket.request : this.#requestFor(target.name, familySocket)
-    familySocket.path.submit(request, target.address, this.#index++ * attemptsRoom + attempt)
+    familySocket.path.submit(
+      request,
+      onLink(target.address, this.#options.device),
+      this.#index++ * attemptsRoom + attempt,
+    )
   }
 
   #requestFor(name: string, familySocket: FamilySocket): EchoRequest {

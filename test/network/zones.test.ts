@@ -1,0 +1,97 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { checkTcp, connect, openIcmp, pathMtu, ping, pings, scanPorts, sweep, traceroute } from '../../src/index.js'
+import { atEnd, lab } from '../lab/index.js'
+import { netvia } from '../unit/cli-process.js'
+
+const peer = 'fe80::3'
+const own = 'fe80::77'
+
+beforeAll(() => {
+  const add = (host: 'router' | 'isp1', address: string, device: string) => {
+    lab.run(host, 'ip', 'address', 'add', `${address}/64`, 'dev', device, 'nodad')
+    atEnd(() => lab.run(host, 'ip', 'address', 'delete', `${address}/64`, 'dev', device))
+  }
+  add('isp1', peer, 'customer')
+  add('router', own, 'wan1')
+})
+
+async function drain(items: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of items);
+}
+
+interface Path {
+  device?: string
+  localAddress?: string
+}
+
+const calls: Record<string, (host: string, path: Path) => Promise<unknown>> = {
+  'ping, datagram': (host, path) => ping(host, { ...path, kind: 'datagram' }),
+  'ping, raw': (host, path) => ping(host, { ...path, kind: 'raw' }),
+  pings: (host, path) => drain(pings(host, { ...path, count: 1 })),
+  sweep: async (host, path) => drain(sweep(host, path)),
+  'sweep of several': async (host, path) => drain(sweep([`${peer}%wan1`, host], path)),
+  'traceroute by icmp': (host, path) => drain(traceroute(host, { ...path, method: 'icmp' })),
+  'traceroute by udp': (host, path) => drain(traceroute(host, { ...path, method: 'udp' })),
+  'traceroute by tcp': (host, path) => drain(traceroute(host, { ...path, method: 'tcp' })),
+  pathMtu: (host, path) => pathMtu(host, path),
+  connect: (host, path) => connect({ host, port: 9, ...path }),
+  checkTcp: (host, path) => checkTcp({ host, port: 9, ...path }),
+  scanPorts: (host, path) => drain(scanPorts(host, { ports: [9], ...path })),
+  openIcmp: async (host, path) => {
+    using socket = openIcmp({ family: 6, ...path })
+    const message = { family: 6, kind: 'echo-request', identifier: 1, sequence: 1, payload: new Uint8Array() } as const
+    await socket.send(message, host)
+  },
+}
+
+describe.each(Object.entries(calls))('%s', (_, call) => {
+  it('says what to write where the link is missing, or is another than the device', async () => {
+    await expect(call(peer, {})).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      hint: expect.stringContaining(`${peer}%`),
+    })
+    await expect(call(`${peer}%wan2`, { device: 'wan1' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      hint: `write ${peer}%wan1, or name the device wan2`,
+    })
+    await expect(call(`${peer}%usb9`, {})).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('no device named usb9'),
+    })
+    await expect(call(`${peer}%wan1`, { device: 'wan1', localAddress: `${own}%wan2` })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      hint: `write ${own}%wan1, or name the device wan2`,
+    })
+  })
+
+  it('says that a local address is not of the device', async () => {
+    const refused = call(`${peer}%wan1`, { device: 'wan1', localAddress: 'fe80::1' })
+    const failure = await refused.then(
+      value => (value as { error?: unknown })?.error,
+      error => error,
+    )
+    expect(failure).toMatchObject({ code: 'EADDRNOTAVAIL', hint: expect.stringContaining(`${own}%wan1`) })
+  })
+})
+
+describe('with the link said once', () => {
+  it.each(['datagram', 'raw'] as const)('by zone or device, it is found, %s', async kind => {
+    for (const [host, path] of [
+      [`${peer}%wan1`, {}],
+      [peer, { device: 'wan1' }],
+      [peer, { device: 'wan1', localAddress: own }],
+      [`${peer}%wan1`, { device: 'wan1', localAddress: `${own}%wan1` }],
+    ] as [string, Path][])
+      expect(await ping(host, { ...path, kind, timeout: 1000 })).toMatchObject({ outcome: 'reply' })
+  })
+
+  it('the command says the same', async () => {
+    const wrong = await netvia(['ping', '-c', '1', '-I', 'wan1', `${peer}%wan2`])
+    expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining(`write ${peer}%wan1`) })
+    const missing = await netvia(['ping', '-c', '1', peer])
+    expect(missing).toMatchObject({ code: 3, stderr: expect.stringContaining(`write ${peer}%`) })
+    const source = await netvia(['ping', '-c', '1', '-I', 'wan1', '--source', 'fe80::1', peer])
+    expect(source.stderr).toContain(`${own}%wan1`)
+    expect((await netvia(['ping', '-c', '1', '-I', 'wan1', '--source', own, peer])).code).toBe(0)
+  })
+})
