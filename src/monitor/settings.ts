@@ -109,17 +109,17 @@ const uplinkSchema = {
 const type = oneOf('ping', 'http', 'tcp', 'dns')
 const { type: record, ...dnsSchema } = withoutCommon(dnsCheckSchema)
 
-const ofEach = { type, timeout: interval, ...rulesSchema }
+const ofEach = { timeout: interval, ...rulesSchema }
 
 /** Of each type of check: what it knows, and what it needs. */
 const checkSchemas: Record<UplinkCheck['type'], { schema: Schema; required: string[] }> = {
   ping: {
-    schema: { host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), ...ofEach },
+    schema: { type, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), ...ofEach },
     required: ['host'],
   },
-  http: { schema: { ...withoutCommon(httpCheckSchema), url, ...ofEach }, required: ['url'] },
-  tcp: { schema: { ...withoutCommon(tcpCheckSchema), ...ofEach }, required: ['host', 'port'] },
-  dns: { schema: { ...dnsSchema, name: string, record: record!, ...ofEach }, required: ['name'] },
+  http: { schema: { type, ...withoutCommon(httpCheckSchema), url, ...ofEach }, required: ['url'] },
+  tcp: { schema: { type, ...withoutCommon(tcpCheckSchema), ...ofEach }, required: ['host', 'port'] },
+  dns: { schema: { type, ...dnsSchema, name: string, record: record!, ...ofEach }, required: ['name'] },
 }
 
 /** The path is the uplink's, and the signal the monitor's. */

@@ -143,9 +143,10 @@ describe('the network behind it', () => {
     expect(at - silent).toBeGreaterThan(800)
     expect(at - silent).toBeLessThan(2000)
     expect(monitor.snapshot().uplinks.map(({ lossRatio }) => lossRatio! > 0)).toEqual([true, false])
-    const up = nextEvent(monitor)
+    const back = nextEvent(monitor)
     repair()
-    expect(await up).toMatchObject({ uplink: 'fibre', to: 'up' })
+    expect(await back).toMatchObject({ uplink: 'fibre', to: 'degraded', reason: /must answer \d+ more times/ })
+    expect(await nextEvent(monitor)).toMatchObject({ uplink: 'fibre', from: 'degraded', to: 'up' })
     expect(events.filter(({ uplink }) => uplink === 'lte')).toHaveLength(1)
   })
 
