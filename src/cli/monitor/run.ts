@@ -26,6 +26,9 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const monitor = new UplinkMonitor(options)
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
+  session.outliveOutput()
+  history.start()
+  reporter.start()
   // Who does not listen does not load all that.
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options)
@@ -34,13 +37,6 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
   })
-  session.outliveOutput()
-  history.start()
-  reporter.start()
-  if (server) {
-    output.object('listening', { url: server.url })
-    output.line(`page, JSON and metrics: ${server.url}`)
-  }
   monitor.start()
   const work = () => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
   const rows = () => statusRows(monitor.snapshot().uplinks, history, output.terminal, process.stdout.rows)

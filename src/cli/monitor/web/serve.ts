@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../../errors.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
@@ -6,6 +5,7 @@ import type { MonitorOptions } from '../../../monitor/options.js'
 import type { Session } from '../../shared/session.js'
 import type { MonitorFlags } from '../run.js'
 import { Access, tokenFor } from './access.js'
+import { bindWhenThere } from './bind.js'
 import { EventLog } from './event-log.js'
 import { EventStreams } from './event-streams.js'
 import { healthy } from './health.js'
@@ -16,14 +16,16 @@ import { loadPage } from './page.js'
 import { makeServer } from './server.js'
 
 export interface Served {
-  url: string
   metrics: Metrics
   close(): Promise<void>
 }
 
-/** Serves page, JSON and metrics, from before the first check on. `options` are those in force. */
+/**
+ * Serves page, JSON and metrics, from before the first check on if this machine has the address, else from when it has it. `options`
+ * are those in force.
+ */
 export async function serve(
-  { program }: Session,
+  { program, output, signal }: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   history: History,
@@ -46,13 +48,29 @@ export async function serve(
     access,
     loadPage(),
   )
-  server.listen(address.port, address.host)
-  await once(server, 'listening')
   log.start()
   metrics.start()
-  const { address: host, port } = server.address() as AddressInfo
+  const announce = () => {
+    const { address: host, port } = server.address() as AddressInfo
+    const url = `http://${joinHostPort(host, port)}/`
+    output.object('listening', { url })
+    output.line(`page, JSON and metrics: ${url}`)
+  }
+  await new Promise<void>((resolve, reject) => {
+    let failed = reject
+    bindWhenThere(server, address, signal, () => {
+      output.note(`netvia: no device has the address ${address.host} yet; the page waits for it`)
+      failed = error => output.note(`netvia: no page: ${error.message}`)
+      resolve()
+    }).then(
+      bound => {
+        if (bound) announce()
+        resolve()
+      },
+      (error: Error) => failed(error),
+    )
+  })
   return {
-    url: `http://${joinHostPort(host, port)}/`,
     metrics,
     async close() {
       log.stop()

@@ -1,0 +1,33 @@
+import { createServer } from 'node:http'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { bindWhenThere } from '../../src/cli/monitor/web/bind.js'
+
+function lateAddress(missing: number, code = 'EADDRNOTAVAIL') {
+  const server = createServer()
+  onTestFinished(() => void server.close())
+  const listen = server.listen.bind(server)
+  vi.spyOn(server, 'listen').mockImplementation(((port: number, host: string) => {
+    if (missing-- <= 0) return listen(port, host)
+    process.nextTick(() => server.emit('error', Object.assign(new Error(code), { code })))
+    return server
+  }) as never)
+  return server
+}
+
+const address = { host: '127.0.0.1', port: 0, loopback: true }
+
+test('an address that this machine does not have yet is waited for', async () => {
+  const server = lateAddress(2)
+  const waiting = vi.fn()
+  expect(await bindWhenThere(server, address, new AbortController().signal, waiting)).toBe(true)
+  expect(waiting).toHaveBeenCalledOnce()
+  expect(server.listening).toBe(true)
+})
+
+test('the wait ends with the signal, and other faults end it at once', async () => {
+  const controller = new AbortController()
+  expect(await bindWhenThere(lateAddress(99), address, controller.signal, () => controller.abort())).toBe(false)
+  await expect(
+    bindWhenThere(lateAddress(99, 'EADDRINUSE'), address, new AbortController().signal, () => {}),
+  ).rejects.toMatchObject({ code: 'EADDRINUSE' })
+})
