@@ -45,8 +45,12 @@ async function serve(address, [behaviour, detail]) {
   const tcp = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', async data => {
-      const response = await reply(data.subarray(2), true)
-      if (response) socket.end(Buffer.concat([Buffer.from([response.length >> 8, response.length & 255]), response]))
+      // The C library puts both families' questions into one segment.
+      for (let at = 0; at < data.length; at += 2 + data.readUInt16BE(at)) {
+        const response = await reply(data.subarray(at + 2, at + 2 + data.readUInt16BE(at)), true)
+        if (response)
+          socket.write(Buffer.concat([Buffer.from([response.length >> 8, response.length & 255]), response]))
+      }
     })
   })
   await new Promise(done => tcp.listen(53, address, done))
