@@ -1,7 +1,9 @@
 /** Statistics of round trips. Milliseconds; `undefined` until there is something to tell. */
 export interface PingStatistics {
-  /** Probes that left; one refused locally did not. */
+  /** Probes that left. */
   sent: number
+  /** Probes that never left this machine: `send-failed`. They count neither as sent nor as lost. */
+  unsent: number
   /** Probes that were answered, however late. */
   received: number
   /** Further replies to probes already answered. */
@@ -34,6 +36,7 @@ export const reservoirSize = 4096
 /** Counts probes and their round trips as they come, in memory that does not grow. */
 export class RttCounter {
   #sent = 0
+  #unsent = 0
   #received = 0
   /** Round trips: of a probe to a group there is one for each host. */
   #measured = 0
@@ -56,6 +59,7 @@ export class RttCounter {
   /** It did not leave after all: no probe, and no loss. */
   refused(): void {
     this.#sent--
+    this.#unsent++
   }
 
   /** `sequence`: of the probe, in the order of sending. */
@@ -93,6 +97,7 @@ export class RttCounter {
     const sorted = [...this.#sample].sort((a, b) => a - b)
     return {
       sent: this.#sent,
+      unsent: this.#unsent,
       received: this.#received,
       duplicates: this.#duplicates,
       reordered: this.#reordered,

@@ -11,7 +11,10 @@ export interface PingCheckOptions extends PingOptions {
   count?: number
   /** From one request to the next, in milliseconds. Default: 200. */
   interval?: number
-  /** The loss that is still good, 0-1. Default: any, as long as one reply comes. */
+  /**
+   * The loss that is still good, 0-1. Default: any, as long as one reply comes. A request that this machine did not send is no
+   * loss, but no proof of the limit either: with too many of them, the check fails with what refused them.
+   */
   maxLossRatio?: number
   /** The mean round trip that is still good, in milliseconds. Default: any. */
   maxRttMs?: number
@@ -73,9 +76,13 @@ export async function checkPing(host: string, given: PingCheckOptions = {}): Pro
     async () => {
       const series = pings(host, { ...rest, count, interval })
       let last: PingResult | undefined
-      for await (const answer of series) last = answer
+      let refusal: NetviaError | undefined
+      for await (const answer of series) {
+        last = answer
+        refusal = answer.error ?? refusal
+      }
       statistics = series.statistics
-      return result(verdict(last!, statistics, { maxLossRatio, maxRttMs, device: options.device }))
+      return result(verdict(last!, refusal, statistics, { maxLossRatio, maxRttMs, device: options.device }))
     },
     result,
   )
@@ -86,7 +93,8 @@ type Limits = Pick<PingCheckOptions, 'maxLossRatio' | 'maxRttMs' | 'device'>
 /** Undefined: all is well. */
 function verdict(
   last: PingResult,
-  { received, sent, lossRatio, avgMs }: PingStatistics,
+  refusal: NetviaError | undefined,
+  { received, sent, unsent, lossRatio, avgMs }: PingStatistics,
   { maxLossRatio = 1, maxRttMs = Number.POSITIVE_INFINITY, device }: Limits,
 ): NetviaError | undefined {
   const where = { address: last.address, device }
@@ -102,6 +110,8 @@ function verdict(
     const message = `${sent - received} of ${sent} requests were lost; ${maxLossRatio} of them may be`
     return new NetviaError(message, { code: 'ERR_PING_LOSS', ...where })
   }
+  // What was not sent can't show that the loss is within the limit.
+  if (unsent > 0 && (sent - received + unsent) / (sent + unsent) > maxLossRatio) return refusal
   if (avgMs! > maxRttMs) {
     const message = `the mean round trip is ${avgMs!.toFixed(3)} ms; ${maxRttMs} ms are allowed`
     return new NetviaError(message, { code: 'ERR_PING_RTT', ...where })

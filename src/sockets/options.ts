@@ -40,6 +40,18 @@ export function readOption(fd: number, option: string, out: Uint8Array): number 
   return length
 }
 
+/** asm-generic/socket.h SO_MEMINFO, and of the numbers it gives SK_MEMINFO_WMEM_ALLOC (linux/sock_diag.h). */
+const memoryOption = 55
+const heldIndex = 2
+const memory = new Uint32Array(9)
+const memoryBytes = new Uint8Array(memory.buffer)
+
+/** Bytes of what was sent that the kernel still holds, for a neighbour or in a device's queue. Undefined before Linux 4.12. */
+export function heldBytes(fd: number): number | undefined {
+  const [socketLevel] = levelAndName('SO_TYPE')
+  return addon().getOption(fd, socketLevel, memoryOption, memoryBytes) < 0 ? undefined : memory[heldIndex]
+}
+
 /** The same, with a negative errno for a failure. */
 export function tryReadOption(fd: number, option: string, out: Uint8Array): number {
   const [level, name] = levelAndName(option)

@@ -16,7 +16,7 @@ import { decodeTcpInfo } from '../../src/sockets/tcp-info.js'
 import { decodeLink, decodeRunning } from '../../src/system/netlink/link.js'
 import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
 import { decodeMessages } from '../../src/system/netlink/message.js'
-import { decodeFailingNeighbour, decodeNeighbourState } from '../../src/system/netlink/neighbour.js'
+import { decodeNeighbour, decodeSilentNeighbour } from '../../src/system/netlink/neighbour.js'
 import { decodeNexthop } from '../../src/system/netlink/nexthop.js'
 import { decodeChosenHop, decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 
@@ -59,8 +59,8 @@ export function netlink(data: Buffer): void {
     decodeRoute,
     decodeDefaultRoute,
     decodeChosenHop,
-    decodeFailingNeighbour,
-    decodeNeighbourState,
+    decodeNeighbour,
+    decodeSilentNeighbour,
     decodeNexthop,
   ]
   for (const payload of [...decodeMessages(bytes)].map(({ payload }) => payload).concat(bytes)) {

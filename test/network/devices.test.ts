@@ -8,7 +8,7 @@ import { device, deviceAddress, devices } from '../../src/system/devices/devices
 import { type DeviceEvent, watchDevices } from '../../src/system/devices/watch.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
 import { RunningReader } from '../../src/system/netlink/running.js'
-import { neighbourState } from '../../src/system/netlink/tables.js'
+import { neighbour } from '../../src/system/netlink/tables.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 
@@ -221,7 +221,7 @@ describe('watchDevices', () => {
   })
 })
 
-describe('neighbourState', () => {
+describe('neighbour', () => {
   beforeAll(() => addNeighbours())
   function addNeighbours() {
     batch([
@@ -232,10 +232,10 @@ describe('neighbourState', () => {
 
   it('tells what ARP and neighbour discovery know', async () => {
     const { index } = await device('wan1')
-    expect(neighbourState('192.0.2.77', index)).toBe('permanent')
-    expect(neighbourState('2001:db8:1::77', index)).toBe('stale')
-    expect(neighbourState('192.0.2.78', index)).toBe(undefined)
-    expect(neighbourState('192.0.2.77', (await device('wan2')).index)).toBe(undefined)
+    expect(neighbour('192.0.2.77', index)?.state).toBe('permanent')
+    expect(neighbour('2001:db8:1::77', index)?.state).toBe('stale')
+    expect(neighbour('192.0.2.78', index)?.state).toBe(undefined)
+    expect(neighbour('192.0.2.77', (await device('wan2')).index)?.state).toBe(undefined)
   })
 })
 

@@ -30,6 +30,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
       sequence: 0,
       bytes: 64,
       rttMs: expect.any(Number),
+      queuedMs: expect.any(Number),
       ttl: 63,
       from: host,
       reason: undefined,
@@ -166,12 +167,17 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     expect(await ping(host, { kind })).toMatchObject({ outcome: 'reply', clock: 'kernel' })
   })
 
-  test('no neighbour answers, and the kernel tells a socket bound to a device nothing', async () => {
+  test('no neighbour answers, and the kernel tells a socket bound to a device nothing', {
+    timeout: 20_000,
+  }, async () => {
     const dead = lab.addDevice(`dead${family}${kind[0]}`)
     expect(await ping(host, { kind, device: dead.device })).toMatchObject({ outcome: 'reply' })
     lab.run('internet', 'ip', 'address', 'flush', 'dev', dead.device)
     lab.run('router', 'ip', 'neighbour', 'flush', 'dev', dead.device)
     expect(await ping(host, { kind, device: dead.device, timeout: 300 })).toMatchObject({
+      outcome: 'timeout',
+    })
+    expect(await ping(host, { kind, device: dead.device, timeout: 4000 })).toMatchObject({
       outcome: 'send-failed',
       error: { code: 'EHOSTUNREACH', device: dead.device },
     })

@@ -9,7 +9,7 @@ import { watchDevices } from '../../src/system/devices/watch.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
 import type { Link } from '../../src/system/netlink/link.js'
 import type { Route } from '../../src/system/netlink/route.js'
-import { neighbourState } from '../../src/system/netlink/tables.js'
+import { neighbour } from '../../src/system/netlink/tables.js'
 import { openSockets } from './open-sockets.js'
 
 describe('devices', () => {
@@ -152,10 +152,10 @@ describe('watchDevices', () => {
   })
 })
 
-describe('neighbourState', () => {
+describe('neighbour', () => {
   it('is undefined for what the kernel does not know', () => {
-    expect(neighbourState('192.0.2.77', 1)).toBe(undefined)
-    expect(neighbourState('2001:db8::77', 1)).toBe(undefined)
-    expect(neighbourState('192.0.2.77', 999_999)).toBe(undefined)
+    expect(neighbour('192.0.2.77', 1)?.state).toBe(undefined)
+    expect(neighbour('2001:db8::77', 1)?.state).toBe(undefined)
+    expect(neighbour('192.0.2.77', 999_999)?.state).toBe(undefined)
   })
 })

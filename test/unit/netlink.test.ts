@@ -5,7 +5,7 @@ import { pack } from '../../src/system/netlink/bytes.js'
 import { decodeLink, decodeRunning } from '../../src/system/netlink/link.js'
 import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
 import { decodeMessages, encodeMessage } from '../../src/system/netlink/message.js'
-import { decodeNeighbourState, encodeNeighbourRequest } from '../../src/system/netlink/neighbour.js'
+import { decodeNeighbour, encodeNeighbourRequest } from '../../src/system/netlink/neighbour.js'
 import { decodeNexthop, hopsOf } from '../../src/system/netlink/nexthop.js'
 import { decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 
@@ -200,8 +200,13 @@ describe('neighbours', () => {
     const request = encodeNeighbourRequest('fe80::1%3', 3)
     expect(request.length).toBe(12 + 4 + 16)
     expect(Buffer.from(request.subarray(16)).toString('hex')).toBe(`fe80${'0'.repeat(27)}1`)
-    expect(decodeNeighbourState(pack([4, 0], [4, 0], [2, 0x20], [2, 0]))).toBe('failed')
-    expect(decodeNeighbourState(new Uint8Array(9))).toBe(undefined)
+    const header = pack([4, 2], [4, 3], [2, 0x20], [2, 0])
+    const address = encodeAttribute(1, Uint8Array.of(192, 0, 2, 1))
+    const times = encodeAttribute(3, pack([4, 9], [4, 9], [4, 150], [4, 1]))
+    const neighbour = { address: '192.0.2.1', deviceIndex: 3, state: 'failed' }
+    expect(decodeNeighbour(Buffer.concat([header, address, times]))).toEqual({ ...neighbour, changedMs: 1500 })
+    expect(decodeNeighbour(Buffer.concat([header, address]))).toEqual({ ...neighbour, changedMs: 0 })
+    expect(decodeNeighbour(new Uint8Array(9))).toBe(undefined)
   })
 })
 
@@ -213,7 +218,7 @@ describe('every decoder', () => {
     decodeRoute,
     decodeDefaultRoute,
     decodeNexthop,
-    decodeNeighbourState,
+    decodeNeighbour,
   ]
   const survives = (bytes: Uint8Array) => {
     for (const decode of decoders) decode(bytes)

@@ -7,6 +7,7 @@ test('nothing known yet: no verdict, no times', () => {
   counter.sent()
   expect(counter.snapshot()).toEqual({
     sent: 1,
+    unsent: 0,
     received: 0,
     duplicates: 0,
     reordered: 0,

@@ -15,6 +15,7 @@ export const parts: Record<string, JsonSchema> = {
     sentAt: milliseconds('When it left: milliseconds since 1970'),
     clock: oneOf('kernel', 'user'),
     'rttMs?': milliseconds('Until whatever came back'),
+    'queuedMs?': milliseconds("Of rttMs, the wait in the queue of this machine's device"),
     'from?': text('Who answered'),
     'ttl?': integer('TTL or hop limit of the answer'),
     'type?': integer('ICMP type of the answer'),
@@ -28,6 +29,7 @@ export const parts: Record<string, JsonSchema> = {
   mplsLabel: object('RFC 4950', { label: counter, trafficClass: counter, bottom: bool(), ttl: counter }),
   statistics: object('Of the requests with a verdict', {
     sent: count('Requests that left'),
+    unsent: count('Requests that never left this machine'),
     received: count('Requests that were answered'),
     duplicates: count('Further replies'),
     reordered: count('Replies overtaken by a later one'),

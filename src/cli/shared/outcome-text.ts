@@ -9,7 +9,7 @@ export function outcomeText(result: PingResult, color: Terminal['color']): strin
   const tail = `icmp_seq=${sequence + 1}`
   switch (outcome) {
     case 'reply':
-      return `${bytes} bytes from ${from}: ${tail} ttl=${ttl} time=${color.green(digits(rttMs))} ms`
+      return `${bytes} bytes from ${from}: ${tail} ttl=${ttl} time=${color.green(digits(rttMs))} ms${queueText(result)}`
     case 'timeout':
       return color.red(`no answer yet for ${tail}`)
     case 'send-failed':
@@ -21,4 +21,10 @@ export function outcomeText(result: PingResult, color: Terminal['color']): strin
     case 'unreachable':
       return color.yellow(`From ${from}: ${tail} unreachable (${reason})`)
   }
+}
+
+/** The wait in this machine's own queue, where it is a part of the round trip that matters. */
+function queueText({ rttMs, queuedMs }: PingResult): string {
+  const isNotable = queuedMs !== undefined && queuedMs >= 1 && queuedMs >= rttMs! / 10
+  return isNotable ? ` (${digits(queuedMs)} ms of it in the queue here)` : ''
 }

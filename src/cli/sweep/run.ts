@@ -122,11 +122,11 @@ async function compareLines({ output }: Session, lines: readonly Line[]): Promis
 }
 
 function summary({ alive, unreachable, results }: Line, elapsedMs: number): string[] {
-  const { sent, received, lossRatio, minMs, avgMs, maxMs } = results.statistics
+  const { sent, unsent, received, lossRatio, minMs, avgMs, maxMs } = results.statistics
   const targets = alive + unreachable
   return [
     `${share(targets, results.progress.total, 'target')}: ${alive} alive, ${unreachable} unreachable`,
-    `${plural(sent, 'request')} sent, ${received} answered, ${percent(lossRatio)} loss`,
+    `${plural(sent, 'request')} sent, ${unsent} not sent, ${received} answered, ${percent(lossRatio)} loss`,
     `round trip min/avg/max ${[minMs, avgMs, maxMs].map(milliseconds).join(' / ')}`,
     `${(elapsedMs / 1000).toFixed(1)} s, ${Math.round((targets * 1000) / elapsedMs)} targets/s`,
   ]

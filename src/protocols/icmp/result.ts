@@ -23,6 +23,11 @@ export interface PingFields {
   clock: 'kernel' | 'user'
   /** From sending until whatever came back, in milliseconds with fractions. */
   rttMs: number | undefined
+  /**
+   * Of `rttMs`, what the request waited in the queue of this machine's own device, in milliseconds: near 0 unless the uplink
+   * is saturated or shaped. `undefined` where the kernel does not tell: a sweep, and some drivers.
+   */
+  queuedMs: number | undefined
   /** Address of who answered: of an error, the router that sent it. */
   from: string | undefined
   /** TTL or hop limit the answer came with, where the kernel tells it. */
@@ -85,6 +90,7 @@ interface Unanswered extends PingFields {
   alive: false
   bytes: undefined
   rttMs: undefined
+  queuedMs: undefined
   ttl: undefined
   from: undefined
   type: undefined
@@ -134,6 +140,7 @@ export function toResult(target: Target, sequence: number, verdict: Told): PingR
     sentAt: Number.isNaN(verdict.sentAt) ? Date.now() : verdict.sentAt,
     clock: verdict.kernelClock ? 'kernel' : 'user',
     rttMs: answered ? verdict.rttMs : undefined,
+    queuedMs: answered && verdict.queuedMs >= 0 ? verdict.queuedMs : undefined,
     from: answered ? fromOf(target, verdict) : undefined,
     ttl: answered && verdict.ttl >= 0 ? verdict.ttl : undefined,
     type: typed ? type : undefined,

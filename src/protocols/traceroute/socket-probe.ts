@@ -5,12 +5,12 @@ import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { isPortUnreachable } from '../icmp/packet/message-types.js'
-import { type ClockSample, measure, systemClock } from '../icmp/probe/clock.js'
+import { type ClockSample, measure, systemClock, waitInQueue } from '../icmp/probe/clock.js'
 import type { Outcome } from '../icmp/probe/echo-request.js'
 import { outcomeOfError } from '../icmp/probe/error-outcome.js'
 import { isOwnReport, notSent } from '../icmp/probe/local-failure.js'
 import { sameHost } from '../icmp/probe/source-check.js'
-import { stampOf, type Timestamps } from '../icmp/socket/timestamps.js'
+import { isBeforeQueue, stampOf, type Timestamps } from '../icmp/socket/timestamps.js'
 import type { TraceProbe } from './prober.js'
 
 export interface ProbeOrder {
@@ -32,8 +32,11 @@ const icmpHeaderLength = 8
 export abstract class SocketProbe implements TraceProbe {
   outcome: Outcome | undefined
   sent: ClockSample | undefined
+  /** The kernel's stamps before and behind the queue of the device. */
   sentStamp = Number.NaN
+  leftStamp = Number.NaN
   rttMs = Number.NaN
+  queuedMs = Number.NaN
   kernelClock = false
   bytes = 0
   ttl = -1
@@ -123,6 +126,7 @@ export abstract class SocketProbe implements TraceProbe {
   protected time(receivedStamp: number, read = now()): void {
     const { rttMs, kernel } = measure({ sent: this.sent!, read, sentStamp: this.sentStamp, receivedStamp })
     this.rttMs = rttMs
+    this.queuedMs = kernel ? waitInQueue(this.sentStamp, this.leftStamp, rttMs) : Number.NaN
     this.kernelClock = kernel
   }
 
@@ -136,7 +140,9 @@ export abstract class SocketProbe implements TraceProbe {
     const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
     if (origin === SO_EE_ORIGIN_TIMESTAMPING) {
       const stamp = stampOf(packet)
-      if (this.stamps?.take(packet.unsigned(Field.errorData), stamp)) this.sentStamp = stamp
+      const isOwn = this.stamps?.take(packet.unsigned(Field.errorData), stamp) !== undefined
+      if (isOwn && isBeforeQueue(packet)) this.sentStamp = stamp
+      else if (isOwn) this.leftStamp = stamp
     }
     if (origin === SO_EE_ORIGIN_LOCAL) this.mtu = packet.unsigned(Field.errorInfo)
     const isIcmp = origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6

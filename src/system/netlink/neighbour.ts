@@ -1,11 +1,15 @@
 import { addressFamily, familyOf } from '../../sockets/address.js'
 import { parseIP } from '../../sockets/ip.js'
 import { decodeAttributes, encodeAttribute } from './attributes.js'
-import { pack, readI32, readU16 } from './bytes.js'
+import { pack, readI32, readU16, readU32 } from './bytes.js'
 import { formatAddress } from './ip-address.js'
 
 const headerSize = 12
 const attributeDestination = 1
+/** NDA_CACHEINFO, `struct nda_cacheinfo`: its times are in USER_HZ, which is 100 on every architecture of this package. */
+const attributeCacheInfo = 3
+const updatedOffset = 8
+const ticksPerSecond = 100
 
 /** linux/neighbour.h, NUD_*: what ARP or neighbour discovery (RFC 4861) knows of an address on a link. */
 export type NeighbourState =
@@ -44,19 +48,23 @@ export const neighbourDumpRequest = pack([4, 0], [4, 0], [4, 0])
 export interface Neighbour {
   readonly address: string
   readonly deviceIndex: number
-}
-
-export const isFailing = (state: NeighbourState | undefined) => state === 'failed' || state === 'incomplete'
-
-/** RTM_NEWNEIGH of a neighbour that does not answer; undefined for the others. Pure. */
-export function decodeFailingNeighbour(payload: Uint8Array): Neighbour | undefined {
-  if (!isFailing(decodeNeighbourState(payload))) return undefined
-  const address = formatAddress(decodeAttributes(payload.subarray(headerSize)).get(attributeDestination))
-  return address === undefined ? undefined : { address, deviceIndex: readI32(payload, 4)! }
+  readonly state: NeighbourState | undefined
+  /** Since its state last changed, in milliseconds, to a hundredth of a second. 0 where the kernel does not say. */
+  readonly changedMs: number
 }
 
 /** RTM_NEWNEIGH. Pure. */
-export function decodeNeighbourState(payload: Uint8Array): NeighbourState | undefined {
-  const state = readU16(payload, 8)
-  return state === undefined ? undefined : states.get(state)
+export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
+  const attributes = decodeAttributes(payload.subarray(headerSize))
+  const address = formatAddress(attributes.get(attributeDestination))
+  if (address === undefined) return undefined
+  const times = attributes.get(attributeCacheInfo)
+  const changedMs = ((times && readU32(times, updatedOffset)) ?? 0) * (1000 / ticksPerSecond)
+  return { address, deviceIndex: readI32(payload, 4)!, state: states.get(readU16(payload, 8) ?? -1), changedMs }
+}
+
+/** RTM_NEWNEIGH of a neighbour that has not answered; undefined for the others. Pure. */
+export function decodeSilentNeighbour(payload: Uint8Array): Neighbour | undefined {
+  const state = states.get(readU16(payload, 8) ?? -1)
+  return state === 'failed' || state === 'incomplete' ? decodeNeighbour(payload) : undefined
 }

@@ -2,11 +2,10 @@ import { decodeLink, type Link, linkDumpRequest } from './link.js'
 import { type AddressMessage, addressDumpRequest, decodeLinkAddress } from './link-address.js'
 import { MessageType } from './message.js'
 import {
-  decodeFailingNeighbour,
-  decodeNeighbourState,
+  decodeNeighbour,
+  decodeSilentNeighbour,
   encodeNeighbourRequest,
   type Neighbour,
-  type NeighbourState,
   neighbourDumpRequest,
 } from './neighbour.js'
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
@@ -33,16 +32,16 @@ export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> 
 }
 
 /**
- * What the kernel knows of an address on a link: `failed` and `incomplete` mean that nobody there answers ARP or neighbour
- * discovery. Undefined: nothing. RTM_GETNEIGH, Linux 5.0.
+ * What the kernel knows of an address on a link. `incomplete`: it asks by ARP or neighbour discovery, and holds the packets.
+ * `failed`: nobody answered, and the packets were dropped. Undefined: it knows nothing. RTM_GETNEIGH, Linux 5.0.
  */
-export function neighbourState(address: string, deviceIndex: number): NeighbourState | undefined {
-  return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbourState)
+export function neighbour(address: string, deviceIndex: number): Neighbour | undefined {
+  return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbour)
 }
 
-/** Who does not answer ARP or neighbour discovery, on all links. */
-export function readFailingNeighbours(): Neighbour[] {
-  return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeFailingNeighbour)
+/** Who has not answered ARP or neighbour discovery, on all links: `failed` and `incomplete`. */
+export function readSilentNeighbours(): Neighbour[] {
+  return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeSilentNeighbour)
 }
 
 /** Whom a packet is handed to that leaves by this device: a gateway, or the address itself. */

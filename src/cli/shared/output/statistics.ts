@@ -10,10 +10,11 @@ export function pingSummary(
   elapsedMs: number,
   hosts: number,
 ): string[] {
-  const { sent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
+  const { sent, unsent, received, duplicates, lossRatio, minMs, avgMs, maxMs, stddevMs } = statistics
   const counts = [
     `${sent} packets transmitted`,
     `${received} received`,
+    ...(unsent ? [`${unsent} not sent`] : []),
     ...(hosts ? [`from ${plural(hosts, 'host')}`] : []),
     ...(duplicates ? [`+${duplicates} duplicates`] : []),
     ...(errors ? [`+${errors} errors`] : []),
@@ -31,15 +32,17 @@ export function pingSummary(
 }
 
 /** In the middle of it. */
-export function pingProgress({ sent, received, lossRatio, minMs, avgMs, maxMs }: PingStatistics): string {
+export function pingProgress({ sent, unsent, received, lossRatio, minMs, avgMs, maxMs }: PingStatistics): string {
   const times = minMs === undefined ? '' : `, min/avg/max = ${[minMs, avgMs, maxMs].map(thousandths).join('/')} ms`
-  return `${received}/${sent} packets, ${percent(lossRatio)} loss${times}`
+  const notSent = unsent ? `, ${unsent} not sent` : ''
+  return `${received}/${sent} packets${notSent}, ${percent(lossRatio)} loss${times}`
 }
 
-const needed = ['sent', 'received', 'loss', 'avg']
+const needed = ['sent', 'unsent', 'received', 'loss', 'avg']
 
 export const statisticsColumns: readonly Column[] = [
   'sent',
+  'unsent',
   'received',
   'loss',
   'min',
@@ -51,9 +54,10 @@ export const statisticsColumns: readonly Column[] = [
 ].map(title => ({ title, align: 'right', spare: !needed.includes(title) }))
 
 export function statisticsCells(statistics: PingStatistics): string[] {
-  const { sent, received, lossRatio, minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms } = statistics
+  const { sent, unsent, received, lossRatio, minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms } = statistics
   return [
     String(sent),
+    String(unsent),
     String(received),
     percent(lossRatio),
     ...[minMs, avgMs, maxMs, stddevMs, jitterMs, p95Ms].map(milliseconds),

@@ -13,6 +13,11 @@ export function finishChecksum(sum: number): number {
   return ~folded & 0xffff
 }
 
+/** Of a whole ICMPv4 message (RFC 792). */
+export function hasValidChecksum(message: Uint8Array): boolean {
+  return finishChecksum(sumWords(message)) === 0
+}
+
 /** Sum of the IPv6 pseudo header (RFC 8200 section 8.1) for ICMPv6. Addresses are 16 bytes each. */
 export function sumPseudoHeader(source: Uint8Array, destination: Uint8Array, length: number): number {
   return sumWords(source) + sumWords(destination) + (length >>> 16) + (length & 0xffff) + 58

@@ -48,6 +48,15 @@ export function measure({ sent, read, sentStamp, receivedStamp }: RoundTrip): { 
   return { rttMs: Math.max(0, rttMs), kernel }
 }
 
+/**
+ * What a packet waited in the queue of its device, between the kernel's stamps before and behind it: milliseconds. NaN where one
+ * is missing, or the wall clock was set in between, so that it does not fit into the round trip.
+ */
+export function waitInQueue(queuedStamp: number, leftStamp: number, rttMs: number): number {
+  const wait = leftStamp - queuedStamp
+  return wait >= 0 && wait <= rttMs ? wait : Number.NaN
+}
+
 /** NaN where there is no stamp, or none that can be true. */
 function onMonotonic(stamp: number, sent: ClockSample, read: ClockSample): number {
   const before = stamp - (sent.wall - sent.monotonic)

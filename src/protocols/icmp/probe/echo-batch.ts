@@ -46,10 +46,10 @@ export class EchoBatch implements PacketMemory {
     return true
   }
 
-  /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
-  send(fd: number, first: number): number {
+  /** Sends the packets from `first` up to `end`: how many the kernel took, or the negative errno of the first. */
+  send(fd: number, first: number, end: number): number {
     const table = first === 0 ? this.#table : this.#table.subarray(first * Batch.sendFields)
-    return addon().send(fd, this.bytes, table, this.#count - first, 0)
+    return addon().send(fd, this.bytes, table, end - first, 0)
   }
 
   /** All places are equally large: as large as the first of a batch needs. */

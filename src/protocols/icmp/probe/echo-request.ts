@@ -10,6 +10,8 @@ export interface Verdict {
   /** When it was handed to the kernel, milliseconds of the wall clock; NaN if it never was. */
   sentAt: number
   rttMs: number
+  /** Of that, what the request waited in the queue of this machine's device; NaN where the kernel does not tell. */
+  queuedMs: number
   /** Both ends of the round trip are kernel timestamps. */
   kernelClock: boolean
   /** Of the ICMP message that came back, header included. */
@@ -39,6 +41,7 @@ export function emptyVerdict(target: Uint8Array): Verdict {
     tag: 0,
     sentAt: Number.NaN,
     rttMs: Number.NaN,
+    queuedMs: Number.NaN,
     kernelClock: false,
     bytes: 0,
     ttl: -1,

@@ -1,6 +1,6 @@
 import { addon, Field } from '../../../binding/addon.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
-import { stampOf, type Timestamps } from '../socket/timestamps.js'
+import { isBeforeQueue, stampOf, type Timestamps } from '../socket/timestamps.js'
 import { type ProbeTable, State } from './probe-table.js'
 import { sameHost } from './source-check.js'
 
@@ -8,6 +8,8 @@ const headerLength = 8
 
 /** Devices whose driver is known to stamp what it sends: not all do. */
 export const stampingDevices = new Set<string>()
+/** Whether this kernel has stamped a packet before a queue: it then does so for every device. */
+export const stampsBeforeQueue = { seen: false }
 
 /** An ICMP error about a probe. */
 export interface ProbeError {
@@ -45,15 +47,40 @@ export class ErrorReader {
     this.#stamps = stamps
   }
 
-  /** The kernel has taken a probe whose sending is stamped. */
-  sent(probe: number): void {
-    this.#table.sentStamps[probe] = Number.NaN
-    this.#stamps.sent(probe)
+  /** The kernel has taken a probe whose sending is stamped. `wall`: the time before; `readQueue` reads the error queue. */
+  sent(probe: number, wall: number, readQueue: () => void): void {
+    const { sentStamps, leftStamps, stampIds } = this.#table
+    sentStamps[probe] = Number.NaN
+    leftStamps[probe] = Number.NaN
+    stampIds[probe] = -1
+    if (this.#stamps.inDoubt) this.#stamps.sentInDoubt(probe, wall, readQueue)
+    else stampIds[probe] = this.#stamps.sent(probe)
   }
 
-  /** Kernel time of sending, milliseconds of the wall clock; NaN where there is none. */
+  /** Kernel time of sending, before the device's queue, milliseconds of the wall clock; NaN where there is none. */
   sentStamp(probe: number): number {
     return this.#stamps.sends ? this.#table.sentStamps[probe]! : Number.NaN
+  }
+
+  /** The same of leaving: behind the queue. */
+  leftStamp(probe: number): number {
+    return this.#stamps.sends ? this.#table.leftStamps[probe]! : Number.NaN
+  }
+
+  /** Without a stamp of its sending, where there would be one had it reached a device: it has not. */
+  neverQueued(probe: number): boolean {
+    return this.#isTraced(probe) && stampsBeforeQueue.seen && Number.isNaN(this.sentStamp(probe))
+  }
+
+  /** It entered the queue of a device that stamps what leaves, and has not left. */
+  neverLeftQueue(probe: number): boolean {
+    const { device } = this.#settings
+    const isStamping = device !== undefined && stampingDevices.has(device)
+    return isStamping && this.#isTraced(probe) && Number.isNaN(this.leftStamp(probe))
+  }
+
+  #isTraced(probe: number): boolean {
+    return this.#stamps.sends && this.#table.stampIds[probe]! >= 0
   }
 
   readonly read = (packet: Packet): void => {
@@ -76,9 +103,20 @@ export class ErrorReader {
 
   #onStamp(packet: Packet): void {
     const stamp = stampOf(packet)
-    const probe = this.#stamps.take(packet.unsigned(Field.errorData), stamp)
-    if (probe !== undefined) this.#table.sentStamps[probe] = stamp
-    if (this.#settings.device !== undefined) stampingDevices.add(this.#settings.device)
+    const id = packet.unsigned(Field.errorData)
+    const { sentStamps, leftStamps, stampIds } = this.#table
+    let probe = this.#stamps.take(id, stamp)
+    if (probe !== undefined && stampIds[probe] === -1) stampIds[probe] = id
+    // Its place may be another probe's by now.
+    if (probe !== undefined && stampIds[probe] !== id) probe = undefined
+    if (isBeforeQueue(packet)) {
+      stampsBeforeQueue.seen = true
+      // A device on top of another has the packet queued twice: the first time counts.
+      if (probe !== undefined && Number.isNaN(sentStamps[probe]!)) sentStamps[probe] = stamp
+    } else {
+      if (probe !== undefined) leftStamps[probe] = stamp
+      if (this.#settings.device !== undefined) stampingDevices.add(this.#settings.device)
+    }
   }
 
   /** The quote starts at the request's ICMP header; the address is the one the request was for. */

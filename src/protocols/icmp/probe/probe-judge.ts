@@ -1,11 +1,14 @@
-import { type ClockSample, measure } from './clock.js'
+import { type ClockSample, measure, waitInQueue } from './clock.js'
 import type { DeadlineQueue } from './deadline-queue.js'
 import { type EchoRequest, emptyVerdict, type Outcome, type Verdict } from './echo-request.js'
 import { outcomeOfError } from './error-outcome.js'
-import type { ProbeError } from './error-reader.js'
+import type { ErrorReader, ProbeError } from './error-reader.js'
 import { isOwnReport, notSent } from './local-failure.js'
 import { type ProbeTable, State } from './probe-table.js'
 import type { ReplyReader } from './reply-reader.js'
+
+/** The kernel's times of sending. */
+type SendStamps = Pick<ErrorReader, 'sentStamp' | 'leftStamp'>
 
 interface JudgeSettings {
   family: 4 | 6
@@ -38,12 +41,12 @@ export class ProbeJudge {
   }
 
   /** By the time of arrival, not by when it was read. */
-  reply(probe: number, reply: ReplyReader, sentStamp: number, now: ClockSample): void {
+  reply(probe: number, reply: ReplyReader, stamps: SendStamps, now: ClockSample): void {
     const state = this.#table.state[probe]
     const request = this.#table.request(probe)
     if (request.cancelled) return
     const verdict = this.#verdict
-    this.#time(probe, sentStamp, reply.receivedStamp, now)
+    this.#time(probe, stamps, reply.receivedStamp, now)
     verdict.bytes = reply.bytes
     verdict.ttl = reply.ttl
     verdict.type = reply.type
@@ -64,7 +67,7 @@ export class ProbeJudge {
     }
   }
 
-  error(error: ProbeError, sentStamp: number, now: ClockSample): void {
+  error(error: ProbeError, stamps: SendStamps, now: ClockSample): void {
     const { probe, type, code, from, ttl, mtu, quoted } = error
     const request = this.#table.request(probe)
     if (this.#table.state[probe] !== State.sent || request.cancelled) return
@@ -73,7 +76,7 @@ export class ProbeJudge {
       this.fail(probe, notSent(device))
       return
     }
-    this.#time(probe, sentStamp, error.receivedStamp, now)
+    this.#time(probe, stamps, error.receivedStamp, now)
     Object.assign(this.#verdict, { type, code, from, ttl, mtu, quoted })
     this.#end(probe, outcomeOfError(family, type, code))
   }
@@ -120,12 +123,16 @@ export class ProbeJudge {
     for (let i = 0; i < addressWords; i++) this.#targetWords[i] = targets[probe * addressWords + i]!
   }
 
-  #time(probe: number, sentStamp: number, receivedStamp: number, read: ClockSample): void {
+  #time(probe: number, stamps: SendStamps, receivedStamp: number, read: ClockSample): void {
     const sent = this.#sent
     sent.wall = this.#table.sentWall[probe]!
     sent.monotonic = this.#table.sentMonotonic[probe]!
+    const queuedAt = stamps.sentStamp(probe)
+    const leftAt = stamps.leftStamp(probe)
+    const sentStamp = Number.isNaN(queuedAt) ? leftAt : queuedAt
     const { rttMs, kernel } = measure({ sent, read, sentStamp, receivedStamp })
     this.#verdict.rttMs = rttMs
+    this.#verdict.queuedMs = kernel ? waitInQueue(queuedAt, leftAt, rttMs) : Number.NaN
     this.#verdict.kernelClock = kernel
   }
 }

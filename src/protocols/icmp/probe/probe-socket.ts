@@ -3,7 +3,7 @@ import { systemError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { verifyDevice } from '../../../sockets/open.js'
-import { getOption } from '../../../sockets/options.js'
+import { getOption, heldBytes } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import { echoHeaders } from '../packet/message-types.js'
 import { Timestamps } from '../socket/timestamps.js'
@@ -11,14 +11,13 @@ import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
 import type { EchoRequest } from './echo-request.js'
-import { stampingDevices } from './error-reader.js'
 import { broadcastRefused, notSent } from './local-failure.js'
+import { anyNeighbourAsked, silentNextHop } from './next-hop.js'
 import { ProbeJudge } from './probe-judge.js'
 import { ProbeTable, State } from './probe-table.js'
 import { ReadScheduler } from './read-scheduler.js'
 import { batchesInAll, Receiver } from './receiver.js'
 import { SendQueue } from './send-queue.js'
-import { silentNextHop } from './silent-next-hop.js'
 import { isBroadcast } from './source-check.js'
 
 export interface ProbeSocketSettings {
@@ -89,6 +88,7 @@ export class ProbeSocket {
       clock: settings.clock,
       accepted: (batch, first, end, sent) => this.#accepted(batch, first, end, sent),
       refused: (probe, errno) => this.#refused(probe, errno),
+      oneByOne: () => this.#stamps.inDoubt,
       failedOnce: wall => this.#failedOnce(wall),
       batchSent: () => this.#receiver.read(1, false),
       flushed: () => {
@@ -152,7 +152,7 @@ export class ProbeSocket {
       state[probe] = State.sent
       sentWall[probe] = wall
       sentMonotonic[probe] = monotonic
-      if (this.#stamps.sends) this.#receiver.errors.sent(probe)
+      if (this.#stamps.sends) this.#receiver.errors.sent(probe, wall, this.#readErrors)
       this.#deadlines.push(probe, timeout)
       if (timeout < soonest) soonest = timeout
     }
@@ -182,9 +182,7 @@ export class ProbeSocket {
   /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
   #failedOnce(wall: number): void {
     getOption(this.settings.fd, 'SO_ERROR')
-    // Stamps that wait are of the old counter.
-    this.#receiver.readErrors()
-    this.#stamps.restart(wall)
+    this.#stamps.failed(wall, this.#readErrors)
   }
 
   #onReadable(): void {
@@ -192,21 +190,35 @@ export class ProbeSocket {
     this.#readScheduler.listen()
   }
 
-  /**
-   * Silence. But a packet without a neighbour to take it never left, nor one without a stamp where sends are stamped: that is
-   * this machine's doing, and the kernel does not say so to a socket bound to a device.
-   */
+  readonly #readErrors = (): void => this.#receiver.readErrors()
+
   #giveUp(probe: number): void {
-    const { device } = this.settings
-    const { state, sentMonotonic } = this.#table
-    if (state[probe] === State.overdue) this.#table.free(probe, false)
-    else if (device === undefined || !Number.isNaN(this.#receiver.errors.sentStamp(probe))) this.#judge.timeout(probe)
-    else {
-      const hop = silentNextHop(this.#table.targetOf(probe), device, this.#now.monotonic - sentMonotonic[probe]!)
-      if (hop !== undefined || (this.#stamps.sends && stampingDevices.has(device)))
-        this.#judge.fail(probe, notSent(device, hop))
-      else this.#judge.timeout(probe)
+    if (this.#table.state[probe] === State.overdue) {
+      this.#table.free(probe, false)
+      return
     }
+    const why = this.#whyNotSent(probe)
+    if (why) this.#judge.fail(probe, why)
+    else this.#judge.timeout(probe)
+  }
+
+  /**
+   * Proof that a silent probe never left. The kernel reports a neighbour that failed, but not to a socket bound to a device. A
+   * packet that it still holds, for a neighbour or in a queue, is none: it may leave later.
+   */
+  #whyNotSent(probe: number): Error | undefined {
+    const { device } = this.settings
+    const { errors } = this.#receiver
+    if (!Number.isNaN(errors.leftStamp(probe))) return undefined
+    const ageMs = this.#now.monotonic - this.#table.sentMonotonic[probe]!
+    if (Number.isNaN(errors.sentStamp(probe))) {
+      const hop = device === undefined ? undefined : silentNextHop(this.#table.targetOf(probe), device, ageMs)
+      if (hop) return hop.failed ? notSent(device, hop.address) : undefined
+      if (errors.neverQueued(probe)) {
+        return device === undefined && anyNeighbourAsked(ageMs) ? undefined : notSent(device)
+      }
+    }
+    return errors.neverLeftQueue(probe) && heldBytes(this.settings.fd) === 0 ? notSent(device) : undefined
   }
 
   #armTimer(at: number, now: number): void {

@@ -47,8 +47,12 @@ export class ProbeTable {
   /** When they were handed to the kernel; the same for all of a batch. While queued, `sentMonotonic` is -1. */
   sentWall = new Float64Array(firstPlaces)
   sentMonotonic = new Float64Array(firstPlaces)
-  /** The kernel's time of that, milliseconds of the wall clock; NaN while there is none. Where sends are stamped. */
+  /** The kernel's time of entering the device's queue, milliseconds of the wall clock; NaN while there is none. Where sends are stamped. */
   sentStamps = new Float64Array(firstPlaces)
+  /** The same of when the driver passed them on, behind the device's queue. */
+  leftStamps = new Float64Array(firstPlaces)
+  /** The kernel's number of their stamps; -1 while it is in doubt. */
+  stampIds = new Float64Array(firstPlaces)
   /** Of the deadline queue: neighbours, and the bucket. */
   next = new Int32Array(firstPlaces)
   previous = new Int32Array(firstPlaces)
@@ -171,6 +175,8 @@ export class ProbeTable {
     this.sentWall = extended(this.sentWall, this.#places)
     this.sentMonotonic = extended(this.sentMonotonic, this.#places)
     this.sentStamps = extended(this.sentStamps, this.#places)
+    this.leftStamps = extended(this.leftStamps, this.#places)
+    this.stampIds = extended(this.stampIds, this.#places)
     this.next = extended(this.next, this.#places)
     this.previous = extended(this.previous, this.#places)
     this.bucket = extended(this.bucket, this.#places)

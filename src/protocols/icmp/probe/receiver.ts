@@ -83,12 +83,12 @@ export class Receiver {
     this.drops = this.#replyBuffer.table[(count - 1) * Field.size + Field.drops]! >>> 0
     for (let i = 0; i < count; i++) {
       const probe = this.#replies.read(i)
-      if (probe >= 0) this.#judge.reply(probe, this.#replies, this.errors.sentStamp(probe), this.#now)
+      if (probe >= 0) this.#judge.reply(probe, this.#replies, this.errors, this.#now)
     }
   }
 
   #onErrors(): void {
     this.#clock.read(this.#now)
-    for (const error of this.errors.take()) this.#judge.error(error, this.errors.sentStamp(error.probe), this.#now)
+    for (const error of this.errors.take()) this.#judge.error(error, this.errors, this.#now)
   }
 }

@@ -1,5 +1,6 @@
 import { Field, slotHeader } from '../../../binding/addon.js'
 import type { ReceiveBuffer } from '../../../sockets/receive-buffer.js'
+import { hasValidChecksum } from '../packet/checksum.js'
 import { milliseconds } from '../socket/timestamps.js'
 import type { PacketMemory } from './echo-template.js'
 import { type ProbeTable, State } from './probe-table.js'
@@ -74,6 +75,8 @@ export class ReplyReader {
     const { template } = this.#table.request(probe)
     const [a, b] = [cookies[2 * probe]!, cookies[2 * probe + 1]!]
     if (!template.isReply(this.#memory, at, length, kept, a, b) || !this.#comesFrom(probe, slot, row)) return -1
+    // The kernel checks the sum for every other kind of socket. Of a reply that was cut it can't be known.
+    if (this.#hasIpHeader && kept === length && !hasValidChecksum(bytes.subarray(at, at + length))) return -1
     this.bytes = length
     this.ttl = fields[row + Field.ttl]!
     this.type = bytes[at]!

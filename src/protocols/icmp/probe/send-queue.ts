@@ -10,7 +10,9 @@ export interface SendQueueHandlers {
   accepted(batch: EchoBatch, first: number, end: number, sent: ClockSample): void
   /** The kernel will not take it, for a reason of its own. */
   refused(probe: number, errno: number): void
-  /** A send failed, perhaps for an older error: clear it. `wall`: the time now. */
+  /** Packets are to be given to the kernel one by one. */
+  oneByOne(): boolean
+  /** A send failed, or took only the first of its packets. Perhaps for an older error: clear it. `wall`: the time before it. */
   failedOnce(wall: number): void
   /** A batch has left. Near hosts answer within the call that sends: their replies are read while they are in the cache. */
   batchSent(): void
@@ -93,16 +95,21 @@ export class SendQueue {
     clock.read(this.#sent)
     let failures = 0
     for (let first = 0; first < count && !this.#closed; ) {
-      const result = ready.send(this.#socket.fd, first)
+      const oneByOne = this.#handlers.oneByOne()
+      if (oneByOne) clock.read(this.#sent)
+      const end = oneByOne ? first + 1 : count
+      const result = ready.send(this.#socket.fd, first, end)
       if (result > 0) {
         this.#handlers.accepted(ready, first, first + result, this.#sent)
         first += result
         failures = 0
-      } else if (isFull(result)) {
+      }
+      if (first < end) this.#handlers.failedOnce(this.#sent.wall)
+      if (isFull(result)) {
         this.#putBack(ready, first, result)
         return
-      } else {
-        this.#handlers.failedOnce(this.#sent.wall)
+      }
+      if (result < 0) {
         if (++failures < attempts) continue
         this.#handlers.refused(ready.probes[first]!, result)
         first++

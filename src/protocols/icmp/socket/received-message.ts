@@ -22,7 +22,7 @@ function infoOf(packet: Packet, source: Uint8Array): MessageInfo | undefined {
   return address === undefined ? undefined : { address, ttl: ttl < 0 ? undefined : ttl }
 }
 
-/** `undefined` for what is no ICMP message: cut, or too short for its type. */
+/** `undefined` for what is no ICMP message: too short for its type, or with a wrong checksum. */
 export function readMessage(packet: Packet, family: 4 | 6, kind: IcmpKind): Received | undefined {
   const { data } = packet
   // Raw IPv4 sockets hand over the IP header.
@@ -30,7 +30,9 @@ export function readMessage(packet: Packet, family: 4 | 6, kind: IcmpKind): Rece
   const info = infoOf(packet, packet.address)
   if (!info) return undefined
   try {
-    return [decode(data.subarray(offset), family), info]
+    const message = decode(data.subarray(offset), family)
+    // Raw IPv4 sockets get it unchecked. The kernel drops it on every other kind.
+    return message.checksumValid === false ? undefined : [message, info]
   } catch {
     return undefined
   }

@@ -34,13 +34,16 @@ const ipv4Length = 16
 /** A probe's tag is its number in the order of sending, times this, plus the number of its attempt (100 at most). */
 const attemptsRoom = 128
 
-/** A target that was silent. */
+/** Neither the target nor anybody on the way has said anything. */
+const isUndecided = (outcome: Verdict['outcome']) => outcome === 'timeout' || outcome === 'send-failed'
+
+/** A target that was silent, or could not be asked. */
 interface Again {
   target: SweepTarget
   attempt: number
 }
 
-/** One sweep while it runs: draws targets, sends as fast as window and pace allow, asks the silent again. */
+/** One sweep while it runs: draws targets, sends as fast as window and pace allow, asks the silent again, and those that could not be asked. */
 export class SweepRun implements ProbeOwner {
   readonly counts = { sent: 0, retried: 0, answered: 0, done: 0 }
   readonly #options: SweepOptions
@@ -206,13 +209,13 @@ export class SweepRun implements ProbeOwner {
     this.#window.settled()
     this.#count(verdict)
     if (outcome === 'reply') this.#repliers.first(verdict)
-    if (outcome === 'timeout' && attempt < (this.#options.retries ?? 0)) {
+    if (isUndecided(outcome) && attempt < (this.#options.retries ?? 0)) {
       const { target } = verdict
       const family = target.length === ipv4Length ? 4 : 6
       this.#again.push({ target: { family, address: target.slice(), name }, attempt: attempt + 1 })
     } else {
       this.counts.done++
-      if (outcome !== 'timeout' && outcome !== 'send-failed') this.counts.answered++
+      if (!isUndecided(outcome)) this.counts.answered++
       this.#tell(verdict, name)
     }
     this.resume()
@@ -223,6 +226,7 @@ export class SweepRun implements ProbeOwner {
     else if (outcome === 'send-failed') {
       this.#counter.refused()
       this.counts.sent--
+      if (tag % attemptsRoom > 0) this.counts.retried--
     } else this.#counter.lost()
   }
 

@@ -11,7 +11,7 @@ import { countTargets, isTargets, type Targets } from './target-source.js'
 export interface SweepOptions extends PingOptions {
   /** Requests a second altogether, sent by ticks of 40 ms. Default: as fast as the answers can be read. */
   rate?: number
-  /** Further requests to a target that is silent, 0-100. Default 0. */
+  /** Further requests to a target that is silent or could not be asked, 0-100. Default 0. */
   retries?: number
   /** Milliseconds, for the answer to each request. Default 1000. */
   timeout?: number
@@ -25,7 +25,7 @@ export interface SweepProgress {
   total: number | undefined
   /** Requests that left. */
   sent: number
-  /** Of those, to targets that had been silent before. */
+  /** Of those, to targets without an answer before. */
   retried: number
   /** Targets something came back from, an ICMP error included. */
   answered: number
