@@ -77,9 +77,7 @@ const groupSchema = {
   policy: oneOf('failover', 'weighted', 'lowest-latency', 'sticky'),
   whenAllDown: oneOf('fail', 'least-bad'),
   cutConnections: boolean,
-  failback: ((value, name) => {
-    if (value !== 'now' && value !== 'never') milliseconds(value, name)
-  }) as Check,
+  failback: (value, name) => (value === 'now' || value === 'never' ? value : milliseconds(value, name)),
 } satisfies Schema
 
 const connectOptions = { ...withoutPath(connectSchema), key: string }

@@ -107,7 +107,7 @@ describe('sweep', () => {
   it('puts its statistics beside the list, not into it', async () => {
     const { stdout, stderr } = await netvia(['sweep', '-a', '-s', '127.0.0.1'])
     expect(stdout).toBe('127.0.0.1\n')
-    expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 1 answered, 0% loss\n/)
+    expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 0 not sent, 1 answered, 0% loss\n/)
   })
 
   it('tells at SIGINT how far it came', async context => {
@@ -171,8 +171,8 @@ describe('on a terminal', () => {
     expect(raw).toContain('\x1b[2K')
     expect(stripVTControlCharacters(raw)).not.toContain('icmp_seq')
     const last = stripVTControlCharacters(raw).trimEnd().split(/\r?\n/).slice(-3)
-    expect(last[0]).toMatch(/^uplink +last +sent +received +loss/)
-    expect(last[1]).toMatch(/^lo +[\d.]+ ms +4 +4 +0%/)
+    expect(last[0]).toMatch(/^uplink +last +sent +unsent +received +loss/)
+    expect(last[1]).toMatch(/^lo +[\d.]+ ms +4 +0 +4 +0%/)
     expect(last[2]).toMatch(/^lo0nosuch +failed/)
     expect(code).toBe(4)
   })

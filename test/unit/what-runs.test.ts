@@ -13,12 +13,13 @@ test('the library starts no process, but for the hook of the monitor that its us
   expect(filesWith(/nodeChildProcess\(/)).toEqual(['monitor/hook/command-run.ts'])
   const loading = /(?<!import type .*)['"](node:)?(child_process|worker_threads)['"]/
   expect(filesWith(loading)).toEqual(['builtins.ts'])
+  expect(filesWith(/nodeWorkerThreads\(/)).toEqual(['checks/match.ts'])
 })
 
-test('nothing turns text into code', () => {
-  expect(
-    filesWith(/\beval\(|new Function\(|\bFunction\(['"`]|['"](node:)?vm['"]|set(Timeout|Interval)\(['"`]/),
-  ).toEqual([])
+test('nothing turns text into code, but for the matching of patterns, whose text is its own', () => {
+  expect(filesWith(/\beval\(|new Function\(|\bFunction\(['"`]|set(Timeout|Interval)\(['"`]/)).toEqual([])
+  expect(filesWith(/(?<!import type .*)['"](node:)?vm['"]/)).toEqual(['builtins.ts'])
+  expect(filesWith(/nodeVm\(|eval: true/)).toEqual(['checks/match.ts'])
 })
 
 test('nothing turns text into markup', () => {

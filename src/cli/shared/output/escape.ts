@@ -3,13 +3,17 @@ import { random16 } from '../../../binding/random.js'
 /** What a terminal obeys, ends a line at, or writes in another order than it stands: control characters, separators, directions. */
 const commands = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
-/** In the colours of `paint`: nobody outside of this process can know it. */
-const mark = `${random16()}0${random16()}`
-const painted = new RegExp(`\x1b\\[(\\d+);${mark}m`)
+/** In the colours of `paint`: nobody outside of this process can know it. Made when first needed: `--help` needs no addon. */
+let mark: string | undefined
+
+function secretMark(): string {
+  mark ??= `${random16()}0${random16()}`
+  return mark
+}
 
 /** The escape sequence of a colour, for `escapeControls` to let through. */
 export function paint(code: number): string {
-  return `\x1b[${code};${mark}m`
+  return `\x1b[${code};${secretMark()}m`
 }
 
 /**
@@ -17,10 +21,8 @@ export function paint(code: number): string {
  * written out, as `\x1b`; only colours of `paint` stay.
  */
 export function escapeControls(text: string): string {
-  return text
-    .split(painted)
-    .map((part, index) => (index % 2 ? `\x1b[${part}m` : part.replace(commands, writtenOut)))
-    .join('')
+  const parts = mark === undefined ? [text] : text.split(new RegExp(`\x1b\\[(\\d+);${mark}m`))
+  return parts.map((part, index) => (index % 2 ? `\x1b[${part}m` : part.replace(commands, writtenOut))).join('')
 }
 
 /** The same of text whose own ends of lines may stay. */
