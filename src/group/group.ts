@@ -6,7 +6,6 @@ import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
 import type { UplinkState } from '../monitor/state/state-machine.js'
 import {
   boolean,
-  type Check,
   checkOptions,
   milliseconds,
   oneOf,
