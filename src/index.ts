@@ -38,7 +38,8 @@ export {
   UplinkGroup,
 } from './group/group.js'
 export type { Failback, PolicyName } from './group/policies.js'
-export { type MonitorEvents, UplinkMonitor } from './monitor/monitor.js'
+export type { ForceOptions } from './monitor/force-options.js'
+export { UplinkMonitor } from './monitor/monitor.js'
 export type {
   CheckRules,
   DnsCheck,
@@ -53,7 +54,9 @@ export type { Streamed } from './monitor/record/event-buffer.js'
 export type {
   CheckEvent,
   ConfigureEvent,
+  Forced,
   HookEvent,
+  MonitorEvents,
   MonitorSnapshot,
   StateEvent,
   UplinkSnapshot,

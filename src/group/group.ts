@@ -42,7 +42,10 @@ export interface GroupOptions {
    * fastest, left only for one at least a fifth faster. 'sticky': by key, always the same while it works.
    */
   policy: PolicyName
-  /** 'fail' rejects with `ERR_NO_UPLINK`; 'least-bad' tries the one with a link and the least loss. Default 'fail'. */
+  /**
+   * 'fail' rejects with `ERR_NO_UPLINK`; 'least-bad' tries the one with a link and the least loss, unless it was forced down. Default
+   * 'fail'.
+   */
   whenAllDown?: 'fail' | 'least-bad'
   /**
    * Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`, as soon as another one can take them. Default
@@ -238,7 +241,9 @@ export class UplinkGroup {
     const candidates = watchedUplinks(this.#monitor)
     const working = usable(candidates)
     if (working.length > 0) return this.#policy(working, key, candidates)
-    if (this.#whenAllDown === 'least-bad') return leastBad(candidates)
+    // Out of use on purpose is not bad.
+    const inUse = candidates.filter(({ forced }) => !forced)
+    if (this.#whenAllDown === 'least-bad' && inUse.length > 0) return leastBad(inUse)
     const states = candidates.map(candidate => `${candidate.uplink.name} (${candidate.facts().reason})`)
     throw new NetviaError(`no uplink works: ${states.join(', ')}`, { code: 'ERR_NO_UPLINK' })
   }

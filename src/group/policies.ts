@@ -1,4 +1,5 @@
 import { nodeCrypto } from '../builtins.js'
+import type { Forced } from '../monitor/record/reports.js'
 import type { Uplink } from '../monitor/settings.js'
 import type { Facts, UplinkState } from '../monitor/state/state-machine.js'
 import { monotonicNow } from '../monotonic.js'
@@ -7,6 +8,8 @@ import { monotonicNow } from '../monotonic.js'
 export interface Candidate {
   readonly uplink: Uplink
   readonly state: UplinkState
+  /** Somebody has said so, whatever its checks say. */
+  readonly forced?: Forced | null
   facts(): Facts
 }
 

@@ -1,39 +1,22 @@
 import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { nodeDiagnosticsChannel } from '../builtins.js'
+import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { type MakeRunner, makeRunner } from './checks/check-runner.js'
+import { type ForceOptions, forceOf } from './force-options.js'
+import { type HookCause, hookEnvironment } from './hook/environment.js'
 import { Hook } from './hook/hook.js'
 import { type LinkFacts, LinkHistory } from './link/link-fault.js'
 import { watchLinks } from './link/link-watch.js'
 import type { MonitorOptions } from './options.js'
 import { EventBuffer, type Streamed } from './record/event-buffer.js'
-import type {
-  CheckEvent,
-  ConfigureEvent,
-  HookEvent,
-  MonitorSnapshot,
-  StateEvent,
-  WarningEvent,
-} from './record/reports.js'
-import { type SavedStates, StateFile } from './record/state-file.js'
+import { Force } from './record/force.js'
+import type { CheckEvent, MonitorEvents, MonitorSnapshot, StateEvent, WarningEvent } from './record/reports.js'
+import { type Saved, StateFile } from './record/state-file.js'
 import { spacing } from './round-loop.js'
 import { type Settings, settingsOf, type Uplink } from './settings.js'
 import { WatchedUplink } from './watched-uplink.js'
-
-/** The events of an `UplinkMonitor`, and what comes with each. */
-export interface MonitorEvents {
-  /** An uplink changed its state. */
-  state: [StateEvent]
-  /** A check has its result. */
-  check: [CheckEvent]
-  /** The hook printed a line. */
-  hook: [HookEvent]
-  /** Something beside the checks failed. */
-  warning: [WarningEvent]
-  /** The monitor goes on with other options. */
-  configure: [ConfigureEvent]
-}
 
 /** What the monitor looks through at the world: tests put in their own. */
 const world = { makeRunner, watchLinks }
@@ -94,8 +77,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
     this.#stateFile = this.#openStateFile()
-    for (const [name, saved] of Object.entries(this.#stateFile?.read(Date.now()) ?? {}))
-      this.#uplinks.get(name)?.restore(saved)
+    this.#restore()
   }
 
   /** Begins the rounds. Nothing happens if it runs already. */
@@ -124,6 +106,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     )
     const fresh = [...this.#uplinks.values()].filter(watched => uplinks.get(watched.uplink.name) !== watched)
     const gone = [...uplinks.values()].filter(watched => this.#uplinks.get(watched.uplink.name) !== watched)
+    for (const watched of gone) watched.takeForce()
     const leaving: (Promise<unknown> | undefined)[] = gone.map(watched => watched.stop())
     if (settings.stateFile !== before.stateFile) {
       leaving.push(this.#stateFile?.save())
@@ -165,6 +148,20 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     for (const buffer of this.#buffers) buffer.end()
   }
 
+  /**
+   * Puts an uplink into a state, whatever its checks and its link say; they go on. 'auto' lets them decide again. A force lasts over
+   * `configure()`, and over a restart where there is a `stateFile`. Resolves when the state file has it.
+   *
+   * @throws NetviaError `ERR_INVALID_ARG_VALUE`, also for a name that no uplink has.
+   */
+  async force(name: string, state: 'up' | 'down' | 'auto', options: ForceOptions = {}): Promise<void> {
+    const watched = this.#uplinks.get(name)
+    if (!watched)
+      throw invalidArgument('force: name', name, `that of an uplink (${[...this.#uplinks.keys()].join(', ')})`)
+    watched.force(forceOf(state, options))
+    await this.#stateFile?.save()
+  }
+
   /** The same as `stop()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
@@ -196,13 +193,22 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     if (before?.isAs(uplink, this.#settings.rounds)) return before
     const watched = this.#watched(uplink)
     if (before && pathKey(before.uplink) === pathKey(uplink)) watched.restore(before.save())
+    watched.keepForce(before?.takeForce())
     return watched
+  }
+
+  #restore(): void {
+    if (!this.#stateFile) return
+    const { savedAt, uplinks, forces } = this.#stateFile.read(Date.now())
+    for (const [name, saved] of Object.entries(uplinks)) this.#uplinks.get(name)?.restore(saved)
+    for (const [name, saved] of Object.entries(forces))
+      this.#uplinks.get(name)?.keepForce(Force.restore(saved, savedAt))
   }
 
   #openStateFile(): StateFile | undefined {
     const { stateFile } = this.#settings
     const failed = (error: unknown) => this.#warn('state-file', error)
-    return stateFile === undefined ? undefined : new StateFile(stateFile, () => this.#states(), failed)
+    return stateFile === undefined ? undefined : new StateFile(stateFile, () => this.#saved(), failed)
   }
 
   #openHook(): Hook | undefined {
@@ -222,20 +228,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     }
   }
 
-  #callHook(
-    { name, device = '' }: Uplink,
-    event: 'change' | 'start' | 'configure',
-    { from, to, reason, at }: Omit<StateEvent, 'uplink'>,
-  ): void {
-    this.#hook?.call(name, {
-      NETVIA_EVENT: event,
-      NETVIA_UPLINK: name,
-      NETVIA_DEVICE: device,
-      NETVIA_STATE: to,
-      NETVIA_PREVIOUS_STATE: from,
-      NETVIA_REASON: reason.replaceAll('\0', ''),
-      NETVIA_AT: String(at),
-    })
+  #callHook({ name, device }: Uplink, event: HookCause, change: Omit<StateEvent, 'uplink'>): void {
+    this.#hook?.call(name, hookEnvironment(name, device, event, change))
   }
 
   /** What was known of the links of these devices is known from then on as well. */
@@ -285,7 +279,10 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     }
   }
 
-  #states(): SavedStates {
-    return Object.fromEntries([...this.#uplinks].map(([name, watched]) => [name, watched.save()]))
+  #saved(): Saved {
+    const of = <T>(save: (watched: WatchedUplink) => T) =>
+      Object.fromEntries([...this.#uplinks].map(([name, watched]) => [name, save(watched)]))
+    // JSON leaves out those that have none.
+    return { uplinks: of(watched => watched.save()), forces: of(watched => watched.saveForce()!) }
   }
 }

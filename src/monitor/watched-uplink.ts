@@ -4,8 +4,9 @@ import { pathOf } from '../options.js'
 import type { CheckRunner, MakeRunner } from './checks/check-runner.js'
 import { targetOf } from './checks/check-target.js'
 import { type LinkFacts, linkFault } from './link/link-fault.js'
-import { presentMoment, wallTime } from './record/moment.js'
-import type { CheckEvent, StateEvent, UplinkSnapshot } from './record/reports.js'
+import type { Force, SavedForce } from './record/force.js'
+import { type Moment, presentMoment, wallTime } from './record/moment.js'
+import type { CheckEvent, Forced, StateEvent, UplinkSnapshot } from './record/reports.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
 import type { JudgedCheck } from './state/check-record.js'
@@ -40,7 +41,10 @@ export class WatchedUplink {
   readonly #last: (CheckEvent | null)[]
   /** When these came, on the monotonic clock. */
   readonly #lastAt: number[] = []
+  /** When the state that the checks make began; after a force, when that ended. */
   #since = presentMoment()
+  /** Goes before what checks and link say. */
+  #force: Force | undefined
   #running = false
 
   constructor(uplink: Uplink, settings: RoundSettings, makeRunner: MakeRunner, listener: Listener) {
@@ -70,7 +74,11 @@ export class WatchedUplink {
   }
 
   get state(): UplinkState {
-    return this.#machine.state
+    return this.#force?.state ?? this.#machine.state
+  }
+
+  get forced(): Forced | null {
+    return this.#force?.report() ?? null
   }
 
   /** It would do the same with these. */
@@ -78,8 +86,33 @@ export class WatchedUplink {
     return isDeepStrictEqual([this.uplink, this.#settings], [uplink, settings])
   }
 
-  facts(): Facts {
-    return this.#machine.facts(monotonicNow())
+  facts(now = monotonicNow()): Facts {
+    const since = this.#stateSince.monotonic
+    return { ...this.#machine.facts(now), state: this.state, since, reason: this.#reason }
+  }
+
+  /** Puts it into a state, whatever its checks say; without a force they decide again. */
+  force(force: Force | undefined): void {
+    const from = this.state
+    this.takeForce()
+    this.keepForce(force)
+    if (this.state === from) return
+    if (!force) this.#since = presentMoment()
+    this.#report(from)
+  }
+
+  /** The same without a word: it was forced before already. */
+  keepForce(force: Force | undefined): void {
+    this.#force = force
+    force?.arm(() => this.force(undefined))
+  }
+
+  /** Takes the force away without a word, for the one that watches the uplink from now on. */
+  takeForce(): Force | undefined {
+    const force = this.#force
+    force?.disarm()
+    this.#force = undefined
+    return force
   }
 
   /** The first round begins after `delay` ms, unless the link is known to be gone. */
@@ -108,8 +141,9 @@ export class WatchedUplink {
     const now = presentMoment()
     return {
       ...{ name, device, priority, weight },
-      ...this.#machine.facts(now.monotonic),
-      since: wallTime(this.#since, now),
+      ...this.facts(now.monotonic),
+      since: wallTime(this.#stateSince, now),
+      forced: this.#force?.report(now) ?? null,
       checks: this.#last.map((event, check) => {
         return event && { ...event, at: wallTime({ wall: event.at, monotonic: this.#lastAt[check]! }, now) }
       }),
@@ -122,10 +156,23 @@ export class WatchedUplink {
     return { ...this.#machine.save(monotonicNow()), since: wallTime(this.#since) }
   }
 
+  /** The force as the state file keeps it. */
+  saveForce(): SavedForce | undefined {
+    return this.#force?.save()
+  }
+
   restore(saved: SavedState): void {
     const now = presentMoment()
     this.#since = { wall: saved.since, monotonic: now.monotonic - (now.wall - saved.since) }
     this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)
+  }
+
+  get #stateSince(): Moment {
+    return this.#force?.since ?? this.#since
+  }
+
+  get #reason(): string {
+    return this.#force?.reason ?? this.#machine.reason
   }
 
   #judged(): JudgedCheck[] {
@@ -166,8 +213,13 @@ export class WatchedUplink {
   #tell(change: Change | undefined): void {
     if (!change) return
     this.#since = presentMoment()
-    const { from, to, reason } = change
-    this.#listener.state({ uplink: this.uplink.name, from, to, reason, at: this.#since.wall })
+    if (!this.#force) this.#report(change.from)
+  }
+
+  #report(from: UplinkState): void {
+    const forced = this.#force && { forced: this.#force.report() }
+    const at = this.#stateSince.wall
+    this.#listener.state({ uplink: this.uplink.name, from, to: this.state, reason: this.#reason, at, ...forced })
   }
 }
 

@@ -21,6 +21,7 @@ const rooms: Record<string, string[]> = {
     'link',
     'checks',
     'record',
+    'force-options',
     'settings',
     'round-loop',
     'hook',

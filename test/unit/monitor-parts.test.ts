@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { targetOf } from '../../src/monitor/checks/check-target.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import { EventBuffer } from '../../src/monitor/record/event-buffer.js'
-import { type SavedStates, StateFile } from '../../src/monitor/record/state-file.js'
+import { type Saved, StateFile } from '../../src/monitor/record/state-file.js'
 import { settingsOf } from '../../src/monitor/settings.js'
 
 let folder: string
@@ -173,26 +173,26 @@ describe('a stream of events', () => {
 describe('the state file', () => {
   const saved = { state: 'down', since: 1000, reason: 'no carrier', penalty: 1.5, flapping: false } as const
 
-  function open(states: () => SavedStates = () => ({ fibre: saved })) {
+  function open(content: () => Saved = () => ({ uplinks: { fibre: saved }, forces: {} })) {
     const failures: Error[] = []
     const path = join(folder, 'state.json')
-    return { path, failures, file: new StateFile(path, states, error => failures.push(error as Error)) }
+    return { path, failures, file: new StateFile(path, content, error => failures.push(error as Error)) }
   }
 
   test('gives back what was saved lately', async () => {
     const { file, failures } = open()
-    expect(file.read(Date.now())).toEqual({})
+    expect(file.read(Date.now()).uplinks).toEqual({})
     await file.save()
-    expect(file.read(Date.now())).toEqual({ fibre: saved })
-    expect(file.read(Date.now() + 301_000)).toEqual({})
-    expect(file.read(Date.now() - 10_000)).toEqual({})
+    expect(file.read(Date.now()).uplinks).toEqual({ fibre: saved })
+    expect(file.read(Date.now() + 301_000).uplinks).toEqual({})
+    expect(file.read(Date.now() - 10_000).uplinks).toEqual({})
     expect(failures).toEqual([])
     expect(readdirSync(folder)).toEqual(['state.json'])
   })
 
   test('many saves at once: the last state is in it, and it is always whole', async () => {
     let since = 0
-    const { file, path } = open(() => ({ fibre: { ...saved, since } }))
+    const { file, path } = open(() => ({ uplinks: { fibre: { ...saved, since } }, forces: {} }))
     const saves: Promise<void>[] = []
     for (; since < 200; since++) {
       saves.push(file.save())
@@ -202,7 +202,7 @@ describe('the state file', () => {
     since = 999
     await file.save()
     await Promise.all(saves)
-    expect(file.read(Date.now())).toEqual({ fibre: { ...saved, since: 999 } })
+    expect(file.read(Date.now()).uplinks).toEqual({ fibre: { ...saved, since: 999 } })
   })
 
   test.each([
@@ -214,10 +214,12 @@ describe('the state file', () => {
     '{"version":1,"savedAt":0}',
     `{"version":1,"savedAt":${Date.now()},"uplinks":{"fibre":{"state":"great"}}}`,
     `{"version":1,"savedAt":${Date.now()},"uplinks":{"fibre":null}}`,
+    `{"version":1,"savedAt":${Date.now()},"uplinks":{},"forces":{"fibre":{"state":"degraded"}}}`,
+    `{"version":1,"savedAt":${Date.now()},"uplinks":{},"forces":null}`,
   ])('a damaged one is ignored, and told of: %s', text => {
     const { file, path, failures } = open()
     writeFileSync(path, text)
-    expect(file.read(Date.now())).toEqual({})
+    expect(file.read(Date.now())).toMatchObject({ uplinks: {}, forces: {} })
     expect(failures).toHaveLength(1)
   })
 
@@ -234,7 +236,7 @@ describe('the state file', () => {
     ]
     for (const [make, told] of places) {
       make()
-      expect(file.read(Date.now())).toEqual({})
+      expect(file.read(Date.now())).toMatchObject({ uplinks: {}, forces: {} })
       expect(failures.pop()!.message).toMatch(told)
       rmSync(path, { recursive: true })
     }
@@ -256,7 +258,7 @@ describe('the state file', () => {
       make()
       await file.save()
       expect(failures).toEqual([])
-      expect(file.read(Date.now())).toEqual({ fibre: saved })
+      expect(file.read(Date.now()).uplinks).toEqual({ fibre: saved })
       expect(readdirSync(folder).sort()).toEqual(['state.json', 'victim'])
       expect(statSync(path).mode & 0o777).toBe(0o600)
       rmSync(path)
@@ -273,7 +275,7 @@ describe('the state file', () => {
     const failures: Error[] = []
     const file = new StateFile(
       join(folder, 'missing', 'state.json'),
-      () => ({}),
+      () => ({ uplinks: {}, forces: {} }),
       error => failures.push(error as Error),
     )
     await file.save()

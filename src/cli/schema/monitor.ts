@@ -11,7 +11,7 @@ export const monitorLines: Record<string, JsonSchema> = {
   monitorStart: lineOf('monitor', 'start', 'At the beginning', { uplinks: list(ref('uplink')) }),
   monitorListening: lineOf('monitor', 'listening', 'With --listen', { url: text('Of the page') }),
   monitorState: lineOf('monitor', 'state', 'An uplink has changed', {
-    ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at },
+    ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at, 'forced?': ref('forced') },
   }),
   monitorCheck: lineOf('monitor', 'check', 'With --verbose: one check of one round', {}, 'check'),
   monitorHook: lineOf('monitor', 'hook', 'The hook printed a line', {
@@ -51,9 +51,15 @@ export const monitorParts: Record<string, JsonSchema> = {
     badRounds: count('In a row'),
     linkFault: orNull('string', 'Why the link is gone'),
     flapping: bool('It went down too often lately'),
+    forced: { anyOf: [ref('forced'), { type: 'null' }] },
     checks: list({ anyOf: [ref('lastCheck'), { type: 'null' }] }),
     statistics: list(ref('checkStatistics')),
     remarks: list(text('What is wrong with a check that the uplink does without')),
+  }),
+  forced: object('What netvia force said of an uplink', {
+    state: oneOf('up', 'down'),
+    until: orNull('number', 'Milliseconds since 1970; null: until auto'),
+    why: orNull('string', 'As given'),
   }),
   checkStatistics: object('Loss and latency of one check over the window; null without an answer', {
     lossRatio: orNull('number', '0-1; null before the first verdict'),

@@ -1,6 +1,16 @@
 import type { CheckStatistics } from '../state/check-record.js'
 import type { Facts, UplinkState } from '../state/state-machine.js'
 
+/** What `force()` said of an uplink. */
+export interface Forced {
+  /** The state it is in, whatever its checks and its link say. */
+  state: 'up' | 'down'
+  /** When that ends, in milliseconds since the epoch; null: when `force(name, 'auto')` ends it. */
+  until: number | null
+  /** The reason given; null without. */
+  why: string | null
+}
+
 /** The 'state' event. */
 export interface StateEvent {
   /** Name of the uplink. */
@@ -13,6 +23,8 @@ export interface StateEvent {
   reason: string
   /** Milliseconds since the epoch. */
   at: number
+  /** Present where `force()` made the new state. */
+  forced?: Forced
 }
 
 /** The 'check' event: what one check of one round said. */
@@ -71,6 +83,20 @@ export interface ConfigureEvent {
   at: number
 }
 
+/** The events of an `UplinkMonitor`, and what comes with each. */
+export interface MonitorEvents {
+  /** An uplink changed its state. */
+  state: [StateEvent]
+  /** A check has its result. */
+  check: [CheckEvent]
+  /** The hook printed a line. */
+  hook: [HookEvent]
+  /** Something beside the checks failed. */
+  warning: [WarningEvent]
+  /** The monitor goes on with other options. */
+  configure: [ConfigureEvent]
+}
+
 /** One uplink in `snapshot()`. */
 export interface UplinkSnapshot extends Facts {
   /** As in the options. */
@@ -81,6 +107,8 @@ export interface UplinkSnapshot extends Facts {
   priority: number
   /** As in the options. */
   weight: number
+  /** Set while `force()` decides: `state`, `since` and `reason` are then those of the force, and all else is as measured. */
+  forced: Forced | null
   /** The last result of each check, in their order; null before the first. */
   checks: (CheckEvent | null)[]
   /** Loss and latency of each check by itself, in their order. */

@@ -1,5 +1,6 @@
 import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
 import type { SavedState } from '../state/state-machine.js'
+import { isSavedForce, type SavedForce } from './force.js'
 
 /** A state older than this says nothing about now, in ms. */
 const maxAge = 300_000
@@ -8,31 +9,36 @@ const version = 1
 const maxSize = 1 << 24
 
 /** By uplink name; `since` in ms since the epoch. */
-export type SavedStates = Record<string, SavedState>
+export interface Saved {
+  uplinks: Record<string, SavedState>
+  /** Good for as long as they say, and not only for as long as a state is. */
+  forces: Record<string, SavedForce>
+}
 
 /** States of the uplinks in a file that is always whole: written beside it, then renamed into place. */
 export class StateFile {
   readonly #path: string
-  readonly #states: () => SavedStates
+  readonly #content: () => Saved
   readonly #failed: (error: unknown) => void
   #writing: Promise<void> | undefined
   #again = false
 
   /** `failed` is told of a file that can't be read or written: the monitor goes on without. */
-  constructor(path: string, states: () => SavedStates, failed: (error: unknown) => void) {
+  constructor(path: string, content: () => Saved, failed: (error: unknown) => void) {
     this.#path = path
-    this.#states = states
+    this.#content = content
     this.#failed = failed
   }
 
-  /** What was saved lately; nothing when there is no such file. */
-  read(now: number): SavedStates {
+  /** What was saved, and when; of the states, only what was saved lately. Nothing when there is no such file. */
+  read(now: number): Saved & { savedAt: number } {
     try {
-      const { savedAt, uplinks } = parse(readText(this.#path))
-      return now - savedAt <= maxAge && savedAt <= now ? uplinks : {}
+      const { savedAt, uplinks, forces } = parse(readText(this.#path))
+      const isRecent = now - savedAt <= maxAge && savedAt <= now
+      return { savedAt, uplinks: isRecent ? uplinks : {}, forces }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#failed(error)
-      return {}
+      return { savedAt: now, uplinks: {}, forces: {} }
     }
   }
 
@@ -48,7 +54,7 @@ export class StateFile {
       this.#again = false
       const temporary = `${this.#path}.${process.pid}.tmp`
       try {
-        const content = { version, savedAt: Date.now(), uplinks: this.#states() }
+        const content = { version, savedAt: Date.now(), ...this.#content() }
         // A process of this number that was killed may have left one. Whatever else is in the way, nothing is written through it.
         await files.unlink(temporary).catch(unlessMissing)
         await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flag: 'wx', mode: 0o600, flush: true })
@@ -75,15 +81,21 @@ function readText(path: string): string {
   }
 }
 
-function parse(text: string): { savedAt: number; uplinks: SavedStates } {
+function parse(text: string): Saved & { savedAt: number } {
   const content = parseJson(text)
   if (content?.version !== version) throw new Error(`no state file of version ${version}`)
-  if (typeof content.savedAt !== 'number' || typeof content.uplinks !== 'object' || content.uplinks === null)
-    throw new Error('the state file is damaged')
-  for (const [name, saved] of Object.entries(content.uplinks)) {
-    if (!isSavedState(saved)) throw new Error(`the state file is damaged at uplink ${JSON.stringify(name)}`)
+  // Files of before have no forces.
+  const { savedAt, uplinks, forces = {} } = content
+  if (typeof savedAt !== 'number') throw new Error('the state file is damaged')
+  return { savedAt, uplinks: eachOf(uplinks, isSavedState), forces: eachOf(forces, isSavedForce) }
+}
+
+function eachOf<T>(saved: unknown, isRight: (value: unknown) => value is T): Record<string, T> {
+  if (typeof saved !== 'object' || saved === null) throw new Error('the state file is damaged')
+  for (const [name, value] of Object.entries(saved)) {
+    if (!isRight(value)) throw new Error(`the state file is damaged at uplink ${JSON.stringify(name)}`)
   }
-  return content
+  return saved as Record<string, T>
 }
 
 /** The message of JSON.parse has some of the text, which may be another file's that a link leads to. */

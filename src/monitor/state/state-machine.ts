@@ -113,6 +113,10 @@ export class StateMachine {
     return this.#state
   }
 
+  get reason(): string {
+    return this.#reason
+  }
+
   get linkFault(): string | null {
     return this.#linkFault
   }

@@ -1,0 +1,80 @@
+import { longestTimer } from '../../options.js'
+import { type Moment, presentMoment, wallTime } from './moment.js'
+import type { Forced } from './reports.js'
+
+/** A force as the state file keeps it; times in ms since the epoch. */
+export interface SavedForce extends Forced {
+  /** When it was said. */
+  since: number
+}
+
+/** What an operator said of an uplink. It ends by the monotonic clock, whatever happens to the other one. */
+export class Force {
+  readonly state: 'up' | 'down'
+  readonly since: Moment
+  readonly #until: Moment | undefined
+  readonly #why: string | null
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(state: 'up' | 'down', since: Moment, until: Moment | undefined, why: string | null) {
+    this.state = state
+    this.since = since
+    this.#until = until
+    this.#why = why
+  }
+
+  /** From now on, for so many milliseconds. */
+  static begin(state: 'up' | 'down', forMs?: number, why: string | null = null): Force {
+    const now = presentMoment()
+    return new Force(state, now, forMs === undefined ? undefined : later(now, forMs), why)
+  }
+
+  /**
+   * What a file of that time says; undefined once it is over. Where the clock is behind the file, as on a router without a clock
+   * battery, no time has passed since.
+   */
+  static restore({ state, since, until, why }: SavedForce, savedAt: number): Force | undefined {
+    const now = presentMoment()
+    const left = until === null ? undefined : until - Math.max(now.wall, savedAt)
+    if (left !== undefined && left <= 0) return undefined
+    return new Force(state, later(now, since - now.wall), left === undefined ? undefined : later(now, left), why)
+  }
+
+  get reason(): string {
+    return `forced ${this.state}${this.#why === null ? '' : `: ${this.#why}`}`
+  }
+
+  report(now = presentMoment()): Forced {
+    return { state: this.state, until: this.#until ? wallTime(this.#until, now) : null, why: this.#why }
+  }
+
+  save(): SavedForce {
+    return { ...this.report(), since: wallTime(this.since) }
+  }
+
+  /** Calls `ended` when its time is over, unless `disarm` is called before. */
+  arm(ended: () => void): void {
+    if (!this.#until) return
+    const left = this.#until.monotonic - presentMoment().monotonic
+    if (left <= 0) ended()
+    else this.#timer = setTimeout(() => this.arm(ended), Math.min(left, longestTimer)).unref()
+  }
+
+  disarm(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+export function isSavedForce(value: unknown): value is SavedForce {
+  const saved = value as SavedForce | null
+  return (
+    ['up', 'down'].includes(saved?.state as string) &&
+    Number.isFinite(saved?.since) &&
+    (saved?.until === null || Number.isFinite(saved?.until)) &&
+    (saved?.why === null || typeof saved?.why === 'string')
+  )
+}
+
+function later({ wall, monotonic }: Moment, ms: number): Moment {
+  return { wall: wall + ms, monotonic: monotonic + ms }
+}
