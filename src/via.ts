@@ -16,12 +16,25 @@ import { connect } from './protocols/tcp/connect.js'
 import { connectTls } from './protocols/tcp/connect-tls.js'
 import { listen } from './protocols/tcp/listen.js'
 import { traceroute } from './protocols/traceroute/traceroute.js'
+import { traceroutes } from './protocols/traceroute/traceroutes.js'
 import { openUdp } from './protocols/udp/open-udp.js'
 import { scanPorts } from './scan/scan-ports.js'
 
 /** Calls whose options come first, and those whose options come second, after a host, name or URL. */
 const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp }
-const optionsSecond = { ping, pings, sweep, traceroute, pathMtu, resolve, checkHttp, checkDns, checkPing, scanPorts }
+const optionsSecond = {
+  ping,
+  pings,
+  sweep,
+  traceroute,
+  traceroutes,
+  pathMtu,
+  resolve,
+  checkHttp,
+  checkDns,
+  checkPing,
+  scanPorts,
+}
 
 type Calls = typeof optionsFirst & typeof optionsSecond
 

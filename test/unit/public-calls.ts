@@ -52,6 +52,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   scanPorts: options => entry.scanPorts(host, as(options)),
   sweep: options => entry.sweep(host, as(options)),
   traceroute: options => entry.traceroute(host, as(options)),
+  traceroutes: options => entry.traceroutes(host, as(options)),
   UplinkGroup: options => new entry.UplinkGroup(monitor(), as(having({ policy: 'failover' }, options))),
   'UplinkGroup.connect': options => group().connect(as(having({ host, port }, options))),
   'UplinkGroup.fetch': options => group().fetch(`http://${host}:${port}/`, as(options)),

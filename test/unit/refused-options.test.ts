@@ -66,6 +66,8 @@ test.each<[what: string, name: string, options: Given, says: RegExp]>([
     /payloadSize must be left out with method tcp/,
   ],
   ['a first hop after the last', 'traceroute', { firstHop: 9, maxHops: 3 }, /firstHop must be at most maxHops/],
+  ['flows, by ICMP', 'traceroutes', { flows: 2 }, /flows must be 1 or left out with method icmp/],
+  ['several queries in a round', 'traceroutes', { queries: 2 }, /unknown option "queries"/],
   ['a way past the path', 'createDispatcher', { connect: () => {} }, /connect/],
   ['a way past the path', 'fetch', { dispatcher: {} }, /unknown option "dispatcher"/],
   ['a way past the path', 'HttpAgent', { socketPath: '/run/socket' }, /unknown option "socketPath"/],
@@ -100,7 +102,7 @@ test('a source address that is not here is told as such', async () => {
   expect(hint).toBe('no device here has this address')
 })
 
-test.each(['events', 'pings', 'scanPorts', 'sweep', 'traceroute', 'watchDevices'])(
+test.each(['events', 'pings', 'scanPorts', 'sweep', 'traceroute', 'traceroutes', 'watchDevices'])(
   '%s with a signal that fired before rejects where it is iterated, as with one that fires later',
   async name => {
     const before = await openSockets()

@@ -42,6 +42,7 @@ import {
   pings,
   privileges,
   type ResolvedAddress,
+  type RouteStatistics,
   resolve,
   type StateEvent,
   scanPorts,
@@ -49,6 +50,7 @@ import {
   type TcpInfo,
   tcpInfo,
   traceroute,
+  traceroutes,
   UplinkGroup,
   UplinkMonitor,
   type UplinkState,
@@ -103,6 +105,7 @@ describe('types of ICMP', () => {
 
   test('traceroute gives hops of the same results', () => {
     expectTypeOf(traceroute).returns.toExtend<AsyncIterable<Hop>>()
+    expectTypeOf(traceroutes).returns.toExtend<AsyncIterable<RouteStatistics>>()
     expectTypeOf<Hop['probes']>().toExtend<readonly PingResult[]>()
     expectTypeOf<Hop['reached']>().toEqualTypeOf<boolean>()
     expectTypeOf(pathMtu).returns.resolves.toEqualTypeOf<PathMtu>()

@@ -42,7 +42,7 @@ export function toHop(
 }
 
 /** The target has answered, if only with a refusal. It may answer from another of its addresses that nobody listens at the port. */
-function isReached(result: PingResult): boolean {
+export function isReached(result: PingResult): boolean {
   const { outcome, from, address, family } = result
   return outcome === 'reply' || (outcome === 'unreachable' && (from === address || isPortUnreachable(family, result)))
 }

@@ -6,14 +6,14 @@ import { ipHeaderLength, type Prober } from './prober.js'
 
 /** Echo requests, on the sockets that all pings of the path share. */
 export function openIcmpProber(target: Target, settings: TraceSettings): Prober {
-  const { timeout, payloadSize, device, localAddress, mark, tos } = settings
+  const { payloadSize, device, localAddress, mark, tos } = settings
   const options = { payloadSize, device, localAddress, mark, tos }
   const { address, template } = prepare(target, options)
   const path = acquirePath(target.family, options)
   return {
     ready: path.ready,
     hiddenBytes: ipHeaderLength[target.family],
-    send(hops, sequence, settled) {
+    send(hops, sequence, settled, timeout = settings.timeout) {
       const owner = { settled: (verdict: Verdict) => settled({ ...verdict }) }
       const request = new EchoRequest(owner, template, timeout, { hops })
       path.submit(request, address, sequence)

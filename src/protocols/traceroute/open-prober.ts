@@ -4,6 +4,7 @@ import type { TraceSettings } from './options.js'
 import type { Prober } from './prober.js'
 import { SocketProber } from './socket-prober.js'
 
-export function openProber(target: Target, settings: TraceSettings): Prober {
-  return settings.method === 'icmp' ? openIcmpProber(target, settings) : new SocketProber(target, settings)
+/** `sourcePort`: of all its probes, which then go one after another and are of one flow. Not with `icmp`. */
+export function openProber(target: Target, settings: TraceSettings, sourcePort?: number): Prober {
+  return settings.method === 'icmp' ? openIcmpProber(target, settings) : new SocketProber(target, settings, sourcePort)
 }

@@ -42,7 +42,7 @@ export interface TracerouteOptions extends CommonOptions {
 
 const largestPayload = 65_507
 
-const schema: Schema = {
+export const tracerouteSchema = {
   ...commonSchema,
   family: oneOf(4, 6),
   method: oneOf('icmp', 'udp', 'tcp'),
@@ -53,7 +53,7 @@ const schema: Schema = {
   timeout: number(1, longestTimer),
   payloadSize: integer(0, largestPayload),
   names: boolean,
-}
+} satisfies Schema
 
 /** With the defaults in. */
 export type TraceSettings = TracerouteOptions & typeof defaults
@@ -61,11 +61,21 @@ export type TraceSettings = TracerouteOptions & typeof defaults
 const defaults = { method: 'icmp' as TracerouteMethod, maxHops: 30, firstHop: 1, queries: 3, timeout: 1000 }
 
 export function checkTracerouteOptions(host: string, options: TracerouteOptions): TraceSettings {
-  string(host, 'traceroute: host')
-  const settings: TraceSettings = { ...defaults, ...checkOptions('traceroute', options, schema) }
+  return checkTraceOptions('traceroute', host, options, tracerouteSchema)
+}
+
+/** The options to go on with, of `traceroute` and its series: a copy with the defaults in. */
+export function checkTraceOptions<Options extends TracerouteOptions>(
+  caller: string,
+  host: string,
+  options: Options,
+  schema: Schema,
+): Options & typeof defaults {
+  string(host, `${caller}: host`)
+  const settings = { ...defaults, ...checkOptions(caller, options, schema) }
   const { method, firstHop, maxHops } = settings
   const refuse = (key: 'firstHop' | 'port' | 'payloadSize', expected: string) => {
-    throw errorAt(key, invalidArgument(`traceroute: ${key}`, settings[key], expected))
+    throw errorAt(key, invalidArgument(`${caller}: ${key}`, settings[key], expected))
   }
   if (firstHop > maxHops) refuse('firstHop', `at most maxHops (${maxHops})`)
   if (settings.port !== undefined && method === 'icmp') refuse('port', 'left out with method icmp')

@@ -14,9 +14,9 @@ export interface Prober {
   readonly hiddenBytes: number
   /**
    * Sends one, with this TTL or hop limit. `settled` is told once, in a later turn. Returns the end of waiting for it: nothing
-   * is told then.
+   * is told then. `timeout` in milliseconds, default: that of the trace.
    */
-  send(hops: number, sequence: number, settled: (probe: TraceProbe) => void): () => void
+  send(hops: number, sequence: number, settled: (probe: TraceProbe) => void, timeout?: number): () => void
   /** After all probes are settled or cancelled. */
   close(): void
 }

@@ -1,6 +1,7 @@
 import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
+import { openDescriptor } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
@@ -20,6 +21,8 @@ export interface ProbeOrder {
   /** Milliseconds. */
   timeout: number
   path: PathOptions
+  /** Default: any. Other probes of the same flow may have it too, but not at the same time. */
+  sourcePort: number | undefined
   /** As in `Prober`. */
   hiddenBytes: number
   /** Told once, in a later turn than `start`, unless the probe is closed before. */
@@ -62,7 +65,7 @@ export abstract class SocketProbe implements TraceProbe {
     return this.sent?.wall ?? Number.NaN
   }
 
-  protected abstract open(): number
+  protected abstract readonly kind: 'datagram' | 'stream'
   /** Sets its options and asks for stamps. */
   protected abstract prepare(fd: number): void
   /** Sends: 0 or a negative errno. */
@@ -75,7 +78,9 @@ export abstract class SocketProbe implements TraceProbe {
   /** Never throws: what can't be sent is told as `send-failed`. */
   start(): void {
     try {
-      const fd = this.open()
+      const { family, path, sourcePort } = this.order
+      const shared: Record<string, number> = sourcePort === undefined ? {} : { SO_REUSEADDR: 1 }
+      const fd = openDescriptor(family, this.kind, 0, path, sourcePort, shared)
       this.socket = new PacketSocket(fd, { readable: () => this.read(), writable: () => this.read() })
       this.prepare(fd)
       setOption(fd, this.order.family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 1)

@@ -21,16 +21,18 @@ export class SocketProber implements Prober {
   readonly hiddenBytes: number
   readonly #target: Target
   readonly #settings: TraceSettings
+  readonly #sourcePort: number | undefined
   readonly #pending = new Set<SocketProbe>()
   /** Asks for the kernel's stamps all the while, and notices when the device goes. */
   readonly #anchor: number
   readonly #endLossWatch: () => void
   #closed = false
 
-  constructor(target: Target, settings: TraceSettings) {
+  constructor(target: Target, settings: TraceSettings, sourcePort?: number) {
     const { family } = target
     this.#target = target
     this.#settings = settings
+    this.#sourcePort = sourcePort
     this.#addressAt(0)
     this.hiddenBytes = ipHeaderLength[family] + (settings.method === 'udp' ? udpHeaderLength : 0)
     this.#anchor = openDescriptor(family, 'datagram', 0, pathOf(settings))
@@ -40,18 +42,25 @@ export class SocketProber implements Prober {
     })
   }
 
-  send(hops: number, sequence: number, settled: (probe: TraceProbe) => void): () => void {
-    const { method, port, timeout, payloadSize = 32 } = this.#settings
+  send(
+    hops: number,
+    sequence: number,
+    settled: (probe: TraceProbe) => void,
+    timeout = this.#settings.timeout,
+  ): () => void {
+    const { method, port, payloadSize = 32 } = this.#settings
+    const sourcePort = this.#sourcePort
+    const ownPort = sourcePort === undefined ? sequence : 0
     const { family } = this.#target
     const done = (probe: TraceProbe) => {
       this.#pending.delete(probe as SocketProbe)
       settled(probe)
     }
     const { hiddenBytes } = this
-    const order = { family, hops, timeout, hiddenBytes, path: pathOf(this.#settings), settled: done }
+    const order = { family, hops, timeout, hiddenBytes, sourcePort, path: pathOf(this.#settings), settled: done }
     const probe: SocketProbe =
       method === 'udp'
-        ? new UdpProbe(order, this.#addressAt(port ?? defaultPort.udp + sequence), payloadSize)
+        ? new UdpProbe(order, this.#addressAt(port ?? defaultPort.udp + ownPort), payloadSize)
         : new TcpProbe(order, this.#addressAt(port ?? defaultPort.tcp))
     this.#pending.add(probe)
     probe.start()

@@ -1,7 +1,6 @@
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
-import { openDescriptor } from '../../sockets/open.js'
 import { getOption, setOption } from '../../sockets/options.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
 import type { ClockSample } from '../icmp/probe/clock.js'
@@ -17,13 +16,9 @@ const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 /** A connection request: the target accepts or refuses it. */
 export class TcpProbe extends SocketProbe {
   protected override readonly syscall = 'connect'
+  protected override readonly kind = 'stream'
   /** Of a target so near that it has answered within the call to `connect`. */
   #answeredAt: ClockSample | undefined
-
-  protected override open(): number {
-    const { family, path } = this.order
-    return openDescriptor(family, 'stream', 0, path)
-  }
 
   protected override prepare(fd: number): void {
     setOption(fd, 'SO_LINGER', resetOnClose)

@@ -1,10 +1,8 @@
-import { pathOf } from '../../options.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
-import { isHostName } from '../dns/names.js'
-import { resolve } from '../dns/resolve.js'
 import { findTarget } from '../icmp/ping-options.js'
 import type { Hop } from './hop.js'
+import { nameOfHop } from './hop-name.js'
 import { openProber } from './open-prober.js'
 import { checkTracerouteOptions, type TracerouteOptions, type TraceSettings } from './options.js'
 import { Trace } from './trace.js'
@@ -80,17 +78,9 @@ class Traceroute implements AsyncIterableIterator<Hop, undefined> {
   }
 
   async #withName(hop: Hop): Promise<Hop> {
-    const { names, timeout } = this.#settings
-    if (!names || hop.address === undefined) return hop
-    try {
-      const options = { type: 'PTR', timeout, signal: this.#stop.signal, ...pathOf(this.#settings) } as const
-      const found = await resolve(hop.address.replace(/%.*/, ''), options)
-      const record = found.find(({ data }) => isHostName(data))
-      return record ? { ...hop, name: record.data } : hop
-    } catch {
-      // No name, or nobody who knows it: the hop is what was asked for.
-      return hop
-    }
+    if (!this.#settings.names || hop.address === undefined) return hop
+    const name = await nameOfHop(hop.address, this.#settings, this.#stop.signal)
+    return name === undefined ? hop : { ...hop, name }
   }
 
   #fail(reason: unknown): void {

@@ -1,6 +1,5 @@
 import { addon, Field } from '../../binding/addon.js'
 import { nodeCrypto } from '../../builtins.js'
-import { openDescriptor } from '../../sockets/open.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { setFragmentation } from '../icmp/socket/open-icmp-descriptor.js'
 import { stampOf, Timestamps } from '../icmp/socket/timestamps.js'
@@ -12,17 +11,13 @@ const unaddressed = new Uint8Array(0)
 /** A datagram to a port where nobody should listen: the target says so (RFC 1122 section 4.1.3.1), or answers. */
 export class UdpProbe extends SocketProbe {
   protected override readonly syscall = 'sendmsg'
+  protected override readonly kind = 'datagram'
   readonly #payload: Uint8Array
 
   constructor(order: ProbeOrder, target: Uint8Array, payloadSize: number) {
     super(order, target)
     this.#payload = new Uint8Array(payloadSize)
     this.#payload.set(nodeCrypto().randomBytes(Math.min(payloadSize, cookieLength)))
-  }
-
-  protected override open(): number {
-    const { family, path } = this.order
-    return openDescriptor(family, 'datagram', 0, path)
   }
 
   protected override prepare(fd: number): void {

@@ -1,0 +1,179 @@
+import { RttCounter } from '../../stats.js'
+import type { PingResult } from '../icmp/result.js'
+import { isReached } from './hop.js'
+
+/** What one hop of a route has done so far. Milliseconds; `undefined` until there is something to report. */
+export interface HopStatistics {
+  /** TTL or hop limit of its probes. */
+  ttl: number
+  /** Who answered last. Missing while nobody has. */
+  address?: string
+  /** Of `address`, with `names`, where it has one. */
+  name?: string
+  /** All who have answered, the first one first; at most 32. */
+  addresses: string[]
+  /** The target itself has answered from here. */
+  reached: boolean
+  /** Probes that left and have a verdict: those in flight do not count. */
+  sent: number
+  /** Probes that never left this machine; neither sent nor lost. */
+  unsent: number
+  /** Probes that were answered. */
+  received: number
+  /** 0-1, of the probes that were sent. */
+  lossRatio: number | undefined
+  /**
+   * The loss is that of the route: every later hop that answers loses at least half as much. Loss without it is most often a
+   * router that limits its answers.
+   */
+  lossContinues: boolean
+  /** Round trip of the newest answer. */
+  lastMs: number | undefined
+  /** Mean round trip. */
+  avgMs: number | undefined
+  /** Shortest round trip. */
+  bestMs: number | undefined
+  /** Longest round trip. */
+  worstMs: number | undefined
+  /** Standard deviation, of the population. */
+  stddevMs: number | undefined
+  /** Mean absolute difference of successive round trips. */
+  jitterMs: number | undefined
+}
+
+/** The route of one flow: with `flows`. */
+export interface FlowStatistics {
+  /** Source port of all its probes. */
+  sourcePort: number
+  /** The target has answered. */
+  reached: boolean
+  /** In order of distance. */
+  hops: HopStatistics[]
+}
+
+/** A route as it has been so far. */
+export interface RouteStatistics {
+  /** As it was given. */
+  host: string
+  /** The address that was asked. */
+  address: string
+  /** Of that address: 4 or 6. */
+  family: 4 | 6
+  /** Rounds that have ended: one probe for each hop and flow. */
+  rounds: number
+  /** The target has answered. */
+  reached: boolean
+  /** In order of distance, of all flows together. */
+  hops: HopStatistics[]
+  /** Each flow by itself, where there are several. */
+  flows?: FlowStatistics[]
+}
+
+const addressesKept = 32
+/** As mtr: hops that are probed beyond the furthest that has answered. */
+const silentHops = 5
+
+/** Counts the probes of a route, hop by hop, in memory that does not grow. */
+export class RouteRecord {
+  readonly #firstHop: number
+  readonly #maxHops: number
+  readonly #hops = new Map<number, HopRecord>()
+  /** Where the route ended when its end last answered. */
+  #end: number | undefined
+  #furthest: number
+
+  constructor({ firstHop, maxHops }: { firstHop: number; maxHops: number }) {
+    this.#firstHop = firstHop
+    this.#maxHops = maxHops
+    this.#furthest = firstHop - 1
+  }
+
+  /** The last hop that is worth a probe now. */
+  get last(): number {
+    return this.#end ?? Math.min(this.#maxHops, this.#furthest + silentHops)
+  }
+
+  /** The last hop there is something to say about: the end, or the first silent one behind those that answer. */
+  get depth(): number {
+    return this.#end ?? this.#furthest + (this.#hops.has(this.#furthest + 1) ? 1 : 0)
+  }
+
+  get reached(): boolean {
+    return this.#hops.get(this.depth)?.reached ?? false
+  }
+
+  add(ttl: number, result: PingResult): void {
+    const hop = this.#hops.get(ttl) ?? new HopRecord()
+    this.#hops.set(ttl, hop)
+    hop.add(result)
+    if (result.from === undefined) return
+    this.#furthest = Math.max(this.#furthest, ttl)
+    if (result.outcome !== 'ttl-exceeded') this.#end = Math.min(this.#end ?? ttl, ttl)
+    // The route has become longer.
+    else if (this.#end !== undefined && ttl >= this.#end) this.#end = undefined
+  }
+
+  /** Forgets the figures, and keeps what is known of the route's length. */
+  reset(): void {
+    this.#hops.clear()
+  }
+
+  statistics(nameOf: (address: string) => string | undefined, depth = this.depth): HopStatistics[] {
+    const hops: HopStatistics[] = []
+    for (let ttl = this.#firstHop; ttl <= depth; ttl++) {
+      hops.push((this.#hops.get(ttl) ?? new HopRecord()).statistics(ttl, nameOf))
+    }
+    for (const [index, hop] of hops.entries()) hop.lossContinues = continues(hop, hops.slice(index + 1))
+    return hops
+  }
+}
+
+function continues({ lossRatio = 0, received }: HopStatistics, later: readonly HopStatistics[]): boolean {
+  const answering = later.filter(hop => hop.received > 0)
+  return lossRatio > 0 && received > 0 && answering.every(hop => hop.lossRatio! >= lossRatio / 2)
+}
+
+class HopRecord {
+  readonly #counter = new RttCounter()
+  readonly #addresses = new Set<string>()
+  #latest: string | undefined
+  #lastMs: number | undefined
+  reached = false
+
+  add(result: PingResult): void {
+    this.#counter.sent()
+    if (result.outcome === 'send-failed') this.#counter.refused()
+    else if (result.outcome === 'timeout') this.#counter.lost()
+    else {
+      this.#counter.reply(result.rttMs, 0)
+      this.#lastMs = result.rttMs
+      this.#latest = result.from
+      if (this.#addresses.size < addressesKept) this.#addresses.add(result.from)
+      this.reached = isReached(result)
+    }
+  }
+
+  statistics(ttl: number, nameOf: (address: string) => string | undefined): HopStatistics {
+    const { sent, unsent, received, lossRatio, avgMs, minMs, maxMs, stddevMs, jitterMs } = this.#counter.snapshot()
+    const address = this.#latest
+    const name = address === undefined ? undefined : nameOf(address)
+    return {
+      ttl,
+      ...(address !== undefined && { address }),
+      ...(name !== undefined && { name }),
+      addresses: [...this.#addresses],
+      reached: this.reached,
+      sent,
+      unsent,
+      received,
+      lossRatio,
+      lossContinues: false,
+      lastMs: this.#lastMs,
+      avgMs,
+      bestMs: minMs,
+      worstMs: maxMs,
+      stddevMs,
+      jitterMs,
+    }
+  }
+}

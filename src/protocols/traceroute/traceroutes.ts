@@ -1,0 +1,226 @@
+import { errorAt, invalidArgument } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
+import { type Check, integer, longestTimer, number, type Schema } from '../../options.js'
+import { noLongerNeeded } from '../../runtime/deadline.js'
+import { ResultQueue } from '../../runtime/result-queue.js'
+import { findTarget } from '../icmp/ping-options.js'
+import type { Target } from '../icmp/result.js'
+import { Flow } from './flow.js'
+import { HopNames } from './hop-names.js'
+import { checkTraceOptions, type TracerouteOptions, type TraceSettings, tracerouteSchema } from './options.js'
+import { RouteRecord, type RouteStatistics } from './route-statistics.js'
+
+export interface TraceroutesOptions extends Omit<TracerouteOptions, 'queries'> {
+  /** How many rounds, of one probe for each hop. Default: no end. */
+  count?: number
+  /** Milliseconds from one round to the next, 10 or more. Default 1000. */
+  interval?: number
+  /**
+   * How many flows, 1-64, each with a source port of its own; default 1. Routers that share the load over several lines may send each
+   * another way. Not with `icmp`, which has no ports.
+   */
+  flows?: number
+}
+
+type Settings = TraceSettings & TraceroutesOptions
+
+const countCheck: Check = (value, name) => {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) > 0))
+    return value as never
+  throw invalidArgument(name, value, 'a positive integer or Infinity')
+}
+
+const { queries: _queries, ...shared } = tracerouteSchema
+const schema: Schema = {
+  ...shared,
+  count: countCheck,
+  interval: number(10, longestTimer),
+  flows: integer(1, 64),
+}
+
+/**
+ * The route to a host, watched: an async iterable of statistics by hop, one for each round, with live `statistics`. The equivalent of
+ * mtr(8), as `pings` is of ping(8). It starts with the first `next()`. A round sends one probe to each hop up to the target, or up to
+ * five hops beyond the last that has answered. A slow consumer gets the newest round.
+ *
+ * With `icmp`, round n starts at start + n · interval. With `udp` and `tcp` all probes of a flow have one source port and one
+ * destination port, so that they take one route. They go one after another, and a round takes as long as its answers: it starts at
+ * its time or when the one before has ended. A probe is waited for `timeout` at most; once something has answered, for 200 ms
+ * and four times the slowest answer at most.
+ *
+ * `break`, `return()` and the signal end it and leave nothing open. See docs/traceroute.md.
+ *
+ * @throws NetviaError as `traceroute`; a device that goes away makes probes that are `unsent`.
+ */
+export function traceroutes(host: string, options: TraceroutesOptions = {}): RouteSeries {
+  const settings: Settings = checkTraceOptions('traceroutes', host, options, schema)
+  if (settings.flows !== undefined && settings.flows > 1 && settings.method === 'icmp') {
+    throw errorAt('flows', invalidArgument('traceroutes: flows', settings.flows, '1 or left out with method icmp'))
+  }
+  return new RouteSeries(host, settings)
+}
+
+/** What `traceroutes` gives: consumed once. */
+export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undefined> {
+  readonly #host: string
+  readonly #settings: Settings
+  readonly #results = new ResultQueue<RouteStatistics>({ capacity: 1 })
+  readonly #stop = new AbortController()
+  readonly #stopped = new Promise<void>(resolve => this.#stop.signal.addEventListener('abort', () => resolve()))
+  readonly #record: RouteRecord
+  readonly #names: HopNames | undefined
+  readonly #onAbort = () => {
+    this.#results.clear()
+    this.#end({ reason: this.#settings.signal!.reason })
+  }
+  #flows: Flow[] = []
+  #target: Target | undefined
+  #rounds = 0
+  #started = false
+  #paused = false
+  /** Resumed: the next round need not wait for its time. */
+  #hurried = false
+  /** Ends the wait for the next round, or for the end of a pause. */
+  #wake = () => {}
+
+  /** @internal */
+  constructor(host: string, settings: Settings) {
+    this.#host = host
+    this.#settings = settings
+    this.#record = new RouteRecord(settings)
+    if (settings.names) this.#names = new HopNames(settings, this.#stop.signal)
+  }
+
+  /** Of all so far, at this moment. Undefined until the address is known. */
+  get statistics(): RouteStatistics | undefined {
+    if (!this.#target) return undefined
+    const { address, family } = this.#target
+    const nameOf = (address: string) => this.#names?.of(address)
+    const depth = Math.max(...this.#flows.map(({ record }) => record.depth))
+    return {
+      host: this.#host,
+      address,
+      family,
+      rounds: this.#rounds,
+      reached: this.#flows.some(({ record }) => record.reached),
+      hops: this.#record.statistics(nameOf, depth),
+      ...(this.#flows.length > 1 && {
+        flows: this.#flows.map(({ record, sourcePort }) => {
+          return { sourcePort: sourcePort!, reached: record.reached, hops: record.statistics(nameOf) }
+        }),
+      }),
+    }
+  }
+
+  /** No round starts until `resume`. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** The next round starts now. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#hurried = true
+    this.#wake()
+  }
+
+  /** Begins to count again. */
+  reset(): void {
+    this.#rounds = 0
+    for (const record of [this.#record, ...this.#flows.map(({ record }) => record)]) record.reset()
+  }
+
+  /** Itself. */
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** The next round; the first call starts the series. */
+  next(): Promise<IteratorResult<RouteStatistics, undefined>> {
+    if (!this.#started) {
+      this.#started = true
+      this.#run().catch(reason => this.#end({ reason }))
+    }
+    return this.#results.next()
+  }
+
+  /** Ends it now, even while a `next()` waits. */
+  async return(): Promise<IteratorResult<RouteStatistics, undefined>> {
+    this.#started = true
+    this.#end()
+    this.#results.clear()
+    return { done: true, value: undefined }
+  }
+
+  async #run(): Promise<void> {
+    const { flows = 1, signal } = this.#settings
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', this.#onAbort)
+    const target = await findTarget(this.#host, { ...this.#settings, signal: this.#stop.signal })
+    if (this.#results.ended) return
+    const opened: Flow[] = []
+    try {
+      for (let i = 0; i < flows; i++) {
+        opened.push(new Flow(target, this.#settings, (ttl, result) => this.#record.add(ttl, result)))
+      }
+      await Promise.all(opened.map(({ ready }) => ready))
+      if (this.#results.ended) return
+      this.#target = target
+      this.#flows = opened
+      await this.#probe()
+      this.#end()
+    } finally {
+      for (const flow of opened) flow.close()
+    }
+  }
+
+  async #probe(): Promise<void> {
+    const { count = Number.POSITIVE_INFINITY, interval = 1000, method } = this.#settings
+    const rounds = new Set<Promise<void>>()
+    let ended = 0
+    const round = async () => {
+      await Promise.all(this.#flows.map(flow => flow.round()))
+      this.#rounds++
+      let route = this.statistics!
+      if (++ended === count && this.#names) {
+        await this.#names.settled()
+        route = this.statistics!
+      }
+      this.#results.push(route)
+    }
+    for (let due = monotonicNow(), started = 1; !this.#results.ended; started++) {
+      while (this.#paused && !this.#results.ended) await this.#sleep()
+      if (this.#results.ended) break
+      if (this.#hurried) due = monotonicNow()
+      this.#hurried = false
+      const running = round().finally(() => rounds.delete(running))
+      rounds.add(running)
+      if (method !== 'icmp' || started === count) await Promise.race([Promise.all(rounds), this.#stopped])
+      if (started === count) break
+      due = Math.max(due + interval, monotonicNow())
+      await this.#sleep(due - monotonicNow())
+    }
+  }
+
+  /** Until then, or until it is woken. */
+  async #sleep(ms?: number): Promise<void> {
+    if (this.#hurried) return
+    await new Promise<void>(resolve => {
+      const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #end(failure?: { reason: unknown }): void {
+    if (this.#results.ended) return
+    this.#settings.signal?.removeEventListener('abort', this.#onAbort)
+    this.#results.end(failure)
+    for (const flow of this.#flows) flow.close()
+    this.#stop.abort(noLongerNeeded)
+    this.#wake()
+  }
+}

@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import type { PingResult } from '../../src/protocols/icmp/result.js'
+import type { TraceProbe } from '../../src/protocols/traceroute/prober.js'
+import { Round } from '../../src/protocols/traceroute/round.js'
+import { RouteRecord } from '../../src/protocols/traceroute/route-statistics.js'
+import { traceroutes } from '../../src/protocols/traceroute/traceroutes.js'
+import { openSockets } from './open-sockets.js'
+import { requires } from './requirements.js'
+
+const target = '192.0.2.9'
+const noName = () => undefined
+let sequence = 0
+
+function result(outcome: PingResult['outcome'], from?: string, rttMs?: number): PingResult {
+  return { outcome, from, rttMs, sequence: sequence++, address: target, family: 4 } as PingResult
+}
+
+/** Round trips in milliseconds; undefined is loss. */
+function record(...hops: (number | undefined)[][]): RouteRecord {
+  const record = new RouteRecord({ firstHop: 1, maxHops: 30 })
+  for (const [index, times] of hops.entries()) {
+    const isLast = index === hops.length - 1
+    const from = isLast ? target : `192.0.2.${index + 1}`
+    for (const time of times) {
+      const answered = isLast ? 'reply' : 'ttl-exceeded'
+      record.add(index + 1, time === undefined ? result('timeout') : result(answered, from, time))
+    }
+  }
+  return record
+}
+
+/** So many lost of ten. */
+const lost = (count: number) => Array.from({ length: 10 }, (_, index) => (index < 10 - count ? 5 : undefined))
+
+describe('the statistics of a hop', () => {
+  it('are what one calculates by hand', () => {
+    const [hop] = record([2, 4, undefined, 9], [1]).statistics(noName)
+    expect(hop).toMatchObject({
+      ...{ ttl: 1, address: '192.0.2.1', addresses: ['192.0.2.1'], reached: false },
+      ...{ sent: 4, unsent: 0, received: 3, lossRatio: 0.25, lastMs: 9, avgMs: 5, bestMs: 2, worstMs: 9 },
+      // Differences 2 and 5; squares of the distances from 5: 9 + 1 + 16.
+      jitterMs: 3.5,
+    })
+    expect(hop!.stddevMs).toBeCloseTo(Math.sqrt(26 / 3), 12)
+  })
+
+  it('leave out what this machine did not send', () => {
+    const one = record([1], [1])
+    one.add(1, result('send-failed'))
+    expect(one.statistics(noName)[0]).toMatchObject({ sent: 1, unsent: 1, lossRatio: 0 })
+  })
+
+  it('name who answered last, and keep all', () => {
+    const one = record([1], [1])
+    one.add(1, result('ttl-exceeded', '198.51.100.1', 1))
+    const [hop] = one.statistics(address => `name of ${address}`)
+    expect(hop).toMatchObject({
+      address: '198.51.100.1',
+      name: 'name of 198.51.100.1',
+      addresses: ['192.0.2.1', '198.51.100.1'],
+    })
+  })
+})
+
+describe('loss', () => {
+  const marked = (...losses: number[]) =>
+    record(...losses.map(lost))
+      .statistics(noName)
+      .map(({ lossContinues }) => lossContinues)
+
+  it.each([
+    ['of a router that limits its answers', [0, 3, 0], [false, false, false]],
+    ['that begins at a hop and goes on', [0, 3, 2, 4], [false, true, true, true]],
+    ['of the target alone', [0, 0, 1], [false, false, true]],
+    ['of a limited router and less at the target', [0, 3, 1], [false, false, true]],
+    ['behind which a silent router stands', [3, 10, 3], [true, false, true]],
+    ['that is none', [0, 0], [false, false]],
+  ])('%s', (_what, losses, expected) => {
+    expect(marked(...losses)).toEqual(expected)
+  })
+})
+
+describe('the length of a route', () => {
+  it('ends with the target, is found again when it changes, and goes five hops beyond silence', () => {
+    const one = new RouteRecord({ firstHop: 1, maxHops: 30 })
+    expect([one.last, one.depth, one.reached]).toEqual([5, 0, false])
+    one.add(1, result('timeout'))
+    expect(one.depth).toBe(1)
+    one.add(3, result('ttl-exceeded', '192.0.2.3', 1))
+    expect([one.last, one.depth]).toEqual([8, 3])
+    one.add(5, result('reply', target, 1))
+    one.add(4, result('reply', target, 1))
+    expect([one.last, one.depth, one.reached]).toEqual([4, 4, true])
+    one.add(4, result('ttl-exceeded', '192.0.2.4', 1))
+    expect(one.last).toBe(10)
+    one.add(6, result('unreachable', '192.0.2.6', 1))
+    expect([one.last, one.reached]).toEqual([6, false])
+  })
+
+  it('survives a reset of the figures', () => {
+    const one = record([1], [1])
+    one.reset()
+    expect(one.last).toBe(2)
+    expect(one.statistics(noName).map(({ sent }) => sent)).toEqual([0, 0])
+  })
+})
+
+describe('a round', () => {
+  it('has so many probes in flight, and gives up those beyond the end', () => {
+    const sent: number[] = []
+    const cancelled: number[] = []
+    const answers = new Map<number, (outcome: PingResult['outcome']) => void>()
+    let ended = 0
+    new Round(
+      {
+        firstHop: 1,
+        last: () => 9,
+        atOnce: 4,
+        send(ttl, settled) {
+          sent.push(ttl)
+          answers.set(ttl, outcome => settled({ outcome } as TraceProbe))
+          return () => void cancelled.push(ttl)
+        },
+        settled: (_ttl, { outcome }) => result(outcome!, outcome === 'timeout' ? undefined : '192.0.2.1', 1),
+      },
+      () => ended++,
+    )
+    expect(sent).toEqual([1, 2, 3, 4])
+    answers.get(2)!('timeout')
+    expect(sent).toEqual([1, 2, 3, 4, 5])
+    answers.get(3)!('reply')
+    expect({ sent, cancelled, ended }).toEqual({ sent: [1, 2, 3, 4, 5], cancelled: [4, 5], ended: 0 })
+    answers.get(1)!('ttl-exceeded')
+    expect(ended).toBe(1)
+  })
+})
+
+describe.each(['127.0.0.1', '::1'])('traceroutes on loopback, %s', host => {
+  it.for(['icmp', 'udp', 'tcp'] as const)('by %s counts rounds, and leaves nothing open', async (method, context) => {
+    if (method === 'icmp') requires(context, 'ping')
+    const before = await openSockets()
+    const series = traceroutes(host, { method, count: 3, interval: 20 })
+    const rounds: number[] = []
+    for await (const route of series) rounds.push(route.rounds)
+    expect(rounds.at(-1)).toBe(3)
+    expect(series.statistics).toMatchObject({
+      host,
+      reached: true,
+      hops: [{ ttl: 1, sent: 3, received: 3, lossRatio: 0 }],
+    })
+    expect(await openSockets()).toBe(before)
+  })
+})
+
+it('pauses, resumes, resets and returns', async () => {
+  const before = await openSockets()
+  const series = traceroutes('127.0.0.1', { method: 'udp', interval: 10_000 })
+  expect((await series.next()).value).toMatchObject({ rounds: 1 })
+  series.pause()
+  series.resume()
+  expect((await series.next()).value).toMatchObject({ rounds: 2, hops: [{ sent: 2 }] })
+  series.reset()
+  expect(series.statistics).toMatchObject({ rounds: 0, hops: [{ sent: 0 }] })
+  expect(await series.return()).toEqual({ done: true, value: undefined })
+  expect(await openSockets()).toBe(before)
+})
+
+it('flows have a source port each', async () => {
+  const { value } = await traceroutes('127.0.0.1', { method: 'udp', flows: 3, count: 1 }).next()
+  expect(new Set(value!.flows!.map(({ sourcePort }) => sourcePort)).size).toBe(3)
+  expect(value!.hops).toMatchObject([{ sent: 3 }])
+})
