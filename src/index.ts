@@ -148,6 +148,16 @@ export type { FlowStatistics, HopStatistics, RouteStatistics } from './protocols
 export { traceroute } from './protocols/traceroute/traceroute.js'
 export { type RouteSeries, type TraceroutesOptions, traceroutes } from './protocols/traceroute/traceroutes.js'
 export { type OpenUdpOptions, openUdp } from './protocols/udp/open-udp.js'
+export type { RoutingOptions } from './routing/options.js'
+export type {
+  DefaultRouteSnapshot,
+  RoutedUplinkSnapshot,
+  RoutingChange,
+  RoutingEvents,
+  RoutingSnapshot,
+  RoutingWarning,
+} from './routing/reports.js'
+export { UplinkRouting } from './routing/routing.js'
 export type { PortList } from './scan/port-list.js'
 export type { PortResult, PortScan, PortState, ScanProgress } from './scan/port-scan.js'
 export { type ScanOptions, scanPorts } from './scan/scan-ports.js'

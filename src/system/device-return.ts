@@ -11,7 +11,7 @@ export function onDeviceReturn(device: string, told: (what: 'link' | 'address') 
   try {
     return onDeviceChange(change => {
       if (change.type === 'overrun') told('address')
-      else if (change.device !== device) return
+      else if (change.type === 'rule' || change.device !== device) return
       else if (change.type !== 'link') change.change === 'added' && told('address')
       else if (change.change !== 'removed' && isWorking(change.link) && !isWorking(change.previous)) told('link')
     })

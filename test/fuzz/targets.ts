@@ -13,12 +13,14 @@ import { encode } from '../../src/protocols/icmp/packet/encode.js'
 import { decodeQuotedPacket } from '../../src/protocols/icmp/packet/quoted-packet.js'
 import { decodeAddress } from '../../src/sockets/address.js'
 import { decodeTcpInfo } from '../../src/sockets/tcp-info.js'
+import { decodeConnection } from '../../src/system/netlink/conntrack.js'
 import { decodeLink, decodeRunning } from '../../src/system/netlink/link.js'
 import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
 import { decodeMessages } from '../../src/system/netlink/message.js'
 import { decodeNeighbour, decodeSilentNeighbour } from '../../src/system/netlink/neighbour.js'
 import { decodeNexthop } from '../../src/system/netlink/nexthop.js'
 import { decodeChosenHop, decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
+import { decodeRule } from '../../src/system/netlink/rule.js'
 
 function expect(holds: boolean, promise: string): void {
   if (!holds) throw new Error(`broken: ${promise}`)
@@ -62,6 +64,8 @@ export function netlink(data: Buffer): void {
     decodeNeighbour,
     decodeSilentNeighbour,
     decodeNexthop,
+    decodeRule,
+    decodeConnection,
   ]
   for (const payload of [...decodeMessages(bytes)].map(({ payload }) => payload).concat(bytes)) {
     for (const read of decoders) read(payload)

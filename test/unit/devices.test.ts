@@ -71,7 +71,7 @@ describe('assembleDevices', () => {
     ...more,
   })
   const route = (metric: number, hops: Route['hops'], more: Partial<Route> = {}): Route => ({
-    ...{ family: 4, type: 'unicast', destination: '0.0.0.0/0', table: 254, metric, hops },
+    ...{ family: 4, type: 'unicast', destination: '0.0.0.0/0', table: 254, protocol: 4, metric, hops },
     ...more,
   })
   const gateways = (routes: Route[]) =>

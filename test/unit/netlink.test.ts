@@ -2,12 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeAttributes, encodeAttribute } from '../../src/system/netlink/attributes.js'
 import { pack } from '../../src/system/netlink/bytes.js'
+import { decodeConnection } from '../../src/system/netlink/conntrack.js'
+import { encodeDefaultRoute } from '../../src/system/netlink/default-route.js'
 import { decodeLink, decodeRunning } from '../../src/system/netlink/link.js'
 import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
 import { decodeMessages, encodeMessage } from '../../src/system/netlink/message.js'
 import { decodeNeighbour, encodeNeighbourRequest } from '../../src/system/netlink/neighbour.js'
 import { decodeNexthop, hopsOf } from '../../src/system/netlink/nexthop.js'
 import { decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
+import { decodeRule, encodeRule } from '../../src/system/netlink/rule.js'
 
 const u32 = (value: number) => pack([4, value])
 const u16 = (value: number) => pack([2, value])
@@ -159,8 +162,8 @@ describe('routes', () => {
     }
     const hops = join(hop(3, attribute(5, gateway)), hop(4))
     expect(decodeRoute(join(header(2, 0), attribute(9, hops)))!.hops).toEqual([
-      { deviceIndex: 3, gateway: '192.0.2.254' },
-      { deviceIndex: 4, gateway: undefined },
+      { deviceIndex: 3, gateway: '192.0.2.254', weight: 1 },
+      { deviceIndex: 4, gateway: undefined, weight: 1 },
     ])
     const lying = join(hop(3), u16(200), new Uint8Array(6))
     expect(decodeRoute(join(header(2, 0), attribute(9, lying)))!.hops.length).toBe(1)
@@ -172,6 +175,82 @@ describe('routes', () => {
     expect(decodeDefaultRoute(header(2, 24))).toBe(undefined)
     expect(decodeRoute(header(2, 24))).toMatchObject({ destination: '0.0.0.0/24' })
     expect(decodeRoute(header(10, 0, 7, 0, 56))).toMatchObject({ type: 'unreachable', source: '::/56' })
+  })
+})
+
+describe('rules', () => {
+  it.each([
+    { suppressPrefixLength: 0 },
+    { source: '192.0.2.2' },
+    { source: '2001:db8::2', family: 6 as const },
+    { device: 'wan1' },
+    { mark: 0x200 },
+  ])('are read back as they were written: %j', selector => {
+    const rule = { family: 4 as const, priority: 20_000, table: 7770, protocol: 77, ...selector }
+    expect(decodeRule(encodeRule(rule))).toEqual(rule)
+  })
+
+  it('are none that lead to no table, and none of other families', () => {
+    const bytes = encodeRule({ family: 4, priority: 1, table: 7770, protocol: 77 })
+    expect(decodeRule(Uint8Array.from(bytes, (byte, i) => (i === 7 ? 7 : byte)))).toBe(undefined)
+    expect(decodeRule(Uint8Array.from(bytes, (byte, i) => (i === 0 ? 128 : byte)))).toBe(undefined)
+    expect(decodeRule(bytes.subarray(0, 11))).toBe(undefined)
+  })
+})
+
+describe('default routes', () => {
+  const common = { family: 4 as const, table: 7770, protocol: 77, metric: 0 }
+
+  it.each([
+    { hops: [{ deviceIndex: 3, gateway: '192.0.2.1' }], preferredSource: '192.0.2.2' },
+    { hops: [{ deviceIndex: 3, gateway: '192.0.2.1', onLink: true as const }] },
+    { hops: [{ deviceIndex: 3 }] },
+    { hops: [{ deviceIndex: 3, gateway: 'fe80::1' }] },
+    { family: 6 as const, metric: 1024, hops: [{ deviceIndex: 3, gateway: 'fe80::1' }] },
+    {
+      hops: [
+        { deviceIndex: 3, gateway: '192.0.2.1', weight: 3 },
+        { deviceIndex: 4, weight: 256 },
+      ],
+    },
+  ])('are read back as they were written: %j', route => {
+    const { family } = { ...common, ...route }
+    const destination = family === 4 ? '0.0.0.0/0' : '::/0'
+    expect(decodeDefaultRoute(encodeDefaultRoute({ ...common, ...route }))).toEqual({
+      ...{ ...common, type: 'unicast', destination },
+      ...route,
+    })
+  })
+
+  it('without hops refuse', () => {
+    expect(decodeDefaultRoute(encodeDefaultRoute({ ...common, hops: [] }))).toMatchObject({ type: 'unreachable' })
+  })
+})
+
+describe('tracked connections', () => {
+  const addresses = (source: number[], destination: number[]) =>
+    attribute(1, join(attribute(1, Uint8Array.from(source)), attribute(2, Uint8Array.from(destination))))
+  const original = addresses([10, 0, 0, 9], [203, 0, 113, 1])
+
+  it('say who began them, where answers go, and are forgotten by tuple and id', () => {
+    const reply = addresses([203, 0, 113, 1], [192, 0, 2, 2])
+    const id = attribute(12, Uint8Array.of(1, 2, 3, 4))
+    const payload = join(
+      Uint8Array.of(2, 0, 0, 0),
+      attribute(1, original),
+      attribute(2, reply),
+      attribute(3, u32(8)),
+      id,
+    )
+    const { source, replyTo, forget } = decodeConnection(payload)!
+    expect([source, replyTo]).toEqual(['10.0.0.9', '192.0.2.2'])
+    expect(Buffer.from(forget.payload)).toEqual(
+      Buffer.concat([Uint8Array.of(2, 0, 0, 0), attribute(0x8000 | 1, original), id]),
+    )
+  })
+
+  it('are none without both tuples', () => {
+    expect(decodeConnection(join(Uint8Array.of(2, 0, 0, 0), attribute(1, original)))).toBe(undefined)
   })
 })
 
@@ -219,6 +298,8 @@ describe('every decoder', () => {
     decodeDefaultRoute,
     decodeNexthop,
     decodeNeighbour,
+    decodeRule,
+    decodeConnection,
   ]
   const survives = (bytes: Uint8Array) => {
     for (const decode of decoders) decode(bytes)

@@ -50,6 +50,7 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
   constructor(signal: AbortSignal | undefined) {
     this.#signal = signal
     this.#unsubscribe = onDeviceChange(change => {
+      if (change.type === 'rule') return
       if (change.type === 'overrun' || this.#events.length === capacity) this.#lose()
       else this.#events.push(change)
       this.#serve()

@@ -10,10 +10,11 @@ import { type DeviceAddress, decodeLinkAddress } from './link-address.js'
 import { MessageType, type NetlinkMessage } from './message.js'
 import { isCut, messagesOf, netlinkPayload, openNetlink } from './request.js'
 import { decodeRoute, type Route } from './route.js'
+import { decodeRule, type Rule } from './rule.js'
 import { readLinks } from './tables.js'
 
-/** Sets of RTMGRP_* (rtnetlink(7)): links, IPv4 and IPv6 addresses, IPv4 and IPv6 routes. */
-const groups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400
+/** Sets of RTMGRP_* (rtnetlink(7)): links; IPv4 and IPv6 addresses, routes and rules. */
+const groups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | 0x4_0000
 const receiveBufferBytes = 1 << 20
 
 /** A link as it is told in changes: its counters move without a message. */
@@ -63,12 +64,19 @@ export interface RouteChange {
   readonly route: Route
 }
 
+/** A rule that chooses the routing table came or went (RTM_NEWRULE, RTM_DELRULE). */
+export interface RuleChange {
+  readonly type: 'rule'
+  readonly change: 'added' | 'removed'
+  readonly rule: Rule
+}
+
 /** The kernel had more to tell than the socket could hold: what one knew must be read anew. */
 export interface Overrun {
   readonly type: 'overrun'
 }
 
-export type DeviceChange = LinkChange | AddressChange | RouteChange | Overrun
+export type DeviceChange = LinkChange | AddressChange | RouteChange | RuleChange | Overrun
 type Callback = (change: DeviceChange) => void
 
 const callbacks = new Set<Callback>()
@@ -76,7 +84,7 @@ const links = new Map<number, LinkState>()
 let socket: PacketSocket | undefined
 
 /**
- * Calls back for every change of a link, address or route, from now until the returned function is called. All callers of a
+ * Calls back for every change of a link, address, route or rule, from now until the returned function is called. All callers of a
  * thread share one netlink socket, which does not keep the event loop alive.
  */
 export function onDeviceChange(callback: Callback): () => void {
@@ -180,6 +188,11 @@ function toChange({ type, payload }: NetlinkMessage): DeviceChange | undefined {
       const index = route.hops[0]?.deviceIndex
       const change = type === MessageType.newRoute ? 'added' : 'removed'
       return { type: 'route', change, device: index === undefined ? undefined : nameOf(index), index, route }
+    }
+    case MessageType.newRule:
+    case MessageType.deleteRule: {
+      const rule = decodeRule(payload)
+      return rule && { type: 'rule', change: type === MessageType.newRule ? 'added' : 'removed', rule }
     }
   }
   return undefined

@@ -15,16 +15,26 @@ export const MessageType = {
   getRoute: 26,
   newNeighbour: 28,
   getNeighbour: 30,
+  newRule: 32,
+  deleteRule: 33,
+  getRule: 34,
   newNexthop: 104,
   getNexthop: 106,
 } as const
 
 export const MessageFlag = {
   request: 0x1,
+  /** The kernel answers each message with NLMSG_ERROR, 0 for done. */
+  acknowledge: 0x4,
   /** The kernel's table changed while it was being dumped. */
   dumpInterrupted: 0x10,
   /** NLM_F_ROOT | NLM_F_MATCH */
   dump: 0x300,
+  /** Of RTM_NEW…: in the place of what is there, in one step. */
+  replace: 0x100,
+  /** Of RTM_NEW…: not if it is there already. */
+  exclusive: 0x200,
+  create: 0x400,
 } as const
 
 const headerSize = 16

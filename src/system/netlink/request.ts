@@ -15,9 +15,10 @@ const dumpAttempts = 10
 
 type Decode<T> = (payload: Uint8Array) => T | undefined
 
-export function openNetlink(): number {
-  const { AF_NETLINK, SOCK_RAW, NETLINK_ROUTE } = addon().constants
-  const fd = addon().socket(AF_NETLINK!, SOCK_RAW!, NETLINK_ROUTE!)
+/** `protocol` is a NETLINK_* of linux/netlink.h; default: NETLINK_ROUTE. */
+export function openNetlink(protocol = addon().constants.NETLINK_ROUTE!): number {
+  const { AF_NETLINK, SOCK_RAW } = addon().constants
+  const fd = addon().socket(AF_NETLINK!, SOCK_RAW!, protocol)
   if (fd < 0) throw systemError(fd, 'socket(AF_NETLINK)')
   return fd
 }
@@ -46,9 +47,10 @@ export async function dump<T>(
   type: number,
   request: Uint8Array,
   decode: Decode<T>,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
+  protocol?: number,
 ): Promise<T[]> {
-  const steps = dumpSteps(type, request, decode)
+  const steps = dumpSteps(type, request, decode, protocol)
   try {
     for (;;) {
       signal?.throwIfAborted()
@@ -77,13 +79,46 @@ export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<
   }
 }
 
+/** A message that changes something. */
+export interface Order {
+  readonly type: number
+  readonly flags: number
+  readonly payload: Uint8Array
+}
+
+/** So many acknowledgements have room in any socket's buffer. */
+const ordersAtOnce = 32
+
+/** Carries out the orders one after the other, whether or not those before succeeded. For each: 0, or a negative errno. */
+export function carryOut(fd: number, orders: readonly Order[]): number[] {
+  const results: number[] = []
+  for (let first = 0; first < orders.length; first += ordersAtOnce) {
+    const some = orders.slice(first, first + ordersAtOnce)
+    const flags = MessageFlag.request | MessageFlag.acknowledge
+    const messages = some.map((order, i) =>
+      encodeMessage(order.type, flags | order.flags, first + i + 1, order.payload),
+    )
+    send(fd, batchOf(Buffer.concat(messages)))
+    while (results.length < first + some.length) {
+      const errors = receive(fd, ({ type, payload }) => (type === MessageType.error ? readI32(payload) : undefined))
+      results.push(...errors)
+    }
+  }
+  return results
+}
+
 /**
  * The kernel answers within the system call that asks, and goes on with a dump within the one that reads: nothing here has
  * to be waited for.
  */
-function* dumpSteps<T>(type: number, request: Uint8Array, decode: Decode<T>): Generator<undefined, T[]> {
+function* dumpSteps<T>(
+  type: number,
+  request: Uint8Array,
+  decode: Decode<T>,
+  protocol?: number,
+): Generator<undefined, T[]> {
   for (let attempt = 1; ; attempt++) {
-    const fd = openNetlink()
+    const fd = openNetlink(protocol)
     try {
       const found: T[] = []
       let done = false

@@ -12,12 +12,14 @@ const attribute = {
   device: 4,
   gateway: 5,
   metric: 6,
+  preferredSource: 7,
   multipath: 9,
   table: 15,
   via: 18,
   nexthopId: 30,
 } as const
 const flagCloned = 0x200
+const hopFlagOnLink = 0x4
 
 export const mainTable = 254
 
@@ -38,6 +40,10 @@ export interface RouteHop {
   readonly deviceIndex: number
   /** Undefined: the destination is on the link itself. An IPv4 route may have an IPv6 gateway (RFC 5549). */
   readonly gateway?: string
+  /** The gateway counts as reachable on that device although no route says so (`onlink`, ip-route(8)). */
+  readonly onLink?: true
+  /** Of several hops: its share of the flows, 1 to 256. */
+  readonly weight?: number
 }
 
 /** An entry of a routing table (rtnetlink(7)). */
@@ -52,8 +58,12 @@ export interface Route {
   readonly source?: string
   /** Number of the routing table; 254 is `main`. */
   readonly table: number
+  /** Who made it: `rtm_protocol` of rtnetlink(7), such as 2 kernel, 4 static, 9 router advertisement, 16 DHCP. */
+  readonly protocol: number
   /** The lowest wins. */
   readonly metric: number
+  /** The source address of packets that have none yet. */
+  readonly preferredSource?: string
   /** Where it leads; none where it refuses. */
   readonly hops: readonly RouteHop[]
   /** Set where the hops are a nexthop object (RTM_GETNEXTHOP). */
@@ -80,8 +90,10 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
     destination: prefix(attribute.destination, payload[1]!),
     source: payload[2]! > 0 ? prefix(attribute.source, payload[2]!) : undefined,
     table: u32(attribute.table) ?? payload[4]!,
+    protocol: payload[5]!,
     metric: u32(attribute.metric) ?? 0,
-    hops: decodeHops(attributes),
+    preferredSource: formatAddress(attributes.get(attribute.preferredSource)),
+    hops: decodeHops(attributes, readU32(payload, 8)!),
     nexthopId: u32(attribute.nexthopId),
   }
 }
@@ -102,7 +114,7 @@ export function encodeRouteRequest(address: string, deviceIndex: number): Uint8A
 
 /** The answer to that: the first hop of a route the kernel has chosen. Pure. */
 export function decodeChosenHop(payload: Uint8Array): RouteHop | undefined {
-  return decodeHops(decodeAttributes(payload.subarray(headerSize)))[0]
+  return decodeHops(decodeAttributes(payload.subarray(headerSize)), readU32(payload, 8) ?? 0)[0]
 }
 
 function decodeHeader(payload: Uint8Array): { family: 4 | 6; type: RouteType } | undefined {
@@ -113,11 +125,11 @@ function decodeHeader(payload: Uint8Array): { family: 4 | 6; type: RouteType } |
   return { family, type }
 }
 
-function decodeHops(attributes: Attributes): RouteHop[] {
+function decodeHops(attributes: Attributes, flags: number): RouteHop[] {
   const multipath = attributes.get(attribute.multipath)
   if (multipath) return decodeMultipath(multipath)
   const deviceIndex = readI32(attributes.get(attribute.device) ?? new Uint8Array())
-  return deviceIndex === undefined ? [] : [{ deviceIndex, gateway: gatewayOf(attributes) }]
+  return deviceIndex === undefined ? [] : [{ deviceIndex, gateway: gatewayOf(attributes), onLink: isOnLink(flags) }]
 }
 
 /** `struct rtnexthop`, each with attributes of its own. */
@@ -127,10 +139,19 @@ function decodeMultipath(bytes: Uint8Array): RouteHop[] {
     const length = readU16(bytes, offset)!
     if (length < hopHeaderSize || length > bytes.length - offset) break
     const attributes = decodeAttributes(bytes.subarray(offset + hopHeaderSize, offset + length))
-    hops.push({ deviceIndex: readI32(bytes, offset + 4)!, gateway: gatewayOf(attributes) })
+    hops.push({
+      deviceIndex: readI32(bytes, offset + 4)!,
+      gateway: gatewayOf(attributes),
+      onLink: isOnLink(bytes[offset + 2]!),
+      weight: bytes[offset + 3]! + 1,
+    })
     offset += align(length)
   }
   return hops
+}
+
+function isOnLink(flags: number): true | undefined {
+  return (flags & hopFlagOnLink) !== 0 || undefined
 }
 
 /** RTA_VIA is the gateway of another family: its family, then its address. */

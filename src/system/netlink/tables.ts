@@ -11,6 +11,7 @@ import {
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
 import { dump, dumpNow, requestOne } from './request.js'
 import { decodeChosenHop, decodeDefaultRoute, encodeRouteRequest, type Route, routeDumpRequest } from './route.js'
+import { decodeRule, type Rule, ruleDumpRequest } from './rule.js'
 
 export function readLinks(): Link[] {
   return dumpNow(MessageType.getLink, linkDumpRequest, decodeLink)
@@ -18,6 +19,11 @@ export function readLinks(): Link[] {
 
 export function readAddresses(): AddressMessage[] {
   return dumpNow(MessageType.getAddress, addressDumpRequest, decodeLinkAddress)
+}
+
+/** The rules that choose the routing table, IPv4 and IPv6. */
+export function readRules(): Rule[] {
+  return dumpNow(MessageType.getRule, ruleDumpRequest, decodeRule)
 }
 
 /** The default routes of all tables, nexthop objects resolved to their hops. */

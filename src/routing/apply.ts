@@ -1,0 +1,34 @@
+import { constants } from 'node:os'
+import { type NetviaError, systemError } from '../errors.js'
+import { carryOut } from '../system/netlink/request.js'
+import type { Entries, Entry } from './entries.js'
+
+const { EEXIST, ENOENT, EPERM, ESRCH } = constants.errno
+
+/**
+ * Makes `wanted` out of what is present: what is new, one replacement for each route that changes, then the rest is removed. Returns
+ * what is there then, which is `present` itself if there was nothing to do, and the first refusal.
+ */
+export function apply(fd: number, present: Entries, wanted: Entries): { entries: Entries; error?: NetviaError } {
+  const put = [...wanted.values()].filter(({ id, content }) => present.get(id)?.content !== content)
+  // Rules before the routes that they lead to.
+  const removed = [...present.values()].filter(({ id }) => !wanted.has(id)).reverse()
+  const orders = [...put.map(entry => entry.put), ...removed.map(entry => entry.remove)]
+  if (orders.length === 0) return { entries: present }
+  const entries = new Map(present)
+  let error: NetviaError | undefined
+  for (const [index, errno] of carryOut(fd, orders).entries()) {
+    const isPut = index < put.length
+    const entry = isPut ? put[index]! : removed[index - put.length]!
+    const done = errno === 0 || (isPut ? errno === -EEXIST : errno === -ESRCH || errno === -ENOENT)
+    if (!done) error ??= refusal(errno, entry)
+    else if (isPut) entries.set(entry.id, entry)
+    else entries.delete(entry.id)
+  }
+  return { entries, error }
+}
+
+function refusal(errno: number, { words }: Entry): NetviaError {
+  const hint = errno === -EPERM ? 'setting routes needs CAP_NET_ADMIN' : `it was about ${words}`
+  return systemError(errno, 'rtnetlink', { hint })
+}

@@ -1,0 +1,28 @@
+import { constants } from 'node:os'
+import { addon } from '../binding/addon.js'
+import { NetviaError, systemError } from '../errors.js'
+import { pack } from '../system/netlink/bytes.js'
+import { openNetlink } from '../system/netlink/request.js'
+
+/** A port id that the kernel gives to nobody: it numbers sockets by process ids, and those end at 2^22, or from 2^32 downwards. */
+const ourPortId = 0x6e76_7274
+
+/**
+ * A netlink socket with a port id of our own. In a network namespace only one socket can have it (netlink(7)), and the kernel frees it
+ * when its process ends, however that ends.
+ *
+ * @throws NetviaError `ERR_ROUTING_IN_USE` when another socket has it.
+ */
+export function openOnlyNetlink(): number {
+  const fd = openNetlink()
+  const errno = addon().bind(fd, pack([2, addon().constants.AF_NETLINK!], [2, 0], [4, ourPortId], [4, 0]))
+  if (errno === 0) return fd
+  addon().close(fd)
+  if (errno !== -constants.errno.EADDRINUSE) throw systemError(errno, 'bind(AF_NETLINK)')
+  throw new NetviaError('another UplinkRouting runs in this network namespace', {
+    code: 'ERR_ROUTING_IN_USE',
+    errno,
+    syscall: 'bind(AF_NETLINK)',
+    hint: `ss -A netlink -a | grep ${ourPortId}   # shows its socket`,
+  })
+}

@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import type { Uplink } from '../monitor/settings.js'
+import type { Link } from '../system/netlink/link.js'
+import type { AddressMessage } from '../system/netlink/link-address.js'
+import { mainTable, type Route, type RouteHop } from '../system/netlink/route.js'
+import type { Rule } from '../system/netlink/rule.js'
+import { readAddresses, readDefaultRoutes, readLinks, readRules } from '../system/netlink/tables.js'
+
+/** `rtm_protocol` and FRA_PROTOCOL of all that is ours: no routing daemon of iproute2's rt_protos has it. */
+export const ourProtocol = 77
+
+/** What the kernel's tables say, at one moment. */
+export interface KernelTables {
+  readonly links: readonly Link[]
+  readonly addresses: readonly AddressMessage[]
+  readonly defaultRoutes: readonly Route[]
+  readonly rules: readonly Rule[]
+}
+
+/** The way out of one family. */
+export interface WayOut {
+  readonly hop: RouteHop
+  readonly preferredSource?: string
+}
+
+/** What routing depends on, of one uplink. */
+export interface UplinkFacts {
+  readonly name: string
+  readonly device: string
+  /** Index of the device; undefined while there is none. */
+  readonly index?: number
+  /** Number of its routing table. */
+  readonly table: number
+  readonly weight: number
+  readonly mark?: number
+  readonly 4?: WayOut
+  readonly 6?: WayOut
+  readonly addresses: readonly { readonly address: string; readonly family: 4 | 6 }[]
+}
+
+export async function readKernel(): Promise<KernelTables> {
+  // First, as it is the only one that takes its time.
+  const defaultRoutes = await readDefaultRoutes()
+  return { defaultRoutes, links: readLinks(), addresses: readAddresses(), rules: readRules() }
+}
+
+export function hasIPv6(): boolean {
+  return existsSync('/proc/net/if_inet6')
+}
+
+/** Pure. */
+export function uplinkFacts({ name, device, localAddress, weight, mark }: Uplink, table: number, kernel: KernelTables) {
+  const index = kernel.links.find(link => link.name === device)?.index
+  const addresses = kernel.addresses
+    .filter(({ deviceIndex }) => deviceIndex === index)
+    .map(({ address: { address, family, scope, tentative } }) => ({ address, family, scope, tentative }))
+    .filter(({ scope, tentative }) => (scope === 'global' || scope === 'site') && !tentative)
+    .filter(({ address }) => localAddress === undefined || address === localAddress)
+    .map(({ address, family }) => ({ address, family }))
+  return {
+    ...{ name, device: device!, index, table, weight, mark, addresses },
+    4: wayOut(4, index, kernel.defaultRoutes),
+    6: wayOut(6, index, kernel.defaultRoutes),
+  } satisfies UplinkFacts
+}
+
+/** The best default route of the main table through the device. */
+function wayOut(family: 4 | 6, index: number | undefined, routes: readonly Route[]): WayOut | undefined {
+  const found = routes
+    .filter(route => route.family === family && route.table === mainTable && route.protocol !== ourProtocol)
+    .filter(({ type, source }) => type === 'unicast' && source === undefined)
+    .sort((a, b) => a.metric - b.metric)
+    .flatMap(({ hops, preferredSource }) => hops.map(hop => ({ hop, preferredSource })))
+    .find(({ hop }) => hop.deviceIndex === index)
+  if (!found) return undefined
+  const { deviceIndex, gateway, onLink } = found.hop
+  return { hop: { deviceIndex, gateway, onLink }, preferredSource: found.preferredSource }
+}

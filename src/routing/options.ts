@@ -1,0 +1,55 @@
+import { boolean, checkOptions, integer, oneOf, type Schema } from '../options.js'
+
+/** How an `UplinkRouting` sets the routes of this machine. */
+export interface RoutingOptions {
+  /**
+   * 'failover': the uplink with the lowest `priority` that works. 'weighted': all that work, new flows by `weight`. Default
+   * 'failover'.
+   */
+  policy?: 'failover' | 'weighted'
+  /** Sets IPv4 routes. Default true. */
+  ipv4?: boolean
+  /** Sets IPv6 routes, where the kernel has IPv6. Default true. */
+  ipv6?: boolean
+  /**
+   * Number of the routing table with the default route in force. The tables of the uplinks have the numbers after it. Default 7770.
+   */
+  table?: number
+  /** Priority of the first of the rules; the others have the two after it. It must come before 32766, `main`. Default 20000. */
+  rulePriority?: number
+  /**
+   * Deletes the tracked connections that were translated (NAT) to an address of an uplink that went down, so that they begin again
+   * through another one. Default true.
+   */
+  flushConnections?: boolean
+  /** 'keep': the routes stay as they are. 'unreachable': packets are refused. Default 'keep'. */
+  whenAllDown?: 'keep' | 'unreachable'
+}
+
+/** With all defaults filled in. */
+export type RoutingSettings = Required<RoutingOptions>
+
+const schema = {
+  policy: oneOf('failover', 'weighted'),
+  ipv4: boolean,
+  ipv6: boolean,
+  // Above the tables that the kernel names, with room for those of the uplinks.
+  table: integer(256, 2 ** 31),
+  rulePriority: integer(1, 32_763),
+  flushConnections: boolean,
+  whenAllDown: oneOf('keep', 'unreachable'),
+} satisfies Schema
+
+/** Checks what the user gave, and fills in the defaults. */
+export function routingSettings(options: RoutingOptions): RoutingSettings {
+  checkOptions('UplinkRouting', options, schema)
+  return {
+    policy: options.policy ?? 'failover',
+    ipv4: options.ipv4 ?? true,
+    ipv6: options.ipv6 ?? true,
+    table: options.table ?? 7770,
+    rulePriority: options.rulePriority ?? 20_000,
+    flushConnections: options.flushConnections ?? true,
+    whenAllDown: options.whenAllDown ?? 'keep',
+  }
+}

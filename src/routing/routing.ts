@@ -1,0 +1,292 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
+import { invalidArgument, type NetviaError } from '../errors.js'
+import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
+import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
+import { choose } from './choice.js'
+import { concerns } from './concerns.js'
+import { type Entries, entriesOf, routeId } from './entries.js'
+import { Flusher } from './flusher.js'
+import { Installed } from './installed.js'
+import { hasIPv6, type KernelTables, readKernel, type UplinkFacts, uplinkFacts } from './kernel.js'
+import { multipathRemarks } from './multipath-hash.js'
+import { type RoutingOptions, type RoutingSettings, routingSettings } from './options.js'
+import { planFamily } from './plan.js'
+import type { DefaultRouteSnapshot, RoutingEvents, RoutingSnapshot, RoutingWarning } from './reports.js'
+import { Tables } from './tables.js'
+
+/** Changes come in bursts: the kernel's tables are read once for all within this time, in ms. */
+const settleTime = 20
+
+type Family = 4 | 6
+
+/**
+ * Sets the default route of this machine by the states a monitor sees, for all that it forwards and sends. It needs CAP_NET_ADMIN
+ * and Linux 4.17. Its routes and rules carry protocol 77, and it touches no others.
+ *
+ * Only one can run in a network namespace. If its process is killed, its routes stay in force, and the next one takes them over.
+ * It does not keep the process alive: the monitor does.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`, also for an uplink without a `device`.
+ */
+export class UplinkRouting extends EventEmitter<RoutingEvents> {
+  readonly #monitor: UplinkMonitor
+  readonly #settings: RoutingSettings
+  readonly #tables: Tables
+  readonly #flusher = new Flusher(error =>
+    this.#warn('conntrack', `connections are not moved to another uplink: ${error.message}`, error),
+  )
+  /** From `start()` to the end of `stop()`. */
+  #installed: Installed | undefined
+  #unfollow: (() => void) | undefined
+  #families: readonly Family[] = []
+  #facts: readonly UplinkFacts[] = []
+  /** Names of uplinks. */
+  #inForce: Record<Family, readonly string[]> = { 4: [], 6: [] }
+  #isStale = false
+  #reading: Promise<void> | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #refusal: string | undefined
+
+  constructor(monitor: UplinkMonitor, options: RoutingOptions = {}) {
+    super()
+    if (!(monitor instanceof UplinkMonitor))
+      throw invalidArgument('UplinkRouting: monitor', monitor, 'an UplinkMonitor')
+    this.#settings = routingSettings(options)
+    for (const { uplink } of watchedUplinks(monitor)) {
+      if (uplink.device === undefined)
+        throw invalidArgument(`UplinkRouting: device of uplink ${uplink.name}`, undefined, 'given')
+    }
+    this.#monitor = monitor
+    this.#tables = new Tables(this.#settings.table + 1)
+  }
+
+  /**
+   * Sets the routes and rules, or takes over those of a process that was killed, and follows the monitor and the kernel from now on.
+   * Nothing happens if it runs already.
+   *
+   * @throws NetviaError `EPERM` without CAP_NET_ADMIN; `ERR_ROUTING_IN_USE` where another one runs.
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+      if (this.#isStale && this.#unfollow) this.#refresh()
+    })
+    return this.#starting
+  }
+
+  /** Removes all that is ours: the main table decides again. Resolves when nothing is left. Nothing happens if it doesn't run. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined
+    })
+    return this.#stopping
+  }
+
+  /** The same as `stop()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** What is in force now, as plain JSON. */
+  snapshot(): RoutingSnapshot {
+    const uplinks = this.#facts.map(({ name, device, table, addresses, ...ways }) => ({
+      ...{ name, device, table },
+      gateway4: ways[4]?.hop.gateway,
+      gateway6: ways[6]?.hop.gateway,
+      addresses: addresses.map(({ address }) => address),
+    }))
+    return { running: this.#unfollow !== undefined, ipv4: this.#route(4), ipv6: this.#route(6), uplinks }
+  }
+
+  #route(family: Family): DefaultRouteSnapshot | undefined {
+    if (!this.#unfollow || !this.#families.includes(family)) return undefined
+    const uplinks = this.#inForce[family]
+    return { uplinks, unreachable: uplinks.length === 0 && this.#settings.whenAllDown === 'unreachable' }
+  }
+
+  async #start(): Promise<void> {
+    await this.#stopping
+    if (this.#installed) return
+    const later = (ms: number) => setTimeout(() => this.#refresh(), ms).unref()
+    this.#installed = new Installed(message => this.#warn('interference', message), later)
+    try {
+      this.#follow()
+      const { policy, ipv4, ipv6 } = this.#settings
+      this.#families = ([4, 6] as const).filter(family => (family === 4 ? ipv4 : ipv6 && hasIPv6()))
+      this.#takeOver(await readKernel())
+      const remarks = policy === 'weighted' ? multipathRemarks(this.#families) : []
+      for (const remark of remarks) this.#warn('configuration', remark)
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+  }
+
+  #follow(): void {
+    const unsubscribe = onDeviceChange(this.#onChange)
+    this.#monitor.on('state', this.#onState)
+    this.#monitor.on('configure', this.#onConfigure)
+    this.#unfollow = () => {
+      unsubscribe()
+      this.#monitor.off('state', this.#onState)
+      this.#monitor.off('configure', this.#onConfigure)
+    }
+  }
+
+  async #stop(): Promise<void> {
+    await this.#starting?.catch(() => {})
+    if (!this.#unfollow) return
+    this.#unfollow()
+    this.#unfollow = undefined
+    await Promise.all([this.#reading, this.#flusher.idle()])
+    try {
+      this.#installed!.adopt(await readKernel())
+      const error = this.#installed!.set(new Map())
+      if (error) throw error
+    } finally {
+      this.#end()
+    }
+  }
+
+  #end(): void {
+    this.#unfollow?.()
+    this.#unfollow = undefined
+    this.#installed?.close()
+    this.#installed = undefined
+    this.#isStale = false
+    this.#inForce = { 4: [], 6: [] }
+    this.#facts = []
+  }
+
+  /** What is in force stays so until there is a reason to change it. */
+  #takeOver(kernel: KernelTables): void {
+    this.#learn(kernel)
+    this.#installed!.adopt(kernel)
+    for (const family of this.#families) {
+      const indexes = this.#installed!.entries.get(routeId(family, this.#settings.table))?.devices ?? []
+      const uplinks = this.#facts.filter(({ index }) => index !== undefined && indexes.includes(index))
+      this.#inForce[family] = uplinks.map(({ name }) => name)
+    }
+    const error = this.#apply()
+    if (error) throw error
+  }
+
+  #learn(kernel: KernelTables): void {
+    const uplinks = watchedUplinks(this.#monitor).map(({ uplink }) => uplink)
+    const routed = uplinks.filter(({ device }) => device !== undefined)
+    const tables = this.#tables.assign(routed.map(({ name }) => name))
+    this.#facts = routed.map(uplink => uplinkFacts(uplink, tables.get(uplink.name)!, kernel))
+    this.#flusher.learn(this.#facts)
+  }
+
+  readonly #onState = (): void => {
+    if (!this.#starting) this.#report(this.#apply())
+  }
+
+  readonly #onConfigure = (): void => {
+    for (const { uplink } of watchedUplinks(this.#monitor)) {
+      if (uplink.device === undefined)
+        this.#warn('configuration', `uplink ${uplink.name} has no device: it is left out of the routes`)
+    }
+    this.#refresh()
+  }
+
+  readonly #onChange = (change: DeviceChange): void => {
+    const devices = watchedUplinks(this.#monitor).map(({ uplink }) => uplink.device)
+    const tables = [this.#settings.table, ...this.#facts.map(({ table }) => table)]
+    if (!concerns(change, devices, tables)) return
+    this.#installed!.follow(
+      change,
+      this.#facts.flatMap(({ index }) => index ?? []),
+    )
+    this.#refresh()
+  }
+
+  /** Reads what the kernel has, soon, and sets right what is not as it should be. */
+  #refresh(): void {
+    this.#isStale = true
+    if (this.#starting || !this.#unfollow) return
+    this.#reading ??= this.#readUntilSettled()
+      .catch(error => this.#warn('kernel', `the routes could not be read: ${error.message}`, error))
+      .finally(() => {
+        this.#reading = undefined
+      })
+  }
+
+  async #readUntilSettled(): Promise<void> {
+    while (this.#isStale && this.#unfollow) {
+      await wait(settleTime)
+      this.#isStale = false
+      const before = this.#installed?.entries
+      const kernel = await readKernel()
+      if (!this.#unfollow) return
+      // A state has changed meanwhile, and with it what was being read.
+      if (this.#installed!.entries !== before) this.#isStale = true
+      else if (!this.#isStale) this.#report(this.#apply(kernel))
+    }
+  }
+
+  /** Chooses by the states of now, and sets the routes: those that are new in the kernel are looked at before. Returns the first refusal. */
+  #apply(kernel?: KernelTables): NetviaError | undefined {
+    if (kernel) this.#learn(kernel)
+    const before = this.#inForce
+    this.#inForce = { 4: this.#chosen(4), 6: this.#chosen(6) }
+    const wanted = this.#wanted()
+    if (kernel) this.#installed!.compare(kernel, wanted)
+    const error = this.#installed!.set(wanted)
+    if (this.#settings.flushConnections) this.#flush()
+    for (const family of this.#families) {
+      const [from, to] = [before[family], this.#inForce[family]]
+      if (from.join('\0') !== to.join('\0')) this.#tell('change', { family, from, to, at: Date.now() })
+    }
+    return error
+  }
+
+  #chosen(family: Family): readonly string[] {
+    if (!this.#families.includes(family)) return []
+    const routed = new Set(this.#facts.filter(uplink => uplink[family]).map(({ name }) => name))
+    const candidates = watchedUplinks(this.#monitor).filter(({ uplink }) => routed.has(uplink.name))
+    return choose(candidates, this.#inForce[family], this.#settings).map(({ uplink }) => uplink.name)
+  }
+
+  #wanted(): Entries {
+    return entriesOf(
+      this.#families.flatMap(family => {
+        const inForce = this.#facts.filter(({ name }) => this.#inForce[family].includes(name))
+        return planFamily(family, this.#facts, inForce, this.#settings)
+      }),
+    )
+  }
+
+  /** Of uplinks that are down, while there is another to take their connections. */
+  #flush(): void {
+    const inUse = this.#families.flatMap(family => this.#inForce[family])
+    const down = watchedUplinks(this.#monitor).filter(({ state }) => state === 'down')
+    const left = down.map(({ uplink }) => uplink.name).filter(name => !inUse.includes(name))
+    this.#flusher.left(inUse.length > 0 ? left : [])
+  }
+
+  /** Once, for as long as it stays the same. */
+  #report(error: NetviaError | undefined): void {
+    if (error && error.message !== this.#refusal)
+      this.#warn('kernel', `the kernel refuses a route: ${error.message}`, error)
+    this.#refusal = error?.message
+  }
+
+  #warn(source: RoutingWarning['source'], message: string, error?: unknown): void {
+    this.#tell('warning', { source, message, error, at: Date.now() })
+  }
+
+  #tell<K extends keyof RoutingEvents>(name: K, ...[event]: RoutingEvents[K]): void {
+    try {
+      ;(this as EventEmitter).emit(name, event)
+    } catch (error) {
+      // A listener's fault is the program's; the routes are followed all the same.
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { AF_INET6, addressFamily } from '../../sockets/address.js'
+import { parseIP } from '../../sockets/ip.js'
+import { encodeAttribute } from './attributes.js'
+import { pack } from './bytes.js'
+import type { Route, RouteHop } from './route.js'
+
+const attribute = { device: 4, gateway: 5, metric: 6, preferredSource: 7, multipath: 9, table: 15, via: 18 } as const
+const scope = { universe: 0, link: 253, any: 255 } as const
+const type = { any: 0, unicast: 1, unreachable: 7 } as const
+const flagOnLink = 0x4
+const hopHeaderSize = 8
+
+/** What of a default route is ours to set. */
+export interface DefaultRoute extends Pick<Route, 'family' | 'table' | 'protocol' | 'metric' | 'preferredSource'> {
+  /** Where it leads; one that leads nowhere refuses as unreachable. */
+  readonly hops: readonly RouteHop[]
+}
+
+/** RTM_NEWROUTE (rtnetlink(7)). Pure. */
+export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
+  const { family, hops, preferredSource } = route
+  const [first] = hops
+  // As ip-route(8) does: what needs no gateway is on the link.
+  const isLink = family === 4 && hops.length === 1 && first!.gateway === undefined
+  const attributes = hops.length > 1 ? [encodeMultipath(family, hops)] : first ? encodeHop(family, first) : []
+  return Buffer.concat([
+    header(
+      route,
+      isLink ? scope.link : scope.universe,
+      first ? type.unicast : type.unreachable,
+      hops.length === 1 ? hopFlags(first!) : 0,
+    ),
+    ...common(route),
+    ...(preferredSource === undefined ? [] : [encodeAttribute(attribute.preferredSource, parseIP(preferredSource))]),
+    ...attributes,
+  ])
+}
+
+/** RTM_DELROUTE, wherever it leads. Pure. */
+export function encodeDefaultRouteRemoval(route: DefaultRoute): Uint8Array {
+  return Buffer.concat([header(route, scope.any, type.any, 0), ...common(route)])
+}
+
+/** `struct rtmsg`. */
+function header({ family, protocol }: DefaultRoute, scope: number, type: number, flags: number): Uint8Array {
+  return pack([1, addressFamily(family)], [2, 0], [1, 0], [1, 0], [1, protocol], [1, scope], [1, type], [4, flags])
+}
+
+function common({ table, metric }: DefaultRoute): Uint8Array[] {
+  return [
+    encodeAttribute(attribute.table, pack([4, table])),
+    ...(metric === 0 ? [] : [encodeAttribute(attribute.metric, pack([4, metric]))]),
+  ]
+}
+
+function encodeHop(family: 4 | 6, { deviceIndex, gateway }: RouteHop): Uint8Array[] {
+  return [encodeAttribute(attribute.device, pack([4, deviceIndex])), ...encodeGateway(family, gateway)]
+}
+
+function encodeGateway(family: 4 | 6, gateway: string | undefined): Uint8Array[] {
+  if (gateway === undefined) return []
+  const bytes = parseIP(gateway)
+  if (family === 4 && bytes.length === 16)
+    return [encodeAttribute(attribute.via, Buffer.concat([pack([2, AF_INET6]), bytes]))]
+  return [encodeAttribute(attribute.gateway, bytes)]
+}
+
+/** `struct rtnexthop` for each hop. */
+function encodeMultipath(family: 4 | 6, hops: readonly RouteHop[]): Uint8Array {
+  const entries = hops.map(hop => {
+    const gateway = Buffer.concat(encodeGateway(family, hop.gateway))
+    const length = hopHeaderSize + gateway.length
+    const entry = pack([2, length], [1, hopFlags(hop)], [1, (hop.weight ?? 1) - 1], [4, hop.deviceIndex])
+    return Buffer.concat([entry, gateway])
+  })
+  return encodeAttribute(attribute.multipath, Buffer.concat(entries))
+}
+
+function hopFlags({ onLink }: RouteHop): number {
+  return onLink ? flagOnLink : 0
+}

@@ -1,0 +1,262 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { RoutingOptions } from '../../src/routing/options.js'
+import type { RoutingChange, RoutingWarning } from '../../src/routing/reports.js'
+import { UplinkRouting } from '../../src/routing/routing.js'
+import { lab } from '../lab/index.js'
+
+const atEnd: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const end of atEnd.splice(0).reverse()) await end()
+})
+
+/** ip(8) in the router. */
+const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
+/** All rules and all routes of both families: what has to be as it was before. */
+const everything = () =>
+  ['-4', '-6'].flatMap(family => [ip(family, 'rule'), ip(family, 'route', 'show', 'table', 'all')]).join('\n')
+const table = (number: number, family = '-4') => ip(family, 'route', 'show', 'table', String(number)).trim()
+/** The device that a packet of a host behind the router goes out through. */
+const outgoing = (address: string) => / dev (\S+)/.exec(ip('route', 'get', address))![1]
+
+function uplinks(host = lab.server.address4): MonitorOptions['uplinks'] {
+  return [
+    { name: 'fibre', device: 'wan1', priority: 1, weight: 3, checks: [{ type: 'ping', host }] },
+    { name: 'lte', device: 'wan2', priority: 2, weight: 1, checks: [{ type: 'ping', host }] },
+  ]
+}
+
+async function monitored(changed: Partial<MonitorOptions> = {}): Promise<UplinkMonitor> {
+  const damping = { suppress: 1000, reuse: 1, halfLife: 1 }
+  const monitor = new UplinkMonitor({
+    ...{ interval: 100, recoveryInterval: 30, timeout: 300, up: 1, damping, uplinks: uplinks() },
+    ...changed,
+  })
+  atEnd.push(() => monitor.stop())
+  monitor.start()
+  await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['up', 'up'])
+  return monitor
+}
+
+const states = (monitor: UplinkMonitor) => monitor.snapshot().uplinks.map(({ state }) => state)
+
+async function routed(monitor: UplinkMonitor, options: RoutingOptions = {}) {
+  const routing = new UplinkRouting(monitor, options)
+  const warnings: RoutingWarning[] = []
+  routing.on('warning', warning => warnings.push(warning))
+  atEnd.push(() => routing.stop())
+  await routing.start()
+  return { routing, warnings }
+}
+
+const cable = (state: 'up' | 'down') => lab.run('isp1', 'ip', 'link', 'set', 'customer', state)
+
+describe('start and stop', () => {
+  test('leave the rules and routes as they were, and meanwhile each uplink has its table', async () => {
+    const before = everything()
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor)
+    const { wan1, wan2 } = lab
+    expect(table(7770)).toMatch(`default via ${wan1.gateway4} dev wan1 proto 77`)
+    expect(table(7770, '-6')).toMatch(`default via ${wan1.gateway6} dev wan1 proto 77`)
+    expect(table(7771)).toMatch(`default via ${wan1.gateway4} dev wan1 proto 77`)
+    expect(table(7772)).toMatch(`default via ${wan2.gateway4} dev wan2 proto 77`)
+    expect(table(7772, '-6')).toMatch(`default via ${wan2.gateway6} dev wan2 proto 77`)
+    const rules = ip('rule').trim().split('\n')
+    expect(rules).toContain('20000:\tfrom all lookup main suppress_prefixlength 0 proto 77')
+    expect(rules).toContain(`20001:\tfrom ${wan2.address4} lookup 7772 proto 77`)
+    expect(rules).toContain('20001:\tfrom all oif wan2 lookup 7772 proto 77')
+    expect(rules).toContain('20002:\tfrom all lookup 7770 proto 77')
+    expect(routing.snapshot()).toEqual({
+      running: true,
+      ipv4: { uplinks: ['fibre'], unreachable: false },
+      ipv6: { uplinks: ['fibre'], unreachable: false },
+      uplinks: [
+        {
+          ...{ name: 'fibre', device: 'wan1', table: 7771, gateway4: wan1.gateway4, gateway6: wan1.gateway6 },
+          addresses: [wan1.address4, wan1.address6],
+        },
+        {
+          ...{ name: 'lte', device: 'wan2', table: 7772, gateway4: wan2.gateway4, gateway6: wan2.gateway6 },
+          addresses: [wan2.address4, wan2.address6],
+        },
+      ],
+    })
+    await wait(100)
+    await routing.stop()
+    expect(everything()).toBe(before)
+    expect(routing.snapshot()).toMatchObject({ running: false, uplinks: [] })
+    expect(warnings).toEqual([])
+  })
+
+  test('keep the routes of the main table that are no default routes, and the options of the numbers', async () => {
+    const monitor = await monitored()
+    ip('route', 'add', '203.0.113.0/24', 'via', lab.wan2.gateway4)
+    onTestFinished(() => void ip('route', 'del', '203.0.113.0/24', 'via', lab.wan2.gateway4))
+    await routed(monitor, { table: 5000, rulePriority: 1000, ipv6: false })
+    expect(outgoing('203.0.113.1')).toBe('wan2')
+    expect(outgoing('203.0.114.1')).toBe('wan1')
+    expect(table(5002)).toMatch('dev wan2')
+    expect(ip('rule')).toMatch('1002:\tfrom all lookup 5000')
+    expect(ip('-6', 'rule')).not.toMatch('proto 77')
+  })
+
+  test('twice in one network namespace are refused', async () => {
+    const monitor = await monitored()
+    const { routing } = await routed(monitor)
+    const other = new UplinkRouting(monitor)
+    await expect(other.start()).rejects.toMatchObject({ code: 'ERR_ROUTING_IN_USE' })
+    await routing.start()
+    await routing.stop()
+    await other.start()
+    await other.stop()
+  })
+
+  test('a hundred times leave nothing, even with the two calls at the same time', async () => {
+    const monitor = await monitored()
+    const before = everything()
+    const routing = new UplinkRouting(monitor)
+    for (let i = 0; i < 100; i++) {
+      const started = routing.start()
+      if (i % 2) await started
+      await routing.stop()
+    }
+    expect(everything()).toBe(before)
+  })
+})
+
+/** A process with a monitor and its routes, which have been set when this resolves. */
+async function routedProcess(prefix: string[] = []) {
+  const program = fileURLToPath(new URL('routed.mjs', import.meta.url))
+  const [command, ...args] = [...prefix, process.execPath, program, JSON.stringify(uplinks())]
+  const child = lab.spawn('router', command!, ...args)
+  const lines = createInterface(child.stdout!)
+  const [line] = await once(lines, 'line')
+  return { child, line: JSON.parse(line) }
+}
+
+describe('failover', () => {
+  test('follows the cable of the preferred uplink, there and back', async () => {
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor)
+    expect([outgoing(lab.server.address4), outgoing(lab.server.address6)]).toEqual(['wan1', 'wan1'])
+    const changes: RoutingChange[] = []
+    routing.on('change', change => changes.push(change))
+    cable('down')
+    onTestFinished(() => void cable('up'))
+    await expect.poll(() => changes.length).toBe(2)
+    expect(changes).toMatchObject([4, 6].map(family => ({ family, from: ['fibre'], to: ['lte'] })))
+    expect([outgoing(lab.server.address4), outgoing(lab.server.address6)]).toEqual(['wan2', 'wan2'])
+    expect(routing.snapshot()).toMatchObject({ ipv4: { uplinks: ['lte'] }, ipv6: { uplinks: ['lte'] } })
+    cable('up')
+    await expect.poll(() => changes.length, { timeout: 5000 }).toBe(4)
+    expect([outgoing(lab.server.address4), outgoing(lab.server.address6)]).toEqual(['wan1', 'wan1'])
+    expect(warnings).toEqual([])
+  })
+
+  test('sockets bound to a device, or to an address of it, keep to its table meanwhile', async () => {
+    await routed(await monitored())
+    const way = (...selector: string[]) => / dev (\S+)/.exec(ip('route', 'get', '203.0.113.1', ...selector))![1]
+    expect(way()).toBe('wan1')
+    expect(way('oif', 'wan2')).toBe('wan2')
+    expect(way('from', lab.wan2.address4)).toBe('wan2')
+    const way6 = / dev (\S+)/.exec(ip('route', 'get', lab.server.address6, 'from', lab.wan2.address6))![1]
+    expect(way6).toBe('wan2')
+  })
+
+  test('the gateway, the addresses and the devices are followed as they change', async () => {
+    const { device, address4, gateway4, remove } = lab.addDevice('tmp0')
+    const check = { type: 'ping', host: lab.server.address4 } as const
+    const third = { name: 'cable', device, priority: 3, checks: [check] }
+    const monitor = new UplinkMonitor({ interval: 100, uplinks: [...uplinks(), third] })
+    atEnd.push(() => monitor.stop())
+    monitor.start()
+    const { routing, warnings } = await routed(monitor)
+    const own = () => routing.snapshot().uplinks[2]
+    expect(own()).toMatchObject({ table: 7773, gateway4, addresses: [address4, expect.anything()] })
+    ip('route', 'replace', 'default', 'via', '10.77.1.9', 'dev', device, 'metric', '901')
+    await expect.poll(() => table(7773)).toMatch('via 10.77.1.9')
+    ip('address', 'add', '10.77.1.5/24', 'dev', device)
+    await expect.poll(() => ip('rule')).toMatch('from 10.77.1.5 lookup 7773')
+    ip('address', 'del', '10.77.1.5/24', 'dev', device)
+    await expect.poll(() => ip('rule')).not.toMatch('10.77.1.5')
+    remove()
+    await expect.poll(() => own()).toMatchObject({ gateway4: undefined, addresses: [] })
+    expect(ip('rule')).not.toMatch(`from ${address4}`)
+    const later = lab.addDevice('tmp0')
+    await expect.poll(() => table(7773)).toMatch(`via ${later.gateway4}`)
+    await expect.poll(() => ip('rule')).toMatch(`from ${later.address4} lookup 7773`)
+    expect(warnings).toEqual([])
+  })
+
+  test('other uplinks in the monitor are other routes, and an uplink keeps its table', async () => {
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor)
+    const [, lte] = uplinks()
+    await monitor.configure({ interval: 100, uplinks: [lte!] })
+    await expect.poll(() => outgoing(lab.server.address4)).toBe('wan2')
+    expect(table(7772)).toMatch('dev wan2')
+    expect(ip('rule')).not.toMatch(lab.wan1.address4)
+    const checks = [{ type: 'ping', host: lab.server.address4 } as const]
+    await monitor.configure({ interval: 100, uplinks: [lte!, { name: 'tunnel', checks }] })
+    await expect.poll(() => warnings).toMatchObject([{ source: 'configuration', message: /tunnel has no device/ }])
+    expect(routing.snapshot().uplinks).toHaveLength(1)
+    expect(() => new UplinkRouting(monitor)).toThrow(/device of uplink tunnel/)
+  })
+})
+
+describe('a process that is killed', () => {
+  test('leaves the last choice in force, and the next one takes it over without a gap', async () => {
+    const before = everything()
+    const { child } = await routedProcess()
+    cable('down')
+    onTestFinished(() => void cable('up'))
+    await expect.poll(() => outgoing(lab.server.address4), { timeout: 5000 }).toBe('wan2')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(outgoing(lab.server.address4)).toBe('wan2')
+    const watch = lab.spawn('router', 'ip', 'monitor', 'route', 'rule')
+    let seen = ''
+    watch.stdout!.on('data', text => {
+      seen += text
+    })
+    await wait(300)
+    const monitor = new UplinkMonitor({ interval: 100, uplinks: uplinks() })
+    atEnd.push(() => monitor.stop())
+    monitor.start()
+    const { routing } = await routed(monitor)
+    // The preferred uplink has no verdict yet, and it is dead.
+    expect(routing.snapshot()).toMatchObject({ ipv4: { uplinks: ['lte'] }, ipv6: { uplinks: ['lte'] } })
+    await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['down', 'up'])
+    await wait(200)
+    expect(outgoing(lab.server.address4)).toBe('wan2')
+    expect(seen).toBe('')
+    await routing.stop()
+    cable('up')
+    await expect.poll(everything).toBe(before)
+  })
+})
+
+describe('privileges', () => {
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs']
+  const only = (capability: string) =>
+    ['bounding-set', 'inh-caps', 'ambient-caps'].map(set => `--${set}=-all${capability}`)
+
+  test('CAP_NET_ADMIN alone is enough', async () => {
+    const { child, line } = await routedProcess([...nobody, ...only(',+net_admin')])
+    expect(line).toMatchObject({ running: true })
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect(ip('rule')).not.toMatch('proto 77')
+  })
+
+  test('without it the start is refused, and says what is missing', async () => {
+    const { line } = await routedProcess([...nobody, ...only('')])
+    expect(line).toMatchObject({ code: 'EPERM', hint: expect.stringContaining('CAP_NET_ADMIN') })
+  })
+})
