@@ -1,4 +1,4 @@
-import type { PathOptions } from '../options.js'
+import { type PathOptions, pathSchema, type Schema } from '../options.js'
 import type { ResolveOptions } from '../protocols/dns/resolve.js'
 import type { ConnectOptions } from '../protocols/tcp/dial.js'
 
@@ -18,4 +18,9 @@ export interface GroupResolveOptions extends Omit<ResolveOptions, keyof PathOpti
 export interface GroupFetchInit extends Omit<RequestInit, 'dispatcher'> {
   /** What 'sticky' goes by. Default: the host. */
   key?: string
+}
+
+/** The group gives the path. */
+export function withoutPath(schema: Schema): Schema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(pathSchema, key)))
 }

@@ -62,3 +62,9 @@ export class GroupPools {
     return pool
   }
 }
+
+/** Empty for what is no URL. */
+export function hostOf(input: FetchInput): string {
+  const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
+  return URL.canParse(url) ? new URL(url).hostname : ''
+}

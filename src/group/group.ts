@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { invalidArgument, NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
+import type { Uplink } from '../monitor/settings.js'
 import type { UplinkState } from '../monitor/state/state-machine.js'
 import {
   boolean,
@@ -11,7 +12,6 @@ import {
   oneOf,
   type PathOptions,
   pathOf,
-  pathSchema,
   type Schema,
   string,
 } from '../options.js'
@@ -20,11 +20,12 @@ import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect } from '../protocols/tcp/connect.js'
 import { connectSchema } from '../protocols/tcp/dial.js'
-import type { GroupConnectOptions, GroupFetchInit, GroupResolveOptions } from './call-options.js'
+import type { GroupAttempts } from './attempts.js'
+import { type GroupConnectOptions, type GroupFetchInit, type GroupResolveOptions, withoutPath } from './call-options.js'
 import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
-import { GroupPools } from './group-dispatcher.js'
+import { GroupPools, hostOf } from './group-dispatcher.js'
 import {
   type Candidate,
   createPolicy,
@@ -32,6 +33,7 @@ import {
   leastBad,
   type Policy,
   type PolicyName,
+  preferred,
   usable,
 } from './policies.js'
 
@@ -86,6 +88,9 @@ const connectOptions = { ...withoutPath(connectSchema), key: string }
 const fetchOptions = { ...withoutPath(fetchSchema), key: string }
 const resolveOptions = { ...withoutPath(resolveSchema), key: string }
 
+/** @internal For a proxy, which tries one uplink after another. */
+export let attemptsOf: (group: UplinkGroup) => GroupAttempts
+
 /**
  * Chooses an uplink for each new connection, from the states a monitor sees: of those that are 'up', or else 'degraded', or
  * else 'unknown', the one the policy says. A connection tries that uplink alone: it fails if the monitor did not know yet.
@@ -105,6 +110,14 @@ export class UplinkGroup {
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
   #dispatcher: GroupDispatcher | undefined
+
+  static {
+    attemptsOf = group => ({
+      first: key => group.#choose(key).uplink,
+      next: tried => group.#next(tried),
+      onCut: (uplink, cut) => group.#connections.add(uplink, cut),
+    })
+  }
 
   constructor(monitor: UplinkMonitor, given: GroupOptions) {
     if (!(monitor instanceof UplinkMonitor)) throw invalidArgument('UplinkGroup: monitor', monitor, 'an UplinkMonitor')
@@ -248,6 +261,12 @@ export class UplinkGroup {
     throw new NetviaError(`no uplink works: ${states.join(', ')}`, { code: 'ERR_NO_UPLINK' })
   }
 
+  /** Not by the policy, whose memory one failed connection must not change. */
+  #next(tried: ReadonlySet<string>): Uplink | undefined {
+    const working = usable(watchedUplinks(this.#monitor).filter(({ uplink }) => !tried.has(uplink.name)))
+    return working.length > 0 ? preferred(working).uplink : undefined
+  }
+
   #onState = ({ uplink, to, reason }: StateEvent): void => {
     this.#spared.delete(uplink)
     if (to === 'down') {
@@ -274,14 +293,4 @@ export class UplinkGroup {
     this.#httpsAgent?.leave(uplink, cut)
     this.#pools.leave(uplink, cut)
   }
-}
-
-function hostOf(input: FetchInput): string {
-  const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
-  return URL.canParse(url) ? new URL(url).hostname : ''
-}
-
-/** The group gives the path. */
-function withoutPath(schema: Schema): Schema {
-  return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(pathSchema, key)))
 }

@@ -5,8 +5,10 @@ import { type RunnerTestSuite, TestRunner } from 'vitest'
 const packages = {
   cc: 'gcc',
   chromium: 'chromium',
+  curl: 'curl',
   dnsmasq: 'dnsmasq-base',
   fping: 'fping',
+  git: 'git',
   mtr: 'mtr-tiny',
   nft: 'nftables',
   nginx: 'nginx-light',

@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net'
+import { unmapped } from '../sockets/ip.js'
+import { type Parsed, SocksError } from './socks-messages.js'
+
+/** Longer than any message of a handshake: 2 + 255, 3 + 2 * 255, 7 + 255 bytes. */
+const longest = 600
+
+/** A client's connection, which has so long to say what it wants. */
+export class Client {
+  readonly socket: Socket
+  readonly address: string
+  /** Fires when the connection is gone: nothing needs to be opened for it any more. */
+  readonly signal: AbortSignal
+  readonly #timeout: number
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(socket: Socket, handshakeTimeout: number) {
+    const controller = new AbortController()
+    this.socket = socket
+    this.address = unmapped(socket.remoteAddress ?? '')
+    this.signal = controller.signal
+    this.#timeout = handshakeTimeout
+    // Its end is no more than that of what it sends.
+    socket.allowHalfOpen = true
+    socket.setNoDelay(true).setKeepAlive(true, 60_000)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.heard()
+      controller.abort()
+    })
+    this.wait()
+  }
+
+  /** Until `heard`, the time for a handshake runs. */
+  wait(): void {
+    this.heard()
+    this.#timer = setTimeout(() => this.socket.destroy(), this.#timeout)
+  }
+
+  /** It has said what it wants. */
+  heard(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** The first byte, which is left where it is. */
+  async peek(): Promise<number> {
+    const chunk = await this.#chunk()
+    this.socket.unshift(chunk)
+    return chunk[0]!
+  }
+
+  /** One message, however many pieces it comes in. What follows it is left where it is. */
+  async read<T>(parse: (bytes: Buffer) => Parsed<T>): Promise<T> {
+    let bytes: Buffer = Buffer.alloc(0)
+    for (;;) {
+      bytes = Buffer.concat([bytes, await this.#chunk()])
+      const parsed = parse(bytes)
+      if (parsed) {
+        if (parsed.length < bytes.length) this.socket.unshift(bytes.subarray(parsed.length))
+        return parsed.value
+      }
+      if (bytes.length > longest) throw new SocksError('message too long')
+    }
+  }
+
+  /** Not flowing: while nobody reads, the kernel makes the client wait. */
+  #chunk(): Promise<Buffer> {
+    const { socket } = this
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const chunk: Buffer | null = socket.read()
+        if (chunk) settle(() => resolve(chunk))
+      }
+      const gone = () => settle(() => reject(new SocksError('the client is gone')))
+      const settle = (tell: () => void) => {
+        socket.off('readable', look).off('end', gone).off('close', gone)
+        tell()
+      }
+      socket.on('readable', look).on('end', gone).on('close', gone)
+      look()
+    })
+  }
+}

@@ -1,0 +1,53 @@
+/** Where a request is for. */
+export interface HttpTarget {
+  /** An IPv6 address has no brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+/** The target of CONNECT: `host:port` (RFC 9110 section 9.3.6). Undefined for anything else. */
+export function parseAuthority(text: string): HttpTarget | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([\da-f:.]+)\]|([^\s:@/?#[\]\\%]+)):(\d{1,5})$/i.exec(text) ?? []
+  const host = bracketed ?? plain
+  const port = Number(digits)
+  return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port }
+}
+
+/** The target of any other request: an absolute `http:` URL (RFC 9112 section 3.2.2). Undefined for anything else. */
+export function parseAbsolute(text: string): (HttpTarget & { path: string; authority: string }) | undefined {
+  if (!/^http:\/\//i.test(text) || !URL.canParse(text)) return undefined
+  const { hostname, host: authority, port, username, password } = new URL(text)
+  if (hostname === '' || username !== '' || password !== '') return undefined
+  // As it was written: a URL object would change it.
+  const [, rest = ''] = /^http:\/\/[^/?#\\]*([^#]*)/i.exec(text) ?? []
+  const path = rest.startsWith('/') ? rest : `/${rest}`
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 80), path, authority }
+}
+
+/** Of one connection alone (RFC 9110 section 7.6.1), or of the proxy's own concern. */
+const ofConnection = new Set([
+  'connection',
+  'expect',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Names and values in turn, as Node's `rawHeaders`: without what is of this connection alone, and with `Via`. */
+export function passedOn(rawHeaders: readonly string[], without: readonly string[] = []): string[] {
+  const pairs = Array.from({ length: rawHeaders.length / 2 }, (_, i) => [rawHeaders[2 * i]!, rawHeaders[2 * i + 1]!])
+  const named = pairs
+    .filter(([name]) => name!.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value!.toLowerCase().split(','))
+    .map(token => token.trim())
+    // The length is the message's, whatever the sender says of it.
+    .filter(token => token !== 'content-length')
+  const dropped = new Set([...ofConnection, ...named, ...without])
+  return [...(pairs.filter(([name]) => !dropped.has(name!.toLowerCase())).flat() as string[]), 'Via', '1.1 netvia']
+}

@@ -1,0 +1,151 @@
+import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { nodeHttp, nodeStream } from '../builtins.js'
+import { NetviaError } from '../errors.js'
+import type { Client } from './client.js'
+import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
+import { relay } from './relay.js'
+import type { Service } from './service.js'
+
+/** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
+const maxPipelined = 64
+
+const challenge = ['Proxy-Authenticate', 'Basic realm="netvia", charset="UTF-8"']
+
+/** A client between its requests. */
+interface Conversation {
+  readonly client: Client
+  /** The answers so far. */
+  answered: Promise<void>
+  waiting: number
+}
+
+/** Serves clients that speak HTTP: CONNECT, and requests with absolute URLs. Node's parser is strict, and bounds the header. */
+export class HttpService {
+  readonly #service: Service
+  readonly #server: Server
+  readonly #conversations = new WeakMap<Socket, Conversation>()
+
+  constructor(service: Service, handshakeTimeout: number) {
+    this.#service = service
+    this.#server = nodeHttp().createServer({ keepAliveTimeout: handshakeTimeout })
+    // A client may end its side after its request.
+    Object.assign(this.#server, { httpAllowHalfOpen: true })
+    this.#server.on('request', (request, response) => this.#onRequest(request, response))
+    this.#server.on('connect', (request, socket, head) => this.#onConnect(request, socket as Socket, head))
+  }
+
+  serve(client: Client): void {
+    this.#conversations.set(client.socket, { client, answered: Promise.resolve(), waiting: 0 })
+    this.#server.emit('connection', client.socket)
+  }
+
+  async #onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { client, waiting } = this.#conversations.get(socket)!
+    // Its answer would overtake those of the requests before it.
+    if (waiting > 0) return void socket.destroy()
+    client.heard()
+    if (head.length > 0) socket.unshift(head)
+    const target = parseAuthority(request.url!)
+    try {
+      if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
+      if (!target) return refuse(socket, 400)
+      const upstream = await this.#service.uplinks.connect(client.address, target.host, target.port, client.signal)
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      relay(socket, upstream, this.#service.idleTimeout)
+    } catch (error) {
+      refuse(socket, statusOf(error))
+    }
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const conversation = this.#conversations.get(request.socket)!
+    const { client } = conversation
+    client.heard()
+    if (++conversation.waiting > maxPipelined) return void request.socket.destroy()
+    conversation.answered = conversation.answered.then(async () => {
+      const closed = new Promise(resolve => response.on('close', resolve))
+      // Behind an answer that ends the connection there are no requests.
+      if (request.socket.writable) await Promise.all([this.#answer(client, request, response), closed])
+      if (--conversation.waiting === 0) client.wait()
+    })
+  }
+
+  async #answer(client: Client, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { uplinks } = this.#service
+    const target = parseAbsolute(request.url!)
+    const coding = request.headers['transfer-encoding']
+    try {
+      if (!this.#authenticated(request)) return end(response, 407, challenge)
+      if (!target) return end(response, 400)
+      // TRACE would show what the client's other requests carry; a coding other than chunked would be lost with its field.
+      if (request.method === 'TRACE' || (coding !== undefined && coding.toLowerCase() !== 'chunked'))
+        return end(response, 501)
+      const { host, port, path, authority } = target
+      const upstream = await uplinks.connect(client.address, host, port, client.signal)
+      upstream.setTimeout(this.#service.idleTimeout, () => upstream.destroy())
+      const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
+      const sent = nodeHttp().request({
+        ...{ method: request.method, path, createConnection: () => upstream },
+        headers: [
+          'Host',
+          authority,
+          ...passedOn(request.rawHeaders, ['host']),
+          ...framing,
+          'Connection',
+          'close',
+        ] as never,
+      })
+      await exchange(request, sent, response)
+    } catch (error) {
+      if (response.headersSent) response.destroy()
+      else end(response, statusOf(error))
+    }
+  }
+
+  #authenticated({ headers }: IncomingMessage): boolean {
+    const { users, statistics } = this.#service
+    if (!users || users.acceptsBasic(headers['proxy-authorization'])) return true
+    statistics.refused++
+    return false
+  }
+}
+
+/** Ends when the response has, whether or not the request has by then. */
+async function exchange(request: IncomingMessage, sent: ClientRequest, response: ServerResponse): Promise<void> {
+  const { pipeline } = nodeStream().promises
+  const got = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.on('response', resolve).on('error', reject)
+    sent.on('close', () => reject(new Error('no response')))
+  })
+  const upload = pipeline(request, sent).catch(() => {})
+  response.on('close', () => sent.destroy())
+  const answer = await got
+  response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders))
+  await pipeline(answer, response)
+  await upload
+}
+
+/** What is left of the request is not read: the connection ends with the answer. */
+function end(response: ServerResponse, status: number, fields: string[] = []): void {
+  response.writeHead(status, [...fields, 'Content-Length', '0', 'Connection', 'close']).end()
+}
+
+function refuse(socket: Socket, status: number, fields: string[] = []): void {
+  const text = nodeHttp().STATUS_CODES[status]
+  const field = fields.length > 0 ? `${fields.join(': ')}\r\n` : ''
+  const answer = `HTTP/1.1 ${status} ${text}\r\n${field}Content-Length: 0\r\nConnection: close\r\n\r\n`
+  if (socket.writable) socket.end(answer, () => socket.destroy())
+  else socket.destroy()
+}
+
+const statuses: Record<string, number> = {
+  ERR_PROXY_TARGET: 403,
+  ERR_NO_UPLINK: 503,
+  ETIMEDOUT: 504,
+  EAI_AGAIN: 504,
+}
+
+function statusOf(error: unknown): number {
+  return (error instanceof NetviaError && statuses[error.code]) || 502
+}

@@ -1,0 +1,108 @@
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { listen } from '../protocols/tcp/listen.js'
+import { Client } from './client.js'
+import { HttpService } from './http.js'
+import { ClientLimits } from './limits.js'
+import { type ProxyOptions, type ProxySettings, proxySettings } from './options.js'
+import type { Service } from './service.js'
+import { serveSocks } from './socks.js'
+import { version } from './socks-messages.js'
+import type { ProxyStatistics } from './statistics.js'
+import { Uplinks } from './uplinks.js'
+
+/** A proxy that listens. */
+export interface ListeningProxy {
+  /** Where it listens, as `server.address()` of node:net. */
+  address(): AddressInfo
+  /** Counted since it started. */
+  readonly statistics: ProxyStatistics
+  /** Stops listening and closes all connections. */
+  close(): Promise<void>
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Listens for clients that speak SOCKS5 (RFC 1928: CONNECT and UDP ASSOCIATE; RFC 1929) or HTTP (CONNECT, and requests with absolute
+ * URLs) on one port. What they ask for goes through a path or the uplinks of a group, the questions for names included. What one
+ * uplink can't connect the next one tries. With `cutConnections` of the group, connections of an uplink that goes down are closed.
+ *
+ * Clients on this machine alone may use it, unless `allow` or `users` say otherwise. Targets on this machine, its links and in
+ * private networks are refused, unless `allowTargets` has them. When the `signal` fires the proxy closes.
+ *
+ * @throws NetviaError `ERR_OPEN_PROXY` for another address than loopback without `allow` and `users`; what `listen` throws.
+ */
+export async function listenProxy(options: ProxyOptions = {}): Promise<ListeningProxy> {
+  const settings = proxySettings(options)
+  const clients = new Clients(settings)
+  const { host, port, signal } = settings
+  const server = await listen({ host, port, signal }, socket => clients.take(socket))
+  // Accepting can fail for lack of descriptors; those that are open go on, and the next may find some again.
+  server.on('error', () => {})
+  const close = () => closed(server, clients)
+  signal?.addEventListener('abort', close)
+  server.on('close', () => signal?.removeEventListener('abort', close))
+  return {
+    address: () => server.address() as AddressInfo,
+    get statistics() {
+      return clients.statistics
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function closed(server: Server, clients: Clients): Promise<void> {
+  const gone = new Promise(resolve => server.close(resolve))
+  clients.destroy()
+  await gone
+}
+
+/** Those that are connected, and what each is served with. */
+class Clients {
+  readonly #settings: ProxySettings
+  readonly #service: Service
+  readonly #http: HttpService
+  readonly #limits: ClientLimits
+  readonly #sockets = new Set<Socket>()
+
+  constructor(settings: ProxySettings) {
+    const { users, idleTimeout } = settings
+    const uplinks = new Uplinks(settings)
+    this.#settings = settings
+    this.#service = { uplinks, users, idleTimeout, statistics: uplinks.statistics }
+    this.#http = new HttpService(this.#service, settings.handshakeTimeout)
+    this.#limits = new ClientLimits(settings.maxConnections, settings.maxConnectionsPerClient)
+  }
+
+  get statistics(): ProxyStatistics {
+    return this.#service.statistics.report(this.#sockets.size)
+  }
+
+  take(socket: Socket): void {
+    const address = socket.remoteAddress
+    const release = address !== undefined && this.#settings.allow.has(address) && this.#limits.enter(address)
+    if (!release) {
+      this.#service.statistics.refused++
+      socket.on('error', () => {}).resetAndDestroy()
+      return
+    }
+    this.#sockets.add(socket)
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      release()
+    })
+    void this.#serve(new Client(socket, this.#settings.handshakeTimeout))
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async #serve(client: Client): Promise<void> {
+    const first = await client.peek().catch(() => -1)
+    if (first === version) await serveSocks(client, this.#service)
+    else if (first >= 0x41 && first <= 0x5a) this.#http.serve(client)
+    else client.socket.destroy()
+  }
+}

@@ -1,0 +1,124 @@
+import { invalidArgument, NetviaError } from '../errors.js'
+import { UplinkGroup } from '../group/group.js'
+import {
+  type Check,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  integer,
+  longestTimer,
+  number,
+  pathSchema,
+  portOrZero,
+  type Schema,
+} from '../options.js'
+import { dnsServers } from '../protocols/dns/server-address.js'
+import { unmapped } from '../sockets/ip.js'
+import { Blocks, blocks, loopback } from './blocks.js'
+import { type Users, users } from './users.js'
+
+export interface ProxyOptions extends CommonOptions {
+  /** Port to listen at, 0-65535; 0: one that is free, see `proxy.address()`. Default: 1080. */
+  port?: number
+  /** Address to listen at. Other than a loopback address only with `allow` or `users`. Default: `127.0.0.1`. */
+  host?: string
+  /** Chooses the uplink of each connection; instead of a path. */
+  group?: UplinkGroup
+  /**
+   * Addresses and blocks (`192.168.1.0/24`) that clients may connect from. Default: loopback; with `users` any, as a password is
+   * asked for then.
+   */
+  allow?: readonly string[]
+  /** Passwords by user name: every client must give one (RFC 1929, RFC 7617). Default: no client is asked. */
+  users?: Readonly<Record<string, string>>
+  /**
+   * Targets that clients may reach although they are on this machine, link-local, private or multicast: addresses and blocks.
+   * Default: none of these.
+   */
+  allowTargets?: readonly string[]
+  /** Connections of all clients together; further ones are closed. Default: 4096. */
+  maxConnections?: number
+  /** Connections of one client: an IPv4 address, or the /64 of an IPv6 address. Default: 1024. */
+  maxConnectionsPerClient?: number
+  /** How long a client may take to say what it wants, in milliseconds. Default: 10,000. */
+  handshakeTimeout?: number
+  /** After so many milliseconds without a byte either way a connection is closed. Default: 3,600,000. */
+  idleTimeout?: number
+  /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+}
+
+/** As given, with all defaults filled in. */
+export interface ProxySettings extends CommonOptions {
+  port: number
+  host: string
+  group: UplinkGroup | undefined
+  allow: Blocks
+  users: Users | undefined
+  allowTargets: Blocks
+  maxConnections: number
+  maxConnectionsPerClient: number
+  handshakeTimeout: number
+  idleTimeout: number
+  servers: readonly string[] | undefined
+}
+
+const groupCheck: Check = (value, name) => {
+  if (value instanceof UplinkGroup) return value
+  throw invalidArgument(name, value, 'an UplinkGroup')
+}
+
+/** A name could come to mean another address. */
+const hostCheck: Check = (value, name) => {
+  const host = value === 'localhost' ? '127.0.0.1' : value
+  if (typeof host !== 'string' || !new Blocks(['0.0.0.0/0', '::/0']).has(host)) {
+    throw invalidArgument(name, value, 'an IPv4 or IPv6 address, or localhost')
+  }
+  return unmapped(host)
+}
+
+const time = number(1, longestTimer)
+const count = integer(1, 1_000_000)
+
+const schema = {
+  ...commonSchema,
+  port: portOrZero,
+  host: hostCheck,
+  group: groupCheck,
+  allow: blocks,
+  users,
+  allowTargets: blocks,
+  maxConnections: count,
+  maxConnectionsPerClient: count,
+  handshakeTimeout: time,
+  idleTimeout: time,
+  servers: dnsServers,
+} satisfies Schema
+
+/** @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_OPEN_PROXY` for a proxy that anybody could use. */
+export function proxySettings(given: ProxyOptions): ProxySettings {
+  const options = checkOptions('listenProxy', given as object, schema) as Partial<ProxySettings>
+  const { host = '127.0.0.1', group, users, allow } = options
+  const path = Object.keys(pathSchema).find(key => Object.hasOwn(options, key))
+  if (group && path) throw invalidArgument(`listenProxy: ${path}`, options[path as 'device'], 'left out with a group')
+  if (!loopback.has(host) && !allow && !users) {
+    const hint = 'give allow (addresses of clients) or users, or listen at 127.0.0.1'
+    throw new NetviaError(`listenProxy: anybody who reaches ${host} could use this proxy; ${hint}`, {
+      ...{ code: 'ERR_OPEN_PROXY', address: host, hint },
+    })
+  }
+  return {
+    port: 1080,
+    allowTargets: new Blocks([]),
+    maxConnections: 4096,
+    maxConnectionsPerClient: 1024,
+    handshakeTimeout: 10_000,
+    idleTimeout: 3_600_000,
+    servers: undefined,
+    ...options,
+    host,
+    group,
+    users,
+    allow: allow ?? (users ? new Blocks(['0.0.0.0/0', '::/0']) : loopback),
+  }
+}

@@ -1,0 +1,11 @@
+import type { Statistics } from './statistics.js'
+import type { Uplinks } from './uplinks.js'
+import type { Users } from './users.js'
+
+/** What every client is served with. */
+export interface Service {
+  readonly uplinks: Uplinks
+  readonly users: Users | undefined
+  readonly idleTimeout: number
+  readonly statistics: Statistics
+}

@@ -1,0 +1,115 @@
+import { formatIPv6, parseIP } from '../sockets/ip.js'
+
+/** A message, and how many of the bytes it took. Undefined: more bytes are needed. */
+export type Parsed<T> = { readonly value: T; readonly length: number } | undefined
+
+export interface SocksRequest {
+  readonly command: number
+  readonly host: string
+  readonly port: number
+}
+
+/** Of RFC 1928 sections 3, 4 and 6. */
+export const version = 5
+export const method = { none: 0, password: 2, unacceptable: 0xff } as const
+export const command = { connect: 1, udpAssociate: 3 } as const
+export const reply = {
+  succeeded: 0,
+  failure: 1,
+  notAllowed: 2,
+  networkUnreachable: 3,
+  hostUnreachable: 4,
+  refused: 5,
+  commandNotSupported: 7,
+  addressNotSupported: 8,
+} as const
+const type = { ipv4: 1, name: 3, ipv6: 4 } as const
+
+/** What breaks the protocol: where a reply can say so, with its code. */
+export class SocksError extends Error {
+  constructor(
+    message: string,
+    readonly reply?: number,
+  ) {
+    super(message)
+  }
+}
+
+/** The methods a client knows. */
+export function parseGreeting(bytes: Buffer): Parsed<Buffer> {
+  if (bytes.length > 0 && bytes[0] !== version) throw new SocksError('not SOCKS5')
+  if (bytes.length < 2) return undefined
+  const length = 2 + bytes[1]!
+  return bytes.length < length ? undefined : { value: bytes.subarray(2, length), length }
+}
+
+/** RFC 1929. */
+export function parsePassword(bytes: Buffer): Parsed<{ name: string; password: string }> {
+  if (bytes.length > 0 && bytes[0] !== 1) throw new SocksError('not the version of RFC 1929')
+  const nameEnd = 2 + (bytes[1] ?? 0)
+  const end = nameEnd + 1 + (bytes[nameEnd] ?? 0)
+  if (bytes.length < nameEnd + 1 || bytes.length < end) return undefined
+  const value = { name: bytes.toString('utf8', 2, nameEnd), password: bytes.toString('utf8', nameEnd + 1, end) }
+  return { value, length: end }
+}
+
+export function parseRequest(bytes: Buffer): Parsed<SocksRequest> {
+  if (bytes.length > 0 && bytes[0] !== version) throw new SocksError('not SOCKS5')
+  if (bytes.length < 5) return undefined
+  const address = parseAddress(bytes, 3)
+  return address && { value: { command: bytes[1]!, ...address.value }, length: address.length }
+}
+
+/** Of section 7. Undefined for what is none, and for a fragment, which a relay may drop. */
+export function parseDatagram(bytes: Buffer): { host: string; port: number; data: Buffer } | undefined {
+  if (bytes.length < 5 || bytes.readUInt16BE(0) !== 0 || bytes[2] !== 0) return undefined
+  try {
+    const address = parseAddress(bytes, 3)
+    return address && { ...address.value, data: bytes.subarray(address.length) }
+  } catch {
+    return undefined
+  }
+}
+
+/** ATYP, address and port. `length` counts from the start of `bytes`. */
+function parseAddress(bytes: Buffer, at: number): Parsed<{ host: string; port: number }> {
+  const sizes: Record<number, number> = { [type.ipv4]: 4, [type.ipv6]: 16, [type.name]: bytes[at + 1]! }
+  const size = sizes[bytes[at]!]
+  if (size === undefined) throw new SocksError('unknown type of address', reply.addressNotSupported)
+  const start = at + (bytes[at] === type.name ? 2 : 1)
+  const end = start + size
+  if (bytes.length < end + 2) return undefined
+  const content = bytes.subarray(start, end)
+  const host =
+    bytes[at] === type.ipv4 ? content.join('.') : bytes[at] === type.ipv6 ? formatIPv6(content) : nameIn(content)
+  return { value: { host, port: bytes.readUInt16BE(end) }, length: end + 2 }
+}
+
+function nameIn(content: Buffer): string {
+  const name = content.toString('utf8')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is refused
+  if (name === '' || /[\x00-\x20\x7f\ufffd/@]/.test(name)) throw new SocksError('no name', reply.failure)
+  return name
+}
+
+export function chooseMethod(chosen: number): Buffer {
+  return Buffer.of(version, chosen)
+}
+
+export function passwordVerdict(accepted: boolean): Buffer {
+  return Buffer.of(1, accepted ? 0 : 1)
+}
+
+/** The address is what the proxy bound; of a failure it has none. */
+export function encodeReply(code: number, address = '0.0.0.0', port = 0): Buffer {
+  return Buffer.concat([Buffer.of(version, code, 0), encodeAddress(address, port)])
+}
+
+export function encodeDatagram(address: string, port: number, data: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0, 0, 0), encodeAddress(address, port), data])
+}
+
+function encodeAddress(address: string, port: number): Buffer {
+  const bytes = parseIP(address)
+  return Buffer.concat([Buffer.of(bytes.length === 4 ? type.ipv4 : type.ipv6), bytes, Buffer.of(port >> 8, port & 255)])
+}

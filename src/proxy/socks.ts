@@ -1,0 +1,74 @@
+import { NetviaError } from '../errors.js'
+import type { Client } from './client.js'
+import { relay } from './relay.js'
+import type { Service } from './service.js'
+import {
+  chooseMethod,
+  command,
+  encodeReply,
+  method,
+  parseGreeting,
+  parsePassword,
+  parseRequest,
+  passwordVerdict,
+  reply,
+  SocksError,
+} from './socks-messages.js'
+
+/** Serves one client that speaks SOCKS5 (RFC 1928). */
+export async function serveSocks(client: Client, service: Service): Promise<void> {
+  const { socket } = client
+  try {
+    if (!(await authenticate(client, service))) return
+    const request = await client.read(parseRequest)
+    client.heard()
+    if (request.command === command.connect) await connect(client, service, request.host, request.port)
+    else throw new SocksError('command not supported', reply.commandNotSupported)
+  } catch (error) {
+    const code = replyTo(error)
+    if (code !== undefined && socket.writable) socket.end(encodeReply(code), () => socket.destroy())
+    else socket.destroy()
+  }
+}
+
+async function authenticate(client: Client, { users, statistics }: Service): Promise<boolean> {
+  const { socket } = client
+  const known = await client.read(parseGreeting)
+  const wanted = users ? method.password : method.none
+  const chosen = known.includes(wanted) ? wanted : method.unacceptable
+  socket.write(chooseMethod(chosen))
+  let accepted = chosen === method.none
+  if (users && chosen === method.password) {
+    const { name, password } = await client.read(parsePassword)
+    accepted = users.accepts(name, password)
+    socket.write(passwordVerdict(accepted))
+  }
+  if (!accepted) {
+    statistics.refused++
+    socket.end(() => socket.destroy())
+  }
+  return accepted
+}
+
+async function connect(client: Client, { uplinks, idleTimeout }: Service, host: string, port: number): Promise<void> {
+  if (port === 0) throw new SocksError('no port', reply.failure)
+  const upstream = await uplinks.connect(client.address, host, port, client.signal)
+  client.socket.write(encodeReply(reply.succeeded, upstream.localAddress, upstream.localPort))
+  relay(client.socket, upstream, idleTimeout)
+}
+
+const replies: Record<string, number> = {
+  ERR_PROXY_TARGET: reply.notAllowed,
+  ENETUNREACH: reply.networkUnreachable,
+  EHOSTUNREACH: reply.hostUnreachable,
+  ENOTFOUND: reply.hostUnreachable,
+  ENODATA: reply.hostUnreachable,
+  ECONNREFUSED: reply.refused,
+  ETIMEDOUT: reply.hostUnreachable,
+}
+
+/** Undefined: nothing that a reply could tell. */
+function replyTo(error: unknown): number | undefined {
+  if (error instanceof SocksError) return error.reply
+  return error instanceof NetviaError ? (replies[error.code] ?? reply.failure) : undefined
+}

@@ -1,0 +1,76 @@
+/** Of one uplink, since the proxy started. */
+export interface ProxyUplinkStatistics {
+  /** Connections and UDP associations that were opened. */
+  connections: number
+  /** Of these, those that are open now. */
+  open: number
+  /** Connections that could not be made, those that another uplink then made included. */
+  failures: number
+  /** Bytes to the targets. */
+  bytesSent: number
+  /** Bytes from the targets. */
+  bytesReceived: number
+}
+
+/** Since the proxy started. */
+export interface ProxyStatistics {
+  /** Connections of clients that are open now. */
+  clients: number
+  /** Connections of clients that were closed because of `allow`, `users` or the limits. */
+  refused: number
+  /** By name; without a group, by the device. */
+  uplinks: Record<string, ProxyUplinkStatistics>
+}
+
+/** What counts its own bytes while it is open, as a `net.Socket` does. */
+interface Counting {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+export class Tally {
+  connections = 0
+  failures = 0
+  #sent = 0
+  #received = 0
+  readonly #open = new Set<Counting>()
+
+  add(socket: Counting): void {
+    this.#open.add(socket)
+  }
+
+  remove(socket: Counting): void {
+    if (!this.#open.delete(socket)) return
+    this.#sent += socket.bytesWritten
+    this.#received += socket.bytesRead
+  }
+
+  report(): ProxyUplinkStatistics {
+    const { connections, failures } = this
+    const sum = (of: (socket: Counting) => number) => [...this.#open].reduce((total, socket) => total + of(socket), 0)
+    return {
+      ...{ connections, open: this.#open.size, failures },
+      bytesSent: this.#sent + sum(({ bytesWritten }) => bytesWritten),
+      bytesReceived: this.#received + sum(({ bytesRead }) => bytesRead),
+    }
+  }
+}
+
+export class Statistics {
+  refused = 0
+  readonly #tallies = new Map<string, Tally>()
+
+  of(uplink: string): Tally {
+    let tally = this.#tallies.get(uplink)
+    if (!tally) {
+      tally = new Tally()
+      this.#tallies.set(uplink, tally)
+    }
+    return tally
+  }
+
+  report(clients: number): ProxyStatistics {
+    const uplinks = Object.fromEntries([...this.#tallies].map(([name, tally]) => [name, tally.report()]))
+    return { clients, refused: this.refused, uplinks }
+  }
+}

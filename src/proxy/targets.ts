@@ -1,0 +1,55 @@
+import type { Socket } from 'node:net'
+import { NetviaError } from '../errors.js'
+import { mappedIPv4, parseIP } from '../sockets/ip.js'
+import { reachesItself, reachOf } from '../system/reach.js'
+import { Blocks } from './blocks.js'
+
+/** Where only this machine or its own networks should get to, and what is no single host (IANA's special-purpose registries). */
+const inside = new Blocks([
+  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '224.0.0.0/4', '240.0.0.0/4'],
+  ...['fc00::/7', 'fec0::/10', 'ff00::/8', '64:ff9b:1::/48'],
+])
+
+/**
+ * A client may not use the proxy to reach what only this machine, its links and its private networks can. Judged by the address
+ * that is connected to, after name resolution.
+ */
+export class Targets {
+  readonly #allowed: Blocks
+
+  constructor(allowed: Blocks) {
+    this.#allowed = allowed
+  }
+
+  /** @throws NetviaError `ERR_PROXY_TARGET`. */
+  check(address: string): void {
+    if (this.#allowed.has(address)) return
+    for (const meant of [address, embeddedIPv4(address)]) {
+      if (meant !== undefined && (inside.has(meant) || reachOf(meant) !== 'elsewhere')) throw refused(address)
+    }
+  }
+
+  /** @throws NetviaError `ERR_PROXY_TARGET`, and closes the socket. */
+  checkConnected(socket: Socket): void {
+    if (!reachesItself(socket) || this.#allowed.has(socket.remoteAddress!)) return
+    socket.destroy()
+    throw refused(socket.remoteAddress!)
+  }
+}
+
+function refused(address: string): NetviaError {
+  const hint = 'allow it as a target'
+  return new NetviaError(`${address} is on this machine or in a private network; ${hint}`, {
+    ...{ code: 'ERR_PROXY_TARGET', address, hint },
+  })
+}
+
+/** What a translator (RFC 6052), 6to4 (RFC 3056) or an IPv4-compatible address leads to. */
+function embeddedIPv4(address: string): string | undefined {
+  const bytes = parseIP(address)
+  if (bytes.length === 4 || mappedIPv4(bytes)) return undefined
+  if (bytes[0] === 0x20 && bytes[1] === 0x02) return bytes.subarray(2, 6).join('.')
+  const wellKnown = bytes[0] === 0 && bytes[1] === 0x64 && bytes[2] === 0xff && bytes[3] === 0x9b
+  const rest = bytes.subarray(wellKnown ? 4 : 0, 12)
+  return rest.every(byte => byte === 0) ? bytes.subarray(12).join('.') : undefined
+}

@@ -1,0 +1,47 @@
+import { nodeCrypto } from '../builtins.js'
+import { invalidArgument } from '../errors.js'
+import type { Check } from '../options.js'
+
+/** Who may use the proxy. It keeps digests of the passwords alone. */
+export class Users {
+  readonly #digests: ReadonlyMap<string, Buffer>
+
+  constructor(passwords: Readonly<Record<string, string>>) {
+    this.#digests = new Map(Object.entries(passwords).map(([name, password]) => [name, digest(password)]))
+  }
+
+  /** Takes the same time for a wrong password, whatever is wrong about it, and for an unknown user. */
+  accepts(name: string, password: string): boolean {
+    const known = this.#digests.get(name)
+    const given = digest(password)
+    return nodeCrypto().timingSafeEqual(given, known ?? nobody) && known !== undefined
+  }
+
+  /** The `Proxy-Authorization` field of HTTP: `Basic`, RFC 7617. */
+  acceptsBasic(field: string | undefined): boolean {
+    const [, credentials] = /^basic +(\S+)$/i.exec(field ?? '') ?? []
+    if (credentials === undefined) return false
+    const [, name, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(credentials, 'base64').toString()) ?? []
+    return name !== undefined && this.accepts(name, password!)
+  }
+}
+
+const nobody = Buffer.alloc(32)
+
+function digest(text: string): Buffer {
+  return nodeCrypto().createHash('sha256').update(text).digest()
+}
+
+/** RFC 1929 has room for 255 bytes of each, and RFC 7617 no colon in a name. Errors don't repeat what is secret. */
+export const users: Check = (value, name) => {
+  const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : []
+  const fits = (text: unknown) =>
+    typeof text === 'string' && Buffer.byteLength(text) >= 1 && Buffer.byteLength(text) <= 255
+  if (entries.length === 0 || !entries.every(([user, password]) => fits(user) && !user.includes(':') && fits(password)))
+    throw invalidArgument(
+      name,
+      typeof value,
+      'an object of at least one name (no colon) and password, 1-255 bytes each',
+    )
+  return new Users(Object.fromEntries(entries))
+}

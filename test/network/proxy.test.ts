@@ -1,0 +1,196 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import {
+  listenProxy,
+  type Proxy as NetviaProxy,
+  type ProxyOptions,
+  UplinkGroup,
+  UplinkMonitor,
+} from '../../src/index.js'
+import { httpServer, lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+
+needs('nginx', 'dnsmasq', 'nft', 'curl')
+
+const { address4, address6, name } = lab.server
+const caFile = fileURLToPath(new URL('../lab/certificates/ca.pem', import.meta.url))
+const body = 'x'.repeat(100_000)
+
+const servers: { stop(): Promise<void> }[] = []
+
+beforeAll(async () => {
+  writeFileSync(join(lab.folder, 'big'), body)
+  const locations = `location / { return 200 "$remote_addr"; } location /big { root ${lab.folder}; }`
+  servers.push(await lab.nginx(httpServer(locations)), await lab.dnsmasq())
+})
+
+afterAll(async () => {
+  for (const server of servers) await server.stop()
+})
+
+async function start(options: ProxyOptions): Promise<NetviaProxy> {
+  const proxy = await listenProxy({ port: 0, ...options })
+  onTestFinished(() => proxy.close())
+  return proxy
+}
+
+/** Without what the environment says of proxies. In its own process: the proxy is in this one. */
+async function run(command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, { env: { PATH: process.env.PATH, HOME: lab.folder } })
+  return stdout
+}
+
+const curl = (scheme: string, proxy: NetviaProxy, ...args: string[]) =>
+  run(
+    'curl',
+    '-sS',
+    '--max-time',
+    '20',
+    '--cacert',
+    caFile,
+    '-x',
+    `${scheme}://127.0.0.1:${proxy.address().port}`,
+    ...args,
+  )
+
+const ours = [lab.wan2.address4, lab.wan2.address6]
+
+describe('real clients leave by wan2', () => {
+  const cases = [
+    ['socks5', `http://${address4}/`],
+    ['socks5', `http://[${address6}]/`],
+    ['socks5h', `http://${name}/`],
+    ['socks5h', `https://${name}/`],
+    ['http', `http://${name}/`],
+    ['http', `http://${address4}/`],
+    ['http', `http://[${address6}]/`],
+    ['http', `https://${name}/`],
+    ['http', `https://${address4}/`],
+  ] as const
+
+  test.each(cases)('curl by %s: %s', async (scheme, url) => {
+    const proxy = await start({ device: 'wan2' })
+    let seen = ''
+    const moved = await movedDuring(async () => {
+      seen = await curl(scheme, proxy, url)
+    })
+    expect(ours).toContain(seen)
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThan(5)
+    expect(proxy.statistics.uplinks).toMatchObject({ wan2: { connections: 1, failures: 0 } })
+  })
+
+  test.each(['socks5h', 'http'])('curl by %s: a body of many packets, over a connection that is kept', async scheme => {
+    const proxy = await start({ device: 'wan2' })
+    const url = `http://${name}/big`
+    expect(await curl(scheme, proxy, url, url)).toBe(body + body)
+    await expect.poll(() => proxy.statistics.uplinks.wan2).toMatchObject({ open: 0, bytesReceived: expect.any(Number) })
+    expect(proxy.statistics.uplinks.wan2!.bytesReceived).toBeGreaterThan(2 * body.length)
+  })
+})
+
+describe('a proxy over a group', () => {
+  /** Looks so seldom that it doesn't notice by itself; only its links are watched. */
+  async function grouped(interval = 60_000) {
+    const checks = [{ type: 'ping' as const, host: address4 }]
+    const monitor = new UplinkMonitor({
+      ...{ interval, failureInterval: 50, timeout: 300, up: 1, down: 2 },
+      uplinks: [
+        { name: 'fibre', device: 'wan1', checks },
+        { name: 'lte', device: 'wan2', priority: 2, checks },
+      ],
+    })
+    const group = new UplinkGroup(monitor, { policy: 'failover', cutConnections: true })
+    onTestFinished(() => monitor.stop())
+    onTestFinished(() => group.close())
+    monitor.start()
+    const states = () => monitor.snapshot().uplinks.map(({ state }) => state)
+    await expect.poll(states, { timeout: 5000 }).toEqual(['up', 'up'])
+    return { group, states }
+  }
+
+  test.each(['socks5h', 'http'])('what a dead uplink can not connect the next one does: curl by %s', async scheme => {
+    const { group, states } = await grouped()
+    const proxy = await start({ group })
+    expect(await curl(scheme, proxy, `http://${address4}/`)).toBe(lab.wan1.address4)
+    // The monitor's pings go on.
+    const repair = lab.fault('isp1', 'meta l4proto { tcp, udp } drop')
+    expect(ours).toContain(await curl(scheme, proxy, `http://${name}/`))
+    expect(states()).toEqual(['up', 'up'])
+    expect(proxy.statistics.uplinks).toMatchObject({ fibre: { failures: 1 }, lte: { connections: 1, failures: 0 } })
+    repair()
+    expect(await curl(scheme, proxy, `http://${address4}/`)).toBe(lab.wan1.address4)
+  })
+
+  test('connections of an uplink that goes down are cut, and new ones take the other', async () => {
+    const { group } = await grouped(100)
+    const proxy = await start({ group })
+    const port = 7031
+    const hold = `require('node:net').createServer(s => s.on('error', () => {})).listen(${port}, '::', () => console.log(1))`
+    await once(lab.spawn('internet', process.execPath, '-e', hold).stdout!, 'data')
+    const waiting = curl('socks5', proxy, `http://${address4}:${port}/`)
+    const failed = expect(waiting).rejects.toThrow(/reset|Empty reply/i)
+    await expect.poll(() => proxy.statistics.uplinks.fibre).toMatchObject({ open: 1 })
+    lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
+    await failed
+    expect(proxy.statistics.uplinks.fibre).toMatchObject({ open: 0 })
+    expect(await curl('socks5', proxy, `http://${address4}/`)).toBe(lab.wan2.address4)
+  })
+
+  test('it has no uplink left when all are down', async () => {
+    const { group, states } = await grouped(100)
+    const proxy = await start({ group })
+    lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
+    lab.fault('isp2', 'ip daddr 203.0.113.1 drop')
+    await expect.poll(states, { timeout: 10_000 }).toEqual(['down', 'down'])
+    expect(await curl('http', proxy, '-o', '/dev/null', '-w', '%{http_code}', `http://${address4}/`)).toBe('503')
+  })
+})
+
+describe('what it refuses', () => {
+  test.each([lab.wan1.address4, lab.wan2.address4, '127.0.0.1', `[${lab.wan2.address6}]`, lab.slow.address4])(
+    'the target %s',
+    async host => {
+      const proxy = await start({ device: 'wan2' })
+      const moved = await movedDuring(async () => {
+        const status = ['-o', '/dev/null', '-w', '%{http_code}']
+        expect(await curl('http', proxy, ...status, `http://${host}/`)).toBe('403')
+        await expect(curl('socks5', proxy, `http://${host}/`)).rejects.toThrow(/\(2\)|not allowed/i)
+      })
+      expect(moved).toEqual({ wan1: 0, wan2: 0 })
+    },
+  )
+
+  test('a name that leads to a private address, asked for over wan2', async () => {
+    const proxy = await start({ device: 'wan2', servers: [`${address4}:5301`] })
+    const dns = await lab.dnsmasq(['host-record=inside.test,10.9.0.2'], { port: 5301, addresses: [address4] })
+    const status = ['-o', '/dev/null', '-w', '%{http_code}']
+    const moved = await movedDuring(async () => {
+      expect(await curl('http', proxy, ...status, 'http://inside.test/')).toBe('403')
+    })
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThan(0)
+    await dns.stop()
+  })
+
+  test('clients without the password', async () => {
+    const proxy = await start({ device: 'wan2', users: { ann: 'secret' }, host: lab.wan1.address4 })
+    const at = (credentials: string, scheme: string) =>
+      run(
+        'curl',
+        '-sS',
+        '-x',
+        `${scheme}://${credentials}${lab.wan1.address4}:${proxy.address().port}`,
+        `http://${address4}/`,
+      )
+    expect(await at('ann:secret@', 'http')).toBe(lab.wan2.address4)
+    expect(await at('ann:secret@', 'socks5')).toBe(lab.wan2.address4)
+    await expect(at('ann:wrong@', 'socks5')).rejects.toThrow(/user was rejected|authentication/i)
+    await expect(at('', 'socks5')).rejects.toThrow(/./)
+  })
+})

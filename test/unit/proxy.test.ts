@@ -1,0 +1,343 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
+
+/** Sends back what it gets, and its end. */
+let echo: Server
+let web: ReturnType<typeof createHttpServer>
+/** What the web server was asked. */
+let seen: { request: IncomingMessage; body: string }[] = []
+const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
+
+beforeAll(async () => {
+  echo = createServer({ allowHalfOpen: true }, socket => socket.on('error', () => {}).pipe(socket))
+  web = createHttpServer(async (request, response) => {
+    const body = (await request.setEncoding('utf8').toArray()).join('')
+    seen.push({ request, body })
+    if (request.url === '/slow') await sleep(100)
+    response.writeHead(200, { Connection: 'close, X-Own', 'X-Own': '1', 'X-Kept': '2' }).end(`answer to ${request.url}`)
+  })
+  for (const server of [echo, web]) await once(server.listen(0, '127.0.0.1'), 'listening')
+})
+
+afterAll(() => {
+  echo.close()
+  web.closeAllConnections()
+  web.close()
+})
+
+beforeEach(() => {
+  seen = []
+})
+
+async function start(options: ProxyOptions = {}): Promise<NetviaProxy> {
+  const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'], ...options })
+  onTestFinished(() => proxy.close())
+  return proxy
+}
+
+async function clientOf(proxy: NetviaProxy): Promise<Socket> {
+  const socket = connect({ port: proxy.address().port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  // Refused, it may be reset before that is known.
+  await once(socket, 'connect').catch(() => {})
+  return socket
+}
+
+/** Exactly so many bytes. */
+async function read(socket: Socket, length: number): Promise<Buffer> {
+  let bytes: Buffer = Buffer.alloc(0)
+  while (bytes.length < length) {
+    const chunk: Buffer | null = socket.read()
+    if (chunk) bytes = Buffer.concat([bytes, chunk])
+    else if (socket.readableEnded) throw new Error(`the end came after ${bytes.length} bytes`)
+    else await once(socket, 'readable')
+  }
+  if (bytes.length > length) socket.unshift(bytes.subarray(length))
+  return bytes.subarray(0, length)
+}
+
+const all = async (socket: Socket) => {
+  const chunks: Buffer[] = []
+  socket.on('data', chunk => chunks.push(chunk))
+  if (!socket.closed && !socket.readableEnded) await Promise.race([once(socket, 'end'), once(socket, 'close')])
+  return Buffer.concat(chunks).toString()
+}
+
+const greeting = Buffer.of(5, 1, 0)
+const request = (port: number, command = 1, address = [127, 0, 0, 1]) =>
+  Buffer.of(5, command, 0, 1, ...address, port >> 8, port & 255)
+
+async function tunnel(proxy: NetviaProxy, port = portOf(echo)): Promise<Socket> {
+  const socket = await clientOf(proxy)
+  socket.write(Buffer.concat([greeting, request(port)]))
+  expect(await read(socket, 2)).toEqual(Buffer.of(5, 0))
+  expect((await read(socket, 10))[1]).toBe(0)
+  return socket
+}
+
+describe('SOCKS5', () => {
+  test('a handshake may come byte by byte, and what is sent too early is passed on', async () => {
+    const socket = await clientOf(await start())
+    const name = Buffer.concat([Buffer.of(5, 1, 0, 3, 9), Buffer.from('localhost'), request(portOf(echo)).subarray(8)])
+    for (const byte of Buffer.concat([greeting, name])) {
+      socket.write(Buffer.of(byte))
+      await sleep(1)
+    }
+    socket.write('early')
+    expect((await read(socket, 12))[3]).toBe(0)
+    expect(String(await read(socket, 5))).toBe('early')
+  })
+
+  test('an end is passed on by itself, and nothing waits without bound', async () => {
+    const proxy = await start()
+    const socket = await tunnel(proxy)
+    const sent = Buffer.alloc(1 << 16, 'x')
+    const taken = () => Promise.race([once(socket, 'drain').then(() => true), sleep(500, false)])
+    // Nobody reads: after the buffers of kernel and streams the proxy takes no more.
+    while (socket.write(sent) || (await taken())) expect(socket.bytesWritten).toBeLessThan(2 ** 26)
+    const { bytesWritten } = socket
+    socket.end('end')
+    let length = 0
+    for await (const chunk of socket) length += chunk.length
+    // Without the handshake's 13.
+    expect(length).toBe(bytesWritten - 13 + 3)
+    await expect.poll(() => proxy.statistics.clients).toBe(0)
+    expect(proxy.statistics.uplinks).toEqual({
+      default: { connections: 1, open: 0, failures: 0, bytesSent: length, bytesReceived: length },
+    })
+  })
+
+  test('a target that breaks breaks the client, and a client the target', async () => {
+    let target: Socket | undefined
+    const server = createServer(socket => {
+      target = socket.on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const proxy = await start()
+    const first = await tunnel(proxy, portOf(server))
+    await expect.poll(() => target).toBeDefined()
+    const reset = once(first, 'error')
+    target!.resetAndDestroy()
+    expect(await reset).toMatchObject([{ code: 'ECONNRESET' }])
+    target = undefined
+    const second = await tunnel(proxy, portOf(server))
+    await expect.poll(() => target).toBeDefined()
+    const broken = once(target!, 'error')
+    second.resetAndDestroy()
+    expect(await broken).toMatchObject([{ code: 'ECONNRESET' }])
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+
+  test.each([
+    ['a port nobody listens at', request(1), 5],
+    ['a target on this machine', request(80, 1, [0, 0, 0, 0]), 2],
+    ['no port', request(0), 1],
+    ['BIND', request(80, 2), 7],
+    ['an unknown type of address', Buffer.of(5, 1, 0, 9, 0, 0, 0, 0, 0, 0), 8],
+    ['a name that is none', Buffer.of(5, 1, 0, 3, 1, 47, 0, 80), 1],
+  ])('%s is refused in its own words', async (_what, bytes, code) => {
+    const socket = await clientOf(await start())
+    socket.write(Buffer.concat([greeting, bytes]))
+    expect(await read(socket, 12)).toEqual(Buffer.of(5, 0, 5, code, 0, 1, 0, 0, 0, 0, 0, 0))
+    expect(await all(socket)).toBe('')
+  })
+
+  test('user and password are asked for, and only the right ones let in', async () => {
+    const proxy = await start({ users: { ann: 'secret' } })
+    const password = (text: string) =>
+      Buffer.concat([Buffer.of(1, 3), Buffer.from('ann'), Buffer.of(6), Buffer.from(text)])
+    const good = await clientOf(proxy)
+    good.write(Buffer.concat([Buffer.of(5, 2, 0, 2), password('secret'), request(portOf(echo)), Buffer.from('hi')]))
+    expect((await read(good, 16)).toString('hex')).toMatch(/^05020100050000/)
+    const bad = await clientOf(proxy)
+    bad.write(Buffer.concat([Buffer.of(5, 1, 2), password('Secret'), request(portOf(echo))]))
+    expect(await all(bad)).toBe('\x05\x02\x01\x01')
+    const none = await clientOf(proxy)
+    none.write(Buffer.concat([greeting, request(portOf(echo))]))
+    expect(Buffer.from(await all(none), 'latin1').length).toBeGreaterThan(0)
+    expect(proxy.statistics).toMatchObject({ refused: 2, uplinks: { default: { connections: 1 } } })
+  })
+})
+
+describe('HTTP', () => {
+  const ask = async (proxy: NetviaProxy, text: string) => {
+    const socket = await clientOf(proxy)
+    socket.end(text)
+    return all(socket)
+  }
+
+  test('CONNECT makes a tunnel, and what is sent too early is passed on', async () => {
+    const answer = await ask(await start(), `CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\nearly`)
+    expect(answer).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly')
+  })
+
+  test('an absolute URL is asked for, without what concerns the connection alone', async () => {
+    const url = `http://127.0.0.1:${portOf(web)}/a?b`
+    const fields = 'Host: elsewhere\r\nConnection: X-Drop\r\nX-Drop: 1\r\nProxy-Connection: keep-alive\r\nX-Keep: 1\r\n'
+    const answer = await ask(await start(), `POST ${url} HTTP/1.1\r\n${fields}Content-Length: 4\r\n\r\nbody`)
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\nX-Kept: 2\r\n[\s\S]*Via: 1.1 netvia\r\n[\s\S]*answer to \/a\?b/)
+    expect(answer).not.toMatch(/x-own/i)
+    expect(seen).toHaveLength(1)
+    expect(seen[0]!.body).toBe('body')
+    expect(seen[0]!.request.headers).toEqual({
+      ...{
+        host: `127.0.0.1:${portOf(web)}`,
+        'x-keep': '1',
+        'content-length': '4',
+        via: '1.1 netvia',
+        connection: 'close',
+      },
+    })
+  })
+
+  test('pipelined requests are answered in turn, one at a time, chunked bodies included', async () => {
+    const base = `http://127.0.0.1:${portOf(web)}`
+    const chunked = `POST ${base}/2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`
+    const plain = (path: string) => `GET ${base}${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+    const answer = await ask(await start(), `${plain('/slow')}${chunked}${plain('/3')}`)
+    expect([...answer.matchAll(/answer to (\S+?)(?=\r|$)/g)].map(match => match[1])).toEqual(['/slow', '/2', '/3'])
+    expect(seen.map(({ body }) => body)).toEqual(['', 'abc', ''])
+  })
+
+  test.each([
+    ['a path alone', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['another scheme', 'GET https://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['CONNECT without a port', 'CONNECT 127.0.0.1 HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['no Host', 'GET http://127.0.0.1/ HTTP/1.1\r\n\r\n', 400],
+    [
+      'two lengths',
+      'POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na',
+      400,
+    ],
+    [
+      'a length and chunks',
+      'POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    [
+      'another coding',
+      'POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+      501,
+    ],
+    [
+      'chunked that is none',
+      'POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    ['a folded field', 'GET http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n', 400],
+    ['a space before the colon', 'GET http://127.0.0.1/ HTTP/1.1\r\nHost : x\r\n\r\n', 400],
+    ['a field too long', `GET http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nA: ${'b'.repeat(20_000)}\r\n\r\n`, 431],
+    ['TRACE', 'TRACE http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n', 501],
+    ['a target on this machine', 'GET http://[::1]/ HTTP/1.1\r\nHost: x\r\n\r\n', 403],
+    ['a tunnel to this machine', 'CONNECT [::1]:80 HTTP/1.1\r\nHost: x\r\n\r\n', 403],
+    ['a port nobody listens at', 'GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n', 502],
+    ['a tunnel to a port nobody listens at', 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n', 502],
+  ])('%s is refused', async (_what, text, status) => {
+    // What follows must not be taken for a request.
+    const answer = await ask(
+      await start(),
+      `${text}GET http://127.0.0.1:${portOf(web)}/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`,
+    )
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(seen.map(({ request }) => request.url)).toEqual([])
+  })
+
+  test('CONNECT behind a request that is under way ends the connection', async () => {
+    const slow = `GET http://127.0.0.1:${portOf(web)}/slow HTTP/1.1\r\nHost: x\r\n\r\n`
+    expect(await ask(await start(), `${slow}CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\n`)).toBe('')
+  })
+
+  test('a flood of pipelined requests ends the connection', async () => {
+    const one = `GET http://127.0.0.1:${portOf(web)}/slow HTTP/1.1\r\nHost: x\r\n\r\n`
+    const proxy = await start()
+    await ask(proxy, one.repeat(500))
+    expect(seen.length).toBeLessThan(3)
+    await expect.poll(() => proxy.statistics.clients).toBe(0)
+  })
+
+  test('user and password are asked for', async () => {
+    const proxy = await start({ users: { ann: 'secret' } })
+    const target = `http://127.0.0.1:${portOf(web)}/`
+    const field = (text: string) => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
+    const get = (fields: string) => ask(proxy, `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`)
+    expect(await get('')).toMatch(/^HTTP\/1.1 407 [\s\S]*Proxy-Authenticate: Basic realm="netvia"/)
+    expect(await get(field('ann:wrong'))).toMatch(/^HTTP\/1.1 407 /)
+    const tunnel = `CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n`
+    expect(await ask(proxy, `${tunnel}\r\n`)).toMatch(/^HTTP\/1.1 407 [\s\S]*Proxy-Authenticate: Basic/)
+    expect(await get(field('ann:secret'))).toMatch(/^HTTP\/1.1 200 /)
+    expect(await ask(proxy, `${tunnel}${field('ann:secret')}\r\nhi`)).toMatch(/^HTTP\/1.1 200 [\s\S]*hi$/)
+    expect(seen[0]!.request.headers['proxy-authorization']).toBeUndefined()
+  })
+})
+
+describe('who may use it', () => {
+  test.each(['0.0.0.0', '::', '192.0.2.1', '::ffff:192.0.2.1'])('%s without allow and users is refused', async host => {
+    await expect(listenProxy({ port: 0, host })).rejects.toMatchObject({ code: 'ERR_OPEN_PROXY' })
+  })
+
+  test.each([
+    [{ host: 'server.test' }, /host must be an IPv4 or IPv6 address/],
+    [{ allow: ['192.168.1.0/33'] }, /allow\[0\] must be an address or a block/],
+    [{ users: {} }, /users must be an object/],
+    [{ users: { 'a:b': 'c' } }, /users must be an object/],
+    [{ group: {} as never }, /group must be an UplinkGroup/],
+    [{ maxConnections: 0 }, /maxConnections must be/],
+  ])('%j is refused', async (options, message) => {
+    await expect(listenProxy({ port: 0, ...options })).rejects.toThrow(message)
+  })
+
+  test('clients from elsewhere are closed', async () => {
+    const proxy = await start({ host: '0.0.0.0', allow: ['192.0.2.0/24'] })
+    expect(await all(await clientOf(proxy))).toBe('')
+    expect(proxy.statistics).toMatchObject({ clients: 0, refused: 1 })
+  })
+
+  test('connections beyond the limits are closed', async () => {
+    const proxy = await start({ maxConnectionsPerClient: 1 })
+    await tunnel(proxy)
+    expect(await all(await clientOf(proxy))).toBe('')
+    expect(proxy.statistics).toMatchObject({ clients: 1, refused: 1 })
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['half a greeting', '\x05'],
+    ['half a header', 'GET http://127.0.0.1/ HTTP/1.1\r\nHo'],
+    ['another protocol', '\x16\x03\x01'],
+  ])('a client that says %s is closed in time', async (_what, text) => {
+    const proxy = await start({ handshakeTimeout: 200 })
+    const socket = await clientOf(proxy)
+    socket.write(text)
+    expect(await all(socket)).toBe('')
+    await expect.poll(() => proxy.statistics.clients).toBe(0)
+  })
+
+  test('so is one that says nothing more, after an answer or in a tunnel', async () => {
+    const proxy = await start({ handshakeTimeout: 200, idleTimeout: 200 })
+    const kept = await clientOf(proxy)
+    kept.write(`GET http://127.0.0.1:${portOf(web)}/ HTTP/1.1\r\nHost: x\r\n\r\n`)
+    expect(await all(kept)).toMatch(/answer to \//)
+    const socket = await tunnel(proxy)
+    expect(await all(socket)).toBe('')
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+
+  test('closed, it lets go of everything', async () => {
+    const proxy = await start()
+    const socket = await tunnel(proxy)
+    await proxy.close()
+    await all(socket)
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+    const controller = new AbortController()
+    const other = await start({ signal: controller.signal })
+    const second = await tunnel(other)
+    controller.abort()
+    await all(second)
+  })
+})
