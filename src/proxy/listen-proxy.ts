@@ -67,10 +67,10 @@ class Clients {
   readonly #sockets = new Set<Socket>()
 
   constructor(settings: ProxySettings) {
-    const { users, idleTimeout } = settings
+    const { users, idleTimeout, servers } = settings
     const uplinks = new Uplinks(settings)
     this.#settings = settings
-    this.#service = { uplinks, users, idleTimeout, statistics: uplinks.statistics }
+    this.#service = { uplinks, users, idleTimeout, servers, statistics: uplinks.statistics }
     this.#http = new HttpService(this.#service, settings.handshakeTimeout)
     this.#limits = new ClientLimits(settings.maxConnections, settings.maxConnectionsPerClient)
   }

@@ -7,5 +7,6 @@ export interface Service {
   readonly uplinks: Uplinks
   readonly users: Users | undefined
   readonly idleTimeout: number
+  readonly servers: readonly string[] | undefined
   readonly statistics: Statistics
 }

@@ -14,6 +14,7 @@ import {
   reply,
   SocksError,
 } from './socks-messages.js'
+import { associate } from './udp-association.js'
 
 /** Serves one client that speaks SOCKS5 (RFC 1928). */
 export async function serveSocks(client: Client, service: Service): Promise<void> {
@@ -23,6 +24,7 @@ export async function serveSocks(client: Client, service: Service): Promise<void
     const request = await client.read(parseRequest)
     client.heard()
     if (request.command === command.connect) await connect(client, service, request.host, request.port)
+    else if (request.command === command.udpAssociate) await associate(client, service, request)
     else throw new SocksError('command not supported', reply.commandNotSupported)
   } catch (error) {
     const code = replyTo(error)

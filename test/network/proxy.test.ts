@@ -41,7 +41,10 @@ async function start(options: ProxyOptions): Promise<NetviaProxy> {
 
 /** Without what the environment says of proxies. In its own process: the proxy is in this one. */
 async function run(command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(command, args, { env: { PATH: process.env.PATH, HOME: lab.folder } })
+  const { stdout } = await promisify(execFile)(command, args, {
+    timeout: 20_000,
+    env: { PATH: process.env.PATH, HOME: lab.folder },
+  })
   return stdout
 }
 
@@ -91,6 +94,55 @@ describe('real clients leave by wan2', () => {
     expect(await curl(scheme, proxy, url, url)).toBe(body + body)
     await expect.poll(() => proxy.statistics.uplinks.wan2).toMatchObject({ open: 0, bytesReceived: expect.any(Number) })
     expect(proxy.statistics.uplinks.wan2!.bytesReceived).toBeGreaterThan(2 * body.length)
+  })
+})
+
+/** Speaks SOCKS5 by itself, in a process of its own, and prints what comes back. */
+const udpClient = `
+  const [, proxy, target, port] = process.argv
+  const control = require('node:net').connect(Number(proxy), '127.0.0.1')
+  const own = require('node:dgram').createSocket('udp4')
+  control.write(Buffer.from([5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0]))
+  let bytes = Buffer.alloc(0)
+  control.on('data', chunk => {
+    bytes = Buffer.concat([bytes, chunk])
+    if (bytes.length < 12) return
+    const head = Buffer.concat([Buffer.from([0, 0, 0, 3, target.length]), Buffer.from(target), Buffer.from([port >> 8, port & 255])])
+    const say = i => own.send(Buffer.concat([head, Buffer.from('hello ' + i)]), bytes.readUInt16BE(10), '127.0.0.1')
+    let i = 0
+    own.on('message', answer => {
+      console.log(String(answer.subarray(answer[3] === 1 ? 10 : 22)))
+      if (++i === 3) process.exit()
+      say(i)
+    })
+    say(i)
+  })`
+
+describe('UDP ASSOCIATE', () => {
+  const port = 7032
+  const server = `
+    for (const [type, host] of [['udp4', '${address4}'], ['udp6', '${address6}']]) {
+      const socket = require('node:dgram').createSocket(type)
+      socket.on('message', (bytes, { address, port }) => socket.send(bytes + ' from ' + address, port, address))
+      socket.bind(${port}, host, () => console.log(type))
+    }`
+
+  test.each([address4, address6, name])('leaves by wan2, names included: %s', async target => {
+    const { stdout } = lab.spawn('internet', process.execPath, '-e', server)
+    let said = ''
+    stdout!.on('data', text => {
+      said += text
+    })
+    await expect.poll(() => said, { timeout: 10_000 }).toMatch(/udp4[\s\S]*udp6|udp6[\s\S]*udp4/)
+    const proxy = await start({ device: 'wan2' })
+    let seen = ''
+    const moved = await movedDuring(async () => {
+      seen = await run(process.execPath, '-e', udpClient, String(proxy.address().port), target, String(port))
+    })
+    const from = seen.includes(lab.wan2.address4) ? lab.wan2.address4 : lab.wan2.address6
+    expect(seen).toBe([0, 1, 2].map(i => `hello ${i} from ${from}\n`).join(''))
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThanOrEqual(6)
   })
 })
 

@@ -1,3 +1,4 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -162,6 +163,71 @@ describe('SOCKS5', () => {
     none.write(Buffer.concat([greeting, request(portOf(echo))]))
     expect(Buffer.from(await all(none), 'latin1').length).toBeGreaterThan(0)
     expect(proxy.statistics).toMatchObject({ refused: 2, uplinks: { default: { connections: 1 } } })
+  })
+})
+
+describe('UDP ASSOCIATE', () => {
+  const datagram = (port: number, text: string, address = [127, 0, 0, 1]) =>
+    Buffer.concat([Buffer.of(0, 0, 0, 1, ...address, port >> 8, port & 255), Buffer.from(text)])
+
+  async function udp(onMessage?: (socket: UdpSocket, bytes: Buffer, port: number) => void): Promise<UdpSocket> {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1')
+    onTestFinished(() => void socket.close())
+    if (onMessage) socket.on('message', (bytes, { port }) => onMessage(socket, bytes, port))
+    await once(socket, 'listening')
+    return socket
+  }
+
+  async function associated(proxy: NetviaProxy) {
+    const control = await clientOf(proxy)
+    control.write(Buffer.concat([greeting, request(0, 3, [0, 0, 0, 0])]))
+    const answer = await read(control, 12)
+    expect(answer.subarray(0, 10)).toEqual(Buffer.of(5, 0, 5, 0, 0, 1, 127, 0, 0, 1))
+    return { control, port: answer.readUInt16BE(10) }
+  }
+
+  test('moves datagrams both ways, also to names, until the connection ends', async () => {
+    const proxy = await start({ allowTargets: ['127.0.0.0/8', '::1'] })
+    const server = await udp((socket, bytes, port) => socket.send(`${bytes}!`, port, '127.0.0.1'))
+    const { control, port } = await associated(proxy)
+    const client = await udp()
+    const target = server.address().port
+    client.send(datagram(target, 'one'), port, '127.0.0.1')
+    expect(await once(client, 'message')).toMatchObject([datagram(target, 'one!'), { port }])
+    const name = Buffer.concat([
+      Buffer.of(0, 0, 0, 3, 9),
+      Buffer.from('localhost'),
+      datagram(target, 'two').subarray(8),
+    ])
+    client.send(name, port, '127.0.0.1')
+    expect(String((await once(client, 'message'))[0])).toMatch(/two!$/)
+    expect(proxy.statistics.uplinks.default).toEqual({
+      ...{ connections: 1, open: 1, failures: 0, bytesSent: 6, bytesReceived: 8 },
+    })
+    control.end()
+    await all(control)
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+
+  test('takes nothing from other ports, for other targets, or from targets that were not asked', async () => {
+    const proxy = await start({ allowTargets: ['127.0.0.1'] })
+    const got: string[] = []
+    const server = await udp((_socket, bytes) => got.push(String(bytes)))
+    const { port } = await associated(proxy)
+    const client = await udp()
+    const other = await udp()
+    const received: string[] = []
+    client.on('message', bytes => received.push(bytes.subarray(10).toString()))
+    const target = server.address().port
+    client.send(datagram(target, 'first'), port, '127.0.0.1')
+    await expect.poll(() => got).toEqual(['first'])
+    other.send(datagram(target, 'another port'), port, '127.0.0.1')
+    client.send(datagram(target, 'this machine', [127, 0, 0, 2]), port, '127.0.0.1')
+    client.send(datagram(target, 'a fragment').fill(1, 2, 3), port, '127.0.0.1')
+    client.send(Buffer.of(0, 0), port, '127.0.0.1')
+    client.send(datagram(target, 'last'), port, '127.0.0.1')
+    await expect.poll(() => got).toEqual(['first', 'last'])
+    expect(received).toEqual([])
   })
 })
 

@@ -1,0 +1,166 @@
+import type { RemoteInfo, Socket } from 'node:dgram'
+import { isIP } from '../builtins.js'
+import type { PathOptions } from '../options.js'
+import { resolve } from '../protocols/dns/resolve.js'
+import { openUdp } from '../protocols/udp/open-udp.js'
+import { familyOf } from '../sockets/address.js'
+import { unmapped } from '../sockets/ip.js'
+import type { Client } from './client.js'
+import type { Service } from './service.js'
+import { encodeDatagram, encodeReply, parseDatagram, reply, type SocksRequest } from './socks-messages.js'
+import type { Opened } from './uplinks.js'
+
+type Family = 4 | 6
+
+/** In ms: as long as a NAT keeps what is idle (RFC 4787 section 4.3 asks for 2 minutes at least). */
+const longestIdle = 300_000
+/** Bytes that wait in a socket. Further datagrams are lost, as in any full queue. */
+const maxQueued = 1 << 20
+/** Names and addresses that one client may use at a time; the oldest are forgotten. */
+const maxKnown = 1024
+
+/**
+ * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
+ * address and its first port alone, and from targets that it has sent to.
+ */
+export async function associate(client: Client, service: Service, { port }: SocksRequest): Promise<void> {
+  const { uplinks, idleTimeout, servers } = service
+  const { socket: control, address, signal } = client
+  const near = await openUdp({ host: unmapped(control.localAddress!), signal })
+  try {
+    const opened = await uplinks.open(`${address} udp`, signal, async ({ path }) => {
+      const family = path.localAddress === undefined ? 4 : familyOf(path.localAddress)
+      return { path, family, socket: await openUdp({ ...path, family, signal }) }
+    })
+    const association = new Association(client, near, port, opened, service.uplinks.targets, servers)
+    association.start(Math.min(idleTimeout, longestIdle))
+    control.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
+  } catch (error) {
+    near.close()
+    throw error
+  }
+}
+
+interface Far {
+  readonly path: PathOptions
+  readonly family: Family
+  readonly socket: Socket
+}
+
+class Association {
+  bytesRead = 0
+  bytesWritten = 0
+  readonly #client: Client
+  readonly #near: Socket
+  /** 0 until the client has sent something. */
+  #port: number
+  readonly #opened: Opened<Far>
+  readonly #targets: Service['uplinks']['targets']
+  readonly #servers: readonly string[] | undefined
+  readonly #far = new Map<Family, Promise<Socket>>()
+  readonly #names = new Map<string, Promise<string>>()
+  /** Whether it is a target, of each address that the client has named. */
+  readonly #known = new Map<string, boolean>()
+  #idle: NodeJS.Timeout | undefined
+
+  constructor(
+    client: Client,
+    near: Socket,
+    port: number,
+    opened: Opened<Far>,
+    targets: Service['uplinks']['targets'],
+    servers: readonly string[] | undefined,
+  ) {
+    this.#client = client
+    this.#near = near
+    this.#port = port
+    this.#opened = opened
+    this.#targets = targets
+    this.#servers = servers
+  }
+
+  start(idle: number): void {
+    const { socket: control, signal } = this.#client
+    const { value, tally, onCut } = this.#opened
+    const release = onCut(() => control.resetAndDestroy())
+    const end = () => control.destroy()
+    tally.add(this)
+    this.#near.on('message', (bytes, from) => void this.#fromClient(bytes, from).catch(() => {}))
+    this.#near.on('error', end)
+    this.#far.set(value.family, Promise.resolve(this.#listen(value.socket)))
+    this.#idle = setTimeout(end, idle)
+    // Nothing more is said there; its end is that of the association.
+    control.on('end', end).resume()
+    signal.addEventListener('abort', () => {
+      clearTimeout(this.#idle)
+      release()
+      tally.remove(this)
+    })
+  }
+
+  #listen(socket: Socket): Socket {
+    const end = () => this.#client.socket.destroy()
+    return socket.on('error', end).on('message', (data, from) => this.#fromTarget(data, from))
+  }
+
+  async #fromClient(bytes: Buffer, { address, port }: RemoteInfo): Promise<void> {
+    if (address !== this.#client.address || (this.#port !== 0 && port !== this.#port)) return
+    this.#port = port
+    const datagram = parseDatagram(bytes)
+    if (!datagram || datagram.port === 0) return
+    const target = isIP(datagram.host) ? unmapped(datagram.host) : await this.#addressOf(datagram.host)
+    if (!this.#mayReach(target)) return
+    const socket = await this.#socketOf(familyOf(target))
+    if (this.#client.signal.aborted || socket.getSendQueueSize() > maxQueued) return
+    this.#idle?.refresh()
+    this.bytesWritten += datagram.data.length
+    socket.send(datagram.data, datagram.port, target, () => {})
+  }
+
+  #fromTarget(data: Buffer, { address, port }: RemoteInfo): void {
+    if (!this.#known.get(address) || this.#client.signal.aborted || this.#near.getSendQueueSize() > maxQueued) return
+    this.#idle?.refresh()
+    this.bytesRead += data.length
+    this.#near.send(encodeDatagram(address, port, data), this.#port, this.#client.address, () => {})
+  }
+
+  /** Over the path of the association. */
+  #addressOf(name: string): Promise<string> {
+    const { path } = this.#opened.value
+    const family = path.localAddress === undefined ? undefined : familyOf(path.localAddress)
+    return remembered(this.#names, name, () => {
+      const options = { ...path, family, servers: this.#servers, signal: this.#client.signal }
+      return resolve(name, options).then(([first]) => unmapped(first!.address))
+    })
+  }
+
+  #mayReach(address: string): boolean {
+    return remembered(this.#known, address, () => {
+      try {
+        this.#targets.check(address)
+        return true
+      } catch {
+        return false
+      }
+    })
+  }
+
+  #socketOf(family: Family): Promise<Socket> {
+    const { path } = this.#opened.value
+    return remembered(this.#far, family, () =>
+      openUdp({ ...path, family, signal: this.#client.signal }).then(socket => this.#listen(socket)),
+    )
+  }
+}
+
+function remembered<Key, Value>(known: Map<Key, Value>, key: Key, find: () => Value): Value {
+  let value = known.get(key)
+  if (value === undefined) {
+    value = find()
+    if (known.size >= maxKnown) known.delete(known.keys().next().value!)
+    known.set(key, value)
+    // What has failed may work later.
+    if (value instanceof Promise) value.catch(() => known.delete(key))
+  }
+  return value
+}
