@@ -91,7 +91,8 @@ describe('by address', () => {
       await converse(socket)
     }
     await expect(connect({ host: `${address}%wan2`, device: 'wan1', port, timeout: 1000 })).rejects.toMatchObject({
-      code: 'EINVAL',
+      code: 'ERR_INVALID_ARG_VALUE',
+      hint: expect.stringContaining('wan1'),
     })
   })
 })

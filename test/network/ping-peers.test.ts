@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { pings } from '../../src/protocols/icmp/pings.js'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
@@ -136,10 +137,16 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
 describe('two processes at one host, with the same identifier and the same sequence numbers', () => {
   /** A raw socket's identifier is random bytes of the kernel: here it is not. */
   const script = (host: string) => `
-    import fs from 'node:fs'
-    const { readSync } = fs
+    import { createRequire } from 'node:module'
+    const root = ${JSON.stringify(fileURLToPath(new URL('../..', import.meta.url)))}
+    const native = createRequire(root)('node-gyp-build')(root)
+    const { random } = native
     // Of two bytes it is the identifier that is asked for, of more the cookies.
-    fs.readSync = (fd, out, ...rest) => (out instanceof Uint16Array ? out.fill(4242).byteLength : readSync(fd, out, ...rest))
+    native.random = out => {
+      if (out.length !== 2) return random(out)
+      new Uint16Array(out.buffer, out.byteOffset, 1)[0] = 4242
+      return 2
+    }
     const { pings } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)})
     const series = pings(${JSON.stringify(host)}, { kind: 'raw', count: 200, interval: 10, timeout: 1000 })
     const outcomes = {}
