@@ -4,6 +4,7 @@ import { defineConnect } from './connect/command.js'
 import { defineDevices } from './devices/command.js'
 import { defineDns } from './dns/command.js'
 import { defineDoctor } from './doctor/command.js'
+import { defineForce } from './force/command.js'
 import { defineHttp } from './http/command.js'
 import { defineMan } from './man/command.js'
 import { defineMonitor } from './monitor/command.js'
@@ -12,6 +13,7 @@ import { defineScan } from './scan/command.js'
 import { defineSchema } from './schema/command.js'
 import { escapeControlsLines } from './shared/output/escape.js'
 import type { CommandState } from './shared/session.js'
+import { defineStatus } from './status/command.js'
 import { defineSweep } from './sweep/command.js'
 import { defineTrace } from './trace/command.js'
 
@@ -71,6 +73,8 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineDns,
     defineScan,
     defineMonitor,
+    defineStatus,
+    defineForce,
     defineDevices,
     defineDoctor,
     defineSchema,

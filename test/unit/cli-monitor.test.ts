@@ -93,7 +93,9 @@ test('a full disk under its output does not end it', async () => {
   const hook = `hook: [sh, -c, 'echo $NETVIA_STATE > ${out}']\n`
   const file = fileOf(hook + tcpUplinks(['fibre', port]))
   const full = openSync('/dev/full', 'w')
-  const child = spawn(process.execPath, [command, 'monitor', '-c', file, '-v'], { stdio: ['ignore', full, full] })
+  const child = spawn(process.execPath, [command, 'monitor', '-c', file, '-v', '--no-socket'], {
+    stdio: ['ignore', full, full],
+  })
   closeSync(full)
   onTestFinished(() => void child.kill('SIGKILL'))
   await expect.poll(() => readFileSync(out, 'utf8'), { timeout: 20_000 }).toBe('up\n')

@@ -16,7 +16,9 @@ export function fileOf(content: string, name = 'uplinks.yaml'): string {
 /** `netvia monitor` with this configuration, ended with the test. */
 export function startMonitor(configuration: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
   const file = fileOf(configuration)
-  const child = startCli(['monitor', '-c', file, ...args], { env })
+  // The usual socket is this machine's, and tests run side by side.
+  const socket = args.includes('--socket') ? [] : ['--no-socket']
+  const child = startCli(['monitor', '-c', file, ...socket, ...args], { env })
   let said = ''
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', text => {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { text } from '../shared/arguments.js'
+import { defaultSocket } from '../shared/monitor-socket.js'
 import { addJson, deviceOption } from '../shared/options.js'
 import { action, type CommandState } from '../shared/session.js'
 import { listenAddress } from './web/listen-address.js'
@@ -17,6 +18,9 @@ export function defineMonitor(program: Command, state: CommandState): void {
       ),
     )
     .addOption(new Option('--token-file <file>', 'who asks must know what is in it (or in NETVIA_TOKEN)'))
+    .addOption(new Option('--socket <file>', `answer netvia status and netvia force there (default: ${defaultSocket})`))
+    .option('--no-socket', 'answer nowhere')
+    .option('--socket-group <group>', 'who else may ask and force: a group, by name or number')
     .option('-v, --verbose', 'every result of every check, too')
   addJson(command)
   command.action(action(state, () => import('./run.js')))

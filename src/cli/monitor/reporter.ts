@@ -1,8 +1,15 @@
 import type { UplinkMonitor } from '../../monitor/monitor.js'
-import type { CheckEvent, ConfigureEvent, HookEvent, StateEvent, WarningEvent } from '../../monitor/record/reports.js'
+import type {
+  CheckEvent,
+  ConfigureEvent,
+  Forced,
+  HookEvent,
+  StateEvent,
+  WarningEvent,
+} from '../../monitor/record/reports.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
-import { colored } from './status-table.js'
+import { colored, forcedText } from './status-table.js'
 
 /** Says what happens: a line each, or an object each. */
 export class Reporter {
@@ -26,6 +33,13 @@ export class Reporter {
       .on('warning', this.#onWarning)
       .on('configure', this.#onConfigure)
     if (this.#verbose) this.#monitor.on('check', this.#onCheck)
+  }
+
+  /** Somebody forced an uplink, or ended that. */
+  forced(uplink: string, forced: Forced | null): void {
+    const at = Date.now()
+    this.#output.object('force', { uplink, forced, at })
+    this.#line(at, `${uplink}: ${forced ? forcedText(forced) : 'its checks decide again'}`)
   }
 
   #onState = (event: StateEvent): void => {

@@ -4,6 +4,7 @@ import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 import { readConfig } from './config.js'
+import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
 import { Reporter } from './reporter.js'
 import { statusColumns, statusRows } from './status-table.js'
@@ -15,6 +16,9 @@ export interface MonitorFlags {
   device?: string[]
   listen?: string
   tokenFile?: string
+  /** False: none. */
+  socket?: string | false
+  socketGroup?: string
   verbose?: boolean
   json?: boolean
 }
@@ -32,6 +36,8 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   // Who does not listen does not load all that.
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options)
+  const keepsForces = () => options.stateFile !== undefined
+  const control = await serveControl(session, flags, monitor, reporter, keepsForces)
   session.onHangUp(() => {
     const taken = reload(session, flags, monitor)
     options = taken ?? options
@@ -43,6 +49,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   if (output.terminal.live) await output.liveTable(statusColumns, rows, work)
   else await work()
   history.stop()
+  control?.close()
   await Promise.all([monitor.stop(), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good

@@ -1,4 +1,4 @@
-import type { UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { Forced, UplinkSnapshot } from '../../monitor/record/reports.js'
 import type { UplinkState } from '../../monitor/state/state-machine.js'
 import { duration, milliseconds, percent, plural } from '../shared/output/format.js'
 import type { Column } from '../shared/output/table.js'
@@ -12,13 +12,17 @@ const otherLines = 3
 /** The whole of it stands in the line that told the change. */
 const longestReason = 48
 
-export const statusColumns: readonly Column[] = [
+export const stateColumns: readonly Column[] = [
   { title: 'uplink' },
   { title: 'device', spare: true },
   { title: 'state' },
   { title: 'for', align: 'right' },
   { title: 'loss', align: 'right' },
   { title: 'latency', align: 'right' },
+]
+
+export const statusColumns: readonly Column[] = [
+  ...stateColumns,
   { title: `last ${sparkSeconds} s`, spare: true },
   { title: 'why', spare: true },
 ]
@@ -46,11 +50,9 @@ function trouble({ state }: UplinkSnapshot): number {
   return (['down', 'degraded', 'unknown', 'up'] as const).indexOf(state)
 }
 
-function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
+/** Of the `stateColumns`. */
+export function stateCells(uplink: UplinkSnapshot, color: Terminal['color']): string[] {
   const { name, device, state, since, lossRatio, latencyMs } = uplink
-  const reason = (state === 'up' && uplink.remarks.join('; ')) || uplink.reason
-  const { latencyMs: latencies, lossRatio: losses } = history.latest(name, sparkSeconds)
-  const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)
   return [
     name,
     device ?? '-',
@@ -58,6 +60,25 @@ function row(uplink: UplinkSnapshot, history: History, color: Terminal['color'])
     duration((Date.now() - since) / 1000),
     percent(lossRatio ?? undefined),
     milliseconds(latencyMs ?? undefined),
+  ]
+}
+
+export function whyOf({ state, reason, remarks, forced }: UplinkSnapshot): string {
+  if (forced) return forcedText(forced)
+  return (state === 'up' && remarks.join('; ')) || reason
+}
+
+export function forcedText({ state, until, why }: Forced): string {
+  const end = until === null ? '' : ` for ${duration((until - Date.now()) / 1000)} more`
+  return `forced ${state}${end}${why === null ? '' : `: ${why}`}`
+}
+
+function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
+  const reason = whyOf(uplink)
+  const { latencyMs: latencies, lossRatio: losses } = history.latest(uplink.name, sparkSeconds)
+  const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)
+  return [
+    ...stateCells(uplink, color),
     sparkline(latencies, lost).replaceAll('×', color.red('×')),
     reason.length > longestReason ? `${reason.slice(0, longestReason - 1)}…` : reason,
   ]

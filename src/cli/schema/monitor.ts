@@ -4,6 +4,7 @@ import { lineOf } from './lines.js'
 const at = { type: 'number', description: 'Milliseconds since 1970' }
 const state = oneOf('unknown', 'up', 'degraded', 'down')
 const orNull = (type: string, description: string): JsonSchema => ({ type: [type, 'null'], description })
+const forcedOrNull: JsonSchema = { anyOf: [ref('forced'), { type: 'null' }] }
 const names = list(text('Name of an uplink'))
 
 /** The lines of `netvia monitor`: the library's events and snapshot. */
@@ -25,6 +26,18 @@ export const monitorLines: Record<string, JsonSchema> = {
   }),
   monitorConfiguration: lineOf('monitor', 'configuration', 'With --check: the file is right', {
     ...{ file: text(), uplinks: names, checks: count('Of all uplinks') },
+  }),
+  monitorForce: lineOf('monitor', 'force', 'netvia force was called', {
+    ...{ uplink: text('Its name'), forced: forcedOrNull, at },
+  }),
+  statusStatus: lineOf('status', 'status', 'The answer of the monitor', {
+    at,
+    inUse: orNull('string', 'The uplink that new connections take under failover; null: none works'),
+    uplinks: list(ref('uplink')),
+  }),
+  forceResult: lineOf('force', 'result', 'The uplink as it is now', {
+    ...{ uplink: text('Its name'), state, reason: text('Why'), forced: forcedOrNull },
+    kept: bool('The force survives a restart of the monitor'),
   }),
   monitorSummary: lineOf('monitor', 'summary', 'At the end', { at, running: bool(), uplinks: list(ref('uplink')) }),
 }
@@ -51,7 +64,7 @@ export const monitorParts: Record<string, JsonSchema> = {
     badRounds: count('In a row'),
     linkFault: orNull('string', 'Why the link is gone'),
     flapping: bool('It went down too often lately'),
-    forced: { anyOf: [ref('forced'), { type: 'null' }] },
+    forced: forcedOrNull,
     checks: list({ anyOf: [ref('lastCheck'), { type: 'null' }] }),
     statistics: list(ref('checkStatistics')),
     remarks: list(text('What is wrong with a check that the uplink does without')),

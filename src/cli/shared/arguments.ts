@@ -51,12 +51,13 @@ export function several<T>(parse: (value: string) => T): (value: string, previou
   return (value, previous = []) => [...previous, parse(value)]
 }
 
-/** A time in milliseconds, `least` or more. A bare number is in `unit`; `300ms`, `2s` and `1m` say it themselves. */
+/** A time in milliseconds, `least` or more. A bare number is in `unit`; `300ms`, `2s`, `1m` and `1h` say it themselves. */
 export function time(unit: 's' | 'ms', least = 1): (value: string) => number {
   return value => {
-    const [, number, own] = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m)?$/.exec(value.trim()) ?? []
+    const [, number, own] = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$/.exec(value.trim()) ?? []
     if (number === undefined) throw new InvalidArgumentError(`it must be a time, such as 2s or 300ms (bare: ${unit})`)
-    const milliseconds = Number(number) * { ms: 1, s: 1000, m: 60_000 }[(own ?? unit) as 'ms' | 's' | 'm']
+    const milliseconds =
+      Number(number) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(own ?? unit) as 'ms' | 's' | 'm' | 'h']
     if (milliseconds < least) throw new InvalidArgumentError(`it must be ${least}ms or more`)
     if (milliseconds > 2 ** 31 - 1) throw new InvalidArgumentError('it must be less than 25 days')
     return milliseconds

@@ -15,6 +15,7 @@ export function exitOf(error: unknown): Exit {
   const { code } = error
   if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_ADDRESS_FAMILY') return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
+  if (code === 'ERR_NO_MONITOR') return Exit.local
   try {
     networkOutcome(error, {})
     return Exit.unreachable

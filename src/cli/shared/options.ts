@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { deviceName, integer } from '../../options.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
 import { numeric, several, text, time } from './arguments.js'
+import { defaultSocket } from './monitor-socket.js'
 
 export interface OutputFlags {
   json?: boolean
@@ -21,6 +22,11 @@ export function addJson(command: Command): Command {
 
 export function addOutputOptions(command: Command, quiet: string): Command {
   return addJson(command.addOption(new Option('-q, --quiet', quiet).helpGroup(outputGroup)))
+}
+
+/** Where the monitor is that the command asks. */
+export function addMonitorSocket(command: Command): Command {
+  return command.addOption(new Option('--socket <file>', 'where the monitor answers').default(defaultSocket))
 }
 
 export function addFamilyOptions(command: Command): Command {

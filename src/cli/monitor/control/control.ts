@@ -1,0 +1,109 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { NetviaError } from '../../../errors.js'
+import { preferred, usable } from '../../../group/policies.js'
+import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
+import type { Forced } from '../../../monitor/record/reports.js'
+import {
+  type MonitorAnswer,
+  type MonitorRequest,
+  type MonitorStatus,
+  unknownUplink,
+} from '../../shared/monitor-socket.js'
+
+/** More than any number of people who ask at once. */
+const maxConnections = 16
+/** In bytes. A name and a reason have room in it. */
+const longestRequest = 4096
+/** Milliseconds that a client has in all, its reading included. */
+const patience = 5000
+
+export interface ControlEvents {
+  /** `forced` is null where the checks decide again. */
+  forced(uplink: string, forced: Forced | null): void
+}
+
+/** Answers one line of JSON a connection: how things are, and forces. */
+export class Control {
+  readonly server: Server
+  readonly #monitor: UplinkMonitor
+  readonly #keepsForces: () => boolean
+  readonly #events: ControlEvents
+  readonly #sockets = new Set<Socket>()
+
+  constructor(monitor: UplinkMonitor, keepsForces: () => boolean, events: ControlEvents) {
+    this.#monitor = monitor
+    this.#keepsForces = keepsForces
+    this.#events = events
+    this.server = createServer(socket => this.#serve(socket))
+    this.server.maxConnections = maxConnections
+  }
+
+  /** Removes the socket's file as well. */
+  close(): void {
+    this.server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #serve(socket: Socket): void {
+    const timer = setTimeout(() => socket.destroy(), patience)
+    this.#sockets.add(socket)
+    socket.on('close', () => {
+      clearTimeout(timer)
+      this.#sockets.delete(socket)
+    })
+    // Whoever went away needs no answer.
+    socket.on('error', () => {})
+    let held = Buffer.alloc(0)
+    const receive = (data: Buffer) => {
+      held = Buffer.concat([held, data])
+      const end = held.indexOf('\n')
+      if (end === -1 && held.length <= longestRequest) return
+      socket.off('data', receive).resume()
+      const line = end === -1 || end > longestRequest ? undefined : held.toString('utf8', 0, end)
+      this.#answer(line).then(answer => socket.end(`${JSON.stringify(answer)}\n`))
+    }
+    socket.on('data', receive)
+  }
+
+  async #answer(line: string | undefined): Promise<MonitorAnswer> {
+    try {
+      if (line === undefined) throw new NetviaError(`longer than ${longestRequest} bytes`, { code: 'E2BIG' })
+      await this.#obey(requestIn(line))
+      return { status: this.#status() }
+    } catch (error) {
+      const { code = 'ERR_INTERNAL', message } = error as NodeJS.ErrnoException
+      return { error: { code, message } }
+    }
+  }
+
+  async #obey(request: MonitorRequest): Promise<void> {
+    if (request.command === 'status') return
+    const { command: _command, uplink, state, ...options } = request
+    if (!this.#find(uplink)) throw unknownUplink(uplink, this.#monitor.snapshot().uplinks)
+    await this.#monitor.force(uplink, state, options)
+    this.#events.forced(uplink, this.#find(uplink)?.forced ?? null)
+  }
+
+  #status(): MonitorStatus {
+    const working = usable(watchedUplinks(this.#monitor))
+    const inUse = working.length > 0 ? preferred(working).uplink.name : null
+    const { at, uplinks } = this.#monitor.snapshot()
+    return { at, inUse, keepsForces: this.#keepsForces(), uplinks }
+  }
+
+  #find(name: string) {
+    return this.#monitor.snapshot().uplinks.find(uplink => uplink.name === name)
+  }
+}
+
+function requestIn(line: string): MonitorRequest {
+  try {
+    const request = JSON.parse(line)
+    if (['status', 'force'].includes(request?.command)) return request
+  } catch {
+    // As below.
+  }
+  throw new NetviaError('a request is a line of JSON with the command status or force', {
+    code: 'ERR_INVALID_ARG_VALUE',
+  })
+}

@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import { invalidArgument, NetviaError } from '../../../errors.js'
+import { longestSocket } from '../../shared/monitor-socket.js'
+
+/**
+ * Listens at this path: for the own user alone, or for a group as well. The file of a monitor that was killed is replaced; that of a
+ * running one, and whatever is no socket, is not.
+ *
+ * @throws NetviaError `EADDRINUSE`; as system calls fail.
+ */
+export async function listenAt(server: Server, path: string, group: string | undefined): Promise<void> {
+  if (Buffer.byteLength(path) > longestSocket) {
+    throw invalidArgument('--socket', path, `a path of up to ${longestSocket} bytes`)
+  }
+  const gid = group === undefined ? undefined : groupId(group)
+  try {
+    await bind(server, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    if (!lstatSync(path).isSocket()) throw inUse(path, 'a file that is no socket is in the way')
+    if (await answers(path)) throw inUse(path, 'another monitor answers there')
+    unlinkSync(path)
+    await bind(server, path)
+  }
+  if (gid === undefined) return
+  chownSync(path, -1, gid)
+  chmodSync(path, 0o660)
+}
+
+/** The folder, where it can be made. */
+export function makeFolderOf(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+}
+
+/** Nobody else can connect, not even in between. */
+async function bind(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(before)
+  }
+  await once(server, 'listening')
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return false
+    throw error
+  } finally {
+    socket.destroy()
+  }
+}
+
+function inUse(path: string, why: string): NetviaError {
+  return new NetviaError(`${path}: ${why}`, { code: 'EADDRINUSE', syscall: 'bind', address: path })
+}
+
+/** Of a number, or of a name in /etc/group: Node can't ask the system's own name service. */
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group)
+  const entries = readFileSync('/etc/group', 'utf8').split('\n')
+  const gid = entries.map(entry => entry.split(':')).find(([name]) => name === group)?.[2]
+  if (gid === undefined) throw invalidArgument('--socket-group', group, 'a group of /etc/group, or its number')
+  return Number(gid)
+}

@@ -1,0 +1,34 @@
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { defaultSocket } from '../../shared/monitor-socket.js'
+import type { Session } from '../../shared/session.js'
+import type { Reporter } from '../reporter.js'
+import type { MonitorFlags } from '../run.js'
+import { Control } from './control.js'
+import { listenAt, makeFolderOf } from './listen.js'
+
+/**
+ * Answers `netvia status` and `netvia force`. A socket that was asked for must be there; without the right to make the default one,
+ * there is none.
+ */
+export async function serveControl(
+  { output }: Session,
+  { socket, socketGroup }: MonitorFlags,
+  monitor: UplinkMonitor,
+  reporter: Reporter,
+  keepsForces: () => boolean,
+): Promise<Control | undefined> {
+  if (socket === false) return undefined
+  const control = new Control(monitor, keepsForces, reporter)
+  try {
+    if (socket === undefined) makeFolderOf(defaultSocket)
+    await listenAt(control.server, socket ?? defaultSocket, socketGroup)
+    control.server.on('error', error => output.note(`netvia: control socket: ${error.message}`))
+    return control
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (socket !== undefined || socketGroup !== undefined) throw error
+    if (code === 'EADDRINUSE') output.note(`netvia: ${message}; netvia status asks that one`)
+    else if (!['EACCES', 'EPERM', 'EROFS'].includes(code!)) output.note(`netvia: no control socket: ${message}`)
+    return undefined
+  }
+}

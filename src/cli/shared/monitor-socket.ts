@@ -1,0 +1,82 @@
+import { connect } from 'node:net'
+import { NetviaError } from '../../errors.js'
+import type { UplinkSnapshot } from '../../monitor/record/reports.js'
+
+/** Where a monitor answers unless told otherwise. */
+export const defaultSocket = '/run/netvia/monitor.sock'
+/** Bytes of `sun_path` that a name may have (unix(7)). */
+export const longestSocket = 107
+
+/** What a monitor can be asked, as one line of JSON. */
+export type MonitorRequest =
+  | { command: 'status' }
+  | { command: 'force'; uplink: string; state: 'up' | 'down' | 'auto'; forMs?: number; why?: string }
+
+/** How things are, after whatever was asked for. */
+export interface MonitorStatus {
+  at: number
+  /** The uplink that new connections take under 'failover'; null: none works. */
+  inUse: string | null
+  /** Forces are kept over a restart. */
+  keepsForces: boolean
+  uplinks: UplinkSnapshot[]
+}
+
+/** One line of JSON as well. */
+export type MonitorAnswer = { status: MonitorStatus } | { error: { code: string; message: string } }
+
+export function unknownUplink(name: string, uplinks: readonly UplinkSnapshot[]): NetviaError {
+  const known = uplinks.map(uplink => uplink.name).join(', ')
+  return new NetviaError(`no uplink is named ${JSON.stringify(name)} (${known})`, { code: 'ENOTFOUND' })
+}
+
+/** Milliseconds that a monitor on a busy machine may take. */
+const patience = 5000
+
+/**
+ * Asks the monitor that runs on this machine.
+ *
+ * @throws NetviaError `ERR_NO_MONITOR` where none answers, `EACCES`, or the error that the monitor answers with.
+ */
+export async function askMonitor(path: string, request: MonitorRequest): Promise<MonitorStatus> {
+  const answer = parsed(await exchange(path, `${JSON.stringify(request)}\n`))
+  if (!answer) throw noMonitor(path, 'what answers there is no monitor')
+  if ('error' in answer) throw new NetviaError(answer.error.message, { code: answer.error.code })
+  return answer.status
+}
+
+async function exchange(path: string, line: string): Promise<string> {
+  const socket = connect(path)
+  socket.setTimeout(patience, () => socket.destroy(noMonitor(path, `no answer for ${patience / 1000} s`)))
+  socket.setEncoding('utf8').write(line)
+  let answer = ''
+  try {
+    for await (const text of socket) answer += text
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') {
+      const hint = "ask as the monitor's user, or as a member of its --socket-group"
+      throw new NetviaError(`${path}: permission denied; ${hint}`, { code, address: path, hint })
+    }
+    throw error instanceof NetviaError ? error : noMonitor(path, (error as Error).message)
+  }
+  return answer
+}
+
+function parsed(text: string): MonitorAnswer | undefined {
+  try {
+    const answer = JSON.parse(text)
+    return answer?.status || answer?.error ? answer : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function noMonitor(path: string, cause: string): NetviaError {
+  const hint = 'start netvia monitor, or name its socket with --socket'
+  return new NetviaError(`no monitor answers at ${path} (${cause}); ${hint}`, {
+    code: 'ERR_NO_MONITOR',
+    address: path,
+    hint,
+  })
+}

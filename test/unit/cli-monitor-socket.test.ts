@@ -1,0 +1,219 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { MonitorStatus } from '../../src/cli/shared/monitor-socket.js'
+import { netvia, objects } from './cli-process.js'
+import { schemaErrors } from './cli-schema.js'
+import { httpServer } from './http-servers.js'
+import { startMonitor, tcpUplinks } from './monitor-command.js'
+
+/** Nothing listens there: loopback refuses at once. */
+const closed = 9
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'netvia-socket-'))
+  onTestFinished(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+interface Answer extends Partial<MonitorStatus> {
+  code: number | null
+}
+
+/** A monitor with an uplink that is up and one that is down. */
+async function running({ extra = '', args = [] as string[], at = join(folder(), 'monitor.sock') } = {}) {
+  const port = await httpServer((_request, response) => response.end())
+  const text = extra + tcpUplinks(['fibre', port], ['lte', closed])
+  const monitor = startMonitor(text, ['--socket', at, ...args])
+  await monitor.says(/fibre.*"?unknown"?.*up/)
+  await monitor.says(/lte.*"?unknown"?.*down/)
+  const ask = (...words: string[]) => netvia([...words, '--socket', at])
+  const asked = async (...words: string[]) => {
+    const ended = await ask(...words, '--json')
+    const lines = objects(ended)
+    expect(await schemaErrors(lines)).toEqual([])
+    return { code: ended.code, ...lines[0] } as Answer
+  }
+  return { monitor, ask, asked, at, port }
+}
+
+describe('netvia status', () => {
+  test('shows the uplinks, and which one new connections take', async () => {
+    const { ask, asked } = await running()
+    const { code, stdout, stderr } = await ask('status')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(stdout).toMatch(/^uplink +device +state +for +loss +latency +why$/m)
+    expect(stdout).toMatch(/^fibre +lo +up +0:\d\d +0% +[\d.]+ ms +3 good rounds in a row$/m)
+    expect(stdout).toMatch(/^lte +lo +down /m)
+    expect(stdout).toMatch(/^new connections take fibre$/m)
+    expect(await asked('status')).toMatchObject({
+      ...{ code: 1, command: 'status', event: 'status', inUse: 'fibre' },
+      uplinks: [
+        { name: 'fibre', state: 'up', forced: null },
+        { name: 'lte', state: 'down' },
+      ],
+    })
+  })
+
+  test('of one uplink ends by the state of that one; an unknown name is 2, no monitor 4', async () => {
+    const { ask, asked } = await running()
+    expect(await asked('status', 'fibre')).toMatchObject({ code: 0, uplinks: [{ name: 'fibre' }] })
+    expect(await ask('status', 'radio')).toMatchObject({
+      code: 2,
+      stderr: 'netvia: no uplink is named "radio" (fibre, lte)\n',
+    })
+    const none = join(folder(), 'none.sock')
+    expect(await netvia(['status', '--socket', none])).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^netvia: no monitor answers at .*none\.sock \(.*ENOENT.*\); start netvia monitor/),
+    })
+  })
+
+  test('of what is no monitor says so', async () => {
+    const at = join(folder(), 'other.sock')
+    const server = createServer(socket => socket.on('error', () => {}).end('220 hello\r\n')).listen(at)
+    onTestFinished(() => void server.close())
+    expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '' })
+  })
+})
+
+describe('netvia force', () => {
+  test('takes an uplink out of use for a time, over a reload and a kill, and auto puts it back', async () => {
+    const dir = folder()
+    const file = join(dir, 'state.json')
+    const { monitor, ask, asked, at, port } = await running({ extra: `stateFile: ${file}\n` })
+    const { code, stdout, stderr } = await ask('force', 'fibre', 'down', '--for', '2h', '--why', 'maintenance')
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^fibre: forced down for (2:00:00|1:59:5\d) more: maintenance\n$/),
+      stderr: '',
+    })
+    await monitor.says(/fibre: up -> down \(forced down: maintenance\)/)
+    await monitor.says(/fibre: forced down for .* more: maintenance/)
+    expect(await asked('status')).toMatchObject({
+      inUse: null,
+      uplinks: [{ state: 'down', goodRounds: expect.any(Number) }, {}],
+    })
+
+    writeFileSync(monitor.file, `stateFile: ${file}\n${tcpUplinks(['fibre', port], ['cable', port])}`)
+    monitor.child.kill('SIGHUP')
+    await monitor.says(/cable: unknown -> up/)
+    const status = await asked('status')
+    expect(status).toMatchObject({ inUse: 'cable', uplinks: [{ forced: { state: 'down', why: 'maintenance' } }, {}] })
+
+    monitor.child.kill('SIGKILL')
+    await monitor.ended
+    expect(existsSync(at)).toBe(true)
+    const next = startMonitor(readFileSync(monitor.file, 'utf8'), ['--socket', at])
+    await next.says(/watching/)
+    await expect
+      .poll(() => asked('status').catch(() => 'not yet'), { timeout: 10_000 })
+      .toMatchObject({
+        uplinks: [{ state: 'down', reason: 'forced down: maintenance', forced: status.uplinks![0]!.forced }, {}],
+      })
+    expect(await asked('force', 'fibre', 'auto')).toMatchObject({
+      ...{ code: 0, event: 'result', uplink: 'fibre', forced: null, kept: true },
+    })
+    await next.says(/fibre: its checks decide again/)
+    await next.says(/fibre: (down|unknown) -> up/)
+  })
+
+  test('says what is wrong: the name, the state, the time; and that nothing keeps it over a restart', async () => {
+    const { monitor, ask, asked } = await running({ args: ['--json'] })
+    expect(await asked('force', 'lte', 'up')).toMatchObject({ state: 'up', reason: 'forced up', kept: false })
+    expect((await ask('force', 'lte', 'up')).stderr).toBe(
+      'netvia: the monitor has no stateFile: the force ends with it\n',
+    )
+    expect(await ask('force', 'radio', 'down')).toMatchObject({ code: 2, stderr: expect.stringContaining('"radio"') })
+    for (const args of [
+      ['lte', 'degraded'],
+      ['lte', 'auto', '--for', '1m'],
+      ['lte', 'down', '--for', 'soon'],
+      ['lte', 'down', '--for', '700h'],
+      ['lte', 'down', '--why', 'x'.repeat(201)],
+      ['lte'],
+    ]) {
+      expect({ args, code: (await ask('force', ...args)).code }).toEqual({ args, code: 3 })
+    }
+    monitor.child.kill('SIGTERM')
+    const lines = objects(await monitor.ended)
+    expect(await schemaErrors(lines)).toEqual([])
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'force', uplink: 'lte' }))
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'state', to: 'up', forced: expect.anything() }))
+  })
+})
+
+describe('the socket', () => {
+  test('is for the own user alone, for a group where one is named, and gone at the end', async () => {
+    const { monitor, at } = await running()
+    expect(statSync(at).mode & 0o777).toBe(0o600)
+    monitor.child.kill('SIGTERM')
+    await monitor.ended
+    expect(existsSync(at)).toBe(false)
+    const group = process.getgid!()
+    const shared = await running({ args: ['--socket-group', String(group)] })
+    expect(statSync(shared.at)).toMatchObject({ mode: 0o140660, gid: group })
+  })
+
+  test('of a running monitor is not taken away, nor a file that is none', async () => {
+    const { ask, at, port } = await running()
+    const second = startMonitor(tcpUplinks(['fibre', port]), ['--socket', at])
+    expect(await second.ended).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('another monitor answers there'),
+    })
+    expect((await ask('status')).code).toBe(1)
+    const file = join(folder(), 'precious')
+    writeFileSync(file, 'mine')
+    const third = startMonitor(tcpUplinks(['fibre', port]), ['--socket', file])
+    expect(await third.ended).toMatchObject({ code: 4, stderr: expect.stringContaining('no socket is in the way') })
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+  })
+
+  test.each([
+    [['--socket', `/tmp/${'x'.repeat(120)}`], 3],
+    [['--socket', '/nonexistent/monitor.sock'], 4],
+    [['--socket', '/tmp/netvia-never.sock', '--socket-group', 'no-such-group'], 3],
+  ])('that cannot be had is told at the start: %j', async (args, code) => {
+    const { ended } = startMonitor(tcpUplinks(['fibre', closed]), args as string[])
+    expect((await ended).code).toBe(code)
+  })
+
+  /** What comes back until the other side closes. */
+  async function exchange(at: string, ...parts: (string | Buffer)[]): Promise<string> {
+    const socket: Socket = connect(at)
+    let text = ''
+    socket.setEncoding('utf8').on('data', data => {
+      text += data
+    })
+    socket.on('error', () => {})
+    for (const part of parts) socket.write(part)
+    await new Promise(resolve => socket.on('close', resolve))
+    return text
+  }
+
+  test('bears whatever it is sent, in bounded time', async () => {
+    const { monitor, ask, at } = await running()
+    const code = async (...parts: (string | Buffer)[]) => JSON.parse(await exchange(at, ...parts)).error?.code
+    for (const line of ['', 'null', '[]', '{"command":"stop"}', '{"command":"force"}x', '\0'.repeat(100)])
+      expect({ line, code: await code(line, '\n') }).toEqual({ line, code: 'ERR_INVALID_ARG_VALUE' })
+    expect(await code('x'.repeat(5000))).toBe('E2BIG')
+    expect(await code('x'.repeat(5000), '\n')).toBe('E2BIG')
+    expect(await code(Buffer.alloc(2 ** 22))).toBe('E2BIG')
+    const force = { command: 'force', uplink: 'fibre', state: 'down' }
+    for (const changed of [{ uplink: '__proto__' }, { uplink: 7 }]) {
+      expect(await code(`${JSON.stringify({ ...force, ...changed })}\n`)).toBe('ENOTFOUND')
+    }
+    for (const changed of [{ state: 'off' }, { forMs: '1' }, { why: 7 }, { more: 1 }]) {
+      expect(await code(`${JSON.stringify({ ...force, ...changed })}\n`)).toBe('ERR_INVALID_ARG_VALUE')
+    }
+    expect(await exchange(at, '{"command":"status"}\n{"command":"status"}\n')).toMatch(/^\{"status":.*\}\n$/)
+    // A crowd that says nothing is closed after its time, and then there is room again.
+    const crowd = Array.from({ length: 40 }, () => exchange(at))
+    await Promise.all(crowd)
+    expect((await ask('status', 'fibre')).code).toBe(0)
+    expect(monitor.said()).not.toMatch(/forced/)
+  })
+})
