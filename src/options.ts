@@ -132,8 +132,9 @@ export const portOrZero = integer(0, 65_535)
 
 export const signalCheck: Check = (value, name) => {
   const signal = signalOf(value) ?? reject(name, value, 'an AbortSignal')
-  // One signal for many calls is no leak: without this Node warns from the eleventh on.
-  setMaxListeners(0, signal)
+  // One signal for many calls is no leak: without this Node warns from the eleventh on. Not 0: Node's getMaxListeners throws for that,
+  // and undici asks it.
+  setMaxListeners(Number.POSITIVE_INFINITY, signal)
   return signal
 }
 
