@@ -65,6 +65,6 @@ export class GroupPools {
 
 /** Empty for what is no URL. */
 export function hostOf(input: FetchInput): string {
-  const url = typeof input === 'object' && 'url' in input ? input.url : String(input)
+  const url = typeof input === 'object' && input !== null && 'url' in input ? input.url : String(input)
   return URL.canParse(url) ? new URL(url).hostname : ''
 }

@@ -138,9 +138,10 @@ export class UplinkGroup {
   /**
    * The uplink for a new connection. Each call counts as one: 'weighted' goes on to the next. `key` is what 'sticky' goes by.
    *
-   * @throws NetviaError `ERR_NO_UPLINK` when all are down, unless the group takes the least bad one then.
+   * @throws NetviaError `ERR_NO_UPLINK` when all are down, unless the group takes the least bad one then; `ERR_INVALID_ARG_VALUE`.
    */
   pick(key = ''): PickedUplink {
+    if (typeof key !== 'string') throw invalidArgument('UplinkGroup.pick: key', key, 'a string')
     const { uplink, state } = this.#choose(key)
     const { name, device, priority, weight } = uplink
     return { name, state, device, path: pathOf(uplink), priority, weight }
