@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import * as entry from '../../src/index.js'
 import * as undiciEntry from '../../src/undici.js'
 import { openSockets } from './open-sockets.js'
-import { as, calls, type Given, host, port } from './public-calls.js'
+import { as, calls, type Given, host, port, uplink } from './public-calls.js'
 import { requires } from './requirements.js'
 
 /** What takes no options. */
@@ -118,6 +118,25 @@ test('a URL that is none is told without being shown', async () => {
   expect(error.message).toMatch(/http/)
   expect(error.message).not.toContain('secret')
 })
+
+test.each([null, undefined, 5n, Symbol('odd'), Object.create(null), () => 1])(
+  'what is no URL, host or key is refused by name (%#)',
+  async odd => {
+    expect((await refusal(() => entry.checkHttp(as({ odd }), {}))).code).toBe('ERR_INVALID_ARG_VALUE')
+    expect((await refusal(() => entry.checkHttp(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
+    for (const name of ['ping', 'checkPing', 'checkDns', 'resolve', 'pathMtu'] as const) {
+      expect(await refusal(() => entry[name](odd as string))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+    }
+    const monitor = new entry.UplinkMonitor({ uplinks: [uplink] } as entry.MonitorOptions)
+    const group = new entry.UplinkGroup(monitor, { policy: 'sticky', whenAllDown: 'least-bad' })
+    if (odd !== undefined) {
+      expect((await refusal(async () => group.pick(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
+    }
+    // As of any fetch: undici's own words.
+    await expect(group.fetch(odd as string)).rejects.toThrow(TypeError)
+    await group.close()
+  },
+)
 
 test.for<[string, Given]>([
   ['connect', { localAddress: '::1' }],

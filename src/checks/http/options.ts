@@ -131,7 +131,8 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
 
 /** Leaves the URL out of its errors: it may hold secrets. */
 export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
-  const given = parseHttpUrl(String(url))
+  const text = typeof url === 'string' ? url : (url as Partial<URL> | null | undefined)?.href
+  const given = typeof text === 'string' && parseHttpUrl(text)
   if (!given) {
     const hint = 'it begins with http:// or https://'
     throw new NetviaError(`checkHttp: the url is not valid; ${hint}`, { code: 'ERR_INVALID_ARG_VALUE', hint })
