@@ -124,8 +124,8 @@ test.each([null, undefined, 5n, Symbol('odd'), Object.create(null), () => 1])(
   async odd => {
     expect((await refusal(() => entry.checkHttp(as({ odd }), {}))).code).toBe('ERR_INVALID_ARG_VALUE')
     expect((await refusal(() => entry.checkHttp(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
-    for (const name of ['ping', 'checkPing', 'checkDns', 'resolve', 'pathMtu'] as const) {
-      expect(await refusal(() => entry[name](odd as string))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+    for (const call of [entry.ping, entry.checkPing, entry.checkDns, entry.resolve, entry.pathMtu]) {
+      expect((await refusal(() => call(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
     }
     const monitor = new entry.UplinkMonitor({ uplinks: [uplink] } as entry.MonitorOptions)
     const group = new entry.UplinkGroup(monitor, { policy: 'sticky', whenAllDown: 'least-bad' })
