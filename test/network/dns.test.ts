@@ -122,6 +122,17 @@ test('a name server with a link-local address, by its zone or by the device', as
   }
 })
 
+test('a name server with the zone of another device is not asked, and the error says what to write', async () => {
+  const moved = await sentDuring(async () => {
+    const asked = resolve('server.test', { device: 'wan2', servers: ['fe80::1%wan1'], timeout: 1000 })
+    await expect(asked).rejects.toMatchObject({
+      code: 'ENETUNREACH',
+      hint: 'write fe80::1%wan2, or name the device wan1',
+    })
+  })
+  expect(moved).toEqual([0, 0])
+})
+
 describe('failing closed', () => {
   needs('dnsmasq')
 

@@ -124,7 +124,9 @@ test.each([null, undefined, 5n, Symbol('odd'), Object.create(null), () => 1])(
   async odd => {
     expect((await refusal(() => entry.checkHttp(as({ odd }), {}))).code).toBe('ERR_INVALID_ARG_VALUE')
     expect((await refusal(() => entry.checkHttp(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
-    for (const call of [entry.ping, entry.checkPing, entry.checkDns, entry.resolve, entry.pathMtu]) {
+    for (const call of [entry.ping, entry.checkPing, entry.checkDns, entry.resolve, entry.pathMtu] as ((
+      host: string,
+    ) => unknown)[]) {
       expect((await refusal(() => call(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
     }
     const monitor = new entry.UplinkMonitor({ uplinks: [uplink] } as entry.MonitorOptions)

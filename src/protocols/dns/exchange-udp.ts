@@ -7,6 +7,7 @@ import { openDescriptor } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
+import { onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { Try } from './exchange.js'
 import { endLinger, linger } from './linger.js'
@@ -27,7 +28,7 @@ export function askOverUdp({ server, path, signal, onUnreachable }: Try, query: 
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
     const native = addon()
-    const target = encodeAddress(server.address, server.port)
+    const target = onLink(encodeAddress(server.address, server.port), path.device)
     const where = { ...server, device: path.device }
     const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
     const connected = native.connect(fd, target)
