@@ -130,7 +130,9 @@ function load(): Addon {
   // Not named require: the CommonJS build has one of its own in the place of import.meta.url.
   const requireHere = createRequire(import.meta.url)
   try {
-    return requireHere('node-gyp-build')(packageRoot(dirname(fileURLToPath(import.meta.url)))) as Addon
+    const nodeGypBuild = requireHere('node-gyp-build')
+    const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
+    return loadOnce(nodeGypBuild.path(root), () => nodeGypBuild(root))
   } catch (cause) {
     const message = (cause as Error).message.trim().replaceAll(/\s+/g, ' ')
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {
@@ -139,6 +141,17 @@ function load(): Addon {
       cause,
     })
   }
+}
+
+const key = Symbol.for('netvia.addons')
+
+/** An emptied require cache loads the module again, and would start another poller each time: the process keeps the first. */
+function loadOnce(file: string, make: () => Addon): Addon {
+  const holder = process as typeof process & { [key]?: Map<string, Addon> }
+  holder[key] ??= new Map()
+  const made = holder[key].get(file) ?? make()
+  holder[key].set(file, made)
+  return made
 }
 
 /** The sources and the published bundle lie at different depths: the package is the nearest folder up with a package.json. */

@@ -41,8 +41,8 @@ const schema = {
 } satisfies Schema
 
 /** Checks what the user gave, and fills in the defaults. */
-export function routingSettings(options: RoutingOptions): RoutingSettings {
-  checkOptions('UplinkRouting', options, schema)
+export function routingSettings(given: RoutingOptions): RoutingSettings {
+  const options = checkOptions('UplinkRouting', given, schema)
   return {
     policy: options.policy ?? 'failover',
     ipv4: options.ipv4 ?? true,

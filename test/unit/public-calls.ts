@@ -60,6 +60,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   'UplinkGroup.resolve': options => group().resolve('localhost', as(options)),
   UplinkMonitor: options => new entry.UplinkMonitor(as(having({ uplinks: [uplink] }, options))),
   events: options => monitor().events(as(options)),
+  UplinkRouting: options => new entry.UplinkRouting(monitor(), as(options)),
   via: options => entry.via(as<First<typeof entry.via>>(options)),
   watchDevices: options => entry.watchDevices(as(options)),
 }
