@@ -4,6 +4,7 @@ import { defineConnect } from './connect/command.js'
 import { defineDevices } from './devices/command.js'
 import { defineDns } from './dns/command.js'
 import { defineDoctor } from './doctor/command.js'
+import { defineExporter } from './exporter/command.js'
 import { defineForce } from './force/command.js'
 import { defineHttp } from './http/command.js'
 import { defineMan } from './man/command.js'
@@ -75,6 +76,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineMonitor,
     defineStatus,
     defineForce,
+    defineExporter,
     defineDevices,
     defineDoctor,
     defineSchema,

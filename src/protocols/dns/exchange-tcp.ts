@@ -26,7 +26,7 @@ export async function askOverTcp({ server, path, signal }: Try, query: Query): P
 }
 
 /** Sends one message and resolves with the one that comes back. The socket is closed in every case. */
-function converse(socket: Socket, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+export function converse(socket: Socket, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise<Uint8Array>((resolve, reject) => {
     signal.throwIfAborted()
     let received = Buffer.alloc(0)

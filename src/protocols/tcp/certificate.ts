@@ -44,3 +44,13 @@ export function namesOf({ subject, subjectAltName }: X509Certificate): string[] 
 export function isFor(certificate: X509Certificate, host: string): boolean {
   return (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined
 }
+
+/** From the server's own to the last one that is known, which may be its own issuer. */
+export function chainOf(leaf: X509Certificate): X509Certificate[] {
+  const chain = [leaf]
+  for (let next = leaf.issuerCertificate; next && chain.length < 10; next = next.issuerCertificate) {
+    if (next.fingerprint256 === chain.at(-1)!.fingerprint256) break
+    chain.push(next)
+  }
+  return chain
+}

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { NetviaError } from '../../errors.js'
-import { namesOf } from './certificate.js'
+import { chainOf, namesOf } from './certificate.js'
 import type { ConnectTlsOptions } from './connect-tls.js'
 
 /** What is said of a failure, without OpenSSL's own words for it. */
@@ -120,16 +120,6 @@ function outOfDate(
   const name =
     which === leaf ? 'the certificate' : `the certificate of ${oneLine(which.subject)}, which vouches for it,`
   return { message: `${name} ${words} ${when}`, hint }
-}
-
-/** From the server's own to the last one that is known, which may be its own issuer. */
-function chainOf(leaf: X509Certificate): X509Certificate[] {
-  const chain = [leaf]
-  for (let next = leaf.issuerCertificate; next && chain.length < 10; next = next.issuerCertificate) {
-    if (next.fingerprint256 === chain.at(-1)!.fingerprint256) break
-    chain.push(next)
-  }
-  return chain
 }
 
 function signers(leaf: X509Certificate): string {

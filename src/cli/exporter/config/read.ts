@@ -1,0 +1,61 @@
+import { NetviaError } from '../../../errors.js'
+import { checkOptions } from '../../../options.js'
+import { readYaml } from '../../shared/yaml-file.js'
+import { type Module, moduleSchema } from './modules.js'
+
+export interface Configuration {
+  modules: ReadonlyMap<string, Module>
+  /** Of each module, as it stands in the file, without what is secret. */
+  written: ReadonlyMap<string, unknown>
+}
+
+/**
+ * The modules of a blackbox.yml.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column, module and field.
+ */
+export function readModules(file: string): Configuration {
+  const { value, error } = readYaml(file)
+  const { modules: given, ...others } = (withoutNulls(value) ?? {}) as { modules?: Record<string, unknown> }
+  const problems = Object.keys(others).map(key => ({
+    option: [key],
+    message: `unknown field "${key}" (known: modules)`,
+  }))
+  const modules = new Map<string, Module>()
+  for (const [name, module] of Object.entries(given ?? {})) {
+    try {
+      modules.set(name, checkOptions(name, module as Module, moduleSchema, ['prober']))
+    } catch (thrown) {
+      if (!(thrown instanceof NetviaError)) throw thrown
+      const { message, hint, option = [] } = thrown
+      problems.push({
+        option: ['modules', name, ...option.map(String)],
+        message: hint ? `${message}; ${hint}` : message,
+      })
+    }
+  }
+  if (problems.length > 0) throw error(problems)
+  const written = new Map(Object.entries(given ?? {}).map(([name, module]) => [name, withoutSecrets(module)]))
+  return { modules, written }
+}
+
+/** A field without a value is a field that is not there. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== null)
+      .map(([key, member]) => [key, withoutNulls(member)]),
+  )
+}
+
+const secrets = new Set(['password', 'credentials', 'bearer_token', 'key'])
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, secrets.has(key) ? '<secret>' : withoutSecrets(member)]),
+  )
+}

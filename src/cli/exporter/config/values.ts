@@ -1,0 +1,74 @@
+import { invalidArgument } from '../../../errors.js'
+import { type Check, checkOptions, longestTimer, type Schema } from '../../../options.js'
+import { usageError } from '../../shared/arguments.js'
+import { goRegExp } from '../go-regexp.js'
+
+/** A section of the file: every field that it may have. */
+export function section(schema: Schema, required: readonly string[] = [], judge?: (section: never) => void): Check {
+  return (value, name) => {
+    const checked = checkOptions(name, value as object, schema, required)
+    judge?.(checked as never)
+    return checked
+  }
+}
+
+/** YAML reads `8080` and `true` as what they look like. */
+export const scalarText: Check = (value, name) => {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  throw invalidArgument(name, value, 'a string')
+}
+
+export function anyOf(...values: readonly string[]): Check {
+  return (value, name) => {
+    if (values.includes(value as string)) return value as string
+    throw invalidArgument(name, value, `one of ${values.join(', ')}`)
+  }
+}
+
+export const regexp: Check = (value, name) => {
+  const pattern = scalarText(value, name) as string
+  try {
+    return { pattern, compiled: goRegExp(pattern) }
+  } catch (error) {
+    throw usageError(`${name}: ${(error as Error).message}`)
+  }
+}
+
+/** A regular expression as it stands in the file, and as it is matched. */
+export interface Pattern {
+  pattern: string
+  compiled: RegExp
+}
+
+/** A field that means something in blackbox_exporter and can't be honoured here. */
+export function unsupported(instead = ''): Check {
+  return (_value, name) => {
+    throw usageError(`${name} is not supported by netvia${instead}`)
+  }
+}
+
+const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Go's duration, such as `1m30s`; in milliseconds. */
+export const duration: Check = (value, name) => {
+  const text = String(value)
+  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g
+  if (text !== '0' && (text === '' || text.replace(part, '') !== '')) {
+    throw invalidArgument(name, value, 'a duration, such as 5s')
+  }
+  const sum = [...text.matchAll(part)].reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0)
+  if (sum > longestTimer) throw invalidArgument(name, value, 'less than 25 days')
+  return sum
+}
+
+/** `10MB`: units of 1024; in bytes. */
+export const size: Check = (value, name) => {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([KMGTPE]?)i?B?$/.exec(String(value)) ?? []
+  if (number === undefined) throw invalidArgument(name, value, 'a size, such as 10MB')
+  return Number(number) * 1024 ** ' KMGTPE'.indexOf(unit || ' ')
+}
+
+export const textMap: Check = (value, name) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(name, value, 'a map')
+  return Object.fromEntries(Object.entries(value).map(([key, text]) => [key, scalarText(text, `${name}: ${key}`)]))
+}

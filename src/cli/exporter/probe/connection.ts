@@ -1,0 +1,30 @@
+import type { Socket } from 'node:net'
+import { type Dialed, dial } from '../../../protocols/tcp/dial.js'
+import type { Probe } from './probe.js'
+
+/** A TCP connection over the path of the probe, within its time. */
+export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
+  const localAddress = source ?? path.localAddress
+  return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
+}
+
+/** Of a target with a port, as Go splits it; undefined where there is none. */
+export function hostAndPort(target: string): { host: string; port: number } | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(target) ?? []
+  const host = bracketed ?? plain
+  return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
+}
+
+/** Destroys the socket when the probe is over. */
+export async function using<T extends Socket, R>(socket: T, signal: AbortSignal, work: () => Promise<R>): Promise<R> {
+  const onAbort = () => socket.destroy(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    signal.throwIfAborted()
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    socket.on('error', () => {})
+    socket.destroy()
+  }
+}

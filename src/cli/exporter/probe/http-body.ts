@@ -1,0 +1,43 @@
+import { pipeline, type Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflateRaw } from 'node:zlib'
+import type { HttpModule } from '../config/http.js'
+
+export interface ReadBody {
+  /** After decompression. */
+  bytes: number
+  text: string
+  /** Why it was not read to its end. */
+  error?: Error
+}
+
+/** Of a body that is to be matched, in bytes: a server must not fill the memory. */
+const longestKept = 64 * 1024 * 1024
+
+/** Reads a body to its end, or to the limit, and keeps it where it is wanted as text. */
+export async function readBody(source: Readable, module: HttpModule, keep: boolean): Promise<ReadBody> {
+  const limit = module.body_size_limit || Number.POSITIVE_INFINITY
+  const chunks: Buffer[] = []
+  const result: ReadBody = { bytes: 0, text: '' }
+  try {
+    for await (const chunk of decompressed(source, module.compression) as AsyncIterable<Buffer>) {
+      const part = chunk.subarray(0, limit - result.bytes)
+      result.bytes += part.length
+      if (keep) chunks.push(part)
+      if (part.length < chunk.length) throw new Error(`the body is longer than ${limit} bytes`)
+      if (keep && result.bytes > longestKept) throw new Error(`the body to match is longer than ${longestKept} bytes`)
+    }
+  } catch (error) {
+    result.error = error as Error
+  }
+  result.text = Buffer.concat(chunks).toString()
+  return result
+}
+
+function decompressed(source: Readable, compression: string | undefined): Readable {
+  if (!compression || compression === 'identity') return source
+  const make = { gzip: createGunzip, br: createBrotliDecompress, deflate: createInflateRaw }[compression]!
+  const decoder = make()
+  // What the source fails with, the decoder fails with too.
+  pipeline(source, decoder, () => {})
+  return decoder
+}

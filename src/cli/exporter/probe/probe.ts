@@ -1,0 +1,29 @@
+import { anyMatches } from '../../../checks/match.js'
+import type { PathOptions } from '../../../options.js'
+import type { Pattern } from '../config/values.js'
+import type { ProbeMetrics } from '../metrics.js'
+
+/** One probe of one target over one path. */
+export interface Probe {
+  readonly target: string
+  readonly path: PathOptions
+  readonly metrics: ProbeMetrics
+  /** Fires when the time is over, or when nobody waits any more. */
+  readonly signal: AbortSignal
+  /** When the time is over, on the clock of `monotonicNow`. */
+  readonly until: number
+  /** For the `hostname` parameter of a scrape. */
+  readonly hostname: string | undefined
+  log(message: string, details?: Record<string, unknown>): void
+}
+
+/** A verdict of a probe, for which `probe_success` is 0; the text is for the log. */
+export class Failed extends Error {}
+
+/** Whether a text has a match. Throws where that takes too long to find out. */
+export async function matches(text: string, { pattern, compiled }: Pattern, signal: AbortSignal): Promise<boolean> {
+  const found = await anyMatches([text], compiled, { signal })
+  signal.throwIfAborted()
+  if (found === undefined) throw new Failed(`the regular expression ${pattern} takes too long`)
+  return found
+}

@@ -1,0 +1,68 @@
+import { monotonicNow } from '../../monotonic.js'
+import { Deadline } from '../../runtime/deadline.js'
+import type { Module } from './config/modules.js'
+import { ProbeLog } from './log.js'
+import { ProbeMetrics } from './metrics.js'
+import { Failed, type Probe } from './probe/probe.js'
+
+export interface Request {
+  target: string
+  /** Its name is for the log. */
+  moduleName: string
+  module: Module
+  /** undefined: by the routing table. */
+  device: string | undefined
+  hostname: string | undefined
+  /** In milliseconds. */
+  timeout: number
+  userAgent: string
+  /** Fires when nobody waits for the result any more. */
+  signal: AbortSignal
+}
+
+export interface Probed {
+  success: boolean
+  metrics: ProbeMetrics
+  log: ProbeLog
+}
+
+/** A probe, whatever comes of it: faults of this machine, such as a device that is gone, are failures too, and are in the log. */
+export async function runProbe(request: Request): Promise<Probed> {
+  const { target, module, device, hostname, timeout, moduleName } = request
+  const metrics = new ProbeMetrics(device)
+  const log = new ProbeLog({ module: moduleName, target, ...(device !== undefined && { device }) })
+  const start = monotonicNow()
+  const deadline = new Deadline(timeout, request.signal, () => new Failed(`it took more than ${timeout} ms`))
+  const probe: Probe = {
+    ...{ target, metrics, hostname, path: { device }, signal: deadline.signal, until: start + timeout },
+    log: (message, details) => log.add('info', message, details),
+  }
+  let success = false
+  log.add('info', 'Beginning probe', { prober: module.prober, timeout_seconds: timeout / 1000 })
+  try {
+    await probeWith(probe, module, request.userAgent)
+    success = true
+  } catch (error) {
+    log.add('error', (error as Error).message)
+  } finally {
+    deadline.end()
+  }
+  const seconds = (monotonicNow() - start) / 1000
+  metrics.set('probe_success', 'Whether the probe was a success', Number(success))
+  metrics.set('probe_duration_seconds', 'Time that the probe took', seconds)
+  log.add(success ? 'info' : 'error', success ? 'Probe succeeded' : 'Probe failed', { duration_seconds: seconds })
+  return { success, metrics, log }
+}
+
+async function probeWith(probe: Probe, module: Module, userAgent: string): Promise<void> {
+  switch (module.prober) {
+    case 'http':
+      return (await import('./probe/http.js')).probeHttp(probe, userAgent, module.http)
+    case 'tcp':
+      return (await import('./probe/tcp.js')).probeTcp(probe, module.tcp)
+    case 'dns':
+      return (await import('./probe/dns.js')).probeDns(probe, module.dns)
+    case 'icmp':
+      return (await import('./probe/icmp.js')).probeIcmp(probe, module.icmp)
+  }
+}

@@ -1,0 +1,73 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Access } from '../monitor/web/access.js'
+import { contentType } from './metrics.js'
+import type { OwnMetrics } from './own-metrics.js'
+import { Refused, type Scrape, UnknownModule } from './scrape.js'
+
+export interface Exporter {
+  metrics: OwnMetrics
+  probe(scrape: Omit<Scrape, 'timeoutOffset' | 'userAgent'>): Promise<string>
+  /** Throws what is wrong with the file. */
+  reload(): void
+}
+
+/** As many scrapes at the same time as any Prometheus makes of one exporter. */
+const maxConnections = 1000
+
+/** The endpoints of blackbox_exporter that programs use. */
+export function makeServer(exporter: Exporter, access: Access): Server {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
+    response.setHeader('x-content-type-options', 'nosniff')
+    const url = URL.canParse(request.url!, base) ? new URL(request.url!, base) : undefined
+    // Who only asks whether we are alive learns nothing else, and needs no token.
+    if (url?.pathname === '/-/healthy') return response.end('Healthy')
+    const refusal = access.refusal(request)
+    if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
+    if (refusal) return response.writeHead(refusal, { connection: 'close' }).end()
+    if (url?.pathname === '/-/reload') return reload(exporter, request, response)
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    }
+    if (url?.pathname === '/metrics') return plain(response, 200, await exporter.metrics.text())
+    if (url?.pathname === '/probe') return probe(exporter, url, request, response)
+    return response.writeHead(404).end()
+  }
+  const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
+    respond(request, response).catch(() => response.destroy())
+  })
+  server.maxConnections = maxConnections
+  return server
+}
+
+const base = 'http://netvia'
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': contentType }).end(text)
+}
+
+function reload(exporter: Exporter, { method }: IncomingMessage, response: ServerResponse): void {
+  if (method !== 'POST' && method !== 'PUT') {
+    response.setHeader('allow', 'POST')
+    plain(response, 405, 'This endpoint requires a POST request.\n')
+    return
+  }
+  try {
+    exporter.reload()
+    response.end()
+  } catch (error) {
+    plain(response, 500, `failed to reload config: ${(error as Error).message}\n`)
+  }
+}
+
+async function probe(exporter: Exporter, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort(new Error('the scrape was given up')))
+  const timeoutHeader = request.headers['x-prometheus-scrape-timeout-seconds']?.toString()
+  try {
+    plain(response, 200, await exporter.probe({ parameters: url.searchParams, timeoutHeader, signal: gone.signal }))
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    if (error instanceof UnknownModule) exporter.metrics.unknownModule()
+    plain(response, error.status, `${error.message}\n`)
+  }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import { goRegExp } from '../../src/cli/exporter/go-regexp.js'
+import { exposition, ProbeMetrics } from '../../src/cli/exporter/metrics.js'
+import { addressHash } from '../../src/cli/exporter/probe/address.js'
+import { distinguishedName } from '../../src/cli/exporter/probe/distinguished-name.js'
+import { expand } from '../../src/cli/exporter/probe/tcp.js'
+import { timeoutOf } from '../../src/cli/exporter/scrape.js'
+
+describe('a regular expression of Go', () => {
+  it.each([
+    ['a.c', 'a\rc', true],
+    ['a.c', 'a\nc', false],
+    ['(?s)a.c', 'a\nc', true],
+    ['(?i)HELLO', 'say hello', true],
+    ['(?m)^b$', 'a\nb\nc', true],
+    ['^b$', 'a\nb\nc', false],
+    ['(?m)^b$', 'a\rb\rc', false],
+    ['\\Ab', 'a\nb', false],
+    ['b\\z', 'b\n', false],
+    ['^220 .*ESMTP (.+)$', '220 mx ESMTP ready', true],
+    ['[[:alpha:]]+[[:digit:]]', 'abc1', true],
+    ['[^[:space:]]', ' \t', false],
+    ['\\Qa.b\\E', 'axb', false],
+    ['\\Qa.b\\E', 'a.b', true],
+    ['a{,2}', 'a{,2}', true],
+    ['x{2}', 'xx', true],
+    ['\\x{1F600}', '\u{1F600}', true],
+    ['\\pL', 'é', true],
+    ['\\p{Greek}', 'α', true],
+    ['[a\\-z]', '-', true],
+    ['\\_\\-\\"', '_-"', true],
+    ['\\s', '\u00a0', false],
+    ['[]a]', ']', true],
+    ['}', '}', true],
+    ['.', '\u{1F600}', true],
+  ])('%s finds what it finds there: %j', (pattern, text, found) => {
+    expect(goRegExp(pattern).test(text)).toBe(found)
+  })
+
+  it.each(['a(?=b)', '(a)\\1', '\\C', 'a(?i)b', '[a', '(', '[[:bogus:]]', '(?U)a'])('%s is refused', pattern => {
+    expect(() => goRegExp(pattern)).toThrow(/is not supported: /)
+  })
+
+  it('hands over its groups, by number and by name', () => {
+    const match = goRegExp('PING :([^ ]+) (?P<who>\\w+)').exec('PING :42 me')!
+    expect(expand('PONG ${1} $who $$ $2 ${none}!', match)).toBe('PONG 42 me $ me !')
+    expect(expand('$1x', match)).toBe('')
+  })
+})
+
+describe('metrics', () => {
+  it('are sorted, with the device first and everything escaped', () => {
+    const [one, two] = [new ProbeMetrics('wan1'), new ProbeMetrics('wan2')]
+    one.set('b', 'Help', 1, { subject: 'CN="a\\b"\n' })
+    one.add('a', 'Sum', 1)
+    one.add('a', 'Sum', 2)
+    two.set('a', 'Sum', 5)
+    expect(exposition([one, two])).toBe(
+      [
+        '# HELP a Sum',
+        '# TYPE a gauge',
+        'a{device="wan1"} 3',
+        'a{device="wan2"} 5',
+        '# HELP b Help',
+        '# TYPE b gauge',
+        'b{device="wan1",subject="CN=\\"a\\\\b\\"\\n"} 1',
+        '',
+      ].join('\n'),
+    )
+  })
+})
+
+describe('the parts of a probe', () => {
+  it('hash addresses by FNV-1a over their bytes, as blackbox_exporter does', () => {
+    expect(addressHash('203.0.113.1')).toBe(2_166_292_308)
+    expect(addressHash('127.0.0.1')).toBe(3_668_918_509)
+  })
+
+  it('write names of certificates as Go does', () => {
+    expect(distinguishedName('C=DE\nO=Example\nOU=A\nOU=B\nCN=server.test')).toBe(
+      'CN=server.test,OU=A+OU=B,O=Example,C=DE',
+    )
+  })
+
+  it.each([
+    [undefined, '10', 9500],
+    [2000, '10', 2000],
+    [20_000, '10', 9500],
+    [undefined, undefined, 119_500],
+    [2000, undefined, 2000],
+    [2000, '0.2', 2000],
+  ])('take the shorter of the timeouts: module %s, scrape %s', (timeout, timeoutHeader, expected) => {
+    const request = { timeoutHeader, timeoutOffset: 500, parameters: new URLSearchParams(), userAgent: '' }
+    const { signal } = new AbortController()
+    expect(timeoutOf({ prober: 'icmp', timeout }, { ...request, signal })).toBe(expected)
+  })
+})
