@@ -11,6 +11,7 @@ import { modules, nginxLocations, probes, records } from './exporter-targets.js'
 needs('prometheus-blackbox-exporter', 'nginx', 'dnsmasq')
 
 const certificates = fileURLToPath(new URL('../lab/certificates/', import.meta.url))
+const examples = fileURLToPath(new URL('../../examples/exporter/', import.meta.url))
 const pem = (name: string) => readFileSync(join(certificates, name))
 
 /** Lines as `answer` makes them of lines. Returns its port. */
@@ -23,7 +24,8 @@ async function lineServer(greeting: string, answer: (line: string, socket: Socke
       for (let end = held.indexOf('\n'); end !== -1; end = held.indexOf('\n')) {
         const line = held.slice(0, end)
         held = held.slice(end + 1)
-        socket.write(answer(line, socket))
+        const text = answer(line, socket)
+        if (text !== '') socket.write(text)
       }
     })
   }
@@ -43,12 +45,11 @@ function startTlsServer(): Promise<number> {
   return lineServer('220 ready\r\n', (line, socket) => {
     if (line !== 'STARTTLS') return '250 fine\r\n'
     socket.removeAllListeners('data')
-    setTimeout(() => {
-      const secure = new TLSSocket(socket, { isServer: true, secureContext })
-      secure.on('error', () => {})
-      secure.on('data', () => secure.write('250 secured\r\n'))
-    })
-    return '220 go\r\n'
+    socket.write('220 go\r\n')
+    const secure = new TLSSocket(socket, { isServer: true, secureContext })
+    secure.on('error', () => {})
+    secure.on('data', () => secure.write('250 secured\r\n'))
+    return ''
   })
 }
 
@@ -81,7 +82,6 @@ const patience = { timeout: 30_000, interval: 50 }
 const theirs = 'http://127.0.0.1:9115'
 let ours: string
 let all: [string, string][]
-let configuration: string
 
 beforeAll(async () => {
   const folder = mkdtempSync(join(lab.folder, 'exporter-'))
@@ -98,15 +98,18 @@ beforeAll(async () => {
   await lab.nginx([server, other(8443, 'expired'), other(9443, 'wrong-name')].join('\n'))
   await lab.dnsmasq(records)
   all = probes(await lineServer('220 here\r\n', banner), await startTlsServer(), 1)
-  configuration = join(folder, 'blackbox.yml')
+  const configuration = join(folder, 'blackbox.yml')
   writeFileSync(configuration, modules(join(certificates, 'ca.pem')))
+  const withDevices = join(folder, 'devices.yml')
+  const both = '  both: { prober: icmp, timeout: 1s, device: [wan1, wan2], icmp: { preferred_ip_protocol: ip4 } }\n'
+  writeFileSync(withDevices, modules(join(certificates, 'ca.pem')) + both)
   lab.spawn(
     'router',
     'prometheus-blackbox-exporter',
     `--config.file=${configuration}`,
     '--web.listen-address=127.0.0.1:9115',
   )
-  ours = await startExporter(configuration)
+  ours = await startExporter(withDevices)
   await vi.waitFor(() => fetch(`${theirs}/-/healthy`), patience)
 })
 
@@ -141,4 +144,140 @@ describe('beside blackbox_exporter', () => {
     expect(differences).toEqual([])
     expect(all.length).toBeGreaterThan(60)
   }, 180_000)
+})
+
+describe('where blackbox_exporter has no answer', () => {
+  test('a device is where the probe goes out, whatever the prober, name resolution included', async () => {
+    for (const [module, target] of [
+      ['icmp', lab.server.name],
+      ['tcp', `${lab.server.name}:80`],
+      ['http_ip4', `http://${lab.server.name}/`],
+      ['dns_mx', lab.server.address4],
+    ] as const) {
+      const [before1, before2] = [lab.counters('wan1'), lab.counters('wan2')]
+      const { text } = await probe(ours, { module, target, device: 'wan2' })
+      expect(parse(text).get('probe_success{device="wan2"}'), `${module} ${text}`).toBe(1)
+      expect(lab.counters('wan1').txPackets - before1.txPackets, module).toBe(0)
+      expect(lab.counters('wan2').txPackets - before2.txPackets, module).toBeGreaterThan(0)
+    }
+  })
+
+  test('several devices are a probe each, told apart by a label; a device that is cut off fails alone', async () => {
+    lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+    try {
+      const { text } = await probe(ours, { module: 'both', target: lab.server.address4 })
+      const metrics = parse(text)
+      expect(metrics.get('probe_success{device="wan1"}'), text).toBe(0)
+      expect(metrics.get('probe_success{device="wan2"}')).toBe(1)
+      expect(metrics.get('probe_icmp_duration_seconds{device="wan2",phase="rtt"}')).toBeGreaterThan(0)
+      expect(text.match(/^# TYPE probe_success gauge$/gm)).toHaveLength(1)
+    } finally {
+      lab.run('isp1', 'ip', 'link', 'set', 'customer', 'up')
+    }
+  })
+
+  test('the devices of the request come before those of the module', async () => {
+    const query: [string, string][] = [
+      ['module', 'both'],
+      ['target', lab.server.address4],
+      ['device', 'wan2'],
+    ]
+    const { text } = await probe(ours, query)
+    expect([...parse(text).keys()].filter(name => name.startsWith('probe_success'))).toEqual([
+      'probe_success{device="wan2"}',
+    ])
+  })
+
+  test('a device that is not there is a failure, and the log says why', async () => {
+    const query = { module: 'icmp', target: lab.server.address4, device: 'nosuch0' }
+    expect(parse((await probe(ours, query)).text).get('probe_success{device="nosuch0"}')).toBe(0)
+    const { text } = await probe(ours, { ...query, debug: 'true' })
+    expect(text).toMatch(/level=error .*ENODEV/)
+    expect(text).toContain('Module configuration:\nprober: icmp')
+    expect(await probe(ours, { ...query, device: 'a/b' })).toMatchObject({ status: 400 })
+  })
+
+  test("the scrape's timeout ends a probe in time, and what its exporter can't do is refused", async () => {
+    const start = performance.now()
+    const query = { module: 'http_2xx', target: 'http://10.64.255.1:81/' }
+    lab.run(
+      'internet',
+      'nft',
+      'add table inet silent; add chain inet silent in { type filter hook input priority 0; }; add rule inet silent in tcp dport 81 drop',
+    )
+    try {
+      const { text } = await probe(ours, query, { 'x-prometheus-scrape-timeout-seconds': '1.5' })
+      expect(performance.now() - start).toBeLessThan(4000)
+      expect(parse(text).get('probe_success{}')).toBe(0)
+      expect(parse(text).get('probe_duration_seconds{}')).toBeGreaterThan(0.9)
+    } finally {
+      lab.run('internet', 'nft', 'delete table inet silent')
+    }
+    expect((await probe(ours, query, { 'x-prometheus-scrape-timeout-seconds': 'x' })).status).toBe(500)
+    expect(await probe(ours, { module: 'nosuch', target: 'a' })).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('Unknown module'),
+    })
+    expect((await probe(ours, { module: 'icmp' })).status).toBe(400)
+    const own = await (await fetch(`${ours}/metrics`)).text()
+    expect(own).toMatch(/^blackbox_module_unknown_total 1$/m)
+    expect(own).toMatch(/^blackbox_exporter_config_last_reload_successful 1$/m)
+  })
+
+  test('the configuration is read again when it is told to, and kept where the new one is wrong', async () => {
+    const file = join(lab.folder, 'reloaded.yml')
+    writeFileSync(file, 'modules: { a: { prober: icmp } }')
+    const base = await startExporter(file)
+    const status = async (module: string) => (await probe(base, { module, target: '127.0.0.1' })).status
+    const reload = () => fetch(`${base}/-/reload`, { method: 'POST' })
+    expect([await status('a'), await status('b')]).toEqual([200, 400])
+    writeFileSync(file, 'modules: { b: { prober: icmp } }')
+    expect((await fetch(`${base}/-/reload`)).status).toBe(405)
+    expect((await reload()).status).toBe(200)
+    expect([await status('a'), await status('b')]).toEqual([400, 200])
+    writeFileSync(file, 'modules: { c: { prober: icmp, icmp: { bogus: 1 } } }')
+    const refused = await reload()
+    expect([refused.status, await refused.text()]).toEqual([500, expect.stringContaining('unknown option "bogus"')])
+    expect(await status('b')).toBe(200)
+    expect(await (await fetch(`${base}/metrics`)).text()).toMatch(/config_last_reload_successful 0$/m)
+  })
+})
+
+describe('a real Prometheus', () => {
+  needs('prometheus', 'promtool')
+
+  test('scrapes targets over two devices by the example, and sees which of them is cut off', async () => {
+    const folder = mkdtempSync(join(lab.folder, 'prometheus-'))
+    const base = await startExporter(join(examples, 'blackbox.yml'))
+    const config = readFileSync(join(examples, 'prometheus.yml'), 'utf8')
+      .replace('15s', '500ms')
+      .replace('[192.0.2.53, 198.51.100.53]', `[${lab.server.address4}]`)
+      .replace('127.0.0.1:9115', new URL(base).host)
+    writeFileSync(join(folder, 'prometheus.yml'), config)
+    lab.run('router', 'promtool', 'check', 'config', join(folder, 'prometheus.yml'))
+    lab.spawn(
+      'router',
+      'prometheus',
+      `--config.file=${join(folder, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      '--web.listen-address=127.0.0.1:9090',
+      '--log.level=error',
+    )
+    const success = async (device: string) => {
+      const query = `probe_success{instance="${lab.server.address4}",device="${device}"}`
+      const response = await fetch(`http://127.0.0.1:9090/api/v1/query?${new URLSearchParams({ query })}`)
+      const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } }
+      return data.result[0]?.value[1]
+    }
+    const soon = { timeout: 60_000, interval: 250 }
+    await vi.waitFor(async () => expect([await success('wan1'), await success('wan2')]).toEqual(['1', '1']), soon)
+    lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+    try {
+      await vi.waitFor(async () => expect([await success('wan1'), await success('wan2')]).toEqual(['0', '1']), soon)
+    } finally {
+      lab.run('isp1', 'ip', 'link', 'set', 'customer', 'up')
+    }
+    const { text } = await probe(base, { module: 'icmp', target: lab.server.address4, device: 'wan2' })
+    execFileSync('promtool', ['check', 'metrics'], { input: text })
+  }, 150_000)
 })

@@ -3,6 +3,7 @@ import { netvia, objects, startCli } from './cli-process.js'
 import { kindsOfLines, schemaErrors } from './cli-schema.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { closedPort, httpServer } from './http-servers.js'
+import { fileOf } from './monitor-command.js'
 import { requires } from './requirements.js'
 
 const seen = new Set<string>()
@@ -56,6 +57,16 @@ describe('every line that --json prints is as the schema says:', () => {
     const child = startCli(['devices', '-w', '-I', 'lo', '--json'])
     child.stdout!.once('data', () => child.kill('SIGTERM'))
     expect(await schemaErrors(objects(await child.ended))).toEqual([])
+  })
+
+  test('exporter', async () => {
+    const file = fileOf('modules: { alive: { prober: icmp } }', 'blackbox.yml')
+    await printed('exporter', '--check', '-c', file)
+    const child = startCli(['exporter', '-c', file, '--listen', '0', '--json'])
+    child.stdout!.once('data', () => child.kill('SIGTERM'))
+    const lines = objects(await child.ended)
+    expect(await schemaErrors(lines)).toEqual([])
+    for (const { command, event } of lines) seen.add(`${command} ${event}`)
   })
 
   test('bad usage that only the library sees', async () => {

@@ -110,6 +110,11 @@ export const lines: Record<string, JsonSchema> = {
     'optional?': bool('A no that checks can live with'),
     'fix?': text('Command that turns the no into a yes'),
   }),
+  exporterListening: lineOf('exporter', 'listening', 'From then on it answers', { url: text('Of its endpoints') }),
+  exporterConfiguration: lineOf('exporter', 'configuration', 'With --check: the file is right', {
+    file: text('As it was given'),
+    modules: list(text('Name of a module')),
+  }),
   localFailure: object(
     'Something failed on this machine; any command',
     { event: { const: 'error' }, error: ref('error'), 'host?': text(), 'url?': text(), 'name?': text() },
