@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -250,7 +251,7 @@ describe('a real Prometheus', () => {
     const folder = mkdtempSync(join(lab.folder, 'prometheus-'))
     const base = await startExporter(join(examples, 'blackbox.yml'))
     const config = readFileSync(join(examples, 'prometheus.yml'), 'utf8')
-      .replace('15s', '500ms')
+      .replace('15s', '2s')
       .replace('[192.0.2.53, 198.51.100.53]', `[${lab.server.address4}]`)
       .replace('127.0.0.1:9115', new URL(base).host)
     writeFileSync(join(folder, 'prometheus.yml'), config)
