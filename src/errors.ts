@@ -2,48 +2,51 @@ import { getSystemErrorMap, getSystemErrorName } from 'node:util'
 
 /** What a `NetviaError` is made from. */
 export interface NetviaErrorDetails {
-  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: as Node's own, see docs/errors.md. */
+  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: Node's own codes where they exist, see docs/errors.md. */
   code: string
-  /** Negative, as in Node; undefined where no system call failed. */
+  /** Negative, as in Node; undefined if no system call failed. */
   errno?: number
-  /** The system call that failed, such as `connect`, `bind`; `resolve` for a name. */
+  /** The system call that failed, such as `connect` or `bind`; `resolve` for a name. */
   syscall?: string
-  /** The address it was about. */
+  /** The address concerned. */
   address?: string
-  /** The port it was about. */
+  /** The port concerned. */
   port?: number
-  /** The name that was to be resolved, as in Node's dns errors. */
+  /** The name netvia tried to resolve, as in Node's dns errors. */
   hostname?: string
-  /** The network device it was about. */
+  /** The network device concerned. */
   device?: string
-  /** What to do about it. */
+  /** What to do about the error. */
   hint?: string
-  /** The error behind it. */
+  /** The underlying error. */
   cause?: unknown
 }
 
-/** Where in the options given a wrong one lies, from the outermost inwards: `['uplinks', 0, 'checks', 1, 'timeout']`. */
+/** Where an invalid option lies, from the outermost key inwards: `['uplinks', 0, 'checks', 1, 'timeout']`. */
 export type OptionPath = readonly (string | number)[]
 
-/** What a local fault rejects with: Node's own fields (`errno` is negative, as in Node), plus `device` and a `hint` that says what to do. */
+/**
+ * The error that local failures reject with. It has Node's own fields (`errno` is negative), plus `device` and a `hint` that
+ * says what to do.
+ */
 export class NetviaError extends Error {
-  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: as Node's own, see docs/errors.md. */
+  /** `ECONNREFUSED`, `ENODEV`, `ERR_…`: Node's own codes where they exist, see docs/errors.md. */
   declare readonly code: string
-  /** Negative, as in Node; undefined where no system call failed. */
+  /** Negative, as in Node; undefined if no system call failed. */
   declare readonly errno?: number
-  /** The system call that failed, such as `connect`, `bind`; `resolve` for a name. */
+  /** The system call that failed, such as `connect` or `bind`; `resolve` for a name. */
   declare readonly syscall?: string
-  /** The address it was about. */
+  /** The address concerned. */
   declare readonly address?: string
-  /** The port it was about. */
+  /** The port concerned. */
   declare readonly port?: number
-  /** The name that was to be resolved, as in Node's dns errors. */
+  /** The name netvia tried to resolve, as in Node's dns errors. */
   declare readonly hostname?: string
-  /** The network device it was about. */
+  /** The network device concerned. */
   declare readonly device?: string
-  /** What to do about it. */
+  /** What to do about the error. */
   declare readonly hint?: string
-  /** Of `ERR_INVALID_ARG_VALUE`, where it concerns one of several options. */
+  /** For `ERR_INVALID_ARG_VALUE`: the path to the invalid option, if there are several. */
   declare option?: OptionPath
 
   constructor(message: string, details: NetviaErrorDetails) {
@@ -53,16 +56,16 @@ export class NetviaError extends Error {
     }
   }
 
-  /** `NetviaError`. */
+  /** Always `NetviaError`. */
   override get name(): string {
     return 'NetviaError'
   }
 }
 
-/** Node makes a new one each time it is asked. */
+/** Cached, because Node builds a new map for each call. */
 let errorTexts: ReturnType<typeof getSystemErrorMap> | undefined
 
-/** The error of a failed system call. `errno` is negative, as Node and the addon give it. */
+/** The error for a failed system call. `errno` is negative, as Node and the addon return it. */
 export function systemError(
   errno: number,
   syscall: string,
@@ -79,12 +82,12 @@ export function systemError(
   return new NetviaError(details.hint ? `${message}; ${details.hint}` : message, { code, errno, syscall, ...details })
 }
 
-/** Bad input: names the option and what would have been right. */
+/** The error for invalid input: names the option and what netvia expected. */
 export function invalidArgument(name: string, value: unknown, expected: string): NetviaError {
   return new NetviaError(`${name} must be ${expected}; got ${shown(value)}`, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** Of objects only the kind: what is in them may be secret, and long. */
+/** A value as error messages show it. Objects appear by kind only: their content may be secret, and long. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shortened(value))
   if (typeof value === 'bigint') return `${value}n`
@@ -93,19 +96,22 @@ export function shown(value: unknown): string {
   return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
 }
 
-/** As much of a text as an error says: what comes from the network, or from a careless caller, may be of any length. */
+/** Limits a text to the length error messages show. Text from the network or the caller may have any length. */
 export function shortened(text: string): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }
 
-/** The error of what lies at `key` of some options, for whoever throws it on. */
+/** Adds `key` to the path of an option's error, so that the caller can rethrow it. */
 export function errorAt(key: string | number, error: unknown): unknown {
   if (error instanceof NetviaError && error.code === 'ERR_INVALID_ARG_VALUE')
     error.option = [key, ...(error.option ?? [])]
   return error
 }
 
-/** `host:port`, with the brackets IPv6 needs, and IPv4 as IPv4 where a dual-stack socket says `::ffff:…`. Like Go's net.JoinHostPort. */
+/**
+ * `host:port`, like Go's net.JoinHostPort. IPv6 addresses get brackets; the `::ffff:…` of dual-stack sockets becomes plain
+ * IPv4.
+ */
 export function joinHostPort(host: string, port: number): string {
   if (typeof host !== 'string') throw invalidArgument('joinHostPort: host', host, 'a string')
   const plain = host.replace(/^::ffff:(?=\d+\.)/i, '')

@@ -3,11 +3,14 @@ import { types } from 'node:util'
 import { isIP } from './builtins.js'
 import { errorAt, invalidArgument, NetviaError, shown } from './errors.js'
 
-/** The way out of this machine. Taken by every call. */
+/** The path that packets take out of this machine. Every call accepts these options. */
 export interface PathOptions {
-  /** Network device by name; `SO_BINDTODEVICE` (socket(7)), DNS included. Fails closed: never another device. */
+  /**
+   * Name of the network device. Sets `SO_BINDTODEVICE` (socket(7)), also for DNS. Fails instead of falling back to another
+   * device.
+   */
   device?: string
-  /** Source address, bind(2). Does not choose the device: the routing table does. Alone or with `device`. */
+  /** Source address, bind(2). The routing table still chooses the device. Use it alone or with `device`. */
   localAddress?: string
   /** Firewall mark for policy routing, `SO_MARK` (socket(7)), 0 to 2^32-1. Needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number
@@ -16,11 +19,11 @@ export interface PathOptions {
 }
 
 export interface CommonOptions extends PathOptions {
-  /** Rejects with `signal.reason` as soon as it fires, and leaves nothing open. */
+  /** Aborts the call: it rejects with `signal.reason` immediately and leaves nothing open. */
   signal?: AbortSignal
 }
 
-/** Refuses a value, or returns what is kept of it: itself, or a copy where the caller could change it later. */
+/** Refuses a value, or returns what netvia keeps: the value itself, or a copy where the caller could change it later. */
 export type Check = (value: unknown, name: string) => NonNullable<unknown> | null
 export type Schema = Record<string, Check>
 
@@ -60,10 +63,10 @@ export const boolean: Check = (value, name) =>
 export const string: Check = (value, name) =>
   typeof value === 'string' && value !== '' ? value : reject(name, value, 'a non-empty string')
 
-/** Whatever it is, and the caller's own: for what is used up before the call returns. */
+/** Accepts any value without copying it. Use it for values that are consumed before the call returns. */
 export const anything: Check = value => value as ReturnType<Check>
 
-/** Whatever it is, with its arrays, bytes and plain objects copied. */
+/** Accepts any value, and copies arrays, bytes and plain objects within it. */
 export const copied: Check = value => copyOf(value) as ReturnType<Check>
 
 function copyOf(value: unknown, depth = 4): unknown {
@@ -74,13 +77,13 @@ function copyOf(value: unknown, depth = 4): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item, depth - 1)]))
 }
 
-/** Of any realm. */
+/** Recognises plain objects of any realm. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** A copy of the bytes. */
+/** Accepts bytes, and copies them. */
 export function bytes(longest: number): Check {
   return (value, name) => {
     if (!isBytes(value)) return reject(name, value, 'a Uint8Array')
@@ -89,7 +92,7 @@ export function bytes(longest: number): Check {
   }
 }
 
-/** Of any realm, and not one whose memory was given away. */
+/** Recognises bytes of any realm. Rejects arrays whose memory was transferred. */
 export function isBytes(value: unknown): value is Uint8Array {
   return types.isUint8Array(value) && (value.length > 0 || !isDetached(value))
 }
@@ -103,7 +106,7 @@ function isDetached({ buffer }: Uint8Array): boolean {
   }
 }
 
-/** Of any realm. */
+/** Recognises regular expressions of any realm. */
 export function isRegExp(value: unknown): value is RegExp {
   return types.isRegExp(value)
 }
@@ -111,7 +114,7 @@ export function isRegExp(value: unknown): value is RegExp {
 export const ipAddress: Check = (value, name) =>
   typeof value === 'string' && isIP(value) !== 0 ? value : reject(name, value, 'an IPv4 or IPv6 address')
 
-/** A device name the kernel would take (dev_valid_name): 1-15 bytes, no `/`, no white space, not `.` or `..`. */
+/** A device name the kernel accepts (dev_valid_name): 1-15 bytes, no `/`, no white space, not `.` or `..`. */
 export const deviceName: Check = (value, name) =>
   typeof value === 'string' &&
   value !== '' &&
@@ -122,7 +125,7 @@ export const deviceName: Check = (value, name) =>
     ? value
     : reject(name, value, 'a device name (1-15 bytes, no "/", ":" or white space)')
 
-/** The longest time that one timer of Node can wait for, in milliseconds: it fires at once for a longer one. */
+/** The longest delay of a Node timer, in milliseconds. A longer one would fire immediately. */
 export const longestTimer = 2 ** 31 - 1
 
 /** A time, in milliseconds. */
@@ -138,7 +141,7 @@ export const signalCheck: Check = (value, name) => {
   return signal
 }
 
-/** Signals that are not Node's own (polyfills, jsdom) lack parts of one: these stand in for them. */
+/** Stand-ins for signals that aren't Node's own (polyfills, jsdom) and lack parts of the interface. */
 const standIns = new WeakMap<object, AbortSignal>()
 
 function signalOf(value: unknown): AbortSignal | undefined {
@@ -154,10 +157,10 @@ function signalOf(value: unknown): AbortSignal | undefined {
   return controller.signal
 }
 
-/** What a signal of any make has. */
+/** The parts every signal implementation has. */
 type AnySignal = Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener'>
 
-/** A getter of Node's throws for what only inherits from a signal. */
+/** Node's getters throw on objects that merely inherit from a signal. */
 function isSignal(value: unknown): value is AnySignal {
   if (typeof value !== 'object' || value === null) return false
   try {
@@ -177,7 +180,7 @@ export const pathSchema = {
 
 export const commonSchema = { ...pathSchema, signal: signalCheck } satisfies Schema
 
-/** Options of which some are known already: `checkOptions` takes these from `known`, and asks `options` for the rest. */
+/** Options with some values already known. `checkOptions` takes those from `known` and reads the rest from `options`. */
 export class PartlyKnown {
   constructor(
     readonly options: unknown,
@@ -186,9 +189,9 @@ export class PartlyKnown {
 }
 
 /**
- * A copy of the options, for all that comes after: callers change theirs, and reuse them. Every key of `schema` is read once, own
- * or inherited, and getters with it; `undefined` counts as not given, and is left out. Refuses what `schema` does not know or
- * does not like, and the lack of what is `required`. Every public call runs its options through this first.
+ * Checks and copies the options; every public call starts with this. The copy protects the call from callers that reuse or
+ * change their object. It reads each key of `schema` once, own or inherited, getters included. `undefined` counts as not given.
+ * It refuses unknown keys, invalid values and missing `required` keys.
  */
 export function checkOptions<Options extends object>(
   caller: string,
@@ -217,7 +220,7 @@ function unknownOption(caller: string, key: string, schema: Schema): unknown {
   return errorAt(key, error)
 }
 
-/** What is wrong at `key` says so. */
+/** Adds `key` to the errors of the check. */
 function run(check: Check, value: unknown, name: string, key: string | number): ReturnType<Check> {
   try {
     return check(value, name)
@@ -226,12 +229,12 @@ function run(check: Check, value: unknown, name: string, key: string | number): 
   }
 }
 
-/** The path options alone, out of a larger options object. */
+/** Picks the path options from a larger options object. */
 export function pathOf({ device, localAddress, mark, tos }: PathOptions): PathOptions {
   return { device, localAddress, mark, tos }
 }
 
-/** One text for one path: sockets are shared by it. */
+/** A key that is equal for equal paths. Calls with the same key share sockets. */
 export function pathKey({ device, localAddress, mark, tos }: PathOptions): string {
   return `${device ?? ''}|${localAddress ?? ''}|${mark ?? ''}|${tos ?? ''}`
 }

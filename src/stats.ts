@@ -1,16 +1,16 @@
-/** Statistics of round trips. Milliseconds; `undefined` until there is something to tell. */
+/** Round-trip statistics in milliseconds; `undefined` until there is data. */
 export interface PingStatistics {
-  /** Probes that left. */
+  /** Probes the kernel has taken. */
   sent: number
-  /** Probes that never left this machine: `send-failed`. They count neither as sent nor as lost. */
+  /** Probes that never left this machine (`send-failed`). They count neither as sent nor as lost. */
   unsent: number
-  /** Probes that were answered, however late. */
+  /** Probes with a reply, including late ones. */
   received: number
   /** Further replies to probes already answered. */
   duplicates: number
-  /** Replies that came in after the reply of a probe sent later. */
+  /** Replies that arrived after the reply to a later probe. */
   reordered: number
-  /** 0-1, of the probes with a verdict: those still in flight count in neither direction. */
+  /** Share of probes lost, 0-1, among those with a verdict. Probes still in flight do not count. */
   lossRatio: number | undefined
   /** Shortest round trip. */
   minMs: number | undefined
@@ -18,27 +18,30 @@ export interface PingStatistics {
   avgMs: number | undefined
   /** Longest round trip. */
   maxMs: number | undefined
-  /** Standard deviation, of the population. */
+  /** Population standard deviation. */
   stddevMs: number | undefined
-  /** Mean absolute difference of successive round trips. */
+  /** Mean absolute difference between successive round trips. */
   jitterMs: number | undefined
-  /** Median: exact up to 4096 round trips, of a uniform sample beyond. */
+  /** Median: exact up to 4096 round trips, then from a uniform sample. */
   p50Ms: number | undefined
-  /** 95th percentile, in the same way. */
+  /** 95th percentile, computed like the median. */
   p95Ms: number | undefined
-  /** 99th percentile, in the same way. */
+  /** 99th percentile, computed like the median. */
   p99Ms: number | undefined
 }
 
-/** Round trips kept for percentiles: exact up to here, a uniform sample (Vitter's algorithm R) beyond. */
+/**
+ * Round trips kept for percentiles. They are exact up to this number; beyond it the counter keeps a uniform sample (Vitter's
+ * algorithm R).
+ */
 export const reservoirSize = 4096
 
-/** Counts probes and their round trips as they come, in memory that does not grow. */
+/** Counts probes and round trips as they come, in constant memory. */
 export class RttCounter {
   #sent = 0
   #unsent = 0
   #received = 0
-  /** Round trips: of a probe to a group there is one for each host. */
+  /** Round trips measured. A probe to a group has one for each host. */
   #measured = 0
   #lost = 0
   #duplicates = 0
@@ -56,13 +59,13 @@ export class RttCounter {
     this.#sent++
   }
 
-  /** It did not leave after all: no probe, and no loss. */
+  /** The probe did not leave after all: it counts neither as sent nor as lost. */
   refused(): void {
     this.#sent--
     this.#unsent++
   }
 
-  /** `sequence`: of the probe, in the order of sending. */
+  /** `sequence` numbers the probes in the order of sending. */
   reply(rttMs: number, sequence: number): void {
     if (sequence < this.#newest) this.#reordered++
     else this.#newest = sequence
@@ -72,7 +75,7 @@ export class RttCounter {
     this.#addRtt(rttMs)
   }
 
-  /** A further host of a group has answered a probe: one more round trip, and no more probes answered. */
+  /** Another host of a group has answered: one more round trip, but not one more probe answered. */
   further(rttMs: number): void {
     this.#addRtt(rttMs)
   }
@@ -81,7 +84,7 @@ export class RttCounter {
     this.#lost++
   }
 
-  /** A reply to a probe that was counted as lost. */
+  /** A reply to a probe already counted as lost. */
   lateReply(rttMs: number, sequence: number): void {
     this.#lost--
     this.reply(rttMs, sequence)
@@ -113,7 +116,7 @@ export class RttCounter {
     }
   }
 
-  /** Mean and variance by Welford's method: no sum of squares that loses digits. */
+  /** Mean and variance by Welford's method, which loses no digits to large sums of squares. */
   #addRtt(rttMs: number): void {
     this.#measured++
     this.#min = Math.min(this.#min, rttMs)
@@ -129,7 +132,7 @@ export class RttCounter {
   }
 }
 
-/** Mean absolute difference of successive values; undefined below two. */
+/** Mean absolute difference between successive values; undefined for fewer than two. */
 export function meanDifference(values: readonly number[]): number | undefined {
   if (values.length < 2) return undefined
   let sum = 0
@@ -137,7 +140,7 @@ export function meanDifference(values: readonly number[]): number | undefined {
   return sum / (values.length - 1)
 }
 
-/** Linear between the two nearest ranks. */
+/** Interpolates linearly between the two nearest ranks. */
 export function percentile(sorted: readonly number[], fraction: number): number | undefined {
   if (sorted.length === 0) return undefined
   const rank = (sorted.length - 1) * fraction

@@ -20,7 +20,7 @@ import { traceroutes } from './protocols/traceroute/traceroutes.js'
 import { openUdp } from './protocols/udp/open-udp.js'
 import { scanPorts } from './scan/scan-ports.js'
 
-/** Calls whose options come first, and those whose options come second, after a host, name or URL. */
+/** Calls that take their options first. The others take them second, after a host, name or URL. */
 const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp }
 const optionsSecond = {
   ping,
@@ -38,21 +38,22 @@ const optionsSecond = {
 
 type Calls = typeof optionsFirst & typeof optionsSecond
 
-/** Every call of netvia that sends anything, already on one path. */
+/** Every netvia call that sends packets, with the path already set. */
 export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
-  /** `HttpAgent` on the path. */
+  /** `HttpAgent` that uses the path. */
   readonly HttpAgent: typeof HttpAgent
-  /** `HttpsAgent` on the path. */
+  /** `HttpsAgent` that uses the path. */
   readonly HttpsAgent: typeof HttpsAgent
   /** The path itself, frozen. */
   readonly path: Readonly<PathOptions>
 }
 
 /**
- * netvia on one path: `const wan2 = via('wan2'); await wan2.ping('192.0.2.1')`. Takes a device's name or path options.
+ * Returns netvia's calls for one path: `const wan2 = via('wan2'); await wan2.ping('192.0.2.1')`. Takes a device name or path
+ * options.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what is no path, and from a call whose own options name another value for
- * something the path has: a path is never left by accident.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for an invalid path. A call throws it too if its own options contradict the path,
+ * so that no packet leaves the path by accident.
  */
 export function via(pathOrDevice: string | PathOptions): Via {
   const given = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : pathOrDevice

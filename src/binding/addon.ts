@@ -5,27 +5,30 @@ import { fileURLToPath } from 'node:url'
 import { NetviaError } from '../errors.js'
 
 /**
- * What the native layer offers: descriptors, bytes and readiness, no protocol. Every call that can fail returns a
- * negative errno instead of throwing. Socket addresses are `struct sockaddr_*` bytes (src/sockets/address.ts).
- * All descriptors opened here are CLOEXEC and NONBLOCK, and closed with the environment unless detached.
+ * The interface of the native layer: descriptors, bytes and readiness, no protocol. Calls that can fail return a negative errno
+ * instead of throwing. Socket addresses are `struct sockaddr_*` bytes (src/sockets/address.ts). Every descriptor opened here is
+ * CLOEXEC and NONBLOCK, and closes with the environment unless detached.
  */
 export interface Addon {
-  /** Level and name of each socket option this kernel's headers know: they differ between architectures. */
+  /** Level and name of each socket option that this kernel's headers define. They differ between architectures. */
   readonly options: Readonly<Record<string, readonly [level: number, name: number]>>
-  /** Other numbers that differ between architectures or that would be magic in TypeScript. */
+  /** Other numbers that differ between architectures or would be magic numbers in TypeScript. */
   readonly constants: Readonly<Record<string, number>>
 
   socket(family: number, type: number, protocol: number): number
   close(fd: number): number
-  /** Another owner may take it from now on; until `detach`, it is closed with the environment only if nobody has. One at a time. */
+  /**
+   * Allows another owner to take the descriptor. Until `detach`, it closes with the environment unless that owner has taken it.
+   * One at a time.
+   */
   lend(fd: number): number
   /** Hands the descriptor to another owner: it is no longer closed with the environment. */
   detach(fd: number): number
   bind(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number
-  /** 0, -EINPROGRESS or another negative errno. */
+  /** Returns 0, -EINPROGRESS or another negative errno. */
   connect(fd: number, address: Uint8Array): number
-  /** Writes the local address into `address`, returns its length. */
+  /** Writes the local address into `address` and returns its length. */
   getsockname(fd: number, address: Uint8Array): number
 
   getOption(fd: number, level: number, name: number, out: Uint8Array): number
@@ -40,33 +43,33 @@ export interface Addon {
    */
   send(fd: number, data: Uint8Array, table: Int32Array, count: number, flags: number): number
   /**
-   * One recvmmsg(2) of up to `table.length / 16` packets, each into its own slot of `data` (`data.length` divided evenly):
-   * 64 bytes of addresses (source at 0, offender of an error at 32), then the payload. See `Field` for the 16 numbers a packet.
-   * Returns the number of packets, or a negative errno.
+   * One recvmmsg(2) of up to `table.length / 16` packets. Each gets its own slot of `data`, whose length is divided evenly. A
+   * slot starts with 64 bytes of addresses (the source at 0, the offender of an error at 32); the payload follows. `Field`
+   * names the 16 numbers per packet. Returns the number of packets, or a negative errno.
    */
   receive(fd: number, data: Uint8Array, table: Int32Array, flags: number): number
 
   /**
-   * Watches once (EPOLLONESHOT). `token` comes back to the ready handler. Watching again re-arms.
-   * A second thread only waits; the handler of `onReady` is called on this thread.
+   * Watches once (EPOLLONESHOT); watching again re-arms. The ready handler receives `token`. A second thread does nothing but
+   * wait: the `onReady` handler runs on this thread.
    */
   watch(fd: number, token: number, events: number): number
   unwatch(fd: number): number
   /**
-   * Starts the thread; called once, before the first watch. `ready(count)` finds [token, events] times `count` in `pairs`
-   * (room for 64 pairs). 0 or a negative errno.
+   * Starts the thread. Call it once, before the first watch. `ready(count)` finds `count` pairs of [token, events] in `pairs`,
+   * which has room for 64. Returns 0 or a negative errno.
    */
   onReady(ready: (count: number) => void, pairs: Int32Array): number
-  /** Keeps the event loop alive, or lets it end. */
+  /** Whether the watches keep the event loop alive. */
   keepAlive(yes: boolean): void
 
-  /** Interface index of a name, or negative errno (if_nametoindex(3)). */
+  /** Interface index of a name, or a negative errno (if_nametoindex(3)). */
   deviceIndex(name: string): number
   /** Name of an index, or a negative errno. */
   deviceName(index: number): string | number
   /** Writes [seconds, nanoseconds] of CLOCK_REALTIME, then of CLOCK_MONOTONIC, read back to back; seconds are unsigned. */
   clocks(out: Int32Array): number
-  /** getrandom(2): how many bytes of `out` were filled. */
+  /** Fills `out` with getrandom(2) and returns the number of bytes filled. */
   random(out: Uint8Array): number
 }
 
@@ -80,18 +83,18 @@ export const Field = {
   /** TTL or hop limit; -1 unknown. */
   ttl: 3,
   seconds: 4,
-  /** -1: no timestamp. */
+  /** -1 without a timestamp. */
   nanoseconds: 5,
-  /** Index of the device it came in by; 0 unknown. */
+  /** Index of the receiving device; 0 if unknown. */
   device: 6,
-  /** SO_RXQ_OVFL: packets dropped so far for a full receive buffer, unsigned. */
+  /** SO_RXQ_OVFL: packets dropped so far because the receive buffer was full, unsigned. */
   drops: 7,
-  /** Of an error queue entry, struct sock_extended_err; origin 0: none. */
+  /** Fields of an error queue entry, struct sock_extended_err. Origin 0 means none. */
   errorNumber: 8,
   errorOrigin: 9,
   errorType: 10,
   errorCode: 11,
-  /** MTU, where the error tells one. */
+  /** The MTU, if the error reports one. */
   errorInfo: 12,
   /** Id of a transmit timestamp (SOF_TIMESTAMPING_OPT_ID), unsigned. */
   errorData: 13,
@@ -100,7 +103,7 @@ export const Field = {
   tos: 15,
 } as const
 
-/** The layout of batches, as the addon has it (its `constants`). */
+/** The layout of batches, read from the addon's `constants`. */
 export const Batch = {
   /** Packets of one `send` or `receive`. */
   packets: 64,
@@ -112,12 +115,12 @@ export const Batch = {
 
 /** Bytes of one address in a receive slot. */
 export const addressRoom = 32
-/** Bytes of addresses at the start of each receive slot: the source, and who reported an error. */
+/** Bytes of addresses at the start of each receive slot: the source and the offender of an error. */
 export const slotHeader = 2 * addressRoom
 
 let loaded: Addon | undefined
 
-/** The addon, loaded at the first call that needs it: importing netvia costs nothing and works anywhere. */
+/** The addon, loaded by the first call that needs it. Importing netvia therefore costs nothing and works on every platform. */
 export function addon(): Addon {
   loaded ??= load()
   return loaded

@@ -3,7 +3,7 @@ import { type Addon, addon, Batch } from './addon.js'
 
 type Handler = (events: number) => void
 
-/** Who is told of what the addon's thread finds ready. */
+/** Passes readiness reports from the addon's thread to the handlers. */
 class Poller {
   readonly native: Addon
   readonly #handlers = new Map<number, Handler>()
@@ -17,7 +17,7 @@ class Poller {
     this.native = native
   }
 
-  /** Gives the handler's token. */
+  /** Returns the handler's token. */
   add(handler: Handler): number {
     let token: number
     // 31 bits, so that a token stays a small integer in the handler's array; a collision after 2^31 watches is skipped.
@@ -47,7 +47,7 @@ class Poller {
       try {
         this.#handlers.get(this.#pairs[2 * i]!)?.(this.#pairs[2 * i + 1]!)
       } catch (error) {
-        // The other descriptors of the batch are one-shot: they must still be told.
+        // The other descriptors of the batch are one-shot: their handlers must still run.
         process.nextTick(() => {
           throw error
         })
@@ -58,14 +58,16 @@ class Poller {
 
 const key = Symbol.for('netvia.poller')
 
-/** The addon keeps it: test runners load this file once for each of theirs, beside one addon with one thread. */
+/**
+ * The addon holds the poller. Test runners load this file several times in one process, but there is one addon with one thread.
+ */
 function poller(): Poller {
   const native = addon() as Addon & { [key]?: Poller }
   native[key] ??= new Poller(native)
   return native[key]
 }
 
-/** One descriptor's readiness. Each `arm` reports at most once (EPOLLONESHOT). */
+/** The readiness of one descriptor. Each `arm` reports at most once (EPOLLONESHOT). */
 export class Watch {
   readonly #fd: number
   readonly #token: number
@@ -81,14 +83,14 @@ export class Watch {
     if (errno < 0) throw systemError(errno, 'epoll_ctl')
   }
 
-  /** Before the descriptor is closed. */
+  /** Call this before you close the descriptor. */
   close(): void {
     this.#poller.delete(this.#token)
     this.#poller.native.unwatch(this.#fd)
   }
 }
 
-/** While held, the event loop stays alive. Returns the release, good for one call. */
+/** Keeps the event loop alive until you call the returned function. Further calls do nothing. */
 export function hold(): () => void {
   const held = poller()
   held.hold()

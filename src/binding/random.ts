@@ -2,15 +2,15 @@ import { nodeCrypto } from '../builtins.js'
 import { addon } from './addon.js'
 
 /**
- * Fills `out` with random bytes of the kernel (getrandom(2)). Not by node:crypto where that can be helped: loading it takes as long and
- * as much memory as all that a ping needs of netvia.
+ * Fills `out` with random bytes from the kernel (getrandom(2)). It falls back to node:crypto only without the addon: loading
+ * node:crypto takes as long, and as much memory, as everything else a ping needs.
  */
 export function fillRandomly(out: ArrayBufferView): void {
   const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength)
   if (randomBytes(bytes) !== bytes.length) nodeCrypto().randomFillSync(bytes)
 }
 
-/** How many bytes were filled; an errno below zero, or 0 where no addon loads. */
+/** Returns the number of bytes filled: a negative errno on failure, 0 where no addon loads. */
 function randomBytes(out: Uint8Array): number {
   try {
     return addon().random(out)
@@ -19,7 +19,7 @@ function randomBytes(out: Uint8Array): number {
   }
 }
 
-/** 0-65535. */
+/** A random integer, 0-65535. */
 export function random16(): number {
   const random = new Uint16Array(1)
   fillRandomly(random)

@@ -1,6 +1,6 @@
 /**
- * A signal for one operation: fires with the caller's reason, or with `expired()` when the time is over, whichever is
- * first. `end` must be called: it leaves neither timer nor listener. The timer keeps the event loop alive.
+ * A signal for one operation. It fires with the caller's reason, or with `expired()` when the time is over, whichever comes
+ * first. Call `end` to remove timer and listener. The timer keeps the event loop alive.
  */
 export class Deadline {
   readonly #controller = new AbortController()
@@ -26,7 +26,7 @@ export class Deadline {
 }
 
 /**
- * Reason of an abort that nobody asked for: what was to be found out is known, or of no use any more. One for all: abort() without one
- * makes an error with a stack trace each time.
+ * Abort reason for work whose result is known or no longer needed. One shared object, because abort() without a reason creates
+ * an error with a stack trace each time.
  */
 export const noLongerNeeded = new Error('no longer needed')

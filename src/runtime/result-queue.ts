@@ -8,38 +8,38 @@ interface ResultQueueOptions {
   capacity?: number
 }
 
-/** Results taken before those behind them move up. */
+/** How many results are taken before the array is compacted. */
 const tidyAfter = 4096
 
 /**
- * Results on their way from events to `for await`: pushed at any time, taken in order. A failure is told once, after what
- * came before it.
+ * A queue of results between events and `for await`. You can push at any time, and results come out in order. A failure comes
+ * out once, after the results before it.
  */
 export class ResultQueue<T> {
   readonly #drained: () => void
   readonly #capacity: number
   readonly #results: (T | undefined)[] = []
-  /** Of the next unread one: taking from the front of an array costs as much as it is long. */
+  /** Index of the next unread result: removing from the front of an array costs time in proportion to its length. */
   #read = 0
   #waiters: Waiter<T>[] = []
   #ended = false
   #failure: { reason: unknown } | undefined
 
   /**
-   * `drained` is called when the last waiting result has been taken: time to go on after back-pressure. Beyond `capacity`
-   * the oldest give way; default: none does.
+   * `drained` is called when the last waiting result has been taken, so that a paused producer can continue. Beyond `capacity`
+   * the oldest results are dropped. Default: no limit.
    */
   constructor({ drained = () => {}, capacity = Number.POSITIVE_INFINITY }: ResultQueueOptions = {}) {
     this.#drained = drained
     this.#capacity = capacity
   }
 
-  /** Results that nobody has taken yet. */
+  /** Results not taken yet. */
   get size(): number {
     return this.#results.length - this.#read
   }
 
-  /** Somebody waits for a result. */
+  /** Whether a consumer waits for a result. */
   get isAwaited(): boolean {
     return this.#waiters.length > 0
   }
@@ -57,7 +57,7 @@ export class ResultQueue<T> {
     }
   }
 
-  /** No more will come; what is there can still be taken. Only the first call counts. */
+  /** No more results will come. Waiting ones can still be taken. Only the first call counts. */
   end(failure?: { reason: unknown }): void {
     if (this.#ended) return
     this.#ended = true
@@ -68,7 +68,7 @@ export class ResultQueue<T> {
     for (const { resolve } of waiters) resolve({ done: true, value: undefined })
   }
 
-  /** Forgets what waits, a failure included. */
+  /** Drops all waiting results and any failure. */
   clear(): void {
     this.#results.length = 0
     this.#read = 0

@@ -1,22 +1,22 @@
 import { monotonicNow } from '../monotonic.js'
 import { longestTimer } from '../options.js'
-/** Milliseconds: what can wait a little is done together, since to wake up costs more than to send a packet. */
+/** Milliseconds between shared timer ticks. Waking up costs more than sending a packet, so work that can wait shares a tick. */
 export const tickMs = 40
 
-/** Milliseconds: the longest tick there is, for what can wait longer. The fewer ticks, the less they cost. */
+/** Milliseconds between the slowest ticks, for work that can wait longer. Fewer ticks cost less. */
 export const longestTickMs = 100
 
-/** Those who do something steadily and are woken each on its own, to the millisecond: so few cost little. */
+/** Up to this many periodic tasks wake individually, to the millisecond: so few cost little. */
 const few = 16
 
 type Waiter = (now: number) => void
 
-/** Those who wait for one moment. */
+/** The tasks waiting for one moment. */
 export class Tick {
   readonly #time: number
   #timer: NodeJS.Timeout
   #isFarOff = false
-  /** In the order in which they came; a gap for each who no longer waits. */
+  /** In order of arrival. Cancelled waiters leave a gap. */
   readonly #waiters: (Waiter | undefined)[] = []
   #waiting = 0
 
@@ -30,7 +30,7 @@ export class Tick {
     this.#waiting++
   }
 
-  /** Who waited for it no longer does. */
+  /** Removes a waiter. */
   cancel(run: Waiter): void {
     const index = this.#waiters.indexOf(run)
     if (index < 0) return
@@ -40,7 +40,7 @@ export class Tick {
     ticks.delete(this.#time)
   }
 
-  /** As far as one timer can: the rest is waited for by the next. */
+  /** One timer has a maximum delay. Longer waits chain several. */
   #wait(): NodeJS.Timeout {
     const ms = Math.max(0, Math.ceil(this.#time - monotonicNow()))
     this.#isFarOff = ms > longestTimer
@@ -54,7 +54,7 @@ export class Tick {
     }
     ticks.delete(this.#time)
     const now = Math.max(this.#time, monotonicNow())
-    // Who is called may call off others.
+    // A callback may cancel other waiters.
     for (let i = 0; i < this.#waiters.length; i++) this.#waiters[i]?.(now)
   }
 }
@@ -63,8 +63,8 @@ const fire = (tick: Tick) => tick.fire()
 const ticks = new Map<number, Tick>()
 
 /**
- * The grid for one of so many who do something every `interval` milliseconds: of many, `longest` for an interval of a second or more
- * and in proportion for a shorter one, so that they are woken together; 1 ms of a few.
+ * The tick grid in milliseconds for one of `sharers` tasks that run every `interval` milliseconds. A few tasks get 1 ms. Many
+ * get `longest` for intervals of a second or more, and proportionally less for shorter ones, so that they wake together.
  */
 export function gridOf(interval: number, sharers: number, longest = tickMs): number {
   if (sharers <= few) return 1
@@ -72,9 +72,9 @@ export function gridOf(interval: number, sharers: number, longest = tickMs): num
 }
 
 /**
- * Calls back at the first multiple of `grid` milliseconds of the monotonic clock that is not before `at`, together with all
- * others who wait for that moment; `now` is not before it. Does not keep the event loop alive. Until then it can be called off
- * at what is returned, by the same function.
+ * Calls back at the first multiple of `grid` milliseconds on the monotonic clock that is not before `at`, together with all
+ * other waiters for that moment. `now` is never before it. The tick does not keep the event loop alive. To cancel, pass the
+ * same function to `cancel` of the returned tick.
  */
 export function atTick(at: number, run: Waiter, grid: number): Tick {
   const time = Math.ceil(at / grid) * grid

@@ -1,18 +1,18 @@
 import { monotonicNow } from '../monotonic.js'
 
-/** In ms: a timer is late by no more. */
+/** Milliseconds that calls may run before timers get a turn. */
 const longestTurn = 5
 
 let startedAt: number | undefined
 
-/** Without node:timers/promises, which loads more than these lines. */
+/** Avoids node:timers/promises, which loads more code than these lines. */
 export function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
 
 /**
- * For calls that may be over within one turn of the event loop, as a ping of a near host is: in a loop of such calls nothing else
- * would ever have its turn. To be awaited where it is due; nearly always that costs nothing.
+ * Returns a promise to await when the event loop is due a turn. Calls such as a ping of a near host can finish within one turn,
+ * so a loop of them would otherwise starve everything else. Nearly always there is nothing to await.
  */
 export function turnDue(): Promise<void> | undefined {
   if (startedAt === undefined) {
