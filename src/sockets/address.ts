@@ -4,7 +4,7 @@ import { isIPv4 } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { formatIPv6, parseIP, unmapped } from './ip.js'
 
-/** An address as the protocols see it. IPv6 scope is in the text: `fe80::1%eth0`. */
+/** An address as the protocols see it. The text includes the IPv6 scope: `fe80::1%eth0`. */
 export interface SocketAddress {
   address: string
   family: 4 | 6
@@ -16,7 +16,7 @@ export const AF_INET6 = 10
 
 const littleEndian = endianness() === 'LE'
 
-/** The family it has on the wire: 4 of an IPv4-mapped one. */
+/** The family on the wire: 4 for an IPv4-mapped address. */
 export function familyOf(address: string): 4 | 6 {
   return isIPv4(unmapped(address)) ? 4 : 6
 }
@@ -25,11 +25,11 @@ export function addressFamily(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6
 }
 
-/** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)); of an IPv4-mapped address that of the IPv4 address. */
+/** `struct sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)). IPv4-mapped addresses become IPv4. */
 export function encodeAddress(text: string, port = 0): Uint8Array {
   const address = unmapped(text)
   const v4 = isIPv4(address)
-  // Written by bytes: a DataView would take the memory of each out of the heap.
+  // Written byte by byte, because each DataView would take memory outside the heap.
   const bytes = new Uint8Array(v4 ? 16 : 28)
   bytes[littleEndian ? 0 : 1] = v4 ? AF_INET : AF_INET6
   bytes[2] = port >> 8
@@ -62,12 +62,12 @@ function scopeId(zone: string, address: string): number {
   return index
 }
 
-/** The device's index in a `struct sockaddr_in6`; 0 for none. */
+/** The device index in a `struct sockaddr_in6`; 0 for none. */
 export function scopeOf(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(24, littleEndian)
 }
 
-/** The same address on the device of this index. */
+/** The same address with this device index. */
 export function withScope(bytes: Uint8Array, index: number): Uint8Array {
   const scoped = bytes.slice()
   new DataView(scoped.buffer).setUint32(24, index, littleEndian)
@@ -89,7 +89,10 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
 let network = -1
 let networkText = ''
 
-/** The text alone; the empty one for what is no socket address. Neighbours, one after another, share most of their text. */
+/**
+ * The address as text; empty if the bytes are not a socket address. Successive addresses are often neighbours, so the text of
+ * the last network is cached.
+ */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length !== 16) return decodeAddress(bytes)?.address ?? ''
   const upper = (bytes[4]! << 16) | (bytes[5]! << 8) | bytes[6]!

@@ -4,12 +4,12 @@ import { nodeNet } from '../builtins.js'
 import { refuseReconnect } from './keep-on-path.js'
 import { verifyDevice } from './open.js'
 
-/** Of sockets made here whose runtime (Deno) keeps the number to itself. */
+/** Descriptors of sockets made here, for runtimes (Deno) that hide the number. */
 const handedOver = new WeakMap<object, number>()
 
 /**
- * `take` gives the descriptor to one of Node's objects, which owns it from then on. If it throws, it is still ours. A worker may be
- * terminated at any point of it.
+ * Passes the descriptor to one of Node's objects through `take`. If `take` throws, netvia still owns it. The code allows for a
+ * worker that is terminated at any point.
  */
 export function giveAway<T>(fd: number, take: () => T): T {
   addon().lend(fd)
@@ -19,8 +19,8 @@ export function giveAway<T>(fd: number, take: () => T): T {
 }
 
 /**
- * Gives a connected descriptor to a `net.Socket`, which owns it from then on, and makes sure that what the socket holds is
- * bound to the device. On any failure the descriptor is closed.
+ * Passes a connected descriptor to a `net.Socket`, and verifies that the socket is bound to the device. Closes the descriptor
+ * on any failure.
  */
 export function handOver(fd: number, device?: string): Socket {
   let socket: Socket
@@ -42,12 +42,12 @@ export function handOver(fd: number, device?: string): Socket {
 
 function adopt(fd: number): Socket {
   const { Socket } = nodeNet()
-  // Bun ignores the descriptor of the constructor's options, but takes that of its own connect.
+  // Bun ignores the descriptor in the constructor's options, but accepts it in its own connect.
   if (process.versions.bun) return new Socket().connect({ fd } as never)
   return new Socket({ fd, readable: true, writable: true })
 }
 
-/** The descriptor of a socket of Node's, ours or anyone's; -1 once it is closed, or where the runtime does not tell. */
+/** The descriptor of any Node socket; -1 once it is closed, or where the runtime hides it. */
 export function descriptorOf(socket: object): number {
   const { _handle, destroyed } = socket as { _handle?: { fd?: number } | null; destroyed?: boolean }
   return _handle?.fd ?? (destroyed ? -1 : (handedOver.get(socket) ?? -1))

@@ -4,12 +4,14 @@ import { isIP } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { formatIPv6, parseIP } from './ip.js'
 
-/** The error of a call that would leave the path of the socket it is made on. */
+/** The error for a call that would leave its socket's path. */
 export function offPath(what: string, hint: string, device?: string): NetviaError {
   return new NetviaError(`${what}; ${hint}`, { code: 'ERR_OFF_PATH', device, hint })
 }
 
-/** Throws where the zone of an address, a name or an index, is another device. Without a zone the socket's device is meant. */
+/**
+ * Throws if the zone of an address, a name or an index, is another device. An address without a zone means the socket's device.
+ */
 export function checkZone(address: string, device: string | undefined): void {
   const zone = zoneOf(address)
   if (zone === undefined || device === undefined || isZoneOf(zone, device)) return
@@ -17,7 +19,10 @@ export function checkZone(address: string, device: string | undefined): void {
   throw offPath(`${address} has the zone of another device than ${device}`, hint, device)
 }
 
-/** Whether an interface as Node's dgram has it (an address of the device, or any address with its zone), or a name, means the device. */
+/**
+ * Whether an interface in the notation of Node's dgram (an address of the device, or any address with its zone) or a name is
+ * the device.
+ */
 export function meansDevice(text: string, device: string): boolean {
   if (text === device || text === '0.0.0.0') return true
   const zone = zoneOf(text)
@@ -34,7 +39,7 @@ function isZoneOf(zone: string, device: string): boolean {
   return zone === device || (/^\d+$/.test(zone) && Number(zone) === addon().deviceIndex(device))
 }
 
-/** The C library lists IPv4 addresses with a label (`wan2:1`) under that. */
+/** The C library also lists IPv4 addresses under their label (`wan2:1`). */
 function addressesOf(device: string): string[] {
   return Object.entries(networkInterfaces())
     .filter(([name]) => name === device || name.startsWith(`${device}:`))

@@ -12,9 +12,9 @@ const { EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
 /**
- * A non-blocking descriptor on its path: bound to the device (and that read back), marked, with its tos, and bound to
- * `localAddress` and `port` where one is given, with `options` (such as `SO_REUSEADDR`) set before. On any failure it is
- * closed and the error says which option.
+ * Opens a non-blocking descriptor on its path. It binds to the device and reads that back, sets mark and tos, and binds to
+ * `localAddress` and `port` if given. `options` (such as `SO_REUSEADDR`) are set before the bind. On any failure it closes the
+ * descriptor, and the error names the option.
  */
 export function openDescriptor(
   family: 4 | 6,
@@ -51,14 +51,17 @@ function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions
   if (tos !== undefined) setOption(fd, family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
 }
 
-/** Binds and reads back. Throws ENODEV with the devices that exist, EPERM with the ways out; never goes on unbound. */
+/**
+ * Binds to the device and reads it back. Throws ENODEV with the existing devices, or EPERM with ways to get permission. Never
+ * continues unbound.
+ */
 export function bindToDevice(fd: number, device: string): void {
   const errno = trySetOption(fd, 'SO_BINDTODEVICE', `${device}\0`)
   if (errno < 0) throw deviceError(errno, 'setsockopt(SO_BINDTODEVICE)', device)
   verifyDevice(fd, device)
 }
 
-/** Throws unless the descriptor is bound to just this device now (a deleted device reads as ENODEV). */
+/** Throws unless the descriptor is bound to this device now. A deleted device reads as ENODEV. */
 export function verifyDevice(fd: number, device: string): void {
   let bound: string
   try {
@@ -66,7 +69,7 @@ export function verifyDevice(fd: number, device: string): void {
   } catch (error) {
     throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
   }
-  // Devices may be renamed while sockets are bound to them.
+  // A device can be renamed while sockets are bound to it.
   if (bound !== '' && bound !== device) throw deviceError(-ENODEV, 'getsockopt(SO_BINDTODEVICE)', device)
   if (bound !== device) {
     throw new NetviaError(
@@ -79,19 +82,19 @@ export function verifyDevice(fd: number, device: string): void {
   }
 }
 
-/** Room for a device's name, used again for each: HTTP agents ask for every request. */
+/** Buffer for a device name, reused because HTTP agents check every request. */
 const boundName = Buffer.alloc(16)
 
-/** Name of the device a descriptor is bound to, '' for none. */
+/** Name of the device a descriptor is bound to; '' for none. */
 export function boundDevice(fd: number): string {
   const length = tryReadOption(fd, 'SO_BINDTODEVICE', boundName)
   if (length === -EINVAL || length === -ENOPROTOOPT) return boundByIndex(fd)
   if (length < 0) throw systemError(length, 'getsockopt(SO_BINDTODEVICE)')
-  // The name comes with its final NUL.
+  // The name includes its final NUL.
   return boundName.toString('utf8', 0, Math.max(0, length - 1))
 }
 
-/** Where the name can't be read (qemu-user), the index can. */
+/** Falls back to the index where the name can't be read (qemu-user). */
 function boundByIndex(fd: number): string {
   const index = getOption(fd, 'SO_BINDTOIFINDEX')
   if (index === 0) return ''
@@ -131,7 +134,7 @@ function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, 
       hint: `the other end is IPv${family}: give an IPv${family} localAddress, or family: ${familyOf(address)}`,
     })
   }
-  // Without it a bound client takes its port at bind, from one pool for all peers (ip(7)).
+  // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
   if (type === 'stream' && port === 0) trySetOption(fd, 'IP_BIND_ADDRESS_NO_PORT', 1)
   const errno = addon().bind(fd, onLink(encodeAddress(address, port), path.device))
   if (errno >= 0) return

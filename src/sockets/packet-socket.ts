@@ -3,13 +3,13 @@ import { Watch } from '../binding/poller.js'
 import { type Packet, type ReceiveBuffer, receiveBuffer } from './receive-buffer.js'
 
 export interface PacketHandlers {
-  /** Packets or errors wait: drain with `receive` until it says -EAGAIN. */
+  /** Packets or errors are waiting. Call `receive` until it returns -EAGAIN. */
   readable(): void
   /** There is room again, after `notifyWritable`. */
   writable?(): void
 }
 
-/** A raw, datagram, netlink or packet descriptor, read in batches when the poller says so. It owns the descriptor. */
+/** A raw, datagram, netlink or packet descriptor, read in batches when the poller reports it. It owns the descriptor. */
 export class PacketSocket {
   readonly fd: number
   readonly #watch: Watch
@@ -21,8 +21,8 @@ export class PacketSocket {
   #closed = false
 
   /**
-   * `payloadSize`: bytes kept of a packet; longer ones are cut, and say so by a larger `Field.length`. `selfArming`: from the start,
-   * and again when the handler of `readable` returns; otherwise `arm` is to be called each time.
+   * `payloadSize`: bytes kept per packet. Longer packets are cut, and their `Field.length` is larger. `selfArming`: arms at the
+   * start and whenever the `readable` handler returns. Otherwise call `arm` each time.
    */
   constructor(fd: number, handlers: PacketHandlers, payloadSize = 2048, selfArming = true) {
     this.fd = fd
@@ -32,7 +32,7 @@ export class PacketSocket {
     this.#watch = new Watch(fd, events => this.#ready(events))
     try {
       if (selfArming) this.arm()
-      // To be added takes memory, to be armed again does not: what can fail fails here.
+      // Adding takes memory, re-arming doesn't. Whatever can fail should fail here.
       else this.#watch.arm(0)
     } catch (error) {
       this.close()
@@ -44,7 +44,7 @@ export class PacketSocket {
     return this.#closed
   }
 
-  /** Reads up to 64 packets of the data queue or the error queue. Returns how many, or a negative errno. */
+  /** Reads up to 64 packets from the data queue or the error queue. Returns their number, or a negative errno. */
   receive(onPacket: (packet: Packet) => void, errorQueue = false): number {
     const buffer = receiveBuffer(this.#payloadSize)
     const count = this.receiveInto(buffer, errorQueue)
@@ -52,13 +52,13 @@ export class PacketSocket {
     return count
   }
 
-  /** The same, for who reads the buffer himself. */
+  /** Like `receive`, for callers that read the buffer themselves. */
   receiveInto(buffer: ReceiveBuffer, errorQueue = false): number {
     const flags = errorQueue ? addon().constants.MSG_ERRQUEUE! : 0
     return addon().receive(this.fd, buffer.memory, buffer.table, flags)
   }
 
-  /** `readable` will be called once, as soon as there is something. */
+  /** Arranges for one call of `readable`, as soon as there is something to read. */
   arm(): void {
     if (this.#armed) return
     const { EPOLLIN, EPOLLOUT } = addon().constants
@@ -66,7 +66,7 @@ export class PacketSocket {
     this.#armed = true
   }
 
-  /** Calls `writable` once there is room again: for after a send said -EAGAIN. */
+  /** Calls `writable` once there is room again. Use it after a send returned -EAGAIN. */
   notifyWritable(): void {
     this.#armed &&= this.#wantsWrite
     this.#wantsWrite = true
@@ -90,7 +90,7 @@ export class PacketSocket {
         this.#handlers.writable?.()
       }
     } finally {
-      // A handler that throws does not leave the socket deaf.
+      // Re-arms even if a handler throws, so that the socket keeps receiving.
       if (!this.#closed && (this.#selfArming || this.#wantsWrite)) this.arm()
     }
   }

@@ -1,26 +1,26 @@
 import { addressRoom, Batch, Field, slotHeader } from '../binding/addon.js'
 
-/** Packets of one recvmmsg(2). */
+/** Packets per recvmmsg(2). */
 export const slots = Batch.packets
 
-/** A packet as it lies in a shared receive buffer: good only until the next receive. */
+/** A packet in a shared receive buffer. It is valid only until the next receive. */
 export interface Packet {
-  /** The payload. Raw IPv4 sockets hand over the IP header too, raw IPv6 sockets don't. */
+  /** The payload. Raw IPv4 sockets include the IP header, raw IPv6 sockets don't. */
   readonly data: Uint8Array
-  /** `struct sockaddr_*` of the source; empty where there is none. */
+  /** `struct sockaddr_*` of the source; empty if there is none. */
   readonly address: Uint8Array
-  /** Of an error queue entry: `struct sockaddr_*` of who reported the error. */
+  /** For error queue entries: `struct sockaddr_*` of the host that reported the error. */
   readonly offender: Uint8Array
-  /** One of the numbers of `Field`. */
+  /** Returns one of the numbers of `Field`. */
   field(index: number): number
-  /** The same as an unsigned number. */
+  /** The same number, unsigned. */
   unsigned(index: number): number
 }
 
-/** Room for one recvmmsg(2), used again for every receive of its slot size. */
+/** Buffer for one recvmmsg(2), reused for every receive with its slot size. */
 export class ReceiveBuffer implements Packet {
   readonly memory: Uint8Array
-  /** The same, for slots of whole words. */
+  /** The same memory as 32-bit words, for slots of whole words. */
   readonly words: Int32Array
   readonly table = new Int32Array(slots * Field.size)
   readonly slotSize: number
@@ -66,7 +66,7 @@ export class ReceiveBuffer implements Packet {
 
 const shared = new Map<number, ReceiveBuffer>()
 
-/** All sockets with packets of one size share one buffer: reading is synchronous. */
+/** The buffer shared by all sockets with packets of one size. Reading is synchronous, so one is enough. */
 export function receiveBuffer(payloadSize: number): ReceiveBuffer {
   let buffer = shared.get(payloadSize)
   if (!buffer) {

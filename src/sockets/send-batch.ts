@@ -1,6 +1,6 @@
 import { addon, Batch } from '../binding/addon.js'
 
-/** Packets that wait for one sendmmsg(2): payloads and addresses in one reused buffer. */
+/** Packets waiting for one sendmmsg(2), with payloads and addresses in one reused buffer. */
 export class SendBatch {
   static readonly capacity = Batch.packets
   readonly #table = new Int32Array(SendBatch.capacity * Batch.sendFields)
@@ -17,8 +17,8 @@ export class SendBatch {
   }
 
   /**
-   * Takes a packet, or says no: the batch is full. `address` is `struct sockaddr_*` bytes, empty on a connected socket;
-   * `ttl` -1 leaves the socket's own.
+   * Adds a packet, or returns false if the batch is full. `address` is `struct sockaddr_*` bytes, empty on a connected socket.
+   * `ttl` -1 keeps the socket's own.
    */
   add(payload: Uint8Array, address: Uint8Array, ttl = -1): boolean {
     const size = payload.length + address.length
@@ -35,7 +35,7 @@ export class SendBatch {
     return true
   }
 
-  /** Sends from packet `first` on: how many the kernel took, or the negative errno of that packet. */
+  /** Sends from packet `first` on. Returns how many the kernel accepted, or the negative errno of that packet. */
   send(fd: number, first = 0): number {
     const table = first === 0 ? this.#table : this.#table.subarray(first * Batch.sendFields)
     return addon().send(fd, this.#memory, table, this.#count - first, 0)

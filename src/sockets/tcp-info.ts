@@ -5,8 +5,8 @@ import { descriptorOf } from './hand-over.js'
 import { getOptionBytes } from './options.js'
 
 /**
- * What the kernel knows of a connection: `struct tcp_info`, tcp(7). A field is undefined where this kernel is too old to tell
- * it, or where nothing was measured yet.
+ * The kernel's data on a connection: `struct tcp_info`, tcp(7). A field is undefined if this kernel is too old to report it, or
+ * nothing has been measured yet.
  */
 export interface TcpInfo {
   /** `established`, `syn-sent`, `fin-wait-1`, … */
@@ -15,53 +15,53 @@ export interface TcpInfo {
   rttMs?: number
   /** Its mean deviation (RFC 6298), in milliseconds. */
   rttVarMs?: number
-  /** Smallest round-trip time of late (RFC 8985), in milliseconds. Linux 4.9. */
+  /** Minimum round-trip time of the recent past (RFC 8985), in milliseconds. Linux 4.9. */
   minRttMs?: number
-  /** Round-trip time as the receiving side sees it, in milliseconds. */
+  /** Round-trip time estimated by the receiving side, in milliseconds. */
   receiveRttMs?: number
-  /** Retransmission timeout now, in milliseconds. */
+  /** Current retransmission timeout, in milliseconds. */
   rtoMs?: number
-  /** Segments retransmitted in the connection's life. */
+  /** Segments retransmitted since the connection began. */
   retransmits?: number
-  /** Segments in flight that count as lost now. */
+  /** Segments in flight now counted as lost. */
   lost?: number
-  /** Segments sent and not yet acknowledged now. */
+  /** Segments sent and not yet acknowledged. */
   unacknowledged?: number
   /** Largest segment sent, in bytes. */
   mss?: number
   /** Largest segment received, in bytes. */
   receiveMss?: number
-  /** In bytes. */
+  /** Path MTU, in bytes. */
   pathMtu?: number
-  /** In segments. */
+  /** Congestion window, in segments. */
   congestionWindow?: number
-  /** In segments; undefined while the connection is still in its first slow start. */
+  /** Slow-start threshold, in segments; undefined during the first slow start. */
   slowStartThreshold?: number
-  /** Bytes a second that the path carried of late. Linux 4.9. */
+  /** Recent delivery rate, in bytes per second. Linux 4.9. */
   deliveryRate?: number
-  /** Bytes a second that the kernel would send at most. Linux 3.15. */
+  /** Maximum rate at which the kernel sends, in bytes per second. Linux 3.15. */
   pacingRate?: number
-  /** Bytes that wait unsent. Linux 4.6. */
+  /** Bytes not sent yet. Linux 4.6. */
   unsentBytes?: number
-  /** Payload sent, retransmissions included. Linux 4.19. */
+  /** Payload bytes retransmitted. Linux 4.19. */
   bytesSent?: number
-  /** Payload sent again. Linux 4.19. */
+  /** Payload bytes that the other end has acknowledged. Linux 4.1. */
   bytesRetransmitted?: number
-  /** Payload that the other end has acknowledged. Linux 4.1. */
+  /** Payload bytes received. Linux 4.1. */
   bytesAcknowledged?: number
-  /** Linux 4.1. */
+  /** Segments sent. Linux 4.2. */
   bytesReceived?: number
-  /** Linux 4.2. */
+  /** Segments received. Linux 4.2. */
   segmentsSent?: number
   /** Linux 4.2. */
   segmentsReceived?: number
-  /** How long ago the last data was sent, in milliseconds. */
+  /** Time since the last data was sent, in milliseconds. */
   lastSentMs?: number
-  /** How long ago the last data came in, in milliseconds. */
+  /** Time since the last data arrived, in milliseconds. */
   lastReceivedMs?: number
 }
 
-/** enum in linux/tcp.h and net/tcp_states.h, from 1. */
+/** TCP states as numbered in net/tcp_states.h and linux/tcp.h, from 1. */
 const states = [
   'established',
   'syn-sent',
@@ -81,7 +81,7 @@ const littleEndian = endianness() === 'LE'
 const unlimited = 0xffff_ffff
 const infiniteThreshold = 0x7fff_ffff
 
-/** Decodes as much of `struct tcp_info` (linux/tcp.h) as the kernel has given. Pure. */
+/** Decodes the part of `struct tcp_info` (linux/tcp.h) that this kernel returned. Pure. */
 export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const u32 = (offset: number) => (offset + 4 <= bytes.length ? view.getUint32(offset, littleEndian) : undefined)
@@ -119,10 +119,10 @@ export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
 }
 
 /**
- * The kernel's view of a TCP connection: a `net.Socket` or `tls.TLSSocket`, of netvia or not, or a descriptor.
+ * Returns the kernel's data on a TCP connection. Takes any `net.Socket` or `tls.TLSSocket`, netvia's or not, or a descriptor.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a socket that has no descriptor (any more), `EBADF`, `ENOTSOCK`, `ENOTSUP` or
- * `ENOPROTOOPT` for a descriptor that is no TCP socket.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a socket without a descriptor (closed, for example); `EBADF`, `ENOTSOCK`,
+ * `ENOTSUP` or `ENOPROTOOPT` for a descriptor that is not a TCP socket.
  */
 export function tcpInfo(socket: Socket | number): TcpInfo {
   const fd = typeof socket === 'object' && socket !== null ? descriptorOf(socket) : socket

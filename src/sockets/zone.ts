@@ -5,11 +5,12 @@ import { NetviaError } from '../errors.js'
 import { addressText, scopeOf, withScope } from './address.js'
 
 /**
- * An address of one link (link-local, RFC 4291 section 2.5.6, or a group of that scope) says nothing without the link, which is
- * its zone or the device (RFC 4007 section 6). Gives the socket address with the link in it; any other as it is.
+ * An address that is valid on one link only (link-local, RFC 4291 section 2.5.6, or a multicast group of that scope) needs the
+ * link: its zone or the device (RFC 4007 section 6). Returns the socket address with the link's index; any other address
+ * unchanged.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` with neither, or with a zone that is not the device: the kernel would bind the socket
- * to the zone's instead.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` without zone and device, or if the zone is another device: the kernel would bind
+ * the socket to the zone's device instead.
  */
 export function onLink(address: Uint8Array, device: string | undefined): Uint8Array {
   if (!isOfOneLink(address)) return address
@@ -36,14 +37,14 @@ function wrong(what: string, address: Uint8Array, hint: string, device?: string)
 
 const ipv6Length = 28
 
-/** fe80::/10, and groups of interface or link scope (RFC 4291 section 2.7). */
+/** Whether this is fe80::/10 or a multicast group of interface or link scope (RFC 4291 section 2.7). */
 function isOfOneLink(address: Uint8Array): boolean {
   if (address.length !== ipv6Length) return false
   const [first, second] = [address[8]!, address[9]!]
   return first === 0xfe ? second >> 6 === 2 : first === 0xff && (second & 15) <= 2
 }
 
-/** What is bound to a VRF may use the links of its devices. */
+/** A socket bound to a VRF may use the links of the VRF's devices. */
 function masterOf(device: string): string | undefined {
   try {
     return basename(readlinkSync(`/sys/class/net/${device}/master`))

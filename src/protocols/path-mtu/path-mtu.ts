@@ -15,26 +15,26 @@ import type { SocketPool } from '../icmp/probe/socket-pool.js'
 import { type PingResult, type Target, toResult } from '../icmp/result.js'
 import { type PathMtuMethod, PathMtuSearch, type SizeVerdict } from './search.js'
 
-/** Of `pathMtu`. */
+/** Options of `pathMtu`. */
 export interface PathMtuOptions extends CommonOptions {
-  /** Default: that of the address; of a name, the first address it has. */
+  /** Address family. Default: that of the address; for a name, that of its first address. */
   family?: 4 | 6
   /**
-   * Milliseconds for the answer to one probe; another such time for finding the address of a name. Once the host has
-   * answered, a size is given up sooner: after 200 ms and four times its slowest answer. Default 1000.
+   * Milliseconds to wait for the answer to one probe, and as long again to resolve a name. Once the host has answered, netvia
+   * gives up on a size sooner: after 200 ms plus four times the slowest answer so far. Default 1000.
    */
   timeout?: number
 }
 
-/** What `pathMtu` found, whether there is an answer or not. */
+/** The fields of every `pathMtu` result, with or without an answer. */
 export interface PathMtuFacts {
-  /** As it was given. */
+  /** The host as you passed it. */
   host: string
-  /** The address that was asked. */
+  /** The address probed. */
   address: string
-  /** 4 or 6. */
+  /** Family of that address, 4 or 6. */
   family: 4 | 6
-  /** Who said that larger packets are too big. */
+  /** Address that reported larger packets as too big. */
   limitedBy: string | undefined
   /** Requests sent. */
   probes: number
@@ -42,17 +42,17 @@ export interface PathMtuFacts {
 
 /** The host answered. */
 export interface PathMtuFound extends PathMtuFacts {
-  /** The largest IP packet, in bytes with all headers, that the host was seen to get. */
+  /** The largest IP packet that reached the host, in bytes with all headers. */
   mtu: number
   /**
-   * What settled it: `device`, the way out of this machine is the narrowest; `too-big`, a router said so; `search`, larger
-   * packets vanish without a word.
+   * What determined the size. `device`: the outgoing device is the narrowest link. `too-big`: a router reported the limit.
+   * `search`: larger packets vanish without an error.
    */
   method: PathMtuMethod
   reason: undefined
 }
 
-/** There is no answer to go by. */
+/** The host gave no usable answer. */
 export interface PathMtuUnknown extends PathMtuFacts {
   mtu: undefined
   method: 'none'
@@ -60,22 +60,22 @@ export interface PathMtuUnknown extends PathMtuFacts {
   reason: string
 }
 
-/** What `pathMtu` found: `method` says which of the two. */
+/** The result of `pathMtu`. `method` distinguishes the two kinds. */
 export type PathMtu = PathMtuFound | PathMtuUnknown
 
 const schema: Schema = { ...commonSchema, family: oneOf(4, 6), timeout: number(1, longestTimer) }
 
-/** RFC 791 and RFC 8200 section 5: every link carries these. */
+/** Every link carries packets of this size (RFC 791, RFC 8200 section 5). */
 const smallest = { 4: 68, 6: 1280 } as const
-/** What the length fields hold: of IPv4 the whole packet, of IPv6 the payload. */
+/** The limits of the length fields. IPv4 counts the whole packet, IPv6 only the payload. */
 const largest = { 4: 65_535, 6: 65_575 } as const
-/** Of one size, before it counts as too large: a packet may be lost for other reasons. */
+/** How often one size is probed before it counts as too large. A packet may be lost for other reasons. */
 const attempts = 3
 
 /**
- * The largest IP packet that gets to a host in one piece (RFC 1191, RFC 8201), found with echo requests that must not be
- * fragmented: by what routers say of larger ones, and by binary search where they say nothing (RFC 4821's case). Never by the
- * kernel's memory of earlier answers, which may be out of date.
+ * Finds the largest IP packet that reaches a host in one piece (RFC 1191, RFC 8201). It sends echo requests that must not be
+ * fragmented. It uses the limits routers report, and binary search where they report nothing (the case of RFC 4821). It ignores
+ * the kernel's cache of earlier answers, which may be out of date.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for ICMP sockets; `ENODEV`, `ENETUNREACH`
  * and others where this machine can't send; what `resolve` throws for a name; `signal.reason` when aborted.

@@ -1,4 +1,4 @@
-/** What became of a packet of one size. `limit`: what the refusal said would fit, if it said anything. */
+/** The result of probing one size. `limit` is the size that would fit, if the refusal reported one. */
 export type SizeVerdict =
   | { outcome: 'passed' }
   | { outcome: 'silent' }
@@ -6,18 +6,18 @@ export type SizeVerdict =
   | { outcome: 'too-big-here'; limit?: number }
 
 /**
- * What settled the size: `device`, the way out of this machine is the narrowest; `too-big`, a router said so; `search`, larger
- * packets vanish without a word.
+ * What determined the size. `device`: the outgoing device is the narrowest link. `too-big`: a router reported the limit.
+ * `search`: larger packets vanish without an error.
  */
 export type PathMtuMethod = 'device' | 'too-big' | 'search'
 
 /**
- * Which size to try next, in bytes of the whole IP packet: the smallest, whether there is an answer at all; then the largest.
- * What a refusal tells is tried as told; where nobody tells, the range is halved. Pure.
+ * Chooses the next size to probe, in bytes of the whole IP packet. It starts with the smallest, to see whether the host answers
+ * at all, then tries the largest. It then tries the limits that refusals report, or halves the range without one. Pure.
  */
 export class PathMtuSearch {
   method: PathMtuMethod = 'device'
-  /** Who said the size that was not exceeded any more. */
+  /** Address that reported the limit which turned out to be right. */
   limitedBy: string | undefined
   readonly #smallest: number
   #passes = 0
@@ -30,12 +30,12 @@ export class PathMtuSearch {
     this.#next = smallest
   }
 
-  /** The largest size that has passed; `undefined` while none has. */
+  /** The largest size that has passed; `undefined` until one has. */
   get passed(): number | undefined {
     return this.#passes || undefined
   }
 
-  /** The next size; `undefined` when all is known, or nothing passes. */
+  /** The next size; `undefined` when the answer is known or nothing passes. */
   get next(): number | undefined {
     return this.#passes < this.#atMost && this.#atMost >= this.#smallest ? this.#next : undefined
   }

@@ -2,7 +2,9 @@ import { NetviaError } from '../../errors.js'
 import { type CommonOptions, pathOf } from '../../options.js'
 import { nameTimeout, resolveFirst } from '../dns/resolve.js'
 
-/** The address to bind to: `host`, resolved over the path where it is a name, or `localAddress`; undefined for any address. */
+/**
+ * The address to bind to: `host`, resolved over the path if it is a name, or else `localAddress`. Undefined means any address.
+ */
 export async function bindAddress(
   caller: string,
   options: CommonOptions & { host?: string; family?: 4 | 6; servers?: readonly string[] },

@@ -1,31 +1,31 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from '../../builtins.js'
 
-/** What matters of a server's certificate (RFC 5280). */
+/** The main facts about a server's certificate (RFC 5280). */
 export interface CertificateFacts {
   /**
-   * Distinguished name (RFC 4514's order reversed, as OpenSSL prints it): `CN=example.org`. Empty where the certificate has
-   * none, which is legal: the names are what counts.
+   * Distinguished name, as OpenSSL prints it (RFC 4514's order reversed): `CN=example.org`. Empty if the certificate has none.
+   * That is legal, because only the names count.
    */
   subject: string
-  /** The names and addresses it is for: its subjectAltName, or the common name where it has none (RFC 9525). */
+  /** The names and addresses it is valid for: its subjectAltName, or the common name without one (RFC 9525). */
   names: readonly string[]
-  /** Its first second. */
+  /** Start of its validity. */
   validFrom: Date
-  /** Its last second. */
+  /** End of its validity, inclusive. */
   validTo: Date
-  /** Whole days from now until then; negative once it has expired. */
+  /** Whole days until `validTo`; negative once it has expired. */
   daysLeft: number
 }
 
 const day = 24 * 60 * 60 * 1000
 
-/** Undefined where the dates can't be read. */
+/** Returns undefined if the dates can't be read. */
 export function certificateFacts(certificate: X509Certificate): CertificateFacts | undefined {
   const validFrom = new Date(certificate.validFrom)
   const validTo = new Date(certificate.validTo)
   if (Number.isNaN(validFrom.getTime()) || Number.isNaN(validTo.getTime())) return undefined
-  // Node's types promise a text, but there is none where the field is missing or empty.
+  // Node's types promise a string, but the field is missing if it is empty.
   const subject = (certificate.subject as string | undefined) ?? ''
   const daysLeft = Math.floor((validTo.getTime() - Date.now()) / day)
   return { subject: subject.replaceAll('\n', ', '), names: namesOf(certificate), validFrom, validTo, daysLeft }
@@ -33,14 +33,14 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
 
 export function namesOf({ subject, subjectAltName }: X509Certificate): string[] {
   const alternatives = (subjectAltName as string | undefined) ?? ''
-  // Node quotes a name that holds what could be mistaken for the next one (CVE-2021-44532).
+  // Node quotes names that contain something that looks like another entry (CVE-2021-44532).
   const found = [...alternatives.matchAll(/(?:^|, )(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g)]
   if (found.length > 0) return found.map(([, name]) => name!)
   const common = /(?:^|\n)CN=([^\n]*)/.exec((subject as string | undefined) ?? '')?.[1]
   return common ? [common] : []
 }
 
-/** Whether the certificate has the name, by the rules of RFC 9525 and whoever signed it. */
+/** Whether the certificate covers the name, by the rules of RFC 9525. It does not check who signed it. */
 export function isFor(certificate: X509Certificate, host: string): boolean {
   return (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined
 }

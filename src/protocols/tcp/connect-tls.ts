@@ -10,15 +10,15 @@ import { withinTimeLimit } from './time-limit.js'
 import { certificateError, handshakeError } from './tls-error.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
 
-/** Of `connectTls`: those of `connect`, and those of `tls.connect` that concern TLS. */
+/** Options of `connectTls`: those of `connect`, and the options of `tls.connect` that concern TLS. */
 export type ConnectTlsOptions = ConnectOptions & TlsOptions
 
 const schema: Schema = { ...connectSchema, ...tlsSchema }
 
 /**
- * `connect`, then TLS (RFC 8446) on that connection. Takes the options of `tls.connect` that concern TLS. A name is sent as
- * server name (SNI, RFC 6066; an address never is) and checked against the certificate; `timeout` and `signal` cover the
- * handshake too.
+ * Connects like `connect`, then starts TLS (RFC 8446) on the connection. Takes the options of `tls.connect` that concern TLS.
+ * Names are sent as server name (SNI, RFC 6066; addresses never are) and checked against the certificate. `timeout` and
+ * `signal` cover the handshake too.
  *
  * @throws NetviaError what `connect` throws; the code of Node's own error where the handshake or the certificate fails, such
  * as `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID`, `ECONNRESET`.
@@ -33,8 +33,8 @@ export async function connectTls(given: ConnectTlsOptions): Promise<TLSSocket> {
 }
 
 /**
- * The handshake on a connected socket, which is closed if anything fails. `options` are checked. `onHandshake` sees the
- * connection before the server's certificate is judged: one that is not accepted is worth knowing, too.
+ * Performs the handshake on a connected socket, and closes the socket on any failure. `options` must be checked already.
+ * `onHandshake` runs before the certificate is verified, so that callers can report a rejected certificate.
  */
 export async function startTls(
   socket: Socket,
@@ -50,7 +50,7 @@ export async function startTls(
     try {
       identity = (options.checkServerIdentity ?? nodeTls().checkServerIdentity)(...of)
     } catch (error) {
-      // Node would throw it where nobody can catch it.
+      // Node would throw this error where nobody can catch it.
       identity = error as Error
     }
     return identity
@@ -58,19 +58,19 @@ export async function startTls(
   let secure: TLSSocket | undefined
   try {
     const given = { ...name, ...pickTls(options), host, socket }
-    // The certificate is judged below, where it can still be read.
+    // The code below verifies the certificate, while it can still read it.
     secure = nodeTls().connect({ ...given, rejectUnauthorized: false, checkServerIdentity })
     await handshake(secure, signal).catch(error => {
       throw signal.aborted ? error : handshakeError(error, options, address)
     })
     const refused = !secure.authorized && mustBeAuthorized(options)
-    // Once, and only where it is needed: Node 20 gives it a single time.
+    // Read it once, and only if needed: Node 20 returns it a single time.
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
     onHandshake?.(secure, certificate)
     if (refused) throw certificateError(secure, certificate, identity, options, address)
     return refuseReconnect(secure, options.device)
   } catch (error) {
-    // What else comes out of it on its way down is of no interest.
+    // Ignores further errors while the socket is being destroyed.
     secure?.on('error', () => {})
     secure?.destroy()
     socket.destroy()
@@ -78,7 +78,7 @@ export async function startTls(
   }
 }
 
-/** Node's own default. */
+/** Same default as Node. */
 function mustBeAuthorized({ rejectUnauthorized }: ConnectTlsOptions): boolean {
   return rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
 }

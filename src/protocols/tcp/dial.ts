@@ -24,19 +24,21 @@ import { type Attempt, Race } from './race.js'
 import type { Progress } from './time-limit.js'
 
 export interface ConnectOptions extends CommonOptions {
-  /** Name or address. A link-local address may carry its zone: `fe80::1%wan2`. */
+  /** Name or address. A link-local address may include its zone: `fe80::1%wan2`. */
   host: string
   /** 1-65535. */
   port: number
-  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  /** Limits the connection to addresses of this family. Default: both, raced (RFC 8305). */
   family?: 4 | 6
-  /** For name resolution and connection together, in milliseconds. Default: none; the kernel gives up after about two minutes. */
+  /**
+   * Milliseconds for name resolution and connection together. Default: no limit; the kernel gives up after about two minutes.
+   */
   timeout?: number
   /** `TCP_NODELAY` (tcp(7)). Default: false. */
   noDelay?: boolean
   /** `SO_KEEPALIVE` (socket(7)); a number is the idle time before the first probe, in milliseconds. Default: false. */
   keepAlive?: boolean | number
-  /** How long an attempt has before the next address is tried beside it, in milliseconds (RFC 8305 section 5). Default: 250. */
+  /** Milliseconds an attempt runs before the next address is tried in parallel (RFC 8305 section 5). Default: 250. */
   attemptDelay?: number
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
@@ -56,18 +58,18 @@ export const connectSchema = {
   servers: dnsServers,
 } satisfies Schema
 
-/** A connection and what it took, in milliseconds. */
+/** A connection and its timings in milliseconds. */
 export interface Dialed {
   readonly socket: Socket
-  /** Until the first address was known and usable; 0 where the host is one. */
+  /** Time until the first usable address was known; 0 if the host is an address. */
   readonly dnsMs: number
-  /** From then, or from the start, until the connection stood. */
+  /** Time from then, or from the start, until the connection was established. */
   readonly connectMs: number
 }
 
 /**
- * `connect` with its options checked. Its time limit is in `signal`; `timeout` only says how long that is, for name resolution. No packet is
- * sent to an address that `refuse` throws for.
+ * `connect` with checked options. `signal` enforces the time limit; `timeout` only tells name resolution how long that is.
+ * `refuse` can throw for an address, which then receives no packet.
  */
 export async function dial(
   options: ConnectOptions,
@@ -100,7 +102,7 @@ export async function dial(
   return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
 }
 
-/** All addresses of a name, as they become known. */
+/** Races the addresses of a name as they become known. */
 async function raceAddresses(
   options: ConnectOptions,
   families: readonly (4 | 6)[],

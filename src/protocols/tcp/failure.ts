@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { NetviaError, systemError } from '../../errors.js'
 
-/** From what says most about the other end to what says least. Faults of this machine come before all of them. */
+/** Error codes, sorted by how much they say about the other end. Local errors rank before all of them. */
 const network = [
   'ECONNREFUSED',
   'ECONNRESET',
@@ -13,7 +13,7 @@ const network = [
   'EAFNOSUPPORT',
 ]
 
-/** The most telling of the errors of all attempts; the others stay in `cause`. */
+/** The most informative error of all attempts, with the others in `cause`. */
 export function raceFailure(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) => (error instanceof NetviaError ? network.indexOf(error.code) : -1)
   const [first] = errors.toSorted((a, b) => rank(a) - rank(b))
@@ -25,12 +25,12 @@ export function raceFailure(errors: readonly unknown[]): unknown {
   })
 }
 
-/** What the `timeout` of `connect` and `connectTls` rejects with. */
+/** The error for an expired `timeout` in `connect` and `connectTls`. */
 export function connectTimeout(where: { address: string; port: number; device?: string }, hint: string): NetviaError {
   return systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
 }
 
-/** The same error with one more thing to say. */
+/** The same error with another hint added. */
 export function withHint(error: NetviaError, hint: string): NetviaError {
   const { code, errno, syscall, address, port, hostname, device, cause } = error
   const all = [error.hint, hint].filter(Boolean).join('; ')

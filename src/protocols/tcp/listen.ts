@@ -21,15 +21,17 @@ import { onDeviceLoss } from '../../system/device-loss.js'
 import { bindAddress } from './bind-address.js'
 
 export interface ListenOptions extends CommonOptions {
-  /** 0-65535; 0: one that is free, see `server.address()`. */
+  /** Port, 0-65535. 0 picks a free one, see `server.address()`. */
   port: number
-  /** Address to listen at, or a name for one. Default: `::`, for IPv6 and IPv4, or `0.0.0.0` where there is no IPv6. */
+  /** Address to listen on, or a name that resolves to one. Default: `::` for IPv6 and IPv4, or `0.0.0.0` without IPv6. */
   host?: string
-  /** Connections that may wait to be accepted, listen(2); the kernel's `net.core.somaxconn` is the bound. Default: 511. */
+  /** Length of the queue of connections not yet accepted, listen(2). `net.core.somaxconn` limits it. Default: 511. */
   backlog?: number
-  /** `SO_REUSEPORT` (socket(7)): several listeners share the port, and the kernel deals the connections out. Default: false. */
+  /**
+   * `SO_REUSEPORT` (socket(7)): several listeners share the port, and the kernel distributes the connections. Default: false.
+   */
   reusePort?: boolean
-  /** `IPV6_V6ONLY` (ipv6(7)): no IPv4 at an IPv6 address. Default: false. */
+  /** `IPV6_V6ONLY` (ipv6(7)): an IPv6 address does not accept IPv4. Default: false. */
   ipv6Only?: boolean
 }
 
@@ -43,14 +45,14 @@ const schema: Schema = {
 }
 
 /**
- * Listens for TCP connections, like Go's `net.Listen`. With a device it takes only connections that come in by it; others are
- * refused as if nothing listened. The server listens when the promise resolves.
+ * Listens for TCP connections, like Go's `net.Listen`. With a device, it accepts only connections that arrive on it; others are
+ * refused as if nothing were listening. The promise resolves once the server listens.
  *
- * When the device is deleted the server emits `error` with ENODEV and closes: it would never get a connection again, even if
- * a device of that name came back. When the `signal` fires it closes.
+ * If the device is deleted, the server emits `error` with ENODEV and closes. It could never accept another connection, even if
+ * a device of that name came back. It also closes when `signal` fires.
  *
- * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENODEV` no such device; what `resolve` throws for `host`;
- * `ERR_CLUSTER_WORKER` in a worker of node:cluster; `signal.reason` when aborted before it listens.
+ * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`; `ENODEV` if the device doesn't exist; the errors of `resolve`
+ * for `host`; `ERR_CLUSTER_WORKER` in a node:cluster worker; `signal.reason` when aborted before it listens.
  */
 export async function listen(given: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
   const options = checkOptions('listen', given, schema, ['port'])
@@ -62,7 +64,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   const address = await bindAddress('listen', options)
   const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
   const server = nodeNet().createServer()
-  // Before anybody else's listener: accepted sockets inherit the device, and here that is read back.
+  // Runs before all other listeners, to read back the device that accepted sockets inherit.
   server.on('connection', socket => {
     refuseReconnect(socket, device)
     if (device !== undefined) verifyAccepted(socket, fd, device)
@@ -80,7 +82,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
     close()
     server.emit('error', error)
   }
-  // Closed, it lets go of the descriptor at once, though its connections may last.
+  // A closed server releases the descriptor immediately, although its connections may live on.
   const endLossWatch = onDeviceLoss(fd, device, onLoss, () => server.listening)
   server.on('close', () => {
     endLossWatch()
@@ -92,7 +94,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   return server
 }
 
-/** Node would take the number of our descriptor for one of the primary process, whatever that is there. */
+/** Node would interpret our descriptor's number in the primary process, where it means something else. */
 function inClusterWorker(): NetviaError {
   const hint = 'with reusePort: true each process, or each thread of worker_threads, can listen by itself'
   return new NetviaError(`listen does not work in a worker of node:cluster; ${hint}`, {
@@ -111,10 +113,10 @@ function openListener(options: ListenOptions, address: string): number {
   const socketOptions: Record<string, number> = { SO_REUSEADDR: 1 }
   if (reusePort) socketOptions.SO_REUSEPORT = 1
   if (family === 6) socketOptions.IPV6_V6ONLY = ipv6Only ? 1 : 0
-  // For the IPv4 connections of an IPv6 socket, which has had only its traffic class set.
+  // IPv4 connections of an IPv6 socket need this too: only the traffic class was set.
   if (family === 6 && tos !== undefined) socketOptions.IP_TOS = tos
   const fd = openDescriptor(family, 'stream', 0, { ...pathOf(options), localAddress: address }, port, socketOptions)
-  // Here and not in Node, which would close the descriptor in some of its failures and not in others.
+  // Node closes the descriptor on some failures of listen(2) and not on others, so netvia calls it.
   const errno = addon().listen(fd, backlog)
   if (errno < 0) {
     addon().close(fd)
@@ -123,7 +125,7 @@ function openListener(options: ListenOptions, address: string): number {
   return fd
 }
 
-/** As Node does: both families where there is IPv6. */
+/** Listens on both families where IPv6 exists, as Node does. */
 function openAnywhere(options: ListenOptions): number {
   try {
     return openListener(options, '::')
@@ -146,7 +148,7 @@ function startListening(server: Server, fd: number, backlog: number): Promise<vo
   })
 }
 
-/** Where the runtime (Deno) does not tell the socket's descriptor, that of the listener stands for what was inherited. */
+/** Where the runtime (Deno) hides the socket's descriptor, the listener's shows what it inherited. */
 function verifyAccepted(socket: Socket, listener: number, device: string): void {
   const fd = descriptorOf(socket)
   try {

@@ -8,15 +8,15 @@ export interface Contestant {
   readonly family: Family
 }
 
-/** Tries one address. When the signal fires it must let go of everything and reject. */
+/** Tries one address. When the signal fires, it must release everything and reject. */
 export type Attempt<T> = (address: string, signal: AbortSignal) => Promise<T>
 
 /**
- * Happy Eyeballs (RFC 8305): attempts at the addresses as they become known, families in turn with IPv6 first, the next one
- * `attemptDelay` ms after the last or as soon as one fails. The first success wins and ends the others.
+ * Happy Eyeballs (RFC 8305). Attempts start as addresses become known, alternating families with IPv6 first. The next attempt
+ * starts `attemptDelay` ms after the last, or as soon as one fails. The first success wins and ends the others.
  */
 export class Race<T> {
-  /** Settles once: with the winner, or with the errors of all attempts as `AggregateError`, or with the signal's reason. */
+  /** Settles once: with the winner, with an `AggregateError` of all attempts, or with the signal's reason. */
   readonly result: Promise<T>
   readonly #attempt: Attempt<T>
   readonly #discard: (late: T) => void
@@ -35,7 +35,7 @@ export class Race<T> {
   #resolve!: (value: T) => void
   #reject!: (reason: unknown) => void
 
-  /** `discard` gets what an attempt brings after the race is over. */
+  /** `discard` receives the result of an attempt that succeeds after the race is over. */
   constructor(
     families: readonly Family[],
     attempt: Attempt<T>,
@@ -55,19 +55,19 @@ export class Race<T> {
     signal.addEventListener('abort', this.#onAbort)
   }
 
-  /** Fires when the race is over, however it ends: for the name resolution that feeds it. */
+  /** Fires when the race ends for any reason, to stop the name resolution that feeds it. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** All addresses of one family; none, if it has none. */
+  /** Passes all addresses of one family, or an empty list. */
   offer(family: Family, addresses: readonly string[]): void {
     this.#unknown.delete(family)
     this.#waiting[family].push(...addresses)
     this.#advance()
   }
 
-  /** No more addresses will come; with the reason if that is a failure. */
+  /** No more addresses will come. Pass the reason if that is due to a failure. */
   finish(error?: unknown): void {
     this.#unknown.clear()
     if (error !== undefined) this.#errors.push(error)
@@ -86,7 +86,7 @@ export class Race<T> {
     this.#settle(() => this.#reject(new AggregateError(this.#errors, 'no address could be reached')))
   }
 
-  /** Only before the first attempt. */
+  /** True only before the first attempt. */
   #awaitsIPv6(): boolean {
     const waits = this.#mayWaitForIPv6 && this.#lastFamily === undefined && this.#unknown.has(6)
     if (!waits || this.#waiting[4].length === 0) return waits

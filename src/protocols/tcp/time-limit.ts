@@ -3,12 +3,12 @@ import { Deadline } from '../../runtime/deadline.js'
 import type { ConnectOptions } from './dial.js'
 import { connectTimeout, withHint } from './failure.js'
 
-/** How far a connection has come: for the error that a timeout gives. */
+/** The progress of a connection, for the timeout error. */
 export interface Progress {
-  /** The last address tried; none yet while the name is resolved. */
+  /** The last address tried; undefined while the name is being resolved. */
   address?: string
   phase: 'name resolution' | 'connection' | 'TLS handshake'
-  /** While the name is resolved: the error of what is waited for, with this code. */
+  /** While the name is being resolved: returns the error for the pending query, with this code. */
   unanswered?: (code: string) => NetviaError | undefined
 }
 

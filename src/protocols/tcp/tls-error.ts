@@ -4,23 +4,23 @@ import { NetviaError } from '../../errors.js'
 import { chainOf, namesOf } from './certificate.js'
 import type { ConnectTlsOptions } from './connect-tls.js'
 
-/** What is said of a failure, without OpenSSL's own words for it. */
+/** How netvia describes a failure, without OpenSSL's own wording. */
 interface Explanation {
   message: string
   hint?: string
 }
 
-/** Names that are listed in a message; a certificate may have thousands. */
+/** Maximum number of names in a message. A certificate may have thousands. */
 const shownNames = 5
-/** Of a text that a stranger chose, in characters. */
+/** Maximum length of text that the other end chose, in characters. */
 const shownLength = 120
 
-/** A failed handshake, or an alert that came after it, by Node's own code. */
+/** The error for a failed handshake, or for an alert after it. It has Node's own code. */
 export function handshakeError(cause: NodeJS.ErrnoException, options: ConnectTlsOptions, address: string): NetviaError {
   return tlsError(cause.code ?? 'ERR_TLS', explainHandshake(cause, options), options, address, cause)
 }
 
-/** A certificate that is not accepted, by the code of what is wrong with it. */
+/** The error for a rejected certificate. Its code says what is wrong. */
 export function certificateError(
   secure: TLSSocket,
   certificate: X509Certificate | undefined,
@@ -28,7 +28,7 @@ export function certificateError(
   options: ConnectTlsOptions,
   address: string,
 ): NetviaError {
-  // Where the error of a caller's own checkServerIdentity has no code, Node gives its message in place of one.
+  // If the caller's checkServerIdentity throws an error without a code, Node puts the message there instead.
   const code = identity ? (identity.code ?? 'ERR_TLS_CERT_ALTNAME_INVALID') : String(secure.authorizationError)
   const own = identity && options.checkServerIdentity
   const explanation = own ? { message: identity.message } : explainCertificate(code, certificate, options)
@@ -104,7 +104,7 @@ function explainCertificate(
   return { message: 'the certificate is not accepted' }
 }
 
-/** The server's own certificate may be fine, and one of those that vouch for it out of date. */
+/** The server's own certificate may be fine while one of its issuers has expired. */
 function outOfDate(
   leaf: X509Certificate,
   end: 'validFrom' | 'validTo',
@@ -132,7 +132,7 @@ function listed(names: readonly string[]): string {
   return [...names.slice(0, shownNames).map(oneLine), ...(more > 0 ? [`${more} more`] : [])].join(', ')
 }
 
-/** Of a distinguished name, which may be missing. */
+/** A distinguished name, which may be missing, on one line. */
 function oneLine(text: string | undefined): string {
   const line = (text ?? '').replaceAll('\n', ', ')
   if (line === '') return 'somebody without a name'

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { boolean, copied, type Schema, string } from '../../options.js'
 
-/** Options of `tls.connect` that concern TLS itself; what they hold is checked by Node. */
+/** The options of `tls.connect` that concern TLS itself. Node checks their values. */
 export const tlsSchema = {
   ALPNProtocols: copied,
   allowPartialTrustChain: boolean,
@@ -36,5 +36,5 @@ export const tlsSchema = {
   ticketKeys: copied,
 } satisfies Schema
 
-/** Options of `tls.connect` that concern TLS alone; Node's documentation has them. */
+/** The options of `tls.connect` that concern only TLS. See Node's documentation. */
 export type TlsOptions = Pick<ConnectionOptions, keyof typeof tlsSchema & keyof ConnectionOptions>
