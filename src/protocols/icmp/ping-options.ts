@@ -23,24 +23,30 @@ import { SocketPool } from './probe/socket-pool.js'
 import type { Target } from './result.js'
 
 export interface PingOptions extends CommonOptions {
-  /** Default: that of the address; of a name, the first address it has. */
+  /** Address family. Default: that of the address; for a name, that of its first address. */
   family?: 4 | 6
-  /** Milliseconds, for the answer to one request; another such time for finding the address of a name. Default 2000. */
+  /** Milliseconds to wait for the answer to one request, and as long again to resolve a name. Default 2000. */
   timeout?: number
-  /** Bytes after the ICMP header. The first 8 carry the random cookie; with less, guessing is easier. Default 56. */
+  /**
+   * Bytes after the ICMP header. The first 8 carry a random cookie; a shorter payload makes replies easier to forge. Default
+   * 56.
+   */
   payloadSize?: number
-  /** These bytes instead. Without a cookie: a reply counts if all of it comes back. */
+  /** Sends these bytes as payload, without a cookie. A reply counts only if it contains all of them. */
   payload?: Uint8Array
   /** TTL or hop limit, 1-255. Default: the system's. */
   ttl?: number
-  /** Never in fragments: too large becomes `too-big` (RFC 1191, RFC 8201). Default false. */
+  /** Forbids fragmentation: a packet that doesn't fit results in `too-big` (RFC 1191, RFC 8201). Default false. */
   dontFragment?: boolean
   /**
-   * May ask a broadcast address (IPv4), as `ping -b`: all hosts of the link that do not ignore it answer (`SO_BROADCAST`, socket(7)).
-   * Default false: a broadcast address is `send-failed` with `ERR_BROADCAST_ADDRESS`.
+   * Allows broadcast addresses (IPv4), like `ping -b`. All hosts of the link answer unless they ignore broadcasts
+   * (`SO_BROADCAST`, socket(7)). Default false: a broadcast address results in `send-failed` with `ERR_BROADCAST_ADDRESS`.
    */
   broadcast?: boolean
-  /** `datagram`: a ping socket (no privilege); `raw`: needs CAP_NET_RAW; default `auto`: the one, else the other. */
+  /**
+   * `datagram`: ping socket, without privileges. `raw`: needs CAP_NET_RAW. Default `auto`: datagram, or raw where that is
+   * refused.
+   */
   kind?: 'auto' | 'datagram' | 'raw'
 }
 
@@ -71,7 +77,7 @@ export function checkPingOptions<Options extends PingOptions>(
   return checkProbeOptions(caller, options, schema)
 }
 
-/** The options to go on with: a copy, as of `checkOptions`. */
+/** Checks and copies the options, like `checkOptions`. */
 export function checkProbeOptions<Options extends PingOptions>(
   caller: string,
   given: Options,
@@ -86,7 +92,7 @@ export function checkProbeOptions<Options extends PingOptions>(
   return options
 }
 
-/** Finds the address. A literal one is its own: told without the machinery of looking up, which costs more than a ping. */
+/** Finds the address. A literal address skips the resolver, which costs more than a ping. */
 export async function findTarget(host: string, options: PingOptions): Promise<Target> {
   const { family, timeout = defaultTimeout, signal } = options
   const literal = unmapped(host)
@@ -98,7 +104,7 @@ export async function findTarget(host: string, options: PingOptions): Promise<Ta
   return { host, address, family: familyOf(address) }
 }
 
-/** The address in the kernel's form, and what is sent there. */
+/** The socket address, and the packet template for it. */
 export function prepare(target: Target, options: PingOptions) {
   return {
     address: onLink(encodeAddress(target.address), options.device),
@@ -106,7 +112,7 @@ export function prepare(target: Target, options: PingOptions) {
   }
 }
 
-/** Without a payload of the user's own many want the same: one is kept for each family. */
+/** Calls without a payload of their own usually want the same template, so one per family is cached. */
 export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayloadSize }: PingOptions): EchoTemplate {
   if (payload) return new EchoTemplate(family, payload)
   let template = lastTemplate[family]
@@ -119,7 +125,7 @@ export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayl
 
 const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 
-/** The shared sockets for these options. Each user must release them. `stampSends`: as in `SocketPoolOptions`. */
+/** The shared sockets for these options. Every user must release them. `stampSends`: see `SocketPoolOptions`. */
 export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): SocketPool {
   const {
     kind = 'auto',

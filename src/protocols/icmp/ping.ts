@@ -13,16 +13,18 @@ import type { SocketPool } from './probe/socket-pool.js'
 import { type PingResult, type Target, toResult } from './result.js'
 
 /**
- * One ICMP echo request (RFC 792, RFC 4443) and what came of it. What the network says is the result, never an error:
- * `reply`, `timeout`, `unreachable`, `ttl-exceeded`, `too-big`, and `send-failed` where this machine refuses to send.
+ * Sends one ICMP echo request (RFC 792, RFC 4443) and returns the outcome. Probe results are values, never errors: `reply`,
+ * `timeout`, `unreachable`, `ttl-exceeded`, `too-big`, and `send-failed` if this machine refuses to send.
  *
- * Of a group (multicast, or a broadcast address with `broadcast`) it is the first host that answers: `pings` gives all of them.
+ * For a group (multicast, or a broadcast address with `broadcast`), `ping` returns the first reply. `pings` returns all of
+ * them.
  *
- * A reply counts only with the right identifier, sequence number, source and random cookie. `rttMs` is between the
- * kernel's timestamps where `clock` says so.
+ * A reply counts only if identifier, sequence number, source and random cookie match. `rttMs` is the difference of kernel
+ * timestamps if `clock` is `kernel`.
  *
- * @throws NetviaError what is wrong here: `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for either kind of
- * socket, the `hint` says how to get it; `ENODEV` no such device; what `resolve` throws for a name; `signal.reason` when aborted.
+ * @throws NetviaError for local errors: `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for either kind of
+ * socket (the `hint` says how to get it); `ENODEV` if the device doesn't exist; the errors of `resolve` for a name;
+ * `signal.reason` when aborted.
  */
 export async function ping(host: string, given: PingOptions = {}): Promise<PingResult> {
   const options = checkPingOptions('ping', host, given, pingSchema)

@@ -16,9 +16,9 @@ import type { PingResult } from './result.js'
 import { Series } from './series.js'
 
 export interface PingsOptions extends PingOptions {
-  /** How many requests. Default: no end. */
+  /** Number of requests. Default: unlimited. */
   count?: number
-  /** Milliseconds from one request to the next, at least 0.1. Default 1000. */
+  /** Milliseconds between requests, at least 0.1. Default 1000. */
   interval?: number
 }
 
@@ -30,24 +30,26 @@ const countCheck: Check = (value, name) => {
 
 const schema: Schema = { ...pingSchema, count: countCheck, interval: number(0.1, longestTimer) }
 
-/** Results kept for a slow consumer; the oldest give way, and live on in the statistics alone. */
+/** Results kept for a slow consumer. Beyond that the oldest are dropped; the statistics still count them. */
 const resultsKept = 10_000
-/** A reply that comes this much after its timeout takes the loss back in the statistics. */
+/** A reply up to this many milliseconds after its timeout takes the loss back in the statistics. */
 const lateMs = 10_000
 
 /**
- * A series of ICMP echo requests: an async iterable of results, in the order in which they are known, with live
- * `statistics`. It starts with the first `next()`. Request n leaves at start + n · interval without drift; where
- * more than 16 series run, up to a 25th of the interval (40 ms at most) later, together with those of others. It does not wait for
- * answers, nor for the consumer: up to 10,000 results are kept, then the oldest give way (the statistics have them).
+ * Sends a series of ICMP echo requests. Returns an async iterable of results, in the order in which they become known, with
+ * live `statistics`.
  *
- * A group (multicast, or a broadcast address with `broadcast`) is answered by several hosts: each is a result of its own, with the
- * same `sequence` and its address in `from`, while the timeout of the request lasts.
+ * The series starts with the first `next()`. Request n leaves at start + n · interval, without drift. If more than 16 series
+ * run, requests share timer ticks and leave up to a 25th of the interval later (40 ms at most). Sending waits neither for
+ * answers nor for the consumer. The series keeps up to 10,000 results, then drops the oldest; the statistics still count them.
  *
- * A reply up to 10 s after its timeout takes back the loss; requests in flight count neither as answered nor as lost.
- * A device that is deleted or down makes `send-failed` results (ENODEV, ENETUNREACH, …). When it is back the next request
- * leaves within 200 ms, however long the interval, and the schedule goes on from there. `break`, `return()` and the
- * signal end it and leave nothing open.
+ * Several hosts may answer a group (multicast, or a broadcast address with `broadcast`). Each reply within the timeout is a
+ * result of its own, with the same `sequence` and the host's address in `from`.
+ *
+ * A reply up to 10 s after its timeout takes the loss back. Requests in flight count neither as answered nor as lost. While the
+ * device is deleted or down, results are `send-failed` (ENODEV, ENETUNREACH, …). When it returns, the next request leaves
+ * within 200 ms, however long the interval, and the schedule continues from there. `break`, `return()` and the signal end the
+ * series and leave nothing open.
  *
  * @throws NetviaError as `ping`; the iteration rejects with `signal.reason` when aborted.
  */
@@ -55,7 +57,7 @@ export function pings(host: string, options: PingsOptions = {}): PingSeries {
   return new PingSeries(host, checkPingOptions('pings', host, options, schema))
 }
 
-/** What `pings` gives: consumed once. */
+/** The async iterable that `pings` returns. You can consume it once. */
 export class PingSeries implements AsyncIterableIterator<PingResult> {
   readonly #host: string
   readonly #options: PingsOptions
@@ -70,12 +72,12 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     this.#options = options
   }
 
-  /** Of all so far, at this moment. */
+  /** Statistics of all requests so far. */
   get statistics(): PingStatistics {
     return this.#counter.snapshot()
   }
 
-  /** Itself. */
+  /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -90,7 +92,7 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     return this.#results.next()
   }
 
-  /** Ends it now, even while a `next()` waits. */
+  /** Ends the series immediately, even while a `next()` is waiting. */
   return(): Promise<IteratorResult<PingResult, undefined>> {
     this.#end()
     this.#results.clear()
@@ -102,7 +104,7 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     this.#end({ reason: this.#options.signal!.reason })
   }
 
-  /** Until the consumer has seen all and asks for more, late replies still count. */
+  /** Late replies count until the consumer has read every result and asks for more. */
   #endIfTold(): void {
     if (this.#series?.isTold && this.#results.size === 0) this.#end()
   }

@@ -1,5 +1,5 @@
 /**
- * ICMP and ICMPv6 messages as bytes and back. Pure: needs neither a socket nor Linux.
+ * Encodes and decodes ICMP and ICMPv6 messages. Pure: needs neither a socket nor Linux.
  *
  * @module
  */

@@ -9,16 +9,16 @@ import { fragmentationNeeded, kindOf, type MessageKind } from './message-types.j
 import { decodeQuotedPacket } from './quoted-packet.js'
 import { reasonOf } from './reasons.js'
 
-/** The shortest message of each kind; 8 bytes for the others. */
+/** Minimum length in bytes for each kind; 8 for all others. */
 const shortest: Partial<Record<MessageKind, number>> = { 'timestamp-request': 20, 'timestamp-reply': 20 }
 const redirect6Length = 40
 const errors: readonly string[] = ['unreachable', 'time-exceeded', 'parameter-problem', 'packet-too-big', 'redirect']
 
 /**
- * Reads an ICMP message (without IP header; of `family` 4 by default). Byte arrays in the result are copies. Unknown types
- * come back as kind `other`. A wrong checksum is told in `checksumValid`, not thrown; ICMPv6 needs the `addresses` for that.
+ * Decodes an ICMP message, without IP header, of `family` 4 by default. Byte arrays in the result are copies. Unknown types
+ * have kind `other`. A wrong checksum doesn't throw; `checksumValid` reports it. For ICMPv6 that needs `addresses`.
  *
- * @throws NetviaError `ERR_ICMP_MALFORMED` when the message is shorter than its type needs.
+ * @throws NetviaError `ERR_ICMP_MALFORMED` if the message is shorter than its type requires.
  */
 export function decode(bytes: Uint8Array, family: 4 | 6 = 4, addresses?: PseudoHeader): DecodedMessage {
   if (!isBytes(bytes)) throw invalidArgument('decode: bytes', bytes, 'a Uint8Array')
@@ -93,7 +93,7 @@ function decodeRedirect(bytes: Uint8Array, family: 4 | 6, code: number): IcmpMes
   }
 }
 
-/** RFC 4884 section 4: which errors have a length field, where it lies, and in which unit. */
+/** The length field of an error in bytes. RFC 4884 section 4 defines which errors have one, where it is, and its unit. */
 function quoteLength(bytes: Uint8Array, family: 4 | 6, kind?: MessageKind): number {
   if (kind === 'redirect' || kind === 'packet-too-big' || (family === 6 && kind === 'parameter-problem')) return 0
   return family === 4 ? bytes[5]! * 4 : bytes[4]! * 8

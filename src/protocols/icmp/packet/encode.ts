@@ -9,10 +9,10 @@ import { typeOf } from './message-types.js'
 const headerLength = 8
 
 /**
- * The bytes of an ICMP message, checksum included. ICMPv6 checksums cover the addresses too: without `addresses` the
- * field is 0, and the kernel fills it in on sending (RFC 3542 section 3.1).
+ * Encodes an ICMP message, including its checksum. ICMPv6 checksums also cover the addresses: without `addresses` the field is
+ * 0, and the kernel fills it in when sending (RFC 3542 section 3.1).
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a number that does not fit its field, or a kind the family does not have.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for a number that doesn't fit its field, or a kind the family doesn't have.
  */
 export function encode(message: IcmpMessage, addresses?: PseudoHeader): Uint8Array {
   messageCheck(message)
@@ -25,7 +25,7 @@ export function encode(message: IcmpMessage, addresses?: PseudoHeader): Uint8Arr
   return bytes
 }
 
-/** Refuses what is no message at all. */
+/** Throws if the value is not a message. */
 export function messageCheck(message: unknown): void {
   if (typeof message !== 'object' || message === null) throw invalidArgument('message', message, 'an ICMP message')
 }

@@ -2,40 +2,40 @@ import { finishChecksum, sumWords } from './checksum.js'
 
 /** One entry of a label stack (RFC 4950, RFC 3032). */
 export interface MplsLabel {
-  /** 20 bits. */
+  /** Label value, 20 bits. */
   label: number
   /** Traffic class, 0-7. */
   trafficClass: number
-  /** The last of its stack. */
+  /** Whether it is the last of its stack. */
   bottom: boolean
-  /** Its time to live, 0-255. */
+  /** Time to live, 0-255. */
   ttl: number
 }
 
-/** An object of RFC 4884. Class 1, type 1 is an MPLS label stack. */
+/** An extension object (RFC 4884). Class 1, type 1 is an MPLS label stack. */
 export interface IcmpExtension {
   /** Class number (RFC 4884 section 8). */
   class: number
-  /** Its C-Type within the class. */
+  /** C-Type within the class. */
   type: number
-  /** Its bytes after the object's header. */
+  /** The bytes after the object's header. */
   data: Uint8Array
-  /** The same, read; only of class 1, type 1. */
+  /** The same bytes decoded; only for class 1, type 1. */
   mpls?: MplsLabel[]
 }
 
 const version = 2
 const headerLength = 4
-/** Assigned so far (IANA, ICMP Extension Object Classes). */
+/** The highest class number assigned so far (IANA, ICMP Extension Object Classes). */
 const lastClass = 5
 
 /**
- * Reads an extension structure (RFC 4884 section 7). `undefined` if this isn't one, or its checksum is wrong; objects up
- * to the first whose length lies.
+ * Decodes an extension structure (RFC 4884 section 7). Returns `undefined` if it isn't one or its checksum is wrong. Stops at
+ * the first object with an impossible length.
  */
 export function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined {
   if (bytes.length < headerLength || bytes[0]! >> 4 !== version) return undefined
-  // A checksum of 0: none was sent.
+  // Checksum 0 means that the sender computed none.
   const unchecked = bytes[2] === 0 && bytes[3] === 0
   if (!unchecked && finishChecksum(sumWords(bytes)) !== 0) return undefined
   const objects: IcmpExtension[] = []
@@ -48,7 +48,10 @@ export function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined
   return objects
 }
 
-/** Nothing but an extension structure: reserved bits 0, and objects of whole words and of classes in use up to the very end. */
+/**
+ * Whether the bytes are exactly an extension structure: reserved bits 0, and whole-word objects of assigned classes up to the
+ * end.
+ */
 function isExact(bytes: Uint8Array): boolean {
   let at = headerLength
   while (at + headerLength <= bytes.length) {
@@ -82,8 +85,8 @@ function decodeLabels(data: Uint8Array): MplsLabel[] {
 const legacyQuote = 128
 
 /**
- * Parts the body of an error into the quoted packet and the extensions. `length` is the length field in bytes; 0 means
- * none, or a router from before RFC 4884: then extensions may follow 128 bytes of quote (section 5.5).
+ * Splits the body of an error into the quoted packet and the extensions. `length` is the length field in bytes. 0 means none,
+ * or a router older than RFC 4884, whose extensions may follow 128 bytes of quote (section 5.5).
  */
 export function splitExtensions(
   body: Uint8Array,
@@ -91,7 +94,8 @@ export function splitExtensions(
 ): { quoted: Uint8Array; extensions?: IcmpExtension[] } {
   const end = length === 0 ? legacyQuote : length
   const extensions = body.length > end ? decodeExtensions(body.subarray(end)) : undefined
-  // Without a length field a checksum tells an extension from more of the quote; where none was sent, all of its form must fit.
+  // Without a length field, the checksum distinguishes an extension from more of the quote. Without a checksum, the whole
+  // structure must be exact.
   const certain =
     length !== 0 || (body[end + 2] ?? 0) !== 0 || (body[end + 3] ?? 0) !== 0 || isExact(body.subarray(end))
   if (!extensions || !certain)

@@ -21,10 +21,10 @@ export const typeOf = {
   },
 } as const
 
-/** Bytes before the payload of an echo request: the IP header without options, and that of ICMP. */
+/** Bytes before the payload of an echo request: IP header without options, and ICMP header. */
 export const echoHeaders = { 4: 28, 6: 48 } as const
 
-/** Code 4 of an IPv4 unreachable: the IPv4 way to say "packet too big" (RFC 1191). */
+/** Code 4 of an IPv4 unreachable, the IPv4 equivalent of "packet too big" (RFC 1191). */
 export const fragmentationNeeded = 4
 
 export type MessageKind = keyof (typeof typeOf)[4] | keyof (typeof typeOf)[6]
@@ -38,7 +38,7 @@ export function kindOf(family: 4 | 6, type: number): MessageKind | undefined {
   return kinds[family].get(type as never)
 }
 
-/** RFC 792 and RFC 4443 section 3.1: nobody listens at the port, says the host, or a firewall that refuses in its words. */
+/** Whether the host, or a firewall that imitates it, says that nobody listens on the port (RFC 792, RFC 4443 section 3.1). */
 export function isPortUnreachable(family: 4 | 6, { type, code }: { type?: number; code?: number }): boolean {
   return type === typeOf[family].unreachable && code === (family === 4 ? 3 : 4)
 }

@@ -5,41 +5,41 @@ import type { QuotedPacket } from './quoted-packet.js'
 export interface EchoMessage {
   /** 4: ICMP. 6: ICMPv6. */
   family: 4 | 6
-  /** Which of the two. */
+  /** Request or reply. */
   kind: 'echo-request' | 'echo-reply'
-  /** 0-65535. A datagram socket puts its own in its place. */
+  /** 0-65535. A datagram socket replaces it with its own. */
   identifier: number
   /** 0-65535. */
   sequence: number
-  /** What follows the header. */
+  /** The data after the header. */
   payload: Uint8Array
 }
 
-/** RFC 792. Times are milliseconds since midnight UT, 32 bits. */
+/** Timestamp request or reply (RFC 792). Times are milliseconds since midnight UT, 32 bits. */
 export interface TimestampMessage {
-  /** IPv4 alone has it. */
+  /** 4: only IPv4 has it. */
   family: 4
-  /** Which of the two. */
+  /** Request or reply. */
   kind: 'timestamp-request' | 'timestamp-reply'
   /** 0-65535. */
   identifier: number
   /** 0-65535. */
   sequence: number
-  /** When the request left. */
+  /** When the request was sent. */
   originate: number
-  /** When it came in. */
+  /** When the request was received. */
   receive: number
-  /** When the reply left. */
+  /** When the reply was sent. */
   transmit: number
 }
 
-/** What the errors have in common. */
+/** Fields shared by all errors. */
 interface ErrorMessage {
-  /** The start of the packet that the error is about. */
+  /** The start of the packet that caused the error. */
   quoted: Uint8Array
-  /** The same, read. Only from `decode`. */
+  /** The same bytes decoded. Only `decode` sets it. */
   original?: QuotedPacket
-  /** RFC 4884. Only from `decode`. */
+  /** Extensions (RFC 4884). Only `decode` sets it. */
   extensions?: IcmpExtension[]
 }
 
@@ -47,11 +47,11 @@ interface ErrorMessage {
 export interface UnreachableMessage extends ErrorMessage {
   /** 4: ICMP. 6: ICMPv6. */
   family: 4 | 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'unreachable'
   /** Why (RFC 792, RFC 1812, RFC 4443). */
   code: number
-  /** Of the next hop, with IPv4 code 4 (RFC 1191). */
+  /** MTU of the next hop in bytes, for IPv4 code 4 (RFC 1191). */
   mtu?: number
 }
 
@@ -59,9 +59,9 @@ export interface UnreachableMessage extends ErrorMessage {
 export interface TimeExceededMessage extends ErrorMessage {
   /** 4: ICMP. 6: ICMPv6. */
   family: 4 | 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'time-exceeded'
-  /** 0: TTL or hop limit ended on the way. 1: fragments were missing. */
+  /** 0: the TTL or hop limit expired in transit. 1: fragments were missing. */
   code: number
 }
 
@@ -69,21 +69,21 @@ export interface TimeExceededMessage extends ErrorMessage {
 export interface ParameterProblemMessage extends ErrorMessage {
   /** 4: ICMP. 6: ICMPv6. */
   family: 4 | 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'parameter-problem'
   /** What is wrong at `pointer`. */
   code: number
-  /** Offset of the fault in the packet: 8 bits in IPv4, 32 in IPv6. */
+  /** Offset of the fault in the packet: 8 bits for IPv4, 32 for IPv6. */
   pointer: number
 }
 
 /** Packet too big (RFC 4443). */
 export interface PacketTooBigMessage extends ErrorMessage {
-  /** IPv6 alone has it; in IPv4 it is `unreachable` with code 4. */
+  /** 6: IPv4 uses `unreachable` with code 4 instead. */
   family: 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'packet-too-big'
-  /** Of the next hop, in bytes. */
+  /** MTU of the next hop, in bytes. */
   mtu: number
 }
 
@@ -91,43 +91,43 @@ export interface PacketTooBigMessage extends ErrorMessage {
 export interface RedirectMessage4 extends ErrorMessage {
   /** IPv4. */
   family: 4
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'redirect'
-  /** 0: for the network, 1: for the host; 2 and 3 the same for the type of service. */
+  /** 0: for the network. 1: for the host. 2 and 3: the same, for the type of service. */
   code: number
-  /** Where to send it instead. */
+  /** The gateway to use instead. */
   gateway: string
 }
 
-/** RFC 4861 section 4.5. */
+/** Redirect (RFC 4861 section 4.5). */
 export interface RedirectMessage6 {
   /** IPv6. */
   family: 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'redirect'
   /** The better first hop. */
   target: string
-  /** The address it is for. */
+  /** The destination it applies to. */
   destination: string
-  /** Neighbour discovery options, as they are. */
+  /** Neighbour discovery options, undecoded. */
   options: Uint8Array
 }
 
-/** Any other type: as it is, after the checksum. */
+/** A message of any other type, undecoded after the checksum. */
 export interface OtherMessage {
   /** 4: ICMP. 6: ICMPv6. */
   family: 4 | 6
-  /** Tells it from the others. */
+  /** Discriminator. */
   kind: 'other'
   /** ICMP type. */
   type: number
   /** ICMP code. */
   code: number
-  /** What follows type, code and checksum. */
+  /** The bytes after type, code and checksum. */
   body: Uint8Array
 }
 
-/** What `icmp.encode` and `IcmpSocket.send` take, told apart by `kind` and `family`. */
+/** The messages that `icmp.encode` and `IcmpSocket.send` accept. `kind` and `family` distinguish them. */
 export type IcmpMessage =
   | EchoMessage
   | TimestampMessage
@@ -141,22 +141,22 @@ export type IcmpMessage =
 
 /** The addresses that an ICMPv6 checksum covers. */
 export interface PseudoHeader {
-  /** IPv6 address it came from. */
+  /** IPv6 source address. */
   source: string
-  /** IPv6 address it came to. */
+  /** IPv6 destination address. */
   destination: string
 }
 
-/** A message as it came. */
+/** A decoded message. */
 export type DecodedMessage = IcmpMessage & {
   /** ICMP type. */
   type: number
   /** ICMP code. */
   code: number
-  /** As it came. */
+  /** The checksum in the message. */
   checksum: number
-  /** `undefined` for ICMPv6 without the addresses it covers. */
+  /** `undefined` for ICMPv6 without the addresses that the checksum covers. */
   checksumValid: boolean | undefined
-  /** An error in words. */
+  /** The meaning of an error, in words. */
   reason?: string
 }

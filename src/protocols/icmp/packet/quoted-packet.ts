@@ -1,7 +1,7 @@
 import { formatIPv6 } from '../../../sockets/ip.js'
 import { typeOf } from './message-types.js'
 
-/** What an ICMP error still tells of the packet it complains about. Fields behind the cut are `undefined`. */
+/** The packet that an ICMP error quotes. Fields beyond the end of the quote are `undefined`. */
 export interface QuotedPacket {
   /** 4 or 6. */
   family: 4 | 6
@@ -11,17 +11,17 @@ export interface QuotedPacket {
   destination: string
   /** IP protocol number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6. */
   protocol: number
-  /** TTL or hop limit as the reporting router saw it. */
+  /** TTL or hop limit when it reached the reporting router. */
   ttl: number
   /** Offset of the transport header in the quote. */
   offset: number
-  /** ICMP echo alone: 0-65535. */
+  /** Only for ICMP echo: 0-65535. */
   identifier?: number
-  /** ICMP echo alone: 0-65535. */
+  /** Only for ICMP echo: 0-65535. */
   sequence?: number
-  /** TCP and UDP alone. */
+  /** Only for TCP and UDP. */
   sourcePort?: number
-  /** TCP and UDP alone. */
+  /** Only for TCP and UDP. */
   destinationPort?: number
 }
 
@@ -32,7 +32,7 @@ const echoTypes: readonly number[] = [
   typeOf[6]['echo-reply'],
 ]
 
-/** Reads the start of an IP packet. `undefined` when it is cut inside the IP header, or isn't IP. */
+/** Decodes the start of an IP packet. Returns `undefined` if it ends within the IP header, or isn't IP. */
 export function decodeQuotedPacket(bytes: Uint8Array): QuotedPacket | undefined {
   const version = (bytes[0] ?? 0) >> 4
   const packet = version === 4 ? decodeIPv4(bytes) : version === 6 ? decodeIPv6(bytes) : undefined
@@ -42,7 +42,7 @@ export function decodeQuotedPacket(bytes: Uint8Array): QuotedPacket | undefined 
 function decodeIPv4(bytes: Uint8Array): QuotedPacket | undefined {
   const offset = (bytes[0]! & 0x0f) * 4
   if (offset < 20 || bytes.length < offset) return undefined
-  // A later fragment has no transport header.
+  // Only the first fragment has a transport header.
   const fragment = ((bytes[6]! & 0x1f) << 8) | bytes[7]!
   return {
     family: 4,
@@ -55,7 +55,9 @@ function decodeIPv4(bytes: Uint8Array): QuotedPacket | undefined {
 }
 
 const ipv6Header = 40
-/** Hop-by-hop, routing, destination options, mobility, HIP and shim6: length in units of 8 bytes, less one. */
+/**
+ * Hop-by-hop, routing, destination options, mobility, HIP and shim6 headers. Their length counts units of 8 bytes, minus one.
+ */
 const chained = new Set([0, 43, 60, 135, 139, 140])
 const fragmentHeader = 44
 const authenticationHeader = 51

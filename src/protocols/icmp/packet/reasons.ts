@@ -64,7 +64,7 @@ const reasons6: Reasons = {
   [typeOf[6].redirect]: ['redirect'],
 }
 
-/** An ICMP error in words; type and code as numbers where no RFC names them. */
+/** The meaning of an ICMP error in words, or its type and code as numbers if no RFC names them. */
 export function reasonOf(family: 4 | 6, type: number, code: number): string {
   const known = (family === 4 ? reasons4 : reasons6)[type]?.[code]
   return known ?? `ICMP${family === 6 ? 'v6' : ''} type ${type} code ${code}`

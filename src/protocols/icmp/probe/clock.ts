@@ -1,6 +1,6 @@
 import { addon } from '../../../binding/addon.js'
 
-/** Wall clock (the kernel's stamps are of it) and monotonic clock, milliseconds, read back to back. */
+/** Wall clock (the clock of the kernel's timestamps) and monotonic clock, in milliseconds, read back to back. */
 export interface ClockSample {
   wall: number
   monotonic: number
@@ -21,23 +21,23 @@ export const systemClock: Clock = {
 }
 
 export interface RoundTrip {
-  /** When user space handed the packet to the kernel, and when it read the reply. */
+  /** When user space passed the packet to the kernel, and when it read the reply. */
   sent: ClockSample
   read: ClockSample
-  /** The kernel's stamps, wall clock; NaN where there is none. */
+  /** The kernel's timestamps on the wall clock; NaN if missing. */
   sentStamp: number
   receivedStamp: number
 }
 
-/** Slewing moves the wall clock by at most 0.5 ms a second; more than this is a step. */
+/** Slewing moves the wall clock by at most 0.5 ms per second. A larger difference is a step. */
 const stepMs = 1
-/** Stamps of the kernel are not outside what user space saw by more than rounding. */
+/** The kernel's timestamps lie within the times user space saw, apart from rounding. */
 const slackMs = 0.01
 
 /**
- * Milliseconds of a round trip, on the monotonic clock: a stamp is moved there by the distance of the two clocks when it
- * was taken. Was the wall clock stepped in between, the right distance is the one that puts the stamp between sending and
- * reading; where that does not tell, user space's own time stands in.
+ * Round-trip time in milliseconds on the monotonic clock. A timestamp is converted by the distance of the two clocks when it
+ * was taken. If the wall clock was stepped in between, the right distance is the one that puts the timestamp between sending
+ * and reading. If that leaves doubt, user space's own time is used.
  */
 export function measure({ sent, read, sentStamp, receivedStamp }: RoundTrip): { rttMs: number; kernel: boolean } {
   const start = onMonotonic(sentStamp, sent, read)
@@ -49,15 +49,15 @@ export function measure({ sent, read, sentStamp, receivedStamp }: RoundTrip): { 
 }
 
 /**
- * What a packet waited in the queue of its device, between the kernel's stamps before and behind it: milliseconds. NaN where one
- * is missing, or the wall clock was set in between, so that it does not fit into the round trip.
+ * Milliseconds that a packet waited in its device's queue, between the kernel's timestamps before and after it. NaN if a
+ * timestamp is missing, or if the wall clock was set in between and the wait doesn't fit into the round trip.
  */
 export function waitInQueue(queuedStamp: number, leftStamp: number, rttMs: number): number {
   const wait = leftStamp - queuedStamp
   return wait >= 0 && wait <= rttMs ? wait : Number.NaN
 }
 
-/** NaN where there is no stamp, or none that can be true. */
+/** NaN if there is no timestamp, or no plausible one. */
 function onMonotonic(stamp: number, sent: ClockSample, read: ClockSample): number {
   const before = stamp - (sent.wall - sent.monotonic)
   const after = stamp - (read.wall - read.monotonic)

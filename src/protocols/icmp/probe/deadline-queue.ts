@@ -1,13 +1,13 @@
 interface Columns {
-  /** From when on each probe waits. It does not go back from one `push` to the next. */
+  /** When each probe's wait began. Never decreases from one `push` to the next. */
   readonly sentMonotonic: Float64Array
   readonly next: Int32Array
   readonly previous: Int32Array
-  /** Number of the bucket a probe is in, from 1; 0 for none. */
+  /** Number of the probe's bucket, from 1; 0 for none. */
   readonly bucket: Int32Array
 }
 
-/** A first-in first-out of probes that wait equally long: the first in is the first due. Ends are -1. */
+/** A first-in first-out list of probes with the same timeout: the first in is the first due. Ends are -1. */
 interface DeadlineBucket {
   readonly wait: number
   first: number
@@ -15,8 +15,9 @@ interface DeadlineBucket {
 }
 
 /**
- * Probes, by their place in the table, in the order of their deadlines: a bucket for each length of wait, since many wait equally long.
- * A bucket is a list linked by two columns: a probe comes and goes at constant cost, without an object or a timer of its own.
+ * Probes in the order of their deadlines, identified by their place in the table. Many wait equally long, so there is a bucket
+ * for each timeout. A bucket is a list linked through two columns: adding and removing takes constant time, without an object
+ * or timer per probe.
  */
 export class DeadlineQueue {
   readonly #columns: Columns
@@ -38,7 +39,7 @@ export class DeadlineQueue {
     bucket.last = probe
   }
 
-  /** It need not be waited for any more. */
+  /** Removes a probe. */
   remove(probe: number): void {
     const number = this.#columns.bucket[probe]!
     if (number === 0) return
@@ -52,7 +53,7 @@ export class DeadlineQueue {
     else this.#columns.previous[next] = previous
   }
 
-  /** The earliest deadline; Infinity if there is none. */
+  /** The earliest deadline; Infinity without one. */
   next(): number {
     let earliest = Number.POSITIVE_INFINITY
     for (const { first, wait } of this.#buckets) {
@@ -74,7 +75,7 @@ export class DeadlineQueue {
     }
   }
 
-  /** An empty bucket is taken for another length of wait: there are no more buckets than probes. */
+  /** Reuses an empty bucket for another timeout, so there are never more buckets than probes. */
   #openBucket(wait: number): number {
     const free = this.#buckets.findIndex(({ first }) => first < 0)
     const bucket = { wait, first: -1, last: -1 }

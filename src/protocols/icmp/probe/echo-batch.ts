@@ -2,18 +2,18 @@ import { addon, addressRoom, Batch } from '../../../binding/addon.js'
 import type { EchoTemplate, PacketMemory } from './echo-template.js'
 import type { ProbeTable } from './probe-table.js'
 
-/** Room for 64 of ordinary size, and for one of the largest. */
+/** Holds 64 packets of ordinary size, or one of maximum size. */
 const memorySize = 128 * 1024
 
 /**
- * Echo requests for one sendmmsg(2), made where they are sent from: a place that held a request of the same template before
- * needs new numbers only.
+ * Echo requests for one sendmmsg(2), built in the send buffer itself. A slot that held a request of the same template only
+ * needs new numbers.
  */
 export class EchoBatch implements PacketMemory {
   readonly bytes = new Uint8Array(memorySize)
   readonly halves = new Uint16Array(this.bytes.buffer)
   readonly words = new Int32Array(this.bytes.buffer)
-  /** What is in it: places in the table. */
+  /** The probes in the batch, by their place in the table. */
   readonly probes = new Uint16Array(Batch.packets)
   readonly #table = new Int32Array(Batch.packets * Batch.sendFields)
   readonly #templates: (EchoTemplate | undefined)[] = new Array(Batch.packets)
@@ -29,7 +29,7 @@ export class EchoBatch implements PacketMemory {
     this.#count = 0
   }
 
-  /** Takes a probe of the table, or says no: there is no room for it. `hops` -1 leaves the socket's own. */
+  /** Adds a probe, or returns false if there is no room. `hops` -1 keeps the socket's own. */
   add(table: ProbeTable, probe: number, identifier: number, hops: number): boolean {
     const { template } = table.request(probe)
     if (!this.#hasRoom(template.room + addressRoom)) return false
@@ -46,13 +46,13 @@ export class EchoBatch implements PacketMemory {
     return true
   }
 
-  /** Sends the packets from `first` up to `end`: how many the kernel took, or the negative errno of the first. */
+  /** Sends the packets from `first` up to `end`. Returns how many the kernel accepted, or the negative errno of the first. */
   send(fd: number, first: number, end: number): number {
     const table = first === 0 ? this.#table : this.#table.subarray(first * Batch.sendFields)
     return addon().send(fd, this.bytes, table, end - first, 0)
   }
 
-  /** All places are equally large: as large as the first of a batch needs. */
+  /** All slots have the size that the first packet of the batch needs. */
   #hasRoom(size: number): boolean {
     if (this.#count === 0 && size !== this.#stride) {
       this.#stride = size

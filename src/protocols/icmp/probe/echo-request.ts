@@ -2,34 +2,34 @@ import type { EchoTemplate } from './echo-template.js'
 
 export type Outcome = 'reply' | 'timeout' | 'unreachable' | 'ttl-exceeded' | 'too-big' | 'send-failed'
 
-/** What came of one probe. The one that owners are told is used again for the next: copy what is needed longer. */
+/** The outcome of one probe. The object passed to owners is reused for the next probe: copy what you keep. */
 export interface Verdict {
   outcome: Outcome | undefined
   /** The owner's own number for the probe. */
   tag: number
-  /** When it was handed to the kernel, milliseconds of the wall clock; NaN if it never was. */
+  /** When the probe was passed to the kernel, in milliseconds of the wall clock; NaN if it never was. */
   sentAt: number
   rttMs: number
-  /** Of that, what the request waited in the queue of this machine's device; NaN where the kernel does not tell. */
+  /** The part of it that the request waited in this machine's device queue; NaN if unknown. */
   queuedMs: number
-  /** Both ends of the round trip are kernel timestamps. */
+  /** Whether both ends of the round trip are kernel timestamps. */
   kernelClock: boolean
-  /** Of the ICMP message that came back, header included. */
+  /** Size of the ICMP message that came back, including its header. */
   bytes: number
-  /** TTL or hop limit it came with; -1 unknown. */
+  /** Its TTL or hop limit; -1 if unknown. */
   ttl: number
-  /** Socket address that was asked. */
+  /** Socket address of the target. */
   target: Uint8Array
-  /** Socket address of who answered; the same object as `target` where it was the target. */
+  /** Socket address of the host that answered; the same object as `target` if that was the target. */
   from: Uint8Array | undefined
-  /** Type and code of what came back. */
+  /** Type and code of the message that came back. */
   type: number
   code: number
-  /** Of a `too-big`, or of the device where a local EMSGSIZE tells it; 0 unknown. */
+  /** MTU from a `too-big`, or of the device after a local EMSGSIZE; 0 if unknown. */
   mtu: number
   /**
-   * What the error quoted of the request, from its ICMP header on, and whatever follows: extensions (RFC 4884) begin where
-   * 128 bytes of quoted packet end, IP header included.
+   * The part of the request that the error quoted, from its ICMP header on, and everything after it. Extensions (RFC 4884)
+   * begin after 128 bytes of quoted packet, IP header included.
    */
   quoted: Uint8Array | undefined
   error: Error | undefined
@@ -55,33 +55,33 @@ export function emptyVerdict(target: Uint8Array): Verdict {
   }
 }
 
-/** Who wants to know. It is called in the middle of a drain: it must not throw. */
+/** Receives verdicts. It is called in the middle of a drain, so it must not throw. */
 export interface ProbeOwner {
-  /** The verdict is in. Once for every probe, unless its request was cancelled. */
+  /** Receives the verdict, once per probe unless its request was cancelled. */
   settled(verdict: Verdict): void
-  /** The reply came after the verdict `timeout`, but within `lateMs`; the round trip is measured. */
+  /** A reply came after the verdict `timeout`, but within `lateMs`. The round trip was measured. */
   late?(verdict: Verdict): void
-  /** One more reply to a probe that has its reply; of a group, perhaps from another host. */
+  /** Another reply to an answered probe. In a group it may come from another host. */
   duplicate?(verdict: Verdict): void
 }
 
 interface RequestOptions {
-  /** Milliseconds after the timeout in which a reply still takes the loss back. */
+  /** Milliseconds after the timeout during which a reply takes the loss back. */
   lateMs?: number
-  /** TTL or hop limit, -1 for the system's. */
+  /** TTL or hop limit; -1 for the system's. */
   hops?: number
-  /** Somebody waits for the answer: it is told as soon as it is there, not by the next tick. */
+  /** The caller is waiting for the answer: report it as soon as it arrives, not at the next tick. */
   prompt?: boolean
 }
 
-/** What all probes of one call have in common. */
+/** Everything that the probes of one call have in common. */
 export class EchoRequest {
   readonly lateMs: number
   readonly hops: number
   readonly prompt: boolean
-  /** Probes without a verdict. The path counts them. */
+  /** Probes without a verdict, counted by the path. */
   inFlight = 0
-  /** Its owner is told nothing more. */
+  /** The owner receives nothing more. */
   cancelled = false
 
   /** `timeout`: milliseconds. */

@@ -5,35 +5,35 @@ const headerLength = 8
 const cookieLength = 8
 const littleEndian = endianness() === 'LE'
 
-/** Network order to this machine's, and back. */
+/** Swaps the bytes between network order and this machine's order. */
 const swap = (half: number): number => (littleEndian ? ((half & 0xff) << 8) | (half >> 8) : half)
 
-/** The carries of a sum of 16-bit numbers, added until there is none. */
+/** Folds a sum to 16 bits by adding the carries. */
 function fold(sum: number): number {
   let folded = sum
   while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16)
   return folded
 }
 
-/** Memory with packets in it, each beginning at a multiple of four. */
+/** Memory that holds packets, each aligned to four bytes. */
 export interface PacketMemory {
   readonly bytes: Uint8Array
   readonly words: Int32Array
 }
 
 /**
- * The echo request of a series: all of it is made once, and a probe writes its numbers in. The first 8 bytes of the
- * payload are the probe's random cookie (as many as fit); a payload of the user's own has no room for one, and the whole
- * of it must come back instead.
+ * The template of a series' echo requests, built once. Each probe only writes its own numbers. The first 8 bytes of the payload
+ * (or as many as fit) hold the probe's random cookie. A user's own payload has no room for a cookie, so all of it must come
+ * back instead.
  *
- * Words and sums are in this machine's order (RFC 1071 section 2B: the sum does not mind).
+ * Words and sums use this machine's byte order (RFC 1071 section 2B shows that sums allow this).
  */
 export class EchoTemplate {
-  /** On the wire. */
+  /** Length on the wire. */
   readonly length: number
-  /** Bits of the first two words of the payload that are the cookie. */
+  /** The bits of the payload's first two words that hold the cookie. */
   readonly cookieMask: Int32Array
-  /** Whole words; what is beyond `length` is zero. */
+  /** Padded to whole words with zeros beyond `length`. */
   readonly #bytes: Uint8Array
   readonly #words: Int32Array
   readonly #replyType: number
@@ -63,22 +63,22 @@ export class EchoTemplate {
     return this.length - headerLength
   }
 
-  /** As much of a request as has all of its cookie. */
+  /** The length of a request that includes the whole cookie. */
   get provenLength(): number {
     return headerLength + this.#cookieLength
   }
 
-  /** Bytes of memory that a packet needs: whole words, room for the cookie. */
+  /** Bytes of memory a packet needs: whole words, including room for the cookie. */
   get room(): number {
     return this.#bytes.length
   }
 
-  /** Puts it there whole, still without the numbers of a probe. */
+  /** Copies the whole template there, without a probe's numbers. */
   copyTo({ bytes }: PacketMemory, at: number): void {
     bytes.set(this.#bytes, at)
   }
 
-  /** Writes the numbers of a probe into the packet there. ICMPv6 checksums are the kernel's work, and those of datagram sockets. */
+  /** Writes a probe's numbers into the packet. The kernel computes checksums for ICMPv6 and datagram sockets. */
   patch(
     { halves, words }: PacketMemory & { halves: Uint16Array },
     at: number,
@@ -99,8 +99,8 @@ export class EchoTemplate {
   }
 
   /**
-   * Is this, from `at` on, the reply with that cookie? `length` is that of the message on the wire, of which `kept` bytes are
-   * there. A reply that is cut must not escape the comparison.
+   * Whether the message at `at` is the reply with this cookie. `length` is its length on the wire, `kept` how many bytes are
+   * there. Truncated replies must be compared too.
    */
   isReply({ bytes, words }: PacketMemory, at: number, length: number, kept: number, a: number, b: number): boolean {
     if (bytes[at] !== this.#replyType) return false
@@ -112,8 +112,8 @@ export class EchoTemplate {
   }
 
   /**
-   * Is this the start of the request with that cookie? An IPv4 quote may be cut anywhere after the header (RFC 792): then its
-   * checksum, which covers the cookie, must fit. An IPv6 quote is as long as fits (RFC 4443 section 2.4 c).
+   * Whether this is the start of the request with this cookie. An IPv4 quote may end anywhere after the header (RFC 792). In
+   * that case its checksum, which covers the cookie, must match. An IPv6 quote is as long as fits (RFC 4443 section 2.4 c).
    */
   isRequest(quoted: Uint8Array, a: number, b: number): boolean {
     if (quoted[0] !== this.#bytes[0]) return false

@@ -1,7 +1,7 @@
 import { fragmentationNeeded, typeOf } from '../packet/message-types.js'
 import type { Outcome } from './echo-request.js'
 
-/** What an ICMP error means for the probe it is about. */
+/** The outcome that an ICMP error means for its probe. */
 export function outcomeOfError(family: 4 | 6, type: number, code: number): Outcome {
   if (type === typeOf[family]['time-exceeded'] && code === 0) return 'ttl-exceeded'
   const tooBig =

@@ -6,7 +6,7 @@ import { sameHost } from './source-check.js'
 
 const headerLength = 8
 
-/** Devices whose driver is known to stamp what it sends: not all do. */
+/** Devices whose driver has been seen to timestamp outgoing packets. Not all do. */
 export const stampingDevices = new Set<string>()
 /** Whether this kernel has stamped a packet before a queue: it then does so for every device. */
 export const stampsBeforeQueue = { seen: false }
@@ -28,13 +28,13 @@ export interface ReaderSettings {
   kind: 'datagram' | 'raw'
   identifier: number
   device: string | undefined
-  /** May send to broadcast addresses, where others answer. */
+  /** May send to broadcast addresses, where other hosts answer. */
   broadcast: boolean
 }
 
-/** Reads what comes by the error queue: the times of sending, and ICMP errors about probes, which are kept until they are taken. */
+/** Reads the error queue: send timestamps, and ICMP errors about probes, which it keeps until they are taken. */
 export class ErrorReader {
-  /** Of the last send that was too large for the device or the path. */
+  /** MTU from the last send that was too large for the device or the path. */
   localMtu = 0
   #errors: ProbeError[] = []
   readonly #settings: ReaderSettings
@@ -47,7 +47,7 @@ export class ErrorReader {
     this.#stamps = stamps
   }
 
-  /** The kernel has taken a probe whose sending is stamped. `wall`: the time before; `readQueue` reads the error queue. */
+  /** The kernel has accepted a probe whose send is timestamped. `wall`: the time before. `readQueue`: reads the error queue. */
   sent(probe: number, wall: number, readQueue: () => void): void {
     const { sentStamps, leftStamps, stampIds } = this.#table
     sentStamps[probe] = Number.NaN
@@ -57,22 +57,22 @@ export class ErrorReader {
     else stampIds[probe] = this.#stamps.sent(probe)
   }
 
-  /** Kernel time of sending, before the device's queue, milliseconds of the wall clock; NaN where there is none. */
+  /** The kernel's send time before the device's queue, in milliseconds of the wall clock; NaN if missing. */
   sentStamp(probe: number): number {
     return this.#stamps.sends ? this.#table.sentStamps[probe]! : Number.NaN
   }
 
-  /** The same of leaving: behind the queue. */
+  /** The kernel's send time after the device's queue; NaN if missing. */
   leftStamp(probe: number): number {
     return this.#stamps.sends ? this.#table.leftStamps[probe]! : Number.NaN
   }
 
-  /** Without a stamp of its sending, where there would be one had it reached a device: it has not. */
+  /** Whether the send timestamp is missing that every packet gets when it reaches a device. The packet reached none. */
   neverQueued(probe: number): boolean {
     return this.#isTraced(probe) && stampsBeforeQueue.seen && Number.isNaN(this.sentStamp(probe))
   }
 
-  /** It entered the queue of a device that stamps what leaves, and has not left. */
+  /** Whether the packet entered the queue of a device that timestamps outgoing packets, and hasn't left it. */
   neverLeftQueue(probe: number): boolean {
     const { device } = this.#settings
     const isStamping = device !== undefined && stampingDevices.has(device)
@@ -107,11 +107,11 @@ export class ErrorReader {
     const { sentStamps, leftStamps, stampIds } = this.#table
     let probe = this.#stamps.take(id, stamp)
     if (probe !== undefined && stampIds[probe] === -1) stampIds[probe] = id
-    // Its place may be another probe's by now.
+    // The place may belong to another probe by now.
     if (probe !== undefined && stampIds[probe] !== id) probe = undefined
     if (isBeforeQueue(packet)) {
       stampsBeforeQueue.seen = true
-      // A device on top of another has the packet queued twice: the first time counts.
+      // A device on top of another queues the packet twice. The first timestamp counts.
       if (probe !== undefined && Number.isNaN(sentStamps[probe]!)) sentStamps[probe] = stamp
     } else {
       if (probe !== undefined) leftStamps[probe] = stamp
@@ -119,7 +119,7 @@ export class ErrorReader {
     }
   }
 
-  /** The quote starts at the request's ICMP header; the address is the one the request was for. */
+  /** The quote starts at the request's ICMP header. The address is the request's target. */
   #onIcmpError(packet: Packet): void {
     const { family, kind, identifier } = this.#settings
     const quoted = packet.data
@@ -140,7 +140,7 @@ export class ErrorReader {
     })
   }
 
-  /** Without the cookie there are only 65,536 checksums to try: a probe gives one try. */
+  /** Without a cookie there are only 65,536 checksums to guess, so each probe allows one attempt. */
   #isOurs(probe: number, quoted: Uint8Array): boolean {
     const { cookies, doubted } = this.#table
     const { template } = this.#table.request(probe)

@@ -6,7 +6,7 @@ import { typeOf } from '../packet/message-types.js'
 import type { Verdict } from './echo-request.js'
 import { sameHost } from './source-check.js'
 
-/** Host unreachable, and address unreachable: what the kernel tells itself when no neighbour answers. */
+/** Host unreachable and address unreachable: the errors the kernel itself reports if a neighbour doesn't answer. */
 const neighbourFailure = { 4: { type: typeOf[4].unreachable, code: 1 }, 6: { type: typeOf[6].unreachable, code: 3 } }
 const cachedMs = 1000
 
@@ -22,8 +22,8 @@ function ownAddresses(): Set<string> {
 }
 
 /**
- * Did this machine's own kernel report the error, about a packet it could not hand to the next hop? It was not sent, then.
- * A host that is itself the target is believed.
+ * Whether this machine's own kernel reported the error, about a packet that it could not pass to the next hop. Such a packet
+ * was never sent. An error from the target itself is accepted.
  */
 export function isOwnReport(
   family: 4 | 6,
@@ -34,7 +34,7 @@ export function isOwnReport(
   return ownAddresses().has(decodeAddress(from!)?.address ?? '')
 }
 
-/** `silentHop`: the next hop, where it is known that nobody there answers. */
+/** `silentHop`: the next hop, if it is known not to answer. */
 export function notSent(device: string | undefined, silentHop?: string): NetviaError {
   const why = silentHop
     ? `nobody on the link answers for the next hop, ${silentHop}`
@@ -42,7 +42,7 @@ export function notSent(device: string | undefined, silentHop?: string): NetviaE
   return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet did not leave: ${why}` })
 }
 
-/** One would ask all hosts of a link: that must be meant. */
+/** Refuses broadcast addresses by default: a request to every host of a link must be intended. */
 export function broadcastRefused(target: Uint8Array, device: string | undefined): NetviaError {
   const { address } = decodeAddress(target)!
   const hint = 'to ask all hosts of the link, set broadcast: true (-b in netvia ping, --broadcast in netvia sweep)'

@@ -4,15 +4,15 @@ import { decodeAddress } from '../../../sockets/address.js'
 import type { Neighbour } from '../../../system/netlink/neighbour.js'
 import { neighbour, nextHop, readSilentNeighbours } from '../../../system/netlink/tables.js'
 
-/** The next hop of a packet, where nobody there has answered ARP or neighbour discovery yet. */
+/** A packet's next hop that has not answered ARP or neighbour discovery yet. */
 export interface SilentHop {
   address: string
-  /** The kernel has given up since the packet was sent, and dropped it. Else it holds the packet, and may still send it. */
+  /** True if the kernel has given up since and dropped the packet. Otherwise it holds the packet, and may still send it. */
   failed: boolean
 }
 
 const cachedMs = 1000
-/** The kernel tells times in hundredths of a second, and begins to ask a little after the packet was handed over. */
+/** The kernel reports times in hundredths of a second, and starts asking slightly after it receives the packet. */
 const slackMs = 50
 let silent = new Map<string, Neighbour>()
 let readAt = Number.NEGATIVE_INFINITY
@@ -20,9 +20,9 @@ let readAt = Number.NEGATIVE_INFINITY
 const keyOf = (address: string, deviceIndex: number) => `${deviceIndex} ${address}`
 
 /**
- * The silent next hop of a packet that was sent `ageMs` ago through `device`. Undefined where the neighbour answers, or nothing
- * is certain. Silence of thousands costs one reading of the table a second: only where a neighbour is silent at all, the kernel
- * is asked which one the packet needed, and how that one does now.
+ * The next hop that didn't answer, for a packet sent `ageMs` ago through `device`. Undefined if the neighbour answers or
+ * nothing is certain. Thousands of unanswered probes cost one read of the table per second. Only if some neighbour doesn't
+ * answer does netvia ask the kernel for the packet's next hop and its current state.
  */
 export function silentNextHop(target: Uint8Array, device: string, ageMs: number): SilentHop | undefined {
   try {
@@ -33,17 +33,17 @@ export function silentNextHop(target: Uint8Array, device: string, ageMs: number)
     const hop = silent.has(keyOf(address, index)) ? address : nextHop(address, index)
     if (!silent.has(keyOf(hop, index))) return undefined
     const found = neighbour(hop, index)
-    // The kernel forgets a neighbour some time after it has failed.
+    // The kernel removes a failed neighbour some time later.
     if (!found || found.state === 'failed') return { address: hop, failed: true }
-    // Asked again since: what was sent before has been dropped.
+    // The kernel has asked again since, so it has dropped what was sent before.
     return found.state === 'incomplete' ? { address: hop, failed: found.changedMs < ageMs - slackMs } : undefined
   } catch {
-    // No route, or netlink is refused.
+    // There is no route, or netlink is refused.
     return undefined
   }
 }
 
-/** Is a packet perhaps held for a neighbour of whatever device? */
+/** Whether the kernel may be holding a packet for a neighbour on any device. */
 export function anyNeighbourAsked(ageMs: number): boolean {
   try {
     refresh(ageMs)
@@ -53,7 +53,7 @@ export function anyNeighbourAsked(ageMs: number): boolean {
   }
 }
 
-/** Not of before the packet: its own neighbour may have fallen silent with it. */
+/** The snapshot must be newer than the packet: its neighbour may have stopped answering since. */
 function refresh(ageMs: number): void {
   const now = monotonicNow()
   if (now - readAt < Math.min(ageMs, cachedMs)) return

@@ -7,7 +7,7 @@ import { isOwnReport, notSent } from './local-failure.js'
 import { type ProbeTable, State } from './probe-table.js'
 import type { ReplyReader } from './reply-reader.js'
 
-/** The kernel's times of sending. */
+/** The kernel's send timestamps. */
 type SendStamps = Pick<ErrorReader, 'sentStamp' | 'leftStamp'>
 
 interface JudgeSettings {
@@ -15,7 +15,7 @@ interface JudgeSettings {
   device: string | undefined
 }
 
-/** Gives probes their verdicts and tells their owners: one verdict for all, filled anew for each. */
+/** Sets verdicts and passes them to the owners. One verdict object is reused for all of them. */
 export class ProbeJudge {
   readonly #settings: JudgeSettings
   readonly #table: ProbeTable
@@ -25,7 +25,7 @@ export class ProbeJudge {
   readonly #targetWords: Int32Array
   readonly #sent: ClockSample = { wall: 0, monotonic: 0 }
 
-  /** `settled` is told of the request before its owner is. */
+  /** `settled` receives the request before its owner receives the verdict. */
   constructor(
     settings: JudgeSettings,
     table: ProbeTable,
@@ -40,7 +40,7 @@ export class ProbeJudge {
     this.#verdict = emptyVerdict(new Uint8Array(this.#targetWords.buffer))
   }
 
-  /** By the time of arrival, not by when it was read. */
+  /** Judges by arrival time, not by when the reply was read. */
   reply(probe: number, reply: ReplyReader, stamps: SendStamps, now: ClockSample): void {
     const state = this.#table.state[probe]
     const request = this.#table.request(probe)
@@ -81,13 +81,13 @@ export class ProbeJudge {
     this.#end(probe, outcomeOfError(family, type, code))
   }
 
-  /** `mtu`: of the device, where it is known that this is why. */
+  /** `mtu`: the device's, if its size is known to be the cause. */
   fail(probe: number, error: Error, mtu = 0): void {
     Object.assign(this.#verdict, { error, mtu })
     this.#end(probe, 'send-failed')
   }
 
-  /** Silence. A late reply may still count. */
+  /** No answer came. A late reply may still count. */
   timeout(probe: number): void {
     const request = this.#table.request(probe)
     if (request.lateMs === 0 || request.cancelled) {
@@ -113,7 +113,7 @@ export class ProbeJudge {
     request.owner.settled(this.#verdict)
   }
 
-  /** The columns of a probe stay as they are until its number is given to another. */
+  /** A probe's columns keep their values until another probe takes its place. */
   #about(probe: number, outcome: Outcome): void {
     const verdict = this.#verdict
     const { tags, sentWall, sentMonotonic, targets, addressWords } = this.#table

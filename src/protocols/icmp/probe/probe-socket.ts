@@ -24,33 +24,33 @@ export interface ProbeSocketSettings {
   family: 4 | 6
   kind: 'datagram' | 'raw'
   fd: number
-  /** Of a raw socket; a datagram socket's is the kernel's business. */
+  /** Identifier for a raw socket. The kernel assigns that of a datagram socket. */
   identifier: number
   device: string | undefined
-  /** May send to broadcast addresses, where others answer. */
+  /** May send to broadcast addresses, where other hosts answer. */
   broadcast: boolean
   stampSends: boolean
   clock: Clock
-  /** Room for one packet. */
+  /** Buffer size for one packet. */
   slotSize: number
 }
 
-/** Who a socket belongs to. */
+/** The owner of a socket. */
 export interface ProbeSocketOwner {
-  /** The device has gone; told before the probes on it are given up. */
+  /** The device is gone. Called before the socket's probes fail. */
   lost(socket: ProbeSocket): void
-  /** A probe of this request has its verdict; told before the request's owner is. */
+  /** A probe of this request has its verdict. Called before the request's owner. */
   settled(request: EchoRequest): void
-  /** Somebody waits for an answer. */
+  /** Whether a caller is waiting for an answer. */
   readonly isAwaited: boolean
 }
 
-/** Packets read before the event loop gets its turn. */
+/** Batches of packets read before the event loop gets a turn. */
 const batchesPerTurn = 16
 
 /**
- * One ICMP socket and the probes on it. Replies and errors come in by batches; one timer serves all deadlines. It never
- * judges a probe before it has read what had arrived.
+ * One ICMP socket and its probes. It reads replies and errors in batches, and one timer serves all deadlines. It reads
+ * everything that has arrived before it judges a probe.
  */
 export class ProbeSocket {
   readonly settings: ProbeSocketSettings
@@ -64,7 +64,7 @@ export class ProbeSocket {
   readonly #receiver: Receiver
   readonly #readScheduler: ReadScheduler
   readonly #now: ClockSample = { wall: 0, monotonic: 0 }
-  /** In this flush. */
+  /** Packets sent in this flush. */
   #sent = 0
   #timer: Tick | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -103,27 +103,27 @@ export class ProbeSocket {
     return this.#socket.closed
   }
 
-  /** Packets the kernel has dropped because the receive buffer was full: this machine's fault, no loss of the network. */
+  /** Packets the kernel dropped because the receive buffer was full: this machine's fault, not loss in the network. */
   get drops(): number {
     return this.#receiver.drops
   }
 
-  /** Takes a probe, or says no: all sequence numbers are in use. It leaves with the batch of this turn of the event loop. */
+  /** Accepts a probe, or returns false if all sequence numbers are in use. It leaves with this turn's batch. */
   submit(request: EchoRequest, target: Uint8Array, tag: number): boolean {
     const probe = this.#table.insert(request, target, tag)
     if (probe < 0) return false
-    // It may have been another's, whose request was cancelled.
+    // The place may have belonged to a probe whose request was cancelled.
     this.#deadlines.remove(probe)
     this.#queue.push(probe)
     return true
   }
 
-  /** Throws when the device of the socket has been deleted. */
+  /** Throws if the socket's device has been deleted. */
   verify(): void {
     if (this.settings.device !== undefined) verifyDevice(this.settings.fd, this.settings.device)
   }
 
-  /** The device has gone: everything on it fails, and the socket is closed. */
+  /** The device is gone: fails all probes and closes the socket. */
   lose(error: Error): void {
     if (this.closed) return
     this.#owner.lost(this)
@@ -138,7 +138,7 @@ export class ProbeSocket {
     this.#queue.close()
     if (this.closed) return
     this.#socket.close()
-    // Whoever called this may still be in the middle of a batch.
+    // The caller may still be in the middle of a batch.
     setImmediate(() => this.#table.giveBack()).unref()
   }
 
@@ -179,7 +179,7 @@ export class ProbeSocket {
     this.#judge.fail(probe, systemError(errno, 'sendmsg', { device, hint }), mtu)
   }
 
-  /** A send has failed: perhaps for an error that came for an earlier packet, which is told once and no fault of this one. */
+  /** A send failed, perhaps with the error of an earlier packet, which the kernel reports once on the next send. */
   #failedOnce(wall: number): void {
     getOption(this.settings.fd, 'SO_ERROR')
     this.#stamps.failed(wall, this.#readErrors)
@@ -203,8 +203,8 @@ export class ProbeSocket {
   }
 
   /**
-   * Proof that a silent probe never left. The kernel reports a neighbour that failed, but not to a socket bound to a device. A
-   * packet that it still holds, for a neighbour or in a queue, is none: it may leave later.
+   * Proof that an unanswered probe never left. The kernel reports failed neighbour resolution, but not to a socket bound to a
+   * device. A packet the kernel still holds, for a neighbour or in a queue, proves nothing: it may leave later.
    */
   #whyNotSent(probe: number): Error | undefined {
     const { device } = this.settings
@@ -225,7 +225,7 @@ export class ProbeSocket {
     if (at >= this.#timerAt || this.closed) return
     this.#timer?.cancel(this.#onTimer)
     this.#timerAt = at
-    // The path keeps the event loop alive while a verdict is due; for late replies alone nobody waits.
+    // The path keeps the event loop alive while a verdict is due. Late replies alone don't need that.
     const grid = this.#owner.isAwaited ? 1 : tickMs / 2
     this.#timer = atTick(monotonicNow() + at - now, this.#onTimer, grid)
   }

@@ -4,66 +4,70 @@ import { monotonicNow } from '../../../monotonic.js'
 import type { EchoRequest } from './echo-request.js'
 
 export const sequences = 0x10000
-/** Places of a table at first: one that sends little uses them again and again. */
+/** Initial size of a table. A socket that sends little keeps reusing these places. */
 const firstPlaces = 512
-/** A place that was sent so short a time ago isn't given to another probe while there are fresh ones: late replies find it, in ms. */
+/** Milliseconds a place rests after sending while fresh ones are available, so that late replies still find their probe. */
 const rest = 60_000
-/** Places in use that are stepped over in search of a free one, before the table counts as full. */
+/** Places in use that the search skips before the table counts as full. */
 const patience = 256
 
 export const State = {
-  /** Nothing is known of it, or it is over. */
+  /** Unused, or finished. */
   free: 0,
   queued: 1,
   sent: 2,
   /** Timed out, but a late reply still counts. */
   overdue: 3,
-  /** Its further replies are duplicates, until the place is needed. */
+  /** Further replies are duplicates, until the place is reused. */
   answered: 4,
 } as const
 
-/** Tables of sockets that were closed: to ask for so much memory anew costs more than a ping. */
+/** Tables of closed sockets. Allocating this memory again costs more than a ping. */
 const spares: Record<4 | 6, ProbeTable[]> = { 4: [], 6: [] }
 const sparesKept = 8
 
 const cookiePool = new Int32Array(1024)
 let nextCookie = cookiePool.length
 
-/** Of a `struct sockaddr_in` and a `sockaddr_in6`. */
+/** Words of a `struct sockaddr_in` and a `sockaddr_in6`. */
 const wordsOfAddress = { 4: 4, 6: 7 } as const
 
 /**
- * The probes of one socket, as columns: a probe is a place in them, and costs no object. The columns grow as the rate needs places,
- * and are others then. Sequence numbers on the wire are places behind a random one: who sees no packet knows none.
+ * The probes of one socket, stored as columns. A probe is an index into them and needs no object. The columns are replaced by
+ * larger ones as the rate requires. Sequence numbers on the wire are offset by a random number, so that a host which sees no
+ * packets can't guess them.
  */
 export class ProbeTable {
   state = new Uint8Array(firstPlaces)
   tags = new Float64Array(firstPlaces)
-  /** Two words each. */
+  /** Two words per probe. */
   cookies = new Int32Array(2 * firstPlaces)
-  /** Socket addresses, `addressWords` each. */
+  /** Socket addresses, `addressWords` words each. */
   targets: Int32Array
   readonly addressWords: number
-  /** When they were handed to the kernel; the same for all of a batch. While queued, `sentMonotonic` is -1. */
+  /** When the kernel received them, the same for a whole batch. `sentMonotonic` is -1 while queued. */
   sentWall = new Float64Array(firstPlaces)
   sentMonotonic = new Float64Array(firstPlaces)
-  /** The kernel's time of entering the device's queue, milliseconds of the wall clock; NaN while there is none. Where sends are stamped. */
+  /**
+   * When the kernel queued the packet at the device, in milliseconds of the wall clock; NaN if unknown. Used only with send
+   * timestamps.
+   */
   sentStamps = new Float64Array(firstPlaces)
-  /** The same of when the driver passed them on, behind the device's queue. */
+  /** When the driver passed the packet on, after the device's queue; NaN if unknown. */
   leftStamps = new Float64Array(firstPlaces)
-  /** The kernel's number of their stamps; -1 while it is in doubt. */
+  /** The kernel's ids of their timestamps; -1 while in doubt. */
   stampIds = new Float64Array(firstPlaces)
-  /** Of the deadline queue: neighbours, and the bucket. */
+  /** Columns of the deadline queue: neighbours and bucket. */
   next = new Int32Array(firstPlaces)
   previous = new Int32Array(firstPlaces)
   bucket = new Int32Array(firstPlaces)
-  /** 1: an error has come whose quote was cut before the cookie, and wrong. It is believed no other such. */
+  /** 1 after an error with a wrong quote that ended before the cookie. No other such error is accepted. */
   doubted = new Uint8Array(firstPlaces)
   readonly #family: 4 | 6
   #firstNumber = random16()
   #requests: (EchoRequest | undefined)[] = []
   #nextFree = 0
-  /** Places used so far: a power of two. */
+  /** Number of places used so far, a power of two. */
   #places = firstPlaces
 
   private constructor(family: 4 | 6) {
@@ -72,7 +76,7 @@ export class ProbeTable {
     this.targets = new Int32Array(firstPlaces * this.addressWords)
   }
 
-  /** An empty one. To be given back. */
+  /** Returns an empty table. Give it back with `giveBack`. */
   static take(family: 4 | 6): ProbeTable {
     const spare = spares[family].pop()
     if (!spare) return new ProbeTable(family)
@@ -84,7 +88,7 @@ export class ProbeTable {
     return spare
   }
 
-  /** When nobody looks at it any more. */
+  /** Returns the table for reuse. Call it when nothing refers to the table any more. */
   giveBack(): void {
     this.#requests = []
     if (spares[this.#family].length < sparesKept) spares[this.#family].push(this)
@@ -103,7 +107,7 @@ export class ProbeTable {
     return this.#requests[probe]!
   }
 
-  /** Gives a probe the next place, in turn; -1 where all are in use. */
+  /** Gives the probe the next place in turn, or returns -1 if all are in use. */
   insert(request: EchoRequest, target: Uint8Array, tag: number): number {
     const probe = this.#findFree()
     if (probe < 0) return -1
@@ -123,20 +127,20 @@ export class ProbeTable {
     return probe
   }
 
-  /** Socket address. A view, good until the place is given to another probe. */
+  /** The target's socket address: a view, valid until the place is reused. */
   targetOf(probe: number): Uint8Array {
     const size = 4 * this.addressWords
     return new Uint8Array(this.targets.buffer, probe * size, size)
   }
 
-  /** It is over; its request is forgotten, unless `answered`: then its duplicates will be known. */
+  /** Frees the place and forgets the request, unless `answered`: then duplicates are still recognised. */
   free(probe: number, answered: boolean): void {
     const known = answered && this.#requests[probe]!.owner.duplicate !== undefined
     this.state[probe] = known ? State.answered : State.free
     if (!known) this.#requests[probe] = undefined
   }
 
-  /** Without a verdict. */
+  /** The probes without a verdict. */
   unsettled(): number[] {
     const found: number[] = []
     for (const [probe, state] of this.state.entries()) {
@@ -145,7 +149,7 @@ export class ProbeTable {
     return found
   }
 
-  /** Those whose request was cancelled may be taken, too, once they are out of the queue. */
+  /** Also finds places whose request was cancelled, once they are out of the queue. */
   #findFree(): number {
     for (let i = 0; i < patience; i++) {
       if (this.#nextFree === this.#places) this.#turn()
@@ -157,7 +161,7 @@ export class ProbeTable {
     return -1
   }
 
-  /** All places were used once: from the first again if that has rested, or on to as many fresh ones. */
+  /** All places have been used once. Starts again with the first if it has rested; otherwise doubles the table. */
   #turn(): void {
     const sent = this.sentMonotonic[0]!
     const hasRested = this.state[0] !== State.queued && monotonicNow() - sent > rest
@@ -198,7 +202,7 @@ function extended<T extends Uint8Array | Int32Array | Float64Array>(column: T, l
 
 const littleEndian = endianness() === 'LE'
 
-/** Four bytes as a number in this machine's order, wherever they lie. */
+/** Four bytes at any offset as a number in this machine's order. */
 function wordOf(bytes: Uint8Array, at: number): number {
   const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!]
   return littleEndian ? a | (b << 8) | (c << 16) | (d << 24) : d | (c << 8) | (b << 16) | (a << 24)

@@ -2,27 +2,27 @@ import { monotonicNow } from '../../../monotonic.js'
 import { atTick, longestTickMs, type Tick } from '../../../runtime/ticker.js'
 
 interface ReadSchedulerHandlers {
-  /** Somebody waits for an answer. */
+  /** Whether a caller is waiting for an answer. */
   isAwaited(): boolean
-  /** The next packet is to wake us. */
+  /** Arranges for the next packet to wake the process. */
   arm(): void
-  /** Reads what has come. */
+  /** Reads what has arrived. */
   read(): void
 }
 
-/** Steadily: as many packets as this in each longest tick. One series with a short interval is not. */
+/** Sending counts as steady from this many packets per longest tick. One series with a short interval stays below it. */
 const steadyPackets = 25
 
 /**
- * When to look for answers. An answer wakes us; but where nobody waits and many packets leave steadily, answers are fetched by
- * the ticks, which are needed for sending anyway. When these end, answers wake us again.
+ * Decides when to read answers. Normally each answer wakes the process. If no caller waits and many packets leave steadily, the
+ * ticks that send them also read the answers. When they end, answers wake the process again.
  */
 export class ReadScheduler {
   readonly #handlers: ReadSchedulerHandlers
   #isSteady = false
   #sentAt = Number.NEGATIVE_INFINITY
   #countedAt = Number.NEGATIVE_INFINITY
-  /** Since then. */
+  /** Packets sent since then. */
   #count = 0
   #tick: Tick | undefined
   #closed = false
@@ -31,7 +31,7 @@ export class ReadScheduler {
     this.#handlers = handlers
   }
 
-  /** So many packets have left, and what had come by then was read. */
+  /** This many packets have left, and everything that had arrived by then has been read. */
   sent(packets: number): void {
     this.#sentAt = monotonicNow()
     this.#count += packets
@@ -55,7 +55,7 @@ export class ReadScheduler {
     this.#tick?.cancel(this.#onTick)
   }
 
-  /** Behind what is to be sent at the same tick. */
+  /** Runs after the sends of the same tick. */
   readonly #onTick = (): void => queueMicrotask(this.#look)
 
   readonly #look = (): void => {

@@ -10,18 +10,18 @@ import { ReplyReader } from './reply-reader.js'
 
 interface ReceiverSettings extends ReaderSettings {
   clock: Clock
-  /** Room for one packet. */
+  /** Buffer size for one packet. */
   slotSize: number
 }
 
-/** Before a deadline is judged everything that waits is read; a receive buffer holds less than this. */
+/** Everything waiting is read before a deadline is judged. A receive buffer holds fewer batches than this. */
 export const batchesInAll = 4096
-/** What is kept of an error's quote, and a size of its own: replies wait in their buffer while errors are read. */
+/** Bytes kept of an error's quote. Its own size, because replies stay in their buffer while errors are read. */
 const errorRoom = 1500
-/** Errors told one after the other by a receive, before it is tried again later. */
+/** Errors that successive receives may report before reading is postponed. */
 const errorsInARow = 64
 
-/** What comes in by a socket, replies and errors, on its way to the judge. */
+/** Reads replies and errors from a socket, and passes them to the judge. */
 export class Receiver {
   /** Packets the kernel has dropped because the receive buffer was full. */
   drops = 0
@@ -51,15 +51,15 @@ export class Receiver {
     this.errors = new ErrorReader(settings, table, stamps)
   }
 
-  /** So many batches of 64 at most. `withErrors`: errors may have come that no receive has told of yet. */
+  /** Reads up to this many batches of 64. `withErrors`: errors may be waiting that no receive has reported yet. */
   read(batches: number, withErrors: boolean): void {
     const { EAGAIN } = addon().constants
     let told = 0
     for (let read = 0; read < batches && told < errorsInARow && !this.#socket.closed; ) {
       const count = this.#socket.receiveInto(this.#replyBuffer)
-      // A plain receive tells a pending error once (EHOSTUNREACH): the error queue has it too.
+      // A plain receive reports a pending error once (EHOSTUNREACH). The error queue has it too.
       const isTold = count < 0 && count !== -EAGAIN!
-      // Data first: when a reply is in hand, the stamp of its request is in the error queue already.
+      // Data first: once a reply has been read, its request's timestamp is already in the error queue.
       if (withErrors || isTold || this.#stamps.sends) this.readErrors()
       told = isTold ? told + 1 : 0
       if (count > 0) this.#onReplies(count)
@@ -69,7 +69,7 @@ export class Receiver {
     if (this.errors.hasErrors) this.#onErrors()
   }
 
-  /** Notes stamps and errors; nothing is judged. */
+  /** Records timestamps and errors without judging. */
   readErrors(): void {
     for (let i = 0; i < batchesInAll && !this.#socket.closed; i++) {
       const count = this.#socket.receiveInto(this.#errorBuffer, true)

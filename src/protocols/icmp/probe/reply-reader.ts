@@ -7,7 +7,7 @@ import { type ProbeTable, State } from './probe-table.js'
 import { isBroadcast, standsForMany } from './source-check.js'
 
 const headerLength = 8
-/** Where the address lies in a socket address, in words. */
+/** Word offsets of the address within a socket address. */
 const addressPlace = { 4: { start: 1, end: 2 }, 6: { start: 2, end: 6 } } as const
 
 interface ReaderSettings {
@@ -18,15 +18,15 @@ interface ReaderSettings {
   broadcast: boolean
 }
 
-/** Finds the probes that received packets answer: straight in the receive buffer, without an object a packet. */
+/** Finds the probes that received packets answer. It works in the receive buffer, without an object per packet. */
 export class ReplyReader {
-  /** Of the reply found last. */
+  /** Size of the reply found last. */
   bytes = 0
   ttl = -1
   type = -1
   code = -1
   receivedStamp = Number.NaN
-  /** Socket address of who sent it; undefined where that is the target. */
+  /** Socket address of the sender; undefined if that is the target. */
   from: Uint8Array | undefined
   readonly #family: 4 | 6
   readonly #identifier: number
@@ -48,14 +48,14 @@ export class ReplyReader {
     this.#device = device
     this.#broadcast = broadcast
     this.#isRaw = kind === 'raw'
-    // Raw IPv4 sockets hand over the IP header, raw IPv6 sockets don't.
+    // Raw IPv4 sockets include the IP header, raw IPv6 sockets don't.
     this.#hasIpHeader = this.#isRaw && family === 4
     this.#table = table
     this.#buffer = buffer
     this.#memory = { bytes: buffer.memory, words: buffer.words }
   }
 
-  /** The probe that packet `index` of the buffer answers; -1 for none. It may have been answered before. */
+  /** The probe that packet `index` of the buffer answers; -1 for none. It may already be answered. */
   read(index: number): number {
     const { table: fields, slotSize } = this.#buffer
     const { bytes } = this.#memory
@@ -70,12 +70,12 @@ export class ReplyReader {
     if (this.#isRaw && ((bytes[at + 4]! << 8) | bytes[at + 5]!) !== this.#identifier) return -1
     const probe = this.#table.probeOf((bytes[at + 6]! << 8) | bytes[at + 7]!)
     const { state, cookies } = this.#table
-    // The number may be that of a place the table has not.
+    // The number may lie outside the table.
     if (!(state[probe]! >= State.sent)) return -1
     const { template } = this.#table.request(probe)
     const [a, b] = [cookies[2 * probe]!, cookies[2 * probe + 1]!]
     if (!template.isReply(this.#memory, at, length, kept, a, b) || !this.#comesFrom(probe, slot, row)) return -1
-    // The kernel checks the sum for every other kind of socket. Of a reply that was cut it can't be known.
+    // The kernel checks the sum for every other kind of socket. For a truncated reply it can't be verified.
     if (this.#hasIpHeader && kept === length && !hasValidChecksum(bytes.subarray(at, at + length))) return -1
     this.bytes = length
     this.ttl = fields[row + Field.ttl]!

@@ -6,19 +6,19 @@ import type { ProbeTable } from './probe-table.js'
 
 export interface SendQueueHandlers {
   clock: Clock
-  /** The kernel has taken those of the batch. */
+  /** The kernel has accepted these packets of the batch. */
   accepted(batch: EchoBatch, first: number, end: number, sent: ClockSample): void
-  /** The kernel will not take it, for a reason of its own. */
+  /** The kernel refuses the probe for a reason of its own. */
   refused(probe: number, errno: number): void
-  /** Packets are to be given to the kernel one by one. */
+  /** Whether packets must be passed to the kernel one at a time. */
   oneByOne(): boolean
-  /** A send failed, or took only the first of its packets. Perhaps for an older error: clear it. `wall`: the time before it. */
+  /** A send failed or accepted only the first packets, perhaps due to an older error: clear it. `wall`: the time before it. */
   failedOnce(wall: number): void
-  /** A batch has left. Near hosts answer within the call that sends: their replies are read while they are in the cache. */
+  /** A batch has left. Near hosts answer within the sending call, so their replies are read while still in the cache. */
   batchSent(): void
-  /** All has left that could. */
+  /** Everything that could leave has left. */
   flushed(): void
-  /** `flush` is to be called when there is room in the socket's buffer. */
+  /** Asks to call `flush` when the socket's buffer has room. */
   waitForRoom(): void
 }
 
@@ -31,22 +31,22 @@ interface Socket {
   identifier: number
 }
 
-/** An older error is told by a send in place of its own result; a second one may have come meanwhile. */
+/** A send may report an older error in place of its own result, and a second error may have come since. */
 const attempts = 3
-/** A full queue of the device (ENOBUFS) gives no event when there is room again. */
+/** A full device queue (ENOBUFS) raises no event when there is room again. */
 const roomRetryMs = 2
 
-/** Shared by all: filled and sent in one go. */
+/** Shared by all sockets: it is filled and sent synchronously. */
 let batch: EchoBatch | undefined
 
-/** Probes on their way to the kernel, by the batch: those submitted in one turn of the event loop leave together. */
+/** Probes on their way to the kernel. Those submitted in one turn of the event loop leave in one batch. */
 export class SendQueue {
   readonly #socket: Socket
   readonly #table: ProbeTable
   readonly #handlers: SendQueueHandlers
   /** Places in the table, in order. */
   #probes: number[] = []
-  /** Of the first that has not left. */
+  /** Index of the first probe that hasn't left. */
   #head = 0
   #scheduled = false
   #blocked = false
@@ -146,7 +146,7 @@ export class SendQueue {
     return batch
   }
 
-  /** ICMPv6 ping sockets ignore a packet's own hop limit before Linux 5.18: there the socket has it, for a batch at a time. */
+  /** Before Linux 5.18, ICMPv6 ping sockets ignore a packet's own hop limit. There it is set on the socket for each batch. */
   get #hopsBySocket(): boolean {
     return this.#socket.family === 6 && this.#socket.kind === 'datagram'
   }
@@ -155,7 +155,7 @@ export class SendQueue {
     return this.#hopsBySocket && hops !== this.#hops
   }
 
-  /** 0 or a negative errno. */
+  /** Returns 0 or a negative errno. */
   #setHops(hops: number): number {
     if (!this.#needsHops(hops)) return 0
     const errno = trySetOption(this.#socket.fd, 'IPV6_UNICAST_HOPS', hops)
@@ -169,7 +169,7 @@ export class SendQueue {
     const waiting: number[] = []
     for (let i = first; i < count && !this.#closed; i++) {
       const probe = probes[i]!
-      // Who is refused may send more, and the columns grow.
+      // A refused owner may send more, which can replace the columns.
       const { sentMonotonic } = this.#table
       if (sentMonotonic[probe]! < 0) sentMonotonic[probe] = monotonic
       const isLate = monotonic - sentMonotonic[probe]! > this.#table.request(probe).timeout
@@ -186,7 +186,7 @@ export class SendQueue {
   }
 }
 
-/** With EAGAIN the poller tells; the timer is there for probes whose time is over meanwhile. */
+/** After EAGAIN the poller reports room. The timer is for probes whose time expires meanwhile. */
 function retryMs(errno: number): number {
   return errno === -EAGAIN ? 50 : roomRetryMs
 }

@@ -16,25 +16,25 @@ export interface SocketPoolOptions {
   kind: IcmpKind | 'auto'
   path: PathOptions
   dontFragment: boolean
-  /** May send to broadcast addresses, where others answer (SO_BROADCAST, socket(7)). */
+  /** May send to broadcast addresses, where other hosts answer (SO_BROADCAST, socket(7)). */
   broadcast?: boolean
-  /** The largest of the probes: datagram sockets do not tell the length of a reply that was cut. */
+  /** Largest payload of all probes. Datagram sockets don't report the full length of a truncated reply. */
   payloadSize: number
-  /** Transmit stamps: true times for each packet, at the price of one more wake-up. Without, times of a batch. */
+  /** Timestamps every send, at the cost of one more wake-up. Otherwise all packets of a batch share one time. */
   stampSends: boolean
-  /** For tests of time. Default: this machine's. */
+  /** Replaces the clock in tests. Default: this machine's. */
   clock?: Clock
 }
 
-/** An unused socket stays this long, for the next call of a loop. */
+/** Milliseconds an unused socket stays open for the next call of a loop. */
 const lingerMs = 20
 
 const paths = new Map<string, SocketPool>()
 const identifiers = new Set<number>()
 
 /**
- * All echo requests of one way out: one socket, and a further one for every 65,536 sequence numbers in use. It opens sockets
- * anew when the device was deleted and made again.
+ * All echo requests of one path: one socket, plus another for every 65,536 sequence numbers in use. It opens new sockets when
+ * the device has been deleted and created again.
  */
 export class SocketPool implements ProbeSocketOwner {
   readonly #options: SocketPoolOptions
@@ -55,7 +55,7 @@ export class SocketPool implements ProbeSocketOwner {
   }
 
   /**
-   * The path of these options, shared by all who ask. Each must `release` it, its probes settled or cancelled.
+   * Returns the pool for these options, shared by all callers. Call `release` once your probes are settled or cancelled.
    *
    * @throws NetviaError where no socket can be opened: `EPERM`, `EACCES`, `ENODEV`, …
    */
@@ -75,14 +75,14 @@ export class SocketPool implements ProbeSocketOwner {
     return found
   }
 
-  /** To be awaited before the first `submit`, or the first replies may lack the kernel's time. */
+  /** Await this before the first `submit`; otherwise the first replies may lack kernel timestamps. */
   get ready(): Promise<void> {
     return this.#ready
   }
 
   /**
-   * One probe of a request, to a socket address. Never throws: what can't be sent is settled as `send-failed`, in a later
-   * turn. `tag` is the owner's own number for it.
+   * Sends one probe of a request to a socket address. Never throws: a probe that can't be sent is settled as `send-failed` in a
+   * later turn. `tag` is the owner's own number for the probe.
    */
   submit(request: EchoRequest, target: Uint8Array, tag = 0): void {
     this.#count(request, 1)
@@ -100,29 +100,29 @@ export class SocketPool implements ProbeSocketOwner {
     }
   }
 
-  /** The owner of this request is told nothing more. */
+  /** The owner of this request receives nothing more. */
   cancel(request: EchoRequest): void {
     if (request.cancelled) return
     request.cancelled = true
     this.#count(request, -request.inFlight)
   }
 
-  /** Of its sockets. */
+  /** Called by the pool's sockets. */
   settled(request: EchoRequest): void {
     this.#count(request, -1)
   }
 
-  /** Of its sockets. */
+  /** Read by the pool's sockets. */
   get isAwaited(): boolean {
     return this.#awaited > 0
   }
 
-  /** Of its sockets. */
+  /** Called by the pool's sockets. */
   lost(socket: ProbeSocket): void {
     this.#forget(socket)
   }
 
-  /** What the kernel dropped for want of room in the receive buffers. */
+  /** Packets the kernel dropped because receive buffers were full. */
   get drops(): number {
     return this.#sockets.reduce((sum, socket) => sum + socket.drops, 0)
   }
@@ -136,7 +136,7 @@ export class SocketPool implements ProbeSocketOwner {
     }, lingerMs).unref()
   }
 
-  /** While a verdict is due the event loop stays alive. */
+  /** Keeps the event loop alive while a verdict is due. */
   #count(request: EchoRequest, more: number): void {
     request.inFlight += more
     if (request.prompt) this.#awaited += more
@@ -148,7 +148,7 @@ export class SocketPool implements ProbeSocketOwner {
     }
   }
 
-  /** Once for all probes of a turn. */
+  /** Runs once for all probes of a turn. */
   #verify(): void {
     if (this.#options.path.device === undefined || this.#verified) return
     this.#verified = true
@@ -212,13 +212,13 @@ export class SocketPool implements ProbeSocketOwner {
   }
 }
 
-/** Room for a reply with its IP header. Small ones lie close together, which the cache of the processor likes. */
+/** Room for a reply with its IP header. Small slots lie close together, which suits the CPU cache. */
 function slotSize({ payloadSize }: SocketPoolOptions): number {
   if (payloadSize <= 100) return 192
   return payloadSize <= 1900 ? 2048 : 65_664
 }
 
-/** Random, and no other socket's of this process; against those of others the cookies stand. */
+/** A random identifier that no other socket of this process uses. Cookies protect against those of other processes. */
 function claimIdentifier(): number {
   let identifier = 0
   while (identifier === 0 || identifiers.has(identifier)) identifier = random16()

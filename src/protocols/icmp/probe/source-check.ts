@@ -5,12 +5,12 @@ import { setOption } from '../../../sockets/options.js'
 
 const ipv4Length = 16
 
-/** Where the address lies in `struct sockaddr_in` and `sockaddr_in6`, and its length. */
+/** Offset and length of the address within `struct sockaddr_in` and `sockaddr_in6`. */
 const place = { 4: [4, 4], 6: [8, 16] } as const
 
 /**
- * Is the answer from the host that was asked? `exactly: false` lets anyone answer for a group (multicast), and any address
- * of this host for the unspecified one.
+ * Whether the answer came from the host that was asked. With `exactly: false`, any host may answer for a group (multicast), and
+ * any address of this machine for the unspecified one.
  */
 export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6, exactly = false): boolean {
   const [start, length] = place[family]
@@ -19,7 +19,7 @@ export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6, 
   return same || (!exactly && standsForMany(target, family))
 }
 
-/** A group, or any address of this host: others may answer for it. */
+/** Whether the address is a group or the unspecified address: others may answer for it. */
 export function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
   const [start, length] = place[family]
   const first = target[start]!
@@ -28,8 +28,8 @@ export function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
 }
 
 /**
- * Whether the kernel takes it for a broadcast address, by `device`. Only sockets that ask for it may send to one (SO_BROADCAST,
- * socket(7)); to connect a datagram socket sends nothing.
+ * Whether the kernel treats the address as broadcast on `device`. Only sockets that request it may send there (SO_BROADCAST,
+ * socket(7)). The check connects a datagram socket, which sends nothing.
  */
 export function isBroadcast(target: Uint8Array, device: string | undefined): boolean {
   if (target.length !== ipv4Length) return false
