@@ -130,6 +130,8 @@ export const longestTimer = 2 ** 31 - 1
 
 /** A time, in milliseconds. */
 export const milliseconds = number(0, longestTimer)
+/** Idle time before the first keep-alive probe, in milliseconds: the kernel counts it in seconds, up to 32,767 (tcp(7)). */
+export const keepAliveDelay = number(1000, 32_767_000)
 export const port = integer(1, 65_535)
 export const portOrZero = integer(0, 65_535)
 

@@ -1,4 +1,4 @@
-import { NetviaError } from '../errors.js'
+import { NetviaError, shortened } from '../errors.js'
 
 /** Wrong on this machine or in the call: the network has said nothing, so a check must not call the target bad. */
 const localFaults = new Set([
@@ -33,7 +33,7 @@ export function networkOutcome(
   if (typeof code !== 'string' || localFaults.has(code)) throw error
   if (localUnlessConnect.has(code) && syscall !== 'connect') throw error
   if (error instanceof NetviaError) return error
-  return new NetviaError(message, { code, errno, syscall, ...where })
+  return new NetviaError(shortened(message), { code, errno, syscall, ...where })
 }
 
 /**

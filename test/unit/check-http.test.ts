@@ -255,6 +255,14 @@ describe('the body', () => {
     expect(await (await fetch(url)).text()).toBe('all is well')
   })
 
+  test.each([
+    ['location', 302, `${'a'.repeat(9000)}://x`],
+    ['content-encoding', 200, 'b'.repeat(9000)],
+  ])('a long %s is not repeated in the error', async (header, status, value) => {
+    const { error } = await checkServer(answer(status, 'hello', { [header]: value }), { expectBody: 'other' })
+    expect(error?.message.length).toBeLessThan(500)
+  })
+
   // Defined only where Node has it: CI counts a skipped test as a failure.
   if ('zstdCompressSync' in zlib) {
     test('zstd', async () => {

@@ -147,6 +147,18 @@ describe('fetch', () => {
     await expect(fetch(url, unknown)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
   })
 
+  test('of many paths, the connections of those used last are kept', async () => {
+    const open = new Set<unknown>()
+    const port = await httpServer((request, response) => {
+      open.add(request.socket)
+      request.socket.once('close', () => open.delete(request.socket))
+      response.end('hello')
+    })
+    for (let tos = 0; tos < 80; tos++) await (await fetch(`http://127.0.0.1:${port}/`, { device, tos })).text()
+    await expect.poll(() => open.size).toBeLessThanOrEqual(64)
+    expect(open.size).toBeGreaterThan(0)
+  })
+
   test('aborted during the connection: rejects with the reason within 50 ms, nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
     const before = await openSockets()

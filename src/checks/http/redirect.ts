@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { NetviaError } from '../../errors.js'
+import { NetviaError, shortened } from '../../errors.js'
 import { type HttpUrl, parseHttpUrl } from './url.js'
 
 /** One request of a check, before it is on the wire. Header names are in lower case. */
@@ -34,7 +34,7 @@ export function redirectOf(request: HttpRequest, response: IncomingMessage): Htt
   const { url, zone } = target
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw redirectError(
-      `the ${status} leads to a ${url.protocol.slice(0, -1)} location; only http and https are followed`,
+      `the ${status} leads to a ${shortened(url.protocol.slice(0, -1))} location; only http and https are followed`,
     )
   }
   const sameOrigin = url.origin === request.url.origin && zone === request.zone

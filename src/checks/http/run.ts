@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { joinHostPort, NetviaError } from '../../errors.js'
+import { joinHostPort, NetviaError, shown } from '../../errors.js'
 import { withHint } from '../../protocols/tcp/failure.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { anyMatches, matchLimitMs } from '../match.js'
@@ -68,7 +68,7 @@ async function judgeResponse(
   if (!found) {
     report.unexpected = !report.authenticated
     const where = body.cut ? ` within its first ${plan.maxBodyBytes} bytes` : ''
-    const coded = body.unknown === undefined ? '' : `; its content coding ${JSON.stringify(body.unknown)} is unknown`
+    const coded = body.unknown === undefined ? '' : `; its content coding ${shown(body.unknown)} is unknown`
     throw new NetviaError(`the body does not have the expected text${where}${coded}`, { code: 'ERR_HTTP_BODY' })
   }
   return undefined

@@ -1,6 +1,6 @@
 import type http from 'node:http'
 import type https from 'node:https'
-import { anything, type PathOptions, pathSchema, type Schema } from '../../options.js'
+import { anything, keepAliveDelay, type PathOptions, pathSchema, type Schema } from '../../options.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 
 /** Options of Node's own agents and of their connections: what they hold is checked by Node. */
@@ -9,7 +9,7 @@ export const httpAgentSchema = {
   agentKeepAliveTimeoutBuffer: anything,
   family: anything,
   keepAlive: anything,
-  keepAliveMsecs: anything,
+  keepAliveMsecs: keepAliveDelay,
   maxFreeSockets: anything,
   maxSockets: anything,
   maxTotalSockets: anything,

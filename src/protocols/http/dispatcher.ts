@@ -4,6 +4,7 @@ import {
   anything,
   type Check,
   checkOptions,
+  keepAliveDelay,
   milliseconds,
   type PathOptions,
   pathOf,
@@ -22,7 +23,7 @@ export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocol
   timeout?: number
   /** `SO_KEEPALIVE` (socket(7)). Default: true. */
   keepAlive?: boolean
-  /** Idle time before the first probe, in milliseconds. Default: 60,000. */
+  /** Idle time before the first probe, in milliseconds, 1000 to 32,767,000. Default: 60,000. */
   keepAliveInitialDelay?: number
 }
 
@@ -68,7 +69,7 @@ const connectCheck: Check = (value, name) =>
     ...connectTlsSchema,
     timeout: milliseconds,
     keepAlive: anything,
-    keepAliveInitialDelay: milliseconds,
+    keepAliveInitialDelay: keepAliveDelay,
   })
 
 const schema: Schema = { ...pathSchema, ...agentSchema, connectTimeout: milliseconds, connect: connectCheck }

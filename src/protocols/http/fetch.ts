@@ -45,6 +45,10 @@ export class FetchPath {
     this.dispatcher = openDispatcher('fetch', path, () => this.#connecting.signal)
   }
 
+  get busy(): boolean {
+    return this.#waiting > 0
+  }
+
   /** undici goes on connecting for a request that was aborted: with nobody left who waits, that ends here. */
   async run(work: (dispatcher: Agent) => Promise<Response>): Promise<Response> {
     this.#waiting++
@@ -59,11 +63,29 @@ export class FetchPath {
   }
 }
 
+/** The one used last is the last. */
 const paths = new Map<string, FetchPath>()
+/** Programs with a source address or a mark for each of many users have as many paths. */
+const maxPaths = 64
+
+function fetchPath(options: PathOptions): FetchPath {
+  const key = pathKey(options)
+  const path = paths.get(key) ?? new FetchPath(pathOf(options))
+  paths.delete(key)
+  paths.set(key, path)
+  for (const [key, old] of paths) {
+    if (paths.size <= maxPaths) break
+    if (old === path || old.busy) continue
+    paths.delete(key)
+    // Once the bodies that are still read have ended.
+    old.dispatcher.close().catch(() => {})
+  }
+  return path
+}
 
 /**
  * undici's `fetch` (the Fetch standard) over a path, name resolution and redirects included. Fetches on the same path share
- * their connections, which are kept for a while.
+ * their connections, which are kept for a while; of more than 64 paths, those of the least recently used are closed.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. As with any fetch, no
  * answer is a `TypeError` whose `cause` says what happened: what `connect` throws, `ENODEV` among it. `signal.reason` when
@@ -72,8 +94,5 @@ const paths = new Map<string, FetchPath>()
 export async function fetch(input: RequestInfo, given: FetchInit = {}): Promise<Response> {
   const init = checkOptions('fetch', given, fetchSchema)
   const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...request } = init
-  const key = pathKey(init)
-  const path = paths.get(key) ?? new FetchPath(pathOf(init))
-  paths.set(key, path)
-  return path.run(dispatcher => undici().fetch(input, { ...request, dispatcher }))
+  return fetchPath(init).run(dispatcher => undici().fetch(input, { ...request, dispatcher }))
 }

@@ -6,6 +6,7 @@ import {
   type Check,
   type CommonOptions,
   commonSchema,
+  keepAliveDelay,
   milliseconds,
   oneOf,
   pathOf,
@@ -36,7 +37,7 @@ export interface ConnectOptions extends CommonOptions {
   timeout?: number
   /** `TCP_NODELAY` (tcp(7)). Default: false. */
   noDelay?: boolean
-  /** `SO_KEEPALIVE` (socket(7)); a number is the idle time before the first probe, in milliseconds. Default: false. */
+  /** `SO_KEEPALIVE` (socket(7)); a number is the idle time before the first probe, in milliseconds, 1000 to 32,767,000. Default: false. */
   keepAlive?: boolean | number
   /** Milliseconds an attempt runs before the next address is tried in parallel (RFC 8305 section 5). Default: 250. */
   attemptDelay?: number
@@ -44,7 +45,8 @@ export interface ConnectOptions extends CommonOptions {
   servers?: readonly string[]
 }
 
-const keepAlive: Check = (value, name) => (typeof value === 'number' ? milliseconds(value, name) : boolean(value, name))
+const keepAlive: Check = (value, name) =>
+  typeof value === 'number' ? keepAliveDelay(value, name) : boolean(value, name)
 
 export const connectSchema = {
   ...commonSchema,

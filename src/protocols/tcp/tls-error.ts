@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { NetviaError } from '../../errors.js'
+import { NetviaError, shortened } from '../../errors.js'
 import { chainOf, namesOf } from './certificate.js'
 import type { ConnectTlsOptions } from './connect-tls.js'
 
@@ -31,7 +31,7 @@ export function certificateError(
   // If the caller's checkServerIdentity throws an error without a code, Node puts the message there instead.
   const code = identity ? (identity.code ?? 'ERR_TLS_CERT_ALTNAME_INVALID') : String(secure.authorizationError)
   const own = identity && options.checkServerIdentity
-  const explanation = own ? { message: identity.message } : explainCertificate(code, certificate, options)
+  const explanation = own ? { message: shortened(identity.message) } : explainCertificate(code, certificate, options)
   return tlsError(code, explanation, options, address, identity)
 }
 
@@ -52,12 +52,12 @@ function tlsError(
 
 function explainHandshake(cause: NodeJS.ErrnoException, { cert, pfx, secureContext }: ConnectTlsOptions): Explanation {
   const reason = (cause as { reason?: string }).reason ?? /:SSL routines:[^:]*:([^:]+)/.exec(cause.message)?.[1]
-  if (reason === undefined) return { message: cause.message }
+  if (reason === undefined) return { message: shortened(cause.message) }
   if (/^(wrong version number|packet length too long|http request)$/.test(reason)) {
     return { message: 'what answered does not speak TLS', hint: 'is it the right port?' }
   }
   const alert = / alert (.+)$/.exec(reason)?.[1]
-  if (alert === undefined) return { message: reason }
+  if (alert === undefined) return { message: shortened(reason) }
   const identified = cert !== undefined || pfx !== undefined || secureContext !== undefined
   const aboutCertificate = /certificate|unknown ca|access denied/.test(alert)
   if (aboutCertificate && identified) {
