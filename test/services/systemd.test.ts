@@ -58,6 +58,30 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(status).not.toMatch(/^Uid:.*\b0\b/m)
   })
 
+  test('says that it is ready and how its uplinks are, and shows signs of life', async () => {
+    expect(property('Type')).toBe('notify')
+    await expect.poll(() => property('StatusText'), patience).toBe('2 up')
+    expect(property('WatchdogUSec')).toBe('1min')
+    const before = Number(property('WatchdogTimestampMonotonic'))
+    expect(before).toBeGreaterThan(0)
+    await expect
+      .poll(() => Number(property('WatchdogTimestampMonotonic')), { timeout: 60_000, interval: 1000 })
+      .toBeGreaterThan(before)
+  }, 90_000)
+
+  test('answers netvia status, and is forced, by root alone', async () => {
+    const status = () => machine.run('sh', '-c', 'netvia status || true')
+    expect(status()).toMatch(/^new connections take fibre$/m)
+    machine.run('netvia', 'force', 'fibre', 'down', '--why', 'maintenance')
+    expect(status()).toMatch(/^fibre .* forced down: maintenance$/m)
+    expect(status()).toMatch(/^new connections take lte$/m)
+    await expect.poll(() => property('StatusText'), patience).toBe('1 up; fibre down')
+    machine.run('netvia', 'force', 'fibre', 'auto')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', lte: 'up' })
+    const other = 'setpriv --reuid=1000 --regid=1000 --clear-groups netvia status 2>&1 || true'
+    expect(machine.run('sh', '-c', other)).toMatch(/permission denied/)
+  })
+
   test('sees a cable pulled', async () => {
     lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
     await expect.poll(states, patience).toEqual({ fibre: 'down', lte: 'up' })
@@ -71,6 +95,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     machine.run('systemctl', 'reload', 'netvia-monitor')
     await expect.poll(states, patience).toEqual({ fibre: 'up', radio: 'up' })
     expect(property('MainPID')).toBe(before)
+    expect(property('StatusText')).toBe('2 up')
   })
 
   test('comes back when it was killed, and with the states it had at systemctl restart', async () => {

@@ -7,7 +7,9 @@ import { readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
 import { Reporter } from './reporter.js'
+import { Service } from './service/service.js'
 import { statusColumns, statusRows } from './status-table.js'
+import { healthy } from './web/health.js'
 import { History } from './web/history.js'
 
 export interface MonitorFlags {
@@ -34,20 +36,27 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   history.start()
   reporter.start()
   // Who does not listen does not load all that.
+  const begun = Date.now()
+  const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
+  const service = Service.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
-  const server = await serve?.(session, flags, monitor, history, () => options)
+  const server = await serve?.(session, flags, monitor, history, isHealthy)
   const keepsForces = () => options.stateFile !== undefined
   const control = await serveControl(session, flags, monitor, reporter, keepsForces)
   session.onHangUp(() => {
+    service?.reloading()
     const taken = reload(session, flags, monitor)
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
+    service?.reloaded()
   })
   monitor.start()
+  service?.ready()
   const work = () => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
   const rows = () => statusRows(monitor.snapshot().uplinks, history, output.terminal, process.stdout.rows)
   if (output.terminal.live) await output.liveTable(statusColumns, rows, work)
   else await work()
+  service?.stopping()
   history.stop()
   control?.close()
   await Promise.all([monitor.stop(), server?.close()])

@@ -67,11 +67,12 @@ export class Control {
 
   async #answer(line: string | undefined): Promise<MonitorAnswer> {
     try {
-      if (line === undefined) throw new NetviaError(`longer than ${longestRequest} bytes`, { code: 'E2BIG' })
+      if (line === undefined)
+        throw new NetviaError(`longer than ${longestRequest} bytes`, { code: 'ERR_INVALID_ARG_VALUE' })
       await this.#obey(requestIn(line))
       return { status: this.#status() }
     } catch (error) {
-      const { code = 'ERR_INTERNAL', message } = error as NodeJS.ErrnoException
+      const { code = 'ERR_INVALID_STATE', message } = error as NodeJS.ErrnoException
       return { error: { code, message } }
     }
   }

@@ -1,14 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../../errors.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import type { MonitorOptions } from '../../../monitor/options.js'
 import type { Session } from '../../shared/session.js'
 import type { MonitorFlags } from '../run.js'
 import { Access, tokenFor } from './access.js'
 import { bindWhenThere } from './bind.js'
 import { EventLog } from './event-log.js'
 import { EventStreams } from './event-streams.js'
-import { healthy } from './health.js'
 import type { History } from './history.js'
 import { listenAddress } from './listen-address.js'
 import { Metrics } from './metrics.js'
@@ -21,29 +19,27 @@ export interface Served {
 }
 
 /**
- * Serves page, JSON and metrics, from before the first check on if this machine has the address, else from when it has it. `options`
- * are those in force.
+ * Serves page, JSON and metrics, from before the first check on if this machine has the address, else from when it has it.
  */
 export async function serve(
   { program, output, signal }: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   history: History,
-  options: () => MonitorOptions,
+  isHealthy: () => boolean,
 ): Promise<Served> {
   const address = listenAddress(flags.listen!)
   const access = new Access(tokenFor(address, flags.tokenFile, process.env))
   const log = new EventLog(monitor)
   const metrics = new Metrics(monitor, program.version()!)
   const streams = new EventStreams(monitor, history, log)
-  const begun = Date.now()
   const server = makeServer(
     {
       monitor,
       history,
       metrics,
       streams,
-      healthy: () => healthy(monitor.snapshot().uplinks, options(), begun, Date.now()),
+      healthy: isHealthy,
     },
     access,
     loadPage(),

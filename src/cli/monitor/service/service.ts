@@ -1,0 +1,79 @@
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
+import { Notifier } from './notifier.js'
+
+/** Names that a status has room for, of the uplinks in trouble. */
+const maxNames = 5
+
+type Environment = Record<string, string | undefined>
+
+/** What `netvia monitor` tells the service manager that started it, if that listens (sd_notify(3)). */
+export class Service {
+  readonly #notifier: Notifier
+  readonly #monitor: UplinkMonitor
+  readonly #healthy: () => boolean
+  readonly #pause: number | undefined
+  #watchdog: NodeJS.Timeout | undefined
+
+  /** `pause`: milliseconds between two signs of life; undefined: nobody waits for one. `healthy`: checks are made as they should be. */
+  constructor(notifier: Notifier, pause: number | undefined, monitor: UplinkMonitor, healthy: () => boolean) {
+    this.#notifier = notifier
+    this.#pause = pause
+    this.#monitor = monitor
+    this.#healthy = healthy
+  }
+
+  /** Undefined where nobody listens. What a hook would inherit of it is taken out of `env`. */
+  static of(env: Environment, pid: number, monitor: UplinkMonitor, healthy: () => boolean): Service | undefined {
+    const { NOTIFY_SOCKET: path, WATCHDOG_USEC: time, WATCHDOG_PID: watched } = env
+    for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name]
+    // Others, as `vsock:`, are for whole machines.
+    if (!path || !/^[/@]/.test(path)) return undefined
+    const isWatched = Number(time) > 0 && (watched === undefined || Number(watched) === pid)
+    return new Service(new Notifier(path), isWatched ? Number(time) / 2000 : undefined, monitor, healthy)
+  }
+
+  /** The monitor runs. */
+  ready(): void {
+    this.#monitor.on('state', this.#tellStatus).on('configure', this.#tellStatus)
+    this.#notifier.send('READY=1', this.#status())
+    if (this.#pause === undefined) return
+    const live = () => void (this.#healthy() && this.#notifier.send('WATCHDOG=1'))
+    live()
+    this.#watchdog = setInterval(live, this.#pause)
+  }
+
+  reloading(): void {
+    // sd_notify(3) wants CLOCK_MONOTONIC, which is that of hrtime.
+    this.#notifier.send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
+  }
+
+  reloaded(): void {
+    this.#notifier.send('READY=1', this.#status())
+  }
+
+  stopping(): void {
+    this.#monitor.off('state', this.#tellStatus).off('configure', this.#tellStatus)
+    clearInterval(this.#watchdog)
+    this.#notifier.send('STOPPING=1')
+    this.#notifier.close()
+  }
+
+  readonly #tellStatus = (): void => {
+    this.#notifier.send(this.#status())
+  }
+
+  #status(): string {
+    return `STATUS=${summary(this.#monitor.snapshot().uplinks)}`
+  }
+}
+
+/** `2 up; lte down`: what is not up by name. */
+export function summary(uplinks: readonly UplinkSnapshot[]): string {
+  const troubled = uplinks.filter(({ state }) => state !== 'up')
+  const named = troubled.slice(0, maxNames).map(({ name, state }) => `${name} ${state}`)
+  const more = troubled.length - named.length
+  const parts = [`${uplinks.length - troubled.length} up`, ...named, ...(more > 0 ? [`${more} more`] : [])]
+  // A line break would be another assignment.
+  return parts.join('; ').replaceAll(/\p{Cc}/gu, ' ')
+}

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Notifier } from '../../src/cli/monitor/service/notifier.js'
+import { Service, summary } from '../../src/cli/monitor/service/service.js'
+import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
+import { httpServer } from './http-servers.js'
+import { startMonitor, tcpUplinks } from './monitor-command.js'
+import { simulate } from './monitor-world.js'
+import { serviceManager } from './service-manager.js'
+
+function socketIn(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-notify-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'notify')
+}
+
+describe('the service manager is told', () => {
+  test.for([['a path'], ['an abstract name']])('over %s: ready, status, life, reload, end', async ([kind]) => {
+    const path = kind === 'a path' ? socketIn() : `@netvia-test-${process.pid}`
+    const { got, until } = serviceManager(path)
+    const port = await httpServer((_request, response) => response.end())
+    const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '400000' }
+    const hook = `hook: [sh, -c, 'echo "left: $NOTIFY_SOCKET$WATCHDOG_USEC."']\n`
+    const monitor = startMonitor(hook + tcpUplinks(['fibre', port], ['lte', 9]), [], env)
+    await until(/^READY=1\|STATUS=0 up; fibre unknown; lte unknown$/m)
+    await until(/^STATUS=1 up; lte down$/m)
+    await until(/(WATCHDOG=1\n(.*\n)*){3}/)
+    await monitor.says(/hook: left: \.$/m)
+    writeFileSync(monitor.file, tcpUplinks(['fibre', port]))
+    monitor.child.kill('SIGHUP')
+    await until(/^RELOADING=1\|MONOTONIC_USEC=\d+\n(.*\n)*READY=1\|STATUS=1 up$/m)
+    monitor.child.kill('SIGTERM')
+    await monitor.ended
+    expect(got().at(-1)).toBe('STOPPING=1')
+    expect(got().filter(line => line.startsWith('READY'))).toHaveLength(2)
+  })
+
+  test('of life only while checks are made', async () => {
+    const path = socketIn()
+    const { got, until } = serviceManager(path)
+    let healthy = true
+    const { monitor } = simulate()
+    const service = Service.of({ NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' }, 1, monitor, () => healthy)!
+    onTestFinished(() => service.stopping())
+    service.ready()
+    await until(/(WATCHDOG=1\n){3}/)
+    healthy = false
+    await new Promise(resolve => setTimeout(resolve, 100))
+    const before = got().length
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect(got().length).toBe(before)
+    healthy = true
+    await until(new RegExp(`(.*\n){${before}}WATCHDOG=1`))
+  })
+
+  test('not at all where nobody listens, or of life where another process is watched', async () => {
+    const { monitor } = simulate()
+    expect(Service.of({}, 1, monitor, () => true)).toBeUndefined()
+    expect(Service.of({ NOTIFY_SOCKET: 'vsock:2:1' }, 1, monitor, () => true)).toBeUndefined()
+    const path = socketIn()
+    const { got, until } = serviceManager(path)
+    const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000', WATCHDOG_PID: '2', OTHER: 'kept' }
+    const service = Service.of(env, 1, monitor, () => true)!
+    expect(env).toEqual({ OTHER: 'kept' })
+    service.ready()
+    service.stopping()
+    await until(/STOPPING=1/)
+    expect(got()).toEqual(['READY=1|STATUS=0 up; fibre unknown; lte unknown', 'STOPPING=1'])
+  })
+
+  test('without harm where its socket is gone', () => {
+    const notifier = new Notifier('/nonexistent/notify')
+    expect(notifier.send('READY=1')).toBe(false)
+    expect(notifier.send('x'.repeat(10_000))).toBe(false)
+    notifier.close()
+  })
+})
+
+test('a status names what is not up, within reason', () => {
+  const uplinks = Array.from({ length: 200 }, (_, index) => ({
+    name: `u${index}\n`,
+    state: index < 193 ? 'up' : 'down',
+  }))
+  expect(summary(uplinks as UplinkSnapshot[])).toBe(
+    '193 up; u193  down; u194  down; u195  down; u196  down; u197  down; 2 more',
+  )
+})
