@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { deviceName } from '../../options.js'
+import { deviceName, longestTimer } from '../../options.js'
 import type { Module } from './config/modules.js'
 import type { Configuration } from './config/read.js'
 import { exposition } from './metrics.js'
@@ -74,7 +74,7 @@ function devicesOf({ device = [] }: Module, parameters: URLSearchParams): (strin
 export function timeoutOf({ timeout = 0 }: Module, { timeoutHeader, timeoutOffset }: Scrape): number {
   const asked = timeoutHeader === undefined || timeoutHeader === '' ? 0 : Number(timeoutHeader) * 1000
   if (Number.isNaN(asked)) throw new Refused(500, `Failed to parse timeout from Prometheus header: ${timeoutHeader}`)
-  const longest = (asked || 120_000) - timeoutOffset
+  const longest = Math.min((asked || 120_000) - timeoutOffset, longestTimer)
   // As blackbox_exporter: a scrape that has no time at all leaves it to the module.
   return (timeout > 0 && timeout < longest) || longest < 0 ? timeout : longest
 }
