@@ -9,6 +9,7 @@ import { defineForce } from './force/command.js'
 import { defineHttp } from './http/command.js'
 import { defineMan } from './man/command.js'
 import { defineMonitor } from './monitor/command.js'
+import { defineMtr } from './mtr/command.js'
 import { definePing } from './ping/command.js'
 import { defineScan } from './scan/command.js'
 import { defineSchema } from './schema/command.js'
@@ -69,6 +70,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     definePing,
     defineSweep,
     defineTrace,
+    defineMtr,
     defineConnect,
     defineHttp,
     defineDns,

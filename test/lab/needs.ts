@@ -21,6 +21,7 @@ const packages = {
   'redis-server': 'redis-server',
   systemctl: 'systemd',
   tcpdump: 'tcpdump',
+  tmux: 'tmux',
 } as const
 
 type Tool = keyof typeof packages

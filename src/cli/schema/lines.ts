@@ -51,6 +51,8 @@ export const lines: Record<string, JsonSchema> = {
     hops: count('Hops looked at'),
     reached: bool('The target has answered'),
   }),
+  mtrResult: lineOf('mtr', 'result', 'After each round, without --report', {}, 'routeStatistics'),
+  mtrSummary: lineOf('mtr', 'summary', 'At the end, for each device', {}, 'routeStatistics'),
   connectResult: lineOf('connect', 'result', 'One connection', {
     host: text('Host and port'),
     ...judged,

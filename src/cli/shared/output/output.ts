@@ -57,6 +57,16 @@ export class Output {
     this.#write(process.stdout, draw(rows()))
   }
 
+  /** Text for people that has gone through `escapeControls` already. */
+  text(text: string): void {
+    if (!this.json) this.#write(process.stdout, text)
+  }
+
+  /** Such text, drawn again while `work` goes on; none of it stays. */
+  liveText(draw: () => string, work: () => Promise<void>): Promise<void> {
+    return this.#whileLive(process.stdout, draw, work)
+  }
+
   /** A line of progress below the results while `work` goes on, if any of the outputs is a terminal. */
   async progress(line: (columns: number) => string, work: () => Promise<void>): Promise<void> {
     const stream = this.terminal.live ? process.stdout : process.stderr

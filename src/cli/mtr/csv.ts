@@ -1,0 +1,23 @@
+import type { RouteStatistics } from '../../protocols/traceroute/route-statistics.js'
+
+export const csvHeading =
+  'device,host,hop,address,name,sent,unsent,received,lossRatio,lossContinues,lastMs,avgMs,bestMs,worstMs,stddevMs,jitterMs'
+
+/** One line for each hop (RFC 4180). What is unknown is empty. */
+export function csvLines(device: string | undefined, { host, hops }: RouteStatistics): string[] {
+  return hops.map(hop => {
+    const { ttl, address, name, sent, unsent, received, lossRatio, lossContinues } = hop
+    const { lastMs, avgMs, bestMs, worstMs, stddevMs, jitterMs } = hop
+    return [
+      ...[device, host, ttl, address, name, sent, unsent, received, lossRatio && Number(lossRatio.toFixed(4))],
+      lossContinues,
+      ...[lastMs, avgMs, bestMs, worstMs, stddevMs, jitterMs].map(time => time?.toFixed(3)),
+    ]
+      .map(value => field(String(value ?? '')))
+      .join(',')
+  })
+}
+
+function field(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
