@@ -69,7 +69,7 @@ export function makeProgram(version: string, state: CommandState): Command {
   for (const define of [
     definePing,
     defineSweep,
-    defineTrace,
+    (program: Command, state: CommandState) => defineTrace(program, state, () => import('./mtr/run.js')),
     defineMtr,
     defineConnect,
     defineHttp,

@@ -26,8 +26,12 @@ describe('the first common hop', () => {
   })
 
   it('divides whose loss it is', () => {
-    expect(verdict(route([at('1'), at('2', 0.2), at('3', 0.2)]), '3')).toBe('20% loss, from hop 2 (2), before the common hop')
-    expect(verdict(route([at('1'), at('3', 0.1), at('4', 0.1)]), '3')).toBe('10% loss, from hop 2 (3), at or after the common hop')
+    expect(verdict(route([at('1'), at('2', 0.2), at('3', 0.2)]), '3')).toBe(
+      '20% loss, from hop 2 (2), before the common hop',
+    )
+    expect(verdict(route([at('1'), at('3', 0.1), at('4', 0.1)]), '3')).toBe(
+      '10% loss, from hop 2 (3), at or after the common hop',
+    )
     expect(verdict(route([at('1'), { address: '2', lossRatio: 0.5 }, at('3')]), '3')).toBe('no loss on the route')
     expect(verdict(route([at('1'), {}], false), undefined)).toBe('no answer beyond hop 1 (1)')
   })
@@ -35,13 +39,13 @@ describe('the first common hop', () => {
 
 describe('the tree of flows', () => {
   it('draws once what they share', () => {
-    expect(tree([['a', 'b', 'd'], ['a', 'c', 'd'], ['a', 'b', 'd']])).toEqual([
-      'a',
-      '├─ b',
-      '│  d  flows 1, 3',
-      '└─ c',
-      '   d  flow 2',
-    ])
+    expect(
+      tree([
+        ['a', 'b', 'd'],
+        ['a', 'c', 'd'],
+        ['a', 'b', 'd'],
+      ]),
+    ).toEqual(['a', '├─ b', '│  d  flows 1, 3', '└─ c', '   d  flow 2'])
   })
 
   it('shows where a shorter flow ends', () => {

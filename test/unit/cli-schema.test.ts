@@ -49,6 +49,7 @@ describe('every line that --json prints is as the schema says:', () => {
     await printed('ping', '-c', '1', '-I', 'nosuch0', '127.0.0.1')
     await printed('sweep', '127.0.0.1', '127.0.0.2')
     await printed('trace', '-n', '127.0.0.1')
+    await printed('mtr', '-n', '-u', '--flows', '2', '-c', '1', '127.0.0.1')
   })
 
   test('devices and doctor', async () => {

@@ -27,7 +27,7 @@ export function defineMtr(program: Command, state: CommandState): void {
     .option('-P, --port <number>', 'destination port of udp and tcp probes', numeric(port))
     .option('--flows <number>', 'watch so many flows of udp or tcp, and draw their routes', numeric(integer(1, 64)))
     .addOption(
-      new Option('-o, --order <letters>', `columns, from ${knownLetters}`).argParser(order).default(defaultOrder),
+      new Option('-o, --order <letters>', `columns, from ${knownLetters}; default: ${defaultOrder}`).argParser(order),
     )
     .addHelpText('after', '\nKeys: p pauses, r resets, d shows all columns, n shows addresses, q quits')
   addFamilyOptions(command)

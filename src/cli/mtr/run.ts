@@ -7,7 +7,7 @@ import type { Session } from '../shared/session.js'
 import { settle } from '../shared/settle.js'
 import { csvHeading, csvLines } from './csv.js'
 import { onKeys } from './keys.js'
-import { knownLetters } from './order.js'
+import { defaultOrder, knownLetters } from './order.js'
 import { type Drawn, draw, type ViewSettings } from './view.js'
 
 export interface MtrFlags extends PathFlags, FamilyFlags {
@@ -22,7 +22,7 @@ export interface MtrFlags extends PathFlags, FamilyFlags {
   tcp?: boolean
   port?: number
   flows?: number
-  order: string
+  order?: string
   csv?: boolean
   json?: boolean
 }
@@ -78,7 +78,7 @@ export async function run(session: Session, flags: MtrFlags, host: string): Prom
     exits = await settle(session, lines, follow)
   }
 
-  const view: ViewSettings = { order: flags.order, numeric: flags.numeric ?? false }
+  const view: ViewSettings = { order: flags.order ?? defaultOrder, numeric: flags.numeric ?? false }
   if (isLive) await watch(session, lines, view, heading(host, method), work)
   else await work()
   if (flags.csv) output.line(csvHeading, ...lines.flatMap(csvOf))

@@ -16,6 +16,7 @@ export interface TraceFlags extends PathFlags, FamilyFlags {
   numeric?: boolean
   method: 'icmp' | 'udp' | 'tcp'
   port?: number
+  watch?: boolean
   json?: boolean
 }
 
