@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
+import { ping } from '../../src/protocols/icmp/ping.js'
 import type { RoutingOptions } from '../../src/routing/options.js'
 import type { RoutingChange, RoutingWarning } from '../../src/routing/reports.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
@@ -207,6 +208,100 @@ describe('failover', () => {
     await expect.poll(() => warnings).toMatchObject([{ source: 'configuration', message: /tunnel has no device/ }])
     expect(routing.snapshot().uplinks).toHaveLength(1)
     expect(() => new UplinkRouting(monitor)).toThrow(/device of uplink tunnel/)
+  })
+})
+
+describe('all uplinks down', () => {
+  const dead = { type: 'ping', host: '203.0.113.77' } as const
+  const down = uplinks().map(uplink => ({ ...uplink, checks: [dead] }))
+  const route = () => {
+    try {
+      return outgoing(lab.server.address4)
+    } catch {
+      return undefined
+    }
+  }
+
+  test('keep: the last one stays in force', async () => {
+    const monitor = await monitored({ down: 1 })
+    const { routing } = await routed(monitor)
+    await monitor.configure({ interval: 50, timeout: 100, down: 1, uplinks: down })
+    await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['down', 'down'])
+    // By then one was down before the other.
+    expect(routing.snapshot().ipv4).toMatchObject({ uplinks: [expect.any(String)], unreachable: false })
+    expect(route()).toMatch(/wan[12]/)
+  })
+
+  test('unreachable: packets are refused, but not those of checks, until one works again', async () => {
+    const monitor = await monitored({ down: 1 })
+    const { routing, warnings } = await routed(monitor, { whenAllDown: 'unreachable' })
+    await monitor.configure({ interval: 50, timeout: 100, down: 1, uplinks: down })
+    await expect.poll(() => routing.snapshot().ipv4, { timeout: 5000 }).toEqual({ uplinks: [], unreachable: true })
+    expect(table(7770)).toMatch(/^unreachable default proto 77/)
+    expect(table(7770, '-6')).toMatch(/^unreachable default .*proto 77/)
+    expect(route()).toBe(undefined)
+    // Otherwise no uplink would ever be seen to work again.
+    expect(await ping(lab.server.address4, { device: 'wan2', timeout: 1000 })).toMatchObject({ outcome: 'reply' })
+    expect(await ping(lab.server.address6, { device: 'wan2', timeout: 1000 })).toMatchObject({ outcome: 'reply' })
+    await monitor.configure({ interval: 50, up: 1, uplinks: uplinks() })
+    await expect.poll(route, { timeout: 10_000 }).toBe('wan1')
+    expect(table(7770, '-6')).toMatch('dev wan1')
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('weighted', () => {
+  test('has a next hop for each uplink that works, and one where only one does', async () => {
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor, { policy: 'weighted' })
+    for (const family of ['-4', '-6']) {
+      expect(table(7770, family)).toMatch(/nexthop via \S+ dev wan1 weight 3\s+nexthop via \S+ dev wan2 weight 1/)
+    }
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('net.ipv4.fib_multipath_hash_policy is 0'),
+      expect.stringContaining('net.ipv6.fib_multipath_hash_policy is 0'),
+    ])
+    onTestFinished(() => void cable('up'))
+    for (let i = 0; i < 3; i++) {
+      cable('down')
+      await expect.poll(() => routing.snapshot().ipv6!.uplinks).toEqual(['lte'])
+      for (const family of ['-4', '-6'])
+        expect(table(7770, family)).toMatch(/^default via \S+ dev wan2 proto 77[^\n]*$/)
+      cable('up')
+      await expect.poll(() => routing.snapshot().ipv6!.uplinks, { timeout: 5000 }).toEqual(['fibre', 'lte'])
+      for (const family of ['-4', '-6']) expect(table(7770, family).match(/nexthop/g)).toHaveLength(2)
+    }
+    expect(warnings).toHaveLength(2)
+  })
+})
+
+describe('interference', () => {
+  test('is put back and reported, five times a minute and no more', async () => {
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor)
+    const rule = ['rule', 'del', 'priority', '20002']
+    ip(...rule)
+    await expect.poll(() => ip('rule')).toMatch('20002:\tfrom all lookup 7770')
+    expect(warnings).toMatchObject([
+      { source: 'interference', message: expect.stringContaining('the IPv4 rule 20002: lookup 7770; it is put back') },
+    ])
+    ip('-6', 'route', 'flush', 'table', '7770')
+    await expect.poll(() => table(7770, '-6')).toMatch('default via')
+    ip('route', 'replace', 'default', 'via', lab.wan2.gateway4, 'table', '7770')
+    await expect.poll(() => table(7770)).toMatch('dev wan1 proto 77')
+    expect(warnings[2]!.message).toMatch('the IPv4 default route of table 7770')
+    for (let i = 0; i < 2; i++) {
+      ip(...rule)
+      await expect.poll(() => ip('rule')).toMatch('20002:')
+    }
+    ip(...rule)
+    await expect.poll(() => warnings.length).toBe(6)
+    expect(warnings[5]!.message).toMatch('again and again; it is put back in 60 s')
+    await wait(300)
+    expect(ip('rule')).not.toMatch('20002:')
+    expect(warnings).toHaveLength(6)
+    await routing.stop()
+    expect(ip('rule')).not.toMatch('proto 77')
   })
 })
 

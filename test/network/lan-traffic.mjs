@@ -1,0 +1,74 @@
+// The two ends of the traffic in routed-lan.test.ts. `server ADDRESS…` tells everybody the address they come from, over TCP and UDP, port 7000. `client ADDRESS`
+// begins a connection and sends a packet of one UDP socket every 10 ms; it says of each answer when it was begun, and what address was seen.
+// `many ADDRESS COUNT` counts the addresses of so many connections. `keep ADDRESS` says what one connection hears, every 20 ms.
+import dgram from 'node:dgram'
+import net from 'node:net'
+
+const [role, host, count] = process.argv.slice(2)
+const port = 7000
+const say = value => process.stdout.write(`${JSON.stringify(value)}\n`)
+
+function ask(answered) {
+  const socket = net.connect({ host, port })
+  socket.once('data', data => {
+    answered(data.toString())
+    // A port in TIME_WAIT is one less for the next.
+    socket.resetAndDestroy()
+  })
+  socket.on('error', () => {})
+  setTimeout(() => socket.destroy(), 2000).unref()
+  return socket
+}
+
+if (role === 'server') {
+  const plain = address => address.replace(/^::ffff:/, '')
+  net
+    .createServer(socket => {
+      socket.on('error', () => {})
+      socket.on('data', () => socket.write(plain(socket.remoteAddress)))
+    })
+    .listen(port, '::', () => say('ready'))
+  // Bound to the addresses that are asked: an answer comes from there.
+  for (const own of process.argv.slice(3)) {
+    const socket = dgram.createSocket(net.isIPv6(own) ? 'udp6' : 'udp4')
+    socket.on('message', (data, { address, port }) => socket.send(`${data} ${address}`, port, address)).bind(port, own)
+  }
+} else if (role === 'client') {
+  const udp = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4')
+  udp.on('message', data => {
+    const [begun, from] = data.toString().split(' ')
+    say({ kind: 'udp', begun: Number(begun), from })
+  })
+  udp.on('error', () => {})
+  setInterval(() => {
+    const begun = Date.now()
+    ask(from => say({ kind: 'tcp', begun, from })).write('?')
+    udp.send(String(begun), port, host, () => {})
+  }, 10)
+} else if (role === 'many') {
+  const seen = {}
+  let left = Number(count)
+  let open = 0
+  const next = () => {
+    while (open < 40 && left > 0) {
+      open++
+      left--
+      ask(from => {
+        seen[from] = (seen[from] ?? 0) + 1
+      })
+        .on('close', () => {
+          open--
+          if (left === 0 && open === 0) say(seen)
+          else next()
+        })
+        .write('?')
+    }
+  }
+  next()
+} else if (role === 'keep') {
+  const socket = net.connect({ host, port })
+  socket.on('data', data => say(data.toString()))
+  socket.on('close', () => say('closed'))
+  socket.on('error', () => {})
+  setInterval(() => socket.write('?'), 20)
+}

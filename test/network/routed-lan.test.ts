@@ -1,0 +1,219 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { RoutingOptions } from '../../src/routing/options.js'
+import { UplinkRouting } from '../../src/routing/routing.js'
+import { type Host, lab, needs } from '../lab/index.js'
+import { runWithInput, startWith } from '../lab/processes.js'
+
+/** A host behind the router: made here, as no other test needs it. Named as the laboratory's own, so that it is removed with them. */
+const name = lab.names.router.replace(/router$/, 'lan')
+Object.assign(lab.names, { lan: name })
+const lan = 'lan' as Host
+const program = fileURLToPath(new URL('lan-traffic.mjs', import.meta.url))
+const { wan1, wan2, server } = lab
+const atEnd: (() => unknown)[] = []
+
+const ip = (...args: string[]) => execFileSync('ip', args)
+const nft = (rules: string) => runWithInput('router', rules, 'nft', '-f', '-')
+
+beforeAll(async () => {
+  ip('netns', 'add', name)
+  ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
+  const host = ['link set lo up', 'link set eth0 up', 'address add 10.55.0.2/24 dev eth0']
+  host.push('address add fd00:55::2/64 dev eth0 nodad', 'route add default via 10.55.0.1')
+  runWithInput(lan, [...host, 'route add default via fd00:55::1'].join('\n'), 'ip', '-batch', '-')
+  const own = ['link set lan0 up', 'address add 10.55.0.1/24 dev lan0', 'address add fd00:55::1/64 dev lan0 nodad']
+  runWithInput('router', own.join('\n'), 'ip', '-batch', '-')
+  // A provider's router has its address when the cable is plugged in again.
+  lab.run('isp1', 'sysctl', '-qw', 'net.ipv6.conf.customer.keep_addr_on_down=1')
+  const child = startWith(
+    ['pipe', 'pipe', 'inherit'],
+    'internet',
+    process.execPath,
+    program,
+    'server',
+    server.address4,
+    server.address6,
+  )
+  await once(child.stdout!, 'data')
+})
+
+afterAll(() => {
+  ip('link', 'delete', 'lan0')
+  ip('netns', 'delete', name)
+})
+
+afterEach(async () => {
+  for (const end of atEnd.splice(0).reverse()) await end()
+})
+
+/** NAT as most routers have it. */
+const masquerade = 'oifname { "wan1", "wan2" } masquerade'
+/** The kernel itself forgets masqueraded connections that come to another device, but none of these. */
+const fixed = ['wan1', 'wan2'].map((device, i) => {
+  const { address4, address6 } = [wan1, wan2][i]!
+  return `oifname "${device}" meta nfproto ipv4 snat ip to ${address4}; oifname "${device}" meta nfproto ipv6 snat ip6 to ${address6}`
+})
+
+function translate(rules: string, more = '') {
+  const hook = 'type nat hook postrouting priority srcnat'
+  nft(`table inet routed { chain post { ${hook}; ${rules}; }\n${more} }`)
+  atEnd.push(() => nft('delete table inet routed'))
+}
+
+function uplinks(more: { mark?: number }[] = [{}, {}]): MonitorOptions['uplinks'] {
+  const checks = [{ type: 'ping', host: server.address4 } as const]
+  return [
+    { name: 'fibre', device: 'wan1', priority: 1, weight: 3, checks, ...more[0] },
+    { name: 'lte', device: 'wan2', priority: 2, weight: 1, checks, ...more[1] },
+  ]
+}
+
+async function routed(options: RoutingOptions = {}, own = uplinks()) {
+  const damping = { suppress: 1000, reuse: 1, halfLife: 1 }
+  const monitor = new UplinkMonitor({
+    ...{ interval: 50, timeout: 200, recoveryInterval: 30, up: 1, down: 2, damping, uplinks: own },
+  })
+  atEnd.push(() => monitor.stop())
+  monitor.start()
+  const routing = new UplinkRouting(monitor, options)
+  atEnd.push(() => routing.stop())
+  await routing.start()
+  const states = () => monitor.snapshot().uplinks.map(({ state }) => state)
+  await expect.poll(states, { timeout: 5000 }).toEqual(['up', 'up'])
+  return { monitor, routing }
+}
+
+interface Answer {
+  kind: 'tcp' | 'udp'
+  /** In ms since 1970. */
+  begun: number
+  from: string
+}
+
+/** What the host behind the router does; its words as they come. */
+function traffic<T>(...args: string[]): T[] {
+  const child = startWith(['pipe', 'pipe', 'inherit'], lan, process.execPath, program, ...args)
+  const words: T[] = []
+  createInterface(child.stdout!).on('line', line => words.push(JSON.parse(line)))
+  return words
+}
+
+/** Without blocking this process meanwhile. */
+async function cable(state: 'up' | 'down') {
+  await once(lab.spawn('isp1', 'ip', 'link', 'set', 'customer', state), 'exit')
+}
+
+describe.each([
+  { family: 'IPv4', host: server.address4, first: wan1.address4, second: wan2.address4 },
+  { family: 'IPv6', host: server.address6, first: wan1.address6, second: wan2.address6 },
+])('a host behind the router, over $family,', ({ family, host, first, second }) => {
+  needs('nft')
+
+  /** Until its traffic goes out through the first uplink. */
+  async function begin() {
+    const answers = traffic<Answer>('client', host)
+    for (const kind of ['tcp', 'udp'])
+      await expect
+        .poll(() => answers.filter(answer => answer.kind === kind).length, { timeout: 5000 })
+        .toBeGreaterThan(20)
+    expect(new Set(answers.map(({ from }) => from))).toEqual(new Set([first]))
+    return answers
+  }
+
+  /** When the first connection or packet was begun that came out through the second uplink. */
+  async function moved(answers: Answer[], kind: Answer['kind']): Promise<number> {
+    const found = () => answers.find(answer => answer.kind === kind && answer.from === second)
+    await expect.poll(found, { timeout: 5000 }).toBeDefined()
+    return found()!.begun
+  }
+
+  test('moves to the other uplink when the cable is pulled: new connections, and the same UDP socket', async () => {
+    translate(fixed.join(';'))
+    await routed()
+    const answers = await begin()
+    atEnd.push(() => cable('up'))
+    const pulled = Date.now()
+    await cable('down')
+    const tcp = (await moved(answers, 'tcp')) - pulled
+    const udp = (await moved(answers, 'udp')) - pulled
+    console.log(`${family}, cable pulled: new connection begun after ${tcp} ms, UDP after ${udp} ms`)
+    expect(tcp).toBeLessThan(1000)
+    expect(udp).toBeLessThan(1000)
+  })
+
+  test('keeps its UDP on the dead uplink where its tracked connection is not deleted', async () => {
+    translate(fixed.join(';'))
+    await routed({ flushConnections: false })
+    const answers = await begin()
+    atEnd.push(() => cable('up'))
+    await cable('down')
+    await moved(answers, 'tcp')
+    await wait(500)
+    expect(answers.some(({ kind, from }) => kind === 'udp' && from === second)).toBe(false)
+  })
+
+  test('moves after a silent death as soon as the monitor knows, and back again', async () => {
+    translate(masquerade)
+    const { monitor } = await routed()
+    const answers = await begin()
+    const down = once(monitor, 'state', { signal: AbortSignal.timeout(10_000) })
+    const repair = lab.fault('isp1', 'meta l4proto { tcp, udp, icmp, icmpv6 } drop')
+    const [{ to, at }] = await down
+    expect(to).toBe('down')
+    const tcp = (await moved(answers, 'tcp')) - at
+    console.log(`${family}, silent death: new connection begun ${tcp} ms after the verdict`)
+    expect(tcp).toBeLessThan(1000)
+    repair()
+    const repaired = Date.now()
+    const back = () => answers.some(({ begun, from }) => begun > repaired && from === first)
+    await expect.poll(back, { timeout: 5000 }).toBe(true)
+  })
+
+  test('keeps a connection on the second uplink when the first is back, with a mark for each', async () => {
+    const marks = `
+      chain restore { type filter hook prerouting priority mangle; iifname "lan0" ct mark != 0 meta mark set ct mark; }
+      chain save { type filter hook postrouting priority mangle; oifname "wan1" ct state new ct mark set 1; oifname "wan2" ct state new ct mark set 2; }
+`
+    translate(masquerade, marks)
+    atEnd.push(() => cable('up'))
+    const { routing } = await routed({}, uplinks([{ mark: 1 }, { mark: 2 }]))
+    const inForce = () => routing.snapshot().ipv4!.uplinks
+    await cable('down')
+    await expect.poll(inForce).toEqual(['lte'])
+    const heard = traffic<string>('keep', host)
+    await expect.poll(() => heard.length, { timeout: 5000 }).toBeGreaterThan(10)
+    await cable('up')
+    await expect.poll(inForce, { timeout: 5000 }).toEqual(['fibre'])
+    const before = heard.length
+    await expect.poll(() => heard.length, { timeout: 5000 }).toBeGreaterThan(before + 20)
+    expect(new Set(heard)).toEqual(new Set([second]))
+    const [seen] = await counted(host, 10)
+    expect(seen).toEqual({ [first]: 10 })
+  })
+
+  test('has its connections shared out 3:1 with the policy weighted', async () => {
+    translate(masquerade)
+    const sysctl = (value: string) =>
+      lab.run('router', 'sysctl', '-qw', `net.${family.toLowerCase()}.fib_multipath_hash_policy=${value}`)
+    sysctl('1')
+    atEnd.push(() => sysctl('0'))
+    await routed({ policy: 'weighted' })
+    const [seen] = await counted(host, 2000)
+    console.log(`${family}, weighted 3:1: ${JSON.stringify(seen)}`)
+    expect(seen![first]! + seen![second]!).toBe(2000)
+    expect(Math.abs(seen![first]! / 2000 - 0.75)).toBeLessThan(0.05)
+  })
+})
+
+async function counted(host: string, count: number) {
+  const words = traffic<Record<string, number>>('many', host, String(count))
+  await expect.poll(() => words.length, { timeout: 30_000 }).toBe(1)
+  return words
+}
