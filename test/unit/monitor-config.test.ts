@@ -60,6 +60,21 @@ describe('a configuration', () => {
     })
   })
 
+  test('may have the options of the routes, checked in the same way', () => {
+    const routing = 'routing: { policy: weighted, whenAllDown: unreachable }'
+    expect(readConfig(fileOf(`${good}\n${routing}\n`)).routing).toEqual({
+      policy: 'weighted',
+      whenAllDown: 'unreachable',
+    })
+    const wrong = 'routing:\n  policy: sticky\n  tables: 1\nuplinks: [{ name: a, checks: [{ type: ping, host: h }] }]\n'
+    expect(() => readConfig(fileOf(wrong))).toThrow(
+      /:2:3: policy must be one of "failover", "weighted"; got "sticky"\n.*:3:3: unknown option "tables"/,
+    )
+    expect(() => readConfig(fileOf(wrong.replace(/ {2}policy: sticky\n {2}tables: 1/, '  ipv6: false')))).toThrow(
+      /:1:1: routing must be left out: uplink a has no device/,
+    )
+  })
+
   test('may share parts by YAML merge keys', () => {
     const text = `
 uplinks:

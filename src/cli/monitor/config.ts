@@ -1,23 +1,30 @@
 import { isDeepStrictEqual } from 'node:util'
-import { NetviaError, type OptionPath } from '../../errors.js'
+import { errorAt, invalidArgument, NetviaError, type OptionPath } from '../../errors.js'
 import type { MonitorOptions } from '../../monitor/options.js'
 import { settingsOf } from '../../monitor/settings.js'
+import { type RoutingOptions, routingSettings } from '../../routing/options.js'
 import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
 
 type Members = Record<string | number, unknown>
 
+/** What the file has. */
+export interface Configuration extends MonitorOptions {
+  /** Of `UplinkRouting`. Without it the routes stay as they are. */
+  routing?: RoutingOptions
+}
+
 /**
- * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names. Times may have a unit.
+ * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, and `routing`. Times may have a unit.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
  */
-export function readConfig(file: string): MonitorOptions {
+export function readConfig(file: string): Configuration {
   const { value, error } = readYaml(file)
   const options = withTimes(value)
   const problems = problemsOf(options)
   if (problems.length > 0) throw error(problems)
-  return options as MonitorOptions
+  return options as Configuration
 }
 
 /** All that is wrong: what was found is left out, or replaced by something right where it is needed, and the rest is judged again. */
@@ -26,12 +33,12 @@ function problemsOf(options: unknown): Problem[] {
   const problems: Problem[] = []
   while (problems.length < maxProblems) {
     try {
-      settingsOf(rest as MonitorOptions)
+      judge(rest as Configuration)
       break
     } catch (error) {
       if (!(error instanceof NetviaError)) throw error
       const { option = [], message, hint } = error
-      const text = message.replace(/^UplinkMonitor: /, '')
+      const text = message.replace(/^Uplink(Monitor|Routing): /, '')
       // Left out already, and needed.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
       if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
@@ -40,6 +47,21 @@ function problemsOf(options: unknown): Problem[] {
     }
   }
   return problems
+}
+
+function judge(configuration: Configuration): void {
+  // Whatever is no object is the monitor's to refuse.
+  if (!Object.hasOwn(Object(configuration), 'routing')) return void settingsOf(configuration)
+  const { routing, ...options } = configuration
+  const { uplinks } = settingsOf(options)
+  const without = uplinks.findIndex(({ device }) => device === undefined)
+  try {
+    routingSettings(routing as RoutingOptions)
+    if (without >= 0)
+      throw invalidArgument('routing', 'given', `left out: uplink ${uplinks[without]!.name} has no device`)
+  } catch (error) {
+    throw errorAt('routing', error)
+  }
 }
 
 /** False where that can't help: it is missing already, or its place in a list would be another's. */

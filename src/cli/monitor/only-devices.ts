@@ -1,8 +1,8 @@
 import { invalidArgument } from '../../errors.js'
-import type { MonitorOptions } from '../../monitor/options.js'
+import type { Configuration } from './config.js'
 
 /** The uplinks on these devices alone, where some are named. */
-export function onlyDevices(options: MonitorOptions, devices: string[] | undefined): MonitorOptions {
+export function onlyDevices(options: Configuration, devices: string[] | undefined): Configuration {
   if (!devices) return options
   const uplinks = options.uplinks.filter(({ device }) => device !== undefined && devices.includes(device))
   if (uplinks.length > 0) return { ...options, uplinks }

@@ -7,6 +7,8 @@ import type {
   StateEvent,
   WarningEvent,
 } from '../../monitor/record/reports.js'
+import type { RoutingChange, RoutingWarning } from '../../routing/reports.js'
+import type { UplinkRouting } from '../../routing/routing.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
 import { colored, forcedText } from './status-table.js'
@@ -42,6 +44,16 @@ export class Reporter {
     this.#line(at, `${uplink}: ${forced ? forcedText(forced) : 'its checks decide again'}`)
   }
 
+  followRoutes(routing: UplinkRouting): void {
+    routing.on('warning', this.#onWarning).on('change', this.#onRoute)
+  }
+
+  #onRoute = (event: RoutingChange): void => {
+    this.#output.object('route', event)
+    const { family, to, at } = event
+    this.#line(at, `default route, IPv${family}: ${to.length > 0 ? to.join(', ') : 'none of the uplinks'}`)
+  }
+
   #onState = (event: StateEvent): void => {
     const { color } = this.#output
     this.#output.object('state', event)
@@ -61,7 +73,7 @@ export class Reporter {
     this.#line(event.at, `${event.uplink}: hook: ${event.text}`)
   }
 
-  #onWarning = ({ source, message, at }: WarningEvent): void => {
+  #onWarning = ({ source, message, at }: WarningEvent | RoutingWarning): void => {
     this.#output.object('warning', { source, message, at })
     this.#output.note(`${new Date(at).toISOString()} warning: ${message}`)
   }

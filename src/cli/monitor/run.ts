@@ -3,10 +3,11 @@ import type { MonitorOptions } from '../../monitor/options.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
-import { readConfig } from './config.js'
+import { type Configuration, readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
 import { Reporter } from './reporter.js'
+import { Routes } from './routes.js'
 import { Service } from './service/service.js'
 import { statusColumns, statusRows } from './status-table.js'
 import { healthy } from './web/health.js'
@@ -29,9 +30,12 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const { output, signal } = session
   let options = readOptions(flags)
   if (flags.check) return praise(session, flags.config, options)
-  const monitor = new UplinkMonitor(options)
+  const monitor = new UplinkMonitor(ofMonitor(options))
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
+  const routes = new Routes(monitor, reporter)
+  // What it lacks for that is said before anything runs.
+  await routes.set(options.routing)
   session.outliveOutput()
   history.start()
   reporter.start()
@@ -45,7 +49,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const control = await serveControl(session, flags, monitor, reporter, keepsForces)
   session.onHangUp(() => {
     service?.reloading()
-    const taken = reload(session, flags, monitor)
+    const taken = reload(session, flags, monitor, routes)
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
     service?.reloaded()
@@ -59,33 +63,45 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   service?.stopping()
   history.stop()
   control?.close()
-  await Promise.all([monitor.stop(), server?.close()])
+  await Promise.all([monitor.stop(), routes.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good
 }
 
-function praise({ output }: Session, file: string, { uplinks }: MonitorOptions): Exit {
+function praise({ output }: Session, file: string, { uplinks }: Configuration): Exit {
   const checks = uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
   output.object('configuration', { file, uplinks: uplinks.map(({ name }) => name), checks })
   output.line(`${file}: ${plural(uplinks.length, 'uplink')}, ${plural(checks, 'check')}`)
   return Exit.good
 }
 
-function readOptions({ config, device }: MonitorFlags): MonitorOptions {
+function readOptions({ config, device }: MonitorFlags): Configuration {
   return onlyDevices(readConfig(config), device)
 }
 
+function ofMonitor({ routing: _, ...options }: Configuration): MonitorOptions {
+  return options
+}
+
 /** What is wrong with the file is told, and the monitor goes on as before. */
-function reload({ output }: Session, flags: MonitorFlags, monitor: UplinkMonitor): MonitorOptions | undefined {
+function reload(
+  { output }: Session,
+  flags: MonitorFlags,
+  monitor: UplinkMonitor,
+  routes: Routes,
+): Configuration | undefined {
+  const refuse = (error: unknown, consequence: string) => {
+    output.object('error', { error })
+    output.note(...(error as Error).message.split('\n'), `netvia: ${consequence}`)
+  }
   try {
     const options = readOptions(flags)
     // Rejects only for what reading has refused already.
-    void monitor.configure(options)
+    void monitor.configure(ofMonitor(options))
+    routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     return options
   } catch (error) {
-    output.object('error', { error })
-    const problems = (error as Error).message.split('\n')
-    output.note(...problems, `netvia: ${flags.config} is not taken; going on as before`)
+    refuse(error, `${flags.config} is not taken; going on as before`)
     return undefined
   }
 }

@@ -19,7 +19,14 @@ export const monitorLines: Record<string, JsonSchema> = {
     ...{ uplink: text('It was called for'), text: text('The line'), at },
   }),
   monitorWarning: lineOf('monitor', 'warning', 'Something beside the checks went wrong', {
-    ...{ source: text('What: state-file, hook, link'), message: text(), at },
+    ...{
+      source: text('What: state-file, hook, link; of the routes: interference, kernel, conntrack, configuration'),
+      message: text(),
+      at,
+    },
+  }),
+  monitorRoute: lineOf('monitor', 'route', 'With routing: another default route is in force', {
+    ...{ family: oneOf(4, 6), from: names, to: names, at },
   }),
   monitorConfigure: lineOf('monitor', 'configure', 'The configuration was read again', {
     ...{ added: names, changed: names, removed: names, at },

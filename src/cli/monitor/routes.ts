@@ -1,0 +1,39 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { UplinkMonitor } from '../../monitor/monitor.js'
+import type { RoutingOptions } from '../../routing/options.js'
+import { UplinkRouting } from '../../routing/routing.js'
+import type { Reporter } from './reporter.js'
+
+/** The routes of this machine while the monitor runs, where the configuration asks for them. */
+export class Routes {
+  readonly #monitor: UplinkMonitor
+  readonly #reporter: Reporter
+  #options: RoutingOptions | undefined
+  #routing: UplinkRouting | undefined
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(monitor: UplinkMonitor, reporter: Reporter) {
+    this.#monitor = monitor
+    this.#reporter = reporter
+  }
+
+  /** Goes on with these options, one call after the other. Those that are the same change nothing. */
+  set(options: RoutingOptions | undefined): Promise<void> {
+    const work = this.#work.then(() => this.#set(options))
+    this.#work = work.catch(() => {})
+    return work
+  }
+
+  async #set(options: RoutingOptions | undefined): Promise<void> {
+    if (isDeepStrictEqual(options, this.#options)) return
+    await this.#routing?.stop()
+    this.#routing = undefined
+    this.#options = undefined
+    if (!options) return
+    const routing = new UplinkRouting(this.#monitor, options)
+    this.#reporter.followRoutes(routing)
+    await routing.start()
+    this.#routing = routing
+    this.#options = options
+  }
+}
