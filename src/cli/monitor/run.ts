@@ -34,8 +34,6 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
   const routes = new Routes(monitor, reporter)
-  // What it lacks for that is said before anything runs.
-  await routes.set(options.routing)
   session.outliveOutput()
   history.start()
   reporter.start()
@@ -54,6 +52,14 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
     server?.metrics.reloaded(taken !== undefined)
     service?.reloaded()
   })
+  try {
+    await routes.set(options.routing)
+  } catch (error) {
+    history.stop()
+    control?.close()
+    await server?.close()
+    throw error
+  }
   monitor.start()
   service?.ready()
   const work = () => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))

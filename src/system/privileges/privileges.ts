@@ -24,7 +24,7 @@ export interface Privilege {
 export interface Privileges {
   /** CAP_NET_RAW (capabilities(7)): raw sockets, and changing the device of a bound socket. */
   readonly netRaw: Privilege
-  /** CAP_NET_ADMIN: marks on old kernels, larger receive buffers than `net.core.rmem_max`. */
+  /** CAP_NET_ADMIN: `UplinkRouting`, marks on old kernels, larger receive buffers than `net.core.rmem_max`. */
   readonly netAdmin: Privilege
   /** CAP_NET_BIND_SERVICE: ports below `net.ipv4.ip_unprivileged_port_start`. */
   readonly netBindService: Privilege
