@@ -1,4 +1,4 @@
-// Twin of the document's dial via interface, done both ways: by the device's address, as there, and by the device itself.
+// Connects through an interface in both ways: by the device's address, as Go programs do, and by the device itself.
 // bind-interface.ts [host] [port] [device …]
 import { connect, deviceAddress, joinHostPort } from 'netvia'
 

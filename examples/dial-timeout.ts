@@ -1,4 +1,4 @@
-// Twin of the document's two ways to give up on a connection: a timeout, and a context (here an AbortSignal).
+// Gives up on a connection in two ways: with a timeout, and with an AbortSignal (Go's context).
 // dial-timeout.ts [host] [port] [milliseconds]
 import type { Socket } from 'node:net'
 import { connect, joinHostPort } from 'netvia'

@@ -1,5 +1,5 @@
-// Twin of the document's HTTP health checks: http-health.ts [url …]
-// SOURCE (an address, as in the document) and DEVICE in the environment: only the device decides which uplink is checked.
+// Checks the health of several sites: http-health.ts [url …]
+// SOURCE (an address) and DEVICE in the environment: only the device decides which uplink is checked.
 import { checkHttp } from 'netvia'
 
 const given = process.argv.slice(2)

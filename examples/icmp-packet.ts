@@ -1,4 +1,4 @@
-// The document's ping, message by message: an echo request made by hand, and what comes back, whatever it is.
+// Ping, message by message: builds an echo request and prints whatever comes back.
 // icmp-packet.ts [address]; DEVICE in the environment.
 import { on } from 'node:events'
 import { icmp, openIcmp } from 'netvia'

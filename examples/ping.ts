@@ -1,4 +1,4 @@
-// Twin of the document's ping of several hosts: ping.ts [host …]; DEVICE in the environment.
+// Pings several hosts: ping.ts [host …]; DEVICE in the environment.
 import { ping } from 'netvia'
 
 const given = process.argv.slice(2)

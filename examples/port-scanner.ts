@@ -1,4 +1,4 @@
-// Twin of the document's port scanner: port-scanner.ts [host] [ports] [milliseconds]; DEVICE in the environment.
+// Lists the open ports of a host: port-scanner.ts [host] [ports] [milliseconds]; DEVICE in the environment.
 import { scanPorts } from 'netvia'
 
 const [host = 'scanme.nmap.org', ports = '1-1024', timeout = '500'] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// Twin of the document's TCP client: sends what is typed, line by line, and prints the answers.
+// A TCP client: sends what you type, line by line, and prints the answers.
 // tcp-client.ts [host] [port] [device]
 import { createInterface } from 'node:readline/promises'
 import { connect } from 'netvia'

@@ -1,4 +1,4 @@
-// Twin of the document's TCP server: every client is answered line by line, all at once.
+// A TCP server: answers many clients at the same time, line by line.
 // PORT and DEVICE in the environment; default: port 8080 on every device.
 import { joinHostPort, listen } from 'netvia'
 

@@ -1,4 +1,4 @@
-// Twin of the document's UDP server: acknowledges every datagram to its sender.
+// A UDP server: acknowledges every datagram to its sender.
 // PORT and DEVICE in the environment; default: port 9999 on every device.
 import { joinHostPort, openUdp } from 'netvia'
 
