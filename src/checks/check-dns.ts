@@ -25,52 +25,52 @@ import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { anyMatches, matchLimitMs } from './match.js'
 import { judge } from './outcome.js'
 
-/** A text, or what a text must match. */
+/** A text, or a pattern that a text must match. */
 type Expected = string | RegExp
 
 export interface DnsCheckOptions extends CommonOptions {
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
-  /** Record type to ask for (RFC 1035), past hosts file and search list. Default: A. */
+  /** Record type to query (RFC 1035), bypassing hosts file and search list. Default: A. */
   type?: RecordType
   /**
-   * What must be among the answers, each item of a list: an address as `resolve` gives it, a name, or the data of a record
-   * as text (other than a plain text: as JSON). Default: any answer will do.
+   * What the answers must contain; with a list, every item. Each is an address as `resolve` returns it, a name, or a record's
+   * data as text (data that isn't plain text: as JSON). Default: any answer is accepted.
    */
   expect?: Expected | readonly Expected[]
-  /** For everything together, in milliseconds. Default: 5000. */
+  /** Milliseconds for the whole check. Default: 5000. */
   timeout?: number
 }
 
-/** What `checkDns` can give as answers, as `resolve` gives them. */
+/** The answers of `checkDns`, in the form `resolve` returns. */
 type Answers = ResolvedAddress[] | DnsRecord[]
 
-/** There is an answer, with all that is expected. */
+/** The answer came and contains everything expected. */
 export interface DnsCheckSuccess<A extends Answers = Answers> {
   ok: true
-  /** From the call until the answer, in milliseconds. */
+  /** Milliseconds from the call until the answer. */
   latencyMs: number
-  /** As `resolve` gives them. */
+  /** The answers, as `resolve` returns them. */
   answers: A
-  /** The name server that answered (the last one, where several were asked): `address` or `address:port`. */
+  /** Name server that answered (the last one, if several were asked): `address` or `address:port`. */
   server: string | undefined
   error: undefined
 }
 
-/** There is no answer, or not the expected one. */
+/** No answer came, or not the expected one. */
 export interface DnsCheckFailure<A extends Answers = Answers> {
   ok: false
-  /** From the call until the answer, in milliseconds; undefined where no server gave one. */
+  /** Milliseconds from the call until the answer; undefined if no server answered. */
   latencyMs: number | undefined
-  /** As `resolve` gives them; none where there is no such name or record. */
+  /** The answers, as `resolve` returns them; empty if the name or record doesn't exist. */
   answers: A
-  /** The name server that answered (the last one, where several were asked): `address` or `address:port`. */
+  /** Name server that answered (the last one, if several were asked): `address` or `address:port`. */
   server: string | undefined
-  /** Why. */
+  /** Why the check failed. */
   error: NetviaError
 }
 
-/** What `checkDns` found: `ok` says which of the two. */
+/** The result of `checkDns`. `ok` distinguishes the two kinds. */
 export type DnsCheckResult<A extends Answers = Answers> = DnsCheckSuccess<A> | DnsCheckFailure<A>
 
 const expected: Check = (value, name) => {
@@ -88,11 +88,11 @@ export const dnsCheckSchema: Schema = {
 }
 
 /**
- * Whether DNS over the path has a name's records (RFC 1035). What the network says is a value: no such name, no such record, a
- * server that fails, no answer in time, or another answer than expected (`ERR_DNS_ANSWER`) are `ok: false` with an `error`, by
- * the codes of `resolve`.
+ * Checks whether DNS over the path has a name's records (RFC 1035). Results from the network are values. If the name or record
+ * doesn't exist, a server fails, no answer comes in time, or the answer isn't the expected one (`ERR_DNS_ANSWER`), the result
+ * is `ok: false` with an `error`. It uses the codes of `resolve`.
  *
- * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device; `signal.reason` when aborted.
+ * @throws NetviaError for local errors: bad options; `ENODEV` if the device doesn't exist; `signal.reason` when aborted.
  */
 export async function checkDns(
   name: string,
@@ -140,6 +140,6 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
 
 function textsOf(data: DnsRecord['data']): string[] {
   if (typeof data === 'string') return [data]
-  // The strings of one TXT record are one text, cut to what DNS can carry (RFC 7208 section 3.3 says so for SPF).
+  // The strings of a TXT record form one text, cut to what DNS can carry (RFC 7208 section 3.3 says so for SPF).
   return [Array.isArray(data) ? data.join('') : JSON.stringify(data)]
 }

@@ -7,16 +7,16 @@ import { type PingStatistics, RttCounter } from '../stats.js'
 import { judge } from './outcome.js'
 
 export interface PingCheckOptions extends PingOptions {
-  /** How many requests. Default: 3. */
+  /** Number of requests. Default: 3. */
   count?: number
-  /** From one request to the next, in milliseconds. Default: 200. */
+  /** Milliseconds between requests. Default: 200. */
   interval?: number
   /**
-   * The loss that is still good, 0-1. Default: any, as long as one reply comes. A request that this machine did not send is no
-   * loss, but no proof of the limit either: with too many of them, the check fails with what refused them.
+   * Maximum acceptable loss, 0-1. Default: any, as long as one reply comes. A request this machine did not send is not loss,
+   * but doesn't prove the limit either. With too many of them, the check fails with the error that refused them.
    */
   maxLossRatio?: number
-  /** The mean round trip that is still good, in milliseconds. Default: any. */
+  /** Maximum acceptable mean round trip, in milliseconds. Default: any. */
   maxRttMs?: number
 }
 
@@ -25,26 +25,26 @@ export interface PingCheckSuccess {
   ok: true
   /** Mean round trip, in milliseconds. */
   latencyMs: number
-  /** Of all its requests. */
+  /** Statistics of all its requests. */
   statistics: PingStatistics
   error: undefined
 }
 
-/** No reply came, or loss or round trip are over the limits. */
+/** No reply came, or loss or round trip exceed the limits. */
 export interface PingCheckFailure {
   ok: false
-  /** Mean round trip, in milliseconds; undefined where no reply came. */
+  /** Mean round trip, in milliseconds; undefined without a reply. */
   latencyMs: number | undefined
-  /** Of all its requests. */
+  /** Statistics of all its requests. */
   statistics: PingStatistics
-  /** Why. */
+  /** Why the check failed. */
   error: NetviaError
 }
 
-/** What `checkPing` found: `ok` says which of the two. */
+/** The result of `checkPing`. `ok` distinguishes the two kinds. */
 export type PingCheckResult = PingCheckSuccess | PingCheckFailure
 
-/** For the checks of a monitor, too. */
+/** The monitor's checks use it too. */
 export const pingCheckSchema = {
   ...pingSchema,
   count: integer(1, 100_000),
@@ -54,12 +54,12 @@ export const pingCheckSchema = {
 } satisfies Schema
 
 /**
- * Pings a host a few times and judges the replies (RFC 792, RFC 4443). What the network says is a value: no reply
- * (`ETIMEDOUT`, or `EHOSTUNREACH` with what a router said), too much loss (`ERR_PING_LOSS`), too slow (`ERR_PING_RTT`), a request
- * that this machine did not send, and an unknown name are `ok: false` with an `error`.
+ * Pings a host a few times and judges the replies (RFC 792, RFC 4443). Results from the network are values. The result is `ok:
+ * false` with an `error` if no reply comes (`ETIMEDOUT`, or `EHOSTUNREACH` with a router's report), loss is too high
+ * (`ERR_PING_LOSS`), replies are too slow (`ERR_PING_RTT`), this machine didn't send a request, or the name is unknown.
  *
- * @throws NetviaError as `ping`, for what is wrong here: bad options, `ENODEV` no such device, `EPERM` or `EACCES` without
- * permission for either kind of socket; `signal.reason` when aborted.
+ * @throws NetviaError as `ping`, for local errors: bad options; `ENODEV` if the device doesn't exist; `EPERM` or `EACCES`
+ * without permission for either kind of socket; `signal.reason` when aborted.
  */
 export async function checkPing(host: string, given: PingCheckOptions = {}): Promise<PingCheckResult> {
   const options = checkPingOptions('checkPing', host, given, pingCheckSchema)
@@ -90,7 +90,7 @@ export async function checkPing(host: string, given: PingCheckOptions = {}): Pro
 
 type Limits = Pick<PingCheckOptions, 'maxLossRatio' | 'maxRttMs' | 'device'>
 
-/** Undefined: all is well. */
+/** Returns undefined if all is well. */
 function verdict(
   last: PingResult,
   refusal: NetviaError | undefined,
@@ -110,7 +110,7 @@ function verdict(
     const message = `${sent - received} of ${sent} requests were lost; ${maxLossRatio} of them may be`
     return new NetviaError(message, { code: 'ERR_PING_LOSS', ...where })
   }
-  // What was not sent can't show that the loss is within the limit.
+  // Requests that were not sent can't prove that loss is within the limit.
   if (unsent > 0 && (sent - received + unsent) / (sent + unsent) > maxLossRatio) return refusal
   if (avgMs! > maxRttMs) {
     const message = `the mean round trip is ${avgMs!.toFixed(3)} ms; ${maxRttMs} ms are allowed`

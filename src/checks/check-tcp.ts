@@ -18,18 +18,18 @@ export interface TcpCheckOptions extends CommonOptions {
   host: string
   /** 1-65535. */
   port: number
-  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  /** Limits the check to addresses of this family. Default: both, raced (RFC 8305). */
   family?: 4 | 6
-  /** For name resolution and connection together, in milliseconds. Default: 5000. */
+  /** Milliseconds for name resolution and connection together. Default: 5000. */
   timeout?: number
 }
 
-/** It accepted the connection in time. */
+/** The port accepted the connection in time. */
 export interface TcpCheckSuccess {
   ok: true
-  /** From the call until the connection was established, name resolution included, in milliseconds. */
+  /** Milliseconds from the call until the connection was established, including name resolution. */
   latencyMs: number
-  /** Source address of the connection. Undefined, as is the other, where the other end reset it immediately. */
+  /** Source address of the connection. Both addresses are undefined if the other end reset it immediately. */
   localAddress: string | undefined
   /** The address that accepted the connection. */
   remoteAddress: string | undefined
@@ -42,11 +42,11 @@ export interface TcpCheckFailure {
   latencyMs: undefined
   localAddress: undefined
   remoteAddress: undefined
-  /** Why. */
+  /** Why the check failed. */
   error: NetviaError
 }
 
-/** What `checkTcp` found: `ok` says which of the two. */
+/** The result of `checkTcp`. `ok` distinguishes the two kinds. */
 export type TcpCheckResult = TcpCheckSuccess | TcpCheckFailure
 
 export const tcpCheckSchema: Schema = {
@@ -58,12 +58,12 @@ export const tcpCheckSchema: Schema = {
 }
 
 /**
- * Whether a TCP port accepts a connection, which is reset at once.
+ * Checks whether a TCP port accepts a connection, and resets the connection immediately.
  *
- * What the network says is a value: refused, unreachable, timed out and an unknown name are `ok: false` with an `error`.
+ * Results from the network are values. Refused, unreachable, timed out and an unknown name give `ok: false` with an `error`.
  *
- * @throws NetviaError for what is wrong here: bad options, `ENODEV` no such device, `EPERM` no permission; `signal.reason` when
- * aborted.
+ * @throws NetviaError for local errors: bad options; `ENODEV` if the device doesn't exist; `EPERM` without permission;
+ * `signal.reason` when aborted.
  */
 export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> {
   const options = checkOptions('checkTcp', given, tcpCheckSchema, ['host', 'port'])
@@ -75,8 +75,8 @@ export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> 
       const socket = await connect({ ...options, timeout: options.timeout ?? 5000 })
       const latencyMs = monotonicNow() - start
       const { localAddress, remoteAddress } = socket
-      // A reset, as load balancers' checks do: nothing in TIME_WAIT, where Linux answers late packets of IPv6 by the default
-      // route whatever device the socket was bound to.
+      // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
+      // packets over the default route, whatever device the socket was bound to.
       socket.resetAndDestroy()
       return { ok: true, latencyMs, localAddress, remoteAddress, error: undefined }
     },

@@ -2,17 +2,17 @@ import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
 
-/** What most patterns take far less than, in milliseconds: so long the event loop waits. */
+/** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10
-/** What any pattern may take, in a thread of its own. */
+/** Milliseconds any match may take in the worker thread. */
 export const matchLimitMs = 1000
-/** How long the thread is kept for the next. */
+/** Milliseconds the thread stays idle for the next match. */
 const idleMs = 10_000
 
 /**
- * Whether one of the texts has what is expected. A server chooses the text, and some patterns take time exponential in its
- * length (`/(a+)+$/`): what isn't known after 10 ms is found out in a worker thread, which is ended after another second.
- * Undefined: not known by then.
+ * Whether one of the texts contains what is expected. The server chooses the text, and some patterns take time exponential in
+ * its length (`/(a+)+$/`). After 10 ms, the match moves to a worker thread, which is ended after another second. Returns
+ * undefined if there is no result by then.
  */
 export async function anyMatches(
   texts: readonly string[],
@@ -31,12 +31,12 @@ interface Job {
   readonly flags: string
 }
 
-/** search() and not test(), which goes on from where a global pattern matched last. */
+/** search() instead of test(), which would continue where a global pattern last matched. */
 const find = '({ texts, source, flags }) => texts.some(text => text.search(new RegExp(source, flags)) !== -1)'
 
 let sandbox: { context: Context; script: Script } | undefined
 
-/** V8 ends what takes too long, regular expressions included; other engines have no such limit. */
+/** V8 can stop a long match. Other engines have no such limit. */
 function matchHere(job: Job): boolean | undefined {
   if (process.versions.bun || process.versions.deno) return undefined
   const { createContext, Script } = nodeVm()
@@ -54,7 +54,7 @@ function matchHere(job: Job): boolean | undefined {
 
 let worker: Worker | undefined
 let idle: NodeJS.Timeout | undefined
-/** One after another: the thread has one job at a time. */
+/** Serialises matches, because the thread has one job at a time. */
 let last: Promise<unknown> = Promise.resolve()
 
 function matchElsewhere(job: Job, signal: AbortSignal | undefined): Promise<boolean | undefined> {
@@ -80,13 +80,13 @@ function runInWorker(job: Job, signal: AbortSignal | undefined): Promise<boolean
     const timer = setTimeout(onAbort, matchLimitMs)
     signal?.addEventListener('abort', onAbort)
     thread.on('message', settle)
-    // Where threads are refused.
+    // For environments that refuse threads.
     thread.on('error', onAbort)
     thread.postMessage(job)
   })
 }
 
-/** From a text: a bundler would not find a file. */
+/** Starts from a string, because a bundler would not find a file. */
 function startWorker(): Worker {
   const program = `const { parentPort } = require('node:worker_threads')
 const find = ${find}

@@ -1,6 +1,6 @@
 import { NetviaError, shortened } from '../errors.js'
 
-/** Wrong on this machine or in the call: the network has said nothing, so a check must not call the target bad. */
+/** Errors of this machine or the call. The network was not tested, so a check must not blame the target. */
 const localFaults = new Set([
   'EADDRINUSE',
   'EAFNOSUPPORT',
@@ -20,26 +20,25 @@ const localFaults = new Set([
   'ERR_UNSUPPORTED_PLATFORM',
 ])
 
-/** The same codes are an answer when connect(2) gives them: a firewall's or router's "prohibited", no source address. */
+/**
+ * connect(2) returns these codes as answers too: a firewall or router prohibits the connection, or there is no source address.
+ */
 const localUnlessConnect = new Set(['EACCES', 'EADDRNOTAVAIL'])
 
-/** What the network said, as a value for a check's `error`. Throws what is wrong here instead. */
+/** Returns a network error as the value for a check's `error`. Throws local errors instead. */
 export function networkOutcome(
   error: unknown,
   where: { address?: string; port?: number; device?: string },
 ): NetviaError {
   const { code, errno, syscall, message } = error as NodeJS.ErrnoException
-  // Without a code it is nobody's fault but the program's.
+  // An error without a code is a bug in the program.
   if (typeof code !== 'string' || localFaults.has(code)) throw error
   if (localUnlessConnect.has(code) && syscall !== 'connect') throw error
   if (error instanceof NetviaError) return error
   return new NetviaError(shortened(message), { code, errno, syscall, ...where })
 }
 
-/**
- * Runs a check. What it throws is the network's verdict (`failed` makes the result of it), unless the caller aborted or the
- * fault is a local one: those reject.
- */
+/** Runs a check. If it throws a network error, `failed` turns that into a result. Aborts and local errors reject. */
 export async function judge<T>(
   signal: AbortSignal | undefined,
   device: string | undefined,

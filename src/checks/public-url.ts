@@ -1,9 +1,9 @@
 import { parseHttpUrl } from './http/url.js'
 
-/** A part of a path that looks like a key rather than a word: long, with digits in it. */
+/** A part of a path that looks like a key rather than a word: long, with digits. */
 const key = /(?=[^/]*\d)[^/]{20,}/g
 
-/** A URL for people, logs and metrics: without the secrets it may carry in its credentials, its query or its path. */
+/** A URL for people, logs and metrics, without the secrets that its credentials, query or path may contain. */
 export function publicUrl(url: string): string {
   const parsed = parseHttpUrl(url)
   if (!parsed) return '(no url)'

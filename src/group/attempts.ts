@@ -5,12 +5,12 @@ interface NamedPath extends PathOptions {
   readonly name: string
 }
 
-/** One connection's way through a group. */
+/** The uplinks that one connection tries in a group. */
 export interface GroupAttempts {
-  /** The policy's choice. Throws `ERR_NO_UPLINK`. */
+  /** The uplink that the policy picks. Throws `ERR_NO_UPLINK`. */
   first(key: string): NamedPath
-  /** The preferred of those that work and haven't been tried. */
+  /** The preferred working uplink among those not tried yet. */
   next(tried: ReadonlySet<string>): NamedPath | undefined
-  /** Until the returned function is called, `cut` is called when connections of the uplink are cut. */
+  /** Calls `cut` when the uplink's connections are cut, until you call the returned function. */
   onCut(uplink: string, cut: (error: NetviaError) => void): () => void
 }

@@ -2,25 +2,25 @@ import { type PathOptions, pathSchema, type Schema } from '../options.js'
 import type { ResolveOptions } from '../protocols/dns/resolve.js'
 import type { ConnectOptions } from '../protocols/tcp/dial.js'
 
-/** As for `connect`; the path is the picked uplink's. */
+/** Options of `connect`, without the path: the picked uplink sets it. */
 export interface GroupConnectOptions extends Omit<ConnectOptions, keyof PathOptions> {
-  /** What 'sticky' goes by. Default: the host. */
+  /** Key for 'sticky'. Default: the host. */
   key?: string
 }
 
-/** As for `resolve`; the path is the picked uplink's. */
+/** Options of `resolve`, without the path: the picked uplink sets it. */
 export interface GroupResolveOptions extends Omit<ResolveOptions, keyof PathOptions> {
-  /** What 'sticky' goes by. Default: the name. */
+  /** Key for 'sticky'. Default: the name. */
   key?: string
 }
 
-/** As for undici's `fetch`; the dispatcher is the group's. */
+/** Options of undici's `fetch`, without the dispatcher: the group sets it. */
 export interface GroupFetchInit extends Omit<RequestInit, 'dispatcher'> {
-  /** What 'sticky' goes by. Default: the host. */
+  /** Key for 'sticky'. Default: the host. */
   key?: string
 }
 
-/** The group gives the path. */
+/** The schema without path options, which the group sets. */
 export function withoutPath(schema: Schema): Schema {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(pathSchema, key)))
 }

@@ -2,11 +2,11 @@ import type { NetviaError } from '../errors.js'
 
 type Cut = (error: NetviaError) => void
 
-/** What is open or being opened on each uplink, so that it can be cut when the uplink goes down. */
+/** Connections open or being opened on each uplink, so that they can be cut when it goes down. */
 export class Connections {
   readonly #cuts = new Map<string, Set<Cut>>()
 
-  /** Until the returned function is called, `cut` is called with the error when the uplink goes down. */
+  /** Calls `cut` with the error when the uplink goes down, until you call the returned function. */
   add(uplink: string, cut: Cut): () => void {
     let cuts = this.#cuts.get(uplink)
     if (!cuts) {

@@ -1,40 +1,40 @@
 import type { EventEmitter } from 'node:events'
 
-/** Of undici's own types: who has no undici must be able to compile without them. */
-// biome-ignore lint/suspicious/noExplicitAny: what it is depends on the undici that the program has.
+/** Stands for undici's own types: programs without undici must compile too. */
+// biome-ignore lint/suspicious/noExplicitAny: the type depends on the program's version of undici.
 export type OfUndici = any
 
-/** undici's `Dispatcher`, of whatever version: for the option `dispatcher` of its `fetch`, `request` and the like. */
+/** undici's `Dispatcher`, of any version, for the `dispatcher` option of its `fetch`, `request` and similar calls. */
 export interface GroupDispatcher extends EventEmitter {
-  /** As undici's. */
+  /** Same as undici's. */
   dispatch(options: OfUndici, handler: OfUndici): boolean
-  /** As undici's. */
+  /** Same as undici's. */
   connect(...args: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   compose(...interceptors: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   request(...args: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   pipeline(...args: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   stream(...args: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   upgrade(...args: OfUndici[]): OfUndici
-  /** Ends all connections of the group's pools, busy ones too. */
+  /** Closes all connections of the group's pools, even busy ones. */
   close(...args: OfUndici[]): OfUndici
-  /** The same. */
+  /** The same as `close`. */
   destroy(...args: OfUndici[]): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   listeners(event: OfUndici): OfUndici
-  /** As undici's. */
+  /** Same as undici's. */
   rawListeners(event: OfUndici): OfUndici
 }
 
-/** What `fetch` asks for: a URL, or a `Request`, the global one or undici's. */
+/** The target of `fetch`: a URL, or a `Request` (the global one or undici's). */
 export type FetchInput =
   | string
   | URL
   | {
-      /** Where it goes. */
+      /** The URL. */
       readonly url: string
     }

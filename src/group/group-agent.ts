@@ -7,20 +7,20 @@ import { pathOf } from '../options.js'
 import { HttpAgent, HttpsAgent } from '../protocols/http/agent.js'
 import { nodeAgentOptions } from '../protocols/http/agent-options.js'
 
-/** What Node's agents have beside what its type declarations say. */
+/** Members of Node's agents that its type declarations omit. */
 interface NodeAgent extends Agent {
   addRequest(request: ClientRequest, options: ClientRequestArgs): void
 }
 
 type OnConnection = (error: Error | null, socket: Duplex) => void
 
-/** How Node tells a request that there will be no socket for it. */
+/** How Node reports to a request that it gets no socket. */
 type NoSocket = (this: ClientRequest, socket: null, error: unknown) => void
 
-/** Picks the uplink of a new request, by its host. */
+/** Picks the uplink for a new request, by its host. */
 type Pick = (host: string) => Uplink
 
-/** An agent that gives each request to the agent of the uplink picked for it: every uplink has its own pool. */
+/** An agent that passes each request to the agent of the uplink picked for it. Each uplink has its own pool. */
 function following(Base: typeof Agent, Own: typeof HttpAgent) {
   return class extends Base {
     readonly #pick: Pick
@@ -31,7 +31,7 @@ function following(Base: typeof Agent, Own: typeof HttpAgent) {
       this.#pick = pick
     }
 
-    /** Called by Node for each request. */
+    /** Node calls this for each request. */
     addRequest(request: ClientRequest, options: ClientRequestArgs): void {
       try {
         this.#agent(this.#pick(options.host ?? 'localhost')).addRequest(request, options)
@@ -40,17 +40,17 @@ function following(Base: typeof Agent, Own: typeof HttpAgent) {
       }
     }
 
-    /** Called by libraries that make a connection of their own; Node's would go over the default route. */
+    /** Libraries that make their own connections call this. Node's own would use the default route. */
     override createConnection(options: ClientRequestArgs, callback?: OnConnection): Duplex | null | undefined {
       return this.#agent(this.#pick(options.host ?? 'localhost')).createConnection(options, callback)
     }
 
-    /** The uplink went down or is another now: its idle connections are closed, and with `cut` the busy ones too. */
+    /** The uplink went down or its path changed: closes its idle connections, and with `cut` the busy ones too. */
     leave(uplink: string, cut: NetviaError | undefined): void {
       const agent = this.#agents.get(uplink)
       if (!agent) return
       this.#agents.delete(uplink)
-      // What is busy now is closed when it is done.
+      // Busy connections close when they are done.
       agent.maxFreeSockets = 0
       for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
       if (!cut) return

@@ -6,11 +6,11 @@ import { FetchPath } from '../protocols/http/fetch.js'
 import { undici } from '../protocols/http/undici-module.js'
 import type { FetchInput } from './fetch-types.js'
 
-/** Connections of undici's, a pool for each uplink. */
+/** undici's connections, one pool per uplink. */
 export class GroupPools {
   readonly #pools = new Map<string, FetchPath>()
 
-  /** The types are those of Node's own fetch, which is undici's too. */
+  /** The types are those of Node's own fetch, which comes from undici too. */
   async fetch(uplink: Uplink, input: FetchInput, init: RequestInit): Promise<Response> {
     const response = await this.#pool(uplink).run(dispatcher =>
       undici().fetch(input as RequestInfo, { ...(init as UndiciInit), dispatcher }),
@@ -18,7 +18,7 @@ export class GroupPools {
     return response as Response
   }
 
-  /** Gives each request to the pool of the uplink picked for its host. */
+  /** Passes each request to the pool of the uplink picked for its host. */
   dispatcher(pick: (host: string) => Uplink): Dispatcher {
     const pools = this
     class GroupDispatcher extends undici().Dispatcher {
@@ -38,7 +38,7 @@ export class GroupPools {
     return new GroupDispatcher()
   }
 
-  /** The uplink went down: its idle connections are closed, the busy ones when they are done, or with `cut` now. */
+  /** The uplink went down: closes its idle connections, and busy ones when they are done, or with `cut` immediately. */
   leave(uplink: string, cut: NetviaError | undefined): void {
     const dispatcher = this.#pools.get(uplink)?.dispatcher
     this.#pools.delete(uplink)
@@ -46,7 +46,7 @@ export class GroupPools {
     else dispatcher?.close()
   }
 
-  /** Ends all connections, busy ones too. */
+  /** Closes all connections, even busy ones. */
   async close(): Promise<void> {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
@@ -63,7 +63,7 @@ export class GroupPools {
   }
 }
 
-/** Empty for what is no URL. */
+/** The host; empty if the input isn't a URL. */
 export function hostOf(input: FetchInput): string {
   const url = typeof input === 'object' && input !== null && 'url' in input ? input.url : String(input)
   return URL.canParse(url) ? new URL(url).hostname : ''

@@ -37,43 +37,43 @@ import {
   usable,
 } from './policies.js'
 
-/** How a group chooses. */
+/** Options of a group. */
 export interface GroupOptions {
   /**
-   * 'failover': the lowest `priority` that works. 'weighted': new connections in turn, by `weight`. 'lowest-latency': the
-   * fastest, left only for one at least a fifth faster. 'sticky': by key, always the same while it works.
+   * How to choose an uplink. 'failover': the working one with the lowest `priority`. 'weighted': each new connection takes the
+   * next, by `weight`. 'lowest-latency': the fastest, replaced only by one at least a fifth faster. 'sticky': the same per key.
    */
   policy: PolicyName
   /**
-   * 'fail' rejects with `ERR_NO_UPLINK`; 'least-bad' tries the one with a link and the least loss, unless it was forced down. Default
-   * 'fail'.
+   * What to do when all uplinks are down. 'fail' rejects with `ERR_NO_UPLINK`. 'least-bad' uses the one with a link and the
+   * least loss, unless it was forced down. Default 'fail'.
    */
   whenAllDown?: 'fail' | 'least-bad'
   /**
-   * Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`, as soon as another one can take them. Default
-   * false: they may live through it.
+   * Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`, as soon as another uplink can take them.
+   * Default false: connections may survive the outage.
    */
   cutConnections?: boolean
   /**
-   * Of 'failover' alone: when new connections go back to a better uplink that works again. 'now'; 'never', as long as the one in
-   * use works; or after so many milliseconds in its new state. See also `moveBack()`. Default 'now'.
+   * Only for 'failover': when new connections return to a better uplink that works again. 'now'; 'never' while the current one
+   * works; or this many milliseconds after its state changed. See also `moveBack()`. Default 'now'.
    */
   failback?: Failback
 }
 
-/** The uplink a new connection takes. */
+/** The uplink for a new connection. */
 export interface PickedUplink {
-  /** As in the monitor's options. */
+  /** Name from the monitor's options. */
   name: string
-  /** As the monitor sees it now. */
+  /** Current state in the monitor. */
   state: UplinkState
-  /** The device of its path; undefined where the path has none. */
+  /** The device of its path, if it has one. */
   device: string | undefined
-  /** For any call of netvia: `ping(host, group.pick().path)`. */
+  /** Path for any netvia call: `ping(host, group.pick().path)`. */
   path: PathOptions
-  /** As in the monitor's options; the lowest is preferred. */
+  /** Priority from the monitor's options. The lowest is preferred. */
   priority: number
-  /** As in the monitor's options. */
+  /** Weight from the monitor's options. */
   weight: number
 }
 
@@ -92,8 +92,8 @@ const resolveOptions = { ...withoutPath(resolveSchema), key: string }
 export let attemptsOf: (group: UplinkGroup) => GroupAttempts
 
 /**
- * Chooses an uplink for each new connection, from the states a monitor sees: of those that are 'up', or else 'degraded', or
- * else 'unknown', the one the policy says. A connection tries that uplink alone: it fails if the monitor did not know yet.
+ * Chooses an uplink for each new connection, by the states of a monitor. The policy chooses among the 'up' uplinks, or else the
+ * 'degraded', or else the 'unknown' ones. A connection tries only that uplink, and fails if the monitor hasn't noticed an outage.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
  */
@@ -105,7 +105,7 @@ export class UplinkGroup {
   readonly #cutConnections: boolean
   readonly #connections = new Connections()
   readonly #pools = new GroupPools()
-  /** Uplinks that went down while none was better: why their connections will be cut. */
+  /** Uplinks that went down while no other was better, with the error for cutting their connections. */
   readonly #spared = new Map<string, NetviaError>()
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
@@ -136,9 +136,9 @@ export class UplinkGroup {
   }
 
   /**
-   * The uplink for a new connection. Each call counts as one: 'weighted' goes on to the next. `key` is what 'sticky' goes by.
+   * Picks the uplink for a new connection. Each call counts as one: 'weighted' moves on to the next. `key` is for 'sticky'.
    *
-   * @throws NetviaError `ERR_NO_UPLINK` when all are down, unless the group takes the least bad one then; `ERR_INVALID_ARG_VALUE`.
+   * @throws NetviaError `ERR_NO_UPLINK` when all are down, unless `whenAllDown` is 'least-bad'; `ERR_INVALID_ARG_VALUE`.
    */
   pick(key = ''): PickedUplink {
     if (typeof key !== 'string') throw invalidArgument('UplinkGroup.pick: key', key, 'a string')
@@ -182,7 +182,7 @@ export class UplinkGroup {
     return resolve(name, { ...rest, ...pathOf(this.#choose(key).uplink) })
   }
 
-  /** For anything that takes a Node agent. Every request follows the group, idle connections included. */
+  /** Agent for any library that accepts Node agents. Every request follows the group, and so do idle connections. */
   get httpAgent(): Agent {
     this.#httpAgent ??= new GroupHttpAgent(host => this.#choose(host).uplink)
     return this.#httpAgent
@@ -195,9 +195,9 @@ export class UplinkGroup {
   }
 
   /**
-   * For undici's `fetch`, `request` and the like: every request follows the group.
+   * Dispatcher for undici's `fetch`, `request` and similar calls. Every request follows the group.
    *
-   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` where the package undici is not installed.
+   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` if the package undici is not installed.
    */
   get dispatcher(): GroupDispatcher {
     this.#dispatcher ??= this.#pools.dispatcher(host => this.#choose(host).uplink)
@@ -205,9 +205,10 @@ export class UplinkGroup {
   }
 
   /**
-   * undici's `fetch` over the picked uplink, redirects included. `key` is what 'sticky' goes by; default: the host.
+   * undici's `fetch` over the picked uplink, including redirects. `key` is the key for 'sticky'; default: the host.
    *
-   * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. As with any fetch, no answer is a `TypeError` with a `cause`.
+   * @throws NetviaError `ERR_NO_UPLINK`, `ERR_UNDICI_NOT_FOUND`. Without an answer it throws a `TypeError` with a `cause`, like
+   * any fetch.
    */
   async fetch(input: FetchInput, init: GroupFetchInit = {}): Promise<Response> {
     const { key = hostOf(input), ...rest } = checkOptions('UplinkGroup.fetch', init, fetchOptions)
@@ -215,8 +216,9 @@ export class UplinkGroup {
   }
 
   /**
-   * Moves what is on other uplinks to the one that 'failover' prefers now, whatever `failback` says: new connections take it, those of
-   * `connect` on other uplinks are destroyed with `ERR_UPLINK_LEFT`, idle ones are closed, and requests under way are completed.
+   * Moves connections to the uplink that 'failover' prefers now, regardless of `failback`. New connections use it. Connections
+   * from `connect` on other uplinks are destroyed with `ERR_UPLINK_LEFT`, idle ones are closed, and requests in progress
+   * complete.
    *
    * @throws NetviaError `ERR_NO_UPLINK` when all are down; `ERR_INVALID_STATE` with a policy other than 'failover'.
    */
@@ -225,7 +227,7 @@ export class UplinkGroup {
     if (policy !== 'failover') {
       throw new NetviaError(`moveBack: policy ${policy} prefers no uplink`, { code: 'ERR_INVALID_STATE' })
     }
-    // Without a memory of the one in use.
+    // A new policy forgets the uplink in use.
     this.#policy = createPolicy(policy, failback)
     const picked = this.pick()
     for (const { uplink } of watchedUplinks(this.#monitor)) {
@@ -237,7 +239,7 @@ export class UplinkGroup {
     return picked
   }
 
-  /** Stops following the monitor and closes the pools. Connections of `connect` are their owners'. */
+  /** Stops following the monitor and closes the pools. Connections from `connect` stay open; they belong to their owners. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#onState)
     this.#monitor.off('configure', this.#onConfigure)
@@ -255,14 +257,14 @@ export class UplinkGroup {
     const candidates = watchedUplinks(this.#monitor)
     const working = usable(candidates)
     if (working.length > 0) return this.#policy(working, key, candidates)
-    // Out of use on purpose is not bad.
+    // An uplink forced out of use is not among the least bad.
     const inUse = candidates.filter(({ forced }) => !forced)
     if (this.#whenAllDown === 'least-bad' && inUse.length > 0) return leastBad(inUse)
     const states = candidates.map(candidate => `${candidate.uplink.name} (${candidate.facts().reason})`)
     throw new NetviaError(`no uplink works: ${states.join(', ')}`, { code: 'ERR_NO_UPLINK' })
   }
 
-  /** Not by the policy, whose memory one failed connection must not change. */
+  /** Bypasses the policy, whose memory must not change after one failed connection. */
   #next(tried: ReadonlySet<string>): Uplink | undefined {
     const working = usable(watchedUplinks(this.#monitor).filter(({ uplink }) => !tried.has(uplink.name)))
     return working.length > 0 ? preferred(working).uplink : undefined
@@ -275,7 +277,7 @@ export class UplinkGroup {
       if (this.#cutConnections) this.#spared.set(uplink, error)
       else this.#leave(uplink, undefined)
     }
-    // A connection that is cut while nothing is better has nowhere to go.
+    // While no uplink is better, a connection that is cut has nowhere to go.
     if (this.#spared.size === 0 || usable(watchedUplinks(this.#monitor)).length === 0) return
     for (const [name, error] of this.#spared) {
       this.#connections.cut(name, error)

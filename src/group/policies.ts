@@ -4,28 +4,28 @@ import type { Uplink } from '../monitor/settings.js'
 import type { Facts, UplinkState } from '../monitor/state/state-machine.js'
 import { monotonicNow } from '../monotonic.js'
 
-/** An uplink that may be chosen. */
+/** An uplink that a policy may choose. */
 export interface Candidate {
   readonly uplink: Uplink
   readonly state: UplinkState
-  /** Somebody has said so, whatever its checks say. */
+  /** A manual override of its checks. */
   readonly forced?: Forced | null
   facts(): Facts
 }
 
-/** How a group chooses among the uplinks that work; see `GroupOptions.policy`. */
+/** How a group chooses among working uplinks; see `GroupOptions.policy`. */
 export type PolicyName = 'failover' | 'weighted' | 'lowest-latency' | 'sticky'
 
-/** Chooses one of the candidates that work, of which there is at least one, out of `all`. May remember what it chose before. */
+/** Chooses one of the `working` candidates (at least one) out of `all`. It may remember earlier choices. */
 export type Policy = (working: readonly Candidate[], key: string, all?: readonly Candidate[]) => Candidate
 
-/** When 'failover' goes back to a better uplink that works again; see `GroupOptions.failback`. */
+/** When 'failover' returns to a better uplink that works again; see `GroupOptions.failback`. */
 export type Failback = 'now' | 'never' | number
 
-/** How much better than the one in use another uplink's latency must be, as a share of it. */
+/** Another uplink must be faster than this share of the current latency. */
 const betterThan = 0.8
 
-/** `now` is the clock that `since` of the facts is told by, in ms. */
+/** `now` is the clock that `since` uses, in milliseconds. */
 export function createPolicy(name: PolicyName, failback: Failback = 'now', now = monotonicNow): Policy {
   switch (name) {
     case 'failover':
@@ -39,7 +39,7 @@ export function createPolicy(name: PolicyName, failback: Failback = 'now', now =
   }
 }
 
-/** Those that work best: 'up', or else 'degraded', or else 'unknown'; none when all are down. */
+/** The candidates in the best state: 'up', or else 'degraded', or else 'unknown'. Empty when all are down. */
 export function usable(candidates: readonly Candidate[]): readonly Candidate[] {
   for (const state of ['up', 'degraded', 'unknown']) {
     const found = candidates.filter(candidate => candidate.state === state)
@@ -48,7 +48,7 @@ export function usable(candidates: readonly Candidate[]): readonly Candidate[] {
   return []
 }
 
-/** Of uplinks that are all down: one whose link is there, then the one with the least loss, then the preferred one. */
+/** Chooses among uplinks that are all down: one with a link, then the one with the least loss, then the preferred one. */
 export function leastBad(candidates: readonly Candidate[]): Candidate {
   const badness = (candidate: Candidate) => {
     const { linkFault, lossRatio } = candidate.facts()
@@ -58,7 +58,7 @@ export function leastBad(candidates: readonly Candidate[]): Candidate {
   return preferred(candidates.filter(candidate => badness(candidate) === least))
 }
 
-/** The preferred one. If that is back after a failure, the one in use is kept for as long as `failback` says. */
+/** Chooses the preferred uplink. When it returns after a failure, the current one stays for as long as `failback` says. */
 function failover(failback: Failback, now: () => number): Policy {
   if (failback === 'now') return preferred
   let inUse: string | undefined
@@ -67,24 +67,27 @@ function failover(failback: Failback, now: () => number): Policy {
     const current = working.find(({ uplink }) => uplink.name === inUse)
     const isDue = failback !== 'never' && now() - best.facts().since >= failback
     const chosen = current && !isDue ? current : best
-    // Before the preferred one has its first verdict, another is no more than a beginning.
+    // Until the preferred uplink has its first verdict, another choice is only temporary.
     const isSettled = preferred(all) === chosen || preferred(all).state !== 'unknown'
     inUse = isSettled ? chosen.uplink.name : undefined
     return chosen
   }
 }
 
-/** The lowest priority; of equal ones the first listed. */
+/** The candidate with the lowest priority; the first listed if equal. */
 export function preferred(candidates: readonly Candidate[]): Candidate {
   return best(candidates, ({ uplink }) => uplink.priority)
 }
 
-/** The one with the lowest value; of equal ones the first. */
+/** The candidate with the lowest value; the first if equal. */
 function best(candidates: readonly Candidate[], value: (candidate: Candidate) => number): Candidate {
   return candidates.reduce((found, candidate) => (value(candidate) < value(found) ? candidate : found))
 }
 
-/** Smooth weighted round robin: each gains its weight, the richest is taken and pays for all. 3:1 gives a a b a, not a a a b. */
+/**
+ * Smooth weighted round robin. Each candidate gains its weight; the one with the most is chosen and pays the total. 3:1 gives a
+ * a b a, not a a a b.
+ */
 function weighted(): Policy {
   const credits = new Map<string, number>()
   return candidates => {
@@ -99,7 +102,7 @@ function weighted(): Policy {
   }
 }
 
-/** Stays with the one in use until another is clearly better. */
+/** Keeps the current uplink until another is clearly faster. */
 function lowestLatency(): Policy {
   let inUse: string | undefined
   return candidates => {
@@ -113,12 +116,12 @@ function lowestLatency(): Policy {
   }
 }
 
-/** Rendezvous hashing by weight: the same key, the same uplink; when one is gone, only its own keys move. */
+/** Rendezvous hashing by weight. A key always maps to the same uplink, and when one is gone, only its own keys move. */
 function sticky(candidates: readonly Candidate[], key: string): Candidate {
   return best(candidates, ({ uplink }) => -Math.log(hash(key, uplink.name)) / uplink.weight)
 }
 
-/** Evenly spread over 0-1, both excluded. */
+/** A hash evenly distributed between 0 and 1, both excluded. */
 function hash(key: string, name: string): number {
   const digest = nodeCrypto()
     .createHash('sha256')

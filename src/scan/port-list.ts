@@ -1,10 +1,10 @@
 import { invalidArgument } from '../errors.js'
 import { type Check, port } from '../options.js'
 
-/** Ports as text, `22,80,8000-8100`, or one by one: numbers and pieces of such text. */
+/** Ports as text, `22,80,8000-8100`, or a list of numbers and such texts. */
 export type PortList = string | readonly (number | string)[]
 
-/** The ports of a list, each once, in the list's order. Pure. */
+/** The ports of a list without duplicates, in the list's order. Pure. */
 export function parsePorts(list: PortList, name: string): number[] {
   const ports = new Set<number>()
   for (const item of typeof list === 'string' ? list.split(',') : list) {

@@ -9,22 +9,25 @@ import { onDeviceChange } from '../system/netlink/changes.js'
 import type { ScanOptions } from './scan-ports.js'
 import { Scanner } from './scanner.js'
 
-/** `open`: it accepts connections. `closed`: refused. `filtered`: no answer in time, or an ICMP error. */
+/** `open`: accepts connections. `closed`: refuses them. `filtered`: no answer in time, or an ICMP error. */
 export type PortState = 'open' | 'closed' | 'filtered'
 
-/** The verdict on one port. */
+/** The result for one port. */
 export interface PortResult {
   /** 1-65535. */
   readonly port: number
-  /** `closed`: refused. `filtered`: no answer in time, or an ICMP error. */
+  /** `open`: accepts connections. `closed`: refuses them. `filtered`: no answer in time, or an ICMP error. */
   readonly state: PortState
-  /** The handshake as the kernel timed it where open; until the refusal or the ICMP error was seen; undefined without an answer. */
+  /**
+   * For open ports, the handshake as the kernel timed it. Otherwise the time until the refusal or ICMP error. In milliseconds;
+   * undefined without an answer.
+   */
   readonly rttMs?: number
-  /** What an ICMP error said, such as `EHOSTUNREACH` or `EACCES`; undefined for plain silence. */
+  /** Error code of an ICMP error, such as `EHOSTUNREACH` or `EACCES`; undefined if there was no answer. */
   readonly code?: string
 }
 
-/** How far a scan has come. */
+/** The progress of a scan. */
 export interface ScanProgress {
   /** Ports to scan. */
   readonly total: number
@@ -36,20 +39,20 @@ export interface ScanProgress {
   readonly closed: number
   /** Ports without an answer, or with an ICMP error. */
   readonly filtered: number
-  /** Connections being tried now. */
+  /** Connections in progress. */
   readonly inFlight: number
-  /** Since the scan began, in milliseconds; once it has ended, how long it took. */
+  /** Milliseconds since the scan began, or its total duration once it has ended. */
   readonly elapsedMs: number
-  /** Verdicts a second so far; 0 before the first. */
+  /** Average ports done per second; 0 before the first. */
   readonly rate: number
-  /** Time left at that rate; undefined before the first verdict. */
+  /** Milliseconds left at that rate; undefined before the first result. */
   readonly etaMs?: number
 }
 
-/** Verdicts kept for a slow consumer before the scan pauses. */
+/** Results kept for a slow consumer before the scan pauses. */
 const capacity = 4096
 
-/** A scan: starts when it is first iterated or asked for `open()`, and can be consumed once. */
+/** A scan of ports. It starts when you first iterate it or call `open()`. You can consume it once. */
 export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   readonly #host: string
   readonly #ports: readonly number[]
@@ -70,7 +73,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     if (options.signal?.aborted) this.#onAbort()
   }
 
-  /** How far it has come, as of now. */
+  /** The progress so far. */
   get progress(): ScanProgress {
     const { open, closed, filtered } = this.#counts
     const total = this.#ports.length
@@ -82,14 +85,14 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     return { total, done, open, closed, filtered, inFlight, elapsedMs, rate, etaMs }
   }
 
-  /** Scans to the end, and resolves with the open ports, sorted. */
+  /** Scans to the end, and resolves with the sorted list of open ports. */
   async open(): Promise<number[]> {
     const ports: number[] = []
     for await (const { port, state } of this) if (state === 'open') ports.push(port)
     return ports.sort((a, b) => a - b)
   }
 
-  /** Itself. */
+  /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -100,7 +103,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     return this.#results.next()
   }
 
-  /** Ends it now; what is in flight is closed. */
+  /** Ends the scan immediately and closes its connections. */
   return(): Promise<IteratorResult<PortResult, undefined>> {
     this.#end()
     this.#results.clear()
@@ -137,7 +140,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     })
   }
 
-  /** Sockets bound to a device that is deleted hear nothing of it, and all ports would look filtered. */
+  /** Sockets bound to a deleted device receive no error, and all ports would look filtered. */
   #watchDevice(device: string): void {
     const index = addon().deviceIndex(device)
     this.#unsubscribe = onDeviceChange(change => {

@@ -15,15 +15,15 @@ export interface ScanOptions extends CommonOptions {
   /** `'22,80,8000-8100'`, or an array. Default: `'1-1024'`. */
   ports?: PortList
   /**
-   * How long a port has to answer, in milliseconds. Default: 500. The kernel repeats an unanswered SYN after 1000 (RFC 6298):
-   * where packets get lost, take more.
+   * Milliseconds to wait for each port's answer. Default: 500. The kernel repeats an unanswered SYN after 1000 (RFC 6298), so
+   * use more on a lossy path.
    */
   timeout?: number
-  /** Ports tried at once, at most; fewer where RLIMIT_NOFILE or the local ports are short. Default: 1024. */
+  /** Maximum ports tried in parallel; fewer if RLIMIT_NOFILE or local ports are short. Default: 1024. */
   concurrency?: number
-  /** Ports tried a second, at most. Default: as fast as it goes. */
+  /** Maximum ports tried per second. Default: unlimited. */
   rate?: number
-  /** Default: whatever the first address of the host is. */
+  /** Address family. Default: that of the host's first address. */
   family?: 4 | 6
 }
 
@@ -37,12 +37,13 @@ const schema = {
 }
 
 /**
- * Connects to many TCP ports of a host (RFC 9293): `for await` gives every port as its verdict comes, `open()` the open ones
- * sorted. Connections are reset at once, so nothing is left behind. Starts at the first `next()` or `open()`.
+ * Connects to many TCP ports of a host (RFC 9293). `for await` yields each port as its result comes. `open()` resolves with the
+ * open ports, sorted. Connections are reset immediately, so nothing is left behind. The scan starts with the first `next()` or
+ * `open()`.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE`; iterating rejects with what `resolve` throws; `ENETUNREACH`, `EADDRNOTAVAIL`,
- * … where this machine would not send; `ENODEV` no such device, or it was deleted meanwhile; `EMFILE` where not one
- * descriptor was to be had for 5 seconds; `signal.reason` when aborted.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`. Iterating rejects with the errors of `resolve`; `ENETUNREACH`, `EADDRNOTAVAIL`,
+ * … if this machine can't send; `ENODEV` if the device doesn't exist or is deleted meanwhile; `EMFILE` if no descriptor was
+ * available for 5 seconds; `signal.reason` when aborted.
  */
 export function scanPorts(host: string, given: ScanOptions = {}): PortScan {
   string(host, 'scanPorts: host')

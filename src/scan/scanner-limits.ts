@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** How many descriptors a scan may take: three quarters of what RLIMIT_NOFILE leaves, the rest is for the program. */
+/** Maximum descriptors for a scan: three quarters of what RLIMIT_NOFILE leaves. The program keeps the rest. */
 export function descriptorBudget(): number {
   const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(readText('/proc/self/limits')) ?? []
   if (soft === undefined || soft === 'unlimited') return Number.POSITIVE_INFINITY

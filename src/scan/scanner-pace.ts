@@ -1,7 +1,7 @@
-/** At most this much of a delay is made up for by a burst, in milliseconds. */
+/** Milliseconds of delay that a burst may catch up on. */
 const catchUpMs = 20
 
-/** A token bucket: `rate` starts a second, bursts bounded. */
+/** A token bucket: `rate` starts per second, with bounded bursts. */
 export class Pace {
   readonly #perMs: number
   readonly #capacity: number
@@ -14,7 +14,7 @@ export class Pace {
     this.#at = now
   }
 
-  /** Takes a token and says 0, or says how many milliseconds there is none. */
+  /** Takes a token and returns 0, or returns the milliseconds until the next token. */
   take(now: number): number {
     this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#at) * this.#perMs)
     this.#at = now

@@ -1,6 +1,6 @@
 import type { ScanSlot } from './scanner-slot.js'
 
-/** What waits for an answer, oldest first: with one timeout for all, the first to expire. */
+/** Attempts waiting for an answer, oldest first. All have the same timeout, so the oldest expires first. */
 export class ScanQueue {
   #oldest: ScanSlot | undefined
   #newest: ScanSlot | undefined

@@ -8,29 +8,32 @@ import { tcpInfo } from '../sockets/tcp-info.js'
 
 const { ECONNREFUSED, ECONNRESET, EALREADY, EPIPE } = constants.errno
 
-/** `connect` to it takes a descriptor back to where it was before its first one (connect(2)): a connection is reset. */
+/**
+ * An address of family AF_UNSPEC. Connecting to it resets the connection and returns the descriptor to its state before the
+ * first connect (connect(2)).
+ */
 const nowhere = new Uint8Array(16)
 
-/** Room for a local address, used again for each. */
+/** Buffer for a local address, reused for each. */
 const local = new Uint8Array(28)
 
-/** Errno of a connection that is still under way. */
+/** The errno of a connection still in progress. */
 export const pending = -EALREADY
 
 /**
- * One descriptor of a scan, used for one port after another. A second `connect` tells what became of the first, and takes its
- * error, so that the third may go to another port: of a closed port nearby the answer is there at once, and needs no wait.
+ * One descriptor of a scan, reused for port after port. A second `connect` returns the result of the first and clears its
+ * error, so that a third can try another port. A nearby closed port answers immediately, without a wait.
  */
 export class ScanSlot {
   readonly fd: number
   port = 0
   startedAt = 0
-  /** Neighbours in the queue of what waits. */
+  /** Neighbours in the queue of waiting attempts. */
   older: ScanSlot | undefined
   newer: ScanSlot | undefined
   readonly #device: string | undefined
   #watch: Watch | undefined
-  /** The kernel has ended the attempt itself. */
+  /** The kernel has ended the attempt. */
   #over = false
 
   constructor(family: 4 | 6, path: PathOptions) {
@@ -38,7 +41,7 @@ export class ScanSlot {
     this.#device = path.device
   }
 
-  /** 0 and the port is being tried, or the negative errno of what this machine has against it. */
+  /** Returns 0 if the attempt has started, or a negative errno if this machine refuses it. */
   start(target: Uint8Array, port: number): number {
     this.port = port
     this.#over = false
@@ -48,7 +51,10 @@ export class ScanSlot {
     return errno === -addon().constants.EINPROGRESS! ? 0 : errno
   }
 
-  /** `ask` right after `start`: an ICMP error that came in within our call to `connect` ends nothing by itself, and waits apart. */
+  /**
+   * `ask` immediately after `start`. An ICMP error that arrives during our own `connect` call doesn't end the attempt; it waits
+   * separately.
+   */
   askAtOnce(target: Uint8Array): number {
     const errno = this.ask(target)
     if (errno !== pending) return errno
@@ -56,23 +62,23 @@ export class ScanSlot {
     return error === 0 ? pending : -error
   }
 
-  /** Asks the kernel: `pending`, 0 for open, or a negative errno. */
+  /** Asks the kernel. Returns `pending`, 0 for open, or a negative errno. */
   ask(target: Uint8Array): number {
     const errno = addon().connect(this.fd, target)
     this.#over = errno !== pending && errno !== 0
-    // Taken, and already ended by the other end.
+    // The port accepted the connection, and the other end has already closed it.
     return errno === -ECONNRESET || errno === -EPIPE ? 0 : errno
   }
 
-  /** Told once, when `ask` has something to say. */
+  /** Calls back once, when `ask` has a result. */
   watch(ready: () => void): void {
     this.#watch ??= new Watch(this.fd, ready)
     this.#watch.arm(addon().constants.EPOLLOUT!)
   }
 
   /**
-   * Whether the kernel chose the very port as the local one, and the descriptor meets itself (RFC 9293 section 3.5,
-   * simultaneous open): nobody listens there, or it could not have been chosen.
+   * Whether the kernel chose the target's port as the local one, so that the descriptor connected to itself (RFC 9293 section
+   * 3.5, simultaneous open). Nobody listens there, or the kernel could not have chosen the port.
    */
   meetsItself(target: Uint8Array): boolean {
     addon().getsockname(this.fd, local)
@@ -81,13 +87,16 @@ export class ScanSlot {
     return Buffer.compare(local.subarray(start, end), target.subarray(start, end)) === 0
   }
 
-  /** Of a connection that stands, still on its device; as the kernel timed it, in milliseconds. */
+  /**
+   * Handshake time of an established connection, as the kernel measured it, in milliseconds. Undefined if the descriptor has
+   * lost its device.
+   */
   handshakeMs(): number | undefined {
     if (this.#device !== undefined) verifyDevice(this.fd, this.#device)
     return tcpInfo(this.fd).rttMs
   }
 
-  /** Ready for another port. */
+  /** Prepares the descriptor for another port. */
   reset(): void {
     this.port = 0
     this.#watch?.close()

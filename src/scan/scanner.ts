@@ -10,43 +10,43 @@ import { Pace } from './scanner-pace.js'
 import { ScanQueue } from './scanner-queue.js'
 import { isRefused, pending, ScanSlot } from './scanner-slot.js'
 
-/** Ports tried before the event loop gets its turn. */
+/** Ports tried before the event loop gets a turn. */
 const portsPerTurn = 256
-/** After so many ports without an answer at once, one in so many is asked. */
+/** After this many ports in a row without an immediate answer, only one in this many is asked immediately. */
 const patience = 16
-/** How often, and for how long, a scan that has not one descriptor asks for one, in milliseconds. */
+/** Interval and total time for retries when no descriptor is available at all, in milliseconds. */
 const retryDelay = 20
 const retryLimit = 5000
 
 const { EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETDOWN, ENODEV } = constants.errno
-/** Fewer at once would do. */
+/** Errors that fewer parallel attempts would avoid. */
 const shortages = [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL]
-/** This machine's own troubles, whenever they come. */
+/** Errors of this machine, whenever they occur. */
 const localFaults = [ENETDOWN, ENODEV, EADDRNOTAVAIL]
 
 export interface ScannerHandlers {
-  /** `code`: the error an ICMP message stands for, where one made the port `filtered`. */
+  /** `code`: the error of an ICMP message that made the port `filtered`. */
   result(port: number, state: 'open' | 'closed' | 'filtered', rttMs: number | undefined, code: string | undefined): void
-  /** All is told, or `error` ended it. */
+  /** All results are reported, or `error` ended the scan. */
   end(error?: unknown): void
-  /** While true no further port is tried. */
+  /** No port is tried while this returns true. */
   full(): boolean
 }
 
 export interface ScannerOptions {
   address: string
   ports: readonly number[]
-  /** For each port, in milliseconds. */
+  /** Milliseconds for each port. */
   timeout: number
   concurrency: number
-  /** Ports tried a second, at most. */
+  /** Maximum ports tried per second. */
   rate: number | undefined
   path: PathOptions
 }
 
 /**
- * Connects to many ports of one address, many at once, on few descriptors that are used over and over. Its timers keep the event
- * loop alive.
+ * Connects to many ports of one address in parallel, with few descriptors that are reused. Its timers keep the event loop
+ * alive.
  */
 export class Scanner {
   readonly #options: ScannerOptions
@@ -57,13 +57,13 @@ export class Scanner {
   readonly #slots: ScanSlot[] = []
   readonly #idle: ScanSlot[] = []
   readonly #waiting = new ScanQueue()
-  /** To be tried again. */
+  /** Ports to try again. */
   readonly #postponed: number[] = []
   readonly #maximum: number
-  /** Of ports at once: down to what there is at a shortage, and up again with the verdicts. */
+  /** Ports in parallel. A shortage lowers it to what is available; results raise it again. */
   #limit: number
   #next = 0
-  /** Ports in a row that had no answer at once. */
+  /** Ports in a row without an immediate answer. */
   #unanswered = 0
   #turn: NodeJS.Immediate | undefined
   #pause: NodeJS.Timeout | undefined
@@ -86,17 +86,17 @@ export class Scanner {
     return this.#waiting.size
   }
 
-  /** A descriptor that is bound as all are, if there is one: to ask whether its device is still there. */
+  /** Any descriptor bound to the device, to check that the device still exists. */
   get descriptor(): number | undefined {
     return this.#slots[0]?.fd
   }
 
-  /** Goes on after `full` was true. */
+  /** Continues after `full` returned true. */
   resume(): void {
     if (!this.#ended) this.#turn ??= setImmediate(this.#run)
   }
 
-  /** Closes everything. `end` is told of an error only. */
+  /** Closes everything. Calls `end` only with an error. */
   stop(error?: unknown): void {
     if (this.#ended) return
     this.#ended = true
@@ -169,7 +169,7 @@ export class Scanner {
     }
   }
 
-  /** False: nothing more for now. */
+  /** Returns false if nothing more can start now. */
   #try(slot: ScanSlot, port: number): boolean {
     slot.startedAt = monotonicNow()
     const refusal = slot.start(this.#target, port)
@@ -185,7 +185,9 @@ export class Scanner {
     return true
   }
 
-  /** Of a host nearby the answer is there already. Of one far away or silent it never is, and only a sample is asked. */
+  /**
+   * A nearby host's answer is already there. A distant host or one that doesn't answer has none yet, so only a sample is asked.
+   */
   #askAtOnce(slot: ScanSlot): number {
     const worthwhile = this.#unanswered < patience || this.#unanswered % patience === 0
     const errno = worthwhile ? slot.askAtOnce(this.#target) : pending
@@ -193,7 +195,7 @@ export class Scanner {
     return errno
   }
 
-  /** This machine would not even try: with less going on it may. */
+  /** This machine refused the attempt. It may accept it later, with fewer in progress. */
   #refused(slot: ScanSlot, port: number, errno: number): boolean {
     if (this.#waiting.size === 0 || !shortages.includes(-errno)) throw this.#fault(errno, port)
     slot.reset()
@@ -218,7 +220,9 @@ export class Scanner {
     }
   }
 
-  /** The event loop may have been late, and the answer in time: the kernel is asked before a port counts as silent. */
+  /**
+   * The event loop may be late although the answer came in time, so it asks the kernel before the port counts as unanswered.
+   */
   readonly #expire = () => {
     this.#expiry = undefined
     try {

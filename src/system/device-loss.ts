@@ -8,18 +8,18 @@ interface Watched {
   readonly isOpen: () => boolean
 }
 
-/** Most sockets are closed sooner than this: they cost no netlink socket. */
+/** Most sockets close sooner than this many milliseconds, and need no netlink socket. */
 const graceMs = 50
-/** Without netlink. */
+/** Milliseconds between checks without netlink. */
 const pollMs = 200
 
 const watched = new Set<Watched>()
 let end: (() => void) | undefined
 
 /**
- * A socket whose device is deleted goes silent for ever, without an error, even if a device of that name comes back. Tells
- * once, as long as `isOpen`: as soon as netlink says so, or within 200 ms where netlink is refused. Returns the end of the
- * watch; the watch alone does not keep the event loop alive.
+ * A socket whose device is deleted stays silent forever, without an error, even if a device of that name returns. Reports the
+ * loss once, while `isOpen`: as soon as netlink reports it, or within 200 ms if netlink is refused. Returns a function that
+ * ends the watch. The watch doesn't keep the event loop alive.
  */
 export function onDeviceLoss(
   fd: number,
@@ -44,7 +44,7 @@ function forget(own: Watched): void {
 function startLater(): () => void {
   const timer = setTimeout(() => {
     end = follow()
-    // What happened before.
+    // Catches a loss before the watch began.
     verify()
   }, graceMs).unref()
   return () => clearTimeout(timer)
@@ -54,7 +54,7 @@ function follow(): () => void {
   try {
     return onDeviceChange(change => {
       if (change.type === 'overrun') verify()
-      // A change may be one of name.
+      // The change may be a new name.
       else if (change.type === 'link' && change.change !== 'added') verify(change.previous?.name ?? change.device)
     })
   } catch {
@@ -63,7 +63,7 @@ function follow(): () => void {
   }
 }
 
-/** Those of one device, or all. */
+/** Checks the sockets of one device, or all of them. */
 function verify(only?: string): void {
   for (const own of [...watched]) {
     const { fd, device, lost, isOpen } = own

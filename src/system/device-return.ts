@@ -3,9 +3,9 @@ import { type LinkState, onDeviceChange } from './netlink/changes.js'
 const isWorking = (link: LinkState | undefined) => link?.up === true && link.running
 
 /**
- * Tells when a device is there again: `link` when it was made, switched on or its cable plugged in, `address` when it was
- * given an address or a route, or when netlink had more to tell than one could hold. Returns the end of it, which alone does
- * not keep the event loop alive. Silent where netlink is refused.
+ * Reports that a device is available again. `link`: it was created, switched on, or its cable plugged in. `address`: it got an
+ * address or a route, or netlink lost messages. Returns a function that ends the watch, which doesn't keep the event loop
+ * alive. Reports nothing if netlink is refused.
  */
 export function onDeviceReturn(device: string, told: (what: 'link' | 'address') => void): () => void {
   try {

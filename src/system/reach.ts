@@ -1,10 +1,10 @@
 import { mappedIPv4, parseIP } from '../sockets/ip.js'
 import { readAddresses } from './netlink/tables.js'
 
-/** What an address reaches: this machine itself, what shares a link with it, or anything else. */
+/** Where an address is: on this machine, on a link that it shares, or elsewhere. */
 export type Reach = 'machine' | 'link' | 'elsewhere'
 
-/** Of a literal address. `machine` also means any address that a device of this machine has at this moment. */
+/** Classifies a literal address. `machine` includes any address that a device of this machine has now. */
 export function reachOf(address: string): Reach {
   const bytes = parseIP(address)
   const text = mappedIPv4(bytes) ?? address
@@ -14,7 +14,7 @@ export function reachOf(address: string): Reach {
   return bytes[0] === 0xfe && bytes[1]! >> 6 === 2 ? 'link' : 'elsewhere'
 }
 
-/** Loopback, and the unspecified address, by which Linux reaches this machine (ip(7), ipv6(7)). */
+/** Loopback, or the unspecified address, which means this machine on Linux (ip(7), ipv6(7)). */
 function isLoopback(text: string, bytes: Uint8Array): boolean {
   if (!text.includes(':')) return /^(0|127)\./.test(text)
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
@@ -25,12 +25,12 @@ function isOwn(text: string): boolean {
   try {
     return readAddresses().some(({ address }) => wanted.equals(parseIP(address.address)))
   } catch {
-    // Where netlink is refused, what the connected socket says has to do: `reachesItself`.
+    // If netlink is refused, `reachesItself` must decide, from the connected socket.
     return false
   }
 }
 
-/** Of a connected socket: to itself, this machine connects from the address that it connects to. */
+/** Whether a connected socket leads to this machine: its source and destination address are then the same. */
 export function reachesItself({
   localAddress,
   remoteAddress,

@@ -4,19 +4,19 @@ import { nodeStream, nodeZlib } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 
 export interface Body {
-  /** Bytes received, as they came (compressed or not), never more than the limit. */
+  /** Bytes received, as on the wire (compressed or not), up to the limit. */
   bytes: number
-  /** Decoded, never more than the limit. Only where it was asked for. */
+  /** The decoded text, up to the limit. Only if requested. */
   text?: string
-  /** There was more than the limit lets in. */
+  /** Whether the body exceeds the limit. */
   cut: boolean
-  /** A content coding that nobody here knows: `text` is the body as it came. */
+  /** A content coding that netvia doesn't know: `text` is the body as received. */
   unknown?: string
 }
 
 /**
- * Reads a response's body up to `limit` bytes and stops there. With `decode` its content encoding is undone (RFC 9110
- * section 8.4), and what comes out is bounded by the same limit: a small body may unfold to gigabytes.
+ * Reads a response's body up to `limit` bytes and stops there. `decode` undoes its content encoding (RFC 9110 section 8.4). The
+ * same limit applies to the decoded text, because a small body can decompress to gigabytes.
  */
 export async function readBody(response: IncomingMessage, limit: number, decode: boolean): Promise<Body> {
   const received = new Meter(limit)
@@ -33,7 +33,7 @@ export async function readBody(response: IncomingMessage, limit: number, decode:
   return { bytes: received.bytes, cut: received.cut || decoded.cut, text, unknown }
 }
 
-/** Counts what passes, and ends it at the limit. */
+/** Counts the bytes that pass, and ends the stream at the limit. */
 class Meter {
   bytes = 0
   cut = false
@@ -55,12 +55,12 @@ class Meter {
   }
 }
 
-/** More than this at once is no server's but an attacker's. */
+/** Maximum number of codings. Only an attacker sends more. */
 const maxCodings = 5
 
 /**
- * What to undo, the last one applied first (RFC 9110 section 8.4). Where one of them is unknown nothing is undone, as fetch has
- * it: servers write `utf-8` or `none` there, too.
+ * The codings to undo, the last one applied first (RFC 9110 section 8.4). If one is unknown, none is undone, as in fetch: some
+ * servers send `utf-8` or `none` there.
  */
 function codingsOf(contentEncoding = ''): { codings: string[]; unknown?: string } {
   const codings = contentEncoding
@@ -78,7 +78,7 @@ function isKnown(coding: string): boolean {
   return coding === 'zstd' ? hasZstd() : /^(x-gzip|gzip|deflate|br)$/.test(coding)
 }
 
-/** Of Node 22.15 and newer, which the types of Node 20 don't know. */
+/** Available since Node 22.15, which the types of Node 20 don't include. */
 interface WithZstd {
   createZstdDecompress(options: { finishFlush: number | undefined }): Transform
 }
@@ -91,14 +91,14 @@ async function undo(codings: readonly string[], source: AsyncIterable<Uint8Array
   let decoded = source
   for (const coding of codings) {
     const { first, whole } = await peek(decoded)
-    // Nothing is nothing in every coding, and the decoders would miss their headers.
+    // An empty body is empty in every coding, and decoders would miss their headers.
     if (first === undefined) return whole
     decoded = through(decoderOf(coding, first), whole)
   }
   return decoded
 }
 
-/** The first byte, and everything with it. */
+/** Returns the first byte, and a stream that still includes it. */
 async function peek(source: AsyncIterable<Uint8Array>): Promise<{ first?: number; whole: AsyncIterable<Uint8Array> }> {
   const chunks = source[Symbol.asyncIterator]()
   let start = await chunks.next()
@@ -113,20 +113,20 @@ async function peek(source: AsyncIterable<Uint8Array>): Promise<{ first?: number
   return { first: start.done ? undefined : start.value[0], whole: whole() }
 }
 
-/** What the pipeline fails with, its last stream fails with too, and that one is being read. */
+/** Errors of the pipeline also surface on its last stream, which the caller reads. */
 function through(decoder: Transform, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   nodeStream().pipeline(source, decoder, () => {})
   return decoder
 }
 
-/** A body cut at the limit ends in the middle: what came so far is decoded all the same. */
+/** A body cut at the limit ends in the middle. What came so far is decoded anyway. */
 function decoderOf(coding: string, firstByte: number): Transform {
   const zlib = nodeZlib()
   const constants: Record<string, number> = zlib.constants
   const untilCut = { finishFlush: constants.Z_SYNC_FLUSH }
   switch (coding) {
     case 'deflate':
-      // Some servers leave out the header that RFC 9110 section 8.4.1.2 asks for; with it the method is 8 (RFC 1950).
+      // Some servers omit the header that RFC 9110 section 8.4.1.2 requires. With the header, the method is 8 (RFC 1950).
       return (firstByte & 0x0f) === 8 ? zlib.createInflate(untilCut) : zlib.createInflateRaw(untilCut)
     case 'br':
       return zlib.createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
@@ -136,7 +136,10 @@ function decoderOf(coding: string, firstByte: number): Transform {
   return zlib.createGunzip(untilCut)
 }
 
-/** By the charset of Content-Type (RFC 9110 section 8.3.2), UTF-8 where there is none or nobody knows it. */
+/**
+ * Chooses the decoder by the charset of Content-Type (RFC 9110 section 8.3.2). It falls back to UTF-8 if the charset is missing
+ * or unknown.
+ */
 function textDecoder(contentType: string | undefined): InstanceType<typeof TextDecoder> {
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '')?.[1]
   try {

@@ -4,32 +4,34 @@ import type { HttpCheckPlan } from './options.js'
 import { type HttpRequest, locationOf } from './redirect.js'
 
 /**
- * Evidence that something between here and the server answered in its place, as the sign-in page of a hotel's, a train's or a
- * mobile provider's network does. Evidence, no proof: a server may be set up wrongly, too.
+ * Evidence that something on the path answered in the server's place, as sign-in pages in hotels, trains and mobile networks
+ * do. It is no proof: the server may be misconfigured.
  */
 export interface CaptivePortal {
   /**
-   * What gave it away. `status`: 511 Network Authentication Required (RFC 6585 section 6). `redirect`: the check was sent to
-   * another host. `certificate`: it is for other names, and was not accepted. `content`: another successful status than the one
-   * expected, or another body.
+   * The kind of evidence. `status`: 511 Network Authentication Required (RFC 6585 section 6). `redirect`: the check was
+   * redirected to another host. `certificate`: it is valid for other names and was rejected. `content`: a successful status
+   * other than the expected one, or another body.
    */
   evidence: 'status' | 'redirect' | 'certificate' | 'content'
-  /** Of a redirect the host (and port) it leads to, of a certificate the first name it is for. Undefined: there is none. */
+  /**
+   * For a redirect, the host (and port) it leads to. For a certificate, the first name it is valid for. Otherwise undefined.
+   */
   host: string | undefined
 }
 
-/** What a check has seen that a portal may have said. */
+/** Observations during a check that point to a captive portal. */
 export interface PortalTraces {
   status: number | undefined
-  /** Where an answer that anyone on the path could have given sends us. */
+  /** Redirect target from an answer that anything on the path could have sent. */
   sentTo: string | undefined
-  /** First name of a certificate that was not accepted and is for another name; empty if it has none. */
+  /** First name of a rejected certificate that is for another name; empty if it has none. */
   foreignName: string | undefined
-  /** An answer that anyone on the path could have given was successful, but not the expected one. */
+  /** An answer that anything on the path could have sent was successful, but not the expected one. */
   unexpected: boolean
 }
 
-/** Of a failed check. Undefined: nothing speaks for a portal. */
+/** Looks for a portal behind a failed check. Returns undefined without evidence. */
 export function findPortal(traces: PortalTraces, plan: HttpCheckPlan, error: NetviaError): CaptivePortal | undefined {
   const { status, sentTo, foreignName, unexpected } = traces
   if (status === 511) return { evidence: 'status', host: sentTo }
@@ -40,13 +42,13 @@ export function findPortal(traces: PortalTraces, plan: HttpCheckPlan, error: Net
   return undefined
 }
 
-/** Any redirect is fine where any page is. */
+/** If any page is accepted, so is any redirect. */
 function expectsJustThis({ expectStatus, expectBody }: HttpCheckPlan): boolean {
   if (expectBody !== undefined || typeof expectStatus === 'number') return true
   return expectStatus[0] === expectStatus[1]
 }
 
-/** The host and port of a redirect to another host, unless one of the two is a subdomain of the other. */
+/** Host and port of a redirect to another host. A subdomain of the host, or its parent domain, doesn't count as another. */
 export function otherHost(request: HttpRequest, response: IncomingMessage): string | undefined {
   const target = locationOf(request, response)
   if (!target) return undefined

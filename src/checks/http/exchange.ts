@@ -15,8 +15,8 @@ import type { HttpReport } from './result.js'
 import { percentDecoded } from './url.js'
 
 /**
- * One request over a fresh connection, which is closed when `judge` is done with the response. What is found out on the way
- * goes into the report.
+ * Sends one request over a new connection, and closes it when `judge` is done with the response. Observations go into the
+ * report.
  */
 export async function exchange<T>(
   request: HttpRequest,
@@ -36,7 +36,7 @@ export async function exchange<T>(
     report.awaited = 'response'
     const sent = monotonicNow()
     const response = await send(request, socket).catch(error => {
-      // A server that wants a client certificate says so after the handshake (RFC 8446 section 4.6.2).
+      // A server that requires a client certificate says so after the handshake (RFC 8446 section 4.6.2).
       throw /SSL/.test(error.message) ? handshakeError(error, { ...plan.tls, ...where }, report.remoteAddress!) : error
     })
     report.add('firstByteMs', monotonicNow() - sent)
@@ -53,7 +53,7 @@ export async function exchange<T>(
 }
 
 export function hostAndPort({ url, zone }: HttpRequest): { host: string; port: number } {
-  // An IPv6 address has brackets in a URL, and only there.
+  // Only URLs put brackets around IPv6 addresses.
   const address = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const host = zone === undefined ? address : `${address}%${zone}`
   return { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
@@ -66,7 +66,7 @@ async function openConnection(
   signal: AbortSignal,
 ): Promise<Socket> {
   const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
-  // Of a request that a server sent us on to: where that server is.
+  // For a redirected request: the address of the server that redirected.
   const from = report.redirects > 0 ? report.remoteAddress! : undefined
   const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
@@ -101,7 +101,7 @@ async function openConnection(
   })
 }
 
-/** What proves who we are, and the name that one server goes by, are for the origin that the caller named. */
+/** Client credentials and `servername` are meant only for the origin that the caller named. */
 function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
   const { cert, key, passphrase, pfx, pskCallback, secureContext, servername, session, ...rest } = tls
   return rest
@@ -117,14 +117,14 @@ function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<In
       headers: { host: url.host, ...basicCredentials(url), ...headers } as Record<string, string>,
     })
     outgoing.on('response', resolve)
-    // 101, which nobody asked for: a status like any other.
+    // A 101 that nobody asked for counts as a status like any other.
     outgoing.on('upgrade', resolve)
     outgoing.on('error', reject)
     outgoing.end()
   })
 }
 
-/** RFC 7617, of a URL that carries them. */
+/** Basic credentials (RFC 7617) from a URL. */
 function basicCredentials({ username, password }: URL): { authorization?: string } {
   if (!username && !password) return {}
   const text = [username, password].map(percentDecoded).join(':')

@@ -16,36 +16,36 @@ import { type TlsOptions, tlsSchema } from '../../protocols/tcp/tls-options.js'
 import type { HttpRequest } from './redirect.js'
 import { parseHttpUrl } from './url.js'
 
-/** Options of `tls.connect` that concern TLS. HTTP/1.1 is what is spoken, so there is no `ALPNProtocols`. */
+/** Options of `tls.connect` that concern TLS. There is no `ALPNProtocols`, because the check uses HTTP/1.1. */
 export type HttpCheckTlsOptions = Omit<TlsOptions, 'ALPNProtocols'>
 
 export interface HttpCheckOptions extends CommonOptions {
-  /** Request method (RFC 9110 section 9), any but CONNECT. Default: GET. */
+  /** Request method (RFC 9110 section 9), any except CONNECT. Default: GET. */
   method?: string
-  /** For everything together, redirects and body included, in milliseconds. Default: 5000. */
+  /** Milliseconds for the whole check, including redirects and body. Default: 5000. */
   timeout?: number
-  /** The status that is good, or lowest and highest of them. Default: [200, 399]. */
+  /** The accepted status, or the range of accepted statuses. Default: [200, 399]. */
   expectStatus?: number | readonly [min: number, max: number]
-  /** What the decoded body must hold, within `maxBodyBytes`. Default: any body will do. */
+  /** What the decoded body must contain, within `maxBodyBytes`. Default: any body is accepted. */
   expectBody?: string | RegExp
-  /** Further header fields, or other values for `user-agent`, `accept`, `accept-encoding` and `host`. */
+  /** Additional header fields, or other values for `user-agent`, `accept`, `accept-encoding` and `host`. */
   headers?: Readonly<Record<string, string | readonly string[]>>
-  /** How many redirects are followed; one more is a failure. 0: none is followed, and a 301 is judged as it is. Default: 5. */
+  /** Maximum redirects to follow; one more is a failure. With 0, none is followed and a 301 is judged itself. Default: 5. */
   maxRedirects?: number
-  /** How much of the body is read, and how much may come out when it is decompressed, in bytes. Default: 1 MiB. */
+  /** Maximum bytes of the body to read, and maximum size after decompression. Default: 1 MiB. */
   maxBodyBytes?: number
-  /** Addresses of this family only. Default: both, raced (RFC 8305). */
+  /** Limits the check to addresses of this family. Default: both, raced (RFC 8305). */
   family?: 4 | 6
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
   /**
-   * For https. What proves who we are (`cert`, `key`, `pfx`, …) and `servername` are only for the origin of the url, not for
+   * TLS options for https. Client credentials (`cert`, `key`, `pfx`, …) and `servername` apply only to the URL's origin, not to
    * others that it redirects to.
    */
   tls?: HttpCheckTlsOptions
 }
 
-/** RFC 9110 section 9.1: a token. */
+/** A token (RFC 9110 section 9.1). */
 const methodToken: Check = (value, name) => {
   if (typeof value !== 'string' || !/^[\w!#$%&'*+.^`|~-]+$/.test(value) || value.toUpperCase() === 'CONNECT') {
     throw invalidArgument(name, value, 'a request method other than CONNECT')
@@ -68,12 +68,12 @@ const text: Check = (value, name) => {
   throw invalidArgument(name, value, 'a non-empty string or a RegExp')
 }
 
-/** Leaves values out of its errors: they may be secrets. */
+/** Its errors omit values, which may be secret. */
 const headerFields: Check = (value, name) => {
   if (typeof value !== 'object' || value === null || Symbol.iterator in value)
     throw invalidArgument(name, typeof value, 'a plain object of header fields')
   const fields: [string, string | string[]][] = []
-  // Inherited ones, too.
+  // Includes inherited fields.
   for (const field in value) {
     const given = (value as Record<string, string | string[]>)[field]!
     const content = Array.isArray(given) ? [...given] : given
@@ -129,7 +129,7 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
   return plan
 }
 
-/** Leaves the URL out of its errors: it may hold secrets. */
+/** Its errors omit the URL, which may contain secrets. */
 export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
   const text = typeof url === 'string' ? url : (url as Partial<URL> | null | undefined)?.href
   const given = typeof text === 'string' && parseHttpUrl(text)

@@ -4,9 +4,9 @@ import { reachesItself, reachOf } from '../../system/reach.js'
 import { redirectError } from './redirect.js'
 
 /**
- * A server elsewhere may not use a check to reach what only this machine or its links can: its own services, or those of
- * cloud providers and modems at link-local addresses. Judged by the addresses that connections are made to, after name
- * resolution, so that no name gets around it, not even one that has another address when it is asked for again.
+ * Prevents remote servers from using a check to reach what only this machine or its links can reach: its own services, or those
+ * of cloud providers and modems at link-local addresses. It judges the address of each connection after name resolution, so no
+ * name can bypass it, even one that resolves differently the next time.
  *
  * @throws NetviaError `ERR_HTTP_REDIRECT`.
  */
@@ -18,7 +18,7 @@ export function guardRedirect(from: string, to: string): void {
   throw refused()
 }
 
-/** Once the connection is made. */
+/** The same check once the connection is established. */
 export function guardConnection(from: string, socket: Socket): void {
   if (reachesItself(socket) && reachOf(from) !== 'machine') throw refused()
 }

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { NetviaError, shortened } from '../../errors.js'
 import { type HttpUrl, parseHttpUrl } from './url.js'
 
-/** One request of a check, before it is on the wire. Header names are in lower case. */
+/** One request of a check, before it is sent. Header names are in lower case. */
 export interface HttpRequest {
   readonly url: URL
-  /** Of an IPv6 address as the host. */
+  /** Zone of the IPv6 address in the URL. */
   readonly zone: string | undefined
   readonly method: string
   readonly headers: Readonly<Record<string, string | readonly string[]>>
-  /** Still the origin that the caller named: his credentials are meant for this one alone. */
+  /** Whether this is still the origin the caller named, the only one that receives the caller's credentials. */
   readonly trusted: boolean
 }
 
@@ -19,12 +19,12 @@ export function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
   return redirects.has(statusCode!) && headers.location !== undefined
 }
 
-/** Meant for the origin they were given for (RFC 9110 section 15.4). */
+/** Header fields meant only for the original origin (RFC 9110 section 15.4). */
 const credentials = new Set(['authorization', 'cookie', 'host', 'proxy-authorization'])
 
 /**
- * The request that a response sends us on to (RFC 9110 section 15.4); undefined where it doesn't. Error messages leave the
- * location out: it may hold secrets.
+ * The request that a redirect leads to (RFC 9110 section 15.4); undefined if the response isn't one. Error messages omit the
+ * location, which may contain secrets.
  */
 export function redirectOf(request: HttpRequest, response: IncomingMessage): HttpRequest | undefined {
   if (!isRedirect(response)) return undefined
@@ -52,11 +52,11 @@ export function redirectOf(request: HttpRequest, response: IncomingMessage): Htt
   }
 }
 
-/** Where a redirect leads; undefined where that is no URL. */
+/** The target of a redirect; undefined if it isn't a URL. */
 export function locationOf({ url, zone }: HttpRequest, { headers }: IncomingMessage): HttpUrl | undefined {
-  // Servers send UTF-8, which Node's parser hands over byte by byte; fetch reads it so, too.
+  // Servers send UTF-8, which Node's parser returns byte by byte. fetch decodes it too.
   const target = parseHttpUrl(Buffer.from(headers.location ?? '', 'latin1').toString(), url)
-  // Who has the address without the zone is on the same link.
+  // A server that redirects to its own address without the zone is on the same link.
   return target && target.zone === undefined && target.url.hostname === url.hostname ? { ...target, zone } : target
 }
 

@@ -8,37 +8,37 @@ import { type CaptivePortal, findPortal, type PortalTraces } from './captive-por
 import type { HttpCheckPlan } from './options.js'
 
 /**
- * How long each part of a check took, in milliseconds, added up over redirects: 0 for a part there was no need for (the name
- * resolution of an address, TLS of plain HTTP), undefined for one that was never finished.
+ * Duration of each part of a check in milliseconds, summed over redirects. It is 0 for a part that wasn't needed (resolving an
+ * address, TLS for plain HTTP), and undefined for one that never finished.
  */
 export interface HttpTimings {
   /** Until the first address was known. */
   dnsMs: number | undefined
-  /** From then until the TCP connection stood. */
+  /** From then until the TCP connection was established. */
   connectMs: number | undefined
   /** TLS handshake. */
   tlsMs: number | undefined
-  /** From sending the request until the header of the response was there. */
+  /** From sending the request until the response header arrived. */
   firstByteMs: number | undefined
-  /** From the call until the verdict, the body included. */
+  /** From the call until the verdict, including the body. */
   totalMs: number
 }
 
-/** What `checkHttp` found, good or not. */
+/** The fields of every `checkHttp` result. */
 export interface HttpCheckFacts {
-  /** Where the time went, in milliseconds. */
+  /** The duration of each part, in milliseconds. */
   timings: HttpTimings
-  /** Source address of the last connection; undefined where none came about. */
+  /** Source address of the last connection; undefined if none was established. */
   localAddress: string | undefined
-  /** Where the last connection led; undefined where none came about. */
+  /** Destination of the last connection; undefined if none was established. */
   remoteAddress: string | undefined
-  /** The device its socket is bound to, read back from the kernel; undefined where it is bound to none. */
+  /** The device its socket is bound to, read back from the kernel; undefined if unbound. */
   device: string | undefined
-  /** The server's, also where it was not accepted; none with plain HTTP, or where it can't be read. */
+  /** The server's certificate, even if it was rejected; missing for plain HTTP, or if it can't be read. */
   certificate?: CertificateFacts
   /** How many redirects were followed. */
   redirects: number
-  /** Bytes of the body that were read, as they came (compressed or not); the rest was not downloaded. */
+  /** Bytes of the body that were read, as on the wire (compressed or not). The rest was not downloaded. */
   bytes: number
 }
 
@@ -47,31 +47,31 @@ export interface HttpCheckSuccess extends HttpCheckFacts {
   ok: true
   /** Status code of the last response (RFC 9110 section 15). */
   status: number
-  /** From the call until the header of the last response was there, redirects included, in milliseconds. */
+  /** Milliseconds from the call until the last response's header arrived, including redirects. */
   latencyMs: number
   error: undefined
   captivePortal?: undefined
 }
 
-/** No response, or not the expected one. */
+/** No response came, or not the expected one. */
 export interface HttpCheckFailure extends HttpCheckFacts {
   ok: false
-  /** Status code of the last response; undefined where none came. */
+  /** Status code of the last response; undefined without one. */
   status: number | undefined
-  /** From the call until the header of the last response was there, in milliseconds; undefined where none came. */
+  /** Milliseconds from the call until the last response's header arrived; undefined without one. */
   latencyMs: number | undefined
-  /** Why. */
+  /** Why the check failed. */
   error: NetviaError
-  /** What speaks for a captive portal, or for something else that answered in the server's place; missing where nothing does. */
+  /** Evidence of a captive portal, or of something else that answered in the server's place; missing without evidence. */
   captivePortal?: CaptivePortal
 }
 
-/** What `checkHttp` found: `ok` says which of the two. */
+/** The result of `checkHttp`. `ok` distinguishes the two kinds. */
 export type HttpCheckResult = HttpCheckSuccess | HttpCheckFailure
 
-/** What a check has found out so far: for the result, whatever way it ends. */
+/** Collects what a check observes, for the result, however the check ends. */
 export class HttpReport implements PortalTraces {
-  /** How far the connection has come, and what is awaited on it once it stands. */
+  /** The progress of the connection, and what it waits for once established. */
   readonly progress: Progress = { phase: 'name resolution' }
   awaited: 'response' | 'body' | undefined
   redirects = 0
@@ -84,7 +84,7 @@ export class HttpReport implements PortalTraces {
   sentTo: string | undefined
   foreignName: string | undefined
   unexpected = false
-  /** The other end of the last connection has proved who it is. */
+  /** Whether the other end of the last connection has proved its identity. */
   authenticated = false
   readonly #start = monotonicNow()
   readonly #timings: Omit<HttpTimings, 'totalMs'> = {
@@ -99,13 +99,13 @@ export class HttpReport implements PortalTraces {
     this.#timings[part] = (this.#timings[part] ?? 0) + milliseconds
   }
 
-  /** A header is there. */
+  /** A response header has arrived. */
   responded(status: number): void {
     this.status = status
     this.#latencyMs = this.#elapsed()
   }
 
-  /** A handshake is done, and the certificate not judged yet. */
+  /** A handshake is complete, and the certificate not judged yet. */
   shown({ authorized }: TLSSocket, certificate: X509Certificate | undefined, host: string): void {
     this.certificate = certificate && certificateFacts(certificate)
     this.authenticated = authorized

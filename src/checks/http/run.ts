@@ -11,7 +11,7 @@ import type { HttpCheckPlan } from './options.js'
 import { type HttpRequest, isRedirect, redirectError, redirectOf } from './redirect.js'
 import { type HttpCheckResult, HttpReport } from './result.js'
 
-/** From the first request to the verdict. */
+/** Runs a check from the first request to the verdict. */
 export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Promise<HttpCheckResult> {
   let request = first
   const report = new HttpReport()
@@ -33,7 +33,7 @@ export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Pro
   }
 }
 
-/** The request that comes next, or none: all is well. Throws what is wrong with the response. */
+/** Returns the next request, or nothing if all is well. Throws if the response is bad. */
 async function judgeResponse(
   request: HttpRequest,
   response: IncomingMessage,

@@ -1,6 +1,6 @@
 /** A URL, and the zone of the IPv6 address that is its host (RFC 6874): `http://[fe80::1%25wan2]/`. */
 export interface HttpUrl {
-  /** Without the zone, which means nothing to the other end and isn't sent. */
+  /** The URL without the zone, which is never sent because it means nothing to the other end. */
   readonly url: URL
   /** A device's name or index. */
   readonly zone: string | undefined
@@ -8,7 +8,7 @@ export interface HttpUrl {
 
 const zoned = /^(\s*[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?\[[\da-f:.]+)%(?:25|(?!25))([^\]/?#@]+)(?=\])/i
 
-/** The standard's `URL` takes no zone. `%` alone is read like `%25`, as curl and browsers' users write it. */
+/** The standard `URL` accepts no zone. A bare `%` is read as `%25`, as curl does. */
 export function parseHttpUrl(text: string, base?: URL): HttpUrl | undefined {
   const [, , encoded] = zoned.exec(text) ?? []
   const plain = text.replace(zoned, '$1')

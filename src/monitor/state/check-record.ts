@@ -3,41 +3,41 @@ import { type Limits, Quality, seconds } from './quality.js'
 import { latencyOf, lossOf, SlidingWindow, type WindowTotals } from './sliding-window.js'
 import type { Outcome } from './state-machine.js'
 
-/** What is known of one check: over the window, or since the uplink came back. */
+/** Statistics of one check, over the window or since the uplink came back. */
 export interface CheckStatistics extends LatencyStatistics {
-  /** 0-1; null before the first verdict. Local failures are in neither side of it. */
+  /** 0-1; null before the first verdict. Local failures do not count. */
   lossRatio: number | null
   /** Mean; null without an answer. */
   latencyMs: number | null
-  /** Loss is over its limit, or was and is not yet disproved. */
+  /** Loss exceeds its limit, or did and hasn't been disproved yet. */
   lossy: boolean
-  /** Latency is over its limit. */
+  /** Latency exceeds its limit. */
   slow: boolean
-  /** Milliseconds since the first of the failures in a row; null when the last result was a success. */
+  /** Milliseconds since the first failure in a row; null if the last result was a success. */
   failingMs: number | null
 }
 
-/** How a check is judged, and what it is called. */
+/** How to judge a check, and its names. */
 export interface JudgedCheck extends Limits {
-  /** 'ping 203.0.113.10' */
+  /** Such as 'ping 203.0.113.10'. */
   readonly label: string
-  /** '203.0.113.10' */
+  /** Such as '203.0.113.10'. */
   readonly target: string
 }
 
 const none = (): WindowTotals => ({ answered: 0, lost: 0, latencySum: 0 })
 
-/** The results of one check of an uplink. Pure: the clock is handed in. */
+/** The results of one check of an uplink. Pure: callers pass the time. */
 export class CheckRecord {
   readonly #check: JudgedCheck
   readonly #windowMs: number
   readonly #window: SlidingWindow
   readonly #latencies = new Latencies()
   readonly #quality: Quality
-  /** Since the good rounds in a row began: all that counts for the loss of an uplink that comes back. */
+  /** Results since the current good rounds began. They alone decide the loss of an uplink that comes back. */
   #streak = none()
   #streakBegan = Number.NaN
-  /** When what is in the window began. */
+  /** Start of the window's data. */
   #began = Number.NaN
   #failures = 0
   #failingSince = Number.NaN
@@ -50,7 +50,7 @@ export class CheckRecord {
     this.#quality = new Quality(check)
   }
 
-  /** Neither lossy nor slow. */
+  /** Whether it is neither lossy nor slow. */
   get isGood(): boolean {
     return !this.#quality.poor
   }
@@ -78,18 +78,18 @@ export class CheckRecord {
     this.#quality.judge(this.#window.totals(at))
   }
 
-  /** The good rounds in a row have ended. */
+  /** The series of good rounds has ended. */
   endStreak(): void {
     this.#streak = none()
     this.#streakBegan = Number.NaN
   }
 
-  /** The uplink went down, and its link is there. */
+  /** The uplink went down although its link is there. */
   fell(): void {
     if (this.#last && !this.#last.ok && !this.#last.local) this.#quality.fell()
   }
 
-  /** The uplink works again: what was lost during the outage is not the loss of now. */
+  /** The uplink works again. Loss during the outage no longer counts. */
   comeBack(at: number): void {
     this.#window.clear()
     this.#window.add(this.#streak, at)
@@ -102,7 +102,7 @@ export class CheckRecord {
     this.#quality.distrust()
   }
 
-  /** The link was gone: what was before is no evidence of what comes. */
+  /** The link was gone, so earlier results say nothing about later ones. */
   forget(): void {
     this.endStreak()
     this.#window.clear()
@@ -131,13 +131,13 @@ export class CheckRecord {
     }
   }
 
-  /** What is wrong with loss and latency, in words. */
+  /** Describes what is wrong with loss and latency, in words. */
   describe(at: number): string[] {
     const covered = Math.min(at - this.#began, this.#windowMs)
     return this.#quality.describe(this.#check.label, this.#window.totals(at), covered)
   }
 
-  /** The same, or that the target has failed `enough` times in a row and for how long. */
+  /** Like `describe`, or reports that the target has failed `enough` times in a row and for how long. */
   remarks(enough: number, at: number): string[] {
     const last = this.#last
     if (this.#failures < enough || !last || last.ok) return this.describe(at)

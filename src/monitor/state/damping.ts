@@ -1,17 +1,17 @@
 /** When an uplink counts as flapping (as in RFC 2439). */
 export interface DampingOptions {
-  /** Falls (each fades by half every `halfLife`) at which an uplink counts as flapping. */
+  /** Falls at which an uplink counts as flapping. Each fall's weight halves every `halfLife`. */
   suppress: number
-  /** It no longer does once they have faded to this. */
+  /** Sum of weights at which it no longer counts as flapping. */
   reuse: number
-  /** Milliseconds in which the memory of a fall fades by half. */
+  /** Milliseconds in which the weight of a fall halves. */
   halfLife: number
 }
 
-/** As in RFC 2439, and as routers have it: two falls suppress, and what is left of them fades by half in 15 minutes. */
+/** Defaults as in RFC 2439 and in routers: two falls suppress, and their weight halves in 15 minutes. */
 export const defaultDamping: DampingOptions = { suppress: 2, reuse: 0.75, halfLife: 900_000 }
 
-/** Route flap damping as in RFC 2439, for uplinks: each fall adds 1 to a penalty that fades. */
+/** Route flap damping (RFC 2439) for uplinks: each fall adds 1 to a penalty that decays. */
 export class Damping {
   readonly #options: DampingOptions
   #penalty = 0
@@ -23,7 +23,7 @@ export class Damping {
   }
 
   fell(at: number): void {
-    // Twice the limit at most: the time until the uplink is used again stays bounded.
+    // Capped at twice the limit, so that the time until the uplink is used again stays bounded.
     this.#penalty = Math.min(this.penalty(at) + 1, this.#options.suppress * 2)
     this.#at = at
     if (this.#penalty >= this.#options.suppress) this.#flapping = true
@@ -34,7 +34,7 @@ export class Damping {
     return this.#flapping
   }
 
-  /** Milliseconds until it no longer counts as flapping, if it does not fall again. */
+  /** Milliseconds until it no longer counts as flapping, if it doesn't fall again. */
   remaining(at: number): number {
     return Math.max(0, Math.log2(this.penalty(at) / this.#options.reuse) * this.#options.halfLife)
   }

@@ -3,7 +3,7 @@ import { meanDifference, percentile } from '../../stats.js'
 /** Answers kept for percentiles. */
 const capacity = 128
 
-/** How long answers took, in ms; null where there is none. */
+/** Latencies of answers in milliseconds; null without data. */
 export interface LatencyStatistics {
   /** Shortest. */
   minMs: number | null
@@ -15,11 +15,11 @@ export interface LatencyStatistics {
   p95Ms: number | null
   /** 99th percentile. */
   p99Ms: number | null
-  /** Mean absolute difference of successive answers. */
+  /** Mean absolute difference between successive answers. */
   jitterMs: number | null
 }
 
-/** The latest answers of one check: memory does not grow with the rate. */
+/** The latest answers of one check, in constant memory. */
 export class Latencies {
   readonly #times = new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY)
   readonly #values = new Float32Array(capacity)
@@ -31,7 +31,7 @@ export class Latencies {
     this.#next = (this.#next + 1) % capacity
   }
 
-  /** Of the answers since `from`, the latest 128 at most. */
+  /** Statistics of the answers since `from`, at most the latest 128. */
   statistics(from: number): LatencyStatistics {
     const values: number[] = []
     for (let i = 0; i < capacity; i++) {

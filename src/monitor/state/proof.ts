@@ -1,12 +1,13 @@
 import type { Band } from './quality.js'
 
-/** Evidence is enough when it is so many times likelier on a good line than on a bad one. */
+/** Evidence suffices when it is this many times likelier on a good line than on a bad one. */
 const certainty = 1000
 const full = Math.log(certainty)
 
 /**
- * Distinguishes a line that loses `leave` from one that loses `enter`, with a bound on the error: Wald's sequential probability
- * ratio test, kept between nothing and enough. Each result moves the score by the logarithm of its likelihood ratio.
+ * Distinguishes a line that loses `leave` from one that loses `enter`, with bounded error. This is Wald's sequential
+ * probability ratio test, with the score limited to the range from no to sufficient evidence. Each result moves the score by
+ * the logarithm of its likelihood ratio.
  */
 export class Proof {
   readonly #gain: number
@@ -18,12 +19,12 @@ export class Proof {
     this.#cost = Math.log(enter / leave)
   }
 
-  /** The evidence says that the line is good. True at the beginning: nothing speaks against it yet. */
+  /** Whether the evidence shows a good line. True at first, because nothing speaks against it. */
   get isComplete(): boolean {
     return this.#score >= full
   }
 
-  /** Answers in a row until it is complete. */
+  /** Consecutive answers needed until the proof is complete. */
   get missing(): number {
     return Math.ceil((full - this.#score) / this.#gain)
   }
@@ -36,12 +37,12 @@ export class Proof {
     this.#score = Math.max(0, this.#score - this.#cost)
   }
 
-  /** Nothing is known: all evidence has to come again. */
+  /** Discards all evidence: it must be collected again. */
   refute(): void {
     this.#score = 0
   }
 
-  /** What was is of no account. */
+  /** Returns to the initial state. */
   forget(): void {
     this.#score = full
   }

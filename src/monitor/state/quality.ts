@@ -1,11 +1,11 @@
 import { Proof } from './proof.js'
 import { latencyOf, lossOf, type WindowTotals } from './sliding-window.js'
 
-/** Two thresholds, so that a value at the border does not make the state flutter. */
+/** Two thresholds, so that a value near the limit doesn't toggle the state. */
 export interface Band {
-  /** At or above this value it is bad. */
+  /** A value at or above this is bad. */
   enter: number
-  /** At or below this value it is good again. Between the two nothing changes. */
+  /** A value at or below this is good again. Between the two nothing changes. */
   leave: number
 }
 
@@ -15,13 +15,13 @@ export interface Limits {
   latencyMs: Band
 }
 
-/** One value against its two thresholds: remembers on which side it was last. */
+/** Compares a value with its two thresholds, given on which side it was before. */
 function crossed(value: number | null, band: Band, before: boolean): boolean {
   if (value === null) return before
   return before ? value > band.leave : value >= band.enter
 }
 
-/** Whether loss or latency of one check are bad, with the memory that hysteresis needs. */
+/** Whether loss or latency of one check is bad, with hysteresis. */
 export class Quality {
   #lossy = false
   #slow = false
@@ -54,24 +54,24 @@ export class Quality {
   }
 
   judge(totals: WindowTotals): void {
-    // One lost check out of the first few is no rate yet.
+    // One loss among the first few results isn't a rate yet.
     const loss = totals.lost === 1 && !this.#lossy ? 0 : lossOf(totals)
     this.#lossy = crossed(loss, this.#limits.loss, this.#lossy) || (this.#lossy && !this.#proof.isComplete)
     this.#slow = crossed(latencyOf(totals), this.#limits.latencyMs, this.#slow)
   }
 
-  /** The uplink fell because this check was lost: it counts as lossy until the contrary is proved. */
+  /** The uplink went down because of this check, which counts as lossy until the contrary is proved. */
   fell(): void {
     this.#lossy = true
   }
 
-  /** As after a fall of which nothing more is known. */
+  /** Counts the check as lossy and discards the evidence, for a bad state that a restart left. */
   distrust(): void {
     this.#lossy = true
     this.#proof.refute()
   }
 
-  /** Another time, other latencies. The loss is not forgiven. */
+  /** Earlier latencies no longer count. The loss still does. */
   comeBack(): void {
     this.#slow = false
   }
@@ -82,7 +82,10 @@ export class Quality {
     this.#proof.forget()
   }
 
-  /** What is bad about the check of this name, in words; `covered` is the time that the totals cover, in ms. */
+  /**
+   * Describes what is wrong with the check of this name, in words. `covered` is the time that the totals cover, in
+   * milliseconds.
+   */
   describe(label: string, totals: WindowTotals, covered: number): string[] {
     const { loss, latencyMs } = this.#limits
     const where = `of ${label} over ${seconds(covered)}`
@@ -105,7 +108,7 @@ function percent(ratio: number): number {
   return +(ratio * 100).toFixed(3)
 }
 
-/** With as few digits as leave it on its side of the limits. */
+/** Formats the value with as few digits as keep it on its side of the limits. */
 function against(value: number, { enter, leave }: Band, unit: string): string {
   const isOnSide = (shown: number) => (value >= enter ? shown >= enter : shown > leave && shown < enter)
   const digits = [0, 1, 2].find(digits => isOnSide(Number(value.toFixed(digits)))) ?? 3

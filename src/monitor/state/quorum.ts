@@ -1,12 +1,12 @@
-/** What a check adds to the question whether a round was good. */
+/** What a check contributes to a good round. */
 export interface Role {
-  /** Without its success no round is good. */
+  /** No round is good without this check's success. */
   readonly required: boolean
-  /** The group of checks it belongs to; undefined where it belongs to none. */
+  /** The group the check belongs to, if any. */
   readonly group: string | undefined
 }
 
-/** Which checks of an uplink must be well together, whatever "well" means: answering, free of loss, fast. */
+/** Which checks of an uplink must be good together, whatever good means: answering, free of loss, or fast. */
 export class Quorum {
   readonly #roles: readonly Role[]
   readonly #reliability: number
@@ -34,7 +34,7 @@ export class Quorum {
     return true
   }
 
-  /** The checks that are not well and are missed: the cause where the quorum is not met. */
+  /** The failed checks that are needed: the cause when the quorum is not met. */
   missed(isWell: (check: number) => boolean): number[] {
     const ill = this.#roles.map((_, check) => check).filter(check => !isWell(check))
     if (this.#roles.length - ill.length < this.#reliability) return ill
@@ -44,7 +44,7 @@ export class Quorum {
     })
   }
 
-  /** The least value to which the quorum is met: of the worst check among the best. Null where no value is known. */
+  /** The lowest limit that meets the quorum: the worst value among the best checks needed. Null if no value is known. */
   decisive(figure: (check: number) => number | null): number | null {
     const values = this.#roles.map((_, check) => figure(check))
     const known = values.filter(value => value !== null).sort((a, b) => a - b)

@@ -1,5 +1,5 @@
 const buckets = 30
-/** Numbers a bucket: which stretch of time it holds, answered, lost, sum of latencies. */
+/** Numbers per bucket: its time slot, answered, lost, sum of latencies. */
 const fields = 4
 
 export interface WindowTotals {
@@ -9,14 +9,14 @@ export interface WindowTotals {
 }
 
 /**
- * Loss and latency of the last `window` ms, to a thirtieth of it, in a fixed number of buckets: memory does not grow
- * with the rate or with time.
+ * Loss and latency over the last `window` ms, with a resolution of a thirtieth. A fixed number of buckets keeps memory
+ * constant, whatever the rate.
  */
 export class SlidingWindow {
   readonly #bucketMs: number
   readonly #table = new Float64Array(buckets * fields).fill(Number.NaN)
   readonly #totals: WindowTotals = { answered: 0, lost: 0, latencySum: 0 }
-  /** The stretch of time for which the totals are right. */
+  /** The time slot that the totals are valid for. */
   #epoch = Number.NaN
 
   constructor(window: number) {
@@ -39,7 +39,7 @@ export class SlidingWindow {
     this.#totals.latencySum += latencySum
   }
 
-  /** Good until the next call. */
+  /** Valid until the next call. */
   totals(at: number): Readonly<WindowTotals> {
     this.#moveTo(at)
     return this.#totals
@@ -50,7 +50,7 @@ export class SlidingWindow {
     this.#epoch = Number.NaN
   }
 
-  /** Counts anew what lies in the window, once for each stretch of time. */
+  /** Recounts the window once for each time slot. */
   #moveTo(at: number): number {
     const epoch = Math.floor(at / this.#bucketMs)
     if (epoch === this.#epoch) return epoch
@@ -66,12 +66,12 @@ export class SlidingWindow {
   }
 }
 
-/** Share lost of what has a verdict, 0-1; null before the first verdict. */
+/** Share lost among results with a verdict, 0-1; null before the first. */
 export function lossOf({ answered, lost }: WindowTotals): number | null {
   return answered + lost === 0 ? null : lost / (answered + lost)
 }
 
-/** Mean latency of what was answered, in ms; null without an answer: silence is not a latency of 0. */
+/** Mean latency of answers in milliseconds. It is null without an answer, because no answer is not a latency of 0. */
 export function latencyOf({ answered, latencySum }: WindowTotals): number | null {
   return answered === 0 ? null : latencySum / answered
 }

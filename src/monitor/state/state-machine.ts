@@ -2,22 +2,22 @@ import { CheckRecord, type CheckStatistics, type JudgedCheck } from './check-rec
 import { Damping, type DampingOptions } from './damping.js'
 import type { Quorum } from './quorum.js'
 
-/** `unknown` until there are verdicts enough; `degraded`: it works, with too much loss or latency, or it flaps. */
+/** `unknown`: too few verdicts yet. `degraded`: it works, but with too much loss or latency, or it flaps. */
 export type UplinkState = 'unknown' | 'up' | 'degraded' | 'down'
 
 export interface Thresholds {
-  /** Bad rounds in a row until 'down'. */
+  /** Consecutive bad rounds until 'down'. */
   down: number
-  /** Good rounds in a row until 'up'. */
+  /** Consecutive good rounds until 'up'. */
   up: number
   /** Milliseconds over which loss and latency are judged. */
   window: number
-  /** Milliseconds a state lasts at least; the way to 'down' never waits. */
+  /** Minimum duration of a state in milliseconds. Changes to 'down' never wait. */
   minimumTime: number
   damping: DampingOptions
 }
 
-/** What one check of a round said. */
+/** The result of one check in a round. */
 export type Outcome = Success | Failure
 
 export interface Success {
@@ -29,12 +29,12 @@ export interface Success {
 
 export interface Failure {
   ok: false
-  /** It failed on this machine, before the network had a say: no loss, but no success either. */
+  /** Whether it failed on this machine before reaching the network. That is neither loss nor success. */
   local: boolean
   latencyMs: null
-  /** What was wrong, in words. */
+  /** What failed, in words. */
   error: string
-  /** Nothing came back at all. */
+  /** Whether no answer came at all. */
   silent?: boolean
 }
 
@@ -42,36 +42,36 @@ export interface Change {
   from: UplinkState
   to: UplinkState
   reason: string
-  /** On the clock handed in. */
+  /** Time on the caller's clock. */
   at: number
 }
 
-/** What is known of an uplink. */
+/** The facts about an uplink. */
 export interface Facts {
-  /** The state it is in. */
+  /** Current state. */
   state: UplinkState
-  /** Milliseconds, on the clock handed in: of the monitor, since the epoch. */
+  /** When the state began, in milliseconds on the caller's clock. The monitor uses milliseconds since the epoch. */
   since: number
-  /** Why, in words. */
+  /** The reason for the state, in words. */
   reason: string
   /**
-   * 0-1 over the window, of the checks that decide: the best that `reliability`, `required` and groups ask for; of these the
-   * worst. Null before the first verdict. Checks in flight and local failures are in neither side of it.
+   * Loss over the window, 0-1, of the checks that decide: the worst among the best that `reliability`, `required` and groups
+   * ask for. Null before the first verdict. Checks in flight and local failures do not count.
    */
   lossRatio: number | null
-  /** Mean over the window, of the fastest checks in the same way; null without an answer. */
+  /** Mean latency over the window in milliseconds, of the fastest checks that decide; null without an answer. */
   latencyMs: number | null
-  /** Good rounds in a row. */
+  /** Consecutive good rounds. */
   goodRounds: number
-  /** Bad rounds in a row. */
+  /** Consecutive bad rounds. */
   badRounds: number
   /** Why the link is gone ('no carrier', …); null while it is there. */
   linkFault: string | null
-  /** It went down too often lately. */
+  /** Whether it went down too often recently. */
   flapping: boolean
 }
 
-/** What is worth keeping over a restart. */
+/** The state to keep over a restart. */
 export interface SavedState {
   state: UplinkState
   since: number
@@ -80,10 +80,13 @@ export interface SavedState {
   flapping: boolean
 }
 
-/** Causes that a reason names at most. */
+/** Maximum number of causes in a reason. */
 const maxCauses = 3
 
-/** The state of one uplink, from rounds of checks and facts about its link. Pure: no timer, no clock of its own. */
+/**
+ * The state of one uplink, derived from rounds of checks and facts about its link. Pure: it has no timer and no clock of its
+ * own.
+ */
 export class StateMachine {
   readonly #thresholds: Thresholds
   readonly #quorum: Quorum
@@ -99,7 +102,7 @@ export class StateMachine {
   #rounds = 0
   #firstRound = Number.NaN
 
-  /** `checks` in the order of the outcomes of a round. */
+  /** `checks` in the order of a round's outcomes. */
   constructor(thresholds: Thresholds, checks: readonly JudgedCheck[], quorum: Quorum, at: number) {
     this.#thresholds = thresholds
     this.#quorum = quorum
@@ -125,7 +128,7 @@ export class StateMachine {
     return this.#bad
   }
 
-  /** A round of checks is complete. Ignored while the link is gone: such a round says nothing new. */
+  /** Records a complete round of checks. Ignored while the link is gone, because such a round says nothing new. */
   round(outcomes: readonly Outcome[], at: number): Change | undefined {
     if (this.#linkFault !== null) return undefined
     if (this.#rounds++ === 0) this.#firstRound = at
@@ -141,7 +144,7 @@ export class StateMachine {
     return this.#judge(outcomes, at)
   }
 
-  /** `fault` says why the link is gone, null that it is there. */
+  /** `fault` says why the link is gone; null if it is there. */
   link(fault: string | null, at: number): Change | undefined {
     if (fault === this.#linkFault) return undefined
     this.#linkFault = fault
@@ -165,12 +168,12 @@ export class StateMachine {
     }
   }
 
-  /** Of each check, in their order. */
+  /** Statistics of each check, in their order. */
   statistics(at: number): CheckStatistics[] {
     return this.#records.map(record => record.statistics(at))
   }
 
-  /** What is wrong with single checks while the uplink does without them, in words. */
+  /** Describes what is wrong with checks that the uplink can do without, in words. */
   remarks(at: number): string[] {
     if (this.#state === 'down' || this.#linkFault !== null) return []
     return this.#records.flatMap(record => record.remarks(this.#thresholds.down, at))
@@ -180,13 +183,13 @@ export class StateMachine {
     return { state: this.#state, since: this.#since, reason: this.#reason, ...this.#damping.save(at) }
   }
 
-  /** Goes on from a saved state, with no round counted yet. */
+  /** Continues from a saved state, with no round counted yet. */
   restore(saved: SavedState, at: number): void {
     this.#state = saved.state
     this.#since = saved.since
     this.#reason = saved.reason
     this.#damping.restore(saved, at)
-    // What was lost before the restart is not known any more: only the verdict is.
+    // Only the verdict survives a restart, not the results behind it.
     if (saved.state === 'degraded' || saved.state === 'down') for (const record of this.#records) record.distrust()
   }
 
@@ -195,7 +198,7 @@ export class StateMachine {
     if (this.#bad >= down) return this.#fall(outcomes, at)
     const held = this.#state !== 'unknown' && at - this.#since < minimumTime
     if (held) return undefined
-    // A run of bad rounds ends as 'down' or in a good round: no stop at 'degraded' on the way.
+    // A series of bad rounds ends as 'down' or in a good round, without stopping at 'degraded' in between.
     if (this.#state === 'up') return !this.#isGood() && this.#bad === 0 ? this.#degrade(at) : undefined
     if (this.#good >= up) return this.#rise(at)
     const undecided = this.#rounds >= 2 * (up + down) && at - this.#firstRound >= window
@@ -213,7 +216,7 @@ export class StateMachine {
     return this.#become('down', `${rounds}: ${listed(causes)}`, at)
   }
 
-  /** Enough good rounds in a row: to 'up' if nothing speaks against it. */
+  /** After enough good rounds in a row, changes to 'up' if nothing speaks against it. */
   #rise(at: number): Change | undefined {
     if (this.#state !== 'degraded') for (const record of this.#records) record.comeBack(at)
     if (!this.#isGood() || this.#damping.flapping(at)) return this.#degrade(at)

@@ -2,8 +2,8 @@ import { addressText } from '../../sockets/address.js'
 import type { Verdict } from './probe/echo-request.js'
 
 /**
- * Who has answered each probe to a group (multicast, broadcast): each host once, while the timeout of the probe lasts. A probe to a
- * single host has no part in it.
+ * Records which hosts have answered each probe to a group (multicast, broadcast). Each host counts once, within the probe's
+ * timeout. Probes to a single host don't use it.
  */
 export class Repliers {
   readonly #timeout: number
@@ -11,18 +11,18 @@ export class Repliers {
   readonly #byProbe = new Map<number, Set<string>>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
-  /** `timeout`: milliseconds. `over`: no further host is waited for. */
+  /** `timeout`: milliseconds. `over`: called when no further host is awaited. */
   constructor(timeout: number, over: () => void) {
     this.#timeout = timeout
     this.#over = over
   }
 
-  /** Further hosts may answer. */
+  /** Whether further hosts may answer. */
   get areAwaited(): boolean {
     return this.#byProbe.size > 0
   }
 
-  /** The first reply to a probe. */
+  /** Records the first reply to a probe. */
   first(verdict: Verdict): void {
     const { tag, from, target } = verdict
     if (from === target) return
@@ -35,7 +35,7 @@ export class Repliers {
     this.#timers.add(timer)
   }
 
-  /** What a later reply to it is; `late`: its host is not known to have answered before, and the time is over. */
+  /** Classifies a later reply. `late`: the time is over, and its host isn't known to have answered before. */
   classify({ tag, from, target, rttMs }: Verdict): 'further' | 'duplicate' | 'late' {
     if (from === target) return 'duplicate'
     const hosts = this.#byProbe.get(tag)

@@ -3,53 +3,53 @@ import { decodeAddress } from '../../sockets/address.js'
 import { reasonOf } from './packet/reasons.js'
 import type { Verdict } from './probe/echo-request.js'
 
-/** The fields of every `PingResult`. All are always there; which are `undefined` depends on `outcome`. */
+/** The fields of every `PingResult`. All are always present; `outcome` determines which are `undefined`. */
 export interface PingFields {
-  /** What happened; tells the kinds of result apart. */
+  /** What happened. It distinguishes the kinds of result. */
   outcome: 'reply' | 'unreachable' | 'ttl-exceeded' | 'too-big' | 'timeout' | 'send-failed'
-  /** A reply came: `outcome` is `reply`. */
+  /** Whether a reply came: `outcome` is `reply`. */
   alive: boolean
-  /** As it was given. */
+  /** The host as you passed it. */
   host: string
   /** The address that was asked. */
   address: string
-  /** Of that address: 4 or 6. */
+  /** Family of that address, 4 or 6. */
   family: 4 | 6
   /** Number of the probe in its series, from 0; it does not wrap. */
   sequence: number
-  /** When the request was handed to the kernel (or refused): milliseconds since the epoch, with fractions. */
+  /** When the request was passed to the kernel (or refused), in milliseconds since the epoch, with fractions. */
   sentAt: number
   /** `kernel`: both ends of `rttMs` are kernel timestamps. */
   clock: 'kernel' | 'user'
-  /** From sending until whatever came back, in milliseconds with fractions. */
+  /** Milliseconds from sending until any answer, with fractions. */
   rttMs: number | undefined
   /**
-   * Of `rttMs`, what the request waited in the queue of this machine's own device, in milliseconds: near 0 unless the uplink
-   * is saturated or shaped. `undefined` where the kernel does not tell: a sweep, and some drivers.
+   * The part of `rttMs` that the request waited in this machine's own device queue, in milliseconds. It is near 0 unless the
+   * uplink is saturated or shaped. `undefined` if the kernel doesn't report it: in sweeps, and with some drivers.
    */
   queuedMs: number | undefined
-  /** Address of who answered: of an error, the router that sent it. */
+  /** Address of the host that answered. For an error, the router that sent it. */
   from: string | undefined
-  /** TTL or hop limit the answer came with, where the kernel tells it. */
+  /** TTL or hop limit of the answer, if the kernel reports it. */
   ttl: number | undefined
-  /** ICMP type of the answer; `undefined` where it was no ICMP message: traceroute by UDP or TCP. */
+  /** ICMP type of the answer; `undefined` if it wasn't an ICMP message (traceroute over UDP or TCP). */
   type: number | undefined
   /** ICMP code of the answer. */
   code: number | undefined
-  /** Of the ICMP message of a reply, its header included; of a UDP answer, its payload; 0 where TCP answered (traceroute). */
+  /** Size of the answer in bytes: for ICMP the message with its header, for UDP the payload, for TCP 0 (traceroute). */
   bytes: number | undefined
-  /** What an ICMP error says (RFC 792, RFC 1812, RFC 4443), or why it was not sent; in words. */
+  /** The meaning of an ICMP error (RFC 792, RFC 1812, RFC 4443), or why the request was not sent, in words. */
   reason: string | undefined
   /**
-   * Of `too-big`: bytes that fit the next link, where the router says so. Of `send-failed`: MTU of the device or path, when the
-   * request is larger than that (EMSGSIZE).
+   * For `too-big`: bytes that fit the next link, if the router reports it. For `send-failed`: MTU of the device or path, if the
+   * request exceeds it (EMSGSIZE).
    */
   mtu: number | undefined
-  /** Of `send-failed`: what this machine refused it with. */
+  /** For `send-failed`: the error with which this machine refused the request. */
   error: NetviaError | undefined
 }
 
-/** Something came back. */
+/** An answer came back. */
 interface Answered extends PingFields {
   rttMs: number
   from: string
@@ -65,7 +65,7 @@ export interface PingReply extends Answered {
   error: undefined
 }
 
-/** An ICMP error. */
+/** An ICMP error came back. */
 interface AnsweredByError extends Answered {
   alive: false
   type: number
@@ -75,13 +75,13 @@ interface AnsweredByError extends Answered {
   error: undefined
 }
 
-/** The host, or a router on the way, says that it can't be reached, or that the TTL has ended. */
+/** The host, or a router on the path, reports that the host is unreachable or that the TTL expired. */
 export interface PingRejected extends AnsweredByError {
   outcome: 'unreachable' | 'ttl-exceeded'
   mtu: undefined
 }
 
-/** Larger than a link on the way, and not to be fragmented. */
+/** The request exceeds the MTU of a link on the path and must not be fragmented. */
 export interface PingTooBig extends AnsweredByError {
   outcome: 'too-big'
 }
@@ -97,7 +97,7 @@ interface Unanswered extends PingFields {
   code: undefined
 }
 
-/** Nothing came back in time. */
+/** No answer came in time. */
 export interface PingTimeout extends Unanswered {
   outcome: 'timeout'
   reason: undefined
@@ -105,17 +105,17 @@ export interface PingTimeout extends Unanswered {
   error: undefined
 }
 
-/** This machine did not send it: no loss of the network. */
+/** This machine did not send the request: not loss in the network. */
 export interface PingSendFailed extends Unanswered {
   outcome: 'send-failed'
   reason: string
   error: NetviaError
 }
 
-/** What became of one echo request, told apart by `outcome`. All fields are always there. */
+/** The result of one echo request. `outcome` distinguishes the kinds; all fields are always present. */
 export type PingResult = PingReply | PingRejected | PingTooBig | PingTimeout | PingSendFailed
 
-/** Who was asked. */
+/** The host that was asked. */
 export interface Target {
   host: string
   address: string
@@ -124,7 +124,7 @@ export interface Target {
 
 type Told = Omit<Verdict, 'tag' | 'quoted'>
 
-/** One object literal for all outcomes: sweeps make hundreds of thousands a second, and objects of one shape are cheap. */
+/** One object literal for all outcomes. Sweeps make hundreds of thousands per second, and objects of one shape are cheap. */
 export function toResult(target: Target, sequence: number, verdict: Told): PingResult {
   const { outcome, type, code, error } = verdict
   const answered = outcome !== 'timeout' && outcome !== 'send-failed'

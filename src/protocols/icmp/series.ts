@@ -10,31 +10,30 @@ import { type PingResult, type Target, toResult } from './result.js'
 
 export interface SeriesSettings {
   target: Target
-  /** The same as a socket address. */
+  /** The address as a socket address. */
   address: Uint8Array
   path: SocketPool
   device: string | undefined
   count: number
   interval: number
   counter: RttCounter
-  /** Milliseconds in which the hosts of a group may answer. */
+  /** Milliseconds during which the hosts of a group may answer. */
   timeout: number
   makeRequest(owner: ProbeOwner): EchoRequest
 }
 
-/** Probes that leave at once after the event loop was blocked; what was missed beyond that shifts the schedule. */
+/** Overdue probes that leave immediately after the event loop was blocked. Beyond that, the schedule shifts. */
 const burst = 64
-/** A device that returns gets its link, addresses and routes one after another: time for all of them, in ms. */
+/** Milliseconds for a returning device to get its link, addresses and routes, one after another. */
 const returnMs = 200
 
 let running = 0
 
 /**
- * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does; results come in the order
- * in which they are known. When the device returns the next probe does not wait for its time, and the schedule goes on from
- * there.
+ * The probes of one series. Probe n leaves at start + n · interval, whatever the consumer does. Results come in the order in
+ * which they become known. When the device returns, the next probe leaves early, and the schedule continues from there.
  *
- * Where many series run, their probes wait for common ticks (`gridOf`), so that they leave together.
+ * If many series run, their probes share ticks (`gridOf`) and leave together.
  */
 export class Series implements ProbeOwner {
   readonly #settings: SeriesSettings
@@ -50,7 +49,7 @@ export class Series implements ProbeOwner {
   readonly #endReturnWatch: () => void = () => {}
   readonly #repliers: Repliers
 
-  /** `told`: `isTold` may have become true without a result. */
+  /** `told`: called when `isTold` may have become true without a result. */
   constructor(settings: SeriesSettings, tell: (result: PingResult) => void, told: () => void) {
     this.#settings = settings
     this.#repliers = new Repliers(settings.timeout, told)
@@ -103,7 +102,7 @@ export class Series implements ProbeOwner {
     this.#tell(toResult(target, verdict.tag, verdict))
   }
 
-  /** All that there is to tell is told. */
+  /** Whether every result has been reported. */
   get isTold(): boolean {
     return this.#allSent && this.#request.inFlight === 0 && !this.#repliers.areAwaited
   }
@@ -121,7 +120,7 @@ export class Series implements ProbeOwner {
     this.#sendLater()
   }
 
-  /** When the next probe is to leave. */
+  /** When the next probe is due. */
   get #dueAt(): number {
     return this.#start + this.#sent * this.#settings.interval
   }
@@ -147,5 +146,5 @@ export class Series implements ProbeOwner {
   }
 }
 
-/** Of an interval: what division may lose. */
+/** Rounding error of a division, relative to the interval. */
 const rounding = 1e-9

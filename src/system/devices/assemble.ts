@@ -16,7 +16,7 @@ const noCounters: DeviceCounters = {
   collisions: 0,
 }
 
-/** Devices out of the kernel's tables. Pure. */
+/** Assembles devices from the kernel's tables. Pure. */
 export function assembleDevices(
   links: readonly Link[],
   addresses: readonly AddressMessage[],
@@ -35,8 +35,8 @@ export function assembleDevices(
 }
 
 /**
- * The best default route of each device tells its gateway: of the main table before those of policy routing, for every
- * source before source-specific ones, then by metric.
+ * The gateway of each device, from its best default route. The main table comes before those of policy routing, and routes for
+ * every source before source-specific ones. The lowest metric then wins.
  */
 function gatewaysOf(family: 4 | 6, routes: readonly Route[]): Map<number, string | undefined> {
   const rank = ({ table, source }: Route) => (table === mainTable ? 0 : 2) + (source === undefined ? 0 : 1)

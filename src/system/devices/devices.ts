@@ -6,22 +6,22 @@ import { readAddresses, readDefaultRoutes, readLinks } from '../netlink/tables.j
 import { assembleDevices } from './assemble.js'
 import type { Device } from './device.js'
 
-/** Of `devices`, `device`, `deviceAddress` and `watchDevices`. */
+/** Options of `devices`, `device`, `deviceAddress` and `watchDevices`. */
 export interface DevicesOptions {
-  /** Rejects with `signal.reason` as soon as it fires. */
+  /** Aborts the call: it rejects with `signal.reason` immediately. */
   signal?: AbortSignal
 }
 
 export const devicesSchema = { signal: signalCheck }
 
-/** Addresses that identify the device, best first. A link-local one is of no use without its zone. */
+/** Scopes of addresses that identify the device, best first. Link-local addresses are useless without their zone. */
 const scopeOrder = ['global', 'site', 'host']
 
 /**
- * The network devices of this machine, by index, with addresses, gateways and counters: read from the kernel over netlink
- * (rtnetlink(7), RFC 3549), no privilege needed.
+ * Lists this machine's network devices by index, with addresses, gateways and counters. It reads them from the kernel over
+ * netlink (rtnetlink(7), RFC 3549), which needs no privileges.
  *
- * @throws NetviaError when netlink is refused (a seccomp filter); `signal.reason` when aborted.
+ * @throws NetviaError if netlink is refused (a seccomp filter); `signal.reason` when aborted.
  */
 export async function devices(options: DevicesOptions = {}): Promise<Device[]> {
   const { signal } = checkOptions('devices', options, devicesSchema)
@@ -31,9 +31,9 @@ export async function devices(options: DevicesOptions = {}): Promise<Device[]> {
 }
 
 /**
- * One network device by name.
+ * Returns one network device by name.
  *
- * @throws NetviaError `ENODEV` no such device: the hint names those that exist; `signal.reason` when aborted.
+ * @throws NetviaError `ENODEV` if the device doesn't exist (the hint lists those that do); `signal.reason` when aborted.
  */
 export async function device(name: string, options: DevicesOptions = {}): Promise<Device> {
   deviceName(name, 'device: name')
@@ -45,12 +45,14 @@ export async function device(name: string, options: DevicesOptions = {}): Promis
 }
 
 /**
- * The address of a device to bind to (the `localAddress` of other calls): its first global one, of the main addresses before
- * secondary or deprecated ones; on `lo` the loopback address. A source address does not choose the way out: name the
- * `device` for that.
+ * Returns the address of a device to bind to, for the `localAddress` of other calls. It is the device's first global address,
+ * preferring main ones to secondary or deprecated ones; on `lo` it is the loopback address. A source address does not choose
+ * the outgoing device. Use `device` for that.
  *
  * @param family 4 (the default) or 6.
- * @throws NetviaError `ENODEV` no such device; `EADDRNOTAVAIL` it has no such address; `signal.reason` when aborted.
+ *
+ * @throws NetviaError `ENODEV` if the device doesn't exist; `EADDRNOTAVAIL` if it has no such address; `signal.reason` when
+ * aborted.
  */
 export async function deviceAddress(name: string, family: 4 | 6 = 4, options: DevicesOptions = {}): Promise<string> {
   deviceName(name, 'deviceAddress: name')

@@ -4,18 +4,18 @@ import { type AddressChange, type LinkChange, onDeviceChange, type RouteChange }
 import type { Device } from './device.js'
 import { type DevicesOptions, devices, devicesSchema } from './devices.js'
 
-/** Changes were lost: the kernel's socket buffer overran, or the consumer was slow. Here is how things are now. */
+/** Changes were lost, because the kernel's socket buffer overran or the consumer was slow. It contains the current devices. */
 export interface DeviceResync {
-  /** Tells it from the other events. */
+  /** Discriminator. */
   readonly type: 'resync'
-  /** All devices, read anew. */
+  /** All devices, read again. */
   readonly devices: readonly Device[]
 }
 
-/** What `watchDevices` tells, told apart by `type`. */
+/** An event of `watchDevices`. `type` distinguishes the kinds. */
 export type DeviceEvent = LinkChange | AddressChange | RouteChange | DeviceResync
 
-/** Events kept for a slow consumer. More of them are worth less than a fresh reading. */
+/** Events kept for a slow consumer. Beyond that, reading everything again is worth more. */
 const capacity = 1024
 
 interface Waiter {
@@ -25,17 +25,16 @@ interface Waiter {
 }
 
 /**
- * Changes of links, addresses and routes as they happen, from this call on (netlink groups, rtnetlink(7)): a cable pulled, a
- * device deleted, an address gone. Ends by `break`, `return()` or the signal. Waiting for the next event keeps the event loop
- * alive.
+ * Watches links, addresses and routes from this call on (netlink groups, rtnetlink(7)): an unplugged cable, a deleted device, a
+ * removed address. It ends with `break`, `return()` or the signal. Waiting for the next event keeps the event loop alive.
  *
- * @throws NetviaError when netlink is refused; iterating rejects with `signal.reason` when aborted.
+ * @throws NetviaError if netlink is refused; iterating rejects with `signal.reason` when aborted.
  */
 export function watchDevices(options: DevicesOptions = {}): DeviceWatch {
   return new DeviceWatch(checkOptions('watchDevices', options, devicesSchema).signal)
 }
 
-/** What `watchDevices` gives: consumed once, by one reader. */
+/** The async iterable that `watchDevices` returns, for one reader. You can consume it once. */
 export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined> {
   readonly #signal: AbortSignal | undefined
   readonly #unsubscribe: () => void
@@ -59,7 +58,7 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
     if (signal?.aborted) this.#onAbort()
   }
 
-  /** Itself. */
+  /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -77,7 +76,7 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
     })
   }
 
-  /** Ends it now, even while a `next()` waits. */
+  /** Ends the watch immediately, even while a `next()` is waiting. */
   return(): Promise<IteratorResult<DeviceEvent, undefined>> {
     this.#end(({ resolve }) => resolve({ done: true, value: undefined }))
     return Promise.resolve({ done: true, value: undefined })
@@ -113,7 +112,7 @@ export class DeviceWatch implements AsyncIterableIterator<DeviceEvent, undefined
     this.#lost = true
   }
 
-  /** One resync at a time, and nothing overtakes it. */
+  /** Runs one resync at a time; later events wait for it. */
   #serve(): void {
     if (this.#resyncing || this.#waiters.length === 0) return
     if (this.#lost) {

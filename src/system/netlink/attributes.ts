@@ -1,12 +1,12 @@
 import { align, pack, readU16 } from './bytes.js'
 
 const headerSize = 4
-/** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+/** Masks out NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const typeMask = 0x3fff
 
 export type Attributes = ReadonlyMap<number, Uint8Array>
 
-/** One attribute with `struct rtattr` (rtnetlink(3)), padded. Pure. */
+/** Encodes one attribute as padded `struct rtattr` (rtnetlink(3)). Pure. */
 export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
   const length = headerSize + value.length
   const bytes = new Uint8Array(align(length))
@@ -15,7 +15,7 @@ export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** Attributes by type, the last of a type counts; ends at the first whose length cannot be true. Pure. */
+/** Attributes by type; the last of a type wins. Stops at the first with an impossible length. Pure. */
 export function decodeAttributes(bytes: Uint8Array): Attributes {
   const attributes = new Map<number, Uint8Array>()
   for (let offset = 0; ; ) {
@@ -26,7 +26,7 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   }
 }
 
-/** The first byte of one attribute's value, as `decodeAttributes` has it, where that is all that is wanted of many. Pure. */
+/** The first byte of one attribute's value, for callers that need only that from many messages. Pure. */
 export function attributeByte(bytes: Uint8Array, start: number, type: number): number | undefined {
   let byte: number | undefined
   for (let offset = start; ; ) {
@@ -37,7 +37,7 @@ export function attributeByte(bytes: Uint8Array, start: number, type: number): n
   }
 }
 
-/** With its header; 0 where none begins, or one whose length cannot be true. */
+/** Length of the attribute with its header; 0 at the end, or if the length is impossible. */
 function attributeLength(bytes: Uint8Array, offset: number): number {
   const length = readU16(bytes, offset) ?? 0
   return length < headerSize || length > bytes.length - offset ? 0 : length

@@ -22,18 +22,18 @@ export function readI32(bytes: Uint8Array, offset = 0): number | undefined {
   return low === undefined || high === undefined ? undefined : low | (high << 16)
 }
 
-/** As a number: exact up to 2^53, and no counter of bytes gets there in a machine's life. */
+/** As a number, which is exact up to 2^53. No byte counter reaches that in a machine's lifetime. */
 export function readU64(bytes: Uint8Array, offset = 0): number | undefined {
   return offset + 8 <= bytes.length ? Number(viewOf(bytes).getBigUint64(offset, littleEndian)) : undefined
 }
 
-/** Text up to its zero byte. */
+/** Text up to its NUL byte. */
 export function readText(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString()
 }
 
-/** Fields one after another: [size in bytes, value]. */
+/** Consecutive fields: [size in bytes, value]. */
 export function pack(...fields: readonly (readonly [size: 1 | 2 | 4, value: number])[]): Uint8Array {
   const bytes = new Uint8Array(fields.reduce((total, [size]) => total + size, 0))
   const view = viewOf(bytes)

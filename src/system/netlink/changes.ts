@@ -17,30 +17,30 @@ import { readLinks } from './tables.js'
 const groups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | 0x4_0000
 const receiveBufferBytes = 1 << 20
 
-/** A link as it is told in changes: its counters move without a message. */
+/** A link as changes report it, without counters: they move without a message. */
 export type LinkState = Omit<Link, 'counters'>
 
-/** A device came, changed or went (RTM_NEWLINK, RTM_DELLINK). */
+/** A device appeared, changed or disappeared (RTM_NEWLINK, RTM_DELLINK). */
 export interface LinkChange {
-  /** Tells it from the other events. */
+  /** Discriminator. */
   readonly type: 'link'
-  /** Deleting a device and making it again under its old name is `removed` and `added`: another index. */
+  /** Deleting a device and creating it again under its old name gives `removed` and `added`, with another index. */
   readonly change: 'added' | 'changed' | 'removed'
-  /** Its name, after a change of name the new one. */
+  /** Name of the device; the new one after a rename. */
   readonly device: string
   /** Index of the device. */
   readonly index: number
-  /** What it is now; of a `removed` one, what it was. */
+  /** The device now, or before it was `removed`. */
   readonly link: LinkState
-  /** What it was before a `changed`. */
+  /** The device before it was `changed`. */
   readonly previous?: LinkState
 }
 
 /** A device got or lost an address (RTM_NEWADDR, RTM_DELADDR). */
 export interface AddressChange {
-  /** Tells it from the other events. */
+  /** Discriminator. */
   readonly type: 'address'
-  /** `added` also tells new flags or lifetimes of an address that is there already, as the kernel does. */
+  /** `added` also reports new flags or lifetimes of an existing address, as the kernel does. */
   readonly change: 'added' | 'removed'
   /** Name of the device. */
   readonly device: string
@@ -50,13 +50,16 @@ export interface AddressChange {
   readonly address: DeviceAddress
 }
 
-/** Switching a device off removes its IPv4 routes without a word of the kernel: the change of the link tells that. */
+/**
+ * A route was added or removed. Switching a device off removes its IPv4 routes without a message: only the change of the link
+ * shows it.
+ */
 export interface RouteChange {
-  /** Tells it from the other events. */
+  /** Discriminator. */
   readonly type: 'route'
   /** What happened to it. */
   readonly change: 'added' | 'removed'
-  /** Device of the first hop; undefined for a route that leads nowhere. */
+  /** Device of the first hop; undefined if the route leads nowhere. */
   readonly device?: string
   /** Index of that device. */
   readonly index?: number
@@ -64,14 +67,14 @@ export interface RouteChange {
   readonly route: Route
 }
 
-/** A rule that chooses the routing table came or went (RTM_NEWRULE, RTM_DELRULE). */
+/** A rule that chooses the routing table was added or removed (RTM_NEWRULE, RTM_DELRULE). */
 export interface RuleChange {
   readonly type: 'rule'
   readonly change: 'added' | 'removed'
   readonly rule: Rule
 }
 
-/** The kernel had more to tell than the socket could hold: what one knew must be read anew. */
+/** The kernel's messages exceeded the socket buffer, so the tables must be read again. */
 export interface Overrun {
   readonly type: 'overrun'
 }
@@ -84,11 +87,11 @@ const links = new Map<number, LinkState>()
 let socket: PacketSocket | undefined
 
 /**
- * Calls back for every change of a link, address, route or rule, from now until the returned function is called. All callers of a
- * thread share one netlink socket, which does not keep the event loop alive.
+ * Calls back for every change of a link, address, route or rule until you call the returned function. All callers in a thread
+ * share one netlink socket, which doesn't keep the event loop alive.
  */
 export function onDeviceChange(callback: Callback): () => void {
-  // One entry a call, whatever function it is.
+  // Each call gets its own entry, even for the same function.
   const own: Callback = change => callback(change)
   callbacks.add(own)
   try {
@@ -112,7 +115,7 @@ function start(): PacketSocket {
     if (trySetOption(fd, 'SO_RCVBUFFORCE', receiveBufferBytes) < 0) trySetOption(fd, 'SO_RCVBUF', receiveBufferBytes)
     const errno = addon().bind(fd, pack([2, AF_NETLINK!], [2, 0], [4, 0], [4, groups]))
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
-    // After joining the groups: what changes in between is told again, and is then no change.
+    // Read after joining the groups. Changes in between are reported again, and then change nothing.
     readLinkTable()
     return new PacketSocket(fd, { readable: drain }, netlinkPayload)
   } catch (error) {
@@ -145,19 +148,19 @@ function drain(): void {
     if (count < 0 && count !== -constants.errno.ENOBUFS) break
   }
   if (lost) {
-    // What waited is older than the tables are by now.
+    // Waiting messages are older than the tables by now.
     try {
       readLinkTable()
     } catch {
-      // No descriptor to be had: the old names have to do. Who hears of the overrun looks for itself.
+      // No descriptor is available, so the old names must do. Listeners learn of the overrun and read for themselves.
     }
     changes = [{ type: 'overrun' }]
   }
-  // Only now: a callback may read a table, and that uses the same receive buffer.
+  // Only now: a callback may read a table, which uses the same receive buffer.
   for (const change of changes) for (const callback of callbacks) tell(callback, change)
 }
 
-/** The others, and this socket, go on when one caller's code throws. */
+/** If one callback throws, the other callbacks and the socket continue. */
 function tell(callback: Callback, change: DeviceChange): void {
   try {
     callback(change)

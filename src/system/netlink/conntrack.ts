@@ -16,22 +16,22 @@ const address = { source4: 1, destination4: 2, source6: 3, destination6: 4 } as 
 const headerSize = 4
 const nested = 0x8000
 
-/** A connection that the kernel tracks. */
+/** A connection tracked by the kernel. */
 export interface TrackedConnection {
-  /** Who began it. */
+  /** Address that started it. */
   readonly source: string
-  /** Where its answers are sent to: not `source` if that was translated. */
+  /** Address its answers go to. It differs from `source` after address translation. */
   readonly replyTo: string
-  /** The order that makes the kernel forget it. */
+  /** The netlink request that removes it from the kernel's table. */
   readonly forget: Order
 }
 
-/** `struct nfgenmsg` that asks for all connections of one family. Pure. */
+/** `struct nfgenmsg` that requests all connections of one family. Pure. */
 export function encodeConnectionsRequest(family: number): Uint8Array {
   return Uint8Array.of(family, 0, 0, 0)
 }
 
-/** Undefined for what is cut short or of no IP family. Pure. */
+/** Returns undefined for truncated messages and other families. Pure. */
 export function decodeConnection(payload: Uint8Array): TrackedConnection | undefined {
   const attributes = decodeAttributes(payload.subarray(headerSize))
   const original = addressesOf(attributes.get(attribute.original))
@@ -42,7 +42,7 @@ export function decodeConnection(payload: Uint8Array): TrackedConnection | undef
   return { source, replyTo, forget: { type: deleteConnection, flags: 0, payload: deletionOf(payload, attributes) } }
 }
 
-/** By its original tuple, and its id: a later connection with the same addresses and ports is another. */
+/** Identifies it by its original tuple and its id, because a later connection with the same addresses and ports is another. */
 function deletionOf(payload: Uint8Array, attributes: Attributes): Uint8Array {
   const copies = [attribute.original | nested, attribute.id, attribute.zone].flatMap(type => {
     const value = attributes.get(type & ~nested)

@@ -10,9 +10,9 @@ const type = { any: 0, unicast: 1, unreachable: 7 } as const
 const flagOnLink = 0x4
 const hopHeaderSize = 8
 
-/** What of a default route is ours to set. */
+/** The fields of a default route that netvia sets. */
 export interface DefaultRoute extends Pick<Route, 'family' | 'table' | 'protocol' | 'metric' | 'preferredSource'> {
-  /** Where it leads; one that leads nowhere refuses as unreachable. */
+  /** The hops. Without any, the route refuses packets as unreachable. */
   readonly hops: readonly RouteHop[]
 }
 
@@ -20,7 +20,7 @@ export interface DefaultRoute extends Pick<Route, 'family' | 'table' | 'protocol
 export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
   const { family, hops, preferredSource } = route
   const [first] = hops
-  // As ip-route(8) does: what needs no gateway is on the link.
+  // Like ip-route(8): a route without a gateway has link scope.
   const isLink = family === 4 && hops.length === 1 && first!.gateway === undefined
   const attributes = hops.length > 1 ? [encodeMultipath(family, hops)] : first ? encodeHop(family, first) : []
   return Buffer.concat([
@@ -36,7 +36,7 @@ export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
   ])
 }
 
-/** RTM_DELROUTE, wherever it leads. Pure. */
+/** RTM_DELROUTE, whatever the route's hops. Pure. */
 export function encodeDefaultRouteRemoval(route: DefaultRoute): Uint8Array {
   return Buffer.concat([header(route, scope.any, type.any, 0), ...common(route)])
 }

@@ -7,7 +7,7 @@ const attribute = { address: 1, local: 2, broadcast: 4, cacheInfo: 6, flags: 8 }
 const flag = { secondary: 0x1, dadFailed: 0x8, deprecated: 0x20, tentative: 0x40 } as const
 const foreverSeconds = 0xffff_ffff
 
-/** How far an address is valid (rtnetlink(7), `rtm_scope`). */
+/** Where an address is valid (rtnetlink(7), `rtm_scope`). */
 export type AddressScope = 'global' | 'site' | 'link' | 'host' | 'nowhere'
 
 /** linux/rtnetlink.h, enum rt_scope_t. */
@@ -21,25 +21,25 @@ const scopes = new Map<number, AddressScope>([
 
 /** An address of a device. */
 export interface DeviceAddress {
-  /** Without its prefix length. */
+  /** The address, without prefix length. */
   readonly address: string
   /** 4 or 6. */
   readonly family: 4 | 6
   /** Bits of the network part. */
   readonly prefixLength: number
-  /** How far it is valid. */
+  /** Where it is valid. */
   readonly scope: AddressScope
-  /** The other end of a point-to-point link. */
+  /** Address of the other end of a point-to-point link. */
   readonly peer?: string
-  /** Broadcast address of the subnet, where it has one. */
+  /** Broadcast address of the subnet, if it has one. */
   readonly broadcast?: string
-  /** IPv4: not the first of its subnet. IPv6: temporary (RFC 8981). */
+  /** IPv4: it is not the first of its subnet. IPv6: it is temporary (RFC 8981). */
   readonly secondary: boolean
-  /** Still usable, no longer chosen for new connections (RFC 4862). */
+  /** It still works, but is no longer chosen for new connections (RFC 4862). */
   readonly deprecated: boolean
-  /** Not usable yet, or not at all: duplicate address detection runs or has failed (RFC 4862). */
+  /** It can't be used (yet): duplicate address detection is running or has failed (RFC 4862). */
   readonly tentative: boolean
-  /** How much longer it is valid, in milliseconds; undefined: for ever. */
+  /** Remaining lifetime in milliseconds; undefined if unlimited. */
   readonly validMs?: number
 }
 
@@ -48,17 +48,17 @@ export interface AddressMessage {
   readonly address: DeviceAddress
 }
 
-/** `struct ifaddrmsg` that asks for all addresses. */
+/** `struct ifaddrmsg` that requests all addresses. */
 export const addressDumpRequest = pack([1, 0], [1, 0], [1, 0], [1, 0], [4, 0])
 
-/** RTM_NEWADDR and RTM_DELADDR; undefined for what is cut short or no IP address. Pure. */
+/** RTM_NEWADDR and RTM_DELADDR; undefined for truncated messages and other families. Pure. */
 export function decodeLinkAddress(payload: Uint8Array): AddressMessage | undefined {
   const family = ipFamily(payload[0] ?? 0)
   const deviceIndex = readU32(payload, 4)
   if (family === undefined || deviceIndex === undefined) return undefined
   const attributes = decodeAttributes(payload.subarray(headerSize))
   const far = formatAddress(attributes.get(attribute.address))
-  // On a point-to-point link IFA_ADDRESS is the other end's; IPv6 has IFA_LOCAL only there.
+  // On point-to-point links, IFA_ADDRESS is the other end. IPv6 uses IFA_LOCAL only there.
   const address = formatAddress(attributes.get(attribute.local)) ?? far
   if (address === undefined) return undefined
   const flags = readU32(attributes.get(attribute.flags) ?? new Uint8Array()) ?? payload[2]!

@@ -18,7 +18,7 @@ const attribute = {
 } as const
 const infoKind = 1
 
-/** Since the device was made, in packets or bytes. `struct rtnl_link_stats64`. */
+/** Counters since the device was created, in packets or bytes. `struct rtnl_link_stats64`. */
 export interface DeviceCounters {
   /** Packets received. */
   rxPackets: number
@@ -32,9 +32,9 @@ export interface DeviceCounters {
   rxErrors: number
   /** Packets that could not be sent. */
   txErrors: number
-  /** Packets received and dropped, for want of room or because nobody wants them. */
+  /** Packets received and dropped: no buffer space, or no receiver. */
   rxDropped: number
-  /** Packets dropped before they were sent. */
+  /** Packets dropped before sending. */
   txDropped: number
   /** Multicast packets received. */
   multicast: number
@@ -55,34 +55,34 @@ const counterNames = [
   'collisions',
 ] as const
 
-/** A device as RTM_NEWLINK tells it (rtnetlink(7)). */
+/** A device as RTM_NEWLINK reports it (rtnetlink(7)). */
 export interface Link {
-  /** Of this very device. */
+  /** Index of this very device. */
   readonly index: number
   /** Its name. */
   readonly name: string
-  /** IFLA_INFO_KIND such as `vlan`, `wireguard`, `ppp`, `veth`; without one `loopback` or `physical`. */
+  /** IFLA_INFO_KIND such as `vlan`, `wireguard`, `ppp`, `veth`; otherwise `loopback` or `physical`. */
   readonly kind: string
-  /** Switched on: IFF_UP. */
+  /** Whether it is switched on: IFF_UP. */
   readonly up: boolean
-  /** Able to carry packets: IFF_RUNNING. False with the cable pulled. */
+  /** Whether it can carry packets: IFF_RUNNING. False with the cable unplugged. */
   readonly running: boolean
-  /** In bytes. */
+  /** MTU in bytes. */
   readonly mtu: number
-  /** Of Ethernet-like devices. */
+  /** MAC address, for Ethernet-like devices. */
   readonly mac?: string
   /** Index of the bridge, bond or VRF it belongs to. */
   readonly masterIndex?: number
-  /** What it has carried. */
+  /** Packets and bytes carried. */
   readonly counters?: DeviceCounters
 }
 
-/** `struct ifinfomsg` that asks for all devices. */
+/** `struct ifinfomsg` that requests all devices. */
 export const linkDumpRequest = pack([1, 0], [1, 0], [2, 0], [4, 0], [4, 0], [4, 0])
 
 const RTEXT_FILTER_SKIP_STATS = 8
 
-/** `struct ifinfomsg` that asks for one device, without the statistics, which are most of what there is to tell. Pure. */
+/** `struct ifinfomsg` that requests one device without statistics, which make up most of the answer. Pure. */
 export function encodeLinkRequest(index: number): Uint8Array {
   return Uint8Array.of(
     ...pack([1, 0], [1, 0], [2, 0], [4, index], [4, 0], [4, 0]),
@@ -90,7 +90,7 @@ export function encodeLinkRequest(index: number): Uint8Array {
   )
 }
 
-/** Whether a device is running, as in `Link`, by its index; undefined for what is no device. Pure. */
+/** The index of a device and whether it is running, as in `Link`; undefined if the message isn't about a device. Pure. */
 export function decodeRunning(payload: Uint8Array): [index: number, running: boolean] | undefined {
   const index = readI32(payload, 4)
   const flags = readU32(payload, 8)
@@ -98,12 +98,15 @@ export function decodeRunning(payload: Uint8Array): [index: number, running: boo
   return [index, isRunning(flags, attributeByte(payload, headerSize, attribute.carrier))]
 }
 
-/** The flag may follow a pulled cable by a second (the kernel's link watch is rate-limited), IFLA_CARRIER does not. */
+/** Uses IFLA_CARRIER: the flag may follow an unplugged cable a second late, because the kernel's link watch is rate-limited. */
 function isRunning(flags: number, carrier: number | undefined): boolean {
   return (flags & IFF_RUNNING) !== 0 && carrier !== 0
 }
 
-/** Undefined for what is no device: cut short, nameless, or a bridge's word on its ports (family AF_BRIDGE). Pure. */
+/**
+ * Returns undefined for messages that aren't about a device: truncated, nameless, or a bridge's report on its ports (family
+ * AF_BRIDGE). Pure.
+ */
 export function decodeLink(payload: Uint8Array): Link | undefined {
   const index = readI32(payload, 4)
   const flags = readU32(payload, 8)

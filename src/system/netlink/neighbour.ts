@@ -6,12 +6,12 @@ import { formatAddress } from './ip-address.js'
 
 const headerSize = 12
 const attributeDestination = 1
-/** NDA_CACHEINFO, `struct nda_cacheinfo`: its times are in USER_HZ, which is 100 on every architecture of this package. */
+/** NDA_CACHEINFO, `struct nda_cacheinfo`. Its times are in USER_HZ, which is 100 on every architecture that netvia supports. */
 const attributeCacheInfo = 3
 const updatedOffset = 8
 const ticksPerSecond = 100
 
-/** linux/neighbour.h, NUD_*: what ARP or neighbour discovery (RFC 4861) knows of an address on a link. */
+/** NUD_* of linux/neighbour.h: the state of ARP or neighbour discovery (RFC 4861) for an address on a link. */
 export type NeighbourState =
   | 'none'
   | 'incomplete'
@@ -35,21 +35,21 @@ const states = new Map<number, NeighbourState>([
   [0x80, 'permanent'],
 ])
 
-/** `struct ndmsg` that asks for one neighbour. Pure. */
+/** `struct ndmsg` that requests one neighbour. Pure. */
 export function encodeNeighbourRequest(address: string, deviceIndex: number): Uint8Array {
   const family = addressFamily(familyOf(address))
   const header = pack([1, family], [1, 0], [2, 0], [4, deviceIndex], [2, 0], [1, 0], [1, 0])
   return Buffer.concat([header, encodeAttribute(attributeDestination, parseIP(address))])
 }
 
-/** `struct ndmsg` that asks for all neighbours. */
+/** `struct ndmsg` that requests all neighbours. */
 export const neighbourDumpRequest = pack([4, 0], [4, 0], [4, 0])
 
 export interface Neighbour {
   readonly address: string
   readonly deviceIndex: number
   readonly state: NeighbourState | undefined
-  /** Since its state last changed, in milliseconds, to a hundredth of a second. 0 where the kernel does not say. */
+  /** Milliseconds since its state last changed, with a resolution of 10 ms. 0 if the kernel doesn't report it. */
   readonly changedMs: number
 }
 
@@ -63,7 +63,7 @@ export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
   return { address, deviceIndex: readI32(payload, 4)!, state: states.get(readU16(payload, 8) ?? -1), changedMs }
 }
 
-/** RTM_NEWNEIGH of a neighbour that has not answered; undefined for the others. Pure. */
+/** RTM_NEWNEIGH of a neighbour that hasn't answered; undefined for others. Pure. */
 export function decodeSilentNeighbour(payload: Uint8Array): Neighbour | undefined {
   const state = states.get(readU16(payload, 8) ?? -1)
   return state === 'failed' || state === 'incomplete' ? decodeNeighbour(payload) : undefined

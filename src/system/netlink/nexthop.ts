@@ -14,7 +14,7 @@ export interface Nexthop {
   readonly group: readonly number[]
 }
 
-/** `struct nhmsg` that asks for all nexthop objects. */
+/** `struct nhmsg` that requests all nexthop objects. */
 export const nexthopDumpRequest = pack([4, 0], [4, 0])
 
 /** RTM_NEWNEXTHOP (Linux 5.3). Pure. */
@@ -32,7 +32,7 @@ export function decodeNexthop(payload: Uint8Array): Nexthop | undefined {
   return { id, hop: deviceIndex === undefined ? undefined : { deviceIndex, gateway }, group }
 }
 
-/** The hops behind an id. Groups hold no groups (the kernel refuses them). Pure. */
+/** The hops of an id. The kernel doesn't allow groups within groups. Pure. */
 export function hopsOf(id: number, nexthops: ReadonlyMap<number, Nexthop>): RouteHop[] {
   const nexthop = nexthops.get(id)
   const members = nexthop?.group.length ? nexthop.group.map(member => nexthops.get(member)) : [nexthop]

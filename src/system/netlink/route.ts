@@ -23,10 +23,10 @@ const hopFlagOnLink = 0x4
 
 export const mainTable = 254
 
-/** `unicast` leads somewhere; the others refuse: silently, as unreachable, as prohibited. */
+/** `unicast` leads somewhere. The others refuse packets: silently, as unreachable, or as prohibited. */
 export type RouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit'
 
-/** linux/rtnetlink.h. The others (local, broadcast, …) are the kernel's own and follow from the addresses. */
+/** Route types of linux/rtnetlink.h. The kernel creates the others (local, broadcast, …) from the addresses. */
 const types = new Map<number, RouteType>([
   [1, 'unicast'],
   [6, 'blackhole'],
@@ -34,15 +34,15 @@ const types = new Map<number, RouteType>([
   [8, 'prohibit'],
 ])
 
-/** One way a route leads; a multipath route has several. */
+/** One hop of a route. A multipath route has several. */
 export interface RouteHop {
-  /** Index of the device it leaves by. */
+  /** Index of the outgoing device. */
   readonly deviceIndex: number
-  /** Undefined: the destination is on the link itself. An IPv4 route may have an IPv6 gateway (RFC 5549). */
+  /** Gateway; undefined if the destination is on the link itself. An IPv4 route may have an IPv6 gateway (RFC 5549). */
   readonly gateway?: string
-  /** The gateway counts as reachable on that device although no route says so (`onlink`, ip-route(8)). */
+  /** The gateway counts as reachable on that device although no route leads to it (`onlink`, ip-route(8)). */
   readonly onLink?: true
-  /** Of several hops: its share of the flows, 1 to 256. */
+  /** Its share of the flows among several hops, 1 to 256. */
   readonly weight?: number
 }
 
@@ -52,28 +52,28 @@ export interface Route {
   readonly family: 4 | 6
   /** What it does with a packet. */
   readonly type: RouteType
-  /** `0.0.0.0/0` and `::/0` are the default routes. */
+  /** Destination prefix. `0.0.0.0/0` and `::/0` are the default routes. */
   readonly destination: string
-  /** Only for packets from here (source-specific routing). */
+  /** The route applies only to packets from this prefix (source-specific routing). */
   readonly source?: string
   /** Number of the routing table; 254 is `main`. */
   readonly table: number
-  /** Who made it: `rtm_protocol` of rtnetlink(7), such as 2 kernel, 4 static, 9 router advertisement, 16 DHCP. */
+  /** Origin of the route: `rtm_protocol` of rtnetlink(7), such as 2 kernel, 4 static, 9 router advertisement, 16 DHCP. */
   readonly protocol: number
-  /** The lowest wins. */
+  /** Metric; the lowest wins. */
   readonly metric: number
-  /** The source address of packets that have none yet. */
+  /** Source address for packets that have none yet. */
   readonly preferredSource?: string
-  /** Where it leads; none where it refuses. */
+  /** The next hops; empty if the route refuses packets. */
   readonly hops: readonly RouteHop[]
-  /** Set where the hops are a nexthop object (RTM_GETNEXTHOP). */
+  /** Id of the nexthop object that provides the hops, if any (RTM_GETNEXTHOP). */
   readonly nexthopId?: number
 }
 
-/** `struct rtmsg` that asks for all routes. */
+/** `struct rtmsg` that requests all routes. */
 export const routeDumpRequest = pack([4, 0], [4, 0], [4, 0])
 
-/** RTM_NEWROUTE and RTM_DELROUTE; undefined for what is cut short, no IP route, or the kernel's own. Pure. */
+/** RTM_NEWROUTE and RTM_DELROUTE; undefined for truncated messages, other families, and the kernel's own routes. Pure. */
 export function decodeRoute(payload: Uint8Array): Route | undefined {
   const header = decodeHeader(payload)
   if (!header) return undefined
@@ -98,12 +98,12 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   }
 }
 
-/** Default routes alone: the others are not looked into, and a router may have a million. Pure. */
+/** Decodes only default routes, and skips all others early: a router may have a million. Pure. */
 export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
   return payload[1] === 0 ? decodeRoute(payload) : undefined
 }
 
-/** `struct rtmsg` that asks which way a packet to this address takes when it has to leave by this device. Pure. */
+/** `struct rtmsg` that asks for the route of a packet to this address through this device. Pure. */
 export function encodeRouteRequest(address: string, deviceIndex: number): Uint8Array {
   const family = addressFamily(familyOf(address))
   const bytes = parseIP(address)
@@ -112,7 +112,7 @@ export function encodeRouteRequest(address: string, deviceIndex: number): Uint8A
   return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), device])
 }
 
-/** The answer to that: the first hop of a route the kernel has chosen. Pure. */
+/** Decodes the answer: the first hop of the route that the kernel chose. Pure. */
 export function decodeChosenHop(payload: Uint8Array): RouteHop | undefined {
   return decodeHops(decodeAttributes(payload.subarray(headerSize)), readU32(payload, 8) ?? 0)[0]
 }
@@ -132,7 +132,7 @@ function decodeHops(attributes: Attributes, flags: number): RouteHop[] {
   return deviceIndex === undefined ? [] : [{ deviceIndex, gateway: gatewayOf(attributes), onLink: isOnLink(flags) }]
 }
 
-/** `struct rtnexthop`, each with attributes of its own. */
+/** Decodes `struct rtnexthop` entries, each with its own attributes. */
 function decodeMultipath(bytes: Uint8Array): RouteHop[] {
   const hops: RouteHop[] = []
   for (let offset = 0; offset + hopHeaderSize <= bytes.length; ) {
@@ -154,7 +154,7 @@ function isOnLink(flags: number): true | undefined {
   return (flags & hopFlagOnLink) !== 0 || undefined
 }
 
-/** RTA_VIA is the gateway of another family: its family, then its address. */
+/** RTA_VIA is a gateway of another family: the family, then the address. */
 function gatewayOf(attributes: Attributes): string | undefined {
   return formatAddress(attributes.get(attribute.gateway)) ?? formatAddress(attributes.get(attribute.via)?.subarray(2))
 }

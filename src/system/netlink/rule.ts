@@ -18,24 +18,24 @@ const attribute = {
 /** FR_ACT_TO_TBL of linux/fib_rules.h. */
 const toTable = 1
 
-/** A rule that leads packets to a routing table (ip-rule(8)). */
+/** A rule that directs packets to a routing table (ip-rule(8)). */
 export interface Rule {
   readonly family: 4 | 6
   readonly priority: number
   readonly table: number
-  /** Who made it, as of routes; 0 before Linux 4.17. */
+  /** Origin of the rule, numbered as for routes; 0 before Linux 4.17. */
   readonly protocol: number
-  /** Only packets with this very source address. */
+  /** The rule applies only to packets with exactly this source address. */
   readonly source?: string
-  /** Only packets of sockets that are bound to this device. */
+  /** The rule applies only to packets of sockets bound to this device. */
   readonly device?: string
-  /** Only packets with this firewall mark. */
+  /** The rule applies only to packets with this firewall mark. */
   readonly mark?: number
-  /** Routes of the table with a prefix of at most this many bits do not count. */
+  /** Ignores routes of the table with a prefix length of at most this. */
   readonly suppressPrefixLength?: number
 }
 
-/** `struct fib_rule_hdr` that asks for the rules of all families. */
+/** `struct fib_rule_hdr` that requests the rules of all families. */
 export const ruleDumpRequest = new Uint8Array(headerSize)
 
 /** RTM_NEWRULE and RTM_DELRULE. Pure. */
@@ -55,7 +55,7 @@ export function encodeRule(rule: Rule): Uint8Array {
   ])
 }
 
-/** The same back; undefined for what is cut short, of no IP family, or leads to no table. Pure. */
+/** Decodes a rule; undefined for truncated messages, other families, and rules that lead to no table. Pure. */
 export function decodeRule(payload: Uint8Array): Rule | undefined {
   const family = ipFamily(payload[0] ?? 0)
   if (family === undefined || payload.length < headerSize || payload[7] !== toTable) return undefined

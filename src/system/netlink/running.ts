@@ -4,12 +4,12 @@ import { decodeRunning, encodeLinkRequest } from './link.js'
 import { encodeMessage, MessageFlag, MessageType, type NetlinkMessage } from './message.js'
 import { batchOf, openNetlink, receive, send } from './request.js'
 
-/** As many answers as one receive takes, and the socket's buffer has room for. */
+/** Requests per batch. One receive takes as many answers, and the socket's buffer has room for them. */
 const devicesAtOnce = 32
 
 /**
- * Reads whether some devices, given by their indexes, are running: as often as one likes. A dump tells everything of every device of the
- * machine; this asks for little, of those alone, over a socket that stays open.
+ * Reads whether given devices are running, cheaply enough to call often. A dump returns everything about every device. This
+ * asks only about some devices, over a socket that stays open.
  */
 export class RunningReader {
   readonly #requests: SendBatch[] = []
@@ -23,7 +23,7 @@ export class RunningReader {
     this.#fd = openNetlink()
   }
 
-  /** By index. Of devices that are gone nothing is told. */
+  /** Returns the results by index. Devices that no longer exist are missing. */
   read(): Map<number, boolean> {
     return new Map(
       this.#requests.flatMap(request => {
@@ -42,7 +42,7 @@ function encodeRequest(index: number): Uint8Array {
   return encodeMessage(MessageType.getLink, MessageFlag.request, 1, encodeLinkRequest(index))
 }
 
-/** What is no link says that there is no such device. */
+/** An answer that isn't a link means that the device doesn't exist. */
 function decodeAnswer({ type, payload }: NetlinkMessage): [index: number, running: boolean] | undefined {
   return type === MessageType.newLink ? decodeRunning(payload) : undefined
 }

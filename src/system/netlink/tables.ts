@@ -26,10 +26,10 @@ export function readRules(): Rule[] {
   return dumpNow(MessageType.getRule, ruleDumpRequest, decodeRule)
 }
 
-/** The default routes of all tables, nexthop objects resolved to their hops. */
+/** The default routes of all tables, with nexthop objects resolved to their hops. */
 export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> {
   const routes = await dump(MessageType.getRoute, routeDumpRequest, decodeDefaultRoute, signal)
-  // With net.ipv4.nexthop_compat_mode on, the default, the kernel tells the hops as well.
+  // With net.ipv4.nexthop_compat_mode on (the default), the kernel reports the hops too.
   const isBare = ({ hops, nexthopId }: Route) => hops.length === 0 && nexthopId !== undefined
   if (!routes.some(isBare)) return routes
   const nexthops = await dump(MessageType.getNexthop, nexthopDumpRequest, decodeNexthop, signal)
@@ -38,19 +38,19 @@ export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> 
 }
 
 /**
- * What the kernel knows of an address on a link. `incomplete`: it asks by ARP or neighbour discovery, and holds the packets.
- * `failed`: nobody answered, and the packets were dropped. Undefined: it knows nothing. RTM_GETNEIGH, Linux 5.0.
+ * The kernel's entry for an address on a link. `incomplete`: ARP or neighbour discovery is running, and the kernel holds the
+ * packets. `failed`: no answer came, and the packets were dropped. Undefined: there is no entry. RTM_GETNEIGH, Linux 5.0.
  */
 export function neighbour(address: string, deviceIndex: number): Neighbour | undefined {
   return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbour)
 }
 
-/** Who has not answered ARP or neighbour discovery, on all links: `failed` and `incomplete`. */
+/** Neighbours on all links that haven't answered ARP or neighbour discovery: `failed` and `incomplete`. */
 export function readSilentNeighbours(): Neighbour[] {
   return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeSilentNeighbour)
 }
 
-/** Whom a packet is handed to that leaves by this device: a gateway, or the address itself. */
+/** The next hop of a packet through this device: a gateway, or the address itself. */
 export function nextHop(address: string, deviceIndex: number): string {
   const hop = requestOne(MessageType.getRoute, encodeRouteRequest(address, deviceIndex), decodeChosenHop)
   return hop?.gateway ?? address

@@ -10,17 +10,17 @@ import {
 } from './process-status.js'
 import { type Trials, tryPrivileges } from './trials.js'
 
-/** One thing this process may do or not. */
+/** Whether this process has one privilege. */
 export interface Privilege {
   /** Whether it may. */
   readonly allowed: boolean
   /** Why, or why not. */
   readonly reason: string
-  /** What allows it, as a command to be run as root. Undefined where it is allowed, or where no command would do. */
+  /** A command that grants it, to be run as root. Undefined if it is granted already, or no command can. */
   readonly fix?: string
 }
 
-/** What this process may do. */
+/** The privileges of this process. */
 export interface Privileges {
   /** CAP_NET_RAW (capabilities(7)): raw sockets, and changing the device of a bound socket. */
   readonly netRaw: Privilege
@@ -32,43 +32,47 @@ export interface Privileges {
   readonly rawIcmp4: Privilege
   /** The same for IPv6. */
   readonly rawIcmp6: Privilege
-  /** `ping` without privilege, IPv4: `net.ipv4.ping_group_range` (icmp(7)). */
+  /** `ping` without privileges, IPv4: `net.ipv4.ping_group_range` (icmp(7)). */
   readonly datagramIcmp4: Privilege
-  /** The same for IPv6; the sysctl holds for both. */
+  /** `ping` without privileges, IPv6. The same sysctl applies. */
   readonly datagramIcmp6: Privilege
-  /** `device`: SO_BINDTODEVICE (socket(7)), since Linux 5.7 for everybody. */
+  /** The `device` option: SO_BINDTODEVICE (socket(7)). Allowed for every process since Linux 5.7. */
   readonly bindToDevice: Privilege
-  /** `mark`: SO_MARK (socket(7)). */
+  /** The `mark` option: SO_MARK (socket(7)). */
   readonly mark: Privilege
   /** Listening on ports below 1024. */
   readonly lowPorts: Privilege
-  /** Send times by the kernel's clock (SO_TIMESTAMPING). */
+  /** Send timestamps from the kernel (SO_TIMESTAMPING). */
   readonly transmitTimestamps: Privilege
-  /** Release of the running kernel, `6.1.0-18-amd64`. */
+  /** Release of the running kernel, such as `6.1.0-18-amd64`. */
   readonly kernel: string
-  /** In a user namespace capabilities count only for network namespaces that were made in it (user_namespaces(7)). */
+  /**
+   * Whether the process is in a user namespace. Its capabilities then apply only to network namespaces created there
+   * (user_namespaces(7)).
+   */
   readonly userNamespace: boolean
 }
 
-/** All that the verdicts depend on. */
+/** The facts that determine the verdicts. */
 export interface PrivilegeFacts {
   readonly status: ProcessStatus
   readonly trials: Trials
-  /** `net.ipv4.ping_group_range`: first and last group; undefined where it can't be read. */
+  /** First and last group of `net.ipv4.ping_group_range`; undefined if it can't be read. */
   readonly pingGroups: readonly [number, number] | undefined
-  /** `net.ipv4.ip_unprivileged_port_start` */
+  /** `net.ipv4.ip_unprivileged_port_start`. */
   readonly firstFreePort: number
   readonly kernel: string
   readonly userNamespace: boolean
-  /** Path of the program that runs. */
+  /** Path of the running program. */
   readonly program: string
-  /** Started by systemd. */
+  /** Whether systemd started it. */
   readonly service: boolean
 }
 
 /**
- * What this process may do, and for each 'no' the command that allows it. It is tried where trying does no harm (sockets are
- * opened and closed, nothing is sent), so seccomp filters and security modules are seen too.
+ * Returns the privileges of this process, with a command for each missing one if a command can grant it. It tests by trying
+ * where that does no harm: it opens and closes sockets, and sends nothing. It therefore notices seccomp filters and security
+ * modules too.
  *
  * @throws NetviaError `ERR_UNSUPPORTED_PLATFORM`, `ERR_ADDON_NOT_FOUND` where the addon does not load.
  */
@@ -86,7 +90,7 @@ export async function privileges(): Promise<Privileges> {
   })
 }
 
-/** The verdicts from the facts. Pure. */
+/** Derives the verdicts from the facts. Pure. */
 export function judgePrivileges(facts: PrivilegeFacts): Privileges {
   const { trials, kernel, userNamespace } = facts
   const icmp6 = (errno: number, otherwise: () => Privilege) => (missing(errno) ? noIPv6 : otherwise())
@@ -119,7 +123,7 @@ function judgeCapability(name: CapabilityName, facts: PrivilegeFacts): Privilege
   return { allowed: false, reason: `CAP_${name} is not in effect`, fix: grant(name, facts) }
 }
 
-/** A refusal in spite of the capability has reasons that no command of ours removes. */
+/** If the kernel refuses despite the capability, no command of ours can help. */
 function judgeTrial(errno: number, what: string, needed: CapabilityName, facts: PrivilegeFacts): Privilege {
   if (errno === 0) return { allowed: true, reason: 'tried, and it works' }
   const code = getSystemErrorName(errno)
@@ -151,7 +155,7 @@ function judgeDatagram(errno: number, { pingGroups, status }: PrivilegeFacts): P
 }
 
 function judgeLowPorts({ trials: { lowPort }, firstFreePort }: PrivilegeFacts): Privilege {
-  // In use: then the right to it was checked before.
+  // The port is in use. The kernel checks permission before that.
   if (lowPort === 0 || lowPort === -EADDRINUSE) return { allowed: true, reason: 'tried, and it works' }
   const reason = `ports below ${firstFreePort} need CAP_NET_BIND_SERVICE (${getSystemErrorName(lowPort)})`
   return { allowed: false, reason, fix: 'sysctl -w net.ipv4.ip_unprivileged_port_start=0' }
@@ -165,7 +169,7 @@ function judgeTimestamps(errno: number): Privilege {
   }
 }
 
-/** setcap(8) replaces what the file has: what is there already goes into the command. */
+/** setcap(8) replaces a file's capabilities, so the command includes those it already has. */
 function grant(name: CapabilityName, { status, program, service }: PrivilegeFacts): string {
   const bounded = !hasCapability(status.bounding, name)
   if (bounded && !service) return `docker run --cap-add=${name} …`

@@ -1,12 +1,12 @@
-/** What /proc/self/status says of the rights of this process (proc(5), capabilities(7)). */
+/** The rights of this process, from /proc/self/status (proc(5), capabilities(7)). */
 export interface ProcessStatus {
   /** Effective user and group, and the supplementary groups. */
   readonly uid: number
   readonly groups: readonly number[]
   readonly effective: bigint
-  /** What a program may get at all; a container's runtime takes from it. */
+  /** The maximum a program can get. Container runtimes reduce it. */
   readonly bounding: bigint
-  /** Capabilities of files are ignored (PR_SET_NO_NEW_PRIVS). */
+  /** File capabilities are ignored (PR_SET_NO_NEW_PRIVS). */
   readonly noNewPrivileges: boolean
 }
 
@@ -30,7 +30,7 @@ export function hasCapability(mask: bigint, name: CapabilityName): boolean {
   return (mask & (1n << BigInt(capabilityNumbers[name]))) !== 0n
 }
 
-/** Whether uids mean here what they mean outside: /proc/self/uid_map of the first user namespace maps all to themselves. */
+/** Whether uids differ from those outside: /proc/self/uid_map of the initial user namespace maps all of them to themselves. */
 export function isUserNamespace(uidMap: string): boolean {
   return uidMap.trim() !== '' && !/^\s*0\s+0\s+4294967295\s*$/.test(uidMap)
 }

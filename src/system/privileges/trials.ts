@@ -2,7 +2,7 @@ import { addon } from '../../binding/addon.js'
 import { AF_INET, AF_INET6, encodeAddress } from '../../sockets/address.js'
 import { trySetOption } from '../../sockets/options.js'
 
-/** What the kernel said when asked in earnest: 0, or a negative errno. */
+/** The result of each trial: 0, or a negative errno. */
 export interface Trials {
   readonly rawIcmp4: number
   readonly rawIcmp6: number
@@ -14,7 +14,7 @@ export interface Trials {
   readonly transmitTimestamps: number
 }
 
-/** Tries each thing on a socket of its own, on loopback at most; nothing is sent. */
+/** Tries each privilege on its own socket, on loopback at most. Sends nothing. */
 export function tryPrivileges(): Trials {
   const native = addon()
   const { SOCK_RAW, SOCK_DGRAM, IPPROTO_ICMP, IPPROTO_ICMPV6 } = native.constants

@@ -25,11 +25,13 @@ import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
 import { type IcmpKind, openIcmpDescriptor } from './open-icmp-descriptor.js'
 import { type MessageInfo, readErrorReport, readMessage } from './received-message.js'
 
-/** Of `openIcmp`. */
+/** Options of `openIcmp`. */
 export interface OpenIcmpOptions extends CommonOptions {
   /** 4: ICMP (RFC 792). 6: ICMPv6 (RFC 4443). */
   family: 4 | 6
-  /** `raw` sees and sends every ICMP message; `datagram` echo alone, its own. Default `auto`: datagram, else raw. */
+  /**
+   * `raw` sees and sends every ICMP message. `datagram` handles only its own echo messages. Default `auto`: datagram, else raw.
+   */
   kind?: 'auto' | IcmpKind
 }
 
@@ -37,9 +39,9 @@ export interface OpenIcmpOptions extends CommonOptions {
 export interface IcmpSocketEvents {
   /** A message came in. */
   message: [message: DecodedMessage, info: MessageInfo]
-  /** The socket is of no use any more, such as `ENODEV`; `close` follows. */
+  /** The socket has become unusable, for example with `ENODEV`. `close` follows. */
   error: [error: Error]
-  /** It is closed. */
+  /** The socket is closed. */
   close: []
 }
 
@@ -54,14 +56,14 @@ const schema: Schema = { ...commonSchema, family: oneOf(4, 6), kind: oneOf('auto
 const { EAGAIN, EINVAL } = constants.errno
 /** The largest ICMP message an IP packet holds. */
 const largest = 65_535
-/** A send tells a pending error of an earlier packet in place of its own result, once. */
+/** A send reports a pending error of an earlier packet once, in place of its own result. */
 const attempts = 3
 
 /**
- * A socket for ICMP messages of any kind, like Go's `icmp.ListenPacket`. Keeps the event loop alive until closed.
+ * Opens a socket for ICMP messages of any kind, like Go's `icmp.ListenPacket`. It keeps the event loop alive until closed.
  *
- * @throws NetviaError `EPERM` or `EACCES` without permission (the `hint` says how to get it), `ENODEV` no such device,
- * `ERR_INVALID_ARG_VALUE`; `signal.reason` when aborted already. A signal that fires later closes the socket.
+ * @throws NetviaError `EPERM` or `EACCES` without permission (the `hint` says how to get it); `ENODEV` if the device doesn't
+ * exist; `ERR_INVALID_ARG_VALUE`; `signal.reason` if already aborted. A signal that fires later closes the socket.
  */
 export function openIcmp(given: OpenIcmpOptions): IcmpSocket {
   const options = checkOptions('openIcmp', given, schema, ['family'])
@@ -70,13 +72,13 @@ export function openIcmp(given: OpenIcmpOptions): IcmpSocket {
 }
 
 /**
- * Events: `message` (message, { address, ttl }); `error` when the device was deleted, followed by `close`.
- * ICMP errors about own echo requests are messages too, on either kind of socket.
+ * Events: `message` (message, { address, ttl }); `error` when the device is deleted, followed by `close`. ICMP errors about the
+ * socket's own echo requests are messages too, on either kind of socket.
  */
 export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Disposable {
-  /** As it was opened. */
+  /** Family it was opened with. */
   readonly family: 4 | 6
-  /** What it became: `raw` or `datagram`. */
+  /** The kind that was opened, `raw` or `datagram`. */
   readonly kind: IcmpKind
   readonly #device: string | undefined
   readonly #socket: PacketSocket
@@ -96,7 +98,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.#device = path.device
     const handlers = { readable: () => this.#read(), writable: () => this.#sendWaiting() }
     try {
-      // A raw socket gets errors as messages; twice would be once too often.
+      // A raw socket receives errors as messages. The error queue would deliver them a second time.
       if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
       this.#socket = new PacketSocket(opened.fd, handlers, largest + 64)
     } catch (error) {
@@ -109,17 +111,17 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** Whether it is closed. */
+  /** Whether the socket is closed. */
   get closed(): boolean {
     return this.#socket.closed
   }
 
   /**
-   * Resolves when the kernel has taken the message. Checksums are made for you; a datagram socket puts its own identifier
-   * in the place of the message's.
+   * Sends a message, and resolves when the kernel has accepted it. netvia or the kernel computes checksums. A datagram socket
+   * replaces the message's identifier with its own.
    *
-   * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`, …;
-   * `ERR_INVALID_ARG_VALUE` for a message that has no such form, `ERR_OFF_PATH` for the zone of another device, `ERR_SOCKET_CLOSED`.
+   * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`,
+   * …; `ERR_INVALID_ARG_VALUE` for an invalid message, `ERR_OFF_PATH` for the zone of another device, `ERR_SOCKET_CLOSED`.
    */
   async send(message: IcmpMessage, address: string): Promise<void> {
     messageCheck(message)
@@ -140,7 +142,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     })
   }
 
-  /** Closes it, and gives up what waits to be sent. A second call does nothing. */
+  /** Closes the socket and drops messages waiting to be sent. A second call does nothing. */
   close(): void {
     if (this.closed) return
     this.#socket.close()
@@ -200,7 +202,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     for (const message of received) if (!this.closed) this.emit('message', ...message)
   }
 
-  /** A few batches, then other sockets have their turn. */
+  /** Reads a few batches, then gives other sockets a turn. */
   #readAll(onPacket: (packet: Packet) => void, errors: boolean): void {
     for (let i = 0; i < 16; i++) {
       if (this.#socket.receive(onPacket, errors) === -addon().constants.EAGAIN!) return

@@ -4,19 +4,19 @@ import type { PathOptions } from '../../../options.js'
 import { openDescriptor } from '../../../sockets/open.js'
 import { setOption, trySetOption } from '../../../sockets/options.js'
 
-/** `datagram`: a ping socket, icmp(7), for echo alone and without privilege. `raw`: raw(7), needs CAP_NET_RAW. */
+/** `datagram`: a ping socket, icmp(7), for echo only and without privileges. `raw`: raw(7), needs CAP_NET_RAW. */
 export type IcmpKind = 'datagram' | 'raw'
 
 const permissionHint =
   'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'", ' +
   'or give node the capability with "setcap cap_net_raw+ep", or run as root'
 
-/** In bytes, as asked for; the kernel doubles it. Memory is only taken while packets wait. */
+/** Requested size in bytes; the kernel doubles it. Memory is used only while packets wait. */
 const receiveBuffer = 4 * 2 ** 20
 
 /**
- * An ICMP descriptor on its path, with errors and hop limits reported. `auto` takes a ping socket, and a raw one where that
- * is refused: even root is, while net.ipv4.ping_group_range is "1 0".
+ * Opens an ICMP descriptor on its path, with errors and hop limits reported. `auto` opens a ping socket, or a raw one if that
+ * is refused. Even root is refused while net.ipv4.ping_group_range is "1 0".
  */
 export function openIcmpDescriptor(
   family: 4 | 6,
@@ -61,12 +61,12 @@ function configure(fd: number, family: 4 | 6): void {
     setOption(fd, 'IPV6_RECVERR', 1)
     setOption(fd, 'IPV6_RECVHOPLIMIT', 1)
   }
-  // Without CAP_NET_ADMIN net.core.rmem_max is the bound.
+  // Without CAP_NET_ADMIN, net.core.rmem_max is the limit.
   if (trySetOption(fd, 'SO_RCVBUFFORCE', receiveBuffer) < 0) setOption(fd, 'SO_RCVBUF', receiveBuffer)
   trySetOption(fd, 'SO_RXQ_OVFL', 1)
 }
 
-/** What goes beyond `auto`: never split on the way (RFC 1191, `ping -M probe`), or only by the sender as IPv6 does. */
+/** Forbids fragmentation entirely (RFC 1191, `ping -M probe`), or allows it only at the sender, as IPv6 does. */
 export function setFragmentation(fd: number, family: 4 | 6, dontFragment: boolean): void {
   const { IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE } = addon().constants
   if (family === 4) setOption(fd, 'IP_MTU_DISCOVER', dontFragment ? IP_PMTUDISC_PROBE! : IP_PMTUDISC_DONT!)

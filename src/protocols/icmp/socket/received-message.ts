@@ -6,11 +6,11 @@ import { decode } from '../packet/decode.js'
 import type { DecodedMessage } from '../packet/message.js'
 import type { IcmpKind } from './open-icmp-descriptor.js'
 
-/** How a message came. */
+/** How a message arrived. */
 export interface MessageInfo {
-  /** Of who sent it. */
+  /** Address of the sender. */
   address: string
-  /** TTL or hop limit it came with, where the kernel tells it. */
+  /** TTL or hop limit of the message, if the kernel reports it. */
   ttl: number | undefined
 }
 
@@ -22,16 +22,16 @@ function infoOf(packet: Packet, source: Uint8Array): MessageInfo | undefined {
   return address === undefined ? undefined : { address, ttl: ttl < 0 ? undefined : ttl }
 }
 
-/** `undefined` for what is no ICMP message: too short for its type, or with a wrong checksum. */
+/** Returns `undefined` for packets that aren't valid ICMP messages: too short for their type, or with a wrong checksum. */
 export function readMessage(packet: Packet, family: 4 | 6, kind: IcmpKind): Received | undefined {
   const { data } = packet
-  // Raw IPv4 sockets hand over the IP header.
+  // Raw IPv4 sockets include the IP header.
   const offset = family === 4 && kind === 'raw' ? ((data[0] ?? 0) & 0x0f) * 4 : 0
   const info = infoOf(packet, packet.address)
   if (!info) return undefined
   try {
     const message = decode(data.subarray(offset), family)
-    // Raw IPv4 sockets get it unchecked. The kernel drops it on every other kind.
+    // Raw IPv4 sockets receive messages unchecked. On all other kinds the kernel drops bad checksums.
     return message.checksumValid === false ? undefined : [message, info]
   } catch {
     return undefined
@@ -39,8 +39,8 @@ export function readMessage(packet: Packet, family: 4 | 6, kind: IcmpKind): Rece
 }
 
 /**
- * An error about an own request, from the error queue of a datagram socket (IP_RECVERR, ip(7)). The kernel has cut the IP
- * header off the quote; it is put back with what is known of it: the destination. Source and TTL are left unspecified.
+ * An error about the socket's own request, from the error queue of a datagram socket (IP_RECVERR, ip(7)). The kernel has
+ * removed the IP header from the quote. This rebuilds it from what is known: the destination. Source and TTL stay unspecified.
  */
 export function readErrorReport(packet: Packet, family: 4 | 6): Received | undefined {
   const { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants

@@ -27,7 +27,7 @@ function assemble(program: readonly Instruction[]): Uint8Array {
   return new Uint8Array(view.buffer)
 }
 
-/** A raw socket is woken by echo replies to this identifier alone. Errors come by the error queue, past all filters. */
+/** Wakes a raw socket only for echo replies to this identifier. Errors bypass filters through the error queue. */
 export function filterReplies(fd: number, family: 4 | 6, identifier: number): void {
   if (family === 4) setOption(fd, 'ICMP_FILTER', ~(1 << typeOf[4]['echo-reply']))
   else setOption(fd, 'ICMP6_FILTER', blockAllBut(typeOf[6]['echo-reply']))
@@ -37,7 +37,7 @@ export function filterReplies(fd: number, family: 4 | 6, identifier: number): vo
   if (errno < 0) throw systemError(errno, 'setsockopt(SO_ATTACH_FILTER)')
 }
 
-/** `struct icmp6_filter` (RFC 3542): a bit for each type that is blocked. */
+/** `struct icmp6_filter` (RFC 3542): one bit for each blocked type. */
 function blockAllBut(type: number): Uint8Array {
   const blocked = new Uint32Array(8).fill(0xffff_ffff)
   blocked[type >> 5]! &= ~(1 << (type & 31))

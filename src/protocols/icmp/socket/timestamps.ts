@@ -3,34 +3,38 @@ import { trySetOption } from '../../../sockets/options.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
 
 const ring = 0x10000
-/** The kernel turns stamping of received packets on a little after the first socket asks for it (net_enable_timestamp), in ms. */
+/**
+ * Milliseconds that the kernel takes to start timestamping received packets after the first socket asks for it
+ * (net_enable_timestamp).
+ */
 const warmUp = 1
-/** linux/net_tstamp.h SOF_TIMESTAMPING_TX_SCHED: a stamp before the queue of the device. */
+/** SOF_TIMESTAMPING_TX_SCHED of linux/net_tstamp.h: a timestamp before the device queue. */
 const stampBeforeQueue = 1 << 8
-/** linux/errqueue.h SCM_TSTAMP_SCHED. Zero, SCM_TSTAMP_SND, is the driver's stamp. */
+/** SCM_TSTAMP_SCHED of linux/errqueue.h. Zero, SCM_TSTAMP_SND, is the driver's timestamp. */
 const beforeQueue = 1
 
-/** Once the first socket that asks for them gets its stamps. */
+/** Resolves once the first socket that asks for timestamps gets them. */
 export function stampingOn(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, warmUp))
 }
 
 /**
- * The kernel's times of a socket (linux Documentation/networking/timestamping). Transmit stamps name the packet by a
- * counter of datagrams.
+ * The kernel's timestamps for a socket (Documentation/networking/timestamping of Linux). Transmit timestamps identify the
+ * packet by a datagram counter.
  *
- * The counter is never reset, since packets that still wait in a queue would be stamped with ids that are given out again.
- * Whether a failed send has counted depends on where it failed, and on the kernel. So the next id is in doubt from then on,
- * until a stamp shows it: a packet gets its first stamp within the call that sends it, unless it waits for its neighbour.
+ * The counter is never reset: packets still waiting in a queue would otherwise be stamped with ids that are in use again.
+ * Whether a failed send counts depends on where it failed, and on the kernel. The next id is therefore in doubt after a
+ * failure, until a timestamp shows it. A packet gets its first timestamp within the call that sends it, unless it waits for its
+ * neighbour.
  */
 export class Timestamps<T> {
-  /** Transmit stamps are on. */
+  /** Whether transmit timestamps are on. */
   readonly sends: boolean
   readonly #sent: (T | undefined)[] = []
-  /** Id of the next packet. While in doubt: the lowest that it may have. */
+  /** Id of the next packet. In doubt, the lowest possible id. */
   #next = 0
   #inDoubt = false
-  /** What the kernel has just been given, and the wall clock before that. */
+  /** The packet just passed to the kernel, and the wall clock before that. */
   #trial: { probe: T | undefined; wall: number } | undefined
 
   constructor(fd: number, sends: boolean) {
@@ -47,32 +51,32 @@ export class Timestamps<T> {
     if (!this.sends && trySetOption(fd, 'SO_TIMESTAMPING', receive) < 0) trySetOption(fd, 'SO_TIMESTAMPNS', 1)
   }
 
-  /** Packets are to be sent one at a time, each by `sentInDoubt`. */
+  /** Whether packets must be sent one at a time, each reported by `sentInDoubt`. */
   get inDoubt(): boolean {
     return this.#inDoubt
   }
 
-  /** The kernel has taken the probe's packet: its id. */
+  /** Assigns an id to the packet that the kernel has accepted. */
   sent(probe: T): number {
     return this.#place(probe)
   }
 
   /**
-   * The same while in doubt. `wall`: the time before the call, in milliseconds. `read` reads the error queue: if that does not
-   * show the id, no stamp of the packet will be recognised.
+   * Like `sent`, while in doubt. `wall`: the time before the call, in milliseconds. `read` reads the error queue. If that
+   * doesn't show the id, no timestamp of the packet will be recognised.
    */
   sentInDoubt(probe: T, wall: number, read: () => void): void {
     this.#try(probe, wall, read)
   }
 
-  /** A send failed, or took fewer packets than it was given. The packets it took are told before. */
+  /** A send failed or accepted fewer packets than given. Report the accepted packets first. */
   failed(wall: number, read: () => void): void {
     if (!this.sends) return
     this.#inDoubt = true
     this.#try(undefined, wall, read)
   }
 
-  /** The probe that a stamp from the error queue is of. `stamp`: milliseconds of the wall clock. */
+  /** Returns the probe that a timestamp from the error queue belongs to. `stamp`: milliseconds of the wall clock. */
   take(id: number, stamp: number): T | undefined {
     if ((id - this.#next) >>> 0 < 2 ** 31) this.#learn(id, stamp)
     const behind = (this.#next - id) >>> 0
@@ -85,7 +89,7 @@ export class Timestamps<T> {
     this.#trial = undefined
   }
 
-  /** An id that was not expected yet: that of the packet just sent, or of one that had to wait before its stamp. */
+  /** An unexpected id: it belongs to the packet just sent, or to one that had to wait for its timestamp. */
   #learn(id: number, stamp: number): void {
     const trial = this.#trial && stamp >= this.#trial.wall ? this.#trial : undefined
     const skipped = Math.min((id - this.#next) >>> 0, ring)
@@ -103,17 +107,17 @@ export class Timestamps<T> {
   }
 }
 
-/** Is it the stamp that the kernel makes before the packet enters the queue of its device? Else it is the driver's. */
+/** Whether the kernel made the timestamp before the device queue. Otherwise it is the driver's. */
 export function isBeforeQueue(packet: Packet): boolean {
   return packet.field(Field.errorInfo) === beforeQueue
 }
 
-/** The kernel's time of a packet, milliseconds of the wall clock; NaN without one. */
+/** The kernel's timestamp for a packet, in milliseconds of the wall clock; NaN without one. */
 export function stampOf(packet: Packet): number {
   return milliseconds(packet.unsigned(Field.seconds), packet.field(Field.nanoseconds))
 }
 
-/** `nanoseconds` -1: NaN. */
+/** Returns NaN for `nanoseconds` -1. */
 export function milliseconds(seconds: number, nanoseconds: number): number {
   return nanoseconds < 0 ? Number.NaN : seconds * 1e3 + nanoseconds / 1e6
 }

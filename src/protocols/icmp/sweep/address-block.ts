@@ -3,20 +3,19 @@ import { invalidArgument } from '../../../errors.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { isNumericHost, parseIP, unmapped } from '../../../sockets/ip.js'
 
-/** Addresses one after another, made when they are needed: a /8 takes no more memory than one. */
+/** Consecutive addresses, computed on demand. A /8 takes no more memory than one address. */
 export interface AddressBlock {
   readonly family: 4 | 6
   readonly size: number
-  /** `struct sockaddr_*` of the n-th, good until the next call. */
+  /** `struct sockaddr_*` of the n-th address, valid until the next call. */
   at(index: number): Uint8Array
 }
 
 /**
- * What a target stands for: addresses for an address, a CIDR block or a range (`10.0.0.1-10.0.3.254`), `undefined` for
- * anything else, which is a name. Of an IPv4 block up to /30 the network's and the broadcast address are left out; of /31 (RFC
- * 3021), /32 and IPv6 blocks nothing is.
+ * Parses a target: an address, a CIDR block or a range (`10.0.0.1-10.0.3.254`). Returns `undefined` for anything else, which is
+ * a name. IPv4 blocks up to /30 exclude the network and broadcast address; /31 (RFC 3021), /32 and IPv6 blocks exclude nothing.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what looks like several addresses but is no block or range.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` if the target looks like several addresses but is not a block or range.
  */
 export function parseBlock(target: string): AddressBlock | undefined {
   if (isIP(target)) return single(target)
@@ -25,7 +24,8 @@ export function parseBlock(target: string): AddressBlock | undefined {
   const [first = '', last, ...more] = target.split('-')
   if (last !== undefined && more.length === 0 && isIP(first) && isIP(last))
     return range(target, unmapped(first), unmapped(last))
-  // Several in the spelling of another tool. One that is mistaken is a target that is not found, and does not end the sweep.
+  // Refuses several addresses in the notation of other tools. Any other mistake is a target that isn't found, which doesn't end
+  // the sweep.
   return isNumericHost(target) && /[*,-]/.test(target) ? wrong(target) : undefined
 }
 
@@ -43,7 +43,7 @@ function cidr(target: string, address: string, prefix: string): AddressBlock {
   const bits = isIPv4(address) ? 32 : 128
   const length = Number(prefix)
   const plain = unmapped(address)
-  // The first 96 bits of a mapped address are the same for all.
+  // The first 96 bits of a mapped address are always the same.
   if (plain !== address && length >= 96 && length <= 128) return cidr(target, plain, String(length - 96))
   if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) wrong(target)
   const size = 2n ** BigInt(bits - length)

@@ -5,17 +5,17 @@ import type { SweepOptions } from './sweep.js'
 
 export const defaultTimeout = 1000
 
-/** The shared socket of a family, and what is sent over it. */
+/** The shared socket of a family, and the requests sent over it. */
 export interface FamilySocket {
   readonly path: SocketPool
-  /** What is asked of all addresses. */
+  /** The request for all addresses. */
   readonly request: EchoRequest
-  /** The same for who wants to be told by another owner. */
+  /** The same request with another owner. */
   requestFor(owner: ProbeOwner): EchoRequest
   ready: boolean
 }
 
-/** Opened with the first target of each family. */
+/** Opens each family's socket with the first target of that family. */
 export class FamilySockets {
   readonly #options: SweepOptions
   readonly #owner: ProbeOwner
@@ -23,7 +23,7 @@ export class FamilySockets {
   readonly #families = new Map<4 | 6, FamilySocket>()
   #dropsAtClose = 0
 
-  /** `opened`: one that was not ready is ready now. */
+  /** `opened`: called when a socket that wasn't ready becomes ready. */
   constructor(options: SweepOptions, owner: ProbeOwner, opened: () => void) {
     this.#options = options
     this.#owner = owner
@@ -34,11 +34,11 @@ export class FamilySockets {
   of(family: 4 | 6): FamilySocket {
     const known = this.#families.get(family)
     if (known) return known
-    // Without stamps of sending: the time of a batch is true enough here, and they would cost a sixth of the speed.
+    // No send timestamps: the time of a batch is accurate enough here, and they would cost a sixth of the speed.
     const path = acquirePath(family, this.#options, false)
     const template = makeTemplate(family, this.#options)
     const { timeout = defaultTimeout, ttl, rate } = this.#options
-    // A paced sweep wakes for what is to be sent, and reads the answers then.
+    // A paced sweep wakes up to send, and reads answers then.
     const requestFor = (owner: ProbeOwner) =>
       new EchoRequest(owner, template, timeout, { hops: ttl, prompt: rate === undefined })
     const familySocket: FamilySocket = { path, request: requestFor(this.#owner), requestFor, ready: false }

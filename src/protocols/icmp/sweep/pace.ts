@@ -1,11 +1,11 @@
 import { tickMs } from '../../../runtime/ticker.js'
 
-/** It is not worth asking again sooner, in ms: packets leave by ticks, since to wake for each would cost more than to send it. */
+/** Minimum wait in milliseconds. Packets leave by ticks, because waking for each would cost more than sending it. */
 const leastWait = tickMs / 2
-/** What may be caught up on at once after the event loop was late: the packets of so many milliseconds. */
+/** Milliseconds' worth of packets that may be caught up immediately after the event loop was late. */
 const burstMs = 60
 
-/** A token bucket: so many packets a second, by ticks, and in bursts of 60 ms at most. */
+/** A token bucket for packets per second. It sends by ticks, in bursts of up to 60 ms. */
 export class Pace {
   readonly #perMs: number
   readonly #burst: number
@@ -19,7 +19,7 @@ export class Pace {
     this.#filledAt = now
   }
 
-  /** True: one packet may leave now. */
+  /** Returns true if one packet may leave now. */
   take(now: number): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMs)
     this.#filledAt = now
@@ -28,7 +28,7 @@ export class Pace {
     return true
   }
 
-  /** Milliseconds until the next should be asked for, by the tick around then. */
+  /** Milliseconds until the caller should ask for the next packet, at the nearest tick. */
   get wait(): number {
     return Math.max(leastWait, (1 - this.#tokens) / this.#perMs)
   }

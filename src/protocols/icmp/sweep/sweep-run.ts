@@ -18,32 +18,38 @@ import { SendWindow } from './window.js'
 
 export interface SweepHandlers {
   result(result: PingResult): void
-  /** No more results: all are told, or it has failed. */
+  /** No more results: all are reported, or the sweep has failed. */
   end(failure?: { reason: unknown }): void
-  /** Nobody takes the results: nothing more is to be sent. */
+  /** Whether results pile up unread, so that nothing more should be sent. */
   full(): boolean
 }
 
-/** Replies of ordinary size that the receive buffer is sure to hold (4 MiB asked for; drivers account up to 2.3 KiB each). */
+/**
+ * Replies of ordinary size that always fit into the receive buffer (it asks for 4 MiB; drivers account up to 2.3 KiB per
+ * reply).
+ */
 const largestWindow = 3500
-/** Probes that leave before what came back is read. */
+/** Probes sent before replies are read. */
 const perTurn = 512
 
-/** Of a `struct sockaddr_in`. */
+/** Length of a `struct sockaddr_in`. */
 const ipv4Length = 16
-/** A probe's tag is its number in the order of sending, times this, plus the number of its attempt (100 at most). */
+/** A probe's tag is its number in the order of sending times this, plus its attempt (100 at most). */
 const attemptsRoom = 128
 
-/** Neither the target nor anybody on the way has said anything. */
+/** Neither the target nor a router on the path has answered. */
 const isUndecided = (outcome: Verdict['outcome']) => outcome === 'timeout' || outcome === 'send-failed'
 
-/** A target that was silent, or could not be asked. */
+/** A target that didn't answer, or could not be asked. */
 interface Again {
   target: SweepTarget
   attempt: number
 }
 
-/** One sweep while it runs: draws targets, sends as fast as window and pace allow, asks the silent again, and those that could not be asked. */
+/**
+ * One running sweep. It draws targets, sends as fast as window and pace allow, and asks unanswered targets again, as well as
+ * those that could not be asked.
+ */
 export class SweepRun implements ProbeOwner {
   readonly counts = { sent: 0, retried: 0, answered: 0, done: 0 }
   readonly #options: SweepOptions
@@ -54,13 +60,13 @@ export class SweepRun implements ProbeOwner {
   readonly #window: SendWindow
   readonly #pace: Pace | undefined
   readonly #stop = new AbortController()
-  /** Of targets by name. */
+  /** Requests for targets given by name. */
   readonly #named = new Map<EchoRequest, FamilySocket>()
   readonly #again: Again[] = []
   readonly #repliers: Repliers
   #inFlight = 0
   #held: SweepTarget | undefined
-  /** Nothing leaves before; held while it is waited for. */
+  /** Nothing leaves before this tick. Kept while it is awaited. */
   #tick: Tick | undefined
   #release: (() => void) | undefined
   #turn: NodeJS.Immediate | undefined
@@ -93,7 +99,7 @@ export class SweepRun implements ProbeOwner {
     return this.#families.drops
   }
 
-  /** Sends what may leave now. */
+  /** Sends whatever may leave now. */
   pump(): void {
     if (this.#stop.signal.aborted) return
     try {
@@ -237,7 +243,7 @@ export class SweepRun implements ProbeOwner {
     this.#handlers.result(toResult({ host: name ?? address, address, family }, tag % attemptsRoom, verdict))
   }
 
-  /** A name without an address is an outcome of its target, not the end of the sweep. */
+  /** A name without an address is a result for its target, and doesn't end the sweep. */
   #unknown(host: string, error: NetviaError): void {
     const target = { host, address: '', family: this.#options.family ?? 4 }
     this.counts.done++
@@ -245,9 +251,9 @@ export class SweepRun implements ProbeOwner {
     this.#handlers.result(toResult(target, 0, verdict))
   }
 
-  /** Goes on in the next turn of the event loop, which must have its turns however near the targets are. */
+  /** Continues in the next turn of the event loop, which must get turns however near the targets are. */
   resume(): void {
-    // By the next tick, then.
+    // The waiting tick will continue the sweep.
     if (this.#tick) return
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined

@@ -9,39 +9,39 @@ import { SweepRun } from './sweep-run.js'
 import { countTargets, isTargets, type Targets } from './target-source.js'
 
 export interface SweepOptions extends PingOptions {
-  /** Requests a second altogether, sent by ticks of 40 ms. Default: as fast as the answers can be read. */
+  /** Total requests per second, sent by ticks of 40 ms. Default: as fast as answers can be read. */
   rate?: number
-  /** Further requests to a target that is silent or could not be asked, 0-100. Default 0. */
+  /** Further requests to a target that doesn't answer or could not be asked, 0-100. Default 0. */
   retries?: number
-  /** Milliseconds, for the answer to each request. Default 1000. */
+  /** Milliseconds to wait for the answer to each request. Default 1000. */
   timeout?: number
-  /** Requests in flight at most. Default: what the receive buffer holds, less while the kernel drops packets. */
+  /** Maximum requests in flight. Default: what the receive buffer holds, reduced while the kernel drops packets. */
   concurrency?: number
 }
 
-/** How far a sweep has come. */
+/** The progress of a sweep. */
 export interface SweepProgress {
-  /** Targets in all; `undefined` unless they were given as an array or as one string. */
+  /** Total number of targets; `undefined` unless they were given as an array or one string. */
   total: number | undefined
-  /** Requests that left. */
+  /** Requests sent. */
   sent: number
-  /** Of those, to targets without an answer before. */
+  /** Requests sent again to targets that had not answered. */
   retried: number
-  /** Targets something came back from, an ICMP error included. */
+  /** Targets with any answer, including ICMP errors. */
   answered: number
-  /** Targets whose verdict is in. */
+  /** Targets with a verdict. */
   done: number
   /** Requests without a verdict yet. */
   inFlight: number
-  /** Targets without a verdict yet, where `total` is known. */
+  /** Targets without a verdict yet, if `total` is known. */
   remaining: number | undefined
-  /** Packets the kernel dropped because the receive buffer was full: lost here, not in the network. */
+  /** Packets the kernel dropped because the receive buffer was full: lost on this machine, not in the network. */
   dropped: number
-  /** Since it began, in milliseconds; once it has ended, how long it took. */
+  /** Milliseconds since the sweep began, or its total duration once it has ended. */
   elapsedMs: number
-  /** Targets done a second, on average. */
+  /** Average number of targets done per second. */
   rate: number
-  /** Milliseconds that the remaining will take at this rate, where that is known. */
+  /** Milliseconds until the remaining targets are done at this rate, if known. */
   etaMs: number | undefined
 }
 
@@ -52,20 +52,21 @@ const schema: Schema = {
   concurrency: integer(1, 60_000),
 }
 
-/** Results kept for a slow consumer: with so many nothing more is sent until they are taken. */
+/** Results kept for a slow consumer. At this number sending stops until some are taken. */
 const capacity = 10_000
 
 /**
- * ICMP echo requests to many targets: an async iterable of results as they come, with live `progress` and `statistics`. Targets
- * are names, addresses, CIDR blocks and ranges (`10.0.0.1-10.0.3.254`), IPv4 and IPv6, in a string or in any iterable; they are
- * drawn as they are needed, so a /8 starts at once. Of an IPv4 block up to /30 the network's and the broadcast address are
- * left out.
+ * Sends ICMP echo requests to many targets. Returns an async iterable of results as they come, with live `progress` and
+ * `statistics`. Targets are names, addresses, CIDR blocks and ranges (`10.0.0.1-10.0.3.254`), IPv4 and IPv6, in a string or any
+ * iterable. They are drawn on demand, so a /8 starts immediately. IPv4 blocks up to /30 exclude the network and broadcast
+ * address.
  *
- * It starts with the first `next()`. A slow consumer slows the sending down; `break`, `return()` and the signal end it and leave
- * nothing open. A group (multicast, or a broadcast address with `broadcast`) has a result for each host that answers, with its address in
- * `from`. A name without an address is `send-failed` with the error of `resolve`. `sequence` is the number of the attempt.
+ * The sweep starts with the first `next()`. A slow consumer slows sending down. `break`, `return()` and the signal end the
+ * sweep and leave nothing open. A group (multicast, or a broadcast address with `broadcast`) gives one result for each host
+ * that answers, with its address in `from`. A name without an address is `send-failed` with the error of `resolve`. `sequence`
+ * is the number of the attempt.
  *
- * @throws NetviaError as `ping`, from the call for bad options, from the iteration for what shows later.
+ * @throws NetviaError as `ping`: the call throws for bad options, the iteration for errors that appear later.
  */
 export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
   if (!isTargets(targets)) throw invalidArgument('sweep: targets', targets, 'a string or an iterable of strings')
@@ -73,7 +74,7 @@ export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
   return new Sweep(kept, checkProbeOptions('sweep', options, schema))
 }
 
-/** What `sweep` gives: consumed once. */
+/** The async iterable that `sweep` returns. You can consume it once. */
 export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
   readonly #targets: Targets
   readonly #options: SweepOptions
@@ -93,12 +94,12 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     if (options.signal?.aborted) this.#onAbort()
   }
 
-  /** Of all requests so far, at this moment. */
+  /** Statistics of all requests so far. */
   get statistics(): PingStatistics {
     return this.#counter.snapshot()
   }
 
-  /** How far it has come, as of now. */
+  /** The progress so far. */
   get progress(): SweepProgress {
     const { sent, retried, answered, done } = this.#run?.counts ?? { sent: 0, retried: 0, answered: 0, done: 0 }
     const elapsedMs = this.#startedAt === 0 ? 0 : (this.#endedAt ?? monotonicNow()) - this.#startedAt
@@ -111,7 +112,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return { total, sent, retried, answered, done, inFlight, remaining, dropped, elapsedMs, rate, etaMs }
   }
 
-  /** Itself. */
+  /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -122,7 +123,7 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return this.#results.next()
   }
 
-  /** Ends it now, even while a `next()` waits. */
+  /** Ends the sweep immediately, even while a `next()` is waiting. */
   return(): Promise<IteratorResult<PingResult, undefined>> {
     this.#stop()
     this.#results.clear()

@@ -3,33 +3,33 @@ import { encodeAddress } from '../../../sockets/address.js'
 import type { ResolvedAddress } from '../../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
 
-/** Names, addresses, CIDR blocks and ranges: one, or any iterable of them, which is read no faster than needed. */
+/** Names, addresses, CIDR blocks and ranges: one string, or any iterable of them, which is read only as needed. */
 export type Targets = string | Iterable<string> | AsyncIterable<string>
 
 /** One address to ask. */
 export interface SweepTarget {
   readonly family: 4 | 6
-  /** Good until the next target is drawn. */
+  /** Valid until the next target is drawn. */
   readonly address: Uint8Array
-  /** The name it was found by. */
+  /** The name that resolved to this address. */
   readonly name?: string
 }
 
 export interface SourceHandlers {
-  /** After `next()` had nothing to give: there is something now, or the end. */
+  /** Called after `next()` returned nothing, when there is a target or the end. */
   ready(): void
   resolve(name: string): Promise<ResolvedAddress>
-  /** A name without an address. */
+  /** Reports a name without an address. */
   unknown(name: string, error: NetviaError): void
   failed(error: unknown): void
 }
 
-/** Names looked up at the same time. */
+/** Names resolved at the same time. */
 const lookUps = 32
 
 /**
- * Targets one at a time, made when they are asked for. Addresses and blocks come at once; names, and what an asynchronous
- * iterable has not brought yet, come when they are known, and nobody waits for them in the meantime.
+ * Targets one at a time, created on demand. Addresses and blocks are available immediately. Names, and items that an
+ * asynchronous iterable has yet to deliver, follow when they are known; the others don't wait for them.
  */
 export class TargetSource {
   readonly #family: 4 | 6 | undefined
@@ -43,19 +43,19 @@ export class TargetSource {
   #exhausted = false
   #closed = false
 
-  /** `family`: addresses of the other one are refused. */
+  /** `family`: refuses addresses of the other family. */
   constructor(targets: Targets, family: 4 | 6 | undefined, handlers: SourceHandlers) {
     this.#family = family
     this.#handlers = handlers
     this.#iterator = iterate(targets)
   }
 
-  /** Nothing more will come. */
+  /** Whether no more targets will come. */
   get done(): boolean {
     return this.#exhausted && !this.#block && this.#found.length === 0 && this.#resolving === 0
   }
 
-  /** The next target; `undefined` if there is none now: `ready` will tell. */
+  /** The next target, or `undefined` if there is none yet: `ready` follows. */
   next(): SweepTarget | undefined {
     for (;;) {
       const found = this.#found.shift()
@@ -128,13 +128,13 @@ export class TargetSource {
   }
 }
 
-/** What the name servers did about it. That there is no such device, or no permission, concerns all targets. */
+/** Whether name servers caused the error. A missing device or permission concerns all targets. */
 function isUnknownName(error: unknown): error is NetviaError {
   const local = ['EADDRNOTAVAIL', 'EPERM', 'ENOBUFS']
   return error instanceof NetviaError && error.syscall === 'resolve' && !local.includes(error.code)
 }
 
-/** Whether targets can be drawn from it at all; each is looked at when it is. */
+/** Whether targets can be drawn from the value. Each target is checked when drawn. */
 export function isTargets(value: unknown): value is Targets {
   if (typeof value === 'string') return true
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
@@ -145,7 +145,7 @@ function iterate(targets: Targets): Iterator<string> | AsyncIterator<string> {
   return Symbol.asyncIterator in targets ? targets[Symbol.asyncIterator]() : targets[Symbol.iterator]()
 }
 
-/** How many targets those are, where it can be told before the end: in a list that holds them all. */
+/** The number of targets, if it is known in advance: for lists that hold all of them. */
 export function countTargets(targets: Targets): number | undefined {
   if (typeof targets === 'string') return parseBlock(targets)?.size ?? 1
   if (!Array.isArray(targets)) return undefined

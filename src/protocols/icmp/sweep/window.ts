@@ -1,10 +1,10 @@
-/** Grows by a probe for each that was settled, and halves when the kernel had to drop packets of ours. */
+/** Limits the probes in flight. It grows by one for each settled probe, and halves when the kernel drops packets. */
 export class SendWindow {
   #size: number
   readonly #largest: number
   #drops = 0
 
-  /** `largest`: what the receive buffer holds if all answers come at once; `fixed`: the user's own bound. */
+  /** `largest`: what the receive buffer holds if all answers come together. `fixed`: the user's own limit. */
   constructor(largest: number, fixed?: number) {
     this.#largest = fixed ?? largest
     this.#size = Math.min(this.#largest, fixed ?? 1024)
@@ -18,7 +18,7 @@ export class SendWindow {
     if (this.#size < this.#largest) this.#size++
   }
 
-  /** `drops`: all so far. */
+  /** `drops`: the total so far. */
   dropped(drops: number): void {
     if (drops === this.#drops) return
     this.#drops = drops
