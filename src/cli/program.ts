@@ -11,6 +11,7 @@ import { defineMan } from './man/command.js'
 import { defineMonitor } from './monitor/command.js'
 import { defineMtr } from './mtr/command.js'
 import { definePing } from './ping/command.js'
+import { defineProxy } from './proxy/command.js'
 import { defineScan } from './scan/command.js'
 import { defineSchema } from './schema/command.js'
 import { escapeControlsLines } from './shared/output/escape.js'
@@ -79,6 +80,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineStatus,
     defineForce,
     defineExporter,
+    defineProxy,
     defineDevices,
     defineDoctor,
     defineSchema,

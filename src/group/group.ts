@@ -33,6 +33,7 @@ import {
   leastBad,
   type Policy,
   type PolicyName,
+  policyNames,
   preferred,
   usable,
 } from './policies.js'
@@ -78,7 +79,7 @@ export interface PickedUplink {
 }
 
 const groupSchema = {
-  policy: oneOf('failover', 'weighted', 'lowest-latency', 'sticky'),
+  policy: oneOf(...policyNames),
   whenAllDown: oneOf('fail', 'least-bad'),
   cutConnections: boolean,
   failback: (value, name) => (value === 'now' || value === 'never' ? value : milliseconds(value, name)),

@@ -47,7 +47,7 @@ function parseBlock(text: string): { address: string; family: 4 | 6; length: num
   return length < 96 ? undefined : { address: plain, family: 4, length: length - 96 }
 }
 
-const block: Check = (value, name) => {
+export const block: Check = (value, name) => {
   if (typeof value === 'string' && parseBlock(value)) return value
   throw invalidArgument(name, value, 'an address or a block, such as 192.168.1.0/24')
 }

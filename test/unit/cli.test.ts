@@ -15,6 +15,7 @@ const subcommands = [
   'dns',
   'scan',
   'devices',
+  'proxy',
   'doctor',
   'schema',
   'completion',

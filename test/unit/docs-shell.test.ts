@@ -12,6 +12,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const others = [
   'cat',
   'cd',
+  'curl',
   'docker',
   'echo',
   'exit',

@@ -4,10 +4,11 @@ import { ref } from './build.js'
 import { line, lines } from './lines.js'
 import { monitorLines, monitorParts } from './monitor.js'
 import { parts } from './parts.js'
+import { proxyLines } from './proxy.js'
 
 /** The JSON Schema of every line that `--json` prints. */
 export async function run(): Promise<Exit> {
-  const all = { ...lines, ...monitorLines }
+  const all = { ...lines, ...monitorLines, ...proxyLines }
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: `urn:netvia:command:${schemaVersion}`,

@@ -9,11 +9,13 @@ export function worst(codes: Iterable<Exit>): Exit {
   return Math.max(Exit.good, ...codes) as Exit
 }
 
+const usage = new Set(['ERR_INVALID_ARG_VALUE', 'ERR_ADDRESS_FAMILY', 'ERR_OPEN_PROXY'])
+
 /** What an error of the library means for whoever called the command. */
 export function exitOf(error: unknown): Exit {
   if (!(error instanceof NetviaError)) return Exit.local
   const { code } = error
-  if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_ADDRESS_FAMILY') return Exit.usage
+  if (usage.has(code)) return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
   if (code === 'ERR_NO_MONITOR') return Exit.local
   try {

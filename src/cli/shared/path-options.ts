@@ -18,15 +18,12 @@ export interface ShortNames {
   tos?: string
 }
 
-export function addPathOptions(command: Command, short: ShortNames = {}): Command {
+/** `more`: what more than one device is for. */
+export function addPathOptions(command: Command, short: ShortNames = {}, more = '; may be given again, to compare') {
   const flags = (letter: string | undefined, long: string) => (letter ? `-${letter}, ${long}` : long)
   const option = (names: string, description: string) => new Option(names, description).helpGroup('Path options:')
   return command
-    .addOption(
-      option('-I, --device <name>', 'network device to leave by; may be given again, to compare').argParser(
-        several(device),
-      ),
-    )
+    .addOption(option('-I, --device <name>', `network device to leave by${more}`).argParser(several(device)))
     .addOption(
       option(flags(short.source, '--source <address>'), 'source address; does not choose the device').argParser(
         text(ipAddress),

@@ -1,0 +1,37 @@
+import { type Command, Option } from 'commander'
+import { policyNames } from '../../group/policies.js'
+import { integer } from '../../options.js'
+import { block } from '../../proxy/blocks.js'
+import { listenAddress } from '../monitor/web/listen-address.js'
+import { numeric, several, text } from '../shared/arguments.js'
+import { addJson, addServers } from '../shared/options.js'
+import { addPathOptions } from '../shared/path-options.js'
+import { action, type CommandState } from '../shared/session.js'
+
+export function defineProxy(program: Command, state: CommandState): void {
+  const command = program
+    .command('proxy')
+    .description('a SOCKS5 and HTTP proxy through a device, or through several uplinks')
+    .addOption(
+      new Option('--listen <[host:]port>', 'listen there; another host than 127.0.0.1 needs --allow or --users-file')
+        .argParser(text(value => listenAddress(value as string) && (value as string)))
+        .default('127.0.0.1:1080'),
+    )
+    .option('-c, --config <file>', 'the uplinks, as for netvia monitor, instead of a path')
+    .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
+    .addOption(
+      new Option('--allow <block>', 'clients that may use it; may be given again').argParser(several(text(block))),
+    )
+    .option('--users-file <file>', 'lines of name:password; every client must give one of them')
+    .addOption(
+      new Option(
+        '--allow-target <block>',
+        'private or link-local addresses, or addresses of this machine, that clients may reach; may be given again',
+      ).argParser(several(text(block))),
+    )
+    .option('--max-connections <number>', 'of all clients together', numeric(integer(1, 1_000_000)), 4096)
+  addServers(command)
+  addPathOptions(command, {}, '')
+  addJson(command)
+  command.action(action(state, () => import('./run.js')))
+}
