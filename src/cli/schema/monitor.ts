@@ -7,13 +7,15 @@ const orNull = (type: string, description: string): JsonSchema => ({ type: [type
 const forcedOrNull: JsonSchema = { anyOf: [ref('forced'), { type: 'null' }] }
 const names = list(text('Name of an uplink'))
 
+export const stateChange: Record<string, JsonSchema> = {
+  ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at, 'forced?': ref('forced') },
+}
+
 /** The lines of `netvia monitor`: the library's events and snapshot. */
 export const monitorLines: Record<string, JsonSchema> = {
   monitorStart: lineOf('monitor', 'start', 'At the beginning', { uplinks: list(ref('uplink')) }),
   monitorListening: lineOf('monitor', 'listening', 'With --listen', { url: text('Of the page') }),
-  monitorState: lineOf('monitor', 'state', 'An uplink has changed', {
-    ...{ uplink: text('Its name'), from: state, to: state, reason: text('Why'), at, 'forced?': ref('forced') },
-  }),
+  monitorState: lineOf('monitor', 'state', 'An uplink has changed', stateChange),
   monitorCheck: lineOf('monitor', 'check', 'With --verbose: one check of one round', {}, 'check'),
   monitorHook: lineOf('monitor', 'hook', 'The hook printed a line', {
     ...{ uplink: text('It was called for'), text: text('The line'), at },

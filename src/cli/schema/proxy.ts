@@ -1,8 +1,6 @@
 import { count, integer, type JsonSchema, object, text } from './build.js'
 import { lineOf } from './lines.js'
-import { monitorLines } from './monitor.js'
-
-const { command: _command, ...state } = monitorLines.monitorState!.properties as Record<string, JsonSchema>
+import { stateChange } from './monitor.js'
 
 /** The lines of `netvia proxy`. */
 export const proxyLines: Record<string, JsonSchema> = {
@@ -10,7 +8,7 @@ export const proxyLines: Record<string, JsonSchema> = {
     address: text('It listens at'),
     port: integer('1-65535'),
   }),
-  proxyState: lineOf('proxy', 'state', 'With --config: an uplink has changed', state),
+  proxyState: lineOf('proxy', 'state', 'With --config: an uplink has changed', stateChange),
   proxySummary: lineOf('proxy', 'summary', 'At the end', {
     clients: count('Connections of clients that were open'),
     refused: count('Connections that were refused: by address, password or limit'),
