@@ -15,7 +15,6 @@ const subcommands = [
   'dns',
   'scan',
   'devices',
-  'proxy',
   'doctor',
   'schema',
   'completion',
