@@ -34,9 +34,9 @@ export type { GroupConnectOptions, GroupFetchInit, GroupResolveOptions } from '.
 export type { FetchInput, GroupDispatcher, OfUndici } from './group/fetch-types.js'
 export {
   type GroupOptions,
-  type PickedUplink,
   UplinkGroup,
 } from './group/group.js'
+export type { PickedUplink } from './group/picked-uplink.js'
 export type { Failback, PolicyName } from './group/policies.js'
 export type { ForceOptions } from './monitor/force-options.js'
 export { UplinkMonitor } from './monitor/monitor.js'

@@ -4,17 +4,7 @@ import { invalidArgument, NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
 import type { Uplink } from '../monitor/settings.js'
-import type { UplinkState } from '../monitor/state/state-machine.js'
-import {
-  boolean,
-  checkOptions,
-  milliseconds,
-  oneOf,
-  type PathOptions,
-  pathOf,
-  type Schema,
-  string,
-} from '../options.js'
+import { boolean, checkOptions, milliseconds, oneOf, pathOf, type Schema, string } from '../options.js'
 import type { AddressType, DnsRecord, RecordData, ResolvedAddress } from '../protocols/dns/records.js'
 import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
@@ -26,6 +16,7 @@ import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
 import { GroupPools, hostOf } from './group-dispatcher.js'
+import type { PickedUplink } from './picked-uplink.js'
 import {
   type Candidate,
   createPolicy,
@@ -60,22 +51,6 @@ export interface GroupOptions {
    * works; or this many milliseconds after its state changed. See also `moveBack()`. Default 'now'.
    */
   failback?: Failback
-}
-
-/** The uplink for a new connection. */
-export interface PickedUplink {
-  /** Name from the monitor's options. */
-  name: string
-  /** Current state in the monitor. */
-  state: UplinkState
-  /** The device of its path, if it has one. */
-  device: string | undefined
-  /** Path for any netvia call: `ping(host, group.pick().path)`. */
-  path: PathOptions
-  /** Priority from the monitor's options. The lowest is preferred. */
-  priority: number
-  /** Weight from the monitor's options. */
-  weight: number
 }
 
 const groupSchema = {
