@@ -55,7 +55,7 @@ export class ProbeRunner implements CheckRunner {
     if (!this.#controller) {
       // One for all runs: a new one for each costs more than many a check.
       this.#controller = new AbortController()
-      setMaxListeners(0, this.#controller.signal)
+      setMaxListeners(Number.POSITIVE_INFINITY, this.#controller.signal)
     }
     const { path, timeout } = this.#settings
     this.#probe(this.#check, path, timeout, this.#controller.signal).then(this.#told)
