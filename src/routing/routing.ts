@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { setTimeout as wait } from 'node:timers/promises'
 import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
@@ -217,7 +216,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
 
   async #readUntilSettled(): Promise<void> {
     while (this.#isStale && this.#unfollow) {
-      await wait(settleTime)
+      await new Promise(resolve => setTimeout(resolve, settleTime))
       this.#isStale = false
       const before = this.#installed?.entries
       const kernel = await readKernel()

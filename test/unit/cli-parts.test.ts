@@ -20,11 +20,12 @@ describe('values', () => {
     ['300ms', 300],
     ['1.5s', 1500],
     ['1m', 60_000],
+    ['1h', 3_600_000],
   ])('%s is a time of %d ms', (text, expected) => expect(time('s')(text)).toBe(expected))
 
   it('in milliseconds without a unit where that is the custom', () => expect(time('ms')('500')).toBe(500))
 
-  test.each(['', '-1', '1h', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
+  test.each(['', '-1', '1d', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
     expect(() => time('s')(text)).toThrow(InvalidArgumentError)
   })
 
