@@ -71,9 +71,13 @@ async function startMonitor() {
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(options))
   const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
-  const child = spawn(process.execPath, [cli, 'monitor', '-c', file, '--json', '--listen', new URL(url).port], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [cli, 'monitor', '--no-socket', '-c', file, '--json', '--listen', new URL(url).port],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   process.on('exit', () => child.kill('SIGKILL'))
   const ended = new Promise(resolve => child.on('exit', (code, signal) => resolve(signal ?? code)))
   const states = {}

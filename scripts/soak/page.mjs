@@ -77,10 +77,14 @@ function startMonitor(secret) {
   writeFileSync(file, JSON.stringify({ interval, timeout: 1000, uplinks }))
   const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
   const env = secret ? { ...process.env, NETVIA_TOKEN: secret } : process.env
-  const child = spawn(process.execPath, [cli, 'monitor', '-c', file, '--json', '-v', '--listen', String(port)], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [cli, 'monitor', '--no-socket', '-c', file, '--json', '-v', '--listen', String(port)],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   process.on('exit', () => child.kill('SIGKILL'))
   const times = []
   createInterface(child.stdout).on('line', line => {

@@ -64,7 +64,7 @@ test('the outage that the laboratory offers is seen by its monitor, and its end'
   const lines = offered(shell.output())
   const monitor = lines.find(line => line.includes('monitor'))!
   const [begin, end] = lines.filter(line => line.includes('blackhole'))
-  await shell.run(`${monitor} & monitor=$!`)
+  await shell.run(`${monitor} --no-socket & monitor=$!`)
   await shell.prints(/first: unknown -> up/)
   expect(await shell.run(begin!)).toMatchObject({ code: 0 })
   await shell.prints(/first: up -> down/)

@@ -372,7 +372,7 @@ describe('netvia monitor', () => {
     const write = (routing: string) =>
       writeFileSync(file, JSON.stringify({ interval: '100ms', uplinks: uplinks() }).replace('{', `{${routing}`))
     write('"routing": { "ipv6": false },')
-    const child = lab.spawn('router', process.execPath, 'dist/cli.cjs', 'monitor', '-c', file, '--json')
+    const child = lab.spawn('router', process.execPath, 'dist/cli.cjs', 'monitor', '--no-socket', '-c', file, '--json')
     const lines: { event: string; [key: string]: unknown }[] = []
     createInterface(child.stdout!).on('line', line => lines.push(JSON.parse(line)))
     const routes = () => lines.filter(({ event }) => event === 'route')

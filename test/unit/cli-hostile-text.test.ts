@@ -95,7 +95,7 @@ uplinks:
     expect(stdout).toContain(`${name}: unknown -> down`)
     for (const text of printed) expect(stdout).toContain(`${name}: hook: ${text}`)
   }
-  const inner = `stty cols 200 rows 20; exec '${process.execPath}' '${command}' monitor -c '${fileOf(text)}'`
+  const inner = `stty cols 200 rows 20; exec '${process.execPath}' '${command}' monitor --no-socket -c '${fileOf(text)}'`
   const terminal = spawn('script', ['-qec', inner, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } })
   let seen = ''
   terminal.stdout.on('data', chunk => {

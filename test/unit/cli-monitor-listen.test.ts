@@ -41,19 +41,19 @@ describe('who may ask', () => {
   test.each(['0.0.0.0:0', '[::]:0', '192.0.2.1:9777', 'router.example:9777'])(
     'is told before listening on %s that a token is needed',
     async address => {
-      const { code, stderr } = await netvia(['monitor', '-c', fileOf(config), '--listen', address])
+      const { code, stderr } = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', address])
       expect(code).toBe(3)
       expect(stderr).toMatch(/can be reached from other machines: a token is needed \(--token-file, or NETVIA_TOKEN/)
     },
   )
 
   test('a short token is refused, and so is what is no address', async () => {
-    const short = await netvia(['monitor', '-c', fileOf(config), '--listen', '0.0.0.0:0'], {
+    const short = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', '0.0.0.0:0'], {
       env: { NETVIA_TOKEN: 'abc' },
     })
     expect(short).toMatchObject({ code: 3, stderr: expect.stringContaining('16 characters at least') })
     for (const address of ['lo', '1.2.3.4', '127.0.0.1:70000']) {
-      expect((await netvia(['monitor', '-c', fileOf(config), '--listen', address])).code).toBe(3)
+      expect((await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', address])).code).toBe(3)
     }
   })
 
@@ -259,7 +259,7 @@ describe('what is served', () => {
 
   test('a port that is taken is a local failure', async () => {
     const port = await httpServer((_request, response) => response.end())
-    const { code, stderr } = await netvia(['monitor', '-c', fileOf(config), '--listen', String(port)])
+    const { code, stderr } = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', String(port)])
     expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('EADDRINUSE') })
   })
 

@@ -109,7 +109,7 @@ test('on a terminal there is a table that is drawn again, with what happens abov
   const port = await httpServer((_request, response) => response.end())
   const file = fileOf(tcpUplinks(['fibre', port], ['lte', closed]))
   const keys = '(sleep 4; printf "\\003"; sleep 1)'
-  const inner = `stty cols 150 rows 20; exec '${process.execPath}' '${command}' monitor -c '${file}'`
+  const inner = `stty cols 150 rows 20; exec '${process.execPath}' '${command}' monitor --no-socket -c '${file}'`
   const line = `${keys} | script -qec "${inner}" /dev/null; echo "code \${PIPESTATUS[1]}"`
   const { stdout } = await shell(line, { TERM: 'xterm' })
   expect(stdout).toContain('\x1b[2K')
