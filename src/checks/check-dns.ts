@@ -47,6 +47,7 @@ type Answers = ResolvedAddress[] | DnsRecord[]
 
 /** The answer came and contains everything expected. */
 export interface DnsCheckSuccess<A extends Answers = Answers> {
+  /** The check passed. */
   ok: true
   /** Milliseconds from the call until the answer. */
   latencyMs: number
@@ -54,11 +55,13 @@ export interface DnsCheckSuccess<A extends Answers = Answers> {
   answers: A
   /** Name server that answered (the last one, if several were asked): `address` or `address:port`. */
   server: string | undefined
+  /** A check that passed has no error. */
   error: undefined
 }
 
 /** No answer came, or not the expected one. */
 export interface DnsCheckFailure<A extends Answers = Answers> {
+  /** The check failed: `error` says why. */
   ok: false
   /** Milliseconds from the call until the answer; undefined if no server answered. */
   latencyMs: number | undefined

@@ -22,16 +22,19 @@ export interface PingCheckOptions extends PingOptions {
 
 /** A reply came, and loss and round trip are within the limits. */
 export interface PingCheckSuccess {
+  /** The check passed. */
   ok: true
   /** Mean round trip, in milliseconds. */
   latencyMs: number
   /** Statistics of all its requests. */
   statistics: PingStatistics
+  /** A check that passed has no error. */
   error: undefined
 }
 
 /** No reply came, or loss or round trip exceed the limits. */
 export interface PingCheckFailure {
+  /** The check failed: `error` says why. */
   ok: false
   /** Mean round trip, in milliseconds; undefined without a reply. */
   latencyMs: number | undefined

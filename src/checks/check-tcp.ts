@@ -26,6 +26,7 @@ export interface TcpCheckOptions extends CommonOptions {
 
 /** The port accepted the connection in time. */
 export interface TcpCheckSuccess {
+  /** The check passed. */
   ok: true
   /** Milliseconds from the call until the connection was established, including name resolution. */
   latencyMs: number
@@ -33,14 +34,19 @@ export interface TcpCheckSuccess {
   localAddress: string | undefined
   /** The address that accepted the connection. */
   remoteAddress: string | undefined
+  /** A check that passed has no error. */
   error: undefined
 }
 
 /** No connection was established. */
 export interface TcpCheckFailure {
+  /** The check failed: `error` says why. */
   ok: false
+  /** No connection was established. */
   latencyMs: undefined
+  /** No connection was established. */
   localAddress: undefined
+  /** No connection was established. */
   remoteAddress: undefined
   /** Why the check failed. */
   error: NetviaError

@@ -14,9 +14,10 @@ export interface Candidate {
 }
 
 /** How a group chooses among working uplinks; see `GroupOptions.policy`. */
-export type PolicyName = (typeof policyNames)[number]
+export type PolicyName = 'failover' | 'weighted' | 'lowest-latency' | 'sticky'
 
-export const policyNames = ['failover', 'weighted', 'lowest-latency', 'sticky'] as const
+/** All of them, for options and flags. */
+export const policyNames = ['failover', 'weighted', 'lowest-latency', 'sticky'] as const satisfies readonly PolicyName[]
 
 /** Chooses one of the `working` candidates (at least one) out of `all`. It may remember earlier choices. */
 export type Policy = (working: readonly Candidate[], key: string, all?: readonly Candidate[]) => Candidate

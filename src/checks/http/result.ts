@@ -44,17 +44,21 @@ export interface HttpCheckFacts {
 
 /** The response came in time, with an expected status and body. */
 export interface HttpCheckSuccess extends HttpCheckFacts {
+  /** The check passed. */
   ok: true
   /** Status code of the last response (RFC 9110 section 15). */
   status: number
   /** Milliseconds from the call until the last response's header arrived, including redirects. */
   latencyMs: number
+  /** A check that passed has no error. */
   error: undefined
+  /** Only a failed check can have evidence of a portal. */
   captivePortal?: undefined
 }
 
 /** No response came, or not the expected one. */
 export interface HttpCheckFailure extends HttpCheckFacts {
+  /** The check failed: `error` says why. */
   ok: false
   /** Status code of the last response; undefined without one. */
   status: number | undefined

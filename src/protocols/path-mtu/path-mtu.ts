@@ -49,12 +49,15 @@ export interface PathMtuFound extends PathMtuFacts {
    * `search`: larger packets vanish without an error.
    */
   method: PathMtuMethod
+  /** An `mtu` was found. */
   reason: undefined
 }
 
 /** The host gave no usable answer. */
 export interface PathMtuUnknown extends PathMtuFacts {
+  /** No size reached the host. */
   mtu: undefined
+  /** Nothing determined a size. */
   method: 'none'
   /** Why there is no `mtu`. */
   reason: string

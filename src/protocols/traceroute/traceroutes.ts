@@ -10,6 +10,7 @@ import { HopNames } from './hop-names.js'
 import { checkTraceOptions, type TracerouteOptions, type TraceSettings, tracerouteSchema } from './options.js'
 import { RouteRecord, type RouteStatistics } from './route-statistics.js'
 
+/** Options of `traceroutes`: those of `traceroute` without `queries`, since each round sends one probe for each hop. */
 export interface TraceroutesOptions extends Omit<TracerouteOptions, 'queries'> {
   /** How many rounds, of one probe for each hop. Default: no end. */
   count?: number
