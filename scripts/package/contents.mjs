@@ -22,7 +22,7 @@ const required = [
   'prebuilds/SHA256SUMS',
   ...Object.keys(targets).map(arch => `prebuilds/linux-${arch}/netvia.node`),
 ]
-const budgets = { packed: 500_000, library: 600_000 }
+const budgets = { packed: 560_000, library: 700_000 }
 
 /** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */
 export function inspectTarball({ size, files }, root) {
