@@ -11,15 +11,7 @@
   "targets": [
     {
       "target_name": "netvia",
-      "sources": [
-        "addon.cc",
-        "arguments.cc",
-        "environment.cc",
-        "options.cc",
-        "packets.cc",
-        "poller.cc",
-        "sockets.cc",
-      ],
+      "sources": ["netvia.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "cflags": ["-Wall", "-Wextra", "-Werror"],
@@ -28,7 +20,7 @@
       "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"],
       "conditions": [
         ["standalone==1", {"sources": ["runtime.cc"], "ldflags": ["-nostdlib"], "libraries!": ["-lstdc++"]}],
-        ["faults==1", {"sources": ["faults.cc"], "defines": ["NETVIA_FAULTS"]}],
+        ["faults==1", {"defines": ["NETVIA_FAULTS"]}],
         [
           "sanitize==''",
           {

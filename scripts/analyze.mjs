@@ -17,8 +17,11 @@ const options = [
 ]
 /** What is known to be none: a view of some length has memory. */
 const falseAlarms = { 'packets.cc': ['-Wno-analyzer-null-dereference'] }
-/** Not faults.cc, which is for tests alone, and not runtime.cc: a C++ runtime's names are reserved, and its memory is its callers'. */
-const files = readdirSync(join(root, 'native')).filter(name => /^(?!faults|runtime).*\.cc$/.test(name))
+/**
+ * Not netvia.cc, which includes the others, not faults.cc, which is for tests alone, and not runtime.cc: a C++ runtime's names are
+ * reserved, and its memory is its callers'.
+ */
+const files = readdirSync(join(root, 'native')).filter(name => /^(?!faults|runtime|netvia).*\.cc$/.test(name))
 const commands = files.flatMap(name => {
   const file = `native/${name}`
   return [
