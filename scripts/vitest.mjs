@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 
 /** A run that takes longer hangs, in ms. */
-const timeLimit = 900_000
+const timeLimit = 1_800_000
 const running = new Set()
 let started = 0
 let stopping = false
