@@ -18,7 +18,8 @@ const { address4 } = lab.server
 describe('a resolver of this machine, through a device', () => {
   needs('dnsmasq')
   beforeAll(async () => {
-    await lab.dnsmasq()
+    const { stop } = await lab.dnsmasq()
+    return stop
   })
 
   /** A look-up through wan2 with this resolv.conf, and these files below /run. */
@@ -142,7 +143,8 @@ describe('a slow name server', () => {
 describe('exit codes', () => {
   needs('dnsmasq', 'nft')
   beforeAll(async () => {
-    await lab.dnsmasq()
+    const { stop } = await lab.dnsmasq()
+    return stop
   })
 
   const commands = (name: string) => [

@@ -13,7 +13,6 @@ import {
   type Schema,
 } from '../../../options.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
-import { checkZone } from '../../../sockets/off-path.js'
 import { setOption } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
@@ -121,7 +120,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
    * replaces the message's identifier with its own.
    *
    * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`,
-   * …; `ERR_INVALID_ARG_VALUE` for an invalid message, `ERR_OFF_PATH` for the zone of another device, `ERR_SOCKET_CLOSED`.
+   * …; `ERR_INVALID_ARG_VALUE` for an invalid message or the zone of another device, `ERR_SOCKET_CLOSED`.
    */
   async send(message: IcmpMessage, address: string): Promise<void> {
     messageCheck(message)
@@ -132,7 +131,6 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
         address,
       })
     }
-    checkZone(address, this.#device)
     if (this.closed) throw closedError()
     const bytes = encode(message)
     const target = onLink(encodeAddress(address), this.#device)
