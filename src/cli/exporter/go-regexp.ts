@@ -1,6 +1,6 @@
 import { usageError } from '../shared/arguments.js'
 
-/** Of the classes in double brackets, and of those with one letter where JavaScript has wider ones. */
+/** What a class in double brackets stands for, and a class of one letter where JavaScript means a wider one. */
 const posix: Record<string, string> = {
   alnum: '0-9A-Za-z',
   alpha: 'A-Za-z',
