@@ -1,17 +1,29 @@
-import { mappedIPv4, parseIP } from '../sockets/ip.js'
-import { readAddresses } from './netlink/tables.js'
+import { parseIP, unmapped } from '../sockets/ip.js'
+import { isDeliveredHere, readAddresses } from './netlink/tables.js'
 
 /** Where an address is: on this machine, on a link that it shares, or elsewhere. */
 export type Reach = 'machine' | 'link' | 'elsewhere'
 
 /** Classifies a literal address. `machine` includes any address that a device of this machine has now. */
 export function reachOf(address: string): Reach {
-  const bytes = parseIP(address)
-  const text = mappedIPv4(bytes) ?? address
-  if (isLoopback(text, bytes) || isOwn(text)) return 'machine'
+  const text = unmapped(address)
+  if (isThisMachine(text) || isOwn(text)) return 'machine'
   if (!text.includes(':')) return text.startsWith('169.254.') ? 'link' : 'elsewhere'
+  const bytes = parseIP(text)
   // fe80::/10.
   return bytes[0] === 0xfe && bytes[1]! >> 6 === 2 ? 'link' : 'elsewhere'
+}
+
+/** Whether packets to an address stay on this machine: loopback, the unspecified address, or one that a device here has. */
+export function isThisMachine(address: string): boolean {
+  const text = unmapped(address)
+  if (isLoopback(text, parseIP(text))) return true
+  try {
+    return isDeliveredHere(text)
+  } catch {
+    // No route, or netlink is refused.
+    return false
+  }
 }
 
 /** Loopback, or the unspecified address, which means this machine on Linux (ip(7), ipv6(7)). */
@@ -20,6 +32,7 @@ function isLoopback(text: string, bytes: Uint8Array): boolean {
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
 }
 
+/** Also what a device that is down has, and a link-local address without its zone. */
 function isOwn(text: string): boolean {
   const wanted = Buffer.from(parseIP(text))
   try {

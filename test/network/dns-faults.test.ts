@@ -82,6 +82,18 @@ describe('a resolver of this machine, through a device', () => {
     }
   })
 
+  test('a further address of a subnet is one of this machine, too', async () => {
+    const further = lab.wan1.address4.replace(/\d+$/, '77')
+    lab.run('router', 'ip', 'address', 'add', `${further}/24`, 'dev', 'wan1')
+    try {
+      const { found, moved } = await lookUp(`nameserver ${further}\n`)
+      expect(found).toMatchObject({ code: 'ENETUNREACH' })
+      expect(moved).toMatchObject({ wan1: 0, wan2: 0 })
+    } finally {
+      lab.run('router', 'ip', 'address', 'delete', `${further}/24`, 'dev', 'wan1')
+    }
+  })
+
   const stub = 'nameserver 127.0.0.53\n'
   test.each([
     [

@@ -9,9 +9,9 @@ import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
+import { isThisMachine } from '../../system/reach.js'
 import type { Try } from './exchange.js'
 import { endLinger, linger } from './linger.js'
-import { isThisMachine } from './local-address.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 
 const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno

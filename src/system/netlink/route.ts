@@ -103,13 +103,18 @@ export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
   return payload[1] === 0 ? decodeRoute(payload) : undefined
 }
 
-/** `struct rtmsg` that asks for the route of a packet to this address through this device. Pure. */
-export function encodeRouteRequest(address: string, deviceIndex: number): Uint8Array {
+/** `struct rtmsg` that asks for the route of a packet to this address, through this device if there is one. Pure. */
+export function encodeRouteRequest(address: string, deviceIndex?: number): Uint8Array {
   const family = addressFamily(familyOf(address))
   const bytes = parseIP(address)
   const header = pack([1, family], [1, 8 * bytes.length], [2, 0], [4, 0], [4, 0])
-  const device = encodeAttribute(attribute.device, pack([4, deviceIndex]))
-  return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), device])
+  const device = deviceIndex === undefined ? [] : [encodeAttribute(attribute.device, pack([4, deviceIndex]))]
+  return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), ...device])
+}
+
+/** Decodes the answer: whether the kernel delivers the packet on this machine (`RTN_LOCAL`). Pure. */
+export function decodeIsLocal(payload: Uint8Array): boolean {
+  return payload[7] === 2
 }
 
 /** Decodes the answer: the first hop of the route that the kernel chose. Pure. */

@@ -10,7 +10,14 @@ import {
 } from './neighbour.js'
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
 import { dump, dumpNow, requestOne } from './request.js'
-import { decodeChosenHop, decodeDefaultRoute, encodeRouteRequest, type Route, routeDumpRequest } from './route.js'
+import {
+  decodeChosenHop,
+  decodeDefaultRoute,
+  decodeIsLocal,
+  encodeRouteRequest,
+  type Route,
+  routeDumpRequest,
+} from './route.js'
 import { decodeRule, type Rule, ruleDumpRequest } from './rule.js'
 
 export function readLinks(): Link[] {
@@ -48,6 +55,11 @@ export function neighbour(address: string, deviceIndex: number): Neighbour | und
 /** Neighbours on all links that haven't answered ARP or neighbour discovery: `failed` and `incomplete`. */
 export function readSilentNeighbours(): Neighbour[] {
   return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeSilentNeighbour)
+}
+
+/** Whether the kernel delivers packets to this address on this machine. */
+export function isDeliveredHere(address: string): boolean {
+  return requestOne(MessageType.getRoute, encodeRouteRequest(address), decodeIsLocal) ?? false
 }
 
 /** The next hop of a packet through this device: a gateway, or the address itself. */

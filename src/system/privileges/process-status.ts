@@ -10,7 +10,7 @@ export interface ProcessStatus {
   readonly noNewPrivileges: boolean
 }
 
-export const capabilityNumbers = { NET_BIND_SERVICE: 10, NET_ADMIN: 12, NET_RAW: 13 } as const
+const capabilityNumbers = { NET_BIND_SERVICE: 10, NET_ADMIN: 12, NET_RAW: 13 } as const
 export type CapabilityName = keyof typeof capabilityNumbers
 
 export function parseProcessStatus(text: string): ProcessStatus {
