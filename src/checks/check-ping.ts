@@ -48,7 +48,7 @@ export interface PingCheckFailure {
 export type PingCheckResult = PingCheckSuccess | PingCheckFailure
 
 /** The monitor's checks use it too. */
-export const pingCheckSchema = {
+const pingCheckSchema = {
   ...pingSchema,
   count: integer(1, 100_000),
   interval: number(0.1, longestTimer),

@@ -34,7 +34,7 @@ export function getOptionBytes(fd: number, option: string, size: number): Uint8A
 }
 
 /** getsockopt(2) into `out`. Returns the number of bytes written. */
-export function readOption(fd: number, option: string, out: Uint8Array): number {
+function readOption(fd: number, option: string, out: Uint8Array): number {
   const length = tryReadOption(fd, option, out)
   if (length < 0) throw systemError(length, `getsockopt(${option})`)
   return length

@@ -13,10 +13,10 @@ export interface HttpRequest {
   readonly trusted: boolean
 }
 
-const redirects = new Set([301, 302, 303, 307, 308])
+export const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 export function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
-  return redirects.has(statusCode!) && headers.location !== undefined
+  return redirectStatuses.has(statusCode!) && headers.location !== undefined
 }
 
 /** Header fields meant only for the original origin (RFC 9110 section 15.4). */

@@ -3,11 +3,6 @@ import { resolutionDelay } from '../dns/order.js'
 
 type Family = 4 | 6
 
-export interface Contestant {
-  readonly address: string
-  readonly family: Family
-}
-
 /** Tries one address. When the signal fires, it must release everything and reject. */
 export type Attempt<T> = (address: string, signal: AbortSignal) => Promise<T>
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { redirectStatuses } from '../../../checks/http/redirect.js'
 import { monotonicNow } from '../../../monotonic.js'
 import type { HttpModule } from '../config/http.js'
 import { openConnection, using } from './connection.js'
@@ -34,7 +35,6 @@ export interface FirstRequest {
   body: Buffer | undefined
 }
 
-export const redirectStatuses = new Set([301, 302, 303, 307, 308])
 const mostRedirects = 10
 
 /** The requests of one probe, up to the answer that counts. */

@@ -1,7 +1,7 @@
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
 
 /** From good to bad: of several in one step the worst is shown. 0: nobody looked. */
-export const severities: readonly (UplinkState | null)[] = [null, 'up', 'unknown', 'degraded', 'down']
+const severities: readonly (UplinkState | null)[] = [null, 'up', 'unknown', 'degraded', 'down']
 
 /** One uplink in steps of equal length, from the oldest; null where nothing is known. */
 export interface Columns {

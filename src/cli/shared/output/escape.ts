@@ -4,16 +4,17 @@ import { random16 } from '../../../binding/random.js'
 const commands = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 /** In the colours of `paint`: nobody outside of this process can know it. Made when first needed: `--help` needs no addon. */
-let mark: string | undefined
+let secret: { mark: string; painted: RegExp } | undefined
 
-function secretMark(): string {
-  mark ??= `${random16()}0${random16()}`
-  return mark
+function makeSecret() {
+  const mark = `${random16()}0${random16()}`
+  return { mark, painted: new RegExp(`\x1b\\[(\\d+);${mark}m`) }
 }
 
 /** The escape sequence of a colour, for `escapeControls` to let through. */
 export function paint(code: number): string {
-  return `\x1b[${code};${secretMark()}m`
+  secret ??= makeSecret()
+  return `\x1b[${code};${secret.mark}m`
 }
 
 /**
@@ -21,7 +22,7 @@ export function paint(code: number): string {
  * written out, as `\x1b`; only colours of `paint` stay.
  */
 export function escapeControls(text: string): string {
-  const parts = mark === undefined ? [text] : text.split(new RegExp(`\x1b\\[(\\d+);${mark}m`))
+  const parts = secret ? text.split(secret.painted) : [text]
   return parts.map((part, index) => (index % 2 ? `\x1b[${part}m` : part.replace(commands, writtenOut))).join('')
 }
 

@@ -33,7 +33,7 @@ const lastClass = 5
  * Decodes an extension structure (RFC 4884 section 7). Returns `undefined` if it isn't one or its checksum is wrong. Stops at
  * the first object with an impossible length.
  */
-export function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined {
+function decodeExtensions(bytes: Uint8Array): IcmpExtension[] | undefined {
   if (bytes.length < headerLength || bytes[0]! >> 4 !== version) return undefined
   // Checksum 0 means that the sender computed none.
   const unchecked = bytes[2] === 0 && bytes[3] === 0

@@ -7,9 +7,9 @@ import { sameHost } from './source-check.js'
 const headerLength = 8
 
 /** Devices whose driver has been seen to timestamp outgoing packets. Not all do. */
-export const stampingDevices = new Set<string>()
+const stampingDevices = new Set<string>()
 /** Whether this kernel has stamped a packet before a queue: it then does so for every device. */
-export const stampsBeforeQueue = { seen: false }
+const stampsBeforeQueue = { seen: false }
 
 /** An ICMP error about a probe. */
 export interface ProbeError {
