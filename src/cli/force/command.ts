@@ -6,7 +6,7 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineForce(program: Command, state: CommandState): void {
   const command = program
     .command('force')
-    .description('tells the running monitor that an uplink is up or down, whatever its checks say')
+    .description('puts an uplink up or down in the running monitor, whatever its checks say')
     .argument('<uplink>', 'its name')
     .addArgument(new Argument('<state>', 'auto: its checks decide again').choices(['up', 'down', 'auto']))
     .addOption(new Option('--for <time>', 'how long: 90s, 30m, 12h (default: until auto)').argParser(time('s')))

@@ -23,7 +23,7 @@ export function addPathOptions(command: Command, short: ShortNames = {}, more = 
   const flags = (letter: string | undefined, long: string) => (letter ? `-${letter}, ${long}` : long)
   const option = (names: string, description: string) => new Option(names, description).helpGroup('Path options:')
   return command
-    .addOption(option('-I, --device <name>', `network device to leave by${more}`).argParser(several(device)))
+    .addOption(option('-I, --device <name>', `network device to use${more}`).argParser(several(device)))
     .addOption(
       option(flags(short.source, '--source <address>'), 'source address; does not choose the device').argParser(
         text(ipAddress),
