@@ -1,11 +1,33 @@
-import { lab } from '../lab/index.js'
+import { lab, needs } from '../lab/index.js'
+import { runWithInput } from '../lab/processes.js'
 import { quiet } from './quiet.js'
 
-/** Packets that each uplink moved while `work` ran. */
+needs('nft')
+
+const uplinks = ['wan1', 'wan2'] as const
+let tables = 0
+
+/**
+ * IP packets that each uplink moved while `work` ran, counted by the kernel. What neighbours ask each other by themselves
+ * (ARP, neighbour discovery) is nobody's traffic, and comes at any time.
+ */
 export async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1: number; wan2: number }> {
   await quiet()
-  const count = (device: string) => lab.counters(device).txPackets + lab.counters(device).rxPackets
-  const before = [count('wan1'), count('wan2')] as const
-  await work()
-  return { wan1: count('wan1') - before[0], wan2: count('wan2') - before[1] }
+  const table = `moved_${process.pid}_${++tables}`
+  const chain = (hook: string, direction: string) => `chain ${hook} {
+    type filter hook ${hook} priority 300
+    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } return
+    ${uplinks.map(device => `${direction} "${device}" counter name ${device}`).join('\n')}
+  }`
+  const counters = uplinks.map(device => `counter ${device} {}`).join('\n')
+  const text = `table inet ${table} {\n${counters}\n${chain('prerouting', 'iifname')}\n${chain('postrouting', 'oifname')}\n}\n`
+  runWithInput('router', text, 'nft', '-f', '-')
+  try {
+    await work()
+    const listed = lab.run('router', 'nft', 'list', 'counters', 'table', 'inet', table)
+    const packets = (device: string) => Number(new RegExp(`counter ${device} \\{\\s+packets (\\d+)`).exec(listed)![1])
+    return { wan1: packets('wan1'), wan2: packets('wan2') }
+  } finally {
+    lab.run('router', 'nft', 'delete', 'table', 'inet', table)
+  }
 }

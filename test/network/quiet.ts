@@ -1,11 +1,25 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lab } from '../lab/index.js'
 
 /** Waits until both uplinks have stood still for 100 ms: the connections of the test before say goodbye. */
 export async function quiet(): Promise<void> {
   const moved = () => JSON.stringify([lab.counters('wan1'), lab.counters('wan2')])
-  for (let before = '', turns = 0; before !== moved() && turns < 50; turns++) {
+  for (let before = '', turns = 0; (before !== moved() || sayingGoodbye()) && turns < 50; turns++) {
     before = moved()
     await sleep(100)
   }
+}
+
+/** TCP states in which the kernel sends again what was not answered: SYN_SENT, FIN_WAIT1, LAST_ACK, CLOSING (include/net/tcp_states.h). */
+const unanswered = new Set(['02', '04', '09', '0B'])
+
+/** Whether a connection of this namespace may send a packet by itself yet. */
+function sayingGoodbye() {
+  return ['tcp', 'tcp6'].some(name =>
+    readFileSync(`/proc/net/${name}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .some(line => unanswered.has(line.trim().split(/\s+/)[3]!)),
+  )
 }
