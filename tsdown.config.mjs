@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { minify } from 'terser'
 import { defineConfig } from 'tsdown'
-import { writeEntries } from './scripts/entries.mjs'
+import { writeEntries } from './tools/build/entries.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
@@ -68,8 +68,8 @@ export default defineConfig([
     },
     onSuccess() {
       writeEntries()
-      execFileSync(process.execPath, ['scripts/page.mjs'], { stdio: 'inherit' })
-      execFileSync(process.execPath, ['scripts/command-docs.mjs'], { stdio: 'inherit' })
+      execFileSync(process.execPath, ['tools/build/page.mjs'], { stdio: 'inherit' })
+      execFileSync(process.execPath, ['tools/docs/command.mjs'], { stdio: 'inherit' })
     },
   },
 ])

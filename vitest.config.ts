@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 const common = { testTimeout: 30_000, hookTimeout: 30_000 }
 
 /**
- * Runs inside the router's namespace of the laboratory (scripts/test.mjs puts it there), one file at a time. Real programs on a busy
+ * Runs inside the router's namespace of the laboratory (tools/test/run.mjs puts it there), one file at a time. Real programs on a busy
  * machine may be late once: a test that passes at its second try counts as flaky.
  */
 const laboratory = { runner: 'test/lab/runner.ts', setupFiles: ['test/lab/setup.ts'], fileParallelism: false, retry: 1 }
@@ -13,7 +13,7 @@ export default defineConfig({
     projects: [
       // Needs nothing but Node: loopback only.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...common } },
-      // Needs the addon whose system calls can be told to fail (scripts/test.mjs builds it): loopback only.
+      // Needs the addon whose system calls can be told to fail (tools/test/run.mjs builds it): loopback only.
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...common } },
       { test: { name: 'network', include: ['test/network/**/*.test.ts'], ...laboratory, ...common } },
       // Boots machines at the router's place: for a release only.

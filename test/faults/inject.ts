@@ -32,7 +32,7 @@ const any = -1
 
 function faulty(): FaultyAddon {
   const native = addon() as FaultyAddon
-  if (!native.setFaults) throw new Error('not the build with faults: run "node scripts/test.mjs faults"')
+  if (!native.setFaults) throw new Error('not the build with faults: run "npm test -- faults"')
   return native
 }
 

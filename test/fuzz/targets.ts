@@ -1,4 +1,4 @@
-// What scripts/fuzz.mjs gives bytes to: every decoder of what comes from the network, the kernel or a file. A target throws
+// What tools/fuzz/run.mjs gives bytes to: every decoder of what comes from the network, the kernel or a file. A target throws
 // where a promise of the decoder is broken; the errors that a decoder may throw are caught.
 import { isIP } from 'node:net'
 import { NetviaError } from '../../src/errors.js'

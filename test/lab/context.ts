@@ -9,7 +9,7 @@ export interface Uplink {
   gateway6: string
 }
 
-/** What scripts/test.mjs hands over: test/lab/plan.mjs with the names of this run. */
+/** What tools/test/run.mjs hands over: tools/lab/plan.mjs with the names of this run. */
 interface Context {
   /** Why there is no laboratory. Addresses are there all the same, so that tests can be collected and named. */
   missing?: string
@@ -28,7 +28,7 @@ interface Context {
 
 function readContext(): Context {
   const text = process.env.NETVIA_LAB
-  if (!text) throw new Error('tests of the laboratory are run by: node scripts/test.mjs network')
+  if (!text) throw new Error('tests of the laboratory are run by: npm test -- network')
   return JSON.parse(text)
 }
 

@@ -26,7 +26,7 @@ export interface Relay {
 
 /** Joins the router's device slow0 to the host `lab.slow`. Without it nothing passes there. Ends with the test. */
 export async function relay(settings: RelaySettings = {}): Promise<Relay> {
-  const script = fileURLToPath(new URL('relay-process.mjs', import.meta.url))
+  const script = fileURLToPath(new URL('../../tools/lab/relay.mjs', import.meta.url))
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
   // What stands in for the kernel does not wait for other processes.
   const child = startWith([...stdio], 'relay', ...atOnce, process.execPath, script, JSON.stringify(settings))

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { lab } from '../lab/index.js'
 
-const script = fileURLToPath(new URL('../../scripts/lab.mjs', import.meta.url))
+const script = fileURLToPath(new URL('../../tools/lab/shell.mjs', import.meta.url))
 
 /** `npm run lab` with a shell that reads what is written to it, and what all of it has printed. */
 function labByHand() {

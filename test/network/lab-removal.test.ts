@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { lab } from '../lab/index.js'
 
-const build = new URL('../lab/build.mjs', import.meta.url).href
+const build = new URL('../../tools/lab/build.mjs', import.meta.url).href
 const maker = `
   import { spawn } from 'node:child_process'
   import { makeLab } from '${build}'

@@ -1,5 +1,5 @@
 // What every runtime must do with the packed library, on the loopback device: one line a case, then the process ends by itself.
-// scripts/runtimes.mjs runs it where there is no other network, and knows which runtime can't do what.
+// tools/runtimes/run.mjs runs it where there is no other network, and knows which runtime can't do what.
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'

@@ -1,5 +1,5 @@
 // Workers terminated at random moments, every other one at work, the rest while they load, while the main thread pings too. One kind
-// of work each, several of it at once. Run as it is, and by scripts/sanitize.mjs under a sanitized addon; loopback only.
+// of work each, several of it at once. Run as it is, and by tools/native/sanitize.mjs under a sanitized addon; loopback only.
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'

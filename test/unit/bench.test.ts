@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 // The bench is plain JavaScript outside the compiler's view.
-const bench = (module: string) => import(new URL(`../../bench/${module}`, import.meta.url).href)
+const bench = (module: string) => import(new URL(`../../tools/bench/${module}`, import.meta.url).href)
 const { judge, median, quantile, summarize } = await bench('lib/statistics.mjs')
 const { format, table } = await bench('lib/table.mjs')
 const { barChart } = await bench('lib/chart.mjs')
@@ -11,8 +11,8 @@ const { replaceBetween } = await bench('lib/publish.mjs')
 const { numbers, ownReport } = await bench('lib/measure.mjs')
 const { plan, verdictOf } = await bench('lib/lab.mjs')
 const { addressAfter } = await bench('drivers/common.mjs')
-const { errors } = await bench('works/rtt.mjs')
-const { works } = await bench('works/index.mjs')
+const { errors } = await bench('workloads/rtt.mjs')
+const { workloads } = await bench('workloads/index.mjs')
 
 describe('statistics', () => {
   it('takes quantiles between neighbours, and leaves its argument alone', () => {
@@ -199,7 +199,7 @@ describe('RTT against the wire', () => {
   }
 })
 
-describe('works', () => {
+describe('workloads', () => {
   it('knows the mixed crowd: a quarter silent, a twentieth rejected', () => {
     const counts: Record<string, number> = {}
     for (let byte = 0; byte < 256; byte++) counts[verdictOf(byte)] = (counts[verdictOf(byte)] ?? 0) + 1
@@ -220,14 +220,14 @@ describe('works', () => {
       atPlace: (_: number, command: unknown[]) => command,
     },
     smoke,
-    limit: (name: string) => name,
+    baseline: (name: string) => name,
     go: (name: string) => name,
     driver: (...command: unknown[]) => command,
   })
 
-  it.each(Object.keys(works))('%s: names differ, and targets speak of those that take part', name => {
+  it.each(Object.keys(workloads))('%s: names differ, and targets speak of those that take part', name => {
     for (const smoke of [true, false]) {
-      const { contestants, targets, columns } = works[name](setup(smoke))
+      const { contestants, targets, columns } = workloads[name](setup(smoke))
       const names: string[] = contestants.map((one: { name: string }) => one.name)
       expect(new Set(names).size).toBe(names.length)
       for (const { of, over, atLeast, atMost } of targets) {

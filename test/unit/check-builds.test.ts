@@ -8,7 +8,7 @@ import { closedPort } from './http-servers.js'
 const run = promisify(execFile)
 const cwd = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Both builds, as a user's program has them; scripts/test.mjs compiles them. */
+/** Both builds, as a user's program has them; tools/test/run.mjs compiles them. */
 describe.each([
   ['ESM', 'module', (entry: string) => `await import('./dist/${entry}.js')`],
   ['CommonJS', 'commonjs', (entry: string) => `require('./dist/${entry}.cjs')`],

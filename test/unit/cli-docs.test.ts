@@ -95,7 +95,7 @@ describe('the manual page', () => {
 
 describe('docs/command.md', () => {
   it('has the help of every subcommand as it is', () => {
-    const { stderr, status } = spawnSync(process.execPath, ['scripts/command-docs.mjs', '--check'], {
+    const { stderr, status } = spawnSync(process.execPath, ['tools/docs/command.mjs', '--check'], {
       encoding: 'utf8',
     })
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** The compiled command: scripts/test.mjs compiles it before the tests. */
+/** The compiled command: tools/test/run.mjs compiles it before the tests. */
 export const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 
 export interface Ended {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -132,5 +132,29 @@ describe('layers', () => {
   it('keep files small', () => {
     const long = files.filter(file => readFileSync(join(src, file), 'utf8').split('\n').length > 300)
     expect(long).toEqual([])
+  })
+})
+
+describe('the code map', () => {
+  const root = join(src, '..')
+  const sections = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8').split(/^## /m)
+  const map = sections.find(text => text.startsWith('The code map'))
+  const named = [...map!.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, path]) => path!),
+  )
+
+  it('has every folder, and only what there is', () => {
+    const folders = ['src', 'test', 'tools'].flatMap(top =>
+      readdirSync(join(root, top), { withFileTypes: true })
+        .filter(entry => entry.isDirectory())
+        .map(entry => `${top}/${entry.name}/`),
+    )
+    expect(folders.filter(folder => !named.includes(folder))).toEqual([])
+    expect(named.filter(path => !existsSync(join(root, path)) && !existsSync(join(src, path)))).toEqual([])
+  })
+
+  it('draws the layers as they are', () => {
+    expect(map).toContain(['native', ...layers].join(' -> '))
+    expect(map).toContain(`leaves: ${leaves.join(', ')}`)
   })
 })

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
-import { checksums } from '../../scripts/package/contents.mjs'
+import { faults } from '../../tools/native/inspect.mjs'
 // @ts-expect-error: a script without types
-import { faults } from '../../scripts/prebuild/inspect.mjs'
+import { targets } from '../../tools/native/targets.mjs'
 // @ts-expect-error: a script without types
-import { targets } from '../../scripts/prebuild/targets.mjs'
+import { checksums } from '../../tools/package/contents.mjs'
 
 const fileOf = (arch: string) => readFileSync(`prebuilds/linux-${arch}/netvia.node`)
 

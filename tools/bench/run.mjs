@@ -1,19 +1,19 @@
-// `npm run bench [-- work …] [--rounds 7] [--only name …] [--smoke] [--publish]`
+// `npm run bench [-- workload …] [--rounds 7] [--only name …] [--smoke] [--publish]`
 // Measures netvia, its peers and the physical limit side by side: see docs/performance.md. Needs root, gcc and iproute2.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { compile } from '../scripts/compile.mjs'
-import { whyNoLab } from '../test/lab/build.mjs'
+import { compile } from '../build/compile.mjs'
+import { whyNoLab } from '../lab/build.mjs'
 import { makeLab } from './lib/lab.mjs'
-import { cache, go, installPeers, limit, peersManifest } from './lib/programs.mjs'
+import { baseline, cache, go, installPeers, peersManifest } from './lib/programs.mjs'
 import { publish } from './lib/publish.mjs'
 import { chart, markdown } from './lib/report.mjs'
-import { runWork } from './lib/rounds.mjs'
+import { runWorkload } from './lib/rounds.mjs'
 import { judge, summarize } from './lib/statistics.mjs'
-import { works } from './works/index.mjs'
+import { workloads } from './workloads/index.mjs'
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,14 +24,14 @@ const { values: flags, positionals } = parseArgs({
     publish: { type: 'boolean', default: false },
   },
 })
-const unknown = positionals.filter(name => !(name in works))
+const unknown = positionals.filter(name => !(name in workloads))
 const rounds = flags.smoke ? 1 : Number(flags.rounds)
 if (unknown.length || !(rounds >= 1)) {
-  console.error(`unknown: ${unknown.join(', ') || flags.rounds}; works: ${Object.keys(works).join(', ')}`)
+  console.error(`unknown: ${unknown.join(', ') || flags.rounds}; workloads: ${Object.keys(workloads).join(', ')}`)
   process.exit(3)
 }
 if (flags.publish && (flags.smoke || flags.only)) {
-  console.error('--publish is for whole works: not with --smoke or --only')
+  console.error('--publish is for whole workloads: not with --smoke or --only')
   process.exit(3)
 }
 const missing = whyNoLab()
@@ -47,20 +47,21 @@ if ((!flags.smoke || process.env.CI) && !installPeers() && process.env.CI) proce
 const lab = await makeLab(limit)
 const driver = (name, ...args) =>
   lab.inNear(process.execPath, fileURLToPath(new URL(`drivers/${name}.mjs`, import.meta.url)), ...args)
-const setup = { lab, smoke: flags.smoke, limit, go, driver }
+const setup = { lab, smoke: flags.smoke, baseline, go, driver }
 
 const results = {}
-for (const name of positionals.length ? positionals : Object.keys(works)) {
-  const work = works[name](setup)
-  if (flags.only) work.contestants = work.contestants.filter(one => flags.only.some(part => one.name.includes(part)))
-  console.error(`${name}: ${work.title}`)
-  const run = await runWork(work, {
-    rounds: Math.min(rounds, work.rounds ?? rounds),
+for (const name of positionals.length ? positionals : Object.keys(workloads)) {
+  const workload = workloads[name](setup)
+  if (flags.only)
+    workload.contestants = workload.contestants.filter(one => flags.only.some(part => one.name.includes(part)))
+  console.error(`${name}: ${workload.title}`)
+  const run = await runWorkload(workload, {
+    rounds: Math.min(rounds, workload.rounds ?? rounds),
     environment: { NETVIA_BENCH_PEERS: peersManifest },
     say: text => console.error(text),
     together: flags.smoke,
   })
-  results[name] = resultOf(work, run)
+  results[name] = resultOf(workload, run)
   console.log(flags.smoke ? `${name}: ${attendance(results[name])}` : `\n${markdown(results[name])}\n`)
 }
 
@@ -69,7 +70,7 @@ const machine = {
   cpu: `${cpus().length} × ${cpus()[0].model.trim()}`,
   kernel: release(),
   node: process.version,
-  version: JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version,
+  version: JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
   date: new Date().toISOString().slice(0, 10),
 }
 writeFileSync(join(cache, 'results.json'), `${JSON.stringify({ machine, results }, null, 2)}\n`)

@@ -2,7 +2,7 @@
 // table, or throws.
 import { once } from 'node:events'
 import { checkHttp, checkTcp, openUdp, ping, resolve } from 'netvia'
-import { authority, name } from './servers.mjs'
+import { authority, name } from '../lab/servers.mjs'
 
 export function checks(address, ports) {
   return {

@@ -1,7 +1,7 @@
 // The demo without root: every protocol over device "lo", against servers it starts itself.
 import { privileges } from 'netvia'
+import { startServers } from '../lab/servers.mjs'
 import { checks } from './checks.mjs'
-import { startServers } from './servers.mjs'
 import { printTable } from './table.mjs'
 
 export async function loopbackDemo() {

@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { makeLab, whyNoLab } from '../test/lab/build.mjs'
-import { compile } from './compile.mjs'
+import { compile } from '../build/compile.mjs'
+import { makeLab, whyNoLab } from '../lab/build.mjs'
 
 if (!compile()) process.exit(1)
-const { loopbackDemo } = await import('./demo/loopback.mjs')
+const { loopbackDemo } = await import('./loopback.mjs')
 const missing = whyNoLab()
 let good = await loopbackDemo()
 
@@ -17,7 +17,7 @@ if (missing) {
 } else {
   console.log('')
   const lab = makeLab()
-  const script = fileURLToPath(new URL('demo/uplinks.mjs', import.meta.url))
+  const script = fileURLToPath(new URL('uplinks.mjs', import.meta.url))
   const demo = spawn('ip', ['netns', 'exec', lab.names.router, process.execPath, script], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, NETVIA_LAB: JSON.stringify(lab) },

@@ -17,7 +17,7 @@ const servers = spawn(
     'exec',
     names.internet,
     process.execPath,
-    fileURLToPath(new URL('servers.mjs', import.meta.url)),
+    fileURLToPath(new URL('../lab/servers.mjs', import.meta.url)),
     server.address4,
   ],
   {

@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { carried, packagesOf } from './packages.mjs'
+import { carried, packagesOf } from '../build/packages.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const page = join(root, 'docs/command.md')
-const [begin, end] = ['<!-- reference: made by scripts/command-docs.mjs -->', '<!-- end of reference -->']
+const [begin, end] = ['<!-- reference: made by tools/docs/command.mjs -->', '<!-- end of reference -->']
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
 writeFileSync(join(root, 'dist/LICENSES.txt'), licences())
 
@@ -17,7 +17,7 @@ const [before, rest] = text.split(begin)
 const current = `${before}${begin}\n\n${reference()}\n${end}${rest.split(end)[1]}`
 if (process.argv.includes('--write')) writeFileSync(page, current)
 else if (process.argv.includes('--check') && current !== text) {
-  console.error('docs/command.md is not up to date: node scripts/command-docs.mjs --write')
+  console.error('docs/command.md is not up to date: node tools/docs/command.mjs --write')
   process.exitCode = 1
 }
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'tsdown'
 
-const path = name => fileURLToPath(new URL(`../${name}`, import.meta.url))
+const path = name => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const outDir = path('.cache/lines')
 
 await build({

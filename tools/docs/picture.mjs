@@ -4,22 +4,24 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { makeLab } from '../test/lab/build.mjs'
-import { compile } from './compile.mjs'
+import { compile } from '../build/compile.mjs'
+import { makeLab } from '../lab/build.mjs'
 
 const path = name => fileURLToPath(new URL(name, import.meta.url))
-const readme = path('../README.md')
+const readme = path('../../README.md')
 
 if (!compile()) process.exit(1)
 write(
   'demo',
-  /A router with two uplinks.*/s.exec(execFileSync(process.execPath, [path('demo.mjs')], { encoding: 'utf8' }))[0],
+  /A router with two uplinks.*/s.exec(
+    execFileSync(process.execPath, [path('../demo/run.mjs')], { encoding: 'utf8' }),
+  )[0],
 )
 write('uplinks', await comparison())
 process.exit(0)
 
 function write(name, text) {
-  const [begin, end] = [`<!-- picture: ${name}, made by scripts/picture.mjs -->`, '<!-- end of picture -->']
+  const [begin, end] = [`<!-- picture: ${name}, made by tools/docs/picture.mjs -->`, '<!-- end of picture -->']
   const [before, rest] = readFileSync(readme, 'utf8').split(begin)
   const after = rest.slice(rest.indexOf(end))
   writeFileSync(readme, `${before}${begin}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n\n${after}`)
@@ -37,12 +39,12 @@ async function comparison() {
     execFileSync('ip', inside(host, 'tc', 'qdisc', 'add', 'dev', device, ...slow))
   }
   const ports = JSON.stringify({ dns: 53, https: 443 })
-  const servers = spawn('ip', inside('internet', process.execPath, path('demo/servers.mjs'), server.address4, ports))
+  const servers = spawn('ip', inside('internet', process.execPath, path('../lab/servers.mjs'), server.address4, ports))
   process.on('exit', () => servers.kill())
   await once(servers.stdout, 'data')
   const args = ['http', '-c', '5', '-I', 'wan1', '-I', 'wan2', `https://${server.name}/`]
-  const environment = { NODE_EXTRA_CA_CERTS: path('../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
-  const output = execFileSync('ip', inside('router', process.execPath, path('../dist/cli.cjs'), ...args), {
+  const environment = { NODE_EXTRA_CA_CERTS: path('../../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
+  const output = execFileSync('ip', inside('router', process.execPath, path('../../dist/cli.cjs'), ...args), {
     encoding: 'utf8',
     env: { ...process.env, ...environment },
   })

@@ -34,7 +34,7 @@ const rules = [
 ]
 
 const faults = pages.flatMap(page => {
-  const lines = prose(readFileSync(new URL(`../${page}`, import.meta.url), 'utf8')).split('\n')
+  const lines = prose(readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8')).split('\n')
   return lines.flatMap((line, index) => {
     const at = `${page}:${index + 1}`
     const long = line.length > 100 && !/^(\|| {4})/.test(line) ? [`${at}: ${line.length} columns`] : []

@@ -1,15 +1,15 @@
 // Fuzzing with coverage: `npm run fuzz -- [--minutes N] [target …]`. The native parser by libFuzzer (needs clang), the decoders
-// of TypeScript by scripts/fuzz/worker.mjs. Seeds are in test/fuzz/corpus; what is found meanwhile is kept in .cache/fuzz.
+// of TypeScript by tools/fuzz/worker.mjs. Seeds are in test/fuzz/corpus; what is found meanwhile is kept in .cache/fuzz.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { createInstrumenter } from 'istanbul-lib-instrument'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, '.cache/fuzz')
 const decoders = ['icmp', 'netlink', 'dns', 'files', 'options']
 const { values, positionals } = parseArgs({
@@ -96,7 +96,7 @@ function fuzzDecoder(target) {
     milliseconds: seconds * 1000,
     shared,
   }
-  const worker = new Worker(new URL('fuzz/worker.mjs', import.meta.url), { workerData })
+  const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData })
   return new Promise((resolve, reject) => {
     let last = -1
     const watchdog = setInterval(() => {

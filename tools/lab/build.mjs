@@ -1,5 +1,5 @@
 // Makes and removes the laboratory: network namespaces joined by veth pairs. The root namespace is never touched.
-// Plain JavaScript, as scripts/test.mjs and scripts/lab.mjs use it before anything is compiled.
+// Plain JavaScript, as tools/test/run.mjs and tools/lab/shell.mjs use it before anything is compiled.
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeLab, whyNoLab } from '../test/lab/build.mjs'
-import { compile } from './compile.mjs'
+import { compile } from '../build/compile.mjs'
+import { makeLab, whyNoLab } from './build.mjs'
 
 const missing = whyNoLab()
 if (missing) console.error(missing)
@@ -14,7 +14,7 @@ if (missing || !compile()) process.exit(1)
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const { names, folder, wan1, wan2, server, slow, crowd } = makeLab()
 const inside = host => `ip netns exec ${names[host]}`
 await startServers()
@@ -49,12 +49,12 @@ ${server.name} has DNS, HTTP, HTTPS and echo (port 7, TCP and UDP). For example:
   netvia ping -c 3 --source ${wan2.address4} ${server.address4}   # wan2's address, and yet by wan1: see "ip -s link show wan1"
 
 An outage of wan1, and its end, seen by a monitor of both:
-  netvia monitor -c ${root}scripts/lab/uplinks.yaml
+  netvia monitor -c ${root}tools/lab/uplinks.yaml
   ${inside('isp1')} ip route add blackhole ${server.address4}   # in another terminal
   ${inside('isp1')} ip route del blackhole ${server.address4}
 
 A slow line:
-  ${inside('relay')} node ${root}test/lab/relay-process.mjs '{"delayMs":10,"jitterMs":5,"loss":0.1}' &
+  ${inside('relay')} node ${root}tools/lab/relay.mjs '{"delayMs":10,"jitterMs":5,"loss":0.1}' &
   netvia ping -c 20 -i 0.2 ${slow.address4}
 
 "exit" removes everything.
@@ -81,7 +81,7 @@ function commandFolder() {
 
 /** What answers at the internet host: the demo's servers, on the ports one expects. They end with the laboratory. */
 async function startServers() {
-  const script = join(root, 'scripts/demo/servers.mjs')
+  const script = join(root, 'tools/lab/servers.mjs')
   const ports = JSON.stringify({ tcp: 7, udp: 7, dns: 53, http: 80, https: 443 })
   const args = ['netns', 'exec', names.internet, process.execPath, script]
   const servers = spawn('ip', [...args, `${server.address4},${server.address6}`, ports], {

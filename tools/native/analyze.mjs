@@ -1,4 +1,4 @@
-// Static analysis of native/: `node scripts/analyze.mjs`, g++ -fanalyzer and clang-tidy (.clang-tidy says which of its checks).
+// Static analysis of native/: `node tools/native/analyze.mjs`, g++ -fanalyzer and clang-tidy (.clang-tidy says which of its checks).
 // Silent and 0 if neither finds anything.
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { pool } from '../bench/drivers/common.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const headers = [join(dirname(dirname(process.execPath)), 'include/node'), join(root, 'node_modules/node-addon-api')]
 const options = [
   ...['-std=c++20', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra', '-Werror', '-DNAPI_VERSION=8'],

@@ -1,16 +1,16 @@
 // Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild [architecture …]`, and looks at each file.
 // With --check it builds elsewhere and compares the bytes with what is committed.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checksums } from '../package/contents.mjs'
+import { finish } from './finish.mjs'
+import { faults } from './inspect.mjs'
 import { runBuild } from './node-gyp.mjs'
-import { checksums } from './package/contents.mjs'
-import { finish } from './prebuild/finish.mjs'
-import { faults } from './prebuild/inspect.mjs'
-import { targets } from './prebuild/targets.mjs'
+import { targets } from './targets.mjs'
 import { zig } from './zig.mjs'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const check = process.argv.includes('--check')
 const chosen = process.argv.slice(2).filter(argument => argument in targets)
 const out = check ? join(root, '.cache/prebuild') : root

@@ -1,5 +1,5 @@
 // Builds the addon with a sanitizer and runs on it, where nothing may be said:
-// `node scripts/sanitize.mjs [address|undefined|thread] [unit|network [file name parts …]]`. With nothing more than a sanitizer:
+// `node tools/native/sanitize.mjs [address|undefined|thread] [unit|network [file name parts …]]`. With nothing more than a sanitizer:
 // test/sanitize/, as CI does with `address`; else those tests. `thread`: as Node is not built for ThreadSanitizer, in the small host
 // of test/runtimes/host/. Needs a compiler.
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -7,10 +7,10 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { compile } from './compile.mjs'
+import { compile } from '../build/compile.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const [kind = 'address', ...tests] = process.argv.slice(2)
 const libraries = { address: 'libasan.so', undefined: 'libubsan.so', thread: 'libtsan.so' }
 if (!(kind in libraries)) throw new Error(`address, undefined or thread; not ${kind}`)
@@ -30,7 +30,7 @@ const words = {
   ASAN: asan(false),
 }
 const defined = Object.entries(words).map(([name, value]) => `-D${name}=${JSON.stringify(value)}`)
-execFileSync('gcc', ['-O1', '-Wall', ...defined, join(root, 'scripts/sanitize/node.c'), '-o', node], {
+execFileSync('gcc', ['-O1', '-Wall', ...defined, join(root, 'tools/native/sanitize/node.c'), '-o', node], {
   stdio: 'inherit',
 })
 const environment = {
@@ -42,7 +42,7 @@ const environment = {
 if (kind === 'thread') process.exit(runThreads())
 
 let failed = compile() ? 0 : 1
-if (tests.length) run(`the tests "${tests.join(' ')}"`, ['scripts/test.mjs', ...tests])
+if (tests.length) run(`the tests "${tests.join(' ')}"`, ['tools/test/run.mjs', ...tests])
 else {
   for (const file of readdirSync(join(root, 'test/sanitize')))
     run(`test/sanitize/${file}`, [join(root, 'test/sanitize', file)])

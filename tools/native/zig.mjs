@@ -1,11 +1,11 @@
-// The pinned compiler that npm brings (scripts/zig/), for prebuilds and for what the tests of foreign machines need.
+// The pinned compiler that npm brings (tools/native/zig/), for prebuilds and for what the tests of foreign machines need.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const folder = join(root, 'scripts/zig')
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const folder = join(root, 'tools/native/zig')
 
 /** The compiler's path; installed if it is not yet. */
 export function zig() {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { targets } from '../prebuild/targets.mjs'
+import { targets } from '../native/targets.mjs'
 
 const wanted = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,

@@ -4,15 +4,15 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { carried, packagesOf } from './packages.mjs'
+import { carried, packagesOf } from '../build/packages.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 const steps = {
   'what CI checks': () => run('bash', ['.ci/run']),
   'services on a real systemd, and in containers': () =>
     run('apt-get', ['install', '-y', '--no-install-recommends', 'podman', 'crun']) &&
-    run(process.execPath, ['scripts/test.mjs', 'services']),
+    run(process.execPath, ['tools/test/run.mjs', 'services']),
   'list of materials': listMaterials,
 }
 const chosen = process.argv.slice(2)

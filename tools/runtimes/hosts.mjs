@@ -4,8 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readElf } from '../prebuild/elf.mjs'
-import { runZig, zig } from '../zig.mjs'
+import { readElf } from '../native/elf.mjs'
+import { runZig, zig } from '../native/zig.mjs'
 import { isolated } from './network.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runZig } from '../zig.mjs'
+import { runZig } from '../native/zig.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const libraries = '/usr/lib/x86_64-linux-gnu'
@@ -19,7 +19,7 @@ export function prepareMusl() {
   const target = ['cc', '-target', 'x86_64-linux-musl']
   runZig([...target, '-O1', '-fPIC', '-c', 'test/runtimes/host/musl-shim.c', '-o', object])
   runZig([...target, '-shared', '-nostdlib', `-Wl,-soname,${shim}`, object, '-o', join(folder, shim)])
-  copyFileSync(join(root, 'scripts/runtimes/node_modules/@pnpm/linuxstatic-x64/pnpm'), join(folder, 'node'))
+  copyFileSync(join(root, 'tools/runtimes/node_modules/@pnpm/linuxstatic-x64/pnpm'), join(folder, 'node'))
   chmodSync(join(folder, 'node'), 0o755)
   writeFileSync(join(folder, 'dist/pnpm.mjs'), runScript)
 }

@@ -1,16 +1,16 @@
-// Runs test/runtimes/smoke.mjs in every runtime of scripts/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
+// Runs test/runtimes/smoke.mjs in every runtime of tools/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
 // Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { compile } from './compile.mjs'
-import { runHosts } from './runtimes/hosts.mjs'
-import { prepareMusl } from './runtimes/musl.mjs'
-import { isolated } from './runtimes/network.mjs'
-import { installRuntimes } from './runtimes/nodes.mjs'
-import { runtimes } from './runtimes/table.mjs'
+import { compile } from '../build/compile.mjs'
+import { runHosts } from './hosts.mjs'
+import { prepareMusl } from './musl.mjs'
+import { isolated } from './network.mjs'
+import { installRuntimes } from './nodes.mjs'
+import { runtimes } from './table.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const smoke = join(root, 'test/runtimes/smoke.mjs')
 const chosen = process.argv.slice(2)
 const totals = { passed: 0, failed: 0 }

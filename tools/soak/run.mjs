@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { makeLab, whyNoLab } from '../test/lab/build.mjs'
-import { compile } from './compile.mjs'
-import { prepare } from './soak/crowds.mjs'
+import { compile } from '../build/compile.mjs'
+import { makeLab, whyNoLab } from '../lab/build.mjs'
+import { prepare } from './crowds.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 const lab = makeLab()
 prepare(lab)
 const inside = host => ['netns', 'exec', lab.names[host], process.execPath]
-const script = name => fileURLToPath(new URL(`soak/${name}.mjs`, import.meta.url))
+const script = name => fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
 const elsewhere = name => ['ip', ...inside('internet'), script(name)]
 const { device, address4 } = lab.wan2
 const isp2 = lab.names.isp2

@@ -1,17 +1,17 @@
-// The tests: `npm test`, or `node scripts/test.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
+// The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on the other Nodes of scripts/runtimes too, side by side.
+// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, side by side.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { labContext, makeLab, whyNoLab } from '../test/lab/build.mjs'
-import { compile } from './compile.mjs'
-import { buildDebugAddon } from './debug-addon.mjs'
-import { otherNodes, thisNode } from './runtimes/nodes.mjs'
-import { readReport } from './test-report.mjs'
+import { compile } from '../build/compile.mjs'
+import { labContext, makeLab, whyNoLab } from '../lab/build.mjs'
+import { buildDebugAddon } from '../native/debug-addon.mjs'
+import { otherNodes, thisNode } from '../runtimes/nodes.mjs'
+import { readReport } from './report.mjs'
 import { runVitest, stopRuns } from './vitest.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)

@@ -1,5 +1,5 @@
 // The addon's thread beside its environment's: opened, used and closed over and over, every other time in the middle of a delivery.
-// Built with a sanitizer by scripts/sanitize.mjs, which has something to say where the two touch the same memory. Loopback only.
+// Built with a sanitizer by tools/native/sanitize.mjs, which has something to say where the two touch the same memory. Loopback only.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// What the programs of bench/limit/ share. Each prints one line of JSON.
+// What the programs of bench/baseline/ share. Each prints one line of JSON.
 #ifndef COMMON_H
 #define COMMON_H
 

@@ -1,4 +1,4 @@
-// What bench/dns-faults.mjs measures: for each kind of faulty name server the list of resolv.conf, in order. A server without a
+// What tools/bench/dns/run.mjs measures: for each kind of faulty name server the list of resolv.conf, in order. A server without a
 // behaviour does not exist.
 const refusals = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 }
 

@@ -1,9 +1,9 @@
-// The name servers of bench/dns-faults.mjs: one address for each kind of fault. Prints "ready" once all listen.
+// The name servers of tools/bench/dns/run.mjs: one address for each kind of fault. Prints "ready" once all listen.
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decode, encode } from 'dns-packet'
-import { faults } from '../lib/dns-faults.mjs'
+import { faults } from './faults.mjs'
 
 /** What the query asks for: an A record, and nothing of the other types. */
 function answerTo({ id, questions: [question] }, more = {}) {

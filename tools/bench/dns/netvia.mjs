@@ -1,5 +1,5 @@
 // Prints how long a look-up took in this process, in milliseconds, or null without an answer. One of a good server before it loads what it needs.
-import { createLookup, resolve } from '../../dist/index.js'
+import { createLookup, resolve } from '../../../dist/index.js'
 
 const lookUp = createLookup()
 const address = name => new Promise((done, fail) => lookUp(name, (error, found) => (error ? fail(error) : done(found))))

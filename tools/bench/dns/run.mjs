@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { compile } from '../scripts/compile.mjs'
-import { faults } from './lib/dns-faults.mjs'
+import { compile } from '../../build/compile.mjs'
+import { faults } from './faults.mjs'
 
 const { values: flags } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, publish: { type: 'boolean', default: false } },
@@ -34,7 +34,7 @@ else {
 async function measureAll() {
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
   const folder = mkdtempSync(join(tmpdir(), 'netvia-dns-'))
-  const server = spawn(process.execPath, [path('drivers/dns-faulty-server.mjs')], {
+  const server = spawn(process.execPath, [path('faulty-server.mjs')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   try {
@@ -65,7 +65,7 @@ async function measure() {
   const times = { netvia: [], getent: [], dig: [] }
   for (let round = 0; round < Number(flags.rounds); round++) {
     const name = () => `host${++names}.test`
-    times.netvia.push(Number(await output(process.execPath, path('drivers/dns-netvia.mjs'), name())) || undefined)
+    times.netvia.push(Number(await output(process.execPath, path('netvia.mjs'), name())) || undefined)
     times.getent.push(await timed('getent', 'ahosts', name()))
     times.dig.push(await timed('dig', '+short', name(), 'A'))
   }
@@ -107,7 +107,7 @@ function report(rows) {
 }
 
 function publish(table) {
-  const page = path('../docs/dns.md')
+  const page = path('../../../docs/dns.md')
   const [begin, end] = ['<!-- begin of bench:dns -->', '<!-- end of bench:dns -->']
   const text = readFileSync(page, 'utf8')
   const [before, rest] = text.split(begin)

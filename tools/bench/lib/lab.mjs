@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { removeLab } from '../../test/lab/build.mjs'
+import { removeLab } from '../../lab/build.mjs'
 
 /** What the programs of the bench are told of it. */
 export const plan = {
@@ -66,7 +66,7 @@ const run = (command, args, input) => execFileSync(command, args, { input, encod
 export async function makeLab(program) {
   const id = `nv${process.pid}`
   process.on('exit', () => removeLab(id))
-  const janitor = fileURLToPath(new URL('../../test/lab/janitor.mjs', import.meta.url))
+  const janitor = fileURLToPath(new URL('../../lab/janitor.mjs', import.meta.url))
   spawn(process.execPath, [janitor, id], { stdio: ['pipe', 'ignore', 'inherit'], detached: true }).unref()
   const [near, far, between] = ['near', 'far', 'between'].map(name => `${id}-${name}`)
   const besides = Array.from({ length: places }, (_, i) => `${id}-place${i}`)
@@ -107,7 +107,7 @@ export async function startServer([command, ...args]) {
   if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} said ${text}`)
   server.unref()
   server.stdout.unref?.()
-  // The next work's server may want the same port.
+  // The next workload's server may want the same port.
   return async () => {
     server.ref()
     const exit = once(server, 'exit')

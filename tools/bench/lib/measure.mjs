@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 
 /**
- * Runs a command under `bench/limit/measure`. Resolves with its output, exit code, and `cost`: `{ wallSeconds,
+ * Runs a command under `bench/baseline/measure`. Resolves with its output, exit code, and `cost`: `{ wallSeconds,
  * processCpuSeconds, memoryMb }` of the whole process, its reaped children included.
  */
 export async function measure(command, { limitMs, environment = {} }) {

@@ -1,4 +1,4 @@
-// The programs that take part: compiled from bench/limit and bench/go into .cache, installed from npm into .cache, or
+// The programs that take part: compiled from baseline/ and go/ into .cache, installed from npm into .cache, or
 // Debian's. What is missing is told with the reason, so that the report can name it.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const bench = fileURLToPath(new URL('..', import.meta.url))
-export const cache = fileURLToPath(new URL('../../.cache/bench/', import.meta.url))
+export const cache = fileURLToPath(new URL('../../../.cache/bench/', import.meta.url))
 const peers = join(cache, 'peers')
 
 const debian = {
@@ -32,22 +32,29 @@ function build(what, output, sources, command, args, environment = {}) {
   return output
 }
 
-/** Path of a program of bench/limit, compiled if need be. */
-export function limit(name) {
-  const folder = join(bench, 'limit')
+/** Path of a program of tools/bench/baseline, compiled if need be. */
+export function baseline(name) {
+  const folder = join(bench, 'baseline')
   const headers = readdirSync(folder).filter(file => file.endsWith('.h'))
   const source = join(folder, `${name}.c`)
-  const output = join(cache, 'limit', name)
+  const output = join(cache, 'baseline', name)
   const sources = [source, ...headers.map(file => join(folder, file))]
-  return build(`bench/limit/${name}.c`, output, sources, 'gcc', ['-O2', '-Wall', '-std=gnu17', '-o', output, source])
+  return build(`tools/bench/baseline/${name}.c`, output, sources, 'gcc', [
+    '-O2',
+    '-Wall',
+    '-std=gnu17',
+    '-o',
+    output,
+    source,
+  ])
 }
 
-/** Path of a program of bench/go, compiled if need be. */
+/** Path of a program of tools/bench/go, compiled if need be. */
 export function go(name) {
   const source = join(bench, 'go', `${name}.go`)
   const output = join(cache, 'go', name)
   const environment = { GO111MODULE: 'off', GOFLAGS: '', GOCACHE: join(cache, 'go-cache') }
-  return build(`bench/go/${name}.go`, output, [source], 'go', ['build', '-o', output, source], environment)
+  return build(`tools/bench/go/${name}.go`, output, [source], 'go', ['build', '-o', output, source], environment)
 }
 
 /** Why a command of Debian's isn't there, or undefined if it is. */
@@ -56,7 +63,7 @@ function missingCommand(name) {
   return `${name} is not installed (Debian package ${debian[name]})`
 }
 
-/** Installs bench/peers/package.json into .cache. False if it can't. */
+/** Installs tools/bench/peers/package.json into .cache. False if it can't. */
 export function installPeers() {
   const wanted = readFileSync(join(bench, 'peers', 'package.json'), 'utf8')
   const manifest = join(peers, 'package.json')
@@ -78,7 +85,7 @@ export const peersManifest = join(peers, 'package.json')
 
 function missingPackage(name) {
   const { status } = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], { cwd: peers })
-  return status === 0 ? undefined : `the npm package ${name} is not installed (bench/peers/package.json)`
+  return status === 0 ? undefined : `the npm package ${name} is not installed (tools/bench/peers/package.json)`
 }
 
 /** Why a need such as 'fping', 'go' or 'npm:net-ping' isn't met, or undefined if it is. */

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chart, markdown } from './report.mjs'
 
-const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
+const docs = fileURLToPath(new URL('../../../docs/', import.meta.url))
 const file = `${docs}performance/results.json`
 const [begin, end] = ['<!-- bench: begin -->', '<!-- bench: end -->']
 
-/** Works that were not run this time keep what was published of them. */
+/** Workloads that were not run this time keep what was published of them. */
 export function publish(machine, results) {
   mkdirSync(`${docs}performance`, { recursive: true })
   const published = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}

@@ -1,8 +1,8 @@
-// One work's results as Markdown and as a chart.
+// One workload's results as Markdown and as a chart.
 import { barChart } from './chart.mjs'
 import { format, range, table } from './table.mjs'
 
-/** `result`: what `bench/run.mjs` keeps of a work. With `picture`, the path of its chart. */
+/** `result`: what `tools/bench/run.mjs` keeps of a workload. With `picture`, the path of its chart. */
 export function markdown(result, picture) {
   const parts = [`### ${result.title}`]
   const { columns, contestants, summaries } = result
@@ -40,7 +40,7 @@ export function gist(reason) {
   return (lines.find(line => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? '').trim().slice(0, 160)
 }
 
-/** SVG of a work, or undefined where nothing was measured. */
+/** SVG of a workload, or undefined where nothing was measured. */
 export function chart({ title, chart, contestants, summaries, rounds }) {
   const bars = contestants
     .filter(({ name }) => summaries[name]?.[chart?.metric])

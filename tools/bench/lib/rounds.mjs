@@ -1,7 +1,7 @@
-// Runs the contestants of a work, interleaved: each round runs all of them once, each beginning with another.
+// Runs the contestants of a workload, interleaved: each round runs all of them once, each beginning with another.
 
 import { measure, numbers, ownReport } from './measure.mjs'
-import { limit, missing } from './programs.mjs'
+import { baseline, missing } from './programs.mjs'
 import { gist } from './report.mjs'
 import { median } from './statistics.mjs'
 
@@ -9,14 +9,14 @@ import { median } from './statistics.mjs'
  * Resolves with `{ rounds, absent, failures }`: the numbers of each contestant in each round, why some could not take part, and
  * which runs failed. `together`: all of a round at once, where the figures don't matter.
  */
-export async function runWork(work, { rounds, environment, say, together = false }) {
+export async function runWorkload(workload, { rounds, environment, say, together = false }) {
   const absent = {}
-  const contestants = work.contestants.filter(({ name, needs = [] }) => {
+  const contestants = workload.contestants.filter(({ name, needs = [] }) => {
     const reason = needs.map(missing).find(Boolean)
     if (reason) absent[name] = reason
     return !reason
   })
-  const end = await work.begin?.()
+  const end = await workload.begin?.()
   const results = []
   const failures = []
   try {
@@ -26,7 +26,7 @@ export async function runWork(work, { rounds, environment, say, together = false
       const take = async contestant => {
         const start = performance.now()
         try {
-          result[contestant.name] = await runContestant(contestant, work.around, environment)
+          result[contestant.name] = await runContestant(contestant, workload.around, environment)
           const seconds = ((performance.now() - start) / 1000).toFixed(1)
           say(`  ${round + 1}/${rounds} ${contestant.name}: ${seconds} s`)
         } catch (error) {
@@ -36,7 +36,7 @@ export async function runWork(work, { rounds, environment, say, together = false
       }
       const order = [...contestants.slice(turn), ...contestants.slice(0, turn)]
       // What is wrapped (a capture of the wire) would see the others.
-      const waves = together && !work.around ? [order] : wavesOf(order)
+      const waves = together && !workload.around ? [order] : wavesOf(order)
       for (const wave of waves) await Promise.all(wave.map(take))
       results.push(result)
     }
@@ -64,7 +64,7 @@ async function runContestant(contestant, around = run => run(), environment) {
   for (let i = 0; i < repeat; i++) {
     let cost
     const report = await around(async () => {
-      const run = await measure([...command.slice(0, 4), limit('measure'), ...command.slice(4)], {
+      const run = await measure([...command.slice(0, 4), baseline('measure'), ...command.slice(4)], {
         limitMs,
         environment,
       })

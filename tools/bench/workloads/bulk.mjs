@@ -4,14 +4,14 @@ import { cpuPerItem, memory, rate } from './columns.mjs'
 
 const port = 9090
 
-export function bulk({ lab, smoke, limit, driver }) {
+export function bulk({ lab, smoke, baseline, driver }) {
   const megabytes = smoke ? 64 : 4096
   const { server, device } = lab.plan
   return {
     title: `TCP bulk: ${megabytes} MB read`,
-    begin: () => startServer(lab.inFar(limit('serve-bulk'), server, port)),
+    begin: () => startServer(lab.inFar(baseline('serve-bulk'), server, port)),
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('bulk'), server, port, megabytes) },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('bulk'), server, port, megabytes) },
       { name: 'net.connect', role: 'baseline', command: driver('bulk', 'node', server, port, megabytes) },
       {
         name: 'connect on a device',

@@ -1,4 +1,4 @@
-// Columns that several works share.
+// Columns that several workloads share.
 export const rate = title => ({ metric: 'rate', title, unit: '/s' })
 export const cpuPerItem = title => ({ metric: 'cpuPerItemUs', title, unit: 'µs' })
 export const cpu = { metric: 'cpuSeconds', title: 'CPU', unit: 's' }

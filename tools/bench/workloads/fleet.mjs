@@ -4,7 +4,7 @@ import { addressAfter } from '../drivers/common.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
 import { atPlaces, steadyFping } from './steady.mjs'
 
-export function fleet({ lab, smoke, limit, driver }) {
+export function fleet({ lab, smoke, baseline, driver }) {
   const seconds = smoke ? 1 : 20
   const [few, many, manyInterval] = smoke ? [100, 1000, 1000] : [1000, 100_000, 10_000]
   const first = addressAfter(lab.plan.crowd, 1)
@@ -20,7 +20,7 @@ export function fleet({ lab, smoke, limit, driver }) {
           role: 'limit',
           limitMs,
           beside: size,
-          command: lab.inNear(limit('fleet'), ...arguments_[size]),
+          command: lab.inNear(baseline('fleet'), ...arguments_[size]),
         },
         {
           name: `netvia, ${names[size]}`,

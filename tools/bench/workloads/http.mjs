@@ -21,7 +21,7 @@ export const httpNew = setup =>
     atLeast: 0.85,
   })
 
-function http({ lab, limit, go, driver }, { title, mode, requests, atLeast }) {
+function http({ lab, baseline, go, driver }, { title, mode, requests, atLeast }) {
   const { server, device } = lab.plan
   const client = (name, role, which, onDevice, share = 1) => ({
     name,
@@ -39,12 +39,12 @@ function http({ lab, limit, go, driver }, { title, mode, requests, atLeast }) {
   })
   const limits =
     mode === 'keep'
-      ? [{ name: 'limit', role: 'limit', command: lab.inNear(limit('http'), server, port, atOnce, requests * 5) }]
+      ? [{ name: 'limit', role: 'limit', command: lab.inNear(baseline('http'), server, port, atOnce, requests * 5) }]
       : []
   const over = (of, over) => ({ text: 'rate over the same without a device', metric: 'rate', of, over, atLeast })
   return {
     title: `${title}: 64 bytes, ${atOnce} at once`,
-    begin: () => startServer(lab.inFar(limit('serve-http'), server, port)),
+    begin: () => startServer(lab.inFar(baseline('serve-http'), server, port)),
     contestants: [
       ...limits,
       client('http.Agent', 'baseline', 'node'),

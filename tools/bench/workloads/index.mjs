@@ -1,10 +1,10 @@
-// What is measured, in the order of the report. A work is a function of the setup (bench/run.mjs) that gives
+// What is measured, in the order of the report. A workload is a function of the setup (run.mjs) that gives
 // `{ title, contestants, columns, chart?, targets, rounds?, begin?, around? }`:
 // - a contestant: `{ name, role, command, needs?, read?, limitMs?, environment?, repeat?, sumUp?, beside? }`; `read` makes a
 //   report of what it printed, one line of JSON unless said; `role`: limit, netvia, baseline or peer; those with the same `beside` run
 //   at the same time, where each leaves the machine almost idle;
 // - a column or chart: which number, its title and unit;
-// - a target: see `judge` (bench/lib/statistics.mjs);
+// - a target: see `judge` (tools/bench/lib/statistics.mjs);
 // - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
 import { bulk } from './bulk.mjs'
 import { fleet } from './fleet.mjs'
@@ -19,7 +19,7 @@ import { start } from './start.mjs'
 import { sweep } from './sweep.mjs'
 import { udp } from './udp.mjs'
 
-export const works = {
+export const workloads = {
   sweep,
   mixed,
   fleet,

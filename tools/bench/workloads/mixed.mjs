@@ -9,7 +9,7 @@ const timeoutMs = 200
 // More than the silent ones, so that waiting for them holds nobody up.
 const inFlight = 20_000
 
-export function mixed({ lab, smoke, limit, go, driver }) {
+export function mixed({ lab, smoke, baseline, go, driver }) {
   const block = smoke ? '10.80.0.0/22' : '10.80.0.0/16'
   const count = smoke ? 1022 : 65_534
   const first = addressAfter(lab.plan.mixed, 1)
@@ -28,7 +28,7 @@ export function mixed({ lab, smoke, limit, go, driver }) {
       {
         name: 'limit',
         role: 'limit',
-        command: lab.inNear(limit('sweep'), first, count, inFlight, timeoutMs),
+        command: lab.inNear(baseline('sweep'), first, count, inFlight, timeoutMs),
         read: own,
       },
       { name: 'netvia', role: 'netvia', command: driver('sweep', block, options), read: own },

@@ -1,12 +1,12 @@
 // One ping after the other: what a call costs beyond the RTT.
-export function ping({ lab, smoke, limit, driver }) {
+export function ping({ lab, smoke, baseline, driver }) {
   const address = '127.0.0.1'
   const count = smoke ? 200 : 2000
   const client = (name, role, needs, pings) => ({ name, role, needs, command: driver('ping', name, address, pings) })
   return {
     title: 'One ping of loopback after the other: from the call to the promise',
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('ping'), address, count) },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('ping'), address, count) },
       client('netvia', 'netvia', [], count),
       client('net-ping', 'peer', ['npm:net-ping'], count),
       client('ping', 'peer', ['npm:ping', 'ping'], smoke ? 5 : 40),

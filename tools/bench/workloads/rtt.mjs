@@ -4,7 +4,7 @@ import { captureEchoes } from '../lib/capture.mjs'
 import { cache } from '../lib/programs.mjs'
 import { quantile } from '../lib/statistics.mjs'
 
-export function rtt({ lab, smoke, limit, driver }) {
+export function rtt({ lab, smoke, baseline, driver }) {
   const count = smoke ? 50 : 400
   const interval = 10
   const { address, device, delayMs } = lab.plan.slow
@@ -25,7 +25,7 @@ export function rtt({ lab, smoke, limit, driver }) {
       return { ...rest, ...errors(rttsMs, wire) }
     },
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('rtt'), ...arguments_) },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('rtt'), ...arguments_) },
       { name: 'netvia', role: 'netvia', command: driver('rtt', ...arguments_) },
       {
         name: 'net-ping',

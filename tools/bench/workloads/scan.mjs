@@ -5,7 +5,7 @@ import { cpu, cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 
 const wrong = { metric: 'wrong', title: 'told wrong', unit: '' }
 
-export function scan({ lab, smoke, limit, go, driver }) {
+export function scan({ lab, smoke, baseline, go, driver }) {
   const last = smoke ? 2000 : 65_535
   const open = Array.from({ length: 20 }, (_, index) => Math.floor(((index + 0.5) * last) / 20))
   const { server } = lab.plan
@@ -33,9 +33,9 @@ export function scan({ lab, smoke, limit, go, driver }) {
   })
   return {
     title: `Connect scan of ${last.toLocaleString('en')} ports, 20 open, the rest closed`,
-    begin: () => startServer(lab.inFar(limit('serve-ports'), server, ...open)),
+    begin: () => startServer(lab.inFar(baseline('serve-ports'), server, ...open)),
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('scan'), ...range), read: own },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('scan'), ...range), read: own },
       scanner('netvia', { ports: `1-${last}`, timeout: 500 }),
       scanner('netvia, 512 at once', { ports: `1-${last}`, timeout: 500, concurrency: 512 }),
       nmap('-T4'),
@@ -73,7 +73,7 @@ export function scan({ lab, smoke, limit, go, driver }) {
   }
 }
 
-export function scanDropped({ lab, smoke, limit, go, driver }) {
+export function scanDropped({ lab, smoke, baseline, go, driver }) {
   const last = smoke ? 1000 : 65_535
   const atOnce = smoke ? 1000 : 4096
   const timeout = 500
@@ -88,7 +88,7 @@ export function scanDropped({ lab, smoke, limit, go, driver }) {
   return {
     title: `The same dropped: ${atOnce.toLocaleString('en')} at once, ${timeout} ms each, so ${ideal} s at best`,
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('scan'), ...range), read: own },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('scan'), ...range), read: own },
       { name: 'netvia', role: 'netvia', command: driver('scan', silentServer, options), read: own },
       { name: 'Go', role: 'peer', needs: ['go'], command: () => lab.inNear(go('scan'), ...range), read: own },
       { name: 'net.connect', role: 'peer', command: driver('scan-peer', 'net.connect', ...range), read: own },

@@ -1,4 +1,4 @@
-// What steady probing of many targets is measured by, in whichever work.
+// What steady probing of many targets is measured by, in whichever workload.
 import { addressAfter } from '../drivers/common.mjs'
 
 /** Each of a group at its own place. */

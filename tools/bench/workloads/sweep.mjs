@@ -6,11 +6,11 @@ import { aliveOf } from './fping.mjs'
 const timeoutMs = 1000
 const inFlight = 1024
 
-export function sweep({ lab, smoke, limit, go, driver }) {
+export function sweep({ lab, smoke, baseline, go, driver }) {
   const block = smoke ? '10.64.0.0/22' : '10.64.0.0/16'
   const count = smoke ? 1022 : 65_534
   const first = addressAfter(lab.plan.crowd, 1)
-  const c = (...more) => lab.inNear(limit('sweep'), first, count, inFlight, timeoutMs, ...more)
+  const c = (...more) => lab.inNear(baseline('sweep'), first, count, inFlight, timeoutMs, ...more)
   const netvia = (options, ...more) =>
     driver('sweep', block, JSON.stringify({ timeout: timeoutMs, ...options }), ...more)
   const { device } = lab.plan

@@ -4,14 +4,14 @@ import { cpuPerItem, memory, rate } from './columns.mjs'
 
 const port = 7000
 
-export function udp({ lab, smoke, limit, driver }) {
+export function udp({ lab, smoke, baseline, driver }) {
   const count = smoke ? 5000 : 100_000
   const { server, device } = lab.plan
   return {
     title: 'UDP echo: 64 bytes, 64 in flight',
-    begin: () => startServer(lab.inFar(limit('serve-udp'), server, port)),
+    begin: () => startServer(lab.inFar(baseline('serve-udp'), server, port)),
     contestants: [
-      { name: 'limit', role: 'limit', command: lab.inNear(limit('udp'), server, port, count) },
+      { name: 'limit', role: 'limit', command: lab.inNear(baseline('udp'), server, port, count) },
       { name: 'dgram', role: 'baseline', command: driver('udp', 'node', server, port, count) },
       { name: 'openUdp on a device', role: 'netvia', command: driver('udp', 'netvia', server, port, count, device) },
     ],
