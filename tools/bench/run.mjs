@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 // A smoke run does without them, but for CI, where tests ask for them afterwards.
 if ((!flags.smoke || process.env.CI) && !installPeers() && process.env.CI) process.exit(1)
-const lab = await makeLab(limit)
+const lab = await makeLab(baseline)
 const driver = (name, ...args) =>
   lab.inNear(process.execPath, fileURLToPath(new URL(`drivers/${name}.mjs`, import.meta.url)), ...args)
 const setup = { lab, smoke: flags.smoke, baseline, go, driver }
