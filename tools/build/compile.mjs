@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const changed = path => statSync(path).mtimeMs
 
 /** Compiles src/ to dist/ where that is missing or older than the sources. False if it can't. */

@@ -2,9 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 export const carried = [
   'dns-packet',
   'commander',

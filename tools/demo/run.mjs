@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
-import { makeLab, whyNoLab } from '../lab/build.mjs'
+import { makeLab } from '../lab/build.mjs'
+import { whyNoLab } from '../lab/namespaces.mjs'
 
 if (!compile()) process.exit(1)
 const { loopbackDemo } = await import('./loopback.mjs')

@@ -1,35 +1,17 @@
 // The demo on a router with two uplinks. Runs inside the router's namespace of the laboratory.
 // The same checks twice: bound to wan2's source address, and bound to device wan2; counted at both devices.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { device } from 'netvia'
+import { serveInternet, usualPorts } from '../lab/servers.mjs'
 import { checks } from './checks.mjs'
 import { printTable } from './table.mjs'
 
 const lab = JSON.parse(process.env.NETVIA_LAB)
-const { wan1, wan2, server, names } = lab
+const { wan1, wan2, server } = lab
 
-const servers = spawn(
-  'ip',
-  [
-    'netns',
-    'exec',
-    names.internet,
-    process.execPath,
-    fileURLToPath(new URL('../lab/servers.mjs', import.meta.url)),
-    server.address4,
-  ],
-  {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  },
-)
-process.on('exit', () => servers.kill())
-const [ports] = await once(servers.stdout, 'data')
-
+await serveInternet(lab)
 const rows = []
 let wrong = 0
-for (const [what, check] of Object.entries(checks(server.address4, JSON.parse(ports)))) {
+for (const [what, check] of Object.entries(checks(server.address4, usualPorts))) {
   for (const [how, path, out, quiet] of [
     [`source address ${wan2.address4}`, { localAddress: wan2.address4 }, wan1, wan2],
     [`device ${wan2.device}`, { device: wan2.device }, wan2, wan1],

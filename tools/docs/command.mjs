@@ -3,10 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { carried, packagesOf } from '../build/packages.mjs'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const page = join(root, 'docs/command.md')
 const [begin, end] = ['<!-- reference: made by tools/docs/command.mjs -->', '<!-- end of reference -->']
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))

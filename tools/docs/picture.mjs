@@ -1,11 +1,11 @@
 // Puts the pictures into README.md, from real runs: the command over two uplinks of which one is slow, and the demo's table on
 // the router with two uplinks. Needs root.
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
 import { makeLab } from '../lab/build.mjs'
+import { serveInternet } from '../lab/servers.mjs'
 
 const path = name => fileURLToPath(new URL(name, import.meta.url))
 const readme = path('../../README.md')
@@ -29,7 +29,8 @@ function write(name, text) {
 
 /** `netvia http` in the laboratory: wan2 is a line of 500 kbit/s, both ways. */
 async function comparison() {
-  const { names, server } = makeLab()
+  const lab = makeLab()
+  const { names, server } = lab
   const inside = (host, ...command) => ['netns', 'exec', names[host], ...command]
   for (const [host, device] of [
     ['router', 'wan2'],
@@ -38,10 +39,7 @@ async function comparison() {
     const slow = ['root', 'tbf', 'rate', '500kbit', 'burst', '1600', 'latency', '1s']
     execFileSync('ip', inside(host, 'tc', 'qdisc', 'add', 'dev', device, ...slow))
   }
-  const ports = JSON.stringify({ dns: 53, https: 443 })
-  const servers = spawn('ip', inside('internet', process.execPath, path('../lab/servers.mjs'), server.address4, ports))
-  process.on('exit', () => servers.kill())
-  await once(servers.stdout, 'data')
+  await serveInternet(lab)
   const args = ['http', '-c', '5', '-I', 'wan1', '-I', 'wan2', `https://${server.name}/`]
   const environment = { NODE_EXTRA_CA_CERTS: path('../../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
   const output = execFileSync('ip', inside('router', process.execPath, path('../../dist/cli.cjs'), ...args), {

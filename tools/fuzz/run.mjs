@@ -4,12 +4,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { createInstrumenter } from 'istanbul-lib-instrument'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, '.cache/fuzz')
 const decoders = ['icmp', 'netlink', 'dns', 'files', 'options']
 const { values, positionals } = parseArgs({

@@ -1,5 +1,5 @@
 // Removes a laboratory once its maker is gone: the maker holds the other end of our standard input.
-import { removeLab } from './build.mjs'
+import { removeLab } from './namespaces.mjs'
 
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

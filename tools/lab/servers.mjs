@@ -1,6 +1,5 @@
 // The other end of the demo's checks: one echo server for TCP and UDP each, a DNS server, HTTP and HTTPS, on one address.
-// Run as a program it serves the addresses in its argument, one or several with commas, on the ports in the next where given,
-// until it is ended, and prints the ports of the first as JSON.
+// Run as a program it serves the addresses in its arguments on the usual ports until it is ended, and prints "ready".
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -9,11 +8,21 @@ import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createTcpServer, isIPv4 } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import dnsPacket from 'dns-packet'
+import { startServer } from './namespaces.mjs'
 
 export const name = 'server.test'
 const certificates = new URL('../../test/lab/certificates/', import.meta.url)
 export const authority = readFileSync(new URL('ca.pem', certificates))
 
+export const usualPorts = { tcp: 7, udp: 7, dns: 53, http: 80, https: 443 }
+
+/** All of them at the laboratory's internet host, until this process ends. */
+export function serveInternet({ names, server }) {
+  const program = [process.execPath, fileURLToPath(import.meta.url), server.address4, server.address6]
+  return startServer(['ip', 'netns', 'exec', names.internet, ...program])
+}
+
+/** On `wanted` ports, or on any that are free. `known`: the addresses that the DNS server knows of `name`. */
 export async function startServers(address, wanted = {}, known = [address]) {
   const pem = file => readFileSync(new URL(file, certificates))
   const hello = (_, response) => response.end('hello from the demo\n')
@@ -54,8 +63,7 @@ function answer({ id, questions }, known) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const addresses = process.argv[2].split(',')
-  const wanted = JSON.parse(process.argv[3] ?? '{}')
-  const [{ ports }] = await Promise.all(addresses.map(address => startServers(address, wanted, addresses)))
-  console.log(JSON.stringify(ports))
+  const addresses = process.argv.slice(2)
+  await Promise.all(addresses.map(address => startServers(address, usualPorts, addresses)))
+  console.log('ready')
 }

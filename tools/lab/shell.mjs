@@ -1,11 +1,12 @@
 // The laboratory by hand: `npm run lab` makes what the tests run in, opens a shell in its router, and removes it all after.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
-import { makeLab, whyNoLab } from './build.mjs'
+import { root } from '../root.mjs'
+import { makeLab } from './build.mjs'
+import { whyNoLab } from './namespaces.mjs'
+import { serveInternet } from './servers.mjs'
 
 const missing = whyNoLab()
 if (missing) console.error(missing)
@@ -14,10 +15,10 @@ if (missing || !compile()) process.exit(1)
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const { names, folder, wan1, wan2, server, slow, crowd } = makeLab()
+const lab = makeLab()
+const { names, folder, wan1, wan2, server, slow, crowd } = lab
 const inside = host => `ip netns exec ${names[host]}`
-await startServers()
+await serveInternet(lab)
 
 console.log(`
                         wan1 ┌──────┐
@@ -77,17 +78,4 @@ function commandFolder() {
   const script = `#!/bin/sh\nexec "${process.execPath}" "${root}dist/cli.cjs" "$@"\n`
   writeFileSync(join(commands, 'netvia'), script, { mode: 0o755 })
   return commands
-}
-
-/** What answers at the internet host: the demo's servers, on the ports one expects. They end with the laboratory. */
-async function startServers() {
-  const script = join(root, 'tools/lab/servers.mjs')
-  const ports = JSON.stringify({ tcp: 7, udp: 7, dns: 53, http: 80, https: 443 })
-  const args = ['netns', 'exec', names.internet, process.execPath, script]
-  const servers = spawn('ip', [...args, `${server.address4},${server.address6}`, ports], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    // A Ctrl-C in the shell is not for them.
-    detached: true,
-  })
-  await once(servers.stdout, 'data')
 }

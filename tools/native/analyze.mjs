@@ -4,11 +4,10 @@ import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { pool } from '../bench/drivers/common.mjs'
+import { pool } from '../pool.mjs'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const headers = [join(dirname(dirname(process.execPath)), 'include/node'), join(root, 'node_modules/node-addon-api')]
 const options = [
   ...['-std=c++20', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra', '-Werror', '-DNAPI_VERSION=8'],

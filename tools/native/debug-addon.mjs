@@ -1,9 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { root } from '../root.mjs'
 import { runBuild } from './node-gyp.mjs'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
  * Builds the addon for tests, with variables of native/addon.gypi such as `{ sanitize: 'address' }`, where that is missing or older

@@ -2,15 +2,14 @@
 // With --check it builds elsewhere and compares the bytes with what is committed.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { checksums } from '../package/contents.mjs'
-import { finish } from './finish.mjs'
+import { root } from '../root.mjs'
+import { readElf } from './elf.mjs'
 import { faults } from './inspect.mjs'
 import { runBuild } from './node-gyp.mjs'
 import { targets } from './targets.mjs'
 import { zig } from './zig.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const check = process.argv.includes('--check')
 const chosen = process.argv.slice(2).filter(argument => argument in targets)
 const out = check ? join(root, '.cache/prebuild') : root
@@ -41,4 +40,16 @@ function build(arch, file) {
   writeFileSync(path, finished)
   chmodSync(path, 0o644)
   return finished
+}
+
+/** A built addon without what no loader reads: section headers and the sections that are not mapped. */
+function finish(bytes) {
+  const { bits, end, mipsFloatAbi } = readElf(bytes)
+  const file = Buffer.from(bytes.subarray(0, end))
+  const [sections, numbers] = bits === 64 ? [40, 58] : [32, 46]
+  file.fill(0, sections, sections + bits / 8) // e_shoff
+  file.fill(0, numbers, numbers + 6) // e_shentsize, e_shnum, e_shstrndx
+  // Compiled for soft float, but it has no floating point at all (inspect.mjs): glibc may load it into either kind of process.
+  if (mipsFloatAbi) file[mipsFloatAbi] = 0
+  return file
 }

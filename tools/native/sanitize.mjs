@@ -6,11 +6,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
+import { root } from '../root.mjs'
 import { buildDebugAddon } from './debug-addon.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const [kind = 'address', ...tests] = process.argv.slice(2)
 const libraries = { address: 'libasan.so', undefined: 'libubsan.so', thread: 'libtsan.so' }
 if (!(kind in libraries)) throw new Error(`address, undefined or thread; not ${kind}`)

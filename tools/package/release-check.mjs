@@ -3,10 +3,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { carried, packagesOf } from '../build/packages.mjs'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { root } from '../root.mjs'
 
 const steps = {
   'what CI checks': () => run('bash', ['.ci/run']),

@@ -2,12 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
 import { headers } from '../native/node-gyp.mjs'
+import { root } from '../root.mjs'
 import { inspectTarball } from './contents.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const tools = join(root, 'tools/package')
 const work = join(root, '.cache/package')
 const node = process.execPath

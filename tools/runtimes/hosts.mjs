@@ -3,12 +3,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readElf } from '../native/elf.mjs'
 import { runZig, zig } from '../native/zig.mjs'
+import { root } from '../root.mjs'
 import { isolated } from './network.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(root, '.cache/hosts')
 const musl = join(dirname(zig()), 'lib/libc/musl')
 

@@ -1,10 +1,9 @@
 // A folder in which runtimes made for musl run: Debian's libstdc++ with what musl lacks for it, and a Node. Needs Debian's musl.
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { runZig } from '../native/zig.mjs'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const libraries = '/usr/lib/x86_64-linux-gnu'
 // pnpm's executable for musl is a Node that runs the script lying at dist/pnpm.mjs beside it.
 const runScript = `import { pathToFileURL } from 'node:url'\nimport(pathToFileURL(process.argv[2]).href)\n`

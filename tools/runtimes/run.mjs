@@ -2,15 +2,14 @@
 // Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
+import { root } from '../root.mjs'
 import { runHosts } from './hosts.mjs'
 import { prepareMusl } from './musl.mjs'
 import { isolated } from './network.mjs'
 import { installRuntimes } from './nodes.mjs'
 import { runtimes } from './table.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const smoke = join(root, 'test/runtimes/smoke.mjs')
 const chosen = process.argv.slice(2)
 const totals = { passed: 0, failed: 0 }

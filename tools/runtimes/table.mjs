@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { root } from '../root.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const packages = fileURLToPath(new URL('node_modules', import.meta.url))
 const muslFolder = fileURLToPath(new URL('../../.cache/musl', import.meta.url))
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'netvia'
-import { pool } from '../bench/drivers/common.mjs'
-import { startServer } from '../bench/lib/lab.mjs'
+import { startServer } from '../lab/namespaces.mjs'
+import { pool } from '../pool.mjs'
 import { Account, descriptors, megabytes, Tally } from './account.mjs'
 
 const { count, device, localAddress, host, server } = JSON.parse(process.argv[2])

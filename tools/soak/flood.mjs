@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { sweep } from 'netvia'
-import { median } from '../bench/drivers/common.mjs'
-import { startServer } from '../bench/lib/lab.mjs'
+import { median } from '../bench/lib/statistics.mjs'
+import { startServer } from '../lab/namespaces.mjs'
 import { Account, cpuSeconds, Tally } from './account.mjs'
 import { fleet, verdictOf } from './crowds.mjs'
 

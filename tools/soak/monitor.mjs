@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { startServer } from '../bench/lib/lab.mjs'
+import { startServer } from '../lab/namespaces.mjs'
 import { Account, megabytes } from './account.mjs'
 
 const { host, servers, seconds, period, interval, timeout, outages } = JSON.parse(process.argv[2])

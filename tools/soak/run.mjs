@@ -6,7 +6,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compile } from '../build/compile.mjs'
-import { makeLab, whyNoLab } from '../lab/build.mjs'
+import { makeLab } from '../lab/build.mjs'
+import { whyNoLab } from '../lab/namespaces.mjs'
 import { prepare } from './crowds.mjs'
 
 const { values, positionals } = parseArgs({

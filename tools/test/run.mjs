@@ -3,15 +3,15 @@
 // boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, side by side.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
-import { labContext, makeLab, whyNoLab } from '../lab/build.mjs'
+import { labContext, makeLab } from '../lab/build.mjs'
+import { whyNoLab } from '../lab/namespaces.mjs'
 import { buildDebugAddon } from '../native/debug-addon.mjs'
+import { root } from '../root.mjs'
 import { otherNodes, thisNode } from '../runtimes/nodes.mjs'
 import { readReport } from './report.mjs'
 import { runVitest, stopRuns } from './vitest.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)

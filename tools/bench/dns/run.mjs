@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { compile } from '../../build/compile.mjs'
+import { median } from '../lib/statistics.mjs'
 import { faults } from './faults.mjs'
 
 const { values: flags } = parseArgs({
@@ -60,7 +61,7 @@ async function measureAll() {
   }
 }
 
-/** The median of each, and they take turns. */
+/** The median of each, and they take turns. Undefined where one had no answer. */
 async function measure() {
   const times = { netvia: [], getent: [], dig: [] }
   for (let round = 0; round < Number(flags.rounds); round++) {
@@ -69,7 +70,9 @@ async function measure() {
     times.getent.push(await timed('getent', 'ahosts', name()))
     times.dig.push(await timed('dig', '+short', name(), 'A'))
   }
-  return Object.fromEntries(Object.entries(times).map(([tool, all]) => [tool, median(all)]))
+  return Object.fromEntries(
+    Object.entries(times).map(([tool, all]) => [tool, all.includes(undefined) ? undefined : median(all)]),
+  )
 }
 
 async function output(...command) {
@@ -83,12 +86,6 @@ async function timed(...command) {
   const start = performance.now()
   const stdout = await output(...command).catch(() => '')
   return stdout.includes('192.0.2.1') ? performance.now() - start : undefined
-}
-
-/** Undefined where one of them had no answer. */
-function median(values) {
-  if (values.includes(undefined)) return undefined
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 }
 
 function report(rows) {

@@ -24,25 +24,12 @@ export function addressAfter(first, index) {
   return `${(number >>> 24) & 255}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
 }
 
-/** `count` calls of `action(index)`, `atOnce` of them pending at any time. */
-export async function pool(count, atOnce, action) {
-  let next = 0
-  const worker = async () => {
-    while (next < count) await action(next++)
-  }
-  await Promise.all(Array.from({ length: Math.min(count, atOnce) }, worker))
-}
-
 /** Blocks the event loop 20 ms of every 50, as a busy program would. */
 export function blockLoop() {
   return setInterval(() => {
     const end = performance.now() + 20
     while (performance.now() < end);
   }, 50)
-}
-
-export function median(values) {
-  return values.sort((a, b) => a - b)[values.length >> 1]
 }
 
 /** Watches how long the event loop is held up; the returned function gives the longest gap between two turns, in ms. */

@@ -1,7 +1,8 @@
 // Many HTTP requests at once, over kept connections or over a new one each.
 // http.mjs <client> <address> <port> <at once> <requests> <keep|new> [device]
 import { get, Agent as NodeAgent } from 'node:http'
-import { peer, pool, stopwatch } from './common.mjs'
+import { pool } from '../../pool.mjs'
+import { peer, stopwatch } from './common.mjs'
 
 const [client, address, port, atOnce, requests, mode, device] = process.argv.slice(2)
 const url = `http://${address}:${port}/`

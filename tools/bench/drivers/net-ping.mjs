@@ -3,7 +3,8 @@
 // net-ping.mjs fleet <first> <targets> <interval ms> <seconds>
 // net-ping.mjs rtt <address> <count> <interval ms>
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addressAfter, blockLoop, peer, pool, stopwatch } from './common.mjs'
+import { pool } from '../../pool.mjs'
+import { addressAfter, blockLoop, peer, stopwatch } from './common.mjs'
 
 const { createSession } = peer('net-ping')
 const [work, first, ...numbers] = process.argv.slice(2)

@@ -1,5 +1,7 @@
 // The package ping, which runs /bin/ping for each host. ping-package.mjs <first address> <count> <at once>
-import { addressAfter, peer, pool, stopwatch } from './common.mjs'
+
+import { pool } from '../../pool.mjs'
+import { addressAfter, peer, stopwatch } from './common.mjs'
 
 const { promise } = peer('ping')
 const [first, count, atOnce] = process.argv.slice(2)

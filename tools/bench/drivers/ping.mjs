@@ -1,5 +1,7 @@
 // One ping after the other of an address: time from the call to the result. ping.mjs <client> <address> <count>
-import { median, peer, stopwatch } from './common.mjs'
+
+import { median } from '../lib/statistics.mjs'
+import { peer, stopwatch } from './common.mjs'
 
 const [client, address, count] = process.argv.slice(2)
 

@@ -1,6 +1,7 @@
 // Port scans as packages of npm and plain net.connect do them. scan-peer.mjs <client> <address> <first> <last> <at once> <timeout ms>
 import { connect } from 'node:net'
-import { peer, pool, stopwatch } from './common.mjs'
+import { pool } from '../../pool.mjs'
+import { peer, stopwatch } from './common.mjs'
 
 const [client, address, ...numbers] = process.argv.slice(2)
 const [first, last, atOnce, timeout] = numbers.map(Number)

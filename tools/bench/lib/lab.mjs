@@ -2,10 +2,7 @@
 // places beside near with a cable each, for programs that run at the same time: raw sockets in one namespace get each other's
 // replies.
 // A ninth cable goes through a third namespace, where a program of ours takes its time with every frame.
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { removeLab } from '../../lab/build.mjs'
+import { addLink, applySysctls, batch, makeNamespaces, run, startServer } from '../../lab/namespaces.mjs'
 
 /** What the programs of the bench are told of it. */
 export const plan = {
@@ -30,21 +27,23 @@ export function verdictOf(lastByte) {
 }
 
 /** As many as a group of contestants has members. */
-const places = 7
+const placeNames = Array.from({ length: 7 }, (_, index) => `place${index}`)
 
 const rejected = Array.from({ length: 256 }, (_, i) => i).filter(i => verdictOf(i) === 'unreachable')
 
-const sysctls = {
-  'net.ipv4.icmp_ratelimit': 0,
-  'net.ipv4.icmp_msgs_per_sec': 10_000_000,
-  'net.ipv4.icmp_msgs_burst': 10_000_000,
-  'net.ipv4.ping_group_range': '0 2147483647',
-  'net.ipv4.ip_local_port_range': '1024 65535',
-  'net.ipv4.conf.all.rp_filter': 0,
-  'net.ipv4.conf.default.rp_filter': 0,
-  'net.ipv6.conf.all.disable_ipv6': 1,
-  'net.ipv6.conf.default.disable_ipv6': 1,
-}
+const sysctls = Object.fromEntries(
+  Object.entries({
+    'net.ipv4.icmp_ratelimit': 0,
+    'net.ipv4.icmp_msgs_per_sec': 10_000_000,
+    'net.ipv4.icmp_msgs_burst': 10_000_000,
+    'net.ipv4.ping_group_range': '0 2147483647',
+    'net.ipv4.ip_local_port_range': '1024 65535',
+    'net.ipv4.conf.all.rp_filter': 0,
+    'net.ipv4.conf.default.rp_filter': 0,
+    'net.ipv6.conf.all.disable_ipv6': 1,
+    'net.ipv6.conf.default.disable_ipv6': 1,
+  }).map(([name, value]) => [name, { value, optional: true }]),
+)
 
 const rules = `
 table ip bench {
@@ -60,26 +59,15 @@ table ip mixed {
   }
 }`
 
-const run = (command, args, input) => execFileSync(command, args, { input, encoding: 'utf8' })
-
 /** Makes it, and removes it when this process ends, however it ends. */
 export async function makeLab(program) {
-  const id = `nv${process.pid}`
-  process.on('exit', () => removeLab(id))
-  const janitor = fileURLToPath(new URL('../../lab/janitor.mjs', import.meta.url))
-  spawn(process.execPath, [janitor, id], { stdio: ['pipe', 'ignore', 'inherit'], detached: true }).unref()
-  const [near, far, between] = ['near', 'far', 'between'].map(name => `${id}-${name}`)
-  const besides = Array.from({ length: places }, (_, i) => `${id}-place${i}`)
-  const all = [near, far, between, ...besides]
-  for (const name of all) run('ip', ['netns', 'add', name])
+  const { names } = makeNamespaces(['near', 'far', 'between', ...placeNames])
+  const { near, far, between } = names
+  const besides = placeNames.map(place => names[place])
   // Before the devices: those made later take over what is set by default.
-  for (const name of all) {
-    const lines = Object.entries(sysctls).map(([key, value]) => {
-      const path = `/proc/sys/${key.replaceAll('.', '/')}`
-      return `[ ! -w ${path} ] || echo ${value} > ${path}`
-    })
-    run('ip', ['netns', 'exec', name, 'sh', '-c', lines.join('\n')])
-    run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+  for (const name of Object.values(names)) {
+    applySysctls(name, sysctls)
+    batch(name, ['link set lo up'])
   }
   for (const [index, device] of plan.devices.entries()) addCable(near, far, device, index)
   for (const [index, place] of besides.entries()) addCable(place, far, `place${index}`, 16 + index)
@@ -94,26 +82,6 @@ export async function makeLab(program) {
   /** Moves a command for near to a place of its own. */
   const atPlace = (index, command) => command.with(command.indexOf(near), besides[index])
   return { plan, inNear: inside(near), inFar: inside(far), atPlace }
-}
-
-/** Runs a server until the bench ends, and waits for its "ready". */
-export async function startServer([command, ...args]) {
-  const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.on('exit', () => server.kill('SIGKILL'))
-  const [text] = await Promise.race([
-    once(server.stdout, 'data'),
-    once(server, 'exit').then(([code]) => Promise.reject(new Error(`${args.join(' ')} ended with ${code}`))),
-  ])
-  if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} said ${text}`)
-  server.unref()
-  server.stdout.unref?.()
-  // The next workload's server may want the same port.
-  return async () => {
-    server.ref()
-    const exit = once(server, 'exit')
-    server.kill('SIGKILL')
-    await exit
-  }
 }
 
 /** While the returned function has not been called, the mixed crowd is silent and rejecting as `verdictOf` says. */
@@ -145,14 +113,9 @@ function addSlowCable(near, far, between) {
   batch(far, [`neighbour replace 10.61.0.1 lladdr ${mine} nud permanent dev slow0`])
 }
 
-function addVeth(left, right) {
-  const end = ([, device, mac]) => ['name', device, 'address', mac]
-  run('ip', ['-n', left[0], 'link', 'add', ...end(left), 'type', 'veth', 'peer', ...end(right), 'netns', right[0]])
-  for (const [namespace, device, , address] of [left, right]) {
+function addVeth(...ends) {
+  addLink(...ends.map(([namespace, device, mac]) => ({ namespace, device, mac })))
+  for (const [namespace, device, , address] of ends) {
     batch(namespace, [...(address ? [`address add ${address} dev ${device}`] : []), `link set ${device} up`])
   }
-}
-
-function batch(namespace, commands) {
-  run('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
 }

@@ -1,5 +1,5 @@
 // A TCP stream read through a bound socket against a plain one.
-import { startServer } from '../lib/lab.mjs'
+import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
 const port = 9090

@@ -1,5 +1,5 @@
 // HTTP requests of 64 bytes, 50 at once: agents bound to a device against the same agents without.
-import { startServer } from '../lib/lab.mjs'
+import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
 const port = 8080

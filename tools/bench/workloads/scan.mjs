@@ -1,5 +1,5 @@
 // Connect scans: a host that refuses, and one that says nothing.
-import { startServer } from '../lib/lab.mjs'
+import { startServer } from '../../lab/namespaces.mjs'
 import { ownReport } from '../lib/measure.mjs'
 import { cpu, cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 

@@ -1,5 +1,5 @@
 // UDP echo through a bound socket against a plain one.
-import { startServer } from '../lib/lab.mjs'
+import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
 const port = 7000
