@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     projects: [
       // Needs nothing but Node: loopback only.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...common } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...common } },
       // Needs the addon whose system calls can be told to fail (tools/test/run.mjs builds it): loopback only.
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...common } },
       { test: { name: 'network', include: ['test/network/**/*.test.ts'], ...laboratory, ...common } },

@@ -1,8 +1,9 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, side by side.
+// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, in parts, some at a time.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { compile } from '../build/compile.mjs'
 import { labContext, makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
@@ -15,16 +16,16 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** What runs for each project, all of it at the same time. */
+/** What runs for each project, each in a process of its own. */
 const runsOf = {
   unit: () => [{}],
-  network: () => [inLab(), ...others.map(onOtherNode)],
+  network: () => (everyNode ? partsOnEveryNode() : [inLab()]),
   services: () => [inLab()],
   faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
-const others = args.includes('--every-node') ? otherNodes() : []
+const everyNode = args.includes('--every-node')
 const filters = args.filter(arg => arg !== '--every-node')
 
 for (const [signal, number] of [
@@ -51,8 +52,12 @@ for (const project of projects) {
     env: process.env,
     ...run,
   }))
-  const results = await Promise.all(runs.map(run => runVitest(run, filters)))
-  for (const [index, run] of runs.entries()) count(run, results[index])
+  // One iterator for all workers: each takes the next run.
+  const waiting = runs.values()
+  const work = async () => {
+    for (const run of waiting) count(run, await runVitest(run, filters))
+  }
+  await Promise.all(Array.from({ length: 3 * availableParallelism() }, work))
 }
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
@@ -74,10 +79,17 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-function onOtherNode({ name, path }) {
-  const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}.log`
-  process.on('exit', () => rmSync(log, { force: true }))
-  return { ...inLab(), name, path, log }
+/** The tests wait more than they work: more of them run side by side than there are processors. */
+function partsOnEveryNode() {
+  const nodes = [{ name: thisNode, path: process.execPath }, ...otherNodes()]
+  const parts = [1, 2, 3]
+  return parts.flatMap(part =>
+    nodes.map(({ name, path }) => {
+      const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}-${part}.log`
+      process.on('exit', () => rmSync(log, { force: true }))
+      return { ...inLab(), name, path, log, shard: `${part}/${parts.length}` }
+    }),
+  )
 }
 
 function count(run, { status, report }) {
