@@ -2,7 +2,7 @@
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
 // boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, in parts, some at a time.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
-import { readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { compile } from '../build/compile.mjs'
 import { labContext, makeLab } from '../lab/build.mjs'
@@ -16,12 +16,12 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** What runs for each project, each in a process of its own. */
+/** What runs for each project, each in a process of its own, and made when its turn comes. */
 const runsOf = {
-  unit: () => [{}],
-  network: () => (everyNode ? partsOnEveryNode() : [inLab()]),
-  services: () => [inLab()],
-  faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
+  unit: () => [() => ({})],
+  network: () => (everyNode ? partsOnEveryNode() : [() => inLab()]),
+  services: () => [() => inLab()],
+  faults: () => [() => inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
@@ -45,17 +45,13 @@ const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
-  const runs = runsOf[project]().map(run => ({
-    project,
-    name: thisNode,
-    path: process.execPath,
-    env: process.env,
-    ...run,
-  }))
   // One iterator for all workers: each takes the next run.
-  const waiting = runs.values()
+  const waiting = runsOf[project]().values()
   const work = async () => {
-    for (const run of waiting) count(run, await runVitest(run, filters))
+    for (const make of waiting) {
+      const run = { project, name: thisNode, path: process.execPath, env: process.env, ...make() }
+      count(run, await runVitest(run, filters))
+    }
   }
   await Promise.all(Array.from({ length: 3 * availableParallelism() }, work))
 }
@@ -83,10 +79,12 @@ function inLab(variables = {}) {
 function partsOnEveryNode() {
   const nodes = [{ name: thisNode, path: process.execPath }, ...otherNodes()]
   const parts = [1, 2, 3]
+  const logs = `.cache/tests-${process.pid}`
+  mkdirSync(logs, { recursive: true })
+  process.on('exit', () => rmSync(logs, { recursive: true, force: true }))
   return parts.flatMap(part =>
-    nodes.map(({ name, path }) => {
-      const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}-${part}.log`
-      process.on('exit', () => rmSync(log, { force: true }))
+    nodes.map(({ name, path }) => () => {
+      const log = `${logs}/${name.replace(' ', '-')}-${part}.log`
       return { ...inLab(), name, path, log, shard: `${part}/${parts.length}` }
     }),
   )
