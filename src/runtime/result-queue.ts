@@ -4,7 +4,11 @@ interface Waiter<T> {
 }
 
 interface ResultQueueOptions {
+  /** Called when the last waiting result has been taken, so that a paused producer can continue. */
   drained?: () => void
+  /** Called once, when no more results will come: whoever ended it. */
+  ended?: () => void
+  /** Beyond it the oldest results are dropped. Default: no limit. */
   capacity?: number
 }
 
@@ -17,6 +21,7 @@ const tidyAfter = 4096
  */
 export class ResultQueue<T> {
   readonly #drained: () => void
+  readonly #onEnd: () => void
   readonly #capacity: number
   readonly #results: (T | undefined)[] = []
   /** Index of the next unread result: removing from the front of an array costs time in proportion to its length. */
@@ -24,19 +29,28 @@ export class ResultQueue<T> {
   #waiters: Waiter<T>[] = []
   #ended = false
   #failure: { reason: unknown } | undefined
+  #dropped = 0
+  #signal: AbortSignal | undefined
+  readonly #onAbort = () => {
+    this.clear()
+    this.end({ reason: this.#signal!.reason })
+  }
 
-  /**
-   * `drained` is called when the last waiting result has been taken, so that a paused producer can continue. Beyond `capacity`
-   * the oldest results are dropped. Default: no limit.
-   */
-  constructor({ drained = () => {}, capacity = Number.POSITIVE_INFINITY }: ResultQueueOptions = {}) {
+  constructor(options: ResultQueueOptions = {}) {
+    const { drained = () => {}, ended = () => {}, capacity = Number.POSITIVE_INFINITY } = options
     this.#drained = drained
+    this.#onEnd = ended
     this.#capacity = capacity
   }
 
   /** Results not taken yet. */
   get size(): number {
     return this.#results.length - this.#read
+  }
+
+  /** Results dropped so far, because the consumer was too slow. */
+  get dropped(): number {
+    return this.#dropped
   }
 
   /** Whether a consumer waits for a result. */
@@ -52,7 +66,10 @@ export class ResultQueue<T> {
     if (this.#ended) return
     if (this.#waiters.length > 0) this.#waiters.shift()!.resolve({ done: false, value })
     else {
-      if (this.size >= this.#capacity) this.#takeOldest()
+      if (this.size >= this.#capacity) {
+        this.#takeOldest()
+        this.#dropped++
+      }
       this.#results.push(value)
     }
   }
@@ -61,11 +78,21 @@ export class ResultQueue<T> {
   end(failure?: { reason: unknown }): void {
     if (this.#ended) return
     this.#ended = true
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#onEnd()
     const waiters = this.#waiters
     this.#waiters = []
     if (failure && waiters.length > 0) waiters.shift()!.reject(failure.reason)
     else this.#failure = failure
     for (const { resolve } of waiters) resolve({ done: true, value: undefined })
+  }
+
+  /** From now on the signal ends it with its reason, and drops what waits. */
+  endWith(signal: AbortSignal | undefined): void {
+    if (!signal || this.#ended) return
+    this.#signal = signal
+    signal.addEventListener('abort', this.#onAbort)
+    if (signal.aborted) this.#onAbort()
   }
 
   /** Drops all waiting results and any failure. */

@@ -3,6 +3,7 @@ import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import { nameTimeout, resolveFirst } from '../protocols/dns/resolve.js'
 import { ResultQueue } from '../runtime/result-queue.js'
+import { ResultStream } from '../runtime/result-stream.js'
 import { unmapped } from '../sockets/ip.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from '../system/netlink/changes.js'
@@ -53,11 +54,11 @@ export interface ScanProgress {
 const capacity = 4096
 
 /** A scan of ports. It starts when you first iterate it or call `open()`. You can consume it once. */
-export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
+export class PortScan extends ResultStream<PortResult> {
   readonly #host: string
   readonly #ports: readonly number[]
   readonly #options: ScanOptions
-  readonly #results = new ResultQueue<PortResult>({ drained: () => this.#scanner?.resume() })
+  readonly #results: ResultQueue<PortResult>
   readonly #counts = { open: 0, closed: 0, filtered: 0 }
   readonly #resolving = new AbortController()
   #scanner: Scanner | undefined
@@ -66,11 +67,12 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
   #endedAt: number | undefined
 
   constructor(host: string, ports: readonly number[], options: ScanOptions) {
+    const results = new ResultQueue<PortResult>({ drained: () => this.#scanner?.resume(), ended: () => this.#stop() })
+    super(results, options.signal, () => this.#start())
+    this.#results = results
     this.#host = host
     this.#ports = ports
     this.#options = options
-    options.signal?.addEventListener('abort', this.#onAbort)
-    if (options.signal?.aborted) this.#onAbort()
   }
 
   /** The progress so far. */
@@ -92,40 +94,8 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     return ports.sort((a, b) => a - b)
   }
 
-  /** Returns itself. */
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  /** The next verdict; the first call starts the scan. */
-  next(): Promise<IteratorResult<PortResult, undefined>> {
-    if (this.#startedAt === undefined && this.#endedAt === undefined) this.#start()
-    return this.#results.next()
-  }
-
-  /** Ends the scan immediately and closes its connections. */
-  return(): Promise<IteratorResult<PortResult, undefined>> {
-    this.#end()
-    this.#results.clear()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
-  /** The same as `return()`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return()
-  }
-
-  readonly #onAbort = () => {
-    this.#results.clear()
-    this.#end({ reason: this.#options.signal!.reason })
-  }
-
-  #start(): void {
+  async #start(): Promise<void> {
     this.#startedAt = monotonicNow()
-    this.#scan().catch(reason => this.#end({ reason }))
-  }
-
-  async #scan(): Promise<void> {
     const path = pathOf(this.#options)
     const { family, timeout = 500, concurrency = 1024, rate } = this.#options
     const signal = this.#resolving.signal
@@ -135,7 +105,7 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     const options = { address: unmapped(address), ports: this.#ports, timeout, concurrency, rate, path }
     this.#scanner = new Scanner(options, {
       result: (port, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
-      end: reason => this.#end(reason === undefined ? undefined : { reason }),
+      end: reason => this.#results.end(reason === undefined ? undefined : { reason }),
       full: () => this.#results.size >= capacity,
     })
   }
@@ -160,13 +130,10 @@ export class PortScan implements AsyncIterableIterator<PortResult, undefined> {
     this.#results.push(result)
   }
 
-  #end(failure?: { reason: unknown }): void {
-    if (this.#endedAt !== undefined) return
+  #stop(): void {
     this.#endedAt = monotonicNow()
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
     this.#unsubscribe?.()
     this.#resolving.abort()
     this.#scanner?.stop()
-    this.#results.end(failure)
   }
 }

@@ -3,10 +3,10 @@ import { getSystemErrorName } from 'node:util'
 import { type NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import type { PathOptions } from '../options.js'
+import { TokenBucket } from '../runtime/token-bucket.js'
 import { encodeAddress, familyOf } from '../sockets/address.js'
 import { onLink } from '../sockets/zone.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
-import { Pace } from './scanner-pace.js'
 import { ScanQueue } from './scanner-queue.js'
 import { isRefused, pending, ScanSlot } from './scanner-slot.js'
 
@@ -14,6 +14,8 @@ import { isRefused, pending, ScanSlot } from './scanner-slot.js'
 const portsPerTurn = 256
 /** After this many ports in a row without an immediate answer, only one in this many is asked immediately. */
 const patience = 16
+/** Milliseconds of delay that a burst may catch up on. */
+const catchUpMs = 20
 /** Interval and total time for retries when no descriptor is available at all, in milliseconds. */
 const retryDelay = 20
 const retryLimit = 5000
@@ -53,7 +55,7 @@ export class Scanner {
   readonly #handlers: ScannerHandlers
   readonly #target: Uint8Array
   readonly #family: 4 | 6
-  readonly #pace: Pace | undefined
+  readonly #pace: TokenBucket | undefined
   readonly #slots: ScanSlot[] = []
   readonly #idle: ScanSlot[] = []
   readonly #waiting = new ScanQueue()
@@ -76,7 +78,7 @@ export class Scanner {
     this.#handlers = handlers
     this.#target = onLink(encodeAddress(options.address), options.path.device)
     this.#family = familyOf(options.address)
-    this.#pace = options.rate === undefined ? undefined : new Pace(options.rate, monotonicNow())
+    this.#pace = options.rate === undefined ? undefined : new TokenBucket(options.rate, catchUpMs, monotonicNow())
     this.#maximum = Math.min(options.concurrency, descriptorBudget(), portBudget())
     this.#limit = this.#maximum
     this.resume()

@@ -2,12 +2,10 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parsePorts } from '../../src/scan/port-list.js'
 import type { PortResult } from '../../src/scan/port-scan.js'
 import { scanPorts } from '../../src/scan/scan-ports.js'
-import { Pace } from '../../src/scan/scanner-pace.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 
@@ -183,29 +181,5 @@ describe('parsePorts', () => {
     ['a loose comma', '80,,81'],
   ])('refuses %s', (_, list) => {
     expect(() => parsePorts(list, 'ports')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
-  })
-})
-
-describe('Pace', () => {
-  it('never lets more through than rate and burst allow, and loses no time while it is asked', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 20_000 }),
-        fc.array(fc.nat(50), { minLength: 5, maxLength: 200 }),
-        (rate, steps) => {
-          const pace = new Pace(rate, 0)
-          let now = 0
-          let taken = 0
-          for (const step of steps) {
-            now += step
-            while (pace.take(now) === 0) taken++
-            expect(taken).toBeLessThanOrEqual(1 + (now * rate) / 1000 + 1e-6)
-          }
-          const wait = pace.take(now)
-          expect(wait).toBeGreaterThan(0)
-          expect(pace.take(now + wait + 1e-6)).toBe(0)
-        },
-      ),
-    )
   })
 })

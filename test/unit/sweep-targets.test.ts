@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { parseBlock } from '../../src/protocols/icmp/sweep/address-block.js'
-import { Pace } from '../../src/protocols/icmp/sweep/pace.js'
 import { countTargets, TargetSource, type Targets } from '../../src/protocols/icmp/sweep/target-source.js'
 import { SendWindow } from '../../src/protocols/icmp/sweep/window.js'
 import { decodeAddress } from '../../src/sockets/address.js'
@@ -108,23 +107,6 @@ describe('the source of targets', () => {
     expect(countTargets(['10.0.0.0/24', 'name.test', '::1'])).toBe(256)
     expect(countTargets('10.0.0.0/8')).toBe(2 ** 24 - 2)
     expect(countTargets(new Set(['10.0.0.1']))).toBe(undefined)
-  })
-})
-
-describe('the pace', () => {
-  it('lets no more than the rate through, by ticks and in bursts of 60 ms at most', () => {
-    const pace = new Pace(1000, 0)
-    let sent = 0
-    for (let now = 0; now < 1000; now += 0.25) while (pace.take(now)) sent++
-    expect(sent).toBeGreaterThan(995)
-    expect(sent).toBeLessThanOrEqual(1001)
-    let burst = 0
-    while (pace.take(5000)) burst++
-    expect(burst).toBe(60)
-    expect(pace.wait).toBe(20)
-    expect(new Pace(10, 0).wait).toBe(20)
-    const slow = new Pace(10, 0)
-    expect([slow.take(0), slow.take(0), slow.wait]).toEqual([true, false, 100])
   })
 })
 

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import { type Check, longestTimer, number, type Schema } from '../../options.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
+import { ResultStream } from '../../runtime/result-stream.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
 import {
   acquirePath,
@@ -58,16 +59,18 @@ export function pings(host: string, options: PingsOptions = {}): PingSeries {
 }
 
 /** The async iterable that `pings` returns. You can consume it once. */
-export class PingSeries implements AsyncIterableIterator<PingResult> {
+export class PingSeries extends ResultStream<PingResult> {
   readonly #host: string
   readonly #options: PingsOptions
   readonly #counter = new RttCounter()
-  readonly #results = new ResultQueue<PingResult>({ capacity: resultsKept })
+  readonly #results: ResultQueue<PingResult>
   #series: Series | undefined
-  #started = false
 
   /** @internal */
   constructor(host: string, options: PingsOptions) {
+    const results = new ResultQueue<PingResult>({ capacity: resultsKept, ended: () => this.#series?.end() })
+    super(results, options.signal, () => this.#start())
+    this.#results = results
     this.#host = host
     this.#options = options
   }
@@ -77,60 +80,24 @@ export class PingSeries implements AsyncIterableIterator<PingResult> {
     return this.#counter.snapshot()
   }
 
-  /** Returns itself. */
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  /** The next result; the first call starts the series. */
-  next(): Promise<IteratorResult<PingResult, undefined>> {
-    if (!this.#started) {
-      this.#started = true
-      if (!this.#results.ended) this.#start().catch(reason => this.#end({ reason }))
-    }
+  override next(): Promise<IteratorResult<PingResult, undefined>> {
     this.#endIfTold()
-    return this.#results.next()
-  }
-
-  /** Ends the series immediately, even while a `next()` is waiting. */
-  return(): Promise<IteratorResult<PingResult, undefined>> {
-    this.#end()
-    this.#results.clear()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
-  readonly #onAbort = () => {
-    this.#results.clear()
-    this.#end({ reason: this.#options.signal!.reason })
+    return super.next()
   }
 
   /** Late replies count until the consumer has read every result and asks for more. */
   #endIfTold(): void {
-    if (this.#series?.isTold && this.#results.size === 0) this.#end()
-  }
-
-  #end(failure?: { reason: unknown }): void {
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    this.#series?.end()
-    this.#results.end(failure)
+    if (this.#series?.isTold && this.#results.size === 0) this.#results.end()
   }
 
   async #start(): Promise<void> {
-    const { signal, count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl } = this.#options
-    signal?.throwIfAborted()
+    const { count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl, device } = this.#options
     const target = await findTarget(this.#host, this.#options)
-    signal?.throwIfAborted()
     if (this.#results.ended) return
     const path = acquirePath(target.family, this.#options)
     await path.ready
-    if (this.#results.ended || signal?.aborted) {
-      path.release()
-      signal?.throwIfAborted()
-      return
-    }
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (this.#results.ended) return path.release()
     const { address, template } = prepare(target, this.#options)
-    const { device } = this.#options
     const request = { lateMs, hops: ttl, prompt: false }
     const settings = {
       ...{ target, address, path, device, count, interval, timeout, counter: this.#counter },

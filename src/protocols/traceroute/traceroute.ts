@@ -1,5 +1,6 @@
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
+import { ResultStream } from '../../runtime/result-stream.js'
 import { findTarget } from '../icmp/ping-options.js'
 import type { Hop } from './hop.js'
 import { nameOfHop } from './hop-name.js'
@@ -22,45 +23,25 @@ export function traceroute(host: string, options: TracerouteOptions = {}): Async
   return new Traceroute(host, checkTracerouteOptions(host, options))
 }
 
-class Traceroute implements AsyncIterableIterator<Hop, undefined> {
+class Traceroute extends ResultStream<Hop> {
   readonly #host: string
   readonly #settings: TraceSettings
-  readonly #queue = new ResultQueue<Hop>()
+  readonly #queue: ResultQueue<Hop>
   readonly #stop = new AbortController()
-  readonly #onAbort = () => this.#fail(this.#settings.signal!.reason)
   #trace: Trace | undefined
-  #started = false
   /** Hops wait for their names, and for those before them. */
   #told: Promise<void> = Promise.resolve()
 
   constructor(host: string, settings: TraceSettings) {
+    const queue = new ResultQueue<Hop>({ ended: () => this.#end() })
+    super(queue, settings.signal, () => this.#run())
+    this.#queue = queue
     this.#host = host
     this.#settings = settings
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<IteratorResult<Hop, undefined>> {
-    if (!this.#started) {
-      this.#started = true
-      this.#run().catch(error => this.#fail(error))
-    }
-    return this.#queue.next()
-  }
-
-  async return(): Promise<IteratorResult<Hop, undefined>> {
-    this.#started = true
-    this.#queue.clear()
-    this.#end()
-    return { done: true, value: undefined }
-  }
-
   async #run(): Promise<void> {
     const settings = { ...this.#settings, signal: this.#stop.signal }
-    this.#settings.signal?.throwIfAborted()
-    this.#settings.signal?.addEventListener('abort', this.#onAbort)
     const target = await findTarget(this.#host, settings)
     if (this.#stop.signal.aborted) return
     const prober = openProber(target, settings)
@@ -68,7 +49,7 @@ class Traceroute implements AsyncIterableIterator<Hop, undefined> {
     if (this.#stop.signal.aborted) return prober.close()
     this.#trace = new Trace(prober, target, settings, {
       hop: hop => this.#tell(hop),
-      end: () => void this.#told.then(() => this.#end()),
+      end: () => void this.#told.then(() => this.#queue.end()),
     })
   }
 
@@ -83,15 +64,7 @@ class Traceroute implements AsyncIterableIterator<Hop, undefined> {
     return name === undefined ? hop : { ...hop, name }
   }
 
-  #fail(reason: unknown): void {
-    if (this.#stop.signal.aborted) return
-    this.#queue.clear()
-    this.#end({ reason })
-  }
-
-  #end(failure?: { reason: unknown }): void {
-    this.#settings.signal?.removeEventListener('abort', this.#onAbort)
-    this.#queue.end(failure)
+  #end(): void {
     this.#trace?.stop()
     this.#stop.abort(noLongerNeeded)
   }

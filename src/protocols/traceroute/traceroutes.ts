@@ -3,6 +3,7 @@ import { monotonicNow } from '../../monotonic.js'
 import { type Check, integer, longestTimer, number, type Schema } from '../../options.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
+import { ResultStream } from '../../runtime/result-stream.js'
 import { findTarget } from '../icmp/ping-options.js'
 import type { Target } from '../icmp/result.js'
 import { Flow } from './flow.js'
@@ -62,22 +63,17 @@ export function traceroutes(host: string, options: TraceroutesOptions = {}): Rou
 }
 
 /** What `traceroutes` gives: consumed once. */
-export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undefined> {
+export class RouteSeries extends ResultStream<RouteStatistics> {
   readonly #host: string
   readonly #settings: Settings
-  readonly #results = new ResultQueue<RouteStatistics>({ capacity: 1 })
+  readonly #results: ResultQueue<RouteStatistics>
   readonly #stop = new AbortController()
   readonly #stopped = new Promise<void>(resolve => this.#stop.signal.addEventListener('abort', () => resolve()))
   readonly #record: RouteRecord
   readonly #names: HopNames | undefined
-  readonly #onAbort = () => {
-    this.#results.clear()
-    this.#end({ reason: this.#settings.signal!.reason })
-  }
   #flows: Flow[] = []
   #target: Target | undefined
   #rounds = 0
-  #started = false
   #paused = false
   /** Resumed: the next round need not wait for its time. */
   #hurried = false
@@ -86,6 +82,9 @@ export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undef
 
   /** @internal */
   constructor(host: string, settings: Settings) {
+    const results = new ResultQueue<RouteStatistics>({ capacity: 1, ended: () => this.#end() })
+    super(results, settings.signal, () => this.#run())
+    this.#results = results
     this.#host = host
     this.#settings = settings
     this.#record = new RouteRecord(settings)
@@ -132,32 +131,8 @@ export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undef
     for (const record of [this.#record, ...this.#flows.map(({ record }) => record)]) record.reset()
   }
 
-  /** Itself. */
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  /** The next round; the first call starts the series. */
-  next(): Promise<IteratorResult<RouteStatistics, undefined>> {
-    if (!this.#started) {
-      this.#started = true
-      this.#run().catch(reason => this.#end({ reason }))
-    }
-    return this.#results.next()
-  }
-
-  /** Ends it now, even while a `next()` waits. */
-  async return(): Promise<IteratorResult<RouteStatistics, undefined>> {
-    this.#started = true
-    this.#end()
-    this.#results.clear()
-    return { done: true, value: undefined }
-  }
-
   async #run(): Promise<void> {
-    const { flows = 1, signal } = this.#settings
-    signal?.throwIfAborted()
-    signal?.addEventListener('abort', this.#onAbort)
+    const { flows = 1 } = this.#settings
     const target = await findTarget(this.#host, { ...this.#settings, signal: this.#stop.signal })
     if (this.#results.ended) return
     const opened: Flow[] = []
@@ -170,7 +145,7 @@ export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undef
       this.#target = target
       this.#flows = opened
       await this.#probe()
-      this.#end()
+      this.#results.end()
     } finally {
       for (const flow of opened) flow.close()
     }
@@ -216,10 +191,7 @@ export class RouteSeries implements AsyncIterableIterator<RouteStatistics, undef
     })
   }
 
-  #end(failure?: { reason: unknown }): void {
-    if (this.#results.ended) return
-    this.#settings.signal?.removeEventListener('abort', this.#onAbort)
-    this.#results.end(failure)
+  #end(): void {
     for (const flow of this.#flows) flow.close()
     this.#stop.abort(noLongerNeeded)
     this.#wake()

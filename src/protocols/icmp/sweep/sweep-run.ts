@@ -3,6 +3,7 @@ import type { NetviaError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { pathOf } from '../../../options.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
+import { TokenBucket } from '../../../runtime/token-bucket.js'
 import { addressText } from '../../../sockets/address.js'
 import { onLink } from '../../../sockets/zone.js'
 import type { RttCounter } from '../../../stats.js'
@@ -11,7 +12,6 @@ import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '.
 import { Repliers } from '../repliers.js'
 import { type PingResult, toResult } from '../result.js'
 import { defaultTimeout, type FamilySocket, FamilySockets } from './family-sockets.js'
-import { Pace } from './pace.js'
 import type { SweepOptions } from './sweep.js'
 import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
 import { SendWindow } from './window.js'
@@ -29,6 +29,8 @@ export interface SweepHandlers {
  * reply).
  */
 const largestWindow = 3500
+/** Milliseconds' worth of packets that may be caught up immediately after the event loop was late. */
+const catchUpMs = 60
 /** Probes sent before replies are read. */
 const perTurn = 512
 
@@ -58,7 +60,7 @@ export class SweepRun implements ProbeOwner {
   readonly #source: TargetSource
   readonly #families: FamilySockets
   readonly #window: SendWindow
-  readonly #pace: Pace | undefined
+  readonly #pace: TokenBucket | undefined
   readonly #stop = new AbortController()
   /** Requests for targets given by name. */
   readonly #named = new Map<EchoRequest, FamilySocket>()
@@ -79,7 +81,7 @@ export class SweepRun implements ProbeOwner {
     this.#counter = counter
     this.#repliers = new Repliers(options.timeout ?? defaultTimeout, () => this.pump())
     this.#window = new SendWindow(largestWindow, concurrency)
-    this.#pace = rate === undefined ? undefined : new Pace(rate, monotonicNow())
+    this.#pace = rate === undefined ? undefined : new TokenBucket(rate, catchUpMs, monotonicNow())
     this.#families = new FamilySockets(options, this, () => this.pump())
     this.#source = new TargetSource(targets, family, {
       ready: () => this.pump(),
@@ -184,11 +186,14 @@ export class SweepRun implements ProbeOwner {
     return request
   }
 
-  #mayLeave(pace: Pace, now: number): boolean {
+  /** Packets leave by ticks, because waking for each would cost more than sending it. */
+  #mayLeave(pace: TokenBucket, now: number): boolean {
     if (this.#tick) return false
-    if (pace.take(now)) return true
+    const wait = pace.take(now)
+    if (wait === 0) return true
     this.#release = hold()
-    this.#tick = atTick(now + pace.wait - tickMs / 2, this.#onTick, tickMs)
+    // The nearest tick.
+    this.#tick = atTick(now + Math.max(0, wait - tickMs / 2), this.#onTick, tickMs)
     return false
   }
 

@@ -2,6 +2,7 @@ import { invalidArgument } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { integer, number, type Schema } from '../../../options.js'
 import { ResultQueue } from '../../../runtime/result-queue.js'
+import { ResultStream } from '../../../runtime/result-stream.js'
 import { type PingStatistics, RttCounter } from '../../../stats.js'
 import { checkProbeOptions, type PingOptions, pingSchema } from '../ping-options.js'
 import type { PingResult } from '../result.js'
@@ -75,23 +76,24 @@ export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
 }
 
 /** The async iterable that `sweep` returns. You can consume it once. */
-export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
+export class Sweep extends ResultStream<PingResult> {
   readonly #targets: Targets
   readonly #options: SweepOptions
   readonly #total: number | undefined
   readonly #counter = new RttCounter()
-  readonly #results = new ResultQueue<PingResult>({ drained: () => this.#run?.resume() })
+  readonly #results: ResultQueue<PingResult>
   #run: SweepRun | undefined
   #startedAt = 0
   #endedAt: number | undefined
 
   /** @internal */
   constructor(targets: Targets, options: SweepOptions) {
+    const results = new ResultQueue<PingResult>({ drained: () => this.#run?.resume(), ended: () => this.#stop() })
+    super(results, options.signal, () => this.#start())
+    this.#results = results
     this.#targets = targets
     this.#options = options
     this.#total = countTargets(targets)
-    options.signal?.addEventListener('abort', this.#onAbort)
-    if (options.signal?.aborted) this.#onAbort()
   }
 
   /** Statistics of all requests so far. */
@@ -112,52 +114,18 @@ export class Sweep implements AsyncIterableIterator<PingResult, undefined> {
     return { total, sent, retried, answered, done, inFlight, remaining, dropped, elapsedMs, rate, etaMs }
   }
 
-  /** Returns itself. */
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  /** The next result; the first call starts the sweep. */
-  next(): Promise<IteratorResult<PingResult, undefined>> {
-    if (!this.#run && !this.#results.ended) this.#start()
-    return this.#results.next()
-  }
-
-  /** Ends the sweep immediately, even while a `next()` is waiting. */
-  return(): Promise<IteratorResult<PingResult, undefined>> {
-    this.#stop()
-    this.#results.clear()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
-  /** The same as `return()`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return()
-  }
-
-  readonly #onAbort = () => {
-    this.#results.clear()
-    this.#stop({ reason: this.#options.signal!.reason })
-  }
-
-  #start(): void {
+  async #start(): Promise<void> {
     this.#startedAt = monotonicNow()
     this.#run = new SweepRun(this.#targets, this.#options, this.#counter, {
       result: result => this.#results.push(result),
-      end: failure => this.#ended(failure),
+      end: failure => this.#results.end(failure),
       full: () => this.#results.size >= capacity,
     })
     this.#run.pump()
   }
 
-  #stop(failure?: { reason: unknown }): void {
-    if (this.#run) this.#run.close(failure)
-    this.#ended(failure)
-  }
-
-  #ended(failure?: { reason: unknown }): void {
-    this.#endedAt ??= monotonicNow()
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    this.#results.end(failure)
+  #stop(): void {
+    this.#endedAt = monotonicNow()
+    this.#run?.close()
   }
 }

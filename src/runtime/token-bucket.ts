@@ -1,0 +1,22 @@
+/** So many tokens a second. Who comes late finds what has gathered since, up to `burstMs` worth. */
+export class TokenBucket {
+  readonly #perMs: number
+  readonly #capacity: number
+  #tokens = 1
+  #filledAt: number
+
+  constructor(perSecond: number, burstMs: number, now: number) {
+    this.#perMs = perSecond / 1000
+    this.#capacity = Math.max(1, this.#perMs * burstMs)
+    this.#filledAt = now
+  }
+
+  /** Takes a token and returns 0, or returns the milliseconds until there is one. */
+  take(now: number): number {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#filledAt) * this.#perMs)
+    this.#filledAt = now
+    if (this.#tokens < 1) return (1 - this.#tokens) / this.#perMs
+    this.#tokens--
+    return 0
+  }
+}
