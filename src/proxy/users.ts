@@ -1,20 +1,19 @@
-import { nodeCrypto } from '../builtins.js'
 import { invalidArgument } from '../errors.js'
 import type { Check } from '../options.js'
+import { Secret } from '../runtime/secret.js'
 
 /** Who may use the proxy. It keeps digests of the passwords alone. */
 export class Users {
-  readonly #digests: ReadonlyMap<string, Buffer>
+  readonly #passwords: ReadonlyMap<string, Secret>
 
   constructor(passwords: Readonly<Record<string, string>>) {
-    this.#digests = new Map(Object.entries(passwords).map(([name, password]) => [name, digest(password)]))
+    this.#passwords = new Map(Object.entries(passwords).map(([name, password]) => [name, new Secret(password)]))
   }
 
   /** Takes the same time for a wrong password, whatever is wrong about it, and for an unknown user. */
   accepts(name: string, password: string): boolean {
-    const known = this.#digests.get(name)
-    const given = digest(password)
-    return nodeCrypto().timingSafeEqual(given, known ?? nobody) && known !== undefined
+    const known = this.#passwords.get(name)
+    return (known ?? nobody).is(password) && known !== undefined
   }
 
   /** The `Proxy-Authorization` field of HTTP: `Basic`, RFC 7617. */
@@ -26,11 +25,7 @@ export class Users {
   }
 }
 
-const nobody = Buffer.alloc(32)
-
-function digest(text: string): Buffer {
-  return nodeCrypto().createHash('sha256').update(text).digest()
-}
+const nobody = new Secret('')
 
 /** RFC 1929 has room for 255 bytes of each, and RFC 7617 no colon in a name. Errors don't repeat what is secret. */
 export const users: Check = (value, name) => {

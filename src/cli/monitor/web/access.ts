@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { NetviaError } from '../../../errors.js'
+import { Secret } from '../../../runtime/secret.js'
 import { splitHostPort } from '../../shared/arguments.js'
 import { isLoopback, type ListenAddress } from './listen-address.js'
 
@@ -31,19 +31,18 @@ export function tokenFor(address: ListenAddress, file: string | undefined, env: 
 
 /** Who may ask: with a token, who knows it; without one, who means this machine. */
 export class Access {
-  readonly #digest: Buffer | undefined
+  readonly #token: Secret | undefined
 
   constructor(token: string | undefined) {
-    this.#digest = token === undefined ? undefined : digest(token)
+    this.#token = token === undefined ? undefined : new Secret(token)
   }
 
   /** The status that refuses the request; undefined where it is welcome. */
   refusal({ headers: { authorization, host } }: IncomingMessage): 401 | 403 | undefined {
     // A page of elsewhere whose name was made to point here has its own name in the field.
-    if (!this.#digest) return host !== undefined && isLoopback(splitHostPort(host).host) ? undefined : 403
+    if (!this.#token) return host !== undefined && isLoopback(splitHostPort(host).host) ? undefined : 403
     const given = tokenIn(authorization ?? '')
-    // Of equal length whatever was given, and compared in constant time.
-    return given !== undefined && timingSafeEqual(digest(given), this.#digest) ? undefined : 401
+    return given !== undefined && this.#token.is(given) ? undefined : 401
   }
 }
 
@@ -53,8 +52,4 @@ function tokenIn(authorization: string): string | undefined {
   if (scheme?.toLowerCase() !== 'basic') return credentials
   const text = Buffer.from(credentials!, 'base64').toString()
   return text.slice(text.indexOf(':') + 1)
-}
-
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
 }
