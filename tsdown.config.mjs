@@ -46,7 +46,7 @@ export default defineConfig([
     dts: false,
     deps: { onlyBundle: false },
     // As CommonJS, of prom-client's, it is bundled wrongly.
-    alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/dist/index.mjs') },
+    alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/build/esm/index.js') },
     plugins: [finished],
     sourcemap: true,
     // dist is cleaned by the first one.

@@ -39,6 +39,7 @@ export {
 export type { PickedUplink } from './group/picked-uplink.js'
 export type { Failback, PolicyName } from './group/policies.js'
 export type { ForceOptions } from './monitor/force-options.js'
+export { instrument, type MeterProviderLike, type OfOpenTelemetry } from './monitor/instrument.js'
 export { UplinkMonitor } from './monitor/monitor.js'
 export type {
   CheckRules,

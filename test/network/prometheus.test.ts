@@ -63,9 +63,21 @@ async function prometheus(url: string): Promise<void> {
   await expect.poll(ready, patience).toBe(true)
 }
 
-test('the example of alert rules does what it says', () => {
-  promtool(['check', 'rules', 'alerts.yml'])
-  promtool(['test', 'rules', 'alerts.test.yml'])
+test.each(['monitoring', 'fleet'])('the alert rules of examples/%s do what they say', name => {
+  promtool(['check', 'rules', `../${name}/alerts.yml`])
+  promtool(['test', 'rules', `../${name}/alerts.test.yml`])
+})
+
+test('the dashboard of a fleet asks in PromQL', () => {
+  const { panels } = JSON.parse(readFileSync(join(examples, '../fleet/grafana-dashboard.json'), 'utf8')) as {
+    panels: { targets: { expr: string }[] }[]
+  }
+  const rules = panels
+    .flatMap(({ targets }) => targets)
+    .map(({ expr }, index) => ({ record: `asked_${index}`, expr: expr.replaceAll(/\$__\w+/g, '5m') }))
+  const file = join(lab.folder, 'asked.yml')
+  writeFileSync(file, JSON.stringify({ groups: [{ name: 'asked', rules }] }))
+  promtool(['check', 'rules', file])
 })
 
 describe('a real Prometheus', () => {

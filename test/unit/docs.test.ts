@@ -63,8 +63,8 @@ describe('docs/errors.md', () => {
     .filter(name => name.endsWith('.ts'))
     .map(name => readFileSync(join(root, 'src', name), 'utf8'))
     .join('\n')
-  // Two record types of DNS look like codes.
-  const quoted = [...sources.matchAll(/'(?!EUI\d\d')(E[A-Z0-9_]{3,})'/g)].map(match => match[1]!)
+  // Two record types of DNS and a severity of logs look like codes.
+  const quoted = [...sources.matchAll(/'(?!(?:EUI\d\d|ERROR)')(E[A-Z0-9_]{3,})'/g)].map(match => match[1]!)
   const numbers = [...sources.matchAll(/const \{([^}]*)\} = constants\.errno|constants\.errno\.(\w+)/g)]
   const thrown = new Set([...quoted, ...numbers.flatMap(([, many, one]) => many?.match(/\w+/g) ?? one!)])
 

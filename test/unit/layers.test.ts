@@ -40,6 +40,7 @@ const rooms: Record<string, string[]> = {
     'hook',
     'watched-uplink',
     'monitor',
+    'instrument',
   ],
 }
 /** Folders whose files other folders reach only by these faces. */

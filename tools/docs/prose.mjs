@@ -13,6 +13,7 @@ const pages = [
       'from-go',
       'laboratory',
       'measuring-time',
+      'opentelemetry',
       'outcomes',
       'packaging',
     ],

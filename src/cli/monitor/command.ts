@@ -21,6 +21,8 @@ export function defineMonitor(program: Command, state: CommandState): void {
     .addOption(new Option('--socket <file>', `answer netvia status and netvia force there (default: ${defaultSocket})`))
     .option('--no-socket', 'answer nowhere')
     .option('--socket-group <group>', 'who else may ask and force: a group, by name or number')
+    .addOption(new Option('--otlp <url>', 'push metrics and changes of state to this OpenTelemetry collector'))
+    .addOption(new Option('--otlp-headers <file>', 'headers for it, a line each, such as Authorization: Bearer …'))
     .option('-v, --verbose', 'every result of every check, too')
   addJson(command)
   command.action(action(state, () => import('./run.js')))

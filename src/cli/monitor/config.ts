@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { errorAt, invalidArgument, NetviaError, type OptionPath } from '../../errors.js'
 import type { MonitorOptions } from '../../monitor/options.js'
-import { settingsOf } from '../../monitor/settings.js'
+import { settingsOf, type Uplink } from '../../monitor/settings.js'
 import { type RoutingOptions, routingSettings } from '../../routing/options.js'
 import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
+import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 
 type Members = Record<string | number, unknown>
 
@@ -12,19 +13,28 @@ type Members = Record<string | number, unknown>
 export interface Configuration extends MonitorOptions {
   /** Of `UplinkRouting`. Without it the routes stay as they are. */
   routing?: RoutingOptions
+  /** Where metrics are pushed to. Without it they aren't. */
+  otlp?: OtlpOptions
 }
 
 /**
- * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, and `routing`. Times may have a unit.
+ * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing` and `otlp`. Times
+ * may have a unit.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
  */
 export function readConfig(file: string): Configuration {
   const { value, error } = readYaml(file)
-  const options = withTimes(value)
+  const options = withTimes(withUrl(value))
   const problems = problemsOf(options)
   if (problems.length > 0) throw error(problems)
   return options as Configuration
+}
+
+/** A place to push to may be a URL alone. */
+function withUrl(value: unknown): unknown {
+  const otlp = typeof value === 'object' && value !== null && (value as Members).otlp
+  return typeof otlp === 'string' ? { ...(value as Members), otlp: { url: otlp } } : value
 }
 
 /** All that is wrong: what was found is left out, or replaced by something right where it is needed, and the rest is judged again. */
@@ -38,7 +48,7 @@ function problemsOf(options: unknown): Problem[] {
     } catch (error) {
       if (!(error instanceof NetviaError)) throw error
       const { option = [], message, hint } = error
-      const text = message.replace(/^Uplink(Monitor|Routing): /, '')
+      const text = message.replace(/^(UplinkMonitor|UplinkRouting): /, '')
       // Left out already, and needed.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
       if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
@@ -51,12 +61,25 @@ function problemsOf(options: unknown): Problem[] {
 
 function judge(configuration: Configuration): void {
   // Whatever is no object is the monitor's to refuse.
-  if (!Object.hasOwn(Object(configuration), 'routing')) return void settingsOf(configuration)
-  const { routing, ...options } = configuration
-  const { uplinks } = settingsOf(options)
+  if (typeof configuration !== 'object' || configuration === null) return void settingsOf(configuration)
+  const { routing, otlp, ...options } = configuration
+  const { uplinks } = settingsOf(Array.isArray(configuration) ? configuration : options)
+  if (Object.hasOwn(configuration, 'otlp')) judgeOtlp(otlp as OtlpOptions)
+  if (Object.hasOwn(configuration, 'routing')) judgeRouting(routing as RoutingOptions, uplinks)
+}
+
+function judgeOtlp(otlp: OtlpOptions): void {
+  try {
+    otlpSettings(otlp)
+  } catch (error) {
+    throw errorAt('otlp', error)
+  }
+}
+
+function judgeRouting(routing: RoutingOptions, uplinks: readonly Uplink[]): void {
   const without = uplinks.findIndex(({ device }) => device === undefined)
   try {
-    routingSettings(routing as RoutingOptions)
+    routingSettings(routing)
     if (without >= 0)
       throw invalidArgument('routing', 'given', `left out: uplink ${uplinks[without]!.name} has no device`)
   } catch (error) {

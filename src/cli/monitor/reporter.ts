@@ -11,6 +11,7 @@ import type { RoutingChange, RoutingWarning } from '../../routing/reports.js'
 import type { UplinkRouting } from '../../routing/routing.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
+import type { PushReport } from './otlp/pushing.js'
 import { colored, forcedText } from './status-table.js'
 
 /** Says what happens: a line each, or an object each. */
@@ -46,6 +47,12 @@ export class Reporter {
 
   followRoutes(routing: UplinkRouting): void {
     routing.on('warning', this.#onWarning).on('change', this.#onRoute)
+  }
+
+  /** Pushing has trouble, or is over it. */
+  pushed(report: PushReport): void {
+    this.#output.object('push', report)
+    this.#output.note(`${new Date(report.at).toISOString()} otlp: ${pushText(report)}`)
   }
 
   #onRoute = (event: RoutingChange): void => {
@@ -89,4 +96,14 @@ export class Reporter {
   #line(at: number, text: string): void {
     this.#output.line(`${this.#output.color.dim(new Date(at).toISOString())} ${text}`)
   }
+}
+
+function pushText({ signal, state, waiting, lost, why }: PushReport): string {
+  const items = (count: number) => plural(count, signal === 'metrics' ? 'data point' : 'log record')
+  if (state === 'failing') return `${items(waiting)} can't be sent yet: ${why}`
+  if (state === 'dropping')
+    return `${why}: the oldest ${signal === 'metrics' ? 'data points' : 'log records'} are dropped`
+  if (state === 'refused') return `the collector refuses ${signal}: ${why}`
+  if (state === 'delivered') return `what waited of ${signal} is delivered; ${items(lost)} lost`
+  return `${items(waiting)} lost: ${why}`
 }

@@ -6,6 +6,8 @@ import type { Session } from '../shared/session.js'
 import { type Configuration, readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
+import { type OtlpOptions, otlpSettings } from './otlp/options.js'
+import { Pushes } from './pushes.js'
 import { Reporter } from './reporter.js'
 import { Routes } from './routes.js'
 import { Service } from './service/service.js'
@@ -22,18 +24,21 @@ export interface MonitorFlags {
   /** False: none. */
   socket?: string | false
   socketGroup?: string
+  otlp?: string
+  otlpHeaders?: string
   verbose?: boolean
   json?: boolean
 }
 
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
-  const { output, signal } = session
+  const { output, signal, program } = session
   let options = readOptions(flags)
   if (flags.check) return praise(session, flags.config, options)
   const monitor = new UplinkMonitor(ofMonitor(options))
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
   const routes = new Routes(monitor, reporter)
+  const pushes = new Pushes(monitor, reporter, { version: program.version()!, configuration: flags.config })
   session.outliveOutput()
   history.start()
   reporter.start()
@@ -47,17 +52,19 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const control = await serveControl(session, flags, monitor, reporter, keepsForces)
   session.onHangUp(() => {
     service?.reloading()
-    const taken = reload(session, flags, monitor, routes)
+    const taken = reload(session, flags, monitor, routes, pushes)
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
+    pushes.reloaded(taken !== undefined)
     service?.reloaded()
   })
   try {
+    await pushes.set(options.otlp)
     await routes.set(options.routing)
   } catch (error) {
     history.stop()
     control?.close()
-    await server?.close()
+    await Promise.all([server?.close(), pushes.set(undefined)])
     throw error
   }
   monitor.start()
@@ -69,6 +76,8 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   service?.stopping()
   history.stop()
   control?.close()
+  // Through the routes of now, and by the states of now.
+  await pushes.set(undefined)
   await Promise.all([monitor.stop(), routes.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good
@@ -81,11 +90,15 @@ function praise({ output }: Session, file: string, { uplinks }: Configuration): 
   return Exit.good
 }
 
-function readOptions({ config, device }: MonitorFlags): Configuration {
-  return onlyDevices(readConfig(config), device)
+function readOptions({ config, device, otlp: url, otlpHeaders: headersFile }: MonitorFlags): Configuration {
+  const options = onlyDevices(readConfig(config), device)
+  const otlp = { ...options.otlp, ...(url && { url }), ...(headersFile && { headersFile }) } as OtlpOptions
+  if (Object.keys(otlp).length === 0) return options
+  otlpSettings(otlp)
+  return { ...options, otlp }
 }
 
-function ofMonitor({ routing: _, ...options }: Configuration): MonitorOptions {
+function ofMonitor({ routing: _routing, otlp: _otlp, ...options }: Configuration): MonitorOptions {
   return options
 }
 
@@ -95,6 +108,7 @@ function reload(
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   routes: Routes,
+  pushes: Pushes,
 ): Configuration | undefined {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
@@ -105,6 +119,7 @@ function reload(
     // Rejects only for what reading has refused already.
     void monitor.configure(ofMonitor(options))
     routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
+    pushes.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
     return options
   } catch (error) {
     refuse(error, `${flags.config} is not taken; going on as before`)

@@ -30,6 +30,14 @@ export const monitorLines: Record<string, JsonSchema> = {
   monitorRoute: lineOf('monitor', 'route', 'With routing: another default route is in force', {
     ...{ family: oneOf(4, 6), from: names, to: names, at },
   }),
+  monitorPush: lineOf('monitor', 'push', 'With --otlp: pushing has trouble, or is over it', {
+    signal: oneOf('metrics', 'logs'),
+    state: oneOf('failing', 'dropping', 'refused', 'delivered', 'ended'),
+    waiting: count('Data points or log records that wait'),
+    lost: count('Dropped or refused since the trouble began'),
+    why: text('Why; empty when delivered'),
+    at,
+  }),
   monitorConfigure: lineOf('monitor', 'configure', 'The configuration was read again', {
     ...{ added: names, changed: names, removed: names, at },
   }),

@@ -1,12 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { checkResult, checkResults, latencyBuckets, uplinkStates } from '../../../monitor/record/metric-scales.js'
 import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
-import type { UplinkState } from '../../../monitor/state/state-machine.js'
-
-const states: readonly UplinkState[] = ['unknown', 'up', 'degraded', 'down']
-const verdicts = ['ok', 'failed', 'local'] as const
-/** Seconds; from a local network to a satellite's worst. */
-const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 const ofUplink = ['uplink', 'device']
 const ofCheck = [...ofUplink, 'check', 'type', 'target']
@@ -31,7 +26,7 @@ export class Metrics {
     name: 'netvia_check_latency_seconds',
     help: 'Time until the answer, of checks that succeeded',
     labelNames: ofCheck,
-    buckets,
+    buckets: latencyBuckets,
     registers: [this.#registry],
   })
   readonly #loaded = this.#gauge('config_last_reload_successful', '1 if the configuration was right when last read', [])
@@ -69,7 +64,7 @@ export class Metrics {
     for (const gauge of [this.#state, this.#since, this.#link, this.#flapping, this.#loss, this.#latency]) gauge.reset()
     for (const { name: uplink, device, ...facts } of this.#monitor.snapshot().uplinks) {
       const labels = { uplink, device: device ?? '' }
-      for (const state of states) this.#state.set({ ...labels, state }, Number(facts.state === state))
+      for (const state of uplinkStates) this.#state.set({ ...labels, state }, Number(facts.state === state))
       this.#since.set(labels, facts.since / 1000)
       this.#link.set(labels, Number(facts.linkFault === null))
       this.#flapping.set(labels, Number(facts.flapping))
@@ -89,18 +84,19 @@ export class Metrics {
   #look(): void {
     this.#devices = new Map(this.#monitor.snapshot().uplinks.map(({ name, device }) => [name, device ?? '']))
     for (const [uplink, device] of this.#devices) {
-      for (const to of states) this.#changes.inc({ uplink, device, to }, 0)
+      for (const to of uplinkStates) this.#changes.inc({ uplink, device, to }, 0)
     }
   }
 
-  #onCheck = ({ uplink, check, type, target, ok, local, latencyMs }: CheckEvent): void => {
+  #onCheck = (event: CheckEvent): void => {
+    const { uplink, check, type, target, ok, latencyMs } = event
     const labels = { uplink, device: this.#devices.get(uplink)!, check: String(check), type, target }
     const place = `${check} ${uplink}`
     if (!this.#seen.has(place)) {
       this.#seen.add(place)
-      for (const result of verdicts) this.#results.inc({ ...labels, result }, 0)
+      for (const result of checkResults) this.#results.inc({ ...labels, result }, 0)
     }
-    this.#results.inc({ ...labels, result: ok ? 'ok' : local ? 'local' : 'failed' })
+    this.#results.inc({ ...labels, result: checkResult(event) })
     if (ok) this.#answers.observe(labels, latencyMs! / 1000)
   }
 

@@ -1,0 +1,84 @@
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { UplinkGroup } from '../../../group/group.js'
+import { readHeaders } from './headers-file.js'
+import type { OtlpSettings } from './options.js'
+import type { Attempt, Outbox } from './outbox.js'
+import type { OpenTelemetry } from './packages.js'
+
+/** OpenTelemetry's `ExportResult`. */
+interface Exported {
+  code: number
+  error?: Error
+}
+
+interface Exporter<Item> {
+  export(item: Item, done: (result: Exported) => void): void
+}
+
+/** The official exporters, each as a function that makes one attempt through the uplink the group picks. */
+export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settings: OtlpSettings, userAgent: string) {
+  const { metricsUrl, logsUrl, headersFile, timeout } = settings
+  let headers: Record<string, string> = {}
+  const common = {
+    headers: async () => ({ ...headers }),
+    timeoutMillis: timeout,
+    compression: 'gzip' as never,
+    userAgent,
+    httpAgentOptions: (protocol: string) => (protocol === 'http:' ? group.httpAgent : group.httpsAgent),
+  }
+  const sender = <Item>(exporter: Exporter<Item>) => {
+    return async (item: Item): Promise<Attempt> => {
+      try {
+        // Those in the exporter's own hands must not fail.
+        if (headersFile !== undefined) headers = readHeaders(headersFile)
+      } catch (error) {
+        return { result: 'failed', why: (error as Error).message }
+      }
+      return judge(await new Promise<Exported>(resolve => exporter.export(item, resolve)))
+    }
+  }
+  return {
+    metrics: sender<ResourceMetrics>(
+      new openTelemetry.metricExporter.OTLPMetricExporter({ ...common, url: metricsUrl }),
+    ),
+    logs:
+      logsUrl === undefined
+        ? undefined
+        : sender<ReadableLogRecord[]>(new openTelemetry.logExporter.OTLPLogExporter({ ...common, url: logsUrl })),
+  }
+}
+
+/** OTLP/HTTP: a client must not send again what was refused. Credentials may be put right meanwhile: that is another request. */
+function judge({ code, error }: Exported): Attempt {
+  if (code === 0) return { result: 'delivered', why: '' }
+  const status = (error as { code?: unknown } | undefined)?.code
+  const isRefused = typeof status === 'number' && status < 500 && ![401, 403, 408, 429].includes(status)
+  const why = typeof status === 'number' ? `status ${status} ${error!.message}` : (error?.message ?? 'no reason given')
+  return { result: isRefused ? 'refused' : 'failed', why: why.trim() }
+}
+
+/** An exporter for a metric reader: what it gets waits in the outbox. */
+export function queueing(
+  { metrics: { AggregationTemporality, InstrumentType } }: OpenTelemetry,
+  outbox: Outbox<ResourceMetrics>,
+): PushMetricExporter {
+  return {
+    export(metrics, done) {
+      outbox.add(metrics)
+      done({ code: 0 })
+    },
+    // A gauge has no temporality. With 'cumulative' the SDK goes on with the last value of what is observed no more.
+    selectAggregationTemporality: type =>
+      type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  }
+}
+
+export function pointsOf({ scopeMetrics }: ResourceMetrics): number {
+  return scopeMetrics.reduce(
+    (sum, { metrics }) => metrics.reduce((sum, { dataPoints }) => sum + dataPoints.length, sum),
+    0,
+  )
+}

@@ -1,0 +1,91 @@
+import { NetviaError } from '../../../errors.js'
+import { type Check, checkOptions, integer, milliseconds, number, type Schema, string } from '../../../options.js'
+
+/** Where metrics and changes of state are pushed to, as the file says it. */
+export interface OtlpOptions {
+  /** Of the metrics: `https://collector.example.net/v1/metrics`; without `/v1/metrics` it is added. */
+  url: string
+  /** Of the log records. false: none are pushed. Default: `/v1/logs` beside the metrics. */
+  logs?: string | false
+  /** A header a line, `Authorization: Bearer …`. Read again for each request. Default: none. */
+  headersFile?: string
+  /** Milliseconds between two pushes. Default 60000. */
+  interval?: number
+  /** Milliseconds a request may take. Default 10000. */
+  timeout?: number
+  /** Data points, and as many log records, that wait at most while nothing can be sent. The oldest are dropped. Default 50000. */
+  maxPoints?: number
+  /** `service.instance.id`. Default: made from /etc/machine-id and the path of the configuration, else random. */
+  instance?: string
+  /** More attributes of the resource, such as `site`. Default: none. */
+  attributes?: Record<string, string>
+}
+
+/** With all defaults filled in, except what depends on the machine. */
+export interface OtlpSettings {
+  metricsUrl: string
+  logsUrl: string | undefined
+  headersFile: string | undefined
+  interval: number
+  timeout: number
+  maxPoints: number
+  instance: string | undefined
+  attributes: Record<string, string>
+}
+
+const webAddress: Check = (value, name) => {
+  // Not shown: it may have a secret in it.
+  const wrong = (expected: string) => new NetviaError(`${name} must be ${expected}`, { code: 'ERR_INVALID_ARG_VALUE' })
+  if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
+    throw wrong('an http or https URL')
+  const { username, password } = new URL(value)
+  if (username || password) throw wrong('a URL without user and password: those go into a file of headers')
+  return value
+}
+
+const texts: Check = (value, name) => {
+  const isText = (member: unknown) => typeof member === 'string' && member !== ''
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.values(value).every(isText)) {
+    throw new NetviaError(`${name} must be names with texts`, { code: 'ERR_INVALID_ARG_VALUE' })
+  }
+  return { ...value }
+}
+
+const schema = {
+  url: webAddress,
+  logs: (value, name) => (value === false ? value : webAddress(value, name)),
+  headersFile: string,
+  interval: number(100, 86_400_000),
+  timeout: milliseconds,
+  maxPoints: integer(1, 10_000_000),
+  instance: string,
+  attributes: texts,
+} satisfies Schema
+
+/**
+ * Checks what the file says, and fills in the defaults.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
+ */
+export function otlpSettings(given: OtlpOptions): OtlpSettings {
+  const options = checkOptions('otlp', given, schema, ['url'])
+  const metricsUrl = signalUrl(options.url, 'metrics')
+  return {
+    metricsUrl,
+    logsUrl: options.logs === false ? undefined : (options.logs ?? metricsUrl.replace(/metrics(?=\?|$)/, 'logs')),
+    headersFile: options.headersFile,
+    interval: options.interval ?? 60_000,
+    timeout: options.timeout ?? 10_000,
+    maxPoints: options.maxPoints ?? 50_000,
+    instance: options.instance,
+    attributes: options.attributes ?? {},
+  }
+}
+
+/** As `OTEL_EXPORTER_OTLP_ENDPOINT` is understood: of a collector, where it is not of one signal already. */
+function signalUrl(value: string, signal: string): string {
+  const url = new URL(value)
+  const wanted = `/v1/${signal}`
+  if (!url.pathname.endsWith(wanted)) url.pathname = `${url.pathname.replace(/\/$/, '')}${wanted}`
+  return url.href
+}

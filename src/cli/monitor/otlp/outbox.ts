@@ -1,0 +1,154 @@
+/** What became of one attempt to send. */
+export interface Attempt {
+  /** 'refused': it never will be accepted. 'failed': it may be later. */
+  result: 'delivered' | 'refused' | 'failed'
+  /** Why, in words; empty where it was delivered. */
+  why: string
+}
+
+/** What an outbox reports. `waiting` and `lost` are counted as the limit is. */
+export interface OutboxReport {
+  /**
+   * 'failing': nothing can be sent now. 'dropping': the limit is reached. 'refused': the collector won't have it.
+   * 'delivered': what waited is delivered. 'ended': what waited at the end is lost.
+   */
+  state: 'failing' | 'dropping' | 'refused' | 'delivered' | 'ended'
+  waiting: number
+  /** Since the last 'delivered' or 'refused'. */
+  lost: number
+  why: string
+}
+
+interface Route<Item> {
+  send(item: Item): Promise<Attempt>
+  /** What waits at most; the oldest give way. A single item is kept whatever its size. */
+  limit: number
+}
+
+const pauses = { first: 1000, longest: 30_000 }
+
+/** Sends items one after the other, in their order, and keeps them in memory while that fails. */
+export class Outbox<Item> {
+  readonly #count: (item: Item) => number
+  readonly #report: (report: OutboxReport) => void
+  readonly #items: Item[] = []
+  #route: Route<Item>
+  #waiting = 0
+  /** Since the beginning. */
+  #lost = 0
+  #lostBefore = 0
+  #isSending = false
+  #isClosing = false
+  /** Of the trouble under way. */
+  #reported = new Set<string>()
+  #endPause: (() => void) | undefined
+  #work: Promise<void> | undefined
+
+  /** `count`: how much of the limit an item takes. */
+  constructor(route: Route<Item>, count: (item: Item) => number, report: (report: OutboxReport) => void) {
+    this.#route = route
+    this.#count = count
+    this.#report = report
+  }
+
+  /** All that was dropped or refused. */
+  get lost(): number {
+    return this.#lost
+  }
+
+  add(item: Item): void {
+    this.#items.push(item)
+    this.#waiting += this.#count(item)
+    this.#trim()
+    this.#work ??= this.#sendAll()
+  }
+
+  /** What waits, too, goes this way from now on. */
+  set route(route: Route<Item>) {
+    this.#route = route
+    this.#trim()
+    this.retry()
+  }
+
+  /** Ends a pause: there is a reason to expect better. */
+  retry(): void {
+    this.#endPause?.()
+  }
+
+  /** Tries once more, for at most `patience` ms. What is left is lost. */
+  async close(patience: number): Promise<void> {
+    this.#isClosing = true
+    this.retry()
+    let timer: NodeJS.Timeout | undefined
+    const end = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, patience)
+    })
+    await Promise.race([this.#work, end])
+    clearTimeout(timer)
+    if (this.#waiting === 0) return
+    this.#lost += this.#waiting
+    this.#tell('ended', 'netvia ends')
+  }
+
+  async #sendAll(): Promise<void> {
+    let pause = pauses.first
+    while (this.#items.length > 0) {
+      const [item] = this.#items as [Item]
+      this.#isSending = true
+      const { result, why } = await this.#route.send(item)
+      this.#isSending = false
+      if (result === 'failed') {
+        this.#tellOnce('failing', why)
+        this.#trim()
+        if (this.#isClosing) break
+        await this.#sleep(pause * (0.8 + 0.4 * Math.random()))
+        pause = Math.min(2 * pause, pauses.longest)
+        continue
+      }
+      pause = pauses.first
+      this.#items.shift()
+      this.#waiting -= this.#count(item)
+      if (result === 'refused') {
+        this.#lost += this.#count(item)
+        this.#tellOnce('refused', why)
+      } else if (this.#reported.size > 0 && this.#items.length === 0) {
+        this.#tell('delivered', '')
+        this.#reported.clear()
+        this.#lostBefore = this.#lost
+      }
+    }
+    this.#work = undefined
+  }
+
+  /** The one that is being sent stays. */
+  #trim(): void {
+    const first = this.#isSending ? 1 : 0
+    while (this.#waiting > this.#route.limit && this.#items.length > first + 1) {
+      const [dropped] = this.#items.splice(first, 1) as [Item]
+      this.#waiting -= this.#count(dropped)
+      this.#lost += this.#count(dropped)
+      this.#tellOnce('dropping', `more than ${this.#route.limit} wait`)
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.#endPause?.(), ms)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        this.#endPause = undefined
+        resolve()
+      }
+    })
+  }
+
+  #tellOnce(state: OutboxReport['state'], why: string): void {
+    if (this.#reported.has(state)) return
+    this.#reported.add(state)
+    this.#tell(state, why)
+  }
+
+  #tell(state: OutboxReport['state'], why: string): void {
+    this.#report({ state, waiting: this.#waiting, lost: this.#lost - this.#lostBefore, why })
+  }
+}

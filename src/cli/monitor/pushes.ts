@@ -1,0 +1,42 @@
+import type { UplinkMonitor } from '../../monitor/monitor.js'
+import { type OtlpOptions, otlpSettings } from './otlp/options.js'
+import type { Pushing } from './otlp/pushing.js'
+import type { Reporter } from './reporter.js'
+
+/** Pushes what the monitor sees, where the configuration asks for it. */
+export class Pushes {
+  readonly #monitor: UplinkMonitor
+  readonly #reporter: Reporter
+  readonly #about: { version: string; configuration: string }
+  #pushing: Pushing | undefined
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(monitor: UplinkMonitor, reporter: Reporter, about: { version: string; configuration: string }) {
+    this.#monitor = monitor
+    this.#reporter = reporter
+    this.#about = about
+  }
+
+  /** Goes on with these options, one call after the other. */
+  set(options: OtlpOptions | undefined): Promise<void> {
+    const work = this.#work.then(() => this.#set(options))
+    this.#work = work.catch(() => {})
+    return work
+  }
+
+  /** The configuration was read, and taken or not. */
+  reloaded(taken: boolean): void {
+    this.#pushing?.reloaded(taken)
+  }
+
+  async #set(options: OtlpOptions | undefined): Promise<void> {
+    if (options && this.#pushing) return this.#pushing.configure(otlpSettings(options))
+    await this.#pushing?.close()
+    this.#pushing = undefined
+    if (!options) return
+    const { Pushing } = await import('./otlp/pushing.js')
+    this.#pushing = new Pushing(this.#monitor, otlpSettings(options), this.#about, report =>
+      this.#reporter.pushed(report),
+    )
+  }
+}

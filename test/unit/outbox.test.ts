@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Attempt, Outbox, type OutboxReport } from '../../src/cli/monitor/otlp/outbox.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Items are their own size. `answer` decides what becomes of the next attempt. */
+function outboxOf(limit: number) {
+  const delivered: number[] = []
+  const reports: OutboxReport[] = []
+  const world = {
+    answer: 'delivered' as Attempt['result'],
+    /** Ends the attempt under way, where it `hangs`. */
+    hangs: false,
+    end: () => {},
+    attempts: 0,
+  }
+  const send = async (item: number): Promise<Attempt> => {
+    world.attempts++
+    if (world.hangs) {
+      await new Promise<void>(resolve => {
+        world.end = resolve
+      })
+    }
+    if (world.answer === 'delivered') delivered.push(item)
+    return { result: world.answer, why: world.answer === 'delivered' ? '' : 'nobody there' }
+  }
+  const outbox = new Outbox<number>(
+    { send, limit },
+    item => item,
+    report => reports.push(report),
+  )
+  return { outbox, delivered, reports, world, send }
+}
+
+const soon = () => vi.advanceTimersByTimeAsync(0)
+
+describe('an outbox', () => {
+  test('sends in order, one after the other, and reports nothing then', async () => {
+    const { outbox, delivered, reports } = outboxOf(100)
+    for (const item of [1, 2, 3]) outbox.add(item)
+    await soon()
+    outbox.add(4)
+    await soon()
+    expect(delivered).toEqual([1, 2, 3, 4])
+    expect(reports).toEqual([])
+  })
+
+  test('keeps everything up to its limit while nothing can be sent, and reports that once', async () => {
+    const { outbox, delivered, reports, world } = outboxOf(10)
+    world.answer = 'failed'
+    for (const item of [1, 2, 3, 4]) outbox.add(item)
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(delivered).toEqual([])
+    expect(reports).toEqual([{ state: 'failing', waiting: 10, lost: 0, why: 'nobody there' }])
+    world.answer = 'delivered'
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(delivered).toEqual([1, 2, 3, 4])
+    expect(reports.slice(1)).toEqual([{ state: 'delivered', waiting: 0, lost: 0, why: '' }])
+    expect(outbox.lost).toBe(0)
+  })
+
+  test('drops the oldest beyond its limit, counts them, and reports it', async () => {
+    const { outbox, delivered, reports, world } = outboxOf(10)
+    world.answer = 'failed'
+    for (let item = 0; item < 20; item++) outbox.add(2)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(reports.map(({ state }) => state)).toEqual(['dropping', 'failing'])
+    world.answer = 'delivered'
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(delivered).toEqual([2, 2, 2, 2, 2])
+    expect(reports.at(-1)).toEqual({ state: 'delivered', waiting: 0, lost: 30, why: '' })
+    expect(outbox.lost).toBe(30)
+  })
+
+  test('never drops the item that is being sent', async () => {
+    const { outbox, delivered, world } = outboxOf(3)
+    world.hangs = true
+    for (const item of [1, 2, 3]) outbox.add(item)
+    await soon()
+    world.hangs = false
+    world.end()
+    await soon()
+    expect(delivered).toEqual([1, 3])
+    expect(outbox.lost).toBe(2)
+  })
+
+  test('goes on behind what the collector refuses', async () => {
+    const { outbox, delivered, reports, world } = outboxOf(100)
+    world.answer = 'refused'
+    outbox.add(5)
+    outbox.add(6)
+    await soon()
+    expect(reports).toEqual([{ state: 'refused', waiting: 6, lost: 5, why: 'nobody there' }])
+    world.answer = 'delivered'
+    outbox.add(1)
+    await soon()
+    expect(delivered).toEqual([1])
+    expect(reports.at(-1)).toMatchObject({ state: 'delivered', lost: 11 })
+  })
+
+  test('waits longer and longer, and not at all when there is a reason', async () => {
+    const { outbox, delivered, world } = outboxOf(100)
+    world.answer = 'failed'
+    outbox.add(1)
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    // 1, 2, 4, 8, 16, 30, 30, … seconds, a fifth more or less.
+    expect(world.attempts).toBeGreaterThan(95)
+    expect(world.attempts).toBeLessThan(160)
+    world.answer = 'delivered'
+    outbox.retry()
+    await soon()
+    expect(delivered).toEqual([1])
+  })
+
+  test('sends what waits by another route when it gets one', async () => {
+    const { outbox, world, delivered } = outboxOf(100)
+    world.answer = 'failed'
+    outbox.add(7)
+    await soon()
+    const other: number[] = []
+    outbox.route = { send: async item => ({ result: 'delivered', why: String(other.push(item)) }), limit: 100 }
+    await soon()
+    expect({ other, delivered }).toEqual({ other: [7], delivered: [] })
+  })
+
+  test('tries once more at its end, and reports what is left', async () => {
+    const { outbox, reports, world } = outboxOf(100)
+    world.answer = 'failed'
+    outbox.add(7)
+    await soon()
+    await outbox.close(5000)
+    expect(world.attempts).toBe(2)
+    expect(reports.at(-1)).toEqual({ state: 'ended', waiting: 7, lost: 7, why: 'netvia ends' })
+  })
+
+  test('does not wait longer at its end than it may', async () => {
+    const { outbox, reports, world } = outboxOf(100)
+    world.hangs = true
+    outbox.add(7)
+    const ended = outbox.close(5000)
+    await vi.advanceTimersByTimeAsync(5000)
+    await ended
+    expect(reports.at(-1)).toMatchObject({ state: 'ended', waiting: 7 })
+  })
+})
