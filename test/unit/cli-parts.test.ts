@@ -65,6 +65,17 @@ describe('output', () => {
     expect(table(columns, [['x', '1\n2', '']], 4)).toBe('x\n  bb        1\n            2')
   })
 
+  it('measures a table in columns of the terminal: East Asian text takes two each, colours none', () => {
+    const columns = [{ title: 'name' }, { title: 'state', spare: true }]
+    const rows = [
+      ['東京回線', '\x1b[32mup\x1b[39m'],
+      ['a', 'down'],
+    ]
+    expect(table(columns, rows, 15)).toBe('name      state\n東京回線  \x1b[32mup\x1b[39m\na         down')
+    const short = [{ title: 'n' }, { title: 's', spare: true }]
+    expect(table(short, [['東京回線', 'fine']], 13)).toBe('n\n東京回線')
+  })
+
   it('makes objects of errors, bytes and dates', () => {
     const error = new NetviaError('no', { code: 'ENODEV', device: 'wan9' })
     const line = jsonLine('http', 'result', { error, data: Buffer.from('ab'), at: new Date(0), nothing: undefined })

@@ -7,7 +7,7 @@ import { root } from '../root.mjs'
 export const carried = [
   'dns-packet',
   'commander',
-  'cli-table3',
+  'string-width',
   'log-update',
   'wrap-ansi',
   'yaml',

@@ -1,7 +1,7 @@
-import { stripVTControlCharacters } from 'node:util'
+import stringWidth from 'string-width'
 import type { HopStatistics, RouteStatistics } from '../../protocols/traceroute/route-statistics.js'
 import { escapeControls } from '../shared/output/escape.js'
-import { type Column, table } from '../shared/output/table.js'
+import { aligned, type Column, table } from '../shared/output/table.js'
 import type { Terminal } from '../shared/output/terminal.js'
 import { cellsOf, columnsOf } from './columns.js'
 import { commonHop, verdict } from './common-hop.js'
@@ -38,9 +38,9 @@ export function draw(lines: readonly Drawn[], settings: ViewSettings, { columns:
     hostWidth >= leastHost
       ? [sideBySide(lines, settings, hostWidth, common, color)]
       : lines.flatMap(line => [escapeControls(color.bold(line.name)), ...one(line, settings, width, color, common)])
-  const name = Math.max(...lines.map(line => line.name.length))
+  const name = Math.max(...lines.map(line => stringWidth(line.name)))
   const verdicts = lines.map(line => {
-    return `${line.name.padEnd(name)}  ${line.route ? verdict(line.route, common) : (line.failure ?? 'waiting')}`
+    return `${aligned(line.name, name)}  ${line.route ? verdict(line.route, common) : (line.failure ?? 'waiting')}`
   })
   const meeting = common === undefined ? 'no common hop yet' : `= ${common} is the first common hop`
   return [...body, '', ...[color.cyan(meeting), ...verdicts].map(escapeControls)].join('\n')
@@ -70,9 +70,7 @@ function one(
 /** What the figures leave of the line. */
 function hostRoom(columns: readonly Column[], figures: readonly (readonly string[])[], width: number): number {
   const wide = columns.slice(2).map(({ title }, index) => {
-    return (
-      Math.max(title.length, ...figures.map(row => stripVTControlCharacters(escapeControls(row[index]!)).length)) + 2
-    )
+    return Math.max(title.length, ...figures.map(row => stringWidth(escapeControls(row[index]!)))) + 2
   })
   return Math.max(leastHost, width - 4 - wide.reduce((sum, each) => sum + each, 0))
 }

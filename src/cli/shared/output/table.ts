@@ -1,5 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
-import CliTable from 'cli-table3'
+import stringWidth from 'string-width'
 
 export interface Column {
   title: string
@@ -7,13 +6,6 @@ export interface Column {
   /** Left out first where the terminal is too narrow for all. */
   spare?: boolean
 }
-
-const noBorders = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map(name => [name, name === 'middle' ? '  ' : '']),
-)
 
 /**
  * Columns without rules, as `ip` and `ps` write them. Where `width` is too small, spare columns go, the last one first; where that
@@ -26,7 +18,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       shown.map(index => columns[index]!),
       rows.map(row => shown.map(index => row[index] ?? '')),
     )
-    if (Math.max(...text.split('\n').map(visibleLength)) <= width) return text
+    if (widest(text.split('\n')) <= width) return text
     const spare = shown.findLastIndex(index => columns[index]!.spare)
     if (spare < 0) return lists(columns, rows)
     shown.splice(spare, 1)
@@ -34,24 +26,26 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 }
 
 function grid(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const text = new CliTable({
-    head: columns.map(({ title }) => title),
-    colAligns: columns.map(({ align }) => align ?? 'left'),
-    chars: noBorders,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
+  const cells = [columns.map(({ title }) => title), ...rows].map(row => row.map(cell => cell.split('\n')))
+  const widths = columns.map((_, column) => widest(cells.flatMap(row => row[column]!)))
+  return cells.flatMap(row => linesOf(row, columns, widths)).join('\n')
+}
+
+/** A row is as high as its highest cell. */
+function linesOf(row: readonly string[][], columns: readonly Column[], widths: readonly number[]): string[] {
+  return Array.from({ length: Math.max(...row.map(cell => cell.length)) }, (_, line) => {
+    const parts = row.map((cell, column) => aligned(cell[line] ?? '', widths[column]!, columns[column]!.align))
+    return parts.join('  ').replace(/ +$/, '')
   })
-  for (const row of rows) text.push([...row])
-  return text.toString().replaceAll(/ +$/gm, '')
 }
 
 function lists(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const titles = columns.slice(1).map(({ title }) => title)
-  const width = Math.max(...titles.map(visibleLength))
+  const width = widest(titles)
   const margin = ' '.repeat(width + 4)
   const item = (title: string, cell = '') => {
     if (cell === '') return []
-    const gap = ' '.repeat(width - visibleLength(title))
-    return `  ${title}${gap}  ${cell.replaceAll('\n', `\n${margin}`)}`.trimEnd()
+    return `  ${aligned(title, width)}  ${cell.replaceAll('\n', `\n${margin}`)}`.trimEnd()
   }
   const list = (row: readonly string[]) => [
     row[0] ?? '',
@@ -60,6 +54,12 @@ function lists(columns: readonly Column[], rows: readonly (readonly string[])[])
   return rows.flatMap(list).join('\n')
 }
 
-function visibleLength(line: string): number {
-  return stripVTControlCharacters(line).length
+/** Text in columns of a terminal, filled with spaces. */
+export function aligned(text: string, width: number, align: Column['align'] = 'left'): string {
+  const room = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  return align === 'left' ? text + room : room + text
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
 }
