@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { getSystemErrorMap, getSystemErrorName } from 'node:util'
 
 /** What a `NetviaError` is made from. */
@@ -69,8 +71,9 @@ let errorTexts: ReturnType<typeof getSystemErrorMap> | undefined
 export function systemError(
   errno: number,
   syscall: string,
-  details: Omit<NetviaErrorDetails, 'code' | 'errno' | 'syscall'> = {},
+  given: Omit<NetviaErrorDetails, 'code' | 'errno' | 'syscall'> = {},
 ): NetviaError {
+  const details = { ...given, hint: given.hint ?? deviceHint(errno, given.device) }
   const code = getSystemErrorName(errno)
   errorTexts ??= getSystemErrorMap()
   const text = errorTexts.get(errno)?.[1] ?? 'unknown error'
@@ -80,6 +83,20 @@ export function systemError(
   ].filter(Boolean)
   const message = `${syscall} ${code}: ${text}${where.length ? ` (${where.join(' ')})` : ''}`
   return new NetviaError(details.hint ? `${message}; ${details.hint}` : message, { code, errno, syscall, ...details })
+}
+
+const { ENETDOWN, ENETUNREACH } = constants.errno
+
+/** The kernel says "network is unreachable" for a device that is down, too. */
+function deviceHint(errno: number, device: string | undefined): string | undefined {
+  if (device === undefined || (errno !== -ENETDOWN && errno !== -ENETUNREACH)) return undefined
+  try {
+    // IFF_UP, netdevice(7).
+    const isUp = (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & 1) === 1
+    return isUp ? undefined : `the device is down: ip link set ${device} up`
+  } catch {
+    return undefined
+  }
 }
 
 /** The error for invalid input: names the option and what netvia expected. */

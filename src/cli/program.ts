@@ -27,6 +27,23 @@ const exitCodes = `Exit codes:
   3  bad usage
   4  a local failure`
 
+/** The subcommand that does what another tool does. */
+const equivalents: Readonly<Record<string, string>> = {
+  ...{ fping: 'sweep', 'arp-scan': 'sweep', masscan: 'scan', nmap: 'scan' },
+  ...{ traceroute: 'trace', traceroute6: 'trace', tracepath: 'trace', tcptraceroute: 'trace', ping6: 'ping' },
+  ...{ dig: 'dns', drill: 'dns', host: 'dns', nslookup: 'dns', resolve: 'dns' },
+  ...{ curl: 'http', wget: 'http', httping: 'http', https: 'http', nc: 'connect', telnet: 'connect', tcp: 'connect' },
+  ...{ ip: 'devices', ifconfig: 'devices', interfaces: 'devices', blackbox_exporter: 'exporter', socks: 'proxy' },
+}
+
+/** Commander proposes what is spelled alike. */
+function proposeEquivalent(text: string): string {
+  return text.replace(/unknown command '([\w-]+)'(\n\(Did you mean .*\))?/, (all, name) => {
+    const subcommand = equivalents[name]
+    return subcommand ? `unknown command '${name}'\n(Did you mean ${subcommand}?)` : all
+  })
+}
+
 /** Commander's own prints the general help for a command there is not, too. */
 function defineHelp(program: Command): void {
   program
@@ -58,7 +75,7 @@ export function makeProgram(version: string, state: CommandState): Command {
       outputError: (text, write) =>
         write(
           escapeControlsLines(
-            text
+            proposeEquivalent(text)
               .replace(/^error: (command-argument value )?/, 'netvia: ')
               .replace(/ is invalid(.*?)\. it must/s, ' is invalid$1: it must'),
           ),

@@ -7,7 +7,7 @@ import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, setOption, tryReadOption, trySetOption } from './options.js'
 import { onLink } from './zone.js'
 
-const { EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EACCES, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -45,7 +45,7 @@ function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions
     const errno = trySetOption(fd, 'SO_MARK', mark)
     if (errno < 0)
       throw systemError(errno, 'setsockopt(SO_MARK)', {
-        hint: 'a mark needs CAP_NET_ADMIN (or CAP_NET_RAW since Linux 5.17)',
+        hint: 'a mark needs CAP_NET_RAW (before Linux 5.17 CAP_NET_ADMIN): "netvia doctor" shows how to get it',
       })
   }
   if (tos !== undefined) setOption(fd, family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
@@ -111,7 +111,7 @@ function deviceError(errno: number, syscall: string, device: string): NetviaErro
   if (error.code === 'EPERM') {
     return systemError(errno, syscall, {
       device,
-      hint: 'binding to a device needs Linux 5.7 or newer, or CAP_NET_RAW (see privileges())',
+      hint: 'binding to a device needs Linux 5.7 or newer, or CAP_NET_RAW: "netvia doctor" shows how to get it',
     })
   }
   return error
@@ -142,8 +142,16 @@ function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, 
   const nowhere = device
     ? `device ${device} does not have this address; it has ${addressesOf(device, family)}`
     : 'no device here has this address'
-  const hint = errno === -EADDRNOTAVAIL ? nowhere : undefined
+  const hint = errno === -EADDRNOTAVAIL ? nowhere : errno === -EACCES ? lowPortHint(port) : undefined
   throw systemError(errno, 'bind', { address, port: port || undefined, device, hint })
+}
+
+/** The kernel refuses a bind with EACCES for the port alone (ip(7)). */
+function lowPortHint(port: number): string {
+  return (
+    `port ${port} needs CAP_NET_BIND_SERVICE, or "sysctl -w net.ipv4.ip_unprivileged_port_start=${port}"; ` +
+    '"netvia doctor" shows how to get the capability'
+  )
 }
 
 function addressesOf(device: string, family: 4 | 6): string {

@@ -18,6 +18,10 @@ const typed: [line: string, offered: string[], not?: string][] = [
   ['netvia http --cacert /etc/host', ['host'], '--json'],
   ['netvia completion z', ['zsh'], 'fish'],
   ['netvia ping -c 3 --js', ['--json']],
+  ['netvia help sw', ['sweep'], 'ping'],
+  ['netvia ping --kind=da', ['datagram'], 'raw'],
+  ['netvia http --device=l', ['lo'], '--json'],
+  ['netvia trace -i l', ['lo']],
 ]
 
 describe('completion', () => {
@@ -40,7 +44,8 @@ describe('completion', () => {
   const offers: Record<string, (lines: string[]) => string[][]> = {
     bash: lines =>
       lines.map(line => {
-        const words = line.split(' ').map(word => `'${word}'`)
+        // Bash splits words at "=" as well.
+        const words = line.split(/ |(?==)|(?<==)/).map(word => `'${word}'`)
         const script = `source ${file('bash')}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _netvia; echo "\${COMPREPLY[*]}"`
         return run('bash', '-c', script).trim().split(' ')
       }),

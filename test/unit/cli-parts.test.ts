@@ -2,12 +2,14 @@ import { stripVTControlCharacters } from 'node:util'
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it, test } from 'vitest'
 import { deviceFindings, routeFindings } from '../../src/cli/doctor/devices.js'
+import { keepCommand } from '../../src/cli/doctor/finding.js'
 import { privilegeFindings } from '../../src/cli/doctor/privileges.js'
+import { verdict } from '../../src/cli/doctor/run.js'
 import { confinement, kernel } from '../../src/cli/doctor/system.js'
 import { splitHostPort, time } from '../../src/cli/shared/arguments.js'
 import { brief, digits, duration, percent } from '../../src/cli/shared/output/format.js'
 import { jsonLine } from '../../src/cli/shared/output/json.js'
-import { progressLine } from '../../src/cli/shared/output/progress.js'
+import { ProgressLine } from '../../src/cli/shared/output/progress.js'
 import { table } from '../../src/cli/shared/output/table.js'
 import { NetviaError } from '../../src/errors.js'
 import type { Device } from '../../src/system/devices/device.js'
@@ -42,16 +44,30 @@ describe('output', () => {
   it('writes numbers for people', () => {
     expect([0.1234, 1.234, 12.34, 123.4, undefined].map(digits)).toEqual(['0.123', '1.23', '12.3', '123', '-'])
     expect([0, 0.5, 1 / 3, 1, undefined].map(percent)).toEqual(['0%', '50%', '33.3%', '100%', '-'])
+    // One answer of 65,535 is not none.
+    expect(percent(65_534 / 65_535)).toBe('99.9%')
     expect([0, 65, 3723].map(duration)).toEqual(['0:00', '1:05', '1:02:03'])
     expect([999, 1234, 65_534, 2e9].map(value => brief(value))).toEqual(['999', '1.2k', '66k', '2.0G'])
   })
 
   it('says how far, how fast and how long; in a narrow terminal without the bar, and never wraps', () => {
-    expect(progressLine(50, 200, 1000, 80)).toBe('[#####---------------]   25%  50/200  50/s  0:03 left')
-    expect(progressLine(50, 200, 1000, 40)).toBe(' 25%  50/200  50/s  0:03 left')
-    expect(progressLine(50, 200, 1000, 10)).toHaveLength(10)
-    expect(progressLine(50, undefined, 1000, 80)).toBe('50  50/s')
-    expect(progressLine(0, 200, 0, 80)).toBe('[--------------------]    0%  0/200  0/s')
+    const line = new ProgressLine(0)
+    expect(line.draw(0, 200, 0, 80)).toBe('[--------------------]    0%  0/200  0/s')
+    expect(line.draw(50, 200, 1000, 80)).toBe('[#####---------------]   25%  50/200  50/s  0:03 left')
+    expect(line.draw(50, 200, 1000, 40)).toBe(' 25%  50/200  50/s  0:03 left')
+    expect(line.draw(50, 200, 1000, 10)).toHaveLength(10)
+    expect(line.draw(50, undefined, 1000, 80)).toBe('50  50/s')
+  })
+
+  it('estimates the time left only when it has seen how long silence takes', () => {
+    // 100 ports a second, each silent for 500 ms; one answers immediately.
+    const line = new ProgressLine(500)
+    const left = (elapsedMs: number) => {
+      const done = 1 + Math.max(0, (elapsedMs - 500) / 10)
+      return /(\S+) left/.exec(line.draw(done, 6000, elapsedMs, 80))?.[1]
+    }
+    expect([10, 400, 600, 1500].map(left)).toEqual([undefined, undefined, undefined, undefined])
+    expect(left(1700)).toBe('0:59')
   })
 
   it('leaves out spare columns, then makes lists, and does not count colours as width', () => {
@@ -132,9 +148,30 @@ describe('doctor', () => {
         .map(({ about }) => about)
     expect(serious({})).toEqual([])
     expect(serious({ rawIcmp4: no, rawIcmp6: no, mark: no, netRaw: no })).toEqual([])
-    expect(serious({ rawIcmp4: no, datagramIcmp4: no })).toHaveLength(2)
+    // One way is enough: the one that needs no privilege.
+    expect(serious({ rawIcmp4: no, datagramIcmp4: no })).toEqual(['ping without privilege, IPv4'])
+    expect(serious({ rawIcmp4: no, datagramIcmp4: { ...no, fix: undefined } })).toContain('ping by raw socket, IPv4')
     const noIPv6 = { allowed: false, reason: 'this kernel has no IPv6' }
     expect(serious({ rawIcmp6: noIPv6, datagramIcmp6: noIPv6 })).toEqual([])
     expect(serious({ bindToDevice: no })).toEqual(['bind to a device'])
+  })
+
+  it('says first what is to be fixed, and counts once what one command fixes', () => {
+    const finding = (about: string, fix?: string) => ({ about, status: 'no' as const, detail: '', fix })
+    expect(verdict([], 0)).toEqual(['Nothing to fix: checks work here.'])
+    expect(verdict([], 1)[1]).toBe('1 optional thing above says no.')
+    expect(verdict([finding('ping, IPv4', 'sysctl'), finding('ping, IPv6', 'sysctl')], 2)).toEqual([
+      '1 thing to fix: ping, IPv4; ping, IPv6.',
+      '2 optional things above say no.',
+    ])
+    expect(verdict([finding('wan1: carrier'), finding('wan2: carrier')], 0)[0]).toMatch(/^2 things to fix: /)
+  })
+
+  it('makes a sysctl last, quotes and slashes included', () => {
+    expect(keepCommand('sysctl -w net.ipv4.ping_group_range="0 2147483647"')).toBe(
+      "echo 'net.ipv4.ping_group_range=0 2147483647' >> /etc/sysctl.d/90-netvia.conf",
+    )
+    expect(keepCommand('sysctl -w net/ipv4/conf/wan2/rp_filter=2')).toContain("'net/ipv4/conf/wan2/rp_filter=2'")
+    expect([keepCommand('ip link set wan2 up'), keepCommand(undefined)]).toEqual([undefined, undefined])
   })
 })

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { nodeHttp } from '../../builtins.js'
+import { joinHostPort } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { pathOf } from '../../options.js'
 import { startTls } from '../../protocols/tcp/connect-tls.js'
 import { dial } from '../../protocols/tcp/dial.js'
+import { connectTimeout as connectTimeoutError } from '../../protocols/tcp/failure.js'
 import { handshakeError } from '../../protocols/tcp/tls-error.js'
+import { Deadline } from '../../runtime/deadline.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
@@ -25,7 +28,7 @@ export async function exchange<T>(
   signal: AbortSignal,
   judge: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
-  const socket = await openConnection(request, plan, report, signal)
+  const socket = await connectInTime(request, plan, report, signal)
   let onAbort: (() => void) | undefined
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason)
@@ -59,6 +62,29 @@ export function hostAndPort({ url, zone }: HttpRequest): { host: string; port: n
   return { host, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
 }
 
+/** The connection, within a time limit of its own if there is one. */
+async function connectInTime(
+  request: HttpRequest,
+  plan: HttpCheckPlan,
+  report: HttpReport,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const { connectTimeout, device } = plan
+  if (connectTimeout === undefined) return openConnection(request, plan, report, signal)
+  const limit = new Deadline(connectTimeout, signal, () => {
+    const { host: address, port } = hostAndPort(request)
+    return connectTimeoutError(
+      { address, port, device },
+      `${report.progress.phase} not done after ${connectTimeout} ms`,
+    )
+  })
+  try {
+    return await openConnection(request, plan, report, limit.signal)
+  } finally {
+    limit.end()
+  }
+}
+
 async function openConnection(
   request: HttpRequest,
   plan: HttpCheckPlan,
@@ -71,7 +97,8 @@ async function openConnection(
   const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
   report.progress.phase = 'name resolution'
-  const timed = { ...target, timeout: plan.timeout }
+  const pinned = plan.addresses?.[joinHostPort(target.host, target.port)]
+  const timed = { ...target, host: pinned ?? target.host, timeout: plan.timeout }
   const { socket, dnsMs, connectMs } = await dial(timed, signal, report.progress, refuse)
   try {
     report.device = boundDevice(descriptorOf(socket)) || undefined
@@ -107,7 +134,7 @@ function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
   return rest
 }
 
-function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<IncomingMessage> {
+function send({ url, method, headers, body }: HttpRequest, socket: Socket): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = nodeHttp().request({
       createConnection: () => socket,
@@ -120,7 +147,7 @@ function send({ url, method, headers }: HttpRequest, socket: Socket): Promise<In
     // A 101 that nobody asked for counts as a status like any other.
     outgoing.on('upgrade', resolve)
     outgoing.on('error', reject)
-    outgoing.end()
+    outgoing.end(body)
   })
 }
 

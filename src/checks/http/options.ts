@@ -1,11 +1,13 @@
 import { nodeHttp, nodeTls } from '../../builtins.js'
 import { errorAt, invalidArgument, NetviaError } from '../../errors.js'
 import {
+  bytes,
   type Check,
   type CommonOptions,
   checkOptions,
   commonSchema,
   integer,
+  ipAddress,
   isRegExp,
   milliseconds,
   oneOf,
@@ -28,6 +30,8 @@ export interface HttpCheckOptions extends CommonOptions {
   expectStatus?: number | readonly [min: number, max: number]
   /** What the decoded body must contain, within `maxBodyBytes`. Default: any body is accepted. */
   expectBody?: string | RegExp
+  /** Body of the request, for POST and the like. A redirect that changes the method to GET drops it. Default: none. */
+  body?: string | Uint8Array
   /** Additional header fields, or other values for `user-agent`, `accept`, `accept-encoding` and `host`. */
   headers?: Readonly<Record<string, string | readonly string[]>>
   /** Maximum redirects to follow; one more is a failure. With 0, none is followed and a 301 is judged itself. Default: 5. */
@@ -38,6 +42,15 @@ export interface HttpCheckOptions extends CommonOptions {
   family?: 4 | 6
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
+  /**
+   * Milliseconds for each connection: name resolution, TCP and TLS. Default: no limit of its own, as `timeout` covers it.
+   */
+  connectTimeout?: number
+  /**
+   * Addresses to connect to instead of resolving a name, as `{ 'example.com:443': '192.0.2.1' }`. Names in requests and
+   * certificates stay what they are. It also applies to redirects.
+   */
+  addresses?: Readonly<Record<string, string>>
   /**
    * TLS options for https. Client credentials (`cert`, `key`, `pfx`, …) and `servername` apply only to the URL's origin, not to
    * others that it redirects to.
@@ -90,6 +103,19 @@ const headerFields: Check = (value, name) => {
   return Object.fromEntries(fields)
 }
 
+const requestBody: Check = (value, name) => (typeof value === 'string' ? value : bytes(2 ** 30)(value, name))
+
+const pinnedAddresses: Check = (value, name) => {
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value)
+    throw invalidArgument(name, value, 'a plain object of addresses')
+  const entries = Object.entries(value)
+  for (const [target, address] of entries) {
+    if (!/:\d+$/.test(target)) throw invalidArgument(name, target, 'keyed by host:port')
+    ipAddress(address, `${name}: ${target}`)
+  }
+  return Object.fromEntries(entries.map(([target, address]) => [target.toLowerCase(), address]))
+}
+
 const { ALPNProtocols: _alpn, ...httpTlsSchema } = tlsSchema
 
 const tls: Check = (value, name) => {
@@ -113,6 +139,9 @@ export const httpCheckSchema: Schema = {
   maxBodyBytes: integer(0, 2 ** 30),
   family: oneOf(4, 6),
   servers: dnsServers,
+  body: requestBody,
+  connectTimeout: milliseconds,
+  addresses: pinnedAddresses,
   tls,
 }
 
@@ -130,7 +159,7 @@ export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
 }
 
 /** Its errors omit the URL, which may contain secrets. */
-export function firstRequest(url: string | URL, { method = 'GET', headers = {} }: HttpCheckOptions): HttpRequest {
+export function firstRequest(url: string | URL, { method = 'GET', headers = {}, body }: HttpCheckOptions): HttpRequest {
   const text = typeof url === 'string' ? url : (url as Partial<URL> | null | undefined)?.href
   const given = typeof text === 'string' && parseHttpUrl(text)
   if (!given) {
@@ -144,5 +173,5 @@ export function firstRequest(url: string | URL, { method = 'GET', headers = {} }
   const own = { 'user-agent': 'netvia', accept: '*/*', 'accept-encoding': 'gzip, deflate, br' }
   const fields = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
   const all = { ...own, ...Object.fromEntries(fields) }
-  return { ...given, method: method.toUpperCase(), headers: all, trusted: true }
+  return { ...given, method: method.toUpperCase(), headers: all, body, trusted: true }
 }

@@ -8,6 +8,7 @@ export interface HttpRequest {
   /** Zone of the IPv6 address in the URL. */
   readonly zone: string | undefined
   readonly method: string
+  readonly body: string | Uint8Array | undefined
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   /** Whether this is still the origin the caller named, the only one that receives the caller's credentials. */
   readonly trusted: boolean
@@ -47,7 +48,8 @@ export function redirectOf(request: HttpRequest, response: IncomingMessage): Htt
     url,
     zone,
     method: toGet ? 'GET' : request.method,
-    headers: sameOrigin ? request.headers : withoutCredentials(request.headers),
+    body: toGet ? undefined : request.body,
+    headers: withoutContent(sameOrigin ? request.headers : withoutCredentials(request.headers), toGet),
     trusted: request.trusted && sameOrigin,
   }
 }
@@ -62,6 +64,11 @@ export function locationOf({ url, zone }: HttpRequest, { headers }: IncomingMess
 
 export function redirectError(message: string): NetviaError {
   return new NetviaError(message, { code: 'ERR_HTTP_REDIRECT' })
+}
+
+/** A request that became a GET has no body to describe. */
+function withoutContent(headers: HttpRequest['headers'], toGet: boolean): HttpRequest['headers'] {
+  return toGet ? Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('content-'))) : headers
 }
 
 function withoutCredentials(headers: HttpRequest['headers']): HttpRequest['headers'] {

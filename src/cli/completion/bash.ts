@@ -1,21 +1,24 @@
 import type { Command, Option } from 'commander'
-import { kindOf, listDevices, namesOf } from './describe.js'
+import { choicesOf, kindOf, listDevices, namesOf, optionsOf } from './describe.js'
 
 export function bashCompletion(program: Command): string {
-  const cases = program.commands.flatMap(command => command.options.flatMap(option => valueCase(command, option)))
+  const cases = program.commands.flatMap(command => optionsOf(command).flatMap(option => valueCase(command, option)))
   const words = program.commands.map(command => {
-    const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? [])
-    const all = [...choices, ...command.options.flatMap(namesOf), '-h', '--help']
+    const all = [...choicesOf(command), ...optionsOf(command).flatMap(namesOf), '-h', '--help']
     return `        ${command.name()}) words='${all.join(' ')}' ;;`
   })
   return `# bash completion for netvia: source it, or save it as /usr/share/bash-completion/completions/netvia
 _netvia() {
-  local current=\${COMP_WORDS[COMP_CWORD]} words=
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} words=
   COMPREPLY=()
+  # Of --option=value bash makes three words.
+  if [[ $current == = ]]; then current=
+  elif [[ $previous == = ]]; then previous=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
   if ((COMP_CWORD == 1)); then
     words='${program.commands.map(command => command.name()).join(' ')} --help --version'
   else
-    case \${COMP_WORDS[1]}:\${COMP_WORDS[COMP_CWORD - 1]} in
+    case \${COMP_WORDS[1]}:$previous in
 ${cases.join('\n')}
       *) case \${COMP_WORDS[1]} in
 ${words.join('\n')}

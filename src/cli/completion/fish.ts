@@ -1,14 +1,14 @@
 import type { Command, Option } from 'commander'
-import { kindOf, listDevices } from './describe.js'
+import { choicesOf, kindOf, listDevices, optionsOf } from './describe.js'
 
 export function fishCompletion(program: Command): string {
   const lines = program.commands.flatMap(command => {
     const seen = `complete -c netvia -n '__fish_seen_subcommand_from ${command.name()}'`
-    const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? [])
+    const choices = choicesOf(command)
     return [
       `complete -c netvia -n __fish_use_subcommand -a ${command.name()} -d ${quote(command.description())}`,
       ...(choices.length ? [`${seen} -a ${quote(choices.join(' '))}`] : []),
-      ...command.options.map(option => `${seen} ${optionWords(option)}`),
+      ...optionsOf(command).map(option => `${seen} ${optionWords(option)}`),
     ]
   })
   return `# fish completion for netvia: save it as ~/.config/fish/completions/netvia.fish

@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander'
-import { isRepeatable, kindOf, namesOf, valueName } from './describe.js'
+import { choicesOf, isRepeatable, kindOf, namesOf, optionsOf, valueName } from './describe.js'
 
 export function zshCompletion(program: Command): string {
   const commands = program.commands.map(
@@ -7,7 +7,7 @@ export function zshCompletion(program: Command): string {
   )
   const cases = program.commands.map(command => {
     const specs = [
-      ...command.options.map(optionSpec),
+      ...optionsOf(command).map(optionSpec),
       "'(-h --help)'{-h,--help}'[show help]'",
       ...argumentSpecs(command),
     ]
@@ -38,14 +38,17 @@ if [[ $funcstack[1] == _netvia ]]; then _netvia "$@"; else compdef _netvia netvi
 function optionSpec(option: Option): string {
   const names = namesOf(option)
   const exclusive = isRepeatable(option) ? "'*'" : `'(${names.join(' ')})'`
-  const shown = names.length > 1 ? `{${names.join(',')}}` : names[0]
+  // A value may follow -I in the same word, and --device after "=".
+  const taken = names.map(name => (option.required ? `${name}${name.startsWith('--') ? '=' : '+'}` : name))
+  const shown = taken.length > 1 ? `{${taken.join(',')}}` : taken[0]
   const value = option.required ? `:${escapeSpec(valueName(option))}:${offer(option)}` : ''
   return `${exclusive}${shown}${quote(`[${escapeSpec(option.description)}]${value}`)}`
 }
 
 function argumentSpecs(command: Command): string[] {
+  const choices = choicesOf(command)
   return command.registeredArguments.map(argument => {
-    const offered = argument.argChoices ? `(${argument.argChoices.join(' ')})` : '_hosts'
+    const offered = argument.argChoices || command.name() === 'help' ? `(${choices.join(' ')})` : '_hosts'
     return quote(`${argument.variadic ? '*' : ''}:${argument.name()}:${offered}`)
   })
 }

@@ -1,26 +1,30 @@
 import { isIP } from 'node:net'
 import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
-import { type DnsRecord, type RecordType, recordTypes } from '../../protocols/dns/records.js'
+import type { DnsRecord, RecordType } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
 import type { OutputFlags } from '../shared/options.js'
+import { escapeControls } from '../shared/output/escape.js'
 import { milliseconds } from '../shared/output/format.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
+import { wordsOf } from './words.js'
 
 export interface DnsFlags extends PathFlags, OutputFlags {
   type?: RecordType
   reverse?: boolean
   count: number
   timeout: number
+  port?: number
   server?: string[]
   expect?: string[]
 }
 
 export async function run(session: Session, flags: DnsFlags, given: string[]): Promise<Exit> {
   const { color } = session.output
-  const { names, types, servers } = wordsOf(given, flags)
+  const { names, types, servers: named, short } = wordsOf(given, flags.reverse ? 'PTR' : flags.type, flags.port)
+  const servers = [...(flags.server ?? []), ...named]
   if (names.length === 0) throw usageError('dns: a name is needed')
   if (flags.reverse && !names.every(isIP)) throw usageError('dns: -x/--reverse takes addresses')
   const [type = 'A', ...others] = types
@@ -36,13 +40,12 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
       { title: type },
     ],
     measure: (name, path) => checkDns(name, { ...options, ...path.options }),
+    ...(short && { bare: ({ answers }: DnsCheckResult) => answers.map(answer => escapeControls(answerText(answer))) }),
     cells: ({ ok, latencyMs, server, answers }) => [
       milliseconds(latencyMs),
       server ?? '-',
       answers.length ? answers.map(({ ttl }) => String(ttl)) : '-',
-      answers.length
-        ? answers.map(answer => ('address' in answer ? answer.address : dataText(answer.data)))
-        : color.red(ok ? '-' : 'failed'),
+      answers.length ? answers.map(answerText) : color.red(ok ? '-' : 'failed'),
     ],
     tookMs: ({ ok, latencyMs }) => (ok ? latencyMs : undefined),
     trouble: ({ error }) => error,
@@ -50,17 +53,8 @@ export async function run(session: Session, flags: DnsFlags, given: string[]): P
   })
 }
 
-/** What each word is: `@server`, a record type where no flag says it, or a name. */
-function wordsOf(given: string[], { type, reverse, server = [] }: DnsFlags) {
-  const known = reverse ? 'PTR' : type
-  const rest = given.filter(word => !word.startsWith('@'))
-  const typeOf = (word: string) =>
-    known ? undefined : recordTypes.find(recordType => recordType === word.toUpperCase())
-  return {
-    names: rest.filter(word => !typeOf(word)),
-    types: known ? [known] : rest.map(typeOf).filter(found => found !== undefined),
-    servers: [...server, ...given.filter(word => word.startsWith('@')).map(word => word.slice(1))],
-  }
+function answerText(answer: DnsCheckResult['answers'][number]): string {
+  return 'address' in answer ? answer.address : dataText(answer.data)
 }
 
 function dataText(data: DnsRecord['data']): string {

@@ -25,17 +25,20 @@ const instead: Partial<Record<Name, Name>> = {
   rawIcmp6: 'datagramIcmp6',
 }
 
-/** Without binding, or without either way to ping, checks do not work; without the rest they do. */
+/** Checks need binding, and one of the two ways to ping. They work without the rest. */
 export function privilegeFindings(privileges: Privileges): Finding[] {
   const findings = (Object.keys(titles) as Name[]).map((name): Finding => {
     const { allowed, reason, fix } = privileges[name]
     const other = instead[name]
     // A kernel without IPv6 lacks nothing that a command could give it.
     const possible = !name.endsWith('6') || fix !== undefined
-    const needed = name === 'bindToDevice' || (other !== undefined && !privileges[other].allowed && possible)
+    // Where both ways to ping are missing, one is enough: ping sockets, which need no privilege.
+    const first = name.startsWith('datagram') || (other !== undefined && privileges[other].fix === undefined)
+    const needed = name === 'bindToDevice' || (other !== undefined && first && !privileges[other].allowed && possible)
     return { about: titles[name], status: allowed ? 'yes' : 'no', optional: !needed, detail: reason, fix }
   })
   if (!privileges.userNamespace) return findings
-  const detail = 'capabilities count only for network namespaces made in this user namespace'
+  const detail =
+    'capabilities apply only to network namespaces created in it; a command above that is refused here needs root outside'
   return [...findings, { about: 'user namespace', status: 'note', detail }]
 }

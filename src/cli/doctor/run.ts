@@ -7,7 +7,7 @@ import { plural } from '../shared/output/format.js'
 import { indented } from '../shared/output/indented.js'
 import type { Session } from '../shared/session.js'
 import { defaultRoutes, deviceFindings, routeFindings } from './devices.js'
-import type { Finding } from './finding.js'
+import { type Finding, keepCommand } from './finding.js'
 import { privilegeFindings } from './privileges.js'
 import { resolverFinding } from './resolver.js'
 import { systemFindings } from './system.js'
@@ -28,8 +28,10 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
   const findings: Finding[] = []
   const tell = (found: readonly Finding[]) => {
-    for (const finding of found) {
-      // One command often mends several things: it is said once.
+    for (const one of found) {
+      const keep = keepCommand(one.fix)
+      const finding = keep ? { ...one, keep } : one
+      // One command often fixes several things: it is shown once.
       print(
         output,
         finding,
@@ -42,22 +44,26 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   tell(privilegeFindings(await privileges()))
   tell(routeFindings(routes))
   for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
-  // No name server is to be found by loopback, and none is missed.
+  // Loopback has no name server, and needs none.
   const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
   const asked = uplinks.length ? paths : [undefined]
   tell(await Promise.all(asked.map(name => resolverFinding(name, signal))))
   const missing = findings.filter(({ status }) => status === 'no')
   const needed = missing.filter(({ optional }) => !optional)
-  const text = verdict(needed.length, missing.length - needed.length)
-  output.line('', ...indented(text, 0, output.terminal.columns))
+  const lines = verdict(needed, missing.length - needed.length)
+  output.line('', ...lines.flatMap(text => indented(text, 0, output.terminal.columns)))
   return needed.length ? Exit.local : Exit.good
 }
 
-function verdict(needed: number, optional: number): string {
-  const rest = optional ? ` They can do without the ${optional} that ${optional === 1 ? 'says' : 'say'} no.` : ''
-  return needed
-    ? `Not all checks work here: ${plural(needed, 'thing')} above must be mended.`
-    : `Checks work here.${rest}`
+/** What matters first; what one command fixes counts once. */
+export function verdict(needed: readonly Finding[], optional: number): string[] {
+  const fixes = new Set(needed.map(({ fix, about }) => fix ?? about)).size
+  const first = needed.length
+    ? `${plural(fixes, 'thing')} to fix: ${needed.map(({ about }) => about).join('; ')}.`
+    : 'Nothing to fix: checks work here.'
+  return optional
+    ? [first, `${plural(optional, 'optional thing')} above ${optional === 1 ? 'says' : 'say'} no.`]
+    : [first]
 }
 
 /** Switched on, no uplink, and nothing at the other end. */
@@ -67,12 +73,18 @@ function idle(all: readonly Device[], uplinks: readonly Device[]): Device[] {
 
 function print(output: Session['output'], finding: Finding, known: boolean): void {
   const { color, terminal } = output
-  const { status, optional, about, detail, fix } = finding
+  const { status, optional, about, detail, fix, keep } = finding
   output.object('finding', finding)
   const no = optional ? color.yellow('no  ') : color.red('no  ')
   const mark = { yes: color.green('yes '), no, note: color.dim('note') }[status]
-  const [first, ...rest] = indented(`${about}: ${detail}`, margin, terminal.columns)
+  const [first, ...rest] = indented(
+    `${about}${optional && status === 'no' ? ' (optional)' : ''}: ${detail}`,
+    margin,
+    terminal.columns,
+  )
   output.line(`${mark}  ${first}`, ...rest)
   // A command is not broken into lines: it is there to be copied.
-  if (fix !== undefined && !known) output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
+  if (fix === undefined || known) return
+  output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
+  if (keep) output.line(`${' '.repeat(margin)}${color.cyan(keep)}  ${color.dim('# to keep it over a restart')}`)
 }

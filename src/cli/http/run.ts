@@ -5,9 +5,10 @@ import { publicUrl } from '../../checks/public-url.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
-import { milliseconds } from '../shared/output/format.js'
+import { milliseconds, plural } from '../shared/output/format.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
+import { checkFormat, written } from './write-out.js'
 
 export interface HttpFlags extends PathFlags, FamilyFlags, OutputFlags {
   request?: string
@@ -17,6 +18,14 @@ export interface HttpFlags extends PathFlags, FamilyFlags, OutputFlags {
   expectStatus: [number, number]
   expectBody?: string
   maxRedirects: number
+  data?: string
+  userAgent?: string
+  writeOut?: string
+  verbose?: boolean
+  silent?: boolean
+  showError?: boolean
+  connectTimeout?: number
+  resolve?: [target: string, address: string][]
   insecure?: boolean
   cacert?: string
   server?: string[]
@@ -24,10 +33,16 @@ export interface HttpFlags extends PathFlags, FamilyFlags, OutputFlags {
 
 export async function run(session: Session, flags: HttpFlags, urls: string[]): Promise<Exit> {
   const { color } = session.output
+  const { writeOut, verbose, data } = flags
+  if (writeOut !== undefined) checkFormat(writeOut)
+  const body = data?.startsWith('@') ? await readFile(data.slice(1)) : data
   const ca = flags.cacert === undefined ? undefined : await readFile(flags.cacert)
   const options = {
-    method: flags.request,
-    headers: headersOf(flags.header),
+    method: flags.request ?? (body === undefined ? undefined : 'POST'),
+    headers: headersOf(flags, body),
+    body,
+    connectTimeout: flags.connectTimeout,
+    addresses: flags.resolve && Object.fromEntries(flags.resolve),
     timeout: flags.timeout,
     expectStatus: flags.expectStatus,
     expectBody: flags.expectBody,
@@ -48,6 +63,10 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
       { title: 'certificate', spare: true },
     ],
     measure: (url, path) => checkHttp(url, { ...options, ...path.options }),
+    ...(writeOut !== undefined && {
+      bare: (result: HttpCheckResult, url: string) => [written(writeOut, result, url)],
+    }),
+    ...(verbose && { details }),
     cells: ({ ok, status, timings, remoteAddress, certificate }) => [
       (ok ? color.green : color.red)(String(status ?? 'failed')),
       ...[timings.dnsMs, timings.connectMs, timings.tlsMs, timings.firstByteMs, timings.totalMs].map(part),
@@ -75,9 +94,25 @@ function part(took: number | undefined): string {
   return took === 0 ? '-' : milliseconds(took)
 }
 
-/** A field given twice is sent twice. */
-function headersOf(given: [string, string][] = []): Record<string, string[]> {
+/** What -v adds to the table. */
+function details(result: HttpCheckResult): string[] {
+  const { localAddress, remoteAddress, device, certificate, redirects, bytes } = result
+  const connection = remoteAddress && `from ${localAddress} to ${remoteAddress}${device ? `, bound to ${device}` : ''}`
+  return [
+    ...(connection ? [connection] : []),
+    ...(certificate
+      ? [`certificate of ${certificate.names?.join(', ') || certificate.subject}, valid until ${certificate.validTo}`]
+      : []),
+    `${plural(redirects, 'redirect')}, ${plural(bytes, 'byte')} of the body`,
+  ]
+}
+
+/** A field given twice is sent twice. A body without a type is a form, as with curl. */
+function headersOf({ header: given = [], userAgent }: HttpFlags, body: unknown): Record<string, string[]> {
   const headers = new Map<string, string[]>()
+  if (body !== undefined) headers.set('content-type', ['application/x-www-form-urlencoded'])
+  if (given.some(([name]) => name.toLowerCase() === 'content-type')) headers.delete('content-type')
+  if (userAgent !== undefined) headers.set('user-agent', [userAgent])
   for (const [name, value] of given)
     headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value])
   return Object.fromEntries(headers)

@@ -45,7 +45,8 @@ function commandSection(command: Command): string[] {
       `.I ${value(argument.name())}`,
       value(argument.description),
     ]),
-    ...command.options.flatMap(({ flags, description, argChoices, defaultValueDescription, defaultValue }) => {
+    ...command.options.flatMap(({ flags, description, argChoices, defaultValueDescription, defaultValue, hidden }) => {
+      if (hidden) return []
       const choices = argChoices && `one of ${argChoices.join(', ')}`
       const preset = defaultValue === undefined ? undefined : `default ${defaultValueDescription ?? defaultValue}`
       return ['.TP', `.B ${value(flags)}`, value([description, choices, preset].filter(Boolean).join('; '))]

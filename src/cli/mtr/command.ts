@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integer, port } from '../../options.js'
 import { numeric, oneHost, time } from '../shared/arguments.js'
+import { addAlias, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addJson } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
@@ -12,12 +13,13 @@ export function defineMtr(program: Command, state: CommandState): void {
     .description('watch the route to a host: loss and times of each hop')
     .argument('<host>', 'name or address', oneHost)
     .option('-r, --report', 'print one table at the end')
-    .option('-c, --count <number>', 'rounds, default: 10 in a report, else no end', numeric(integer(1, 2 ** 31)))
+    .option('-w, --report-wide', 'a report that cuts no names')
+    .option('-c, --count <number>', 'rounds (default: 10 in a report, else unlimited)', numeric(integer(1, 2 ** 31)))
     .addOption(
-      new Option('-i, --interval <seconds>', 'from one round to the next').argParser(time('s', 10)).default(1000, '1'),
+      new Option('-i, --interval <seconds>', 'time between rounds').argParser(time('s', 10)).default(1000, '1'),
     )
-    .option('-f, --first-hop <number>', 'hop to begin with', numeric(integer(1, 255)), 1)
-    .option('-m, --max-hops <number>', 'give up after so many hops', numeric(integer(1, 255)), 30)
+    .option('-f, --first-hop <number>', 'first hop to probe', numeric(integer(1, 255)), 1)
+    .option('-m, --max-hops <number>', 'last hop to probe', numeric(integer(1, 255)), 30)
     .addOption(
       new Option('-Z, --timeout <seconds>', 'time to wait for each answer').argParser(time('s')).default(1000, '1'),
     )
@@ -25,7 +27,7 @@ export function defineMtr(program: Command, state: CommandState): void {
     .addOption(new Option('-u, --udp', 'UDP datagrams instead of echo requests').conflicts('tcp'))
     .addOption(new Option('-T, --tcp', 'TCP connection requests instead of echo requests'))
     .option('-P, --port <number>', 'destination port of udp and tcp probes', numeric(port))
-    .option('--flows <number>', 'watch so many flows of udp or tcp, and draw their routes', numeric(integer(1, 64)))
+    .option('--flows <number>', 'flows of udp or tcp to watch; their routes are drawn', numeric(integer(1, 64)))
     .addOption(
       new Option('-o, --order <letters>', `columns, from ${knownLetters}; default: ${defaultOrder}`).argParser(order),
     )
@@ -33,8 +35,17 @@ export function defineMtr(program: Command, state: CommandState): void {
   addFamilyOptions(command)
   addPathOptions(command, { source: 'a', mark: 'M', tos: 'Q' })
   addJson(command).addOption(
-    new Option('--csv', 'comma-separated values at the end').conflicts('json').helpGroup('Output options:'),
+    new Option('-C, --csv', 'comma-separated values at the end').conflicts('json').helpGroup('Output options:'),
   )
+  addAlias(command, '-j', 'json', 'the same as --json, as in mtr')
+  refuseFlags(command, 'mtr', {
+    '-b': '-n shows addresses, and n switches between the two',
+    '-e': 'netvia trace shows MPLS labels',
+    '-g': 'the live table is for a terminal',
+    '-t': 'the live table starts by itself in a terminal',
+    '-x': 'use --json or --csv',
+    '-z': 'netvia looks up no AS numbers',
+  })
   command.action(action(state, () => import('./run.js')))
 }
 

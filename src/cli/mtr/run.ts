@@ -12,6 +12,7 @@ import { type Drawn, draw, type ViewSettings } from './view.js'
 
 export interface MtrFlags extends PathFlags, FamilyFlags {
   report?: boolean
+  reportWide?: boolean
   count?: number
   interval: number
   firstHop: number
@@ -36,8 +37,9 @@ const roundsOfReport = 10
 
 export async function run(session: Session, flags: MtrFlags, host: string): Promise<Exit> {
   const { output, signal } = session
-  const isLive = output.terminal.live && !flags.report && !flags.csv && !flags.json
-  const endless = isLive || (flags.json && !flags.report)
+  const report = flags.report || flags.reportWide
+  const isLive = output.terminal.live && !report && !flags.csv && !flags.json
+  const endless = isLive || (flags.json && !report)
   const method = flags.tcp ? 'tcp' : flags.udp ? 'udp' : 'icmp'
   const options = {
     method: method as 'icmp' | 'udp' | 'tcp',
@@ -61,7 +63,7 @@ export async function run(session: Session, flags: MtrFlags, host: string): Prom
     try {
       for await (const route of series) {
         line.route = route
-        if (!flags.report) output.object('result', { ...path.label, ...route })
+        if (!report) output.object('result', { ...path.label, ...route })
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -78,7 +80,11 @@ export async function run(session: Session, flags: MtrFlags, host: string): Prom
     exits = await settle(session, lines, follow)
   }
 
-  const view: ViewSettings = { order: flags.order ?? defaultOrder, numeric: flags.numeric ?? false }
+  const view: ViewSettings = {
+    order: flags.order ?? defaultOrder,
+    numeric: flags.numeric ?? false,
+    wide: flags.reportWide,
+  }
   if (isLive) await watch(session, lines, view, heading(host, method), work)
   else await work()
   if (flags.csv) output.line(csvHeading, ...lines.flatMap(csvOf))

@@ -20,6 +20,8 @@ export interface ViewSettings {
   order: string
   /** Addresses, where names are known too. */
   numeric: boolean
+  /** No name is cut, however wide that makes the table. */
+  wide?: boolean
 }
 
 /** The shortest host column that is of use. */
@@ -29,11 +31,12 @@ const sideOrder = 'LA'
 const sideFigures = 18
 
 /** What a person sees: the uplinks side by side if they fit, else one below the other. */
-export function draw(lines: readonly Drawn[], settings: ViewSettings, { columns: width, color }: Terminal): string {
+export function draw(lines: readonly Drawn[], settings: ViewSettings, { columns, color }: Terminal): string {
+  const width = settings.wide ? Number.POSITIVE_INFINITY : columns
   if (lines.length === 1) return one(lines[0]!, settings, width, color).join('\n')
   const routes = lines.flatMap(({ route }) => route ?? [])
   const common = routes.length === lines.length ? commonHop(routes) : undefined
-  const hostWidth = Math.min(40, Math.floor((width - 3) / lines.length) - sideFigures)
+  const hostWidth = Math.min(settings.wide ? width : 40, Math.floor((width - 3) / lines.length) - sideFigures)
   const body =
     hostWidth >= leastHost
       ? [sideBySide(lines, settings, hostWidth, common, color)]

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integer } from '../../options.js'
 import { numeric, oneHost, time } from '../shared/arguments.js'
+import { refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
@@ -8,18 +9,22 @@ import { action, type CommandState } from '../shared/session.js'
 export function definePing(program: Command, state: CommandState): void {
   const command = program
     .command('ping')
-    .description('echo requests to one host, until stopped or counted out')
+    .description('send echo requests to one host')
     .argument('<host>', 'name or address', oneHost)
-    .option('-c, --count <number>', 'stop after so many', numeric(integer(1, 2 ** 31)))
+    .option('-c, --count <number>', 'stop after this many requests', numeric(integer(1, 2 ** 31)))
     .addOption(
-      new Option('-i, --interval <seconds>', 'time between two requests, in seconds as in ping; 200ms works too')
-        .argParser(time('s', 0.1))
-        .default(1000, '1'),
+      new Option(
+        '-i, --interval <seconds>',
+        'time between requests; 200ms works too (default: 1, with -f 0.01)',
+      ).argParser(time('s', 0.1)),
     )
+    .option('-A, --adaptive', 'send the next request as soon as a reply arrives, at most 500 a second')
+    .option('-f, --flood', 'like -A, with 100 requests a second if no reply arrives; prints a dot for each one missing')
+    .option('-l, --preload <number>', 'requests to send together at the start', numeric(integer(1, 64)))
     .addOption(
       new Option('-W, --timeout <seconds>', 'time to wait for each reply').argParser(time('s')).default(2000, '2'),
     )
-    .option('-w, --deadline <seconds>', 'stop after so long, whatever happened', time('s'))
+    .option('-w, --deadline <seconds>', 'stop after this time', time('s'))
     .option('-s, --size <bytes>', 'payload of each request', numeric(integer(0, 65_507)), 56)
     .option('-t, --ttl <hops>', 'time to live', numeric(integer(1, 255)))
     .addOption(
@@ -27,16 +32,27 @@ export function definePing(program: Command, state: CommandState): void {
     )
     .option('-p, --pattern <hex>', 'up to 16 bytes to fill the payload with', pattern)
     .option('-b, --broadcast', 'allow a broadcast address: all hosts of the link answer')
-    .option('-n, --numeric', 'addresses only, which is all this command ever prints')
-    .option('-D, --timestamp', 'time of day before each line')
+    .option('-a, --audible', 'ring the bell for each reply')
+    .option('-v, --verbose', 'add which clock stamped the reply, the wait in the queue here, and codes of ICMP errors')
+    .option('-D, --timestamp', 'print the time of day before each line')
+    .option('-n, --numeric', 'print addresses only, as this command always does')
+    .option('-O, --outstanding', 'report missing replies, as this command always does')
     .addOption(
-      new Option('--kind <kind>', 'socket; datagram needs no privilege')
+      new Option('--kind <kind>', 'kind of socket; datagram needs no privilege')
         .choices(['auto', 'datagram', 'raw'])
         .default('auto'),
     )
   addFamilyOptions(command)
   addPathOptions(command, { mark: 'm', tos: 'Q' })
   addOutputOptions(command, 'only the summary')
+  refuseFlags(command, 'ping', {
+    '-B': 'name the device with -I',
+    '-L': 'the sender gets no copy of its own multicast requests from netvia',
+    '-R': 'use netvia trace, as routers ignore the record route option',
+    '-T': '-D prints the time of each line',
+    '-U': 'the kernel stamps both packets, and -v names the clock',
+    '-r': 'name the device with -I',
+  })
   command.action(action(state, () => import('./run.js')))
 }
 

@@ -13,7 +13,12 @@ import { settle } from '../shared/settle.js'
 
 export interface PingFlags extends PathFlags, FamilyFlags, OutputFlags {
   count?: number
-  interval: number
+  interval?: number
+  adaptive?: boolean
+  flood?: boolean
+  preload?: number
+  audible?: boolean
+  verbose?: boolean
   timeout: number
   deadline?: number
   size: number
@@ -58,6 +63,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
       for await (const result of series) {
         output.object('result', { ...path.label, ...result })
         if (!side && line.last === undefined) output.line(heading(flags, path, result))
+        if (flags.audible && result.alive) output.bell()
         if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, path, result)
         line.last = result
         if (result.from !== undefined && !result.alive) line.errors++
@@ -103,7 +109,9 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
 function optionsOf(flags: PingFlags): PingsOptions {
   return {
     count: flags.count,
-    interval: flags.interval,
+    interval: flags.interval ?? (flags.flood ? 10 : 1000),
+    adaptive: flags.adaptive || flags.flood,
+    preload: flags.preload,
     timeout: flags.timeout,
     ttl: flags.ttl,
     kind: flags.kind,
@@ -125,6 +133,22 @@ function heading({ size }: PingFlags, { options: { device } }: Path, { host, add
 }
 
 function say({ output }: Session, flags: PingFlags, side: boolean, path: Path, result: PingResult): void {
+  if (flags.flood) {
+    // ping writes a dot for each request and takes it back for each reply: the missing ones stay.
+    if (!result.alive) output.text('.', '')
+    return
+  }
   const time = flags.timestamp ? `[${(Date.now() / 1000).toFixed(6)}] ` : ''
-  output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}`)
+  const more = flags.verbose ? verboseText(result) : ''
+  output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}${more}`)
+}
+
+function verboseText({ queuedMs, type, code, error, clock, alive }: PingResult): string {
+  const parts = [
+    ...(alive ? [`stamped by the ${clock === 'kernel' ? 'kernel' : 'process'}`] : []),
+    ...(queuedMs === undefined ? [] : [`queued ${milliseconds(queuedMs)}`]),
+    ...(type === undefined || alive ? [] : [`type ${type} code ${code}`]),
+    ...(error === undefined ? [] : [error.code]),
+  ]
+  return parts.length ? ` [${parts.join(', ')}]` : ''
 }

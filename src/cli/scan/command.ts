@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { integer, number } from '../../options.js'
 import { portList } from '../../scan/port-list.js'
 import { numeric, oneHost, text, time } from '../shared/arguments.js'
+import { addSpellings, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
@@ -9,20 +10,35 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineScan(program: Command, state: CommandState): void {
   const command = program
     .command('scan')
-    .description('which TCP ports of a host are open')
+    .description('find the open TCP ports of a host')
     .argument('<host>', 'name or address', oneHost)
     .addOption(
       new Option('-p, --ports <list>', 'such as 22,80,8000-8100; - for all').argParser(portsOf).default('1-1024'),
     )
     .option('-a, --all', 'print the closed and filtered ports too')
+    .addOption(new Option('--open', 'print only open ports, as this command does without -a').conflicts('all'))
+    .option('--grepable <file>', 'write a line for grep into a file, as -oG of nmap; - is standard output')
+    .option('--skip-discovery', 'do not ping the host first (-Pn of nmap), as this command never does')
+    .option('--connect-scan', 'connect to each port (-sT of nmap), as this command always does')
     .addOption(
       new Option('-W, --timeout <seconds>', 'time to wait for each port').argParser(time('s')).default(500, '0.5'),
     )
-    .option('--concurrency <number>', 'how many at once', numeric(integer(1, 65_535)))
+    .option('--concurrency <number>', 'connections to attempt at the same time', numeric(integer(1, 65_535)))
     .option('--rate <number>', 'ports a second', numeric(number(0.001, 10_000_000)))
   addFamilyOptions(command)
   addPathOptions(command)
   addOutputOptions(command, 'only the open ports, bare')
+  addSpellings(command, { '-oG': '--grepable', '-Pn': '--skip-discovery', '-sT': '--connect-scan' })
+  refuseFlags(command, 'nmap', {
+    '-o': 'use -oG or --json',
+    '-s': 'only -sT is, which connects to each port',
+    '-P': 'only -Pn is, as the host is never pinged first',
+    '-A': 'netvia http and netvia connect look closer at one port',
+    '-O': 'netvia does not guess operating systems',
+    '-T': 'use --rate, --concurrency and -W',
+    '-F': 'use -p with a list of ports',
+    '--top-ports': 'use -p with a list of ports',
+  })
   command.action(action(state, () => import('./run.js')))
 }
 

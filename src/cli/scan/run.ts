@@ -1,20 +1,24 @@
+import { writeFile } from 'node:fs/promises'
 import { monotonicNow } from '../../monotonic.js'
 import type { PortResult, PortScan } from '../../scan/port-scan.js'
 import { scanPorts } from '../../scan/scan-ports.js'
 import { Exit, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
+import { escapeControls } from '../shared/output/escape.js'
 import { milliseconds, share } from '../shared/output/format.js'
-import { progressLine } from '../shared/output/progress.js'
+import { ProgressLine } from '../shared/output/progress.js'
 import type { Column } from '../shared/output/table.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
 import { settle } from '../shared/settle.js'
+import { grepable } from './grepable.js'
 
 export interface ScanFlags extends PathFlags, FamilyFlags, OutputFlags {
   ports: string
   all?: boolean
   timeout: number
   concurrency?: number
+  grepable?: string
   rate?: number
 }
 
@@ -47,18 +51,20 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
     output.object('summary', { host, ...path.label, ...counts(results) })
     return results.some(({ state }) => state === 'open') ? Exit.good : Exit.unreachable
   }
+  const line = new ProgressLine(timeout)
   let exits: Exit[] = []
   await output.progress(
     columns => {
       const done = scans.reduce((sum, { results }) => sum + results.length, 0)
       const total = scans.reduce((sum, { scan }) => sum + scan.progress.total, 0)
-      return progressLine(done, total, monotonicNow() - started, columns)
+      return line.draw(done, total, monotonicNow() - started, columns)
     },
     async () => {
       exits = await settle(session, scans, follow)
     },
   )
-  await print(session, flags, host, scans, monotonicNow() - started)
+  if (flags.grepable !== undefined) await writeGrepable(session, flags, host, scans)
+  if (flags.grepable !== '-') await print(session, flags, host, scans, monotonicNow() - started)
   return worst(exits)
 }
 
@@ -67,6 +73,19 @@ interface Scanned {
   scan: PortScan
   results: PortResult[]
   failed: boolean
+}
+
+async function writeGrepable(
+  { output }: Session,
+  { grepable: file, all = false }: ScanFlags,
+  host: string,
+  scans: readonly Scanned[],
+): Promise<void> {
+  const lines = scans.flatMap(({ path, results, failed }) => {
+    return failed && results.length === 0 ? [] : grepable(path, host, results, all)
+  })
+  if (file === '-') for (const line of lines) output.text(line.split('\t').map(escapeControls).join('\t'))
+  else await writeFile(file!, `${lines.join('\n')}\n`)
 }
 
 /** One row for each port that is worth it, one column for each uplink. */

@@ -111,6 +111,7 @@ export const lines: Record<string, JsonSchema> = {
     detail: text('Why'),
     'optional?': bool('A no that checks can live with'),
     'fix?': text('Command that turns the no into a yes'),
+    'keep?': text('Command that makes it last over a restart'),
   }),
   exporterListening: lineOf('exporter', 'listening', 'From then on it answers', { url: text('Of its endpoints') }),
   exporterConfiguration: lineOf('exporter', 'configuration', 'With --check: the file is right', {

@@ -16,6 +16,10 @@ export interface Measurement<Result> {
   cells(result: Result): Cell[]
   /** What it took; undefined where it came to nothing. */
   tookMs(result: Result): number | undefined
+  /** Printed as soon as a measurement ends, instead of the table. It has gone through `escapeControls`. */
+  bare?(result: Result, target: string): string[]
+  /** Further lines below the table. */
+  details?(result: Result): string[]
   /** What went wrong, for a line below the table. */
   trouble(result: Result): Error | undefined
   /** The same in words, where the message is not. */
@@ -26,6 +30,10 @@ export interface Measurement<Result> {
 export interface CompareFlags {
   json?: boolean
   quiet?: boolean
+  /** As in curl: the table alone, drawn once. */
+  silent?: boolean
+  /** With `silent`: what went wrong nevertheless. */
+  showError?: boolean
   count: number
 }
 
@@ -42,13 +50,13 @@ interface Job<Result> {
  */
 export async function compare<Result extends object>(
   { output, signal }: Session,
-  { json, quiet, count }: CompareFlags,
+  { json, quiet, silent, showError, count }: CompareFlags,
   targets: readonly string[],
   paths: readonly Path[],
   measurement: Measurement<Result>,
 ): Promise<Exit> {
   const { color } = output
-  const { subject, trouble, tookMs, explain = error => error.message, shown = target => target } = measurement
+  const { subject, trouble, tookMs, bare, explain = error => error.message, shown = target => target } = measurement
   const jobs = targets.flatMap(target => paths.map((path): Job<Result> => ({ target, path, results: [] })))
   const named = targets.length > 1
   const columns = [
@@ -74,6 +82,8 @@ export async function compare<Result extends object>(
       const result = await measurement.measure(job.target, job.path)
       job.results.push(result)
       output.object('result', { ...result, ...where })
+      for (const line of bare?.(result, shown(job.target)) ?? [])
+        output.text(paths.length > 1 ? `${job.path.name}: ${line}` : line)
     } catch (error) {
       if (signal.aborted || exitOf(error) === Exit.usage) throw error
       job.fault = error as Error
@@ -91,8 +101,8 @@ export async function compare<Result extends object>(
       if (!signal.aborted) throw error
     }
   }
-  if (quiet && !json) await work()
-  else await output.liveTable(columns, () => jobs.map(row), work)
+  if ((quiet && !json) || bare) await work()
+  else await output.liveTable(columns, () => jobs.map(row), work, silent)
 
   const exits: Exit[] = []
   for (const { path, target, results, fault } of jobs) {
@@ -103,7 +113,11 @@ export async function compare<Result extends object>(
       return error ? [{ error, result }] : []
     })
     const messages = new Set(troubles.map(({ error, result }) => explain(error, result)))
-    if (!quiet) for (const message of messages) output.line(`${name}: ${message}`)
+    const details = results.flatMap(result => measurement.details?.(result) ?? [])
+    if (!quiet && !bare) for (const text of new Set(details)) output.line(`${name}: ${text}`)
+    // Whoever takes bare lines takes them for data.
+    const say = (text: string) => (bare ? output.note(text) : output.line(text))
+    if (!quiet && (!silent || showError)) for (const message of messages) say(`${name}: ${message}`)
     exits.push(...troubles.map(({ error }) => measurement.exit(error)), ...(fault ? [exitOf(fault)] : []))
   }
   return worst(exits)

@@ -4,14 +4,21 @@ import { type Sweep, sweep } from '../../protocols/icmp/sweep/sweep.js'
 import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
 import { digits, milliseconds, percent, plural, share } from '../shared/output/format.js'
-import { progressLine } from '../shared/output/progress.js'
+import { ProgressLine } from '../shared/output/progress.js'
 import { statisticsCells, statisticsColumns } from '../shared/output/statistics.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
 import { settle } from '../shared/settle.js'
+import { type NameFlags, nameOf } from './names.js'
 import { targetsOf } from './targets.js'
 
-export interface SweepFlags extends PathFlags, FamilyFlags, OutputFlags {
+export interface SweepFlags extends PathFlags, FamilyFlags, OutputFlags, NameFlags {
+  count?: number
+  vcount?: number
+  loop?: boolean
+  period: number
+  reachable?: number
+  interval?: number
   alive?: boolean
   unreach?: boolean
   retry: number
@@ -38,17 +45,29 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
   const started = monotonicNow()
   const paths = pathsOf(flags)
   const source = targetsOf(flags, given)
-  // Several sweeps read the same targets: what can be read but once is kept.
-  const targets = paths.length > 1 ? await gather(source) : source
-  const { retry: retries, timeout, rate, ttl, broadcast, size: payloadSize } = flags
+  // Several sweeps read the same targets, and a stream can be read only once.
+  const inRounds = flags.count !== undefined || flags.vcount !== undefined || flags.loop
+  const targets = paths.length > 1 || inRounds ? await gather(source) : source
+  const { retry: retries, timeout, ttl, broadcast, size: payloadSize } = flags
+  const rate = flags.interval === undefined ? flags.rate : 1000 / flags.interval
   const options = { retries, timeout, rate, ttl, broadcast, payloadSize, family: familyOf(flags), signal }
+  if (inRounds) {
+    const { runRounds } = await import('./rounds.js')
+    return runRounds(session, flags, targets as string[], paths, options)
+  }
   const lines: Line[] = paths.map(path => {
     return { path, results: sweep(targets, { ...options, ...path.options }), alive: 0, unreachable: 0 }
   })
 
+  const say = async ({ path }: Line, result: PingResult) => {
+    const text = lineOf(session, flags, result, await nameOf(flags, result, path, signal))
+    output.line(paths.length > 1 ? `${path.name}: ${text}` : text)
+  }
   const follow = async (line: Line): Promise<Exit> => {
     const exits = new Set<Exit>()
     const groups = new Set<string>()
+    // A name may be looked up before a line is printed. The results wait for none.
+    const printed: Promise<void>[] = []
     try {
       for await (const result of line.results) {
         output.object('result', { ...line.path.label, ...result })
@@ -58,23 +77,28 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
           if (result.from !== result.address) groups.add(result.address)
         } else line.unreachable++
         exits.add(exitOfResult(result))
-        const text = flags.quiet ? undefined : lineOf(session, flags, result)
-        if (text !== undefined) output.line(paths.length > 1 ? `${line.path.name}: ${text}` : text)
+        if (!flags.quiet && isShown(flags, result)) {
+          const said = say(line, result)
+          if (flags.name || flags.rdns) printed.push(said)
+          else await said
+        }
       }
+      await Promise.all(printed)
     } catch (error) {
       if (!signal.aborted) throw error
     }
     const { alive, unreachable, results } = line
     output.object('summary', { ...line.path.label, alive, unreachable, ...results.statistics })
-    return worst(exits)
+    return enough(session, flags, alive) ?? worst(exits)
   }
   let exits: Exit[] = []
   const elapsed = () => monotonicNow() - started
+  const drawn = new ProgressLine(timeout * (retries + 1))
   const progress = (columns: number) => {
     const done = lines.reduce((sum, { results }) => sum + results.progress.done, 0)
     const totals = lines.map(({ results }) => results.progress.total)
     const total = totals.every(one => one !== undefined) ? totals.reduce((sum, one) => sum + one, 0) : undefined
-    return progressLine(done, total, elapsed(), columns)
+    return drawn.draw(done, total, elapsed(), columns)
   }
   await output.progress(progress, async () => {
     exits = await settle(session, lines, follow)
@@ -92,13 +116,16 @@ async function gather(source: Iterable<string> | AsyncIterable<string>): Promise
   return targets
 }
 
-/** As fping's words; undefined: this one is not asked for. */
-function lineOf({ output }: Session, flags: SweepFlags, result: PingResult): string | undefined {
+function isShown({ alive, unreach }: SweepFlags, result: PingResult): boolean {
+  return alive || unreach ? Boolean(result.alive ? alive : unreach) : true
+}
+
+/** fping's words. */
+function lineOf({ output }: Session, flags: SweepFlags, result: PingResult, host: string): string {
   const { color } = output
-  const { host, address, from, alive, rttMs, outcome, reason } = result
+  const { address, from, alive, rttMs, outcome, reason } = result
   const who = alive && from !== address ? from : undefined
   const bare = flags.alive || flags.unreach
-  if (bare && !(alive ? flags.alive : flags.unreach)) return undefined
   const time = alive && flags.elapsed ? ` (${digits(rttMs)} ms)` : ''
   if (bare) return `${who ?? host}${time}`
   if (alive) return `${host} is ${color.green('alive')}${who ? `: ${who}` : ''}${time}`
@@ -106,7 +133,16 @@ function lineOf({ output }: Session, flags: SweepFlags, result: PingResult): str
   return `${host} is ${color.red('unreachable')}${why}`
 }
 
-function exitOfResult({ alive, error }: PingResult): Exit {
+/** The verdict of -x, in fping's words; undefined without it. */
+export function enough({ output }: Session, { reachable, quiet }: SweepFlags, alive: number): Exit | undefined {
+  if (reachable === undefined) return undefined
+  const isEnough = alive >= reachable
+  const counts = `(required: ${reachable}, reachable: ${alive})`
+  if (!quiet) output.line(`${isEnough ? 'Enough' : 'Not enough'} hosts reachable ${counts}`)
+  return isEnough ? Exit.good : Exit.unreachable
+}
+
+export function exitOfResult({ alive, error }: PingResult): Exit {
   return alive ? Exit.good : error ? exitOf(error) : Exit.unreachable
 }
 

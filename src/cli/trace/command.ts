@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { integer, port } from '../../options.js'
 import { numeric, oneHost, time } from '../shared/arguments.js'
 import type { Exit } from '../shared/exit-code.js'
+import { addAlias, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addJson } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState, type Session } from '../shared/session.js'
@@ -21,11 +22,11 @@ type Watch = (session: Session, flags: WatchFlags, host: string) => Promise<Exit
 export function defineTrace(program: Command, state: CommandState, loadWatch: () => Promise<{ run: Watch }>): void {
   const command = program
     .command('trace')
-    .description('the routers on the way to a host')
+    .description('list the routers on the path to a host')
     .argument('<host>', 'name or address', oneHost)
-    .option('-f, --first-hop <number>', 'hop to begin with', numeric(integer(1, 255)), 1)
-    .option('-m, --max-hops <number>', 'give up after so many hops', numeric(integer(1, 255)), 30)
-    .option('-q, --queries <number>', 'probes of each hop', numeric(integer(1, 10)), 3)
+    .option('-f, --first-hop <number>', 'first hop to probe', numeric(integer(1, 255)), 1)
+    .option('-m, --max-hops <number>', 'last hop to probe', numeric(integer(1, 255)), 30)
+    .option('-q, --queries <number>', 'probes for each hop', numeric(integer(1, 10)), 3)
     .addOption(
       new Option('-w, --wait <seconds>', 'time to wait for each answer, in seconds as in traceroute; 500ms works too')
         .argParser(time('s'))
@@ -35,14 +36,24 @@ export function defineTrace(program: Command, state: CommandState, loadWatch: ()
     .addOption(new Option('-M, --method <method>', 'kind of probes').choices(['icmp', 'udp', 'tcp']).default('icmp'))
     .option('-p, --port <number>', 'destination port of udp and tcp probes', numeric(port))
     .addOption(
-      new Option('--watch', 'go on, one probe for each hop a second, as netvia mtr does').conflicts([
+      new Option('--watch', 'continue with one probe a second for each hop, as netvia mtr does').conflicts([
         'json',
         'queries',
       ]),
     )
   addFamilyOptions(command)
   addPathOptions(command, { source: 's', tos: 't' })
+  addAlias(command, '-T, --tcp', 'method', 'the same as -M tcp, as in traceroute', 'tcp')
+  addAlias(command, '-U, --udp', 'method', 'the same as -M udp', 'udp')
+  addAlias(command, '-i, --interface <name>', 'device', 'the same as -I, as in traceroute')
   addJson(command)
+  refuseFlags(command, 'traceroute', {
+    '-A': 'netvia looks up no AS numbers',
+    '-F': 'netvia ping -M do finds the path MTU',
+    '-N': 'netvia probes several hops at the same time by itself',
+    '-e': 'MPLS labels are always shown',
+    '-z': 'netvia spaces its probes by itself',
+  })
   const load = async () => {
     if (!command.opts<TraceFlags>().watch) return import('./run.js')
     const { run } = await loadWatch()

@@ -74,8 +74,8 @@ export async function run(session: Session, flags: TraceFlags, host: string): Pr
 }
 
 function heading(host: string, { options }: Path, { probes }: Hop, { maxHops, method }: TraceFlags): string {
-  const by = options.device === undefined ? '' : ` by ${options.device}`
-  return `trace to ${host} (${probes[0]!.address})${by}, ${maxHops} hops at most, ${method}`
+  const through = options.device === undefined ? '' : ` through ${options.device}`
+  return `trace to ${host} (${probes[0]!.address})${through}, ${maxHops} hops at most, ${method}`
 }
 
 /** Every probe in turn; who answered, where it differs from the one before. */

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js'
-import { type Check, longestTimer, number, type Schema } from '../../options.js'
+import { boolean, type Check, integer, longestTimer, number, type Schema } from '../../options.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
 import { ResultStream } from '../../runtime/result-stream.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
@@ -14,13 +14,20 @@ import {
 } from './ping-options.js'
 import { EchoRequest, type ProbeOwner } from './probe/echo-request.js'
 import type { PingResult } from './result.js'
-import { Series } from './series.js'
+import { burst, Series } from './series.js'
 
 export interface PingsOptions extends PingOptions {
   /** Number of requests. Default: unlimited. */
   count?: number
   /** Milliseconds between requests, at least 0.1. Default 1000. */
   interval?: number
+  /**
+   * Send the next request as soon as a reply arrives, and after `interval` without one, like `ping -A`. Requests leave at most
+   * every 2 ms, or every `interval` if that is shorter. Default: false.
+   */
+  adaptive?: boolean
+  /** Requests that leave together at the start, 1-64, like `ping -l`. Default: 1. */
+  preload?: number
 }
 
 const countCheck: Check = (value, name) => {
@@ -29,7 +36,13 @@ const countCheck: Check = (value, name) => {
   throw invalidArgument(name, value, 'a positive integer or Infinity')
 }
 
-const schema: Schema = { ...pingSchema, count: countCheck, interval: number(0.1, longestTimer) }
+const schema: Schema = {
+  ...pingSchema,
+  count: countCheck,
+  interval: number(0.1, longestTimer),
+  adaptive: boolean,
+  preload: integer(1, burst),
+}
 
 /** Results kept for a slow consumer. Beyond that the oldest are dropped; the statistics still count them. */
 const resultsKept = 10_000
@@ -40,7 +53,7 @@ const lateMs = 10_000
  * Sends a series of ICMP echo requests. Returns an async iterable of results, in the order in which they become known, with
  * live `statistics`.
  *
- * The series starts with the first `next()`. Request n leaves at start + n · interval, without drift. If more than 16 series
+ * The series starts with the first `next()`. Request n leaves at start + n · interval, without drift (except with `adaptive`). If more than 16 series
  * run, requests share timer ticks and leave up to a 25th of the interval later (40 ms at most). Sending waits neither for
  * answers nor for the consumer. The series keeps up to 10,000 results, then drops the oldest; the statistics still count them.
  *
@@ -92,6 +105,7 @@ export class PingSeries extends ResultStream<PingResult> {
 
   async #start(): Promise<void> {
     const { count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl, device } = this.#options
+    const { adaptive = false, preload = 1 } = this.#options
     const target = await findTarget(this.#host, this.#options)
     if (this.#results.ended) return
     const path = acquirePath(target.family, this.#options)
@@ -100,7 +114,7 @@ export class PingSeries extends ResultStream<PingResult> {
     const { address, template } = prepare(target, this.#options)
     const request = { lateMs, hops: ttl, prompt: false }
     const settings = {
-      ...{ target, address, path, device, count, interval, timeout, counter: this.#counter },
+      ...{ target, address, path, device, count, interval, adaptive, preload, timeout, counter: this.#counter },
       makeRequest: (owner: ProbeOwner) => new EchoRequest(owner, template, timeout, request),
     }
     const endIfAwaited = () => {

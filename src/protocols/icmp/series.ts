@@ -16,6 +16,10 @@ export interface SeriesSettings {
   device: string | undefined
   count: number
   interval: number
+  /** The next probe leaves when one is answered. */
+  adaptive: boolean
+  /** Probes that leave at the start. */
+  preload: number
   counter: RttCounter
   /** Milliseconds during which the hosts of a group may answer. */
   timeout: number
@@ -23,7 +27,9 @@ export interface SeriesSettings {
 }
 
 /** Overdue probes that leave immediately after the event loop was blocked. Beyond that, the schedule shifts. */
-const burst = 64
+export const burst = 64
+/** Milliseconds between probes that answers bring forward: the smallest interval that iputils' ping allows every user. */
+const answeredMs = 2
 /** Milliseconds for a returning device to get its link, addresses and routes, one after another. */
 const returnMs = 200
 
@@ -40,7 +46,8 @@ export class Series implements ProbeOwner {
   readonly #tell: (result: PingResult) => void
   readonly #request: EchoRequest
   readonly #release = hold()
-  #start = monotonicNow()
+  #start: number
+  #lastSentAt = Number.NEGATIVE_INFINITY
   #tick: Tick | undefined
   #sent = 0
   #ended = false
@@ -55,14 +62,16 @@ export class Series implements ProbeOwner {
     this.#repliers = new Repliers(settings.timeout, told)
     this.#tell = tell
     this.#request = settings.makeRequest(this)
-    const { device, interval } = settings
+    const { device, interval, preload } = settings
+    const now = monotonicNow()
+    this.#start = now - (preload - 1) * interval
     running++
     if (device !== undefined && interval > returnMs) {
       this.#endReturnWatch = onDeviceReturn(device, what => {
-        if (what === 'link' || this.#refused) this.#bringForward()
+        if (what === 'link' || this.#refused) this.#bringForward(monotonicNow() + returnMs)
       })
     }
-    this.#sendDue(this.#start)
+    this.#sendDue(now)
   }
 
   end(): void {
@@ -84,6 +93,8 @@ export class Series implements ProbeOwner {
     if (outcome === 'reply') {
       counter.reply(verdict.rttMs, tag)
       this.#repliers.first(verdict)
+      const { adaptive, interval } = this.#settings
+      if (adaptive) this.#bringForward(Math.max(monotonicNow(), this.#lastSentAt + Math.min(answeredMs, interval)))
     } else if (outcome === 'send-failed') counter.refused()
     else counter.lost()
     this.#tell(toResult(target, tag, verdict))
@@ -132,8 +143,9 @@ export class Series implements ProbeOwner {
     this.#tick = this.#allSent ? undefined : atTick(this.#dueAt, this.#sendDue, grid)
   }
 
-  #bringForward(): void {
-    const early = this.#dueAt - monotonicNow() - returnMs
+  /** The next probe leaves at this time, unless it would leave earlier. */
+  #bringForward(to: number): void {
+    const early = this.#dueAt - to
     if (this.#allSent || early <= 0) return
     this.#start -= early
     this.#sendLater()
@@ -142,6 +154,7 @@ export class Series implements ProbeOwner {
   #send(): void {
     const { path, counter, address } = this.#settings
     counter.sent()
+    this.#lastSentAt = monotonicNow()
     path.submit(this.#request, address, this.#sent++)
   }
 }

@@ -10,7 +10,10 @@ export function digits(value: number | undefined): string {
 }
 
 export function percent(ratio: number | undefined): string {
-  return ratio === undefined ? '-' : `${Number((ratio * 100).toPrecision(3))}%`
+  if (ratio === undefined) return '-'
+  const rounded = Number((ratio * 100).toPrecision(3))
+  // One answer in a million is not "100 %".
+  return `${rounded === 100 && ratio < 1 ? 99.9 : rounded}%`
 }
 
 /** `1:05`, `1:02:03`: what is left, to the second. */

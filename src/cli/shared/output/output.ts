@@ -49,17 +49,27 @@ export class Output {
   }
 
   /** A table that is drawn again while `work` goes on, where somebody looks; its last state is what stays. */
-  async liveTable(columns: readonly Column[], rows: () => Cell[][], work: () => Promise<void>): Promise<void> {
+  async liveTable(
+    columns: readonly Column[],
+    rows: () => Cell[][],
+    work: () => Promise<void>,
+    drawnOnce = false,
+  ): Promise<void> {
     if (this.json) return work()
     const draw = await this.#drawer(columns)
-    if (this.terminal.live) await this.#whileLive(process.stdout, () => draw(rows()), work)
+    if (this.terminal.live && !drawnOnce) await this.#whileLive(process.stdout, () => draw(rows()), work)
     else await work()
     this.#write(process.stdout, draw(rows()))
   }
 
   /** Text for people that has gone through `escapeControls` already. */
-  text(text: string): void {
-    if (!this.json) this.#write(process.stdout, text)
+  text(text: string, end = '\n'): void {
+    if (!this.json) this.#write(process.stdout, text, end)
+  }
+
+  /** Rings the terminal's bell. It goes to standard error, where it is no part of the results. */
+  bell(): void {
+    if (!this.json) process.stderr.write('\x07')
   }
 
   /** Such text, drawn again while `work` goes on; none of it stays. */
@@ -87,9 +97,9 @@ export class Output {
     }
   }
 
-  #write(stream: NodeJS.WriteStream, text: string): void {
+  #write(stream: NodeJS.WriteStream, text: string, end = '\n'): void {
     if (this.#live) this.#live.line(stream, text)
-    else stream.write(`${text}\n`)
+    else stream.write(`${text}${end}`)
   }
 
   async #drawer(columns: readonly Column[]): Promise<(rows: readonly (readonly Cell[])[]) => string> {

@@ -7,9 +7,15 @@ import { setOption, trySetOption } from '../../../sockets/options.js'
 /** `datagram`: a ping socket, icmp(7), for echo only and without privileges. `raw`: raw(7), needs CAP_NET_RAW. */
 export type IcmpKind = 'datagram' | 'raw'
 
-const permissionHint =
-  'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'", ' +
-  'or give node the capability with "setcap cap_net_raw+ep", or run as root'
+/** Being root already, and refused all the same, nobody is helped by becoming root. */
+function permissionHint(): string {
+  return [
+    'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'"',
+    `or give node the capability with "setcap cap_net_raw+ep ${process.execPath}"`,
+    ...(process.geteuid?.() === 0 ? [] : ['or run as root']),
+    'or see what "netvia doctor" says',
+  ].join(', ')
+}
 
 /** Requested size in bytes; the kernel doubles it. Memory is used only while packets wait. */
 const receiveBuffer = 4 * 2 ** 20
@@ -49,7 +55,7 @@ function open(family: 4 | 6, kind: IcmpKind, path: PathOptions): number {
   } catch (error) {
     const { syscall, code, errno, device } = error as NetviaError
     if (syscall !== 'socket' || (code !== 'EPERM' && code !== 'EACCES')) throw error
-    throw systemError(errno!, `socket(ICMP${family === 6 ? 'v6' : ''}, ${kind})`, { device, hint: permissionHint })
+    throw systemError(errno!, `socket(ICMP${family === 6 ? 'v6' : ''}, ${kind})`, { device, hint: permissionHint() })
   }
 }
 

@@ -1,0 +1,63 @@
+import { joinHostPort } from '../../errors.js'
+import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
+import { splitHostPort, usageError } from '../shared/arguments.js'
+
+/** What the words of the command line are, as dig reads them. */
+export interface Words {
+  names: string[]
+  types: RecordType[]
+  servers: string[]
+  /** `+short`: only the data of the records. */
+  short: boolean
+}
+
+/** Types that people ask dig for. A host of such a name can be asked for with -t, or with a dot at its end. */
+const otherTypes = new Set([
+  ...['ANY', 'AXFR', 'IXFR', 'CDNSKEY', 'CDS', 'CERT', 'CSYNC', 'DNAME', 'HINFO', 'HTTPS', 'KEY', 'LOC', 'NSEC'],
+  ...['NSEC3', 'NSEC3PARAM', 'OPENPGPKEY', 'RP', 'RRSIG', 'SIG', 'SMIMEA', 'SPF', 'SVCB', 'URI', 'ZONEMD'],
+])
+const otherClasses = new Set(['CH', 'HS', 'CHAOS', 'HESIOD'])
+
+/** What to use instead of dig's own options; the rest has nothing like it here. */
+const digOptions: Readonly<Record<string, string>> = {
+  ...{ time: 'use -W', timeout: 'use -W', tries: 'use -W', retry: 'use -W' },
+  ...{ tcp: 'netvia uses TCP when an answer is truncated', vc: 'netvia uses TCP when an answer is truncated' },
+  ...{ answer: 'use +short', noall: 'use +short', nocmd: 'use +short', nocomments: 'use +short' },
+  ...{ nostats: 'use +short', noquestion: 'use +short', json: 'use --json' },
+}
+
+export function wordsOf(given: readonly string[], known: RecordType | undefined, port: number | undefined): Words {
+  const words: Words = { names: [], types: known ? [known] : [], servers: [], short: false }
+  for (const word of given) {
+    const upper = word.toUpperCase()
+    const type = known ? undefined : recordTypes.find(name => name === upper)
+    if (word.startsWith('@')) words.servers.push(serverOf(word.slice(1), port))
+    else if (word.startsWith('+')) words.short = isShort(word)
+    else if (type) words.types.push(type)
+    else if (!known && otherTypes.has(upper)) throw usageError(refusedType(upper))
+    else if (!known && otherClasses.has(upper))
+      throw usageError(`dns: class ${upper} is not available; netvia asks in IN`)
+    else if (known || upper !== 'IN') words.names.push(word)
+  }
+  if (port !== undefined && words.servers.length === 0) throw usageError('dns: -p needs a server, as @192.0.2.53')
+  return words
+}
+
+function serverOf(server: string, port: number | undefined): string {
+  const { host, port: own } = splitHostPort(server)
+  return port === undefined || own !== undefined ? server : joinHostPort(host, port)
+}
+
+function isShort(word: string): boolean {
+  if (word === '+short') return true
+  if (word === '+noshort') return false
+  const name = word.slice(1).replace(/=.*/, '')
+  throw usageError(`dns: ${word} of dig is not available; ${digOptions[name] ?? 'only +short is'}`)
+}
+
+function refusedType(type: string): string {
+  const known = `one of ${recordTypes.join(', ')}`
+  // RFC 8482: most servers answer ANY with one record, or with none.
+  const instead = type === 'ANY' ? `name the type you want, ${known}` : `netvia reads ${known}`
+  return `dns: type ${type} is not available; ${instead}`
+}
