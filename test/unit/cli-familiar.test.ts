@@ -231,7 +231,8 @@ describe('dns', () => {
     const [server, port] = dns.server.split(':')
     const ended = await netvia(['dns', `@${server}`, '-p', port!, 'IN', 'A', 'www.test', '+short'])
     expect(ended).toMatchObject({ code: 0, stdout: '192.0.2.7\n192.0.2.8\n', stderr: '' })
-    expect(dns.asked.map(({ question }) => question.name)).toEqual(['www.test'])
+    // A busy machine asks twice.
+    expect(new Set(dns.asked.map(({ question }) => question.name))).toEqual(new Set(['www.test']))
     dns.close()
   })
 })
