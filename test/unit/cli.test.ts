@@ -250,7 +250,8 @@ describe('dns', () => {
       const { code, stdout } = await netvia(['dns', `@${dns.server}`, ...args])
       expect(stdout).toMatch(/ told\.test$/m)
       expect(code).toBe(0)
-      return dns.asked.splice(0).map(({ question: { type, name } }) => `${type} ${name}`)
+      // A busy machine asks twice.
+      return [...new Set(dns.asked.splice(0).map(({ question: { type, name } }) => `${type} ${name}`))]
     }
     expect(await askedFor('www.test', 'cname')).toEqual(['CNAME www.test'])
     expect(await askedFor('-x', '192.0.2.7')).toEqual(['PTR 7.2.0.192.in-addr.arpa'])
