@@ -104,7 +104,7 @@ describe('docs/command.md', () => {
       encoding: 'utf8',
     })
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-  })
+  }, 120_000)
 
   it('documents the schema version that is printed', async () => {
     const { stdout } = await netvia(['devices', '--json', '-I', 'lo'])
