@@ -15,23 +15,20 @@ interface JudgeSettings {
   device: string | undefined
 }
 
-/** Sets verdicts and passes them to the owners. One verdict object is reused for all of them. */
+/** A probe of the request has its verdict, the only one it gets. */
+type Settled = (request: EchoRequest, verdict: Verdict) => void
+
+/** Sets verdicts and passes them on. One verdict object is reused for all of them. */
 export class ProbeJudge {
   readonly #settings: JudgeSettings
   readonly #table: ProbeTable
   readonly #deadlines: DeadlineQueue
-  readonly #settled: (request: EchoRequest) => void
+  readonly #settled: Settled
   readonly #verdict: Verdict
   readonly #targetWords: Int32Array
   readonly #sent: ClockSample = { wall: 0, monotonic: 0 }
 
-  /** `settled` receives the request before its owner receives the verdict. */
-  constructor(
-    settings: JudgeSettings,
-    table: ProbeTable,
-    deadlines: DeadlineQueue,
-    settled: (request: EchoRequest) => void,
-  ) {
+  constructor(settings: JudgeSettings, table: ProbeTable, deadlines: DeadlineQueue, settled: Settled) {
     this.#settings = settings
     this.#table = table
     this.#deadlines = deadlines
@@ -109,8 +106,7 @@ export class ProbeJudge {
 
   #tell(probe: number, request: EchoRequest, outcome: Outcome): void {
     this.#about(probe, outcome)
-    this.#settled(request)
-    request.owner.settled(this.#verdict)
+    this.#settled(request, this.#verdict)
   }
 
   /** A probe's columns keep their values until another probe takes its place. */

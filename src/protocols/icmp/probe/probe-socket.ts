@@ -10,7 +10,7 @@ import { Timestamps } from '../socket/timestamps.js'
 import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
-import type { EchoRequest } from './echo-request.js'
+import type { EchoRequest, Verdict } from './echo-request.js'
 import { broadcastRefused, notSent } from './local-failure.js'
 import { anyNeighbourAsked, silentNextHop } from './next-hop.js'
 import { ProbeJudge } from './probe-judge.js'
@@ -39,8 +39,8 @@ export interface ProbeSocketSettings {
 export interface ProbeSocketOwner {
   /** The device is gone. Called before the socket's probes fail. */
   lost(socket: ProbeSocket): void
-  /** A probe of this request has its verdict. Called before the request's owner. */
-  settled(request: EchoRequest): void
+  /** Passes the verdict of one probe to the owner of its request. */
+  readonly settled: (request: EchoRequest, verdict: Verdict) => void
   /** Whether a caller is waiting for an answer. */
   readonly isAwaited: boolean
 }
@@ -75,7 +75,7 @@ export class ProbeSocket {
     this.#table = ProbeTable.take(settings.family)
     this.#stamps = new Timestamps(settings.fd, settings.stampSends)
     this.#deadlines = new DeadlineQueue(this.#table)
-    this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, request => owner.settled(request))
+    this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, owner.settled)
     const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
     this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
     this.#receiver = new Receiver(settings, this.#socket, this.#table, this.#stamps, this.#judge)

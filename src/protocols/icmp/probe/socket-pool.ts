@@ -8,7 +8,7 @@ import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/o
 import { filterReplies } from '../socket/socket-filter.js'
 import { stampingOn } from '../socket/timestamps.js'
 import { type Clock, systemClock } from './clock.js'
-import { type EchoRequest, emptyVerdict } from './echo-request.js'
+import { type EchoRequest, emptyVerdict, type Verdict } from './echo-request.js'
 import { ProbeSocket, type ProbeSocketOwner } from './probe-socket.js'
 
 export interface SocketPoolOptions {
@@ -93,9 +93,7 @@ export class SocketPool implements ProbeSocketOwner {
     } catch (error) {
       const verdict = { ...emptyVerdict(target), outcome: 'send-failed' as const, tag, error: error as Error }
       setImmediate(() => {
-        if (request.cancelled) return
-        this.settled(request)
-        request.owner.settled(verdict)
+        if (!request.cancelled) this.settled(request, verdict)
       })
     }
   }
@@ -108,8 +106,9 @@ export class SocketPool implements ProbeSocketOwner {
   }
 
   /** Called by the pool's sockets. */
-  settled(request: EchoRequest): void {
+  readonly settled = (request: EchoRequest, verdict: Verdict): void => {
     this.#count(request, -1)
+    request.owner.settled(verdict)
   }
 
   /** Read by the pool's sockets. */
