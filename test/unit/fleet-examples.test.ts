@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
@@ -8,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '../../src/cli/monitor/config.js'
 import { startMonitor, tcpUplinks } from './monitor-command.js'
-import { following, type Point, receiverProgram } from './otlp-receiver.js'
+import { type Point, startReceiver } from './otlp-receiver.js'
 
 const folder = fileURLToPath(new URL('../../examples/fleet/', import.meta.url))
 const content = (file: string) => readFileSync(folder + file, 'utf8')
@@ -34,15 +33,10 @@ function queries(): string[] {
 }
 
 async function pushed(): Promise<{ points: Point[]; resource: Record<string, string> }> {
-  const child = spawn(process.execPath, [receiverProgram], { stdio: ['pipe', 'pipe', 'inherit'] })
   const server = http.createServer().listen(0, '127.0.0.1')
-  onTestFinished(async () => {
-    server.close()
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
+  onTestFinished(() => void server.close())
   await once(server, 'listening')
-  const { accepted, port } = following(child)
+  const { accepted, port } = startReceiver()
   const otlp = `otlp: { url: 'http://127.0.0.1:${await port}', interval: 200ms, attributes: { site: north } }\n`
   startMonitor(otlp + tcpUplinks(['one', (server.address() as AddressInfo).port]))
   const latest = () => accepted('metrics').at(-1)

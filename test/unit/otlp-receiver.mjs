@@ -18,7 +18,12 @@ createInterface({ input: process.stdin }).on('line', line => {
   print({ status })
 })
 
-const server = http.createServer(async (request, response) => {
+const server = http.createServer((request, response) => {
+  // A client may give up, and the next request comes.
+  receive(request, response).catch(error => print({ error: error.message }))
+})
+
+async function receive(request, response) {
   const chunks = []
   for await (const chunk of request) chunks.push(chunk)
   const body = Buffer.concat(chunks)
@@ -30,7 +35,8 @@ const server = http.createServer(async (request, response) => {
   const from = request.socket.remoteAddress
   print({ signal, url, status, headers, from, bytes: body.length, ...read(decoded) })
   response.writeHead(status, { 'content-type': 'application/x-protobuf' }).end()
-})
+}
+
 server.listen(Number(port), host, () => print({ port: server.address().port }))
 
 function read({ resourceMetrics = [], resourceLogs = [] }) {

@@ -1,6 +1,8 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 
 export const receiverProgram = fileURLToPath(new URL('otlp-receiver.mjs', import.meta.url))
 
@@ -37,6 +39,17 @@ export interface Received {
   }[]
 }
 
+/** A receiver on loopback, ended with the test. */
+export function startReceiver() {
+  const child = spawn(process.execPath, [receiverProgram], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const exit = once(child, 'exit')
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await exit
+  })
+  return following(child)
+}
+
 /** What a receiver that was started has got. */
 export function following(child: ChildProcess) {
   const received: Received[] = []
@@ -49,7 +62,7 @@ export function following(child: ChildProcess) {
     const said = JSON.parse(line)
     if ('port' in said) onPort(said.port)
     else if ('signal' in said) received.push(said)
-    else onStatus()
+    else if ('status' in said) onStatus()
   })
   return {
     received,

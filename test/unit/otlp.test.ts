@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -12,18 +11,9 @@ import { otlpSettings } from '../../src/cli/monitor/otlp/options.js'
 import { objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
-import { following, receiverProgram } from './otlp-receiver.js'
+import { startReceiver } from './otlp-receiver.js'
 
 const patience = { timeout: 30_000, interval: 50 }
-
-function receiver() {
-  const child = spawn(process.execPath, [receiverProgram], { stdio: ['pipe', 'pipe', 'inherit'] })
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
-  return following(child)
-}
 
 /** Something for the checks to connect to. */
 async function target() {
@@ -81,7 +71,7 @@ test('an instance is a UUID', () => {
 
 describe('netvia monitor --otlp', () => {
   test('pushes metrics and changes of state, with resource and headers', async () => {
-    const { received, accepted, port } = receiver()
+    const { received, accepted, port } = startReceiver()
     const { server, port: checked } = await target()
     const headers = fileOf('Authorization: Bearer t0k3n\n', 'headers')
     const otlp = `otlp: { url: 'http://127.0.0.1:${await port}', interval: 200ms, attributes: { site: north } }\n`
@@ -134,11 +124,11 @@ describe('netvia monitor --otlp', () => {
   })
 
   test('keeps every point while the collector fails, and counts those beyond the limit', async () => {
-    const { accepted, received, answer, port } = receiver()
+    const { accepted, received, answer, port } = startReceiver()
     const { port: checked } = await target()
     const url = `http://127.0.0.1:${await port}/v1/metrics`
     const text = (maxPoints: number) =>
-      `otlp: { url: '${url}', interval: 100ms, timeout: 100ms, maxPoints: ${maxPoints} }\n${tcpUplinks(['one', checked])}`
+      `otlp: { url: '${url}', interval: 100ms, timeout: 2s, maxPoints: ${maxPoints} }\n${tcpUplinks(['one', checked])}`
     await answer(500)
     const monitor = startMonitor(text(100_000), ['--json'])
     await monitor.says(/"event":"push","signal":"metrics","state":"failing"/)
@@ -172,7 +162,7 @@ describe('netvia monitor --otlp', () => {
   })
 
   test('says so when the collector refuses, and goes on', async () => {
-    const { answer, port, accepted } = receiver()
+    const { answer, port, accepted } = startReceiver()
     const { port: checked } = await target()
     await answer(400)
     const monitor = startMonitor(tcpUplinks(['one', checked]), ['--otlp', `http://127.0.0.1:${await port}`])
@@ -181,5 +171,28 @@ describe('netvia monitor --otlp', () => {
     monitor.child.kill('SIGTERM')
     await monitor.ended
     expect(accepted('metrics')).toHaveLength(1)
+  })
+
+  test('says which packages to install where they are missing', async () => {
+    // As Node's resolution fails where they aren't installed.
+    const without = fileOf(
+      `const Module = require('node:module')
+const resolve = Module._resolveFilename
+Module._resolveFilename = function (name, ...rest) {
+  if (name === '@opentelemetry/sdk-logs') throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' })
+  return resolve.call(this, name, ...rest)
+}
+`,
+      'without.cjs',
+    )
+    const { port: checked } = await target()
+    const args = ['--json', '--otlp', 'http://127.0.0.1:9']
+    const monitor = startMonitor(tcpUplinks(['one', checked]), args, { NODE_OPTIONS: `--require ${without}` })
+    const { code } = await monitor.ended
+    expect(code).toBe(4)
+    expect(monitor.said()).toContain('"code":"ERR_OPENTELEMETRY_NOT_FOUND"')
+    expect(monitor.said()).toMatch(
+      /otlp needs .*sdk-logs can't be loaded; .*npm install @opentelemetry\/sdk-metrics@2 /,
+    )
   })
 })

@@ -1,16 +1,32 @@
-/** What happened in a probe, a line each, in logfmt: for `debug=true`. */
+type Level = 'info' | 'error'
+
+interface Entry {
+  at: Date
+  level: Level
+  message: string
+  details: Record<string, unknown>
+}
+
+/** What happened in a probe, for `debug=true`. */
 export class ProbeLog {
-  readonly lines: string[] = []
   readonly #about: Record<string, unknown>
+  readonly #entries: Entry[] = []
 
   constructor(about: Record<string, unknown>) {
     this.#about = about
   }
 
-  add(level: 'info' | 'error', message: string, details: Record<string, unknown> = {}): void {
-    const all = { ts: new Date().toISOString(), ...this.#about, level, msg: message, ...details }
-    const pairs = Object.entries(all).filter(([, value]) => value !== undefined)
-    this.lines.push(pairs.map(([key, value]) => `${key}=${written(String(value))}`).join(' '))
+  add(level: Level, message: string, details: Record<string, unknown> = {}): void {
+    this.#entries.push({ at: new Date(), level, message, details })
+  }
+
+  /** A line each, in logfmt. Made when somebody asks: most probes are not debugged. */
+  lines(): string[] {
+    return this.#entries.map(({ at, level, message, details }) => {
+      const all = { ts: at.toISOString(), ...this.#about, level, msg: message, ...details }
+      const pairs = Object.entries(all).filter(([, value]) => value !== undefined)
+      return pairs.map(([key, value]) => `${key}=${written(String(value))}`).join(' ')
+    })
   }
 }
 

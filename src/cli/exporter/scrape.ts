@@ -48,7 +48,7 @@ export async function scrape({ modules, written }: Configuration, request: Scrap
   if (parameters.get('debug') !== 'true') return metrics
   return [
     'Logs for the probe:',
-    ...probes.flatMap(({ log }) => log.lines),
+    ...probes.flatMap(({ log }) => log.lines()),
     '\n\n\nMetrics that would have been returned:',
     metrics,
     '\n\nModule configuration:',

@@ -42,7 +42,8 @@ export function makeServer(exporter: Exporter, access: Access): Server {
 const base = 'http://netvia'
 
 function plain(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': contentType }).end(text)
+  // Without the length Node sends it in chunks, each with a write of its own.
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }).end(text)
 }
 
 function reload(exporter: Exporter, { method }: IncomingMessage, response: ServerResponse): void {
@@ -61,7 +62,9 @@ function reload(exporter: Exporter, { method }: IncomingMessage, response: Serve
 
 async function probe(exporter: Exporter, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController()
-  response.on('close', () => gone.abort(new Error('the scrape was given up')))
+  response.on('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the scrape was given up'))
+  })
   const timeoutHeader = request.headers['x-prometheus-scrape-timeout-seconds']?.toString()
   try {
     plain(response, 200, await exporter.probe({ parameters: url.searchParams, timeoutHeader, signal: gone.signal }))

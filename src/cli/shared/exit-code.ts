@@ -17,7 +17,7 @@ export function exitOf(error: unknown): Exit {
   const { code } = error
   if (usage.has(code)) return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
-  if (code === 'ERR_NO_MONITOR') return Exit.local
+  if (code === 'ERR_NO_MONITOR' || code === 'ERR_OPENTELEMETRY_NOT_FOUND') return Exit.local
   try {
     networkOutcome(error, {})
     return Exit.unreachable

@@ -13,6 +13,8 @@ export const plan = {
   server: '10.62.0.2',
   /** An address of far whose TCP ports are all silent. */
   silentServer: '10.62.0.99',
+  /** The first place beside near: behind far, where a workload has far forward. */
+  behind: '10.62.16.1',
   device: 'bench0',
   devices: Array.from({ length: 8 }, (_, i) => `bench${i}`),
   /** masscan has its own network stack, and must be told its place. */

@@ -17,6 +17,9 @@ const debian = {
   go: 'golang-go',
   gcc: 'gcc',
   tcpdump: 'tcpdump',
+  mtr: 'mtr-tiny',
+  traceroute: 'traceroute',
+  'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
 }
 
 const changed = path => (existsSync(path) ? statSync(path).mtimeMs : 0)

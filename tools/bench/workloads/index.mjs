@@ -7,10 +7,12 @@
 // - a target: see `judge` (tools/bench/lib/statistics.mjs);
 // - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
 import { bulk } from './bulk.mjs'
+import { exporter } from './exporter.mjs'
 import { fleet } from './fleet.mjs'
 import { httpKept, httpNew } from './http.mjs'
 import { mixed } from './mixed.mjs'
 import { monitor } from './monitor.mjs'
+import { mtr } from './mtr.mjs'
 import { ping } from './ping.mjs'
 import { rtt } from './rtt.mjs'
 import { scale } from './scale.mjs'
@@ -33,5 +35,7 @@ export const workloads = {
   udp,
   bulk,
   ping,
+  exporter,
+  mtr,
   start,
 }

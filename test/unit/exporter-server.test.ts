@@ -1,0 +1,65 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { ProbeLog } from '../../src/cli/exporter/log.js'
+import { OwnMetrics } from '../../src/cli/exporter/own-metrics.js'
+import { makeServer } from '../../src/cli/exporter/server.js'
+import { Access } from '../../src/cli/monitor/web/access.js'
+
+/** Answers /probe with what `probe` returns. */
+async function serve(probe: (signal: AbortSignal) => Promise<string>): Promise<string> {
+  const exporter = {
+    metrics: new OwnMetrics('0'),
+    reload() {},
+    probe: ({ signal }: { signal: AbortSignal }) => probe(signal),
+  }
+  const server = makeServer(exporter, new Access(undefined)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/probe`
+}
+
+test('an answer has its length, and is one piece', async () => {
+  const text = '# HELP é\n'
+  const url = await serve(async () => text)
+  const response = await fetch(url)
+  expect(response.headers.get('content-length')).toBe('10')
+  expect(response.headers.get('transfer-encoding')).toBe(null)
+  expect(await response.text()).toBe(text)
+})
+
+test('a probe is given up with its scrape, and is not when that got its answer', async () => {
+  const signals: AbortSignal[] = []
+  let finish: () => void
+  const url = await serve(async signal => {
+    signals.push(signal)
+    if (signals.length === 1) return 'a\n'
+    await new Promise<void>(resolve => {
+      finish = resolve
+    })
+    return 'b\n'
+  })
+  await (await fetch(url, { headers: { connection: 'close' } })).text()
+  const request = http.get(url)
+  request.on('error', () => {})
+  await expect.poll(() => signals.length).toBe(2)
+  expect(signals[0]!.aborted).toBe(false)
+  request.destroy()
+  await expect.poll(() => signals[1]!.aborted).toBe(true)
+  expect(signals[0]!.aborted).toBe(false)
+  finish!()
+})
+
+test('a log has a line in logfmt for each entry, with the time of the entry', async () => {
+  const log = new ProbeLog({ module: 'icmp', target: 'a b' })
+  log.add('info', 'Beginning probe', { size: 3, missing: undefined })
+  const after = Date.now()
+  await new Promise(resolve => setTimeout(resolve, 30))
+  const [line] = log.lines()
+  const [, time] = /^ts=(\S+) module=icmp target="a b" level=info msg="Beginning probe" size=3$/.exec(line!) ?? []
+  expect(Date.parse(time!)).toBeLessThanOrEqual(after)
+})
