@@ -33,7 +33,7 @@ export interface Uplink extends PathOptions {
   readonly priority: number
   readonly weight: number
   readonly checks: readonly UplinkCheck[]
-  /** Of each group that a check names: how many must succeed. */
+  /** How many checks must succeed, for each group that a check names. */
   readonly quorum: Readonly<Record<string, number>>
 }
 
@@ -111,7 +111,7 @@ const { type: record, ...dnsSchema } = withoutCommon(dnsCheckSchema)
 
 const ofEach = { timeout: interval, ...rulesSchema }
 
-/** Of each type of check: what it knows, and what it needs. */
+/** The options of each type of check, and those it needs. */
 const checkSchemas: Record<UplinkCheck['type'], { schema: Schema; required: string[] }> = {
   ping: {
     schema: { type, host: string, family: oneOf(4, 6), payloadSize: integer(0, 65_507), ...ofEach },

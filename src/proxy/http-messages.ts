@@ -24,7 +24,7 @@ export function parseAbsolute(text: string): (HttpTarget & { path: string; autho
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 80), path, authority }
 }
 
-/** Of one connection alone (RFC 9110 section 7.6.1), or of the proxy's own concern. */
+/** Fields of one connection alone (RFC 9110 section 7.6.1), or of the proxy's own concern. */
 const ofConnection = new Set([
   'connection',
   'expect',

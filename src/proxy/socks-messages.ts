@@ -60,7 +60,7 @@ export function parseRequest(bytes: Buffer): Parsed<SocksRequest> {
   return address && { value: { command: bytes[1]!, ...address.value }, length: address.length }
 }
 
-/** Of section 7. Undefined for what is none, and for a fragment, which a relay may drop. */
+/** The datagram of section 7. Undefined for what is none, and for a fragment, which a relay may drop. */
 export function parseDatagram(bytes: Buffer): { host: string; port: number; data: Buffer } | undefined {
   if (bytes.length < 5 || bytes.readUInt16BE(0) !== 0 || bytes[2] !== 0) return undefined
   try {

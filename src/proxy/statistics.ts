@@ -1,8 +1,8 @@
-/** Of one uplink, since the proxy started. */
+/** Statistics of one uplink, since the proxy started. */
 export interface ProxyUplinkStatistics {
   /** Connections and UDP associations that were opened. */
   connections: number
-  /** Of these, those that are open now. */
+  /** Those that are open now. */
   open: number
   /** Connections that could not be made, those that another uplink then made included. */
   failures: number

@@ -5,7 +5,7 @@ import { type Case, cases, randomNumbers } from './traces.js'
 const watched = 12 * 3_600_000
 
 interface Shares {
-  /** Of the time, 0-1. */
+  /** Share of the time, 0-1. */
   up: number
   down: number
   /** How often it became 'up' or ceased to be. */

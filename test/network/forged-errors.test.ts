@@ -10,7 +10,7 @@ import { lab, needs } from '../lab/index.js'
 needs('nft', 'tcpdump')
 
 const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
-/** Of each kind of forgery. */
+/** Number of each kind of forgery. */
 const tries = 1000
 /** Codes of destination unreachable, to tell the forged from the true ones. */
 const codes = { 4: { forged: 1, real: 13 }, 6: { forged: 0, real: 1 } } as const

@@ -45,9 +45,24 @@ const rooms: Record<string, string[]> = {
 }
 /** Folders whose files other folders reach only by these faces. */
 const faces: Record<string, string[]> = {
+  scan: ['scan-ports', 'port-scan', 'port-list'],
+  'protocols/icmp/probe': [
+    ...['socket-pool', 'echo-request', 'echo-template', 'clock'],
+    // What traceroute and path MTU discovery make of errors.
+    ...['error-outcome', 'local-failure', 'source-check'],
+  ],
   'protocols/icmp/sweep': ['sweep', 'target-source'],
-  'cli/completion': ['command'],
+  'protocols/path-mtu': ['path-mtu', 'search'],
+  'protocols/traceroute': ['traceroute', 'traceroutes', 'hop', 'route-statistics', 'options'],
+  'protocols/udp': ['open-udp'],
+  'system/devices': ['device', 'devices', 'watch'],
+  'system/privileges': ['privileges'],
   'cli/page': [],
+}
+/** Subcommands that others take parts of, beside their `command`. */
+const sharedSubcommands = ['shared', 'schema', 'monitor', 'mtr']
+for (const entry of readdirSync(join(src, 'cli'), { withFileTypes: true })) {
+  if (entry.isDirectory() && !sharedSubcommands.includes(entry.name)) faces[`cli/${entry.name}`] ??= ['command']
 }
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))

@@ -100,7 +100,7 @@ function resultOf({ title, contestants, columns, chart, targets }, { rounds: per
   }
 }
 
-/** Of a smoke run, whose figures mean nothing. */
+/** What a smoke run reports: its figures mean nothing. */
 function attendance({ summaries, absent, failures }) {
   const names = [...Object.values(absent), ...failures.map(({ name, reason }) => `${name} failed: ${reason}`)]
   return [`${Object.keys(summaries).length} ran`, ...names].join('; ')

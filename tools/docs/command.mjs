@@ -32,7 +32,7 @@ function reference() {
   return commands.map(name => `### ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
 }
 
-/** Of everything that is bundled: who, and on which conditions. */
+/** The licences of everything that is bundled. */
 function licences() {
   const namesOf = new Map()
   for (const { name, version, license, folder } of packagesOf(carried)) {

@@ -22,7 +22,7 @@ export function cpuSeconds(pid = 'self') {
   return (Number(user) + Number(system)) / 100
 }
 
-/** Of this process, or of another. */
+/** Figures of this process, or of another. */
 export class Account {
   #pid
   #begun = performance.now()

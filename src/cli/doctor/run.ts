@@ -1,10 +1,10 @@
+import wrapAnsi from 'wrap-ansi'
 import type { Device } from '../../system/devices/device.js'
 import { device, devices } from '../../system/devices/devices.js'
 import { readDefaultRoutes } from '../../system/netlink/tables.js'
 import { privileges } from '../../system/privileges/privileges.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
-import { indented } from '../shared/output/indented.js'
 import type { Session } from '../shared/session.js'
 import { defaultRoutes, deviceFindings, routeFindings } from './devices.js'
 import { type Finding, keepCommand } from './finding.js'
@@ -17,7 +17,7 @@ export interface DoctorFlags {
   json?: boolean
 }
 
-/** Of what follows a mark. */
+/** Columns before the text: the mark and what surrounds it. */
 const margin = 6
 
 export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
@@ -87,4 +87,11 @@ function print(output: Session['output'], finding: Finding, known: boolean): voi
   if (fix === undefined || known) return
   output.line(`${' '.repeat(margin)}${color.cyan(fix)}`)
   if (keep) output.line(`${' '.repeat(margin)}${color.cyan(keep)}  ${color.dim('# to keep it over a restart')}`)
+}
+
+/** The lines of a text that fits in `columns` beside a margin: every line but the first begins with it. */
+function indented(text: string, margin: number, columns: number): string[] {
+  if (columns === Number.POSITIVE_INFINITY) return [text]
+  const [first, ...rest] = wrapAnsi(text, Math.max(columns - margin, 20)).split('\n')
+  return [first!, ...rest.map(line => ' '.repeat(margin) + line)]
 }

@@ -1,4 +1,4 @@
-/** Of questions: what blackbox_exporter calls it, and what the codec does. */
+/** Types of questions: what blackbox_exporter calls each, and what the codec does. */
 export const queryTypes: ReadonlyMap<string, string> = new Map([
   ...[
     ...['A', 'AAAA', 'AFSDB', 'ANY', 'APL', 'AXFR', 'CAA', 'CDNSKEY', 'CDS', 'CERT', 'CNAME', 'DHCID', 'DLV', 'DNAME'],

@@ -1,4 +1,4 @@
-/** Of one probe, each under its full name. */
+/** The metrics of one probe, each under its full name. */
 export class ProbeMetrics {
   readonly device: string | undefined
   readonly samples = new Map<string, { help: string; values: Map<string, number> }>()

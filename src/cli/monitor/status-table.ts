@@ -50,7 +50,7 @@ function trouble({ state }: UplinkSnapshot): number {
   return (['down', 'degraded', 'unknown', 'up'] as const).indexOf(state)
 }
 
-/** Of the `stateColumns`. */
+/** The cells of one uplink for `stateColumns`. */
 export function stateCells(uplink: UplinkSnapshot, color: Terminal['color']): string[] {
   const { name, device, state, since, lossRatio, latencyMs } = uplink
   return [

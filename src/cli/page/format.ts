@@ -30,7 +30,7 @@ const clock = new Intl.DateTimeFormat(undefined, hours)
 const exactClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit' })
 const dayAndClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit', month: 'short', day: 'numeric' })
 
-/** Of day, for the axis of a chart. */
+/** The time of day, for the axis of a chart. */
 export function axisTime(seconds: number): string {
   return (seconds % 60 === 0 ? clock : exactClock).format(seconds * 1000)
 }

@@ -37,7 +37,7 @@ interface Line {
   failed?: boolean
   /** Answers that say it can't be reached. */
   errors: number
-  /** Of a group: who has answered. */
+  /** Hosts of a group that have answered. */
   hosts: Set<string>
   series: ReturnType<typeof pings>
 }

@@ -5,7 +5,7 @@ import { isSavedForce, type SavedForce } from './force.js'
 /** A state older than this says nothing about now, in ms. */
 const maxAge = 300_000
 const version = 1
-/** Of thousands of uplinks there is less, in bytes. */
+/** Bytes. The file of thousands of uplinks is smaller. */
 const maxSize = 1 << 24
 
 /** By uplink name; `since` in ms since the epoch. */

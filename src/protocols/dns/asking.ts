@@ -15,7 +15,7 @@ export interface Asking {
   readonly patience?: number
   /** Called for each server that answers, whatever it says. */
   readonly onAnswer?: (server: DnsServer) => void
-  /** Of the questions under way: what their error would be now, with this code or their own. */
+  /** For each question under way: what its error would be now, with this code or its own. */
   readonly open?: Set<(code?: string) => NetviaError>
 }
 

@@ -58,7 +58,7 @@ export function askOverUdp({ server, path, signal, onUnreachable }: Try, query: 
       if (socket.closed) return
       detach()
       reject(signal.reason)
-      // Of an answer from this machine itself nothing leaves it.
+      // An answer from this machine itself needs no linger: nothing leaves.
       if (isThisMachine(server.address)) return socket.close()
       readable = () => endLinger(socket)
       linger(socket)
@@ -74,7 +74,7 @@ export function askOverUdp({ server, path, signal, onUnreachable }: Try, query: 
         if (count === -native.constants.EAGAIN!) return
         if (count > 0) continue
         const error = systemError(count, 'recvmmsg', where)
-        // Of a port of its own this machine knows that it is closed.
+        // This machine knows which of its own ports are closed.
         if (!icmpErrors.has(count) || isThisMachine(server.address)) return fail(error)
         if (!unreachable) onUnreachable(error)
         unreachable = true

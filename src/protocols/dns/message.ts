@@ -26,7 +26,7 @@ export interface Response {
 /** RFC 9715: fits the smallest path of IPv6 without fragments. */
 const udpPayloadSize = 1232
 
-/** Of each section. A message may point each of its names through thousands of others: this bounds the work it can ask for. */
+/** Records read of each section. A message may point each of its names through thousands of others: this bounds the work it can ask for. */
 const maxRecords = 1000
 
 const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']

@@ -34,7 +34,7 @@ export interface CaaData {
   flags: number
   /** `issue`, `issuewild`, `iodef`, … */
   tag: string
-  /** Of the tag. */
+  /** The value of the tag. */
   value: string
   /** An issuer that does not know the tag must not issue: bit 7 of the flags. */
   issuerCritical: boolean
@@ -58,7 +58,7 @@ export interface DsData {
   algorithm: number
   /** How `digest` was made: 1 SHA-1, 2 SHA-256, 4 SHA-384. */
   digestType: number
-  /** Of the key. */
+  /** The digest of the key. */
   digest: Buffer
 }
 

@@ -23,7 +23,7 @@ export interface ResolvConf {
   readonly useTcp: boolean
 }
 
-/** Of a file that is none at all. */
+/** Unusable lines that are kept of a file that is no resolv.conf at all. */
 const maxUnusable = 8
 const localServers: readonly DnsServer[] = [
   { address: '127.0.0.1', port: 53 },

@@ -49,7 +49,7 @@ export class ParsedFile<T> {
   }
 }
 
-/** Of a link it never is: its mode has all bits (symlink(7)). */
+/** Whether only the owner may write the folder. Never true for a symbolic link: its mode has all bits (symlink(7)). */
 function isOnlyOf(owner: number, folder: string): boolean {
   const { uid, mode } = lstatSync(folder)
   return uid === owner && (mode & 0o022) === 0

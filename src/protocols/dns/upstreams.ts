@@ -11,7 +11,7 @@ import { ParsedFile } from './system-files.js'
 export interface Upstreams {
   /** Those that belong to the device. */
   readonly ofDevice: readonly DnsServer[]
-  /** Of the whole machine. */
+  /** Servers of the whole machine. */
   readonly others: readonly DnsServer[]
 }
 

@@ -57,7 +57,7 @@ export interface RouteStatistics {
   host: string
   /** The address that was asked. */
   address: string
-  /** Of that address: 4 or 6. */
+  /** The family of that address: 4 or 6. */
   family: 4 | 6
   /** Rounds that have ended: one probe for each hop and flow. */
   rounds: number

@@ -17,7 +17,7 @@ const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 export class TcpProbe extends SocketProbe {
   protected override readonly syscall = 'connect'
   protected override readonly kind = 'stream'
-  /** Of a target so near that it has answered within the call to `connect`. */
+  /** When a target answered that is so near that it did within the call to `connect`. */
   #answeredAt: ClockSample | undefined
 
   protected override prepare(fd: number): void {
@@ -50,7 +50,7 @@ export class TcpProbe extends SocketProbe {
     return true
   }
 
-  /** Of a handshake the kernel knows the time from end to end. */
+  /** The kernel knows the time of a handshake from end to end. */
   #reached(handshakeMs: number | undefined): void {
     this.from = this.target
     this.time(Number.NaN, this.#answeredAt)

@@ -91,7 +91,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
     if (settings.names) this.#names = new HopNames(settings, this.#stop.signal)
   }
 
-  /** Of all so far, at this moment. Undefined until the address is known. */
+  /** Statistics of all rounds so far. Undefined until the address is known. */
   get statistics(): RouteStatistics | undefined {
     if (!this.#target) return undefined
     const { address, family } = this.#target

@@ -39,7 +39,7 @@ export function judge(target, rounds) {
   return result && { ...result, met: result.median >= atLeast && result.median <= atMost }
 }
 
-/** Of each contestant, each of its numbers over the rounds. */
+/** Sums up each number of each contestant over the rounds. */
 export function summarize(rounds) {
   const names = new Set(rounds.flatMap(round => Object.keys(round)))
   const result = {}

@@ -5,7 +5,7 @@ import { type Module, moduleSchema } from './modules.js'
 
 export interface Configuration {
   modules: ReadonlyMap<string, Module>
-  /** Of each module, as it stands in the file, without what is secret. */
+  /** Each module as it stands in the file, without what is secret. */
   written: ReadonlyMap<string, unknown>
 }
 

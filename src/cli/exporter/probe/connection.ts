@@ -8,7 +8,7 @@ export function openConnection({ path, signal }: Probe, host: string, port: numb
   return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
 }
 
-/** Of a target with a port, as Go splits it; undefined where there is none. */
+/** Host and port of a target, as Go splits them; undefined where there is no port. */
 export function hostAndPort(target: string): { host: string; port: number } | undefined {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(target) ?? []
   const host = bracketed ?? plain

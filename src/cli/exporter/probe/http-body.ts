@@ -10,7 +10,7 @@ export interface ReadBody {
   error?: Error
 }
 
-/** Of a body that is to be matched, in bytes: a server must not fill the memory. */
+/** Bytes kept of a body that is to be matched: a server must not fill the memory. */
 const longestKept = 64 * 1024 * 1024
 
 /** Reads a body to its end, or to the limit, and keeps it where it is wanted as text. */

@@ -30,7 +30,7 @@ function basic(name: string, password: string): { authorization: string } {
   return { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` }
 }
 
-/** Of all that servers set on the way, for the host that set it. */
+/** The cookies that servers set on the way, each for the host that set it. */
 export class Cookies {
   readonly #held = new Map<string, string>()
 

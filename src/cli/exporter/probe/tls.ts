@@ -11,7 +11,7 @@ import type { Probe } from './probe.js'
 export interface TlsFacts {
   secure: TLSSocket
   certificate: X509Certificate
-  /** Of whom the chain was verified, in PEM. Undefined: it was not. */
+  /** Authorities that the chain was verified by, in PEM. Undefined: it was not. */
   authorities: readonly string[] | undefined
 }
 

@@ -63,7 +63,7 @@ function inUse(path: string, why: string): NetviaError {
   return new NetviaError(`${path}: ${why}`, { code: 'EADDRINUSE', syscall: 'bind', address: path })
 }
 
-/** Of a number, or of a name in /etc/group: Node can't ask the system's own name service. */
+/** The id of a group, given by number or by its name in /etc/group: Node can't ask the system's own name service. */
 function groupId(group: string): number {
   if (/^\d+$/.test(group)) return Number(group)
   const entries = readFileSync('/etc/group', 'utf8').split('\n')

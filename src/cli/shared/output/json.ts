@@ -1,6 +1,6 @@
 import { harmlessJson } from './escape.js'
 
-/** Of the objects that `--json` prints; raised when a field changes its meaning or goes away. `netvia schema` has them all. */
+/** Version of the objects that `--json` prints; raised when a field changes its meaning or goes away. `netvia schema` has them all. */
 export const schemaVersion = 1
 
 /** One line. What is unknown is left out; errors become their fields, dates ISO 8601, bytes base64. */
