@@ -150,7 +150,7 @@ export { traceroute } from './protocols/traceroute/traceroute.js'
 export { type RouteSeries, type TraceroutesOptions, traceroutes } from './protocols/traceroute/traceroutes.js'
 export { type OpenUdpOptions, openUdp } from './protocols/udp/open-udp.js'
 export { type ListeningProxy as Proxy, listenProxy } from './proxy/listen-proxy.js'
-export type { ProxyOptions } from './proxy/options.js'
+export type { ProxyAccess, ProxyOptions } from './proxy/options.js'
 export type { ProxyStatistics, ProxyUplinkStatistics } from './proxy/statistics.js'
 export type { RoutingOptions } from './routing/options.js'
 export type {

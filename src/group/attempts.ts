@@ -11,6 +11,8 @@ export interface GroupAttempts {
   first(key: string): NamedPath
   /** The preferred working uplink among those not tried yet. */
   next(tried: ReadonlySet<string>): NamedPath | undefined
+  /** Something was opened over the uplink, or couldn't be although another uplink opened the same. */
+  learned(uplink: string, worked: boolean): void
   /** Calls `cut` when the uplink's connections are cut, until you call the returned function. */
   onCut(uplink: string, cut: (error: NetviaError) => void): () => void
 }

@@ -91,6 +91,10 @@ export class UplinkGroup {
     attemptsOf = group => ({
       first: key => group.#choose(key).uplink,
       next: tried => group.#next(tried),
+      learned: (uplink, worked) =>
+        watchedUplinks(group.#monitor)
+          .find(({ uplink: { name } }) => name === uplink)
+          ?.learn(worked),
       onCut: (uplink, cut) => group.#connections.add(uplink, cut),
     })
   }

@@ -28,6 +28,8 @@ export class RoundLoop<T> {
   readonly #options: RoundLoopOptions<T>
   readonly #slots: number
   #due = Number.NaN
+  /** When the round before began. */
+  #lastDue = Number.NEGATIVE_INFINITY
   #grid = 1
   readonly #results: T[] = []
   /** Checks of this round that have begun. */
@@ -65,6 +67,16 @@ export class RoundLoop<T> {
     })
   }
 
+  /** The next round begins now, or `gap` ms after the start of the last one. Nothing changes while a round runs. */
+  hasten(gap: number): void {
+    if (!this.#release || this.#underWay > 0 || this.#begun > 0) return
+    const due = Math.max(this.#lastDue + gap, monotonicNow())
+    if (due >= this.#due) return
+    this.#tick?.cancel(this.#begin)
+    this.#due = due
+    this.#wait(due)
+  }
+
   told(index: number, result: T): void {
     this.#underWay--
     this.#results[index] = result
@@ -94,6 +106,7 @@ export class RoundLoop<T> {
     const release = this.#release
     this.#begun = 0
     const interval = this.#options.done(this.#results)
+    this.#lastDue = this.#due
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running, longestTickMs)

@@ -136,6 +136,13 @@ export class WatchedUplink {
     else this.#loop.stop()
   }
 
+  /** Traffic over it worked, or failed where other uplinks work. If that contradicts the state, the checks run now. */
+  learn(worked: boolean): void {
+    const { state } = this.#machine
+    const isUsed = state === 'up' || state === 'degraded'
+    if (worked !== isUsed) this.#loop.hasten(this.#settings.failureInterval)
+  }
+
   snapshot(): UplinkSnapshot {
     const { name, device = null, priority, weight } = this.uplink
     const now = presentMoment()

@@ -3,11 +3,12 @@ import { listen } from '../protocols/tcp/listen.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
 import { ClientLimits } from './limits.js'
-import { type ProxyOptions, type ProxySettings, proxySettings } from './options.js'
+import { type ProxyAccess, type ProxyOptions, type ProxySettings, proxyAccess, proxySettings } from './options.js'
 import type { Service } from './service.js'
 import { serveSocks } from './socks.js'
 import { version } from './socks-messages.js'
 import type { ProxyStatistics } from './statistics.js'
+import { Targets } from './targets.js'
 import { Uplinks } from './uplinks.js'
 
 /** A proxy that listens. */
@@ -16,6 +17,12 @@ export interface ListeningProxy {
   address(): AddressInfo
   /** Counted since it started. */
   readonly statistics: ProxyStatistics
+  /**
+   * Replaces who may use it and what they may reach. Options that you leave out stay. Open connections go on.
+   *
+   * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
+   */
+  configure(access: ProxyAccess): void
   /** Stops listening and closes all connections. */
   close(): Promise<void>
   /** The same as `close()`. */
@@ -47,6 +54,7 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
     get statistics() {
       return clients.statistics
     },
+    configure: access => clients.configure(access),
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -77,6 +85,13 @@ class Clients {
 
   get statistics(): ProxyStatistics {
     return this.#service.statistics.report(this.#sockets.size)
+  }
+
+  configure(given: ProxyAccess): void {
+    const access = proxyAccess(given, this.#settings)
+    Object.assign(this.#settings, access)
+    this.#service.users = access.users
+    this.#service.uplinks.targets = new Targets(access.allowTargets)
   }
 
   take(socket: Socket): void {

@@ -17,13 +17,8 @@ import { unmapped } from '../sockets/ip.js'
 import { Blocks, blocks, loopback } from './blocks.js'
 import { type Users, users } from './users.js'
 
-export interface ProxyOptions extends CommonOptions {
-  /** Port to listen at, 0-65535; 0: one that is free, see `proxy.address()`. Default: 1080. */
-  port?: number
-  /** Address to listen at. Other than a loopback address only with `allow` or `users`. Default: `127.0.0.1`. */
-  host?: string
-  /** Chooses the uplink of each connection; instead of a path. */
-  group?: UplinkGroup
+/** Who may use a proxy, and what they may reach: what can change while it runs. */
+export interface ProxyAccess {
   /**
    * Addresses and blocks (`192.168.1.0/24`) that clients may connect from. Default: loopback; with `users` any, as a password is
    * asked for then.
@@ -36,6 +31,15 @@ export interface ProxyOptions extends CommonOptions {
    * Default: none of these.
    */
   allowTargets?: readonly string[]
+}
+
+export interface ProxyOptions extends CommonOptions, ProxyAccess {
+  /** Port to listen at, 0-65535; 0: one that is free, see `proxy.address()`. Default: 1080. */
+  port?: number
+  /** Address to listen at. Other than a loopback address only with `allow` or `users`. Default: `127.0.0.1`. */
+  host?: string
+  /** Chooses the uplink of each connection; instead of a path. */
+  group?: UplinkGroup
   /** Connections of all clients together; further ones are closed. Default: 4096. */
   maxConnections?: number
   /** Connections of one client: an IPv4 address, or the /64 of an IPv6 address. Default: 1024. */
@@ -80,14 +84,14 @@ const hostCheck: Check = (value, name) => {
 const time = number(1, longestTimer)
 const count = integer(1, 1_000_000)
 
+const accessSchema = { allow: blocks, users, allowTargets: blocks } satisfies Schema
+
 const schema = {
   ...commonSchema,
+  ...accessSchema,
   port: portOrZero,
   host: hostCheck,
   group: groupCheck,
-  allow: blocks,
-  users,
-  allowTargets: blocks,
   maxConnections: count,
   maxConnectionsPerClient: count,
   handshakeTimeout: time,
@@ -121,4 +125,11 @@ export function proxySettings(given: ProxyOptions): ProxySettings {
     users,
     allow: allow ?? (users ? new Blocks(['0.0.0.0/0', '::/0']) : loopback),
   }
+}
+
+/** What isn't given stays as it was: leaving out the users opens nothing. */
+export function proxyAccess(given: ProxyAccess, before: ProxySettings) {
+  const { allow, users, allowTargets } = before
+  const access = checkOptions('Proxy.configure', given as object, accessSchema) as Partial<ProxySettings>
+  return { allow, users, allowTargets, ...access }
 }

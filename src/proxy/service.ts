@@ -5,7 +5,7 @@ import type { Users } from './users.js'
 /** What every client is served with. */
 export interface Service {
   readonly uplinks: Uplinks
-  readonly users: Users | undefined
+  users: Users | undefined
   readonly idleTimeout: number
   readonly servers: readonly string[] | undefined
   readonly statistics: Statistics

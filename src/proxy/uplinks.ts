@@ -36,7 +36,7 @@ export interface Opened<T> {
 /** Opens what clients ask for over the uplinks, and counts it. */
 export class Uplinks {
   readonly statistics = new Statistics()
-  readonly targets: Targets
+  targets: Targets
   readonly #settings: ProxySettings
   readonly #attempts: GroupAttempts
 
@@ -74,6 +74,7 @@ export class Uplinks {
   /** Over the uplink of the policy's choice; what that can't open is tried by the others. */
   async open<T>(key: string, signal: AbortSignal, work: (attempt: Attempt) => Promise<T>): Promise<Opened<T>> {
     const tried = new Set<string>()
+    const failed: string[] = []
     let uplink = this.#attempts.first(key)
     for (;;) {
       const { name } = uplink
@@ -85,11 +86,15 @@ export class Uplinks {
           work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience }),
         )
         tally.connections++
+        this.#attempts.learned(name, true)
+        // A target that no uplink reaches says nothing of an uplink.
+        for (const other of failed) this.#attempts.learned(other, false)
         return { value, tally, onCut: cut => this.#attempts.onCut(name, cut) }
       } catch (error) {
         signal.throwIfAborted()
         const code = error instanceof NetviaError ? error.code : ''
         if (code !== 'ERR_PROXY_TARGET') tally.failures++
+        failed.push(name)
         const next = final.has(code) ? undefined : this.#attempts.next(tried)
         if (!next) throw error
         uplink = next
@@ -116,5 +121,5 @@ export class Uplinks {
 /** A path alone has nothing to go on to. */
 function onePath(path: PathOptions): GroupAttempts {
   const uplink = { name: path.device ?? path.localAddress ?? 'default', ...path }
-  return { first: () => uplink, next: () => undefined, onCut: () => () => {} }
+  return { first: () => uplink, next: () => undefined, learned: () => {}, onCut: () => () => {} }
 }

@@ -179,6 +179,15 @@ describe('a proxy over a group', () => {
     expect(await curl(scheme, proxy, `http://${address4}/`)).toBe(lab.wan1.address4)
   })
 
+  test('a connection that only another uplink could make has the uplink checked now', async () => {
+    const { group, states } = await grouped()
+    const proxy = await start({ group })
+    // The next round would begin after a minute.
+    lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
+    expect(await curl('socks5', proxy, `http://${address4}/`)).toBe(lab.wan2.address4)
+    await expect.poll(states, { timeout: 15_000 }).toEqual(['down', 'up'])
+  })
+
   test('connections of an uplink that goes down are cut, and new ones take the other', async () => {
     const { group } = await grouped(100)
     const proxy = await start({ group })

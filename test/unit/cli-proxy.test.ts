@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { netvia, objects, startCli } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
@@ -78,7 +81,63 @@ describe('netvia proxy', () => {
     expect(await get(port, target, field('ann:se:cret'))).toMatch(/^HTTP\/1.1 200/)
   })
 
+  test('serves what went over each uplink to Prometheus and to netvia status', { timeout: 30_000 }, async () => {
+    const target = await webServer()
+    const socket = join(mkdtempSync(join(tmpdir(), 'netvia-proxy-')), 'proxy.sock')
+    const { port, child, said } = await start([
+      ...['-c', fileOf(uplinks), '--listen-metrics', '127.0.0.1:0', '--socket', socket],
+    ])
+    await expect.poll(said, { timeout: 10_000 }).toContain('"metrics"')
+    const { url } = said()
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line))
+      .find(({ event }) => event === 'metrics') as { url: string }
+    const text = () => fetch(url).then(response => response.text())
+    expect(await text()).toContain('netvia_proxy_connections_total{uplink="one"} 0')
+    expect(await get(port, target)).toMatch(/127\.0\.0\.11$/)
+    await expect.poll(text).toContain('netvia_proxy_open_connections{uplink="one"} 0')
+    const lines = await text()
+    expect(lines).toContain('netvia_proxy_connections_total{uplink="one"} 1')
+    expect(lines).toContain('netvia_proxy_failures_total{uplink="one"} 0')
+    expect(lines).toContain('netvia_proxy_refused_clients_total 0')
+    expect(lines).toMatch(/netvia_proxy_received_bytes_total\{uplink="one"\} [1-9]/)
+    expect(lines).toMatch(/netvia_proxy_sent_bytes_total\{uplink="one"\} [1-9]/)
+    expect(lines).toContain('netvia_uplink_state{uplink="one"')
+    expect((await fetch(url.replace('metrics', 'other'))).status).toBe(404)
+    const status = await netvia(['status', '--socket', socket])
+    expect(status.stdout).toMatch(/^proxy: \d+ client connections?, 0 refused; one 0 open of 1, 0 failures/m)
+    const json = await netvia(['status', '--socket', socket, '--json'])
+    expect(await schemaErrors(objects(json))).toEqual([])
+    expect(objects(json)[0]).toMatchObject({ proxy: { uplinks: { one: { connections: 1 } } } })
+    child.kill('SIGINT')
+    expect(await schemaErrors(objects(await child.ended))).toEqual([])
+  })
+
+  test('SIGHUP reads users and uplinks again, and a wrong file changes nothing', { timeout: 30_000 }, async () => {
+    const target = await webServer()
+    const [config, users] = [fileOf(uplinks), fileOf('ann:first\n', 'users')]
+    const { port, child, said } = await start(['-c', config, '--users-file', users])
+    const status = async (password: string) => {
+      const field = `Proxy-Authorization: Basic ${Buffer.from(`ann:${password}`).toString('base64')}\r\n`
+      return (await get(port, target, field)).match(/^HTTP\/1.1 (\d+)[\s\S]*?(127\.0\.0\.\d+)?$/)!.slice(1)
+    }
+    expect(await status('first')).toEqual(['200', '127.0.0.11'])
+    writeFileSync(users, 'ann:second\n')
+    writeFileSync(config, uplinks.replace('127.0.0.11', '127.0.0.13'))
+    child.kill('SIGHUP')
+    await expect.poll(said, { timeout: 10_000 }).toContain('"reload"')
+    expect(await status('first')).toEqual(['407', undefined])
+    expect(await status('second')).toEqual(['200', '127.0.0.13'])
+    writeFileSync(users, 'nothing\n')
+    child.kill('SIGHUP')
+    await expect.poll(said, { timeout: 10_000 }).toContain('"error"')
+    expect(await status('second')).toEqual(['200', '127.0.0.13'])
+  })
+
   test.each([
+    [['--socket', '/tmp/never.sock'], /--socket needs the uplinks/],
+    [['--listen', '0', '--listen-metrics', '0.0.0.0:0'], /--listen-metrics: .* a token is needed/],
     [['--listen', '0.0.0.0:0'], /anybody who reaches 0\.0\.0\.0 could use this proxy/],
     [['--policy', 'weighted'], /--config/],
     [['-I', 'lo', '-I', 'lo2'], /one device/],

@@ -49,6 +49,35 @@ async function clientOf(proxy: NetviaProxy): Promise<Socket> {
   return socket
 }
 
+describe('configure', () => {
+  const get = async (proxy: NetviaProxy, password: string) => {
+    const client = await clientOf(proxy)
+    const field = `Proxy-Authorization: Basic ${Buffer.from(`ann:${password}`).toString('base64')}`
+    client.end(`GET http://127.0.0.1:${portOf(web)}/ HTTP/1.0\r\nHost: x\r\n${field}\r\n\r\n`)
+    return (await all(client)).slice(9, 12)
+  }
+
+  test('changes users, clients and targets; what is left out stays', async () => {
+    const proxy = await start({ users: { ann: 'first' } })
+    expect(await get(proxy, 'first')).toBe('200')
+    proxy.configure({ users: { ann: 'second' } })
+    expect([await get(proxy, 'first'), await get(proxy, 'second')]).toEqual(['407', '200'])
+    proxy.configure({ allowTargets: [] })
+    expect([await get(proxy, 'first'), await get(proxy, 'second')]).toEqual(['407', '403'])
+    proxy.configure({ allow: ['192.0.2.0/24'] })
+    expect(await get(proxy, 'second')).toBe('')
+    proxy.configure({ allow: ['127.0.0.1'], allowTargets: ['127.0.0.1'] })
+    expect([await get(proxy, ''), await get(proxy, 'second')]).toEqual(['407', '200'])
+  })
+
+  test('refuses other options, and then changes nothing', async () => {
+    const proxy = await start({ users: { ann: 'first' } })
+    expect(() => proxy.configure({ allow: ['x'] })).toThrow(/allow/)
+    expect(() => proxy.configure({ port: 1 } as object)).toThrow(/port/)
+    expect(await get(proxy, 'first')).toBe('200')
+  })
+})
+
 /** Exactly so many bytes. */
 async function read(socket: Socket, length: number): Promise<Buffer> {
   let bytes: Buffer = Buffer.alloc(0)

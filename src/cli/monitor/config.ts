@@ -31,6 +31,10 @@ export function readConfig(file: string): Configuration {
   return options as Configuration
 }
 
+export function ofMonitor({ routing: _routing, otlp: _otlp, ...options }: Configuration): MonitorOptions {
+  return options
+}
+
 /** A place to push to may be a URL alone. */
 function withUrl(value: unknown): unknown {
   const otlp = typeof value === 'object' && value !== null && (value as Members).otlp

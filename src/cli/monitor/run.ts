@@ -1,9 +1,8 @@
 import { UplinkMonitor } from '../../monitor/monitor.js'
-import type { MonitorOptions } from '../../monitor/options.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
-import { type Configuration, readConfig } from './config.js'
+import { type Configuration, ofMonitor, readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
@@ -96,10 +95,6 @@ function readOptions({ config, device, otlp: url, otlpHeaders: headersFile }: Mo
   if (Object.keys(otlp).length === 0) return options
   otlpSettings(otlp)
   return { ...options, otlp }
-}
-
-function ofMonitor({ routing: _routing, otlp: _otlp, ...options }: Configuration): MonitorOptions {
-  return options
 }
 
 /** What is wrong with the file is told, and the monitor goes on as before. */

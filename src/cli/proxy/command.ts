@@ -17,12 +17,12 @@ export function defineProxy(program: Command, state: CommandState): void {
         .argParser(text(value => listenAddress(value as string) && (value as string)))
         .default('127.0.0.1:1080'),
     )
-    .option('-c, --config <file>', 'the uplinks, as for netvia monitor, instead of a path')
+    .option('-c, --config <file>', 'the uplinks, as for netvia monitor, instead of a path; SIGHUP reads it again')
     .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
     .addOption(
       new Option('--allow <block>', 'clients that may use it; may be given again').argParser(several(text(block))),
     )
-    .option('--users-file <file>', 'lines of name:password; every client must give one of them')
+    .option('--users-file <file>', 'lines of name:password; every client must give one of them; SIGHUP reads it again')
     .addOption(
       new Option(
         '--allow-target <block>',
@@ -30,6 +30,15 @@ export function defineProxy(program: Command, state: CommandState): void {
       ).argParser(several(text(block))),
     )
     .option('--max-connections <number>', 'of all clients together', numeric(integer(1, 1_000_000)), 4096)
+  command
+    .addOption(
+      new Option('--listen-metrics <[host:]port>', 'serve /metrics for Prometheus there; host: 127.0.0.1').argParser(
+        text(value => listenAddress(value as string) && (value as string)),
+      ),
+    )
+    .addOption(new Option('--token-file <file>', 'who asks for metrics must know what is in it (or in NETVIA_TOKEN)'))
+    .option('--socket <file>', 'with --config: answer netvia status and netvia force there')
+    .option('--socket-group <group>', 'who else may ask and force: a group, by name or number')
   addServers(command)
   addPathOptions(command, {}, '')
   addJson(command)

@@ -3,14 +3,15 @@ import { joinHostPort } from '../../errors.js'
 import { UplinkGroup } from '../../group/group.js'
 import type { PolicyName } from '../../group/policies.js'
 import { UplinkMonitor } from '../../monitor/monitor.js'
-import { listenProxy } from '../../proxy/listen-proxy.js'
-import { readConfig } from '../monitor/config.js'
+import { type ListeningProxy, listenProxy } from '../../proxy/listen-proxy.js'
+import { ofMonitor, readConfig } from '../monitor/config.js'
 import { colored } from '../monitor/status-table.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
+import { Services } from './services.js'
 
 export interface ProxyFlags extends PathFlags {
   listen: string
@@ -22,17 +23,22 @@ export interface ProxyFlags extends PathFlags {
   maxConnections: number
   json?: boolean
   server?: string[]
+  listenMetrics?: string
+  tokenFile?: string
+  socket?: string
+  socketGroup?: string
 }
 
 export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   const { output, signal } = session
   const { host, port } = listenAddress(flags.listen)
   const { allow, allowTarget: allowTargets, maxConnections, server: servers } = flags
-  const users = flags.usersFile === undefined ? undefined : readUsers(flags.usersFile)
+  const users = usersOf(flags)
   const watched = flags.config === undefined ? undefined : watch(session, flags.config, flags.policy)
   const way = watched ? { group: watched.group } : pathOf(flags)
   if (watched && pathsOf(flags).some(({ options }) => Object.values(options).some(value => value !== undefined)))
     throw usageError('--config names the paths: leave the path options out')
+  if (!watched && flags.socket !== undefined) throw usageError('--socket needs the uplinks of --config')
   session.outliveOutput()
   const proxy = await listenProxy({
     ...{ host, port, allow, users, allowTargets, maxConnections, servers },
@@ -43,9 +49,15 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   const at = proxy.address()
   output.object('listening', { address: at.address, port: at.port })
   output.line(`SOCKS5 and HTTP proxy: ${joinHostPort(at.address, at.port)}`)
+  const services = await Services.start(session, flags, proxy, watched?.monitor).catch(async error => {
+    await Promise.all([proxy.close(), watched?.group.close()])
+    throw error
+  })
+  session.onHangUp(() => services.reloaded(reload(session, flags, proxy, watched?.monitor)))
   watched?.monitor.start()
   await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
   const { statistics } = proxy
+  services.close()
   await Promise.all([proxy.close(), watched?.group.close(), watched?.monitor.stop()])
   output.object('summary', statistics)
   for (const [name, { connections, failures, bytesSent, bytesReceived }] of Object.entries(statistics.uplinks))
@@ -64,7 +76,7 @@ function pathOf(flags: ProxyFlags) {
 
 /** What changes while it runs is said; connections of an uplink that is down are cut. */
 function watch({ output }: Session, file: string, policy: PolicyName = 'failover') {
-  const monitor = new UplinkMonitor(readConfig(file))
+  const monitor = new UplinkMonitor(ofMonitor(readConfig(file)))
   const group = new UplinkGroup(monitor, { policy, cutConnections: true })
   monitor.on('state', event => {
     output.object('state', event)
@@ -73,6 +85,28 @@ function watch({ output }: Session, file: string, policy: PolicyName = 'failover
   })
   monitor.on('warning', ({ message }) => output.note(`warning: ${message}`))
   return { monitor, group }
+}
+
+/** Reads both files before it takes either. What is wrong is reported, and the proxy goes on as before. */
+function reload({ output }: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor?: UplinkMonitor): boolean {
+  try {
+    const users = usersOf(flags)
+    const options = monitor && readConfig(flags.config!)
+    if (users) proxy.configure({ users })
+    // Rejects only for what reading has refused already.
+    if (options) void monitor.configure(ofMonitor(options))
+    output.object('reload', { at: Date.now() })
+    output.line('read its files again')
+    return true
+  } catch (error) {
+    output.object('error', { error })
+    output.note(...(error as Error).message.split('\n'), 'netvia: the files are not taken; going on as before')
+    return false
+  }
+}
+
+function usersOf({ usersFile }: ProxyFlags): Record<string, string> | undefined {
+  return usersFile === undefined ? undefined : readUsers(usersFile)
 }
 
 /** Lines of `name:password`; empty ones, and those that begin with `#`, are left out. */

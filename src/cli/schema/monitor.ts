@@ -1,10 +1,10 @@
 import { bool, count, integer, type JsonSchema, list, object, oneOf, ref, text } from './build.js'
 import { lineOf } from './lines.js'
 
-const at = { type: 'number', description: 'Milliseconds since 1970' }
+export const at = { type: 'number', description: 'Milliseconds since 1970' }
 const state = oneOf('unknown', 'up', 'degraded', 'down')
 const orNull = (type: string, description: string): JsonSchema => ({ type: [type, 'null'], description })
-const forcedOrNull: JsonSchema = { anyOf: [ref('forced'), { type: 'null' }] }
+export const forcedOrNull: JsonSchema = { anyOf: [ref('forced'), { type: 'null' }] }
 const names = list(text('Name of an uplink'))
 
 export const stateChange: Record<string, JsonSchema> = {
@@ -51,6 +51,7 @@ export const monitorLines: Record<string, JsonSchema> = {
     at,
     inUse: orNull('string', 'The uplink that new connections take under failover; null: none works'),
     uplinks: list(ref('uplink')),
+    'proxy?': ref('proxyStatistics'),
   }),
   forceResult: lineOf('force', 'result', 'The uplink as it is now', {
     ...{ uplink: text('Its name'), state, reason: text('Why'), forced: forcedOrNull },

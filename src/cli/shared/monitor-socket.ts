@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { NetviaError } from '../../errors.js'
 import type { UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { ProxyStatistics } from '../../proxy/statistics.js'
 
 /** Where a monitor answers unless told otherwise. */
 export const defaultSocket = '/run/netvia/monitor.sock'
@@ -20,6 +21,8 @@ export interface MonitorStatus {
   /** Forces are kept over a restart. */
   keepsForces: boolean
   uplinks: UplinkSnapshot[]
+  /** What went through it, if it is that of a proxy. */
+  proxy?: ProxyStatistics | undefined
 }
 
 /** One line of JSON as well. */

@@ -1,6 +1,8 @@
+import type { ProxyStatistics } from '../../proxy/statistics.js'
 import { stateCells, stateColumns, whyOf } from '../monitor/status-table.js'
 import { Exit } from '../shared/exit-code.js'
 import { askMonitor, type MonitorStatus, unknownUplink } from '../shared/monitor-socket.js'
+import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 
 export interface StatusFlags {
@@ -9,13 +11,21 @@ export interface StatusFlags {
 }
 
 export async function run({ output }: Session, { socket }: StatusFlags, names: string[]): Promise<Exit> {
-  const { at, inUse, uplinks: all } = await askMonitor(socket, { command: 'status' })
+  const { at, inUse, uplinks: all, proxy } = await askMonitor(socket, { command: 'status' })
   const uplinks = names.length > 0 ? names.map(name => named(name, all)) : all
-  output.object('status', { at, inUse, uplinks })
+  output.object('status', { at, inUse, uplinks, proxy })
   const rows = uplinks.map(uplink => [...stateCells(uplink, output.color), whyOf(uplink)])
   await output.table([...stateColumns, { title: 'why', spare: true }], rows)
   output.line('', inUse === null ? 'no uplink works' : `new connections take ${output.color.bold(inUse)}`)
+  if (proxy) output.line(...proxyLines(proxy))
   return uplinks.some(({ state }) => state === 'down') ? Exit.unreachable : Exit.good
+}
+
+function proxyLines({ clients, refused, uplinks }: ProxyStatistics): string[] {
+  const parts = Object.entries(uplinks).map(([name, { open, connections, failures }]) => {
+    return `${name} ${open} open of ${connections}, ${plural(failures, 'failure')}`
+  })
+  return [[`proxy: ${plural(clients, 'client connection')}, ${refused} refused`, ...parts].join('; ')]
 }
 
 function named(name: string, uplinks: MonitorStatus['uplinks']) {

@@ -3,6 +3,7 @@ import { NetviaError } from '../../../errors.js'
 import { preferred, usable } from '../../../group/policies.js'
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import type { Forced } from '../../../monitor/record/reports.js'
+import type { ProxyStatistics } from '../../../proxy/statistics.js'
 import {
   type MonitorAnswer,
   type MonitorRequest,
@@ -28,12 +29,19 @@ export class Control {
   readonly #monitor: UplinkMonitor
   readonly #keepsForces: () => boolean
   readonly #events: ControlEvents
+  readonly #proxied: (() => ProxyStatistics) | undefined
   readonly #sockets = new Set<Socket>()
 
-  constructor(monitor: UplinkMonitor, keepsForces: () => boolean, events: ControlEvents) {
+  constructor(
+    monitor: UplinkMonitor,
+    keepsForces: () => boolean,
+    events: ControlEvents,
+    proxied?: () => ProxyStatistics,
+  ) {
     this.#monitor = monitor
     this.#keepsForces = keepsForces
     this.#events = events
+    this.#proxied = proxied
     this.server = createServer(socket => this.#serve(socket))
     this.server.maxConnections = maxConnections
   }
@@ -89,7 +97,7 @@ export class Control {
     const working = usable(watchedUplinks(this.#monitor))
     const inUse = working.length > 0 ? preferred(working).uplink.name : null
     const { at, uplinks } = this.#monitor.snapshot()
-    return { at, inUse, keepsForces: this.#keepsForces(), uplinks }
+    return { at, inUse, keepsForces: this.#keepsForces(), uplinks, proxy: this.#proxied?.() }
   }
 
   #find(name: string) {

@@ -1,9 +1,9 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { ProxyStatistics } from '../../../proxy/statistics.js'
 import { defaultSocket } from '../../shared/monitor-socket.js'
 import type { Session } from '../../shared/session.js'
-import type { Reporter } from '../reporter.js'
 import type { MonitorFlags } from '../run.js'
-import { Control } from './control.js'
+import { Control, type ControlEvents } from './control.js'
 import { listenAt, makeFolderOf } from './listen.js'
 
 /**
@@ -12,13 +12,14 @@ import { listenAt, makeFolderOf } from './listen.js'
  */
 export async function serveControl(
   { output }: Session,
-  { socket, socketGroup }: MonitorFlags,
+  { socket, socketGroup }: Pick<MonitorFlags, 'socket' | 'socketGroup'>,
   monitor: UplinkMonitor,
-  reporter: Reporter,
+  events: ControlEvents,
   keepsForces: () => boolean,
+  proxied?: () => ProxyStatistics,
 ): Promise<Control | undefined> {
   if (socket === false) return undefined
-  const control = new Control(monitor, keepsForces, reporter)
+  const control = new Control(monitor, keepsForces, events, proxied)
   try {
     if (socket === undefined) makeFolderOf(defaultSocket)
     await listenAt(control.server, socket ?? defaultSocket, socketGroup)

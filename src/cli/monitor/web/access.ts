@@ -14,7 +14,12 @@ const shortest = 16
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` where one is needed or this one is too short.
  */
-export function tokenFor(address: ListenAddress, file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+export function tokenFor(
+  address: ListenAddress,
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+  option = '--listen',
+): string | undefined {
   const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
   // It is no business of the hook's.
   delete env.NETVIA_TOKEN
@@ -24,7 +29,7 @@ export function tokenFor(address: ListenAddress, file: string | undefined, env: 
     token === undefined
       ? `${address.host} can be reached from other machines: a token is needed`
       : `the token is too short: ${shortest} characters at least`
-  throw new NetviaError(`--listen: ${wanted} (--token-file, or NETVIA_TOKEN; openssl rand -hex 16 makes one)`, {
+  throw new NetviaError(`${option}: ${wanted} (--token-file, or NETVIA_TOKEN; openssl rand -hex 16 makes one)`, {
     code: 'ERR_INVALID_ARG_VALUE',
   })
 }

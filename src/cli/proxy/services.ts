@@ -1,0 +1,96 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { joinHostPort } from '../../errors.js'
+import type { UplinkMonitor } from '../../monitor/monitor.js'
+import type { ListeningProxy } from '../../proxy/listen-proxy.js'
+import type { Control } from '../monitor/control/control.js'
+import { serveControl } from '../monitor/control/serve.js'
+import { Access, tokenFor } from '../monitor/web/access.js'
+import { bindWhenThere } from '../monitor/web/bind.js'
+import { listenAddress } from '../monitor/web/listen-address.js'
+import { Metrics } from '../monitor/web/metrics.js'
+import type { Session } from '../shared/session.js'
+import { metricsServer, ProxyMetrics } from './metrics.js'
+import type { ProxyFlags } from './run.js'
+
+/** How others look at a running proxy: metrics, and a socket for `netvia status` and `netvia force`. */
+export class Services {
+  #server: Server | undefined
+  #metrics: Metrics | undefined
+  #control: Control | undefined
+
+  static async start(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor: UplinkMonitor | undefined) {
+    const services = new Services()
+    try {
+      if (monitor && flags.socket !== undefined) services.#control = await control(session, flags, proxy, monitor)
+      if (flags.listenMetrics !== undefined) await services.#serve(session, flags, proxy, monitor)
+    } catch (error) {
+      services.close()
+      throw error
+    }
+    return services
+  }
+
+  /** The files were read again, and taken or not. */
+  reloaded(taken: boolean): void {
+    this.#metrics?.reloaded(taken)
+  }
+
+  close(): void {
+    this.#control?.close()
+    this.#metrics?.stop()
+    this.#server?.close()
+    this.#server?.closeAllConnections()
+  }
+
+  async #serve(
+    { output, signal, program }: Session,
+    flags: ProxyFlags,
+    proxy: ListeningProxy,
+    monitor?: UplinkMonitor,
+  ) {
+    const address = listenAddress(flags.listenMetrics!)
+    const token = tokenFor(address, flags.tokenFile, process.env, '--listen-metrics')
+    const ofProxy = new ProxyMetrics(proxy)
+    const metrics = monitor && new Metrics(monitor, program.version()!)
+    metrics?.start()
+    this.#metrics = metrics
+    const text = async () => {
+      const names = monitor?.snapshot().uplinks.map(({ name }) => name) ?? []
+      return ((await metrics?.text()) ?? '') + (await ofProxy.text(names))
+    }
+    const server = metricsServer(text, new Access(token))
+    this.#server = server
+    const announce = () => {
+      const { address: host, port } = server.address() as AddressInfo
+      const url = `http://${joinHostPort(host, port)}/metrics`
+      output.object('metrics', { url })
+      output.line(`metrics: ${url}`)
+    }
+    await new Promise<void>((resolve, reject) => {
+      const waiting = () => {
+        output.note(`netvia: no device has the address ${address.host} yet; the metrics wait for it`)
+        resolve()
+      }
+      bindWhenThere(server, address, signal, waiting).then(bound => {
+        if (bound) announce()
+        resolve()
+      }, reject)
+    })
+  }
+}
+
+function control(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor: UplinkMonitor) {
+  const { output } = session
+  const events = {
+    forced: (uplink: string, forced: unknown) => output.object('force', { uplink, forced, at: Date.now() }),
+  }
+  return serveControl(
+    session,
+    flags,
+    monitor,
+    events,
+    () => false,
+    () => proxy.statistics,
+  )
+}
