@@ -64,7 +64,7 @@ describe('who may ask', () => {
     const refused = await fetch(url)
     expect(refused.status).toBe(401)
     expect(refused.headers.get('www-authenticate')).toMatch(/^Basic realm="netvia"/)
-    expect(await refused.text()).toBe('')
+    expect(await refused.text()).toMatch(/^A token is needed: as the password, with any user name/)
     const wrong: Record<string, string>[] = [
       {},
       { authorization: 'Bearer ' },
@@ -110,7 +110,10 @@ describe('who may ask', () => {
       '127.0.0.1.evil.example',
       'localhost.evil.example:80',
     ]) {
-      expect((await ask(`${url}api/snapshot`, { host })).status).toBe(403)
+      expect(await ask(`${url}api/snapshot`, { host })).toMatchObject({
+        status: 403,
+        body: expect.stringMatching(/only requests for this machine by its own names.* --token-file/),
+      })
     }
   })
 })

@@ -18,12 +18,12 @@ say(part('place'), location.hostname)
 part('ranges').addEventListener('change', follow)
 follow()
 
-/** Everything comes from one stream, which the browser opens again by itself when it breaks. */
+/** Everything comes from one stream, which the browser opens again when it breaks. The address is relative: a proxy may serve the page below a path. */
 function follow(): void {
   const range = Number(document.querySelector<HTMLInputElement>('#ranges :checked')!.value)
   source?.close()
   timelines = undefined
-  source = new EventSource(`/api/events?after=0&range=${range}`)
+  source = new EventSource(`api/events?after=0&range=${range}`)
   source.onopen = () => lost(false)
   source.onerror = () => lost(true)
   on<MonitorSnapshot>('snapshot', showSnapshot)

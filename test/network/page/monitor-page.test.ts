@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { needs } from '../../lab/index.js'
+import { lab, needs } from '../../lab/index.js'
 import { configuration, plug, unplug, watchUplinks } from '../monitored.js'
 
-needs('chromium')
+needs('chromium', 'nginx')
 
 /** A browser on a busy machine. */
 const patience = { timeout: 60_000 }
@@ -75,6 +75,19 @@ function painted(page: Page, name: string, color: string): Promise<number> {
       return found
     }, color)
 }
+
+describe('behind nginx, below a path', () => {
+  test('the page is live, and its events are not held back', async () => {
+    const { url } = await watchUplinks()
+    await lab.nginx(
+      `server { listen 127.0.0.1:8080; location /uplinks/ { proxy_buffering on; proxy_pass ${url}; } }`,
+      'router',
+    )
+    const page = await open('http://127.0.0.1:8080/uplinks/')
+    await expect.poll(() => badge(page, 'fibre').textContent(), patience).toBe('up')
+    expect(new URL(page.url()).pathname).toBe('/uplinks/')
+  })
+})
 
 describe('the page', () => {
   test('shows a failover as it happens: state, chart and event', async () => {

@@ -53,7 +53,8 @@ export class EventStreams {
    * slow line less often, since each holds what those before would have told.
    */
   open(response: ServerResponse, after: number | undefined, range: Range | undefined): void {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    // nginx would hold events back until its buffer is full.
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
     const stream: Stream = { response, range, sent: 0, shown: 0, ticks: 0 }
     this.#streams.add(stream)
     response.on('close', () => this.#streams.delete(stream))

@@ -98,7 +98,7 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
     }
     const refusal = access.refusal(request)
     if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
-    if (refusal) return response.writeHead(refusal, { connection: 'close' }).end()
+    if (refusal) return refuse(response, refusal)
     const answer = url && answers.get(url.pathname)
     return answer ? answer(response, url, request) : response.writeHead(404).end()
   }
@@ -118,6 +118,19 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
 }
 
 const base = 'http://netvia'
+
+const whyRefused = {
+  401: 'A token is needed: as the password, with any user name, or as "Authorization: Bearer <token>".\n',
+  403:
+    'Without a token, only requests for this machine by its own names are answered, such as Host: 127.0.0.1. ' +
+    'Start the monitor with --token-file, or let the proxy send another Host.\n',
+}
+
+function refuse(response: ServerResponse, status: keyof typeof whyRefused): void {
+  response.writeHead(status, { connection: 'close', 'content-type': 'text/plain; charset=utf-8' })
+  response.end(whyRefused[status])
+}
+
 const wrongRange = rendered({ error: `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}` })
 
 function rendered(value: unknown): Buffer {
