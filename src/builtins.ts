@@ -2,6 +2,21 @@ import { createRequire } from 'node:module'
 
 const load = createRequire(import.meta.url)
 
+type SqliteValue = number | string | null | Uint8Array
+type SqliteRow = Record<string, SqliteValue>
+
+/** What is used of node:sqlite, which Node 20 and its types do not have. */
+export interface SqliteDatabase {
+  exec(sql: string): void
+  close(): void
+  prepare(sql: string): {
+    run(...values: SqliteValue[]): { changes: number | bigint; lastInsertRowid: number | bigint }
+    get(...values: SqliteValue[]): SqliteRow | undefined
+    all(...values: SqliteValue[]): SqliteRow[]
+    iterate(...values: SqliteValue[]): Iterable<SqliteRow>
+  }
+}
+
 /**
  * Modules of Node that take a millisecond or more to load, each loaded when it is first used: importing netvia must cost little,
  * and a ping needs neither HTTP nor TLS.
@@ -15,6 +30,9 @@ export const nodeDns = late<typeof import('node:dns')>('node:dns')
 export const nodeHttp = late<typeof import('node:http')>('node:http')
 export const nodeHttps = late<typeof import('node:https')>('node:https')
 export const nodeNet = late<typeof import('node:net')>('node:net')
+export const nodeSqlite = late<{ DatabaseSync: new (path: string, options: { readOnly: boolean }) => SqliteDatabase }>(
+  'node:sqlite',
+)
 export const nodeStream = late<typeof import('node:stream')>('node:stream')
 export const nodeTls = late<typeof import('node:tls')>('node:tls')
 export const nodeVm = late<typeof import('node:vm')>('node:vm')

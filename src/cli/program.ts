@@ -12,6 +12,7 @@ import { defineMonitor } from './monitor/command.js'
 import { defineMtr } from './mtr/command.js'
 import { definePing } from './ping/command.js'
 import { defineProxy } from './proxy/command.js'
+import { defineReport } from './report/command.js'
 import { defineScan } from './scan/command.js'
 import { defineSchema } from './schema/command.js'
 import { escapeControlsLines } from './shared/output/escape.js'
@@ -96,6 +97,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineMonitor,
     defineStatus,
     defineForce,
+    defineReport,
     defineExporter,
     defineProxy,
     defineDevices,

@@ -1,15 +1,16 @@
 import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
-import { nodeDiagnosticsChannel } from '../builtins.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { type MakeRunner, makeRunner } from './checks/check-runner.js'
 import { type ForceOptions, forceOf } from './force-options.js'
+import { History } from './history/history.js'
 import { type HookCause, hookEnvironment } from './hook/environment.js'
 import { Hook } from './hook/hook.js'
 import { type LinkFacts, LinkHistory } from './link/link-fault.js'
 import { watchLinks } from './link/link-watch.js'
 import type { MonitorOptions } from './options.js'
+import { diagnosticsChannels } from './record/channels.js'
 import { EventBuffer, type Streamed } from './record/event-buffer.js'
 import { Force } from './record/force.js'
 import type { CheckEvent, MonitorEvents, MonitorSnapshot, StateEvent, WarningEvent } from './record/reports.js'
@@ -24,22 +25,11 @@ const world = { makeRunner, watchLinks }
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
 
-function diagnosticsChannels() {
-  const { channel } = nodeDiagnosticsChannel()
-  return {
-    state: channel('netvia:monitor:state'),
-    check: channel('netvia:monitor:check'),
-    hook: channel('netvia:monitor:hook'),
-    warning: channel('netvia:monitor:warning'),
-    configure: channel('netvia:monitor:configure'),
-  }
-}
-
 /**
  * Watches the uplinks of a router: runs their checks, follows their links, and says which state each is in, and why.
  *
  * Events: `state` when an uplink changes, `check` for each result, `hook` for each line that the hook prints, `warning` when something beside the checks fails (state
- * file, hook, link watch), `configure` after a change of options. The same go to `diagnostics_channel` as `netvia:monitor:state`,
+ * file, history, hook, link watch), `configure` after a change of options. The same go to `diagnostics_channel` as `netvia:monitor:state`,
  * `:check`, `:hook`, `:warning` and `:configure`.
  * While it runs it keeps the process alive.
  *
@@ -52,12 +42,17 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
     state: (event: StateEvent) => this.#changed(event),
-    check: (event: CheckEvent) => this.#tell('check', event),
+    check: (event: CheckEvent) => {
+      this.#history?.check(event)
+      this.#tell('check', event)
+    },
   }
   #settings: Settings
   #uplinks: Map<string, WatchedUplink>
   #links = new Map<string, LinkHistory>()
   #stateFile: StateFile | undefined
+  /** While it runs. */
+  #history: History | undefined
   #hook: Hook | undefined
   /** What earlier options left under way. */
   #leaving: Promise<unknown> = Promise.resolve()
@@ -86,6 +81,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     // `stop()` ended the one before.
     this.#hook = this.#openHook()
     this.#callHookForAll('start')
+    this.#beginHistory()
     this.#watch()
     this.#startAll(this.#uplinks.values())
   }
@@ -118,6 +114,11 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     }
     this.#leaving = Promise.all([this.#leaving, ...leaving])
     if (this.#unwatch) {
+      if (settings.history === before.history) this.#history?.follow(this.snapshot().uplinks)
+      else {
+        this.#history?.end()
+        this.#beginHistory()
+      }
       this.#callHookForAll('configure')
       this.#unwatch()
       this.#watch()
@@ -144,6 +145,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#unwatch()
     this.#unwatch = undefined
     await Promise.all([...this.#uplinks.values()].map(watched => watched.stop()))
+    this.#history?.end()
+    this.#history = undefined
     await Promise.all([this.#stateFile?.save(), this.#hook?.stop(), this.#leaving])
     for (const buffer of this.#buffers) buffer.end()
   }
@@ -211,6 +214,12 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     return stateFile === undefined ? undefined : new StateFile(stateFile, () => this.#saved(), failed)
   }
 
+  #beginHistory(): void {
+    const { history } = this.#settings
+    this.#history = history === undefined ? undefined : new History(history, error => this.#warn('history', error))
+    this.#history?.begin(this.snapshot().uplinks)
+  }
+
   #openHook(): Hook | undefined {
     const { hook, hookTimeout } = this.#settings
     const reports = {
@@ -257,6 +266,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #changed(event: StateEvent): void {
     for (const buffer of this.#buffers) buffer.push(event)
     this.#stateFile?.save()
+    this.#history?.state(event)
     this.#callHook(this.#uplinks.get(event.uplink)!.uplink, 'change', event)
     this.#tell('state', event)
   }

@@ -108,6 +108,11 @@ export interface MonitorOptions {
   /** File that keeps the states over a restart, written whole and renamed into place. Best on a tmpfs. Default: none. */
   stateFile?: string
   /**
+   * SQLite file that keeps every outage, and loss and latency of each minute for 90 days: what `netvia report` reads. Written once a
+   * minute. Needs node:sqlite (Node 22.13 or later). Default: none.
+   */
+  history?: string
+  /**
    * Command and arguments, called without a shell when an uplink changes its state, with the facts in its environment. If several
    * changes of an uplink meet a call that still runs, the next call gets the newest. A failed call is tried again after 1, 5 and 25
    * seconds. Default: none.

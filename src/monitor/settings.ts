@@ -22,6 +22,7 @@ import {
   string,
 } from '../options.js'
 import { limitsSchema, rulesSchema } from './checks/check-rules.js'
+import { requireSqlite } from './history/database.js'
 import type { MonitorOptions, UplinkCheck, UplinkOptions } from './options.js'
 import { type DampingOptions, defaultDamping } from './state/damping.js'
 import type { Limits } from './state/quality.js'
@@ -49,6 +50,7 @@ export interface RoundSettings extends Thresholds, Limits {
 export interface Settings {
   rounds: RoundSettings
   stateFile: string | undefined
+  history: string | undefined
   hook: readonly string[] | undefined
   hookAtStart: boolean
   hookTimeout: number
@@ -91,6 +93,7 @@ const monitorSchema = {
   minimumTime: milliseconds,
   damping: dampingCheck,
   stateFile: string,
+  history: string,
   hook: hookCheck,
   hookAtStart: boolean,
   hookTimeout: interval,
@@ -133,6 +136,7 @@ export function settingsOf(given: MonitorOptions): Settings {
   const { interval = 1000, reliability = 1, timeout = 2000, uplinks } = options
   if (!Array.isArray(uplinks) || uplinks.length === 0)
     throw errorAt('uplinks', invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink'))
+  if (options.history !== undefined) requireSqlite()
   const names = new Set<string>()
   return {
     rounds: {
@@ -150,6 +154,7 @@ export function settingsOf(given: MonitorOptions): Settings {
       damping: options.damping ?? defaultDamping,
     },
     stateFile: options.stateFile,
+    history: options.history,
     hook: options.hook,
     hookAtStart: options.hookAtStart ?? false,
     hookTimeout: options.hookTimeout ?? 10_000,

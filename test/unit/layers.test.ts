@@ -34,6 +34,7 @@ const rooms: Record<string, string[]> = {
     'link',
     'checks',
     'record',
+    'history',
     'force-options',
     'settings',
     'round-loop',

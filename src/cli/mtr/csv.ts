@@ -1,4 +1,5 @@
 import type { RouteStatistics } from '../../protocols/traceroute/route-statistics.js'
+import { csvLine } from '../shared/output/csv.js'
 
 export const csvHeading =
   'device,host,hop,address,name,sent,unsent,received,lossRatio,lossContinues,lastMs,avgMs,bestMs,worstMs,stddevMs,jitterMs'
@@ -8,16 +9,10 @@ export function csvLines(device: string | undefined, { host, hops }: RouteStatis
   return hops.map(hop => {
     const { ttl, address, name, sent, unsent, received, lossRatio, lossContinues } = hop
     const { lastMs, avgMs, bestMs, worstMs, stddevMs, jitterMs } = hop
-    return [
+    return csvLine([
       ...[device, host, ttl, address, name, sent, unsent, received, lossRatio && Number(lossRatio.toFixed(4))],
       lossContinues,
       ...[lastMs, avgMs, bestMs, worstMs, stddevMs, jitterMs].map(time => time?.toFixed(3)),
-    ]
-      .map(value => field(String(value ?? '')))
-      .join(',')
+    ])
   })
-}
-
-function field(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -1,4 +1,4 @@
-import { bool, count, integer, type JsonSchema, list, object, oneOf, ref, text } from './build.js'
+import { bool, count, integer, type JsonSchema, list, milliseconds, object, oneOf, ref, text } from './build.js'
 import { lineOf } from './lines.js'
 
 export const at = { type: 'number', description: 'Milliseconds since 1970' }
@@ -22,7 +22,9 @@ export const monitorLines: Record<string, JsonSchema> = {
   }),
   monitorWarning: lineOf('monitor', 'warning', 'Something beside the checks went wrong', {
     ...{
-      source: text('What: state-file, hook, link; of the routes: interference, kernel, conntrack, configuration'),
+      source: text(
+        'What: state-file, history, hook, link; of the routes: interference, kernel, conntrack, configuration',
+      ),
       message: text(),
       at,
     },
@@ -57,10 +59,43 @@ export const monitorLines: Record<string, JsonSchema> = {
     ...{ uplink: text('Its name'), state, reason: text('Why'), forced: forcedOrNull },
     kept: bool('The force survives a restart of the monitor'),
   }),
+  reportUplink: lineOf(
+    'report',
+    'uplink',
+    'How an uplink has been',
+    {
+      ...{ from: at, to: at, name: text('Its name'), device: orNull('string', 'null: a path without a device') },
+      availability: orNull('number', 'Of the time with a verdict, the part up or degraded, 0-1; null without any'),
+      ...{ upMs: milliseconds(), degradedMs: milliseconds(), downMs: milliseconds() },
+      forcedMs: milliseconds('In a state that netvia force made: no part of the availability'),
+      unknownMs: milliseconds('No monitor ran, or it had no verdict yet'),
+      outages: list(ref('outage')),
+      targets: list(ref('targetReport')),
+    },
+    'latencyReport',
+  ),
   monitorSummary: lineOf('monitor', 'summary', 'At the end', { at, running: bool(), uplinks: list(ref('uplink')) }),
 }
 
 export const monitorParts: Record<string, JsonSchema> = {
+  outage: object('A time down', {
+    from: at,
+    to: orNull('number', 'null: the history ends within it'),
+    ms: milliseconds('Until its end, or until the end of the history'),
+    reason: text('Why'),
+  }),
+  latencyReport: object('Loss and latency; of an uplink with pings, that of its pings', {
+    checks: count('Results of the period'),
+    lossRatio: orNull('number', '0-1; null without any'),
+    p50Ms: orNull('number', 'Median'),
+    p95Ms: orNull('number', '95th percentile'),
+    p99Ms: orNull('number', '99th percentile'),
+  }),
+  targetReport: object(
+    'The checks of one target',
+    { type: oneOf('ping', 'http', 'tcp', 'dns'), target: text('Host, name, or URL without user, password and query') },
+    ['latencyReport'],
+  ),
   check: object('What one check said', {
     uplink: text('Its name'),
     check: count('Its place among the checks of the uplink, from 0'),

@@ -11,13 +11,20 @@ export function worst(codes: Iterable<Exit>): Exit {
 
 const usage = new Set(['ERR_INVALID_ARG_VALUE', 'ERR_ADDRESS_FAMILY', 'ERR_OPEN_PROXY'])
 
+const ofThisMachine = new Set([
+  'ERR_NO_MONITOR',
+  'ERR_HISTORY',
+  'ERR_OPENTELEMETRY_NOT_FOUND',
+  'ERR_UNSUPPORTED_RUNTIME',
+])
+
 /** What an error of the library means for whoever called the command. */
 export function exitOf(error: unknown): Exit {
   if (!(error instanceof NetviaError)) return Exit.local
   const { code } = error
   if (usage.has(code)) return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
-  if (code === 'ERR_NO_MONITOR' || code === 'ERR_OPENTELEMETRY_NOT_FOUND') return Exit.local
+  if (ofThisMachine.has(code)) return Exit.local
   try {
     networkOutcome(error, {})
     return Exit.unreachable

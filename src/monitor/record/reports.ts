@@ -61,8 +61,8 @@ export interface HookEvent {
 
 /** The 'warning' event: something beside the checks went wrong, and the monitor goes on. */
 export interface WarningEvent {
-  /** What failed: writing the state file, running the hook, following the links. */
-  source: 'state-file' | 'hook' | 'link'
+  /** What failed: writing the state file or the history, running the hook, following the links. */
+  source: 'state-file' | 'history' | 'hook' | 'link'
   /** In words. */
   message: string
   /** What was thrown. */

@@ -1,0 +1,116 @@
+import type { SqliteDatabase } from '../../builtins.js'
+import { openToRead } from '../../monitor/history/database.js'
+import { LatencyCounts } from '../../monitor/history/latency-counts.js'
+import { type Outage, outagesOf, type Share, type Stretch, sharesOf } from './stretches.js'
+
+/** From when to when, in ms since the epoch. */
+export interface Period {
+  from: number
+  to: number
+}
+
+export interface TargetReport extends LatencyReport {
+  type: string
+  target: string
+}
+
+export interface LatencyReport {
+  /** Results of the period. */
+  checks: number
+  /** null without any. */
+  lossRatio: number | null
+  p50Ms: number | null
+  p95Ms: number | null
+  p99Ms: number | null
+}
+
+export interface UplinkReport extends Share, LatencyReport {
+  name: string
+  device: string | null
+  outages: Outage[]
+  targets: TargetReport[]
+}
+
+/** What the history has of each uplink. */
+export function readHistory(path: string, period: Period): UplinkReport[] {
+  const database = openToRead(path)
+  try {
+    const uplinks = database.prepare('SELECT id, name, device FROM uplink ORDER BY id').all()
+    return uplinks.map(({ id, name, device }) => {
+      const stretches = stretchesOf(database, id as number)
+      const targets = targetsOf(database, id as number, period)
+      return {
+        ...{ name: name as string, device: device as string | null },
+        ...sharesOf(stretches, period),
+        // A page takes longer than an echo: the two in one figure would tell of neither.
+        ...latencyReport(targets.some(({ type }) => type === 'ping') ? targets.filter(isPing) : targets),
+        outages: outagesOf(stretches, period),
+        targets: targets.map(counted => ({
+          ...{ type: counted.type, target: counted.target },
+          ...latencyReport([counted]),
+        })),
+      }
+    })
+  } finally {
+    database.close()
+  }
+}
+
+/** A state lasts until the next one, or as long as the monitor is known to have run. */
+function stretchesOf(database: SqliteDatabase, uplink: number): Stretch[] {
+  const rows = database.prepare(
+    `SELECT at AS "from", coalesce(lead(at) OVER (PARTITION BY run ORDER BY at, state.id), ended) AS "to",
+       state, forced, reason, lead(at) OVER (PARTITION BY run ORDER BY at, state.id) IS NULL AS isLast
+     FROM state JOIN run ON run.id = run WHERE uplink = ? ORDER BY run, at, state.id`,
+  )
+  return rows.all(uplink).map(row => ({
+    ...{ from: row.from as number, to: row.to as number, reason: row.reason as string },
+    state: row.state as Stretch['state'],
+    forced: row.forced === 1,
+    isLast: row.isLast === 1,
+  }))
+}
+
+interface Counted {
+  type: string
+  target: string
+  good: number
+  bad: number
+  latencies: LatencyCounts
+}
+
+const isPing = ({ type }: Counted) => type === 'ping'
+
+function targetsOf(database: SqliteDatabase, uplink: number, { from, to }: Period): Counted[] {
+  const counts = new Map<number, Counted>()
+  for (const { id, type, target } of database
+    .prepare('SELECT * FROM target WHERE uplink = ? ORDER BY id')
+    .all(uplink)) {
+    const latencies = new LatencyCounts()
+    counts.set(id as number, { type: type as string, target: target as string, good: 0, bad: 0, latencies })
+  }
+  const minutes = database.prepare(
+    `SELECT minute.target, good, bad, latencies FROM minute JOIN target ON target.id = minute.target
+     WHERE at >= ? AND at < ? AND uplink = ?`,
+  )
+  for (const { target, good, bad, latencies } of minutes.iterate(from, to, uplink)) {
+    const counted = counts.get(target as number)!
+    counted.good += good as number
+    counted.bad += bad as number
+    counted.latencies.addBytes(latencies as Uint8Array)
+  }
+  return [...counts.values()].filter(({ good, bad }) => good + bad > 0)
+}
+
+function latencyReport(all: readonly Counted[]): LatencyReport {
+  const checks = all.reduce((sum, { good, bad }) => sum + good + bad, 0)
+  const failed = all.reduce((sum, { bad }) => sum + bad, 0)
+  const latencies = new LatencyCounts()
+  for (const counted of all) latencies.addBytes(counted.latencies.toBytes())
+  const percentile = (share: number) => latencies.percentile(share) ?? null
+  return {
+    checks,
+    lossRatio: checks === 0 ? null : failed / checks,
+    ...{ p50Ms: percentile(0.5), p95Ms: percentile(0.95), p99Ms: percentile(0.99) },
+  }
+}

@@ -1,0 +1,65 @@
+import type { UplinkState } from '../../monitor/state/state-machine.js'
+
+/** A time in one state, in ms since the epoch. */
+export interface Stretch {
+  from: number
+  to: number
+  state: UplinkState
+  /** By `netvia force`. */
+  forced: boolean
+  reason: string
+  /** What came next is not known, or still to come. */
+  isLast: boolean
+}
+
+interface Period {
+  from: number
+  to: number
+}
+
+/** How a period was shared between the states, in ms. */
+export interface Share {
+  /** Of the time with a verdict, the part that it was up or degraded, 0-1; null without any. */
+  availability: number | null
+  upMs: number
+  degradedMs: number
+  downMs: number
+  /** In a state that `netvia force` made: no part of the availability. */
+  forcedMs: number
+  /** No monitor ran, or it had no verdict yet. */
+  unknownMs: number
+}
+
+export interface Outage {
+  from: number
+  /** null: the history ends within it. */
+  to: number | null
+  /** Until its end, or until the end of the history. */
+  ms: number
+  reason: string
+}
+
+export function sharesOf(stretches: readonly Stretch[], period: Period): Share {
+  const total = (wanted: (stretch: Stretch) => boolean) =>
+    stretches.filter(wanted).reduce((sum, stretch) => sum + overlap(stretch, period), 0)
+  const measured = (state: UplinkState) => total(stretch => stretch.state === state && !stretch.forced)
+  const [upMs, degradedMs, downMs] = [measured('up'), measured('degraded'), measured('down')]
+  const forcedMs = total(({ forced }) => forced)
+  const judged = upMs + degradedMs + downMs
+  return {
+    availability: judged === 0 ? null : (upMs + degradedMs) / judged,
+    ...{ upMs, degradedMs, downMs, forcedMs },
+    unknownMs: period.to - period.from - judged - forcedMs,
+  }
+}
+
+/** Those of which some lies in the period, each as long as it was. What `netvia force` put down is none. */
+export function outagesOf(stretches: readonly Stretch[], period: Period): Outage[] {
+  return stretches
+    .filter(stretch => stretch.state === 'down' && !stretch.forced && overlap(stretch, period) > 0)
+    .map(({ from, to, reason, isLast }) => ({ from, to: isLast ? null : to, ms: to - from, reason }))
+}
+
+function overlap({ from, to }: Period, period: Period): number {
+  return Math.max(0, Math.min(to, period.to) - Math.max(from, period.from))
+}

@@ -1,0 +1,76 @@
+import { nodeSqlite, type SqliteDatabase } from '../../builtins.js'
+import { NetviaError } from '../../errors.js'
+
+/** In the header of the file: 'nvia'. */
+const applicationId = 0x6e766961
+const version = 1
+
+/** Times are in ms since the epoch. */
+const tables = `
+CREATE TABLE run (id INTEGER PRIMARY KEY, begun INTEGER NOT NULL, ended INTEGER NOT NULL);
+CREATE TABLE uplink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, device TEXT);
+CREATE TABLE target (id INTEGER PRIMARY KEY, uplink INTEGER NOT NULL, type TEXT NOT NULL, target TEXT NOT NULL,
+  UNIQUE (uplink, type, target));
+CREATE TABLE state (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, uplink INTEGER NOT NULL, at INTEGER NOT NULL,
+  state TEXT NOT NULL, forced INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX state_of_run ON state (run, uplink, at);
+CREATE TABLE minute (at INTEGER NOT NULL, target INTEGER NOT NULL, run INTEGER NOT NULL, good INTEGER NOT NULL,
+  bad INTEGER NOT NULL, latencies BLOB NOT NULL, PRIMARY KEY (at, target)) WITHOUT ROWID;
+PRAGMA application_id = ${applicationId};
+PRAGMA user_version = ${version};
+`
+
+/** @throws NetviaError `ERR_UNSUPPORTED_RUNTIME` where Node has no node:sqlite. */
+export function requireSqlite(): void {
+  try {
+    nodeSqlite()
+  } catch (cause) {
+    const hint = 'use Node 22.13 or later'
+    const message = `history needs node:sqlite, which Node ${process.versions.node} does not have; ${hint}`
+    throw new NetviaError(message, { code: 'ERR_UNSUPPORTED_RUNTIME', hint, cause })
+  }
+}
+
+/** Opens a history to write to, and makes it where there is none. What is another program's is refused. */
+export function openToWrite(path: string): SqliteDatabase {
+  return opened(path, false, database => {
+    // A commit is one append to the log beside the file; the disk is told to keep it when the log is worked in, every 4 MB.
+    database.exec('PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    const isEmpty = numberOf(database, 'SELECT count(*) AS value FROM sqlite_master') === 0
+    if (isEmpty) database.exec(`BEGIN; ${tables} COMMIT`)
+    else checkVersion(database)
+  })
+}
+
+/** Opens a history to read from, while a monitor may be writing to it. */
+export function openToRead(path: string): SqliteDatabase {
+  return opened(path, true, database => {
+    database.exec('PRAGMA busy_timeout = 1000')
+    checkVersion(database)
+  })
+}
+
+function opened(path: string, readOnly: boolean, prepare: (database: SqliteDatabase) => void): SqliteDatabase {
+  requireSqlite()
+  let database: SqliteDatabase | undefined
+  try {
+    database = new (nodeSqlite().DatabaseSync)(path, { readOnly })
+    prepare(database)
+    return database
+  } catch (cause) {
+    database?.close()
+    if (cause instanceof NetviaError) throw cause
+    throw new NetviaError(`${path}: ${(cause as Error).message}`, { code: 'ERR_HISTORY', address: path, cause })
+  }
+}
+
+function checkVersion(database: SqliteDatabase): void {
+  const isOurs = numberOf(database, 'SELECT application_id AS value FROM pragma_application_id') === applicationId
+  if (!isOurs) throw new Error('this is not a history of netvia')
+  const found = numberOf(database, 'SELECT user_version AS value FROM pragma_user_version')
+  if (found !== version) throw new Error(`a history of version ${found}; this netvia knows version ${version}`)
+}
+
+function numberOf(database: SqliteDatabase, query: string): number {
+  return database.prepare(query).get()!.value as number
+}

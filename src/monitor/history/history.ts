@@ -1,0 +1,205 @@
+import type { SqliteDatabase } from '../../builtins.js'
+import { monotonicNow } from '../../monotonic.js'
+import { type Moment, presentMoment, wallTime } from '../record/moment.js'
+import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/reports.js'
+import type { UplinkState } from '../state/state-machine.js'
+import { openToWrite } from './database.js'
+import { LatencyCounts } from './latency-counts.js'
+
+/** Between two writes, in ms: flash lasts, and this is what a power cut may take. */
+export const batchInterval = 60_000
+/** After a change of state the next write comes so soon, in ms: people cut the power of a router that has no line. */
+const changeWaits = 5000
+/** Minute values are kept for so long, in ms: 90 days. Outages are kept for ever. */
+export const minutesKept = 90 * 86_400_000
+/** Changes of state that wait for a disk that takes nothing; then the oldest give way. */
+const maxWaiting = 10_000
+
+interface Target {
+  uplink: string
+  type: string
+  target: string
+}
+
+/** One target since the last write. */
+interface Minute extends Target {
+  good: number
+  bad: number
+  latencies: LatencyCounts
+}
+
+interface Change {
+  uplink: string
+  state: UplinkState
+  forced: boolean
+  reason: string
+  at: Moment
+}
+
+/**
+ * What becomes of the uplinks, in an SQLite file: every change of state, and loss and latency of every minute. Written once a minute
+ * in one transaction, sooner after a change of state; a process that is killed loses what came after the last write.
+ */
+export class History {
+  readonly #path: string
+  readonly #failed: (error: unknown) => void
+  #database: SqliteDatabase | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** When the timer fires, on the monotonic clock. */
+  #due = Number.POSITIVE_INFINITY
+  #run: number | undefined
+  #begun: Moment = presentMoment()
+  #devices = new Map<string, string | null>()
+  #changes: Change[] = []
+  #minutes = new Map<string, Minute>()
+  #minuteBegun: Moment = presentMoment()
+  #prunedAt = Number.NEGATIVE_INFINITY
+  /** The last write failed, which has been told. */
+  #isBroken = false
+
+  /** `failed` is told once of a file that can't be written to: the monitor goes on, and what comes meanwhile is written later. */
+  constructor(path: string, failed: (error: unknown) => void) {
+    this.#path = path
+    this.#failed = failed
+  }
+
+  begin(uplinks: readonly UplinkSnapshot[]): void {
+    this.#begun = presentMoment()
+    this.#minuteBegun = this.#begun
+    this.#run = undefined
+    this.#devices.clear()
+    this.follow(uplinks)
+    this.#write()
+  }
+
+  /** Takes the uplinks that are watched from now on. */
+  follow(uplinks: readonly UplinkSnapshot[]): void {
+    const devices = new Map(uplinks.map(({ name, device }) => [name, device]))
+    for (const uplink of this.#devices.keys()) {
+      if (!devices.has(uplink)) this.#change(uplink, 'unknown', false, 'no longer watched')
+    }
+    for (const { name, state, forced, reason } of uplinks) {
+      if (!this.#devices.has(name)) this.#change(name, state, forced !== null, reason)
+    }
+    this.#devices = devices
+  }
+
+  state({ uplink, to, forced, reason }: StateEvent): void {
+    this.#change(uplink, to, forced !== undefined, reason)
+    this.#writeIn(changeWaits)
+  }
+
+  check({ uplink, type, target, ok, local, latencyMs }: CheckEvent): void {
+    // What failed on this machine says nothing of the line.
+    if (local) return
+    const key = `${uplink}\n${type}\n${target}`
+    const minute = this.#minutes.get(key) ?? { uplink, type, target, good: 0, bad: 0, latencies: new LatencyCounts() }
+    this.#minutes.set(key, minute)
+    if (ok) minute.good++
+    else minute.bad++
+    if (ok && latencyMs !== null) minute.latencies.add(latencyMs)
+  }
+
+  end(): void {
+    this.#write()
+    clearTimeout(this.#timer)
+    this.#database?.close()
+    this.#database = undefined
+  }
+
+  #change(uplink: string, state: UplinkState, forced: boolean, reason: string): void {
+    this.#changes.push({ uplink, state, forced, reason, at: presentMoment() })
+    if (this.#changes.length > maxWaiting) this.#changes.shift()
+  }
+
+  /** Unless a write comes sooner anyway. */
+  #writeIn(ms: number): void {
+    const due = monotonicNow() + ms
+    if (due >= this.#due) return
+    this.#due = due
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#write(), ms).unref()
+  }
+
+  /** What can't be written is kept, and this minute goes on. */
+  #write(): void {
+    const now = presentMoment()
+    this.#due = Number.POSITIVE_INFINITY
+    this.#writeIn(batchInterval)
+    try {
+      this.#database ??= openToWrite(this.#path)
+      this.#database.exec('BEGIN IMMEDIATE')
+      const begun = wallTime(this.#begun, now)
+      const run = this.#runRow(this.#database, begun, now)
+      this.#insert(this.#database, run, now)
+      this.#database.exec('COMMIT')
+      this.#run = run
+      this.#begun = { ...this.#begun, wall: begun }
+    } catch (error) {
+      this.#giveUp()
+      if (!this.#isBroken) this.#failed(error)
+      this.#isBroken = true
+      return
+    }
+    this.#isBroken = false
+    this.#changes = []
+    this.#minutes.clear()
+    this.#minuteBegun = now
+    this.#prune(now)
+  }
+
+  /** A file that was moved away or is damaged is looked for anew at the next write. */
+  #giveUp(): void {
+    try {
+      // Rolls back what was begun.
+      this.#database?.close()
+    } catch {}
+    this.#database = undefined
+  }
+
+  #insert(database: SqliteDatabase, run: number, now: Moment): void {
+    const add = database.prepare(
+      'INSERT INTO uplink (name, device) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET device = excluded.device',
+    )
+    for (const [name, device] of this.#devices) add.run(name, device)
+    const change = database.prepare(
+      `INSERT INTO state (run, uplink, at, state, forced, reason)
+       SELECT ?, id, ?, ?, ?, ? FROM uplink WHERE name = ?`,
+    )
+    for (const { uplink, state, forced, reason, at } of this.#changes)
+      change.run(run, wallTime(at, now), state, forced ? 1 : 0, reason, uplink)
+    const target = database.prepare(
+      'INSERT OR IGNORE INTO target (uplink, type, target) SELECT id, ?, ? FROM uplink WHERE name = ?',
+    )
+    const minute = database.prepare(
+      `INSERT OR REPLACE INTO minute (at, target, run, good, bad, latencies)
+       SELECT ?, target.id, ?, ?, ?, ? FROM target JOIN uplink ON uplink.id = target.uplink
+       WHERE uplink.name = ? AND type = ? AND target.target = ?`,
+    )
+    const at = wallTime(this.#minuteBegun, now)
+    for (const { uplink, type, target: name, good, bad, latencies } of this.#minutes.values()) {
+      target.run(type, name, uplink)
+      minute.run(at, run, good, bad, latencies.toBytes(), uplink, type, name)
+    }
+  }
+
+  /** The row of this run says until when the monitor is known to have run. */
+  #runRow(database: SqliteDatabase, begun: number, now: Moment): number {
+    const late = begun - this.#begun.wall
+    if (this.#run !== undefined && late !== 0) {
+      // The clock was set: what this run has written was by the wrong one.
+      for (const table of ['state', 'minute'])
+        database.prepare(`UPDATE OR REPLACE ${table} SET at = at + ? WHERE run = ?`).run(late, this.#run)
+    }
+    const update = database.prepare('UPDATE run SET begun = ?, ended = ? WHERE id = ?')
+    if (this.#run !== undefined && Number(update.run(begun, now.wall, this.#run).changes) > 0) return this.#run
+    const insert = database.prepare('INSERT INTO run (begun, ended) VALUES (?, ?)')
+    return Number(insert.run(begun, now.wall).lastInsertRowid)
+  }
+
+  #prune(now: Moment): void {
+    if (now.monotonic - this.#prunedAt < 3_600_000) return
+    this.#prunedAt = now.monotonic
+    this.#database?.prepare('DELETE FROM minute WHERE at < ?').run(now.wall - minutesKept)
+  }
+}

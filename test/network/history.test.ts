@@ -1,0 +1,279 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { readHistory } from '../../src/cli/report/read.js'
+import type { MonitorOptions, WarningEvent } from '../../src/index.js'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import { lab, needs } from '../lab/index.js'
+import { netvia, objects } from '../unit/cli-process.js'
+import { schemaErrors } from '../unit/cli-schema.js'
+import { startMonitor } from '../unit/monitor-command.js'
+import { bad, begin, ok, simulate } from '../unit/monitor-world.js'
+import { configuration } from './monitored.js'
+
+// Here, as the tests of this folder run on every Node.
+const hasSqlite = (() => {
+  try {
+    return Boolean(createRequire(import.meta.url)('node:sqlite'))
+  } catch {
+    return false
+  }
+})()
+
+const minute = 60_000
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+function place() {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-history-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'history.db')
+}
+
+/** A simulated world whose monitor keeps a history, and what is in it. */
+function kept(changed: Partial<MonitorOptions> = {}, history = place()) {
+  const world = simulate({ history, ...changed })
+  const warnings: WarningEvent[] = []
+  world.monitor.on('warning', warning => warnings.push(warning))
+  world.monitor.start()
+  const report = (name = 'fibre', from = begin, to = Date.now()) =>
+    readHistory(history, { from, to }).find(uplink => uplink.name === name)!
+  return { ...world, history, warnings, report }
+}
+
+const simulated = () => {
+  beforeEach(() => {
+    vi.useFakeTimers({
+      now: begin,
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'hrtime'],
+    })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+}
+
+if (!hasSqlite) {
+  test('a history says which Node it needs, in the library and in the command', async () => {
+    const options = { history: '/tmp/history.db', uplinks: [{ name: 'a', checks: [{ type: 'ping', host: '::1' }] }] }
+    expect(() => new UplinkMonitor(options as MonitorOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_UNSUPPORTED_RUNTIME', hint: 'use Node 22.13 or later' }),
+    )
+    const { code, stderr } = await netvia(['report', '--history', '/tmp/history.db'])
+    expect(code).toBe(4)
+    expect(stderr).toMatch(/node:sqlite.*Node 20.*use Node 22.13 or later/)
+  })
+} else {
+  describe('the history of a monitor', () => {
+    simulated()
+
+    test('has each outage with its cause, the share of every state, and the loss', async () => {
+      const { monitor, says, report } = kept()
+      await pass(10 * minute)
+      says.wan1 = bad
+      await pass(2 * minute)
+      says.wan1 = ok
+      await pass(48 * minute)
+      await monitor.stop()
+      const fibre = report()
+      const [outage] = fibre.outages
+      expect(fibre.outages).toHaveLength(1)
+      expect(outage).toMatchObject({ reason: '3 bad rounds in a row: ping 192.0.2.1: timeout' })
+      // Three rounds to find it, and three to believe that it is over.
+      expect(outage!.from).toBeGreaterThanOrEqual(begin + 10 * minute)
+      expect(outage!.from).toBeLessThan(begin + 10 * minute + 5000)
+      expect(outage!.ms).toBeGreaterThan(minute)
+      expect(outage!.to).toBe(outage!.from + outage!.ms)
+      const { upMs, degradedMs, downMs, unknownMs, forcedMs, availability } = fibre
+      expect(downMs).toBe(outage!.ms)
+      expect(upMs + degradedMs + downMs + unknownMs + forcedMs).toBe(60 * minute)
+      expect(availability).toBeCloseTo(1 - downMs / (upMs + degradedMs + downMs), 9)
+      expect(fibre.checks).toBeGreaterThan(3500)
+      expect(fibre.lossRatio).toBeCloseTo(120 / fibre.checks, 3)
+      for (const time of [fibre.p50Ms, fibre.p95Ms, fibre.p99Ms]) expect(Math.abs(time! - 10)).toBeLessThan(0.1)
+      expect(report('lte')).toMatchObject({ outages: [], lossRatio: 0, downMs: 0 })
+    })
+
+    test('tells the time without a monitor as unknown, and goes on with the next one', async () => {
+      const { monitor, says, history, report } = kept()
+      await pass(30 * minute)
+      await monitor.stop()
+      await pass(60 * minute)
+      const second = kept({}, history)
+      Object.assign(second.says, says)
+      await pass(30 * minute)
+      await second.monitor.stop()
+      const { unknownMs, upMs, availability } = report()
+      expect(availability).toBe(1)
+      expect(upMs).toBeGreaterThan(59 * minute)
+      expect(unknownMs).toBe(120 * minute - upMs)
+    })
+
+    test('leaves what netvia force did out of the availability', async () => {
+      const { monitor, report } = kept()
+      await pass(10 * minute)
+      await monitor.force('fibre', 'down', { forMs: 20 * minute, why: 'maintenance' })
+      await pass(50 * minute)
+      await monitor.stop()
+      expect(report()).toMatchObject({ availability: 1, downMs: 0, forcedMs: 20 * minute, outages: [] })
+    })
+
+    test('ends with an uplink that is no longer watched', async () => {
+      const { monitor, history, report } = kept()
+      await pass(10 * minute)
+      const [, lte] = simulate().monitor.snapshot().uplinks
+      await monitor.configure({
+        history,
+        uplinks: [{ name: lte!.name, device: 'wan2', checks: [{ type: 'tcp', host: '192.0.2.1', port: 443 }] }],
+      })
+      await pass(50 * minute)
+      await monitor.stop()
+      expect(report().upMs).toBeLessThan(11 * minute)
+      expect(report('lte').upMs).toBeGreaterThan(55 * minute)
+    })
+
+    test('is right after the clock was set: a router without a battery begins in another year', async () => {
+      const { monitor, says, report } = kept()
+      says.wan1 = bad
+      await pass(10 * minute)
+      const step = 365 * 86_400_000
+      vi.setSystemTime(Date.now() + step)
+      says.wan1 = ok
+      await pass(20 * minute)
+      await monitor.stop()
+      const { outages, upMs, unknownMs } = report('fibre', begin + step)
+      expect(outages).toHaveLength(1)
+      expect(outages[0]!.from).toBeLessThan(begin + step + minute)
+      expect(outages[0]!.ms).toBeGreaterThan(9 * minute)
+      expect(outages[0]!.ms).toBeLessThan(15 * minute)
+      expect(upMs).toBeGreaterThan(10 * minute)
+      expect(unknownMs).toBeLessThan(minute)
+    })
+
+    test('keeps minutes for 90 days, and outages for ever', async () => {
+      const { monitor, says, history, report } = kept()
+      await pass(10 * minute)
+      says.wan1 = bad
+      await pass(10 * minute)
+      await monitor.stop()
+      vi.setSystemTime(begin + 91 * 86_400_000)
+      const later = kept({}, history)
+      await pass(10 * minute)
+      await later.monitor.stop()
+      expect(report().outages.length).toBeGreaterThan(0)
+      const old = report('fibre', begin, begin + 30 * minute)
+      expect(old).toMatchObject({ checks: 0, lossRatio: null, p50Ms: null })
+      expect(old.downMs).toBeGreaterThan(9 * minute)
+    })
+
+    test('waits for a folder that is not there yet, warns once, and loses nothing', async () => {
+      const folder = join(place(), '..', 'later')
+      const { monitor, says, report, warnings } = kept({}, join(folder, 'history.db'))
+      says.wan1 = bad
+      await pass(10 * minute)
+      expect(warnings.map(({ source, message }) => ({ source, message }))).toEqual([
+        { source: 'history', message: expect.stringMatching(/history\.db: unable to open database file/) },
+      ])
+      mkdirSync(folder)
+      says.wan1 = ok
+      await pass(10 * minute)
+      await monitor.stop()
+      expect(report().outages).toHaveLength(1)
+      expect(report().outages[0]!.from).toBeLessThan(begin + minute)
+      expect(report().checks).toBeGreaterThan(1000)
+    })
+
+    test('never writes to a file of another program, and the rounds go on', async () => {
+      const file = place()
+      const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
+      const other = new DatabaseSync(file)
+      other.exec('CREATE TABLE precious (id)')
+      other.close()
+      const { monitor, warnings } = kept({}, file)
+      await pass(minute)
+      expect(warnings[0]!.message).toMatch(/this is not a history of netvia/)
+      expect(monitor.snapshot().uplinks[0]!.state).toBe('up')
+      await monitor.stop()
+      expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(expect.objectContaining({ code: 'ERR_HISTORY' }))
+    })
+
+    test('is small: a day of three uplinks with two checks each', async () => {
+      const written = () => Number(/wchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1])
+      const before = written()
+      const { monitor, history, says } = kept({
+        interval: 10_000,
+        uplinks: ['a', 'b', 'c'].map(name => ({
+          name,
+          device: 'wan1',
+          checks: [
+            { type: 'ping', host: '192.0.2.1' },
+            { type: 'tcp', host: '192.0.2.1', port: 443 },
+          ],
+        })),
+      })
+      // Around 10 ms, as lines have it.
+      Object.defineProperty(says, 'wan1', { get: () => ({ ...ok, latencyMs: 8 + 2 / (1 - Math.random()) ** 0.3 }) })
+      await pass(86_400_000)
+      await monitor.stop()
+      const { size } = statSync(history)
+      const megabytes = ((written() - before) / 2 ** 20).toFixed(1)
+      console.log(`a day of three uplinks, two checks each: ${(size / 1024).toFixed(0)} KB; written: ${megabytes} MB`)
+      expect(size).toBeLessThan(1000 * 1024)
+    })
+  })
+
+  describe('netvia report', () => {
+    needs('nft')
+
+    test('says what was, also after the monitor was killed in an outage', { timeout: 60_000 }, async () => {
+      const history = place()
+      const monitor = startMonitor(`history: ${history}\n${configuration}`)
+      await monitor.says(/fibre.*: unknown -> up/)
+      await monitor.says(/lte: unknown -> up/)
+      lab.fault('isp1', 'icmp type echo-request drop')
+      await monitor.says(/fibre: up -> down/)
+      const report = async (...args: string[]) => netvia(['report', '--history', history, '--since', '1h', ...args])
+      const json = async () => objects(await report('--json')) as { name: string; outages: { to: number | null }[] }[]
+      const outages = async () =>
+        existsSync(history) ? (await json()).find(({ name }) => name === 'fibre') : undefined
+      await expect.poll(async () => (await outages())?.outages.length, { timeout: 20_000, interval: 300 }).toBe(1)
+      monitor.child.kill('SIGKILL')
+      await sleep(100)
+      const lines = await json()
+      expect(await schemaErrors(lines)).toEqual([])
+      expect(lines).toMatchObject([
+        { name: 'fibre', device: 'wan1', outages: [{ to: null, reason: expect.stringContaining('timeout') }] },
+        { name: 'lte', device: 'wan2', outages: [], availability: 1, lossRatio: 0 },
+      ])
+      const { stdout, code } = await report()
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/^fibre +wan1 +\d+\.\d{4}% +1 +0:\d\d /m)
+      expect(stdout).toMatch(/^1 outage$/m)
+      expect(stdout).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z +0:\d\d\+ +fibre +3 bad rounds in a row: ping [\d.]+: timeout/m)
+      expect((await report('-I', 'wan2', '--csv')).stdout).toMatch(
+        /^uplink,device,availability,.*\nlte,wan2,1,0,[\d.]+,0,0,0,[\d.]+,0,[\d.]+,[\d.]+,[\d.]+\n$/,
+      )
+      expect((await report('--csv', 'outages')).stdout).toMatch(
+        /^uplink,device,from,to,seconds,cause\nfibre,wan1,[^,]+Z,,[\d.]+,"?3 bad rounds/,
+      )
+      expect((await report('nope')).code).toBe(3)
+    })
+
+    test('finds the history that the configuration names, and says where none is', async () => {
+      const history = place()
+      const file = join(history, '..', 'uplinks.yaml')
+      writeFileSync(file, `history: ${history}\n${configuration}`)
+      const missing = await netvia(['report', '-c', file])
+      expect(missing.code).toBe(4)
+      expect(missing.stderr).toContain(history)
+      writeFileSync(file, configuration)
+      expect(await netvia(['report', '-c', file])).toMatchObject({
+        code: 3,
+        stderr: expect.stringContaining('has no "history"'),
+      })
+      expect(await netvia(['report'])).toMatchObject({ code: 3 })
+    })
+  })
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { since } from '../../src/cli/report/since.js'
+import { outagesOf, type Stretch, sharesOf } from '../../src/cli/report/stretches.js'
+import { csvLine } from '../../src/cli/shared/output/csv.js'
+import { LatencyCounts } from '../../src/monitor/history/latency-counts.js'
+
+const stretch = (from: number, to: number, state: Stretch['state'], more: Partial<Stretch> = {}): Stretch => ({
+  ...{ from, to, state, forced: false, reason: `${state} at ${from}`, isLast: false },
+  ...more,
+})
+
+describe('the shares of a period', () => {
+  const stretches = [
+    stretch(0, 100, 'up'),
+    stretch(100, 150, 'down'),
+    stretch(150, 200, 'degraded'),
+    stretch(200, 300, 'down', { forced: true }),
+    stretch(400, 450, 'unknown'),
+    stretch(450, 500, 'down', { isLast: true }),
+  ]
+
+  test('add up to it, cut at both ends', () => {
+    expect(sharesOf(stretches, { from: 120, to: 600 })).toEqual({
+      ...{ upMs: 0, degradedMs: 50, downMs: 80, forcedMs: 100, unknownMs: 250, availability: 50 / 130 },
+    })
+  })
+
+  test('have no availability without a verdict', () => {
+    expect(sharesOf(stretches, { from: 300, to: 450 })).toMatchObject({ availability: null, unknownMs: 150 })
+  })
+
+  test('go with the outages that touch it, each as long as it was', () => {
+    expect(outagesOf(stretches, { from: 120, to: 600 })).toEqual([
+      { from: 100, to: 150, ms: 50, reason: 'down at 100' },
+      { from: 450, to: null, ms: 50, reason: 'down at 450' },
+    ])
+    expect(outagesOf(stretches, { from: 150, to: 450 })).toEqual([])
+  })
+})
+
+describe('counted latencies', () => {
+  test.each([0.0004, 0.02, 1, 9.7, 250, 60_000])('give %f ms back within 1 % (and nothing below a microsecond)', ms => {
+    const counts = new LatencyCounts()
+    counts.add(ms)
+    const expected = Math.max(ms, 0.001)
+    expect(Math.abs(counts.percentile(0.5)! / expected - 1)).toBeLessThan(0.0101)
+  })
+
+  test('give the same percentiles after they were added up from bytes', () => {
+    const [one, two, all] = [new LatencyCounts(), new LatencyCounts(), new LatencyCounts()]
+    for (let ms = 1; ms <= 1000; ms++) (ms % 3 ? one : two).add(ms)
+    for (const part of [one, two]) all.addBytes(part.toBytes())
+    for (const share of [0.01, 0.5, 0.95, 0.99, 1])
+      expect(Math.abs(all.percentile(share)! / (1000 * share) - 1)).toBeLessThan(0.0101)
+    expect(new LatencyCounts().percentile(0.5)).toBeUndefined()
+  })
+})
+
+describe('--since', () => {
+  test.each([
+    ['90m', 5_400_000],
+    ['12h', 43_200_000],
+    ['1.5d', 129_600_000],
+    ['4w', 2_419_200_000],
+  ])('%s is so long ago', (text, ms) => {
+    expect(Math.abs(Date.now() - ms - since(text))).toBeLessThan(5000)
+  })
+
+  test('takes a date of this time zone, and a time', () => {
+    expect(since('2026-01-31')).toBe(new Date(2026, 0, 31).getTime())
+    expect(since('2026-01-31T08:00Z')).toBe(Date.UTC(2026, 0, 31, 8))
+  })
+
+  test.each(['', '30', '5s', 'yesterday', '2026-13-01', '2999-01-01', '-1d'])('refuses %j', text => {
+    expect(() => since(text)).toThrow(/it must/)
+  })
+})
+
+test('a field of a CSV line is quoted where it has to be', () => {
+  expect(csvLine(['a,"b"', null, 0, 'two\nlines', undefined, true])).toBe('"a,""b""",,0,"two\nlines",,true')
+})
