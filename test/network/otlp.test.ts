@@ -54,7 +54,7 @@ describe('netvia monitor --otlp', () => {
     // At most what the kernel repeats of a request that was cut.
     expect(dead!.length).toBeLessThan(5)
     // Timers of a busy machine are late, but those of the seconds until wan1 was known to be dead are not missing.
-    expect(longestGap(times())).toBeLessThan(2000)
+    expect(longestGap(times())).toBeLessThan(2500)
     const records = receiver.accepted('logs').flatMap(({ records }) => records)
     expect(records.find(({ attributes }) => attributes['netvia.uplink.state'] === 'down')).toMatchObject({
       eventName: 'netvia.uplink.state_change',
@@ -74,7 +74,7 @@ describe('netvia monitor --otlp', () => {
     await monitor.says(/"event":"push","signal":"metrics","state":"delivered","waiting":0,"lost":0/)
     expect(metrics().length).toBeGreaterThan(during + 20)
     expect(times()).toEqual(times().toSorted((a, b) => a - b))
-    expect(longestGap(times())).toBeLessThan(2000)
+    expect(longestGap(times())).toBeLessThan(2500)
     // The state of each moment, not that of the end: the uplinks were down meanwhile.
     const isDown = ({ points }: { points: { name: string; value: number; attributes: object }[] }) =>
       points.some(
@@ -103,7 +103,6 @@ describe('netvia monitor --otlp', () => {
     await monitor.says(/"event":"push","signal":"metrics","state":"dropping"/)
     await new Promise(resolve => setTimeout(resolve, 2000))
     const during = metrics().length
-    const healed = Date.now()
     for (const end of heal) end()
     const [, lost] = await monitor.says(
       /"event":"push","signal":"metrics","state":"delivered","waiting":0,"lost":([1-9]\d*)/,
@@ -115,13 +114,11 @@ describe('netvia monitor --otlp', () => {
           ({ name, attributes }) => name === 'netvia.otlp.lost' && attributes['netvia.otlp.signal'] === 'metrics',
         )?.value
     await expect.poll(reported, patience).toBe(Number(lost))
-    const waited = metrics()
-      .slice(during)
-      .filter(({ points }) => points[0]!.at < healed)
-    const count = waited.reduce((sum, { points }) => sum + points.length, 0)
-    console.log(`${count} points waited, ${lost} were lost`)
-    // The bound, and the push under way when the outage began.
-    expect(count).toBeGreaterThan(700)
-    expect(count).toBeLessThan(1150)
+    // A thousand points are 21 pushes, each a tenth of a second or more after the one before.
+    const [oldest] = metrics().slice(during)
+    console.log(
+      `${lost} points were lost; the oldest that was kept waited ${oldest!.receivedAt - oldest!.points[0]!.at} ms`,
+    )
+    expect(oldest!.receivedAt - oldest!.points[0]!.at).toBeGreaterThan(1500)
   }, 120_000)
 })

@@ -25,6 +25,8 @@ export interface Received {
   status: number
   headers: Record<string, string>
   from: string
+  /** When this process heard of it, in milliseconds since 1970. */
+  receivedAt: number
   /** Of the body as it came. */
   bytes: number
   resource: Record<string, string>
@@ -61,7 +63,7 @@ export function following(child: ChildProcess) {
   createInterface({ input: child.stdout! }).on('line', line => {
     const said = JSON.parse(line)
     if ('port' in said) onPort(said.port)
-    else if ('signal' in said) received.push(said)
+    else if ('signal' in said) received.push({ ...said, receivedAt: Date.now() })
     else if ('status' in said) onStatus()
   })
   return {

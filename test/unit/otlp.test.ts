@@ -141,7 +141,7 @@ describe('netvia monitor --otlp', () => {
     // Those of the second in which nothing was accepted are among them.
     const failed = received.filter(({ signal, status }) => signal === 'metrics' && status === 500)
     expect(failed.length).toBeGreaterThan(0)
-    expect(times.filter(at => at < failed[0]!.points[0]!.at + 1000).length).toBeGreaterThan(3)
+    expect(times.filter(at => at < failed[0]!.points[0]!.at + 1000).length).toBeGreaterThan(1)
 
     // A smaller limit, by another file: SIGHUP keeps what waits.
     await answer(503)
