@@ -32,12 +32,11 @@ export type {
 export { joinHostPort, NetviaError, type NetviaErrorDetails, type OptionPath } from './errors.js'
 export type { GroupConnectOptions, GroupFetchInit, GroupResolveOptions } from './group/call-options.js'
 export type { FetchInput, GroupDispatcher, OfUndici } from './group/fetch-types.js'
-export {
-  type GroupOptions,
-  UplinkGroup,
-} from './group/group.js'
+export { UplinkGroup } from './group/group.js'
+export type { GroupOptions } from './group/options.js'
 export type { PickedUplink } from './group/picked-uplink.js'
 export type { Failback, PolicyName } from './group/policies.js'
+export type { RaceDelay } from './group/race.js'
 export type { ForceOptions } from './monitor/force-options.js'
 export { instrument, type MeterProviderLike, type OfOpenTelemetry } from './monitor/instrument.js'
 export { UplinkMonitor } from './monitor/monitor.js'

@@ -1,7 +1,8 @@
 import type { NetviaError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 
-interface NamedPath extends PathOptions {
+/** An uplink to try. */
+export interface NamedPath extends PathOptions {
   readonly name: string
 }
 
@@ -11,7 +12,9 @@ export interface GroupAttempts {
   first(key: string): NamedPath
   /** The preferred working uplink among those not tried yet. */
   next(tried: ReadonlySet<string>): NamedPath | undefined
-  /** Something was opened over the uplink, or couldn't be although another uplink opened the same. */
+  /** Milliseconds until the next uplink is tried beside this one; `Infinity`: not before this one has failed. */
+  delay(uplink: string): number
+  /** Something was opened over the uplink, or couldn't be in time although another uplink opened the same. */
   learned(uplink: string, worked: boolean): void
   /** Calls `cut` when the uplink's connections are cut, until you call the returned function. */
   onCut(uplink: string, cut: (error: NetviaError) => void): () => void

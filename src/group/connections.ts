@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { NetviaError } from '../errors.js'
 
 type Cut = (error: NetviaError) => void
@@ -15,6 +16,14 @@ export class Connections {
     }
     cuts.add(cut)
     return () => cuts.delete(cut)
+  }
+
+  /** Destroys the socket when the uplink goes down. */
+  track(uplink: string, socket: Socket): void {
+    socket.once(
+      'close',
+      this.add(uplink, error => socket.destroy(error)),
+    )
   }
 
   cut(uplink: string, error: NetviaError): void {

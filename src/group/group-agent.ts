@@ -4,8 +4,9 @@ import { lateParent, nodeHttp, nodeHttps } from '../builtins.js'
 import type { NetviaError } from '../errors.js'
 import type { Uplink } from '../monitor/settings.js'
 import { pathOf } from '../options.js'
-import { HttpAgent, HttpsAgent } from '../protocols/http/agent.js'
+import { connector, HttpAgent, HttpsAgent } from '../protocols/http/agent.js'
 import { nodeAgentOptions } from '../protocols/http/agent-options.js'
+import type { Connector } from '../protocols/tcp/connect.js'
 
 /** Members of Node's agents that its type declarations omit. */
 interface NodeAgent extends Agent {
@@ -17,24 +18,29 @@ type OnConnection = (error: Error | null, socket: Duplex) => void
 /** How Node reports to a request that it gets no socket. */
 type NoSocket = (this: ClientRequest, socket: null, error: unknown) => void
 
-/** Picks the uplink for a new request, by its host. */
-type Pick = (host: string) => Uplink
+/** How a group's pools find their connections. */
+export interface PoolSource {
+  /** Picks the uplink for a new request, by its host. */
+  pick(host: string): Uplink
+  /** Makes the connections of an uplink's pool. */
+  connector(uplink: Uplink): Connector
+}
 
 /** An agent that passes each request to the agent of the uplink picked for it. Each uplink has its own pool. */
 function following(Base: typeof Agent, Own: typeof HttpAgent) {
   return class extends Base {
-    readonly #pick: Pick
+    readonly #source: PoolSource
     readonly #agents = new Map<string, NodeAgent>()
 
-    constructor(pick: Pick) {
+    constructor(source: PoolSource) {
       super(nodeAgentOptions({}))
-      this.#pick = pick
+      this.#source = source
     }
 
     /** Node calls this for each request. */
     addRequest(request: ClientRequest, options: ClientRequestArgs): void {
       try {
-        this.#agent(this.#pick(options.host ?? 'localhost')).addRequest(request, options)
+        this.#agent(this.#source.pick(options.host ?? 'localhost')).addRequest(request, options)
       } catch (error) {
         ;(request.onSocket as unknown as NoSocket).call(request, null, error)
       }
@@ -42,7 +48,7 @@ function following(Base: typeof Agent, Own: typeof HttpAgent) {
 
     /** Libraries that make their own connections call this. Node's own would use the default route. */
     override createConnection(options: ClientRequestArgs, callback?: OnConnection): Duplex | null | undefined {
-      return this.#agent(this.#pick(options.host ?? 'localhost')).createConnection(options, callback)
+      return this.#agent(this.#source.pick(options.host ?? 'localhost')).createConnection(options, callback)
     }
 
     /** The uplink went down or its path changed: closes its idle connections, and with `cut` the busy ones too. */
@@ -65,7 +71,8 @@ function following(Base: typeof Agent, Own: typeof HttpAgent) {
     #agent(uplink: Uplink): NodeAgent {
       let agent = this.#agents.get(uplink.name)
       if (!agent) {
-        agent = new Own(pathOf(uplink)) as Agent as NodeAgent
+        const own = Object.assign(new Own(pathOf(uplink)), { [connector]: this.#source.connector(uplink) })
+        agent = own as Agent as NodeAgent
         this.#agents.set(uplink.name, agent)
       }
       return agent

@@ -5,10 +5,16 @@ import { pathOf } from '../options.js'
 import { FetchPath } from '../protocols/http/fetch.js'
 import { undici } from '../protocols/http/undici-module.js'
 import type { FetchInput } from './fetch-types.js'
+import type { PoolSource } from './group-agent.js'
 
 /** undici's connections, one pool per uplink. */
 export class GroupPools {
+  readonly #source: PoolSource
   readonly #pools = new Map<string, FetchPath>()
+
+  constructor(source: PoolSource) {
+    this.#source = source
+  }
 
   /** The types are those of Node's own fetch, which comes from undici too. */
   async fetch(uplink: Uplink, input: FetchInput, init: RequestInit): Promise<Response> {
@@ -19,12 +25,12 @@ export class GroupPools {
   }
 
   /** Passes each request to the pool of the uplink picked for its host. */
-  dispatcher(pick: (host: string) => Uplink): Dispatcher {
+  dispatcher(): Dispatcher {
     const pools = this
     class GroupDispatcher extends undici().Dispatcher {
       override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
         const { hostname } = new URL(options.origin ?? '')
-        return pools.#pool(pick(hostname)).dispatcher.dispatch(options, handler)
+        return pools.#pool(pools.#source.pick(hostname)).dispatcher.dispatch(options, handler)
       }
 
       override close(): Promise<void> {
@@ -40,10 +46,10 @@ export class GroupPools {
 
   /** The uplink went down: closes its idle connections, and busy ones when they are done, or with `cut` immediately. */
   leave(uplink: string, cut: NetviaError | undefined): void {
-    const dispatcher = this.#pools.get(uplink)?.dispatcher
+    const pool = this.#pools.get(uplink)
     this.#pools.delete(uplink)
-    if (cut) dispatcher?.destroy(cut)
-    else dispatcher?.close()
+    if (cut) pool?.dispatcher.destroy(cut)
+    else pool?.leave()
   }
 
   /** Closes all connections, even busy ones. */
@@ -56,7 +62,7 @@ export class GroupPools {
   #pool(uplink: Uplink): FetchPath {
     let pool = this.#pools.get(uplink.name)
     if (!pool) {
-      pool = new FetchPath(pathOf(uplink))
+      pool = new FetchPath(pathOf(uplink), this.#source.connector(uplink))
       this.#pools.set(uplink.name, pool)
     }
     return pool

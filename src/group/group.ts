@@ -4,61 +4,22 @@ import { invalidArgument, NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent } from '../monitor/record/reports.js'
 import type { Uplink } from '../monitor/settings.js'
-import { boolean, checkOptions, milliseconds, oneOf, pathOf, type Schema, string } from '../options.js'
+import { checkOptions, type PathOptions, pathOf, string } from '../options.js'
 import type { AddressType, DnsRecord, RecordData, ResolvedAddress } from '../protocols/dns/records.js'
 import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
-import { connect } from '../protocols/tcp/connect.js'
-import { connectSchema } from '../protocols/tcp/dial.js'
+import { connect, connectOnPath } from '../protocols/tcp/connect.js'
+import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
 import type { GroupAttempts } from './attempts.js'
 import { type GroupConnectOptions, type GroupFetchInit, type GroupResolveOptions, withoutPath } from './call-options.js'
 import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
-import { GroupHttpAgent, GroupHttpsAgent } from './group-agent.js'
+import { GroupHttpAgent, GroupHttpsAgent, type PoolSource } from './group-agent.js'
 import { GroupPools, hostOf } from './group-dispatcher.js'
+import { type GroupOptions, groupSchema } from './options.js'
 import type { PickedUplink } from './picked-uplink.js'
-import {
-  type Candidate,
-  createPolicy,
-  type Failback,
-  leastBad,
-  type Policy,
-  type PolicyName,
-  policyNames,
-  preferred,
-  usable,
-} from './policies.js'
-
-/** Options of a group. */
-export interface GroupOptions {
-  /**
-   * How to choose an uplink. 'failover': the working one with the lowest `priority`. 'weighted': each new connection takes the
-   * next, by `weight`. 'lowest-latency': the fastest, replaced only by one at least a fifth faster. 'sticky': the same per key.
-   */
-  policy: PolicyName
-  /**
-   * What to do when all uplinks are down. 'fail' rejects with `ERR_NO_UPLINK`. 'least-bad' uses the one with a link and the
-   * least loss, unless it was forced down. Default 'fail'.
-   */
-  whenAllDown?: 'fail' | 'least-bad'
-  /**
-   * Destroys the connections of an uplink that goes down, with `ERR_UPLINK_DOWN`, as soon as another uplink can take them.
-   * Default false: connections may survive the outage.
-   */
-  cutConnections?: boolean
-  /**
-   * Only for 'failover': when new connections return to a better uplink that works again. 'now'; 'never' while the current one
-   * works; or this many milliseconds after its state changed. See also `moveBack()`. Default 'now'.
-   */
-  failback?: Failback
-}
-
-const groupSchema = {
-  policy: oneOf(...policyNames),
-  whenAllDown: oneOf('fail', 'least-bad'),
-  cutConnections: boolean,
-  failback: (value, name) => (value === 'now' || value === 'never' ? value : milliseconds(value, name)),
-} satisfies Schema
+import { type Candidate, createPolicy, leastBad, type Policy, preferredUsable, usable } from './policies.js'
+import { openOver, type RaceDelay, raceDelay } from './race.js'
 
 const connectOptions = { ...withoutPath(connectSchema), key: string }
 const fetchOptions = { ...withoutPath(fetchSchema), key: string }
@@ -69,7 +30,8 @@ export let attemptsOf: (group: UplinkGroup) => GroupAttempts
 
 /**
  * Chooses an uplink for each new connection, by the states of a monitor. The policy chooses among the 'up' uplinks, or else the
- * 'degraded', or else the 'unknown' ones. A connection tries only that uplink, and fails if the monitor hasn't noticed an outage.
+ * 'degraded', or else the 'unknown' ones. Without `race`, a connection tries only that uplink, and fails if the monitor hasn't
+ * noticed an outage.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
  */
@@ -79,8 +41,17 @@ export class UplinkGroup {
   #policy: Policy
   readonly #whenAllDown: 'fail' | 'least-bad'
   readonly #cutConnections: boolean
+  readonly #race: RaceDelay | undefined
+  readonly #attempts: GroupAttempts
+  /** Those of `connect`, and everything that is being opened. */
   readonly #connections = new Connections()
-  readonly #pools = new GroupPools()
+  /** Those of the pools, where they race: a pool may hold connections of another uplink. */
+  readonly #pooled = new Connections()
+  readonly #source: PoolSource = {
+    pick: host => this.#choose(host).uplink,
+    connector: uplink => (this.#race === undefined ? connectOnPath : options => this.#connectPooled(uplink, options)),
+  }
+  readonly #pools = new GroupPools(this.#source)
   /** Uplinks that went down while no other was better, with the error for cutting their connections. */
   readonly #spared = new Map<string, NetviaError>()
   #httpAgent: GroupHttpAgent | undefined
@@ -91,10 +62,8 @@ export class UplinkGroup {
     attemptsOf = group => ({
       first: key => group.#choose(key).uplink,
       next: tried => group.#next(tried),
-      learned: (uplink, worked) =>
-        watchedUplinks(group.#monitor)
-          .find(({ uplink: { name } }) => name === uplink)
-          ?.learn(worked),
+      delay: name => raceDelay(group.#race, group.#watched(name)?.facts().latencyMs ?? null),
+      learned: (name, worked) => group.#learned(name, worked),
       onCut: (uplink, cut) => group.#connections.add(uplink, cut),
     })
   }
@@ -111,6 +80,9 @@ export class UplinkGroup {
     this.#policy = createPolicy(policy, failback)
     this.#whenAllDown = options.whenAllDown ?? 'fail'
     this.#cutConnections = options.cutConnections ?? false
+    this.#race = options.race
+    const attempts = attemptsOf(this)
+    this.#attempts = this.#race === undefined ? { ...attempts, next: () => undefined } : attempts
     monitor.on('state', this.#onState)
     monitor.on('configure', this.#onConfigure)
   }
@@ -131,23 +103,15 @@ export class UplinkGroup {
   async connect(given: GroupConnectOptions): Promise<Socket> {
     const options = checkOptions('UplinkGroup.connect', given, connectOptions, ['host', 'port'])
     const { key = options.host, signal, ...rest } = options
-    const { uplink } = this.#choose(key)
-    const controller = new AbortController()
-    const onAbort = () => controller.abort(signal!.reason)
-    signal?.throwIfAborted()
-    signal?.addEventListener('abort', onAbort)
-    const done = this.#connections.add(uplink.name, error => controller.abort(error))
-    try {
-      const socket = await connect({ ...rest, ...pathOf(uplink), signal: controller.signal })
-      socket.once(
-        'close',
-        this.#connections.add(uplink.name, error => socket.destroy(error)),
-      )
-      return socket
-    } finally {
-      done()
-      signal?.removeEventListener('abort', onAbort)
-    }
+    const { uplink, value: socket } = await openOver(
+      this.#attempts,
+      this.#choose(key).uplink,
+      signal,
+      (path, signal) => connect({ ...rest, ...pathOf(path), signal }),
+      late => late.destroy(),
+    )
+    this.#connections.track(uplink.name, socket)
+    return socket
   }
 
   /** `resolve` over the picked uplink. */
@@ -158,19 +122,26 @@ export class UplinkGroup {
   ): Promise<DnsRecord<T>[]>
   async resolve(name: string, options: GroupResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
   async resolve(name: string, options: GroupResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
-    const { key = name, ...rest } = checkOptions('UplinkGroup.resolve', options, resolveOptions)
-    return resolve(name, { ...rest, ...pathOf(this.#choose(key).uplink) })
+    const { key = name, signal, ...rest } = checkOptions('UplinkGroup.resolve', options, resolveOptions)
+    const { value } = await openOver(
+      this.#attempts,
+      this.#choose(key).uplink,
+      signal,
+      (path, signal) => resolve(name, { ...rest, ...pathOf(path), signal }),
+      () => {},
+    )
+    return value
   }
 
   /** Agent for any library that accepts Node agents. Every request follows the group, and so do idle connections. */
   get httpAgent(): Agent {
-    this.#httpAgent ??= new GroupHttpAgent(host => this.#choose(host).uplink)
+    this.#httpAgent ??= new GroupHttpAgent(this.#source)
     return this.#httpAgent
   }
 
   /** The same for https. */
   get httpsAgent(): Agent {
-    this.#httpsAgent ??= new GroupHttpsAgent(host => this.#choose(host).uplink)
+    this.#httpsAgent ??= new GroupHttpsAgent(this.#source)
     return this.#httpsAgent
   }
 
@@ -180,7 +151,7 @@ export class UplinkGroup {
    * @throws NetviaError `ERR_UNDICI_NOT_FOUND` if the package undici is not installed.
    */
   get dispatcher(): GroupDispatcher {
-    this.#dispatcher ??= this.#pools.dispatcher(host => this.#choose(host).uplink)
+    this.#dispatcher ??= this.#pools.dispatcher()
     return this.#dispatcher
   }
 
@@ -236,7 +207,11 @@ export class UplinkGroup {
   #choose(key: string): Candidate {
     const candidates = watchedUplinks(this.#monitor)
     const working = usable(candidates)
-    if (working.length > 0) return this.#policy(working, key, candidates)
+    if (working.length > 0) {
+      const chosen = this.#policy(working, key, candidates)
+      // A suspicion is short: it must not change what the policy remembers.
+      return this.#race !== undefined && chosen.suspect ? preferredUsable(candidates)! : chosen
+    }
     // An uplink forced out of use is not among the least bad.
     const inUse = candidates.filter(({ forced }) => !forced)
     if (this.#whenAllDown === 'least-bad' && inUse.length > 0) return leastBad(inUse)
@@ -246,8 +221,31 @@ export class UplinkGroup {
 
   /** Bypasses the policy, whose memory must not change after one failed connection. */
   #next(tried: ReadonlySet<string>): Uplink | undefined {
-    const working = usable(watchedUplinks(this.#monitor).filter(({ uplink }) => !tried.has(uplink.name)))
-    return working.length > 0 ? preferred(working).uplink : undefined
+    return preferredUsable(watchedUplinks(this.#monitor).filter(({ uplink }) => !tried.has(uplink.name)))?.uplink
+  }
+
+  #watched(name: string) {
+    return watchedUplinks(this.#monitor).find(({ uplink }) => uplink.name === name)
+  }
+
+  #learned(name: string, worked: boolean): void {
+    const watched = this.#watched(name)
+    watched?.learn(worked)
+    if (!worked && this.#race !== undefined) watched?.suspectSilence()
+  }
+
+  /** For the pool of an uplink. It must not keep what another uplink connected: the pool is left then. */
+  async #connectPooled(own: Uplink, options: ConnectOptions): Promise<{ socket: Socket; path: PathOptions }> {
+    const { uplink, value: socket } = await openOver(
+      this.#attempts,
+      own,
+      options.signal,
+      (path, signal) => connect({ ...options, ...(path === own ? {} : pathOf(path)), signal }),
+      late => late.destroy(),
+    )
+    this.#pooled.track(uplink.name, socket)
+    if (uplink.name !== own.name) this.#leave(own.name, undefined)
+    return { socket, path: pathOf(uplink) }
   }
 
   #onState = ({ uplink, to, reason }: StateEvent): void => {
@@ -261,7 +259,9 @@ export class UplinkGroup {
     if (this.#spared.size === 0 || usable(watchedUplinks(this.#monitor)).length === 0) return
     for (const [name, error] of this.#spared) {
       this.#connections.cut(name, error)
-      this.#leave(name, error)
+      this.#pooled.cut(name, error)
+      // With a race its pools may hold connections of others.
+      this.#leave(name, this.#race === undefined ? error : undefined)
     }
     this.#spared.clear()
   }

@@ -10,6 +10,8 @@ export interface Candidate {
   readonly state: UplinkState
   /** A manual override of its checks. */
   readonly forced?: Forced | null
+  /** Whether connections found it silent, and it hasn't answered a check since. */
+  readonly suspect?: boolean
   facts(): Facts
 }
 
@@ -49,6 +51,13 @@ export function usable(candidates: readonly Candidate[]): readonly Candidate[] {
     if (found.length > 0) return found
   }
   return []
+}
+
+/** The preferred candidate in the best state; one that is suspect only if all are. Undefined when all are down. */
+export function preferredUsable(candidates: readonly Candidate[]): Candidate | undefined {
+  const trusted = usable(candidates.filter(({ suspect }) => !suspect))
+  const working = trusted.length > 0 ? trusted : usable(candidates)
+  return working.length > 0 ? preferred(working) : undefined
 }
 
 /** Chooses among uplinks that are all down: one with a link, then the one with the least loss, then the preferred one. */

@@ -37,6 +37,8 @@ export class RoundLoop<T> {
   #underWay = 0
   /** Those under way are of a round that was ended. */
   #isStale = false
+  /** The next round is due as soon as this one is done. */
+  #isHurried = false
   /** Held while it runs. */
   #release: (() => void) | undefined
   #tick: Tick | undefined
@@ -77,6 +79,22 @@ export class RoundLoop<T> {
     this.#wait(due)
   }
 
+  /**
+   * Begins the next round immediately, or as soon as the one under way is done. Returns how many rounds will be done by the
+   * end of it.
+   */
+  hurry(): 1 | 2 {
+    if (this.#begun > 0 || this.#underWay > 0) {
+      this.#isHurried = true
+      return 2
+    }
+    this.#tick?.cancel(this.#begin)
+    this.#grid = 1
+    this.#due = monotonicNow()
+    this.#wait(this.#due)
+    return 1
+  }
+
   told(index: number, result: T): void {
     this.#underWay--
     this.#results[index] = result
@@ -110,7 +128,8 @@ export class RoundLoop<T> {
     // What was told may have led to its end, or to a start anew.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running, longestTickMs)
-    this.#due = Math.max(this.#due + interval, monotonicNow())
+    this.#due = this.#isHurried ? monotonicNow() : Math.max(this.#due + interval, monotonicNow())
+    this.#isHurried = false
     this.#wait(this.#due)
   }
 
@@ -119,6 +138,7 @@ export class RoundLoop<T> {
     running--
     this.#release()
     this.#release = undefined
+    this.#isHurried = false
     this.#tick?.cancel(this.#begin)
     this.#tick = undefined
     this.#isStale = this.#underWay > 0

@@ -28,6 +28,9 @@ export interface Listener {
 /** Milliseconds: where rounds follow each other by this much, nobody waits for a tenth of a second. */
 const unhurried = 1000
 
+/** Milliseconds for which a good round after a suspicion is believed. Connections to a distant target raise many. */
+const trusted = 1000
+
 /** One uplink under watch: its rounds, its link, and what follows from both. */
 export class WatchedUplink {
   readonly uplink: Uplink
@@ -46,6 +49,9 @@ export class WatchedUplink {
   /** Goes before what checks and link say. */
   #force: Force | undefined
   #running = false
+  /** Rounds until a suspicion is settled; 0 if there is none. */
+  #doubts = 0
+  #trustedUntil = 0
 
   constructor(uplink: Uplink, settings: RoundSettings, makeRunner: MakeRunner, listener: Listener) {
     this.uplink = uplink
@@ -79,6 +85,17 @@ export class WatchedUplink {
 
   get forced(): Forced | null {
     return this.#force?.report() ?? null
+  }
+
+  /** Whether connections found it silent, and no round that began after that was good. */
+  get suspect(): boolean {
+    return this.#doubts > 0
+  }
+
+  /** A connection found it silent: a round begins immediately. */
+  suspectSilence(): void {
+    const isChecked = this.#running && this.#machine.linkFault === null
+    if (isChecked && !this.suspect && monotonicNow() >= this.#trustedUntil) this.#doubts = this.#loop.hurry()
   }
 
   /** It would do the same with these. */
@@ -123,6 +140,7 @@ export class WatchedUplink {
 
   stop(): Promise<void> {
     this.#running = false
+    this.#doubts = 0
     return this.#loop.stop()
   }
 
@@ -132,6 +150,7 @@ export class WatchedUplink {
     const before = this.#machine.linkFault
     this.#tell(this.#machine.link(fault, monotonicNow()))
     if (!this.#running || (fault === null) === (before === null)) return
+    this.#doubts = 0
     if (fault === null) this.#loop.start(0)
     else this.#loop.stop()
   }
@@ -211,10 +230,20 @@ export class WatchedUplink {
   #judge(outcomes: readonly Outcome[]): number {
     this.#tell(this.#machine.round(outcomes, monotonicNow()))
     const { state, badRounds } = this.#machine
+    this.#settle(badRounds === 0)
     const { interval, failureInterval, recoveryInterval, down } = this.#settings
+    if (this.suspect) return Math.min(failureInterval, unhurried)
     if (state === 'up' || state === 'degraded') return badRounds > 0 ? failureInterval : interval
     // After the link came back the first rounds may be too early: address and route follow in their own time.
     return badRounds < down ? recoveryInterval : interval
+  }
+
+  #settle(isGood: boolean): void {
+    if (this.#doubts > 1) this.#doubts--
+    else if (this.#doubts === 1 && isGood) {
+      this.#doubts = 0
+      this.#trustedUntil = monotonicNow() + trusted
+    }
   }
 
   #tell(change: Change | undefined): void {

@@ -8,7 +8,7 @@ import { unmapped } from '../sockets/ip.js'
 import type { Client } from './client.js'
 import type { Service } from './service.js'
 import { encodeDatagram, encodeReply, parseDatagram, reply, type SocksRequest } from './socks-messages.js'
-import type { Opened } from './uplinks.js'
+import type { Attempt, Opened } from './uplinks.js'
 
 type Family = 4 | 6
 
@@ -28,10 +28,11 @@ export async function associate(client: Client, service: Service, { port }: Sock
   const { socket: control, address, signal } = client
   const near = await openUdp({ host: unmapped(control.localAddress!), signal })
   try {
-    const opened = await uplinks.open(`${address} udp`, signal, async ({ path }) => {
+    const openFar = async ({ path }: Attempt): Promise<Far> => {
       const family = path.localAddress === undefined ? 4 : familyOf(path.localAddress)
       return { path, family, socket: await openUdp({ ...path, family, signal }) }
-    })
+    }
+    const opened = await uplinks.open(`${address} udp`, signal, openFar, late => late.socket.close())
     const association = new Association(client, near, port, opened, service.uplinks.targets, servers)
     association.start(Math.min(idleTimeout, longestIdle))
     control.write(encodeReply(reply.succeeded, near.address().address, near.address().port))

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 import { NetviaError } from '../errors.js'
-import type { GroupAttempts } from '../group/attempts.js'
+import type { GroupAttempts, NamedPath } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
+import { openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
 import { dial } from '../protocols/tcp/dial.js'
 import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import { noLongerNeeded } from '../runtime/deadline.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
@@ -13,9 +15,6 @@ import { Targets } from './targets.js'
 const patience = 4000
 /** In ms, of the last uplink to try. */
 const lastPatience = 30_000
-
-/** The target's own answer, or the client's fault: the same over any uplink. */
-const final = new Set(['ECONNREFUSED', 'ENOTFOUND', 'ENODATA', 'ERR_PROXY_TARGET', 'ERR_INVALID_ARG_VALUE'])
 
 /** An uplink while something is opened over it. */
 export interface Attempt {
@@ -53,15 +52,20 @@ export class Uplinks {
       value: socket,
       tally,
       onCut,
-    } = await this.open(`${client} ${host}`, signal, attempt => {
-      const { path, ...rest } = attempt
-      const options = { ...path, ...rest, host, port, servers, noDelay: true, keepAlive: 60_000 }
-      return withinTimeLimit(options, async (signal, progress) => {
-        const { socket } = await dial(options, signal, progress, address => this.targets.check(address))
-        this.targets.checkConnected(socket)
-        return socket
-      })
-    })
+    } = await this.open(
+      `${client} ${host}`,
+      signal,
+      attempt => {
+        const { path, ...rest } = attempt
+        const options = { ...path, ...rest, host, port, servers, noDelay: true, keepAlive: 60_000 }
+        return withinTimeLimit(options, async (signal, progress) => {
+          const { socket } = await dial(options, signal, progress, address => this.targets.check(address))
+          this.targets.checkConnected(socket)
+          return socket
+        })
+      },
+      late => late.destroy(),
+    )
     tally.add(socket)
     const release = onCut(error => socket.destroy(error))
     socket.once('close', () => {
@@ -71,55 +75,39 @@ export class Uplinks {
     return socket
   }
 
-  /** Over the uplink of the policy's choice; what that can't open is tried by the others. */
-  async open<T>(key: string, signal: AbortSignal, work: (attempt: Attempt) => Promise<T>): Promise<Opened<T>> {
+  /** Opens something over the uplink that the policy picks, or else over the others. `discard` gets what came too late. */
+  async open<T>(
+    key: string,
+    client: AbortSignal,
+    work: (attempt: Attempt) => Promise<T>,
+    discard: (late: T) => void,
+  ): Promise<Opened<T>> {
+    const attempts = this.#attempts
     const tried = new Set<string>()
-    const failed: string[] = []
-    let uplink = this.#attempts.first(key)
-    for (;;) {
+    const counted = async (uplink: NamedPath, signal: AbortSignal) => {
       const { name } = uplink
       tried.add(name)
-      const tally = this.statistics.of(name)
-      const isLast = this.#attempts.next(tried) === undefined
+      const isLast = attempts.delay(name) !== Number.POSITIVE_INFINITY || attempts.next(tried) === undefined
       try {
-        const value = await this.#attempt(name, signal, signal =>
-          work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience }),
-        )
-        tally.connections++
-        this.#attempts.learned(name, true)
-        // A target that no uplink reaches says nothing of an uplink.
-        for (const other of failed) this.#attempts.learned(other, false)
-        return { value, tally, onCut: cut => this.#attempts.onCut(name, cut) }
+        return await work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
       } catch (error) {
-        signal.throwIfAborted()
-        const code = error instanceof NetviaError ? error.code : ''
-        if (code !== 'ERR_PROXY_TARGET') tally.failures++
-        failed.push(name)
-        const next = final.has(code) ? undefined : this.#attempts.next(tried)
-        if (!next) throw error
-        uplink = next
+        const isRefused = error instanceof NetviaError && error.code === 'ERR_PROXY_TARGET'
+        if (!client.aborted && error !== noLongerNeeded && !isRefused) this.statistics.of(name).failures++
+        throw error
       }
     }
-  }
-
-  /** Ends with the client and with the uplink. */
-  async #attempt<T>(name: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController()
-    const onAbort = () => controller.abort(signal.reason)
-    signal.throwIfAborted()
-    signal.addEventListener('abort', onAbort)
-    const release = this.#attempts.onCut(name, error => controller.abort(error))
-    try {
-      return await work(controller.signal)
-    } finally {
-      release()
-      signal.removeEventListener('abort', onAbort)
-    }
+    const { uplink, value } = await openOver(attempts, attempts.first(key), client, counted, discard)
+    const tally = this.statistics.of(uplink.name)
+    tally.connections++
+    return { value, tally, onCut: cut => attempts.onCut(uplink.name, cut) }
   }
 }
 
 /** A path alone has nothing to go on to. */
 function onePath(path: PathOptions): GroupAttempts {
   const uplink = { name: path.device ?? path.localAddress ?? 'default', ...path }
-  return { first: () => uplink, next: () => undefined, learned: () => {}, onCut: () => () => {} }
+  return {
+    ...{ first: () => uplink, next: () => undefined, delay: () => Number.POSITIVE_INFINITY },
+    ...{ learned: () => {}, onCut: () => () => {} },
+  }
 }

@@ -21,10 +21,10 @@ function connection(device: string | undefined): Socket {
 }
 
 test('the kernel is asked about one connection, however many have just ended before it', () => {
-  const sockets = new BoundSockets('lo')
+  const sockets = new BoundSockets()
   const ended = Array.from({ length: 100 }, () => connection('lo'))
   const open = connection('lo')
-  for (const socket of [...ended, open]) sockets.add(socket)
+  for (const socket of [...ended, open]) sockets.add(socket, 'lo')
   for (const socket of ended) socket.destroy()
   const asked = vi.spyOn(addon(), 'getOption')
   onTestFinished(() => asked.mockRestore())
@@ -34,9 +34,9 @@ test('the kernel is asked about one connection, however many have just ended bef
 })
 
 test('what is not on the device any more is destroyed and told, the others stay', () => {
-  const sockets = new BoundSockets('lo')
+  const sockets = new BoundSockets()
   const [lost, ended, bound] = [connection(undefined), connection('lo'), connection('lo')]
-  for (const socket of [ended, lost, bound]) sockets.add(socket)
+  for (const socket of [ended, lost, bound]) sockets.add(socket, 'lo')
   ended.destroy()
   const told: Socket[] = []
   sockets.dropDead(socket => told.push(socket))

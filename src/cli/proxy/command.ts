@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { policyNames } from '../../group/policies.js'
-import { integer } from '../../options.js'
+import type { RaceDelay } from '../../group/race.js'
+import { integer, milliseconds } from '../../options.js'
 import { block } from '../../proxy/blocks.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { numeric, several, text } from '../shared/arguments.js'
@@ -19,6 +20,12 @@ export function defineProxy(program: Command, state: CommandState): void {
     )
     .option('-c, --config <file>', 'the uplinks, as for netvia monitor, instead of a path; SIGHUP reads it again')
     .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
+    .addOption(
+      new Option(
+        '--race <ms>',
+        'try the next uplink beside one that takes longer to connect; auto: by its latency',
+      ).argParser((value: string): RaceDelay => (value === 'auto' ? value : numeric(milliseconds)(value))),
+    )
     .addOption(
       new Option('--allow <block>', 'clients that may use it; may be given again').argParser(several(text(block))),
     )

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { joinHostPort } from '../../errors.js'
 import { UplinkGroup } from '../../group/group.js'
 import type { PolicyName } from '../../group/policies.js'
+import type { RaceDelay } from '../../group/race.js'
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { type ListeningProxy, listenProxy } from '../../proxy/listen-proxy.js'
 import { ofMonitor, readConfig } from '../monitor/config.js'
@@ -17,6 +18,7 @@ export interface ProxyFlags extends PathFlags {
   listen: string
   config?: string
   policy?: PolicyName
+  race?: RaceDelay
   allow?: string[]
   usersFile?: string
   allowTarget?: string[]
@@ -34,7 +36,7 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   const { host, port } = listenAddress(flags.listen)
   const { allow, allowTarget: allowTargets, maxConnections, server: servers } = flags
   const users = usersOf(flags)
-  const watched = flags.config === undefined ? undefined : watch(session, flags.config, flags.policy)
+  const watched = flags.config === undefined ? undefined : watch(session, flags.config, flags)
   const way = watched ? { group: watched.group } : pathOf(flags)
   if (watched && pathsOf(flags).some(({ options }) => Object.values(options).some(value => value !== undefined)))
     throw usageError('--config names the paths: leave the path options out')
@@ -68,6 +70,7 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
 }
 
 function pathOf(flags: ProxyFlags) {
+  if (flags.race !== undefined) throw usageError('--race is among the uplinks of --config: give that too')
   if (flags.policy !== undefined) throw usageError('--policy chooses among the uplinks of --config: give that too')
   const [path, other] = pathsOf(flags)
   if (other) throw usageError('one device; several uplinks come from --config')
@@ -75,9 +78,9 @@ function pathOf(flags: ProxyFlags) {
 }
 
 /** What changes while it runs is said; connections of an uplink that is down are cut. */
-function watch({ output }: Session, file: string, policy: PolicyName = 'failover') {
+function watch({ output }: Session, file: string, { policy = 'failover', race }: ProxyFlags) {
   const monitor = new UplinkMonitor(ofMonitor(readConfig(file)))
-  const group = new UplinkGroup(monitor, { policy, cutConnections: true })
+  const group = new UplinkGroup(monitor, { policy, race, cutConnections: true })
   monitor.on('state', event => {
     output.object('state', event)
     const change = `${colored(event.from, output.color)} -> ${colored(event.to, output.color)}`

@@ -6,7 +6,7 @@ import { lateParent, nodeHttp, nodeHttps } from '../../builtins.js'
 import { invalidArgument, NetviaError } from '../../errors.js'
 import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
-import { connect } from '../tcp/connect.js'
+import { type Connector, connectOnPath } from '../tcp/connect.js'
 import {
   type HttpAgentOptions,
   type HttpsAgentOptions,
@@ -55,6 +55,9 @@ function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boole
   return true
 }
 
+/** @internal Makes the connections: a group puts its own in place. */
+export const connector = Symbol('connector')
+
 type AgentClass<Options, NodeClass extends Agent> = new (options?: Options) => NodeClass
 
 /** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
@@ -68,7 +71,8 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
     readonly #path: PathOptions
     readonly #pathKey: string
     readonly #connectTimeout: number
-    readonly #connections: BoundSockets
+    readonly #connections = new BoundSockets();
+    [connector]: Connector = connectOnPath
 
     constructor(given: Options = {} as Options) {
       const options = checkOptions(caller, given, schema)
@@ -76,7 +80,6 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       this.#path = pathOf(options)
       this.#pathKey = pathKey(options)
       this.#connectTimeout = options.timeout || connectTimeout
-      this.#connections = new BoundSockets(options.device)
       // Before Node's own listener, which gives the connection to the next request.
       this.prependListener('free', () => this.#dropDead())
     }
@@ -123,7 +126,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
           code: 'ERR_INVALID_ARG_VALUE',
         })
       const { host, port, family, noDelay, keepAlive, keepAliveInitialDelay, timeout } = options
-      const tcp = await connect({
+      const { socket: tcp, path } = await this[connector]({
         ...this.#path,
         localAddress: options.localAddress ?? this.#path.localAddress,
         host: host ?? 'localhost',
@@ -134,19 +137,16 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
         timeout: this.#connectTimeout,
         signal: options.signal,
       })
-      const socket = secure ? this.#secure(options, tcp) : tcp
-      this.#connections.add(socket)
+      const socket = secure ? this.#secure(options, tcp, path.device) : tcp
+      this.#connections.add(socket, path.device)
       if (timeout) socket.setTimeout(timeout)
       return socket
     }
 
     /** Node's own way from here on, with its cache of TLS sessions. */
-    #secure(options: ConnectionOptions, socket: Socket): Socket {
+    #secure(options: ConnectionOptions, socket: Socket, device: string | undefined): Socket {
       try {
-        return refuseReconnect(
-          super.createConnection({ ...options, socket } as ConnectionOptions) as Socket,
-          this.#path.device,
-        )
+        return refuseReconnect(super.createConnection({ ...options, socket } as ConnectionOptions) as Socket, device)
       } catch (error) {
         socket.destroy()
         throw error

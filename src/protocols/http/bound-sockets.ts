@@ -8,55 +8,57 @@ import { boundDevice } from '../../sockets/open.js'
 const validMs = 1
 
 /**
- * The open connections of a pool on a device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
+ * The open connections of a pool, by device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
  * its sockets dead without an error: before a pool uses one again it has them sorted out here.
  */
 export class BoundSockets {
-  readonly #device: string | undefined
   readonly #inWords: (error: NetviaError) => Error
-  readonly #sockets = new Set<Socket>()
+  readonly #devices = new Map<string, Set<Socket>>()
   #checkedAt = Number.NEGATIVE_INFINITY
 
   /** `inWords` makes of the loss of the device what the pool takes for the end of a connection. */
-  constructor(device: string | undefined, inWords: (error: NetviaError) => Error = error => error) {
-    this.#device = device
+  constructor(inWords: (error: NetviaError) => Error = error => error) {
     this.#inWords = inWords
   }
 
-  add(socket: Socket): void {
-    if (this.#device === undefined) return
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+  add(socket: Socket, device: string | undefined): void {
+    if (device === undefined) return
+    const sockets = this.#devices.get(device) ?? new Set()
+    this.#devices.set(device, sockets.add(socket))
+    socket.once('close', () => sockets.delete(socket))
   }
 
   /**
-   * Destroys the connections whose device is no more, and tells of each. One system call as long as the device is the same: if
+   * Destroys the connections whose device is no more, and tells of each. One system call for each device that is the same: if
    * the oldest is still bound to it, it has not been deleted since, and so are all.
    */
   dropDead(onDropped?: (socket: Socket) => void): void {
-    const device = this.#device
-    if (device === undefined) return
+    if (this.#devices.size === 0) return
     const now = monotonicNow()
     if (now - this.#checkedAt < validMs) return
     this.#checkedAt = now
-    const oldest = this.#oldest()
+    for (const [device, sockets] of this.#devices) this.#dropDeadOf(device, sockets, onDropped)
+  }
+
+  #dropDeadOf(device: string, sockets: Set<Socket>, onDropped?: (socket: Socket) => void): void {
+    const oldest = oldestOf(sockets)
     if (!oldest || isBoundTo(oldest, device)) return
-    for (const socket of this.#sockets) {
+    for (const socket of sockets) {
       if (socket.destroyed || isBoundTo(socket, device)) continue
       const error = new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
       socket.destroy(this.#inWords(error))
       onDropped?.(socket)
     }
   }
+}
 
-  /** Those on their way out have no descriptor any more: `close` is told later. */
-  #oldest(): Socket | undefined {
-    for (const socket of this.#sockets) {
-      if (!socket.destroyed) return socket
-      this.#sockets.delete(socket)
-    }
-    return undefined
+/** Those on their way out have no descriptor any more: `close` is told later. */
+function oldestOf(sockets: Set<Socket>): Socket | undefined {
+  for (const socket of sockets) {
+    if (!socket.destroyed) return socket
+    sockets.delete(socket)
   }
+  return undefined
 }
 
 function isBoundTo(socket: Socket, device: string): boolean {

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { Agent, buildConnector } from 'undici'
 import {
   anything,
@@ -12,7 +11,7 @@ import {
   type Schema,
 } from '../../options.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
-import { connect } from '../tcp/connect.js'
+import { type Connector, connectOnPath } from '../tcp/connect.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'
 import { undici } from './undici-module.js'
@@ -86,26 +85,33 @@ export function createDispatcher(options: DispatcherOptions = {}): Agent {
   return openDispatcher('createDispatcher', options)
 }
 
-/** `signal` ends the connections that are being made while it lasts. */
-export function openDispatcher(caller: string, given: DispatcherOptions, signal?: () => AbortSignal): Agent {
+/** What others than `createDispatcher` may decide of a dispatcher. */
+export interface Connecting {
+  /** Ends the connections that are being made while it lasts. */
+  readonly signal?: () => AbortSignal
+  /** Makes the connections. Default: over the path. */
+  readonly connector?: Connector
+}
+
+export function openDispatcher(caller: string, given: DispatcherOptions, connecting: Connecting = {}): Agent {
   const options = checkOptions(caller, given, schema)
-  const { device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
+  const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
   const { Agent, errors } = undici()
   // With its own error undici makes a new connection for the requests that wait; with any other it fails them all.
-  const sockets = new BoundSockets(device, cause => Object.assign(new errors.SocketError(cause.message), { cause }))
+  const sockets = new BoundSockets(cause => Object.assign(new errors.SocketError(cause.message), { cause }))
   class PathAgent extends Agent {
     override dispatch(...request: Parameters<Agent['dispatch']>): boolean {
       sockets.dropDead()
       return super.dispatch(...request)
     }
   }
-  return new PathAgent({ ...agentOptions, connect: connector(options, sockets, signal) })
+  return new PathAgent({ ...agentOptions, connect: openConnections(options, sockets, connecting) })
 }
 
-function connector(
+function openConnections(
   options: DispatcherOptions,
   sockets: BoundSockets,
-  signal: (() => AbortSignal) | undefined,
+  { signal, connector = connectOnPath }: Connecting,
 ): buildConnector.connector {
   const {
     allowH2,
@@ -117,8 +123,8 @@ function connector(
   const keep = keepAlive && (keepAliveInitialDelay ?? 60_000)
   const secure = undici().buildConnector({ ...tls, allowH2, maxCachedSessions, timeout: limit, keepAlive: false })
 
-  const connectTo = async ({ hostname, port, protocol }: buildConnector.Options): Promise<Socket> =>
-    connect({
+  const connectTo = async ({ hostname, port, protocol }: buildConnector.Options) =>
+    connector({
       ...path,
       host: hostname,
       port: Number(port) || (protocol === 'https:' ? 443 : 80),
@@ -130,14 +136,14 @@ function connector(
 
   return (target, callback) => {
     connectTo(target).then(
-      socket => {
+      ({ socket, path: { device } }) => {
         if (target.protocol !== 'https:') {
-          sockets.add(socket)
+          sockets.add(socket, device)
           return callback(null, socket)
         }
         // undici's own way from here on: server name, ALPN, cache of TLS sessions.
         secure({ ...target, httpSocket: socket }, (...result) => {
-          if (result[1]) sockets.add(refuseReconnect(result[1], options.device))
+          if (result[1]) sockets.add(refuseReconnect(result[1], device), device)
           callback(...result)
         })
       },

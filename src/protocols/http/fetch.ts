@@ -9,6 +9,7 @@ import {
   type Schema,
   signalCheck,
 } from '../../options.js'
+import type { Connector } from '../tcp/connect.js'
 import { openDispatcher } from './dispatcher.js'
 import { undici } from './undici-module.js'
 
@@ -40,13 +41,20 @@ export class FetchPath {
   readonly dispatcher: Agent
   #waiting = 0
   #connecting = new AbortController()
+  #isLeft = false
 
-  constructor(path: PathOptions) {
-    this.dispatcher = openDispatcher('fetch', path, () => this.#connecting.signal)
+  constructor(path: PathOptions, connector?: Connector) {
+    this.dispatcher = openDispatcher('fetch', path, { signal: () => this.#connecting.signal, connector })
   }
 
   get busy(): boolean {
     return this.#waiting > 0
+  }
+
+  /** Closes its idle connections, and the others once what uses them is done: a redirect is a request of its own. */
+  leave(): void {
+    this.#isLeft = true
+    if (!this.busy) this.dispatcher.close().catch(() => {})
   }
 
   /** undici goes on connecting for a request that was aborted: with nobody left who waits, that ends here. */
@@ -58,6 +66,7 @@ export class FetchPath {
       if (--this.#waiting === 0) {
         this.#connecting.abort()
         this.#connecting = new AbortController()
+        if (this.#isLeft) this.leave()
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { checkOptions } from '../../options.js'
+import { checkOptions, type PathOptions } from '../../options.js'
 import { type ConnectOptions, connectSchema, type Dialed, dial } from './dial.js'
 import { withinTimeLimit } from './time-limit.js'
 
@@ -15,6 +15,12 @@ import { withinTimeLimit } from './time-limit.js'
 export async function connect(options: ConnectOptions): Promise<Socket> {
   return (await connectTimed(checkOptions('connect', options, connectSchema, ['host', 'port']))).socket
 }
+
+/** Makes the connections of a pool, maybe over another path than that of the options, and says over which. */
+export type Connector = (options: ConnectOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>
+
+/** By the path of the options. */
+export const connectOnPath: Connector = async options => ({ socket: await connect(options), path: options })
 
 /** `connect` with checked options. It also reports how long each part took. */
 export function connectTimed(options: ConnectOptions): Promise<Dialed> {
