@@ -21,6 +21,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     const before = await openSockets()
     const sentAt = Date.now()
     const result = await ping(host, { kind })
+    const answeredAt = Date.now()
     expect(result).toEqual({
       outcome: 'reply',
       alive: true,
@@ -41,9 +42,11 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
       sentAt: expect.any(Number),
       clock: 'kernel',
     })
+    // Within the call, however long a busy machine takes; clocks may differ by their ticks.
     expect(result.rttMs).toBeGreaterThan(0)
-    expect(result.rttMs).toBeLessThan(100)
-    expect(Math.abs(result.sentAt - sentAt)).toBeLessThan(500)
+    expect(result.rttMs).toBeLessThan(answeredAt - sentAt + 5)
+    expect(result.sentAt).toBeGreaterThan(sentAt - 5)
+    expect(result.sentAt).toBeLessThan(answeredAt + 5)
     expect(await openSockets()).toBe(before)
   })
 
