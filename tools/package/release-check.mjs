@@ -5,8 +5,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { carried, packagesOf } from '../build/packages.mjs'
 import { root } from '../root.mjs'
+import { checkPublisher } from './publisher.mjs'
 
 const steps = {
+  'who publishes it': checkPublisher,
   'what CI checks': () => run('bash', ['.ci/run']),
   'services on a real systemd, and in containers': () =>
     run('apt-get', ['install', '-y', '--no-install-recommends', 'podman', 'crun']) &&
