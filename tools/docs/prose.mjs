@@ -19,7 +19,7 @@ const pages = [
       'outcomes',
       'packaging',
     ],
-    ...['paths', 'performance', 'privileges', 'releasing', 'scale', 'security', 'sweeps'],
+    ...['paths', 'performance', 'privileges', 'releasing', 'scale', 'security', 'sweeps', 'traceroute'],
   ].map(name => `docs/${name}.md`),
 ]
 
