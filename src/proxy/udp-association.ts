@@ -7,7 +7,7 @@ import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Client } from './client.js'
 import type { Service } from './service.js'
-import { encodeDatagram, encodeReply, parseDatagram, reply, type SocksRequest } from './socks-messages.js'
+import { encodeDatagram, encodeReply, parseDatagram, reply, SocksError, type SocksRequest } from './socks-messages.js'
 import type { Attempt, Opened } from './uplinks.js'
 
 type Family = 4 | 6
@@ -18,6 +18,8 @@ const longestIdle = 300_000
 const maxQueued = 1 << 20
 /** Names and addresses that one client may use at a time; the oldest are forgotten. */
 const maxKnown = 1024
+/** Names that are asked for at a time: each takes descriptors of the whole proxy. Datagrams to further ones are lost. */
+const maxAsking = 16
 
 /**
  * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
@@ -60,6 +62,7 @@ class Association {
   readonly #servers: readonly string[] | undefined
   readonly #far = new Map<Family, Promise<Socket>>()
   readonly #names = new Map<string, Promise<string>>()
+  #asking = 0
   /** Whether it is a target, of each address that the client has named. */
   readonly #known = new Map<string, boolean>()
   #idle: NodeJS.Timeout | undefined
@@ -129,9 +132,16 @@ class Association {
   #addressOf(name: string): Promise<string> {
     const { path } = this.#opened.value
     const family = path.localAddress === undefined ? undefined : familyOf(path.localAddress)
-    return remembered(this.#names, name, () => {
+    return remembered(this.#names, name, async () => {
+      if (this.#asking >= maxAsking) throw new SocksError('too many names at a time')
       const options = { ...path, family, servers: this.#servers, signal: this.#client.signal }
-      return resolve(name, options).then(([first]) => unmapped(first!.address))
+      this.#asking++
+      try {
+        const [first] = await resolve(name, options)
+        return unmapped(first!.address)
+      } finally {
+        this.#asking--
+      }
     })
   }
 

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { listenProxy } from '../../src/index.js'
 import { connect } from '../../src/protocols/tcp/connect.js'
 import { lab, needs } from '../lab/index.js'
 import { movedDuring } from './moved.js'
@@ -97,6 +98,57 @@ if (!installed) {
       })
       socket.destroy()
       expect(moved.wan1).toBe(0)
+    })
+
+    test('pg.Pool, with a client that asks for its socket', async () => {
+      const bytes = await firstBytes(async () => {
+        const { Client, Pool } = client('pg')
+        class OverWan2 extends Client {
+          connect(callback: (error?: unknown) => void) {
+            to().then(socket => {
+              const begin = () => process.nextTick(() => socket.emit('connect'))
+              this.connection.stream = Object.assign(socket, { connect: begin })
+              super.connect(callback)
+            }, callback)
+          }
+        }
+        const pool = new Pool({ user: 'me', Client: OverWan2 })
+        pool.on('error', () => {})
+        await ends(pool.query('select 1'))
+        await pool.end()
+      })
+      expect(bytes.readUInt32BE(4)).toBe(3 << 16)
+    })
+
+    test('mqtt', async () => {
+      const bytes = await firstBytes(async () => {
+        const socket = await to()
+        const broker = new (client('mqtt').MqttClient)(() => socket, { reconnectPeriod: 0 })
+        broker.on('error', () => {})
+        await once(broker, 'close')
+        await broker.endAsync(true)
+      })
+      // CONNECT, with the protocol's name.
+      expect(bytes[0]).toBe(0x10)
+      expect(bytes.includes('MQTT')).toBe(true)
+    })
+
+    test('grpc-js, through a proxy that is bound to the device', async () => {
+      const proxy = await listenProxy({ port: 0, device: 'wan2' })
+      const { credentials, Client, logVerbosity, setLogVerbosity } = client('@grpc/grpc-js')
+      setLogVerbosity(logVerbosity.NONE)
+      vi.stubEnv('grpc_proxy', `http://127.0.0.1:${proxy.address().port}`)
+      const bytes = await firstBytes(async () => {
+        const grpc = new Client(`${name}:${port}`, credentials.createInsecure())
+        // The server ends the connection, so it never becomes ready.
+        const ready = new Promise(resolve => grpc.waitForReady(Date.now() + 2000, resolve))
+        expect(await ready).toBeInstanceOf(Error)
+        grpc.close()
+      }).finally(() => {
+        vi.unstubAllEnvs()
+        return proxy.close()
+      })
+      expect(String(bytes)).toMatch(/^PRI \* HTTP\/2\.0/)
     })
 
     test('mysql2', async () => {

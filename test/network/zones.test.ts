@@ -1,18 +1,37 @@
+import { once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { checkTcp, connect, openIcmp, pathMtu, ping, pings, scanPorts, sweep, traceroute } from '../../src/index.js'
+import {
+  checkHttp,
+  checkTcp,
+  connect,
+  openIcmp,
+  pathMtu,
+  ping,
+  pings,
+  scanPorts,
+  sweep,
+  traceroute,
+} from '../../src/index.js'
 import { atEnd, lab } from '../lab/index.js'
 import { netvia } from '../unit/cli-process.js'
 
 const peer = 'fe80::3'
 const own = 'fe80::77'
+const webPort = 7014
 
-beforeAll(() => {
+/** Answers HTTP with the Host field of the request. */
+const web = `require('node:http').createServer((request, response) => response.end(request.headers.host))
+  .listen(${webPort}, '::', () => console.log('ready'))`
+
+beforeAll(async () => {
   const add = (host: 'router' | 'isp1', address: string, device: string) => {
     lab.run(host, 'ip', 'address', 'add', `${address}/64`, 'dev', device, 'nodad')
     atEnd(() => lab.run(host, 'ip', 'address', 'delete', `${address}/64`, 'dev', device))
   }
   add('isp1', peer, 'customer')
   add('router', own, 'wan1')
+  await once(lab.spawn('isp1', process.execPath, '-e', web).stdout!, 'data')
 })
 
 async function drain(items: AsyncIterable<unknown>): Promise<void> {
@@ -36,6 +55,7 @@ const calls: Record<string, (host: string, path: Path) => Promise<unknown>> = {
   pathMtu: (host, path) => pathMtu(host, path),
   connect: (host, path) => connect({ host, port: 9, ...path }),
   checkTcp: (host, path) => checkTcp({ host, port: 9, ...path }),
+  checkHttp: (host, path) => checkHttp(`http://[${host.replace('%', '%25')}]:9/`, path),
   scanPorts: (host, path) => drain(scanPorts(host, { ports: [9], ...path })),
   openIcmp: async (host, path) => {
     using socket = openIcmp({ family: 6, ...path })
@@ -83,6 +103,24 @@ describe('with the link said once', () => {
       [`${peer}%wan1`, { device: 'wan1', localAddress: `${own}%wan1` }],
     ] as [string, Path][])
       expect(await ping(host, { ...path, kind, timeout: 1000 })).toMatchObject({ outcome: 'reply' })
+  })
+
+  const links: [zone: string, path: Path][] = [
+    ['%25wan1', {}],
+    ['%wan1', { device: 'wan1' }],
+    ['', { device: 'wan1', localAddress: own }],
+  ]
+
+  it.each(links)('HTTP to [fe80::3%s] with %j names no zone to the server (RFC 6874)', async (zone, path) => {
+    const options = { ...path, expectBody: `[${peer}]:${webPort}`, timeout: 5000 }
+    expect(await checkHttp(`http://[${peer}${zone}]:${webPort}/`, options)).toMatchObject({ ok: true, status: 200 })
+  })
+
+  it.each(links)('connect to fe80::3%s with %j', async (zone, path) => {
+    const socket = await connect({ host: peer + zone.replace('25', ''), port: webPort, ...path, timeout: 5000 })
+    expect(socket.remoteAddress).toContain(peer)
+    socket.end('GET / HTTP/1.0\r\nHost: x\r\n\r\n')
+    expect(String(await buffer(socket))).toMatch(/^HTTP\/1\.1 200 /)
   })
 
   it('the command says the same', async () => {

@@ -238,6 +238,24 @@ describe('UDP ASSOCIATE', () => {
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
+  test('asks for a bounded number of names at a time, and goes on with addresses', async () => {
+    const asked = new Set<string>()
+    const silent = await udp((_socket, bytes) => asked.add(/host\d+/.exec(bytes.toString('latin1'))![0]))
+    const proxy = await start({ servers: [`127.0.0.1:${silent.address().port}`] })
+    const server = await udp((socket, bytes, port) => socket.send(bytes, port, '127.0.0.1'))
+    const { port } = await associated(proxy)
+    const client = await udp()
+    for (let i = 100; i < 200; i++) {
+      const name = Buffer.from(`host${i}.test`)
+      client.send(Buffer.concat([Buffer.of(0, 0, 0, 3, name.length), name, Buffer.of(0, 9, 1)]), port, '127.0.0.1')
+    }
+    client.send(datagram(server.address().port, 'last'), port, '127.0.0.1')
+    expect(String((await once(client, 'message'))[0])).toMatch(/last$/)
+    await expect.poll(() => asked.size).toBe(16)
+    await sleep(300)
+    expect(asked.size).toBe(16)
+  })
+
   test('takes nothing from other ports, for other targets, or from targets that were not asked', async () => {
     const proxy = await start({ allowTargets: ['127.0.0.1'] })
     const got: string[] = []
@@ -341,6 +359,19 @@ describe('HTTP', () => {
     )
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(seen.map(({ request }) => request.url)).toEqual([])
+  })
+
+  test.each([
+    ['a control character in the status line', 'HTTP/1.1 200 O\0K'],
+    ['a status that is none', 'HTTP/1.1 099 OK'],
+  ])('%s of a target is a bad gateway', async (_what, statusLine) => {
+    const target = createServer(socket => {
+      socket.on('error', () => {}).once('data', () => socket.end(`${statusLine}\r\nContent-Length: 2\r\n\r\nhi`))
+    })
+    onTestFinished(() => void target.close())
+    await once(target.listen(0, '127.0.0.1'), 'listening')
+    const answer = await ask(await start(), `GET http://127.0.0.1:${portOf(target)}/ HTTP/1.1\r\nHost: x\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1.1 502 Bad Gateway\r\n/)
   })
 
   test('CONNECT behind a request that is under way ends the connection', async () => {
