@@ -34,6 +34,15 @@ async function converse(socket: Socket): Promise<string> {
   return said.split('\n')[0]!.replace('::ffff:', '')
 }
 
+test('a user timeout ends a connection whose line went silent', async () => {
+  const socket = await connect({ host: address4, port, device: 'wan1', userTimeout: 500 })
+  const repair = lab.fault('isp1', 'meta l4proto tcp drop')
+  const failed = once(socket, 'error', { signal: AbortSignal.timeout(20_000) })
+  socket.write('hello')
+  expect(await failed).toMatchObject([{ code: 'ETIMEDOUT' }])
+  repair()
+})
+
 describe('by address', () => {
   test.each([
     ['wan1', address4, lab.wan1.address4],

@@ -3,10 +3,8 @@ import { addon } from '../../binding/addon.js'
 import { monotonicNow } from '../../monotonic.js'
 import {
   boolean,
-  type Check,
   type CommonOptions,
   commonSchema,
-  keepAliveDelay,
   milliseconds,
   oneOf,
   pathOf,
@@ -16,11 +14,13 @@ import {
 } from '../../options.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
+import { setOption } from '../../sockets/options.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy, unanswered } from '../dns/asking.js'
 import { dnsServers } from '../dns/server-address.js'
 import { raceFailure } from './failure.js'
+import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
 import { type Attempt, Race } from './race.js'
 import type { Progress } from './time-limit.js'
 
@@ -38,15 +38,17 @@ export interface ConnectOptions extends CommonOptions {
   /** `TCP_NODELAY` (tcp(7)). Default: false. */
   noDelay?: boolean
   /** `SO_KEEPALIVE` (socket(7)); a number is the idle time before the first probe, in milliseconds, 1000 to 32,767,000. Default: false. */
-  keepAlive?: boolean | number
+  keepAlive?: boolean | number | KeepAlive
+  /**
+   * `TCP_USER_TIMEOUT` (tcp(7), RFC 5482): milliseconds that sent data may stay unacknowledged before the connection ends with
+   * ETIMEDOUT. 0 is the kernel's own limit, about 15 minutes. Default: 0.
+   */
+  userTimeout?: number
   /** Milliseconds an attempt runs before the next address is tried in parallel (RFC 8305 section 5). Default: 250. */
   attemptDelay?: number
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
 }
-
-const keepAlive: Check = (value, name) =>
-  typeof value === 'number' ? keepAliveDelay(value, name) : boolean(value, name)
 
 export const connectSchema = {
   ...commonSchema,
@@ -55,7 +57,8 @@ export const connectSchema = {
   family: oneOf(4, 6),
   timeout: milliseconds,
   noDelay: boolean,
-  keepAlive,
+  keepAlive: keepAliveCheck,
+  userTimeout: userTimeoutCheck,
   attemptDelay: milliseconds,
   servers: dnsServers,
 } satisfies Schema
@@ -97,10 +100,17 @@ export async function dial(
   if (signal.aborted) close(fd)
   signal.throwIfAborted()
   const connected = monotonicNow()
+  const { keepAlive = false, userTimeout } = options
+  try {
+    if (typeof keepAlive === 'object') setKeepAlive(fd, keepAlive)
+    if (userTimeout !== undefined) setOption(fd, 'TCP_USER_TIMEOUT', userTimeout)
+  } catch (error) {
+    close(fd)
+    throw error
+  }
   const socket = handOver(fd, options.device)
   if (options.noDelay) socket.setNoDelay(true)
-  const idle = options.keepAlive ?? false
-  if (idle !== false) socket.setKeepAlive(true, idle === true ? 0 : idle)
+  if (typeof keepAlive === 'number' || keepAlive === true) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive)
   return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
 }
 

@@ -19,6 +19,7 @@ import { refuseReconnect, refuseRelisten } from '../../sockets/keep-on-path.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { bindAddress } from './bind-address.js'
+import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
 
 export interface ListenOptions extends CommonOptions {
   /** Port, 0-65535. 0 picks a free one, see `server.address()`. */
@@ -33,6 +34,10 @@ export interface ListenOptions extends CommonOptions {
   reusePort?: boolean
   /** `IPV6_V6ONLY` (ipv6(7)): an IPv6 address does not accept IPv4. Default: false. */
   ipv6Only?: boolean
+  /** `SO_KEEPALIVE` of accepted connections, as in `connect`. Default: false. */
+  keepAlive?: boolean | number | KeepAlive
+  /** `TCP_USER_TIMEOUT` of accepted connections in milliseconds, as in `connect`. Default: 0. */
+  userTimeout?: number
 }
 
 const schema: Schema = {
@@ -42,6 +47,8 @@ const schema: Schema = {
   backlog: integer(1, 0x7fff_ffff),
   reusePort: boolean,
   ipv6Only: boolean,
+  keepAlive: keepAliveCheck,
+  userTimeout: userTimeoutCheck,
 }
 
 /**
@@ -104,7 +111,7 @@ function inClusterWorker(): NetviaError {
 }
 
 function openListener(options: ListenOptions, address: string): number {
-  const { port, backlog = 511, ipv6Only, reusePort, device, tos } = options
+  const { port, backlog = 511, ipv6Only, reusePort, device, tos, keepAlive = false, userTimeout } = options
   const family = familyOf(address)
   if (family === 4 && ipv6Only) {
     const error = invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
@@ -114,15 +121,20 @@ function openListener(options: ListenOptions, address: string): number {
   if (reusePort) socketOptions.SO_REUSEPORT = 1
   if (family === 6) socketOptions.IPV6_V6ONLY = ipv6Only ? 1 : 0
   // IPv4 connections of an IPv6 socket need this too: only the traffic class was set.
+  if (userTimeout !== undefined) socketOptions.TCP_USER_TIMEOUT = userTimeout
   if (family === 6 && tos !== undefined) socketOptions.IP_TOS = tos
   const fd = openDescriptor(family, 'stream', 0, { ...pathOf(options), localAddress: address }, port, socketOptions)
   // Node closes the descriptor on some failures of listen(2) and not on others, so netvia calls it.
-  const errno = addon().listen(fd, backlog)
-  if (errno < 0) {
+  try {
+    if (keepAlive !== false)
+      setKeepAlive(fd, typeof keepAlive === 'object' ? keepAlive : keepAlive === true ? {} : { idle: keepAlive })
+    const errno = addon().listen(fd, backlog)
+    if (errno < 0) throw systemError(errno, 'listen', { address, port, device })
+    return fd
+  } catch (error) {
     addon().close(fd)
-    throw systemError(errno, 'listen', { address, port, device })
+    throw error
   }
-  return fd
 }
 
 /** Listens on both families where IPv6 exists, as Node does. */

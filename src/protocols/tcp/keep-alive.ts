@@ -1,0 +1,42 @@
+import { addon } from '../../binding/addon.js'
+import { systemError } from '../../errors.js'
+import { boolean, type Check, checkOptions, integer, keepAliveDelay, longestTimer, type Schema } from '../../options.js'
+import { setOption } from '../../sockets/options.js'
+
+/** When TCP finds out that an idle connection is dead (tcp(7)), like Go's `net.KeepAliveConfig`. The kernel counts in seconds. */
+export interface KeepAlive {
+  /** Idle milliseconds before the first probe, 1000 to 32,767,000. Default: `net.ipv4.tcp_keepalive_time`, 2 hours. */
+  idle?: number
+  /** Milliseconds between probes, 1000 to 32,767,000. Default: `net.ipv4.tcp_keepalive_intvl`, 75 seconds. */
+  interval?: number
+  /** Unanswered probes until the connection ends with ETIMEDOUT, 1-127. Default: `net.ipv4.tcp_keepalive_probes`, 9. */
+  count?: number
+}
+
+const schema: Schema = { idle: keepAliveDelay, interval: keepAliveDelay, count: integer(1, 127) }
+
+export const keepAliveCheck: Check = (value, name) => {
+  if (typeof value === 'number') return keepAliveDelay(value, name)
+  return typeof value === 'object' ? checkOptions(name, value as KeepAlive, schema) : boolean(value, name)
+}
+
+/** Whole milliseconds, as the kernel takes them. */
+export const userTimeoutCheck = integer(0, longestTimer)
+
+/** Of linux/tcp.h, the same on every architecture. */
+const [tcpLevel, idleOption, intervalOption, countOption] = [6, 4, 5, 6]
+
+/** For sockets that Node doesn't set these of itself. Accepted sockets inherit them from their listener. */
+export function setKeepAlive(fd: number, { idle, interval, count }: KeepAlive): void {
+  setOption(fd, 'SO_KEEPALIVE', 1)
+  const seconds = (ms: number | undefined) => ms && Math.ceil(ms / 1000)
+  setTcp(fd, idleOption, 'TCP_KEEPIDLE', seconds(idle))
+  setTcp(fd, intervalOption, 'TCP_KEEPINTVL', seconds(interval))
+  setTcp(fd, countOption, 'TCP_KEEPCNT', count)
+}
+
+function setTcp(fd: number, option: number, name: string, value: number | undefined): void {
+  if (value === undefined) return
+  const errno = addon().setOption(fd, tcpLevel, option, new Uint8Array(new Int32Array([value]).buffer))
+  if (errno < 0) throw systemError(errno, `setsockopt(${name})`)
+}
