@@ -42,7 +42,8 @@ export function ownReport({ stdout, stderr, code }) {
 /** All numbers of one run: what the program said of itself, what its process cost, and what follows from both. */
 export function numbers(report, cost) {
   const { items, seconds = cost.wallSeconds, cpuSeconds = cost.processCpuSeconds, ...rest } = report
-  const result = { ...rest, items, seconds, cpuSeconds, ...cost }
+  // A program that watches another tells that one's memory.
+  const result = { ...cost, ...rest, items, seconds, cpuSeconds }
   if (items > 0) {
     result.rate = items / seconds
     result.cpuPerItemUs = (cpuSeconds / items) * 1e6

@@ -19,6 +19,9 @@ const debian = {
   tcpdump: 'tcpdump',
   mtr: 'mtr-tiny',
   traceroute: 'traceroute',
+  nginx: 'nginx',
+  dnsmasq: 'dnsmasq',
+  openssl: 'openssl',
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
 }
 

@@ -7,6 +7,7 @@
 // - a target: see `judge` (tools/bench/lib/statistics.mjs);
 // - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
 import { bulk } from './bulk.mjs'
+import { checksDns, checksHttp, checksHttps, checksTcp } from './checks.mjs'
 import { exporter } from './exporter.mjs'
 import { fleet } from './fleet.mjs'
 import { httpKept, httpNew } from './http.mjs'
@@ -32,6 +33,10 @@ export const workloads = {
   'scan-dropped': scanDropped,
   'http-kept': httpKept,
   'http-new': httpNew,
+  'checks-tcp': checksTcp,
+  'checks-dns': checksDns,
+  'checks-http': checksHttp,
+  'checks-https': checksHttps,
   udp,
   bulk,
   ping,

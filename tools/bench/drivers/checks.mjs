@@ -1,0 +1,69 @@
+// Checks of one kind, a new connection each: checks.mjs <client> <kind> <at once> <checks> <address> <device> <ca>
+// The first 200 are told apart, as the cold ones; those up to a second 1,000 warm the program up; the rest is measured.
+import { Resolver } from 'node:dns'
+import { readFileSync } from 'node:fs'
+import { get as httpGet } from 'node:http'
+import { get as httpsGet } from 'node:https'
+import { connect } from 'node:net'
+import { createSecureContext } from 'node:tls'
+import { pool } from '../../pool.mjs'
+import { domain, ports } from '../lib/check-servers.mjs'
+import { stopwatch } from './common.mjs'
+
+const [client, kind, atOnceText, checksText, address, device, caPath] = process.argv.slice(2)
+const [atOnce, checks] = [Number(atOnceText), Number(checksText)]
+const ca = readFileSync(caPath, 'utf8')
+const url = { http: `http://${address}:${ports.http}/`, https: `https://${address}:${ports.https}/` }[kind]
+const name = index => `name${index % 1000}.${domain}`
+
+const clients = {
+  async netvia() {
+    const { checkTcp, checkDns, checkHttp } = await import('netvia')
+    const servers = [address]
+    const tls = { ca }
+    const kinds = {
+      tcp: () => checkTcp({ host: address, port: ports.http, device }),
+      dns: index => checkDns(name(index), { servers, device }),
+      http: () => checkHttp(url, { device }),
+      https: () => checkHttp(url, { device, tls }),
+    }
+    return async index => {
+      const result = await kinds[kind](index)
+      if (!result.ok) throw result.error
+    }
+  },
+  node() {
+    const secureContext = createSecureContext({ ca })
+    const resolver = new Resolver()
+    resolver.setServers([address])
+    const finish = (resolve, reject) => error => (error ? reject(error) : resolve())
+    const get = (how, options) => () =>
+      new Promise((resolve, reject) => {
+        how(url, { agent: false, ...options }, response => response.resume().on('end', resolve)).on('error', reject)
+      })
+    const kinds = {
+      tcp: () =>
+        new Promise((resolve, reject) => {
+          const socket = connect({ host: address, port: ports.http })
+          socket.on('error', reject).on('connect', () => {
+            socket.resetAndDestroy()
+            resolve()
+          })
+        }),
+      dns: index => new Promise((resolve, reject) => resolver.resolve4(name(index), finish(resolve, reject))),
+      http: get(httpGet),
+      https: get(httpsGet, { secureContext }),
+    }
+    return kinds[kind]
+  },
+}
+
+const check = await clients[client]()
+const cold = process.cpuUsage()
+await pool(200, atOnce, check)
+const { user, system } = process.cpuUsage(cold)
+await pool(1000, atOnce, check)
+const done = stopwatch()
+await pool(checks, atOnce, check)
+done({ items: checks, coldCpuUs: (user + system) / 200 })
+process.exit(0)
