@@ -20,7 +20,8 @@ writeFileSync(
   dns: { prober: dns, dns: { query_name: name1.${domain}, query_type: A, preferred_ip_protocol: ip4 } }
 `,
 )
-const listen = '127.0.0.1:9115'
+// A smoke run has them all at once.
+const listen = `127.0.0.1:${9000 + atOnce}`
 const exporter = spawn(
   'prometheus-blackbox-exporter',
   [`--config.file=${config}`, `--web.listen-address=${listen}`, '--log.level=error'],
