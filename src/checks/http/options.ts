@@ -1,4 +1,4 @@
-import { nodeHttp, nodeTls } from '../../builtins.js'
+import { nodeHttp } from '../../builtins.js'
 import { errorAt, invalidArgument, NetviaError } from '../../errors.js'
 import {
   bytes,
@@ -14,6 +14,7 @@ import {
   type Schema,
 } from '../../options.js'
 import { dnsServers } from '../../protocols/dns/server-address.js'
+import { secureContextFor } from '../../protocols/tcp/secure-contexts.js'
 import { type TlsOptions, tlsSchema } from '../../protocols/tcp/tls-options.js'
 import type { HttpRequest } from './redirect.js'
 import { parseHttpUrl } from './url.js'
@@ -121,7 +122,7 @@ const { ALPNProtocols: _alpn, ...httpTlsSchema } = tlsSchema
 const tls: Check = (value, name) => {
   const kept = checkOptions(name, value as HttpCheckTlsOptions, httpTlsSchema)
   try {
-    nodeTls().createSecureContext(kept)
+    secureContextFor(kept)
   } catch (cause) {
     throw new NetviaError(`${name}: ${(cause as Error).message}`, { code: 'ERR_INVALID_ARG_VALUE', cause })
   }

@@ -7,6 +7,8 @@ import { invalidArgument, NetviaError } from '../../errors.js'
 import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
+import { secureContextFor } from '../tcp/secure-contexts.js'
+import type { TlsOptions } from '../tcp/tls-options.js'
 import {
   type HttpAgentOptions,
   type HttpsAgentOptions,
@@ -145,8 +147,11 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
 
     /** Node's own way from here on, with its cache of TLS sessions. */
     #secure(options: ConnectionOptions, socket: Socket, device: string | undefined): Socket {
+      const tls: TlsOptions = options as object
       try {
-        return refuseReconnect(super.createConnection({ ...options, socket } as ConnectionOptions) as Socket, device)
+        const secureContext = tls.secureContext ?? secureContextFor(tls)
+        const connection = super.createConnection({ ...options, secureContext, socket } as ConnectionOptions)
+        return refuseReconnect(connection as Socket, device)
       } catch (error) {
         socket.destroy()
         throw error

@@ -6,6 +6,7 @@ import { checkOptions, type Schema } from '../../options.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema, dial } from './dial.js'
+import { secureContextFor } from './secure-contexts.js'
 import { withinTimeLimit } from './time-limit.js'
 import { certificateError, handshakeError } from './tls-error.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
@@ -57,7 +58,8 @@ export async function startTls(
   }
   let secure: TLSSocket | undefined
   try {
-    const given = { ...name, ...pickTls(options), host, socket }
+    const secureContext = options.secureContext ?? secureContextFor(options)
+    const given = { ...name, ...pickTls(options), secureContext, host, socket }
     // The code below verifies the certificate, while it can still read it.
     secure = nodeTls().connect({ ...given, rejectUnauthorized: false, checkServerIdentity })
     await handshake(secure, signal).catch(error => {
