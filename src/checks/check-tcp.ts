@@ -1,3 +1,4 @@
+import { addon } from '../binding/addon.js'
 import type { NetviaError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import {
@@ -10,7 +11,12 @@ import {
   type Schema,
   string,
 } from '../options.js'
-import { connect } from '../protocols/tcp/connect.js'
+import { dialDescriptor } from '../protocols/tcp/dial.js'
+import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import { decodeAddress, encodeAddress } from '../sockets/address.js'
+import { verifyDevice } from '../sockets/open.js'
+import { trySetOption } from '../sockets/options.js'
+import { onLink } from '../sockets/zone.js'
 import { judge } from './outcome.js'
 
 export interface TcpCheckOptions extends CommonOptions {
@@ -30,7 +36,7 @@ export interface TcpCheckSuccess {
   ok: true
   /** Milliseconds from the call until the connection was established, including name resolution. */
   latencyMs: number
-  /** Source address of the connection. Both addresses are undefined if the other end reset it immediately. */
+  /** Source address of the connection. */
   localAddress: string | undefined
   /** The address that accepted the connection. */
   remoteAddress: string | undefined
@@ -63,6 +69,9 @@ export const tcpCheckSchema: Schema = {
   timeout: milliseconds,
 }
 
+/** struct linger: on, 0 seconds. */
+const resetOnClose = new Uint8Array(new Int32Array([1, 0]).buffer)
+
 /**
  * Checks whether a TCP port accepts a connection, and resets the connection immediately.
  *
@@ -78,14 +87,28 @@ export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> 
     options.signal,
     options.device,
     async () => {
-      const socket = await connect({ ...options, timeout: options.timeout ?? 5000 })
+      const timed = { ...options, timeout: options.timeout ?? 5000 }
+      const { fd, address } = await withinTimeLimit(timed, (signal, progress) =>
+        dialDescriptor(timed, signal, progress),
+      )
       const latencyMs = monotonicNow() - start
-      const { localAddress, remoteAddress } = socket
-      // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
-      // packets over the default route, whatever device the socket was bound to.
-      socket.resetAndDestroy()
-      return { ok: true, latencyMs, localAddress, remoteAddress, error: undefined }
+      try {
+        if (options.device !== undefined) verifyDevice(fd, options.device)
+        const remote = onLink(encodeAddress(address), options.device)
+        const addresses = { localAddress: localAddressOf(fd), remoteAddress: decodeAddress(remote)?.address }
+        return { ok: true, latencyMs, ...addresses, error: undefined }
+      } finally {
+        // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
+        // packets over the default route, whatever device the socket was bound to.
+        trySetOption(fd, 'SO_LINGER', resetOnClose)
+        addon().close(fd)
+      }
     },
     error => ({ ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined, error }),
   )
+}
+
+function localAddressOf(fd: number): string | undefined {
+  const bytes = new Uint8Array(28)
+  return decodeAddress(bytes, addon().getsockname(fd, bytes))?.address
 }

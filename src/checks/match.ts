@@ -1,6 +1,7 @@
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
+import type { Signal } from '../runtime/cancel.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10
@@ -17,7 +18,7 @@ const idleMs = 10_000
 export async function anyMatches(
   texts: readonly string[],
   expected: string | RegExp,
-  { exact = false, signal }: { exact?: boolean; signal?: AbortSignal } = {},
+  { exact = false, signal }: { exact?: boolean; signal?: Signal } = {},
 ): Promise<boolean | undefined> {
   if (typeof expected === 'string') return texts.some(text => (exact ? text === expected : text.includes(expected)))
   const { source, flags } = expected
@@ -57,13 +58,13 @@ let idle: NodeJS.Timeout | undefined
 /** Serialises matches, because the thread has one job at a time. */
 let last: Promise<unknown> = Promise.resolve()
 
-function matchElsewhere(job: Job, signal: AbortSignal | undefined): Promise<boolean | undefined> {
+function matchElsewhere(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {
   const result = last.then(() => (signal?.aborted ? undefined : runInWorker(job, signal)))
   last = result.catch(() => {})
   return result
 }
 
-function runInWorker(job: Job, signal: AbortSignal | undefined): Promise<boolean | undefined> {
+function runInWorker(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {
   clearTimeout(idle)
   const thread = worker ?? startWorker()
   worker = thread

@@ -1,4 +1,5 @@
 import { NetviaError, shortened } from '../errors.js'
+import type { Signal } from '../runtime/cancel.js'
 
 /** Errors of this machine or the call. The network was not tested, so a check must not blame the target. */
 const localFaults = new Set([
@@ -40,7 +41,7 @@ export function networkOutcome(
 
 /** Runs a check. If it throws a network error, `failed` turns that into a result. Aborts and local errors reject. */
 export async function judge<T>(
-  signal: AbortSignal | undefined,
+  signal: Signal | undefined,
   device: string | undefined,
   check: () => Promise<T>,
   failed: (error: NetviaError) => T,

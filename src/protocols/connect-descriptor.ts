@@ -3,6 +3,7 @@ import { addon } from '../binding/addon.js'
 import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
+import type { Signal } from '../runtime/cancel.js'
 import { encodeAddress, familyOf } from '../sockets/address.js'
 import { openDescriptor } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
@@ -20,7 +21,7 @@ export async function connectDescriptor(
   address: string,
   port: number,
   path: PathOptions,
-  signal?: AbortSignal,
+  signal?: Signal,
 ): Promise<number> {
   signal?.throwIfAborted()
   const target = onLink(encodeAddress(address, port), path.device)
@@ -49,7 +50,7 @@ function startConnecting(fd: number, target: Uint8Array): number | undefined {
 }
 
 /** However it ended: SO_ERROR has that. */
-function handshakeOver(fd: number, device: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+function handshakeOver(fd: number, device: string | undefined, signal: Signal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = () => {
       signal?.removeEventListener('abort', onAbort)

@@ -1,22 +1,24 @@
+import { Cancel, type Signal } from './cancel.js'
+
 /**
  * A signal for one operation. It fires with the caller's reason, or with `expired()` when the time is over, whichever comes
  * first. Call `end` to remove timer and listener. The timer keeps the event loop alive.
  */
 export class Deadline {
-  readonly #controller = new AbortController()
+  readonly #cancel = new Cancel()
   readonly #timer: NodeJS.Timeout | undefined
-  readonly #parent: AbortSignal | undefined
-  readonly #onAbort = () => this.#controller.abort(this.#parent!.reason)
+  readonly #parent: Signal | undefined
+  readonly #onAbort = () => this.#cancel.abort(this.#parent!.reason)
 
-  constructor(timeout: number | undefined, parent: AbortSignal | undefined, expired: () => unknown) {
+  constructor(timeout: number | undefined, parent: Signal | undefined, expired: () => unknown) {
     parent?.throwIfAborted()
     this.#parent = parent
     parent?.addEventListener('abort', this.#onAbort)
-    if (timeout !== undefined) this.#timer = setTimeout(() => this.#controller.abort(expired()), timeout)
+    if (timeout !== undefined) this.#timer = setTimeout(() => this.#cancel.abort(expired()), timeout)
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  get signal(): Signal {
+    return this.#cancel
   }
 
   end(): void {

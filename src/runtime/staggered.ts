@@ -1,3 +1,4 @@
+import type { Signal } from './cancel.js'
 import { noLongerNeeded } from './deadline.js'
 
 /** What takes part in a staggered start, and how. */
@@ -26,7 +27,7 @@ export class Staggered<Candidate, Result> {
   /** Settles once: with the winner, with the failure of all, or with the signal's reason. */
   readonly result: Promise<Result>
   readonly #lineup: Lineup<Candidate, Result>
-  readonly #outer: AbortSignal | undefined
+  readonly #outer: Signal | undefined
   readonly #controller = new AbortController()
   readonly #errors: unknown[] = []
   #running = 0
@@ -37,7 +38,7 @@ export class Staggered<Candidate, Result> {
   #reject!: (reason: unknown) => void
 
   /** Nothing starts before the first `advance()`. */
-  constructor(lineup: Lineup<Candidate, Result>, signal: AbortSignal | undefined) {
+  constructor(lineup: Lineup<Candidate, Result>, signal: Signal | undefined) {
     this.#lineup = lineup
     this.#outer = signal
     this.result = new Promise((resolve, reject) => {

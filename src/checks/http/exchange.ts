@@ -8,6 +8,7 @@ import { startTls } from '../../protocols/tcp/connect-tls.js'
 import { dial } from '../../protocols/tcp/dial.js'
 import { connectTimeout as connectTimeoutError } from '../../protocols/tcp/failure.js'
 import { handshakeError } from '../../protocols/tcp/tls-error.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
@@ -25,7 +26,7 @@ export async function exchange<T>(
   request: HttpRequest,
   plan: HttpCheckPlan,
   report: HttpReport,
-  signal: AbortSignal,
+  signal: Signal,
   judge: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
   const socket = await connectInTime(request, plan, report, signal)
@@ -67,7 +68,7 @@ async function connectInTime(
   request: HttpRequest,
   plan: HttpCheckPlan,
   report: HttpReport,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Socket> {
   const { connectTimeout, device } = plan
   if (connectTimeout === undefined) return openConnection(request, plan, report, signal)
@@ -89,7 +90,7 @@ async function openConnection(
   request: HttpRequest,
   plan: HttpCheckPlan,
   report: HttpReport,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Socket> {
   const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
   // For a redirected request: the address of the server that redirected.

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { joinHostPort, NetviaError, shown } from '../../errors.js'
 import { withHint } from '../../protocols/tcp/failure.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { anyMatches, matchLimitMs } from '../match.js'
 import { judge } from '../outcome.js'
@@ -39,7 +40,7 @@ async function judgeResponse(
   response: IncomingMessage,
   plan: HttpCheckPlan,
   report: HttpReport,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<HttpRequest | undefined> {
   if (!report.authenticated && isRedirect(response)) report.sentTo ??= otherHost(request, response)
   const next = plan.maxRedirects > 0 ? redirectOf(request, response) : undefined

@@ -1,4 +1,5 @@
 import { monotonicNow } from '../../monotonic.js'
+import { toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import type { Module } from './config/modules.js'
 import { ProbeLog } from './log.js'
@@ -34,7 +35,7 @@ export async function runProbe(request: Request): Promise<Probed> {
   const start = monotonicNow()
   const deadline = new Deadline(timeout, request.signal, () => new Failed(`it took more than ${timeout} ms`))
   const probe: Probe = {
-    ...{ target, metrics, hostname, path: { device }, signal: deadline.signal, until: start + timeout },
+    ...{ target, metrics, hostname, path: { device }, signal: toAbortSignal(deadline.signal), until: start + timeout },
     log: (message, details) => log.add('info', message, details),
   }
   let success = false

@@ -7,6 +7,7 @@ import { NetviaError } from '../../errors.js'
 import type { CommonOptions, PathOptions } from '../../options.js'
 import { ping } from '../../protocols/icmp/ping.js'
 import type { PingReply, PingResult } from '../../protocols/icmp/result.js'
+import { toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import type { PingCheck, UplinkCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
@@ -50,7 +51,7 @@ async function pingByName(check: PingCheck, common: CommonOptions, timeout: numb
   const { type: _type, host, ...options } = withoutRules(check)
   const deadline = new Deadline(timeout, common.signal, () => new NetviaError('timeout', { code: 'ETIMEDOUT' }))
   const send = async () => {
-    const result = await ping(host, { ...options, ...common, signal: deadline.signal, timeout })
+    const result = await ping(host, { ...options, ...common, signal: toAbortSignal(deadline.signal), timeout })
     return result.outcome === 'reply' ? passed(result.rttMs) : pingFailure(result)
   }
   return judge(common.signal, common.device, send, error =>

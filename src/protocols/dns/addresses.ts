@@ -1,5 +1,6 @@
 import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
+import { Cancel } from '../../runtime/cancel.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
@@ -84,7 +85,7 @@ export async function queryFamilies(
   const { queryRecords } = await import('./question.js')
   const empty: Family[] = []
   const reasons: unknown[] = []
-  const waiting = new AbortController()
+  const waiting = new Cancel()
   const onAbort = () => waiting.abort(asking.signal!.reason)
   let patience: NodeJS.Timeout | undefined
   let found = false
@@ -96,7 +97,7 @@ export async function queryFamilies(
         const records = await queryRecords(name, addressType[family], {
           ...asking,
           conf: asking.conf,
-          signal: waiting.signal,
+          signal: waiting,
         })
         const addresses = records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
         found = true

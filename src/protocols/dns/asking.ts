@@ -1,5 +1,6 @@
 import type { NetviaError } from '../../errors.js'
 import { type PathOptions, pathOf } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { resolverConf } from './configuration.js'
 import type { ResolvConf } from './resolv-conf.js'
 import type { DnsServer } from './server-address.js'
@@ -8,7 +9,7 @@ import type { DnsServer } from './server-address.js'
 export interface Asking {
   readonly conf: ResolvConf
   readonly path: PathOptions
-  readonly signal?: AbortSignal
+  readonly signal?: Signal
   /** For one question, in milliseconds. Default: resolv.conf's `timeout` times its `attempts`. */
   readonly timeLimit?: number
   /** How long one family's addresses wait for the other's, in milliseconds. Default: to the end of the question. */
@@ -33,7 +34,7 @@ interface AskingOptions extends PathOptions {
 /** How to ask over a path. The files are read when the first question is put: a literal address needs none. */
 export function askingBy(
   options: AskingOptions,
-  signal: AbortSignal,
+  signal: Signal,
   more: Pick<Asking, 'onAnswer' | 'patience'> = {},
 ): Asking & { readonly open: Set<(code?: string) => NetviaError> } {
   let conf: ResolvConf | undefined

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { NetviaError } from '../../errors.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import type { Try } from './exchange.js'
@@ -26,7 +27,7 @@ export async function askOverTcp({ server, path, signal }: Try, query: Query): P
 }
 
 /** Sends one message and resolves with the one that comes back. The socket is closed in every case. */
-export function converse(socket: Socket, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+export function converse(socket: Socket, message: Uint8Array, signal: Signal): Promise<Uint8Array> {
   return new Promise<Uint8Array>((resolve, reject) => {
     signal.throwIfAborted()
     let received = Buffer.alloc(0)

@@ -1,5 +1,6 @@
 import type { NetviaError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { askOverTcp } from './exchange-tcp.js'
 import { askOverUdp } from './exchange-udp.js'
 import { newQuery, type Response } from './message.js'
@@ -14,7 +15,7 @@ export interface Try {
   readonly useTcp: boolean
   readonly path: PathOptions
   /** Ends it. An answer that has arrived by then still counts. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Called for an ICMP error. Anybody can forge one, so the try goes on. */
   readonly onUnreachable: (error: NetviaError) => void
   /** Called before it asks again over TCP. */

@@ -1,4 +1,5 @@
 import type { NetviaError } from '../../errors.js'
+import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'
 import { type FoundRecord, followChain } from './answer.js'
 import type { Asking } from './asking.js'
@@ -37,7 +38,7 @@ class Question {
   readonly #name: string
   readonly #type: RecordType
   readonly #asking: Asking
-  readonly #stop = new AbortController()
+  readonly #stop = new Cancel()
   readonly #running = new Set<Promise<void>>()
   readonly #failures: NetviaError[] = []
   /** Asked, and not heard of since. */
@@ -57,7 +58,7 @@ class Question {
     this.#asking = asking
   }
 
-  async ask(limit: number, signal: AbortSignal): Promise<FoundRecord[]> {
+  async ask(limit: number, signal: Signal): Promise<FoundRecord[]> {
     const { conf, path } = this.#asking
     this.#queue = planTries({ servers: inTurn(conf), attempts: conf.attempts, limit }, server =>
       copesWithEdns(server, path),
@@ -95,7 +96,7 @@ class Question {
   /** Goes on in the plan: what is due now, or `immediately` the next that makes sense. */
   #next(immediately: boolean): void {
     clearTimeout(this.#timer)
-    if (this.#stop.signal.aborted) return
+    if (this.#stop.aborted) return
     let due = this.#queue.shift()
     while (immediately && due && this.#isNeedless(due)) due = this.#queue.shift()
     if (due) {
@@ -120,7 +121,7 @@ class Question {
     this.#silent.add(server)
     if (!edns) this.#askedPlainly.add(server)
     const attempt = exchange({
-      ...{ name: this.#name, type: this.#type, server, edns, useTcp: conf.useTcp, path, signal: this.#stop.signal },
+      ...{ name: this.#name, type: this.#type, server, edns, useTcp: conf.useTcp, path, signal: this.#stop },
       onUnreachable: error => this.#fail(server, error),
       onCutOff: () => this.#learn(server, edns, true),
     }).then(response => this.#hear(response, server, edns))

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { isIP, nodeTls } from '../../builtins.js'
 import { checkOptions, type Schema } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema, dial } from './dial.js'
@@ -40,7 +41,7 @@ export async function connectTls(given: ConnectTlsOptions): Promise<TLSSocket> {
 export async function startTls(
   socket: Socket,
   options: ConnectTlsOptions,
-  signal: AbortSignal,
+  signal: Signal,
   onHandshake?: (secure: TLSSocket, certificate: X509Certificate | undefined) => void,
 ): Promise<TLSSocket> {
   const address = socket.remoteAddress ?? options.host
@@ -85,7 +86,7 @@ function mustBeAuthorized({ rejectUnauthorized }: ConnectTlsOptions): boolean {
   return rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
 }
 
-function handshake(secure: TLSSocket, signal: AbortSignal): Promise<void> {
+function handshake(secure: TLSSocket, signal: Signal): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     signal.throwIfAborted()
     const onAbort = () => settle(() => reject(signal.reason))

@@ -12,6 +12,7 @@ import {
   type Schema,
   string,
 } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
 import { setOption } from '../../sockets/options.js'
@@ -63,13 +64,23 @@ export const connectSchema = {
   servers: dnsServers,
 } satisfies Schema
 
-/** A connection and its timings in milliseconds. */
-export interface Dialed {
-  readonly socket: Socket
+/** The timings of a connection, in milliseconds. */
+interface Timings {
   /** Time until the first usable address was known; 0 if the host is an address. */
   readonly dnsMs: number
   /** Time from then, or from the start, until the connection was established. */
   readonly connectMs: number
+}
+
+/** A connection that is a socket of Node's. */
+export interface Dialed extends Timings {
+  readonly socket: Socket
+}
+
+/** A connected descriptor, which the caller owns, and the other end's address. */
+interface Connected {
+  readonly fd: number
+  readonly address: string
 }
 
 /**
@@ -78,50 +89,60 @@ export interface Dialed {
  */
 export async function dial(
   options: ConnectOptions,
-  signal: AbortSignal,
+  signal: Signal,
   progress: Progress,
   refuse?: (address: string) => void,
 ): Promise<Dialed> {
-  const path = pathOf(options)
-  const families = options.family === undefined ? ([6, 4] as const) : [options.family]
-  const start = monotonicNow()
-  let resolved: number | undefined
-  const [literal] = literalAddress(options.host, families) ?? []
-  const attempt = async (address: string, signal: AbortSignal) => {
-    resolved ??= literal ? start : monotonicNow()
-    refuse?.(address)
-    progress.address = address
-    progress.phase = 'connection'
-    return connectDescriptor(address, options.port, path, signal)
-  }
-  const fd = literal
-    ? await attempt(literal.address, signal)
-    : await raceAddresses(options, families, attempt, signal, progress)
-  if (signal.aborted) close(fd)
-  signal.throwIfAborted()
-  const connected = monotonicNow()
+  const { fd, address, dnsMs, connectMs } = await dialDescriptor(options, signal, progress, refuse)
   const { keepAlive = false, userTimeout } = options
   try {
     if (typeof keepAlive === 'object') setKeepAlive(fd, keepAlive)
     if (userTimeout !== undefined) setOption(fd, 'TCP_USER_TIMEOUT', userTimeout)
   } catch (error) {
-    close(fd)
+    close({ fd, address })
     throw error
   }
   const socket = handOver(fd, options.device)
   if (options.noDelay) socket.setNoDelay(true)
   if (typeof keepAlive === 'number' || keepAlive === true) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive)
-  return { socket, dnsMs: resolved! - start, connectMs: connected - resolved! }
+  return { socket, dnsMs, connectMs }
+}
+
+/** `dial` for callers that need no socket of Node's. They verify the binding of the descriptor once more, and close it. */
+export async function dialDescriptor(
+  options: ConnectOptions,
+  signal: Signal,
+  progress: Progress,
+  refuse?: (address: string) => void,
+): Promise<Connected & Timings> {
+  const path = pathOf(options)
+  const families = options.family === undefined ? ([6, 4] as const) : [options.family]
+  const start = monotonicNow()
+  let resolved: number | undefined
+  const [literal] = literalAddress(options.host, families) ?? []
+  const attempt = async (address: string, signal: Signal) => {
+    resolved ??= literal ? start : monotonicNow()
+    refuse?.(address)
+    progress.address = address
+    progress.phase = 'connection'
+    return { fd: await connectDescriptor(address, options.port, path, signal), address }
+  }
+  const connected = literal
+    ? await attempt(literal.address, signal)
+    : await raceAddresses(options, families, attempt, signal, progress)
+  if (signal.aborted) close(connected)
+  signal.throwIfAborted()
+  return { ...connected, dnsMs: resolved! - start, connectMs: monotonicNow() - resolved! }
 }
 
 /** Races the addresses of a name as they become known. */
 async function raceAddresses(
   options: ConnectOptions,
   families: readonly (4 | 6)[],
-  attempt: Attempt<number>,
-  signal: AbortSignal,
+  attempt: Attempt<Connected>,
+  signal: Signal,
   progress: Progress,
-): Promise<number> {
+): Promise<Connected> {
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
   const asking = askingBy(options, race.signal)
   progress.unanswered = code => unanswered(asking, code)
@@ -141,6 +162,6 @@ async function raceAddresses(
   }
 }
 
-function close(fd: number): void {
+function close({ fd }: Connected): void {
   addon().close(fd)
 }

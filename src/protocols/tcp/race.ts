@@ -1,3 +1,4 @@
+import type { Signal } from '../../runtime/cancel.js'
 import { Staggered } from '../../runtime/staggered.js'
 import { resolutionDelay } from '../dns/order.js'
 
@@ -24,7 +25,7 @@ export class Race<T> {
     attempt: Attempt<T>,
     discard: (late: T) => void,
     attemptDelay: number,
-    signal: AbortSignal,
+    signal: Signal,
   ) {
     this.#unknown = new Set(families)
     const lineup = {

@@ -1,4 +1,5 @@
 import type { NetviaError } from '../../errors.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import type { ConnectOptions } from './dial.js'
 import { connectTimeout, withHint } from './failure.js'
@@ -15,7 +16,7 @@ export interface Progress {
 /** Runs `work` within the `timeout` and the `signal` of the options. */
 export async function withinTimeLimit<T>(
   { host, port, device, timeout, signal }: ConnectOptions,
-  work: (signal: AbortSignal, progress: Progress) => Promise<T>,
+  work: (signal: Signal, progress: Progress) => Promise<T>,
 ): Promise<T> {
   const progress: Progress = { phase: 'name resolution' }
   const deadline = new Deadline(timeout, signal, () => {

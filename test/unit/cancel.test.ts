@@ -1,0 +1,47 @@
+import { expect, test, vi } from 'vitest'
+import { Cancel, toAbortSignal } from '../../src/runtime/cancel.js'
+
+/** What is done to a signal, and what it then tells. */
+function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListener' | 'aborted'>, abort: () => void) {
+  const told: string[] = []
+  const twice = () => told.push(`twice, aborted: ${signal.aborted}`)
+  const removed = () => told.push('removed')
+  const later = () => told.push('later')
+  signal.addEventListener('abort', twice)
+  signal.addEventListener('abort', twice)
+  signal.addEventListener('abort', removed)
+  signal.addEventListener('abort', () => signal.removeEventListener('abort', later))
+  signal.addEventListener('abort', later)
+  signal.removeEventListener('abort', removed)
+  abort()
+  abort()
+  signal.addEventListener('abort', () => told.push('too late'))
+  return told
+}
+
+test('it tells what an AbortSignal tells', () => {
+  const controller = new AbortController()
+  const cancel = new Cancel()
+  const told = story(cancel, () => cancel.abort('why'))
+  expect(told).toEqual(['twice, aborted: true'])
+  expect(told).toEqual(story(controller.signal, () => controller.abort('why')))
+})
+
+test('the first reason counts', () => {
+  const cancel = new Cancel()
+  expect(() => cancel.throwIfAborted()).not.toThrow()
+  cancel.abort('first')
+  cancel.abort('second')
+  expect(cancel.reason).toBe('first')
+  expect(() => cancel.throwIfAborted()).toThrow('first')
+})
+
+test('as an AbortSignal, before and after', () => {
+  const cancel = new Cancel()
+  const signal = toAbortSignal(cancel)
+  const listener = vi.fn()
+  signal.addEventListener('abort', listener)
+  cancel.abort('why')
+  expect(listener).toHaveBeenCalledOnce()
+  expect([signal.reason, toAbortSignal(cancel).reason]).toEqual(['why', 'why'])
+})
