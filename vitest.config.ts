@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const common = { testTimeout: 30_000, hookTimeout: 30_000 }
+const common = { testTimeout: 60_000, hookTimeout: 60_000 }
 
 /**
  * Runs inside the router's namespace of the laboratory (tools/test/run.mjs puts it there), one file at a time. Real programs on a busy
