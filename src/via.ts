@@ -38,8 +38,25 @@ const optionsSecond = {
 
 type Calls = typeof optionsFirst & typeof optionsSecond
 
-/** Every netvia call that sends packets, with the path already set. */
-export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
+/** These have a type parameter or overloads, which a mapped type would lose. */
+type AsTheyAre = 'resolve' | 'checkDns'
+
+/** Where a call takes a device, this one. */
+type OnDevice<Args extends readonly unknown[], Device> = {
+  [Place in keyof Args]: 'device' extends keyof NonNullable<Args[Place]>
+    ? Args[Place] & { device?: Device | undefined }
+    : Args[Place]
+}
+
+/** As a method: a `Via<'wan2'>` is also a `Via`. */
+type Bound<Call extends (...args: never[]) => unknown, Device> = {
+  call(...args: OnDevice<Parameters<Call>, Device>): ReturnType<Call>
+}['call']
+
+/** Every netvia call that sends packets, with the path already set. A call refuses another device than the path's. */
+export type Via<Device extends string = string> = {
+  readonly [Name in keyof Calls]: Name extends AsTheyAre ? Calls[Name] : Bound<Calls[Name], Device>
+} & {
   /** `HttpAgent` that uses the path. */
   readonly HttpAgent: typeof HttpAgent
   /** `HttpsAgent` that uses the path. */
@@ -55,7 +72,9 @@ export type Via = { readonly [Name in keyof Calls]: Calls[Name] } & {
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` for an invalid path. A call throws it too if its own options contradict the path,
  * so that no packet leaves the path by accident.
  */
-export function via(pathOrDevice: string | PathOptions): Via {
+export function via<Device extends string = string>(
+  pathOrDevice: Device | (PathOptions & { device?: Device | undefined }),
+): Via<Device> {
   const given = typeof pathOrDevice === 'string' ? { device: pathOrDevice } : pathOrDevice
   const path = checkOptions('via', given, pathSchema)
   const bound = [
@@ -63,7 +82,7 @@ export function via(pathOrDevice: string | PathOptions): Via {
     ...Object.entries(optionsSecond).map(([name, call]) => [name, onPath(path, name, call, 1)]),
   ]
   return {
-    ...(Object.fromEntries(bound) as Calls),
+    ...(Object.fromEntries(bound) as unknown as Via<Device>),
     HttpAgent: class extends HttpAgent {
       constructor(options?: ConstructorParameters<typeof HttpAgent>[0]) {
         super(withPath(path, 'HttpAgent', options))

@@ -259,12 +259,33 @@ describe('types of options', () => {
   })
 
   test('via() gives the calls as they are', () => {
-    expectTypeOf(via).returns.toEqualTypeOf<Via>()
-    expectTypeOf(via).toBeCallableWith('wan2')
-    expectTypeOf(via).toBeCallableWith({ device: 'wan2', mark: 2 })
-    expectTypeOf<Via['ping']>().toEqualTypeOf<typeof ping>()
-    expectTypeOf<Via['connect']>().toEqualTypeOf<typeof connect>()
+    expectTypeOf(via<string>).returns.toEqualTypeOf<Via>()
+    expectTypeOf<ReturnType<Via['ping']>>().toEqualTypeOf<ReturnType<typeof ping>>()
+    expectTypeOf<Parameters<Via['ping']>>().toExtend<Parameters<typeof ping>>()
+    expectTypeOf<Parameters<typeof ping>>().toExtend<Parameters<Via['ping']>>()
+    expectTypeOf<Parameters<Via['connect']>>().toExtend<Parameters<typeof connect>>()
+    expectTypeOf<Via['resolve']>().toEqualTypeOf<typeof resolve>()
     expectTypeOf<Via['HttpAgent']>().toEqualTypeOf<typeof HttpAgent>()
+  })
+
+  test('a call of via() takes no other device than the one that its path names', () => {
+    const calls = (name: string) => {
+      const wan2 = via({ device: 'wan2', mark: 2 })
+      expectTypeOf(wan2).toEqualTypeOf<Via<'wan2'>>()
+      expectTypeOf(wan2).toExtend<Via>()
+      void wan2.ping('192.0.2.1', { device: 'wan2', timeout: 5 })
+      void wan2.connect({ host: 'name.test', port: 80 })
+      // @ts-expect-error another device
+      void wan2.ping('192.0.2.1', { device: 'wan1' })
+      // @ts-expect-error another device
+      void via('wan2').connect({ host: 'name.test', port: 80, device: 'wan1' })
+      // @ts-expect-error unknown
+      void wan2.ping('192.0.2.1', { timeoutMs: 5 })
+      // What the types can't tell is checked when it is called.
+      void via(name).ping('192.0.2.1', { device: 'wan1' })
+      void via({ mark: 2 }).ping('192.0.2.1', { device: 'wan1' })
+    }
+    expectTypeOf(calls).toBeFunction()
   })
 
   test('unknown, missing and mistyped ones do not compile', () => {

@@ -31,7 +31,7 @@ describe('via', () => {
   })
 
   it('refuses what would leave the path, and what is none', () => {
-    expect(() => via('lo').connect({ host: '127.0.0.1', port: 1, device: 'eth0' })).toThrow(
+    expect(() => via('lo').connect({ host: '127.0.0.1', port: 1, device: 'eth0' as string as 'lo' })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining('contradicts') }),
     )
     expect(() => via('no/slash')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
