@@ -5,6 +5,7 @@ import { Secret } from '../runtime/secret.js'
 /** Who may use the proxy. It keeps digests of the passwords alone. */
 export class Users {
   readonly #passwords: ReadonlyMap<string, Secret>
+  readonly #nobody = new Secret('')
 
   constructor(passwords: Readonly<Record<string, string>>) {
     this.#passwords = new Map(Object.entries(passwords).map(([name, password]) => [name, new Secret(password)]))
@@ -13,7 +14,7 @@ export class Users {
   /** Takes the same time for a wrong password, whatever is wrong about it, and for an unknown user. */
   accepts(name: string, password: string): boolean {
     const known = this.#passwords.get(name)
-    return (known ?? nobody).is(password) && known !== undefined
+    return (known ?? this.#nobody).is(password) && known !== undefined
   }
 
   /** The `Proxy-Authorization` field of HTTP: `Basic`, RFC 7617. */
@@ -24,8 +25,6 @@ export class Users {
     return name !== undefined && this.accepts(name, password!)
   }
 }
-
-const nobody = new Secret('')
 
 /** RFC 1929 has room for 255 bytes of each, and RFC 7617 no colon in a name. Errors don't repeat what is secret. */
 export const users: Check = (value, name) => {

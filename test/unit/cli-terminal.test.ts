@@ -75,7 +75,7 @@ describe('trace', () => {
   it('speaks as traceroute does', async () => {
     const { code, stdout } = await netvia(['trace', '-n', '-I', 'lo', '127.0.0.1'])
     const [heading, hop, ...rest] = stdout.trimEnd().split('\n')
-    expect(heading).toBe('trace to 127.0.0.1 (127.0.0.1) by lo, 30 hops at most, icmp')
+    expect(heading).toBe('trace to 127.0.0.1 (127.0.0.1) through lo, 30 hops at most, icmp')
     expect(hop).toMatch(/^ 1 {2}127\.0\.0\.1( {2}[\d.]+ ms){3}$/)
     expect({ rest, code }).toEqual({ rest: [], code: 0 })
   })
@@ -149,7 +149,7 @@ describe('on a terminal', () => {
   })
 
   it('shows how far a scan is, how fast it goes and how long it takes, and clears that away', async () => {
-    const { raw } = await onTerminal('scan -p 20000-20039 --rate 40 127.0.0.1')
+    const { raw } = await onTerminal('scan -p 20000-20039 -W 0.2 --rate 16 127.0.0.1')
     expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/40 +\d+(\.\d)?\/s +0:0\d left/)
     const last = stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))
     expect(last).toMatch(/127\.0\.0\.1: 40 ports in/)
@@ -158,7 +158,7 @@ describe('on a terminal', () => {
 
   it('lets results go by above the progress of a sweep', async context => {
     requires(context, 'ping')
-    const { raw } = await onTerminal('sweep -e --rate 100 127.0.0.0/25')
+    const { raw } = await onTerminal('sweep -e -t 200 --rate 50 127.0.0.0/25')
     expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/126 +\d+(\.\d)?\/s +0:0\d left/)
     const found = stripVTControlCharacters(raw).match(/^.*is alive \([\d.]+ ms\)\r?$/gm)
     expect(found).toHaveLength(126)
