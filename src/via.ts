@@ -38,9 +38,6 @@ const optionsSecond = {
 
 type Calls = typeof optionsFirst & typeof optionsSecond
 
-/** These have a type parameter or overloads, which a mapped type would lose. */
-type AsTheyAre = 'resolve' | 'checkDns'
-
 /** Where a call takes a device, this one. */
 type OnDevice<Args extends readonly unknown[], Device> = {
   [Place in keyof Args]: 'device' extends keyof NonNullable<Args[Place]>
@@ -55,7 +52,8 @@ type Bound<Call extends (...args: never[]) => unknown, Device> = {
 
 /** Every netvia call that sends packets, with the path already set. A call refuses another device than the path's. */
 export type Via<Device extends string = string> = {
-  readonly [Name in keyof Calls]: Name extends AsTheyAre ? Calls[Name] : Bound<Calls[Name], Device>
+  // These two have a type parameter and overloads, which a mapped type loses.
+  readonly [Name in keyof Calls]: Name extends 'resolve' | 'checkDns' ? Calls[Name] : Bound<Calls[Name], Device>
 } & {
   /** `HttpAgent` that uses the path. */
   readonly HttpAgent: typeof HttpAgent
