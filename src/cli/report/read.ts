@@ -97,7 +97,8 @@ function targetsOf(database: SqliteDatabase, uplink: number, { from, to }: Perio
     const counted = counts.get(target as number)!
     counted.good += good as number
     counted.bad += bad as number
-    counted.latencies.addBytes(latencies as Uint8Array)
+    // Node 22 takes an empty array for NULL.
+    if (latencies) counted.latencies.addBytes(latencies as Uint8Array)
   }
   return [...counts.values()].filter(({ good, bad }) => good + bad > 0)
 }

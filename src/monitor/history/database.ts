@@ -15,7 +15,7 @@ CREATE TABLE state (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, uplink INTEGER
   state TEXT NOT NULL, forced INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX state_of_run ON state (run, uplink, at);
 CREATE TABLE minute (at INTEGER NOT NULL, target INTEGER NOT NULL, run INTEGER NOT NULL, good INTEGER NOT NULL,
-  bad INTEGER NOT NULL, latencies BLOB NOT NULL, PRIMARY KEY (at, target)) WITHOUT ROWID;
+  bad INTEGER NOT NULL, latencies BLOB, PRIMARY KEY (at, target)) WITHOUT ROWID;
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${version};
 `
