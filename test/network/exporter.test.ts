@@ -75,7 +75,9 @@ const facts = (metrics: Metrics) =>
   Object.fromEntries([...metrics].map(([name, value]) => [name, isTime(name) ? 'a time' : value]))
 
 async function probe(base: string, parameters: Record<string, string> | [string, string][], headers = {}) {
-  const response = await fetch(`${base}/probe?${new URLSearchParams(parameters)}`, { headers })
+  // A connection that is kept may be closed by the other end just as it is used again.
+  const own = { connection: 'close', ...headers }
+  const response = await fetch(`${base}/probe?${new URLSearchParams(parameters)}`, { headers: own })
   return { status: response.status, text: await response.text() }
 }
 
@@ -130,17 +132,22 @@ async function startExporter(file: string, ...args: string[]): Promise<string> {
   return vi.waitFor(() => /http:\/\/127\.0\.0\.1:\d+/.exec(said)![0], patience)
 }
 
+async function differencesOf(module: string, target: string) {
+  const [one, other] = await Promise.all([ours, theirs].map(base => probe(base, { module, target })))
+  const [got, expected] = [facts(parse(one!.text)), facts(parse(other!.text))]
+  const names = new Set([...Object.keys(got), ...Object.keys(expected)])
+  const different = [...names].filter(name => got[name] !== expected[name])
+  return different.map(name => [name, got[name], expected[name]])
+}
+
 describe('beside blackbox_exporter', () => {
   test('every metric has the same name and labels, and the same value where it is no time', async () => {
     const differences: unknown[] = []
     for (const [module, target] of all) {
-      const [one, other] = await Promise.all([ours, theirs].map(base => probe(base, { module, target })))
-      const [got, expected] = [facts(parse(one!.text)), facts(parse(other!.text))]
-      const names = new Set([...Object.keys(got), ...Object.keys(expected)])
-      const different = [...names].filter(name => got[name] !== expected[name])
-      if (different.length > 0) {
-        differences.push({ module, target, different: different.map(name => [name, got[name], expected[name]]) })
-      }
+      // On a busy machine one of the two may run out of its second.
+      let different = await differencesOf(module, target)
+      if (different.length > 0) different = await differencesOf(module, target)
+      if (different.length > 0) differences.push({ module, target, different })
     }
     expect(differences).toEqual([])
     expect(all.length).toBeGreaterThan(60)

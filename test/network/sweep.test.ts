@@ -49,7 +49,7 @@ describe('sweep', () => {
     expect(swept.progress.dropped).toBe(0)
   })
 
-  it('takes no more memory for more targets', { timeout: 60_000 }, async () => {
+  it('takes no more memory for more targets', { timeout: 120_000 }, async () => {
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc')
     const heapAfter = async (blocks: number) => {

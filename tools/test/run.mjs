@@ -1,9 +1,8 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, in parts, some at a time.
+// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, side by side.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
 import { labContext, makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
@@ -16,16 +15,16 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** What runs for each project, each in a process of its own, and made when its turn comes. */
+/** What runs for each project, all of it at the same time. */
 const runsOf = {
-  unit: () => [() => ({})],
-  network: () => (everyNode ? partsOnEveryNode() : [() => inLab()]),
-  services: () => [() => inLab()],
-  faults: () => [() => inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
+  unit: () => [{}],
+  network: () => [inLab(), ...others.map(onOtherNode)],
+  services: () => [inLab()],
+  faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
-const everyNode = args.includes('--every-node')
+const others = args.includes('--every-node') ? otherNodes() : []
 const filters = args.filter(arg => arg !== '--every-node')
 
 for (const [signal, number] of [
@@ -45,15 +44,15 @@ const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
-  // One iterator for all workers: each takes the next run.
-  const waiting = runsOf[project]().values()
-  const work = async () => {
-    for (const make of waiting) {
-      const run = { project, name: thisNode, path: process.execPath, env: process.env, ...make() }
-      count(run, await runVitest(run, filters))
-    }
-  }
-  await Promise.all(Array.from({ length: 3 * availableParallelism() }, work))
+  const runs = runsOf[project]().map(run => ({
+    project,
+    name: thisNode,
+    path: process.execPath,
+    env: process.env,
+    ...run,
+  }))
+  const results = await Promise.all(runs.map(run => runVitest(run, filters)))
+  for (const [index, run] of runs.entries()) count(run, results[index])
 }
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
@@ -75,19 +74,10 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-/** The tests wait more than they work: more of them run side by side than there are processors. */
-function partsOnEveryNode() {
-  const nodes = [{ name: thisNode, path: process.execPath }, ...otherNodes()]
-  const parts = [1, 2, 3]
-  const logs = `.cache/tests-${process.pid}`
-  mkdirSync(logs, { recursive: true })
-  process.on('exit', () => rmSync(logs, { recursive: true, force: true }))
-  return parts.flatMap(part =>
-    nodes.map(({ name, path }) => () => {
-      const log = `${logs}/${name.replace(' ', '-')}-${part}.log`
-      return { ...inLab(), name, path, log, shard: `${part}/${parts.length}` }
-    }),
-  )
+function onOtherNode({ name, path }) {
+  const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}.log`
+  process.on('exit', () => rmSync(log, { force: true }))
+  return { ...inLab(), name, path, log }
 }
 
 function count(run, { status, report }) {
