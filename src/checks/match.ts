@@ -7,12 +7,14 @@ import type { Signal } from '../runtime/cancel.js'
 const quickMs = 10
 /** Milliseconds any match may take in the worker thread. */
 export const matchLimitMs = 1000
+/** Milliseconds the thread may take to start. */
+const startLimitMs = 30_000
 /** Milliseconds the thread stays idle for the next match. */
 const idleMs = 10_000
 
 /**
  * Whether one of the texts contains what is expected. The server chooses the text, and some patterns take time exponential in
- * its length (`/(a+)+$/`). After 10 ms, the match moves to a worker thread, which is ended after another second. Returns
+ * its length (`/(a+)+$/`). After 10 ms, the match moves to a worker thread, which is ended after a second of work. Returns
  * undefined if there is no result by then.
  */
 export async function anyMatches(
@@ -54,6 +56,9 @@ function matchHere(job: Job): boolean | undefined {
 }
 
 let worker: Worker | undefined
+/** What the thread says once it has started: that takes a busy router seconds, and says nothing of the pattern. */
+const ready = 'ready'
+let isReady = false
 let idle: NodeJS.Timeout | undefined
 /** Serialises matches, because the thread has one job at a time. */
 let last: Promise<unknown> = Promise.resolve()
@@ -78,9 +83,14 @@ function runInWorker(job: Job, signal: Signal | undefined): Promise<boolean | un
       resolve(found)
     }
     const onAbort = () => settle(undefined)
-    const timer = setTimeout(onAbort, matchLimitMs)
+    let timer = setTimeout(onAbort, isReady ? matchLimitMs : startLimitMs)
+    const begin = () => {
+      isReady = true
+      clearTimeout(timer)
+      timer = setTimeout(onAbort, matchLimitMs)
+    }
     signal?.addEventListener('abort', onAbort)
-    thread.on('message', settle)
+    thread.on('message', said => (said === ready ? begin() : settle(said)))
     // For environments that refuse threads.
     thread.on('error', onAbort)
     thread.postMessage(job)
@@ -91,9 +101,11 @@ function runInWorker(job: Job, signal: Signal | undefined): Promise<boolean | un
 function startWorker(): Worker {
   const program = `const { parentPort } = require('node:worker_threads')
 const find = ${find}
-parentPort.on('message', job => parentPort.postMessage(find(job)))`
+parentPort.on('message', job => parentPort.postMessage(find(job)))
+parentPort.postMessage('${ready}')`
   const started = new (nodeWorkerThreads().Worker)(program, { eval: true, execArgv: [] })
   started.unref()
+  isReady = false
   return started
 }
 

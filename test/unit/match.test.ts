@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { createRequire } from 'node:module'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { anyMatches } from '../../src/checks/match.js'
@@ -30,6 +31,21 @@ test('strings and patterns, in part or exactly', async () => {
   expect(await anyMatches([], /^t/)).toBe(false)
   const remembers = /o/gy
   expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
+})
+
+test("the time that its thread takes to start is not the pattern's", async () => {
+  const threads = createRequire(import.meta.url)('node:worker_threads')
+  const { Worker } = threads
+  threads.Worker = class extends Worker {
+    constructor(program: string, options: object) {
+      super(`Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)\n${program}`, options)
+    }
+  }
+  onTestFinished(() => {
+    threads.Worker = Worker
+  })
+  // Too long for the event loop, and far below a second.
+  expect(await anyMatches([`${'a'.repeat(22)}b`], hostile)).toBe(false)
 })
 
 describe('a pattern that backtracks without end', () => {
