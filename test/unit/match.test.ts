@@ -44,8 +44,8 @@ test("the time that its thread takes to start is not the pattern's", async () =>
   onTestFinished(() => {
     threads.Worker = Worker
   })
-  // Too long for the event loop, and far below a second.
-  expect(await anyMatches([`${'a'.repeat(22)}b`], hostile)).toBe(false)
+  // Quadratic: too long for the event loop, and far below a second even on a busy machine.
+  expect(await anyMatches(['a'.repeat(6000)], /a*b|a$/)).toBe(true)
 })
 
 describe('a pattern that backtracks without end', () => {
