@@ -4,7 +4,7 @@ import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
 import { type MakeRunner, makeRunner } from './checks/check-runner.js'
 import { type ForceOptions, forceOf } from './force-options.js'
-import { History } from './history/history.js'
+import { HistoryFile } from './history/history-file.js'
 import { type HookCause, hookEnvironment } from './hook/environment.js'
 import { Hook } from './hook/hook.js'
 import { type LinkFacts, LinkHistory } from './link/link-fault.js'
@@ -52,7 +52,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #links = new Map<string, LinkHistory>()
   #stateFile: StateFile | undefined
   /** While it runs. */
-  #history: History | undefined
+  #history: HistoryFile | undefined
   #hook: Hook | undefined
   /** What earlier options left under way. */
   #leaving: Promise<unknown> = Promise.resolve()
@@ -216,7 +216,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   #beginHistory(): void {
     const { history } = this.#settings
-    this.#history = history === undefined ? undefined : new History(history, error => this.#warn('history', error))
+    this.#history = history === undefined ? undefined : new HistoryFile(history, error => this.#warn('history', error))
     this.#history?.begin(this.snapshot().uplinks)
   }
 

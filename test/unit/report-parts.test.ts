@@ -54,6 +54,16 @@ describe('counted latencies', () => {
       expect(Math.abs(all.percentile(share)! / (1000 * share) - 1)).toBeLessThan(0.0101)
     expect(new LatencyCounts().percentile(0.5)).toBeUndefined()
   })
+
+  test('count more in all than one minute has room for', () => {
+    const [all, most, few] = [new LatencyCounts(), new LatencyCounts(), new LatencyCounts()]
+    for (let i = 0; i < 300_000; i++) most.add(10)
+    for (let i = 0; i < 100_000; i++) few.add(500)
+    all.addAll(most)
+    all.addAll(few)
+    expect(Math.abs(all.percentile(0.7)! / 10 - 1)).toBeLessThan(0.0101)
+    expect(Math.abs(all.percentile(0.8)! / 500 - 1)).toBeLessThan(0.0101)
+  })
 })
 
 describe('--since', () => {

@@ -1,13 +1,7 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import { openToRead } from '../../monitor/history/database.js'
 import { LatencyCounts } from '../../monitor/history/latency-counts.js'
-import { type Outage, outagesOf, type Share, type Stretch, sharesOf } from './stretches.js'
-
-/** From when to when, in ms since the epoch. */
-export interface Period {
-  from: number
-  to: number
-}
+import { type Outage, outagesOf, type Period, type Share, type Stretch, sharesOf } from './stretches.js'
 
 export interface TargetReport extends LatencyReport {
   type: string
@@ -36,18 +30,20 @@ export function readHistory(path: string, period: Period): UplinkReport[] {
   const database = openToRead(path)
   try {
     const uplinks = database.prepare('SELECT id, name, device FROM uplink ORDER BY id').all()
+    const counted = countTargets(database, period)
     return uplinks.map(({ id, name, device }) => {
       const stretches = stretchesOf(database, id as number)
-      const targets = targetsOf(database, id as number, period)
+      const targets = counted.filter(({ uplink }) => uplink === id)
+      const pings = targets.filter(({ type }) => type === 'ping')
       return {
         ...{ name: name as string, device: device as string | null },
         ...sharesOf(stretches, period),
         // A page takes longer than an echo: the two in one figure would tell of neither.
-        ...latencyReport(targets.some(({ type }) => type === 'ping') ? targets.filter(isPing) : targets),
+        ...latencyReport(pings.length > 0 ? pings : targets),
         outages: outagesOf(stretches, period),
-        targets: targets.map(counted => ({
-          ...{ type: counted.type, target: counted.target },
-          ...latencyReport([counted]),
+        targets: targets.map(target => ({
+          ...{ type: target.type, target: target.target },
+          ...latencyReport([target]),
         })),
       }
     })
@@ -72,6 +68,7 @@ function stretchesOf(database: SqliteDatabase, uplink: number): Stretch[] {
 }
 
 interface Counted {
+  uplink: number
   type: string
   target: string
   good: number
@@ -79,21 +76,17 @@ interface Counted {
   latencies: LatencyCounts
 }
 
-const isPing = ({ type }: Counted) => type === 'ping'
-
-function targetsOf(database: SqliteDatabase, uplink: number, { from, to }: Period): Counted[] {
+/** The targets that were checked in the period, from one look at its minutes. */
+function countTargets(database: SqliteDatabase, { from, to }: Period): Counted[] {
   const counts = new Map<number, Counted>()
-  for (const { id, type, target } of database
-    .prepare('SELECT * FROM target WHERE uplink = ? ORDER BY id')
-    .all(uplink)) {
-    const latencies = new LatencyCounts()
-    counts.set(id as number, { type: type as string, target: target as string, good: 0, bad: 0, latencies })
+  for (const { id, uplink, type, target } of database.prepare('SELECT * FROM target ORDER BY id').all()) {
+    counts.set(id as number, {
+      ...{ uplink: uplink as number, type: type as string, target: target as string },
+      ...{ good: 0, bad: 0, latencies: new LatencyCounts() },
+    })
   }
-  const minutes = database.prepare(
-    `SELECT minute.target, good, bad, latencies FROM minute JOIN target ON target.id = minute.target
-     WHERE at >= ? AND at < ? AND uplink = ?`,
-  )
-  for (const { target, good, bad, latencies } of minutes.iterate(from, to, uplink)) {
+  const minutes = database.prepare('SELECT target, good, bad, latencies FROM minute WHERE at >= ? AND at < ?')
+  for (const { target, good, bad, latencies } of minutes.iterate(from, to)) {
     const counted = counts.get(target as number)!
     counted.good += good as number
     counted.bad += bad as number
@@ -107,7 +100,7 @@ function latencyReport(all: readonly Counted[]): LatencyReport {
   const checks = all.reduce((sum, { good, bad }) => sum + good + bad, 0)
   const failed = all.reduce((sum, { bad }) => sum + bad, 0)
   const latencies = new LatencyCounts()
-  for (const counted of all) latencies.addBytes(counted.latencies.toBytes())
+  for (const counted of all) latencies.addAll(counted.latencies)
   const percentile = (share: number) => latencies.percentile(share) ?? null
   return {
     checks,

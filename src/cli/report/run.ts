@@ -91,7 +91,7 @@ function csv(uplinks: readonly UplinkReport[], rows: 'uplinks' | 'outages'): str
 
 const iso = (at: number) => new Date(at).toISOString()
 
-/** To the second: an outage is not told more exactly by the rounds that found it. */
+/** To the second. The rounds of checks don't date an outage more precisely. */
 const moment = (at: number) => iso(at).replace(/\.\d+Z$/, 'Z')
 
 /** A ten-thousandth of a month is four minutes. */

@@ -1,20 +1,19 @@
 import type { UplinkState } from '../../monitor/state/state-machine.js'
 
-/** A time in one state, in ms since the epoch. */
-export interface Stretch {
+/** From when to when, in ms since the epoch. */
+export interface Period {
   from: number
   to: number
+}
+
+/** A time in one state. */
+export interface Stretch extends Period {
   state: UplinkState
   /** By `netvia force`. */
   forced: boolean
   reason: string
   /** What came next is not known, or still to come. */
   isLast: boolean
-}
-
-interface Period {
-  from: number
-  to: number
 }
 
 /** How a period was shared between the states, in ms. */

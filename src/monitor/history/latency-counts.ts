@@ -24,6 +24,10 @@ export class LatencyCounts {
       this.#count(view.getUint16(at, true), view.getUint16(at + 2, true))
   }
 
+  addAll(other: LatencyCounts): void {
+    for (const [place, count] of other.#counts) this.#count(place, count)
+  }
+
   /** In ms, by nearest rank; undefined without any. `share`: 0 is the shortest, 1 the longest. */
   percentile(share: number): number | undefined {
     const sorted = this.#sorted()

@@ -10,7 +10,7 @@ import { LatencyCounts } from './latency-counts.js'
 export const batchInterval = 60_000
 /** After a change of state the next write comes so soon, in ms: people cut the power of a router that has no line. */
 const changeWaits = 5000
-/** Minute values are kept for so long, in ms: 90 days. Outages are kept for ever. */
+/** How long minute values are kept, in ms: 90 days. Outages are kept permanently. */
 export const minutesKept = 90 * 86_400_000
 /** Changes of state that wait for a disk that takes nothing; then the oldest give way. */
 const maxWaiting = 10_000
@@ -40,7 +40,7 @@ interface Change {
  * What becomes of the uplinks, in an SQLite file: every change of state, and loss and latency of every minute. Written once a minute
  * in one transaction, sooner after a change of state; a process that is killed loses what came after the last write.
  */
-export class History {
+export class HistoryFile {
   readonly #path: string
   readonly #failed: (error: unknown) => void
   #database: SqliteDatabase | undefined
@@ -132,6 +132,7 @@ export class History {
       const begun = wallTime(this.#begun, now)
       const run = this.#runRow(this.#database, begun, now)
       this.#insert(this.#database, run, now)
+      this.#prune(this.#database, now)
       this.#database.exec('COMMIT')
       this.#run = run
       this.#begun = { ...this.#begun, wall: begun }
@@ -145,10 +146,9 @@ export class History {
     this.#changes = []
     this.#minutes.clear()
     this.#minuteBegun = now
-    this.#prune(now)
   }
 
-  /** A file that was moved away or is damaged is looked for anew at the next write. */
+  /** The next write opens the file again. It may have been moved or damaged. */
   #giveUp(): void {
     try {
       // Rolls back what was begun.
@@ -197,9 +197,9 @@ export class History {
     return Number(insert.run(begun, now.wall).lastInsertRowid)
   }
 
-  #prune(now: Moment): void {
+  #prune(database: SqliteDatabase, now: Moment): void {
     if (now.monotonic - this.#prunedAt < 3_600_000) return
     this.#prunedAt = now.monotonic
-    this.#database?.prepare('DELETE FROM minute WHERE at < ?').run(now.wall - minutesKept)
+    database.prepare('DELETE FROM minute WHERE at < ?').run(now.wall - minutesKept)
   }
 }
