@@ -21,9 +21,7 @@ export function makeServer(exporter: Exporter, access: Access): Server {
     const url = URL.canParse(request.url!, base) ? new URL(request.url!, base) : undefined
     // Who only asks whether we are alive learns nothing else, and needs no token.
     if (url?.pathname === '/-/healthy') return response.end('Healthy')
-    const refusal = access.refusal(request)
-    if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
-    if (refusal) return response.writeHead(refusal, { connection: 'close' }).end()
+    if (access.refuse(request, response)) return
     if (url?.pathname === '/-/reload') return reload(exporter, request, response)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return response.writeHead(405, { allow: 'GET, HEAD' }).end()

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { ListeningProxy } from '../../proxy/listen-proxy.js'
 import type { ProxyUplinkStatistics } from '../../proxy/statistics.js'
@@ -7,17 +7,18 @@ import type { Access } from '../monitor/web/access.js'
 /** As many scrapes at a time as anybody needs. */
 const maxConnections = 50
 
-/** Serves `/metrics` alone: the text is made anew for each scrape. */
+/** Serves `/metrics` alone. Each scrape renders the text again. */
 export function metricsServer(text: () => Promise<string>, access: Access): Server {
-  const server = createServer({ maxHeaderSize: 8192 }, async (request, response) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     response.setHeader('x-content-type-options', 'nosniff')
-    const refusal = access.refusal(request)
-    if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
-    if (refusal) return response.writeHead(refusal, { connection: 'close' }).end()
+    if (access.refuse(request, response)) return
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return response.writeHead(405, { allow: 'GET, HEAD' }).end()
     if (request.url !== '/metrics') return response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(await text())
+    return response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(await text())
+  }
+  const server = createServer({ maxHeaderSize: 8192 }, (request, response) => {
+    respond(request, response).catch(() => response.destroy())
   })
   server.maxConnections = maxConnections
   return server

@@ -6,7 +6,7 @@ import type { ListeningProxy } from '../../proxy/listen-proxy.js'
 import type { Control } from '../monitor/control/control.js'
 import { serveControl } from '../monitor/control/serve.js'
 import { Access, tokenFor } from '../monitor/web/access.js'
-import { bindWhenThere } from '../monitor/web/bind.js'
+import { bindBeside } from '../monitor/web/bind.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { Metrics } from '../monitor/web/metrics.js'
 import type { Session } from '../shared/session.js'
@@ -43,12 +43,8 @@ export class Services {
     this.#server?.closeAllConnections()
   }
 
-  async #serve(
-    { output, signal, program }: Session,
-    flags: ProxyFlags,
-    proxy: ListeningProxy,
-    monitor?: UplinkMonitor,
-  ) {
+  async #serve(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor?: UplinkMonitor) {
+    const { output, program } = session
     const address = listenAddress(flags.listenMetrics!)
     const token = tokenFor(address, flags.tokenFile, process.env, '--listen-metrics')
     const ofProxy = new ProxyMetrics(proxy)
@@ -67,16 +63,7 @@ export class Services {
       output.object('metrics', { url })
       output.line(`metrics: ${url}`)
     }
-    await new Promise<void>((resolve, reject) => {
-      const waiting = () => {
-        output.note(`netvia: no device has the address ${address.host} yet; the metrics wait for it`)
-        resolve()
-      }
-      bindWhenThere(server, address, signal, waiting).then(bound => {
-        if (bound) announce()
-        resolve()
-      }, reject)
-    })
+    await bindBeside(server, address, session, 'metrics', announce)
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { NetviaError } from '../../../errors.js'
 import { Secret } from '../../../runtime/secret.js'
 import { splitHostPort } from '../../shared/arguments.js'
@@ -48,6 +48,16 @@ export class Access {
     if (!this.#token) return host !== undefined && isLoopback(splitHostPort(host).host) ? undefined : 403
     const given = tokenIn(authorization ?? '')
     return given !== undefined && this.#token.is(given) ? undefined : 401
+  }
+
+  /** Answers a request that is not welcome, with `words` for who reads them. False where it is welcome. */
+  refuse(request: IncomingMessage, response: ServerResponse, words?: Readonly<Record<401 | 403, string>>): boolean {
+    const status = this.refusal(request)
+    if (status === undefined) return false
+    if (status === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
+    if (words) response.setHeader('content-type', 'text/plain; charset=utf-8')
+    response.writeHead(status, { connection: 'close' }).end(words?.[status])
+    return true
   }
 }
 

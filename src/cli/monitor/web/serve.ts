@@ -4,7 +4,7 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Session } from '../../shared/session.js'
 import type { MonitorFlags } from '../run.js'
 import { Access, tokenFor } from './access.js'
-import { bindWhenThere } from './bind.js'
+import { bindBeside } from './bind.js'
 import { EventLog } from './event-log.js'
 import { EventStreams } from './event-streams.js'
 import type { History } from './history.js'
@@ -22,12 +22,13 @@ export interface Served {
  * Serves page, JSON and metrics, from before the first check on if this machine has the address, else from when it has it.
  */
 export async function serve(
-  { program, output, signal }: Session,
+  session: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   history: History,
   isHealthy: () => boolean,
 ): Promise<Served> {
+  const { program, output } = session
   const address = listenAddress(flags.listen!)
   const access = new Access(tokenFor(address, flags.tokenFile, process.env))
   const log = new EventLog(monitor)
@@ -52,20 +53,7 @@ export async function serve(
     output.object('listening', { url })
     output.line(`page, JSON and metrics: ${url}`)
   }
-  await new Promise<void>((resolve, reject) => {
-    let failed = reject
-    bindWhenThere(server, address, signal, () => {
-      output.note(`netvia: no device has the address ${address.host} yet; the page waits for it`)
-      failed = error => output.note(`netvia: no page: ${error.message}`)
-      resolve()
-    }).then(
-      bound => {
-        if (bound) announce()
-        resolve()
-      },
-      (error: Error) => failed(error),
-    )
-  })
+  await bindBeside(server, address, session, 'page', announce)
   return {
     metrics,
     async close() {

@@ -96,9 +96,7 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
       const well = healthy()
       return json(response, rendered({ status: well ? 'ok' : 'stalled' }), well ? 200 : 503)
     }
-    const refusal = access.refusal(request)
-    if (refusal === 401) response.setHeader('www-authenticate', 'Basic realm="netvia", charset="UTF-8"')
-    if (refusal) return refuse(response, refusal)
+    if (access.refuse(request, response, whyRefused)) return
     const answer = url && answers.get(url.pathname)
     return answer ? answer(response, url, request) : response.writeHead(404).end()
   }
@@ -124,11 +122,6 @@ const whyRefused = {
   403:
     'Without a token, only requests for this machine by its own names are answered, such as Host: 127.0.0.1. ' +
     'Start the monitor with --token-file, or let the proxy send another Host.\n',
-}
-
-function refuse(response: ServerResponse, status: keyof typeof whyRefused): void {
-  response.writeHead(status, { connection: 'close', 'content-type': 'text/plain; charset=utf-8' })
-  response.end(whyRefused[status])
 }
 
 const wrongRange = rendered({ error: `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}` })
