@@ -2,6 +2,7 @@ import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
 import type { Signal } from '../runtime/cancel.js'
+import { OneByOne } from '../runtime/one-by-one.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10
@@ -60,13 +61,11 @@ let worker: Worker | undefined
 const ready = 'ready'
 let isReady = false
 let idle: NodeJS.Timeout | undefined
-/** Serialises matches, because the thread has one job at a time. */
-let last: Promise<unknown> = Promise.resolve()
+/** The thread has one job at a time. */
+const jobs = new OneByOne()
 
 function matchElsewhere(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {
-  const result = last.then(() => (signal?.aborted ? undefined : runInWorker(job, signal)))
-  last = result.catch(() => {})
-  return result
+  return jobs.run(() => (signal?.aborted ? undefined : runInWorker(job, signal)))
 }
 
 function runInWorker(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {

@@ -1,4 +1,5 @@
 import type { UplinkMonitor } from '../../monitor/monitor.js'
+import { OneByOne } from '../../runtime/one-by-one.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 import type { Pushing } from './otlp/pushing.js'
 import type { Reporter } from './reporter.js'
@@ -7,9 +8,9 @@ import type { Reporter } from './reporter.js'
 export class Pushes {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
+  readonly #calls = new OneByOne()
   readonly #about: { version: string; configuration: string }
   #pushing: Pushing | undefined
-  #work: Promise<void> = Promise.resolve()
 
   constructor(monitor: UplinkMonitor, reporter: Reporter, about: { version: string; configuration: string }) {
     this.#monitor = monitor
@@ -19,9 +20,7 @@ export class Pushes {
 
   /** Goes on with these options, one call after the other. */
   set(options: OtlpOptions | undefined): Promise<void> {
-    const work = this.#work.then(() => this.#set(options))
-    this.#work = work.catch(() => {})
-    return work
+    return this.#calls.run(() => this.#set(options))
   }
 
   /** The configuration was read, and taken or not. */

@@ -2,15 +2,16 @@ import { isDeepStrictEqual } from 'node:util'
 import type { UplinkMonitor } from '../../monitor/monitor.js'
 import type { RoutingOptions } from '../../routing/options.js'
 import { UplinkRouting } from '../../routing/routing.js'
+import { OneByOne } from '../../runtime/one-by-one.js'
 import type { Reporter } from './reporter.js'
 
 /** The routes of this machine while the monitor runs, where the configuration asks for them. */
 export class Routes {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
+  readonly #calls = new OneByOne()
   #options: RoutingOptions | undefined
   #routing: UplinkRouting | undefined
-  #work: Promise<void> = Promise.resolve()
 
   constructor(monitor: UplinkMonitor, reporter: Reporter) {
     this.#monitor = monitor
@@ -19,9 +20,7 @@ export class Routes {
 
   /** Goes on with these options, one call after the other. Those that are the same change nothing. */
   set(options: RoutingOptions | undefined): Promise<void> {
-    const work = this.#work.then(() => this.#set(options))
-    this.#work = work.catch(() => {})
-    return work
+    return this.#calls.run(() => this.#set(options))
   }
 
   async #set(options: RoutingOptions | undefined): Promise<void> {
