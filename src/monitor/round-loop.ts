@@ -73,10 +73,7 @@ export class RoundLoop<T> {
   hasten(gap: number): void {
     if (!this.#release || this.#underWay > 0 || this.#begun > 0) return
     const due = Math.max(this.#lastDue + gap, monotonicNow())
-    if (due >= this.#due) return
-    this.#tick?.cancel(this.#begin)
-    this.#due = due
-    this.#wait(due)
+    if (due < this.#due) this.#bring(due)
   }
 
   /**
@@ -88,10 +85,8 @@ export class RoundLoop<T> {
       this.#isHurried = true
       return 2
     }
-    this.#tick?.cancel(this.#begin)
     this.#grid = 1
-    this.#due = monotonicNow()
-    this.#wait(this.#due)
+    this.#bring(monotonicNow())
     return 1
   }
 
@@ -101,6 +96,13 @@ export class RoundLoop<T> {
     if (this.#underWay > 0) return
     if (this.#isStale) this.#settle()
     else if (this.#begun === this.#options.checks) this.#finish()
+  }
+
+  /** The next round begins then, and not when it was due. */
+  #bring(due: number): void {
+    this.#tick?.cancel(this.#begin)
+    this.#due = due
+    this.#wait(due)
   }
 
   #wait(at: number): void {

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { instrument } from '../../../monitor/instrument.js'
-import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import type { StateEvent } from '../../../monitor/record/reports.js'
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { queueing } from './exporters.js'
@@ -119,7 +119,7 @@ function logStates(
   })
   const logger = provider.getLogger('netvia')
   const onState = ({ uplink, from, to, reason, at }: StateEvent) => {
-    const device = monitor.snapshot().uplinks.find(({ name }) => name === uplink)?.device
+    const device = watchedUplinks(monitor).find(watched => watched.uplink.name === uplink)?.uplink.device
     const [severityNumber, severityText] = severities[to]
     logger.emit({
       eventName: 'netvia.uplink.state_change',
