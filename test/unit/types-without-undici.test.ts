@@ -1,41 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
+import { root, typeErrors } from './type-program.js'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-
-/** Type errors of a program that uses the compiled package, declarations checked as well; `undici` can be hidden from it. */
+/** `undici` can be hidden from the program. */
 function errors(source: string, undici: boolean): string[] {
-  const folder = mkdtempSync(join(root, '.cache/types-'))
-  const file = join(folder, 'program.ts')
-  writeFileSync(file, source)
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: false,
-    target: ts.ScriptTarget.ES2022,
-    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
-  }
-  const host = ts.createCompilerHost(options)
-  if (!undici) {
-    const hidden = (name: string) => /node_modules\/undici(\/|$)/.test(name)
-    const { fileExists, readFile, directoryExists } = host
-    host.fileExists = name => !hidden(name) && fileExists(name)
-    host.readFile = name => (hidden(name) ? undefined : readFile(name))
-    host.directoryExists = name => !hidden(name) && directoryExists!(name)
-  }
-  const program = ts.createProgram([file], options, host)
-  const found = ts
-    .getPreEmitDiagnostics(program)
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
-  rmSync(folder, { recursive: true })
-  return found
+  const hidden = (name: string) => !undici && /node_modules\/undici(\/|$)/.test(name)
+  return typeErrors(ts, source, hidden).map(({ text }) => text)
 }
 
 const group = `import { UplinkGroup, type UplinkMonitor } from '${join(root, 'dist/index.js')}'
