@@ -3,9 +3,9 @@ import { type Check, checkOptions, integer, milliseconds, number, type Schema, s
 
 /** Where metrics and changes of state are pushed to, as the file says it. */
 export interface OtlpOptions {
-  /** Of the metrics: `https://collector.example.net/v1/metrics`; without `/v1/metrics` it is added. */
+  /** Where metrics go: `https://collector.example.net/v1/metrics`. netvia adds `/v1/metrics` if it is missing. */
   url: string
-  /** Of the log records. false: none are pushed. Default: `/v1/logs` beside the metrics. */
+  /** Where log records go; false pushes none. Default: the URL of the metrics with `/v1/logs`. */
   logs?: string | false
   /** A header a line, `Authorization: Bearer …`. Read again for each request. Default: none. */
   headersFile?: string

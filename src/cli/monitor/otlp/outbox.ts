@@ -39,7 +39,7 @@ export class Outbox<Item> {
   #lostBefore = 0
   #isSending = false
   #isClosing = false
-  /** Of the trouble under way. */
+  /** States already reported since the trouble began. */
   #reported = new Set<string>()
   #endPause: (() => void) | undefined
   #work: Promise<void> | undefined
