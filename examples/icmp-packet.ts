@@ -1,4 +1,4 @@
-// Ping, message by message: builds an echo request and prints whatever comes back.
+// Ping, message by message: builds an echo request and prints what comes back until its reply is there.
 // icmp-packet.ts [address]; DEVICE in the environment.
 import { on } from 'node:events'
 import { icmp, openIcmp } from 'netvia'
@@ -19,6 +19,8 @@ try {
   const messages = on(socket, 'message', { signal: AbortSignal.timeout(2000) })
   await socket.send(request, address)
   for await (const [message, from] of messages) {
+    // A raw socket also hears the replies to other programs; the payload tells them apart on any kind of socket.
+    if (message.kind === 'echo-reply' && !request.payload.equals(message.payload)) continue
     console.log(`Received from ${from.address}: ${message.reason ?? message.kind}, ttl=${from.ttl}`)
     if (message.kind !== 'echo-request') break
   }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openIcmp } from '../../src/index.js'
 import { compileExample, Example } from '../examples/run.js'
 import { requires } from './requirements.js'
 
@@ -196,6 +197,24 @@ describe('icmp-packet', () => {
     expect(await example.ends()).toBe(0)
     // Type 8, code 0; the end is "HELLO".
     expect(example.lines[0]).toMatch(/^Sent to 127\.0\.0\.1: 0800[0-9a-f]{8}000148454c4c4f$/)
+    expect(example.lines.at(-1)).toBe('Received from 127.0.0.1: echo-reply, ttl=64')
+  })
+
+  it('waits for its own reply while another program pings', async context => {
+    requires(context, 'ping')
+    const other = openIcmp({ family: 4 })
+    const pinging = setInterval(() => {
+      other.send(
+        { family: 4, kind: 'echo-request', identifier: 7, sequence: 7, payload: Buffer.from('other') },
+        '127.0.0.91',
+      )
+    }, 1)
+    onTestFinished(() => {
+      clearInterval(pinging)
+      other.close()
+    })
+    const example = new Example('icmp-packet', ['127.0.0.1'])
+    expect(await example.ends()).toBe(0)
     expect(example.lines.at(-1)).toBe('Received from 127.0.0.1: echo-reply, ttl=64')
   })
 })
