@@ -12,11 +12,11 @@ export function installRuntimes() {
   execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: folder, stdio: 'ignore' })
 }
 
-/** The other Nodes for this machine, each with its path. */
-export function otherNodes() {
-  const others = Object.entries(runtimes)
-    .filter(([name]) => /^Node \d+$/.test(name) && name !== thisNode)
+/** The Nodes for this machine, each with its path. */
+export function nodes() {
+  const all = Object.entries(runtimes)
+    .filter(([name]) => /^Node \d+$/.test(name))
     .map(([name, { command }]) => ({ name, path: command[0] }))
-  if (!others.every(({ path }) => existsSync(path))) installRuntimes()
-  return others
+  if (!all.every(({ path }) => existsSync(path))) installRuntimes()
+  return all
 }

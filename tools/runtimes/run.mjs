@@ -1,7 +1,10 @@
 // Runs test/runtimes/smoke.mjs in every runtime of tools/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
 // Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { compile } from '../build/compile.mjs'
 import { root } from '../root.mjs'
 import { runHosts } from './hosts.mjs'
@@ -18,25 +21,30 @@ installRuntimes()
 if (!compile()) process.exit(1)
 prepareMusl()
 
-for (const [name, runtime] of Object.entries(runtimes)) {
-  if (chosen.length && !chosen.some(part => name.includes(part))) continue
-  judge(name, runtime)
+// As many at once as there are processors: the lanes take from one list.
+const waiting = Object.entries(runtimes)
+  .filter(([name]) => !chosen.length || chosen.some(part => name.includes(part)))
+  .values()
+const lane = async () => {
+  for (const [name, runtime] of waiting) await judge(name, runtime)
 }
+await Promise.all(Array.from({ length: availableParallelism() }, lane))
 if (!chosen.length) for (const [name, error] of runHosts()) count(name, error)
 
 console.log(`${totals.passed} passed, ${totals.failed} failed`)
 process.exit(totals.failed === 0 ? 0 : 1)
 
-function judge(name, { command, env, missing = {} }) {
+async function judge(name, { command, env, missing = {} }) {
   const [program, ...args] = isolated([...command, smoke])
-  const run = spawnSync(program, args, {
+  const run = spawn(program, args, {
     cwd: root,
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 120_000,
     killSignal: 'SIGKILL',
     env: { ...process.env, ...env },
   })
-  const lines = run.stdout.split('\n')
+  const [stdout, stderr, [status, signal]] = await Promise.all([text(run.stdout), text(run.stderr), once(run, 'exit')])
+  const lines = stdout.split('\n')
   for (const line of lines) {
     const [, bad, title, message] = /^(not )?ok ([^:]+)(?:: (.*))?$/.exec(line) ?? []
     if (title === undefined) continue
@@ -44,8 +52,8 @@ function judge(name, { command, env, missing = {} }) {
     if (bad && refusal?.test(message.trim())) count(`${name}: ${title}, refused as known`)
     else count(`${name}: ${title}`, bad && message)
   }
-  const ended = lines.includes('end') && run.status === 0
-  count(`${name}: ends by itself`, ended ? undefined : `${run.error?.code ?? run.signal ?? run.status} ${run.stderr}`)
+  const ended = lines.includes('end') && status === 0
+  count(`${name}: ends by itself`, ended ? undefined : `${signal ?? status} ${stderr}`)
 }
 
 function count(name, error) {

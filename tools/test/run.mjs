@@ -1,6 +1,6 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on the other Nodes of tools/runtimes too, side by side.
+// boots machines. With --every-node the network tests run on other Nodes too, side by side (other-nodes.mjs).
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
@@ -8,7 +8,8 @@ import { labContext, makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
 import { buildDebugAddon } from '../native/debug-addon.mjs'
 import { root } from '../root.mjs'
-import { otherNodes, thisNode } from '../runtimes/nodes.mjs'
+import { thisNode } from '../runtimes/nodes.mjs'
+import { otherNodes } from './other-nodes.mjs'
 import { readReport } from './report.mjs'
 import { runVitest, stopRuns } from './vitest.mjs'
 
@@ -24,8 +25,8 @@ const runsOf = {
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
-const others = args.includes('--every-node') ? otherNodes() : []
 const filters = args.filter(arg => arg !== '--every-node')
+const others = args.includes('--every-node') ? otherNodes(filters) : []
 
 for (const [signal, number] of [
   ['SIGINT', 2],
@@ -51,7 +52,7 @@ for (const project of projects) {
     env: process.env,
     ...run,
   }))
-  const results = await Promise.all(runs.map(run => runVitest(run, filters)))
+  const results = await Promise.all(runs.map(run => runVitest(run, run.files ?? filters)))
   for (const [index, run] of runs.entries()) count(run, results[index])
 }
 if (noSkips && totals.skipped) {
@@ -74,10 +75,10 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-function onOtherNode({ name, path }) {
+function onOtherNode({ name, path, files }) {
   const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}.log`
   process.on('exit', () => rmSync(log, { force: true }))
-  return { ...inLab(), name, path, log }
+  return { ...inLab(), name, path, files, log }
 }
 
 function count(run, { status, report }) {
