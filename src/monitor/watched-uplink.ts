@@ -4,8 +4,8 @@ import { pathOf } from '../options.js'
 import type { CheckRunner, MakeRunner } from './checks/check-runner.js'
 import { targetOf } from './checks/check-target.js'
 import { type LinkFacts, linkFault } from './link/link-fault.js'
+import { type ClockReading, readClocks, wallTime } from './record/clock-reading.js'
 import type { Force, SavedForce } from './record/force.js'
-import { type Moment, presentMoment, wallTime } from './record/moment.js'
 import type { CheckEvent, Forced, StateEvent, UplinkSnapshot } from './record/reports.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
@@ -45,7 +45,7 @@ export class WatchedUplink {
   /** When these came, on the monotonic clock. */
   readonly #lastAt: number[] = []
   /** When the state that the checks make began; after a force, when that ended. */
-  #since = presentMoment()
+  #since = readClocks()
   /** Goes before what checks and link say. */
   #force: Force | undefined
   #running = false
@@ -114,7 +114,7 @@ export class WatchedUplink {
     this.takeForce()
     this.keepForce(force)
     if (this.state === from) return
-    if (!force) this.#since = presentMoment()
+    if (!force) this.#since = readClocks()
     this.#report(from)
   }
 
@@ -164,7 +164,7 @@ export class WatchedUplink {
 
   snapshot(): UplinkSnapshot {
     const { name, device = null, priority, weight } = this.uplink
-    const now = presentMoment()
+    const now = readClocks()
     return {
       ...{ name, device, priority, weight },
       ...this.facts(now.monotonic),
@@ -188,12 +188,12 @@ export class WatchedUplink {
   }
 
   restore(saved: SavedState): void {
-    const now = presentMoment()
+    const now = readClocks()
     this.#since = { wall: saved.since, monotonic: now.monotonic - (now.wall - saved.since) }
     this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)
   }
 
-  get #stateSince(): Moment {
+  get #stateSince(): ClockReading {
     return this.#force?.since ?? this.#since
   }
 
@@ -248,7 +248,7 @@ export class WatchedUplink {
 
   #tell(change: Change | undefined): void {
     if (!change) return
-    this.#since = presentMoment()
+    this.#since = readClocks()
     if (!this.#force) this.#report(change.from)
   }
 

@@ -6,12 +6,12 @@ import { apply } from './apply.js'
 import { type Entries, type Entry, ourEntries } from './entries.js'
 import type { KernelTables } from './kernel.js'
 import { openOnlyNetlink } from './kernel-lock.js'
-import { Repairs, repairPeriod } from './repairs.js'
+import { RepairLimit, repairPeriod } from './repair-limit.js'
 
 /** What the kernel has of ours, and the socket by which that is changed. Only one can be open in a network namespace. */
 export class Installed {
   readonly #fd = openOnlyNetlink()
-  readonly #repairs = new Repairs()
+  readonly #repairLimit = new RepairLimit()
   readonly #interference: (message: string) => void
   readonly #later: (ms: number) => void
   #entries: Entries = new Map()
@@ -58,7 +58,7 @@ export class Installed {
 
   #mayRepair(lost: readonly Entry[]): boolean {
     const what = `another program removed or changed ${lost.map(({ words }) => words).join(', ')}`
-    const pause = this.#repairs.pause(monotonicNow())
+    const pause = this.#repairLimit.pause(monotonicNow())
     if (pause === 0) this.#interference(`${what}; it is put back`)
     if (pause === repairPeriod) {
       this.#interference(`${what} again and again; it is put back in ${pause / 1000} s`)

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
+import { affectsRouting } from './affecting-changes.js'
 import { choose } from './choice.js'
-import { concerns } from './concerns.js'
 import { type Entries, entriesOf, routeId } from './entries.js'
 import { Flusher } from './flusher.js'
 import { Installed } from './installed.js'
@@ -195,7 +195,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   readonly #onChange = (change: DeviceChange): void => {
     const devices = watchedUplinks(this.#monitor).map(({ uplink }) => uplink.device)
     const tables = [this.#settings.table, ...this.#facts.map(({ table }) => table)]
-    if (!concerns(change, devices, tables)) return
+    if (!affectsRouting(change, devices, tables)) return
     this.#installed!.follow(
       change,
       this.#facts.flatMap(({ index }) => index ?? []),

@@ -99,7 +99,7 @@ describe('the command line', () => {
     const { stderr } = spawnSync(process.execPath, ['-e', program, '--', '--help'], { encoding: 'utf8' })
     const [files, modules] = JSON.parse(stderr) as string[][]
     const names = files!.map(file => relative(dirname(command), file)).sort()
-    expect(names).toEqual(['cli.cjs', 'lib/library.cjs', 'lib/rolldown-runtime.cjs'])
+    expect(names).toEqual(['cli.cjs', 'cli/duration.cjs', 'lib/library.cjs', 'lib/rolldown-runtime.cjs'])
     expect(modules).not.toContain('NativeModule http')
     expect(modules).not.toContain('NativeModule tls')
   })

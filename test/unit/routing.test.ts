@@ -4,7 +4,7 @@ import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { UplinkState } from '../../src/monitor/state/state-machine.js'
 import { choose } from '../../src/routing/choice.js'
 import { type RoutingOptions, routingSettings } from '../../src/routing/options.js'
-import { Repairs, repairPeriod } from '../../src/routing/repairs.js'
+import { RepairLimit, repairPeriod } from '../../src/routing/repair-limit.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { Tables } from '../../src/routing/tables.js'
 
@@ -64,7 +64,7 @@ describe('tables', () => {
 
 describe('repairs', () => {
   it('are five a minute at most, and none for a minute after that', () => {
-    const repairs = new Repairs()
+    const repairs = new RepairLimit()
     for (let i = 0; i < 5; i++) expect(repairs.pause(i)).toBe(0)
     expect(repairs.pause(5)).toBe(repairPeriod)
     expect(repairs.pause(6)).toBe(repairPeriod - 1)

@@ -1,6 +1,7 @@
+import { duration } from '../shared/duration.js'
+
 type Members = Record<string, unknown>
 
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const ofMonitor = [
   'interval',
   'failureInterval',
@@ -34,8 +35,7 @@ function convert(members: Members, keys: readonly string[]): Members {
 }
 
 function milliseconds(value: unknown): unknown {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(typeof value === 'string' ? value : '') ?? []
-  return number === undefined ? value : Number(number) * units[unit as keyof typeof units]
+  return typeof value === 'string' ? (duration(value) ?? value) : value
 }
 
 function isMembers(value: unknown): value is Members {

@@ -1,10 +1,10 @@
 import { type RouteSeries, traceroutes } from '../../protocols/traceroute/traceroutes.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf } from '../shared/options.js'
 import { escapeControls } from '../shared/output/escape.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 import { csvHeading, csvLines } from './csv.js'
 import { onKeys } from './keys.js'
 import { defaultOrder, knownLetters } from './order.js'
@@ -77,7 +77,7 @@ export async function run(session: Session, flags: MtrFlags, host: string): Prom
   }
   let exits: Exit[] = []
   const work = async () => {
-    exits = await settle(session, lines, follow)
+    exits = await onEachPath(session, lines, follow)
   }
 
   const view: ViewSettings = {

@@ -1,4 +1,4 @@
-import type { Logged } from '../monitor/web/logged.js'
+import type { NumberedEvent } from '../monitor/web/numbered-event.js'
 import { dayTime } from './format.js'
 import { element } from './html.js'
 
@@ -14,7 +14,7 @@ export class EventList {
   }
 
   /** After the connection was lost some come twice: those are known already. */
-  add(event: Logged): void {
+  add(event: NumberedEvent): void {
     const key = `${event.id} ${event.at}`
     if (this.#shown.has(key)) return
     this.#shown.add(key)
@@ -24,7 +24,7 @@ export class EventList {
   }
 }
 
-function describe(event: Logged): HTMLElement[] {
+function describe(event: NumberedEvent): HTMLElement[] {
   switch (event.event) {
     case 'state':
       return [

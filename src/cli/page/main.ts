@@ -1,6 +1,6 @@
 import type { MonitorSnapshot } from '../../monitor/record/reports.js'
 import type { UplinkState } from '../../monitor/state/state-machine.js'
-import type { Logged } from '../monitor/web/logged.js'
+import type { NumberedEvent } from '../monitor/web/numbered-event.js'
 import type { HistoryReport } from '../monitor/web/series.js'
 import { Card } from './card.js'
 import { EventList } from './events.js'
@@ -29,7 +29,7 @@ function follow(): void {
   on<MonitorSnapshot>('snapshot', showSnapshot)
   on<HistoryReport>('history', report => showHistory(report, range))
   for (const event of ['state', 'warning', 'configure'] as const) {
-    on<Logged>(event, (fields, id) => events.add({ ...fields, id, event } as Logged))
+    on<NumberedEvent>(event, (fields, id) => events.add({ ...fields, id, event } as NumberedEvent))
   }
 }
 

@@ -1,6 +1,7 @@
 import { monotonicNow } from '../../monotonic.js'
 import { type PingsOptions, pings } from '../../protocols/icmp/pings.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
 import { outcomeText } from '../shared/outcome-text.js'
@@ -9,7 +10,6 @@ import { pingProgress, pingSummary, statisticsCells, statisticsColumns } from '.
 import type { Terminal } from '../shared/output/terminal.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 
 export interface PingFlags extends PathFlags, FamilyFlags, OutputFlags {
   count?: number
@@ -86,7 +86,7 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
         output.note(`${side ? `${path.name}: ` : ''}${pingProgress(series.statistics)}`)
     }
     process.on('SIGQUIT', tell)
-    exits = await settle(session, lines, follow)
+    exits = await onEachPath(session, lines, follow)
     process.off('SIGQUIT', tell)
   }
   if (side) {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { monotonicNow } from '../../monotonic.js'
 import type { PortResult, PortScan } from '../../scan/port-scan.js'
 import { scanPorts } from '../../scan/scan-ports.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
 import { escapeControls } from '../shared/output/escape.js'
@@ -10,7 +11,6 @@ import { ProgressLine } from '../shared/output/progress.js'
 import type { Column } from '../shared/output/table.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 import { grepable } from './grepable.js'
 
 export interface ScanFlags extends PathFlags, FamilyFlags, OutputFlags {
@@ -60,7 +60,7 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
       return line.draw(done, total, monotonicNow() - started, columns)
     },
     async () => {
-      exits = await settle(session, scans, follow)
+      exits = await onEachPath(session, scans, follow)
     },
   )
   if (flags.grepable !== undefined) await writeGrepable(session, flags, host, scans)

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander'
 import { NetviaError } from '../../errors.js'
 import type { Check } from '../../options.js'
 import { isNumericHost } from '../../sockets/ip.js'
+import { type DurationUnit, duration } from './duration.js'
 
 /** Bad usage, in words of our own: commander's error would repeat the value, and with it credentials and tokens. */
 export function usageError(message: string): NetviaError {
@@ -51,13 +52,12 @@ export function several<T>(parse: (value: string) => T): (value: string, previou
   return (value, previous = []) => [...previous, parse(value)]
 }
 
-/** A time in milliseconds, `least` or more. A bare number is in `unit`; `300ms`, `2s`, `1m` and `1h` say it themselves. */
-export function time(unit: 's' | 'ms', least = 1): (value: string) => number {
+/** A time in milliseconds, `least` or more. A bare number is in `unit`. */
+export function time(unit: DurationUnit, least = 1): (value: string) => number {
   return value => {
-    const [, number, own] = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$/.exec(value.trim()) ?? []
-    if (number === undefined) throw new InvalidArgumentError(`it must be a time, such as 2s or 300ms (bare: ${unit})`)
-    const milliseconds =
-      Number(number) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(own ?? unit) as 'ms' | 's' | 'm' | 'h']
+    const milliseconds = duration(value, unit)
+    if (milliseconds === undefined)
+      throw new InvalidArgumentError(`it must be a time, such as 2s or 300ms (bare: ${unit})`)
     if (milliseconds < least) throw new InvalidArgumentError(`it must be ${least}ms or more`)
     if (milliseconds > 2 ** 31 - 1) throw new InvalidArgumentError('it must be less than 25 days')
     return milliseconds

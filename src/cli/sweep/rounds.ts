@@ -3,11 +3,11 @@ import { monotonicNow } from '../../monotonic.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
 import { type SweepOptions, sweep } from '../../protocols/icmp/sweep/sweep.js'
 import { RttCounter } from '../../stats.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, worst } from '../shared/exit-code.js'
 import { digits, percent } from '../shared/output/format.js'
 import type { Path } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 import { nameOf } from './names.js'
 import { enough, exitOfResult, type SweepFlags } from './run.js'
 
@@ -62,7 +62,7 @@ export async function runRounds(
     output.object('summary', { ...line.path.label, ...summary })
     return enough(session, flags, alive) ?? worst(exits.values())
   }
-  const exits = await settle(session, lines, follow)
+  const exits = await onEachPath(session, lines, follow)
   if (!flags.json) {
     for (const line of lines) {
       for (const host of line.hosts.values())

@@ -1,6 +1,7 @@
 import { monotonicNow } from '../../monotonic.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
 import { type Sweep, sweep } from '../../protocols/icmp/sweep/sweep.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
 import { digits, milliseconds, percent, plural, share } from '../shared/output/format.js'
@@ -8,7 +9,6 @@ import { ProgressLine } from '../shared/output/progress.js'
 import { statisticsCells, statisticsColumns } from '../shared/output/statistics.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 import { type NameFlags, nameOf } from './names.js'
 import { targetsOf } from './targets.js'
 
@@ -101,7 +101,7 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
     return drawn.draw(done, total, elapsed(), columns)
   }
   await output.progress(progress, async () => {
-    exits = await settle(session, lines, follow)
+    exits = await onEachPath(session, lines, follow)
   })
   if (paths.length > 1) await compareLines(session, lines)
   // Who breaks it off wants to know how far it came.

@@ -1,12 +1,12 @@
 import type { PingResult } from '../../protocols/icmp/result.js'
 import type { Hop } from '../../protocols/traceroute/hop.js'
 import { traceroute } from '../../protocols/traceroute/traceroute.js'
+import { onEachPath } from '../shared/each-path.js'
 import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf } from '../shared/options.js'
 import { digits } from '../shared/output/format.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { settle } from '../shared/settle.js'
 
 export interface TraceFlags extends PathFlags, FamilyFlags {
   firstHop: number
@@ -62,7 +62,7 @@ export async function run(session: Session, flags: TraceFlags, host: string): Pr
   }
   let exits: Exit[] = []
   const work = async () => {
-    exits = await settle(session, lines, follow)
+    exits = await onEachPath(session, lines, follow)
   }
   if (side) {
     const columns = [{ title: 'hop', align: 'right' as const }, ...lines.map(({ path }) => ({ title: path.name }))]

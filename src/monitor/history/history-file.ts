@@ -1,6 +1,6 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
-import { type Moment, presentMoment, wallTime } from '../record/moment.js'
+import { type ClockReading, readClocks, wallTime } from '../record/clock-reading.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/reports.js'
 import type { UplinkState } from '../state/state-machine.js'
 import { openToWrite } from './database.js'
@@ -33,7 +33,7 @@ interface Change {
   state: UplinkState
   forced: boolean
   reason: string
-  at: Moment
+  at: ClockReading
 }
 
 /**
@@ -48,11 +48,11 @@ export class HistoryFile {
   /** When the timer fires, on the monotonic clock. */
   #due = Number.POSITIVE_INFINITY
   #run: number | undefined
-  #begun: Moment = presentMoment()
+  #begun: ClockReading = readClocks()
   #devices = new Map<string, string | null>()
   #changes: Change[] = []
   #minutes = new Map<string, Minute>()
-  #minuteBegun: Moment = presentMoment()
+  #minuteBegun: ClockReading = readClocks()
   #prunedAt = Number.NEGATIVE_INFINITY
   /** The last write failed, which has been told. */
   #isBroken = false
@@ -64,7 +64,7 @@ export class HistoryFile {
   }
 
   begin(uplinks: readonly UplinkSnapshot[]): void {
-    this.#begun = presentMoment()
+    this.#begun = readClocks()
     this.#minuteBegun = this.#begun
     this.#run = undefined
     this.#devices.clear()
@@ -108,7 +108,7 @@ export class HistoryFile {
   }
 
   #change(uplink: string, state: UplinkState, forced: boolean, reason: string): void {
-    this.#changes.push({ uplink, state, forced, reason, at: presentMoment() })
+    this.#changes.push({ uplink, state, forced, reason, at: readClocks() })
     if (this.#changes.length > maxWaiting) this.#changes.shift()
   }
 
@@ -123,7 +123,7 @@ export class HistoryFile {
 
   /** What can't be written is kept, and this minute goes on. */
   #write(): void {
-    const now = presentMoment()
+    const now = readClocks()
     this.#due = Number.POSITIVE_INFINITY
     this.#writeIn(batchInterval)
     try {
@@ -157,7 +157,7 @@ export class HistoryFile {
     this.#database = undefined
   }
 
-  #insert(database: SqliteDatabase, run: number, now: Moment): void {
+  #insert(database: SqliteDatabase, run: number, now: ClockReading): void {
     const add = database.prepare(
       'INSERT INTO uplink (name, device) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET device = excluded.device',
     )
@@ -184,7 +184,7 @@ export class HistoryFile {
   }
 
   /** The row of this run says until when the monitor is known to have run. */
-  #runRow(database: SqliteDatabase, begun: number, now: Moment): number {
+  #runRow(database: SqliteDatabase, begun: number, now: ClockReading): number {
     const late = begun - this.#begun.wall
     if (this.#run !== undefined && late !== 0) {
       // The clock was set: what this run has written was by the wrong one.
@@ -197,7 +197,7 @@ export class HistoryFile {
     return Number(insert.run(begun, now.wall).lastInsertRowid)
   }
 
-  #prune(database: SqliteDatabase, now: Moment): void {
+  #prune(database: SqliteDatabase, now: ClockReading): void {
     if (now.monotonic - this.#prunedAt < 3_600_000) return
     this.#prunedAt = now.monotonic
     database.prepare('DELETE FROM minute WHERE at < ?').run(now.wall - minutesKept)

@@ -1,5 +1,5 @@
 import { longestTimer } from '../../options.js'
-import { type Moment, presentMoment, wallTime } from './moment.js'
+import { type ClockReading, readClocks, wallTime } from './clock-reading.js'
 import type { Forced } from './reports.js'
 
 /** A force as the state file keeps it; times in ms since the epoch. */
@@ -11,12 +11,12 @@ export interface SavedForce extends Forced {
 /** What an operator said of an uplink. It ends by the monotonic clock, whatever happens to the other one. */
 export class Force {
   readonly state: 'up' | 'down'
-  readonly since: Moment
-  readonly #until: Moment | undefined
+  readonly since: ClockReading
+  readonly #until: ClockReading | undefined
   readonly #why: string | null
   #timer: NodeJS.Timeout | undefined
 
-  constructor(state: 'up' | 'down', since: Moment, until: Moment | undefined, why: string | null) {
+  constructor(state: 'up' | 'down', since: ClockReading, until: ClockReading | undefined, why: string | null) {
     this.state = state
     this.since = since
     this.#until = until
@@ -25,7 +25,7 @@ export class Force {
 
   /** From now on, for so many milliseconds. */
   static begin(state: 'up' | 'down', forMs?: number, why: string | null = null): Force {
-    const now = presentMoment()
+    const now = readClocks()
     return new Force(state, now, forMs === undefined ? undefined : later(now, forMs), why)
   }
 
@@ -34,7 +34,7 @@ export class Force {
    * battery, no time has passed since.
    */
   static restore({ state, since, until, why }: SavedForce, savedAt: number): Force | undefined {
-    const now = presentMoment()
+    const now = readClocks()
     const left = until === null ? undefined : until - Math.max(now.wall, savedAt)
     if (left !== undefined && left <= 0) return undefined
     return new Force(state, later(now, since - now.wall), left === undefined ? undefined : later(now, left), why)
@@ -44,7 +44,7 @@ export class Force {
     return `forced ${this.state}${this.#why === null ? '' : `: ${this.#why}`}`
   }
 
-  report(now = presentMoment()): Forced {
+  report(now = readClocks()): Forced {
     return { state: this.state, until: this.#until ? wallTime(this.#until, now) : null, why: this.#why }
   }
 
@@ -55,7 +55,7 @@ export class Force {
   /** Calls `ended` when its time is over, unless `disarm` is called before. */
   arm(ended: () => void): void {
     if (!this.#until) return
-    const left = this.#until.monotonic - presentMoment().monotonic
+    const left = this.#until.monotonic - readClocks().monotonic
     if (left <= 0) ended()
     else this.#timer = setTimeout(() => this.arm(ended), Math.min(left, longestTimer)).unref()
   }
@@ -75,6 +75,6 @@ export function isSavedForce(value: unknown): value is SavedForce {
   )
 }
 
-function later({ wall, monotonic }: Moment, ms: number): Moment {
+function later({ wall, monotonic }: ClockReading, ms: number): ClockReading {
   return { wall: wall + ms, monotonic: monotonic + ms }
 }

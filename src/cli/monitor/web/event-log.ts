@@ -1,6 +1,6 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/reports.js'
-import type { Logged } from './logged.js'
+import type { NumberedEvent } from './numbered-event.js'
 
 /** What is kept for who comes late. */
 const kept = 200
@@ -8,8 +8,8 @@ const kept = 200
 /** The last events of a monitor, numbered, for readers who come and go. */
 export class EventLog {
   readonly #monitor: UplinkMonitor
-  readonly #events: Logged[] = []
-  readonly #readers = new Set<(event: Logged) => void>()
+  readonly #events: NumberedEvent[] = []
+  readonly #readers = new Set<(event: NumberedEvent) => void>()
   #next = 1
 
   constructor(monitor: UplinkMonitor) {
@@ -25,17 +25,17 @@ export class EventLog {
   }
 
   /** Those after number `id` that are still here. A number that was never given is of an earlier run: all. */
-  after(id: number): Logged[] {
+  after(id: number): NumberedEvent[] {
     return id >= this.#next ? [...this.#events] : this.#events.filter(event => event.id > id)
   }
 
   /** Calls `reader` for each event from now on, until the returned function is called. */
-  follow(reader: (event: Logged) => void): () => void {
+  follow(reader: (event: NumberedEvent) => void): () => void {
     this.#readers.add(reader)
     return () => this.#readers.delete(reader)
   }
 
-  #add(event: Logged): void {
+  #add(event: NumberedEvent): void {
     this.#next++
     this.#events.push(event)
     if (this.#events.length > kept) this.#events.shift()

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { Cached } from './cached.js'
 import type { EventLog } from './event-log.js'
 import { type History, type Range, ranges } from './history.js'
-import type { Logged } from './logged.js'
-import { Shared } from './shared.js'
+import type { NumberedEvent } from './numbered-event.js'
 
 /** A reader for whom events of this many bytes wait is let go; a browser then comes back by itself. */
 const maxBehind = 1 << 20
@@ -27,9 +27,9 @@ export class EventStreams {
   readonly #log: EventLog
   readonly #streams = new Set<Stream>()
   /** Until the next tick everyone gets the same buffers: hundreds of slow readers take the memory of one. */
-  readonly #snapshots = new Shared(Number.POSITIVE_INFINITY, () => block('snapshot', this.#monitor.snapshot()))
-  readonly #histories = new Shared(Number.POSITIVE_INFINITY, key => this.#render(key))
-  readonly #events = new WeakMap<Logged, Buffer>()
+  readonly #snapshots = new Cached(Number.POSITIVE_INFINITY, () => block('snapshot', this.#monitor.snapshot()))
+  readonly #histories = new Cached(Number.POSITIVE_INFINITY, key => this.#render(key))
+  readonly #events = new WeakMap<NumberedEvent, Buffer>()
   readonly #timer: NodeJS.Timeout
   readonly #unfollow: () => void
 
@@ -98,7 +98,7 @@ export class EventStreams {
     return { text: block('history', report), until: report.from + steps * report.step }
   }
 
-  #rendered(logged: Logged): Buffer {
+  #rendered(logged: NumberedEvent): Buffer {
     let text = this.#events.get(logged)
     if (!text) {
       const { id, event, ...fields } = logged

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Access } from './access.js'
+import { Cached } from './cached.js'
 import type { EventStreams } from './event-streams.js'
 import { type History, ranges } from './history.js'
 import type { Metrics } from './metrics.js'
 import { OneRequest } from './one-request.js'
 import type { Page } from './page.js'
-import { Shared } from './shared.js'
 import { Turns } from './turns.js'
 
 /** What there is to tell. */
@@ -36,9 +36,9 @@ type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => 
 
 /** The page, and what it and programs ask for. Only reads; nothing can be changed from here. */
 export function makeServer({ monitor, history, metrics, streams, healthy }: Sources, access: Access, page: Page) {
-  const snapshots = new Shared(lifetime.snapshot, () => rendered(monitor.snapshot()))
-  const histories = new Shared(lifetime.slow, seconds => rendered(history.report(rangeOf(seconds)!)))
-  const texts = new Shared(lifetime.slow, async () => Buffer.from(await metrics.text()))
+  const snapshots = new Cached(lifetime.snapshot, () => rendered(monitor.snapshot()))
+  const histories = new Cached(lifetime.slow, seconds => rendered(history.report(rangeOf(seconds)!)))
+  const texts = new Cached(lifetime.slow, async () => Buffer.from(await metrics.text()))
   const turns = new Turns()
   const json = (response: ServerResponse, value: Buffer, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(value)

@@ -6,7 +6,7 @@ import type { Session } from './session.js'
  * Does `work` for every line at once, each over its own path, and gives the exit code of each. A fault of one path does not end the others; bad usage is
  * the same for all, and ends all.
  */
-export async function settle<Line extends { path: Path }>(
+export async function onEachPath<Line extends { path: Path }>(
   { output, signal }: Session,
   lines: readonly Line[],
   work: (line: Line) => Promise<Exit>,

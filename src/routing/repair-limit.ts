@@ -3,7 +3,7 @@ const most = 5
 export const repairPeriod = 60_000
 
 /** Keeps us from fighting with another program over the same routes. */
-export class Repairs {
+export class RepairLimit {
   #times: number[] = []
   #pausedUntil = Number.NEGATIVE_INFINITY
 

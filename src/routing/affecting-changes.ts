@@ -3,7 +3,7 @@ import { mainTable } from '../system/netlink/route.js'
 import { ourProtocol } from './kernel.js'
 
 /** Whether the routes may have to follow. `devices` are the uplinks', `tables` those that are ours. Pure. */
-export function concerns(
+export function affectsRouting(
   change: DeviceChange,
   devices: readonly (string | undefined)[],
   tables: readonly number[],

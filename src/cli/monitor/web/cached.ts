@@ -1,5 +1,5 @@
 /** What `make` returns for a key, made at most once in `lifetime` ms, however many ask. */
-export class Shared<T> {
+export class Cached<T> {
   readonly #lifetime: number
   readonly #make: (key: string) => T
   readonly #values = new Map<string, { value: T; until: number }>()
