@@ -160,8 +160,8 @@ describe('exit codes', () => {
   })
 
   const commands = (name: string) => [
-    ['ping', '-c', '1', '-W', '0.5', name],
-    ['sweep', '-t', '500', name],
+    ['ping', '-c', '1', '-W', '3', name],
+    ['sweep', '-t', '3000', name],
     ['trace', name],
     ['connect', `${name}:80`],
     ['http', `http://${name}/`],
