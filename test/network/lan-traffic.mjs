@@ -3,6 +3,7 @@
 // `many ADDRESS COUNT` counts the addresses of so many connections. `keep ADDRESS` says what one connection hears, every 20 ms.
 import dgram from 'node:dgram'
 import net from 'node:net'
+import { createInterface } from 'node:readline'
 
 const [role, host, count] = process.argv.slice(2)
 const port = 7000
@@ -11,7 +12,7 @@ const say = value => process.stdout.write(`${JSON.stringify(value)}\n`)
 function ask(answered) {
   const socket = net.connect({ host, port })
   socket.once('data', data => {
-    answered(data.toString())
+    answered(data.toString().trim())
     // A port in TIME_WAIT is one less for the next.
     socket.resetAndDestroy()
   })
@@ -25,7 +26,7 @@ if (role === 'server') {
   net
     .createServer(socket => {
       socket.on('error', () => {})
-      socket.on('data', () => socket.write(plain(socket.remoteAddress)))
+      socket.on('data', () => socket.write(`${plain(socket.remoteAddress)}\n`))
     })
     .listen(port, '::', () => say('ready'))
   // Bound to the addresses that are asked: an answer comes from there.
@@ -67,7 +68,7 @@ if (role === 'server') {
   next()
 } else if (role === 'keep') {
   const socket = net.connect({ host, port })
-  socket.on('data', data => say(data.toString()))
+  createInterface(socket).on('line', say)
   socket.on('close', () => say('closed'))
   socket.on('error', () => {})
   setInterval(() => socket.write('?'), 20)
