@@ -13,6 +13,7 @@ const methods: TracerouteMethod[] = ['icmp', 'udp', 'tcp']
 const families = [4, 6] as const
 const matrix = families.flatMap(family => methods.map(method => ({ family, method })))
 const hostOf = { 4: server.address4, 6: server.address6 }
+const slowOf = { 4: lab.slow.address4, 6: lab.slow.address6 }
 /** Behind the internet host, from wan1: the near end of the other provider. Three hops. */
 const farOf = { 4: '10.2.0.1', 6: 'fd00:2::1' }
 const middleOf = { 4: '10.1.0.2', 6: 'fd00:1::2' }
@@ -359,6 +360,28 @@ describe('a target that answers', () => {
     },
   )
 
+  it.each(families)('by refusing a connection over IPv%s: the time is that on the wire', async family => {
+    const relay = await lab.relay({ delayMs: 10 })
+    for (const [device, host] of [
+      ['wan1', hostOf[family]],
+      ['slow0', slowOf[family]],
+    ] as const) {
+      const capture = await lab.capture(device, 'tcp port 9')
+      const waiting = collect(traceroute(host, { method: 'tcp', port: 9, firstHop: device === 'wan1' ? 2 : 1 }))
+      await sleep(15)
+      const end = performance.now() + 100
+      while (performance.now() < end);
+      const [hop] = await waiting
+      const resets = (await capture.stop()).filter(({ payload }) => payload![13]! & 4).map(({ timeMs }) => timeMs)
+      expect(outcomes([hop!])).toEqual(['reply reply reply'])
+      const apart = hop!.probes.map(({ sentAt, rttMs }) =>
+        Math.min(...resets.map(reset => Math.abs(sentAt + rttMs! - reset))),
+      )
+      expect(Math.max(...apart), `on ${device}`).toBeLessThan(0.1)
+    }
+    await relay.stop()
+  })
+
   it('with nothing by TCP for longer than the kernel repeats: silence', async () => {
     lab.fault('isp1', `ip daddr ${server.address4} drop`)
     const [hop] = await collect(
@@ -409,8 +432,9 @@ describe('an event loop that is blocked for longer than the timeout', () => {
     expect(outcomes(hops)).toEqual(['reply reply reply'])
     for (const { rttMs, clock } of hops[0]!.probes) {
       expect(rttMs).toBeGreaterThan(19)
-      // The refusal of a connection has no stamp.
-      if (method !== 'tcp') expect([clock, rttMs! < 200]).toEqual(['kernel', true])
+      expect(rttMs).toBeLessThan(200)
+      // A connection request has no stamp of leaving.
+      expect(clock).toBe(method === 'tcp' ? 'user' : 'kernel')
     }
   })
 })

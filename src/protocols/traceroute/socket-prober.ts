@@ -8,6 +8,7 @@ import type { Target } from '../icmp/result.js'
 import { stampingOn, Timestamps } from '../icmp/socket/timestamps.js'
 import type { TraceSettings } from './options.js'
 import { ipHeaderLength, type Prober, type TraceProbe } from './prober.js'
+import { RefusalStamps } from './refusal-stamps.js'
 import type { SocketProbe } from './socket-probe.js'
 import { TcpProbe } from './tcp-probe.js'
 import { UdpProbe } from './udp-probe.js'
@@ -25,6 +26,7 @@ export class SocketProber implements Prober {
   readonly #pending = new Set<SocketProbe>()
   /** Asks for the kernel's stamps all the while, and notices when the device goes. */
   readonly #anchor: number
+  readonly #refusals: RefusalStamps | undefined
   readonly #endLossWatch: () => void
   #closed = false
 
@@ -37,6 +39,9 @@ export class SocketProber implements Prober {
     this.hiddenBytes = ipHeaderLength[family] + (settings.method === 'udp' ? udpHeaderLength : 0)
     this.#anchor = openDescriptor(family, 'datagram', 0, pathOf(settings))
     new Timestamps(this.#anchor, false)
+    if (settings.method === 'tcp') {
+      this.#refusals = RefusalStamps.open(family, this.#addressAt(settings.port ?? defaultPort.tcp), pathOf(settings))
+    }
     this.#endLossWatch = onDeviceLoss(this.#anchor, settings.device, error => {
       for (const probe of [...this.#pending]) probe.fail(error as Error)
     })
@@ -61,7 +66,7 @@ export class SocketProber implements Prober {
     const probe: SocketProbe =
       method === 'udp'
         ? new UdpProbe(order, this.#addressAt(port ?? defaultPort.udp + ownPort), payloadSize)
-        : new TcpProbe(order, this.#addressAt(port ?? defaultPort.tcp))
+        : new TcpProbe(order, this.#addressAt(port ?? defaultPort.tcp), this.#refusals)
     this.#pending.add(probe)
     probe.start()
     return () => {
@@ -78,6 +83,7 @@ export class SocketProber implements Prober {
     if (this.#closed) return
     this.#closed = true
     this.#endLossWatch()
+    this.#refusals?.close()
     addon().close(this.#anchor)
   }
 }

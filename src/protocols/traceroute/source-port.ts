@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
-import { NetviaError } from '../../errors.js'
+import { NetviaError, systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { decodeAddress } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
@@ -36,8 +36,9 @@ export function holdSourcePort(family: 4 | 6, method: 'udp' | 'tcp', path: PathO
   }
 }
 
-function localPort(fd: number): number {
+export function localPort(fd: number): number {
   const address = new Uint8Array(28)
   const length = addon().getsockname(fd, address)
+  if (length < 0) throw systemError(length, 'getsockname')
   return decodeAddress(address.subarray(0, length))!.port
 }

@@ -5,7 +5,9 @@ import { getOption, setOption } from '../../sockets/options.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
 import type { ClockSample } from '../icmp/probe/clock.js'
 import { Timestamps } from '../icmp/socket/timestamps.js'
-import { now, SocketProbe } from './socket-probe.js'
+import type { RefusalStamps } from './refusal-stamps.js'
+import { now, type ProbeOrder, SocketProbe } from './socket-probe.js'
+import { localPort } from './source-port.js'
 
 const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
 /** The target has taken the connection, and ended it at once, or has refused it. */
@@ -19,6 +21,20 @@ export class TcpProbe extends SocketProbe {
   protected override readonly kind = 'stream'
   /** When a target answered that is so near that it did within the call to `connect`. */
   #answeredAt: ClockSample | undefined
+  #port = 0
+
+  constructor(
+    order: ProbeOrder,
+    target: Uint8Array,
+    private readonly refusals: RefusalStamps | undefined,
+  ) {
+    super(order, target)
+  }
+
+  override close(): void {
+    this.refusals?.forget(this.#port)
+    super.close()
+  }
 
   protected override prepare(fd: number): void {
     setOption(fd, 'SO_LINGER', resetOnClose)
@@ -30,7 +46,9 @@ export class TcpProbe extends SocketProbe {
   protected override launch(fd: number): number {
     const errno = addon().connect(fd, this.target)
     if (errno < 0 && errno !== -EINPROGRESS) return errno
-    // A refusal has no stamp of the kernel, and the event loop comes to it after the other probes have left.
+    this.#port = localPort(fd)
+    this.refusals?.expect(this.#port, this.sent!.wall)
+    // Without a timestamp of the refusal: the event loop comes to it after the other probes have left.
     if (!isUnderWay(tcpInfo(fd).state)) this.#answeredAt = now()
     this.socket!.notifyWritable()
     return 0
@@ -53,12 +71,16 @@ export class TcpProbe extends SocketProbe {
   /** The kernel knows the time of a handshake from end to end. */
   #reached(handshakeMs: number | undefined): void {
     this.from = this.target
-    this.time(Number.NaN, this.#answeredAt)
+    this.time(handshakeMs === undefined ? this.#refusedAt() : Number.NaN, this.#answeredAt)
     if (handshakeMs !== undefined) {
       this.rttMs = handshakeMs
       this.kernelClock = true
     }
     this.settle('reply')
+  }
+
+  #refusedAt(): number {
+    return this.refusals?.arrival(this.#port) ?? Number.NaN
   }
 
   #broken(errno: number): void {

@@ -12,7 +12,10 @@ type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, 
 const loadHeaderLength: Instruction = [0xb1, 0, 0, 0]
 const loadHalfAfterHeader = (at: number): Instruction => [0x48, 0, 0, at]
 const loadHalf = (at: number): Instruction => [0x28, 0, 0, at]
-const ifEqual = (value: number): Instruction => [0x15, 0, 1, value]
+const loadByteAfterHeader = (at: number): Instruction => [0x50, 0, 0, at]
+const loadByte = (at: number): Instruction => [0x30, 0, 0, at]
+const ifEqual = (value: number, otherwise = 1): Instruction => [0x15, 0, otherwise, value]
+const ifAnyBit = (bits: number): Instruction => [0x45, 0, 1, bits]
 const accept: Instruction = [0x06, 0, 0, 0xffff_ffff]
 const drop: Instruction = [0x06, 0, 0, 0]
 
@@ -33,7 +36,19 @@ export function filterReplies(fd: number, family: 4 | 6, identifier: number): vo
   else setOption(fd, 'ICMP6_FILTER', blockAllBut(typeOf[6]['echo-reply']))
   // Raw IPv4 sockets see the IP header, raw IPv6 sockets don't.
   const load = family === 4 ? [loadHeaderLength, loadHalfAfterHeader(4)] : [loadHalf(4)]
-  const errno = addon().attachFilter(fd, assemble([...load, ifEqual(identifier), accept, drop]))
+  attach(fd, [...load, ifEqual(identifier), accept, drop])
+}
+
+/** Lets through only TCP segments that reset a connection with this remote port. */
+export function filterResets(fd: number, family: 4 | 6, port: number): void {
+  const reset = 4
+  const isFromPort = family === 4 ? [loadHeaderLength, loadHalfAfterHeader(0)] : [loadHalf(0)]
+  const flags = family === 4 ? loadByteAfterHeader(13) : loadByte(13)
+  attach(fd, [...isFromPort, ifEqual(port, 3), flags, ifAnyBit(reset), accept, drop])
+}
+
+function attach(fd: number, program: readonly Instruction[]): void {
+  const errno = addon().attachFilter(fd, assemble(program))
   if (errno < 0) throw systemError(errno, 'setsockopt(SO_ATTACH_FILTER)')
 }
 
