@@ -10,6 +10,8 @@ import { onDeviceChange } from '../system/netlink/changes.js'
 import type { ScanOptions } from './scan-ports.js'
 import { Scanner } from './scanner.js'
 
+export const scanDefaults = { ports: '1-1024', timeout: 500, concurrency: 1024 } as const
+
 /** `open`: accepts connections. `closed`: refuses them. `filtered`: no answer in time, or an ICMP error. */
 export type PortState = 'open' | 'closed' | 'filtered'
 
@@ -97,7 +99,7 @@ export class PortScan extends ResultStream<PortResult> {
   async #start(): Promise<void> {
     this.#startedAt = monotonicNow()
     const path = pathOf(this.#options)
-    const { family, timeout = 500, concurrency = 1024, rate } = this.#options
+    const { family, timeout = scanDefaults.timeout, concurrency = scanDefaults.concurrency, rate } = this.#options
     const signal = this.#resolving.signal
     const { address } = await resolveFirst(this.#host, { ...path, family, timeout: nameTimeout, signal })
     if (this.#endedAt !== undefined) return

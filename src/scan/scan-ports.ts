@@ -6,10 +6,11 @@ import {
   milliseconds,
   number,
   oneOf,
+  type Schema,
   string,
 } from '../options.js'
 import { type PortList, parsePorts, portList } from './port-list.js'
-import { PortScan } from './port-scan.js'
+import { PortScan, scanDefaults } from './port-scan.js'
 
 export interface ScanOptions extends CommonOptions {
   /** `'22,80,8000-8100'`, or an array. Default: `'1-1024'`. */
@@ -27,14 +28,14 @@ export interface ScanOptions extends CommonOptions {
   family?: 4 | 6
 }
 
-const schema = {
+export const scanSchema = {
   ...commonSchema,
   ports: portList,
   timeout: milliseconds,
   concurrency: integer(1, 65_535),
   rate: number(0.001, 1e9),
   family: oneOf(4, 6),
-}
+} satisfies Schema
 
 /**
  * Connects to many TCP ports of a host (RFC 9293). `for await` yields each port as its result comes. `open()` resolves with the
@@ -47,6 +48,6 @@ const schema = {
  */
 export function scanPorts(host: string, given: ScanOptions = {}): PortScan {
   string(host, 'scanPorts: host')
-  const options = checkOptions('scanPorts', given, schema)
-  return new PortScan(host, parsePorts(options.ports ?? '1-1024', 'scanPorts: ports'), options)
+  const options = checkOptions('scanPorts', given, scanSchema)
+  return new PortScan(host, parsePorts(options.ports ?? scanDefaults.ports, 'scanPorts: ports'), options)
 }

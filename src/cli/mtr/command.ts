@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { integer, port } from '../../options.js'
-import { numeric, oneHost, time } from '../shared/arguments.js'
+import { integer } from '../../options.js'
+import { traceroutesDefaults, traceroutesSchema } from '../../protocols/traceroute/traceroutes.js'
+import { inSeconds, numeric, oneHost, time } from '../shared/arguments.js'
 import { addAlias, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addJson } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
@@ -16,18 +17,36 @@ export function defineMtr(program: Command, state: CommandState): void {
     .option('-w, --report-wide', 'a report that cuts no names')
     .option('-c, --count <number>', 'rounds (default: 10 in a report, else unlimited)', numeric(integer(1, 2 ** 31)))
     .addOption(
-      new Option('-i, --interval <seconds>', 'time between rounds').argParser(time('s', 10)).default(1000, '1'),
+      new Option('-i, --interval <seconds>', 'time between rounds')
+        .argParser(time('s', 10))
+        .default(...inSeconds(traceroutesDefaults.interval)),
     )
-    .option('-f, --first-hop <number>', 'first hop to probe', numeric(integer(1, 255)), 1)
-    .option('-m, --max-hops <number>', 'last hop to probe', numeric(integer(1, 255)), 30)
+    .option(
+      '-f, --first-hop <number>',
+      'first hop to probe',
+      numeric(traceroutesSchema.firstHop),
+      traceroutesDefaults.firstHop,
+    )
+    .option(
+      '-m, --max-hops <number>',
+      'last hop to probe',
+      numeric(traceroutesSchema.maxHops),
+      traceroutesDefaults.maxHops,
+    )
     .addOption(
-      new Option('-Z, --timeout <seconds>', 'time to wait for each answer').argParser(time('s')).default(1000, '1'),
+      new Option('-Z, --timeout <seconds>', 'time to wait for each answer')
+        .argParser(time('s'))
+        .default(...inSeconds(traceroutesDefaults.timeout)),
     )
     .option('-n, --numeric', 'do not show the names of addresses')
     .addOption(new Option('-u, --udp', 'UDP datagrams instead of echo requests').conflicts('tcp'))
     .addOption(new Option('-T, --tcp', 'TCP connection requests instead of echo requests'))
-    .option('-P, --port <number>', 'destination port of udp and tcp probes', numeric(port))
-    .option('--flows <number>', 'flows of udp or tcp to watch; their routes are drawn', numeric(integer(1, 64)))
+    .option('-P, --port <number>', 'destination port of udp and tcp probes', numeric(traceroutesSchema.port))
+    .option(
+      '--flows <number>',
+      'flows of udp or tcp to watch; their routes are drawn',
+      numeric(traceroutesSchema.flows),
+    )
     .addOption(
       new Option('-o, --order <letters>', `columns, from ${knownLetters}; default: ${defaultOrder}`).argParser(order),
     )

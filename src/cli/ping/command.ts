@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integer } from '../../options.js'
-import { numeric, oneHost, time } from '../shared/arguments.js'
+import { pingsDefaults, pingsSchema } from '../../protocols/icmp/pings.js'
+import { inSeconds, numeric, oneHost, time } from '../shared/arguments.js'
 import { refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
@@ -20,13 +21,20 @@ export function definePing(program: Command, state: CommandState): void {
     )
     .option('-A, --adaptive', 'send the next request as soon as a reply arrives, at most 500 a second')
     .option('-f, --flood', 'like -A, with 100 requests a second if no reply arrives; prints a dot for each one missing')
-    .option('-l, --preload <number>', 'requests to send together at the start', numeric(integer(1, 64)))
+    .option('-l, --preload <number>', 'requests to send together at the start', numeric(pingsSchema.preload))
     .addOption(
-      new Option('-W, --timeout <seconds>', 'time to wait for each reply').argParser(time('s')).default(2000, '2'),
+      new Option('-W, --timeout <seconds>', 'time to wait for each reply')
+        .argParser(time('s'))
+        .default(...inSeconds(pingsDefaults.timeout)),
     )
     .option('-w, --deadline <seconds>', 'stop after this time', time('s'))
-    .option('-s, --size <bytes>', 'payload of each request', numeric(integer(0, 65_507)), 56)
-    .option('-t, --ttl <hops>', 'time to live', numeric(integer(1, 255)))
+    .option(
+      '-s, --size <bytes>',
+      'payload of each request',
+      numeric(pingsSchema.payloadSize),
+      pingsDefaults.payloadSize,
+    )
+    .option('-t, --ttl <hops>', 'time to live', numeric(pingsSchema.ttl))
     .addOption(
       new Option('-M, --pmtudisc <hint>', 'do: never fragment, report the MTU instead').choices(['do', 'dont']),
     )
@@ -40,7 +48,7 @@ export function definePing(program: Command, state: CommandState): void {
     .addOption(
       new Option('--kind <kind>', 'kind of socket; datagram needs no privilege')
         .choices(['auto', 'datagram', 'raw'])
-        .default('auto'),
+        .default(pingsDefaults.kind),
     )
   addFamilyOptions(command)
   addPathOptions(command, { mark: 'm', tos: 'Q' })

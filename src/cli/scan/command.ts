@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
-import { integer, number } from '../../options.js'
-import { portList } from '../../scan/port-list.js'
-import { numeric, oneHost, text, time } from '../shared/arguments.js'
+import { scanDefaults } from '../../scan/port-scan.js'
+import { scanSchema } from '../../scan/scan-ports.js'
+import { inSeconds, numeric, oneHost, text, time } from '../shared/arguments.js'
 import { addSpellings, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
@@ -13,7 +13,9 @@ export function defineScan(program: Command, state: CommandState): void {
     .description('find the open TCP ports of a host')
     .argument('<host>', 'name or address', oneHost)
     .addOption(
-      new Option('-p, --ports <list>', 'such as 22,80,8000-8100; - for all').argParser(portsOf).default('1-1024'),
+      new Option('-p, --ports <list>', 'such as 22,80,8000-8100; - for all')
+        .argParser(portsOf)
+        .default(scanDefaults.ports),
     )
     .option('-a, --all', 'print the closed and filtered ports too')
     .addOption(new Option('--open', 'print only open ports, as this command does without -a').conflicts('all'))
@@ -21,10 +23,12 @@ export function defineScan(program: Command, state: CommandState): void {
     .option('--skip-discovery', 'do not ping the host first (-Pn of nmap), as this command never does')
     .option('--connect-scan', 'connect to each port (-sT of nmap), as this command always does')
     .addOption(
-      new Option('-W, --timeout <seconds>', 'time to wait for each port').argParser(time('s')).default(500, '0.5'),
+      new Option('-W, --timeout <seconds>', 'time to wait for each port')
+        .argParser(time('s'))
+        .default(...inSeconds(scanDefaults.timeout)),
     )
-    .option('--concurrency <number>', 'connections to attempt at the same time', numeric(integer(1, 65_535)))
-    .option('--rate <number>', 'ports a second', numeric(number(0.001, 10_000_000)))
+    .option('--concurrency <number>', 'connections to attempt at the same time', numeric(scanSchema.concurrency))
+    .option('--rate <number>', 'ports a second', numeric(scanSchema.rate))
   addFamilyOptions(command)
   addPathOptions(command)
   addOutputOptions(command, 'only the open ports, bare')
@@ -44,5 +48,5 @@ export function defineScan(program: Command, state: CommandState): void {
 
 /** `-p-` as in nmap. */
 function portsOf(list: string): string {
-  return list === '-' ? '1-65535' : text(portList)(list)
+  return list === '-' ? '1-65535' : text(scanSchema.ports)(list)
 }

@@ -38,6 +38,11 @@ export function numeric(check: Check): (value: string) => number {
   }
 }
 
+/** A default in milliseconds for an option in seconds, and how the help shows it. */
+export function inSeconds(milliseconds: number): [value: number, shown: string] {
+  return [milliseconds, `${milliseconds / 1000}`]
+}
+
 /** One host: no URL, nothing that stands for several addresses, which no name server knows either. */
 export function oneHost(value: string): string {
   if (value.includes('://')) throw new InvalidArgumentError('it must be a name or an address, not a URL')

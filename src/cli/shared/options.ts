@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { deviceName, integer } from '../../options.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
-import { numeric, several, text, time } from './arguments.js'
+import { inSeconds, numeric, several, text, time } from './arguments.js'
 import { defaultSocket } from './monitor-socket.js'
 
 export interface OutputFlags {
@@ -41,7 +41,7 @@ export function familyOf(flags: FamilyFlags): 4 | 6 | undefined {
 
 export function addTimeout(command: Command, what: string, seconds: number): Command {
   return command.addOption(
-    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(seconds * 1000, `${seconds}`),
+    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(...inSeconds(seconds * 1000)),
   )
 }
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { deviceName, integer, ipAddress, type PathOptions } from '../../options.js'
+import { deviceName, type PathOptions, pathSchema } from '../../options.js'
 import { numeric, several, text } from './arguments.js'
 
 /** What commander makes of the options below. */
@@ -26,17 +26,17 @@ export function addPathOptions(command: Command, short: ShortNames = {}, more = 
     .addOption(option('-I, --device <name>', `network device to use${more}`).argParser(several(device)))
     .addOption(
       option(flags(short.source, '--source <address>'), 'source address; does not choose the device').argParser(
-        text(ipAddress),
+        text(pathSchema.localAddress),
       ),
     )
     .addOption(
       option(flags(short.mark, '--mark <number>'), 'firewall mark for policy routing').argParser(
-        numeric(integer(0, 0xffff_ffff)),
+        numeric(pathSchema.mark),
       ),
     )
     .addOption(
       option(flags(short.tos, '--tos <number>'), 'type of service / traffic class, 0-255').argParser(
-        numeric(integer(0, 255)),
+        numeric(pathSchema.tos),
       ),
     )
 }

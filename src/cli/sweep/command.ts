@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
-import { integer, number } from '../../options.js'
+import { integer } from '../../options.js'
+import { pingDefaults } from '../../protocols/icmp/ping-options.js'
+import { sweepSchema } from '../../protocols/icmp/sweep/sweep.js'
 import { numeric, time } from '../shared/arguments.js'
 import { refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
@@ -13,7 +15,7 @@ export function defineSweep(program: Command, state: CommandState): void {
     .argument('[targets...]', 'names, addresses, blocks (192.0.2.0/24), ranges (192.0.2.1-192.0.2.9)')
     .option('-a, --alive', 'print only the hosts that answer, one a line')
     .addOption(new Option('-u, --unreach', 'print only the hosts that do not answer').conflicts('alive'))
-    .option('-r, --retry <number>', 'further requests to a host that does not answer', numeric(integer(0, 100)), 3)
+    .option('-r, --retry <number>', 'further requests to a host that does not answer', numeric(sweepSchema.retries), 3)
     .addOption(
       new Option('-c, --count <number>', 'requests to each host, with a line for each')
         .argParser(numeric(integer(1, 1_000_000)))
@@ -49,15 +51,15 @@ export function defineSweep(program: Command, state: CommandState): void {
     .option('-A, --addr', 'print addresses instead of names')
     .option('-n, --name', 'print the names of addresses, looked up through the device')
     .option('-d, --rdns', 'the same as -n')
-    .option('--rate <number>', 'requests a second', numeric(number(0.001, 10_000_000)))
+    .option('--rate <number>', 'requests a second', numeric(sweepSchema.rate))
     .addOption(
       new Option('-i, --interval <ms>', 'time between requests, instead of --rate')
         .argParser(time('ms', 0.1))
         .conflicts('rate'),
     )
-    .option('-b, --size <bytes>', 'payload of each request', numeric(integer(0, 65_507)), 56)
+    .option('-b, --size <bytes>', 'payload of each request', numeric(sweepSchema.payloadSize), pingDefaults.payloadSize)
     .option('--broadcast', 'allow broadcast addresses: all hosts of the link answer')
-    .option('-H, --ttl <hops>', 'time to live', numeric(integer(1, 255)))
+    .option('-H, --ttl <hops>', 'time to live', numeric(sweepSchema.ttl))
   addFamilyOptions(command)
   addPathOptions(command, { source: 'S', mark: 'k', tos: 'O' })
   addOutputOptions(command, 'no line for each host')

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
-import { integer, port } from '../../options.js'
-import { numeric, oneHost, time } from '../shared/arguments.js'
+import { tracerouteDefaults, tracerouteSchema } from '../../protocols/traceroute/options.js'
+import { traceroutesDefaults } from '../../protocols/traceroute/traceroutes.js'
+import { inSeconds, numeric, oneHost, time } from '../shared/arguments.js'
 import type { Exit } from '../shared/exit-code.js'
 import { addAlias, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addJson } from '../shared/options.js'
@@ -24,17 +25,36 @@ export function defineTrace(program: Command, state: CommandState, loadWatch: ()
     .command('trace')
     .description('list the routers on the path to a host')
     .argument('<host>', 'name or address', oneHost)
-    .option('-f, --first-hop <number>', 'first hop to probe', numeric(integer(1, 255)), 1)
-    .option('-m, --max-hops <number>', 'last hop to probe', numeric(integer(1, 255)), 30)
-    .option('-q, --queries <number>', 'probes for each hop', numeric(integer(1, 10)), 3)
+    .option(
+      '-f, --first-hop <number>',
+      'first hop to probe',
+      numeric(tracerouteSchema.firstHop),
+      tracerouteDefaults.firstHop,
+    )
+    .option(
+      '-m, --max-hops <number>',
+      'last hop to probe',
+      numeric(tracerouteSchema.maxHops),
+      tracerouteDefaults.maxHops,
+    )
+    .option(
+      '-q, --queries <number>',
+      'probes for each hop',
+      numeric(tracerouteSchema.queries),
+      tracerouteDefaults.queries,
+    )
     .addOption(
       new Option('-w, --wait <seconds>', 'time to wait for each answer, in seconds as in traceroute; 500ms works too')
         .argParser(time('s'))
-        .default(1000, '1'),
+        .default(...inSeconds(tracerouteDefaults.timeout)),
     )
     .option('-n, --numeric', 'do not look up the names of addresses')
-    .addOption(new Option('-M, --method <method>', 'kind of probes').choices(['icmp', 'udp', 'tcp']).default('icmp'))
-    .option('-p, --port <number>', 'destination port of udp and tcp probes', numeric(port))
+    .addOption(
+      new Option('-M, --method <method>', 'kind of probes')
+        .choices(['icmp', 'udp', 'tcp'])
+        .default(tracerouteDefaults.method),
+    )
+    .option('-p, --port <number>', 'destination port of udp and tcp probes', numeric(tracerouteSchema.port))
     .addOption(
       new Option('--watch', 'continue with one probe a second for each hop, as netvia mtr does').conflicts([
         'json',
@@ -64,5 +84,11 @@ export function defineTrace(program: Command, state: CommandState, loadWatch: ()
 
 function watchFlags(flags: TraceFlags): WatchFlags {
   const { method, wait } = flags
-  return { ...flags, interval: 1000, timeout: wait, udp: method === 'udp', tcp: method === 'tcp' }
+  return {
+    ...flags,
+    interval: traceroutesDefaults.interval,
+    timeout: wait,
+    udp: method === 'udp',
+    tcp: method === 'tcp',
+  }
 }

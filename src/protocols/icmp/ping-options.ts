@@ -64,8 +64,7 @@ export const pingSchema = {
   kind: oneOf('auto', 'datagram', 'raw'),
 } satisfies Schema
 
-export const defaultTimeout = 2000
-const defaultPayloadSize = 56
+export const pingDefaults = { timeout: 2000, payloadSize: 56, kind: 'auto' } as const
 
 export function checkPingOptions<Options extends PingOptions>(
   caller: string,
@@ -94,7 +93,7 @@ export function checkProbeOptions<Options extends PingOptions>(
 
 /** Finds the address. A literal address skips the resolver, which costs more than a ping. */
 export async function findTarget(host: string, options: PingOptions): Promise<Target> {
-  const { family, timeout = defaultTimeout, signal } = options
+  const { family, timeout = pingDefaults.timeout, signal } = options
   const literal = unmapped(host)
   const literalFamily = isIP(literal)
   if (literalFamily !== 0 && (family ?? literalFamily) === literalFamily)
@@ -113,7 +112,10 @@ export function prepare(target: Target, options: PingOptions) {
 }
 
 /** Calls without a payload of their own usually want the same template, so one per family is cached. */
-export function makeTemplate(family: 4 | 6, { payload, payloadSize = defaultPayloadSize }: PingOptions): EchoTemplate {
+export function makeTemplate(
+  family: 4 | 6,
+  { payload, payloadSize = pingDefaults.payloadSize }: PingOptions,
+): EchoTemplate {
   if (payload) return new EchoTemplate(family, payload)
   let template = lastTemplate[family]
   if (template?.payloadSize !== payloadSize) {
@@ -128,11 +130,11 @@ const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 /** The shared sockets for these options. Every user must release them. `stampSends`: see `SocketPoolOptions`. */
 export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): SocketPool {
   const {
-    kind = 'auto',
+    kind = pingDefaults.kind,
     dontFragment = false,
     broadcast = false,
     payload,
-    payloadSize = payload?.length ?? defaultPayloadSize,
+    payloadSize = payload?.length ?? pingDefaults.payloadSize,
   } = options
   return SocketPool.acquire({ family, kind, dontFragment, broadcast, payloadSize, path: pathOf(options), stampSends })
 }

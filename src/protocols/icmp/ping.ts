@@ -2,9 +2,9 @@ import { turnDue } from '../../runtime/turns.js'
 import {
   acquirePath,
   checkPingOptions,
-  defaultTimeout,
   findTarget,
   type PingOptions,
+  pingDefaults,
   pingSchema,
   prepare,
 } from './ping-options.js'
@@ -48,7 +48,7 @@ async function probeOnce(target: Target, options: PingOptions): Promise<PingResu
 }
 
 function answer(path: SocketPool, target: Target, options: PingOptions): Promise<PingResult> {
-  const { signal, timeout = defaultTimeout, ttl } = options
+  const { signal, timeout = pingDefaults.timeout, ttl } = options
   const { address, template } = prepare(target, options)
   return new Promise((resolve, reject) => {
     const onAbort = () => {

@@ -6,9 +6,9 @@ import { type PingStatistics, RttCounter } from '../../stats.js'
 import {
   acquirePath,
   checkPingOptions,
-  defaultTimeout,
   findTarget,
   type PingOptions,
+  pingDefaults,
   pingSchema,
   prepare,
 } from './ping-options.js'
@@ -36,13 +36,15 @@ const countCheck: Check = (value, name) => {
   throw invalidArgument(name, value, 'a positive integer or Infinity')
 }
 
-const schema: Schema = {
+export const pingsSchema = {
   ...pingSchema,
   count: countCheck,
   interval: number(0.1, longestTimer),
   adaptive: boolean,
   preload: integer(1, burst),
-}
+} satisfies Schema
+
+export const pingsDefaults = { ...pingDefaults, interval: 1000, preload: 1 } as const
 
 /** Results kept for a slow consumer. Beyond that the oldest are dropped; the statistics still count them. */
 const resultsKept = 10_000
@@ -68,7 +70,7 @@ const lateMs = 10_000
  * @throws NetviaError as `ping`; the iteration rejects with `signal.reason` when aborted.
  */
 export function pings(host: string, options: PingsOptions = {}): PingSeries {
-  return new PingSeries(host, checkPingOptions('pings', host, options, schema))
+  return new PingSeries(host, checkPingOptions('pings', host, options, pingsSchema))
 }
 
 /** The async iterable that `pings` returns. You can consume it once. */
@@ -104,8 +106,12 @@ export class PingSeries extends ResultStream<PingResult> {
   }
 
   async #start(): Promise<void> {
-    const { count = Number.POSITIVE_INFINITY, interval = 1000, timeout = defaultTimeout, ttl, device } = this.#options
-    const { adaptive = false, preload = 1 } = this.#options
+    const { count = Number.POSITIVE_INFINITY, ttl, device, adaptive = false } = this.#options
+    const {
+      interval = pingsDefaults.interval,
+      timeout = pingsDefaults.timeout,
+      preload = pingsDefaults.preload,
+    } = this.#options
     const target = await findTarget(this.#host, this.#options)
     if (this.#results.ended) return
     const path = acquirePath(target.family, this.#options)

@@ -56,9 +56,15 @@ export const tracerouteSchema = {
 } satisfies Schema
 
 /** With the defaults in. */
-export type TraceSettings = TracerouteOptions & typeof defaults
+export type TraceSettings = TracerouteOptions & typeof tracerouteDefaults
 
-const defaults = { method: 'icmp' as TracerouteMethod, maxHops: 30, firstHop: 1, queries: 3, timeout: 1000 }
+export const tracerouteDefaults = {
+  method: 'icmp' as TracerouteMethod,
+  maxHops: 30,
+  firstHop: 1,
+  queries: 3,
+  timeout: 1000,
+}
 
 export function checkTracerouteOptions(host: string, options: TracerouteOptions): TraceSettings {
   return checkTraceOptions('traceroute', host, options, tracerouteSchema)
@@ -70,9 +76,9 @@ export function checkTraceOptions<Options extends TracerouteOptions>(
   host: string,
   options: Options,
   schema: Schema,
-): Options & typeof defaults {
+): Options & typeof tracerouteDefaults {
   string(host, `${caller}: host`)
-  const settings = { ...defaults, ...checkOptions(caller, options, schema) }
+  const settings = { ...tracerouteDefaults, ...checkOptions(caller, options, schema) }
   const { method, firstHop, maxHops } = settings
   const refuse = (key: 'firstHop' | 'port' | 'payloadSize', expected: string) => {
     throw errorAt(key, invalidArgument(`${caller}: ${key}`, settings[key], expected))

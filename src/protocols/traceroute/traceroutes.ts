@@ -8,7 +8,13 @@ import { findTarget } from '../icmp/ping-options.js'
 import type { Target } from '../icmp/result.js'
 import { Flow } from './flow.js'
 import { HopNames } from './hop-names.js'
-import { checkTraceOptions, type TracerouteOptions, type TraceSettings, tracerouteSchema } from './options.js'
+import {
+  checkTraceOptions,
+  type TracerouteOptions,
+  type TraceSettings,
+  tracerouteDefaults,
+  tracerouteSchema,
+} from './options.js'
 import { RouteRecord, type RouteStatistics } from './route-statistics.js'
 
 /** Options of `traceroutes`: those of `traceroute` without `queries`, since each round sends one probe for each hop. */
@@ -33,12 +39,14 @@ const countCheck: Check = (value, name) => {
 }
 
 const { queries: _queries, ...shared } = tracerouteSchema
-const schema: Schema = {
+export const traceroutesSchema = {
   ...shared,
   count: countCheck,
   interval: number(10, longestTimer),
   flows: integer(1, 64),
-}
+} satisfies Schema
+
+export const traceroutesDefaults = { ...tracerouteDefaults, interval: 1000, flows: 1 } as const
 
 /**
  * The route to a host, watched: an async iterable of statistics by hop, one for each round, with live `statistics`. The equivalent of
@@ -55,7 +63,7 @@ const schema: Schema = {
  * @throws NetviaError as `traceroute`; a device that goes away makes probes that are `unsent`.
  */
 export function traceroutes(host: string, options: TraceroutesOptions = {}): RouteSeries {
-  const settings: Settings = checkTraceOptions('traceroutes', host, options, schema)
+  const settings: Settings = checkTraceOptions('traceroutes', host, options, traceroutesSchema)
   if (settings.flows !== undefined && settings.flows > 1 && settings.method === 'icmp') {
     throw errorAt('flows', invalidArgument('traceroutes: flows', settings.flows, '1 or left out with method icmp'))
   }
@@ -152,7 +160,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   }
 
   async #probe(): Promise<void> {
-    const { count = Number.POSITIVE_INFINITY, interval = 1000, method } = this.#settings
+    const { count = Number.POSITIVE_INFINITY, interval = traceroutesDefaults.interval, method } = this.#settings
     const rounds = new Set<Promise<void>>()
     let ended = 0
     const round = async () => {

@@ -1,9 +1,9 @@
-import { acquirePath, makeTemplate } from '../ping-options.js'
+import { acquirePath, makeTemplate, pingDefaults } from '../ping-options.js'
 import { EchoRequest, type ProbeOwner } from '../probe/echo-request.js'
 import type { SocketPool } from '../probe/socket-pool.js'
 import type { SweepOptions } from './sweep.js'
 
-export const defaultTimeout = 1000
+export const sweepDefaults = { ...pingDefaults, timeout: 1000, retries: 0 } as const
 
 /** The shared socket of a family, and the requests sent over it. */
 export interface FamilySocket {
@@ -37,7 +37,7 @@ export class FamilySockets {
     // No send timestamps: the time of a batch is accurate enough here, and they would cost a sixth of the speed.
     const path = acquirePath(family, this.#options, false)
     const template = makeTemplate(family, this.#options)
-    const { timeout = defaultTimeout, ttl, rate } = this.#options
+    const { timeout = sweepDefaults.timeout, ttl, rate } = this.#options
     // A paced sweep wakes up to send, and reads answers then.
     const requestFor = (owner: ProbeOwner) =>
       new EchoRequest(owner, template, timeout, { hops: ttl, prompt: rate === undefined })

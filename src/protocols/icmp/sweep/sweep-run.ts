@@ -11,7 +11,7 @@ import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
 import { Repliers } from '../repliers.js'
 import { type PingResult, toResult } from '../result.js'
-import { defaultTimeout, type FamilySocket, FamilySockets } from './family-sockets.js'
+import { type FamilySocket, FamilySockets, sweepDefaults } from './family-sockets.js'
 import type { SweepOptions } from './sweep.js'
 import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
 import { SendWindow } from './window.js'
@@ -79,7 +79,7 @@ export class SweepRun implements ProbeOwner {
     this.#options = options
     this.#handlers = handlers
     this.#counter = counter
-    this.#repliers = new Repliers(options.timeout ?? defaultTimeout, () => this.pump())
+    this.#repliers = new Repliers(options.timeout ?? sweepDefaults.timeout, () => this.pump())
     this.#window = new SendWindow(largestWindow, concurrency)
     this.#pace = rate === undefined ? undefined : new TokenBucket(rate, catchUpMs, monotonicNow())
     this.#families = new FamilySockets(options, this, () => this.pump())
@@ -220,7 +220,7 @@ export class SweepRun implements ProbeOwner {
     this.#window.settled()
     this.#count(verdict)
     if (outcome === 'reply') this.#repliers.first(verdict)
-    if (isUndecided(outcome) && attempt < (this.#options.retries ?? 0)) {
+    if (isUndecided(outcome) && attempt < (this.#options.retries ?? sweepDefaults.retries)) {
       const { target } = verdict
       const family = target.length === ipv4Length ? 4 : 6
       this.#again.push({ target: { family, address: target.slice(), name }, attempt: attempt + 1 })

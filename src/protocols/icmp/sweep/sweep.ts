@@ -46,12 +46,12 @@ export interface SweepProgress {
   etaMs: number | undefined
 }
 
-const schema: Schema = {
+export const sweepSchema = {
   ...pingSchema,
   rate: number(0.001, 10_000_000),
   retries: integer(0, 100),
   concurrency: integer(1, 60_000),
-}
+} satisfies Schema
 
 /** Results kept for a slow consumer. At this number sending stops until some are taken. */
 const capacity = 10_000
@@ -72,7 +72,7 @@ const capacity = 10_000
 export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
   if (!isTargets(targets)) throw invalidArgument('sweep: targets', targets, 'a string or an iterable of strings')
   const kept = Array.isArray(targets) ? Array.from<string>(targets) : targets
-  return new Sweep(kept, checkProbeOptions('sweep', options, schema))
+  return new Sweep(kept, checkProbeOptions('sweep', options, sweepSchema))
 }
 
 /** The async iterable that `sweep` returns. You can consume it once. */
