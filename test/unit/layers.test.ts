@@ -55,9 +55,9 @@ const faces: Record<string, string[]> = {
     ...['monitor', 'options', 'settings', 'instrument', 'state/state-machine'],
     ...['record/reports', 'record/metric-scales', 'history/database', 'history/latency-counts'],
   ],
-  group: ['group', 'policies', 'race', 'attempts'],
+  group: ['group', 'options', 'policies', 'race', 'attempts'],
   routing: ['routing', 'options', 'reports'],
-  proxy: ['listen-proxy', 'blocks', 'statistics'],
+  proxy: ['listen-proxy', 'options', 'blocks', 'statistics'],
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],
     // What dialing a host takes apart, and the exporter's own exchange.

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { bindWhenThere } from '../../src/cli/monitor/web/bind.js'
+import { listening, whenThere } from '../../src/cli/monitor/web/bind.js'
 
 function lateAddress(missing: number, code = 'EADDRNOTAVAIL') {
   const server = createServer()
@@ -19,15 +19,22 @@ const address = { host: '127.0.0.1', port: 0, loopback: true }
 test('an address that this machine does not have yet is waited for', async () => {
   const server = lateAddress(2)
   const waiting = vi.fn()
-  expect(await bindWhenThere(server, address, new AbortController().signal, waiting)).toBe(true)
+  expect(await whenThere(() => listening(server, address), new AbortController().signal, waiting)).toBe(server)
   expect(waiting).toHaveBeenCalledOnce()
   expect(server.listening).toBe(true)
 })
 
 test('the wait ends with the signal, and other faults end it at once', async () => {
   const controller = new AbortController()
-  expect(await bindWhenThere(lateAddress(99), address, controller.signal, () => controller.abort())).toBe(false)
+  const never = lateAddress(99)
+  const listen = () => listening(never, address)
+  expect(await whenThere(listen, controller.signal, () => controller.abort())).toBe(undefined)
+  const taken = lateAddress(99, 'EADDRINUSE')
   await expect(
-    bindWhenThere(lateAddress(99, 'EADDRINUSE'), address, new AbortController().signal, () => {}),
+    whenThere(
+      () => listening(taken, address),
+      new AbortController().signal,
+      () => {},
+    ),
   ).rejects.toMatchObject({ code: 'EADDRINUSE' })
 })

@@ -75,6 +75,26 @@ describe('a configuration', () => {
     )
   })
 
+  test('may have a proxy, judged as netvia proxy judges its flags', () => {
+    const proxy = 'proxy: { listen: 1080, policy: weighted, race: 1s, usersFile: /nowhere, allow: [10.0.0.0/8] }'
+    expect(readConfig(fileOf(`${good}\n${proxy}\n`)).proxy).toEqual({
+      ...{ listen: 1080, policy: 'weighted', race: 1000, usersFile: '/nowhere', allow: ['10.0.0.0/8'] },
+    })
+    const wrong = (lines: string) =>
+      problems(`proxy:\n${lines}\nuplinks: [{ name: a, checks: [{ type: ping, host: h }] }]\n`)
+    expect(wrong('  listen: 192.0.2.1:1080')).toEqual([
+      expect.stringMatching(/^2:3: anybody who reaches 192\.0\.2\.1 could use this proxy/),
+    ])
+    expect(wrong('  listen: [1]\n  policy: best\n  allow: [10.0.0.0/99]\n  device: wan1')).toEqual([
+      '2:3: listen must be a port or host:port; got an array of 1',
+      expect.stringMatching(/^3:3: policy must be one of "failover", "weighted"/),
+      expect.stringMatching(/^4:11: allow\[0\] must be an address or a block/),
+      expect.stringMatching(/^5:3: unknown option "device"/),
+    ])
+    expect(wrong('  listen: router.lan:1080')).toEqual([expect.stringMatching(/^2:3: host must be an IPv4 or IPv6/)])
+    expect(wrong('  listen: 127.0.0.1:1080\n  race: never')).toEqual([expect.stringMatching(/^3:3: race must be/)])
+  })
+
   test('may share parts by YAML merge keys', () => {
     const text = `
 uplinks:

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../errors.js'
 import { Access, tokenFor } from '../monitor/web/access.js'
-import { bindWhenThere } from '../monitor/web/bind.js'
+import { listening, whenThere } from '../monitor/web/bind.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
@@ -53,7 +53,7 @@ export async function run(session: Session, flags: ExporterFlags): Promise<Exit>
     }
   })
   const waiting = () => output.note(`netvia: no device has the address ${address.host} yet; waiting for it`)
-  if (await bindWhenThere(server, address, signal, waiting)) {
+  if (await whenThere(() => listening(server, address), signal, waiting)) {
     const { address: host, port } = server.address() as AddressInfo
     const url = `http://${joinHostPort(host, port)}/`
     output.object('listening', { url })

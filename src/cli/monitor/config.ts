@@ -6,6 +6,7 @@ import { type RoutingOptions, routingSettings } from '../../routing/options.js'
 import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
+import { judgeSection, type ProxySection } from './proxied/section.js'
 
 type Members = Record<string | number, unknown>
 
@@ -15,11 +16,13 @@ export interface Configuration extends MonitorOptions {
   routing?: RoutingOptions
   /** Where metrics are pushed to. Without it they aren't. */
   otlp?: OtlpOptions
+  /** A proxy over the uplinks. Without it there is none. */
+  proxy?: ProxySection
 }
 
 /**
- * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing` and `otlp`. Times
- * may have a unit.
+ * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing`, `otlp` and
+ * `proxy`. Times may have a unit.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
  */
@@ -31,7 +34,12 @@ export function readConfig(file: string): Configuration {
   return options as Configuration
 }
 
-export function ofMonitor({ routing: _routing, otlp: _otlp, ...options }: Configuration): MonitorOptions {
+export function ofMonitor({
+  routing: _routing,
+  otlp: _otlp,
+  proxy: _proxy,
+  ...options
+}: Configuration): MonitorOptions {
   return options
 }
 
@@ -52,7 +60,7 @@ function problemsOf(options: unknown): Problem[] {
     } catch (error) {
       if (!(error instanceof NetviaError)) throw error
       const { option = [], message, hint } = error
-      const text = message.replace(/^(UplinkMonitor|UplinkRouting): /, '')
+      const text = message.replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
       // Left out already, and needed.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
       if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
@@ -66,10 +74,20 @@ function problemsOf(options: unknown): Problem[] {
 function judge(configuration: Configuration): void {
   // Whatever is no object is the monitor's to refuse.
   if (typeof configuration !== 'object' || configuration === null) return void settingsOf(configuration)
-  const { routing, otlp, ...options } = configuration
+  const { routing, otlp, proxy, ...options } = configuration
   const { uplinks } = settingsOf(Array.isArray(configuration) ? configuration : options)
   if (Object.hasOwn(configuration, 'otlp')) judgeOtlp(otlp as OtlpOptions)
   if (Object.hasOwn(configuration, 'routing')) judgeRouting(routing as RoutingOptions, uplinks)
+  if (Object.hasOwn(configuration, 'proxy')) judgeProxy(proxy as ProxySection)
+}
+
+function judgeProxy(proxy: ProxySection): void {
+  try {
+    judgeSection(proxy)
+  } catch (error) {
+    if (error instanceof NetviaError) error.option = ['proxy', ...(error.option ?? [])]
+    throw error
+  }
 }
 
 function judgeOtlp(otlp: OtlpOptions): void {

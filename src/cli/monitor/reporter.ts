@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net'
+import { joinHostPort } from '../../errors.js'
 import type { UplinkMonitor } from '../../monitor/monitor.js'
 import type {
   CheckEvent,
@@ -47,6 +49,12 @@ export class Reporter {
 
   followRoutes(routing: UplinkRouting): void {
     routing.on('warning', this.#onWarning).on('change', this.#onRoute)
+  }
+
+  /** The proxy listens. */
+  proxied({ address, port }: AddressInfo): void {
+    this.#output.object('proxy', { address, port })
+    this.#output.line(`SOCKS5 and HTTP proxy: ${joinHostPort(address, port)}`)
   }
 
   /** Pushing has trouble, or is over it. */

@@ -6,6 +6,8 @@ import { type Configuration, ofMonitor, readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
 import { onlyDevices } from './only-devices.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
+import { proxyPlan } from './proxied/section.js'
+import { Serving } from './proxied/serving.js'
 import { Pushes } from './pushes.js'
 import { Reporter } from './reporter.js'
 import { Routes } from './routes.js'
@@ -32,12 +34,15 @@ export interface MonitorFlags {
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
   const { output, signal, program } = session
   let options = readOptions(flags)
+  const plan = planOf(options)
   if (flags.check) return praise(session, flags.config, options)
   const monitor = new UplinkMonitor(ofMonitor(options))
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
   const routes = new Routes(monitor, reporter)
   const pushes = new Pushes(monitor, reporter, { version: program.version()!, configuration: flags.config })
+  const serving = new Serving(session, monitor, address => reporter.proxied(address))
+  const beside = { routes, pushes, serving }
   session.outliveOutput()
   history.start()
   reporter.start()
@@ -46,12 +51,12 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
   const service = Service.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
-  const server = await serve?.(session, flags, monitor, history, isHealthy)
+  const server = await serve?.(session, flags, monitor, history, isHealthy, serving)
   const keepsForces = () => options.stateFile !== undefined
-  const control = await serveControl(session, flags, monitor, reporter, keepsForces)
+  const control = await serveControl(session, flags, monitor, reporter, keepsForces, () => serving.statistics)
   session.onHangUp(() => {
     service?.reloading()
-    const taken = reload(session, flags, monitor, routes, pushes)
+    const taken = reload(session, flags, monitor, beside)
     options = taken ?? options
     server?.metrics.reloaded(taken !== undefined)
     pushes.reloaded(taken !== undefined)
@@ -59,11 +64,12 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   })
   try {
     await pushes.set(options.otlp)
+    await serving.set(plan)
     await routes.set(options.routing)
   } catch (error) {
     history.stop()
     control?.close()
-    await Promise.all([server?.close(), pushes.set(undefined)])
+    await Promise.all([server?.close(), pushes.set(undefined), serving.set(undefined)])
     throw error
   }
   monitor.start()
@@ -77,7 +83,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   control?.close()
   // Through the routes of now, and by the states of now.
   await pushes.set(undefined)
-  await Promise.all([monitor.stop(), routes.set(undefined), server?.close()])
+  await Promise.all([monitor.stop(), routes.set(undefined), serving.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good
 }
@@ -97,13 +103,17 @@ function readOptions({ config, device, otlp: url, otlpHeaders: headersFile }: Mo
   return { ...options, otlp }
 }
 
+/** Reads the file of users, too. */
+function planOf({ proxy }: Configuration) {
+  return proxy && proxyPlan(proxy)
+}
+
 /** What is wrong with the file is told, and the monitor goes on as before. */
 function reload(
   { output }: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
-  routes: Routes,
-  pushes: Pushes,
+  { routes, pushes, serving }: { routes: Routes; pushes: Pushes; serving: Serving },
 ): Configuration | undefined {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
@@ -111,10 +121,12 @@ function reload(
   }
   try {
     const options = readOptions(flags)
+    const plan = planOf(options)
     // Rejects only for what reading has refused already.
     void monitor.configure(ofMonitor(options))
     routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     pushes.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
+    serving.set(plan).catch(error => refuse(error, 'no proxy is served'))
     return options
   } catch (error) {
     refuse(error, `${flags.config} is not taken; going on as before`)

@@ -14,11 +14,15 @@ export function defineProxy(program: Command, state: CommandState): void {
     .command('proxy')
     .description('a SOCKS5 and HTTP proxy through a device, or through several uplinks')
     .addOption(
-      new Option('--listen <[host:]port>', 'listen there; another host than 127.0.0.1 needs --allow or --users-file')
-        .argParser(text(value => listenAddress(value as string) && (value as string)))
-        .default('127.0.0.1:1080'),
+      new Option(
+        '--listen <[host:]port>',
+        'listen there (default: 127.0.0.1:1080); another host needs --allow or --users-file',
+      ).argParser(text(value => listenAddress(value as string) && (value as string))),
     )
-    .option('-c, --config <file>', 'the uplinks, as for netvia monitor, instead of a path; SIGHUP reads it again')
+    .option(
+      '-c, --config <file>',
+      'the uplinks, as for netvia monitor, instead of a path; with proxy: what flags leave out',
+    )
     .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
     .addOption(
       new Option(
@@ -36,7 +40,7 @@ export function defineProxy(program: Command, state: CommandState): void {
         'private or link-local addresses, or addresses of this machine, that clients may reach; may be given again',
       ).argParser(several(text(block))),
     )
-    .option('--max-connections <number>', 'of all clients together', numeric(integer(1, 1_000_000)), 4096)
+    .option('--max-connections <number>', 'of all clients together (default: 4096)', numeric(integer(1, 1_000_000)))
   command
     .addOption(
       new Option('--listen-metrics <[host:]port>', 'serve /metrics for Prometheus there; host: 127.0.0.1').argParser(

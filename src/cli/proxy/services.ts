@@ -2,15 +2,16 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../errors.js'
 import type { UplinkMonitor } from '../../monitor/monitor.js'
-import type { ListeningProxy } from '../../proxy/listen-proxy.js'
 import type { Control } from '../monitor/control/control.js'
 import { serveControl } from '../monitor/control/serve.js'
+import { ProxyMetrics } from '../monitor/proxied/metrics.js'
+import type { Serving } from '../monitor/proxied/serving.js'
 import { Access, tokenFor } from '../monitor/web/access.js'
-import { bindBeside } from '../monitor/web/bind.js'
+import { bindBeside, listening } from '../monitor/web/bind.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { Metrics } from '../monitor/web/metrics.js'
 import type { Session } from '../shared/session.js'
-import { metricsServer, ProxyMetrics } from './metrics.js'
+import { metricsServer } from './metrics-server.js'
 import type { ProxyFlags } from './run.js'
 
 /** How others look at a running proxy: metrics, and a socket for `netvia status` and `netvia force`. */
@@ -19,11 +20,11 @@ export class Services {
   #metrics: Metrics | undefined
   #control: Control | undefined
 
-  static async start(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor: UplinkMonitor | undefined) {
+  static async start(session: Session, flags: ProxyFlags, serving: Serving, monitor: UplinkMonitor | undefined) {
     const services = new Services()
     try {
-      if (monitor && flags.socket !== undefined) services.#control = await control(session, flags, proxy, monitor)
-      if (flags.listenMetrics !== undefined) await services.#serve(session, flags, proxy, monitor)
+      if (monitor && flags.socket !== undefined) services.#control = await control(session, flags, serving, monitor)
+      if (flags.listenMetrics !== undefined) await services.#serve(session, flags, serving, monitor)
     } catch (error) {
       services.close()
       throw error
@@ -43,18 +44,15 @@ export class Services {
     this.#server?.closeAllConnections()
   }
 
-  async #serve(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor?: UplinkMonitor) {
+  async #serve(session: Session, flags: ProxyFlags, serving: Serving, monitor?: UplinkMonitor) {
     const { output, program } = session
     const address = listenAddress(flags.listenMetrics!)
     const token = tokenFor(address, flags.tokenFile, process.env, '--listen-metrics')
-    const ofProxy = new ProxyMetrics(proxy)
-    const metrics = monitor && new Metrics(monitor, program.version()!)
+    const ofProxy = new ProxyMetrics(serving)
+    const metrics = monitor && new Metrics(monitor, program.version()!, ofProxy)
     metrics?.start()
     this.#metrics = metrics
-    const text = async () => {
-      const names = monitor?.snapshot().uplinks.map(({ name }) => name) ?? []
-      return ((await metrics?.text()) ?? '') + (await ofProxy.text(names))
-    }
+    const text = () => (metrics ? metrics.text() : ofProxy.text([]))
     const server = metricsServer(text, new Access(token))
     this.#server = server
     const announce = () => {
@@ -63,11 +61,11 @@ export class Services {
       output.object('metrics', { url })
       output.line(`metrics: ${url}`)
     }
-    await bindBeside(server, address, session, 'metrics', announce)
+    await bindBeside(() => listening(server, address), address.host, session, 'metrics', announce)
   }
 }
 
-function control(session: Session, flags: ProxyFlags, proxy: ListeningProxy, monitor: UplinkMonitor) {
+function control(session: Session, flags: ProxyFlags, serving: Serving, monitor: UplinkMonitor) {
   const { output } = session
   const events = {
     forced: (uplink: string, forced: unknown) => output.object('force', { uplink, forced, at: Date.now() }),
@@ -78,6 +76,6 @@ function control(session: Session, flags: ProxyFlags, proxy: ListeningProxy, mon
     monitor,
     events,
     () => false,
-    () => proxy.statistics,
+    () => serving.statistics,
   )
 }

@@ -32,6 +32,10 @@ export const monitorLines: Record<string, JsonSchema> = {
   monitorRoute: lineOf('monitor', 'route', 'With routing: another default route is in force', {
     ...{ family: oneOf(4, 6), from: names, to: names, at },
   }),
+  monitorProxy: lineOf('monitor', 'proxy', 'With proxy: it listens', {
+    address: text('It listens at'),
+    port: integer('1-65535'),
+  }),
   monitorPush: lineOf('monitor', 'push', 'With --otlp: pushing has trouble, or is over it', {
     signal: oneOf('metrics', 'logs'),
     state: oneOf('failing', 'dropping', 'refused', 'delivered', 'ended'),

@@ -29,14 +29,14 @@ export class Control {
   readonly #monitor: UplinkMonitor
   readonly #keepsForces: () => boolean
   readonly #events: ControlEvents
-  readonly #proxied: (() => ProxyStatistics) | undefined
+  readonly #proxied: () => ProxyStatistics | undefined
   readonly #sockets = new Set<Socket>()
 
   constructor(
     monitor: UplinkMonitor,
     keepsForces: () => boolean,
     events: ControlEvents,
-    proxied?: () => ProxyStatistics,
+    proxied: () => ProxyStatistics | undefined,
   ) {
     this.#monitor = monitor
     this.#keepsForces = keepsForces
@@ -97,7 +97,7 @@ export class Control {
     const working = usable(watchedUplinks(this.#monitor))
     const inUse = working.length > 0 ? preferred(working).uplink.name : null
     const { at, uplinks } = this.#monitor.snapshot()
-    return { at, inUse, keepsForces: this.#keepsForces(), uplinks, proxy: this.#proxied?.() }
+    return { at, inUse, keepsForces: this.#keepsForces(), uplinks, proxy: this.#proxied() }
   }
 
   #find(name: string) {

@@ -16,7 +16,7 @@ export async function serveControl(
   monitor: UplinkMonitor,
   events: ControlEvents,
   keepsForces: () => boolean,
-  proxied?: () => ProxyStatistics,
+  proxied: () => ProxyStatistics | undefined,
 ): Promise<Control | undefined> {
   if (socket === false) return undefined
   const control = new Control(monitor, keepsForces, events, proxied)

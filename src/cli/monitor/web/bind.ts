@@ -7,52 +7,57 @@ import type { ListenAddress } from './listen-address.js'
 /** Milliseconds between two tries. */
 const pause = 1000
 
+const waits = { page: 'the page waits', metrics: 'the metrics wait', proxy: 'the proxy waits' }
+
+/** Resolves with the server once it listens. */
+export async function listening(server: Server, { host, port }: ListenAddress): Promise<Server> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  return server
+}
+
 /**
- * Listens there, as soon as this machine has the address: of a LAN that comes up late, or of a VPN. `waiting` is called once if it
- * does not have it yet. Returns false when the signal fires before. Other faults reject.
+ * What `listen` makes, as soon as this machine has the address: of a LAN that comes up late, or of a VPN. `waiting` is called once if
+ * it does not have it yet. Undefined when the signal fires before. Other faults reject.
  */
-export async function bindWhenThere(
-  server: Server,
-  { host, port }: ListenAddress,
+export async function whenThere<T>(
+  listen: () => Promise<T>,
   signal: AbortSignal,
   waiting: () => void,
-): Promise<boolean> {
+): Promise<T | undefined> {
   for (let tries = 0; !signal.aborted; tries++) {
     try {
-      server.listen(port, host)
-      await once(server, 'listening')
-      return true
+      return await listen()
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error
       if (tries === 0) waiting()
       await sleep(pause, undefined, { signal }).catch(() => {})
     }
   }
-  return false
+  return undefined
 }
 
 /**
- * The same beside other work: resolves once the server listens, after `bound`, or once it has to wait for its address. A fault after
+ * The same beside other work: resolves once it listens, after `bound`, or once it has to wait for the address `host`. A fault after
  * that is only reported.
  */
-export function bindBeside(
-  server: Server,
-  address: ListenAddress,
-  { output, signal }: Session,
-  what: 'page' | 'metrics',
-  bound: () => void,
+export function bindBeside<T>(
+  listen: () => Promise<T>,
+  host: string,
+  { output, signal }: Pick<Session, 'output' | 'signal'>,
+  what: keyof typeof waits,
+  bound: (listening: T) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let failed: (error: Error) => void = reject
     const waiting = () => {
-      const waits = what === 'page' ? 'the page waits' : 'the metrics wait'
-      output.note(`netvia: no device has the address ${address.host} yet; ${waits} for it`)
+      output.note(`netvia: no device has the address ${host} yet; ${waits[what]} for it`)
       failed = error => output.note(`netvia: no ${what}: ${error.message}`)
       resolve()
     }
-    bindWhenThere(server, address, signal, waiting).then(
-      listens => {
-        if (listens) bound()
+    whenThere(listen, signal, waiting).then(
+      made => {
+        if (made !== undefined && !signal.aborted) bound(made)
         resolve()
       },
       (error: Error) => failed(error),

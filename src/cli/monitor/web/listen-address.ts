@@ -15,10 +15,10 @@ loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
 
 /** `port`, `host:port` or `[address]:port`. */
-export function listenAddress(value: string): ListenAddress {
+export function listenAddress(value: string, name = 'it'): ListenAddress {
   const { host, port } = /^\d+$/.test(value) ? { host: '127.0.0.1', port: Number(value) } : splitHostPort(value)
   if (port === undefined || port > 65_535) {
-    throw invalidArgument('it', value, 'a port, host:port or [address]:port, such as 9777 or 192.0.2.1:9777')
+    throw invalidArgument(name, value, 'a port, host:port or [address]:port, such as 9777 or 192.0.2.1:9777')
   }
   return { host, port, loopback: isLoopback(host) }
 }

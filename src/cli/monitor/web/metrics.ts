@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import { checkResult, checkResults, latencyBuckets, uplinkStates } from '../../../monitor/record/metric-scales.js'
 import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
+import type { ProxyMetrics } from '../proxied/metrics.js'
 
 const ofUplink = ['uplink', 'device']
 const ofCheck = [...ofUplink, 'check', 'type', 'target']
@@ -9,6 +10,7 @@ const ofCheck = [...ofUplink, 'check', 'type', 'target']
 /** What Prometheus is told. Gauges are those of the moment it asks; counters count from the start of the process. */
 export class Metrics {
   readonly #monitor: UplinkMonitor
+  readonly #proxy: ProxyMetrics | undefined
   readonly #registry = new Registry()
   readonly #state = this.#gauge('uplink_state', '1 for the state it is in, 0 for the others', [...ofUplink, 'state'])
   readonly #since = this.#gauge('uplink_state_timestamp_seconds', 'When it came into its state')
@@ -40,8 +42,9 @@ export class Metrics {
   /** Uplinks and checks that have had a result. */
   readonly #seen = new Set<string>()
 
-  constructor(monitor: UplinkMonitor, version: string) {
+  constructor(monitor: UplinkMonitor, version: string, proxy?: ProxyMetrics) {
     this.#monitor = monitor
+    this.#proxy = proxy
     this.#gauge('build_info', 'Always 1; the version is a label', ['version']).set({ version }, 1)
     this.reloaded(true)
     this.#look()
@@ -60,9 +63,10 @@ export class Metrics {
   }
 
   /** In the text format of Prometheus. */
-  text(): Promise<string> {
+  async text(): Promise<string> {
     for (const gauge of [this.#state, this.#since, this.#link, this.#flapping, this.#loss, this.#latency]) gauge.reset()
-    for (const { name: uplink, device, ...facts } of this.#monitor.snapshot().uplinks) {
+    const { uplinks } = this.#monitor.snapshot()
+    for (const { name: uplink, device, ...facts } of uplinks) {
       const labels = { uplink, device: device ?? '' }
       for (const state of uplinkStates) this.#state.set({ ...labels, state }, Number(facts.state === state))
       this.#since.set(labels, facts.since / 1000)
@@ -71,7 +75,8 @@ export class Metrics {
       if (facts.lossRatio !== null) this.#loss.set(labels, facts.lossRatio)
       if (facts.latencyMs !== null) this.#latency.set(labels, facts.latencyMs / 1000)
     }
-    return this.#registry.metrics()
+    const names = uplinks.map(({ name }) => name)
+    return (await this.#registry.metrics()) + ((await this.#proxy?.text(names)) ?? '')
   }
 
   /** The configuration was read, and taken or not. */

@@ -2,9 +2,11 @@ import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../../errors.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Session } from '../../shared/session.js'
+import { ProxyMetrics } from '../proxied/metrics.js'
+import type { Serving } from '../proxied/serving.js'
 import type { MonitorFlags } from '../run.js'
 import { Access, tokenFor } from './access.js'
-import { bindBeside } from './bind.js'
+import { bindBeside, listening } from './bind.js'
 import { EventLog } from './event-log.js'
 import { EventStreams } from './event-streams.js'
 import type { History } from './history.js'
@@ -27,12 +29,13 @@ export async function serve(
   monitor: UplinkMonitor,
   history: History,
   isHealthy: () => boolean,
+  serving: Serving,
 ): Promise<Served> {
   const { program, output } = session
   const address = listenAddress(flags.listen!)
   const access = new Access(tokenFor(address, flags.tokenFile, process.env))
   const log = new EventLog(monitor)
-  const metrics = new Metrics(monitor, program.version()!)
+  const metrics = new Metrics(monitor, program.version()!, new ProxyMetrics(serving))
   const streams = new EventStreams(monitor, history, log)
   const server = makeServer(
     {
@@ -53,7 +56,7 @@ export async function serve(
     output.object('listening', { url })
     output.line(`page, JSON and metrics: ${url}`)
   }
-  await bindBeside(server, address, session, 'page', announce)
+  await bindBeside(() => listening(server, address), address.host, session, 'page', announce)
   return {
     metrics,
     async close() {

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs'
+import { invalidArgument, NetviaError } from '../../../errors.js'
+import { type GroupOptions, groupSchema } from '../../../group/options.js'
+import type { PolicyName } from '../../../group/policies.js'
+import type { RaceDelay } from '../../../group/race.js'
+import { arrayOf, type Check, checkOptions, integer, type Schema, string } from '../../../options.js'
+import { dnsServers } from '../../../protocols/dns/server-address.js'
+import { block } from '../../../proxy/blocks.js'
+import { type ProxyOptions, proxySettings } from '../../../proxy/options.js'
+import { usageError } from '../../shared/arguments.js'
+import { listenAddress } from '../web/listen-address.js'
+
+/** `proxy:` in the file of uplinks, and the flags of `netvia proxy`. */
+export interface ProxySection {
+  /** `port` or `host:port`. Default: 127.0.0.1:1080. */
+  listen?: string | number
+  /** How to choose an uplink. Default: failover. */
+  policy?: PolicyName
+  /** Milliseconds, or `auto`. Default: no race. */
+  race?: RaceDelay
+  /** Clients that may use it. Default: this machine; with `usersFile` any. */
+  allow?: string[]
+  /** Lines of `name:password`. Default: no client is asked. */
+  usersFile?: string
+  /** Private and link-local addresses, and those of this machine, that clients may reach. Default: none. */
+  allowTargets?: string[]
+  /** Of all clients together. Default: 4096. */
+  maxConnections?: number
+  /** Name servers. Default: those of each uplink. */
+  servers?: string[]
+}
+
+/** All that a proxy over the uplinks is made from. */
+export interface ProxyPlan {
+  /** For `listenProxy`; the group or the path comes to it. */
+  options: ProxyOptions
+  choice: GroupOptions
+}
+
+const listen: Check = (value, name) => {
+  if (typeof value !== 'string' && typeof value !== 'number') throw invalidArgument(name, value, 'a port or host:port')
+  const text = String(value)
+  listenAddress(text, name)
+  return text
+}
+
+const schema = {
+  ...{ listen, policy: groupSchema.policy, race: groupSchema.race, usersFile: string },
+  ...{ allow: arrayOf(block), allowTargets: arrayOf(block), maxConnections: integer(1, 1_000_000) },
+  servers: dnsServers,
+} satisfies Schema
+
+/**
+ * Judges the section without the file of users, which only the proxy's own user may be able to read.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_OPEN_PROXY` for a proxy that anybody could use.
+ */
+export function judgeSection(given: ProxySection): void {
+  planWith(given, () => ({ name: 'password' }))
+}
+
+/**
+ * Judges the section and its file of users.
+ *
+ * @throws NetviaError as `judgeSection`.
+ */
+export function proxyPlan(given: ProxySection): ProxyPlan {
+  return planWith(given, readUsers)
+}
+
+function planWith(given: ProxySection, usersIn: (file: string) => Record<string, string>): ProxyPlan {
+  const section: ProxySection = checkOptions('proxy', given, schema)
+  const { listen: at = '127.0.0.1:1080', policy = 'failover', race, usersFile, ...rest } = section
+  const { maxConnections = 4096, ...access } = rest
+  const { host, port } = listenAddress(String(at))
+  const users = usersFile === undefined ? undefined : usersIn(usersFile)
+  // One client may be a whole household behind its router.
+  const limits = { maxConnections, maxConnectionsPerClient: maxConnections }
+  const options = { ...access, host, port, users, ...limits }
+  try {
+    proxySettings(options)
+  } catch (error) {
+    // All else has been judged above.
+    if (error instanceof NetviaError) error.option = [error.option?.[0] === 'users' ? 'usersFile' : 'listen']
+    throw error
+  }
+  return { options, choice: { policy, race, cutConnections: true } }
+}
+
+/** Lines of `name:password`; empty ones, and those that begin with `#`, are left out. */
+function readUsers(file: string): Record<string, string> {
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .map(line => line.replace(/\r$/, ''))
+  const users = lines.filter(line => line !== '' && !line.startsWith('#')).map(line => /^([^:]+):(.+)$/.exec(line))
+  const wrong = users.indexOf(null)
+  if (users.length === 0 || wrong !== -1)
+    throw usageError(`${file}: it must have lines of name:password, and nothing else`)
+  return Object.fromEntries(users.map(user => [user![1]!, user![2]!]))
+}
