@@ -87,6 +87,12 @@ describe('at SIGHUP', () => {
   })
 })
 
+test('a signal that comes while it starts ends it, too', async () => {
+  const monitor = startMonitor(tcpUplinks(['fibre', closed]))
+  monitor.child.stdout!.once('data', () => monitor.child.kill('SIGTERM'))
+  expect((await monitor.ended).signal).toBe('SIGTERM')
+})
+
 test('a full disk under its output does not end it', async () => {
   const port = await httpServer((_request, response) => response.end())
   const out = fileOf('', 'up')

@@ -4,6 +4,7 @@ import { Access, tokenFor } from '../monitor/web/access.js'
 import { listening, whenThere } from '../monitor/web/bind.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { Exit } from '../shared/exit-code.js'
+import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 import { type Configuration, readModules } from './config/read.js'
@@ -59,7 +60,7 @@ export async function run(session: Session, flags: ExporterFlags): Promise<Exit>
     output.object('listening', { url })
     output.line(`probes and metrics: ${url}`)
   }
-  if (!signal.aborted) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  await fired(signal)
   server.close()
   server.closeAllConnections()
   return Exit.good

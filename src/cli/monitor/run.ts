@@ -1,5 +1,6 @@
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { Exit } from '../shared/exit-code.js'
+import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 import { type Configuration, ofMonitor, readConfig } from './config.js'
@@ -74,7 +75,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   }
   monitor.start()
   service?.ready()
-  const work = () => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  const work = () => fired(signal)
   const rows = () => statusRows(monitor.snapshot().uplinks, history, output.terminal, process.stdout.rows)
   if (output.terminal.live) await output.liveTable(statusColumns, rows, work)
   else await work()

@@ -8,6 +8,7 @@ import { Serving } from '../monitor/proxied/serving.js'
 import { colored } from '../monitor/status-table.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
+import { fired } from '../shared/interrupt.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
 import { Services } from './services.js'
@@ -49,7 +50,7 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   })
   session.onHangUp(() => services.reloaded(reload(session, flags, serving, monitor)))
   monitor?.start()
-  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  await fired(signal)
   const statistics = serving.statistics ?? { clients: 0, refused: 0, uplinks: {} }
   services.close()
   await Promise.all([serving.set(undefined), monitor?.stop()])

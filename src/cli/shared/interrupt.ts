@@ -30,3 +30,8 @@ export class Interrupt {
     process.kill(process.pid, this.#received)
   }
 }
+
+/** Resolves once the signal has fired, which may be before anybody waits. */
+export async function fired(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { fired } from '../../src/cli/shared/interrupt.js'
+
+test('a signal that has fired before anybody waits for it is not waited for', async () => {
+  await fired(AbortSignal.abort())
+  const controller = new AbortController()
+  let ended = false
+  const waiting = fired(controller.signal).then(() => {
+    ended = true
+  })
+  await new Promise(resolve => setImmediate(resolve))
+  expect(ended).toBe(false)
+  controller.abort()
+  await waiting
+})
