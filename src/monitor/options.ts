@@ -103,7 +103,7 @@ export interface MonitorOptions {
   latencyMs?: Band
   /** Milliseconds a state lasts at least before it changes; the way to 'down' never waits. Default 0. */
   minimumTime?: number
-  /** An uplink that falls again and again stays 'degraded' for a while when it comes back. Default 6, 3, 60000. */
+  /** An uplink that falls again and again stays 'degraded' for a while when it comes back. Default 2, 0.75, 900000. */
   damping?: DampingOptions
   /** File that keeps the states over a restart, written whole and renamed into place. Best on a tmpfs. Default: none. */
   stateFile?: string

@@ -33,13 +33,13 @@ for (const [what, check] of Object.entries(checks(server.address4, usualPorts)))
 }
 
 console.log(
-  `A router with two uplinks: wan1 (default route), wan2 (second). Checks of ${server.address4}, meant to leave by wan2.`,
+  `A router with two uplinks: wan1 (default route), wan2 (second). Checks of ${server.address4}, meant to go out through wan2.`,
 )
 console.log('Packets sent by each device, counted by the kernel:\n')
-printTable(['check', 'bound to', 'wan1', 'wan2', 'left by the', 'time'], rows)
+printTable(['check', 'bound to', 'wan1', 'wan2', 'used the', 'time'], rows)
 console.log(
   wrong === 0
-    ? '\nA source address does not choose the way out: the routing table does. A device does.'
+    ? '\nA source address does not choose the outgoing device: the routing table does. A device does.'
     : `\n${wrong} of ${rows.length} checks did not do what they should.`,
 )
 process.exit(wrong === 0 ? 0 : 1)

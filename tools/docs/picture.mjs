@@ -1,50 +1,80 @@
-// Puts the pictures into README.md, from real runs: the command over two uplinks of which one is slow, and the demo's table on
-// the router with two uplinks. Needs root.
-import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+// Makes the pictures of README.md from real runs: `node tools/docs/picture.mjs [demo|mtr|page …]`. Needs root, and chromium for
+// the page, which takes four minutes.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from '../build/compile.mjs'
-import { makeLab } from '../lab/build.mjs'
-import { serveInternet } from '../lab/servers.mjs'
+import { makeNetwork } from './pictures/network.mjs'
+import { terminalImage } from './pictures/terminal.mjs'
 
 const path = name => fileURLToPath(new URL(name, import.meta.url))
-const readme = path('../../README.md')
+const node = process.execPath
+const netvia = path('../../dist/cli.cjs')
+const pictures = { demo, mtr, page }
+const chosen = process.argv.slice(2)
+const uplinks = `uplinks:
+  - name: fibre
+    device: wan1
+    priority: 1
+    checks: &checks
+      - { type: ping, host: 203.0.113.1 }
+      - { type: http, url: http://203.0.113.1/ }
+  - name: lte
+    device: wan2
+    priority: 2
+    checks: *checks
+`
 
 if (!compile()) process.exit(1)
-write(
-  'demo',
-  /A router with two uplinks.*/s.exec(
-    execFileSync(process.execPath, [path('../demo/run.mjs')], { encoding: 'utf8' }),
-  )[0],
-)
-write('uplinks', await comparison())
+for (const name of chosen.length ? chosen : Object.keys(pictures)) await pictures[name]()
 process.exit(0)
 
-function write(name, text) {
-  const [begin, end] = [`<!-- picture: ${name}, made by tools/docs/picture.mjs -->`, '<!-- end of picture -->']
+/** The demo's table, as text in README.md. */
+function demo() {
+  const output = execFileSync(node, [path('../demo/run.mjs')], { encoding: 'utf8' })
+  const [text] = /A router with two uplinks.*/s.exec(output)
+  const readme = path('../../README.md')
+  const [begin, end] = ['<!-- picture: demo, made by tools/docs/picture.mjs -->', '<!-- end of picture -->']
   const [before, rest] = readFileSync(readme, 'utf8').split(begin)
   const after = rest.slice(rest.indexOf(end))
   writeFileSync(readme, `${before}${begin}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n\n${after}`)
 }
 
-/** `netvia http` in the laboratory: wan2 is a line of 500 kbit/s, both ways. */
-async function comparison() {
-  const lab = makeLab()
-  const { names, server } = lab
-  const inside = (host, ...command) => ['netns', 'exec', names[host], ...command]
-  for (const [host, device] of [
-    ['router', 'wan2'],
-    ['isp2', 'customer'],
-  ]) {
-    const slow = ['root', 'tbf', 'rate', '500kbit', 'burst', '1600', 'latency', '1s']
-    execFileSync('ip', inside(host, 'tc', 'qdisc', 'add', 'dev', device, ...slow))
-  }
-  await serveInternet(lab)
-  const args = ['http', '-c', '5', '-I', 'wan1', '-I', 'wan2', `https://${server.name}/`]
-  const environment = { NODE_EXTRA_CA_CERTS: path('../../test/lab/certificates/ca.pem'), COLUMNS: '90', NO_COLOR: '1' }
-  const output = execFileSync('ip', inside('router', process.execPath, path('../../dist/cli.cjs'), ...args), {
+/** `netvia mtr` over both uplinks, of which wan2 loses packets. */
+async function mtr() {
+  const names = await makeNetwork()
+  const args = ['mtr', '--report', '-c', '60', '-I', 'wan1', '-I', 'wan2', 'server.test']
+  const output = execFileSync('ip', ['netns', 'exec', names.router, node, netvia, ...args], {
     encoding: 'utf8',
-    env: { ...process.env, ...environment },
+    env: { ...process.env, FORCE_COLOR: '1', COLUMNS: '80' },
   })
-  return `$ netvia ${args.join(' ')}\n${output}`
+  writeFileSync(path('../../docs/pictures/mtr.svg'), terminalImage(`$ netvia ${args.join(' ')}\n${output}`))
+}
+
+/** The live page after four minutes, with an outage of wan1 behind it that no device shows. */
+async function page() {
+  const names = await makeNetwork()
+  const inside = (host, ...command) => ['netns', 'exec', names[host], ...command]
+  const file = join(mkdtempSync(join(tmpdir(), 'netvia-picture-')), 'uplinks.yaml')
+  writeFileSync(file, uplinks)
+  const monitor = spawn(
+    'ip',
+    inside('router', node, netvia, 'monitor', '-c', file, '--no-socket', '--listen', '9777'),
+    {
+      stdio: 'ignore',
+    },
+  )
+  await sleep(120_000)
+  execFileSync('ip', inside('isp1', 'ip', 'route', 'add', 'blackhole', '203.0.113.1'))
+  await sleep(25_000)
+  execFileSync('ip', inside('isp1', 'ip', 'route', 'del', 'blackhole', '203.0.113.1'))
+  await sleep(95_000)
+  const image = path('../../docs/pictures/page.png')
+  execFileSync('ip', inside('router', node, path('pictures/page.mjs'), 'http://127.0.0.1:9777/', image))
+  monitor.kill()
+  await once(monitor, 'exit')
 }

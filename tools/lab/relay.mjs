@@ -131,4 +131,4 @@ process.on('message', message => {
 // Ends with whoever started it.
 process.on('disconnect', () => process.exit())
 if (process.send) process.send('done')
-else console.log('the relay runs; settings as JSON, e.g. \'{"delayMs":10,"loss":0.1}\'; Ctrl-C ends it')
+else console.log('ready: Ctrl-C ends the relay. Its argument is JSON, such as \'{"delayMs":10,"loss":0.1}\'')
