@@ -53,7 +53,11 @@ export function oneOf(...values: readonly (string | number)[]): Check {
 export function arrayOf(check: Check): Check {
   return (value, name) => {
     if (!Array.isArray(value)) return reject(name, value, 'an array')
-    return Array.from(value, (item, index) => run(check, item, `${name}[${index}]`, index))
+    const kept = []
+    for (let index = 0; index < value.length; index++) {
+      kept.push(run(check, value[index], `${name}[${index}]`, index))
+    }
+    return kept
   }
 }
 
@@ -204,12 +208,13 @@ export function checkOptions<Options extends object>(
   const { options: own, known } = options instanceof PartlyKnown ? options : new PartlyKnown(options, {})
   if (typeof own !== 'object' || own === null || Array.isArray(own))
     throw invalidArgument(`${caller}: options`, own, 'an object')
-  const unknown = Object.keys(own).find(key => !Object.hasOwn(schema, key))
-  if (unknown !== undefined) throw unknownOption(caller, unknown, schema)
+  for (const key of Object.keys(own)) {
+    if (!Object.hasOwn(schema, key)) throw unknownOption(caller, key, schema)
+  }
   const kept: Record<string, unknown> = {}
-  for (const [key, check] of Object.entries(schema)) {
+  for (const key of Object.keys(schema)) {
     const value = Object.hasOwn(known, key) ? known[key] : (own as Record<string, unknown>)[key]
-    if (value !== undefined || required.includes(key)) kept[key] = run(check, value, `${caller}: ${key}`, key)
+    if (value !== undefined || required.includes(key)) kept[key] = run(schema[key]!, value, `${caller}: ${key}`, key)
   }
   return kept as Options
 }

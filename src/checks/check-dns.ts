@@ -9,6 +9,7 @@ import {
   isRegExp,
   milliseconds,
   oneOf,
+  pathOf,
   type Schema,
   string,
 } from '../options.js'
@@ -109,7 +110,7 @@ export async function checkDns(name: string, options: DnsCheckOptions): Promise<
 export async function checkDns(name: string, given: DnsCheckOptions = {}): Promise<DnsCheckResult> {
   string(name, 'checkDns: name')
   const options = checkOptions('checkDns', given, dnsCheckSchema)
-  const { expect = [], ...rest } = options
+  const { device, servers, signal, expect = [], timeout = 5000, type = 'A' } = options
   const start = monotonicNow()
   let answers: Answers = []
   let latencyMs: number | undefined
@@ -119,18 +120,14 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
     answered = formatDnsServer(server)
   }
   return judge<DnsCheckResult>(
-    options.signal,
-    options.device,
+    signal,
+    device,
     async () => {
-      const asked = { ...rest, type: options.type ?? 'A', timeout: options.timeout ?? 5000 }
-      answers = await resolveWith(name, asked, { onAnswer })
+      answers = await resolveWith(name, { ...pathOf(options), servers, signal, type, timeout }, { onAnswer })
       latencyMs ??= monotonicNow() - start
-      const texts = answers.flatMap((answer: ResolvedAddress | DnsRecord) =>
-        'address' in answer ? answer.address : textsOf(answer.data),
-      )
       for (const item of [expect].flat()) {
-        const found = await anyMatches(texts, item, { exact: true, signal: options.signal })
-        options.signal?.throwIfAborted()
+        const found = await anyMatches(answers.flatMap(textsOf), item, { exact: true, signal })
+        signal?.throwIfAborted()
         if (found) continue
         const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'
         throw new NetviaError(`${item} ${what} the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
@@ -141,7 +138,9 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
   )
 }
 
-function textsOf(data: DnsRecord['data']): string[] {
+function textsOf(answer: ResolvedAddress | DnsRecord): string[] {
+  if ('address' in answer) return [answer.address]
+  const { data } = answer
   if (typeof data === 'string') return [data]
   // The strings of a TXT record form one text, cut to what DNS can carry (RFC 7208 section 3.3 says so for SPF).
   return [Array.isArray(data) ? data.join('') : JSON.stringify(data)]

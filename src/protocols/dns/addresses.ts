@@ -1,6 +1,6 @@
 import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
-import { Cancel } from '../../runtime/cancel.js'
+import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
@@ -8,8 +8,9 @@ import type { Asking } from './asking.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
+import { queryRecords } from './query-records.js'
 import type { AddressType, ResolvedAddress } from './records.js'
-import { hostsFile } from './system-files.js'
+import { hostsFile, recently } from './system-files.js'
 
 type Family = 4 | 6
 
@@ -82,7 +83,27 @@ export async function queryFamilies(
   asking: Asking,
   onAddresses: OnAddresses,
 ): Promise<void> {
-  const { queryRecords } = await import('./question.js')
+  const [first, second] = families
+  if (second === undefined) onAddresses(first!, await queryAddresses(name, first!, asking))
+  else await queryBoth(name, families, asking, onAddresses)
+}
+
+async function queryAddresses(
+  name: string,
+  family: Family,
+  asking: Asking,
+  signal?: Signal,
+): Promise<ResolvedAddress[]> {
+  const records = await queryRecords(name, addressType[family], asking, signal)
+  return records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
+}
+
+async function queryBoth(
+  name: string,
+  families: readonly Family[],
+  asking: Asking,
+  onAddresses: OnAddresses,
+): Promise<void> {
   const empty: Family[] = []
   const reasons: unknown[] = []
   const waiting = new Cancel()
@@ -94,12 +115,7 @@ export async function queryFamilies(
   await Promise.all(
     families.map(async family => {
       try {
-        const records = await queryRecords(name, addressType[family], {
-          ...asking,
-          conf: asking.conf,
-          signal: waiting,
-        })
-        const addresses = records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
+        const addresses = await queryAddresses(name, family, asking, waiting)
         found = true
         if (asking.patience !== undefined) {
           patience ??= setTimeout(() => waiting.abort(noLongerNeeded), asking.patience)
@@ -139,6 +155,7 @@ export function localhostAddresses(host: string, families: readonly Family[]) {
 
 /** Undefined: the hosts file knows no such name with an address of these families. */
 function listedAddresses(host: string, families: readonly Family[]) {
-  const listed = (hostsFile.read().get(canonicalName(host)) ?? []).filter(({ family }) => families.includes(family))
+  const hosts = recently('hosts', () => hostsFile.read())
+  const listed = (hosts.get(canonicalName(host)) ?? []).filter(({ family }) => families.includes(family))
   return listed.length > 0 ? listed : undefined
 }

@@ -10,20 +10,28 @@ export interface Asking {
   readonly conf: ResolvConf
   readonly path: PathOptions
   readonly signal?: Signal
-  /** For one question, in milliseconds. Default: resolv.conf's `timeout` times its `attempts`. */
+  /**
+   * What `signal` gives a question, in milliseconds. Default: the signal has no such limit, and a question takes resolv.conf's `timeout`
+   * times its `attempts`.
+   */
   readonly timeLimit?: number
   /** How long one family's addresses wait for the other's, in milliseconds. Default: to the end of the question. */
   readonly patience?: number
   /** Called for each server that answers, whatever it says. */
   readonly onAnswer?: (server: DnsServer) => void
-  /** For each question under way: what its error would be now, with this code or its own. */
-  readonly open?: Set<(code?: string) => NetviaError>
+  /** The questions under way. */
+  readonly open?: Set<OpenQuestion>
+}
+
+interface OpenQuestion {
+  /** What its error would be now, with this code or its own. */
+  unanswered(code?: string): NetviaError
 }
 
 /** The error of what is under way as it stands, for when the time of the whole is over. Undefined: no question is. */
 export function unanswered({ open }: Asking, code?: string): NetviaError | undefined {
   const [first] = open ?? []
-  return first?.(code)
+  return first?.unanswered(code)
 }
 
 interface AskingOptions extends PathOptions {
@@ -32,21 +40,35 @@ interface AskingOptions extends PathOptions {
 }
 
 /** How to ask over a path. The files are read when the first question is put: a literal address needs none. */
-export function askingBy(
-  options: AskingOptions,
-  signal: Signal,
-  more: Pick<Asking, 'onAnswer' | 'patience'> = {},
-): Asking & { readonly open: Set<(code?: string) => NetviaError> } {
-  let conf: ResolvConf | undefined
-  return {
-    get conf() {
-      conf ??= resolverConf(options)
-      return conf
-    },
-    path: pathOf(options),
-    signal,
-    timeLimit: options.timeout,
-    open: new Set(),
-    ...more,
+export function askingBy(options: AskingOptions, signal: Signal, more: MoreAsking = {}): PathAsking {
+  return new PathAsking(options, signal, more)
+}
+
+type MoreAsking = Pick<Asking, 'onAnswer' | 'patience'>
+
+class PathAsking implements Asking {
+  readonly path: PathOptions
+  readonly timeLimit: number | undefined
+  readonly patience: number | undefined
+  readonly onAnswer: ((server: DnsServer) => void) | undefined
+  readonly open = new Set<OpenQuestion>()
+  readonly #options: AskingOptions
+  #conf: ResolvConf | undefined
+
+  constructor(
+    options: AskingOptions,
+    readonly signal: Signal,
+    { patience, onAnswer }: MoreAsking,
+  ) {
+    this.path = pathOf(options)
+    this.timeLimit = options.timeout
+    this.patience = patience
+    this.onAnswer = onAnswer
+    this.#options = options
+  }
+
+  get conf(): ResolvConf {
+    this.#conf ??= resolverConf(this.#options)
+    return this.#conf
   }
 }

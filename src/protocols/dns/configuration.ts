@@ -5,7 +5,7 @@ import { isThisMachine } from '../../system/reach.js'
 import type { UnusableServer } from './failures.js'
 import type { ResolvConf } from './resolv-conf.js'
 import { type DnsServer, formatDnsServer, parseDnsServer } from './server-address.js'
-import { resolvConf } from './system-files.js'
+import { recently, resolvConf } from './system-files.js'
 import { serversBehind, type Upstreams } from './upstreams.js'
 
 /** As many as the C library asks (resolv.conf(5)). */
@@ -16,8 +16,13 @@ interface ServerOptions {
   device?: string
 }
 
-/** resolv.conf(5), with other servers where the caller names some, and with those alone that the path leads to. */
+/** The configuration for a path, as it was at most a tenth of a second ago. */
 export function resolverConf({ servers, device }: ServerOptions): ResolvConf {
+  return recently(`servers ${device}|${servers}`, () => readConf({ servers, device }))
+}
+
+/** resolv.conf(5), with other servers where the caller names some, and with those alone that the path leads to. */
+function readConf({ servers, device }: ServerOptions): ResolvConf {
   const conf = resolvConf.read()
   const bound = device === 'lo' ? undefined : device
   if (servers) {

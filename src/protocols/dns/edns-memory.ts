@@ -4,6 +4,8 @@ import type { DnsServer } from './server-address.js'
 
 /** How long it is believed, in milliseconds: servers are repaired, and uplinks change. */
 const lifetime = 10 * 60_000
+/** What an answer says again is written down again after so many milliseconds. */
+const renewAfter = 1000
 const capacity = 256
 
 /** By path and server: on the path there may be what drops it. The oldest comes first. */
@@ -19,7 +21,10 @@ export function copesWithEdns(server: DnsServer, path: PathOptions): boolean | u
 
 export function rememberEdns(server: DnsServer, path: PathOptions, copes: boolean): void {
   const key = keyOf(server, path)
+  const until = monotonicNow() + lifetime
+  const entry = known.get(key)
+  if (entry?.copes === copes && until - entry.until < renewAfter) return
   known.delete(key)
   if (known.size >= capacity) known.delete(known.keys().next().value!)
-  known.set(key, { copes, until: monotonicNow() + lifetime })
+  known.set(key, { copes, until })
 }

@@ -1,100 +1,55 @@
-import { constants } from 'node:os'
-import { addon, Field } from '../../binding/addon.js'
-import { hold } from '../../binding/poller.js'
-import { systemError } from '../../errors.js'
-import { encodeAddress, familyOf } from '../../sockets/address.js'
-import { openDescriptor } from '../../sockets/open.js'
-import { PacketSocket } from '../../sockets/packet-socket.js'
-import type { Packet } from '../../sockets/receive-buffer.js'
-import { SendBatch } from '../../sockets/send-batch.js'
-import { onLink } from '../../sockets/zone.js'
-import { onDeviceLoss } from '../../system/device-loss.js'
-import { isThisMachine } from '../../system/reach.js'
+import { type PathOptions, pathKey } from '../../options.js'
 import type { Try } from './exchange.js'
-import { endLinger, linger } from './linger.js'
-import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
+import { newQuery, type Response } from './message.js'
+import { type DnsServer, formatDnsServer } from './server-address.js'
+import { ServerSocket } from './server-socket.js'
 
-const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
-/** What the kernel makes of ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
-const icmpErrors = new Set(
-  [EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO].map(errno => -errno),
-)
+/** The newest socket for each path and server. It is replaced when it takes no more queries. */
+const sockets = new Map<string, ServerSocket>()
+/** Beyond it, sockets are no longer found. They close with their last query all the same. */
+const capacity = 256
 
 /**
- * One query in one datagram, from a descriptor of its own: the kernel chooses a random source port, and as it is connected,
- * only what comes from the server's address and port is ever read (RFC 5452). It waits until `signal` fires.
+ * One query in one datagram. It waits until the signal of `attempt` fires. Queries that are open at the same time share a socket, those
+ * of one server and one path.
  */
-export function askOverUdp({ server, path, signal, onUnreachable }: Try, query: Query): Promise<Response> {
+export function askOverUdp(attempt: Try): Promise<Response> {
   return new Promise((resolve, reject) => {
+    const { signal, server, path } = attempt
     signal.throwIfAborted()
-    const native = addon()
-    const target = onLink(encodeAddress(server.address, server.port), path.device)
-    const where = { ...server, device: path.device }
-    const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
-    const connected = native.connect(fd, target)
-    if (connected < 0) {
-      native.close(fd)
-      throw systemError(connected, 'connect', where)
-    }
-
-    const detach = () => {
-      signal.removeEventListener('abort', onAbort)
-      endLossWatch()
-      release()
-    }
-    const succeed = (response: Response) => {
-      detach()
-      socket.close()
-      resolve(response)
-    }
-    const fail = (error: unknown) => {
-      detach()
-      socket.close()
-      reject(error)
-    }
-    // Reads before it gives up: the answer may lie there while the event loop was busy.
+    const socket = socketFor(server, path)
+    let query = newQuery(attempt.name, attempt.type, attempt.edns)
+    while (socket.has(query.id)) query = newQuery(attempt.name, attempt.type, attempt.edns)
     const onAbort = () => {
-      readable()
-      if (socket.closed) return
-      detach()
-      reject(signal.reason)
-      // An answer from this machine itself needs no linger: nothing leaves.
-      if (isThisMachine(server.address)) return socket.close()
-      readable = () => endLinger(socket)
-      linger(socket)
+      if (socket.giveUp(query.id)) reject(signal.reason)
     }
-    let unreachable = false
-    let readable = () => {
-      for (;;) {
-        let response: Response | undefined
-        const count = socket.receive(packet => {
-          response ??= read(packet, query)
-        })
-        if (response) return succeed(response)
-        if (count === -native.constants.EAGAIN!) return
-        if (count > 0) continue
-        const error = systemError(count, 'recvmmsg', where)
-        // This machine knows which of its own ports are closed.
-        if (!icmpErrors.has(count) || isThisMachine(server.address)) return fail(error)
-        if (!unreachable) onUnreachable(error)
-        unreachable = true
-      }
-    }
-    const socket = new PacketSocket(fd, { readable: () => readable() })
-    const release = hold()
-    const endLossWatch = onDeviceLoss(fd, path.device, fail)
+    let isReported = false
     signal.addEventListener('abort', onAbort)
-
-    const batch = new SendBatch(512)
-    batch.add(encodeQuery(query), new Uint8Array())
-    const sent = batch.send(fd)
-    if (sent < 0) fail(systemError(sent, 'sendmmsg', where))
+    socket.ask({
+      query,
+      answered(response) {
+        signal.removeEventListener('abort', onAbort)
+        resolve(response)
+      },
+      failed(error) {
+        signal.removeEventListener('abort', onAbort)
+        reject(error)
+      },
+      unreachable(error) {
+        if (!isReported) attempt.onUnreachable(error)
+        isReported = true
+      },
+    })
   })
 }
 
-function read(packet: Packet, query: Query): Response | undefined {
-  const bytes = packet.data
-  // Longer than its room, it has lost its end: then it counts as cut off by the server (TC, RFC 1035 section 4.1.1).
-  if (packet.field(Field.length) > bytes.length) bytes[2]! |= 0x02
-  return decodeResponse(bytes, query)
+function socketFor(server: DnsServer, path: PathOptions): ServerSocket {
+  const key = `${pathKey(path)}|${formatDnsServer(server)}`
+  const known = sockets.get(key)
+  if (known?.isUsable) return known
+  const made = new ServerSocket(server, path)
+  sockets.delete(key)
+  if (sockets.size >= capacity) sockets.delete(sockets.keys().next().value!)
+  sockets.set(key, made)
+  return made
 }

@@ -24,11 +24,10 @@ export interface Try {
 
 /** One question to one server: by UDP, and by TCP where the answer is cut off (RFC 7766). */
 export async function exchange(attempt: Try): Promise<Response> {
-  const query = () => newQuery(attempt.name, attempt.type, attempt.edns)
   if (!attempt.useTcp) {
-    const response = await askOverUdp(attempt, query())
+    const response = await askOverUdp(attempt)
     if (!response.truncated) return response
     attempt.onCutOff()
   }
-  return askOverTcp(attempt, query())
+  return askOverTcp(attempt, newQuery(attempt.name, attempt.type, attempt.edns))
 }

@@ -12,6 +12,7 @@ const lingering = new Map<PacketSocket, NodeJS.Timeout>()
  * default route whatever device the socket was bound to. The process may end meanwhile.
  */
 export function linger(socket: PacketSocket): void {
+  if (lingering.has(socket)) return
   if (lingering.size >= capacity) endLinger(lingering.keys().next().value!)
   lingering.set(socket, setTimeout(endLinger, lingerTime, socket).unref())
 }

@@ -1,4 +1,4 @@
-import { type Answer, decode, encode, type Question, RECURSION_DESIRED } from 'dns-packet'
+import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { nodeCrypto } from '../../builtins.js'
 import type { RecordType } from './records.js'
 
@@ -35,15 +35,60 @@ export function newQuery(name: string, type: RecordType, edns: boolean): Query {
   return { id: nodeCrypto().randomInt(0x1_0000), name, type, edns }
 }
 
+const headerSize = 12
+const dot = 0x2e
+const classIn = 1
+
+/** RFC 1035 section 3.2.2, and the registry of IANA. */
+const typeNumbers: Readonly<Record<RecordType, number>> = {
+  A: 1,
+  AAAA: 28,
+  CAA: 257,
+  CNAME: 5,
+  DNSKEY: 48,
+  DS: 43,
+  MX: 15,
+  NAPTR: 35,
+  NS: 2,
+  PTR: 12,
+  SOA: 6,
+  SRV: 33,
+  SSHFP: 44,
+  TLSA: 52,
+  TXT: 16,
+}
+
+/** The OPT record of RFC 6891: the root's name, type 41, the size that is offered, no extended rcode, flags or options. */
+const opt = [0, 0, 41, udpPayloadSize >> 8, udpPayloadSize & 255, 0, 0, 0, 0, 0, 0]
+
+/** One question, recursion desired (RFC 1035 section 4.1). */
 export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {
-  const opt = { type: 'OPT', name: '.', udpPayloadSize, extendedRcode: 0, ednsVersion: 0, flags: 0 } as const
-  return encode({
-    type: 'query',
-    id,
-    flags: RECURSION_DESIRED,
-    questions: [{ name, type, class: 'IN' }],
-    additionals: edns ? [{ ...opt, flag_do: false, options: [] }] : [],
-  })
+  const nameEnd = headerSize + name.length + 2
+  const end = nameEnd + 4
+  const bytes = new Uint8Array(edns ? end + opt.length : end)
+  bytes[0] = id >> 8
+  bytes[1] = id
+  bytes[2] = RECURSION_DESIRED >> 8
+  bytes[5] = 1
+  // Each dot gives way to the length of the label that follows it.
+  let lengthAt = headerSize
+  for (let i = 0; i < name.length; i++) {
+    const at = headerSize + 1 + i
+    const character = name.charCodeAt(i)
+    if (character === dot) lengthAt = at
+    else {
+      bytes[at] = character
+      bytes[lengthAt] = at - lengthAt
+    }
+  }
+  const number = typeNumbers[type]
+  bytes[nameEnd] = number >> 8
+  bytes[nameEnd + 1] = number
+  bytes[nameEnd + 3] = classIn
+  if (!edns) return bytes
+  bytes[headerSize - 1] = 1
+  bytes.set(opt, end)
+  return bytes
 }
 
 /**
@@ -58,26 +103,26 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
   if (message.readUInt16BE(0) !== query.id || (flags & 0xf800) !== 0x8000) return undefined
   const rcode = rcodes[flags & 15] ?? `RCODE${flags & 15}`
   const truncated = (flags & 0x0200) !== 0
-  const [questions, answers] = [message.readUInt16BE(4), message.readUInt16BE(6)]
-  const question = questions === 0 ? undefined : firstQuestion(message)
+  const counts = [4, 6, 8, 10].map(at => message.readUInt16BE(at))
+  const [questions, answers] = counts as [number, number]
+  const isVerdict = rcode === 'NOERROR' || rcode === 'NXDOMAIN'
+  // What was cut off is asked for again in full.
+  const wanted = isVerdict && !truncated ? 1 : 0
+  const sections = questions === 0 ? undefined : sectionsOf(message, counts, wanted)
+  const question = sections?.questions?.[0]
   if (question && !repeats(question, query)) return undefined
   // A server that refuses may leave out the question, or send a bare header whatever its counts say (RFC 1035 section 4.1.1).
-  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') {
-    return { rcode, truncated: false, referral: false, misplaced: false, answers: [] }
-  }
+  if (!isVerdict) return { rcode, truncated: false, referral: false, misplaced: false, answers: [] }
   if (!question || questions !== 1) return undefined
   const referral = (flags & 0x0480) === 0 && answers === 0
-  // What was cut off is asked for again in full.
   if (truncated) return { rcode, truncated, referral, misplaced: false, answers: [] }
-  const found = sectionsOf(message, 1)?.answers
-  if (!found) return undefined
+  const found = sections!.answers ?? []
   const misplaced =
-    query.edns && rcode === 'NOERROR' && found.every(({ type }) => type === 'OPT') && isMisplaced(message, query)
+    query.edns &&
+    rcode === 'NOERROR' &&
+    found.every(({ type }) => type === 'OPT') &&
+    isMisplaced(message, counts, query)
   return { rcode, truncated, referral: referral && !misplaced, misplaced, answers: found }
-}
-
-function firstQuestion(message: Buffer): Question | undefined {
-  return sectionsOf(message, 0)?.questions?.[0]
 }
 
 function repeats({ name, type, class: kind }: Question, query: Query): boolean {
@@ -87,24 +132,25 @@ function repeats({ name, type, class: kind }: Question, query: Query): boolean {
 const isOf = (query: Query) => (record: Answer) =>
   record.name.toLowerCase() === query.name && (record.type === query.type || record.type === 'CNAME')
 
-function isMisplaced(message: Buffer, query: Query): boolean {
-  const { answers = [], authorities = [], additionals = [] } = sectionsOf(message, 3) ?? {}
+function isMisplaced(message: Buffer, counts: readonly number[], query: Query): boolean {
+  const { answers = [], authorities = [], additionals = [] } = sectionsOf(message, counts, 3) ?? {}
   return (
     [...answers, ...authorities].some(({ type }) => type === 'OPT') ||
     [...authorities, ...additionals].some(isOf(query))
   )
 }
 
-/** The question and the first so many other sections; undefined where they can't be read. The others are not looked at. */
-function sectionsOf(message: Buffer, sections: 0 | 1 | 2 | 3) {
-  const copy = Buffer.from(message)
-  copy.writeUInt16BE(1, 4)
+/**
+ * The question and the first so many other sections; undefined where they can't be read. The others are not looked at. `counts` are the
+ * message's own, which this changes.
+ */
+function sectionsOf(message: Buffer, counts: readonly number[], sections: 0 | 1 | 2 | 3) {
+  message.writeUInt16BE(1, 4)
   for (let section = 1; section <= 3; section++) {
-    const at = 4 + 2 * section
-    copy.writeUInt16BE(section <= sections ? Math.min(copy.readUInt16BE(at), maxRecords) : 0, at)
+    message.writeUInt16BE(section <= sections ? Math.min(counts[section]!, maxRecords) : 0, 4 + 2 * section)
   }
   try {
-    return decode(copy)
+    return decode(message)
   } catch {
     return undefined
   }

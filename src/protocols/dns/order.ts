@@ -14,7 +14,8 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   addresses: readonly T[],
   path: PathOptions,
 ): T[] {
-  if (new Set(addresses.map(({ family }) => family)).size < 2) return [...addresses]
+  const [first, ...others] = addresses
+  if (others.every(({ family }) => family === first!.family)) return [...addresses]
   const rank = new Map(
     addresses.map(item => [item, (hasRoute(item.address, path) ? 0 : 2) + (item.family === 6 ? 0 : 1)]),
   )

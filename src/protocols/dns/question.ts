@@ -16,17 +16,24 @@ import type { DnsServer } from './server-address.js'
  * The records of one name (in wire form) and type, from whichever server answers first. At least one record, or it rejects with what
  * src/protocols/dns/failures.ts lists.
  */
-export async function queryRecords(name: string, type: RecordType, asking: Asking): Promise<FoundRecord[]> {
-  const { conf, timeLimit = conf.timeout * conf.attempts } = asking
+export async function queryRecords(
+  name: string,
+  type: RecordType,
+  asking: Asking,
+  signal: Signal | undefined,
+): Promise<FoundRecord[]> {
+  const { conf, timeLimit = conf.timeout * conf.attempts, open } = asking
   const question = new Question(name, type, asking)
-  const unanswered = (code?: string) => question.unanswered(code)
-  const deadline = new Deadline(timeLimit, asking.signal, unanswered)
-  asking.open?.add(unanswered)
+  // The caller's signal keeps a limit of the caller's.
+  const deadline =
+    asking.timeLimit !== undefined && signal ? undefined : new Deadline(timeLimit, signal, () => question.unanswered())
+  signal?.throwIfAborted()
+  open?.add(question)
   try {
-    return await question.ask(timeLimit, deadline.signal)
+    return await question.ask(timeLimit, deadline?.signal ?? signal!)
   } finally {
-    asking.open?.delete(unanswered)
-    deadline.end()
+    open?.delete(question)
+    deadline?.end()
   }
 }
 
@@ -39,7 +46,8 @@ class Question {
   readonly #type: RecordType
   readonly #asking: Asking
   readonly #stop = new Cancel()
-  readonly #running = new Set<Promise<void>>()
+  readonly #tries: Promise<void>[] = []
+  #running = 0
   readonly #failures: NetviaError[] = []
   /** Asked, and not heard of since. */
   readonly #silent = new Set<DnsServer>()
@@ -89,7 +97,7 @@ class Question {
   async #giveUp(reason: unknown): Promise<void> {
     clearTimeout(this.#timer)
     this.#stop.abort(noLongerNeeded)
-    await Promise.allSettled(this.#running)
+    await Promise.all(this.#tries)
     this.#reject(reason)
   }
 
@@ -105,7 +113,7 @@ class Question {
     }
     const following = this.#queue[0]
     if (following) this.#timer = setTimeout(() => this.#next(false), following.at - this.#at)
-    else if (this.#running.size === 0) this.#reject(this.unanswered())
+    else if (this.#running === 0) this.#reject(this.unanswered())
   }
 
   /** To ask without EDNS is of no use where the server had another reason to fail, and costs a connection over TCP. */
@@ -117,21 +125,33 @@ class Question {
   }
 
   #start({ server, edns }: PlannedTry): void {
-    const { path, conf } = this.#asking
     this.#silent.add(server)
     if (!edns) this.#askedPlainly.add(server)
-    const attempt = exchange({
-      ...{ name: this.#name, type: this.#type, server, edns, useTcp: conf.useTcp, path, signal: this.#stop },
-      onUnreachable: error => this.#fail(server, error),
-      onCutOff: () => this.#learn(server, edns, true),
-    }).then(response => this.#hear(response, server, edns))
-    const running = attempt.catch(error => {
-      this.#running.delete(running)
+    this.#running++
+    this.#tries.push(this.#try(server, edns))
+  }
+
+  async #try(server: DnsServer, edns: boolean): Promise<void> {
+    const { path, conf } = this.#asking
+    try {
+      const response = await exchange({
+        name: this.#name,
+        type: this.#type,
+        server,
+        edns,
+        useTcp: conf.useTcp,
+        path,
+        signal: this.#stop,
+        onUnreachable: error => this.#fail(server, error),
+        onCutOff: () => this.#learn(server, edns, true),
+      })
+      this.#hear(response, server, edns)
+    } catch (error) {
+      this.#running--
       if (error === noLongerNeeded) return
       if (isWorthAnotherTry(error)) this.#fail(server, error)
       else this.#reject(error)
-    })
-    this.#running.add(running)
+    }
   }
 
   #fail(server: DnsServer, error: NetviaError): void {

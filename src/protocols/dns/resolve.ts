@@ -17,6 +17,7 @@ import { type Asking, askingBy, unanswered } from './asking.js'
 import { notFound, notInTime } from './failures.js'
 import { reverseName, wireName } from './names.js'
 import { orderAddresses, resolutionDelay } from './order.js'
+import { queryRecords } from './query-records.js'
 import {
   type AddressType,
   type DnsRecord,
@@ -139,7 +140,6 @@ async function askForAddresses(
 
 async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
   const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(unmapped(name))) : queryName(name, asking)
-  const { queryRecords } = await import('./question.js')
   const records = await queryRecords(asked, type, asking)
   return records.map(toRecord)
 }

@@ -35,13 +35,15 @@ const ednsDelay = 40
 export function planTries({ servers, attempts, limit }: Plan, copesWithEdns: CopesWithEdns): PlannedTry[] {
   const step = Math.min(serverDelay, limit / (servers.length * attempts + 1))
   const round = Math.max(servers.length * step, Math.min(roundDelay, limit / (attempts + 1)))
-  return Array.from({ length: attempts }, (_, turn) => turn).flatMap(turn =>
-    servers.flatMap((server, index) => {
+  const plan: PlannedTry[] = []
+  for (let turn = 0; turn < attempts; turn++) {
+    for (const [index, server] of servers.entries()) {
       const at = turn * round + index * step
       const copes = turn === 0 ? copesWithEdns(server) : false
-      const first: PlannedTry = { server, at, edns: copes !== false, fallback: false }
-      if (copes !== undefined) return [first]
-      return [first, { server, at: at + Math.min(ednsDelay, step / 2), edns: false, fallback: true }]
-    }),
-  )
+      plan.push({ server, at, edns: copes !== false, fallback: false })
+      if (copes === undefined)
+        plan.push({ server, at: at + Math.min(ednsDelay, step / 2), edns: false, fallback: true })
+    }
+  }
+  return plan
 }

@@ -1,5 +1,6 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { monotonicNow } from '../../monotonic.js'
 import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
 
@@ -47,6 +48,22 @@ export class ParsedFile<T> {
       return ''
     }
   }
+}
+
+/** For so many milliseconds questions use what the one before has read. A burst of them looks at the system's files once. */
+const freshness = 100
+const recentlyRead = new Map<string, unknown>()
+let readSince = 0
+
+/** What `read` returned for this key within the last tenth of a second, or what it returns now. */
+export function recently<T>(key: string, read: () => T): T {
+  const now = monotonicNow()
+  if (now - readSince > freshness) {
+    recentlyRead.clear()
+    readSince = now
+  }
+  if (!recentlyRead.has(key)) recentlyRead.set(key, read())
+  return recentlyRead.get(key) as T
 }
 
 /** Whether only the owner may write the folder. Never true for a symbolic link: its mode has all bits (symlink(7)). */

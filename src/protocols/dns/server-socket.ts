@@ -1,0 +1,195 @@
+import { constants } from 'node:os'
+import { addon, Field } from '../../binding/addon.js'
+import { hold } from '../../binding/poller.js'
+import { type NetviaError, systemError } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
+import type { PathOptions } from '../../options.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { PacketSocket } from '../../sockets/packet-socket.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
+import { SendBatch } from '../../sockets/send-batch.js'
+import { onLink } from '../../sockets/zone.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
+import { isThisMachine } from '../../system/reach.js'
+import { endLinger, linger } from './linger.js'
+import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
+import type { DnsServer } from './server-address.js'
+
+const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
+/** What the kernel makes of ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
+const icmpErrors = new Set(
+  [EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO].map(errno => -errno),
+)
+
+/**
+ * How many queries share a source port, and for how many milliseconds: SECURITY.md says what that means for forged answers. So many
+ * answers also fit into the receive buffer that Linux gives a socket.
+ */
+const maxQueries = 32
+const maxAge = 1000
+/** Queries of one moment, in milliseconds, read the binding once, as HTTP agents do. */
+const validMs = 1
+
+/** A query that waits for its response. */
+export interface OpenQuery {
+  readonly query: Query
+  answered(response: Response): void
+  failed(error: unknown): void
+  /** Called for an ICMP error. Anybody can forge one, so the wait goes on. */
+  unreachable(error: NetviaError): void
+}
+
+/** Sending is synchronous, so one is enough. */
+const batch = new SendBatch(512)
+const noAddress = new Uint8Array()
+
+/**
+ * A UDP socket for the queries that are open at the same time to one server over one path. The kernel chooses a random source port.
+ * As the socket is connected, it only receives what comes from the server's address and port (RFC 5452).
+ */
+export class ServerSocket {
+  readonly #server: DnsServer
+  readonly #device: string | undefined
+  readonly #socket: PacketSocket
+  readonly #release: () => void
+  readonly #endLossWatch: () => void
+  readonly #expires = monotonicNow() + maxAge
+  /** By id, which no two queries of a socket share. Undefined: nobody waits any more, but the answer may still come. */
+  readonly #queries = new Map<number, OpenQuery | undefined>()
+  #asked = 0
+  #open = 0
+  #verifiedAt = monotonicNow()
+
+  constructor(server: DnsServer, path: PathOptions) {
+    this.#server = server
+    this.#device = path.device
+    const target = onLink(encodeAddress(server.address, server.port), path.device)
+    const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
+    const connected = addon().connect(fd, target)
+    if (connected < 0) {
+      addon().close(fd)
+      throw systemError(connected, 'connect', this.#where)
+    }
+    this.#socket = new PacketSocket(fd, { readable: () => this.read() })
+    this.#release = hold()
+    this.#endLossWatch = onDeviceLoss(fd, path.device, error => this.#failAll(error))
+  }
+
+  /** Whether it may take another query: one is open, its port is still fresh, and it is bound to its device now. */
+  get isUsable(): boolean {
+    const now = monotonicNow()
+    if (this.#open === 0 || this.#asked >= maxQueries || now > this.#expires) return false
+    if (this.#device === undefined || now - this.#verifiedAt < validMs) return true
+    this.#verifiedAt = now
+    try {
+      verifyDevice(this.#socket.fd, this.#device)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Whether a query of this id would be taken for another. */
+  has(id: number): boolean {
+    return this.#queries.has(id)
+  }
+
+  ask(open: OpenQuery): void {
+    this.#queries.set(open.query.id, open)
+    this.#asked++
+    this.#open++
+    batch.clear()
+    batch.add(encodeQuery(open.query), noAddress)
+    let sent = batch.send(this.#socket.fd)
+    // An ICMP error for an earlier query is reported by the next call, whatever that is.
+    if (this.#asked > 1 && icmpErrors.has(sent)) {
+      this.#report(sent)
+      if (this.#socket.closed) return
+      sent = batch.send(this.#socket.fd)
+    }
+    if (sent >= 0) return
+    this.#take(open.query.id)?.failed(systemError(sent, 'sendmmsg', this.#where))
+    this.#closeIfDone()
+  }
+
+  /** Nobody waits for this query any more. False if it was answered just now. */
+  giveUp(id: number): boolean {
+    // The answer may lie there while the event loop was busy.
+    this.read()
+    if (this.#socket.closed || !this.#queries.get(id)) return false
+    this.#queries.set(id, undefined)
+    this.#open--
+    this.#closeIfDone()
+    return true
+  }
+
+  read(): void {
+    while (!this.#socket.closed) {
+      const count = this.#socket.receive(packet => this.#hear(packet))
+      if (count > 0) {
+        this.#closeIfDone()
+        // Fewer than a batch were all there were. If more has come since, the poller reports again.
+        if (count < SendBatch.capacity) return
+      } else if (count === -addon().constants.EAGAIN!) return
+      else this.#report(count)
+    }
+  }
+
+  get #where() {
+    const { address, port } = this.#server
+    return { address, port, device: this.#device }
+  }
+
+  #hear(packet: Packet): void {
+    const bytes = packet.data
+    const id = bytes.length < 2 ? -1 : (bytes[0]! << 8) | bytes[1]!
+    const open = this.#queries.get(id)
+    if (!open) {
+      this.#queries.delete(id)
+      return
+    }
+    // Longer than its room, it has lost its end: then it counts as cut off by the server (TC, RFC 1035 section 4.1.1).
+    if (packet.field(Field.length) > bytes.length) bytes[2]! |= 0x02
+    const response = decodeResponse(bytes, open.query)
+    if (response) this.#take(id)?.answered(response)
+  }
+
+  #take(id: number): OpenQuery | undefined {
+    const open = this.#queries.get(id)
+    if (this.#queries.delete(id) && open) this.#open--
+    return open
+  }
+
+  /** An error that recvmmsg(2) or sendmmsg(2) has reported. It doesn't say which query it is about. */
+  #report(errno: number): void {
+    const error = systemError(errno, 'recvmmsg', this.#where)
+    // This machine knows which of its own ports are closed.
+    if (this.#open === 0 || !icmpErrors.has(errno) || isThisMachine(this.#server.address)) {
+      this.#failAll(error)
+      return
+    }
+    // A query may ask again on this socket.
+    for (const open of [...this.#queries.values()]) open?.unreachable(error)
+  }
+
+  #failAll(error: unknown): void {
+    const queries = [...this.#queries.values()]
+    this.#queries.clear()
+    this.#open = 0
+    this.#closeIfDone()
+    for (const open of queries) open?.failed(error)
+  }
+
+  /**
+   * Closes once no query is open, so that the next one gets another port. Where answers may still come, the port stays open for them a
+   * while. Answers of this machine itself need none: nothing leaves.
+   */
+  #closeIfDone(): void {
+    if (this.#open > 0 || this.#socket.closed) return
+    this.#endLossWatch()
+    this.#release()
+    if (this.#queries.size === 0 || isThisMachine(this.#server.address)) endLinger(this.#socket)
+    else linger(this.#socket)
+  }
+}
