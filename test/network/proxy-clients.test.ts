@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy } from '../../src/index.js'
 import { httpServer, lab, needs } from '../lab/index.js'
+import { listening } from '../lab/processes.js'
 import { movedDuring } from './moved.js'
 
 needs('nginx', 'dnsmasq', 'git')
@@ -37,7 +38,11 @@ beforeAll(async () => {
     `SHA256: ${'0'.repeat(64)}`,
   ]
   writeFileSync(join(lab.folder, 'apt', 'Packages'), `${[...entry, 'Size: 1', 'Description: none'].join('\n')}\n`)
-  const nginx = await lab.nginx(httpServer(`location / { root ${lab.folder}; }`))
+  const nginx = await lab.nginx(
+    httpServer(`location / { root ${lab.folder}; }
+      location = /page { default_type text/html; return 200 '<body><script src="/script"></script>'; }
+      location = /script { default_type text/javascript; return 200 'document.body.append("written by a script")'; }`),
+  )
   const dns = await lab.dnsmasq()
   return async () => {
     await nginx.stop()
@@ -45,15 +50,15 @@ beforeAll(async () => {
   }
 }, 60_000)
 
-/** What the work moved has to have gone through wan2. */
-async function through(work: (port: number) => Promise<void>): Promise<void> {
+/** What the work moved has to have gone through wan2. `failures`: connections that the proxy could not make. */
+async function through(work: (port: number) => Promise<void>, failures: unknown = 0): Promise<void> {
   const proxy = await listenProxy({ port: 0, device: 'wan2' })
   onTestFinished(() => proxy.close())
   const moved = await movedDuring(() => work(proxy.address().port))
   expect(moved.wan2).toBeGreaterThan(10)
   // A device also counts what the kernel says to its neighbours.
   expect(moved.wan1).toBeLessThan(moved.wan2 / 2)
-  expect(proxy.statistics.uplinks.wan2).toMatchObject({ failures: 0, bytesReceived: expect.any(Number) })
+  expect(proxy.statistics.uplinks.wan2).toMatchObject({ failures, bytesReceived: expect.any(Number) })
   expect(proxy.statistics.uplinks.wan2!.connections).toBeGreaterThan(0)
 }
 
@@ -97,5 +102,57 @@ describe.each(['socks5h', 'http'])('by %s', scheme => {
     const lists = join(folder, 'state', 'lists')
     const found = readdirSync(lists).find(file => file.endsWith('_Packages'))
     expect(readFileSync(join(lists, found!), 'utf8')).toContain('Package: netvia-test')
+  })
+})
+
+describe.each([
+  ['socks5h', '5'],
+  ['http', 'connect'],
+])('by %s', (_scheme, kind) => {
+  needs('ssh', 'sshd', 'nc')
+
+  test('ssh logs in through wan2, by nc -X', { timeout: 60_000 }, async () => {
+    const folder = join(lab.folder, `ssh-${kind}-${Date.now()}`)
+    mkdirSync(folder)
+    const file = (name: string) => join(folder, name)
+    for (const key of ['host', 'client']) await run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file(key))
+    const settings = [
+      ...['ListenAddress 0.0.0.0', 'StrictModes no', 'UsePAM no', 'PidFile none', 'PermitRootLogin prohibit-password'],
+      ...[`HostKey ${file('host')}`, `AuthorizedKeysFile ${file('client.pub')}`],
+    ]
+    writeFileSync(file('sshd_config'), `${settings.join('\n')}\n`)
+    // It separates its privileges there. Debian makes it when its service starts.
+    mkdirSync('/run/sshd', { recursive: true })
+    chmodSync('/run/sshd', 0o755)
+    const daemon = (await run('sh', '-c', 'command -v sshd')).trim()
+    await listening(lab.spawn('internet', daemon, '-D', '-e', '-f', file('sshd_config')), 'internet', 'tcp', [22])
+    const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', `UserKnownHostsFile=${file('known')}`]
+    let said = ''
+    await through(async port => {
+      const proxy = `ProxyCommand=nc -X ${kind} -x 127.0.0.1:${port} %h %p`
+      const given = [...options, 'LogLevel=ERROR', proxy].flatMap(option => ['-o', option])
+      said = await run('ssh', '-F', '/dev/null', '-i', file('client'), ...given, `root@${name}`, 'cat /proc/net/dev')
+    })
+    // The server's devices, not the router's.
+    expect(said).toContain('lo:')
+    expect(said).not.toContain('wan2')
+  })
+})
+
+describe.each(['socks5', 'http'])('by %s', scheme => {
+  needs('chromium')
+
+  test('Chromium shows a page through wan2, and what the page loads', { timeout: 90_000 }, async () => {
+    const folder = join(lab.folder, `chromium-${scheme}-${Date.now()}`)
+    const flags = ['headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-sync']
+    const silent = ['disable-background-networking', 'disable-component-update', `user-data-dir=${folder}`]
+    let shown = ''
+    await through(async port => {
+      const proxy = `proxy-server=${scheme}://127.0.0.1:${port}`
+      const given = [...flags, ...silent, proxy, 'dump-dom'].map(flag => `--${flag}`)
+      shown = await run('chromium', ...given, `http://${name}/page`)
+      // It asks for names of its maker, too, and the laboratory has none of them.
+    }, expect.any(Number))
+    expect(shown).toContain('written by a script')
   })
 })
