@@ -47,7 +47,7 @@ function report(error: unknown): Exit {
   if (process.argv.includes('--json')) {
     process.stdout.write(`${jsonLine(process.argv[2] ?? '', 'error', { error })}\n`)
   }
-  // Without a code it is a fault of the program: where it happened helps to mend it. Bad usage may be told in several lines.
+  // Without a code it is a fault of the program: where it happened helps to fix it. Bad usage may take several lines.
   const written = code === undefined || exit === Exit.usage ? escapeControlsLines : escapeControls
   process.stderr.write(`netvia: ${written(code === undefined ? stack! : message)}\n`)
   return exit

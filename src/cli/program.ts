@@ -63,7 +63,7 @@ function defineHelp(program: Command): void {
 /** Every subcommand with its options. What they do is loaded when one is called. */
 export function makeProgram(version: string, state: CommandState): Command {
   const program = new Command('netvia')
-    .description('Network checks that really leave by the device you name.')
+    .description('Network checks that really go out through the device you name.')
     .version(version, '-V, --version')
     .usage('<command> [options]')
     .helpCommand(false)

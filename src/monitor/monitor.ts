@@ -26,11 +26,11 @@ const world = { makeRunner, watchLinks }
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
 
 /**
- * Watches the uplinks of a router: runs their checks, follows their links, and says which state each is in, and why.
+ * Watches the uplinks of a router: runs their checks, follows their links, and keeps a state for each, with the reason.
  *
- * Events: `state` when an uplink changes, `check` for each result, `hook` for each line that the hook prints, `warning` when something beside the checks fails (state
- * file, history, hook, link watch), `configure` after a change of options. The same go to `diagnostics_channel` as `netvia:monitor:state`,
- * `:check`, `:hook`, `:warning` and `:configure`.
+ * Events: `state` when an uplink changes, `check` for each result, `hook` for each line that the hook prints, `warning` when
+ * something beside the checks fails (state file, history, hook, link watch), `configure` after a change of options. The same
+ * go to `diagnostics_channel` as `netvia:monitor:state`, `:check`, `:hook`, `:warning` and `:configure`.
  * While it runs it keeps the process alive.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
@@ -88,7 +88,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   /**
    * Goes on with other options, running or not. An uplink for which nothing changes goes on undisturbed. One that is changed
-   * keeps its state while name and path are the same, and begins its rounds, loss and latency anew. Others begin as 'unknown'.
+   * keeps its state while name and path are the same, and starts its rounds, loss and latency again. Others begin as 'unknown'.
    * Resolves when nothing of what was before is under way any more.
    *
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`, as the constructor; nothing has changed then.
@@ -178,7 +178,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   /**
    * The changes of state from now on, as an async iterable. Ends with `stop()`; rejects with `signal.reason` when aborted.
-   * A reader who is more than 1024 events behind loses the oldest; the next one then says how many in `missed`.
+   * A reader more than 1024 events behind loses the oldest ones. The next event then has their number in `missed`.
    */
   events(options: { signal?: AbortSignal } = {}): AsyncIterableIterator<Streamed<StateEvent>> {
     const { signal } = checkOptions('events', options, { signal: signalCheck })

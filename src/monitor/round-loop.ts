@@ -12,9 +12,9 @@ export interface RoundLoopOptions<T> {
   checks: number
   /** Milliseconds over which the starts of a round's checks may be spread. */
   spread: number
-  /** Begins one check. What it brought is to be handed to `told`, once, after this has returned. */
+  /** Begins one check. Its result goes to `told`, once, after this has returned. */
   run(index: number): void
-  /** Ends the checks under way, each of which is told nevertheless, and what is kept for the next round. */
+  /** Ends the checks under way, each of which is still reported, and what is kept for the next round. */
   cancel(): void
   /** Takes what a round brought, which the next one overwrites; returns the time from its start to that of the next, in ms. */
   done(results: readonly T[]): number
@@ -49,7 +49,7 @@ export class RoundLoop<T> {
     this.#slots = Math.min(options.checks, 1 + Math.floor(options.spread / spacing))
   }
 
-  /** The first round begins after `delay` ms; if that is not at once, by a common tick. What ran before is ended first. */
+  /** The first round begins after `delay` ms; if there is a delay, by a common tick. What ran before is ended first. */
   start(delay: number): void {
     this.#end()
     running++
@@ -127,7 +127,7 @@ export class RoundLoop<T> {
     this.#begun = 0
     const interval = this.#options.done(this.#results)
     this.#lastDue = this.#due
-    // What was told may have led to its end, or to a start anew.
+    // A listener may have ended it, or started it again.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running, longestTickMs)
     this.#due = this.#isHurried ? monotonicNow() : Math.max(this.#due + interval, monotonicNow())

@@ -204,7 +204,7 @@ function checkOf(caller: string, given: UplinkCheck): UplinkCheck {
   return checkOptions<UplinkCheck>(`${caller} (${known.type})`, new PartlyKnown(given, known), schema, required)
 }
 
-/** What `work` makes of each item; its errors tell where the item lies. */
+/** What `work` makes of each item. Its errors name the item's place. */
 function eachOf<T, R>(key: string, items: readonly T[], work: (item: T, index: number) => R): R[] {
   return Array.from(items, (item, index) => {
     try {

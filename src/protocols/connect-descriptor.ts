@@ -14,8 +14,8 @@ const { EINPROGRESS, EALREADY } = constants.errno
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
- * caller owns: `handOver` reads its binding once more, or `addon().close`. Aborting closes it and rejects with the reason; so does the loss of the
- * device, with ENODEV.
+ * caller owns: pass it to `handOver`, which reads its binding again, or to `addon().close`. Aborting closes it and rejects
+ * with the reason. The loss of the device does the same, with ENODEV.
  */
 export async function connectDescriptor(
   address: string,
@@ -40,11 +40,11 @@ export async function connectDescriptor(
   }
 }
 
-/** 0 or the errno where that is known at once, undefined while the handshake is under way. */
+/** 0 or the errno if that is known immediately, undefined while the handshake is under way. */
 function startConnecting(fd: number, target: Uint8Array): number | undefined {
   const errno = addon().connect(fd, target)
   if (errno !== -EINPROGRESS) return errno
-  // The handshake with a peer on this machine takes place within the call: asking again tells, and saves a wait.
+  // The handshake with a peer on this machine takes place within the call: asking again shows it, and saves a wait.
   const again = addon().connect(fd, target)
   return again === -EALREADY ? undefined : again
 }

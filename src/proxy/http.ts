@@ -128,7 +128,7 @@ async function exchange(request: IncomingMessage, sent: ClientRequest, response:
 
 /** What is left of the request is not read: the connection ends with the answer. */
 function end(response: ServerResponse, status: number, fields: string[] = []): void {
-  // Node keeps the reason phrase of a target that it has refused to pass on, and would throw once more.
+  // Node keeps the reason phrase of a target that it has refused to pass on, and would throw again.
   response.statusMessage = ''
   response.writeHead(status, [...fields, 'Content-Length', '0', 'Connection', 'close']).end()
 }

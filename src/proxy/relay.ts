@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 /**
- * Moves bytes both ways until both sides have ended: no more than the streams' own buffers wait, and an end is passed on by itself
+ * Moves bytes both ways until both sides have ended: no more than the streams' own buffers wait, and an end is passed on alone
  * (half-close). A connection that breaks is reset on the other side too, so that what is cut off doesn't look complete.
  */
 export function relay(client: Socket, upstream: Socket, idleTimeout: number): void {

@@ -69,7 +69,7 @@ const replies: Record<string, number> = {
   ETIMEDOUT: reply.hostUnreachable,
 }
 
-/** Undefined: nothing that a reply could tell. */
+/** Undefined: nothing that a reply could say. */
 function replyTo(error: unknown): number | undefined {
   if (error instanceof SocksError) return error.reply
   return error instanceof NetviaError ? (replies[error.code] ?? reply.failure) : undefined

@@ -56,7 +56,7 @@ async function forgetTranslated(addresses: ReadonlySet<string>): Promise<void> {
   const fd = openNetlink(netfilter)
   try {
     for (let first = 0; first < orders.length; first += ordersAtOnce) {
-      // ENOENT: it has ended by itself.
+      // ENOENT: it has already ended.
       const refused = carryOut(fd, orders.slice(first, first + ordersAtOnce)).find(
         errno => errno < 0 && errno !== -constants.errno.ENOENT,
       )

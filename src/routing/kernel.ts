@@ -17,7 +17,7 @@ export interface KernelTables {
   readonly rules: readonly Rule[]
 }
 
-/** The way out of one family. */
+/** The default route of one family. */
 export interface WayOut {
   readonly hop: RouteHop
   readonly preferredSource?: string

@@ -59,7 +59,7 @@ describe('two uplinks', () => {
     expect(packets.wan2).toBeGreaterThan(0)
   })
 
-  it('are told apart in objects, with the addresses that were really used', async () => {
+  it('are distinguished in objects, with the addresses that were really used', async () => {
     const found = objects(await netvia(['http', '--json', ...bothDevices, '-4', `http://${server.name}/`]))
     const by = Object.fromEntries(found.map(object => [object.device, object.localAddress]))
     expect(by).toEqual({ wan1: wan1.address4, wan2: wan2.address4 })

@@ -235,7 +235,7 @@ describe.each([4, 6] as const)('over IPv%i', family => {
       expect(sentFrom(wan2, usage, family).length).toBeGreaterThan(0)
     })
 
-    test("with wan2's address alone, the packets leave by wan1", async () => {
+    test("with wan2's address alone, the packets go out through wan1", async () => {
       const [wan1, wan2] = await trafficOf(() => usage.use({ localAddress: wan2Address(family) }, family))
       expect(sentFrom(wan1, usage, family).length).toBeGreaterThan(0)
       expect(wan1.txPackets).toBe(wan1.packets.filter(({ source }) => source === wan2Address(family)).length)

@@ -137,7 +137,7 @@ describe('a user without privilege', () => {
     expect(asNobody()).toBe('reply kernel\nreply kernel\n')
   })
 
-  test('is told the three ways out where the sysctl forbids it', () => {
+  test('is shown three ways to get permission where the sysctl forbids it', () => {
     lab.run('router', 'sysctl', '-qw', 'net.ipv4.ping_group_range=1 0')
     const said = asNobody()
     lab.run('router', 'sysctl', '-qw', 'net.ipv4.ping_group_range=0 2147483647')

@@ -50,7 +50,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     expect(await openSockets()).toBe(before)
   })
 
-  test.each(['wan1', 'wan2'])('leaves by %s and by nothing else', async device => {
+  test.each(['wan1', 'wan2'])('goes out through %s and nothing else', async device => {
     const before = ['wan1', 'wan2'].map(name => lab.counters(name).txPackets)
     expect(await ping(host, { kind, device })).toMatchObject({ outcome: 'reply' })
     const moved = ['wan1', 'wan2'].map((name, index) => lab.counters(name).txPackets - before[index]!)

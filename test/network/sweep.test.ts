@@ -78,7 +78,7 @@ describe('sweep', () => {
     expect(turns).toBeGreaterThan((performance.now() - started) / 250)
   })
 
-  it.each(['datagram', 'raw'] as const)('tells silent, rejected and answering apart, %s', async kind => {
+  it.each(['datagram', 'raw'] as const)('distinguishes silent, rejected and answering, %s', async kind => {
     lab.fault('isp1', 'ip daddr 10.64.1.0/26 drop')
     lab.fault('isp1', 'ip daddr 10.64.1.64/26 reject with icmp type admin-prohibited')
     const results = await collect(sweep('10.64.1.0/24', { kind, timeout: 400 }))

@@ -23,11 +23,12 @@ describe('values', () => {
     ['1.5s', 1500],
     ['1m', 60_000],
     ['1h', 3_600_000],
+    ['1d', 86_400_000],
   ])('%s is a time of %d ms', (text, expected) => expect(time('s')(text)).toBe(expected))
 
   it('in milliseconds without a unit where that is the custom', () => expect(time('ms')('500')).toBe(500))
 
-  test.each(['', '-1', '1d', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
+  test.each(['', '-1', '1y', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
     expect(() => time('s')(text)).toThrow(InvalidArgumentError)
   })
 
@@ -122,7 +123,7 @@ describe('doctor', () => {
       { device: 'wan1', family: 4 as const, metric: first },
       { device: 'wan2', family: 4 as const, metric: second },
     ]
-    expect(routeFindings(routes(100, 200))[0]!.detail).toContain('everything leaves by wan1')
+    expect(routeFindings(routes(100, 200))[0]!.detail).toContain('everything goes out through wan1')
     expect(routeFindings(routes(0, 0))[0]!.detail).toContain('equal metric')
     expect(routeFindings(routes(0, 0).slice(1))).toEqual([])
   })

@@ -157,7 +157,7 @@ describe('quoted packets', () => {
     expect(packet).not.toHaveProperty('identifier')
   })
 
-  test('what is cut off is not known; a later fragment tells nothing', () => {
+  test('what is cut off is not known; a later fragment shows nothing', () => {
     expect(decodeQuotedPacket(bytes(`${ipv4} 08 00 00 00 12 34`))).toMatchObject({
       identifier: 0x1234,
       sequence: undefined,

@@ -151,7 +151,7 @@ describe('a trace', () => {
     expect(sent.at(-1)!.ttl).toBe(6)
   })
 
-  it('tells hops in order, whatever comes first', () => {
+  it('reports hops in order, whatever comes first', () => {
     const { at, seen } = trace({ queries: 1 })
     at(2)[0]!.answer('ttl-exceeded', '192.0.2.2')
     expect(seen()).toEqual([])

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Still to be rewritten. */
-const unfinished = ['command.md', 'compatibility.md', 'routers.md']
+const unfinished = ['command.md']
 
 const root = new URL('../../', import.meta.url)
 const docs = readdirSync(new URL('docs/', root)).filter(name => name.endsWith('.md') && !unfinished.includes(name))

@@ -5,7 +5,7 @@ import { shells } from './shells.js'
 export function defineCompletion(program: Command, state: CommandState): void {
   program
     .command('completion')
-    .description('prints a completion script')
+    .description('print a completion script')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))
     .action(action(state, () => import('./run.js')))
 }

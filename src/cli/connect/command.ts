@@ -15,6 +15,6 @@ export function defineConnect(program: Command, state: CommandState): void {
   addServers(command)
   addFamilyOptions(command)
   addPathOptions(command)
-  addOutputOptions(command, 'nothing but the exit code')
+  addOutputOptions(command, 'print nothing, only set the exit code')
   command.action(action(state, () => import('./run.js')))
 }

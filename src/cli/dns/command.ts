@@ -29,7 +29,7 @@ export function defineDns(program: Command, state: CommandState): void {
   addTimeout(command, 'time for everything together', 5)
   addServers(command)
   addPathOptions(command, { source: 'b' })
-  addOutputOptions(command, 'nothing but the exit code')
+  addOutputOptions(command, 'print nothing, only set the exit code')
   refuseFlags(command, 'dig', {
     '-4': 'choose the server by its address, as @192.0.2.53; type A looks up IPv4 addresses',
     '-6': 'choose the server by its address, as @2001:db8::53; type AAAA looks up IPv6 addresses',

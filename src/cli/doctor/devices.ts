@@ -28,7 +28,7 @@ export function routeFindings(routes: readonly DefaultRoute[]): Finding[] {
     const best = ways[0]!
     const detail = ways.some(({ device, metric }) => device !== best.device && metric === best.metric)
       ? `${listed}: of equal metric, so without -I it is not said which one a packet takes`
-      : `${listed}: without -I everything leaves by ${best.device}`
+      : `${listed}: without -I everything goes out through ${best.device}`
     return [{ about: `default routes, IPv${family}`, status: 'note' as const, detail }]
   })
 }

@@ -7,15 +7,15 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineExporter(program: Command, state: CommandState): void {
   const command = program
     .command('exporter')
-    .description('probes for Prometheus, as blackbox_exporter makes them, through the device you name')
+    .description('serve the probes of blackbox_exporter to Prometheus, through the device you name')
     .option('-c, --config <file>', 'modules, in the YAML of blackbox_exporter; SIGHUP reads it again', 'blackbox.yml')
-    .option('--check', 'only say whether the configuration is right')
+    .option('--check', 'only check the configuration')
     .addOption(
       new Option('--listen <[host:]port>', 'serve /probe and /metrics there; host: 127.0.0.1')
         .argParser(text(value => listenAddress(value as string)))
         .default('9115'),
     )
-    .addOption(new Option('--token-file <file>', 'clients must know the token in it (or in NETVIA_TOKEN)'))
+    .addOption(new Option('--token-file <file>', 'a token that clients must send (or NETVIA_TOKEN)'))
     .addOption(
       new Option('--timeout-offset <seconds>', "subtract this from the scrape's timeout")
         .argParser(time('s', 0))

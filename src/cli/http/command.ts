@@ -32,7 +32,7 @@ export function defineHttp(program: Command, state: CommandState): void {
   addServers(command)
   addFamilyOptions(command)
   addPathOptions(command)
-  addOutputOptions(command, 'nothing but the exit code')
+  addOutputOptions(command, 'print nothing, only set the exit code')
   command.action(action(state, () => import('./run.js')))
 }
 

@@ -4,6 +4,6 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineMan(program: Command, state: CommandState): void {
   program
     .command('man')
-    .description('prints the manual page: netvia man | man -l -')
+    .description('print the manual page: netvia man | man -l -')
     .action(action(state, () => import('./run.js')))
 }

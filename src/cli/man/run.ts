@@ -55,8 +55,8 @@ function commandSection(command: Command): string[] {
 }
 
 const paragraphs = [
-  'Every packet of a check leaves by the network device named with -I, name resolution included, or the check fails: there is no way around a device that does not work. A source address alone does not choose the device; the routing table does.',
-  'Given several -I, the same thing is done over each of them at once, and the results stand side by side in one table.',
+  'Every packet of a check goes out through the network device named with -I, name resolution included. If the device does not work, the check fails. A source address alone does not choose the device: the routing table does.',
+  'With several -I, netvia does the same through each device at the same time, and shows the results side by side in one table.',
   'Times are in seconds as in ping, in milliseconds where fping has it so; a unit may be given: 300ms, 2s, 1m.',
 ]
 

@@ -109,7 +109,7 @@ function planOf({ proxy }: Configuration) {
   return proxy && proxyPlan(proxy)
 }
 
-/** What is wrong with the file is told, and the monitor goes on as before. */
+/** Reports what is wrong with the file. The monitor goes on as before. */
 function reload(
   { output }: Session,
   flags: MonitorFlags,

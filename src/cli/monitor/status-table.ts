@@ -9,7 +9,7 @@ import type { History } from './web/history.js'
 const sparkSeconds = 30
 /** Of the terminal's lines these are the head's and the cursor's, and the one that says what is left out. */
 const otherLines = 3
-/** The whole of it stands in the line that told the change. */
+/** The line about the change has the whole text. */
 const longestReason = 48
 
 export const stateColumns: readonly Column[] = [

@@ -61,7 +61,7 @@ export function defineMtr(program: Command, state: CommandState): void {
     '-b': '-n shows addresses, and n switches between the two',
     '-e': 'netvia trace shows MPLS labels',
     '-g': 'the live table is for a terminal',
-    '-t': 'the live table starts by itself in a terminal',
+    '-t': 'the live table starts automatically in a terminal',
     '-x': 'use --json or --csv',
     '-z': 'netvia looks up no AS numbers',
   })

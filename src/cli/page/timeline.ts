@@ -24,7 +24,7 @@ export class Timelines {
     this.#steps = rangeSeconds / step
   }
 
-  /** More of it, or all of it anew. */
+  /** More of it, or all of it again. */
   add({ from, step, uplinks }: HistoryReport): void {
     const next = new Map<string, Timeline>()
     for (const { name, latencyMs, lossRatio, state } of uplinks) {

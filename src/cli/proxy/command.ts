@@ -12,7 +12,7 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineProxy(program: Command, state: CommandState): void {
   const command = program
     .command('proxy')
-    .description('a SOCKS5 and HTTP proxy through a device, or through several uplinks')
+    .description('serve a SOCKS5 and HTTP proxy through a device, or through several uplinks')
     .addOption(
       new Option(
         '--listen <[host:]port>',
@@ -33,7 +33,7 @@ export function defineProxy(program: Command, state: CommandState): void {
     .addOption(
       new Option('--allow <block>', 'clients that may use it; may be given again').argParser(several(text(block))),
     )
-    .option('--users-file <file>', 'lines of name:password; every client must give one of them; SIGHUP reads it again')
+    .option('--users-file <file>', 'lines of name:password; a client must send one of them; SIGHUP reads it again')
     .addOption(
       new Option(
         '--allow-target <block>',
@@ -47,9 +47,9 @@ export function defineProxy(program: Command, state: CommandState): void {
         text(value => listenAddress(value as string) && (value as string)),
       ),
     )
-    .addOption(new Option('--token-file <file>', 'who asks for metrics must know what is in it (or in NETVIA_TOKEN)'))
+    .addOption(new Option('--token-file <file>', 'a token that clients of the metrics must send (or NETVIA_TOKEN)'))
     .option('--socket <file>', 'with --config: answer netvia status and netvia force there')
-    .option('--socket-group <group>', 'who else may ask and force: a group, by name or number')
+    .option('--socket-group <group>', 'a group that may use the socket too, by name or number')
   addServers(command)
   addPathOptions(command, {}, '')
   addJson(command)

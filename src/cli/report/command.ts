@@ -6,13 +6,17 @@ import { since } from './since.js'
 export function defineReport(program: Command, state: CommandState): void {
   const command = program
     .command('report')
-    .description('how the uplinks have been: availability, outages, loss, latency')
-    .argument('[uplink...]', 'only these')
+    .description('show how the uplinks were: availability, outages, loss, latency')
+    .argument('[uplink...]', 'only these uplinks')
     .addOption(
-      new Option('-c, --config <file>', 'configuration of the monitor, which names its history').conflicts('history'),
+      new Option('-c, --config <file>', 'configuration of the monitor, which names its history file').conflicts(
+        'history',
+      ),
     )
-    .option('--history <file>', 'the history itself')
-    .addOption(new Option('--since <time>', 'so long ago, or a date').argParser(since).default(undefined, '30d'))
+    .option('--history <file>', 'the history file, instead of --config')
+    .addOption(
+      new Option('--since <time>', 'how far back, such as 30d, or a date').argParser(since).default(undefined, '30d'),
+    )
     .addOption(deviceOption('only the uplinks on this device; may be given again'))
     .addOption(
       new Option('--csv [rows]', 'comma-separated values; rows: uplinks or outages')

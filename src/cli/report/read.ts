@@ -38,7 +38,7 @@ export function readHistory(path: string, period: Period): UplinkReport[] {
       return {
         ...{ name: name as string, device: device as string | null },
         ...sharesOf(stretches, period),
-        // A page takes longer than an echo: the two in one figure would tell of neither.
+        // A page takes longer than an echo: one figure for both would describe neither.
         ...latencyReport(pings.length > 0 ? pings : targets),
         outages: outagesOf(stretches, period),
         targets: targets.map(target => ({

@@ -5,7 +5,7 @@ import { duration } from '../shared/duration.js'
 export function since(value: string): number {
   const now = Date.now()
   const ago = duration(value)
-  // A date by itself is in this machine's time zone, as people mean it.
+  // A date alone is in this machine's time zone, as people mean it.
   const date = /^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00` : value
   const at = ago === undefined ? dateOf(date) : now - ago
   if (!(at >= 0))

@@ -31,7 +31,7 @@ export function defineScan(program: Command, state: CommandState): void {
     .option('--rate <number>', 'ports a second', numeric(scanSchema.rate))
   addFamilyOptions(command)
   addPathOptions(command)
-  addOutputOptions(command, 'only the open ports, bare')
+  addOutputOptions(command, 'print only the port numbers')
   addSpellings(command, { '-oG': '--grepable', '-Pn': '--skip-discovery', '-sT': '--connect-scan' })
   refuseFlags(command, 'nmap', {
     '-o': 'use -oG or --json',

@@ -4,6 +4,6 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineSchema(program: Command, state: CommandState): void {
   program
     .command('schema')
-    .description('prints the JSON Schema of what --json prints')
+    .description('print the JSON Schema of the --json output')
     .action(action(state, () => import('./run.js')))
 }

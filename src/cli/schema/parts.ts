@@ -91,7 +91,7 @@ export const parts: Record<string, JsonSchema> = {
   }),
   captivePortal: object('What speaks for something that answered in place of the server', {
     evidence: oneOf('status', 'redirect', 'certificate', 'content'),
-    'host?': text('Where a redirect leads, or whom a certificate is for'),
+    'host?': text('Where a redirect leads, or the name in a certificate'),
   }),
   address: object('An answer of type A or AAAA', { address: text(), family, ttl: count('Seconds') }),
   record: object('Any other answer; data as in RecordData, bytes in base64', {
@@ -126,7 +126,7 @@ export const parts: Record<string, JsonSchema> = {
     'master?': text('Bridge, bond or VRF it belongs to'),
     counters: ref('counters'),
   }),
-  wholeDevice: object('A device by itself', {}, ['netDevice']),
+  wholeDevice: object('A single device', {}, ['netDevice']),
   counters: object('Since the device was made', {
     ...{ rxPackets: counter, txPackets: counter, rxBytes: counter, txBytes: counter, rxErrors: counter },
     ...{ txErrors: counter, rxDropped: counter, txDropped: counter, multicast: counter, collisions: counter },

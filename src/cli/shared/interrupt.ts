@@ -1,6 +1,6 @@
 /**
  * Ctrl-C and SIGTERM end the work, not the process: first comes the summary, then the same signal again, so that the
- * shell sees how it ended. A second one ends it at once.
+ * shell sees how it ended. A second one ends it immediately.
  */
 export class Interrupt {
   readonly #controller = new AbortController()

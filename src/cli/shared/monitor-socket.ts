@@ -3,7 +3,7 @@ import { NetviaError } from '../../errors.js'
 import type { UplinkSnapshot } from '../../monitor/record/reports.js'
 import type { ProxyStatistics } from '../../proxy/statistics.js'
 
-/** Where a monitor answers unless told otherwise. */
+/** Where a monitor answers by default. */
 export const defaultSocket = '/run/netvia/monitor.sock'
 /** Bytes of `sun_path` that a name may have (unix(7)). */
 export const longestSocket = 107

@@ -26,7 +26,7 @@ export function addOutputOptions(command: Command, quiet: string): Command {
 
 /** Where the monitor is that the command asks. */
 export function addMonitorSocket(command: Command): Command {
-  return command.addOption(new Option('--socket <file>', 'where the monitor answers').default(defaultSocket))
+  return command.addOption(new Option('--socket <file>', 'socket of the monitor').default(defaultSocket))
 }
 
 export function addFamilyOptions(command: Command): Command {
@@ -47,7 +47,7 @@ export function addTimeout(command: Command, what: string, seconds: number): Com
 
 /** Of several the middle one is shown: the first also pays for the process's own start. */
 export function addCount(command: Command): Command {
-  const option = new Option('-c, --count <number>', 'measure so often; the table shows the middle one')
+  const option = new Option('-c, --count <number>', 'number of measurements; the table shows the median')
   return command.addOption(option.argParser(numeric(integer(1, 10_000))).default(1))
 }
 

@@ -41,13 +41,13 @@ export function addPathOptions(command: Command, short: ShortNames = {}, more = 
     )
 }
 
-/** ping takes an address for -I too; here that would promise a way out that a source address cannot choose. */
+/** ping takes an address for -I too; here that would promise a device that a source address cannot choose. */
 function device(value: string): string {
   if (isIP(value)) throw new InvalidArgumentError('it must be a device; --source takes an address')
   return text(deviceName)(value)
 }
 
-/** One way out of this machine, and what to call it: in text, and in JSON. */
+/** One path out of this machine, and its name in text and in JSON. */
 export interface Path {
   name: string
   label: { device?: string }

@@ -5,8 +5,8 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineStatus(program: Command, state: CommandState): void {
   const command = program
     .command('status')
-    .description('asks the running monitor how its uplinks are')
-    .argument('[uplink...]', 'only these')
+    .description('show the uplinks of the running monitor')
+    .argument('[uplink...]', 'only these uplinks')
   addMonitorSocket(command)
   addJson(command)
   command.action(action(state, () => import('./run.js')))

@@ -70,9 +70,9 @@ export function defineTrace(program: Command, state: CommandState, loadWatch: ()
   refuseFlags(command, 'traceroute', {
     '-A': 'netvia looks up no AS numbers',
     '-F': 'netvia ping -M do finds the path MTU',
-    '-N': 'netvia probes several hops at the same time by itself',
+    '-N': 'netvia always probes several hops at the same time',
     '-e': 'MPLS labels are always shown',
-    '-z': 'netvia spaces its probes by itself',
+    '-z': 'netvia spaces its probes automatically',
   })
   const load = async () => {
     if (!command.opts<TraceFlags>().watch) return import('./run.js')

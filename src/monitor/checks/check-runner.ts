@@ -10,9 +10,9 @@ import { type Probe, probe } from './probe.js'
 
 /** One check of an uplink, made ready to be run again and again. */
 export interface CheckRunner {
-  /** Begins; not while it is under way. What came of it is told once, after this has returned. */
+  /** Begins; not while it is under way. Reports the outcome once, after this has returned. */
   run(): void
-  /** Ends what is under way, which is told nevertheless, and gives up what is held for the next run. */
+  /** Ends what is under way, which is still reported, and gives up what is held for the next run. */
   cancel(): void
 }
 
@@ -20,7 +20,7 @@ export interface RunnerSettings {
   path: PathOptions
   /** Milliseconds a run may take. */
   timeout: number
-  /** What came of it is told at once; otherwise it may wait for the next tick, a tenth of a second. */
+  /** Reports the outcome immediately. Otherwise it may wait for the next tick, a tenth of a second. */
   prompt: boolean
 }
 

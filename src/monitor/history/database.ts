@@ -34,7 +34,7 @@ export function requireSqlite(): void {
 /** Opens a history to write to, and makes it where there is none. What is another program's is refused. */
 export function openToWrite(path: string): SqliteDatabase {
   return opened(path, false, database => {
-    // A commit is one append to the log beside the file; the disk is told to keep it when the log is worked in, every 4 MB.
+    // A commit is one append to the log beside the file. SQLite syncs the disk at a checkpoint, every 4 MB.
     database.exec('PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     const isEmpty = numberOf(database, 'SELECT count(*) AS value FROM sqlite_master') === 0
     if (isEmpty) database.exec(`BEGIN; ${tables} COMMIT`)

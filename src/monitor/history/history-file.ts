@@ -54,10 +54,10 @@ export class HistoryFile {
   #minutes = new Map<string, Minute>()
   #minuteBegun: ClockReading = readClocks()
   #prunedAt = Number.NEGATIVE_INFINITY
-  /** The last write failed, which has been told. */
+  /** The last write failed, which has been reported. */
   #isBroken = false
 
-  /** `failed` is told once of a file that can't be written to: the monitor goes on, and what comes meanwhile is written later. */
+  /** `failed` is called once for a file that can't be written. The monitor goes on, and what comes meanwhile is written later. */
   constructor(path: string, failed: (error: unknown) => void) {
     this.#path = path
     this.#failed = failed

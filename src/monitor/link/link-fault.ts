@@ -8,7 +8,7 @@ type Family = 4 | 6
 
 /** What is known of a device's link. */
 export interface LinkFacts {
-  /** Why nothing can leave by it: 'no carrier', …; null when something can. */
+  /** Why nothing can go out through it: 'no carrier', …; null when something can. */
   fault: string | null
   /** Address families it had an address of before, and has none of now. */
   lost: readonly Family[]
@@ -21,7 +21,7 @@ export interface LinkDevice {
   readonly addresses: readonly { readonly family: Family; readonly scope: string; readonly tentative: boolean }[]
 }
 
-/** Follows one device: what it has had tells a lost address from one that was never needed. */
+/** Follows one device. Its past distinguishes a lost address from one that was never needed. */
 export class LinkHistory {
   #seen = false
   readonly #had = new Set<Family>()

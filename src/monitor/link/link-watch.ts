@@ -5,14 +5,15 @@ import { readAddresses, readLinks } from '../../system/netlink/tables.js'
 import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
 
 /**
- * The kernel may tell of a lost carrier up to a second late, if another was lost just before, and not at all if it is back by
+ * The kernel may report a lost carrier up to a second late, if another was lost just before, and not at all if it is back by
  * then: so we look ourselves, in ms.
  */
 const carrierInterval = 50
 
 /**
- * Tells the facts of each device's link: at once, and whenever netlink tells of a change. `failed` hears of what netlink
- * refuses: then only the checks speak. `devices` are those to watch, each with what is known of it. Returns the end of it; until then the event loop stays alive.
+ * Reports the facts of each device's link: immediately, and whenever netlink reports a change. `failed` gets what netlink
+ * refuses: then only the checks decide. `devices` are those to watch, each with what is known of it. Returns what ends it.
+ * Until then the event loop stays alive.
  */
 export function watchLinks(
   devices: ReadonlyMap<string, LinkHistory>,
@@ -20,7 +21,7 @@ export function watchLinks(
   failed: (error: unknown) => void,
 ): () => void {
   if (devices.size === 0) return () => {}
-  /** As they were told last. */
+  /** As they were reported last. */
   const told = new Map<string, { index: number; running: boolean }>()
   let carriers: RunningReader | undefined
   const tell = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
@@ -73,7 +74,7 @@ export function watchLinks(
   }
 }
 
-/** Devices whose links a change may concern. A route tells nothing of a link. */
+/** Devices whose links a change may concern. A route says nothing about a link. */
 function namesOf(change: DeviceChange): string[] {
   if (change.type === 'link') return [change.device, ...(change.previous ? [change.previous.name] : [])]
   return change.type === 'address' ? [change.device] : []

@@ -1,7 +1,7 @@
 import { ResultQueue } from '../../runtime/result-queue.js'
 import { ResultStream } from '../../runtime/result-stream.js'
 
-/** Events kept for a reader who is slow, at most; the oldest give way. */
+/** How many events are kept for a slow reader. The oldest are dropped. */
 const capacity = 1024
 
 /** An event as a reader of a stream gets it. */

@@ -111,7 +111,7 @@ export interface UplinkSnapshot extends Facts {
   forced: Forced | null
   /** The last result of each check, in their order; null before the first. */
   checks: (CheckEvent | null)[]
-  /** Loss and latency of each check by itself, in their order. */
+  /** Loss and latency of each check, in their order. */
   statistics: CheckStatistics[]
   /** What is wrong with single checks while the uplink does without them: 'target 203.0.113.12 silent for 40 s'. */
   remarks: string[]

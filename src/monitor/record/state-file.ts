@@ -23,7 +23,7 @@ export class StateFile {
   #writing: Promise<void> | undefined
   #again = false
 
-  /** `failed` is told of a file that can't be read or written: the monitor goes on without. */
+  /** `failed` is called for a file that can't be read or written. The monitor goes on without it. */
   constructor(path: string, content: () => Saved, failed: (error: unknown) => void) {
     this.#path = path
     this.#content = content

@@ -22,7 +22,7 @@ const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
 
 /**
  * The addresses of a host as programs look for them: a literal, the hosts file, localhost (RFC 6761), then DNS through the
- * search list, both families at once. Ends when all is told; rejects where there is no address.
+ * search list, both families at the same time. Ends after the last address. Rejects if there is none.
  */
 export async function lookUpHost(
   host: string,
@@ -76,7 +76,7 @@ const notNames: readonly (readonly [RegExp, string])[] = [
   [/[\s\0]/, 'a name has no white space'],
 ]
 
-/** One name, both families at once. Rejects if neither has an address. */
+/** One name, both families at the same time. Rejects if neither has an address. */
 export async function queryFamilies(
   name: string,
   families: readonly Family[],

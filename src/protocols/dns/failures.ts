@@ -6,7 +6,7 @@ import { type DnsServer, formatDnsServer } from './server-address.js'
  * How name resolution fails, with the codes Node's own `dns` has for it. All have `syscall: 'resolve'`.
  * - `ENOTFOUND`: there is no such name (NXDOMAIN), or no address for it;
  * - `ENODATA`: the name exists, but not with records of the asked type;
- * - `EAI_AGAIN`: no server could tell: each said SERVFAIL, REFUSED or something that is no answer;
+ * - `EAI_AGAIN`: no server had an answer: each said SERVFAIL, REFUSED or something that is no answer;
  * - `ETIMEOUT`: no server answered in time;
  * - a system's code such as `ECONNREFUSED` or `ENETUNREACH`: no server could be reached.
  */

@@ -29,7 +29,7 @@ export function isLocalhost(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost')
 }
 
-/** The names to ask for, in order, as resolv.conf(5) tells: a dot at the end means just this one. */
+/** The names to ask for, in order, as in resolv.conf(5). A dot at the end means just this one. */
 export function searchNames(
   name: string,
   wire: string,

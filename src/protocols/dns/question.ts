@@ -93,7 +93,7 @@ class Question {
     return noServerAnswered({ hostname: this.#name, device: path.device, ...parts }, code)
   }
 
-  /** Its time is over. The tries look once more whether their answer is there. */
+  /** Its time is over. The tries look a last time whether their answer is there. */
   async #giveUp(reason: unknown): Promise<void> {
     clearTimeout(this.#timer)
     this.#stop.abort(noLongerNeeded)

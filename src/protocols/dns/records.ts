@@ -90,7 +90,7 @@ export interface NaptrData {
 export interface SoaData {
   /** Primary name server. */
   mname: string
-  /** Mailbox of who is responsible, as a name. */
+  /** Mailbox of the person responsible, as a name. */
   rname: string
   /** Version of the zone. */
   serial: number

@@ -29,7 +29,7 @@ import {
 import { dnsServers } from './server-address.js'
 
 export interface ResolveOptions extends CommonOptions {
-  /** Addresses of this family only. Default: both, asked for at once. */
+  /** Addresses of this family only. Default: both, asked for at the same time. */
   family?: 4 | 6
   /**
    * Asks the name servers for just this name and record type (RFC 1035), past hosts file and search list. Default: the
@@ -60,15 +60,15 @@ export const resolveSchema: Schema = {
 }
 
 /**
- * Resolves a name over the path: every packet leaves by `device`, over UDP and TCP alike (RFC 1035, 5452, 6891, 7766).
+ * Resolves a name over the path: every packet goes out through `device`, over UDP and TCP alike (RFC 1035, 5452, 6891, 7766).
  * Without `type`: a literal address is its own answer, then /etc/hosts, `localhost` (RFC 6761), and DNS with the search
  * list; reachable addresses first, IPv6 before IPv4.
  *
- * With `type: 'PTR'` an address may be given in place of a name. Records are told as the server has them: names and texts in them may hold
- * any characters.
+ * With `type: 'PTR'` an address may be given in place of a name. Records are returned as the server has them: names and texts
+ * in them may hold any characters.
  *
  * @throws NetviaError `ENOTFOUND` no such name, or no address for it; `ENODATA` no record of the type; `EAI_AGAIN` no server
- * could tell (SERVFAIL, REFUSED); `ETIMEOUT` no server answered in time; `ECONNREFUSED`, `ENETUNREACH`, … no server could be
+ * had an answer (SERVFAIL, REFUSED); `ETIMEOUT` no server answered in time; `ECONNREFUSED`, `ENETUNREACH`, … no server could be
  * reached; `ENODEV` no such device, or it was deleted meanwhile; `signal.reason` when aborted.
  */
 export async function resolve(

@@ -21,7 +21,7 @@ import { PendingConnection } from './pending-connection.js'
 
 /**
  * For the connection alone, in milliseconds, where the agent's `timeout` isn't given. Node has no such limit; but its requests
- * are given a socket at once, and what starts its clock with the socket (follow-redirects, axios) would wait for ever here.
+ * get a socket immediately. A client that starts its clock with the socket (follow-redirects, axios) would wait forever here.
  */
 const connectTimeout = 10_000
 
@@ -165,7 +165,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
 }
 
 /**
- * An `http.Agent` whose connections leave by the path, name resolution included, for anything that takes a Node agent.
+ * An `http.Agent` whose connections use the path, name resolution included, for anything that takes a Node agent.
  * Pools of different paths never mix, and a connection whose device was deleted is not used again.
  *
  * Options of a request that would lead past the path (`socketPath`, `lookup`, `localPort`) fail it.
@@ -177,7 +177,7 @@ export class HttpAgent extends lateParent(() =>
   onPath<HttpAgentOptions, Agent>(nodeHttp().Agent, 'HttpAgent', httpAgentSchema, false),
 ) {}
 
-/** An `https.Agent` whose connections leave by the path: as `HttpAgent`, with the TLS options and the session cache of Node's own. */
+/** An `https.Agent` whose connections use the path: as `HttpAgent`, with the TLS options and the session cache of Node's own. */
 export class HttpsAgent extends lateParent(() =>
   onPath<HttpsAgentOptions, SecureAgent>(nodeHttps().Agent, 'HttpsAgent', httpsAgentSchema, true),
 ) {}

@@ -29,7 +29,7 @@ export class BoundSockets {
   }
 
   /**
-   * Destroys the connections whose device is no more, and tells of each. One system call for each device that is the same: if
+   * Destroys the connections whose device is gone, and reports each. One system call for each device that is the same: if
    * the oldest is still bound to it, it has not been deleted since, and so are all.
    */
   dropDead(onDropped?: (socket: Socket) => void): void {
@@ -52,7 +52,7 @@ export class BoundSockets {
   }
 }
 
-/** Those on their way out have no descriptor any more: `close` is told later. */
+/** Those that are closing have no descriptor any more: `close` comes later. */
 function oldestOf(sockets: Set<Socket>): Socket | undefined {
   for (const socket of sockets) {
     if (!socket.destroyed) return socket

@@ -74,7 +74,7 @@ const connectCheck: Check = (value, name) =>
 const schema: Schema = { ...pathSchema, ...agentSchema, connectTimeout: milliseconds, connect: connectCheck }
 
 /**
- * An undici `Agent` whose connections leave by the path, name resolution included: the `dispatcher` of undici's `fetch`,
+ * An undici `Agent` whose connections use the path, name resolution included: the `dispatcher` of undici's `fetch`,
  * `request` and the like, with keep-alive, and HTTP/2 with `allowH2: true`. A connection whose device was deleted is not used
  * again.
  *

@@ -17,7 +17,7 @@ export class PendingConnection extends EventEmitter {
     super()
     this.#request = request
     this.#destroyRequest = request.destroy
-    // A request without a socket tells nobody that it was destroyed (Node only looks once there is a socket).
+    // A request without a socket doesn't report that it was destroyed (Node only looks once there is a socket).
     request.destroy = error => {
       const destroyed = this.#destroyRequest.call(request, error)
       this.destroy(error)

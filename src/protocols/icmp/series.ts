@@ -56,7 +56,7 @@ export class Series implements ProbeOwner {
   readonly #endReturnWatch: () => void = () => {}
   readonly #repliers: Repliers
 
-  /** `told`: called when `isTold` may have become true without a result. */
+  /** Calls `told` when `isTold` may have become true without a result. */
   constructor(settings: SeriesSettings, tell: (result: PingResult) => void, told: () => void) {
     this.#settings = settings
     this.#repliers = new Repliers(settings.timeout, told)

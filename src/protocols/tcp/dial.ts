@@ -84,7 +84,7 @@ interface Connected {
 }
 
 /**
- * `connect` with checked options. `signal` enforces the time limit; `timeout` only tells name resolution how long that is.
+ * `connect` with checked options. `signal` enforces the time limit; `timeout` only informs name resolution of it.
  * `refuse` can throw for an address, which then receives no packet.
  */
 export async function dial(
@@ -108,7 +108,7 @@ export async function dial(
   return { socket, dnsMs, connectMs }
 }
 
-/** `dial` for callers that need no socket of Node's. They verify the binding of the descriptor once more, and close it. */
+/** `dial` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. */
 export async function dialDescriptor(
   options: ConnectOptions,
   signal: Signal,

@@ -103,7 +103,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
 
 /** Node would interpret our descriptor's number in the primary process, where it means something else. */
 function inClusterWorker(): NetviaError {
-  const hint = 'with reusePort: true each process, or each thread of worker_threads, can listen by itself'
+  const hint = 'with reusePort: true each process, or each thread of worker_threads, can listen separately'
   return new NetviaError(`listen does not work in a worker of node:cluster; ${hint}`, {
     code: 'ERR_CLUSTER_WORKER',
     hint,

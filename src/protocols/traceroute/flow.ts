@@ -28,7 +28,7 @@ export class Flow {
   #sequence = 0
   #slowestMs: number | undefined
 
-  /** `seen` is told of each probe with a verdict. */
+  /** `seen` gets each probe that has a verdict. */
   constructor(target: Target, settings: TraceSettings, seen: (ttl: number, result: PingResult) => void) {
     const { method } = settings
     this.record = new RouteRecord(settings)

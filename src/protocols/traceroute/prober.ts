@@ -13,8 +13,8 @@ export interface Prober {
   /** Headers of a probe, the IP header first, that the kernel does not hand over with a quote. */
   readonly hiddenBytes: number
   /**
-   * Sends one, with this TTL or hop limit. `settled` is told once, in a later turn. Returns the end of waiting for it: nothing
-   * is told then. `timeout` in milliseconds, default: that of the trace.
+   * Sends one, with this TTL or hop limit. Calls `settled` once, in a later turn. Returns what ends the waiting: nothing
+   * is called then. `timeout` in milliseconds, default: that of the trace.
    */
   send(hops: number, sequence: number, settled: (probe: TraceProbe) => void, timeout?: number): () => void
   /** After all probes are settled or cancelled. */

@@ -65,7 +65,7 @@ export interface RouteStatistics {
   reached: boolean
   /** In order of distance, of all flows together. */
   hops: HopStatistics[]
-  /** Each flow by itself, where there are several. */
+  /** Each flow separately, if there are several. */
   flows?: FlowStatistics[]
 }
 

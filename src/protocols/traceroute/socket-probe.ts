@@ -75,7 +75,7 @@ export abstract class SocketProbe implements TraceProbe {
   /** Reads what has come beside errors. */
   protected abstract readAnswer(): void
 
-  /** Never throws: what can't be sent is told as `send-failed`. */
+  /** Never throws: what can't be sent is reported as `send-failed`. */
   start(): void {
     try {
       const { family, path, sourcePort } = this.order

@@ -10,7 +10,7 @@ import { now, type ProbeOrder, SocketProbe } from './socket-probe.js'
 import { localPort } from './source-port.js'
 
 const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
-/** The target has taken the connection, and ended it at once, or has refused it. */
+/** The target has accepted the connection and ended it immediately, or has refused it. */
 const answers = [ECONNREFUSED, ECONNRESET, EPIPE]
 /** `struct linger`: on, 0 seconds. What is open is reset on close, and nothing of it stays on either side. */
 const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
@@ -89,7 +89,9 @@ export class TcpProbe extends SocketProbe {
     if (this.outcome !== undefined) return
     const { device } = this.order.path
     const hint =
-      errno === EHOSTUNREACH ? 'Linux before 5.18 does not tell who reported it; use method udp or icmp' : undefined
+      errno === EHOSTUNREACH
+        ? 'Linux before 5.18 does not show which router reported it; use method udp or icmp'
+        : undefined
     this.fail(systemError(-errno, 'connect', { device, hint }))
   }
 }

@@ -21,7 +21,7 @@ interface Handlers {
 }
 
 /**
- * Hops are probed several at a time, and told in order. It ends with the hop where the target, or someone who knows that there
+ * Hops are probed several at a time, and reported in order. It ends with the hop where the target, or someone who knows that there
  * is no way to it, has answered; what is under way to hops beyond is given up.
  */
 export class Trace {
@@ -29,7 +29,7 @@ export class Trace {
   readonly #target: Target
   readonly #settings: TraceSettings
   readonly #handlers: Handlers
-  /** Not yet told, in order. */
+  /** Not yet reported, in order. */
   #hops: PendingHop[] = []
   #next: number
   #last: number

@@ -33,7 +33,7 @@ export function isCut(packet: Packet): boolean {
   return packet.field(Field.length) > packet.data.length
 }
 
-/** All of a table at once. For the small ones: the event loop waits. */
+/** A whole table in one call. Only for small ones: the event loop waits. */
 export function dumpNow<T>(type: number, request: Uint8Array, decode: Decode<T>): T[] {
   const steps = dumpSteps(type, request, decode)
   for (;;) {

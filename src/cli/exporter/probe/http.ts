@@ -94,7 +94,7 @@ async function judge(
 
 const unread = { text: '', error: new Error('the redirect was not followed') }
 
-/** As Go has it: -1 where only the end of the body tells. */
+/** As Go has it: -1 where only the end of the body shows it. */
 function contentLength({ status, headers }: HttpAnswer, method: string): number {
   if (status < 200 || status === 204 || status === 304) return 0
   const given = headers['content-length']?.[0]

@@ -11,7 +11,7 @@ import {
   unknownUplink,
 } from '../../shared/monitor-socket.js'
 
-/** More than any number of people who ask at once. */
+/** More clients than there will ever be at the same time. */
 const maxConnections = 16
 /** In bytes. A name and a reason have room in it. */
 const longestRequest = 4096

@@ -75,7 +75,7 @@ export class Outbox<Item> {
     this.#endPause?.()
   }
 
-  /** Tries once more, for at most `patience` ms. What is left is lost. */
+  /** Tries again, for at most `patience` ms. What is left is lost. */
   async close(patience: number): Promise<void> {
     this.#isClosing = true
     this.retry()

@@ -70,7 +70,7 @@ export class Pushing {
     this.#facts.loaded = { at: taken ? Date.now() : this.#facts.loaded.at, taken }
   }
 
-  /** Collects once more, and sends what waits. */
+  /** Collects a last time, and sends what waits. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#retry).off('configure', this.#onConfigure)
     await this.#stream.end()

@@ -68,7 +68,7 @@ export class Stream {
     const stopLogging =
       settings.logsUrl === undefined ? undefined : logStates(openTelemetry, resource, monitor, sinks.logs)
     this.#end = async () => {
-      // Collects once more.
+      // Collects a last time.
       await metrics.shutdown()
       unregister()
       stopLogging?.()

@@ -5,7 +5,7 @@ import { SendBatch } from '../../../sockets/send-batch.js'
 
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
-/** In bytes: what systemd reads at once, and the address behind it. */
+/** In bytes: what systemd reads in one go, and the address behind it. */
 const longestMessage = 4096
 const addressRoom = 110
 

@@ -7,7 +7,7 @@ const maxNames = 5
 
 type Environment = Record<string, string | undefined>
 
-/** What `netvia monitor` tells the service manager that started it, if that listens (sd_notify(3)). */
+/** What `netvia monitor` reports to the service manager that started it (sd_notify(3)). */
 export class Service {
   readonly #notifier: Notifier
   readonly #monitor: UplinkMonitor

@@ -61,7 +61,7 @@ export class Access {
   }
 }
 
-/** RFC 6750; or RFC 7617, which browsers ask for by themselves: any user name, and the token as the password. */
+/** RFC 6750; or RFC 7617, which browsers ask the user for: any user name, and the token as the password. */
 function tokenIn(authorization: string): string | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? []
   if (scheme?.toLowerCase() !== 'basic') return credentials

@@ -5,7 +5,7 @@ import type { EventLog } from './event-log.js'
 import { type History, type Range, ranges } from './history.js'
 import type { NumberedEvent } from './numbered-event.js'
 
-/** A reader for whom events of this many bytes wait is let go; a browser then comes back by itself. */
+/** A reader that is this many bytes behind is disconnected. A browser reconnects automatically. */
 const maxBehind = 1 << 20
 /** Ticks between two signs of life. */
 const quietTicks = 15
@@ -41,7 +41,7 @@ export class EventStreams {
       if (event.event === 'configure') this.#histories.clear()
       for (const stream of this.#streams) {
         send(stream, this.#rendered(event))
-        // There may be other uplinks now: all of it once more.
+        // There may be other uplinks now: send all of it again.
         if (event.event === 'configure') stream.sent = 0
       }
     })
@@ -50,7 +50,7 @@ export class EventStreams {
 
   /**
    * Events after number `after`, if given, and those to come; and with `range` also the history and, each second, a snapshot: over a
-   * slow line less often, since each holds what those before would have told.
+   * slow line less often, since each contains what the earlier ones would have.
    */
   open(response: ServerResponse, after: number | undefined, range: Range | undefined): void {
     // nginx would hold events back until its buffer is full.

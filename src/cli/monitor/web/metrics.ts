@@ -7,7 +7,7 @@ import type { ProxyMetrics } from '../proxied/metrics.js'
 const ofUplink = ['uplink', 'device']
 const ofCheck = [...ofUplink, 'check', 'type', 'target']
 
-/** What Prometheus is told. Gauges are those of the moment it asks; counters count from the start of the process. */
+/** The metrics for Prometheus. Gauges are those of the moment of the request; counters count from the start of the process. */
 export class Metrics {
   readonly #monitor: UplinkMonitor
   readonly #proxy: ProxyMetrics | undefined
@@ -109,7 +109,7 @@ export class Metrics {
     this.#changes.inc({ uplink, device: this.#devices.get(uplink)!, to })
   }
 
-  /** What is no longer watched is no longer told; what is changed begins anew. */
+  /** Uplinks that are no longer watched disappear. Changed ones start again. */
   #onConfigure = async ({ changed, removed }: ConfigureEvent): Promise<void> => {
     const old = new Set([...changed, ...removed])
     for (const place of this.#seen) if (old.has(place.slice(place.indexOf(' ') + 1))) this.#seen.delete(place)

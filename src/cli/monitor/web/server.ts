@@ -11,7 +11,7 @@ import { OneRequest } from './one-request.js'
 import type { Page } from './page.js'
 import { Turns } from './turns.js'
 
-/** What there is to tell. */
+/** What it serves. */
 export interface Sources {
   monitor: UplinkMonitor
   history: History
@@ -20,7 +20,7 @@ export interface Sources {
   healthy(): boolean
 }
 
-/** More than any number of people who look at once. */
+/** More clients than there will ever be at the same time. */
 const maxConnections = 200
 /** In ms. Histories and metrics of many uplinks take long to make; a snapshot has to be of now. */
 const lifetime = { slow: 1000, snapshot: 100 }

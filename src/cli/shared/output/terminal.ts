@@ -17,7 +17,7 @@ export function describeTerminal(stream: NodeJS.WriteStream, env: NodeJS.Process
   const given = Number(env.COLUMNS)
   return {
     live: smart,
-    /** Asked anew each time: a window may be pulled wider. */
+    /** Read each time, because a window can change its width. */
     get columns() {
       return given > 0 ? given : stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
     },

@@ -186,7 +186,7 @@ export class SweepRun implements ProbeOwner {
     return request
   }
 
-  /** Packets leave by ticks, because waking for each would cost more than sending it. */
+  /** Ticks send the packets, because waking for each would cost more than sending it. */
   #mayLeave(pace: TokenBucket, now: number): boolean {
     if (this.#tick) return false
     const wait = pace.take(now)
