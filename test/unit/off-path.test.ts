@@ -6,6 +6,8 @@ import { type AddressInfo, connect as nodeConnect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/group/group.js'
 import { connect, connectTls, HttpAgent, HttpsAgent, listen, UplinkMonitor } from '../../src/index.js'
+import { descriptorOf } from '../../src/sockets/hand-over.js'
+import { boundDevice } from '../../src/sockets/open.js'
 import { createDispatcher } from '../../src/undici.js'
 import { ca, httpServer, httpsServer, tcpServer } from './http-servers.js'
 
@@ -31,6 +33,14 @@ function refusesToConnect(socket: Socket, port: number): void {
   for (const call of refused) expect(call).toThrow(offPath)
 }
 
+/** A group of one uplink. */
+function groupOf(name: string, port: number): UplinkGroup {
+  const monitor = new UplinkMonitor({ uplinks: [{ name, device: name, checks: [{ type: 'tcp', host, port }] }] })
+  const group = new UplinkGroup(monitor, { policy: 'failover' })
+  onTestFinished(() => group.close())
+  return group
+}
+
 const closed = async (socket: Socket) => socket.closed || (await once(socket, 'close'))
 
 describe('a socket that was handed over is not connected again', () => {
@@ -53,6 +63,16 @@ describe('a socket that was handed over is not connected again', () => {
   test('connectTls()', async () => {
     const port = await httpsServer((_request, response) => response.end())
     const socket = await connectTls({ host, port, device, ca, servername: 'localhost' })
+    refusesToConnect(socket, port)
+    socket.destroy()
+    await closed(socket)
+    refusesToConnect(socket, port)
+  })
+
+  test('that of a group', async () => {
+    const port = await tcpServer(socket => void socket.resume())
+    const group = groupOf(device, port)
+    const socket = await group.connect({ host, port })
     refusesToConnect(socket, port)
     socket.destroy()
     await closed(socket)
@@ -139,13 +159,29 @@ test("createConnection of an agent in a request's options is not called", async 
   response.resume()
 })
 
+test.each([
+  ['HttpAgent', () => new HttpAgent({ device })],
+  ['HttpsAgent', () => new HttpsAgent({ device, ca })],
+])('createConnection of %s connects on the path, and needs a callback', async (_name, create) => {
+  const secure = _name === 'HttpsAgent'
+  const port = await (secure ? httpsServer : httpServer)((_request, response) => response.end())
+  const agent = create() as Agent
+  const connected = new Promise<Socket>((resolve, reject) =>
+    agent.createConnection({ host: 'localhost', family: 4, port }, (error, stream) =>
+      error ? reject(error) : resolve(stream as Socket),
+    ),
+  )
+  const socket = await connected
+  onTestFinished(() => void socket.destroy())
+  expect(boundDevice(descriptorOf(socket))).toBe(device)
+  refusesToConnect(socket, port)
+  const invalid = expect.objectContaining({ name: 'NetviaError', code: 'ERR_INVALID_ARG_VALUE' })
+  expect(() => agent.createConnection({ host, port })).toThrow(invalid)
+})
+
 test("createConnection of a group's agent takes the path of the picked uplink", async () => {
   const port = await httpServer((_request, response) => response.end())
-  const monitor = new UplinkMonitor({
-    uplinks: [{ name: 'gone', device: 'nosuch0', checks: [{ type: 'tcp', host, port }] }],
-  })
-  const group = new UplinkGroup(monitor, { policy: 'failover' })
-  onTestFinished(() => group.close())
+  const group = groupOf('nosuch0', port)
   for (const agent of [group.httpAgent, group.httpsAgent] as Agent[]) {
     const error = await new Promise(done => agent.createConnection({ host, port }, done))
     expect(error).toMatchObject({ code: 'ENODEV', device: 'nosuch0' })

@@ -1,6 +1,7 @@
+import cluster from 'node:cluster'
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { openUdp } from '../../src/protocols/udp/open-udp.js'
 import { openSockets } from './open-sockets.js'
 
@@ -102,4 +103,19 @@ test('aborting closes it, also when the user has closed it already', async () =>
   controller.abort()
   await closed
   expect(await openSockets()).toBe(before)
+})
+
+test('a second bind is refused, and the socket stays as it was', async () => {
+  const socket = await start({ device: 'lo' })
+  const { port } = socket.address()
+  expect(() => socket.bind(0)).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_ALREADY_BOUND' }))
+  expect(socket.address().port).toBe(port)
+})
+
+test('a worker of node:cluster has a socket of its own', async () => {
+  vi.spyOn(cluster, 'isWorker', 'get').mockReturnValue(true)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const socket = await start({ device: 'lo', host: '127.0.0.1' })
+  socket.send('to myself', socket.address().port, '127.0.0.1')
+  expect(String((await once(socket, 'message'))[0])).toBe('to myself')
 })
