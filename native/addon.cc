@@ -14,6 +14,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineSockets(env, exports);
   DefinePackets(env, exports);
   DefinePoller(env, exports);
+  DefineRun(env, exports);
 #ifdef NETVIA_FAULTS
   DefineFaults(env, exports);
 #endif

@@ -6,6 +6,7 @@
 
 #include "packets.h"
 #include "poller.h"
+#include "run/supervisor.h"
 
 class Environment {
  public:
@@ -17,10 +18,11 @@ class Environment {
   bool Disown(int fd);
   // Somebody else may take it at any moment from now on, until it is disowned.
   void Lend(int fd);
-  // Stops the poller and closes every descriptor still owned.
+  // Stops the threads and closes every descriptor still owned.
   void Close();
 
   Poller poller;
+  run::Supervisor supervisor;
   PacketBuffers packets;
 
  private:

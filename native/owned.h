@@ -23,6 +23,7 @@ class Descriptor {
 
   explicit operator bool() const { return fd_ >= 0; }
   int Get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
   void Reset() {
     if (fd_ >= 0) sys::close(std::exchange(fd_, -1));
   }

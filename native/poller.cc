@@ -1,28 +1,17 @@
 #include "poller.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "environment.h"
 #include "system.h"
+#include "threads.h"
 
 namespace {
 constexpr uint32_t kWakeToken = 0;
 constexpr unsigned kMemoryRetryMicroseconds = 1000;
-
-// The thread takes no signals: they are the program's.
-int CreateThread(pthread_t* thread, void* (*run)(void*), void* argument) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = sys::pthread_create(thread, nullptr, run, argument);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return -error;
-}
 }  // namespace
 
 int Poller::Start(Napi::Env env, Napi::Function ready, Napi::Value pairs) {

@@ -43,8 +43,13 @@ export interface Addon {
    */
   send(fd: number, data: Uint8Array, table: Int32Array, count: number, flags: number): number
   /**
+   * Sends one packet with the source address `local`, through the device of this index (IP_PKTINFO, IPV6_PKTINFO). The kernel
+   * lets an IPv4 packet past SO_BINDTODEVICE that way. Returns 1, or a negative errno.
+   */
+  sendFrom(fd: number, payload: Uint8Array, address: Uint8Array, local: Uint8Array, device: number): number
+  /**
    * One recvmmsg(2) of up to `table.length / 16` packets. Each gets its own slot of `data`, whose length is divided evenly. A
-   * slot starts with 64 bytes of addresses (the source at 0, the offender of an error at 32); the payload follows. `Field`
+   * slot starts with 64 bytes of addresses (the source at 0; at 32 the offender of an error, or with IP_PKTINFO the address the packet was sent to); the payload follows. `Field`
    * names the 16 numbers per packet. Returns the number of packets, or a negative errno.
    */
   receive(fd: number, data: Uint8Array, table: Int32Array, flags: number): number
@@ -62,6 +67,19 @@ export interface Addon {
   onReady(ready: (count: number) => void, pairs: Int32Array): number
   /** Whether the watches keep the event loop alive. */
   keepAlive(yes: boolean): void
+
+  /**
+   * Starts a program whose internet sockets a thread of this process opens, bound to the device, until the environment ends
+   * (`netvia run`). Each of its words ends with a zero byte. `resolvers`: whether it may ask name services of this machine. One
+   * program per environment. Returns its process id, or a negative errno; that of execvp(3) if the program doesn't start.
+   */
+  runProgram(words: Uint8Array, device: string, resolvers: boolean): number
+  /** Takes the descriptor on which refusals arrive, one a packet: reason, process id (32 bits each) and a socket address. */
+  programReports(): number
+  /** Opens a descriptor that becomes readable when the process ends (pidfd_open(2)). */
+  programHandle(pid: number): number
+  /** The exit code of a child that has ended, or 256 plus the number of the signal that killed it. */
+  programStatus(pid: number): number
 
   /** Interface index of a name, or a negative errno (if_nametoindex(3)). */
   deviceIndex(name: string): number

@@ -28,7 +28,7 @@ run().then(
 )
 
 /** With a function of its own: what the command is compiled to has no `await` outside of one. */
-async function run(): Promise<Exit> {
+async function run(): Promise<number> {
   try {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
     await makeProgram(version, state).parseAsync()

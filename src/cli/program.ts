@@ -13,6 +13,7 @@ import { defineMtr } from './mtr/command.js'
 import { definePing } from './ping/command.js'
 import { defineProxy } from './proxy/command.js'
 import { defineReport } from './report/command.js'
+import { defineRun } from './run/command.js'
 import { defineScan } from './scan/command.js'
 import { defineSchema } from './schema/command.js'
 import { escapeControlsLines } from './shared/output/escape.js'
@@ -100,6 +101,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineReport,
     defineExporter,
     defineProxy,
+    defineRun,
     defineDevices,
     defineDoctor,
     defineSchema,

@@ -26,7 +26,7 @@ const entries = ['index', 'via', 'undici']
 
 /** The order within a folder: each room imports only from its left. A name without a folder is a file. */
 const rooms: Record<string, string[]> = {
-  system: ['netlink', 'device-loss', 'device-return', 'devices', 'privileges', 'reach'],
+  system: ['netlink', 'device-loss', 'device-return', 'devices', 'privileges', 'reach', 'confined-program'],
   protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'icmp', 'http', 'traceroute', 'path-mtu'],
   monitor: [
     'state',

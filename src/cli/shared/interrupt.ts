@@ -1,3 +1,5 @@
+const ending = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
  * Ctrl-C and SIGTERM end the work, not the process: first comes the summary, then the same signal again, so that the
  * shell sees how it ended. A second one ends it immediately.
@@ -11,12 +13,19 @@ export class Interrupt {
   #received: NodeJS.Signals | undefined
 
   constructor() {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, this.#end)
+    for (const name of ending) process.once(name, this.#end)
   }
 
   /** From now on SIGHUP ends nothing, and calls `work` instead. */
   divertHangUp(work: () => void): void {
     process.off('SIGHUP', this.#end).on('SIGHUP', work)
+  }
+
+  /** From now on signals end nothing, and `work` gets their names. */
+  pass(work: (name: NodeJS.Signals) => void): void {
+    // In this order: a signal in between would end the process.
+    for (const name of [...ending, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, work)
+    for (const name of ending) process.off(name, this.#end)
   }
 
   get signal(): AbortSignal {

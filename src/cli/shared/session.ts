@@ -9,18 +9,25 @@ export interface Session {
   readonly signal: AbortSignal
   /** Calls `work` at SIGHUP, which then no longer ends the work. */
   onHangUp(work: () => void): void
+  /** From now on signals end nothing: `pass` gets their names. */
+  passSignals(pass: (name: NodeJS.Signals) => void): void
   /** From now on output that can't be written is lost, and ends nothing: a full disk must not end a service. */
   outliveOutput(): void
   /** The whole command, for what describes it. */
   readonly program: Command
 }
 
-type Run<Arguments extends unknown[], Flags> = (session: Session, flags: Flags, ...args: Arguments) => Promise<Exit>
+type Run<Arguments extends unknown[], Flags> = (
+  session: Session,
+  flags: Flags,
+  ...args: Arguments
+) => Promise<Exit | number>
 
 /** Set by `main`: what an action of commander can't be handed. */
 export interface CommandState {
   interrupt: Interrupt
-  exit: Exit
+  /** Exit, or what the program of `netvia run` ended with. */
+  exit: Exit | number
   outlivesOutput: boolean
 }
 
@@ -38,6 +45,7 @@ export function action<Arguments extends unknown[], Flags extends { json?: boole
         output,
         signal: state.interrupt.signal,
         onHangUp: work => state.interrupt.divertHangUp(work),
+        passSignals: pass => state.interrupt.pass(pass),
         outliveOutput: () => {
           state.outlivesOutput = true
         },

@@ -1,0 +1,64 @@
+// What one call of a confined program gets: a socket on the device, its own way, or an error.
+#pragma once
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "tracee.h"
+
+namespace run {
+
+// The numbers are also in src/binding/confined.ts.
+enum class Refusal : int32_t { kNone, kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable };
+
+// What JavaScript gets to read of a refusal. The address is a struct sockaddr_*; all zero where it isn't known.
+struct RefusalReport {
+  int32_t reason;
+  int32_t pid;
+  uint8_t address[112];
+};
+
+struct Confinement {
+  char device[IFNAMSIZ] = {};
+  // Whether questions to name services on this machine are let through: those ask by their own route.
+  bool resolvers = false;
+  // Whether a socket was moved to loopback so far: before that, none need be looked for.
+  bool moved = false;
+};
+
+class Decision {
+ public:
+  Decision(Confinement& confinement, const Tracee& tracee) : confinement_(confinement), tracee_(tracee) {}
+
+  // Answers the call. What the report says is to be passed on unless its reason is kNone.
+  const RefusalReport& Answer();
+
+ private:
+  void OpenSocket();
+  // Each returns 0, or the error that the program gets.
+  int Judge();
+  int Bind();
+  int Connect();
+  int Destination(uint64_t from, uint64_t length);
+  int Message(uint64_t from);
+  int Messages(uint64_t from, uint64_t count);
+  int Controls(uint64_t from, uint64_t length);
+  // Shortens the length to what is read.
+  int ReadAddress(uint64_t from, uint64_t& length);
+  int Disconnect();
+  int MoveTo(const char* device);
+  int Read(uint64_t from, void* to, size_t length);
+  int Refuse(Refusal reason, int error);
+
+  Confinement& confinement_;
+  const Tracee& tracee_;
+  const int fd_ = static_cast<int>(tracee_.Argument(0));
+  // What the addresses of the call name: neither, this machine, or elsewhere.
+  bool here_ = false;
+  bool elsewhere_ = false;
+  // Done already: the program gets a zero.
+  bool done_ = false;
+  RefusalReport report_{};
+};
+
+}  // namespace run

@@ -1,0 +1,109 @@
+#include "placement.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+namespace run {
+namespace {
+
+// What a program may have set before it named an address.
+constexpr struct {
+  int level;
+  int name;
+} kKept[] = {
+    {SOL_SOCKET, SO_REUSEADDR},
+    {SOL_SOCKET, SO_REUSEPORT},
+    {SOL_SOCKET, SO_BROADCAST},
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_LINGER},
+    {SOL_SOCKET, SO_RCVTIMEO},
+    {SOL_SOCKET, SO_SNDTIMEO},
+    {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_IP, IP_RECVERR},
+    {IPPROTO_IP, IP_PKTINFO},
+    {IPPROTO_IP, IP_RECVTTL},
+    {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_V6ONLY},
+    {IPPROTO_IPV6, IPV6_RECVERR},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+};
+
+bool BindTo(const char* device, int fd) {
+  socklen_t length = static_cast<socklen_t>(strlen(device) + 1);
+  return sys::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, length) == 0;
+}
+
+int Number(int fd, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return sys::getsockopt(fd, SOL_SOCKET, name, &value, &length) < 0 ? -1 : value;
+}
+
+}  // namespace
+
+// Multipath TCP and SCTP choose devices themselves.
+bool StaysOnItsDevice(int type, int protocol) {
+  switch (type) {
+    case SOCK_STREAM:
+      return protocol == 0 || protocol == IPPROTO_TCP;
+    case SOCK_DGRAM:
+      return protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+    default:
+      return type == SOCK_RAW;
+  }
+}
+
+Descriptor OpenOn(const char* device, int domain, int type, int protocol) {
+  Descriptor made(sys::socket(domain, type | SOCK_CLOEXEC, protocol));
+  if (!made || BindTo(device, made.Get())) return made;
+  int error = errno;
+  made.Reset();
+  errno = error;
+  return made;
+}
+
+bool IsInternet(int fd) {
+  int domain = Number(fd, SO_DOMAIN);
+  return domain == AF_INET || domain == AF_INET6;
+}
+
+bool IsOn(int fd, const char* device) {
+  char bound[IFNAMSIZ] = {};
+  socklen_t length = sizeof bound;
+  return sys::getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &length) == 0 && strcmp(bound, device) == 0;
+}
+
+Descriptor LikeOn(const char* device, int old, bool named) {
+  Descriptor made = OpenOn(device, Number(old, SO_DOMAIN), Number(old, SO_TYPE), Number(old, SO_PROTOCOL));
+  if (!made) return made;
+  for (const auto& [level, name] : kKept) {
+    uint8_t value[32];
+    socklen_t length = sizeof value;
+    if (sys::getsockopt(old, level, name, value, &length) == 0) sys::setsockopt(made.Get(), level, name, value, length);
+  }
+  int flags = fcntl(old, F_GETFL);
+  if (flags >= 0) fcntl(made.Get(), F_SETFL, flags);
+  if (!named) return made;
+  sockaddr_storage local{};
+  socklen_t length = sizeof local;
+  if (sys::getsockname(old, reinterpret_cast<sockaddr*>(&local), &length) < 0) return Descriptor();
+  // The port lies at the same place in both families.
+  if (reinterpret_cast<sockaddr_in&>(local).sin_port == 0) return made;
+  if (sys::bind(made.Get(), reinterpret_cast<sockaddr*>(&local), length) < 0) made.Reset();
+  return made;
+}
+
+bool DisconnectOn(const char* device, int fd) {
+  // As long as the longest that a family asks for.
+  sockaddr_storage none{};
+  none.ss_family = AF_UNSPEC;
+  if (sys::connect(fd, reinterpret_cast<sockaddr*>(&none), sizeof(sockaddr_in6)) < 0) return false;
+  return IsOn(fd, device) || BindTo(device, fd);
+}
+
+}  // namespace run

@@ -1,0 +1,23 @@
+// Sockets on a device, in place of those that a program asks for or has.
+#pragma once
+
+#include "../owned.h"
+
+namespace run {
+
+// Whether a socket of this kind uses no other device than the one it is bound to.
+bool StaysOnItsDevice(int type, int protocol);
+
+// No descriptor, and errno, where that fails.
+Descriptor OpenOn(const char* device, int domain, int type, int protocol);
+
+bool IsInternet(int fd);
+bool IsOn(int fd, const char* device);
+
+// A socket like `old`, on the device, with its options; `named`: and its local address.
+Descriptor LikeOn(const char* device, int old, bool named);
+
+// connect(2) with AF_UNSPEC, and bound to the device again after it.
+bool DisconnectOn(const char* device, int fd);
+
+}  // namespace run

@@ -1,0 +1,125 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "../arguments.h"
+#include "../environment.h"
+#include "../threads.h"
+#include "start.h"
+
+namespace run {
+
+int Supervisor::Start(Descriptor listener, const Confinement& confinement) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -errno;
+  reports_ = Descriptor(ends[0]);
+  reporting_ = Descriptor(ends[1]);
+  wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_) return -errno;
+  listener_ = std::move(listener);
+  confinement_ = confinement;
+  int error = CreateThread(&thread_, Run, this);
+  running_ = error == 0;
+  return error;
+}
+
+void Supervisor::Stop() {
+  if (running_) {
+    uint64_t one = 1;
+    [[maybe_unused]] ssize_t written = write(wake_.Get(), &one, sizeof one);
+    pthread_join(thread_, nullptr);
+    running_ = false;
+  }
+  listener_.Reset();
+  wake_.Reset();
+  reporting_.Reset();
+  reports_.Reset();
+}
+
+void* Supervisor::Run(void* self) {
+  static_cast<Supervisor*>(self)->Answer();
+  return nullptr;
+}
+
+void Supervisor::Answer() {
+  for (;;) {
+    pollfd ready[] = {{listener_.Get(), POLLIN, 0}, {wake_.Get(), POLLIN, 0}};
+    if (poll(ready, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
+    // Hung up: no process has the filter any more.
+    if (ready[1].revents || !(ready[0].revents & POLLIN)) return;
+    seccomp_notif call{};
+    // Fails where the process was killed meanwhile.
+    if (ioctl(listener_.Get(), SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) continue;
+    Tracee tracee(listener_.Get(), call);
+    Decision decision(confinement_, tracee);
+    const RefusalReport& report = decision.Answer();
+    // Lost where nobody reads them.
+    if (report.reason != 0) send(reporting_.Get(), &report, sizeof report, MSG_NOSIGNAL);
+  }
+}
+
+}  // namespace run
+
+// runProgram(words, device, resolvers): the words end with a zero byte each.
+static int RunProgram(const Arguments& arguments) {
+  constexpr size_t kMostWords = 32768;
+  run::Supervisor& supervisor = Environment::Of(arguments.Env()).supervisor;
+  if (supervisor.Running()) return -EALREADY;
+  View<uint8_t> text(arguments, 0);
+  if (text.length == 0 || text.data[text.length - 1] != 0) return -EINVAL;
+  Memory<char*> words(static_cast<char**>(sys::malloc((kMostWords + 1) * sizeof(char*))));
+  if (!words) return -ENOMEM;
+  size_t count = 0;
+  for (size_t at = 0; at < text.length; at += strlen(words.Get()[count++]) + 1) {
+    if (count == kMostWords) return -E2BIG;
+    words.Get()[count] = reinterpret_cast<char*>(text.data + at);
+  }
+  words.Get()[count] = nullptr;
+  run::Confinement confinement;
+  napi_get_value_string_utf8(arguments.Env(), arguments[1], confinement.device, sizeof confinement.device, nullptr);
+  confinement.resolvers = arguments.Bool(2);
+  Descriptor listener;
+  int pid = run::Start(words.Get(), &listener);
+  if (pid < 0) return pid;
+  int error = supervisor.Start(std::move(listener), confinement);
+  if (error == 0) return pid;
+  supervisor.Stop();
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  return error;
+}
+
+static int ProgramReports(const Arguments& arguments) {
+  Environment& environment = Environment::Of(arguments.Env());
+  return environment.Own(environment.supervisor.TakeReports());
+}
+
+// programHandle(pid): readable once the process has ended.
+static int ProgramHandle(const Arguments& arguments) {
+  return Environment::Of(arguments.Env()).Own(Result(syscall(SYS_pidfd_open, arguments.Int(0), 0)));
+}
+
+// programStatus(pid): the exit code, or 256 and the number of the signal that ended it; -EAGAIN while it runs.
+static int ProgramStatus(const Arguments& arguments) {
+  int status = 0;
+  int ended = Result(waitpid(arguments.Int(0), &status, WNOHANG));
+  if (ended <= 0) return ended == 0 ? -EAGAIN : ended;
+  return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void DefineRun(Napi::Env env, Napi::Object exports) {
+  Define(env, exports,
+         {
+             {"runProgram", Call<RunProgram>},
+             {"programReports", Call<ProgramReports>},
+             {"programHandle", Call<ProgramHandle>},
+             {"programStatus", Call<ProgramStatus>},
+         });
+}

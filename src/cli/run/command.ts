@@ -1,0 +1,23 @@
+import { type Command, Option } from 'commander'
+import { deviceName } from '../../options.js'
+import { text } from '../shared/arguments.js'
+import { action, type CommandState } from '../shared/session.js'
+
+export function defineRun(program: Command, state: CommandState): void {
+  program
+    .command('run')
+    .description('run any program with its traffic through one device')
+    .usage('-I <device> [options] -- <program> [arguments...]')
+    .argument('<program>', 'what to run; write -- before it if its arguments have options')
+    .argument('[arguments...]')
+    .addOption(
+      new Option('-I, --device <name>', 'network device to use').argParser(text(deviceName)).makeOptionMandatory(),
+    )
+    .option('--local-resolver', 'allow DNS questions to this machine, whose resolver chooses its own route')
+    .addHelpText(
+      'after',
+      `
+Exit codes: those of the program. 126 if it can't be executed, 127 if it is not found.`,
+    )
+    .action(action(state, () => import('./run.js')))
+}

@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { isatty } from 'node:tty'
+import { NetviaError } from '../../errors.js'
+import { type ConfinedProgram, type Refused, startConfined } from '../../system/confined-program.js'
+import type { Exit } from '../shared/exit-code.js'
+import type { Session } from '../shared/session.js'
+
+export interface RunFlags {
+  device: string
+  localResolver?: boolean
+  json?: never
+}
+
+/** As env(1) has them. */
+const notExecutable = 126
+const notFound = 127
+
+/** The terminal sends these to the program as well. */
+const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+
+export async function run(session: Session, flags: RunFlags, program: string, words: string[]): Promise<Exit | number> {
+  const { device, localResolver = false } = flags
+  const said = new Set<string>()
+  const onRefused = (refused: Refused) => {
+    // Programs look for nscd on machines that have none.
+    if (refused.reason === 'name-service' && !existsSync(refused.address!)) return
+    const text = describe(refused, device)
+    if (said.has(text)) return
+    said.add(text)
+    session.output.note(`netvia: ${text}`)
+  }
+  let started: ConfinedProgram | undefined
+  // Before the program starts: it may be told to end as soon as it has said something.
+  session.passSignals(name => {
+    if (started && !(ofTerminal.includes(name) && [0, 1, 2].some(fd => isatty(fd)))) process.kill(started.pid, name)
+  })
+  try {
+    started = startConfined([program, ...words], device, localResolver, onRefused)
+  } catch (error) {
+    const exit = exitOfStart(error, program)
+    if (exit === undefined) throw error
+    session.output.note(`netvia: ${(error as Error).message}`)
+    return exit
+  }
+  const status = await started.ended
+  return status < 256 ? status : endAs(session, status - 256)
+}
+
+function exitOfStart(error: unknown, program: string): number | undefined {
+  if (!(error instanceof NetviaError) || error.syscall !== program) return undefined
+  return error.code === 'ENOENT' ? notFound : notExecutable
+}
+
+/** Ends as the program did, so that the shell sees the same. */
+function endAs(session: Session, signal: number): number {
+  if (signal === constants.signals.SIGSYS) {
+    session.output.note(
+      'netvia: the program made a system call of another ABI (32-bit, x32): netvia runs native programs only',
+    )
+  }
+  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] as NodeJS.Signals
+  process.removeAllListeners(name)
+  process.kill(process.pid, name)
+  return 128 + signal
+}
+
+function describe({ reason, pid, address }: Refused, device: string): string {
+  const who = `${nameOf(pid)}: refused`
+  const allow = 'name other servers in /etc/resolv.conf, or allow it with --local-resolver'
+  switch (reason) {
+    case 'resolver':
+      return `${who} a DNS question to ${address}, a resolver that chooses its own route; ${allow}`
+    case 'name-service':
+      return `${who} a question to ${address}, a name service that chooses its own route; ${allow}`
+    case 'other-device':
+      return `${who} a packet that names another device than ${device} (IP_PKTINFO)`
+    case 'no-device':
+      return `${who} a socket: there is no device ${device}`
+    case 'unreadable':
+      return `${who} an address that netvia can't read: the kernel hides the memory of this process`
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return `process ${pid}`
+  }
+}

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { addon } from '../binding/addon.js'
+import { hold } from '../binding/poller.js'
+import { NetviaError, systemError } from '../errors.js'
+import { decodeAddress } from '../sockets/address.js'
+import { openDescriptor } from '../sockets/open.js'
+import { tryReadOption } from '../sockets/options.js'
+import { PacketSocket } from '../sockets/packet-socket.js'
+
+/** The numbers of `Refusal` in native/run/decision.h. */
+const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'unreadable'] as const
+
+/** A call of the program that failed, because it would not have kept to the device. */
+export interface Refused {
+  /**
+   * `resolver`: a DNS question to this machine; `name-service`: nscd, systemd-resolved or Avahi by a local socket; `other-device`:
+   * IP_PKTINFO with another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory.
+   */
+  readonly reason: Exclude<(typeof reasons)[number], ''>
+  readonly pid: number
+  /** The address of the call, or the path of a local socket. */
+  readonly address?: string
+}
+
+export interface ConfinedProgram {
+  readonly pid: number
+  /** Resolves with the exit code, or with 256 plus the number of the signal that killed it. */
+  readonly ended: Promise<number>
+}
+
+/**
+ * Starts a program whose internet sockets are bound to the device, with the standard streams of this process.
+ *
+ * @throws NetviaError `ENODEV`; `ENOENT` or `EACCES` of execvp(3); `ERR_UNSUPPORTED_PLATFORM` before Linux 5.14;
+ * `ERR_INHERITED_SOCKET`.
+ */
+export function startConfined(
+  words: readonly string[],
+  device: string,
+  resolvers: boolean,
+  onRefused: (refused: Refused) => void,
+): ConfinedProgram {
+  checkKernel()
+  addon().close(openDescriptor(4, 'datagram', 0, { device }))
+  checkInherited(device)
+  const pid = addon().runProgram(Buffer.from(words.map(word => `${word}\0`).join('')), device, resolvers)
+  if (pid < 0) throw systemError(pid, words[0]!, { device: undefined })
+  const reports = followReports(onRefused)
+  return { pid, ended: endOf(pid).finally(reports) }
+}
+
+function checkKernel(): void {
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  if (major > 5 || (major === 5 && minor >= 14)) return
+  throw new NetviaError(`this needs Linux 5.14 or newer (SECCOMP_ADDFD_FLAG_SEND); this is ${release()}`, {
+    code: 'ERR_UNSUPPORTED_PLATFORM',
+  })
+}
+
+const O_CLOEXEC = 0o2000000
+const internet = ['AF_INET', 'AF_INET6']
+
+/** A socket that the program would get from whoever started this process: it is bound to no device, and can't be exchanged. */
+function checkInherited(device: string): void {
+  const { constants } = addon()
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    const domain = new Int32Array(1)
+    if (tryReadOption(fd, 'SO_DOMAIN', new Uint8Array(domain.buffer)) < 0) continue
+    if (!internet.some(name => constants[name] === domain[0]) || (fd > 2 && isClosedOnExec(fd))) continue
+    const hint = 'redirect it, as in </dev/null or | cat'
+    throw new NetviaError(
+      `descriptor ${fd} is a socket that the program would inherit, not bound to ${device}; ${hint}`,
+      {
+        ...{ code: 'ERR_INHERITED_SOCKET', device, hint },
+      },
+    )
+  }
+}
+
+function isClosedOnExec(fd: number): boolean {
+  const [, flags] = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))!
+  return (Number.parseInt(flags!, 8) & O_CLOEXEC) !== 0
+}
+
+/** Returns what ends it. */
+function followReports(onRefused: (refused: Refused) => void): () => void {
+  const socket = new PacketSocket(addon().programReports(), {
+    readable() {
+      while (!socket.closed && socket.receive(packet => onRefused(decode(packet.data))) > 0);
+    },
+  })
+  return () => {
+    // What it was told last.
+    while (socket.receive(packet => onRefused(decode(packet.data))) > 0);
+    socket.close()
+  }
+}
+
+function decode(payload: Uint8Array): Refused {
+  const [reason = 0, pid = 0] = new Int32Array(payload.slice(0, 8).buffer)
+  const bytes = payload.subarray(8)
+  const address = decodeAddress(bytes)?.address ?? localPath(bytes)
+  return { reason: reasons[reason] as Refused['reason'], pid, ...(address !== undefined && { address }) }
+}
+
+/** Of a struct sockaddr_un (unix(7)). */
+function localPath(bytes: Uint8Array): string | undefined {
+  const path = Buffer.from(bytes.subarray(2, bytes.indexOf(0, 2))).toString()
+  return path === '' ? undefined : path
+}
+
+function endOf(pid: number): Promise<number> {
+  const handle = addon().programHandle(pid)
+  if (handle < 0) throw systemError(handle, 'pidfd_open')
+  const release = hold()
+  return new Promise((resolve, reject) => {
+    const socket = new PacketSocket(handle, {
+      readable() {
+        socket.close()
+        release()
+        const status = addon().programStatus(pid)
+        if (status < 0) reject(systemError(status, 'waitpid'))
+        else resolve(status)
+      },
+    })
+  })
+}

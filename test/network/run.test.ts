@@ -1,0 +1,234 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { httpServer, lab, needs } from '../lab/index.js'
+import { collect, command } from '../unit/cli-process.js'
+import { movedDuring } from './moved.js'
+import { asNobody, python, run } from './run-programs.js'
+
+needs('nginx', 'dnsmasq', 'cc', 'curl', 'git', 'ping', 'promtool')
+
+const { address4, name } = lab.server
+/** Of the user without rights. */
+const folder = join(lab.folder, 'run')
+const env = { HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
+
+/** Asks for `/` of an address, and prints the answer's first line. */
+const staticProgram = `
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(int count, char** words) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
+  char text[512] = "GET / HTTP/1.0\\r\\n\\r\\n";
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  if (count < 2 || inet_pton(AF_INET, words[1], &to.sin_addr) != 1) return 2;
+  if (connect(s, (struct sockaddr*)&to, sizeof to) || write(s, text, strlen(text)) < 0 || read(s, text, sizeof text) <= 0) return 1;
+  return printf("%.12s\\n", text) < 0;
+}`
+
+beforeAll(async () => {
+  execFileSync('chmod', ['755', lab.folder])
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: lab.folder, env: { ...process.env, ...env } })
+  mkdirSync(folder)
+  mkdirSync(join(folder, '-'))
+  writeFileSync(join(folder, '-', 'healthy'), 'ok')
+  writeFileSync(join(folder, 'index.html'), 'hello\n')
+  writeFileSync(join(folder, 'one.c'), staticProgram)
+  execFileSync('cc', ['-static', '-o', join(folder, 'one'), join(folder, 'one.c')])
+  git('init', '-q', 'run/work')
+  git('-C', 'run/work', '-c', 'user.name=n', '-c', 'user.email=n@server.test', 'commit', '-q', '--allow-empty', '-mm')
+  git('clone', '-q', '--bare', 'run/work', 'run/repository.git')
+  git('-C', 'run/repository.git', 'update-server-info')
+  chownSync(folder, 65534, 65534)
+  const nginx = await lab.nginx(httpServer(`location / { root ${folder}; }`))
+  const dns = await lab.dnsmasq()
+  return async () => {
+    await nginx.stop()
+    await dns.stop()
+  }
+}, 60_000)
+
+describe('an ordinary user sends nothing by wan1', () => {
+  test.each<[string, string[]]>([
+    ['curl', ['curl', '-sS', '-o', '/dev/null', `http://${name}/`]],
+    ['git', ['git', 'clone', '-q', `http://${name}/repository.git`, join(folder, `clone-${process.pid}`)]],
+    ['ping', ['ping', '-c', '2', '-i', '0.2', name]],
+    ['Python', ['python3', '-c', `import urllib.request as r; r.urlopen('http://${name}/').read()`]],
+    ['Node', [process.execPath, '-e', `fetch('http://${name}/').then(r => r.text())`]],
+    ['promtool, a Go program', ['sh', '-c', `promtool query instant http://${name} up; true`]],
+    ['a static program', [join(folder, 'one'), address4]],
+    ['what a shell starts', ['sh', '-c', `(curl -sS -o /dev/null http://${name}/ & wait) | cat`]],
+  ])('%s', async (_, words) => {
+    const moved = await movedDuring(async () => {
+      expect(await run(words, { env })).toMatchObject({ code: 0 })
+    })
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThan(1)
+  })
+
+  test('nor does root, whose ping is told to', async () => {
+    const moved = await movedDuring(async () => {
+      const { code, stderr } = await run(['ping', '-c', '1', '-I', 'wan1', address4], { before: [] })
+      expect(code).toBe(2)
+      expect(stderr).toContain('Operation not permitted')
+    })
+    expect(moved).toEqual({ wan1: 0, wan2: 0 })
+  })
+})
+
+describe('this machine', () => {
+  test.each(['127.0.0.1', '::1'])('a TCP server at %s is reached, and by nothing but lo', async host => {
+    const server = createServer(socket => socket.end('hello')).listen(0, host)
+    onTestFinished(() => void server.close())
+    await new Promise(resolve => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    const script = `s = socket.create_connection(('${host}', ${port})); print(device(s), s.recv(9).decode())`
+    const moved = await movedDuring(async () => {
+      expect(await run(python(script))).toMatchObject({ stdout: 'lo hello\n', stderr: '' })
+    })
+    expect(moved).toEqual({ wan1: 0, wan2: 0 })
+  })
+
+  test('a server of the program at loopback is reached by another of its sockets', async () => {
+    const script = `
+l = socket.socket(); l.setsockopt(1, 2, 1); l.bind(('127.0.0.1', 0)); l.listen()
+s = socket.create_connection(l.getsockname()); a, _ = l.accept()
+s.send(b'x'); print(a.recv(1), device(l), device(s))`
+    expect((await run(python(script))).stdout).toBe("b'x' lo lo\n")
+  })
+
+  test('a datagram socket goes to loopback and back, and keeps its port', async () => {
+    const script = `
+s = udp(); s.bind(('', 0)); port = s.getsockname()[1]
+s.sendto(b'x', ('127.0.0.1', 9)); one = device(s)
+s.sendmsg([b'x'], [], 0, ('${address4}', 9)); two = device(s)
+print(one, two, s.getsockname()[1] == port)`
+    const moved = await movedDuring(async () => {
+      expect((await run(python(script))).stdout).toBe('lo wan2 True\n')
+    })
+    expect(moved.wan1).toBe(0)
+  })
+})
+
+test('a datagram socket that is disconnected stays on the device', async () => {
+  const script = `
+s = udp(); s.connect(('${address4}', 9)); c.connect(s.fileno(), bytes(16), 16)
+print(device(s), s.getsockname()[0], attempt(s.getpeername))`
+  // The kernel unbinds it: without netvia the device is none.
+  expect((await run(python(script))).stdout).toBe('wan2 0.0.0.0 Transport endpoint is not connected\n')
+})
+
+test('exit codes and signals are those of the program', async () => {
+  expect(await run(['sh', '-c', 'cat; exit 9'], { input: 'in' })).toMatchObject({ code: 9, stdout: 'in' })
+  expect(await run(['sh', '-c', 'kill -TERM $$'])).toMatchObject({ code: null, signal: 'SIGTERM' })
+  expect(await run(['/no/such'])).toMatchObject({ code: 127, stderr: expect.stringContaining('ENOENT') })
+  expect(await run(['/etc/passwd'])).toMatchObject({ code: 126, stderr: expect.stringContaining('EACCES') })
+  expect(await run(['true'], { device: 'nowhere' })).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('ENODEV'),
+  })
+})
+
+test('a signal to netvia reaches the program, which decides', async () => {
+  const words = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done']
+  const child = spawn(process.execPath, [command, 'run', '-I', 'wan2', '--', ...words])
+  child.stdout.once('data', () => child.kill('SIGTERM'))
+  expect(await collect(child)).toMatchObject({ code: 7 })
+})
+
+test('without netvia the program can open no more sockets', async () => {
+  const script = `
+os.kill(os.getppid(), 9)
+for i in range(100):
+  said = attempt(lambda: udp().sendto(b'x', ('${address4}', 9)))
+  if said == 'Function not implemented': break
+  time.sleep(.05)
+print(said)`
+  expect((await run(python(script))).stdout).toBe('Function not implemented\n')
+})
+
+/** What docs/run.md lists. */
+describe('refused', () => {
+  test.each<[what: string, script: string, said: string]>([
+    ['packet sockets', 'socket.socket(17, 3, 0)', 'Address family not supported by protocol'],
+    ['multipath TCP', 'socket.socket(2, 1, 262)', 'Protocol not supported'],
+    ['SCTP', 'socket.socket(2, 1, 132)', 'Protocol not supported'],
+    ['another device', "udp().setsockopt(1, 25, b'wan1')", 'Operation not permitted'],
+    ['no device', "udp().setsockopt(1, 25, b'')", 'Operation not permitted'],
+    ['a device by index', 'udp().setsockopt(1, 62, 1)', 'Operation not permitted'],
+  ])('%s, to root too', async (_, script, said) => {
+    expect((await run(python(`print(attempt(lambda: ${script}))`), { before: [] })).stdout).toBe(`${said}\n`)
+  })
+
+  test('a packet that names wan1 itself, which SO_BINDTODEVICE does not keep', async () => {
+    const send = `udp().sendmsg([b'x'], [(0, 8, index('wan1'))], 0, ('${address4}', 9))`
+    const moved = await movedDuring(async () => {
+      const { stdout, stderr } = await run(python(`print(attempt(lambda: ${send}))`))
+      expect(stdout).toBe('Operation not permitted\n')
+      expect(stderr).toBe('netvia: python3: refused a packet that names another device than wan2 (IP_PKTINFO)\n')
+    })
+    expect(moved.wan1).toBe(0)
+  })
+
+  test('raw sockets, to a program without the right to them, whatever rights netvia has', async () => {
+    const script = 'os.setgid(65534); os.setuid(65534); print(attempt(lambda: socket.socket(2, 3, 1)))'
+    expect((await run(python(script), { before: [] })).stdout).toBe('Operation not permitted\n')
+  })
+
+  test.runIf(['x64', 'arm64'].includes(process.arch))('io_uring, and sockets of other processes', async () => {
+    const script = `
+for number, words in ((425, (1, 0)), (438, (0, 0, 0))): c.syscall(number, *words); print(os.strerror(ctypes.get_errno()))`
+    expect((await run(python(script))).stdout).toBe('Function not implemented\nOperation not permitted\n')
+  })
+
+  test.runIf(process.arch === 'x64')('system calls of x32: the program is killed', async () => {
+    expect(await run(python('c.syscall(0x40000000 + 39)'))).toMatchObject({
+      signal: 'SIGSYS',
+      stderr: expect.stringContaining('another ABI'),
+    })
+  })
+
+  test('a DNS question to this machine, unless it is allowed', async () => {
+    const ask = python(`print(attempt(lambda: udp().sendto(b'x', ('127.0.0.53', 53))))`)
+    const { stdout, stderr } = await run(ask)
+    expect(stdout).toBe('Connection refused\n')
+    expect(stderr).toMatch(/^netvia: python3: refused a DNS question to 127\.0\.0\.53, .* --local-resolver\n$/)
+    expect(await run(ask, { flags: ['--local-resolver'] })).toMatchObject({ stdout: 'done\n', stderr: '' })
+  })
+
+  test('name services at local sockets, unless they are allowed', async () => {
+    const script = `
+os.mkdir('/run/nscd'); l = socket.socket(1, 1); l.bind('/run/nscd/socket'); l.listen()
+print(attempt(lambda: socket.socket(1, 1).connect('/run/nscd/socket')))`
+    const before = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh']
+    const { stdout, stderr } = await run(python(script), { before })
+    expect(stdout).toBe('No such file or directory\n')
+    expect(stderr).toContain('refused a question to /run/nscd/socket')
+    expect((await run(python(script), { before, flags: ['--local-resolver'] })).stdout).toBe('done\n')
+  })
+
+  test('a socket as standard input', async () => {
+    const words = [...asNobody, process.execPath, command, 'run', '-I', 'wan2', '--', 'true']
+    const child = spawn('bash', ['-c', `"$@" </dev/tcp/${address4}/80`, 'bash', ...words])
+    expect(await collect(child)).toMatchObject({ code: 4, stderr: expect.stringContaining('descriptor 0 is a socket') })
+  })
+
+  test('sockets once the device is gone', async () => {
+    lab.run('router', 'ip', 'link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone-too')
+    const script = `os.system('ip link delete gone'); print(attempt(udp))`
+    const { stdout, stderr } = await run(python(script), { before: [], device: 'gone' })
+    expect(stdout).toBe('No such device\n')
+    expect(stderr).toContain('there is no device gone')
+  })
+
+  test('addresses of a program whose memory the kernel hides', async () => {
+    const script = `c.prctl(4, 0, 0, 0, 0); print(attempt(lambda: udp().connect(('${address4}', 9))))`
+    const { stdout, stderr } = await run(python(script))
+    expect(stdout).toBe('Operation not permitted\n')
+    expect(stderr).toContain('hides the memory')
+  })
+})
