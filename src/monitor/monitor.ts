@@ -19,7 +19,7 @@ import { spacing } from './round-loop.js'
 import { type Settings, settingsOf, type Uplink } from './settings.js'
 import { WatchedUplink } from './watched-uplink.js'
 
-/** What the monitor looks through at the world: tests put in their own. */
+/** The monitor's view of the world. Tests replace it. */
 const world = { makeRunner, watchLinks }
 
 /** For the groups that follow a monitor. */
@@ -54,7 +54,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   /** While it runs. */
   #history: HistoryFile | undefined
   #hook: Hook | undefined
-  /** What earlier options left under way. */
+  /** Work that earlier options left under way. */
   #leaving: Promise<unknown> = Promise.resolve()
   #unwatch: (() => void) | undefined
 

@@ -6,9 +6,9 @@ import type { RecordType } from '../protocols/dns/records.js'
 import type { DampingOptions } from './state/damping.js'
 import type { Band } from './state/quality.js'
 
-/** What any check may say about how it is judged. */
+/** How a check of any type is judged. */
 export interface CheckRules {
-  /** No round is good without it, whatever the others say. Default false. */
+  /** No round is good unless this check succeeds. Default false. */
   required?: boolean
   /** Name of the group it belongs to: see `quorum` of the uplink. Default: none. */
   group?: string
@@ -20,11 +20,11 @@ export interface CheckRules {
 
 /** One echo request (RFC 792, RFC 4443) a round. */
 export interface PingCheck extends CheckRules {
-  /** Tells it from the other checks. */
+  /** The type of check. */
   type: 'ping'
   /** Name or address. */
   host: string
-  /** Addresses of this family only. Default: that of the address; of a name, the first address it has. */
+  /** Limits the check to this family. Default: the family of the address, or of the name's first address. */
   family?: 4 | 6
   /** Bytes after the ICMP header. Default 56. */
   payloadSize?: number
@@ -34,21 +34,21 @@ export interface PingCheck extends CheckRules {
 
 /** As `checkHttp`. */
 export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions>, CheckRules {
-  /** Tells it from the other checks. */
+  /** The type of check. */
   type: 'http'
   /** http or https. */
   url: string
 }
 
-/** As `checkTcp`: a connection is made and closed. */
+/** As `checkTcp`: opens a connection and closes it. */
 export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions>, CheckRules {
-  /** Tells it from the other checks. */
+  /** The type of check. */
   type: 'tcp'
 }
 
 /** As `checkDns`, asked over the uplink. */
 export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'>, CheckRules {
-  /** Tells it from the other checks. */
+  /** The type of check. */
   type: 'dns'
   /** The name to ask for. */
   name: string
@@ -56,18 +56,18 @@ export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 't
   record?: RecordType
 }
 
-/** Their `timeout`, in ms, is the monitor's where none is given. */
+/** Without a `timeout` (ms), a check has the monitor's. */
 export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
 
 /** One uplink: its name, its path, and what is checked over it. */
 export interface UplinkOptions extends PathOptions {
-  /** What it is called in events and snapshots; no two are the same. */
+  /** Name in events and snapshots. It must be unique. */
   name: string
-  /** 'failover' takes the lowest of those that work; equal ones in the order listed. Default 1. */
+  /** 'failover' takes the working uplink with the lowest priority. Equal ones are taken in the order listed. Default 1. */
   priority?: number
-  /** Share of new connections under 'weighted' and 'sticky', against the other uplinks'. Default 1. */
+  /** Share of new connections under 'weighted' and 'sticky', relative to the other uplinks. Default 1. */
   weight?: number
-  /** What each round does over it; at least one. */
+  /** The checks of each round. At least one. */
   checks: UplinkCheck[]
   /** Checks of each group that must succeed in a round. Default 1 of each group that a check names. */
   quorum?: Readonly<Record<string, number>>
@@ -101,9 +101,9 @@ export interface MonitorOptions {
   loss?: Band
   /** Mean latency in ms at which a check is slow, and to which it must fall again. Default 500, 250. */
   latencyMs?: Band
-  /** Milliseconds a state lasts at least before it changes; the way to 'down' never waits. Default 0. */
+  /** Minimum duration of a state in milliseconds. Changes to 'down' never wait. Default 0. */
   minimumTime?: number
-  /** An uplink that falls again and again stays 'degraded' for a while when it comes back. Default 2, 0.75, 900000. */
+  /** An uplink that goes down repeatedly stays 'degraded' for a while when it comes back. Default 2, 0.75, 900000. */
   damping?: DampingOptions
   /** File that keeps the states over a restart, written whole and renamed into place. Best on a tmpfs. Default: none. */
   stateFile?: string
@@ -120,7 +120,7 @@ export interface MonitorOptions {
   hook?: readonly string[]
   /** Calls the hook for every uplink at `start()` and after `configure()` as well, with the state it is in. Default false. */
   hookAtStart?: boolean
-  /** Milliseconds a hook may run before it is killed. Default 10000. */
+  /** Milliseconds until a running hook is killed. Default 10000. */
   hookTimeout?: number
   /** The uplinks to watch; at least one. */
   uplinks: UplinkOptions[]

@@ -25,10 +25,10 @@ export interface Listener {
   check(event: CheckEvent): void
 }
 
-/** Milliseconds: where rounds follow each other by this much, nobody waits for a tenth of a second. */
+/** Milliseconds between rounds from which a delay of a tenth of a second doesn't matter. */
 const unhurried = 1000
 
-/** Milliseconds for which a good round after a suspicion is believed. Connections to a distant target raise many. */
+/** Milliseconds during which a good round after a suspicion counts. Connections to a distant target raise many. */
 const trusted = 1000
 
 /** One uplink under watch: its rounds, its link, and what follows from both. */
@@ -44,9 +44,9 @@ export class WatchedUplink {
   readonly #last: (CheckEvent | null)[]
   /** When these came, on the monotonic clock. */
   readonly #lastAt: number[] = []
-  /** When the state that the checks make began; after a force, when that ended. */
+  /** When the state from the checks began. After a force, when the force ended. */
   #since = readClocks()
-  /** Goes before what checks and link say. */
+  /** Overrides checks and link. */
   #force: Force | undefined
   #running = false
   /** Rounds until a suspicion is settled; 0 if there is none. */
@@ -118,13 +118,13 @@ export class WatchedUplink {
     this.#report(from)
   }
 
-  /** The same without a word: it was forced before already. */
+  /** The same without an event, because it was already forced. */
   keepForce(force: Force | undefined): void {
     this.#force = force
     force?.arm(() => this.force(undefined))
   }
 
-  /** Takes the force away without a word, for the one that watches the uplink from now on. */
+  /** Removes the force without an event, for the object that watches the uplink from now on. */
   takeForce(): Force | undefined {
     const force = this.#force
     force?.disarm()
@@ -144,7 +144,7 @@ export class WatchedUplink {
     return this.#loop.stop()
   }
 
-  /** News of the device. Without a link no rounds are run. */
+  /** Called when the device changes. Without a link no rounds run. */
   link(facts: LinkFacts): void {
     const fault = linkFault(facts, this.uplink.checks, this.#quorum)
     const before = this.#machine.linkFault
@@ -234,7 +234,7 @@ export class WatchedUplink {
     const { interval, failureInterval, recoveryInterval, down } = this.#settings
     if (this.suspect) return Math.min(failureInterval, unhurried)
     if (state === 'up' || state === 'degraded') return badRounds > 0 ? failureInterval : interval
-    // After the link came back the first rounds may be too early: address and route follow in their own time.
+    // The first rounds after the link came back may be too early, because address and route follow later.
     return badRounds < down ? recoveryInterval : interval
   }
 

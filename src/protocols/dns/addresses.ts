@@ -14,7 +14,7 @@ import { hostsFile, recently } from './system-files.js'
 
 type Family = 4 | 6
 
-/** Told once for each family as soon as it is known; with nothing where the family has no address. */
+/** Called once for each family as soon as it is known, with an empty list if the family has no address. */
 export type OnAddresses = (family: Family, addresses: ResolvedAddress[]) => void
 
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
@@ -61,7 +61,7 @@ export async function lookUpHost(
   throw failure ?? notFound(host, asking.path.device)
 }
 
-/** What a text may have been meant as that no name server is asked for, and what to write instead. */
+/** Texts that aren't host names, so no name server is asked: what they look like, and what to write instead. */
 function whyNoName(host: string): string | undefined {
   if (isNumericHost(host)) return 'it is neither a name nor one IPv4 address, which has four numbers of 0-255'
   return notNames.find(([pattern]) => pattern.test(host))?.[1]

@@ -17,18 +17,18 @@ export interface Asking {
   readonly timeLimit?: number
   /** How long one family's addresses wait for the other's, in milliseconds. Default: to the end of the question. */
   readonly patience?: number
-  /** Called for each server that answers, whatever it says. */
+  /** Called for each server that answers, with any answer. */
   readonly onAnswer?: (server: DnsServer) => void
   /** The questions under way. */
   readonly open?: Set<OpenQuestion>
 }
 
 interface OpenQuestion {
-  /** What its error would be now, with this code or its own. */
+  /** Its current error, with this code or its own. */
   unanswered(code?: string): NetviaError
 }
 
-/** The error of what is under way as it stands, for when the time of the whole is over. Undefined: no question is. */
+/** The current error of the questions under way, for when the time is over. Undefined if there is none. */
 export function unanswered({ open }: Asking, code?: string): NetviaError | undefined {
   const [first] = open ?? []
   return first?.unanswered(code)

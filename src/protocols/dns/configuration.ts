@@ -21,7 +21,7 @@ export function resolverConf({ servers, device }: ServerOptions): ResolvConf {
   return recently(`servers ${device}|${servers}`, () => readConf({ servers, device }))
 }
 
-/** resolv.conf(5), with other servers where the caller names some, and with those alone that the path leads to. */
+/** resolv.conf(5), with the caller's servers if it names any, reduced to those that the path leads to. */
 function readConf({ servers, device }: ServerOptions): ResolvConf {
   const conf = resolvConf.read()
   const bound = device === 'lo' ? undefined : device
@@ -33,12 +33,12 @@ function readConf({ servers, device }: ServerOptions): ResolvConf {
     reachableConf(conf, bound, () => serversBehind(conf, bound!)),
     bound,
   )
-  // Of servers behind a resolver of this machine each may be of another uplink.
+  // Each server behind a resolver of this machine may belong to another uplink.
   const all = bound !== undefined && conf.servers.some(({ address }) => isThisMachine(address))
   return all ? usable : { ...usable, servers: usable.servers.slice(0, maxServers) }
 }
 
-/** Where nobody will be asked, nobody would notice that there is no such device. */
+/** If no server will be asked, nothing else would notice that the device doesn't exist. */
 function onDevice(conf: ResolvConf, device: string | undefined): ResolvConf {
   if (conf.servers.length === 0) addon().close(openDescriptor(4, 'datagram', 0, { device }))
   return conf

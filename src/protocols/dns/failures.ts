@@ -3,7 +3,7 @@ import type { RecordType } from './records.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 
 /**
- * How name resolution fails, with the codes Node's own `dns` has for it. All have `syscall: 'resolve'`.
+ * How name resolution fails, with the codes of Node's own `dns`. All have `syscall: 'resolve'`.
  * - `ENOTFOUND`: there is no such name (NXDOMAIN), or no address for it;
  * - `ENODATA`: the name exists, but not with records of the asked type;
  * - `EAI_AGAIN`: no server had an answer: each said SERVFAIL, REFUSED or something that is no answer;
@@ -32,7 +32,7 @@ export interface UnusableServer {
   readonly hint?: string
 }
 
-/** What is known where no server has answered. */
+/** What is known if no server has answered. */
 export interface Unanswered {
   readonly hostname: string
   readonly device: string | undefined
@@ -42,7 +42,7 @@ export interface Unanswered {
   readonly unusable: readonly UnusableServer[]
 }
 
-/** No server answered: what each did, with the code of the one that says most. An answer says more than silence. */
+/** No server answered: what each did, with the most informative code. An answer says more than silence. */
 export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
@@ -78,7 +78,7 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
   })
 }
 
-/** That a server's address does not suit the path is no fault of the call: the next look-up may find other servers. */
+/** If a server's address does not suit the path, the call is not wrong: the next look-up may find other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
   const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
@@ -101,7 +101,7 @@ function dnsError(code: string, message: string, where: Where): NetviaError {
   return new NetviaError(where.hint ? `${text}; ${where.hint}` : text, { code, syscall: 'resolve', ...where })
 }
 
-/** What another server or another try may do better. Anything else is wrong on this machine and ends the matter. */
+/** Failures that another server or another try may avoid. Anything else is a local error and ends the look-up. */
 const worthAnotherTry = new Set([
   'EAI_AGAIN',
   'ETIMEDOUT',

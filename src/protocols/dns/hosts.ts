@@ -28,7 +28,7 @@ export function parseHosts(text: string): Hosts {
   return hosts
 }
 
-/** Names are compared without case and without the dot of the root (RFC 4343). */
+/** Names are compared without case and without the root's dot (RFC 4343). */
 export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }

@@ -1,6 +1,6 @@
 import type { PacketSocket } from '../../sockets/packet-socket.js'
 
-/** A server that asks others itself may give up after ten seconds, and says so then. */
+/** A recursive server may give up after ten seconds, and answers then. */
 const lingerTime = 10_000
 const capacity = 256
 

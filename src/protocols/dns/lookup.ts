@@ -11,14 +11,14 @@ import { dnsServers } from './server-address.js'
 export interface CreateLookupOptions extends CommonOptions {
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
-  /** For one look-up altogether, in milliseconds, as in `resolve`. */
+  /** Milliseconds for one look-up, as in `resolve`. */
   timeout?: number
 }
 
 type Callback = (error: Error | null, address?: string | LookupAddress[] | null, family?: number) => void
 type Options = LookupOptions & { order?: 'ipv4first' | 'ipv6first' | 'verbatim' }
 
-/** The shape of Node's `dns.lookup`: what takes a `lookup` option (net, http, tls, dgram, undici, …) takes this. */
+/** The type of Node's `dns.lookup`. Use it wherever there is a `lookup` option (net, http, tls, dgram, undici, …). */
 export interface LookupFunction {
   (hostname: string, options: LookupOptions & { all: true }, callback: AllCallback): void
   (hostname: string, options: LookupOptions, callback: OneOrAllCallback): void
@@ -56,7 +56,7 @@ export function createLookup(given: CreateLookupOptions = {}): LookupFunction {
     lookUp(path, hostname, family, hints).then(
       found => {
         const addresses = inOrder(found, { order, verbatim })
-        // Outside the promise: what the callback throws is not ours to catch.
+        // Outside the promise, because the promise must not catch what the callback throws.
         process.nextTick(() => {
           if (all) callback(null, addresses)
           else callback(null, addresses[0]!.address, addresses[0]!.family)
@@ -75,7 +75,7 @@ async function lookUp(
 ): Promise<LookupAddress[]> {
   const { ADDRCONFIG, ALL, V4MAPPED } = nodeDns()
   const mapped = family === 6 && (hints & V4MAPPED) !== 0
-  // Node takes a literal address as it is, whatever family is asked for.
+  // Node returns a literal address unchanged, whatever family is asked for.
   const literal = isIP(name) !== 0
   const wanted = mapped || literal ? undefined : family || (hints & ADDRCONFIG ? configuredFamily() : undefined)
   const found = (await resolveWith(

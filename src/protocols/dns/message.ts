@@ -16,7 +16,7 @@ export interface Response {
   readonly rcode: string
   /** Cut to fit UDP: ask again over TCP. */
   readonly truncated: boolean
-  /** Neither authoritative nor willing to ask others: it only refers elsewhere, which a stub resolver can't follow. */
+  /** Neither authoritative nor recursive: it only refers elsewhere, which a stub resolver can't follow. */
   readonly referral: boolean
   /** The server put the OPT record of EDNS, or the answer itself, into a section where it does not belong. */
   readonly misplaced: boolean
@@ -26,7 +26,7 @@ export interface Response {
 /** RFC 9715: fits the smallest path of IPv6 without fragments. */
 const udpPayloadSize = 1232
 
-/** Records read of each section. A message may point each of its names through thousands of others: this bounds the work it can ask for. */
+/** Records read of each section. A message may point each of its names through thousands of others, so this limits the work. */
 const maxRecords = 1000
 
 const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
@@ -93,7 +93,7 @@ export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {
 
 /**
  * The response in `bytes` if it is one to this very query: a response, the same id, opcode and question (names without
- * case, RFC 4343). Undefined for everything else, garbage included: whoever sent it, the wait goes on.
+ * case, RFC 4343). Undefined for everything else, including garbage: the wait goes on.
  */
 export function decodeResponse(bytes: Uint8Array, query: Query): Response | undefined {
   if (bytes.length < 12) return undefined
@@ -141,7 +141,7 @@ function isMisplaced(message: Buffer, counts: readonly number[], query: Query): 
 }
 
 /**
- * The question and the first so many other sections; undefined where they can't be read. The others are not looked at. `counts` are the
+ * The question and the first sections. Undefined if they can't be read. The others are ignored. `counts` are the
  * message's own, which this changes.
  */
 function sectionsOf(message: Buffer, counts: readonly number[], sections: 0 | 1 | 2 | 3) {

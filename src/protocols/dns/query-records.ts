@@ -4,7 +4,10 @@ import type { RecordType } from './records.js'
 
 let question: typeof import('./question.js') | undefined
 
-/** The records of one name (in wire form) and type. Loads what asks name servers with the first question: a literal address needs none. */
+/**
+ * The records of one name (in wire form) and type. The first question loads the code that asks name servers, because a literal
+ * address needs none.
+ */
 export async function queryRecords(
   name: string,
   type: RecordType,

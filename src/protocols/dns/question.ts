@@ -37,7 +37,7 @@ export async function queryRecords(
   }
 }
 
-/** What a server says of itself where EDNS was too much for it (RFC 6891 section 7). */
+/** What a server answers if it can't handle EDNS (RFC 6891 section 7). */
 const misunderstood = new Set(['FORMERR', 'NOTIMP'])
 
 /** One question on its way: tries by the plan, a failed one replaced by the next immediately, the first answer wins. */
@@ -49,12 +49,12 @@ class Question {
   readonly #tries: Promise<void>[] = []
   #running = 0
   readonly #failures: NetviaError[] = []
-  /** Asked, and not heard of since. */
+  /** Asked, and without an answer so far. */
   readonly #silent = new Set<DnsServer>()
   readonly #askedPlainly = new Set<DnsServer>()
   readonly #answeredEdns = new Set<DnsServer>()
   #queue: PlannedTry[] = []
-  /** Where in the plan it is, in milliseconds. */
+  /** Position in the plan, in milliseconds. */
   #at = 0
   #timer: NodeJS.Timeout | undefined
   #resolve!: (records: FoundRecord[]) => void
@@ -86,7 +86,7 @@ class Question {
     }
   }
 
-  /** The error of this question as it stands. */
+  /** The current error of this question. */
   unanswered(code?: string): NetviaError {
     const { path, conf } = this.#asking
     const parts = { failures: this.#failures, silent: [...this.#silent], unusable: conf.unusable }
@@ -116,7 +116,7 @@ class Question {
     else if (this.#running === 0) this.#reject(this.unanswered())
   }
 
-  /** To ask without EDNS is of no use where the server had another reason to fail, and costs a connection over TCP. */
+  /** Asking without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
   #isNeedless({ server, fallback }: PlannedTry): boolean {
     if (!fallback) return false
     const { path, conf } = this.#asking

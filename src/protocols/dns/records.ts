@@ -132,7 +132,7 @@ export interface TlsaData {
   usage: number
   /** 0: the whole certificate. 1: its public key. */
   selector: number
-  /** 0: `certificate` is the thing itself. 1, 2: its SHA-256, SHA-512. */
+  /** 0: `certificate` is the certificate or key. 1, 2: it is its SHA-256, SHA-512. */
   matchingType: number
   /** Certificate, key, or digest. */
   certificate: Buffer
@@ -167,15 +167,15 @@ export interface ResolvedAddress {
   address: string
   /** 4 or 6. */
   family: 4 | 6
-  /** Seconds it may be kept (RFC 1035); 0 for what did not come from a name server. */
+  /** Seconds it may be kept (RFC 1035); 0 if it didn't come from a name server. */
   ttl: number
 }
 
 /** A record that is no address. */
 export interface DnsRecord<T extends keyof RecordData = keyof RecordData> {
-  /** As it was asked for. */
+  /** The type that was asked for. */
   type: T
-  /** Who has the record: the name asked for, or where its CNAMEs lead. */
+  /** The name that has the record: the one asked for, or the end of its CNAMEs. */
   name: string
   /** Seconds (RFC 1035). */
   ttl: number

@@ -3,7 +3,7 @@ import { type DnsServer, dnsServersIn, parseDnsServer } from './server-address.j
 
 /** What resolv.conf(5) says, with its defaults and limits. */
 export interface ResolvConf {
-  /** In order; the local machine's where none is named. */
+  /** In order. The local machine's if the file names none. */
   readonly servers: readonly DnsServer[]
   /** Those that can't be asked. */
   readonly unusable: readonly UnusableServer[]
@@ -13,7 +13,7 @@ export interface ResolvConf {
   readonly search: readonly string[]
   /** A name with at least this many dots is tried as it is first. */
   readonly ndots: number
-  /** Times `attempts` it bounds a look-up without a limit of its own, in milliseconds. */
+  /** Milliseconds. Multiplied by `attempts`, it limits a look-up without a limit of its own. */
   readonly timeout: number
   /** Rounds through the servers. */
   readonly attempts: number
@@ -23,14 +23,14 @@ export interface ResolvConf {
   readonly useTcp: boolean
 }
 
-/** Unusable lines that are kept of a file that is no resolv.conf at all. */
+/** Maximum number of unusable lines to keep, in case the file is no resolv.conf at all. */
 const maxUnusable = 8
 const localServers: readonly DnsServer[] = [
   { address: '127.0.0.1', port: 53 },
   { address: '::1', port: 53 },
 ]
 
-/** Reads what it knows and passes over the rest, as resolv.conf(5) asks. */
+/** Reads the options it knows and skips the rest, as in resolv.conf(5). */
 export function parseResolvConf(text: string): ResolvConf {
   const servers: DnsServer[] = []
   const unusable: UnusableServer[] = []
@@ -67,7 +67,7 @@ export function parseResolvConf(text: string): ResolvConf {
   }
 }
 
-/** The last one counts; values outside the limits are drawn to them. */
+/** The last one counts. Values outside the limits become the limits. */
 function numberOption(options: string[], name: string, min: number, max: number): number | undefined {
   const values = options.flatMap(option => new RegExp(`^${name}:(\\d+)$`).exec(option)?.[1] ?? [])
   return values.length > 0 ? Math.min(max, Math.max(min, Number(values.at(-1)))) : undefined

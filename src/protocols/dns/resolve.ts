@@ -32,7 +32,7 @@ export interface ResolveOptions extends CommonOptions {
   /** Addresses of this family only. Default: both, asked for at the same time. */
   family?: 4 | 6
   /**
-   * Asks the name servers for just this name and record type (RFC 1035), past hosts file and search list. Default: the
+   * Queries this name and record type (RFC 1035), bypassing hosts file and search list. Default: the
    * addresses as programs look for them.
    */
   type?: RecordType
@@ -42,7 +42,7 @@ export interface ResolveOptions extends CommonOptions {
    */
   servers?: readonly string[]
   /**
-   * For everything together, in milliseconds. Default: resolv.conf(5)'s `timeout` times its `attempts` (5 s and 2) for each name
+   * Milliseconds for the whole call. Default: resolv.conf(5)'s `timeout` times its `attempts` (5 s and 2) for each name
    * of the search list.
    */
   timeout?: number
@@ -101,7 +101,7 @@ export async function resolveWith(
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
     if (type === undefined) await lookUpHost(name, families, asking, collect)
     else await askForAddresses(name, families, asking, collect)
-    // One family may have answered before the deadline: that is a result. The caller's own signal is obeyed all the same.
+    // If one family has answered before the deadline, that is a result. The caller's own signal still rejects.
     signal?.throwIfAborted()
     return orderAddresses(found, asking.path)
   } finally {
@@ -109,10 +109,10 @@ export async function resolveWith(
   }
 }
 
-/** For the name of calls whose own timeout is for something else, in milliseconds. */
+/** Milliseconds for name resolution in calls whose timeout is for something else. */
 export const nameTimeout = 5000
 
-/** The address a program would use: where one family's answer is there, the other's is hardly waited for. */
+/** The address a program would use. Once one family has answered, it hardly waits for the other. */
 export async function resolveFirst(name: string, options: Omit<ResolveOptions, 'type'>): Promise<ResolvedAddress> {
   const [first] = await resolveWith(name, options, { patience: resolutionDelay })
   return first as ResolvedAddress

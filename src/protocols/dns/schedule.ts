@@ -6,7 +6,7 @@ export interface PlannedTry {
   /** When it begins, in milliseconds from the start of the question, unless an earlier one fails before. */
   readonly at: number
   readonly edns: boolean
-  /** It only helps if the server did not understand the EDNS of the try before. */
+  /** It only helps if the server did not understand the EDNS of the previous try. */
   readonly fallback: boolean
 }
 
@@ -18,14 +18,14 @@ export interface Plan {
   readonly limit: number
 }
 
-/** What is known of a server's EDNS (RFC 6891): that it copes, that it doesn't, or nothing. */
+/** Whether a server copes with EDNS (RFC 6891): yes, no, or unknown. */
 export type CopesWithEdns = (server: DnsServer) => boolean | undefined
 
 /** How long a server has before the next one is asked beside it, in milliseconds. */
 const serverDelay = 300
 /** How long one server has before it is asked again. */
 const roundDelay = 1000
-/** How long a server has whose EDNS is unknown, before it is asked without. Whoever copes and is near answers sooner. */
+/** How long a server has whose EDNS is unknown, before it is asked without. A near server that copes answers sooner. */
 const ednsDelay = 40
 
 /**

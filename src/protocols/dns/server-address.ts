@@ -31,7 +31,7 @@ export function formatDnsServer({ address, port }: DnsServer): string {
   return port === standardPort ? address : joinHostPort(address, port)
 }
 
-/** For option schemas. An empty list is no wish for those of the system. */
+/** For option schemas. An empty list doesn't mean the system's servers. */
 export const dnsServers: Check = (value, name) => {
   if (!Array.isArray(value) || value.length === 0)
     throw invalidArgument(name, value, 'an array of at least one name server')

@@ -15,7 +15,7 @@ export class ParsedFile<T> {
   #version: string | undefined
   #value: T | undefined
 
-  /** With an `owner` (user id): in a folder that anybody else may have made or may write to, it counts as missing. */
+  /** With an `owner` (user id), the file counts as missing if anybody else made its folder or may write to it. */
   constructor(path: string, parse: (text: string) => T, owner?: number) {
     this.#path = path
     this.#parse = parse
@@ -50,7 +50,7 @@ export class ParsedFile<T> {
   }
 }
 
-/** For so many milliseconds questions use what the one before has read. A burst of them looks at the system's files once. */
+/** For this many milliseconds, questions use what the previous one has read. A burst reads the system's files once. */
 const freshness = 100
 const recentlyRead = new Map<string, unknown>()
 let readSince = 0

@@ -18,18 +18,18 @@ export interface Upstreams {
 const root = 0
 
 const listed = (path: string, owner?: number) => new ParsedFile(path, text => parseResolvConf(text).servers, owner)
-/** Only root can put something in /run, systemd-resolved's own user a file in its folder there. */
+/** Only root can write to /run, and only systemd-resolved's own user to its folder there. */
 const resolved = listed('/run/systemd/resolve/resolv.conf')
 const networkManager = listed('/run/NetworkManager/no-stub-resolv.conf')
 /** Debian's resolvconf. */
 const resolvconf = listed('/run/dnsmasq/resolv.conf')
-/** In /tmp anybody can. */
+/** Anybody can write to /tmp. */
 const openWrt = new ParsedFile('/tmp/resolv.conf.d/resolv.conf.auto', parseOpenWrt, root)
 const dnsmasqFile = new ParsedFile('/etc/dnsmasq.conf', parseDnsmasq)
 /** The second is OpenWrt's, below /tmp. */
 const dnsmasqFolders = ['/etc/dnsmasq.d', '/var/etc']
 
-/** The order is that of how surely a file is up to date. The first that lists a server elsewhere counts. */
+/** The files that are most surely up to date come first. The first that lists a server elsewhere counts. */
 export function serversBehind(conf: ResolvConf, device: string): Upstreams {
   const interfaces = openWrt.read()
   const dnsmasq = dnsmasqFiles().flatMap(file => file.read())
@@ -51,7 +51,7 @@ export function serversBehind(conf: ResolvConf, device: string): Upstreams {
   return { ofDevice, others: elsewhere.find(list => list.length > 0) ?? [] }
 }
 
-/** What systemd-resolved was given for the link, and what systemd-networkd has for it. */
+/** The servers that systemd-resolved and systemd-networkd have for the link. */
 function linkServers(device: string): DnsServer[] {
   const index = addon().deviceIndex(device)
   if (index < 0) return []

@@ -3,7 +3,7 @@ import type https from 'node:https'
 import { anything, keepAliveDelay, type PathOptions, pathSchema, type Schema } from '../../options.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 
-/** Options of Node's own agents and of their connections: what they hold is checked by Node. */
+/** Options of Node's own agents and their connections. Node checks the values. */
 export const httpAgentSchema = {
   ...pathSchema,
   agentKeepAliveTimeoutBuffer: anything,

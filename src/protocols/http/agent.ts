@@ -20,12 +20,12 @@ import { BoundSockets } from './bound-sockets.js'
 import { PendingConnection } from './pending-connection.js'
 
 /**
- * For the connection alone, in milliseconds, where the agent's `timeout` isn't given. Node has no such limit; but its requests
+ * Milliseconds for the connection, if the agent has no `timeout`. Node has no such limit, but its requests
  * get a socket immediately. A client that starts its clock with the socket (follow-redirects, axios) would wait forever here.
  */
 const connectTimeout = 10_000
 
-/** Options of a request that would lead past the path. */
+/** Options of a request that would bypass the path. */
 const otherWays = ['socketPath', 'lookup', 'localPort'] as const
 
 type Callback = (error: Error | null, socket: Duplex) => void
@@ -47,7 +47,7 @@ interface NodeAgent extends Agent {
   removeSocket(socket: Socket, options: ClientRequestArgs): void
 }
 
-/** False: it wasn't there. No list stays empty. */
+/** False if it wasn't there. Empty lists are removed. */
 function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boolean {
   const list = lists[name] ?? []
   const index = list.indexOf(item)
@@ -108,10 +108,10 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
         this.totalSocketCount--
         removeFrom(this.sockets, name, standIn)
         if (!error) return callback(null, socket)
-        // A request of the queue may have been given another one's connection meanwhile: then the failure isn't its own.
+        // Another connection may serve the queued request by now. Then the failure isn't its own.
         const waiting = !queued || removeFrom(this.requests, name, request)
         if (waiting) callback(error, socket)
-        // Has the next request of the queue, which would wait for a connection to become free, make its own.
+        // Makes the next queued request open its own connection instead of waiting for a free one.
         this.removeSocket(standIn, options)
       })
     }
@@ -145,7 +145,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       return socket
     }
 
-    /** Node's own way from here on, with its cache of TLS sessions. */
+    /** From here on Node's own code runs, with its cache of TLS sessions. */
     #secure(options: ConnectionOptions, socket: Socket, device: string | undefined): Socket {
       const tls: TlsOptions = options as object
       try {
@@ -168,7 +168,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
  * An `http.Agent` whose connections use the path, name resolution included, for anything that takes a Node agent.
  * Pools of different paths never mix, and a connection whose device was deleted is not used again.
  *
- * Options of a request that would lead past the path (`socketPath`, `lookup`, `localPort`) fail it.
+ * A request with options that would bypass the path (`socketPath`, `lookup`, `localPort`) fails.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`. Requests fail with what `connect` throws, `ETIMEDOUT` after the agent's
  * `timeout` or 10 seconds.

@@ -4,19 +4,19 @@ import { monotonicNow } from '../../monotonic.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
 
-/** Requests of one moment ask the kernel once, in milliseconds. A device that goes a moment later takes them down as well. */
+/** Milliseconds during which requests ask the kernel once. A device that disappears a moment later fails them anyway. */
 const validMs = 1
 
 /**
  * The open connections of a pool, by device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
- * its sockets dead without an error: before a pool uses one again it has them sorted out here.
+ * its sockets dead without an error, so a pool checks them here before it uses one again.
  */
 export class BoundSockets {
   readonly #inWords: (error: NetviaError) => Error
   readonly #devices = new Map<string, Set<Socket>>()
   #checkedAt = Number.NEGATIVE_INFINITY
 
-  /** `inWords` makes of the loss of the device what the pool takes for the end of a connection. */
+  /** `inWords` turns the loss of the device into the error that ends a connection of the pool. */
   constructor(inWords: (error: NetviaError) => Error = error => error) {
     this.#inWords = inWords
   }

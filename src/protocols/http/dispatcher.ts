@@ -18,7 +18,7 @@ import { undici } from './undici-module.js'
 
 /** What concerns the connection itself: the options of `tls.connect` for TLS, and these. */
 export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocols'> {
-  /** For name resolution and connection, and again for the TLS handshake, in milliseconds. Default: `connectTimeout`. */
+  /** Milliseconds for name resolution and connection, and again for the TLS handshake. Default: `connectTimeout`. */
   timeout?: number
   /** `SO_KEEPALIVE` (socket(7)). Default: true. */
   keepAlive?: boolean
@@ -26,7 +26,7 @@ export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocol
   keepAliveInitialDelay?: number
 }
 
-/** Options of undici's Agent and its pools and clients: what they hold is checked by undici. */
+/** Options of undici's Agent, its pools and its clients. undici checks the values. */
 const agentSchema = {
   allowH2: anything,
   bodyTimeout: anything,
@@ -52,12 +52,12 @@ const agentSchema = {
   webSocket: anything,
 } satisfies Schema
 
-/** The path, and the options of undici's `Agent` apart from those that would lead past it. */
+/** The path, and the options of undici's `Agent` except those that would bypass it. */
 export type DispatcherOptions = PathOptions &
   Pick<Agent.Options, keyof typeof agentSchema & keyof Agent.Options> & {
-    /** For name resolution and connection, and again for the TLS handshake, in milliseconds. Default: 10,000, undici's own. */
+    /** Milliseconds for name resolution and connection, and again for the TLS handshake. Default: 10,000, as in undici. */
     connectTimeout?: number
-    /** As undici's `connect`, but no function: that would lead past the path. */
+    /** As undici's `connect`, but not a function, which would bypass the path. */
     connect?: DispatcherConnectOptions
   }
 
@@ -85,9 +85,9 @@ export function createDispatcher(options: DispatcherOptions = {}): Agent {
   return openDispatcher('createDispatcher', options)
 }
 
-/** What others than `createDispatcher` may decide of a dispatcher. */
+/** Settings of a dispatcher for internal callers. */
 export interface Connecting {
-  /** Ends the connections that are being made while it lasts. */
+  /** Ends connections that are still being made. */
   readonly signal?: () => AbortSignal
   /** Makes the connections. Default: over the path. */
   readonly connector?: Connector
@@ -141,7 +141,7 @@ function openConnections(
           sockets.add(socket, device)
           return callback(null, socket)
         }
-        // undici's own way from here on: server name, ALPN, cache of TLS sessions.
+        // From here on undici's own code runs: server name, ALPN, cache of TLS sessions.
         secure({ ...target, httpSocket: socket }, (...result) => {
           if (result[1]) sockets.add(refuseReconnect(result[1], device), device)
           callback(...result)

@@ -13,10 +13,10 @@ import type { Connector } from '../tcp/connect.js'
 import { openDispatcher } from './dispatcher.js'
 import { undici } from './undici-module.js'
 
-/** The path, and the members of the standard's `RequestInit`; the dispatcher is netvia's own. */
+/** The path, and the members of the standard's `RequestInit`. netvia sets the dispatcher. */
 export type FetchInit = PathOptions & Omit<RequestInit, 'dispatcher'>
 
-/** Members of the standard's RequestInit: what they hold is checked by undici. */
+/** Members of the standard's RequestInit. undici checks the values. */
 export const fetchSchema: Schema = {
   ...pathSchema,
   body: anything,
@@ -51,13 +51,13 @@ export class FetchPath {
     return this.#waiting > 0
   }
 
-  /** Closes its idle connections, and the others once what uses them is done: a redirect is a request of its own. */
+  /** Closes its idle connections, and the others when they become idle. A redirect is a new request. */
   leave(): void {
     this.#isLeft = true
     if (!this.busy) this.dispatcher.close().catch(() => {})
   }
 
-  /** undici goes on connecting for a request that was aborted: with nobody left who waits, that ends here. */
+  /** undici continues to connect for an aborted request. This ends it when no request waits any more. */
   async run(work: (dispatcher: Agent) => Promise<Response>): Promise<Response> {
     this.#waiting++
     try {
@@ -72,9 +72,9 @@ export class FetchPath {
   }
 }
 
-/** The one used last is the last. */
+/** The most recently used comes last. */
 const paths = new Map<string, FetchPath>()
-/** Programs with a source address or a mark for each of many users have as many paths. */
+/** Programs that give each of many users a source address or a mark have as many paths. */
 const maxPaths = 64
 
 function fetchPath(options: PathOptions): FetchPath {
@@ -86,7 +86,7 @@ function fetchPath(options: PathOptions): FetchPath {
     if (paths.size <= maxPaths) break
     if (old === path || old.busy) continue
     paths.delete(key)
-    // Once the bodies that are still read have ended.
+    // After the bodies that are still being read have ended.
     old.dispatcher.close().catch(() => {})
   }
   return path
@@ -94,7 +94,7 @@ function fetchPath(options: PathOptions): FetchPath {
 
 /**
  * undici's `fetch` (the Fetch standard) over a path, name resolution and redirects included. Fetches on the same path share
- * their connections, which are kept for a while; of more than 64 paths, those of the least recently used are closed.
+ * their connections, which are kept for a while. Beyond 64 paths, the connections of the least recently used one are closed.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. As with any fetch, no
  * answer is a `TypeError` whose `cause` says what happened: what `connect` throws, `ENODEV` among it. `signal.reason` when

@@ -3,7 +3,7 @@ import type { ClientRequest } from 'node:http'
 
 /**
  * Stands in an agent's pool for a connection that is on its way, so that `maxSockets` counts it, and ends it when nobody wants
- * it any more: the request was destroyed, or the agent. Has what an agent asks of its sockets, and costs a tenth of a socket.
+ * it any more: the request was destroyed, or the agent. It has what an agent needs of its sockets, and costs a tenth of a socket.
  */
 export class PendingConnection extends EventEmitter {
   readonly writable = false
@@ -32,14 +32,14 @@ export class PendingConnection extends EventEmitter {
     return this.#controller.signal
   }
 
-  /** As the agent does with its sockets when it is destroyed; who does may say why. */
+  /** As the agent does with its sockets when it is destroyed. The error is optional. */
   destroy(error: Error = hangUp()): this {
     this.destroyed = true
     this.#controller.abort(error)
     return this
   }
 
-  /** The connection stands or has failed. */
+  /** The connection is established or has failed. */
   end(): void {
     this.destroyed = true
     this.#request.destroy = this.#destroyRequest
@@ -47,7 +47,7 @@ export class PendingConnection extends EventEmitter {
   }
 }
 
-/** What Node says of a request that is destroyed before there is an answer. */
+/** Node's error for a request that is destroyed before there is an answer. */
 function hangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Undici from 'undici'
 import { NetviaError } from '../../errors.js'
 
-/** undici, loaded when it is first needed: it is an optional peer, and most of netvia does without. */
+/** undici, loaded when it is first needed, because it is an optional peer and most of netvia doesn't use it. */
 export function undici(): typeof Undici {
   try {
     return createRequire(import.meta.url)('undici')

@@ -21,8 +21,8 @@ const storageSize = 128
 const pointerSize = /64|s390x/.test(process.arch) ? 8 : 4
 
 /**
- * Has the multicast calls of a socket mean its device, where Node's own would mean that of the default route. An interface that
- * is another device is refused. Packets to a group use the device that the socket is bound to (udp(7)).
+ * Makes a socket's multicast calls use its device. Node's own would use the default route's. Another device's interface is
+ * refused. Packets to a group use the device that the socket is bound to (udp(7)).
  */
 export function keepMembershipsOn(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   const check = (caller: string, given: string | undefined) => {

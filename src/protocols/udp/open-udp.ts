@@ -22,11 +22,11 @@ import { bindAddress } from '../tcp/bind-address.js'
 import { createPathSocket, keepOnDevice } from './path-socket.js'
 
 export interface OpenUdpOptions extends CommonOptions {
-  /** 0-65535; default 0: one that is free, see `socket.address()`. */
+  /** 0-65535. Default: 0, any free port (see `socket.address()`). */
   port?: number
   /** Address to bind to, or a name for one. Default: any. */
   host?: string
-  /** Default: that of the address, 4 without one. A socket of family 6 takes IPv6 only. */
+  /** Default: the family of the address, or 4 without one. A socket of family 6 takes only IPv6. */
   family?: 4 | 6
   /** `SO_REUSEADDR` (socket(7)): several sockets on one port, as multicast needs. Default: false. */
   reuseAddress?: boolean
@@ -47,10 +47,11 @@ const schema: Schema = {
 }
 
 /**
- * A bound UDP socket, like Go's `net.ListenUDP`. With a device it sends and receives by it alone.
+ * A bound UDP socket, like Go's `net.ListenUDP`. With a device, it sends and receives only through that device.
  *
- * Names given to its `send` and `connect` are asked for over the path. With a device, `addMembership` and its siblings join and leave
- * on that device, and throw `ERR_OFF_PATH` for another; so does `setMulticastInterface`, and a zone of another device fails a `send`.
+ * Names given to `send` and `connect` are resolved over the path. With a device, `addMembership` and the like join and leave
+ * groups on that device. They throw `ERR_OFF_PATH` for another device, as `setMulticastInterface` does. A `send` to another
+ * device's zone fails.
  *
  * When the device is deleted the socket emits `error` with ENODEV and closes. When the `signal` fires it closes.
  *
@@ -92,7 +93,7 @@ function close(socket: Socket): void {
   try {
     socket.close()
   } catch {
-    // Node throws where the user has closed it already.
+    // Node throws if the user has already closed it.
   }
 }
 

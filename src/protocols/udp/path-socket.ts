@@ -11,7 +11,7 @@ import { keepMembershipsOn } from './membership.js'
 
 type Callback = (error: Error | null, address: string, family: number) => void
 
-/** A `dgram.Socket` that asks for the names it is given over the path, until it is closed. */
+/** A `dgram.Socket` that resolves names over the path, until it is closed. */
 export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & PathOptions): Socket {
   const controller = new AbortController()
   const { signal } = controller
@@ -29,7 +29,7 @@ export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & Path
   return socket.once('close', () => controller.abort())
 }
 
-/** A zone in the address given to sendmsg(2) goes before the device that the socket is bound to. */
+/** A zone in the address passed to sendmsg(2) overrides the device that the socket is bound to. */
 function zoneError(address: string, device: string | undefined): Error | null {
   try {
     checkZone(address, device)
@@ -39,7 +39,7 @@ function zoneError(address: string, device: string | undefined): Error | null {
   }
 }
 
-/** Has what the methods of a bound socket open or join stay on its device. */
+/** Keeps what the methods of a bound socket open or join on its device. */
 export function keepOnDevice(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   keepMembershipsOn(device, socket, fd, family)
   const disconnect = socket.disconnect.bind(socket)
