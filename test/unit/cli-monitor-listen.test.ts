@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { hostname } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { netvia } from './cli-process.js'
 import { httpServer } from './http-servers.js'
@@ -233,22 +234,40 @@ describe('what is served', () => {
     const past = await streamed(`${url}api/events?after=0`, /"to":"up"/)
     expect(past).toMatch(/^retry: \d+\n\nid: 1\nevent: state\ndata: \{"uplink":"fibre","from":"unknown","to":"up",/)
     // Known already: only what comes.
-    const missed = await streamed(`${url}api/events?range=300`, /event: history\n.*\n\n/, { 'last-event-id': '1' })
+    const missed = await streamed(`${url}api/events?snapshots`, /event: snapshot\n.*\n\n/, { 'last-event-id': '1' })
     expect(missed).not.toContain('event: state')
-    expect(missed).toMatch(/event: snapshot\ndata: \{"at":\d+,"running":true/)
-    // Two of them: what the second brings goes on where the first ended.
-    const two = await streamed(`${url}api/events?range=300`, /(event: history\n.*\n\n.*){2}/s)
-    const [first, second] = [...two.matchAll(/event: history\ndata: (.*)\n/g)].map(([, data]) => JSON.parse(data!))
-    expect(first.uplinks[0].state).toHaveLength(300)
-    expect(second.from).toBe(first.from + 300)
-    const history = async () => JSON.parse((await ask(`${url}api/history?range=300`)).body)
+    const snapshot = JSON.parse(/event: snapshot\ndata: (.*)\n/.exec(missed)![1]!)
+    expect(snapshot).toMatchObject({ running: true, host: hostname(), inUse: 'fibre', keepsHistory: false })
+    const history = async (more = '') => {
+      return JSON.parse((await ask(`${url}api/history?uplink=fibre&range=300${more}`)).body)
+    }
     // Of several states in a step the worst is shown: the first seconds began as unknown.
-    await expect.poll(async () => (await history()).uplinks[0].state.at(-1), { timeout: 10_000 }).toBe('up')
-    expect(await history()).toMatchObject({ step: 1, uplinks: [{ name: 'fibre' }] })
-    expect((await history()).uplinks[0].latencyMs.at(-1)).toBeGreaterThan(0)
-    expect((await ask(`${url}api/history?range=7`)).status).toBe(400)
-    expect((await ask(`${url}api/events?range=7`)).status).toBe(400)
-  })
+    await expect.poll(async () => (await history()).state.at(-1), { timeout: 10_000 }).toBe('up')
+    const { step, from, name, state, checks, availability, outages } = await history()
+    expect({ step, name, availability, outages }).toEqual({ step: 1, name: 'fibre', availability: 1, outages: [] })
+    expect(state).toHaveLength(300)
+    expect(checks).toMatchObject([{ type: 'tcp', target: `127.0.0.1:${port}` }])
+    expect(checks[0].medianMs.at(-1)).toBeGreaterThan(0)
+    // What comes later goes on where this ends.
+    await expect
+      .poll(async () => (await history(`&since=${from + 300}`)).state.length, { timeout: 10_000 })
+      .toBeGreaterThan(0)
+    const later = await history(`&since=${from + 300}`)
+    expect(later.from).toBe(from + 300)
+    expect(later.checks[0].lossRatio).toHaveLength(later.state.length)
+    for (const [query, status] of [
+      ['uplink=fibre&range=7', 400],
+      ['uplink=fibre&since=x', 400],
+      ['uplink=lte', 404],
+      ['range=300', 404],
+    ]) {
+      expect([query, (await ask(`${url}api/history?${query}`)).status]).toEqual([query, status])
+    }
+    expect(await ask(`${url}api/history?uplink=fibre&range=604800`)).toEqual({
+      status: 404,
+      body: '{"error":"days are kept with \\"history\\" in the configuration"}',
+    })
+  }, 60_000)
 
   test('nothing can be changed, and what is not there is not found', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
@@ -291,9 +310,9 @@ uplinks:
   const monitor = startMonitor(text, ['--listen', '0', '-v'])
   const url = await monitor.url()
   await monitor.says(/fibre: unknown -> down/)
-  const pages = ['', 'api/snapshot', 'api/history', 'metrics']
+  const pages = ['', 'api/snapshot', 'api/history?uplink=fibre', 'metrics']
   const seen = await Promise.all(pages.map(async path => (await fetch(`${url}${path}`)).text()))
-  seen.push(await streamed(`${url}api/events?after=0&range=300`, /event: history/), monitor.said())
+  seen.push(await streamed(`${url}api/events?after=0&snapshots`, /event: snapshot/), monitor.said())
   expect(seen[3]).toContain(`target="http://127.0.0.1:${port}/hooks/…/ping"`)
   for (const one of seen) expect(one).not.toMatch(/s3cret|0b1f7c0e/)
 })

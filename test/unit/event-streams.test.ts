@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { EventLog } from '../../src/cli/monitor/web/event-log.js'
 import { EventStreams } from '../../src/cli/monitor/web/event-streams.js'
-import { History, ranges } from '../../src/cli/monitor/web/history.js'
+import { PageSnapshots } from '../../src/cli/monitor/web/page-snapshot.js'
 import { type StateEvent, UplinkMonitor } from '../../src/index.js'
 
 /** A reader who takes nothing yet of a first snapshot that is more than what sockets hold. */
@@ -14,8 +14,8 @@ async function slowReader() {
   const monitor = new UplinkMonitor({ uplinks: [{ name, checks: [{ type: 'ping', host: '127.0.0.1' }] }] })
   const log = new EventLog(monitor)
   log.start()
-  const streams = new EventStreams(monitor, new History(monitor), log)
-  const server = createServer((_request, response) => streams.open(response, undefined, ranges[0]))
+  const streams = new EventStreams(new PageSnapshots(monitor, () => false), log)
+  const server = createServer((_request, response) => streams.open(response, undefined, true))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const client = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port })
   onTestFinished(() => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { since } from '../../src/cli/report/since.js'
-import { outagesOf, type Stretch, sharesOf } from '../../src/cli/report/stretches.js'
 import { csvLine } from '../../src/cli/shared/output/csv.js'
 import { LatencyCounts } from '../../src/monitor/history/latency-counts.js'
+import { outagesOf, type Stretch, sharesOf } from '../../src/monitor/history/stretches.js'
 
 const stretch = (from: number, to: number, state: Stretch['state'], more: Partial<Stretch> = {}): Stretch => ({
   ...{ from, to, state, forced: false, reason: `${state} at ${from}`, isLast: false },

@@ -22,7 +22,7 @@ const { pid, told, comesTo, end } = await startMonitor()
 await comesTo('wan1', 'up')
 await comesTo('wan2', 'up')
 const reader = new AbortController()
-const page = await fetch(`${url}/api/events?range=300`, { signal: reader.signal })
+const page = await fetch(`${url}/api/events?snapshots`, { signal: reader.signal })
 page.body.pipeTo(new WritableStream()).catch(() => {})
 await results()
 

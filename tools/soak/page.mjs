@@ -27,8 +27,8 @@ for (const secret of [undefined, token]) {
   for (const path of [
     '/',
     '/api/snapshot',
-    '/api/history?range=86400',
-    '/api/events?after=0&range=86400',
+    '/api/history?uplink=uplink0&range=86400',
+    '/api/events?after=0&snapshots',
     '/metrics',
   ]) {
     wrong.push(...(await attack(path, secret)))

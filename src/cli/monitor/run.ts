@@ -52,7 +52,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
   const service = Service.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
-  const server = await serve?.(session, flags, monitor, history, isHealthy, serving)
+  const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, serving)
   const keepsForces = () => options.stateFile !== undefined
   const control = await serveControl(session, flags, monitor, reporter, keepsForces, () => serving.statistics)
   session.onHangUp(() => {

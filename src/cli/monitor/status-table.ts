@@ -52,15 +52,23 @@ function trouble({ state }: UplinkSnapshot): number {
 
 /** The cells of one uplink for `stateColumns`. */
 export function stateCells(uplink: UplinkSnapshot, color: Terminal['color']): string[] {
-  const { name, device, state, since, lossRatio, latencyMs } = uplink
+  const { name, device, state, since, lossRatio } = uplink
   return [
     name,
     device ?? '-',
     colored(state, color),
     duration((Date.now() - since) / 1000),
     percent(lossRatio ?? undefined),
-    milliseconds(latencyMs ?? undefined),
+    medians(uplink),
   ]
+}
+
+/** The median of each check, in their order. A ping and a page have nothing in common. */
+function medians({ checks, statistics }: UplinkSnapshot): string {
+  const of = statistics.map(({ p50Ms }) => milliseconds(p50Ms ?? undefined))
+  return of.length === 1
+    ? of[0]!
+    : of.map((median, index) => `${checks[index]?.type ?? ''} ${median}`.trim()).join(', ')
 }
 
 export function whyOf({ state, reason, remarks, forced }: UplinkSnapshot): string {
@@ -75,7 +83,7 @@ export function forcedText({ state, until, why }: Forced): string {
 
 function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
   const reason = whyOf(uplink)
-  const { latencyMs: latencies, lossRatio: losses } = history.latest(uplink.name, sparkSeconds)
+  const { medianMs: latencies = [], lossRatio: losses = [] } = history.latest(uplink.name, sparkSeconds) ?? {}
   const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)
   return [
     ...stateCells(uplink, color),

@@ -1,101 +1,157 @@
-import type { CheckEvent, UplinkSnapshot } from '../../monitor/record/reports.js'
-import { Chart } from './chart.js'
-import { duration, milliseconds, percent } from './format.js'
+import type { CheckHistory, UplinkHistory } from '../monitor/web/history-report.js'
+import type { PageUplink } from '../monitor/web/page-report.js'
+import { CheckView } from './check-view.js'
+import { availability, dayTime, duration, milliseconds, percent } from './format.js'
 import { element, say } from './html.js'
-import type { Timelines } from './timeline.js'
+import { Past } from './past.js'
+import type { Range } from './ranges.js'
 
-/** What there is to see of one uplink. */
+const mostOutages = 50
+const facts = ['Uptime', 'In this state', 'Priority', 'Address', 'Gateway'] as const
+
+/** What there is to see of one uplink: a line, and all of it when it is opened. */
 export class Card {
-  readonly root = element('article', { class: 'uplink' })
+  readonly root = element('details', { class: 'uplink' })
   readonly #name: string
   readonly #device = element('span', { class: 'device' })
+  readonly #brief = element('span', { class: 'brief' })
+  readonly #use = element('span', { class: 'use' }, 'in use')
   readonly #badge = element('span', { class: 'badge' })
   readonly #reason = element('p', { class: 'reason' })
-  readonly #latency = element('dd')
-  readonly #loss = element('dd')
-  readonly #lasting = element('dd')
-  readonly #place = element('div', { class: 'chart', role: 'img' })
-  readonly #checks = element('ul', { class: 'checks' })
+  readonly #facts = facts.map(() => element('dd'))
+  readonly #upLabel = element('dt')
+  readonly #checks = element('div', { class: 'checks' })
+  readonly #outagesTitle = element('h3')
+  readonly #outages = element('ol', { class: 'outages' })
+  readonly #link = element('a', { class: 'link' }, 'Link to this')
+  readonly #views: CheckView[] = []
   readonly #visibility: IntersectionObserver
-  #timelines: Timelines | undefined
-  #chart: Chart | undefined
+  #tested: PageUplink['checks'] = []
+  #isVisible = false
+  #range: Range
+  #past: Past | undefined
 
-  constructor(name: string) {
+  constructor(name: string, range: Range) {
     this.#name = name
-    const fact = (title: string, value: HTMLElement) => element('div', {}, element('dt', {}, title), value)
+    this.#range = range
+    const list = element('dl', { class: 'facts' })
+    for (const [index, title] of facts.entries())
+      list.append(element('div', {}, index === 0 ? this.#upLabel : element('dt', {}, title), this.#facts[index]!))
     this.root.append(
-      element('div', { class: 'name' }, element('h2', {}, name), this.#device, this.#badge),
+      element('summary', { class: 'name' }, element('h2', {}, name), this.#device, this.#use, this.#brief, this.#badge),
       this.#reason,
-      element(
-        'dl',
-        { class: 'facts' },
-        fact('Latency', this.#latency),
-        fact('Loss', this.#loss),
-        fact('In this state', this.#lasting),
-      ),
-      this.#place,
+      list,
       this.#checks,
+      element('section', {}, this.#outagesTitle, this.#outages),
+      this.#link,
     )
-    // Of hundreds only those that are looked at are drawn.
-    this.#visibility = new IntersectionObserver(entries => this.#seen(entries.at(-1)!.isIntersecting))
-    this.#visibility.observe(this.#place)
+    this.look(range)
+    this.root.addEventListener('toggle', () => this.#follow())
+    // Of hundreds only those that are looked at are asked for and drawn.
+    this.#visibility = new IntersectionObserver(entries => {
+      this.#isVisible = entries.at(-1)!.isIntersecting
+      this.#follow()
+    })
+    this.#visibility.observe(this.root)
   }
 
-  update({ device, state, since, reason, latencyMs, lossRatio, flapping, checks }: UplinkSnapshot, at: number): void {
+  update(uplink: PageUplink, at: number, isInUse: boolean): void {
+    const { state, flapping, forced, reason, remarks, checks, statistics, addresses, gateways } = uplink
     this.root.dataset.state = state
-    say(this.#device, device ?? '')
-    say(this.#badge, flapping ? `${state}, flapping` : state)
-    say(this.#reason, reason)
-    say(this.#latency, milliseconds(latencyMs))
-    say(this.#loss, percent(lossRatio))
-    say(this.#lasting, duration(at - since))
-    this.#place.setAttribute(
-      'aria-label',
-      `${this.#name} over time: latency ${milliseconds(latencyMs)}, loss ${percent(lossRatio)}`,
-    )
-    while (this.#checks.children.length < checks.length) this.#checks.append(row())
-    for (const [index, check] of checks.entries()) describe(this.#checks.children[index]!, check)
+    this.#tested = checks
+    this.#use.hidden = !isInUse
+    say(this.#device, uplink.device ?? '')
+    say(this.#badge, `${state}${forced ? ', forced' : ''}${flapping ? ', flapping' : ''}`)
+    say(this.#reason, [reason, ...(state === 'up' && !forced ? remarks : [])].join('; '))
+    const medians = checks.map((check, index) => `${check?.type ?? 'check'} ${milliseconds(statistics[index]!.p50Ms)}`)
+    say(this.#brief, state === 'up' ? `${medians.join(', ')}, loss ${percent(uplink.lossRatio)}` : reason)
+    const values = [
+      duration(at - uplink.since),
+      String(uplink.priority),
+      addresses.join('\n') || '–',
+      gateways.join('\n') || '–',
+    ]
+    for (const [index, text] of values.entries()) say(this.#facts[index + 1]!, text)
+    while (this.#views.length < checks.length) this.#add()
+    for (const view of this.#views.splice(checks.length)) view.root.remove()
+    for (const [index, view] of this.#views.entries()) view.update(checks[index]!, statistics[index]!)
+    this.#past?.refresh()
   }
 
-  show(timelines: Timelines): void {
-    // Another range is another chart.
-    if (timelines !== this.#timelines) this.#hide()
-    this.#timelines = timelines
-    this.#chart?.show(timelines.of(this.#name))
-    if (!this.#chart && this.#visible) this.#draw(timelines)
+  /** Another time is shown. */
+  look(range: Range): void {
+    this.#range = range
+    say(this.#upLabel, `Uptime, ${range.words}`)
+    const hash = new URLSearchParams({ uplink: this.#name, range: range.name })
+    this.#link.setAttribute('href', `#${hash}`)
+    this.#leave()
+    this.#follow()
   }
 
   remove(): void {
     this.#visibility.disconnect()
-    this.#hide()
+    this.#leave()
     this.root.remove()
   }
 
-  #visible = false
-
-  #seen(visible: boolean): void {
-    this.#visible = visible
-    if (!visible) this.#hide()
-    else if (this.#timelines && !this.#chart) this.#draw(this.#timelines)
+  #add(): void {
+    const view = new CheckView()
+    this.#views.push(view)
+    this.#checks.append(view.root)
+    // What is there is shown with it.
+    if (this.#past) this.#restart()
   }
 
-  #draw(timelines: Timelines): void {
-    this.#chart = new Chart(this.#place, timelines.of(this.#name), timelines.step)
+  #follow(): void {
+    if (!this.#isVisible || !this.root.open) this.#leave()
+    else if (!this.#past) this.#restart()
   }
 
-  #hide(): void {
-    this.#chart?.end()
-    this.#chart = undefined
+  #restart(): void {
+    this.#leave()
+    this.#show(undefined, 'Loading…')
+    this.#past = new Past(this.#name, this.#range, (history, error) => {
+      this.#show(history, error ?? 'No data in this time')
+    })
+    this.#past.refresh()
+  }
+
+  #leave(): void {
+    this.#past?.end()
+    this.#past = undefined
+    for (const view of this.#views) view.hide()
+  }
+
+  #show(history: UplinkHistory | undefined, message: string): void {
+    for (const [index, view] of this.#views.entries())
+      view.show(history, history && (find(history, this.#tested[index], index) ?? nothing(history)), message)
+    say(this.#facts[0]!, availability(history?.availability))
+    const outages = history?.outages ?? []
+    const title = outages.length === 0 ? 'No outage' : outages.length === 1 ? '1 outage' : `${outages.length} outages`
+    say(this.#outagesTitle, history ? `${title}, ${this.#range.words}` : '')
+    this.#outages.replaceChildren(
+      ...outages
+        .slice(-mostOutages)
+        .reverse()
+        .map(({ from, to, ms, reason }) => {
+          const when = element('time', { datetime: new Date(from).toISOString() }, dayTime(from))
+          const length = element('b', {}, to === null ? `${duration(ms)} so far` : duration(ms))
+          return element('li', {}, when, length, element('span', {}, reason))
+        }),
+    )
   }
 }
 
-function row(): HTMLElement {
-  return element('li', {}, element('span', { class: 'target' }), element('span', { class: 'result' }))
+/** What the history has of a check: a file of weeks has its targets in another order, and those of earlier configurations. */
+function find({ checks }: UplinkHistory, wanted: PageUplink['checks'][number] | undefined, index: number) {
+  const isIt = (check: CheckHistory | undefined) => {
+    return check !== undefined && (!wanted || (check.type === wanted.type && check.target === wanted.target))
+  }
+  return isIt(checks[index]) ? checks[index] : checks.find(isIt)
 }
 
-function describe(row: Element, check: CheckEvent | null): void {
-  const [target, result] = row.children
-  row.className = check === null ? '' : check.ok ? 'ok' : 'failed'
-  say(target!, check ? `${check.type} ${check.target}` : 'not checked yet')
-  say(result!, check ? (check.error ?? milliseconds(check.latencyMs)) : '')
+/** A check of which the history has nothing. */
+function nothing({ state }: UplinkHistory): CheckHistory {
+  const none = state.map(() => null)
+  return { type: '', target: '', minMs: none, medianMs: none, p95Ms: none, jitterMs: none, lossRatio: none }
 }

@@ -28,7 +28,13 @@ export function duration(ms: number): string {
 const hours = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
 const clock = new Intl.DateTimeFormat(undefined, hours)
 const exactClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit' })
+const dayOnly = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
 const dayAndClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit', month: 'short', day: 'numeric' })
+
+/** As exact as a month has minutes, and never rounded up to 100 %. */
+export function availability(ratio: number | null | undefined): string {
+  return ratio == null ? '–' : `${Math.floor(ratio * 1e5) / 1e3} %`
+}
 
 /** The time of day, for the axis of a chart. */
 export function axisTime(seconds: number): string {
@@ -41,4 +47,8 @@ export function exactTime(ms: number): string {
 
 export function dayTime(ms: number): string {
   return dayAndClock.format(ms)
+}
+
+export function axisDay(seconds: number): string {
+  return dayOnly.format(seconds * 1000)
 }

@@ -1,33 +1,40 @@
-import type { MonitorSnapshot } from '../../monitor/record/reports.js'
-import type { UplinkState } from '../../monitor/state/state-machine.js'
 import type { NumberedEvent } from '../monitor/web/numbered-event.js'
-import type { HistoryReport } from '../monitor/web/series.js'
-import { Card } from './card.js'
+import type { PageSnapshot } from '../monitor/web/page-report.js'
 import { EventList } from './events.js'
+import { exactTime } from './format.js'
 import { part, say } from './html.js'
-import { Timelines } from './timeline.js'
+import { type Range, RangeChoice, ranges } from './ranges.js'
+import { Uplinks, worstFirst } from './uplinks.js'
 
-const cards = new Map<string, Card>()
-const events = new EventList(part('events'))
-const worstFirst: readonly UplinkState[] = ['down', 'degraded', 'unknown', 'up']
+/** In ms. A snapshot comes each second, over a slow line less often. */
+const patience = 15_000
 const iconColors = { down: '#dc2626', degraded: '#f59e0b', unknown: '#9ca3af', up: '#16a34a' }
-let source: EventSource | undefined
-let timelines: Timelines | undefined
 
-say(part('place'), location.hostname)
-part('ranges').addEventListener('change', follow)
+const uplinks = new Uplinks(ranges[0]!)
+const events = new EventList(part('events'))
+const choice = new RangeChoice(look)
+let source: EventSource | undefined
+let summary = ''
+let host = location.hostname
+let snapshotAt = Date.now()
+let isLost = false
+/** The uplink of the address, until it has been shown. */
+let sought: string | null = null
+
+addEventListener('hashchange', go)
+setInterval(() => {
+  if (!isLost && Date.now() - snapshotAt > patience) follow()
+}, 1000)
+go()
 follow()
 
-/** Everything comes from one stream, which the browser opens again when it breaks. The address is relative: a proxy may serve the page below a path. */
+/** One stream, which the browser opens again when it breaks. The address is relative: a proxy may serve the page below a path. */
 function follow(): void {
-  const range = Number(document.querySelector<HTMLInputElement>('#ranges :checked')!.value)
   source?.close()
-  timelines = undefined
-  source = new EventSource(`api/events?after=0&range=${range}`)
-  source.onopen = () => lost(false)
+  if (Date.now() - snapshotAt > patience) lost(true)
+  source = new EventSource('api/events?after=0&snapshots')
   source.onerror = () => lost(true)
-  on<MonitorSnapshot>('snapshot', showSnapshot)
-  on<HistoryReport>('history', report => showHistory(report, range))
+  on<PageSnapshot>('snapshot', show)
   for (const event of ['state', 'warning', 'configure'] as const) {
     on<NumberedEvent>(event, (fields, id) => events.add({ ...fields, id, event } as NumberedEvent))
   }
@@ -37,42 +44,61 @@ function on<T>(event: string, handle: (data: T, id: number) => void): void {
   source!.addEventListener(event, ({ data, lastEventId }) => handle(JSON.parse(data), Number(lastEventId)))
 }
 
-function lost(isLost: boolean): void {
-  part('lost').hidden = !isLost
-  document.body.classList.toggle('old', isLost)
+function lost(now: boolean): void {
+  if (now !== isLost) {
+    isLost = now
+    part('lost').hidden = !now
+    const since = exactTime(snapshotAt)
+    say(part('lost'), now ? `No connection to the monitor since ${since}; trying again. What is shown is old.` : '')
+    document.body.classList.toggle('old', now)
+    entitle()
+  }
   // A browser gives up for good where the server refuses.
   if (source?.readyState === EventSource.CLOSED) setTimeout(follow, 5000)
 }
 
-function showSnapshot({ at, uplinks }: MonitorSnapshot): void {
-  const names = new Set(uplinks.map(({ name }) => name))
-  for (const [name, card] of cards) {
-    if (names.has(name)) continue
-    card.remove()
-    cards.delete(name)
-  }
-  for (const uplink of uplinks) {
-    let card = cards.get(uplink.name)
-    if (!card) {
-      card = new Card(uplink.name)
-      cards.set(uplink.name, card)
-      part('uplinks').append(card.root)
-    }
-    card.update(uplink, at)
-  }
-  const counts = worstFirst.map(state => [state, uplinks.filter(uplink => uplink.state === state).length] as const)
+function show(snapshot: PageSnapshot): void {
+  snapshotAt = Date.now()
+  lost(false)
+  const counts = worstFirst.map(state => {
+    return [state, snapshot.uplinks.filter(uplink => uplink.state === state).length] as const
+  })
   const present = counts.filter(([, count]) => count > 0)
-  const worst = present[0]![0]
-  const summary = present.map(([state, count]) => `${count} ${state}`).join(', ')
-  say(part('summary'), summary)
-  document.title = `${summary} · netvia`
-  const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="${iconColors[worst]}"/></svg>`
+  summary = present.map(([state, count]) => `${count} ${state}`).join(', ')
+  host = snapshot.host
+  const use = snapshot.inUse === null ? 'no uplink works' : `new connections take ${snapshot.inUse}`
+  say(part('summary'), `${summary}; ${use}`)
+  say(part('host'), host)
+  choice.offerDays(snapshot.keepsHistory)
+  uplinks.update(snapshot)
+  if (sought !== null && uplinks.reveal(sought)) sought = null
+  const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="${iconColors[present[0]![0]]}"/></svg>`
   const address = `data:image/svg+xml,${encodeURIComponent(icon)}`
   if (part('icon').getAttribute('href') !== address) part('icon').setAttribute('href', address)
+  entitle()
 }
 
-function showHistory(report: HistoryReport, range: number): void {
-  timelines ??= new Timelines(range, report.step)
-  timelines.add(report)
-  for (const card of cards.values()) card.show(timelines)
+function entitle(): void {
+  const age = isLost ? `old, ${exactTime(snapshotAt)}: ` : ''
+  document.title = `${age}${summary || 'connecting'} · ${host}`
+}
+
+/** To what the address says: `#uplink=fibre&range=24h`. */
+function go(): void {
+  const wanted = new URLSearchParams(location.hash.slice(1))
+  sought = wanted.get('uplink')
+  const range = ranges.find(({ name }) => name === wanted.get('range'))
+  if (range) {
+    choice.select(range)
+    uplinks.look(range)
+  }
+  if (sought !== null && uplinks.reveal(sought)) sought = null
+}
+
+/** Another time is shown; the address goes with it. */
+function look(range: Range): void {
+  const wanted = new URLSearchParams(location.hash.slice(1))
+  wanted.set('range', range.name)
+  history.replaceState(null, '', `#${wanted}`)
+  uplinks.look(range)
 }

@@ -1,7 +1,8 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import { openToRead } from '../../monitor/history/database.js'
 import { LatencyCounts } from '../../monitor/history/latency-counts.js'
-import { type Outage, outagesOf, type Period, type Share, type Stretch, sharesOf } from './stretches.js'
+import { stretchesOf } from '../../monitor/history/read-stretches.js'
+import { type Outage, outagesOf, type Period, type Share, sharesOf } from '../../monitor/history/stretches.js'
 
 export interface TargetReport extends LatencyReport {
   type: string
@@ -50,21 +51,6 @@ export function readHistory(path: string, period: Period): UplinkReport[] {
   } finally {
     database.close()
   }
-}
-
-/** A state lasts until the next one, or as long as the monitor is known to have run. */
-function stretchesOf(database: SqliteDatabase, uplink: number): Stretch[] {
-  const rows = database.prepare(
-    `SELECT at AS "from", coalesce(lead(at) OVER (PARTITION BY run ORDER BY at, state.id), ended) AS "to",
-       state, forced, reason, lead(at) OVER (PARTITION BY run ORDER BY at, state.id) IS NULL AS isLast
-     FROM state JOIN run ON run.id = run WHERE uplink = ? ORDER BY run, at, state.id`,
-  )
-  return rows.all(uplink).map(row => ({
-    ...{ from: row.from as number, to: row.to as number, reason: row.reason as string },
-    state: row.state as Stretch['state'],
-    forced: row.forced === 1,
-    isLast: row.isLast === 1,
-  }))
 }
 
 interface Counted {

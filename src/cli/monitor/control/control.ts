@@ -1,7 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { NetviaError } from '../../../errors.js'
-import { preferred, usable } from '../../../group/policies.js'
-import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Forced } from '../../../monitor/record/reports.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
 import {
@@ -10,6 +9,7 @@ import {
   type MonitorStatus,
   unknownUplink,
 } from '../../shared/monitor-socket.js'
+import { inUse } from '../web/page-snapshot.js'
 
 /** More clients than there will ever be at the same time. */
 const maxConnections = 16
@@ -94,10 +94,12 @@ export class Control {
   }
 
   #status(): MonitorStatus {
-    const working = usable(watchedUplinks(this.#monitor))
-    const inUse = working.length > 0 ? preferred(working).uplink.name : null
     const { at, uplinks } = this.#monitor.snapshot()
-    return { at, inUse, keepsForces: this.#keepsForces(), uplinks, proxy: this.#proxied() }
+    return {
+      ...{ at, uplinks, inUse: inUse(this.#monitor) },
+      keepsForces: this.#keepsForces(),
+      proxy: this.#proxied(),
+    }
   }
 
   #find(name: string) {

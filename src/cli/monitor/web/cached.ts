@@ -13,6 +13,7 @@ export class Cached<T> {
     const now = performance.now()
     const known = this.#values.get(key)
     if (known && now < known.until) return known.value
+    for (const [key, { until }] of this.#values) if (now >= until) this.#values.delete(key)
     const value = this.#make(key)
     this.#values.set(key, { value, until: now + this.#lifetime })
     return value

@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import { Cached } from './cached.js'
 import type { EventLog } from './event-log.js'
-import { type History, type Range, ranges } from './history.js'
 import type { NumberedEvent } from './numbered-event.js'
+import type { PageSnapshots } from './page-snapshot.js'
 
 /** A reader that is this many bytes behind is disconnected. A browser reconnects automatically. */
 const maxBehind = 1 << 20
@@ -12,55 +11,44 @@ const quietTicks = 15
 
 interface Stream {
   response: ServerResponse
-  range: Range | undefined
-  /** Up to where the history was sent, in seconds since the epoch. */
-  sent: number
-  /** Bytes of the last snapshot and history. */
+  withSnapshots: boolean
+  /** Bytes of the last snapshot. */
   shown: number
   ticks: number
 }
 
 /** Server-sent events (HTML standard, section 9.2) to any number of readers. */
 export class EventStreams {
-  readonly #monitor: UplinkMonitor
-  readonly #history: History
   readonly #log: EventLog
   readonly #streams = new Set<Stream>()
-  /** Until the next tick everyone gets the same buffers: hundreds of slow readers take the memory of one. */
-  readonly #snapshots = new Cached(Number.POSITIVE_INFINITY, () => block('snapshot', this.#monitor.snapshot()))
-  readonly #histories = new Cached(Number.POSITIVE_INFINITY, key => this.#render(key))
+  /** Until the next tick everyone gets the same buffer: hundreds of slow readers take the memory of one. */
+  readonly #snapshots: Cached<Buffer>
   readonly #events = new WeakMap<NumberedEvent, Buffer>()
   readonly #timer: NodeJS.Timeout
   readonly #unfollow: () => void
 
-  constructor(monitor: UplinkMonitor, history: History, log: EventLog) {
-    this.#monitor = monitor
-    this.#history = history
+  constructor(snapshots: PageSnapshots, log: EventLog) {
     this.#log = log
+    this.#snapshots = new Cached(Number.POSITIVE_INFINITY, () => block('snapshot', snapshots.make()))
     this.#unfollow = log.follow(event => {
-      if (event.event === 'configure') this.#histories.clear()
-      for (const stream of this.#streams) {
-        send(stream, this.#rendered(event))
-        // There may be other uplinks now: send all of it again.
-        if (event.event === 'configure') stream.sent = 0
-      }
+      for (const stream of this.#streams) send(stream, this.#rendered(event))
     })
     this.#timer = setInterval(() => this.#tick(), 1000)
   }
 
   /**
-   * Events after number `after`, if given, and those to come; and with `range` also the history and, each second, a snapshot: over a
-   * slow line less often, since each contains what the earlier ones would have.
+   * Events after number `after`, if given, and those to come; on request a snapshot each second too: over a slow line less often,
+   * since each holds what those before would have told.
    */
-  open(response: ServerResponse, after: number | undefined, range: Range | undefined): void {
+  open(response: ServerResponse, after: number | undefined, withSnapshots: boolean): void {
     // nginx would hold events back until its buffer is full.
     response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
-    const stream: Stream = { response, range, sent: 0, shown: 0, ticks: 0 }
+    const stream: Stream = { response, withSnapshots, shown: 0, ticks: 0 }
     this.#streams.add(stream)
     response.on('close', () => this.#streams.delete(stream))
     response.write('retry: 2000\n\n')
     for (const event of after === undefined ? [] : this.#log.after(after)) send(stream, this.#rendered(event))
-    if (range) this.#show(stream, range)
+    if (withSnapshots) this.#show(stream)
   }
 
   close(): void {
@@ -71,31 +59,17 @@ export class EventStreams {
 
   #tick(): void {
     this.#snapshots.clear()
-    this.#histories.clear()
     for (const stream of this.#streams) {
-      const { response, range } = stream
       stream.ticks++
-      if (range && response.writableLength === 0) this.#show(stream, range)
-      else if (!range && stream.ticks % quietTicks === 0) send(stream, signOfLife)
+      if (stream.withSnapshots && stream.response.writableLength === 0) this.#show(stream)
+      else if (!stream.withSnapshots && stream.ticks % quietTicks === 0) send(stream, signOfLife)
     }
   }
 
-  #show(stream: Stream, range: Range): void {
+  #show(stream: Stream): void {
     const snapshot = this.#snapshots.get()
-    const { text, until } = this.#histories.get(`${ranges.indexOf(range)} ${stream.sent}`)
-    stream.sent = until
-    stream.shown = snapshot.length + text.length
+    stream.shown = snapshot.length
     stream.response.write(snapshot)
-    if (text.length > 0) stream.response.write(text)
-  }
-
-  /** The history of the range at this place since then, and up to where it goes. */
-  #render(key: string): { text: Buffer; until: number } {
-    const [place, since] = key.split(' ').map(Number)
-    const report = this.#history.report(ranges[place!]!, since)
-    const steps = report.uplinks[0]!.state.length
-    if (since! > 0 && steps === 0) return { text: Buffer.alloc(0), until: since! }
-    return { text: block('history', report), until: report.from + steps * report.step }
   }
 
   #rendered(logged: NumberedEvent): Buffer {

@@ -1,21 +1,14 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
 import { monotonicNow } from '../../../monotonic.js'
-import { type Columns, type HistoryReport, Series } from './series.js'
+import type { CheckColumns, UplinkHistory } from './history-report.js'
+import type { Range } from './ranges.js'
+import { UplinkRecord } from './uplink-record.js'
 
-/** What can be looked at: so far back, in steps of so long, in seconds. */
-export const ranges = [
-  { seconds: 300, step: 1 },
-  { seconds: 3600, step: 10 },
-  { seconds: 86_400, step: 240 },
-] as const
-
-export type Range = (typeof ranges)[number]
-
-/** State, loss and latency of each uplink over the last day: the longer ago, the coarser. In memory alone. */
+/** State of each uplink and loss and latency of its checks over the last day: the longer ago, the coarser. In memory alone. */
 export class History {
   readonly #monitor: UplinkMonitor
-  readonly #uplinks = new Map<string, Series[]>()
+  readonly #uplinks = new Map<string, UplinkRecord>()
   #timer: NodeJS.Timeout | undefined
   /** The wall clock as it was at the beginning, going on by the monotonic one: a clock that is set moves no step. */
   readonly #origin = Date.now() - monotonicNow()
@@ -37,10 +30,10 @@ export class History {
   }
 
   /**
-   * The steps since `since` (seconds since the epoch), at most the whole range, up to the last that is complete. All times are by the
-   * clock of now.
+   * The steps of an uplink since `since` (seconds since the epoch), at most the whole range, up to the last that is complete. All
+   * times are by the clock of now.
    */
-  report(range: Range, since = 0): HistoryReport {
+  report(range: Range, uplink: string, since = 0): UplinkHistory {
     const { seconds, step } = range
     const now = this.#now()
     const wall = Date.now()
@@ -50,55 +43,40 @@ export class History {
     // What lies ahead was sent before the clock was set back.
     const from = since * 1000 > wall ? 0 : Math.ceil(since / step) - shift
     const begin = Math.min(end, Math.max(end - seconds / step, from))
-    const place = ranges.indexOf(range)
-    const uplinks = watchedUplinks(this.#monitor).map(({ uplink: { name } }) => {
-      return { name, ...this.#seriesOf(name)[place]!.columns(begin, end - begin) }
-    })
-    return { step, from: (begin + shift) * step, uplinks }
+    const report = this.#recordOf(uplink).report(range, begin, end - begin, now, shift * step * 1000)
+    return { name: uplink, step, from: (begin + shift) * step, ...report }
   }
 
-  /** The last seconds of one uplink, the one under way included. */
-  latest(uplink: string, seconds: number): Columns {
-    return this.#seriesOf(uplink)[0]!.columns(Math.floor(this.#now() / 1000) - seconds + 1, seconds)
+  /** The last seconds of an uplink's first check, the one under way included. */
+  latest(uplink: string, seconds: number): CheckColumns | undefined {
+    return this.#recordOf(uplink).latest(seconds, this.#now())
   }
 
   #now(): number {
     return this.#origin + monotonicNow()
   }
 
-  #seriesOf(name: string): Series[] {
-    let series = this.#uplinks.get(name)
-    if (!series) {
-      // One more than is shown: the step under way.
-      series = ranges.map(({ seconds, step }) => new Series(seconds / step + 1))
-      this.#uplinks.set(name, series)
-    }
-    return series
+  #recordOf(name: string): UplinkRecord {
+    const record = this.#uplinks.get(name) ?? new UplinkRecord()
+    this.#uplinks.set(name, record)
+    return record
   }
 
-  #add(name: string, write: (series: Series, step: number) => void): void {
-    const at = this.#now()
-    for (const [index, series] of this.#seriesOf(name).entries()) {
-      write(series, Math.floor(at / 1000 / ranges[index]!.step))
-    }
-  }
+  #onCheck = (event: CheckEvent): void => this.#recordOf(event.uplink).check(event, this.#now())
 
-  #onCheck = ({ uplink, ok, local, latencyMs }: CheckEvent): void => {
-    // A local failure is no loss: the network was never asked.
-    if (ok) this.#add(uplink, (series, step) => series.answered(step, latencyMs!))
-    else if (!local) this.#add(uplink, (series, step) => series.lost(step))
-  }
-
-  #onState = ({ uplink, to }: StateEvent): void => {
-    this.#add(uplink, (series, step) => series.state(step, to))
+  #onState = ({ uplink, to, forced, reason }: StateEvent): void => {
+    this.#recordOf(uplink).state(to, forced !== undefined, () => reason, this.#now())
   }
 
   #onConfigure = ({ removed }: ConfigureEvent): void => {
     for (const name of removed) this.#uplinks.delete(name)
+    for (const { uplink } of watchedUplinks(this.#monitor)) this.#recordOf(uplink.name).keepChecks(uplink.checks.length)
   }
 
   #lookAtStates = (): void => {
-    for (const { uplink, state } of watchedUplinks(this.#monitor))
-      this.#add(uplink.name, (series, step) => series.state(step, state))
+    for (const watched of watchedUplinks(this.#monitor)) {
+      const { uplink, state, forced } = watched
+      this.#recordOf(uplink.name).state(state, forced !== null, () => watched.facts().reason, this.#now())
+    }
   }
 }

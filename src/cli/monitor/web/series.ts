@@ -1,89 +1,126 @@
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
+import { meanDifference, percentile } from '../../../stats.js'
+import { type CheckColumns, rounded, severities } from './history-report.js'
 
-/** From good to bad: of several in one step the worst is shown. 0: nobody looked. */
-const severities: readonly (UplinkState | null)[] = [null, 'up', 'unknown', 'degraded', 'down']
-
-/** One uplink in steps of equal length, from the oldest; null where nothing is known. */
-export interface Columns {
-  state: (UplinkState | null)[]
-  /** Mean of the answers. */
-  latencyMs: (number | null)[]
-  maxLatencyMs: (number | null)[]
-  lossRatio: (number | null)[]
-}
-
-/** What the page asks for. */
-export interface HistoryReport {
-  /** Seconds a step is long. */
-  step: number
-  /** Beginning of the first step, in seconds since the epoch. */
-  from: number
-  uplinks: ({ name: string } & Columns)[]
-}
-
-/** The last steps of one uplink: a ring, so that memory does not grow with time. */
-export class Series {
+/** Steps by their numbers, counted from the epoch: a ring, so that memory does not grow with time. */
+class Ring {
   readonly #length: number
   readonly #numbers: Uint32Array
-  readonly #state: Uint8Array
-  readonly #answered: Uint32Array
-  readonly #lost: Uint32Array
-  readonly #sum: Float32Array
-  readonly #max: Float32Array
 
   constructor(length: number) {
     this.#length = length
     this.#numbers = new Uint32Array(length)
-    this.#state = new Uint8Array(length)
-    this.#answered = new Uint32Array(length)
-    this.#lost = new Uint32Array(length)
-    this.#sum = new Float32Array(length)
-    this.#max = new Float32Array(length)
   }
 
-  /** `step` is the number of the step, counted from the epoch. */
+  /** Where the step is kept; what was there of an older one gives way. */
+  take(step: number, clear: (at: number) => void): number {
+    const at = step % this.#length
+    if (this.#numbers[at] !== step) clear(at)
+    this.#numbers[at] = step
+    return at
+  }
+
+  /** Where the step is kept, if it is. */
+  find(step: number): number | undefined {
+    const at = step % this.#length
+    return this.#numbers[at] === step ? at : undefined
+  }
+}
+
+/** The last states of an uplink, the worst of each step. */
+export class StateSeries {
+  readonly #ring: Ring
+  readonly #states: Uint8Array
+
+  constructor(length: number) {
+    this.#ring = new Ring(length)
+    this.#states = new Uint8Array(length)
+  }
+
+  add(step: number, state: UplinkState): void {
+    const at = this.#ring.take(step, at => {
+      this.#states[at] = 0
+    })
+    this.#states[at] = Math.max(this.#states[at]!, severities.indexOf(state))
+  }
+
+  column(from: number, count: number): (UplinkState | null)[] {
+    return Array.from({ length: count }, (_, index) => {
+      const at = this.#ring.find(from + index)
+      return at === undefined ? null : severities[this.#states[at]!]!
+    })
+  }
+}
+
+/** The last results of a check. Only of the step under way are single latencies kept. */
+export class CheckSeries {
+  readonly #ring: Ring
+  readonly #answered: Uint16Array
+  readonly #lost: Uint16Array
+  readonly #min: Float32Array
+  readonly #median: Float32Array
+  readonly #p95: Float32Array
+  readonly #jitter: Float32Array
+  #step = 0
+  #latencies: number[] = []
+  /** The last answer before this step: jitter is between successive answers. */
+  #previous: number[] = []
+
+  constructor(length: number) {
+    this.#ring = new Ring(length)
+    this.#answered = new Uint16Array(length)
+    this.#lost = new Uint16Array(length)
+    this.#min = new Float32Array(length)
+    this.#median = new Float32Array(length)
+    this.#p95 = new Float32Array(length)
+    this.#jitter = new Float32Array(length)
+  }
+
   answered(step: number, latencyMs: number): void {
-    const at = this.#place(step)
-    this.#answered[at]!++
-    this.#sum[at]! += latencyMs
-    if (latencyMs > this.#max[at]!) this.#max[at] = latencyMs
+    this.#answered[this.#enter(step)]!++
+    this.#latencies.push(latencyMs)
   }
 
   lost(step: number): void {
-    this.#lost[this.#place(step)]!++
+    this.#lost[this.#enter(step)]!++
   }
 
-  state(step: number, state: UplinkState): void {
-    const at = this.#place(step)
-    this.#state[at] = Math.max(this.#state[at]!, severities.indexOf(state))
-  }
-
-  columns(from: number, count: number): Columns {
-    const columns: Columns = { state: [], latencyMs: [], maxLatencyMs: [], lossRatio: [] }
+  columns(from: number, count: number): CheckColumns {
+    this.#settle()
+    const columns: CheckColumns = { minMs: [], medianMs: [], p95Ms: [], jitterMs: [], lossRatio: [] }
     for (let step = from; step < from + count; step++) {
-      const at = step % this.#length
-      const known = this.#numbers[at] === step
-      const [answered, lost] = known ? [this.#answered[at]!, this.#lost[at]!] : [0, 0]
-      columns.state.push(known ? severities[this.#state[at]!]! : null)
-      columns.latencyMs.push(answered === 0 ? null : rounded(this.#sum[at]! / answered))
-      columns.maxLatencyMs.push(answered === 0 ? null : rounded(this.#max[at]!))
+      const at = this.#ring.find(step)
+      const [answered, lost] = at === undefined ? [0, 0] : [this.#answered[at]!, this.#lost[at]!]
+      const of = (values: Float32Array) => (answered === 0 ? null : rounded(values[at!]))
+      columns.minMs.push(of(this.#min))
+      columns.medianMs.push(of(this.#median))
+      columns.p95Ms.push(of(this.#p95))
+      columns.jitterMs.push(of(this.#jitter))
       columns.lossRatio.push(answered + lost === 0 ? null : rounded(lost / (answered + lost)))
     }
     return columns
   }
 
-  /** Where the step is kept; what was there of an older one gives way. */
-  #place(step: number): number {
-    const at = step % this.#length
-    if (this.#numbers[at] !== step) {
-      this.#numbers[at] = step
-      for (const column of [this.#state, this.#answered, this.#lost, this.#sum, this.#max]) column[at] = 0
+  #enter(step: number): number {
+    if (step !== this.#step) {
+      this.#settle()
+      this.#previous = this.#latencies.slice(-1)
+      this.#latencies = []
+      this.#step = step
     }
-    return at
+    return this.#ring.take(step, at => {
+      for (const column of [this.#answered, this.#lost]) column[at] = 0
+    })
   }
-}
 
-/** To a thousandth: more is noise, and bytes. */
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000
+  /** Works out the step under way. */
+  #settle(): void {
+    const at = this.#ring.find(this.#step)
+    if (at === undefined || this.#latencies.length === 0) return
+    const sorted = this.#latencies.toSorted((a, b) => a - b)
+    this.#min[at] = sorted[0]!
+    this.#median[at] = percentile(sorted, 0.5)!
+    this.#p95[at] = percentile(sorted, 0.95)!
+    this.#jitter[at] = meanDifference([...this.#previous, ...this.#latencies]) ?? Number.NaN
+  }
 }

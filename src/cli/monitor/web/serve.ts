@@ -9,10 +9,12 @@ import { Access, tokenFor } from './access.js'
 import { bindBeside, listening } from './bind.js'
 import { EventLog } from './event-log.js'
 import { EventStreams } from './event-streams.js'
+import { Histories } from './histories.js'
 import type { History } from './history.js'
 import { listenAddress } from './listen-address.js'
 import { Metrics } from './metrics.js'
 import { loadPage } from './page.js'
+import { PageSnapshots } from './page-snapshot.js'
 import { makeServer } from './server.js'
 
 export interface Served {
@@ -28,6 +30,7 @@ export async function serve(
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   history: History,
+  historyFile: () => string | undefined,
   isHealthy: () => boolean,
   serving: Serving,
 ): Promise<Served> {
@@ -36,11 +39,12 @@ export async function serve(
   const access = new Access(tokenFor(address, flags.tokenFile, process.env))
   const log = new EventLog(monitor)
   const metrics = new Metrics(monitor, program.version()!, new ProxyMetrics(serving))
-  const streams = new EventStreams(monitor, history, log)
+  const snapshots = new PageSnapshots(monitor, () => historyFile() !== undefined)
+  const streams = new EventStreams(snapshots, log)
   const server = makeServer(
     {
-      monitor,
-      history,
+      snapshots,
+      histories: new Histories(monitor, history, historyFile),
       metrics,
       streams,
       healthy: isHealthy,

@@ -1,20 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Access } from './access.js'
 import { Cached } from './cached.js'
 import type { EventStreams } from './event-streams.js'
-import { type History, ranges } from './history.js'
+import type { Histories } from './histories.js'
 import type { Metrics } from './metrics.js'
 import { OneRequest } from './one-request.js'
 import type { Page } from './page.js'
+import type { PageSnapshots } from './page-snapshot.js'
 import { Turns } from './turns.js'
 
 /** What it serves. */
 export interface Sources {
-  monitor: UplinkMonitor
-  history: History
+  snapshots: PageSnapshots
+  histories: Histories
   metrics: Metrics
   streams: EventStreams
   healthy(): boolean
@@ -22,8 +22,8 @@ export interface Sources {
 
 /** More clients than there will ever be at the same time. */
 const maxConnections = 200
-/** In ms. Histories and metrics of many uplinks take long to make; a snapshot has to be of now. */
-const lifetime = { slow: 1000, snapshot: 100 }
+/** In ms. Metrics of many uplinks take long to make; a snapshot has to be of now. */
+const lifetime = { metrics: 1000, snapshot: 100 }
 
 const always = {
   'cache-control': 'no-store',
@@ -35,10 +35,9 @@ const always = {
 type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => void | Promise<void>
 
 /** The page, and what it and programs ask for. Only reads; nothing can be changed from here. */
-export function makeServer({ monitor, history, metrics, streams, healthy }: Sources, access: Access, page: Page) {
-  const snapshots = new Cached(lifetime.snapshot, () => rendered(monitor.snapshot()))
-  const histories = new Cached(lifetime.slow, seconds => rendered(history.report(rangeOf(seconds)!)))
-  const texts = new Cached(lifetime.slow, async () => Buffer.from(await metrics.text()))
+export function makeServer({ snapshots, histories, metrics, streams, healthy }: Sources, access: Access, page: Page) {
+  const snapshot = new Cached(lifetime.snapshot, () => rendered(snapshots.make()))
+  const texts = new Cached(lifetime.metrics, async () => Buffer.from(await metrics.text()))
   const turns = new Turns()
   const json = (response: ServerResponse, value: Buffer, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(value)
@@ -58,23 +57,20 @@ export function makeServer({ monitor, history, metrics, streams, healthy }: Sour
           .end(gzip ? page.gzipped : page.html)
       },
     ],
-    ['/api/snapshot', response => json(response, snapshots.get())],
+    ['/api/snapshot', response => json(response, snapshot.get())],
     [
       '/api/history',
-      (response, url) => {
-        const range = rangeOf(asked(url))
-        if (range) json(response, histories.get(String(range.seconds)))
-        else json(response, wrongRange, 400)
+      async (response, url) => {
+        const { status, value } = await histories.answer(url.searchParams)
+        json(response, value, status)
       },
     ],
     [
       '/api/events',
       (response, url, request) => {
-        const range = url.searchParams.has('range') ? rangeOf(asked(url)) : undefined
-        if (url.searchParams.has('range') && !range) return json(response, wrongRange, 400)
         if (request.method === 'HEAD') return void response.end()
         const after = request.headers['last-event-id'] ?? url.searchParams.get('after')
-        streams.open(response, after == null ? undefined : Number(after), range)
+        streams.open(response, after == null ? undefined : Number(after), url.searchParams.has('snapshots'))
       },
     ],
     [
@@ -124,16 +120,6 @@ const whyRefused = {
     'Start the monitor with --token-file, or let the proxy send another Host.\n',
 }
 
-const wrongRange = rendered({ error: `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}` })
-
-function rendered(value: unknown): Buffer {
+export function rendered(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value))
-}
-
-function asked({ searchParams }: URL): string {
-  return searchParams.get('range') ?? String(ranges[0].seconds)
-}
-
-function rangeOf(seconds: string) {
-  return ranges.find(range => range.seconds === Number(seconds))
 }

@@ -1,4 +1,4 @@
-import type { UplinkState } from '../../monitor/state/state-machine.js'
+import type { UplinkState } from '../state/state-machine.js'
 
 /** From when to when, in ms since the epoch. */
 export interface Period {

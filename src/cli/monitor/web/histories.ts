@@ -1,0 +1,68 @@
+import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
+import { Cached } from './cached.js'
+import type { History } from './history.js'
+import { readPast } from './past.js'
+import { pastRanges, type Range, recentRanges } from './ranges.js'
+import { rendered } from './server.js'
+
+interface Answer {
+  status: number
+  value: Buffer
+}
+
+/** In ms. What is of days takes seconds to read and has steps of half an hour and more. */
+const lifetime = { recent: 1000, past: 60_000 }
+
+/** Answers `/api/history`, from memory or from the history file. */
+export class Histories {
+  readonly #monitor: UplinkMonitor
+  readonly #file: () => string | undefined
+  readonly #recent: Cached<Buffer>
+  readonly #past: Cached<Promise<Buffer>>
+  /** One at a time: the checks go on between the parts of it. */
+  #reading: Promise<unknown> = Promise.resolve()
+
+  constructor(monitor: UplinkMonitor, history: History, file: () => string | undefined) {
+    this.#monitor = monitor
+    this.#file = file
+    this.#recent = new Cached(lifetime.recent, key => {
+      const { range, since, uplink } = JSON.parse(key)
+      return rendered(history.report(rangeOf(range)!, uplink, since))
+    })
+    this.#past = new Cached(lifetime.past, key => {
+      const { file, range, uplink } = JSON.parse(key)
+      const report = this.#reading.then(() => readPast(file, uplink, rangeOf(range)!))
+      this.#reading = report.catch(() => {})
+      return report.then(rendered)
+    })
+  }
+
+  async answer(query: URLSearchParams): Promise<Answer> {
+    const range = rangeOf(Number(query.get('range') ?? recentRanges[0]!.seconds))
+    const uplink = query.get('uplink')
+    const since = Number(query.get('since') ?? 0)
+    if (!range) return refused(400, `range must be one of ${all.map(({ seconds }) => seconds).join(', ')}`)
+    if (!Number.isFinite(since)) return refused(400, 'since must be seconds since 1970')
+    if (!watchedUplinks(this.#monitor).some(({ uplink: { name } }) => name === uplink))
+      return refused(404, 'uplink must be the name of an uplink')
+    if (recentRanges.includes(range)) return good(this.#recent.get(key({ range, since, uplink })))
+    const file = this.#file()
+    if (file === undefined) return refused(404, 'days are kept with "history" in the configuration')
+    try {
+      return good(await this.#past.get(key({ file, range, uplink })))
+    } catch (error) {
+      return refused(500, (error as Error).message)
+    }
+  }
+}
+
+const all = [...recentRanges, ...pastRanges]
+
+const rangeOf = (seconds: number): Range | undefined => all.find(range => range.seconds === seconds)
+
+const key = ({ range, ...rest }: { range: Range; [name: string]: unknown }) =>
+  JSON.stringify({ range: range.seconds, ...rest })
+
+const good = (value: Buffer): Answer => ({ status: 200, value })
+
+const refused = (status: number, error: string): Answer => ({ status, value: rendered({ error }) })

@@ -1,0 +1,98 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { SqliteDatabase } from '../../../builtins.js'
+import { openToRead } from '../../../monitor/history/database.js'
+import { LatencyCounts } from '../../../monitor/history/latency-counts.js'
+import { stretchesOf } from '../../../monitor/history/read-stretches.js'
+import { outagesOf, type Stretch, sharesOf } from '../../../monitor/history/stretches.js'
+import type { UplinkState } from '../../../monitor/state/state-machine.js'
+import { type CheckHistory, rounded, severities, type UplinkHistory } from './history-report.js'
+import type { Range } from './ranges.js'
+
+/** Minutes that are read in one turn of the event loop: checks come in between. */
+const perTurn = 200
+
+/** The minutes there are, one look each: the index begins with the time, and of hundreds of uplinks only one is asked for. */
+const minutesOf = `
+WITH RECURSIVE moment (at) AS (
+  SELECT min(at) FROM minute WHERE at >= ?
+  UNION ALL SELECT (SELECT min(at) FROM minute WHERE at > moment.at) FROM moment WHERE moment.at < ?)
+SELECT minute.at, minute.target, good, bad, latencies FROM moment CROSS JOIN target CROSS JOIN minute
+WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
+
+interface Step {
+  good: number
+  bad: number
+  latencies: LatencyCounts
+}
+
+/** What the history file has of one uplink over a range of days. */
+export async function readPast(path: string, name: string, range: Range, now = Date.now()): Promise<UplinkHistory> {
+  const { seconds, step } = range
+  const end = Math.floor(now / 1000 / step) + 1
+  const begin = end - seconds / step
+  const period = { from: begin * step * 1000, to: now }
+  const database = openToRead(path)
+  try {
+    const id = database.prepare('SELECT id FROM uplink WHERE name = ?').get(name)?.id as number | undefined
+    const stretches = id === undefined ? [] : stretchesOf(database, id)
+    const checks = id === undefined ? [] : await checksOf(database, id, period.from, end * step * 1000, step)
+    return {
+      ...{ name, step, from: begin * step },
+      ...{ checks, state: statesOf(stretches, begin, end - begin, step) },
+      availability: sharesOf(stretches, period).availability,
+      outages: outagesOf(stretches, period),
+    }
+  } finally {
+    database.close()
+  }
+}
+
+/** The worst state of each step. */
+function statesOf(stretches: readonly Stretch[], begin: number, count: number, step: number): (UplinkState | null)[] {
+  const states = new Uint8Array(count)
+  for (const { from, to, state } of stretches) {
+    const first = Math.max(0, Math.floor(from / 1000 / step) - begin)
+    const last = Math.min(count - 1, Math.floor(to / 1000 / step) - begin)
+    for (let at = first; at <= last; at++) states[at] = Math.max(states[at]!, severities.indexOf(state))
+  }
+  return Array.from(states, severity => severities[severity]!)
+}
+
+async function checksOf(
+  database: SqliteDatabase,
+  uplink: number,
+  from: number,
+  to: number,
+  step: number,
+): Promise<CheckHistory[]> {
+  const targets = database.prepare('SELECT id, type, target FROM target WHERE uplink = ? ORDER BY id').all(uplink)
+  const counts = (to - from) / 1000 / step
+  const steps = new Map(targets.map(({ id }) => [id as number, new Array<Step | undefined>(counts)]))
+  let read = 0
+  for (const row of database.prepare(minutesOf).iterate(from, to, uplink, to)) {
+    const place = Math.floor(((row.at as number) - from) / 1000 / step)
+    const of = steps.get(row.target as number)!
+    of[place] ??= { good: 0, bad: 0, latencies: new LatencyCounts() }
+    of[place].good += row.good as number
+    of[place].bad += row.bad as number
+    // Node 22 takes an empty array for NULL.
+    if (row.latencies) of[place].latencies.addBytes(row.latencies as Uint8Array)
+    if (++read % perTurn === 0) await nextTurn()
+  }
+  return targets
+    .map(({ id, type, target }) => ({
+      type: type as string,
+      target: target as string,
+      steps: steps.get(id as number)!,
+    }))
+    .filter(({ steps }) => steps.some(step => step !== undefined))
+    .map(({ type, target, steps }) => ({ type, target, ...columnsOf(Array.from(steps)) }))
+}
+
+function columnsOf(steps: readonly (Step | undefined)[]) {
+  const percentiles = (share: number) => steps.map(step => rounded(step?.latencies.percentile(share)))
+  return {
+    ...{ minMs: percentiles(0), medianMs: percentiles(0.5), p95Ms: percentiles(0.95), jitterMs: steps.map(() => null) },
+    lossRatio: steps.map(step => (step ? rounded(step.bad / (step.good + step.bad)) : null)),
+  }
+}
