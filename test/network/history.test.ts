@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { CheckHistory } from '../../src/cli/monitor/web/history-report.js'
+import { readPast } from '../../src/cli/monitor/web/past.js'
 import { readHistory } from '../../src/cli/report/read.js'
 import type { MonitorOptions, WarningEvent } from '../../src/index.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
@@ -94,6 +96,41 @@ if (!hasSqlite) {
       expect(fibre.lossRatio).toBeCloseTo(120 / fibre.checks, 3)
       for (const time of [fibre.p50Ms, fibre.p95Ms, fibre.p99Ms]) expect(Math.abs(time! - 10)).toBeLessThan(0.1)
       expect(report('lte')).toMatchObject({ outages: [], lossRatio: 0, downMs: 0 })
+    })
+
+    test('gives the page one uplink in steps, and the checks go on while it is read', async () => {
+      const { monitor, says, history } = kept()
+      await pass(10 * minute)
+      says.wan1 = bad
+      await pass(20 * minute)
+      says.wan1 = ok
+      await pass(270 * minute)
+      await monitor.stop()
+      const range = { seconds: 36_000, step: 1800 }
+      let turns = 0
+      const count = () => {
+        turns++
+        counting = setImmediate(count)
+      }
+      let counting = setImmediate(count)
+      const reading = readPast(history, 'fibre', range)
+      const { from, step, state, checks, availability, outages } = await reading
+      clearImmediate(counting)
+      // 300 minutes, 200 a turn.
+      expect(turns).toBeGreaterThan(0)
+      expect(state).toHaveLength(20)
+      const first = (begin / 1000 - ((begin / 1000) % step) - from) / step
+      expect(state.slice(0, first)).toEqual(Array(first).fill(null))
+      expect(state.slice(first, first + 4)).toEqual(['down', 'down', 'up', 'up'])
+      expect(outages).toEqual([expect.objectContaining({ reason: '3 bad rounds in a row: ping 192.0.2.1: timeout' })])
+      expect(availability).toBeCloseTo(1 - 20 / 300, 2)
+      expect(checks).toMatchObject([{ type: 'ping', target: '192.0.2.1' }])
+      const [{ minMs, medianMs, p95Ms, lossRatio }] = checks as [CheckHistory]
+      for (const column of [minMs, medianMs, p95Ms]) expect(Math.abs(column[first + 3]! - 10)).toBeLessThan(0.1)
+      expect(lossRatio.slice(first + 2, first + 4)).toEqual([0, 0])
+      expect(lossRatio[first]! + lossRatio[first + 1]!).toBeGreaterThan(0.5)
+      expect(await readPast(history, 'lte', range)).toMatchObject({ outages: [], checks: [{ type: 'tcp' }] })
+      expect(await readPast(history, 'nobody', range)).toMatchObject({ outages: [], checks: [], availability: null })
     })
 
     test('tells the time without a monitor as unknown, and goes on with the next one', async () => {

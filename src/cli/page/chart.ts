@@ -158,8 +158,8 @@ export class Chart {
       while (end < state.length && state[end] === state[begin]) end++
       const now = state[begin]
       if (now) {
-        const left = valToPos(from + begin * step, 'x', true)
-        const right = valToPos(from + end * step, 'x', true)
+        const left = Math.floor(valToPos(from + begin * step, 'x', true))
+        const right = Math.ceil(valToPos(from + end * step, 'x', true))
         ctx.fillStyle = color(now)
         ctx.fillRect(left, bbox.top - 1.5 * thick, right - left, thick)
         if (now === 'down' || now === 'degraded') {

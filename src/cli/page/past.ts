@@ -25,7 +25,7 @@ export class Past {
     if (performance.now() < this.#nextAt) return
     this.#nextAt = Number.POSITIVE_INFINITY
     try {
-      const since = this.#history ? this.#history.from + this.#history.state.length * this.#history.step : 0
+      const since = this.#history ? newestOf(this.#history) : 0
       const query = new URLSearchParams({
         uplink: this.#uplink,
         range: String(this.#range.seconds),
@@ -48,11 +48,16 @@ export class Past {
   }
 }
 
+/** When the newest step began: it was still under way. */
+function newestOf({ from, state, step }: UplinkHistory): number {
+  return from + (state.length - 1) * step
+}
+
 /** More of it, or all of it again: after the clock was set, or with other checks. */
 function joined(before: UplinkHistory | undefined, more: UplinkHistory, { seconds }: Range): UplinkHistory {
-  if (!before || before.from + before.state.length * before.step !== more.from) return more
+  if (!before || newestOf(before) !== more.from) return more
   const most = seconds / more.step
-  const keep = <T>(old: readonly T[], next: readonly T[]) => [...old, ...next].slice(-most)
+  const keep = <T>(old: readonly T[], next: readonly T[]) => [...old.slice(0, -1), ...next].slice(-most)
   const checks = more.checks.map((check, index): CheckHistory => {
     const known = before.checks[index]
     const old = known?.type === check.type && known.target === check.target ? known : undefined

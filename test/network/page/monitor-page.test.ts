@@ -1,6 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { readHistory } from '../../../src/cli/report/read.js'
 import { lab, needs } from '../../lab/index.js'
 import { configuration, plug, unplug, watchUplinks } from '../monitored.js'
 
@@ -18,8 +22,32 @@ const flags = [
   '--disable-component-update',
   '--disable-sync',
 ]
-const desktop = { width: 1280, height: 900 }
-const phone = { width: 360, height: 780 }
+const desktop = { width: 1400, height: 900 }
+const phone = { width: 390, height: 780 }
+
+const hasSqlite = (() => {
+  try {
+    return Boolean(createRequire(import.meta.url)('node:sqlite'))
+  } catch {
+    return false
+  }
+})()
+
+const twoChecks = configuration.replace(
+  `checks: [{ type: ping, host: ${lab.server.address4} }]`,
+  `checks: [{ type: ping, host: ${lab.server.address4} }, { type: ping, host: ${lab.wan1.gateway4} }]`,
+)
+/** Two hundred; one of them has no device. The first two are called as those of the laboratory. */
+const many = [
+  'interval: 5s',
+  'uplinks:',
+  ...Array.from({ length: 200 }, (_, index) => {
+    const name = ['fibre', 'site1', 'lte'][index] ?? `site${index}`
+    const device = index === 1 ? 'wan9' : 'wan1'
+    const checks = `[{ type: ping, host: ${lab.server.address4} }]`
+    return `  - { name: ${name}, device: ${device}, priority: ${1 + (index % 2)}, checks: ${checks} }`
+  }),
+].join('\n')
 
 let browser: Browser
 beforeAll(async () => {
@@ -32,8 +60,13 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(() => browser.close())
 
-/** The page as somebody sees it; whatever goes wrong in it fails the test. */
-async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+/** The page as somebody sees it; whatever goes wrong in it fails the test. `asked` hears of each request. */
+async function open(
+  url: string,
+  options: BrowserContextOptions = {},
+  asked: (url: string) => void = () => {},
+  sign = '.uplink canvas',
+): Promise<Page> {
   const context = await browser.newContext({ viewport: desktop, ...options })
   const page = await context.newPage()
   page.setDefaultTimeout(patience.timeout)
@@ -42,7 +75,9 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<P
   // What the policy of the page forbids is told here, too.
   page.on('console', message => message.type() === 'error' && wrong.push(message.text()))
   page.on('request', request => {
-    if (!request.url().startsWith(url) && !request.url().startsWith('data:')) wrong.push(`asked ${request.url()}`)
+    asked(request.url())
+    if (!request.url().startsWith(url.replace(/#.*/, '')) && !request.url().startsWith('data:'))
+      wrong.push(`asked ${request.url()}`)
   })
   onTestFinished(async () => {
     await context.close()
@@ -50,12 +85,34 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<P
     expect(wrong.filter(text => !/net::ERR_/.test(text))).toEqual([])
   })
   await page.goto(url)
-  await page.waitForSelector('.uplink canvas')
+  await page.waitForSelector(sign)
   return page
 }
 
 const card = (page: Page, name: string) => page.locator('.uplink', { has: page.getByRole('heading', { name }) })
 const badge = (page: Page, name: string) => card(page, name).locator('.badge')
+
+/** What stands below the names of the facts. */
+function facts(page: Page, name: string): Promise<Record<string, string>> {
+  return card(page, name)
+    .locator('.facts > div')
+    .evaluateAll(all =>
+      Object.fromEntries(all.map(({ children: [title, value] }) => [title!.textContent, value!.textContent])),
+    )
+}
+
+/** How many points of the first and of the last column of the chart have something on them. */
+function edges(page: Page, name: string): Promise<number[]> {
+  return card(page, name)
+    .locator('canvas')
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const context = canvas.getContext('2d')!
+      return [0, canvas.width - 1].map(x => {
+        const { data } = context.getImageData(x, 0, 1, canvas.height)
+        return data.filter((value, index) => index % 4 === 3 && value > 0).length
+      })
+    })
+}
 
 /** How many points of the chart have something like this colour of the style sheet. */
 function painted(page: Page, name: string, color: string): Promise<number> {
@@ -94,11 +151,19 @@ describe('the page', () => {
     const { url } = await watchUplinks()
     const page = await open(url)
     await expect.poll(() => badge(page, 'fibre').textContent(), patience).toBe('up')
-    expect(await page.locator('#summary').textContent()).toBe('2 up')
-    expect(await page.title()).toBe('2 up · netvia')
+    expect(await page.locator('#summary').textContent()).toBe('2 up; new connections take fibre')
+    expect(await page.title()).toBe(`2 up · ${hostname()}`)
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(hostname())
+    const using = () => page.locator('.uplink:has(.use:not([hidden])) h2').allTextContents()
+    expect(await using()).toEqual(['fibre'])
     await expect
-      .poll(() => card(page, 'fibre').locator('.facts dd').first().textContent(), patience)
-      .toMatch(/^[\d.]+ ms$/)
+      .poll(() => facts(page, 'fibre'), patience)
+      .toMatchObject({
+        'Uptime, 5 minutes': '100 %',
+        Priority: '1',
+        Address: expect.stringContaining(lab.wan1.address4),
+        Gateway: expect.stringContaining(lab.wan1.gateway4),
+      })
     await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(5)
     await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(2)
     expect(await painted(page, 'fibre', 'down')).toBe(0)
@@ -106,7 +171,8 @@ describe('the page', () => {
     await expect.poll(() => badge(page, 'fibre').textContent(), patience).toBe('down')
     expect(await card(page, 'fibre').locator('.reason').textContent()).toBe('no carrier')
     expect(await badge(page, 'lte').textContent()).toBe('up')
-    expect(await page.locator('#summary').textContent()).toBe('1 down, 1 up')
+    expect(await page.locator('#summary').textContent()).toBe('1 down, 1 up; new connections take lte')
+    expect(await using()).toEqual(['lte'])
     await expect.poll(() => painted(page, 'fibre', 'down'), patience).toBeGreaterThan(5)
     const newest = page.locator('#events li').first()
     await expect.poll(() => newest.textContent(), patience).toMatch(/fibredown from up: no carrier$/)
@@ -114,6 +180,12 @@ describe('the page', () => {
     await expect.poll(() => badge(page, 'fibre').textContent(), patience).toBe('up')
     await expect.poll(() => newest.textContent(), patience).toMatch(/fibreup from down: 3 good rounds in a row$/)
     expect(await page.locator('#events li').count()).toBe(4)
+    const outages = card(page, 'fibre').locator('.outages li')
+    await expect
+      .poll(() => outages.allTextContents(), patience)
+      .toEqual([expect.stringMatching(/\d (s|min)no carrier$/)])
+    expect((await facts(page, 'fibre'))['Uptime, 5 minutes']).toMatch(/^\d+(\.\d+)? %$/)
+    expect(await card(page, 'lte').locator('section h3').last().textContent()).toBe('No outage, 5 minutes')
   }, 120_000)
 
   test.each([
@@ -175,31 +247,116 @@ describe('the page', () => {
     await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(5)
   }, 120_000)
 
-  test('the legend tells the newest values, and those that are pointed at; times have a unit', async () => {
-    const { url } = await watchUplinks()
+  test('each check has its own figures and chart; the figures are those of the time that is pointed at', async () => {
+    const { url } = await watchUplinks([], {}, twoChecks)
     const page = await open(url)
-    await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(2)
-    const legend = card(page, 'fibre').locator('.u-legend .u-value')
+    const checks = card(page, 'fibre').locator('.check')
     await expect
-      .poll(() => legend.allTextContents(), patience)
-      .toEqual([expect.stringMatching(/\d:\d\d/), expect.stringMatching(/^[\d.]+ ms$/), '0 %'])
-    const newest = await legend.first().textContent()
-    const { x, y, width, height } = (await card(page, 'fibre').locator('.u-over').boundingBox())!
+      .poll(() => checks.locator('h3').allTextContents(), patience)
+      .toEqual([`ping ${lab.server.address4}`, `ping ${lab.wan1.gateway4}`])
+    expect(await checks.locator('canvas').count()).toBe(2)
+    const texts = () => checks.first().locator('dd').allTextContents()
+    const time = expect.stringMatching(/^[\d.]+ ms$/)
+    await expect.poll(texts, patience).toEqual([time, time, time, time, '0 %'])
+    expect(await checks.first().locator('.when').textContent()).toBe('now')
+    const { x, y, width, height } = (await checks.first().locator('.u-over').boundingBox())!
     await page.mouse.move(x + width / 2, y + height / 2)
-    await expect.poll(() => legend.first().textContent(), patience).not.toBe(newest)
-    await expect.poll(() => legend.nth(1).textContent(), patience).toBe('–')
+    await expect.poll(() => checks.first().locator('.when').textContent(), patience).toMatch(/:\d\d:\d\d/)
+    // Then nothing was measured yet.
+    await expect.poll(texts, patience).toEqual(['–', '–', '–', '–', '–'])
     await page.mouse.move(0, 0)
-    await expect.poll(() => legend.nth(1).textContent(), patience).toMatch(/ ms$/)
+    await expect.poll(() => checks.first().locator('.when').textContent(), patience).toBe('now')
   }, 120_000)
 
-  test('shows another stretch of time', async () => {
+  test('a chart without data says so, and one of a single step shows it', async () => {
+    const none = `  - { name: none, device: wan9, checks: [{ type: ping, host: ${lab.server.address4} }] }`
+    const { url } = await watchUplinks([], {}, configuration + none)
+    const page = await open(`${url}#range=24h`)
+    const note = (name: string) => card(page, name).locator('.empty')
+    await expect.poll(() => note('none').textContent(), patience).toBe('No data in this time')
+    expect(await note('fibre').textContent()).toBe('')
+    await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(4)
+  }, 120_000)
+
+  test('no label of an axis is cut off', async () => {
+    const { url } = await watchUplinks()
+    const page = await open(url, { viewport: phone })
+    for (const range of ['5 min', '1 h', '24 h']) {
+      await page.getByText(range, { exact: true }).click()
+      await expect.poll(() => painted(page, 'fibre', 'quiet'), patience).toBeGreaterThan(20)
+      // Whatever is drawn as a label leaves the first and the last columns of the picture empty.
+      expect(await edges(page, 'fibre')).toEqual([0, 0])
+    }
+  }, 120_000)
+
+  test('an address leads to an uplink and a time, and goes along with what is chosen', async () => {
+    const { url } = await watchUplinks()
+    const asked: string[] = []
+    const page = await open(`${url}#uplink=lte&range=1h`, {}, request => asked.push(request))
+    await expect.poll(() => page.evaluate(() => document.activeElement!.textContent), patience).toMatch(/lte/)
+    expect(await page.getByLabel('an hour', { exact: true }).isChecked()).toBe(true)
+    await expect.poll(() => asked.some(one => /uplink=lte&range=3600/.test(one)), patience).toBe(true)
+    await page.getByText('24 h', { exact: true }).click()
+    await expect.poll(() => page.url(), patience).toBe(`${url}#uplink=lte&range=24h`)
+    await expect.poll(() => asked.some(one => /uplink=lte&range=86400/.test(one)), patience).toBe(true)
+    expect(await card(page, 'fibre').getByText('Link to this').getAttribute('href')).toBe('#uplink=fibre&range=24h')
+    await card(page, 'fibre').getByText('Link to this').click()
+    await expect.poll(() => page.evaluate(() => document.activeElement!.textContent), patience).toMatch(/fibre/)
+  }, 120_000)
+
+  test('is used with the keyboard alone', async () => {
     const { url } = await watchUplinks()
     const page = await open(url)
-    const asked = page.waitForRequest(request => request.url().includes('range=3600'))
-    await page.getByText('1 h', { exact: true }).click()
-    await asked
-    await expect.poll(() => card(page, 'fibre').locator('canvas').count(), patience).toBe(1)
-    expect(await badge(page, 'fibre').textContent()).toBe('up')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('ArrowRight')
+    expect(await page.getByLabel('an hour', { exact: true }).isChecked()).toBe(true)
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => card(page, 'fibre').getAttribute('open'), patience).toBe(null)
+  }, 120_000)
+
+  test('of many uplinks those in trouble come first, the others are folded, and some can be sought', async () => {
+    const { url } = await watchUplinks([], {}, many)
+    const page = await open(url, {}, undefined, '.group')
+    await expect
+      .poll(() => page.locator('.group > summary').allTextContents(), patience)
+      .toEqual(['100 up, priority 1', '99 up, priority 2'])
+    const first = page.locator('#uplinks > .cards > .uplink')
+    expect(await first.locator('h2').allTextContents()).toEqual(['site1'])
+    expect(await first.locator('.brief').textContent()).toBe('no such device')
+    expect(await page.locator('canvas').count()).toBe(0)
+    await page.getByRole('searchbox').fill('site42')
+    const visible = page.locator('.uplink:not([hidden]) h2')
+    await expect.poll(() => visible.allTextContents(), patience).toEqual(['site42'])
+    expect(await page.locator('.group:not([hidden]) > summary').allTextContents()).toEqual(['1 of 100 up, priority 1'])
+    await page.locator('.uplink:not([hidden]) > summary').click()
+    await expect.poll(() => painted(page, 'site42', 'up'), patience).toBeGreaterThan(5)
+    await page.getByRole('searchbox').fill('nowhere')
+    await expect.poll(() => page.locator('#none').isVisible(), patience).toBe(true)
+  }, 180_000)
+
+  test.runIf(hasSqlite)(
+    'shows days where a history is kept',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'netvia-page-'))
+      onTestFinished(() => rmSync(folder, { recursive: true }))
+      const file = join(folder, 'history.db')
+      const { url } = await watchUplinks([], {}, `history: ${file}\n${configuration}`)
+      const day = 86_400_000
+      const period = () => ({ from: Date.now() - day, to: Date.now() + day })
+      await expect.poll(() => readHistory(file, period())[0]!.upMs, patience).toBeGreaterThan(0)
+      const page = await open(`${url}#range=30d`)
+      await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(0)
+      expect((await facts(page, 'fibre'))['Uptime, 30 days']).toBe('100 %')
+    },
+    240_000,
+  )
+
+  test('shows no days where none are kept, and says what that takes', async () => {
+    const { url } = await watchUplinks()
+    const page = await open(url)
+    expect(await page.getByText('30 d', { exact: true }).isVisible()).toBe(false)
+    expect(await page.locator('#ranges').getAttribute('title')).toMatch(/"history"/)
   }, 120_000)
 
   test('takes names and reasons as text, whatever they look like', async () => {
@@ -218,5 +375,6 @@ describe('the page', () => {
     expect(await page.getByRole('alert').isVisible()).toBe(false)
     monitor.child.kill('SIGTERM')
     await expect.poll(() => page.getByRole('alert').isVisible(), patience).toBe(true)
+    expect(await page.title()).toMatch(/^old, \d\d:\d\d:\d\d: 2 up · /)
   }, 120_000)
 })

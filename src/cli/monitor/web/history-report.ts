@@ -32,8 +32,8 @@ export interface UplinkHistory {
   outages: Outage[]
 }
 
-/** From good to bad: of several in one step the worst is shown. */
-export const severities: readonly (UplinkState | null)[] = [null, 'up', 'unknown', 'degraded', 'down']
+/** Of several in one step the last of these is shown: the worst, and what is known before what is not. */
+export const severities: readonly (UplinkState | null)[] = [null, 'unknown', 'up', 'degraded', 'down']
 
 /** To a thousandth: more is noise, and bytes. */
 export function rounded(value: number | undefined): number | null {

@@ -30,8 +30,8 @@ export class History {
   }
 
   /**
-   * The steps of an uplink since `since` (seconds since the epoch), at most the whole range, up to the last that is complete. All
-   * times are by the clock of now.
+   * The steps of an uplink since `since` (seconds since the epoch), at most the whole range, the one under way included. All times
+   * are by the clock of now.
    */
   report(range: Range, uplink: string, since = 0): UplinkHistory {
     const { seconds, step } = range
@@ -39,7 +39,7 @@ export class History {
     const wall = Date.now()
     // In whole steps; the clocks part by less than a second unless one was set.
     const shift = Math.abs(wall - now) < 1000 ? 0 : Math.round((wall - now) / 1000 / step)
-    const end = Math.floor(now / 1000 / step)
+    const end = Math.floor(now / 1000 / step) + 1
     // What lies ahead was sent before the clock was set back.
     const from = since * 1000 > wall ? 0 : Math.ceil(since / step) - shift
     const begin = Math.min(end, Math.max(end - seconds / step, from))
