@@ -53,7 +53,14 @@ const faces: Record<string, string[]> = {
   ],
   monitor: [
     ...['monitor', 'options', 'settings', 'instrument', 'state/state-machine'],
-    ...['record/reports', 'record/metric-scales', 'history/database', 'history/latency-counts'],
+    ...[
+      'record/reports',
+      'record/metric-scales',
+      'history/database',
+      'history/latency-counts',
+      'history/stretches',
+      'history/read-stretches',
+    ],
   ],
   group: ['group', 'options', 'policies', 'race', 'attempts'],
   routing: ['routing', 'options', 'reports'],
