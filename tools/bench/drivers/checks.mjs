@@ -7,26 +7,18 @@ import { get as httpsGet } from 'node:https'
 import { connect } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { pool } from '../../pool.mjs'
-import { domain, ports } from '../lib/check-servers.mjs'
+import { nameOf, ports } from '../lib/check-servers.mjs'
+import { netviaChecks } from '../lib/netvia-checks.mjs'
 import { stopwatch } from './common.mjs'
 
 const [client, kind, atOnceText, checksText, address, device, caPath] = process.argv.slice(2)
 const [atOnce, checks] = [Number(atOnceText), Number(checksText)]
 const ca = readFileSync(caPath, 'utf8')
 const url = { http: `http://${address}:${ports.http}/`, https: `https://${address}:${ports.https}/` }[kind]
-const name = index => `name${index % 1000}.${domain}`
 
 const clients = {
   async netvia() {
-    const { checkTcp, checkDns, checkHttp } = await import('netvia')
-    const servers = [address]
-    const tls = { ca }
-    const kinds = {
-      tcp: () => checkTcp({ host: address, port: ports.http, device }),
-      dns: index => checkDns(name(index), { servers, device }),
-      http: () => checkHttp(url, { device }),
-      https: () => checkHttp(url, { device, tls }),
-    }
+    const kinds = await netviaChecks({ address, device, ca })
     return async index => {
       const result = await kinds[kind](index)
       if (!result.ok) throw result.error
@@ -50,7 +42,7 @@ const clients = {
             resolve()
           })
         }),
-      dns: index => new Promise((resolve, reject) => resolver.resolve4(name(index), finish(resolve, reject))),
+      dns: index => new Promise((resolve, reject) => resolver.resolve4(nameOf(index), finish(resolve, reject))),
       http: get(httpGet),
       https: get(httpsGet, { secureContext }),
     }

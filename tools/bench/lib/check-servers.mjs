@@ -10,6 +10,8 @@ export const needs = ['nginx', 'dnsmasq', 'openssl']
 export const ports = { http: 8081, https: 8443 }
 /** Every name below it has one address, which dnsmasq knows itself. */
 export const domain = 'bench.test'
+/** One of a thousand names. */
+export const nameOf = index => `name${index % 1000}.${domain}`
 const body = 'x'.repeat(64)
 
 /** Starts them in the far namespace. Resolves with `{ ca, stop }`: the path of the CA's certificate, and what ends them. */

@@ -7,10 +7,13 @@
 // - a target: see `judge` (tools/bench/lib/statistics.mjs);
 // - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
 import { bulk } from './bulk.mjs'
+import { checkFleet } from './check-fleet.mjs'
 import { checksDns, checksHttp, checksHttps, checksTcp } from './checks.mjs'
+import { connect } from './connect.mjs'
 import { exporter } from './exporter.mjs'
 import { fleet } from './fleet.mjs'
 import { httpKept, httpNew } from './http.mjs'
+import { listen } from './listen.mjs'
 import { mixed } from './mixed.mjs'
 import { monitor } from './monitor.mjs'
 import { mtr } from './mtr.mjs'
@@ -37,6 +40,9 @@ export const workloads = {
   'checks-dns': checksDns,
   'checks-http': checksHttp,
   'checks-https': checksHttps,
+  'check-fleet': checkFleet,
+  connect,
+  listen,
   udp,
   bulk,
   ping,
