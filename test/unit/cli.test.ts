@@ -99,7 +99,9 @@ describe('the command line', () => {
     const { stderr } = spawnSync(process.execPath, ['-e', program, '--', '--help'], { encoding: 'utf8' })
     const [files, modules] = JSON.parse(stderr) as string[][]
     const names = files!.map(file => relative(dirname(command), file)).sort()
-    expect(names).toEqual(['cli.cjs', 'cli/duration.cjs', 'lib/library.cjs', 'lib/rolldown-runtime.cjs'])
+    // The bundler decides whether the grammar of durations has a file of its own.
+    const little = ['cli.cjs', 'cli/duration.cjs', 'lib/library.cjs', 'lib/rolldown-runtime.cjs']
+    expect(names.filter(name => !little.includes(name))).toEqual([])
     expect(modules).not.toContain('NativeModule http')
     expect(modules).not.toContain('NativeModule tls')
   })
