@@ -80,6 +80,9 @@ describe('blackbox.yml', () => {
     [one('http', "compression: gzip, headers: { Accept-Encoding: 'br, identity' }"), /compression: gzip/],
     [one('http', "fail_if_body_matches_regexp: ['a(?=b)']"), /fail_if_body_matches_regexp\[0\].*not supported/],
     ['modules: { m: { prober: icmp, timeout: 5 } }', /timeout must be a duration/],
+    ['modules: { m: { prober: icmp, timeout: { toString: 1 } } }', /^blackbox.yml:1:31: m: timeout must be a duration/],
+    [one('http', 'body_size_limit: { toString: 1 }'), /body_size_limit must be a size/],
+    ['modules: &all [*all]', /^blackbox.yml:1:16: \*all is inside/],
     ['modules: {}\nbogus: 1', /^blackbox.yml:2:1: unknown field "bogus"/],
     ['modules: { m: { prober: icmp, device: averyveryverylongname } }', /device/],
   ])('says what is wrong, and where: %s', (text, expected) => {

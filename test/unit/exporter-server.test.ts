@@ -2,10 +2,13 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { readModules } from '../../src/cli/exporter/config/read.js'
 import { ProbeLog } from '../../src/cli/exporter/log.js'
 import { OwnMetrics } from '../../src/cli/exporter/own-metrics.js'
+import { scrape } from '../../src/cli/exporter/scrape.js'
 import { makeServer } from '../../src/cli/exporter/server.js'
 import { Access } from '../../src/cli/monitor/web/access.js'
+import { fileOf } from './monitor-command.js'
 
 /** Answers /probe with what `probe` returns. */
 async function serve(probe: (signal: AbortSignal) => Promise<string>): Promise<string> {
@@ -62,4 +65,17 @@ test('a log has a line in logfmt for each entry, with the time of the entry', as
   const [line] = log.lines()
   const [, time] = /^ts=(\S+) module=icmp target="a b" level=info msg="Beginning probe" size=3$/.exec(line!) ?? []
   expect(Date.parse(time!)).toBeLessThanOrEqual(after)
+})
+
+test('a request for more devices than a machine has uplinks is refused, before anything is probed', async () => {
+  const { modules, written } = readModules(fileOf('modules: { icmp: { prober: icmp } }', 'blackbox.yml'))
+  const parameters = new URLSearchParams({ module: 'icmp', target: '127.0.0.1' })
+  for (let index = 0; index < 65; index++) parameters.append('device', `wan${index}`)
+  const request = { parameters, timeoutHeader: undefined, timeoutOffset: 0, userAgent: '' }
+  await expect(
+    scrape({ modules, written }, { ...request, signal: new AbortController().signal }),
+  ).rejects.toMatchObject({
+    status: 400,
+    message: 'more than 64 devices in a request',
+  })
 })

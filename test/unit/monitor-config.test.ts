@@ -165,7 +165,7 @@ uplinks:
     ['', /^1:1: .*options must be an object/],
     ['- a\n', /^1:1: options must be an object; got an array of 1$/],
     ['uplinks: [[a]]\n', /^1:11: uplink 0: options must be an object; got an array of 1$/],
-    ['uplinks: &all [*all]\n', /^1:16: uplink 0: options must be an object; got an array of 1$/],
+    ['uplinks: &all [*all]\n', /^1:16: \*all is inside of what it stands for$/],
     ['uplinks: {}\n', /^1:1: uplinks must be an array of at least one uplink; got an object$/],
     ['uplinks: []\n---\nuplinks: []\n', /^2:1: there is more than one document in this file$/],
     ['interval: 1s\n', /^1:1: uplinks must be an array of at least one uplink/],
@@ -173,13 +173,17 @@ uplinks:
     ['uplinks:\n  - name: a\n    checks:\n      - {type: ping}\n', /^4:9: uplink "a": check 0 \(ping\): host must be/],
     ['uplinks:\n  - name: a\n    checks:\n      - {type: pong}\n', /^4:10: uplink "a": check 0: type must be one of/],
     ['uplinks:\n  - name: a\n    checks: *none\n', /^3:13: .*alias/],
+    ['uplinks: &a\n  - *a\n', /^2:5: \*a is inside of what it stands for/],
+    ['uplinks: &a\n  - { name: &b x, checks: [*a] }\n', /^2:28: \*a is inside of what it stands for/],
+    [`${good}routing: !!binary aGk=\n`, /^\d+:10: .*tag/],
+    ['!!set { uplinks }\n', /^1:1: .*tag/],
     ['interval: 1s\ninterval: 2s\n', /^2:1: .*unique/],
     ['uplinks: [\n', /^2:1: /],
     [`uplinks: ${'['.repeat(20_000)}`, /^1:\d+: nested too deeply$/],
     ['__proto__: { interval: 5s }\n', /^1:1: unknown option "__proto__"/],
     ['uplinks:\n  - name: a\n    __proto__: { device: lo }\n    checks: []\n', /^3:5: .*unknown option "__proto__"/],
     ['uplinks:\n  - name: a\n    checks: [{ type: constructor }]\n', /^3:16: .*type must be one of/],
-    ['a: &a {<<: *a}\nuplinks: []\n', /^1:1: /],
+    ['a: &a {<<: *a}\nuplinks: []\n', /^1:12: \*a is inside/],
   ])('%j', (text, expected) => {
     expect(problems(text)[0]).toMatch(expected)
   })

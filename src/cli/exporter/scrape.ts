@@ -27,6 +27,8 @@ export interface Scrape {
 }
 
 const defaultModule = 'http_2xx'
+/** Each device of a request is a probe of its own, and a header has room for thousands. */
+const maxDevices = 64
 
 export class UnknownModule extends Refused {}
 
@@ -59,6 +61,7 @@ export async function scrape({ modules, written }: Configuration, request: Scrap
 /** Those of the request count before those of the module. Without any, the routing table chooses. */
 function devicesOf({ device = [] }: Module, parameters: URLSearchParams): (string | undefined)[] {
   const asked = parameters.getAll('device').filter(name => name !== '')
+  if (asked.length > maxDevices) throw new Refused(400, `more than ${maxDevices} devices in a request`)
   for (const name of asked) {
     try {
       deviceName(name, 'device')

@@ -3,6 +3,7 @@ import {
   type Alias,
   type ErrorCode,
   isAlias,
+  isCollection,
   isMap,
   isScalar,
   isSeq,
@@ -47,7 +48,13 @@ export function readYaml(file: string): YamlFile {
   const text = readFileSync(file, 'utf8')
   if (text.length > maxLength) throw wrong([`${file}: longer than ${maxLength} characters`])
   const lines = new LineCounter()
-  const document: Yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  const document: Yaml = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    // Binary data, sets and dates are no options. Without this they would be objects that no check expects.
+    resolveKnownTags: false,
+  })
   const at = (offset: number, message: string) => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}: ${message}`
@@ -70,18 +77,22 @@ function content(document: Yaml, at: (offset: number, message: string) => string
   const anchors = new Set<string>()
   let count = 0
   let unknown: Alias.Parsed | undefined
+  let endless: Alias.Parsed | undefined
   visit(document, {
     Value(_key, { anchor }) {
       if (anchor === undefined) return
       anchors.add(anchor)
       count++
     },
-    Alias(_key, alias) {
+    Alias(_key, alias, path) {
       if (!anchors.has(alias.source)) unknown ??= alias as Alias.Parsed
+      const isInside = path.some(node => isCollection(node) && node.anchor === alias.source)
+      if (isInside && path.includes(alias.resolve(document)!)) endless ??= alias as Alias.Parsed
       count++
     },
   })
   if (count > maxAliases) throw wrong([at(0, `more than ${maxAliases} anchors and aliases`)])
+  if (endless) throw wrong([at(endless.range[0], `*${endless.source} is inside of what it stands for`)])
   try {
     return document.toJS({ maxAliasCount: maxAliases })
   } catch (error) {

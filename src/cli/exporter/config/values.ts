@@ -49,9 +49,12 @@ export function unsupported(instead = ''): Check {
 
 const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
+/** A number or a text as text. Anything else fits no pattern: what a file says of `toString` is not to be called. */
+const plainText = (value: unknown) => (typeof value === 'object' ? '' : String(value))
+
 /** Go's duration, such as `1m30s`; in milliseconds. */
 export const duration: Check = (value, name) => {
-  const text = String(value)
+  const text = plainText(value)
   const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g
   if (text !== '0' && (text === '' || text.replace(part, '') !== '')) {
     throw invalidArgument(name, value, 'a duration, such as 5s')
@@ -63,7 +66,7 @@ export const duration: Check = (value, name) => {
 
 /** `10MB`: units of 1024; in bytes. */
 export const size: Check = (value, name) => {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)([KMGTPE]?)i?B?$/.exec(String(value)) ?? []
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([KMGTPE]?)i?B?$/.exec(plainText(value)) ?? []
   if (number === undefined) throw invalidArgument(name, value, 'a size, such as 10MB')
   return Number(number) * 1024 ** ' KMGTPE'.indexOf(unit || ' ')
 }
