@@ -30,9 +30,7 @@ export const nodeDns = late<typeof import('node:dns')>('node:dns')
 export const nodeHttp = late<typeof import('node:http')>('node:http')
 export const nodeHttps = late<typeof import('node:https')>('node:https')
 export const nodeNet = late<typeof import('node:net')>('node:net')
-export const nodeSqlite = late<{ DatabaseSync: new (path: string, options: { readOnly: boolean }) => SqliteDatabase }>(
-  'node:sqlite',
-)
+export const nodeSqlite = () => withoutWarnings(loadSqlite)
 export const nodeStream = late<typeof import('node:stream')>('node:stream')
 export const nodeTls = late<typeof import('node:tls')>('node:tls')
 export const nodeVm = late<typeof import('node:vm')>('node:vm')
@@ -49,6 +47,21 @@ export function isIP(text: string): 0 | 4 | 6 {
 
 export const isIPv4 = (text: string): boolean => isIP(text) === 4
 export const isIPv6 = (text: string): boolean => isIP(text) === 6
+
+const loadSqlite = late<{ DatabaseSync: new (path: string, options: { readOnly: boolean }) => SqliteDatabase }>(
+  'node:sqlite',
+)
+
+/** Node 22 warns on standard error that its SQLite is experimental. What of it is used here has not changed since. */
+function withoutWarnings<T>(work: () => T): T {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return work()
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
 
 function late<Module>(name: string): () => Module {
   let loaded: Module | undefined

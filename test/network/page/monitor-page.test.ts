@@ -341,13 +341,15 @@ describe('the page', () => {
       const folder = mkdtempSync(join(tmpdir(), 'netvia-page-'))
       onTestFinished(() => rmSync(folder, { recursive: true }))
       const file = join(folder, 'history.db')
-      const { url } = await watchUplinks([], {}, `history: ${file}\n${configuration}`)
+      const { monitor, url } = await watchUplinks([], {}, `history: ${file}\n${configuration}`)
       const day = 86_400_000
       const period = () => ({ from: Date.now() - day, to: Date.now() + day })
       await expect.poll(() => readHistory(file, period())[0]!.upMs, patience).toBeGreaterThan(0)
       const page = await open(`${url}#range=30d`)
       await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(0)
       expect((await facts(page, 'fibre'))['Uptime, 30 days']).toBe('100 %')
+      // Node 22 says that its SQLite is experimental.
+      expect(monitor.said()).not.toContain('Warning')
     },
     240_000,
   )
