@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { encode } from 'dns-packet'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
+import { rememberEdns } from '../../src/protocols/dns/edns-memory.js'
 import { orderAddresses } from '../../src/protocols/dns/order.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
@@ -19,6 +20,8 @@ afterEach(() => {
 async function serve(...handler: Parameters<typeof fakeServer>): Promise<Server> {
   const server = await fakeServer(...handler)
   servers.push(server)
+  // Otherwise a busy machine, which answers after 40 ms, is asked without EDNS too.
+  rememberEdns(parseDnsServer(server.server)!, {}, true)
   return server
 }
 
