@@ -4,6 +4,7 @@ import { context } from './context.js'
 import { addDevice } from './devices.js'
 import { dnsmasq } from './dnsmasq.js'
 import { fault } from './faults.js'
+import { mosquitto, subscribe } from './mosquitto.js'
 import { ca, nginx } from './nginx.js'
 import { run, start } from './processes.js'
 import { redis } from './redis.js'
@@ -36,6 +37,8 @@ export const lab = {
   nginx,
   dnsmasq,
   redis,
+  mosquitto,
+  subscribe,
   capture,
   fault,
   addDevice,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { context, type Host } from './context.js'
 import { listening, start, stop } from './processes.js'
 
-const certificateFolder = fileURLToPath(new URL('certificates/', import.meta.url))
+export const certificateFolder = fileURLToPath(new URL('certificates/', import.meta.url))
 
 /** PEM of the test CA that signed all certificates here: what a client passes as `ca`. */
 export const ca = readFileSync(join(certificateFolder, 'ca.pem'), 'utf8')

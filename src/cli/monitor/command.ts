@@ -23,6 +23,7 @@ export function defineMonitor(program: Command, state: CommandState): void {
     .option('--socket-group <group>', 'a group that may use the socket too, by name or number')
     .addOption(new Option('--otlp <url>', 'push metrics and changes of state to this OpenTelemetry collector'))
     .addOption(new Option('--otlp-headers <file>', 'headers for it, a line each, such as Authorization: Bearer …'))
+    .addOption(new Option('--mqtt <url>', 'show the uplinks in Home Assistant, through this MQTT broker'))
     .option('-v, --verbose', 'also print the result of every check')
   addJson(command)
   command.action(action(state, () => import('./run.js')))

@@ -15,12 +15,13 @@ const ofMonitor = [
 /** `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times. What is no time is left for the checks to refuse. */
 export function withTimes(options: unknown): unknown {
   if (!isMembers(options)) return options
-  const { damping, otlp, proxy, uplinks } = options
+  const { damping, otlp, mqtt, proxy, uplinks } = options
   return {
     ...convert(options, ofMonitor),
     ...(isMembers(damping) && { damping: convert(damping, ['halfLife']) }),
     ...(isMembers(otlp) && { otlp: convert(otlp, ['interval', 'timeout']) }),
     ...(isMembers(proxy) && { proxy: convert(proxy, ['race']) }),
+    ...(isMembers(mqtt) && { mqtt: convert(mqtt, ['interval', 'timeout']) }),
     ...(Array.isArray(uplinks) && { uplinks: uplinks.map(ofUplink) }),
   }
 }

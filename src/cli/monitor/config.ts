@@ -5,6 +5,7 @@ import { settingsOf, type Uplink } from '../../monitor/settings.js'
 import { type RoutingOptions, routingSettings } from '../../routing/options.js'
 import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
+import { type MqttOptions, mqttSettings } from './mqtt/options.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 import { judgeSection, type ProxySection } from './proxied/section.js'
 
@@ -18,17 +19,19 @@ export interface Configuration extends MonitorOptions {
   otlp?: OtlpOptions
   /** A proxy over the uplinks. Without it there is none. */
   proxy?: ProxySection
+  /** The broker for Home Assistant. Without it there is none. */
+  mqtt?: MqttOptions
 }
 
 /**
- * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing`, `otlp` and
- * `proxy`. Times may have a unit.
+ * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing`, `otlp`,
+ * `mqtt` and `proxy`. Times may have a unit.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
  */
 export function readConfig(file: string): Configuration {
   const { value, error } = readYaml(file)
-  const options = withTimes(withUrl(value))
+  const options = withTimes(withUrls(value))
   const problems = problemsOf(options)
   if (problems.length > 0) throw error(problems)
   return options as Configuration
@@ -37,16 +40,22 @@ export function readConfig(file: string): Configuration {
 export function ofMonitor({
   routing: _routing,
   otlp: _otlp,
+  mqtt: _mqtt,
   proxy: _proxy,
   ...options
 }: Configuration): MonitorOptions {
   return options
 }
 
-/** A place to push to may be a URL alone. */
-function withUrl(value: unknown): unknown {
-  const otlp = typeof value === 'object' && value !== null && (value as Members).otlp
-  return typeof otlp === 'string' ? { ...(value as Members), otlp: { url: otlp } } : value
+/** A collector or a broker may be a URL alone. */
+function withUrls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const { otlp, mqtt } = value as Members
+  return {
+    ...value,
+    ...(typeof otlp === 'string' && { otlp: { url: otlp } }),
+    ...(typeof mqtt === 'string' && { mqtt: { url: mqtt } }),
+  }
 }
 
 /** All that is wrong: what was found is left out, or replaced by something right where it is needed, and the rest is judged again. */
@@ -74,9 +83,10 @@ function problemsOf(options: unknown): Problem[] {
 function judge(configuration: Configuration): void {
   // Whatever is no object is the monitor's to refuse.
   if (typeof configuration !== 'object' || configuration === null) return void settingsOf(configuration)
-  const { routing, otlp, proxy, ...options } = configuration
+  const { routing, otlp, mqtt, proxy, ...options } = configuration
   const { uplinks } = settingsOf(Array.isArray(configuration) ? configuration : options)
-  if (Object.hasOwn(configuration, 'otlp')) judgeOtlp(otlp as OtlpOptions)
+  if (Object.hasOwn(configuration, 'otlp')) judgeAt('otlp', () => otlpSettings(otlp as OtlpOptions))
+  if (Object.hasOwn(configuration, 'mqtt')) judgeAt('mqtt', () => mqttSettings(mqtt as MqttOptions))
   if (Object.hasOwn(configuration, 'routing')) judgeRouting(routing as RoutingOptions, uplinks)
   if (Object.hasOwn(configuration, 'proxy')) judgeProxy(proxy as ProxySection)
 }
@@ -90,23 +100,21 @@ function judgeProxy(proxy: ProxySection): void {
   }
 }
 
-function judgeOtlp(otlp: OtlpOptions): void {
+function judgeAt(key: string, check: () => unknown): void {
   try {
-    otlpSettings(otlp)
+    check()
   } catch (error) {
-    throw errorAt('otlp', error)
+    throw errorAt(key, error)
   }
 }
 
 function judgeRouting(routing: RoutingOptions, uplinks: readonly Uplink[]): void {
   const without = uplinks.findIndex(({ device }) => device === undefined)
-  try {
+  judgeAt('routing', () => {
     routingSettings(routing)
     if (without >= 0)
       throw invalidArgument('routing', 'given', `left out: uplink ${uplinks[without]!.name} has no device`)
-  } catch (error) {
-    throw errorAt('routing', error)
-  }
+  })
 }
 
 /** False where that can't help: it is missing already, or its place in a list would be another's. */

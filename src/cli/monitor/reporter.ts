@@ -13,6 +13,7 @@ import type { RoutingChange, RoutingWarning } from '../../routing/reports.js'
 import type { UplinkRouting } from '../../routing/routing.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
+import type { MqttReport } from './mqtt/announcing.js'
 import type { PushReport } from './otlp/pushing.js'
 import { colored, forcedText } from './status-table.js'
 
@@ -61,6 +62,15 @@ export class Reporter {
   pushed(report: PushReport): void {
     this.#output.object('push', report)
     this.#output.note(`${new Date(report.at).toISOString()} otlp: ${pushText(report)}`)
+  }
+
+  /** The connection to the broker was made, or has trouble. */
+  announced(report: MqttReport): void {
+    const { state, uplink, why, at } = report
+    this.#output.object('mqtt', report)
+    const through = uplink === null ? '' : ` through ${uplink}`
+    const text = { connected: `connected${through}`, failing: `not connected: ${why}`, refused: why }[state]
+    this.#output.note(`${new Date(at).toISOString()} mqtt: ${text}`)
   }
 
   #onRoute = (event: RoutingChange): void => {

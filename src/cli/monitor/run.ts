@@ -3,8 +3,10 @@ import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
+import { Announcements } from './announcements.js'
 import { type Configuration, ofMonitor, readConfig } from './config.js'
 import { serveControl } from './control/serve.js'
+import { type MqttOptions, mqttSettings } from './mqtt/options.js'
 import { onlyDevices } from './only-devices.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 import { proxyPlan } from './proxied/section.js'
@@ -28,8 +30,17 @@ export interface MonitorFlags {
   socketGroup?: string
   otlp?: string
   otlpHeaders?: string
+  mqtt?: string
   verbose?: boolean
   json?: boolean
+}
+
+/** What follows the configuration, beside the monitor. */
+interface Beside {
+  routes: Routes
+  pushes: Pushes
+  announcements: Announcements
+  serving: Serving
 }
 
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
@@ -41,9 +52,11 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const history = new History(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
   const routes = new Routes(monitor, reporter)
-  const pushes = new Pushes(monitor, reporter, { version: program.version()!, configuration: flags.config })
+  const version = program.version()!
+  const pushes = new Pushes(monitor, reporter, { version, configuration: flags.config })
+  const announcements = new Announcements(monitor, reporter, version)
   const serving = new Serving(session, monitor, address => reporter.proxied(address))
-  const beside = { routes, pushes, serving }
+  const beside = { routes, pushes, announcements, serving }
   session.outliveOutput()
   history.start()
   reporter.start()
@@ -65,12 +78,13 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   })
   try {
     await pushes.set(options.otlp)
+    await announcements.set(options.mqtt)
     await serving.set(plan)
     await routes.set(options.routing)
   } catch (error) {
     history.stop()
     control?.close()
-    await Promise.all([server?.close(), pushes.set(undefined), serving.set(undefined)])
+    await Promise.all([server?.close(), pushes.set(undefined), announcements.close(), serving.set(undefined)])
     throw error
   }
   monitor.start()
@@ -83,7 +97,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   history.stop()
   control?.close()
   // Through the routes of now, and by the states of now.
-  await pushes.set(undefined)
+  await Promise.all([pushes.set(undefined), announcements.close()])
   await Promise.all([monitor.stop(), routes.set(undefined), serving.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good
@@ -96,12 +110,15 @@ function praise({ output }: Session, file: string, { uplinks }: Configuration): 
   return Exit.good
 }
 
-function readOptions({ config, device, otlp: url, otlpHeaders: headersFile }: MonitorFlags): Configuration {
+function readOptions(flags: MonitorFlags): Configuration {
+  const { config, device, otlp: collector, otlpHeaders: headersFile, mqtt: broker } = flags
   const options = onlyDevices(readConfig(config), device)
-  const otlp = { ...options.otlp, ...(url && { url }), ...(headersFile && { headersFile }) } as OtlpOptions
-  if (Object.keys(otlp).length === 0) return options
-  otlpSettings(otlp)
-  return { ...options, otlp }
+  const otlp = { ...options.otlp, ...(collector && { url: collector }), ...(headersFile && { headersFile }) }
+  const mqtt = { ...options.mqtt, ...(broker && { url: broker }) }
+  const isGiven = (section: object) => Object.keys(section).length > 0
+  if (isGiven(otlp)) otlpSettings(otlp as OtlpOptions)
+  if (isGiven(mqtt)) mqttSettings(mqtt as MqttOptions)
+  return { ...options, ...(isGiven(otlp) && { otlp }), ...(isGiven(mqtt) && { mqtt }) } as Configuration
 }
 
 /** Reads the file of users, too. */
@@ -114,7 +131,7 @@ function reload(
   { output }: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
-  { routes, pushes, serving }: { routes: Routes; pushes: Pushes; serving: Serving },
+  { routes, pushes, announcements, serving }: Beside,
 ): Configuration | undefined {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
@@ -128,6 +145,7 @@ function reload(
     routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     pushes.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
     serving.set(plan).catch(error => refuse(error, 'no proxy is served'))
+    announcements.set(options.mqtt).catch(error => refuse(error, 'mqtt goes on as before'))
     return options
   } catch (error) {
     refuse(error, `${flags.config} is not taken; going on as before`)

@@ -44,6 +44,12 @@ export const monitorLines: Record<string, JsonSchema> = {
     why: text('Why; empty when delivered'),
     at,
   }),
+  monitorMqtt: lineOf('monitor', 'mqtt', 'With mqtt: the connection to the broker was made, or has trouble', {
+    state: oneOf('connected', 'failing', 'refused'),
+    uplink: orNull('string', 'The one that the connection uses; null: none, or a device of its own'),
+    why: text('Why; empty when connected'),
+    at,
+  }),
   monitorConfigure: lineOf('monitor', 'configure', 'The configuration was read again', {
     ...{ added: names, changed: names, removed: names, at },
   }),

@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { UplinkMonitor } from '../../monitor/monitor.js'
+import { OneByOne } from '../../runtime/one-by-one.js'
+import type { Announcing } from './mqtt/announcing.js'
+import { readSecrets } from './mqtt/broker.js'
+import { type MqttOptions, type MqttSettings, mqttSettings } from './mqtt/options.js'
+import type { Reporter } from './reporter.js'
+
+/** Shows the router in Home Assistant, where the configuration asks for it. */
+export class Announcements {
+  readonly #monitor: UplinkMonitor
+  readonly #reporter: Reporter
+  readonly #version: string
+  readonly #calls = new OneByOne()
+  #settings: MqttSettings | undefined
+  #announcing: Announcing | undefined
+
+  constructor(monitor: UplinkMonitor, reporter: Reporter, version: string) {
+    this.#monitor = monitor
+    this.#reporter = reporter
+    this.#version = version
+  }
+
+  /** Goes on with these options, one call after the other. What is announced no more is removed. */
+  set(options: MqttOptions | undefined): Promise<void> {
+    return this.#calls.run(() => this.#set(options && mqttSettings(options)))
+  }
+
+  /** What is announced stays, as that of a router that is offline. */
+  close(): Promise<void> {
+    return this.#calls.run(() => this.#announcing?.close({ forget: false }))
+  }
+
+  async #set(settings: MqttSettings | undefined): Promise<void> {
+    if (isDeepStrictEqual(settings, this.#settings)) return
+    if (settings) readSecrets(settings)
+    await this.#announcing?.close({ forget: !settings || !isSamePlace(settings, this.#settings!) })
+    this.#announcing = undefined
+    this.#settings = undefined
+    if (!settings) return
+    const { Announcing } = await import('./mqtt/announcing.js')
+    this.#announcing = new Announcing(this.#monitor, settings, this.#version, report =>
+      this.#reporter.announced(report),
+    )
+    this.#settings = settings
+  }
+}
+
+function isSamePlace(one: MqttSettings, other: MqttSettings): boolean {
+  const keys = ['host', 'port', 'instance', 'topic', 'discoveryPrefix'] as const
+  return keys.every(key => one[key] === other[key])
+}

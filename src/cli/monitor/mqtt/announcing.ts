@@ -1,0 +1,208 @@
+import type * as Mqtt from 'mqtt'
+import { UplinkGroup } from '../../../group/group.js'
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { StateEvent } from '../../../monitor/record/reports.js'
+import { monotonicNow } from '../../../monotonic.js'
+import { connect } from '../../../protocols/tcp/connect.js'
+import { inUse } from '../web/page-snapshot.js'
+import { connectBroker, ended, readSecrets } from './broker.js'
+import { availabilityTopic, discoveryMessages, ownDiscovery, stateMessages, stateTopicIn } from './messages.js'
+import type { MqttSettings } from './options.js'
+import { mqttPackage } from './package.js'
+import { Retained } from './retained.js'
+
+/** Milliseconds for the last messages, at the end, and before a connection moves to another uplink. */
+const patience = 5000
+/** Milliseconds between two attempts to connect. */
+const pauses = { first: 1000, longest: 30_000 }
+
+/** What became of the connection to the broker. */
+export interface MqttReport {
+  /** 'failing': it can't be made now, or has ended. 'refused': the broker refuses a subscription. */
+  state: 'connected' | 'failing' | 'refused'
+  /** The one that the connection uses; null: none, or a device of its own. */
+  uplink: string | null
+  /** Why, in words; empty when connected. */
+  why: string
+  at: number
+}
+
+/** Shows the states of a monitor in Home Assistant, by retained messages of a broker. */
+export class Announcing {
+  readonly #mqtt: typeof Mqtt
+  readonly #monitor: UplinkMonitor
+  readonly #settings: MqttSettings
+  readonly #version: string
+  readonly #report: (report: MqttReport) => void
+  readonly #group: UplinkGroup
+  readonly #retained = new Retained()
+  readonly #timer: NodeJS.Timeout
+  readonly #end = new AbortController()
+  readonly #work: Promise<void>
+  #connection: { client: Mqtt.MqttClient; uplink: string | null } | undefined
+  #endPause: (() => void) | undefined
+  #isMoving = false
+  #reported = ''
+
+  /** @throws NetviaError `ERR_MQTT_NOT_FOUND`; the error of a file that can't be read. */
+  constructor(monitor: UplinkMonitor, settings: MqttSettings, version: string, report: (report: MqttReport) => void) {
+    this.#mqtt = mqttPackage()
+    readSecrets(settings)
+    this.#monitor = monitor
+    this.#settings = settings
+    this.#version = version
+    this.#report = report
+    this.#group = new UplinkGroup(monitor, { policy: 'failover', whenAllDown: 'least-bad', cutConnections: true })
+    this.#announce()
+    monitor.on('state', this.#onState).on('configure', this.#announce)
+    this.#timer = setInterval(() => this.#retained.put(this.#states()), settings.interval)
+    this.#work = this.#stayConnected()
+  }
+
+  /** The last word is that the router is offline. With `forget`, Home Assistant forgets the router instead. */
+  async close({ forget }: { forget: boolean }): Promise<void> {
+    this.#monitor.off('state', this.#onState).off('configure', this.#announce)
+    clearInterval(this.#timer)
+    if (forget) this.#retained.replace(new Map())
+    else this.#retained.put(new Map([[availabilityTopic(this.#settings), 'offline']]))
+    this.#end.abort(new Error('netvia ends'))
+    this.#endPause?.()
+    const client = this.#connection?.client
+    // One that moves has said goodbye, or will before the last messages: without a goodbye the broker publishes the will.
+    if (this.#isMoving) client?.stream.destroy()
+    else if (client) await this.#hangUp(client)
+    await this.#work
+    await this.#group.close()
+  }
+
+  async #stayConnected(): Promise<void> {
+    let pause = pauses.first
+    while (!this.#end.signal.aborted) {
+      const begun = monotonicNow()
+      const why = await this.#connectOnce()
+      if (this.#end.signal.aborted) return
+      if (why === undefined) continue
+      this.#tell('failing', why)
+      if (monotonicNow() - begun > pauses.longest) pause = pauses.first
+      await this.#sleep(pause * (0.8 + 0.4 * Math.random()))
+      pause = Math.min(2 * pause, pauses.longest)
+    }
+  }
+
+  /** Returns why there is no connection any more; undefined if it only moves. */
+  async #connectOnce(): Promise<string | undefined> {
+    const { device } = this.#settings
+    let uplink: string | null = null
+    try {
+      const client = await connectBroker(
+        this.#mqtt,
+        to => {
+          if (device !== undefined) return connect({ ...to, device })
+          uplink = this.#group.pick().name
+          return this.#group.connect(to)
+        },
+        this.#settings,
+        this.#end.signal,
+      )
+      const end = ended(client)
+      this.#connection = { client, uplink }
+      this.#begin(client)
+      this.#tell('connected', '')
+      this.#follow()
+      const why = await end
+      this.#retained.disconnected()
+      this.#connection = undefined
+      if (!this.#isMoving) return why
+      this.#isMoving = false
+      return undefined
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  #begin(client: Mqtt.MqttClient): void {
+    const availability = availabilityTopic(this.#settings)
+    const { birthTopic } = this.#settings
+    client.on('message', (topic, payload) => {
+      if (topic === birthTopic) {
+        if (String(payload) === 'online') this.#retained.repeat(this.#discovery().keys())
+        // The will of a connection that the broker had given up only now.
+      } else if (topic === availability) {
+        if (String(payload) === 'offline' && !this.#end.signal.aborted) this.#retained.repeat([availability])
+      } else if (payload.length > 0 && !this.#retained.has(topic)) this.#forget(topic, String(payload))
+    })
+    for (const topic of [birthTopic, availability, ownDiscovery(this.#settings)]) {
+      client.subscribe(topic, (error, granted) => {
+        const isRefused = error !== null || granted?.some(({ qos }) => qos >= 128)
+        if (isRefused && client.connected) this.#tell('refused', `the broker refuses to send ${topic}`)
+      })
+    }
+    this.#retained.connected(client)
+  }
+
+  /** An entity of an uplink that was removed while no monitor ran. */
+  #forget(topic: string, payload: string): void {
+    const ofState = stateTopicIn(payload, this.#settings)
+    const isOther = ofState === undefined || this.#retained.has(ofState)
+    this.#retained.put(new Map([topic, ...(isOther ? [] : [ofState])].map(topic => [topic, ''])))
+  }
+
+  /** An arrow function, because it is a listener. */
+  readonly #announce = (): void => {
+    const availability: [string, string] = [availabilityTopic(this.#settings), 'online']
+    this.#retained.replace(new Map([...this.#discovery(), ...this.#states(), availability]))
+    this.#follow()
+  }
+
+  readonly #onState = ({ uplink }: StateEvent): void => {
+    this.#retained.put(this.#states(uplink))
+    this.#endPause?.()
+    this.#follow()
+  }
+
+  #discovery() {
+    return discoveryMessages(this.#settings, this.#version, this.#monitor.snapshot().uplinks)
+  }
+
+  #states(only?: string) {
+    const uplinks = this.#monitor.snapshot().uplinks.filter(({ name }) => only === undefined || name === only)
+    return stateMessages(this.#settings, uplinks, inUse(this.#monitor))
+  }
+
+  /** Moves to the uplink that new connections take. The group has cut the connection already if its own went down. */
+  #follow(): void {
+    const { client, uplink = null } = this.#connection ?? {}
+    if (!client?.connected || uplink === null || this.#isMoving) return
+    if (inUse(this.#monitor) === null || this.#group.pick().name === uplink) return
+    // Its first verdict is near.
+    if (this.#monitor.snapshot().uplinks.find(({ name }) => name === uplink)?.state === 'unknown') return
+    this.#isMoving = true
+    void this.#hangUp(client)
+  }
+
+  /** Sends what is under way, and says goodbye, so that the broker doesn't publish the will. */
+  async #hangUp(client: Mqtt.MqttClient): Promise<void> {
+    const timer = setTimeout(() => client.stream.destroy(), patience)
+    await this.#retained.settled()
+    client.end()
+    await ended(client)
+    clearTimeout(timer)
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.#endPause?.(), ms)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        this.#endPause = undefined
+        resolve()
+      }
+    })
+  }
+
+  #tell(state: MqttReport['state'], why: string): void {
+    if (state === 'failing' && why === this.#reported) return
+    this.#reported = state === 'failing' ? why : ''
+    this.#report({ state, uplink: this.#connection?.uplink ?? null, why, at: Date.now() })
+  }
+}

@@ -1,0 +1,185 @@
+import { hostname } from 'node:os'
+import type { MqttClient } from 'mqtt'
+import { describe, expect, test } from 'vitest'
+import { readConfig } from '../../src/cli/monitor/config.js'
+import { discoveryMessages, stateMessages, stateTopicIn } from '../../src/cli/monitor/mqtt/messages.js'
+import { type MqttOptions, mqttSettings } from '../../src/cli/monitor/mqtt/options.js'
+import { Retained } from '../../src/cli/monitor/mqtt/retained.js'
+import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
+import { fileOf, startMonitor } from './monitor-command.js'
+
+const uplinks = 'uplinks: [{ name: a, checks: [{ type: ping, host: 192.0.2.1 }] }]'
+
+describe('the options', () => {
+  test('may be a URL alone, and have times with a unit', () => {
+    expect(readConfig(fileOf(`mqtt: mqtt://b.example\n${uplinks}\n`)).mqtt).toEqual({ url: 'mqtt://b.example' })
+    const text = `mqtt: { url: 'mqtts://b.example', interval: 5m, timeout: 3s }\n${uplinks}\n`
+    expect(readConfig(fileOf(text)).mqtt).toMatchObject({ interval: 300_000, timeout: 3000 })
+  })
+
+  test.each([
+    ['mqtt://b.example', { host: 'b.example', port: 1883, secure: false }],
+    ['mqtts://b.example/', { host: 'b.example', port: 8883, secure: true }],
+    ['mqtts://[2001:db8::1]:9000', { host: '2001:db8::1', port: 9000, secure: true }],
+  ])('take the broker from %s', (url, expected) => {
+    expect(mqttSettings({ url })).toMatchObject(expected)
+  })
+
+  test('have defaults, and an instance made from the name of the host', () => {
+    const { instance, ...rest } = mqttSettings({ url: 'mqtt://b.example' })
+    expect(instance).toMatch(/^[\w-]+$/)
+    expect(instance).toHaveLength(hostname().length)
+    expect(rest).toMatchObject({ topic: 'netvia', discoveryPrefix: 'homeassistant', interval: 30_000, timeout: 10_000 })
+  })
+
+  test('are refused with line and column, and without what may be secret', () => {
+    const run = () => readConfig(fileOf(`mqtt:\n  url: mqtt://user:secret@b.example\n  intervall: 3\n${uplinks}\n`))
+    expect(run).toThrow(/:2:3: mqtt: url must be a URL without user and password/)
+    expect(run).toThrow(/:3:3: mqtt: unknown option "intervall"/)
+    expect(run).not.toThrow(/secret/)
+  })
+
+  test.each<[Partial<MqttOptions>, RegExp]>([
+    [{ url: 'https://b.example' }, /url must be an mqtt or mqtts URL/],
+    [{ url: 'mqtt://b.example/topic' }, /url must be a URL of a host and a port alone/],
+    [{ url: 'mqtt://localhost' }, /url must be of another machine; with device: lo it may be this one/],
+    [{ url: 'mqtt://[::1]' }, /url must be of another machine/],
+    [{ passwordFile: 'x' }, /passwordFile must be left out without username/],
+    [{ caFile: 'x' }, /caFile must be left out with an mqtt URL/],
+    [{ instance: 'a b' }, /instance must be of letters/],
+    [{ topic: 'a/#' }, /topic must be a topic/],
+    [{ topic: '/a' }, /topic must be a topic/],
+    [{ discoveryPrefix: 'a/' }, /discoveryPrefix must be a topic/],
+  ])('refuse %j', (options, expected) => {
+    expect(() => mqttSettings({ url: 'mqtt://b.example', ...options })).toThrow(expected)
+  })
+
+  test('take a broker on this machine with the device lo', () => {
+    expect(mqttSettings({ url: 'mqtt://localhost', device: 'lo' })).toMatchObject({ host: 'localhost', device: 'lo' })
+  })
+})
+
+const settings = mqttSettings({ url: 'mqtt://b.example', instance: 'router', topic: 'home/netvia' })
+const snapshot = (facts: Partial<UplinkSnapshot>) =>
+  ({ name: 'a', device: 'wan1', state: 'up', since: 0, reason: '', forced: null, ...facts }) as UplinkSnapshot
+
+describe('the messages', () => {
+  test('have each entity once, and topics without what MQTT and Home Assistant refuse', () => {
+    const names = ['a', 'a_state', 'LTE 1', 'LTE_1', 'LTE/1', '#+$', 'é']
+    const messages = discoveryMessages(
+      settings,
+      '1.0.0',
+      names.map(name => snapshot({ name })),
+    )
+    expect(messages.size).toBe(4 * names.length + 1)
+    const payloads = [...messages.values()].map(text => JSON.parse(text))
+    expect(
+      new Set([...messages.keys()].map((topic, index) => topic.split('/')[1] + payloads[index].unique_id)).size,
+    ).toBe(messages.size)
+    for (const topic of messages.keys()) expect(topic).toMatch(/^homeassistant\/\w+\/netvia-router\/[\w-]+\/config$/)
+    const states = stateMessages(
+      settings,
+      names.map(name => snapshot({ name })),
+      null,
+    )
+    expect(states.size).toBe(names.length + 1)
+    for (const { state_topic } of payloads) expect(states.has(state_topic)).toBe(true)
+    expect(payloads.at(-1)).toMatchObject({ name: 'Active uplink', options: [...names, 'none'] })
+  })
+
+  test('have numbers with two decimals, null without an answer, and none for no uplink', () => {
+    const messages = stateMessages(
+      settings,
+      [snapshot({ latencyMs: 12.3456, lossRatio: 1 / 3 }), snapshot({ name: 'b', latencyMs: null, lossRatio: null })],
+      null,
+    )
+    const of = (name: string) => JSON.parse(messages.get(`home/netvia/router/${name}`)!)
+    expect(of('uplink/a')).toMatchObject({ latencyMs: 12.35, lossPercent: 33.33, since: '1970-01-01T00:00:00.000Z' })
+    expect(of('uplink/b')).toMatchObject({ latencyMs: null, lossPercent: null })
+    expect(messages.get('home/netvia/router/active')).toBe('none')
+  })
+
+  test('of an earlier run lead only to topics of this instance', () => {
+    const payload = (topic: unknown) => JSON.stringify({ state_topic: topic })
+    expect(stateTopicIn(payload('home/netvia/router/uplink/b'), settings)).toBe('home/netvia/router/uplink/b')
+    for (const other of [payload('home/netvia/router2/active'), payload(3), 'null', '{']) {
+      expect(stateTopicIn(other, settings)).toBeUndefined()
+    }
+  })
+})
+
+/** A connection that acknowledges when it is asked to. */
+function connection() {
+  const sent: { topic: string; payload: string; acknowledge: () => void }[] = []
+  const client = {
+    publish: (topic: string, payload: string, _options: object, done: (error?: Error) => void) =>
+      sent.push({ topic, payload, acknowledge: () => done() }),
+  } as unknown as MqttClient
+  return { client, sent, said: () => sent.map(({ topic, payload }) => `${topic}=${payload}`) }
+}
+
+describe('the retained messages', () => {
+  test('wait as the newest of each topic alone, and no topic is sent twice at once', () => {
+    const { client, sent, said } = connection()
+    const retained = new Retained()
+    for (let value = 0; value < 1000; value++) retained.put(new Map([['a', String(value)]]))
+    retained.connected(client)
+    for (let value = 1000; value < 2000; value++) retained.put(new Map([['a', String(value)]]))
+    expect(said()).toEqual(['a=999'])
+    sent[0]!.acknowledge()
+    expect(said()).toEqual(['a=999', 'a=1999'])
+    sent[1]!.acknowledge()
+    retained.put(new Map([['a', '1999']]))
+    expect(sent).toHaveLength(2)
+    retained.repeat(['a'])
+    expect(said().at(-1)).toBe('a=1999')
+  })
+
+  test('are sent again on the next connection, removals included', async () => {
+    const first = connection()
+    const retained = new Retained()
+    retained.put(
+      new Map([
+        ['a', '1'],
+        ['b', '1'],
+      ]),
+    )
+    retained.connected(first.client)
+    for (const { acknowledge } of first.sent) acknowledge()
+    const settled = retained.settled()
+    retained.disconnected()
+    await settled
+    retained.replace(new Map([['a', '1']]))
+    const second = connection()
+    retained.connected(second.client)
+    expect(second.said()).toEqual(['a=1', 'b='])
+    expect(retained.has('b')).toBe(true)
+    for (const { acknowledge } of second.sent) acknowledge()
+    expect(retained.has('b')).toBe(false)
+    await retained.settled()
+    // What the dead connection says doesn't count.
+    first.sent[0]!.acknowledge()
+    expect(second.sent).toHaveLength(2)
+  })
+})
+
+test('netvia monitor says which package to install where it is missing', async () => {
+  // As Node's resolution fails where it isn't installed.
+  const without = fileOf(
+    `const Module = require('node:module')
+const resolve = Module._resolveFilename
+Module._resolveFilename = function (name, ...rest) {
+  if (name === 'mqtt') throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' })
+  return resolve.call(this, name, ...rest)
+}
+`,
+    'without.cjs',
+  )
+  const args = ['--json', '--mqtt', 'mqtt://192.0.2.1']
+  const lo = 'uplinks: [{ name: a, device: lo, checks: [{ type: tcp, host: 127.0.0.1, port: 9 }] }]\n'
+  const monitor = startMonitor(lo, args, { NODE_OPTIONS: `--require ${without}` })
+  const { code } = await monitor.ended
+  expect(code).toBe(4)
+  expect(monitor.said()).toContain('"code":"ERR_MQTT_NOT_FOUND"')
+  expect(monitor.said()).toMatch(/mqtt needs the package mqtt, and it can't be loaded; .*npm install mqtt@5/)
+})
