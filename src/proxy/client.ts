@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { noLongerNeeded } from '../runtime/deadline.js'
 import { unmapped } from '../sockets/ip.js'
 import { type Parsed, SocksError } from './socks-messages.js'
 
@@ -26,7 +27,7 @@ export class Client {
     socket.on('error', () => {})
     socket.on('close', () => {
       this.heard()
-      controller.abort()
+      controller.abort(noLongerNeeded)
     })
     this.wait()
   }

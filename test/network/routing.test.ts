@@ -12,6 +12,8 @@ import type { RoutingOptions } from '../../src/routing/options.js'
 import type { RoutingChange, RoutingWarning } from '../../src/routing/reports.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { lab } from '../lab/index.js'
+import { runWithInput } from '../lab/processes.js'
+import { blocksOf } from '../unit/markdown.js'
 
 const atEnd: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -391,5 +393,26 @@ describe('netvia monitor', () => {
     child.kill('SIGTERM')
     await once(child, 'exit')
     expect(everything()).toBe(before)
+  })
+
+  test('does so with the configuration that docs/routers.md begins with', async () => {
+    const before = everything()
+    const [configuration] = blocksOf('docs/routers.md', 'yaml')
+    const [firewall] = blocksOf('docs/routers.md', 'text').filter(({ source }) => source.includes('masquerade'))
+    // Its devices are the laboratory's; its targets are not.
+    const file = join(lab.folder, 'routers-page.yaml')
+    writeFileSync(file, configuration!.source.replace(/host: [\d.]+/g, `host: ${lab.server.address4}`))
+    runWithInput('router', firewall!.source, 'nft', '--check', '-f', '-')
+    const child = lab.spawn('router', process.execPath, 'dist/cli.cjs', 'monitor', '--no-socket', '-c', file, '--json')
+    child.stdout!.resume()
+    await expect.poll(() => table(7770), { timeout: 15_000 }).toMatch('dev wan1')
+    expect(outgoing(lab.server.address4)).toBe('wan1')
+    onTestFinished(() => void cable('up'))
+    cable('down')
+    await expect.poll(() => table(7770), { timeout: 15_000 }).toMatch('dev wan2')
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    cable('up')
+    await expect.poll(everything, { timeout: 15_000 }).toBe(before)
   })
 })

@@ -17,6 +17,8 @@ const debian = {
   go: 'golang-go',
   gcc: 'gcc',
   tcpdump: 'tcpdump',
+  microsocks: 'microsocks',
+  danted: 'dante-server',
   mtr: 'mtr-tiny',
   traceroute: 'traceroute',
   nginx: 'nginx',

@@ -18,6 +18,7 @@ import { mixed } from './mixed.mjs'
 import { monitor } from './monitor.mjs'
 import { mtr } from './mtr.mjs'
 import { ping } from './ping.mjs'
+import { proxyBulk, proxyIdle, proxyNew } from './proxy.mjs'
 import { rtt } from './rtt.mjs'
 import { scale } from './scale.mjs'
 import { scan, scanDropped } from './scan.mjs'
@@ -45,6 +46,9 @@ export const workloads = {
   listen,
   udp,
   bulk,
+  'proxy-new': proxyNew,
+  'proxy-bulk': proxyBulk,
+  'proxy-idle': proxyIdle,
   ping,
   exporter,
   mtr,

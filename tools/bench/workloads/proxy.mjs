@@ -1,0 +1,72 @@
+// `netvia proxy` beside other SOCKS5 proxies: the smallest in C, Debian's usual one, one of npm's and one in Go.
+import { startServer } from '../../lab/namespaces.mjs'
+import { cpuPerItem, rate } from './columns.mjs'
+
+const ports = { bulk: 9090, http: 8080 }
+const needs = {
+  microsocks: ['microsocks'],
+  dante: ['danted'],
+  'socks5-server': ['npm:@pondwader/socks5-server'],
+  Go: ['go'],
+}
+const memory = { metric: 'proxyMb', title: 'memory of the proxy', unit: 'MB' }
+const ours = 'netvia proxy'
+
+const over = (names, metric, text, limit) =>
+  names.map(name => ({ text: `${text} over ${name}`, metric, of: ours, over: name, ...limit }))
+
+/** The same proxies for each kind of work. `server`: what is behind them. */
+function workload({ lab, baseline, go, driver }, work, server, counts, rest) {
+  const { server: address, device } = lab.plan
+  // A smoke run has them all at the same time, and clients come from 1024 and above.
+  const command = (name, index) => () =>
+    driver(
+      ...['proxy', name, 900 + index, name === 'Go' ? go('socks') : '', work, baseline('socks'), device],
+      ...[`${address}:${ports[server]}`, ...counts],
+    )
+  return {
+    begin: () => startServer(lab.inFar(baseline(`serve-${server}`), address, ports[server])),
+    contestants: [
+      { name: ours, role: 'netvia', command: command('netvia', 0) },
+      ...Object.keys(needs).map((name, index) => ({
+        ...{ name, role: 'peer', needs: needs[name], command: command(name, index + 1) },
+      })),
+    ],
+    ...rest,
+  }
+}
+
+export function proxyNew(setup) {
+  const count = setup.smoke ? 40 : 4000
+  return workload(setup, 'new', 'http', [count, 20], {
+    title: 'SOCKS5: a tunnel for each HTTP request, 20 at once',
+    columns: [rate('tunnels'), cpuPerItem('CPU per tunnel'), memory],
+    chart: { metric: 'rate', unit: '/s', note: 'tunnels per second; more is better' },
+    targets: over(['socks5-server', 'Go', 'dante', 'microsocks'], 'rate', 'tunnels per second', { atLeast: 1 }),
+  })
+}
+
+export function proxyBulk(setup) {
+  const megabytes = setup.smoke ? 64 : 1024
+  return workload(setup, 'bulk', 'bulk', [megabytes], {
+    title: `SOCKS5: ${megabytes} MB through one tunnel`,
+    columns: [rate('MB'), cpuPerItem('CPU per MB'), memory],
+    chart: { metric: 'rate', unit: '/s', note: 'megabytes per second; more is better' },
+    targets: [
+      ...over(['microsocks'], 'rate', 'rate', { atLeast: 0.8 }),
+      ...over(['socks5-server', 'Go'], 'rate', 'rate', { atLeast: 1 }),
+    ],
+  })
+}
+
+export function proxyIdle(setup) {
+  const count = setup.smoke ? 40 : 5000
+  const shared = workload(setup, 'idle', 'http', [count], {
+    title: `SOCKS5: ${count.toLocaleString('en')} idle tunnels`,
+    columns: [memory, rate('tunnels'), cpuPerItem('CPU per tunnel')],
+    chart: { metric: 'proxyMb', unit: 'MB', note: 'memory of the proxy, its own share; less is better' },
+    targets: over(['socks5-server', 'dante', 'microsocks'], 'proxyMb', 'memory', { atMost: 1 }),
+  })
+  // The program in Go doesn't open that many within two minutes.
+  return { ...shared, contestants: shared.contestants.filter(({ name }) => name !== 'Go') }
+}
