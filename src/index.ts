@@ -86,6 +86,7 @@ export type {
   TlsaData,
 } from './protocols/dns/records.js'
 export { type ResolveOptions, resolve } from './protocols/dns/resolve.js'
+export type { SvcbData } from './protocols/dns/service-binding.js'
 export { HttpAgent, HttpsAgent } from './protocols/http/agent.js'
 export type { HttpAgentOptions, HttpsAgentOptions } from './protocols/http/agent-options.js'
 export * as icmp from './protocols/icmp/packet/codec.js'

@@ -106,6 +106,31 @@ describe('two uplinks', () => {
     expect(ended.code).toBe(1)
   })
 
+  it('are pinged side by side, several hosts of one call too', async () => {
+    const both = [server.address4, '203.0.113.99']
+    const { code, stdout } = await netvia([
+      'ping',
+      '-c',
+      '2',
+      '-i',
+      '0.01',
+      '-W',
+      '0.5',
+      '-I',
+      'wan2',
+      ...both,
+      both[0]!,
+    ])
+    expect(stdout).toMatch(/^203\.0\.113\.1: 64 bytes from 203\.0\.113\.1: icmp_seq=2 /m)
+    expect(stdout).toMatch(/^host +last +sent/m)
+    expect(stdout).toMatch(/^203\.0\.113\.1 +[\d.]+ ms +2 +0 +2 +0% /m)
+    expect(stdout).toMatch(/^203\.0\.113\.99 +(timeout|unreachable) +2 +0 +0 +100% /m)
+    expect(code).toBe(1)
+    const crossed = await netvia(['ping', '--json', '-q', '-c', '1', ...bothDevices, server.address4, server.address6])
+    const summaries = objects(crossed).filter(({ event }) => event === 'summary')
+    expect(summaries.map(({ device, host }) => [host, device])).toHaveLength(4)
+  })
+
   it('say by ping how many answers were refusals, and by http what to do about a certificate', async () => {
     const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-t', '1', '-I', 'wan2', server.address4])
     expect(stdout).toMatch(/^2 packets transmitted, 0 received, \+2 errors, 100% packet loss, time \d+ms$/m)

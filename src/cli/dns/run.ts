@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
 import type { DnsRecord, RecordType } from '../../protocols/dns/records.js'
+import type { SvcbData } from '../../protocols/dns/service-binding.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
@@ -61,7 +62,16 @@ function dataText(data: DnsRecord['data']): string {
   if (typeof data === 'string') return data
   // The strings of one TXT record are one text.
   if (Array.isArray(data)) return data.join('')
+  if ('target' in data && !('weight' in data)) return bindingText(data)
   return Object.values(data)
     .map(value => (Buffer.isBuffer(value) ? value.toString('base64') : String(value)))
     .join(' ')
+}
+
+/** In the words of RFC 9460 section 2.1. */
+function bindingText({ priority, target, noDefaultAlpn, others, ...named }: SvcbData): string {
+  const text = (value: unknown) => (Buffer.isBuffer(value) ? value.toString('base64') : String(value))
+  const parameters = Object.entries(named).map(([key, value]) => `${key}=${text(value)}`)
+  const unknown = Object.entries(others ?? {}).map(([key, value]) => `key${key}=${text(value)}`)
+  return [priority, target, ...parameters, ...(noDefaultAlpn ? ['no-default-alpn'] : []), ...unknown].join(' ')
 }

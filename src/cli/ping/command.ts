@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integer } from '../../options.js'
 import { pingsDefaults, pingsSchema } from '../../protocols/icmp/pings.js'
-import { inSeconds, numeric, oneHost, time } from '../shared/arguments.js'
+import { inSeconds, numeric, oneHost, several, time } from '../shared/arguments.js'
 import { refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
@@ -10,8 +10,8 @@ import { action, type CommandState } from '../shared/session.js'
 export function definePing(program: Command, state: CommandState): void {
   const command = program
     .command('ping')
-    .description('send echo requests to one host')
-    .argument('<host>', 'name or address', oneHost)
+    .description('send echo requests to one host, or to several side by side')
+    .argument('<host...>', 'name or address', several(oneHost))
     .option('-c, --count <number>', 'stop after this many requests', numeric(integer(1, 2 ** 31)))
     .addOption(
       new Option(

@@ -30,8 +30,9 @@ export interface PingFlags extends PathFlags, FamilyFlags, OutputFlags {
   timestamp?: boolean
 }
 
-/** What the table of several uplinks shows of one. */
+/** What the table of several hosts or uplinks shows of one. */
 interface Line {
+  host: string
   path: Path
   last?: PingResult
   failed?: boolean
@@ -42,29 +43,35 @@ interface Line {
   series: ReturnType<typeof pings>
 }
 
-export async function run(session: Session, flags: PingFlags, host: string): Promise<Exit> {
+export async function run(session: Session, flags: PingFlags, given: string[]): Promise<Exit> {
   const { output } = session
   const started = monotonicNow()
   const deadline = flags.deadline === undefined ? undefined : AbortSignal.timeout(flags.deadline)
   const signal = deadline ? AbortSignal.any([session.signal, deadline]) : session.signal
   const options: PingsOptions = { ...optionsOf(flags), signal }
   const paths = pathsOf(flags)
-  const side = paths.length > 1
-  const lines: Line[] = paths.map(path => ({
-    path,
-    errors: 0,
-    hosts: new Set(),
-    series: pings(host, { ...options, ...path.options }),
-  }))
+  const hosts = [...new Set(given)]
+  const lines: Line[] = hosts.flatMap(host =>
+    paths.map(path => ({
+      ...{ host, path, errors: 0, hosts: new Set<string>() },
+      series: pings(host, { ...options, ...path.options }),
+    })),
+  )
+  const side = lines.length > 1
+  /** What distinguishes the lines. */
+  const nameCells = ({ host, path }: Line) => [
+    ...(hosts.length > 1 ? [host] : []),
+    ...(paths.length > 1 ? [path.name] : []),
+  ]
 
   const follow = async (line: Line): Promise<Exit> => {
-    const { path, series } = line
+    const { host, path, series } = line
     try {
       for await (const result of series) {
         output.object('result', { ...path.label, ...result })
         if (!side && line.last === undefined) output.line(heading(flags, path, result))
         if (flags.audible && result.alive) output.bell()
-        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, side, path, result)
+        if (!flags.quiet && !(side && output.terminal.live)) say(session, flags, nameCells(line).join(' by '), result)
         line.last = result
         if (result.from !== undefined && !result.alive) line.errors++
         if (result.alive && result.from !== result.address) line.hosts.add(result.from)
@@ -82,8 +89,8 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   const work = async () => {
     // As in ping: Ctrl-\ asks how it goes.
     const tell = () => {
-      for (const { path, series } of lines)
-        output.note(`${side ? `${path.name}: ` : ''}${pingProgress(series.statistics)}`)
+      for (const line of lines)
+        output.note(`${side ? `${nameCells(line).join(' by ')}: ` : ''}${pingProgress(line.series.statistics)}`)
     }
     process.on('SIGQUIT', tell)
     exits = await onEachPath(session, lines, follow)
@@ -91,15 +98,16 @@ export async function run(session: Session, flags: PingFlags, host: string): Pro
   }
   if (side) {
     const columns = [
-      { title: 'uplink' },
+      ...(hosts.length > 1 ? [{ title: 'host' }] : []),
+      ...(paths.length > 1 ? [{ title: 'uplink' }] : []),
       { title: 'last', align: 'right' as const },
       ...statisticsColumns,
       { title: 'address', spare: true },
     ]
-    await output.liveTable(columns, () => lines.map(line => row(line, output.color)), work)
+    await output.liveTable(columns, () => lines.map(line => [...nameCells(line), ...row(line, output.color)]), work)
   } else {
     await work()
-    const { last, errors, hosts, series } = lines[0]!
+    const { host, last, errors, hosts, series } = lines[0]!
     const elapsedMs = monotonicNow() - started
     if (last) for (const text of pingSummary(host, series.statistics, errors, elapsedMs, hosts.size)) output.line(text)
   }
@@ -122,17 +130,17 @@ function optionsOf(flags: PingFlags): PingsOptions {
   }
 }
 
-function row({ path, last, failed, series }: Line, color: Terminal['color']): string[] {
+function row({ last, failed, series }: Line, color: Terminal['color']): string[] {
   const bad = failed ? 'failed' : last?.alive === false ? last.outcome : undefined
   const latest = bad === undefined ? (last ? milliseconds(last.rttMs) : '…') : color.red(bad)
-  return [path.name, latest, ...statisticsCells(series.statistics), last?.address ?? '-']
+  return [latest, ...statisticsCells(series.statistics), last?.address ?? '-']
 }
 
 function heading({ size }: PingFlags, { options: { device } }: Path, { host, address }: PingResult): string {
   return `PING ${host} (${address})${device === undefined ? '' : ` by ${device}`}: ${size} data bytes`
 }
 
-function say({ output }: Session, flags: PingFlags, side: boolean, path: Path, result: PingResult): void {
+function say({ output }: Session, flags: PingFlags, name: string, result: PingResult): void {
   if (flags.flood) {
     // ping writes a dot for each request and takes it back for each reply: the missing ones stay.
     if (!result.alive) output.text('.', '')
@@ -140,7 +148,7 @@ function say({ output }: Session, flags: PingFlags, side: boolean, path: Path, r
   }
   const time = flags.timestamp ? `[${(Date.now() / 1000).toFixed(6)}] ` : ''
   const more = flags.verbose ? verboseText(result) : ''
-  output.line(`${time}${side ? `${path.name}: ` : ''}${outcomeText(result, output.color)}${more}`)
+  output.line(`${time}${name === '' ? '' : `${name}: `}${outcomeText(result, output.color)}${more}`)
 }
 
 function verboseText({ queuedMs, type, code, error, clock, alive }: PingResult): string {

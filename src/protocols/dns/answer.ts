@@ -1,7 +1,8 @@
 import type { Answer } from 'dns-packet'
 import { isIP } from '../../builtins.js'
 import { canonicalName } from './hosts.js'
-import type { AddressType, DnsRecord, RecordData, RecordType } from './records.js'
+import { type AddressType, codecType, type DnsRecord, type RecordData, type RecordType } from './records.js'
+import { decodeServiceBinding } from './service-binding.js'
 
 type Plain = Exclude<Answer, { type: 'OPT' }>
 
@@ -25,9 +26,9 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
   let ttl = Number.POSITIVE_INFINITY
   for (let length = 0; length <= maxChain; length++) {
     const here = plain.filter(answer => canonicalName(answer.name) === current)
-    const found = here.filter(answer => answer.type === type)
+    const found = here.filter(answer => answer.type === codecType(type)).flatMap(answer => usable(answer, type))
     if (found.length > 0) {
-      return found.map(answer => ({ name: current, type, ttl: Math.min(ttl, timeToLive(answer)), data: answer.data }))
+      return found.map(record => ({ ...record, name: current, ttl: Math.min(ttl, record.ttl) }))
     }
     const alias = here.find(answer => answer.type === 'CNAME')
     if (!alias) return []
@@ -35,6 +36,13 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
     current = canonicalName(alias.data as string)
   }
   return undefined
+}
+
+/** The record, unless its data must not be used. */
+function usable(answer: Plain, type: RecordType): FoundRecord[] {
+  const isBinding = type === 'SVCB' || type === 'HTTPS'
+  const data = isBinding ? decodeServiceBinding(answer.data as unknown as Buffer) : answer.data
+  return data === undefined ? [] : [{ name: answer.name, type, ttl: timeToLive(answer), data }]
 }
 
 /** The codec takes addresses that are cut off as they come. */

@@ -1,6 +1,6 @@
 import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { nodeCrypto } from '../../builtins.js'
-import type { RecordType } from './records.js'
+import { codecType, type RecordType } from './records.js'
 
 /** One question on its way. Each try is a new one, with a new id. */
 export interface Query {
@@ -47,6 +47,7 @@ const typeNumbers: Readonly<Record<RecordType, number>> = {
   CNAME: 5,
   DNSKEY: 48,
   DS: 43,
+  HTTPS: 65,
   MX: 15,
   NAPTR: 35,
   NS: 2,
@@ -54,6 +55,7 @@ const typeNumbers: Readonly<Record<RecordType, number>> = {
   SOA: 6,
   SRV: 33,
   SSHFP: 44,
+  SVCB: 64,
   TLSA: 52,
   TXT: 16,
 }
@@ -126,11 +128,11 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
 }
 
 function repeats({ name, type, class: kind }: Question, query: Query): boolean {
-  return name.toLowerCase() === query.name && type === query.type && (kind as string) === 'IN'
+  return name.toLowerCase() === query.name && type === codecType(query.type) && (kind as string) === 'IN'
 }
 
 const isOf = (query: Query) => (record: Answer) =>
-  record.name.toLowerCase() === query.name && (record.type === query.type || record.type === 'CNAME')
+  record.name.toLowerCase() === query.name && (record.type === codecType(query.type) || record.type === 'CNAME')
 
 function isMisplaced(message: Buffer, counts: readonly number[], query: Query): boolean {
   const { answers = [], authorities = [], additionals = [] } = sectionsOf(message, counts, 3) ?? {}

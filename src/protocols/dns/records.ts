@@ -1,3 +1,5 @@
+import type { SvcbData } from './service-binding.js'
+
 /** What the data of each record type looks like. Names are without the root's dot. */
 export interface RecordData {
   /** RFC 8659. */
@@ -8,6 +10,8 @@ export interface RecordData {
   DNSKEY: DnskeyData
   /** RFC 4034 section 5. */
   DS: DsData
+  /** RFC 9460 section 9. */
+  HTTPS: SvcbData
   /** RFC 1035. */
   MX: MxData
   /** RFC 3403. */
@@ -22,6 +26,8 @@ export interface RecordData {
   SRV: SrvData
   /** RFC 4255. */
   SSHFP: SshfpData
+  /** RFC 9460. */
+  SVCB: SvcbData
   /** RFC 6698. */
   TLSA: TlsaData
   /** The strings of one record, as they come (RFC 1035). */
@@ -150,6 +156,7 @@ export const recordTypes: readonly RecordType[] = [
   'CNAME',
   'DNSKEY',
   'DS',
+  'HTTPS',
   'MX',
   'NAPTR',
   'NS',
@@ -157,9 +164,17 @@ export const recordTypes: readonly RecordType[] = [
   'SOA',
   'SRV',
   'SSHFP',
+  'SVCB',
   'TLSA',
   'TXT',
 ]
+
+/** What the codec calls types that it doesn't know (RFC 3597): their data are bytes. */
+const codecNames: Partial<Record<RecordType, string>> = { SVCB: 'UNKNOWN_64', HTTPS: 'UNKNOWN_65' }
+
+export function codecType(type: RecordType): string {
+  return codecNames[type] ?? type
+}
 
 /** One address of a name. */
 export interface ResolvedAddress {
