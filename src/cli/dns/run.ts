@@ -1,7 +1,6 @@
 import { isIP } from 'node:net'
 import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
-import type { DnsRecord, RecordType } from '../../protocols/dns/records.js'
-import type { SvcbData } from '../../protocols/dns/service-binding.js'
+import type { DnsRecord, RecordData, RecordType } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
@@ -69,7 +68,7 @@ function dataText(data: DnsRecord['data']): string {
 }
 
 /** In the words of RFC 9460 section 2.1. */
-function bindingText({ priority, target, noDefaultAlpn, others, ...named }: SvcbData): string {
+function bindingText({ priority, target, noDefaultAlpn, others, ...named }: RecordData['HTTPS']): string {
   const text = (value: unknown) => (Buffer.isBuffer(value) ? value.toString('base64') : String(value))
   const parameters = Object.entries(named).map(([key, value]) => `${key}=${text(value)}`)
   const unknown = Object.entries(others ?? {}).map(([key, value]) => `key${key}=${text(value)}`)
