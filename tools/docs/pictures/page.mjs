@@ -10,7 +10,7 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking
 const browser = await chromium.launch({ executablePath, args: flags })
 const page = await browser.newPage({ viewport: { width: 1100, height: 900 } })
 await page.goto(url)
-await page.waitForSelector('.uplink canvas')
+await page.waitForSelector('canvas')
 // The first events, and charts that have been drawn.
 await page.waitForTimeout(3000)
 const bottom = await page.evaluate(() => {
