@@ -43,3 +43,10 @@ test('what is not on the device any more is destroyed and told, the others stay'
   expect(told).toEqual([lost])
   expect([lost.destroyed, bound.destroyed]).toEqual([true, false])
 })
+
+test('a binding that the kernel accepts and does not make is found out before anything is sent', () => {
+  const set = vi.spyOn(addon(), 'setOption').mockReturnValue(0)
+  onTestFinished(() => set.mockRestore())
+  const notBound = expect.objectContaining({ code: 'ERR_DEVICE_NOT_BOUND', device: 'lo' })
+  expect(() => openDescriptor(4, 'stream', 0, { device: 'lo' })).toThrow(notBound)
+})
