@@ -175,9 +175,10 @@ test('a name that points to itself, and 64 KB of names each through thousands of
     bomb.writeUInt16BE(99, at + 2)
     bomb.writeUInt16BE(1, at + 4)
   }
-  const start = performance.now()
+  // The processor's time: on a busy machine the clock's says nothing.
+  const start = process.cpuUsage()
   expect(decodeResponse(bomb, query)?.answers.length).toBe(1000)
-  expect(performance.now() - start).toBeLessThan(2000)
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(2000)
 })
 
 describe('the chain of CNAMEs', () => {
