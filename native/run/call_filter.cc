@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -82,12 +83,26 @@ constexpr sock_filter kCode[] = {
     CASE(AF_INET, kAsk),
     CASE(AF_INET6, kAsk),
     RETURN(Fail(EAFNOSUPPORT)),
-    IF(SYS_setsockopt, 8),
+    IF(SYS_setsockopt, 29),
     LOAD(Low(1)),
-    IF(SOL_SOCKET, 5),
+    IF(SOL_SOCKET, 6),
     LOAD(Low(2)),
     CASE(SO_BINDTODEVICE, Fail(EPERM)),
     CASE(SO_BINDTOIFINDEX, Fail(EPERM)),
+    RETURN(SECCOMP_RET_ALLOW),
+    // The kernel reports a new member by the device that the call names or the routing table gives, whatever the socket is bound to.
+    IF(IPPROTO_IP, 9),
+    LOAD(Low(2)),
+    CASE(IP_ADD_MEMBERSHIP, Fail(EPERM)),
+    CASE(IP_ADD_SOURCE_MEMBERSHIP, Fail(EPERM)),
+    CASE(MCAST_JOIN_GROUP, Fail(EPERM)),
+    CASE(MCAST_JOIN_SOURCE_GROUP, Fail(EPERM)),
+    IF(IPPROTO_IPV6, 9),
+    LOAD(Low(2)),
+    CASE(IPV6_JOIN_GROUP, Fail(EPERM)),
+    CASE(IPV6_JOIN_ANYCAST, Fail(EPERM)),
+    CASE(MCAST_JOIN_GROUP, Fail(EPERM)),
+    CASE(MCAST_JOIN_SOURCE_GROUP, Fail(EPERM)),
     RETURN(SECCOMP_RET_ALLOW),
 #ifdef SYS_socketcall
     CASE(SYS_socketcall, Fail(ENOSYS)),

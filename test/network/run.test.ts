@@ -160,6 +160,22 @@ describe('refused', () => {
     ['another device', "udp().setsockopt(1, 25, b'wan1')", 'Operation not permitted'],
     ['no device', "udp().setsockopt(1, 25, b'')", 'Operation not permitted'],
     ['a device by index', 'udp().setsockopt(1, 62, 1)', 'Operation not permitted'],
+    ['a group', `udp().setsockopt(0, 35, socket.inet_aton('239.1.2.3') + bytes(4))`, 'Operation not permitted'],
+    [
+      'a group of one source',
+      `udp().setsockopt(0, 39, socket.inet_aton('232.1.2.3') + bytes(4) + socket.inet_aton('${address4}'))`,
+      'Operation not permitted',
+    ],
+    [
+      'a group by protocol-independent option',
+      `udp().setsockopt(0, 42, bytes(8) + b'\\2\\0\\0\\0' + socket.inet_aton('239.1.2.3') + bytes(120))`,
+      'Operation not permitted',
+    ],
+    [
+      'an IPv6 group',
+      `socket.socket(10, 2).setsockopt(41, 20, socket.inet_pton(10, 'ff05::7') + bytes(4))`,
+      'Operation not permitted',
+    ],
   ])('%s, to root too', async (_, script, said) => {
     expect((await run(python(`print(attempt(lambda: ${script}))`), { before: [] })).stdout).toBe(`${said}\n`)
   })
