@@ -93,7 +93,7 @@ describe('the manual page', () => {
       encoding: 'utf8',
     })
     expect(stderr).toBe('')
-    for (const part of ['ping [options] <host>', '-I, --device <name>', 'EXIT STATUS', 'NO_COLOR'])
+    for (const part of ['ping [options] <host...>', '-I, --device <name>', 'EXIT STATUS', 'NO_COLOR'])
       expect(text).toContain(part)
   })
 })

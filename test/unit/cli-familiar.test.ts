@@ -26,7 +26,7 @@ test.each([
   [['dns', 'a.test', '+tcp'], 'netvia uses TCP when an answer is truncated'],
   [['dns', '-4', 'a.test'], '-4 of dig is not available; choose the server by its address'],
   [['dns', 'a.test', 'ANY'], 'type ANY is not available; name the type you want, one of A, AAAA'],
-  [['dns', 'a.test', 'https'], 'type HTTPS is not available'],
+  [['dns', 'a.test', 'loc'], 'type LOC is not available'],
   [['dns', 'CH', 'version.bind'], 'class CH is not available'],
   [['dns', '-p', '5353', 'a.test'], '-p needs a server'],
   [['ping', '-U', host], '-U of ping is not available; the kernel stamps both packets'],

@@ -12,6 +12,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const others = [
   'cat',
   'cd',
+  'chromium',
   'curl',
   'docker',
   'echo',
@@ -25,6 +26,8 @@ const others = [
   'scp',
   'setcap',
   'sha256sum',
+  'ssh',
+  'tail',
   'tar',
   'ulimit',
   'uname',

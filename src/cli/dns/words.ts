@@ -13,8 +13,8 @@ export interface Words {
 
 /** Types that people ask dig for. A host of such a name can be asked for with -t, or with a dot at its end. */
 const otherTypes = new Set([
-  ...['ANY', 'AXFR', 'IXFR', 'CDNSKEY', 'CDS', 'CERT', 'CSYNC', 'DNAME', 'HINFO', 'HTTPS', 'KEY', 'LOC', 'NSEC'],
-  ...['NSEC3', 'NSEC3PARAM', 'OPENPGPKEY', 'RP', 'RRSIG', 'SIG', 'SMIMEA', 'SPF', 'SVCB', 'URI', 'ZONEMD'],
+  ...['ANY', 'AXFR', 'IXFR', 'CDNSKEY', 'CDS', 'CERT', 'CSYNC', 'DNAME', 'HINFO', 'KEY', 'LOC', 'NSEC'],
+  ...['NSEC3', 'NSEC3PARAM', 'OPENPGPKEY', 'RP', 'RRSIG', 'SIG', 'SMIMEA', 'SPF', 'URI', 'ZONEMD'],
 ])
 const otherClasses = new Set(['CH', 'HS', 'CHAOS', 'HESIOD'])
 
