@@ -199,7 +199,7 @@ describe('a proxy over a group', () => {
     await expect.poll(() => proxy.statistics.uplinks.fibre).toMatchObject({ open: 1 })
     lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
     await failed
-    expect(proxy.statistics.uplinks.fibre).toMatchObject({ open: 0 })
+    await expect.poll(() => proxy.statistics.uplinks.fibre).toMatchObject({ open: 0 })
     expect(await curl('socks5', proxy, `http://${address4}/`)).toBe(lab.wan2.address4)
   })
 

@@ -7,7 +7,8 @@ import { median } from './statistics.mjs'
 
 /**
  * Resolves with `{ rounds, absent, failures }`: the numbers of each contestant in each round, why some could not take part, and
- * which runs failed. `together`: all of a round at once, where the figures don't matter.
+ * which runs failed. `together`: all of a round at once, where the figures don't matter. Not if the workload is to be taken `apart`:
+ * the kernel may give a bound and an unbound socket the same port to the same server, which then refuses one of them.
  */
 export async function runWorkload(workload, { rounds, environment, say, together = false }) {
   const absent = {}
@@ -36,7 +37,7 @@ export async function runWorkload(workload, { rounds, environment, say, together
       }
       const order = [...contestants.slice(turn), ...contestants.slice(0, turn)]
       // What is wrapped (a capture of the wire) would see the others.
-      const waves = together && !workload.around ? [order] : wavesOf(order)
+      const waves = together && !workload.around && !workload.apart ? [order] : wavesOf(order)
       for (const wave of waves) await Promise.all(wave.map(take))
       results.push(result)
     }

@@ -25,6 +25,7 @@ export function checkFleet({ lab, smoke, driver }) {
       contestant('netvia', 'netvia', 'netvia'),
       contestant('blackbox_exporter', 'peer', 'blackbox', ['prometheus-blackbox-exporter']),
     ],
+    apart: true,
     columns: [cpu, cpuPerItem('CPU per check'), memory],
     chart: { metric: 'cpuSeconds', unit: 's', note: 'CPU; less is better' },
     targets: [

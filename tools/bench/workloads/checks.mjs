@@ -49,6 +49,7 @@ const checksOf = kind => setup => {
       return servers.stop
     },
     contestants: [...rows(50), ...rows(1)],
+    apart: true,
     columns: [
       cpuPerItem('CPU per check'),
       { metric: 'coldCpuUs', title: 'first 200', unit: 'µs' },

@@ -14,6 +14,7 @@ export function connect({ lab, smoke, driver }) {
     title: 'One TCP connection after the other: from the call to the connection',
     begin: async () => (needs.some(missing) ? undefined : (await startCheckServers(lab)).stop),
     contestants: [contestant('connect on a device', 'netvia', 'netvia'), contestant('net.connect', 'baseline', 'node')],
+    apart: true,
     columns: [{ metric: 'latencyUs', title: 'latency, median', unit: 'µs' }, cpuPerItem('CPU per connection'), memory],
     chart: { metric: 'latencyUs', unit: 'µs', note: 'from the call to the connection; less is better' },
     targets: [
