@@ -162,7 +162,7 @@ describe('exit codes', () => {
   const commands = (name: string) => [
     ['ping', '-c', '1', '-W', '3', name],
     ['sweep', '-t', '3000', name],
-    ['trace', name],
+    ['trace', '-w', '3', name],
     ['connect', `${name}:80`],
     ['http', `http://${name}/`],
     ['dns', name],
