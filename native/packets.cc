@@ -35,18 +35,6 @@ void AddHopLimit(msghdr& header, uint8_t* control, int family, int hops) {
   memcpy(CMSG_DATA(message), &hops, sizeof hops);
 }
 
-// The packet gets this source address, and leaves through this device.
-template <typename Info>
-void AddPacketInfo(msghdr& header, uint8_t* control, int level, int type, const Info& info) {
-  header.msg_control = control;
-  header.msg_controllen = CMSG_SPACE(sizeof info);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = level;
-  message->cmsg_type = type;
-  message->cmsg_len = CMSG_LEN(sizeof info);
-  memcpy(CMSG_DATA(message), &info, sizeof info);
-}
-
 bool Inside(int32_t offset, int32_t length, size_t size) {
   return offset >= 0 && length >= 0 && static_cast<size_t>(offset) + static_cast<size_t>(length) <= size;
 }
@@ -110,42 +98,11 @@ static int Send(const Arguments& arguments) {
                      View<int32_t>(arguments, 2), arguments.Int(3), arguments.Int(4));
 }
 
-// sendFrom(fd, payload, address, local, device)
-static int SendFrom(const Arguments& arguments) {
-  View<uint8_t> payload(arguments, 1);
-  View<uint8_t> address(arguments, 2);
-  View<uint8_t> local(arguments, 3);
-  iovec vector = {payload.data, payload.length};
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(in6_pktinfo))] = {};
-  mmsghdr packet{};
-  msghdr& header = packet.msg_hdr;
-  header.msg_name = address.data;
-  header.msg_namelen = static_cast<socklen_t>(address.length);
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  if (local.length >= sizeof(sockaddr_in6)) {
-    sockaddr_in6 from;
-    memcpy(&from, local.data, sizeof from);
-    in6_pktinfo info{from.sin6_addr, static_cast<unsigned>(arguments.Int(4))};
-    AddPacketInfo(header, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  } else if (local.length >= sizeof(sockaddr_in)) {
-    sockaddr_in from;
-    memcpy(&from, local.data, sizeof from);
-    in_pktinfo info{};
-    info.ipi_ifindex = arguments.Int(4);
-    info.ipi_spec_dst = from.sin_addr;
-    AddPacketInfo(header, control, IPPROTO_IP, IP_PKTINFO, info);
-  } else {
-    return -EINVAL;
-  }
-  return Transfer(SYS_sendmmsg, arguments.Int(0), &packet, 1, MSG_NOSIGNAL);
-}
-
 static int Receive(const Arguments& arguments) {
   return ReceivePackets(Environment::Of(arguments.Env()).packets, arguments.Int(0), View<uint8_t>(arguments, 1),
                         View<int32_t>(arguments, 2), arguments.Int(3));
 }
 
 void DefinePackets(Napi::Env env, Napi::Object exports) {
-  Define(env, exports, {{"send", Call<Send>}, {"sendFrom", Call<SendFrom>}, {"receive", Call<Receive>}});
+  Define(env, exports, {{"send", Call<Send>}, {"receive", Call<Receive>}});
 }

@@ -34,7 +34,6 @@ enum Field {
   kErrorCode,
   kErrorInfo,
   kErrorData,
-  // Also of the local address where there is no error.
   kOffenderLength,
   kTos,
 };
@@ -59,7 +58,6 @@ struct Stamp {
 
 inline void ReadError(const cmsghdr* message, int32_t* row, uint8_t* offender) {
   auto error = Read<sock_extended_err>(message);
-  row[kOffenderLength] = 0;
   row[kErrorNumber] = static_cast<int32_t>(error.ee_errno);
   row[kErrorOrigin] = error.ee_origin;
   row[kErrorType] = error.ee_type;
@@ -74,14 +72,6 @@ inline void ReadError(const cmsghdr* message, int32_t* row, uint8_t* offender) {
   if (family == AF_UNSPEC) return;
   memcpy(offender, address, length);
   row[kOffenderLength] = static_cast<int32_t>(length);
-}
-
-// The address that a packet was sent to, in the place of the offender: of an error there is no such address.
-template <typename Address>
-void PutLocal(const Address& address, int32_t* row, uint8_t* offender) {
-  if (row[kErrorOrigin] != 0) return;
-  memcpy(offender, &address, sizeof address);
-  row[kOffenderLength] = static_cast<int32_t>(sizeof address);
 }
 
 inline void ReadSocketLevel(const cmsghdr* message, int32_t* row) {
@@ -100,12 +90,7 @@ inline void ReadIPv4Level(const cmsghdr* message, int32_t* row, uint8_t* offende
   if (message->cmsg_type == IP_TTL && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
   if (message->cmsg_type == IP_TOS && Holds<uint8_t>(message)) row[kTos] = Read<uint8_t>(message);
   if (message->cmsg_type == IP_PKTINFO && Holds<in_pktinfo>(message)) {
-    auto info = Read<in_pktinfo>(message);
-    row[kDevice] = static_cast<int32_t>(info.ipi_ifindex);
-    sockaddr_in local{};
-    local.sin_family = AF_INET;
-    local.sin_addr = info.ipi_addr;
-    PutLocal(local, row, offender);
+    row[kDevice] = static_cast<int32_t>(Read<in_pktinfo>(message).ipi_ifindex);
   }
   if (message->cmsg_type == IP_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
 }
@@ -114,12 +99,7 @@ inline void ReadIPv6Level(const cmsghdr* message, int32_t* row, uint8_t* offende
   if (message->cmsg_type == IPV6_HOPLIMIT && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
   if (message->cmsg_type == IPV6_TCLASS && Holds<int32_t>(message)) row[kTos] = Read<int32_t>(message);
   if (message->cmsg_type == IPV6_PKTINFO && Holds<in6_pktinfo>(message)) {
-    auto info = Read<in6_pktinfo>(message);
-    row[kDevice] = static_cast<int32_t>(info.ipi6_ifindex);
-    sockaddr_in6 local{};
-    local.sin6_family = AF_INET6;
-    local.sin6_addr = info.ipi6_addr;
-    PutLocal(local, row, offender);
+    row[kDevice] = static_cast<int32_t>(Read<in6_pktinfo>(message).ipi6_ifindex);
   }
   if (message->cmsg_type == IPV6_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
 }

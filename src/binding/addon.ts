@@ -43,13 +43,8 @@ export interface Addon {
    */
   send(fd: number, data: Uint8Array, table: Int32Array, count: number, flags: number): number
   /**
-   * Sends one packet with the source address `local`, through the device of this index (IP_PKTINFO, IPV6_PKTINFO). The kernel
-   * lets an IPv4 packet past SO_BINDTODEVICE that way. Returns 1, or a negative errno.
-   */
-  sendFrom(fd: number, payload: Uint8Array, address: Uint8Array, local: Uint8Array, device: number): number
-  /**
    * One recvmmsg(2) of up to `table.length / 16` packets. Each gets its own slot of `data`, whose length is divided evenly. A
-   * slot starts with 64 bytes of addresses (the source at 0; at 32 the offender of an error, or with IP_PKTINFO the address the packet was sent to); the payload follows. `Field`
+   * slot starts with 64 bytes of addresses (the source at 0, the offender of an error at 32); the payload follows. `Field`
    * names the 16 numbers per packet. Returns the number of packets, or a negative errno.
    */
   receive(fd: number, data: Uint8Array, table: Int32Array, flags: number): number

@@ -1,5 +1,3 @@
-import { addon } from '../../binding/addon.js'
-import { systemError } from '../../errors.js'
 import { boolean, type Check, checkOptions, integer, keepAliveDelay, longestTimer, type Schema } from '../../options.js'
 import { setOption } from '../../sockets/options.js'
 
@@ -23,20 +21,14 @@ export const keepAliveCheck: Check = (value, name) => {
 /** Whole milliseconds, as the kernel takes them. */
 export const userTimeoutCheck = integer(0, longestTimer)
 
-/** Of linux/tcp.h, the same on every architecture. */
-const [tcpLevel, idleOption, intervalOption, countOption] = [6, 4, 5, 6]
-
 /** For sockets that Node doesn't set these of itself. Accepted sockets inherit them from their listener. */
 export function setKeepAlive(fd: number, { idle, interval, count }: KeepAlive): void {
   setOption(fd, 'SO_KEEPALIVE', 1)
+  const set = (option: string, value: number | undefined) => {
+    if (value !== undefined) setOption(fd, option, value)
+  }
   const seconds = (ms: number | undefined) => ms && Math.ceil(ms / 1000)
-  setTcp(fd, idleOption, 'TCP_KEEPIDLE', seconds(idle))
-  setTcp(fd, intervalOption, 'TCP_KEEPINTVL', seconds(interval))
-  setTcp(fd, countOption, 'TCP_KEEPCNT', count)
-}
-
-function setTcp(fd: number, option: number, name: string, value: number | undefined): void {
-  if (value === undefined) return
-  const errno = addon().setOption(fd, tcpLevel, option, new Uint8Array(new Int32Array([value]).buffer))
-  if (errno < 0) throw systemError(errno, `setsockopt(${name})`)
+  set('TCP_KEEPIDLE', seconds(idle))
+  set('TCP_KEEPINTVL', seconds(interval))
+  set('TCP_KEEPCNT', count)
 }
