@@ -4,6 +4,7 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { StateEvent } from '../../../monitor/record/reports.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { connect } from '../../../protocols/tcp/connect.js'
+import { RetryPause } from '../retry-pause.js'
 import { inUse } from '../web/page-snapshot.js'
 import { connectBroker, ended, readSecrets } from './broker.js'
 import { availabilityTopic, discoveryMessages, ownDiscovery, stateMessages, stateTopicIn } from './messages.js'
@@ -13,8 +14,8 @@ import { Retained } from './retained.js'
 
 /** Milliseconds for the last messages, at the end, and before a connection moves to another uplink. */
 const patience = 5000
-/** Milliseconds between two attempts to connect. */
-const pauses = { first: 1000, longest: 30_000 }
+/** A connection that lasted longer than this, in ms, was no failed attempt. */
+const lasting = 30_000
 
 /** What became of the connection to the broker. */
 export interface MqttReport {
@@ -40,7 +41,7 @@ export class Announcing {
   readonly #end = new AbortController()
   readonly #work: Promise<void>
   #connection: { client: Mqtt.MqttClient; uplink: string | null } | undefined
-  #endPause: (() => void) | undefined
+  readonly #pause = new RetryPause()
   #isMoving = false
   #reported = ''
 
@@ -66,7 +67,7 @@ export class Announcing {
     if (forget) this.#retained.replace(new Map())
     else this.#retained.put(new Map([[availabilityTopic(this.#settings), 'offline']]))
     this.#end.abort(new Error('netvia ends'))
-    this.#endPause?.()
+    this.#pause.end()
     const client = this.#connection?.client
     // One that moves has said goodbye, or will before the last messages: without a goodbye the broker publishes the will.
     if (this.#isMoving) client?.stream.destroy()
@@ -76,16 +77,14 @@ export class Announcing {
   }
 
   async #stayConnected(): Promise<void> {
-    let pause = pauses.first
     while (!this.#end.signal.aborted) {
       const begun = monotonicNow()
       const why = await this.#connectOnce()
       if (this.#end.signal.aborted) return
       if (why === undefined) continue
       this.#tell('failing', why)
-      if (monotonicNow() - begun > pauses.longest) pause = pauses.first
-      await this.#sleep(pause * (0.8 + 0.4 * Math.random()))
-      pause = Math.min(2 * pause, pauses.longest)
+      if (monotonicNow() - begun > lasting) this.#pause.reset()
+      await this.#pause.wait()
     }
   }
 
@@ -156,7 +155,7 @@ export class Announcing {
 
   readonly #onState = ({ uplink }: StateEvent): void => {
     this.#retained.put(this.#states(uplink))
-    this.#endPause?.()
+    this.#pause.end()
     this.#follow()
   }
 
@@ -187,17 +186,6 @@ export class Announcing {
     client.end()
     await ended(client)
     clearTimeout(timer)
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(() => this.#endPause?.(), ms)
-      this.#endPause = () => {
-        clearTimeout(timer)
-        this.#endPause = undefined
-        resolve()
-      }
-    })
   }
 
   #tell(state: MqttReport['state'], why: string): void {

@@ -1,3 +1,5 @@
+import { RetryPause } from '../retry-pause.js'
+
 /** What became of one attempt to send. */
 export interface Attempt {
   /** 'refused': it never will be accepted. 'failed': it may be later. */
@@ -25,8 +27,6 @@ interface Route<Item> {
   limit: number
 }
 
-const pauses = { first: 1000, longest: 30_000 }
-
 /** Sends items one after the other, in their order, and keeps them in memory while that fails. */
 export class Outbox<Item> {
   readonly #count: (item: Item) => number
@@ -41,7 +41,7 @@ export class Outbox<Item> {
   #isClosing = false
   /** States already reported since the trouble began. */
   #reported = new Set<string>()
-  #endPause: (() => void) | undefined
+  readonly #pause = new RetryPause()
   #work: Promise<void> | undefined
 
   /** `count`: how much of the limit an item takes. */
@@ -72,7 +72,7 @@ export class Outbox<Item> {
 
   /** Ends a pause: there is a reason to expect better. */
   retry(): void {
-    this.#endPause?.()
+    this.#pause.end()
   }
 
   /** Tries again, for at most `patience` ms. What is left is lost. */
@@ -91,7 +91,6 @@ export class Outbox<Item> {
   }
 
   async #sendAll(): Promise<void> {
-    let pause = pauses.first
     while (this.#items.length > 0) {
       const [item] = this.#items as [Item]
       this.#isSending = true
@@ -101,11 +100,10 @@ export class Outbox<Item> {
         this.#tellOnce('failing', why)
         this.#trim()
         if (this.#isClosing) break
-        await this.#sleep(pause * (0.8 + 0.4 * Math.random()))
-        pause = Math.min(2 * pause, pauses.longest)
+        await this.#pause.wait()
         continue
       }
-      pause = pauses.first
+      this.#pause.reset()
       this.#items.shift()
       this.#waiting -= this.#count(item)
       if (result === 'refused') {
@@ -129,17 +127,6 @@ export class Outbox<Item> {
       this.#lost += this.#count(dropped)
       this.#tellOnce('dropping', `more than ${this.#route.limit} wait`)
     }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(() => this.#endPause?.(), ms)
-      this.#endPause = () => {
-        clearTimeout(timer)
-        this.#endPause = undefined
-        resolve()
-      }
-    })
   }
 
   #tellOnce(state: OutboxReport['state'], why: string): void {
