@@ -58,6 +58,7 @@ const faces: Record<string, string[]> = {
       'record/metric-scales',
       'history/database',
       'history/latency-counts',
+      'history/minute-counts',
       'history/stretches',
       'history/read-stretches',
     ],

@@ -1,6 +1,7 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import { openToRead } from '../../monitor/history/database.js'
 import { LatencyCounts } from '../../monitor/history/latency-counts.js'
+import { MinuteCounts } from '../../monitor/history/minute-counts.js'
 import { stretchesOf } from '../../monitor/history/read-stretches.js'
 import { type Outage, outagesOf, type Period, type Share, sharesOf } from '../../monitor/history/stretches.js'
 
@@ -57,36 +58,28 @@ interface Counted {
   uplink: number
   type: string
   target: string
-  good: number
-  bad: number
-  latencies: LatencyCounts
+  counts: MinuteCounts
 }
 
 /** The targets that were checked in the period, from one look at its minutes. */
 function countTargets(database: SqliteDatabase, { from, to }: Period): Counted[] {
-  const counts = new Map<number, Counted>()
+  const targets = new Map<number, Counted>()
   for (const { id, uplink, type, target } of database.prepare('SELECT * FROM target ORDER BY id').all()) {
-    counts.set(id as number, {
+    targets.set(id as number, {
       ...{ uplink: uplink as number, type: type as string, target: target as string },
-      ...{ good: 0, bad: 0, latencies: new LatencyCounts() },
+      counts: new MinuteCounts(),
     })
   }
   const minutes = database.prepare('SELECT target, good, bad, latencies FROM minute WHERE at >= ? AND at < ?')
-  for (const { target, good, bad, latencies } of minutes.iterate(from, to)) {
-    const counted = counts.get(target as number)!
-    counted.good += good as number
-    counted.bad += bad as number
-    // Node 22 takes an empty array for NULL.
-    if (latencies) counted.latencies.addBytes(latencies as Uint8Array)
-  }
-  return [...counts.values()].filter(({ good, bad }) => good + bad > 0)
+  for (const row of minutes.iterate(from, to)) targets.get(row.target as number)!.counts.add(row)
+  return [...targets.values()].filter(({ counts: { good, bad } }) => good + bad > 0)
 }
 
 function latencyReport(all: readonly Counted[]): LatencyReport {
-  const checks = all.reduce((sum, { good, bad }) => sum + good + bad, 0)
-  const failed = all.reduce((sum, { bad }) => sum + bad, 0)
+  const checks = all.reduce((sum, { counts: { good, bad } }) => sum + good + bad, 0)
+  const failed = all.reduce((sum, { counts: { bad } }) => sum + bad, 0)
   const latencies = new LatencyCounts()
-  for (const counted of all) latencies.addAll(counted.latencies)
+  for (const { counts } of all) latencies.addAll(counts.latencies)
   const percentile = (share: number) => latencies.percentile(share) ?? null
   return {
     checks,

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SqliteDatabase } from '../../../builtins.js'
 import { openToRead } from '../../../monitor/history/database.js'
-import { LatencyCounts } from '../../../monitor/history/latency-counts.js'
+import { MinuteCounts } from '../../../monitor/history/minute-counts.js'
 import { stretchesOf } from '../../../monitor/history/read-stretches.js'
 import { outagesOf, type Stretch, sharesOf } from '../../../monitor/history/stretches.js'
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
@@ -19,14 +19,13 @@ WITH RECURSIVE moment (at) AS (
 SELECT minute.at, minute.target, good, bad, latencies FROM moment CROSS JOIN target CROSS JOIN minute
 WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
 
-interface Step {
-  good: number
-  bad: number
-  latencies: LatencyCounts
-}
-
 /** What the history file has of one uplink over a range of days. */
-export async function readPast(path: string, name: string, range: Range, now = Date.now()): Promise<UplinkHistory> {
+export async function readPast(
+  path: string,
+  name: string,
+  range: Pick<Range, 'seconds' | 'step'>,
+  now = Date.now(),
+): Promise<UplinkHistory> {
   const { seconds, step } = range
   const end = Math.floor(now / 1000 / step) + 1
   const begin = end - seconds / step
@@ -67,16 +66,13 @@ async function checksOf(
 ): Promise<CheckHistory[]> {
   const targets = database.prepare('SELECT id, type, target FROM target WHERE uplink = ? ORDER BY id').all(uplink)
   const counts = (to - from) / 1000 / step
-  const steps = new Map(targets.map(({ id }) => [id as number, new Array<Step | undefined>(counts)]))
+  const steps = new Map(targets.map(({ id }) => [id as number, new Array<MinuteCounts | undefined>(counts)]))
   let read = 0
   for (const row of database.prepare(minutesOf).iterate(from, to, uplink, to)) {
     const place = Math.floor(((row.at as number) - from) / 1000 / step)
     const of = steps.get(row.target as number)!
-    of[place] ??= { good: 0, bad: 0, latencies: new LatencyCounts() }
-    of[place].good += row.good as number
-    of[place].bad += row.bad as number
-    // Node 22 takes an empty array for NULL.
-    if (row.latencies) of[place].latencies.addBytes(row.latencies as Uint8Array)
+    of[place] ??= new MinuteCounts()
+    of[place].add(row)
     if (++read % perTurn === 0) await nextTurn()
   }
   return targets
@@ -89,7 +85,7 @@ async function checksOf(
     .map(({ type, target, steps }) => ({ type, target, ...columnsOf(Array.from(steps)) }))
 }
 
-function columnsOf(steps: readonly (Step | undefined)[]) {
+function columnsOf(steps: readonly (MinuteCounts | undefined)[]) {
   const percentiles = (share: number) => steps.map(step => rounded(step?.latencies.percentile(share)))
   return {
     ...{ minMs: percentiles(0), medianMs: percentiles(0.5), p95Ms: percentiles(0.95), jitterMs: steps.map(() => null) },
