@@ -1,10 +1,10 @@
 import type { CheckHistory, UplinkHistory } from '../monitor/web/history-report.js'
 import type { PageUplink } from '../monitor/web/page-report.js'
+import type { Range } from '../monitor/web/ranges.js'
 import { CheckView } from './check-view.js'
 import { availability, dayTime, duration, milliseconds, percent } from './format.js'
 import { element, say } from './html.js'
 import { Past } from './past.js'
-import type { Range } from './ranges.js'
 
 const mostOutages = 50
 const facts = ['Uptime', 'In this state', 'Priority', 'Address', 'Gateway'] as const

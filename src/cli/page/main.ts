@@ -1,9 +1,10 @@
 import type { NumberedEvent } from '../monitor/web/numbered-event.js'
 import type { PageSnapshot } from '../monitor/web/page-report.js'
+import { type Range, ranges } from '../monitor/web/ranges.js'
 import { EventList } from './events.js'
 import { exactTime } from './format.js'
 import { part, say } from './html.js'
-import { type Range, RangeChoice, ranges } from './ranges.js'
+import { RangeChoice } from './ranges.js'
 import { Uplinks, worstFirst } from './uplinks.js'
 
 /** In ms. A snapshot comes each second, over a slow line less often. */

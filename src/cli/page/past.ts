@@ -1,5 +1,5 @@
 import type { CheckHistory, UplinkHistory } from '../monitor/web/history-report.js'
-import type { Range } from './ranges.js'
+import type { Range } from '../monitor/web/ranges.js'
 
 /** Between two questions, in ms. */
 const shortestPause = 900
@@ -37,7 +37,7 @@ export class Past {
       this.#history = joined(this.#history, answer, this.#range)
       this.#changed(this.#history)
     } catch (error) {
-      // A lost connection is told by the stream of events.
+      // The stream of events also notices a lost connection.
       if (!this.#end.signal.aborted) this.#changed(this.#history, (error as Error).message)
     }
     this.#nextAt = performance.now() + Math.max(shortestPause, Math.min(this.#history?.step ?? 5, 60) * 900)

@@ -1,8 +1,8 @@
 import type { UplinkState } from '../../monitor/state/state-machine.js'
 import type { PageSnapshot, PageUplink } from '../monitor/web/page-report.js'
+import type { Range } from '../monitor/web/ranges.js'
 import { Card } from './card.js'
 import { element, part, say } from './html.js'
-import type { Range } from './ranges.js'
 
 export const worstFirst: readonly UplinkState[] = ['down', 'degraded', 'unknown', 'up']
 /** So many are all shown open, in the order of the configuration. Of more, a line each: those in trouble first, the others folded. */

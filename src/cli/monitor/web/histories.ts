@@ -2,7 +2,7 @@ import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import { Cached } from './cached.js'
 import type { History } from './history.js'
 import { readPast } from './past.js'
-import { pastRanges, type Range, recentRanges } from './ranges.js'
+import { type Range, ranges, recentRanges } from './ranges.js'
 import { rendered } from './server.js'
 
 interface Answer {
@@ -41,7 +41,7 @@ export class Histories {
     const range = rangeOf(Number(query.get('range') ?? recentRanges[0]!.seconds))
     const uplink = query.get('uplink')
     const since = Number(query.get('since') ?? 0)
-    if (!range) return refused(400, `range must be one of ${all.map(({ seconds }) => seconds).join(', ')}`)
+    if (!range) return refused(400, `range must be one of ${ranges.map(({ seconds }) => seconds).join(', ')}`)
     if (!Number.isFinite(since)) return refused(400, 'since must be seconds since 1970')
     if (!watchedUplinks(this.#monitor).some(({ uplink: { name } }) => name === uplink))
       return refused(404, 'uplink must be the name of an uplink')
@@ -56,9 +56,7 @@ export class Histories {
   }
 }
 
-const all = [...recentRanges, ...pastRanges]
-
-const rangeOf = (seconds: number): Range | undefined => all.find(range => range.seconds === seconds)
+const rangeOf = (seconds: number): Range | undefined => ranges.find(range => range.seconds === seconds)
 
 const key = ({ range, ...rest }: { range: Range; [name: string]: unknown }) =>
   JSON.stringify({ range: range.seconds, ...rest })
