@@ -14,16 +14,8 @@ import { netvia, objects } from '../unit/cli-process.js'
 import { schemaErrors } from '../unit/cli-schema.js'
 import { startMonitor } from '../unit/monitor-command.js'
 import { bad, begin, ok, simulate } from '../unit/monitor-world.js'
+import { hasSqlite } from './has-sqlite.js'
 import { configuration } from './monitored.js'
-
-// Here, as the tests of this folder run on every Node.
-const hasSqlite = (() => {
-  try {
-    return Boolean(createRequire(import.meta.url)('node:sqlite'))
-  } catch {
-    return false
-  }
-})()
 
 const minute = 60_000
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)

@@ -1,6 +1,6 @@
 import { type PathOptions, pathKey } from '../../options.js'
 import type { Try } from './exchange.js'
-import { newQuery, type Response } from './message.js'
+import { newQuery, type Query, type Response } from './message.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 import { ServerSocket } from './server-socket.js'
 
@@ -18,8 +18,9 @@ export function askOverUdp(attempt: Try): Promise<Response> {
     const { signal, server, path } = attempt
     signal.throwIfAborted()
     const socket = socketFor(server, path)
-    let query = newQuery(attempt.name, attempt.type, attempt.edns)
-    while (socket.has(query.id)) query = newQuery(attempt.name, attempt.type, attempt.edns)
+    let query: Query
+    do query = newQuery(attempt.name, attempt.type, attempt.edns)
+    while (socket.has(query.id))
     const onAbort = () => {
       if (socket.giveUp(query.id)) reject(signal.reason)
     }

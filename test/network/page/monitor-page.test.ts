@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { readHistory } from '../../../src/cli/report/read.js'
 import { lab, needs } from '../../lab/index.js'
+import { hasSqlite } from '../has-sqlite.js'
 import { configuration, plug, unplug, watchUplinks } from '../monitored.js'
 
 needs('chromium', 'nginx')
@@ -24,14 +24,6 @@ const flags = [
 ]
 const desktop = { width: 1400, height: 900 }
 const phone = { width: 390, height: 780 }
-
-const hasSqlite = (() => {
-  try {
-    return Boolean(createRequire(import.meta.url)('node:sqlite'))
-  } catch {
-    return false
-  }
-})()
 
 const twoChecks = configuration.replace(
   `checks: [{ type: ping, host: ${lab.server.address4} }]`,
