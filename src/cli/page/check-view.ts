@@ -66,7 +66,7 @@ export class CheckView {
     this.#showFigures()
   }
 
-  /** Of the step that is pointed at, or else of the last minute. */
+  /** Shows the figures of the step under the pointer. Without one, it shows those of the last minute. */
   #showFigures(): void {
     const step = this.#pointed
     const [history, check] = [this.#history, this.#check]

@@ -31,7 +31,7 @@ export async function run(session: Session, flags: RunFlags, program: string, wo
     session.output.note(`netvia: ${text}`)
   }
   let started: ConfinedProgram | undefined
-  // Before the program starts: it may be told to end as soon as it has said something.
+  // Set up before the program starts, because a signal may follow its first output immediately.
   session.passSignals(name => {
     if (started && !(ofTerminal.includes(name) && [0, 1, 2].some(fd => isatty(fd)))) process.kill(started.pid, name)
   })

@@ -37,8 +37,8 @@ export class EventStreams {
   }
 
   /**
-   * Events after number `after`, if given, and those to come; on request a snapshot each second too: over a slow line less often,
-   * since each holds what those before would have told.
+   * Sends the events after number `after`, if given, and new ones as they come. On request it also sends a snapshot each second. A
+   * slow line gets fewer of them, because the newest snapshot replaces those before it.
    */
   open(response: ServerResponse, after: number | undefined, withSnapshots: boolean): void {
     // nginx would hold events back until its buffer is full.

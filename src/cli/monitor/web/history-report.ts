@@ -26,7 +26,7 @@ export interface UplinkHistory {
   /** From the oldest step; the worst state of each; null where nobody looked. */
   state: (UplinkState | null)[]
   checks: CheckHistory[]
-  /** Of the whole range: of the time with a verdict, the part up or degraded, 0-1; null without any. */
+  /** The share of the range's time with a verdict in which the uplink was up or degraded, 0-1. null: no verdict. */
   availability: number | null
   /** Those of the whole range, from the oldest. */
   outages: Outage[]

@@ -4,7 +4,7 @@ import type { MonitorSnapshot, UplinkSnapshot } from '../../../monitor/record/re
 export interface PageUplink extends UplinkSnapshot {
   /** Global addresses of its device. */
   addresses: string[]
-  /** Of the device's default routes, IPv4 before IPv6. */
+  /** The gateways of the device's default routes, IPv4 before IPv6. */
   gateways: string[]
 }
 

@@ -45,7 +45,7 @@ export class UplinkRecord {
     this.#checks.splice(count)
   }
 
-  /** The state it is in, told again and again. */
+  /** Records the present state. It is called at each change and in between. */
   state(state: UplinkState, forced: boolean, reason: () => string, at: number): void {
     for (const [index, series] of this.#states.entries()) series.add(stepOf(at, index), state)
     const last = this.#changes.at(-1)
@@ -54,7 +54,7 @@ export class UplinkRecord {
     while (this.#changes.length > maxChanges || (this.#changes[1]?.at ?? at) < at - longest) this.#changes.shift()
   }
 
-  /** `count` steps from number `begin` on. What is told is moved by `shift` ms: the clock was set. */
+  /** Reports `count` steps, the first with the number `begin`. `shift`: milliseconds to add to all times, because the clock was set. */
   report(range: Range, begin: number, count: number, now: number, shift: number) {
     const place = recentRanges.indexOf(range)
     const period = { from: now - range.seconds * 1000, to: now }
