@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { readModules } from '../../src/cli/exporter/config/read.js'
 import { ProbeLog } from '../../src/cli/exporter/log.js'
@@ -56,6 +56,40 @@ test('a probe is given up with its scrape, and is not when that got its answer',
   expect(signals[0]!.aborted).toBe(false)
   finish!()
 })
+
+test('a client that sends many requests in one write has one probe at a time', async () => {
+  let running = 0
+  let most = 0
+  const { port } = new URL(
+    await serve(async () => {
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setTimeout(resolve, 10))
+      running--
+      return 'a\n'
+    }),
+  )
+  const socket = connect(Number(port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.write('GET /probe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(20))
+  let told = ''
+  for await (const data of socket) {
+    told += data
+    if (told.split('HTTP/1.1 200 ').length > 20) break
+  }
+  expect(most).toBe(1)
+})
+
+test('a client that sends no request loses its place after some seconds', async () => {
+  const { port } = new URL(await serve(async () => ''))
+  const begun = performance.now()
+  const answers = ['', 'GET /probe HTTP/1.1\r\n'].map(async head => {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(head)
+    return String(Buffer.concat(await socket.toArray()))
+  })
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+  expect(performance.now() - begun).toBeGreaterThan(4000)
+}, 60_000)
 
 test('a log has a line in logfmt for each entry, with the time of the entry', async () => {
   const log = new ProbeLog({ module: 'icmp', target: 'a b' })

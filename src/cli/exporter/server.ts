@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Access } from '../monitor/web/access.js'
+import { boundedServer } from '../monitor/web/bounded-server.js'
 import { contentType } from './metrics.js'
 import type { OwnMetrics } from './own-metrics.js'
 import { Refused, type Scrape, UnknownModule } from './scrape.js'
@@ -30,11 +31,7 @@ export function makeServer(exporter: Exporter, access: Access): Server {
     if (url?.pathname === '/probe') return probe(exporter, url, request, response)
     return response.writeHead(404).end()
   }
-  const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
-    respond(request, response).catch(() => response.destroy())
-  })
-  server.maxConnections = maxConnections
-  return server
+  return boundedServer({ maxConnections, maxHeaderSize: 16_384 }, respond)
 }
 
 const base = 'http://netvia'

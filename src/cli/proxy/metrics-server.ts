@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Registry } from 'prom-client'
 import type { Access } from '../monitor/web/access.js'
+import { boundedServer } from '../monitor/web/bounded-server.js'
 
 /** As many scrapes at a time as anybody needs. */
 const maxConnections = 50
@@ -15,9 +16,5 @@ export function metricsServer(text: () => Promise<string>, access: Access): Serv
     if (request.url !== '/metrics') return response.writeHead(404).end()
     return response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(await text())
   }
-  const server = createServer({ maxHeaderSize: 8192 }, (request, response) => {
-    respond(request, response).catch(() => response.destroy())
-  })
-  server.maxConnections = maxConnections
-  return server
+  return boundedServer({ maxConnections, maxHeaderSize: 8192 }, respond)
 }

@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** In bytes. A request has no body, and its header is a few hundred bytes. */
-const maxHeld = 8192
-/** In ms, without a byte taken or sent. A stream of events says something more often. */
+/** In ms, without a byte taken or sent, while there is something to send or nothing to answer. */
 const idleTimeout = 60_000
 /** In ms, from the connection or the last answer to the end of the next header. */
 const requestTimeout = 5000
@@ -12,19 +10,25 @@ const endOfHeader = Buffer.from('\r\n\r\n')
 /**
  * A connection as the HTTP server sees it: one request at a time. Node parses every request that one read brings and begins to
  * answer all of them, so a thousand in a single write would be a thousand answers in memory. Here the next request stays outside
- * until `next()`. A client that sends more than 8 KiB ahead is dropped.
+ * until `next()`. A client that sends more than `maxHeld` bytes ahead is dropped.
  */
 export class OneRequest extends Duplex {
   readonly #socket: Socket
+  readonly #maxHeld: number
   #held: Buffer = Buffer.alloc(0)
   #busy = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket) {
+  /** `maxHeld`: bytes of the longest header. A request has no body. */
+  constructor(socket: Socket, maxHeld: number) {
     super({ allowHalfOpen: false })
     this.#socket = socket
+    this.#maxHeld = maxHeld
     this.#expect()
-    socket.setTimeout(idleTimeout, () => this.destroy())
+    socket.setTimeout(idleTimeout, () => {
+      // An answer may take longer to make.
+      if (!this.#busy || socket.writableLength > 0) this.destroy()
+    })
     socket.on('data', data => this.#receive(data))
     socket.on('error', () => this.destroy())
     socket.on('close', () => this.destroy())
@@ -77,7 +81,7 @@ export class OneRequest extends Duplex {
 
   #receive(data: Buffer): void {
     if (this.destroyed) return
-    if (this.#held.length + data.length <= maxHeld) {
+    if (this.#held.length + data.length <= this.#maxHeld) {
       // A copy: what is held must not keep the read's whole buffer.
       this.#held = Buffer.concat([this.#held, data])
       this.#admit()

@@ -1,15 +1,12 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Access } from './access.js'
+import { boundedServer } from './bounded-server.js'
 import { Cached } from './cached.js'
 import type { EventStreams } from './event-streams.js'
 import type { Histories } from './histories.js'
 import type { Metrics } from './metrics.js'
-import { OneRequest } from './one-request.js'
 import type { Page } from './page.js'
 import type { PageSnapshots } from './page-snapshot.js'
-import { Turns } from './turns.js'
 
 /** What it serves. */
 export interface Sources {
@@ -38,7 +35,6 @@ type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => 
 export function makeServer({ snapshots, histories, metrics, streams, healthy }: Sources, access: Access, page: Page) {
   const snapshot = new Cached(lifetime.snapshot, () => rendered(snapshots.make()))
   const texts = new Cached(lifetime.metrics, async () => Buffer.from(await metrics.text()))
-  const turns = new Turns()
   const json = (response: ServerResponse, value: Buffer, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(value)
   }
@@ -96,19 +92,7 @@ export function makeServer({ snapshots, histories, metrics, streams, healthy }: 
     const answer = url && answers.get(url.pathname)
     return answer ? answer(response, url, request) : response.writeHead(404).end()
   }
-  const server = createServer({ maxHeaderSize: 8192 }, (request, response) => {
-    response.once('close', () => (request.socket as unknown as OneRequest).next())
-    turns.add(() => {
-      // Whatever somebody asks, the monitor goes on.
-      if (!response.destroyed) respond(request, response).catch(() => response.destroy())
-    })
-  })
-  const [serveRequests] = server.listeners('connection') as [(connection: Duplex) => void]
-  server.off('connection', serveRequests).on('connection', (socket: Socket) => {
-    serveRequests.call(server, new OneRequest(socket))
-  })
-  server.maxConnections = maxConnections
-  return server
+  return boundedServer({ maxConnections, maxHeaderSize: 8192 }, respond)
 }
 
 const base = 'http://netvia'

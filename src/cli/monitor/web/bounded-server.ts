@@ -1,0 +1,36 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { OneRequest } from './one-request.js'
+import { Turns } from './turns.js'
+
+interface Bounds {
+  /** Of all clients together. Further ones are closed. */
+  maxConnections: number
+  /** In bytes. */
+  maxHeaderSize: number
+}
+
+/**
+ * A server for requests without a body, of which no client can have more than one at a time under way, whatever it writes. It has five
+ * seconds to send one.
+ */
+export function boundedServer(
+  { maxConnections, maxHeaderSize }: Bounds,
+  respond: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>,
+): Server {
+  const turns = new Turns()
+  const server = createServer({ maxHeaderSize }, (request, response) => {
+    response.once('close', () => (request.socket as unknown as OneRequest).next())
+    turns.add(() => {
+      // Whatever somebody asks, the process goes on.
+      if (!response.destroyed) respond(request, response).catch(() => response.destroy())
+    })
+  })
+  const [serveRequests] = server.listeners('connection') as [(connection: Duplex) => void]
+  server.off('connection', serveRequests).on('connection', (socket: Socket) => {
+    serveRequests.call(server, new OneRequest(socket, maxHeaderSize))
+  })
+  server.maxConnections = maxConnections
+  return server
+}
