@@ -1,13 +1,24 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { listenAt } from '../../src/cli/monitor/control/listen.js'
 import type { MonitorStatus } from '../../src/cli/shared/monitor-socket.js'
 import { netvia, objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { httpServer } from './http-servers.js'
-import { startMonitor, tcpUplinks } from './monitor-command.js'
+import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 
 /** Nothing listens there: loopback refuses at once. */
 const closed = 9
@@ -172,6 +183,23 @@ describe('the socket', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
+  test.each<[string, (path: string, victim: string) => void]>([
+    ['a link to another file', (path, victim) => symlinkSync(victim, path)],
+    ['another file', (path, victim) => renameSync(victim, path)],
+  ])('is left alone where %s takes its place before its group has it', async (_what, put) => {
+    const path = join(folder(), 'monitor.sock')
+    const victim = fileOf('precious', 'precious')
+    chmodSync(victim, 0o600)
+    const server = createServer()
+    onTestFinished(() => void server.close())
+    server.on('listening', () => {
+      rmSync(path)
+      put(path, victim)
+    })
+    await expect(listenAt(server, path, String(process.getgid!()))).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
   test.each([
     [['--socket', `/tmp/${'x'.repeat(120)}`], 3],
     [['--socket', '/nonexistent/monitor.sock'], 4],
@@ -210,9 +238,10 @@ describe('the socket', () => {
       expect(await code(`${JSON.stringify({ ...force, ...changed })}\n`)).toBe('ERR_INVALID_ARG_VALUE')
     }
     expect(await exchange(at, '{"command":"status"}\n{"command":"status"}\n')).toMatch(/^\{"status":.*\}\n$/)
-    // A crowd that says nothing is closed after its time, and then there is room again.
-    const crowd = Array.from({ length: 40 }, () => exchange(at))
-    await Promise.all(crowd)
+    // Of a crowd that says nothing sixteen are let in. They are closed after their time, and then there is room again.
+    const closed: number[] = []
+    await Promise.all(Array.from({ length: 40 }, (_, index) => exchange(at).then(() => closed.push(index))))
+    expect(closed.slice(0, 24).sort((a, b) => a - b)).toEqual(Array.from({ length: 24 }, (_, index) => 16 + index))
     expect((await ask('status', 'fibre')).code).toBe(0)
     expect(monitor.said()).not.toMatch(/forced/)
   })

@@ -1,9 +1,23 @@
 import { once } from 'node:events'
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+} from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { invalidArgument, NetviaError } from '../../../errors.js'
 import { longestSocket } from '../../shared/monitor-socket.js'
+
+/** O_PATH of open(2), which Node doesn't name. It opens a file without using it, and a link as itself. */
+const asPath = 0o10000000 | constants.O_NOFOLLOW
 
 /**
  * Listens at this path: for the own user alone, or for a group as well. The file of a monitor that was killed is replaced; that of a
@@ -25,9 +39,21 @@ export async function listenAt(server: Server, path: string, group: string | und
     unlinkSync(path)
     await bind(server, path)
   }
-  if (gid === undefined) return
-  chownSync(path, -1, gid)
-  chmodSync(path, 0o660)
+  if (gid !== undefined) share(path, gid)
+}
+
+/** The very file that is looked at: whoever may write to its folder could put another, or a link, under its name meanwhile. */
+function share(path: string, gid: number): void {
+  const fd = openSync(path, asPath)
+  try {
+    const found = fstatSync(fd)
+    const isOurs = found.isSocket() && found.uid === process.geteuid!() && found.nlink === 1
+    if (!isOurs) throw inUse(path, 'another file has taken its place')
+    chownSync(`/proc/self/fd/${fd}`, -1, gid)
+    chmodSync(`/proc/self/fd/${fd}`, 0o660)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** The folder, where it can be made. */
