@@ -125,6 +125,45 @@ if (!hasSqlite) {
       expect(await readPast(history, 'nobody', range)).toMatchObject({ outages: [], checks: [], availability: null })
     })
 
+    test('has the jitter between successive answers, also of minutes with one answer each', async () => {
+      const { monitor, says, history, report } = kept({ interval: minute })
+      let isLong = false
+      Object.defineProperty(says, 'wan1', {
+        get() {
+          isLong = !isLong
+          return { ...ok, latencyMs: isLong ? 14 : 10 }
+        },
+      })
+      await pass(60 * minute)
+      await monitor.stop()
+      expect(report().jitterMs).toBeCloseTo(4, 2)
+      expect(report().targets).toMatchObject([{ jitterMs: expect.closeTo(4, 2) }])
+      const { checks } = await readPast(history, 'fibre', { seconds: 7200, step: 1800 })
+      const jitter = checks[0]!.jitterMs.filter(value => value !== null)
+      expect(jitter.length).toBeGreaterThan(1)
+      for (const value of jitter) expect(value).toBeCloseTo(4, 2)
+    })
+
+    test('goes on with a history of before there was jitter, which can be read as it is', async () => {
+      const { monitor, history, report } = kept()
+      await pass(10 * minute)
+      await monitor.stop()
+      const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
+      const old = new DatabaseSync(history)
+      old.exec('ALTER TABLE minute DROP COLUMN jitter')
+      old.close()
+      expect(report()).toMatchObject({ jitterMs: null, p50Ms: expect.closeTo(10, 0) })
+      const range = { seconds: 7200, step: 1800 }
+      const jitter = async () => (await readPast(history, 'fibre', range)).checks[0]!.jitterMs
+      expect(new Set(await jitter())).toEqual(new Set([null]))
+      const next = kept({}, history)
+      await pass(10 * minute)
+      await next.monitor.stop()
+      expect(next.warnings).toEqual([])
+      expect(report().jitterMs).toBe(0)
+      expect(await jitter()).toContain(0)
+    })
+
     test('tells the time without a monitor as unknown, and goes on with the next one', async () => {
       const { monitor, says, history, report } = kept()
       await pass(30 * minute)
@@ -282,7 +321,7 @@ if (!hasSqlite) {
       expect(stdout).toMatch(/^1 outage$/m)
       expect(stdout).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z +0:\d\d\+ +fibre +3 bad rounds in a row: ping [\d.]+: timeout/m)
       expect((await report('-I', 'wan2', '--csv')).stdout).toMatch(
-        /^uplink,device,availability,.*\nlte,wan2,1,0,[\d.]+,0,0,0,[\d.]+,0,[\d.]+,[\d.]+,[\d.]+\n$/,
+        /^uplink,device,availability,.*\nlte,wan2,1,0,[\d.]+,0,0,0,[\d.]+,0,[\d.]+,[\d.]+,[\d.]+,[\d.]+\n$/,
       )
       expect((await report('--csv', 'outages')).stdout).toMatch(
         /^uplink,device,from,to,seconds,cause\nfibre,wan1,[^,]+Z,,[\d.]+,"?3 bad rounds/,

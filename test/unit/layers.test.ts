@@ -57,7 +57,7 @@ const faces: Record<string, string[]> = {
       'record/reports',
       'record/metric-scales',
       'history/database',
-      'history/latency-counts',
+
       'history/minute-counts',
       'history/stretches',
       'history/read-stretches',

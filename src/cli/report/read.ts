@@ -1,6 +1,5 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import { openToRead } from '../../monitor/history/database.js'
-import { LatencyCounts } from '../../monitor/history/latency-counts.js'
 import { MinuteCounts } from '../../monitor/history/minute-counts.js'
 import { stretchesOf } from '../../monitor/history/read-stretches.js'
 import { type Outage, outagesOf, type Period, type Share, sharesOf } from '../../monitor/history/stretches.js'
@@ -18,6 +17,8 @@ export interface LatencyReport {
   p50Ms: number | null
   p95Ms: number | null
   p99Ms: number | null
+  /** Mean absolute difference of successive answers. */
+  jitterMs: number | null
 }
 
 export interface UplinkReport extends Share, LatencyReport {
@@ -70,20 +71,20 @@ function countTargets(database: SqliteDatabase, { from, to }: Period): Counted[]
       counts: new MinuteCounts(),
     })
   }
-  const minutes = database.prepare('SELECT target, good, bad, latencies FROM minute WHERE at >= ? AND at < ?')
+  const minutes = database.prepare('SELECT * FROM minute WHERE at >= ? AND at < ?')
   for (const row of minutes.iterate(from, to)) targets.get(row.target as number)!.counts.add(row)
   return [...targets.values()].filter(({ counts: { good, bad } }) => good + bad > 0)
 }
 
 function latencyReport(all: readonly Counted[]): LatencyReport {
-  const checks = all.reduce((sum, { counts: { good, bad } }) => sum + good + bad, 0)
-  const failed = all.reduce((sum, { counts: { bad } }) => sum + bad, 0)
-  const latencies = new LatencyCounts()
-  for (const { counts } of all) latencies.addAll(counts.latencies)
-  const percentile = (share: number) => latencies.percentile(share) ?? null
+  const total = new MinuteCounts()
+  for (const { counts } of all) total.addAll(counts)
+  const checks = total.good + total.bad
+  const percentile = (share: number) => total.latencies.percentile(share) ?? null
   return {
     checks,
-    lossRatio: checks === 0 ? null : failed / checks,
+    lossRatio: checks === 0 ? null : total.bad / checks,
     ...{ p50Ms: percentile(0.5), p95Ms: percentile(0.95), p99Ms: percentile(0.99) },
+    jitterMs: total.jitterMs ?? null,
   }
 }

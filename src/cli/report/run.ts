@@ -47,13 +47,14 @@ function chosen(all: UplinkReport[], names: readonly string[], devices: readonly
 
 async function print(output: Session['output'], uplinks: UplinkReport[], period: { from: number; to: number }) {
   output.line(`${moment(period.from)} to ${moment(period.to)}`)
-  const heads = ['uplink', 'device', 'available', 'outages', 'down', 'not known', 'loss', 'median', 'p95', 'p99']
+  const times = ['median', 'p95', 'p99', 'jitter']
+  const heads = ['uplink', 'device', 'available', 'outages', 'down', 'not known', 'loss', ...times]
   await output.table(
     heads.map((title, index) => ({ title, ...(index > 1 && { align: 'right' as const }) })),
     uplinks.map(uplink => [
       ...[uplink.name, uplink.device ?? '', percent4(uplink.availability), String(uplink.outages.length)],
       ...[duration(uplink.downMs / 1000), duration(uplink.unknownMs / 1000), percent(uplink.lossRatio ?? undefined)],
-      ...[uplink.p50Ms, uplink.p95Ms, uplink.p99Ms].map(time => milliseconds(time ?? undefined)),
+      ...[uplink.p50Ms, uplink.p95Ms, uplink.p99Ms, uplink.jitterMs].map(time => milliseconds(time ?? undefined)),
     ]),
   )
   const outages = uplinks
@@ -81,11 +82,11 @@ function csv(uplinks: readonly UplinkReport[], rows: 'uplinks' | 'outages'): str
   const of = (uplink: UplinkReport) => {
     const { name, device, availability, outages, upMs, degradedMs, downMs, forcedMs, unknownMs } = uplink
     const seconds = [upMs, degradedMs, downMs, forcedMs, unknownMs].map(ms => ms / 1000)
-    const latencies = [uplink.p50Ms, uplink.p95Ms, uplink.p99Ms].map(ms => ms?.toFixed(3))
+    const latencies = [uplink.p50Ms, uplink.p95Ms, uplink.p99Ms, uplink.jitterMs].map(ms => ms?.toFixed(3))
     return csvLine([name, device, availability, outages.length, ...seconds, uplink.lossRatio, ...latencies])
   }
   const heading =
-    'uplink,device,availability,outages,upSeconds,degradedSeconds,downSeconds,forcedSeconds,unknownSeconds,lossRatio,p50Ms,p95Ms,p99Ms'
+    'uplink,device,availability,outages,upSeconds,degradedSeconds,downSeconds,forcedSeconds,unknownSeconds,lossRatio,p50Ms,p95Ms,p99Ms,jitterMs'
   return [heading, ...uplinks.map(of)]
 }
 

@@ -100,6 +100,7 @@ export const monitorParts: Record<string, JsonSchema> = {
     p50Ms: orNull('number', 'Median'),
     p95Ms: orNull('number', '95th percentile'),
     p99Ms: orNull('number', '99th percentile'),
+    jitterMs: orNull('number', 'Mean absolute difference of successive answers'),
   }),
   targetReport: object(
     'The checks of one target',

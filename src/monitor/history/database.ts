@@ -5,7 +5,7 @@ import { NetviaError } from '../../errors.js'
 const applicationId = 0x6e766961
 const version = 1
 
-/** Times are in ms since the epoch. */
+/** Times are in ms since the epoch; jitter is in microseconds. */
 const tables = `
 CREATE TABLE run (id INTEGER PRIMARY KEY, begun INTEGER NOT NULL, ended INTEGER NOT NULL);
 CREATE TABLE uplink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, device TEXT);
@@ -15,7 +15,7 @@ CREATE TABLE state (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, uplink INTEGER
   state TEXT NOT NULL, forced INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX state_of_run ON state (run, uplink, at);
 CREATE TABLE minute (at INTEGER NOT NULL, target INTEGER NOT NULL, run INTEGER NOT NULL, good INTEGER NOT NULL,
-  bad INTEGER NOT NULL, latencies BLOB, PRIMARY KEY (at, target)) WITHOUT ROWID;
+  bad INTEGER NOT NULL, latencies BLOB, jitter INTEGER, PRIMARY KEY (at, target)) WITHOUT ROWID;
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${version};
 `
@@ -39,6 +39,9 @@ export function openToWrite(path: string): SqliteDatabase {
     const isEmpty = numberOf(database, 'SELECT count(*) AS value FROM sqlite_master') === 0
     if (isEmpty) database.exec(`BEGIN; ${tables} COMMIT`)
     else checkVersion(database)
+    // The first histories lack this column. A netvia that doesn't know it ignores it.
+    const hasJitter = "SELECT count(*) AS value FROM pragma_table_info('minute') WHERE name = 'jitter'"
+    if (numberOf(database, hasJitter) === 0) database.exec('ALTER TABLE minute ADD COLUMN jitter INTEGER')
   })
 }
 

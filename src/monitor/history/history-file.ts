@@ -26,6 +26,9 @@ interface Minute extends Target {
   good: number
   bad: number
   latencies: LatencyCounts
+  /** Sum of the differences between successive answers, in ms, and their number. */
+  jitter: number
+  differences: number
 }
 
 interface Change {
@@ -52,6 +55,8 @@ export class HistoryFile {
   #devices = new Map<string, string | null>()
   #changes: Change[] = []
   #minutes = new Map<string, Minute>()
+  /** By target, in ms. */
+  readonly #lastAnswers = new Map<string, number>()
   #minuteBegun: ClockReading = readClocks()
   #prunedAt = Number.NEGATIVE_INFINITY
   /** The last write failed, which has been reported. */
@@ -78,6 +83,7 @@ export class HistoryFile {
     for (const uplink of this.#devices.keys()) {
       if (!devices.has(uplink)) this.#change(uplink, 'unknown', false, 'no longer watched')
     }
+    this.#lastAnswers.clear()
     for (const { name, state, forced, reason } of uplinks) {
       if (!this.#devices.has(name)) this.#change(name, state, forced !== null, reason)
     }
@@ -93,11 +99,18 @@ export class HistoryFile {
     // What failed on this machine says nothing of the line.
     if (local) return
     const key = `${uplink}\n${type}\n${target}`
-    const minute = this.#minutes.get(key) ?? { uplink, type, target, good: 0, bad: 0, latencies: new LatencyCounts() }
+    const begun = { good: 0, bad: 0, latencies: new LatencyCounts(), jitter: 0, differences: 0 }
+    const minute = this.#minutes.get(key) ?? { uplink, type, target, ...begun }
     this.#minutes.set(key, minute)
     if (ok) minute.good++
     else minute.bad++
-    if (ok && latencyMs !== null) minute.latencies.add(latencyMs)
+    if (!ok || latencyMs === null) return
+    minute.latencies.add(latencyMs)
+    const last = this.#lastAnswers.get(key)
+    this.#lastAnswers.set(key, latencyMs)
+    if (last === undefined) return
+    minute.jitter += Math.abs(latencyMs - last)
+    minute.differences++
   }
 
   end(): void {
@@ -172,14 +185,15 @@ export class HistoryFile {
       'INSERT OR IGNORE INTO target (uplink, type, target) SELECT id, ?, ? FROM uplink WHERE name = ?',
     )
     const minute = database.prepare(
-      `INSERT OR REPLACE INTO minute (at, target, run, good, bad, latencies)
-       SELECT ?, target.id, ?, ?, ?, ? FROM target JOIN uplink ON uplink.id = target.uplink
+      `INSERT OR REPLACE INTO minute (at, target, run, good, bad, latencies, jitter)
+       SELECT ?, target.id, ?, ?, ?, ?, ? FROM target JOIN uplink ON uplink.id = target.uplink
        WHERE uplink.name = ? AND type = ? AND target.target = ?`,
     )
     const at = wallTime(this.#minuteBegun, now)
-    for (const { uplink, type, target: name, good, bad, latencies } of this.#minutes.values()) {
+    for (const { uplink, type, target: name, good, bad, latencies, jitter, differences } of this.#minutes.values()) {
       target.run(type, name, uplink)
-      minute.run(at, run, good, bad, latencies.toBytes(), uplink, type, name)
+      const mean = differences === 0 ? null : Math.round((jitter / differences) * 1000)
+      minute.run(at, run, good, bad, latencies.toBytes(), mean, uplink, type, name)
     }
   }
 

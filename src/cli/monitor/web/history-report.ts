@@ -6,7 +6,7 @@ export interface CheckColumns {
   minMs: (number | null)[]
   medianMs: (number | null)[]
   p95Ms: (number | null)[]
-  /** Mean absolute difference of successive answers; all null in what comes from the history file. */
+  /** Mean absolute difference of successive answers. */
   jitterMs: (number | null)[]
   lossRatio: (number | null)[]
 }

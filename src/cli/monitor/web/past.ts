@@ -16,7 +16,7 @@ const minutesOf = `
 WITH RECURSIVE moment (at) AS (
   SELECT min(at) FROM minute WHERE at >= ?
   UNION ALL SELECT (SELECT min(at) FROM minute WHERE at > moment.at) FROM moment WHERE moment.at < ?)
-SELECT minute.at, minute.target, good, bad, latencies FROM moment CROSS JOIN target CROSS JOIN minute
+SELECT minute.* FROM moment CROSS JOIN target CROSS JOIN minute
 WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
 
 /** What the history file has of one uplink over a range of days. */
@@ -88,7 +88,8 @@ async function checksOf(
 function columnsOf(steps: readonly (MinuteCounts | undefined)[]) {
   const percentiles = (share: number) => steps.map(step => rounded(step?.latencies.percentile(share)))
   return {
-    ...{ minMs: percentiles(0), medianMs: percentiles(0.5), p95Ms: percentiles(0.95), jitterMs: steps.map(() => null) },
+    ...{ minMs: percentiles(0), medianMs: percentiles(0.5), p95Ms: percentiles(0.95) },
+    jitterMs: steps.map(step => rounded(step?.jitterMs)),
     lossRatio: steps.map(step => (step ? rounded(step.bad / (step.good + step.bad)) : null)),
   }
 }
