@@ -41,3 +41,13 @@ test('all places are used when they are needed', () => {
   for (let i = 0; i < sequences; i++) expect(table.insert(request, target, 0)).toBe(i)
   expect(table.insert(request, target, 0)).toBe(-1)
 })
+
+test('its columns are replaced at most twice, as each replaced one stays in the heap for a while', () => {
+  const table = ProbeTable.take(4)
+  const columns = new Set<unknown>()
+  for (let i = 0; i < sequences; i++) {
+    table.insert(request, target, 0)
+    columns.add(table.state)
+  }
+  expect(columns.size).toBeLessThanOrEqual(3)
+})

@@ -8,6 +8,8 @@ export const sequences = 0x10000
 const firstPlaces = 512
 /** Milliseconds a place rests after sending while fresh ones are available, so that late replies still find their probe. */
 const rest = 60_000
+/** Columns are replaced in few steps, since each leaves its old ones to the heap. Memory of unused places isn't resident. */
+const growth = 16
 /** Places in use that the search skips before the table counts as full. */
 const patience = 256
 
@@ -67,7 +69,7 @@ export class ProbeTable {
   #firstNumber = random16()
   #requests: (EchoRequest | undefined)[] = []
   #nextFree = 0
-  /** Number of places used so far, a power of two. */
+  /** Number of places in use so far, a power of two. The columns may have room for more. */
   #places = firstPlaces
 
   private constructor(family: 4 | 6) {
@@ -83,7 +85,6 @@ export class ProbeTable {
     spare.state.fill(State.free)
     spare.bucket.fill(0)
     spare.#nextFree = 0
-    spare.#places = spare.state.length
     spare.#firstNumber = random16()
     return spare
   }
@@ -161,7 +162,7 @@ export class ProbeTable {
     return -1
   }
 
-  /** All places have been used once. Starts again with the first if it has rested; otherwise doubles the table. */
+  /** All places have been used once. Starts again with the first if it has rested; otherwise doubles the places in use. */
   #turn(): void {
     const sent = this.sentMonotonic[0]!
     const hasRested = this.state[0] !== State.queued && monotonicNow() - sent > rest
@@ -171,20 +172,24 @@ export class ProbeTable {
 
   #grow(): void {
     this.#places *= 2
+    if (this.#places > this.state.length) this.#extend(Math.min(growth * this.state.length, sequences))
+  }
+
+  #extend(length: number): void {
     const { addressWords } = this
-    this.state = extended(this.state, this.#places)
-    this.tags = extended(this.tags, this.#places)
-    this.cookies = extended(this.cookies, 2 * this.#places)
-    this.targets = extended(this.targets, addressWords * this.#places)
-    this.sentWall = extended(this.sentWall, this.#places)
-    this.sentMonotonic = extended(this.sentMonotonic, this.#places)
-    this.sentStamps = extended(this.sentStamps, this.#places)
-    this.leftStamps = extended(this.leftStamps, this.#places)
-    this.stampIds = extended(this.stampIds, this.#places)
-    this.next = extended(this.next, this.#places)
-    this.previous = extended(this.previous, this.#places)
-    this.bucket = extended(this.bucket, this.#places)
-    this.doubted = extended(this.doubted, this.#places)
+    this.state = extended(this.state, length)
+    this.tags = extended(this.tags, length)
+    this.cookies = extended(this.cookies, 2 * length)
+    this.targets = extended(this.targets, addressWords * length)
+    this.sentWall = extended(this.sentWall, length)
+    this.sentMonotonic = extended(this.sentMonotonic, length)
+    this.sentStamps = extended(this.sentStamps, length)
+    this.leftStamps = extended(this.leftStamps, length)
+    this.stampIds = extended(this.stampIds, length)
+    this.next = extended(this.next, length)
+    this.previous = extended(this.previous, length)
+    this.bucket = extended(this.bucket, length)
+    this.doubted = extended(this.doubted, length)
   }
 
   #setTarget(probe: number, target: Uint8Array): void {
