@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
+import { ping } from '../../src/index.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { openDescriptor } from '../../src/sockets/open.js'
 import { SendBatch } from '../../src/sockets/send-batch.js'
 import { device, deviceAddress, devices } from '../../src/system/devices/devices.js'
+import { neighbours } from '../../src/system/devices/neighbours.js'
 import { type DeviceEvent, watchDevices } from '../../src/system/devices/watch.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
 import { RunningReader } from '../../src/system/netlink/running.js'
@@ -236,6 +238,30 @@ describe('neighbour', () => {
     expect(neighbour('2001:db8:1::77', index)?.state).toBe('stale')
     expect(neighbour('192.0.2.78', index)?.state).toBe(undefined)
     expect(neighbour('192.0.2.77', (await device('wan2')).index)?.state).toBe(undefined)
+  })
+
+  it('are listed, all of them or those of a device, as ip(8) lists them', async () => {
+    await ping('192.0.2.99', { device: 'wan1', timeout: 50 })
+    const all = await neighbours()
+    const common = { device: 'wan1', mac: '02:00:00:00:00:77', router: false }
+    expect(all).toContainEqual(
+      expect.objectContaining({ ...common, address: '192.0.2.77', family: 4, state: 'permanent' }),
+    )
+    expect(all).toContainEqual(
+      expect.objectContaining({ ...common, address: '2001:db8:1::77', family: 6, state: 'stale' }),
+    )
+    const silent = all.find(({ address }) => address === '192.0.2.99')!
+    expect(silent.mac).toBe(undefined)
+    expect(silent.state).toMatch(/^(incomplete|failed)$/)
+    const keys = (await neighbours()).map(({ address, device: on }) => `${address} ${on}`)
+    const listed = JSON.parse(ip('-json', 'neighbour', 'show')) as { dst: string; dev: string }[]
+    expect(keys.sort()).toEqual(listed.map(({ dst, dev }) => `${dst} ${dev}`).sort())
+
+    const here = await neighbours({ device: 'wan1' })
+    expect(new Set(here.map(one => one.device))).toEqual(new Set(['wan1']))
+    expect((await neighbours({ device: 'wan2' })).some(({ address }) => address === '192.0.2.77')).toBe(false)
+    await expect(neighbours({ device: 'wan9' })).rejects.toMatchObject({ code: 'ENODEV', device: 'wan9' })
+    await expect(neighbours({ signal: AbortSignal.abort('enough') })).rejects.toBe('enough')
   })
 })
 

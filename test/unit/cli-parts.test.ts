@@ -6,7 +6,7 @@ import { keepCommand } from '../../src/cli/doctor/finding.js'
 import { privilegeFindings } from '../../src/cli/doctor/privileges.js'
 import { verdict } from '../../src/cli/doctor/run.js'
 import { confinement, kernel } from '../../src/cli/doctor/system.js'
-import { splitHostPort, time } from '../../src/cli/shared/arguments.js'
+import { time } from '../../src/cli/shared/arguments.js'
 import { brief, digits, duration, percent } from '../../src/cli/shared/output/format.js'
 import { jsonLine } from '../../src/cli/shared/output/json.js'
 import { ProgressLine } from '../../src/cli/shared/output/progress.js'
@@ -31,14 +31,6 @@ describe('values', () => {
   test.each(['', '-1', '1y', 'x', '1e3', '0', '999999999'])('%j is no time', text => {
     expect(() => time('s')(text)).toThrow(InvalidArgumentError)
   })
-
-  test.each([
-    ['server.test:80', { host: 'server.test', port: 80 }],
-    ['[::1]:80', { host: '::1', port: 80 }],
-    ['::1', { host: '::1' }],
-    ['[::1]', { host: '::1' }],
-    ['server.test', { host: 'server.test' }],
-  ])('%s is host and port', (text, expected) => expect(splitHostPort(text)).toEqual(expected))
 })
 
 describe('output', () => {

@@ -20,7 +20,7 @@ const layers = [
   'proxy',
   'cli',
 ]
-const leaves = ['builtins', 'errors', 'monotonic', 'options', 'stats']
+const leaves = ['builtins', 'errors', 'host-port', 'monotonic', 'options', 'stats']
 /** Public entries: they gather the layers, and no layer imports them. */
 const entries = ['index', 'via', 'undici']
 
@@ -85,7 +85,7 @@ const faces: Record<string, string[]> = {
   'protocols/path-mtu': ['path-mtu', 'search'],
   'protocols/traceroute': ['traceroute', 'traceroutes', 'hop', 'route-statistics', 'options'],
   'protocols/udp': ['open-udp'],
-  'system/devices': ['device', 'devices', 'watch'],
+  'system/devices': ['device', 'devices', 'neighbours', 'watch'],
   'system/privileges': ['privileges'],
   'cli/page': [],
 }

@@ -282,9 +282,21 @@ describe('neighbours', () => {
     const header = pack([4, 2], [4, 3], [2, 0x20], [2, 0])
     const address = encodeAttribute(1, Uint8Array.of(192, 0, 2, 1))
     const times = encodeAttribute(3, pack([4, 9], [4, 9], [4, 150], [4, 1]))
-    const neighbour = { address: '192.0.2.1', deviceIndex: 3, state: 'failed' }
+    const neighbour = { address: '192.0.2.1', deviceIndex: 3, state: 'failed', mac: undefined, router: false }
     expect(decodeNeighbour(Buffer.concat([header, address, times]))).toEqual({ ...neighbour, changedMs: 1500 })
     expect(decodeNeighbour(Buffer.concat([header, address]))).toEqual({ ...neighbour, changedMs: 0 })
+    const known = pack([4, 10], [4, 3], [2, 0x02], [1, 0x80], [1, 0])
+    const mac = encodeAttribute(2, Uint8Array.of(2, 0, 0, 0, 0, 0x77))
+    expect(
+      decodeNeighbour(Buffer.concat([known, encodeAttribute(1, Buffer.from('fe80'.padEnd(32, '0'), 'hex')), mac])),
+    ).toEqual({
+      address: 'fe80::',
+      deviceIndex: 3,
+      state: 'reachable',
+      mac: '02:00:00:00:00:77',
+      router: true,
+      changedMs: 0,
+    })
     expect(decodeNeighbour(new Uint8Array(9))).toBe(undefined)
   })
 })

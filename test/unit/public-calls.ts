@@ -44,6 +44,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   HttpsAgent: options => new entry.HttpsAgent(as(options)),
   listen: options => entry.listen(as(having({ port: 0, host }, options))),
   listenProxy: options => entry.listenProxy(as(having({ port: 0 }, options))),
+  neighbours: options => entry.neighbours(as(options)),
   openIcmp: options => entry.openIcmp(as(having({ family: 4 }, options))),
   openUdp: options => entry.openUdp(as(having({ host }, options))),
   pathMtu: options => entry.pathMtu(host, as(options)),

@@ -1,9 +1,10 @@
 import { judge } from '../../checks/outcome.js'
 import { joinHostPort, type NetviaError } from '../../errors.js'
+import { parseHostPort } from '../../host-port.js'
 import { checkOptions, port } from '../../options.js'
 import { connectTimed } from '../../protocols/tcp/connect.js'
 import { connectSchema } from '../../protocols/tcp/dial.js'
-import { splitHostPort, usageError } from '../shared/arguments.js'
+import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
@@ -29,8 +30,8 @@ interface Connected {
 }
 
 export async function run(session: Session, flags: ConnectFlags, host: string, portText?: string): Promise<Exit> {
-  const target = portText === undefined ? splitHostPort(host) : { host, port: Number(portText) }
-  if (target.port === undefined) throw usageError('connect: a port is needed, as "host port" or "host:port"')
+  const target = portText === undefined ? parseHostPort(host) : { host, port: Number(portText) }
+  if (target?.port === undefined) throw usageError('connect: a port is needed, as "host port" or "host:port"')
   port(target.port, 'connect: port')
   const { signal } = session
   const common = {

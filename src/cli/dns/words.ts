@@ -1,6 +1,7 @@
 import { joinHostPort } from '../../errors.js'
+import { parseHostPort } from '../../host-port.js'
 import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
-import { splitHostPort, usageError } from '../shared/arguments.js'
+import { usageError } from '../shared/arguments.js'
 
 /** What the words of the command line are, as dig reads them. */
 export interface Words {
@@ -44,8 +45,8 @@ export function wordsOf(given: readonly string[], known: RecordType | undefined,
 }
 
 function serverOf(server: string, port: number | undefined): string {
-  const { host, port: own } = splitHostPort(server)
-  return port === undefined || own !== undefined ? server : joinHostPort(host, port)
+  const parsed = parseHostPort(server)
+  return !parsed || port === undefined || parsed.port !== undefined ? server : joinHostPort(parsed.host, port)
 }
 
 function isShort(word: string): boolean {

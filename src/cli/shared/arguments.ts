@@ -68,10 +68,3 @@ export function time(unit: DurationUnit, least = 1): (value: string) => number {
     return milliseconds
   }
 }
-
-/** `host:port`, `[address]:port`, an IPv6 address without brackets for the host alone. */
-export function splitHostPort(value: string): { host: string; port?: number } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(value) ?? []
-  const host = bracketed ?? plain ?? value
-  return port === undefined ? { host } : { host, port: Number(port) }
-}

@@ -1,5 +1,6 @@
-import { isIP, isIPv6 } from '../../builtins.js'
+import { isIP } from '../../builtins.js'
 import { invalidArgument, joinHostPort } from '../../errors.js'
+import { parseHostPort } from '../../host-port.js'
 import { arrayOf, type Check } from '../../options.js'
 import { unmapped } from '../../sockets/ip.js'
 
@@ -13,13 +14,8 @@ const standardPort = 53
 
 /** `1.1.1.1`, `1.1.1.1:5353`, `2606:4700::1111`, `[2606:4700::1111]:5353`. Undefined for anything else. */
 export function parseDnsServer(text: string): DnsServer | undefined {
-  if (isIP(text)) return { address: unmapped(text), port: standardPort }
-  const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+):(\d{1,5})$/.exec(text)
-  if (!match) return undefined
-  const address = match[1]!
-  const port = match[2] === undefined ? standardPort : Number(match[2])
-  if (port < 1 || port > 65_535) return undefined
-  return (text.startsWith('[') ? isIPv6(address) : isIP(address)) ? { address: unmapped(address), port } : undefined
+  const { host, port = standardPort } = parseHostPort(text) ?? {}
+  return host !== undefined && isIP(host) && port > 0 ? { address: unmapped(host), port } : undefined
 }
 
 /** All that a list with white space between has. */

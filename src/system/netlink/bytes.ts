@@ -51,3 +51,8 @@ export function pack(...fields: readonly (readonly [size: 1 | 2 | 4, value: numb
 export function align(length: number): number {
   return (length + 3) & ~3
 }
+
+/** An Ethernet address as text; undefined for link addresses of other lengths. */
+export function macText(bytes: Uint8Array | undefined): string | undefined {
+  return bytes?.length === 6 ? Buffer.from(bytes).toString('hex').match(/../g)!.join(':') : undefined
+}

@@ -1,5 +1,5 @@
 import { attributeByte, decodeAttributes, encodeAttribute } from './attributes.js'
-import { pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
+import { macText, pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
 
 const IFF_UP = 0x1
 const IFF_LOOPBACK = 0x8
@@ -128,10 +128,6 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     masterIndex: u32(attribute.master),
     counters: decodeCounters(attributes.get(attribute.stats64)),
   }
-}
-
-function macText(bytes: Uint8Array | undefined): string | undefined {
-  return bytes?.length === 6 ? Buffer.from(bytes).toString('hex').match(/../g)!.join(':') : undefined
 }
 
 function decodeCounters(bytes: Uint8Array | undefined): DeviceCounters | undefined {

@@ -1,11 +1,14 @@
 import { addressFamily, familyOf } from '../../sockets/address.js'
 import { parseIP } from '../../sockets/ip.js'
 import { decodeAttributes, encodeAttribute } from './attributes.js'
-import { pack, readI32, readU16, readU32 } from './bytes.js'
+import { macText, pack, readI32, readU16, readU32 } from './bytes.js'
 import { formatAddress } from './ip-address.js'
 
 const headerSize = 12
+const flagsOffset = 10
+const NTF_ROUTER = 0x80
 const attributeDestination = 1
+const attributeLinkAddress = 2
 /** NDA_CACHEINFO, `struct nda_cacheinfo`. Its times are in USER_HZ, which is 100 on every architecture that netvia supports. */
 const attributeCacheInfo = 3
 const updatedOffset = 8
@@ -45,26 +48,37 @@ export function encodeNeighbourRequest(address: string, deviceIndex: number): Ui
 /** `struct ndmsg` that requests all neighbours. */
 export const neighbourDumpRequest = pack([4, 0], [4, 0], [4, 0])
 
-export interface Neighbour {
+export interface NeighbourMessage {
   readonly address: string
   readonly deviceIndex: number
   readonly state: NeighbourState | undefined
+  /** MAC address; undefined while it isn't known, and on links without Ethernet addresses. */
+  readonly mac: string | undefined
+  /** Whether it has announced itself as a router (IPv6, RFC 4861). */
+  readonly router: boolean
   /** Milliseconds since its state last changed, with a resolution of 10 ms. 0 if the kernel doesn't report it. */
   readonly changedMs: number
 }
 
 /** RTM_NEWNEIGH. Pure. */
-export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
+export function decodeNeighbour(payload: Uint8Array): NeighbourMessage | undefined {
   const attributes = decodeAttributes(payload.subarray(headerSize))
   const address = formatAddress(attributes.get(attributeDestination))
   if (address === undefined) return undefined
   const times = attributes.get(attributeCacheInfo)
   const changedMs = ((times && readU32(times, updatedOffset)) ?? 0) * (1000 / ticksPerSecond)
-  return { address, deviceIndex: readI32(payload, 4)!, state: states.get(readU16(payload, 8) ?? -1), changedMs }
+  return {
+    address,
+    deviceIndex: readI32(payload, 4)!,
+    state: states.get(readU16(payload, 8) ?? -1),
+    mac: macText(attributes.get(attributeLinkAddress)),
+    router: ((payload[flagsOffset] ?? 0) & NTF_ROUTER) !== 0,
+    changedMs,
+  }
 }
 
 /** RTM_NEWNEIGH of a neighbour that hasn't answered; undefined for others. Pure. */
-export function decodeSilentNeighbour(payload: Uint8Array): Neighbour | undefined {
+export function decodeSilentNeighbour(payload: Uint8Array): NeighbourMessage | undefined {
   const state = states.get(readU16(payload, 8) ?? -1)
   return state === 'failed' || state === 'incomplete' ? decodeNeighbour(payload) : undefined
 }

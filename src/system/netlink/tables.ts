@@ -5,7 +5,7 @@ import {
   decodeNeighbour,
   decodeSilentNeighbour,
   encodeNeighbourRequest,
-  type Neighbour,
+  type NeighbourMessage,
   neighbourDumpRequest,
 } from './neighbour.js'
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
@@ -48,12 +48,17 @@ export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> 
  * The kernel's entry for an address on a link. `incomplete`: ARP or neighbour discovery is running, and the kernel holds the
  * packets. `failed`: no answer came, and the packets were dropped. Undefined: there is no entry. RTM_GETNEIGH, Linux 5.0.
  */
-export function neighbour(address: string, deviceIndex: number): Neighbour | undefined {
+export function neighbour(address: string, deviceIndex: number): NeighbourMessage | undefined {
   return requestOne(MessageType.getNeighbour, encodeNeighbourRequest(address, deviceIndex), decodeNeighbour)
 }
 
+/** Neighbours on all links: ARP and neighbour discovery. */
+export function readNeighbours(signal?: AbortSignal): Promise<NeighbourMessage[]> {
+  return dump(MessageType.getNeighbour, neighbourDumpRequest, decodeNeighbour, signal)
+}
+
 /** Neighbours on all links that haven't answered ARP or neighbour discovery: `failed` and `incomplete`. */
-export function readSilentNeighbours(): Neighbour[] {
+export function readSilentNeighbours(): NeighbourMessage[] {
   return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeSilentNeighbour)
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { NetviaError } from '../../../errors.js'
+import { parseHostPort } from '../../../host-port.js'
 import { Secret } from '../../../runtime/secret.js'
-import { splitHostPort } from '../../shared/arguments.js'
 import { isLoopback, type ListenAddress } from './listen-address.js'
 
 /** Shorter ones can be guessed. */
@@ -45,7 +45,7 @@ export class Access {
   /** The status that refuses the request; undefined where it is welcome. */
   refusal({ headers: { authorization, host } }: IncomingMessage): 401 | 403 | undefined {
     // A page of elsewhere whose name was made to point here has its own name in the field.
-    if (!this.#token) return host !== undefined && isLoopback(splitHostPort(host).host) ? undefined : 403
+    if (!this.#token) return isLoopback(parseHostPort(host ?? '')?.host ?? '') ? undefined : 403
     const given = tokenIn(authorization ?? '')
     return given !== undefined && this.#token.is(given) ? undefined : 401
   }

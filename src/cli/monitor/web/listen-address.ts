@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { invalidArgument } from '../../../errors.js'
-import { splitHostPort } from '../../shared/arguments.js'
+import { parseHostPort } from '../../../host-port.js'
 
 export interface ListenAddress {
   host: string
@@ -16,8 +16,8 @@ loopback.addAddress('::1', 'ipv6')
 
 /** `port`, `host:port` or `[address]:port`. */
 export function listenAddress(value: string, name = 'it'): ListenAddress {
-  const { host, port } = /^\d+$/.test(value) ? { host: '127.0.0.1', port: Number(value) } : splitHostPort(value)
-  if (port === undefined || port > 65_535) {
+  const { host, port } = parseHostPort(/^\d+$/.test(value) ? `127.0.0.1:${value}` : value) ?? {}
+  if (host === undefined || port === undefined) {
     throw invalidArgument(name, value, 'a port, host:port or [address]:port, such as 9777 or 192.0.2.1:9777')
   }
   return { host, port, loopback: isLoopback(host) }

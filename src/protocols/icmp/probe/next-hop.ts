@@ -1,7 +1,7 @@
 import { addon } from '../../../binding/addon.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { decodeAddress } from '../../../sockets/address.js'
-import type { Neighbour } from '../../../system/netlink/neighbour.js'
+import type { NeighbourMessage } from '../../../system/netlink/neighbour.js'
 import { neighbour, nextHop, readSilentNeighbours } from '../../../system/netlink/tables.js'
 
 /** A packet's next hop that has not answered ARP or neighbour discovery yet. */
@@ -14,7 +14,7 @@ export interface SilentHop {
 const cachedMs = 1000
 /** The kernel reports times in hundredths of a second, and starts asking slightly after it receives the packet. */
 const slackMs = 50
-let silent = new Map<string, Neighbour>()
+let silent = new Map<string, NeighbourMessage>()
 let readAt = Number.NEGATIVE_INFINITY
 
 const keyOf = (address: string, deviceIndex: number) => `${deviceIndex} ${address}`
