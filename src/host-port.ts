@@ -12,7 +12,15 @@ import { portOrZero } from './options.js'
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` for anything else, such as a port above 65535 or an IPv6 address with a port but
  * without brackets.
  */
-export function splitHostPort(address: string, defaultPort?: number): { host: string; port: number } {
+export function splitHostPort(
+  address: string,
+  defaultPort?: number,
+): {
+  /** A name, or an address without its brackets. */
+  host: string
+  /** 0-65535. */
+  port: number
+} {
   if (defaultPort !== undefined) portOrZero(defaultPort, 'splitHostPort: defaultPort')
   const parsed = typeof address === 'string' ? parseHostPort(address) : undefined
   const port = parsed?.port ?? defaultPort

@@ -1,5 +1,5 @@
 // `npm run bench [-- workload …] [--rounds 7] [--only name …] [--smoke] [--publish]`
-// Measures netvia, its peers and the physical limit side by side: see docs/performance.md. Needs root, gcc and iproute2.
+// Measures netvia, its peers and the physical limit side by side: see docs/performance/method.md. Needs root, gcc and iproute2.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../../', import.meta.url)
-const docs = readdirSync(new URL('docs/', root)).filter(name => name.endsWith('.md'))
+const docs = readdirSync(new URL('docs/', root), { recursive: true }).filter(name => name.endsWith('.md'))
 const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'examples/README.md', ...docs.map(name => `docs/${name}`)]
 
 const rules = [

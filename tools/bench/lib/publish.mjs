@@ -1,4 +1,4 @@
-// Puts results into the documentation, docs/performance.md and docs/scale.md between their marks, with charts and figures beside.
+// Puts results into the documentation, docs/performance/results.md and docs/scale.md between their marks, with charts and figures beside.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chart, markdown } from './report.mjs'
@@ -13,14 +13,14 @@ export function publish(machine, results) {
   const published = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   for (const [name, { perRound, ...result }] of Object.entries(results)) published[name] = { machine, ...result }
   writeFileSync(file, `${JSON.stringify(published, null, 2)}\n`)
-  const pages = { 'performance.md': [], 'scale.md': [] }
+  const pages = { 'performance/results.md': [], 'scale.md': [] }
   for (const [name, result] of Object.entries(published)) {
     const picture = chart(result)
     if (picture) writeFileSync(`${docs}performance/${name}.svg`, picture)
     const { cpu, kernel, node, version, date } = result.machine
     const where = `netvia ${version}, ${date}, ${cpu}, Linux ${kernel}, Node ${node}; ${result.rounds} rounds.`
-    const page = name === 'scale' ? 'scale.md' : 'performance.md'
-    pages[page].push(`${markdown(result, picture && `performance/${name}.svg`)}\n\n${where}`)
+    const [page, charts] = name === 'scale' ? ['scale.md', 'performance/'] : ['performance/results.md', '']
+    pages[page].push(`${markdown(result, picture && `${charts}${name}.svg`)}\n\n${where}`)
   }
   for (const [page, parts] of Object.entries(pages)) {
     if (parts.length === 0) continue
