@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
@@ -25,4 +26,10 @@ export function openOnlyNetlink(): number {
     syscall: 'bind(AF_NETLINK)',
     hint: `ss -A netlink -a | grep ${ourPortId}   # shows its socket`,
   })
+}
+
+/** Whether a process of this network namespace holds that socket. */
+export function isLockHeld(): boolean {
+  // sk, protocol, port id, …: NETLINK_ROUTE is 0.
+  return new RegExp(`^\\S+ +0 +${ourPortId} `, 'm').test(readFileSync('/proc/net/netlink', 'utf8'))
 }

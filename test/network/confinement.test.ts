@@ -1,5 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -117,6 +119,16 @@ describe('under seccomp', () => {
     expect(await confined([launcher, ...probe])).toMatchObject(everything)
     const keeping = [process.execPath, path('kept-state.mjs'), `${lab.folder}/state.json`]
     expect(await confined([launcher, ...keeping])).toEqual({ state: 'up', warnings: [] })
+    const uplinks = [{ name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: lab.server.address4 }] }]
+    const only = ['bounding-set', 'inh-caps', 'ambient-caps'].map(set => `--${set}=-all,+net_admin`)
+    const routed = [process.execPath, path('routed.mjs'), JSON.stringify(uplinks)]
+    const before = lab.run('router', 'ip', 'rule')
+    const child = lab.spawn('router', nobody[0]!, ...nobody.slice(1), ...only, launcher, ...routed)
+    const [line] = await once(createInterface(child.stdout!), 'line')
+    expect(JSON.parse(line)).toMatchObject({ running: true })
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect(lab.run('router', 'ip', 'rule')).toBe(before)
     // It does confine: the shell cannot be started there.
     expect(() => execFileSync(launcher, [process.execPath, '-e', 'process.kill(1, 0)'], { stdio: 'pipe' })).toThrow(
       /EPERM/,

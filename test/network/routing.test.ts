@@ -13,6 +13,7 @@ import type { RoutingChange, RoutingWarning } from '../../src/routing/reports.js
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { lab } from '../lab/index.js'
 import { runWithInput } from '../lab/processes.js'
+import { netvia, objects } from '../unit/cli-process.js'
 import { blocksOf } from '../unit/markdown.js'
 
 const atEnd: (() => Promise<unknown>)[] = []
@@ -345,6 +346,30 @@ describe('a process that is killed', () => {
     await routing.stop()
     cable('up')
     await expect.poll(everything).toBe(before)
+  })
+})
+
+describe('netvia doctor', () => {
+  const doctor = async () => {
+    const found = objects(await netvia(['doctor', '--json', '-I', 'lo'])) as { about: string; fix?: string }[]
+    return found.find(({ about }) => about === 'routing')
+  }
+
+  test('finds the routes of a process that was killed, and the command that removes them', async () => {
+    const before = everything()
+    const { child } = await routedProcess()
+    expect(await doctor()).toMatchObject({ status: 'yes', detail: expect.stringContaining('follow the uplinks') })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const left = await doctor()
+    expect(left).toMatchObject({
+      status: 'no',
+      optional: true,
+      detail: expect.stringMatching(/^\d+ routes and \d+ rules/),
+    })
+    lab.run('router', 'sh', '-ec', left!.fix!)
+    expect(everything()).toBe(before)
+    expect(await doctor()).toBeUndefined()
   })
 })
 

@@ -98,6 +98,24 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(property('StatusText')).toBe('2 up')
   })
 
+  test('sets routes with CAP_NET_ADMIN, as the comment in the unit says, and takes them away', async () => {
+    const lines = ['AmbientCapabilities', 'CapabilityBoundingSet'].map(name => `${name}=CAP_NET_ADMIN`)
+    machine.write('/etc/systemd/system/netvia-monitor.service.d/routing.conf', ['[Service]', ...lines, ''].join('\n'))
+    machine.write('/etc/netvia/uplinks.yaml', `${configuration(['fibre', 'radio'])}routing: { policy: failover }\n`)
+    const rules = () => lab.run('router', 'ip', 'rule')
+    const before = rules()
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'restart', 'netvia-monitor')
+    await expect.poll(rules, patience).toMatch('from all lookup 7770 proto 77')
+    expect(machine.run('cat', `/proc/${property('MainPID')}/status`)).toMatch(/^CapEff:\s+0+1000$/m)
+    machine.run('rm', '-r', '/etc/systemd/system/netvia-monitor.service.d')
+    machine.write('/etc/netvia/uplinks.yaml', configuration(['fibre', 'radio']))
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'restart', 'netvia-monitor')
+    await expect.poll(states, patience).toEqual({ fibre: 'up', radio: 'up' })
+    expect(rules()).toBe(before)
+  })
+
   test('comes back when it was killed, and with the states it had at systemctl restart', async () => {
     const before = property('MainPID')
     machine.run('systemctl', 'kill', '--signal=KILL', 'netvia-monitor')

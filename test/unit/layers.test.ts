@@ -57,14 +57,13 @@ const faces: Record<string, string[]> = {
       'record/reports',
       'record/metric-scales',
       'history/database',
-
       'history/minute-counts',
       'history/stretches',
       'history/read-stretches',
     ],
   ],
   group: ['group', 'options', 'policies', 'race', 'attempts'],
-  routing: ['routing', 'options', 'reports'],
+  routing: ['routing', 'options', 'reports', 'kernel', 'kernel-lock'],
   proxy: ['listen-proxy', 'options', 'blocks', 'statistics'],
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],

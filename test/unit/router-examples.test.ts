@@ -27,9 +27,10 @@ describe('the init script for procd', () => {
   })
 
   /** What the script asks of procd, whose functions only write down here what they are called with. */
-  function started(check: number, token?: string): { asked: string[]; status: number | null } {
+  function started(check: number, token?: string, configuration = ''): { asked: string[]; status: number | null } {
     const files = { config: join(folder, 'uplinks.yaml'), token: join(folder, 'token') }
     rmSync(files.token, { force: true })
+    writeFileSync(files.config, configuration)
     if (token) writeFileSync(files.token, token)
     const script = `
       for name in open_instance set_param append_param close_instance; do
@@ -56,6 +57,14 @@ describe('the init script for procd', () => {
     expect(asked).toContain('set_param reload_signal HUP')
     expect(asked.some(line => line.startsWith('set_param respawn'))).toBe(true)
     expect(asked.at(-1)).toBe('close_instance')
+  })
+
+  test('starts it as root where it sets routes', () => {
+    const own = readFileSync(example('uplinks.yaml'), 'utf8')
+    const { asked, status } = started(0, undefined, own.replace('#routing:', 'routing:'))
+    expect(status).toBe(0)
+    expect(asked).not.toContain('set_param user nobody')
+    expect(started(0, undefined, own).asked).toContain('set_param user nobody')
   })
 
   test('starts without a token, and not at all with a wrong configuration', () => {

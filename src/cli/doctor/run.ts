@@ -1,7 +1,7 @@
 import wrapAnsi from 'wrap-ansi'
 import type { Device } from '../../system/devices/device.js'
 import { device, devices } from '../../system/devices/devices.js'
-import { readDefaultRoutes } from '../../system/netlink/tables.js'
+import { readDefaultRoutes, readRules } from '../../system/netlink/tables.js'
 import { privileges } from '../../system/privileges/privileges.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
@@ -10,6 +10,7 @@ import { defaultRoutes, deviceFindings, routeFindings } from './devices.js'
 import { type Finding, keepCommand } from './finding.js'
 import { privilegeFindings } from './privileges.js'
 import { resolverFinding } from './resolver.js'
+import { routingFindings } from './routing.js'
 import { systemFindings } from './system.js'
 
 export interface DoctorFlags {
@@ -24,7 +25,8 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const { output, signal } = session
   const named = await Promise.all((flags.device ?? []).map(name => device(name)))
   const all = await devices()
-  const routes = defaultRoutes(await readDefaultRoutes(), all)
+  const everyDefault = await readDefaultRoutes()
+  const routes = defaultRoutes(everyDefault, all)
   const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
   const findings: Finding[] = []
   const tell = (found: readonly Finding[]) => {
@@ -43,6 +45,7 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   tell(systemFindings())
   tell(privilegeFindings(await privileges()))
   tell(routeFindings(routes))
+  tell(routingFindings(everyDefault, readRules()))
   for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
   // Loopback has no name server, and needs none.
   const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
