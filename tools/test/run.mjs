@@ -19,7 +19,7 @@ const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
 /** What runs for each project, all of it at the same time. */
 const runsOf = {
   unit: () => [{}],
-  network: () => [inLab(), ...others.map(onOtherNode)],
+  network: () => [{ name: thisNode, path: process.execPath }, ...others].flatMap(onNode),
   services: () => [inLab()],
   faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
@@ -75,10 +75,17 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-function onOtherNode({ name, path, files }) {
-  const log = `.cache/tests-${process.pid}-${name.replace(' ', '-')}.log`
-  process.on('exit', () => rmSync(log, { force: true }))
-  return { ...inLab(), name, path, files, log }
+/** Tests in a laboratory wait most of their time: beside other Nodes, those that run all files run them in two laboratories. */
+function onNode({ name, path, files }) {
+  if (others.length === 0) return [inLab()]
+  const shards = files ? [undefined] : ['1/2', '2/2']
+  return shards.map((shard, index) => {
+    // The output of one shows that it goes on.
+    const shown = name === thisNode && index === 0
+    const log = shown ? undefined : `.cache/tests-${process.pid}-${name.replace(' ', '-')}-${index}.log`
+    if (log) process.on('exit', () => rmSync(log, { force: true }))
+    return { ...inLab(), name, path, files, shard, log }
+  })
 }
 
 function count(run, { status, report }) {

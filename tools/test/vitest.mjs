@@ -9,12 +9,13 @@ let stopping = false
 
 /**
  * Runs vitest on the Node at `path`, in its own process group, so that nothing of it is left when it has to end. `log`: a file for
- * its output. Returns its exit code and its JSON report.
+ * its output. `shard`: which part of the files, as vitest has it. Returns its exit code and its JSON report.
  */
-export async function runVitest({ project, path, prefix = [], env, log }, filters) {
+export async function runVitest({ project, path, prefix = [], env, log, shard }, filters) {
   mkdirSync('.cache', { recursive: true })
   const file = `.cache/tests-${process.pid}-${++started}.json`
   const args = ['run', '--project', project, '--reporter=verbose', '--reporter=json', `--outputFile.json=${file}`]
+  if (shard) args.push(`--shard=${shard}`)
   if (filters.length) args.push('--passWithNoTests', ...filters)
   const [command, ...rest] = [...prefix, path, 'node_modules/vitest/vitest.mjs', ...args]
   const output = log ? openSync(log, 'a') : 'inherit'
