@@ -11,8 +11,11 @@ export async function quiet(): Promise<void> {
   }
 }
 
-/** TCP states in which the kernel sends again what was not answered: SYN_SENT, FIN_WAIT1, LAST_ACK, CLOSING (include/net/tcp_states.h). */
-const unanswered = new Set(['02', '04', '09', '0B'])
+/**
+ * TCP states in which the kernel sends again what was not answered, or will answer the other end's FIN: SYN_SENT, FIN_WAIT1, FIN_WAIT2,
+ * LAST_ACK, CLOSING (include/net/tcp_states.h).
+ */
+const unfinished = new Set(['02', '04', '05', '09', '0B'])
 
 /** Whether a connection of this namespace may send a packet by itself yet. */
 function sayingGoodbye() {
@@ -20,6 +23,6 @@ function sayingGoodbye() {
     readFileSync(`/proc/net/${name}`, 'utf8')
       .split('\n')
       .slice(1)
-      .some(line => unanswered.has(line.trim().split(/\s+/)[3]!)),
+      .some(line => unfinished.has(line.trim().split(/\s+/)[3]!)),
   )
 }
