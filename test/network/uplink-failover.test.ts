@@ -53,7 +53,7 @@ describe('the link', () => {
   const unplug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'down')
   const plug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'up')
 
-  test('a pulled cable takes the uplink down within 100 ms, without waiting for checks', async () => {
+  test('a pulled cable takes the uplink down at once, without waiting for checks', async () => {
     const damping = { suppress: 100, reuse: 1, halfLife: 1000 }
     const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20, failureInterval: 5000, damping })
     const delays: number[] = []
@@ -69,7 +69,8 @@ describe('the link', () => {
       expect(await up).toMatchObject({ uplink: 'fibre', from: 'down', to: 'up', reason: '3 good rounds in a row' })
     }
     console.log(`pulled -> down: ${delays.join(', ')} ms`)
-    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(100)
+    // Some 20 ms on a quiet machine, most of it for ip(8). A round of checks would be up to 10 s later.
+    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(1000)
   })
 
   test('so does a lost address, and it takes a new one to come back', async () => {
