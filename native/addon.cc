@@ -12,6 +12,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.AddCleanupHook([](Environment* self) { self->Close(); }, environment);
   DefineOptions(env, exports);
   DefineSockets(env, exports);
+  DefineOpen(env, exports);
   DefinePackets(env, exports);
   DefinePoller(env, exports);
   DefineRun(env, exports);

@@ -41,6 +41,7 @@ template <typename T>
 struct View {
   T* data = nullptr;
   size_t length = 0;
+  bool valid = false;
 
   View(const Arguments& arguments, size_t index) : View(arguments.Env(), arguments[index]) {}
   View(napi_env env, napi_value value) {
@@ -51,6 +52,7 @@ struct View {
     if (type != (sizeof(T) == 1 ? napi_uint8_array : napi_int32_array)) return;
     data = static_cast<T*>(memory);
     length = count;
+    valid = true;
   }
 };
 

@@ -33,6 +33,7 @@ class Environment {
 };
 
 void DefineSockets(Napi::Env env, Napi::Object exports);
+void DefineOpen(Napi::Env env, Napi::Object exports);
 void DefineOptions(Napi::Env env, Napi::Object exports);
 void DefinePackets(Napi::Env env, Napi::Object exports);
 void DefinePoller(Napi::Env env, Napi::Object exports);

@@ -27,7 +27,7 @@ struct Rule {
   // Calls let through before the first that is struck, and how many are struck then.
   int32_t skip;
   int32_t times;
-  // What it fails with; 0 lets it go on with `limit`.
+  // What it fails with; 0 lets it go on with `limit`. A setsockopt then succeeds without effect.
   int32_t error;
   // The most packets that a batch may have.
   int32_t limit;
@@ -110,7 +110,10 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
 }
 
 int setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
-  return Fails("setsockopt", level, name) ? -1 : ::setsockopt(fd, level, name, value, length);
+  Rule rule{};
+  if (!Struck("setsockopt", &rule, level, name)) return ::setsockopt(fd, level, name, value, length);
+  errno = rule.error;
+  return rule.error == 0 ? 0 : -1;
 }
 
 unsigned if_nametoindex(const char* name) { return Fails("if_nametoindex") ? 0 : ::if_nametoindex(name); }

@@ -2,6 +2,7 @@
 #include "addon.cc"
 #include "arguments.cc"
 #include "environment.cc"
+#include "open.cc"
 #include "options.cc"
 #include "packets.cc"
 #include "poller.cc"

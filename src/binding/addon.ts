@@ -16,7 +16,20 @@ export interface Addon {
   readonly constants: Readonly<Record<string, number>>
 
   socket(family: number, type: number, protocol: number): number
+  /**
+   * Opens a descriptor on its path in one call, in this order: socket(2), SO_BINDTODEVICE, the binding read back, the options,
+   * bind(2), connect(2). Empty bytes leave out a step. It ends with the first step that fails, so nothing is sent before the
+   * binding has been read back.
+   *
+   * `plan` has the family, type and protocol, and four numbers for each option: level, name, value, and 1 if the kernel may
+   * refuse it. `device` is a name with its final zero byte. Returns the descriptor, or the errno of socket(2). The first two
+   * numbers of `plan` then are the `Step` that failed and its errno. A connection under way is `Step.connect` with
+   * -EINPROGRESS. A binding that reads differently is `Step.readBack` with 0.
+   */
+  open(plan: Int32Array, device: Uint8Array, source: Uint8Array, target: Uint8Array): number
   close(fd: number): number
+  /** Closes a TCP connection with a reset (SO_LINGER of 0 seconds). */
+  reset(fd: number): number
   /**
    * Allows another owner to take the descriptor. Until `detach`, it closes with the environment unless that owner has taken it.
    * One at a time.
@@ -85,6 +98,9 @@ export interface Addon {
   /** Fills `out` with getrandom(2) and returns the number of bytes filled. */
   random(out: Uint8Array): number
 }
+
+/** Where `open` ended. The first option is `option`, the second is the number after that, and so on. */
+export const Step = { done: 0, device: 1, readBack: 2, bind: 3, connect: 4, option: 5 } as const
 
 /** The 16 numbers of a received packet. Times are seconds and nanoseconds of CLOCK_REALTIME; seconds are unsigned. */
 export const Field = {

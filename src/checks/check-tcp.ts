@@ -1,4 +1,5 @@
 import { addon } from '../binding/addon.js'
+import { isIPv4 } from '../builtins.js'
 import type { NetviaError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import {
@@ -11,13 +12,11 @@ import {
   type Schema,
   string,
 } from '../options.js'
-import { dialDescriptor } from '../protocols/tcp/dial.js'
-import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import { dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { decodeAddress, encodeAddress } from '../sockets/address.js'
 import { verifyDevice } from '../sockets/open.js'
-import { trySetOption } from '../sockets/options.js'
 import { onLink } from '../sockets/zone.js'
-import { judge } from './outcome.js'
+import { networkError } from './outcome.js'
 
 export interface TcpCheckOptions extends CommonOptions {
   /** Name or address. */
@@ -69,9 +68,6 @@ export const tcpCheckSchema: Schema = {
   timeout: milliseconds,
 }
 
-/** struct linger: on, 0 seconds. */
-const resetOnClose = new Uint8Array(new Int32Array([1, 0]).buffer)
-
 /**
  * Checks whether a TCP port accepts a connection, and resets the connection immediately.
  *
@@ -82,33 +78,33 @@ const resetOnClose = new Uint8Array(new Int32Array([1, 0]).buffer)
  */
 export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> {
   const options = checkOptions('checkTcp', given, tcpCheckSchema, ['host', 'port'])
+  options.timeout ??= 5000
   const start = monotonicNow()
-  return judge<TcpCheckResult>(
-    options.signal,
-    options.device,
-    async () => {
-      const timed = { ...options, timeout: options.timeout ?? 5000 }
-      const { fd, address } = await withinTimeLimit(timed, (signal, progress) =>
-        dialDescriptor(timed, signal, progress),
-      )
-      const latencyMs = monotonicNow() - start
-      try {
-        if (options.device !== undefined) verifyDevice(fd, options.device)
-        const remote = onLink(encodeAddress(address), options.device)
-        const addresses = { localAddress: localAddressOf(fd), remoteAddress: decodeAddress(remote)?.address }
-        return { ok: true, latencyMs, ...addresses, error: undefined }
-      } finally {
-        // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
-        // packets over the default route, whatever device the socket was bound to.
-        trySetOption(fd, 'SO_LINGER', resetOnClose)
-        addon().close(fd)
-      }
-    },
-    error => ({ ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined, error }),
-  )
+  try {
+    const { fd, address } = await dialDescriptorInTime(options)
+    const latencyMs = monotonicNow() - start
+    try {
+      if (options.device !== undefined) verifyDevice(fd, options.device)
+      const remoteAddress = canonical(address, options.device)
+      return { ok: true, latencyMs, localAddress: localAddressOf(fd), remoteAddress, error: undefined }
+    } finally {
+      // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
+      // packets over the default route, whatever device the socket was bound to.
+      addon().reset(fd)
+    }
+  } catch (reason) {
+    const error = networkError(reason, options.signal, options.device)
+    return { ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined, error }
+  }
 }
 
+/** The address as the kernel would write it, with the link it is valid on. */
+function canonical(address: string, device: string | undefined): string | undefined {
+  return isIPv4(address) ? address : decodeAddress(onLink(encodeAddress(address), device))?.address
+}
+
+const local = new Uint8Array(28)
+
 function localAddressOf(fd: number): string | undefined {
-  const bytes = new Uint8Array(28)
-  return decodeAddress(bytes, addon().getsockname(fd, bytes))?.address
+  return decodeAddress(local, addon().getsockname(fd, local))?.address
 }

@@ -49,7 +49,12 @@ export async function judge<T>(
   try {
     return await check()
   } catch (error) {
-    signal?.throwIfAborted()
-    return failed(networkOutcome(error, { device }))
+    return failed(networkError(error, signal, device))
   }
+}
+
+/** The error of a check as a value for its result. Throws the reason of an aborted signal, and local errors. */
+export function networkError(error: unknown, signal: Signal | undefined, device: string | undefined): NetviaError {
+  signal?.throwIfAborted()
+  return networkOutcome(error, { device })
 }

@@ -1,16 +1,11 @@
-import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
-import { encodeAddress, familyOf } from '../sockets/address.js'
-import { openDescriptor } from '../sockets/open.js'
+import { openConnecting } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
-import { onLink } from '../sockets/zone.js'
 import { onDeviceLoss } from '../system/device-loss.js'
-
-const { EINPROGRESS, EALREADY } = constants.errno
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
@@ -24,29 +19,27 @@ export async function connectDescriptor(
   signal?: Signal,
 ): Promise<number> {
   signal?.throwIfAborted()
-  const target = onLink(encodeAddress(address, port), path.device)
-  const fd = openDescriptor(familyOf(address), 'stream', 0, path)
+  const { fd, connected } = openConnecting(address, port, path)
+  if (!connected) await handshake(fd, address, port, path.device, signal)
+  return fd
+}
+
+/** Waits until the descriptor is connected. Closes it on any failure. */
+export async function handshake(
+  fd: number,
+  address: string,
+  port: number,
+  device: string | undefined,
+  signal?: Signal,
+): Promise<void> {
   try {
-    let errno = startConnecting(fd, target)
-    if (errno === undefined) {
-      await handshakeOver(fd, path.device, signal)
-      errno = -getOption(fd, 'SO_ERROR')
-    }
-    if (errno < 0) throw systemError(errno, 'connect', { address, port, device: path.device })
-    return fd
+    await handshakeOver(fd, device, signal)
+    const errno = -getOption(fd, 'SO_ERROR')
+    if (errno < 0) throw systemError(errno, 'connect', { address, port, device })
   } catch (error) {
     addon().close(fd)
     throw error
   }
-}
-
-/** 0 or the errno if that is known immediately, undefined while the handshake is under way. */
-function startConnecting(fd: number, target: Uint8Array): number | undefined {
-  const errno = addon().connect(fd, target)
-  if (errno !== -EINPROGRESS) return errno
-  // The handshake with a peer on this machine takes place within the call: asking again shows it, and saves a wait.
-  const again = addon().connect(fd, target)
-  return again === -EALREADY ? undefined : again
 }
 
 /** However it ended: SO_ERROR has that. */

@@ -76,12 +76,12 @@ export function withScope(bytes: Uint8Array, index: number): Uint8Array {
 
 export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketAddress | undefined {
   if (length < 16) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
-  const family = view.getUint16(0, littleEndian)
-  const port = view.getUint16(2)
+  // Byte by byte, like in `encodeAddress`.
+  const family = bytes[littleEndian ? 0 : 1]! | (bytes[littleEndian ? 1 : 0]! << 8)
+  const port = (bytes[2]! << 8) | bytes[3]!
   if (family === AF_INET) return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, family: 4, port }
   if (family !== AF_INET6 || length < 28) return undefined
-  const scope = view.getUint32(24, littleEndian)
+  const scope = scopeOf(bytes)
   const text = formatIPv6(bytes.subarray(8, 24))
   return { address: scope ? `${text}%${addon().deviceName(scope)}` : text, family: 6, port }
 }

@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { networkInterfaces, constants as system } from 'node:os'
-import { addon } from '../binding/addon.js'
+import { addon, Step } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
-import { getOption, setOption, tryReadOption, trySetOption } from './options.js'
+import { getOption, optionNumbers, tryReadOption, trySetOption } from './options.js'
 import { onLink } from './zone.js'
 
-const { EACCES, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EACCES, EADDRNOTAVAIL, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -24,31 +24,108 @@ export function openDescriptor(
   port?: number,
   options: Readonly<Record<string, number>> = {},
 ): number {
-  const { constants } = addon()
-  const kind = constants[{ stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' }[type]]!
-  const fd = addon().socket(addressFamily(family), kind, protocol)
-  if (fd < 0) throw systemError(fd, 'socket', { device: path.device })
+  return open({ family, type, protocol, path, port, options }).fd
+}
+
+/** A TCP descriptor, which the caller owns. */
+export interface Connecting {
+  readonly fd: number
+  /** Whether the handshake is over: near peers answer within the call. */
+  readonly connected: boolean
+}
+
+/**
+ * Opens a TCP descriptor on its path like `openDescriptor`, and starts to connect it to an address, not a name. Nothing is sent
+ * before the binding has been read back.
+ */
+export function openConnecting(address: string, port: number, path: PathOptions): Connecting {
+  const to = onLink(encodeAddress(address, port), path.device)
+  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol: 0, path, to })
+  if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
+  addon().close(fd)
+  throw systemError(errno, 'connect', { address, port, device: path.device })
+}
+
+interface Opening {
+  readonly family: 4 | 6
+  readonly type: SocketType
+  readonly protocol: number
+  readonly path: PathOptions
+  readonly port?: number
+  readonly options?: Readonly<Record<string, number>>
+  /** The socket address to connect to. */
+  readonly to?: Uint8Array
+}
+
+const none = new Uint8Array(0)
+
+/** The descriptor, and the errno of connect(2). */
+function open(opening: Opening): { fd: number; errno: number } {
+  const { path, to = none } = opening
+  const { device } = path
+  const source = sourceOf(opening)
+  const settings = settingsOf(opening)
+  const plan = planOf(opening, settings)
+  const fd = addon().open(plan, device === undefined ? none : nameBytes(device), source, to)
+  if (fd < 0) throw systemError(fd, 'socket', { device })
+  const [step, errno] = [plan[0]!, plan[1]!]
+  if (step === Step.done || step === Step.connect) return { fd, errno }
   try {
-    applyPath(fd, family, path)
-    for (const [option, value] of Object.entries(options)) setOption(fd, option, value, path.device)
-    if (path.localAddress !== undefined || port !== undefined) bindTo(fd, family, type, path, port ?? 0)
-    return fd
-  } catch (error) {
+    if (step === Step.device) throw deviceError(errno, 'setsockopt(SO_BINDTODEVICE)', device!)
+    if (step === Step.readBack) throw notBound(fd, device!, errno)
+    if (step === Step.bind) throw bindError(errno, opening)
+    throw settingError(errno, settings[step - Step.option]![0], opening)
+  } finally {
     addon().close(fd)
-    throw error
   }
 }
 
-function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions): void {
-  if (device !== undefined) bindToDevice(fd, device)
-  if (mark !== undefined) {
-    const errno = trySetOption(fd, 'SO_MARK', mark)
-    if (errno < 0)
-      throw systemError(errno, 'setsockopt(SO_MARK)', {
-        hint: 'a mark needs CAP_NET_RAW (before Linux 5.17 CAP_NET_ADMIN): "netvia doctor" shows how to get it',
-      })
+/** Without the last, a failure is an error. */
+type Setting = readonly [option: string, value: number, dispensable?: boolean]
+
+/** The options to set, in their order. */
+function settingsOf({ family, type, path, port, options }: Opening): Setting[] {
+  const { mark, tos, localAddress } = path
+  const settings: Setting[] = []
+  if (mark !== undefined) settings.push(['SO_MARK', mark])
+  if (tos !== undefined) settings.push([family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos])
+  for (const option in options) settings.push([option, options[option]!])
+  // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
+  if (type === 'stream' && !port && (localAddress ?? port) !== undefined)
+    settings.push(['IP_BIND_ADDRESS_NO_PORT', 1, true])
+  return settings
+}
+
+const kinds = { stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' } as const
+
+function planOf({ family, type, protocol }: Opening, settings: readonly Setting[]): Int32Array {
+  const plan = new Int32Array(3 + 4 * settings.length)
+  plan[0] = addressFamily(family)
+  plan[1] = addon().constants[kinds[type]]!
+  plan[2] = protocol
+  for (let i = 0; i < settings.length; i++) {
+    const [option, value, dispensable = false] = settings[i]!
+    plan.set([...optionNumbers(option), value, Number(dispensable)], 3 + 4 * i)
   }
-  if (tos !== undefined) setOption(fd, family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
+  return plan
+}
+
+/** The last name, because calls in a row tend to be for one device. */
+let lastName: string | undefined
+let lastNameBytes = none
+
+function nameBytes(device: string): Uint8Array {
+  if (device !== lastName) [lastName, lastNameBytes] = [device, Buffer.from(`${device}\0`)]
+  return lastNameBytes
+}
+
+function settingError(errno: number, option: string, { path, options }: Opening): NetviaError {
+  const hint =
+    option === 'SO_MARK'
+      ? 'a mark needs CAP_NET_RAW (before Linux 5.17 CAP_NET_ADMIN): "netvia doctor" shows how to get it'
+      : undefined
+  const device = options?.[option] === undefined ? undefined : path.device
+  return systemError(errno, `setsockopt(${option})`, { device, hint })
 }
 
 /**
@@ -56,7 +133,7 @@ function applyPath(fd: number, family: 4 | 6, { device, mark, tos }: PathOptions
  * continues unbound.
  */
 export function bindToDevice(fd: number, device: string): void {
-  const errno = trySetOption(fd, 'SO_BINDTODEVICE', `${device}\0`)
+  const errno = trySetOption(fd, 'SO_BINDTODEVICE', nameBytes(device))
   if (errno < 0) throw deviceError(errno, 'setsockopt(SO_BINDTODEVICE)', device)
   verifyDevice(fd, device)
 }
@@ -69,17 +146,21 @@ export function verifyDevice(fd: number, device: string): void {
   } catch (error) {
     throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
   }
+  if (bound !== device) throw otherDevice(bound, device)
+}
+
+/** The error for a binding that could not be read (`errno`) or is not to this device. */
+function notBound(fd: number, device: string, errno: number): NetviaError {
+  return errno < 0 ? deviceError(errno, 'getsockopt(SO_BINDTODEVICE)', device) : otherDevice(boundDevice(fd), device)
+}
+
+function otherDevice(bound: string, device: string): NetviaError {
   // A device can be renamed while sockets are bound to it.
-  if (bound !== '' && bound !== device) throw deviceError(-ENODEV, 'getsockopt(SO_BINDTODEVICE)', device)
-  if (bound !== device) {
-    throw new NetviaError(
-      `the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`,
-      {
-        code: 'ERR_DEVICE_NOT_BOUND',
-        device,
-      },
-    )
-  }
+  if (bound !== '') return deviceError(-ENODEV, 'getsockopt(SO_BINDTODEVICE)', device)
+  return new NetviaError(
+    `the socket is bound to device ${JSON.stringify(bound)} instead of ${JSON.stringify(device)}`,
+    { code: 'ERR_DEVICE_NOT_BOUND', device },
+  )
 }
 
 /** Buffer for a device name, reused because HTTP agents check every request. */
@@ -125,8 +206,11 @@ function deviceNames(): string[] {
   }
 }
 
-function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, port: number): void {
-  const address = path.localAddress ?? (family === 4 ? '0.0.0.0' : '::')
+/** The socket address to bind to; empty if the kernel may choose everything. */
+function sourceOf({ family, path, port }: Opening): Uint8Array {
+  const { localAddress, device } = path
+  if (localAddress === undefined && port === undefined) return none
+  const address = localAddress ?? anyAddress[family]
   if (familyOf(address) !== family) {
     throw new NetviaError(`localAddress ${address} is not an IPv${family} address`, {
       code: 'ERR_ADDRESS_FAMILY',
@@ -134,16 +218,19 @@ function bindTo(fd: number, family: 4 | 6, type: SocketType, path: PathOptions, 
       hint: `the other end is IPv${family}: give an IPv${family} localAddress, or family: ${familyOf(address)}`,
     })
   }
-  // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
-  if (type === 'stream' && port === 0) trySetOption(fd, 'IP_BIND_ADDRESS_NO_PORT', 1)
-  const errno = addon().bind(fd, onLink(encodeAddress(address, port), path.device))
-  if (errno >= 0) return
-  const { device } = path
+  return onLink(encodeAddress(address, port), device)
+}
+
+const anyAddress = { 4: '0.0.0.0', 6: '::' } as const
+
+function bindError(errno: number, { family, path, port = 0 }: Opening): NetviaError {
+  const { device, localAddress } = path
   const nowhere = device
     ? `device ${device} does not have this address; it has ${addressesOf(device, family)}`
     : 'no device here has this address'
   const hint = errno === -EADDRNOTAVAIL ? nowhere : errno === -EACCES ? lowPortHint(port) : undefined
-  throw systemError(errno, 'bind', { address, port: port || undefined, device, hint })
+  const address = localAddress ?? anyAddress[family]
+  return systemError(errno, 'bind', { address, port: port || undefined, device, hint })
 }
 
 /** The kernel refuses a bind with EACCES for the port alone (ip(7)). */

@@ -1,7 +1,8 @@
 import { addon } from '../binding/addon.js'
 import { systemError } from '../errors.js'
 
-function levelAndName(option: string): readonly [number, number] {
+/** The numbers of a socket option on this architecture. */
+export function optionNumbers(option: string): readonly [number, number] {
   const found = addon().options[option]
   if (!found) throw new TypeError(`no socket option ${option}`)
   return found
@@ -9,8 +10,8 @@ function levelAndName(option: string): readonly [number, number] {
 
 /** setsockopt(2) by option name, such as `SO_MARK`. Returns 0 or a negative errno. */
 export function trySetOption(fd: number, option: string, value: number | string | Uint8Array): number {
-  const [level, name] = levelAndName(option)
-  return addon().setOption(fd, level, name, typeof value === 'number' ? bytesOf(value) : Buffer.from(value))
+  const [level, name] = optionNumbers(option)
+  return addon().setOption(fd, level, name, bytesOf(value))
 }
 
 export function setOption(fd: number, option: string, value: number | string | Uint8Array, device?: string): void {
@@ -48,17 +49,18 @@ const memoryBytes = new Uint8Array(memory.buffer)
 
 /** Bytes sent that the kernel still holds, waiting for a neighbour or in a device queue. Undefined before Linux 4.12. */
 export function heldBytes(fd: number): number | undefined {
-  const [socketLevel] = levelAndName('SO_TYPE')
+  const [socketLevel] = optionNumbers('SO_TYPE')
   return addon().getOption(fd, socketLevel, memoryOption, memoryBytes) < 0 ? undefined : memory[heldIndex]
 }
 
 /** Like `readOption`, but returns a negative errno on failure. */
 export function tryReadOption(fd: number, option: string, out: Uint8Array): number {
-  const [level, name] = levelAndName(option)
+  const [level, name] = optionNumbers(option)
   return addon().getOption(fd, level, name, out)
 }
 
-function bytesOf(value: number): Uint8Array {
+function bytesOf(value: number | string | Uint8Array): Uint8Array {
+  if (typeof value !== 'number') return typeof value === 'string' ? Buffer.from(value) : value
   int[0] = value
   return intBytes
 }

@@ -20,7 +20,7 @@ export interface Fault {
   skip?: number
   /** How many fail then. Default: all. */
   times?: number
-  /** What they fail with: `ENOBUFS`. */
+  /** What they fail with: `ENOBUFS`. A `setsockopt` without an error succeeds and has no effect. */
   error?: string
   /** Instead of an error: batches of at most so many packets. */
   limit?: number

@@ -1,8 +1,8 @@
 import { beforeEach, expect, it } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
-import { connect, listen, ping, tcpInfo } from '../../src/index.js'
+import { checkTcp, connect, listen, ping, tcpInfo } from '../../src/index.js'
 import { requires } from '../unit/requirements.js'
-import { type Fault, inject } from './inject.js'
+import { callCounts, type Fault, inject } from './inject.js'
 
 // What a kernel of 5.4, or qemu-user, lacks, one at a time: each has its fallback, and it is seen that the call was refused.
 
@@ -60,6 +60,16 @@ it('without either way to read it, the socket is not used', async () => {
     { call: 'getsockopt', option: 'SO_BINDTOIFINDEX', error: 'ENOPROTOOPT' },
   )
   await expect(ping('127.0.0.1', { device: 'lo', tos: 0xf8 })).rejects.toMatchObject({ code: 'ENOPROTOOPT' })
+})
+
+it('a binding that the kernel accepts and does not make is found out before anything is sent', async () => {
+  using _ = inject({ call: 'setsockopt', option: 'SO_BINDTODEVICE' })
+  const { connect: before } = callCounts()
+  const notBound = { code: 'ERR_DEVICE_NOT_BOUND', device: 'lo' }
+  await expect(connect({ host: '127.0.0.1', port: 9, device: 'lo' })).rejects.toMatchObject(notBound)
+  await expect(checkTcp({ host: '127.0.0.1', port: 9, device: 'lo' })).rejects.toMatchObject(notBound)
+  await expect(ping('127.0.0.1', { device: 'lo', tos: 0xf4 })).rejects.toMatchObject(notBound)
+  expect(callCounts().connect).toBe(before)
 })
 
 it('without IP_BIND_ADDRESS_NO_PORT a connection from an address takes its port earlier', async () => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { BoundSockets } from '../../src/protocols/http/bound-sockets.js'
-import { openDescriptor } from '../../src/sockets/open.js'
+import { bindToDevice, openDescriptor } from '../../src/sockets/open.js'
 
 /** As a pool sees it: a descriptor on a device, or none any more once it is destroyed. */
 function connection(device: string | undefined): Socket {
@@ -45,8 +45,13 @@ test('what is not on the device any more is destroyed and told, the others stay'
 })
 
 test('a binding that the kernel accepts and does not make is found out before anything is sent', () => {
+  const fd = openDescriptor(4, 'datagram', 0, {})
   const set = vi.spyOn(addon(), 'setOption').mockReturnValue(0)
-  onTestFinished(() => set.mockRestore())
+  onTestFinished(() => {
+    set.mockRestore()
+    addon().close(fd)
+  })
   const notBound = expect.objectContaining({ code: 'ERR_DEVICE_NOT_BOUND', device: 'lo' })
-  expect(() => openDescriptor(4, 'stream', 0, { device: 'lo' })).toThrow(notBound)
+  // test/faults has the same for descriptors that are opened bound.
+  expect(() => bindToDevice(fd, 'lo')).toThrow(notBound)
 })

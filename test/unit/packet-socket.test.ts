@@ -169,6 +169,10 @@ describe('the addon given nonsense', () => {
     expect(native.send(fd, new Uint8Array(4), new Int32Array(5 * 65), 65, 0)).toBe(-EINVAL)
     expect(native.receive(fd, new Uint8Array(64), new Int32Array(16), 0)).toBe(-EINVAL)
     expect(native.receive(fd, new Uint8Array(1 << 20), new Int32Array(16 * 65), 0)).toBe(-EINVAL)
+    const [stream, none] = [Int32Array.of(2, 1, 0), new Uint8Array(0)]
+    expect(native.open(new Int32Array(2), none, none, none)).toBe(-EINVAL)
+    // @ts-expect-error no bytes must not mean no device
+    expect(native.open(stream, 'lo', none, none)).toBe(-EINVAL)
     // @ts-expect-error deliberately wrong types
     expect(native.send(fd, 'x', undefined, 1, 0)).toBe(-EINVAL)
     native.close(fd)

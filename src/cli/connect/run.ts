@@ -2,8 +2,7 @@ import { judge } from '../../checks/outcome.js'
 import { joinHostPort, type NetviaError } from '../../errors.js'
 import { parseHostPort } from '../../host-port.js'
 import { checkOptions, port } from '../../options.js'
-import { connectTimed } from '../../protocols/tcp/connect.js'
-import { connectSchema } from '../../protocols/tcp/dial.js'
+import { connectSchema, dialInTime } from '../../protocols/tcp/dial.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
@@ -58,7 +57,7 @@ export async function run(session: Session, flags: ConnectFlags, host: string, p
         signal,
         options.device,
         async () => {
-          const { socket, dnsMs, connectMs } = await connectTimed(options)
+          const { socket, dnsMs, connectMs } = await dialInTime(options)
           const { localAddress, localPort, remoteAddress, remotePort } = socket
           // As checkTcp: nothing is left in TIME_WAIT, where late packets are answered by another device.
           socket.resetAndDestroy()

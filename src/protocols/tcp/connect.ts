@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import { checkOptions, type PathOptions } from '../../options.js'
-import { type ConnectOptions, connectSchema, type Dialed, dial } from './dial.js'
-import { withinTimeLimit } from './time-limit.js'
+import { type ConnectOptions, connectSchema, dialInTime } from './dial.js'
 
 /**
  * Connects over TCP to a name or an address, like Go's `Dialer.DialContext`. netvia resolves the name over the path and races
@@ -13,7 +12,7 @@ import { withinTimeLimit } from './time-limit.js'
  * the device doesn't exist or is deleted meanwhile; `ERR_DEVICE_NOT_BOUND`; `signal.reason` when aborted.
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
-  return (await connectTimed(checkOptions('connect', options, connectSchema, ['host', 'port']))).socket
+  return (await dialInTime(checkOptions('connect', options, connectSchema, ['host', 'port']))).socket
 }
 
 /** Makes the connections of a pool, maybe over another path than that of the options, and says over which. */
@@ -21,8 +20,3 @@ export type Connector = (options: ConnectOptions) => Promise<{ readonly socket: 
 
 /** By the path of the options. */
 export const connectOnPath: Connector = async options => ({ socket: await connect(options), path: options })
-
-/** `connect` with checked options. It also reports how long each part took. */
-export function connectTimed(options: ConnectOptions): Promise<Dialed> {
-  return withinTimeLimit(options, (signal, progress) => dial(options, signal, progress))
-}

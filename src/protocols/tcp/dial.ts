@@ -15,15 +15,16 @@ import {
 import type { Signal } from '../../runtime/cancel.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
+import { openConnecting } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
-import { connectDescriptor } from '../connect-descriptor.js'
+import { connectDescriptor, handshake } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { askingBy, unanswered } from '../dns/asking.js'
 import { dnsServers } from '../dns/server-address.js'
 import { raceFailure } from './failure.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
 import { type Attempt, Race } from './race.js'
-import type { Progress } from './time-limit.js'
+import { type Progress, withinTimeLimit } from './time-limit.js'
 
 export interface ConnectOptions extends CommonOptions {
   /** Name or address. A link-local address may include its zone: `fe80::1%wan2`. */
@@ -93,13 +94,21 @@ export async function dial(
   progress: Progress,
   refuse?: (address: string) => void,
 ): Promise<Dialed> {
-  const { fd, address, dnsMs, connectMs } = await dialDescriptor(options, signal, progress, refuse)
+  return toSocket(await dialDescriptor(options, signal, progress, refuse), options)
+}
+
+/** `dial` within the `timeout` and the `signal` of the options. */
+export async function dialInTime(options: ConnectOptions): Promise<Dialed> {
+  return toSocket(await dialDescriptorInTime(options), options)
+}
+
+function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: ConnectOptions): Dialed {
   const { keepAlive = false, userTimeout } = options
   try {
     if (typeof keepAlive === 'object') setKeepAlive(fd, keepAlive)
     if (userTimeout !== undefined) setOption(fd, 'TCP_USER_TIMEOUT', userTimeout)
   } catch (error) {
-    close({ fd, address })
+    addon().close(fd)
     throw error
   }
   const socket = handOver(fd, options.device)
@@ -108,15 +117,41 @@ export async function dial(
   return { socket, dnsMs, connectMs }
 }
 
-/** `dial` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. */
-export async function dialDescriptor(
+/**
+ * `dialInTime` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. An address
+ * that answers within the call, like those nearby, costs neither timer nor signal.
+ */
+export async function dialDescriptorInTime(options: ConnectOptions): Promise<Connected & Timings> {
+  const { port, device, signal } = options
+  const [literal] = literalAddress(options.host, familiesOf(options)) ?? []
+  if (!literal) return withinTimeLimit(options, (limit, progress) => dialDescriptor(options, limit, progress))
+  signal?.throwIfAborted()
+  const { address } = literal
+  const start = monotonicNow()
+  const { fd, connected } = openConnecting(address, port, options)
+  if (!connected) {
+    await withinTimeLimit(options, (limit, progress) => {
+      Object.assign(progress, { address, phase: 'connection' })
+      return handshake(fd, address, port, device, limit)
+    })
+    if (signal?.aborted) addon().close(fd)
+    signal?.throwIfAborted()
+  }
+  return { fd, address, dnsMs: 0, connectMs: monotonicNow() - start }
+}
+
+function familiesOf({ family }: ConnectOptions): readonly (4 | 6)[] {
+  return family === undefined ? [6, 4] : [family]
+}
+
+async function dialDescriptor(
   options: ConnectOptions,
   signal: Signal,
   progress: Progress,
   refuse?: (address: string) => void,
 ): Promise<Connected & Timings> {
   const path = pathOf(options)
-  const families = options.family === undefined ? ([6, 4] as const) : [options.family]
+  const families = familiesOf(options)
   const start = monotonicNow()
   let resolved: number | undefined
   const [literal] = literalAddress(options.host, families) ?? []
