@@ -1,9 +1,20 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { SqliteDatabase } from '../../src/builtins.js'
 import type { CheckHistory } from '../../src/cli/monitor/web/history-report.js'
 import { readPast } from '../../src/cli/monitor/web/past.js'
 import { readHistory } from '../../src/cli/report/read.js'
@@ -19,6 +30,12 @@ import { configuration } from './monitored.js'
 
 const minute = 60_000
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+/** Only where this Node has node:sqlite. */
+function openDatabase(file: string): SqliteDatabase {
+  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
+  return new DatabaseSync(file)
+}
 
 function place() {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-history-'))
@@ -253,10 +270,83 @@ if (!hasSqlite) {
       expect(report().checks).toBeGreaterThan(1000)
     })
 
+    test('waits for no lock: it tries again soon, warns after a minute, and loses nothing', async () => {
+      const file = place()
+      const { monitor, says, report, warnings } = kept({}, file)
+      await pass(minute)
+      const other = openDatabase(file)
+      onTestFinished(() => other.close())
+      const begun = performance.now()
+      other.exec('BEGIN IMMEDIATE')
+      says.wan1 = bad
+      await pass(minute / 2)
+      expect(warnings).toEqual([])
+      other.exec('COMMIT')
+      await pass(5000)
+      const fibre = report()
+      expect(fibre.outages).toHaveLength(1)
+      other.exec('BEGIN IMMEDIATE')
+      await pass(5 * minute)
+      expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/database is locked/)])
+      other.exec('COMMIT')
+      // Each of some twenty attempts took a second of the event loop when it waited.
+      expect(performance.now() - begun).toBeLessThan(15_000)
+      await pass(minute)
+      expect(report().checks).toBeGreaterThan(fibre.checks + 5 * 60)
+      await monitor.stop()
+    })
+
+    test('goes on in a new file when its own was moved or replaced, with the states of now', async () => {
+      const { monitor, says, report, history } = kept()
+      await pass(10 * minute)
+      says.wan1 = bad
+      await pass(10 * minute)
+      renameSync(history, `${history}.old`)
+      await pass(10 * minute)
+      expect(report()).toMatchObject({ outages: [{ to: null }], downMs: expect.any(Number) })
+      expect(report().downMs).toBeGreaterThan(19 * minute)
+      // A copy of the first takes its place: its runs have the same numbers.
+      rmSync(history)
+      copyFileSync(`${history}.old`, history)
+      await pass(10 * minute)
+      await monitor.stop()
+      const runs = openDatabase(history)
+      onTestFinished(() => runs.close())
+      expect(runs.prepare('SELECT count(*) AS count FROM run').get()).toEqual({ count: 2 })
+    })
+
+    test('keeps what a long run has written when the clock is set, and removes old minutes in parts', async () => {
+      const { monitor, says, history, report } = kept({ interval: minute })
+      for (let hour = 0; hour < 45; hour++) await pass(60 * minute)
+      const [first, step] = [report('fibre', begin, begin + 60 * minute).checks, 60 * minute]
+      expect(first).toBeGreaterThan(50)
+      vi.setSystemTime(Date.now() + step)
+      says.wan1 = bad
+      await pass(10 * minute)
+      expect(report('fibre', begin, begin + 60 * minute).checks).toBe(first)
+      const { upMs, outages } = report('fibre', Date.now() - 11 * minute)
+      expect(upMs).toBeGreaterThan(minute)
+      expect(outages).toHaveLength(1)
+      await monitor.stop()
+      const minutes = () => {
+        const database = openDatabase(history)
+        const { count } = database.prepare('SELECT count(*) AS count FROM minute').get() as { count: number }
+        database.close()
+        return count
+      }
+      const before = minutes()
+      expect(before).toBeGreaterThan(5200)
+      vi.setSystemTime(begin + 100 * 86_400_000)
+      const later = kept({}, history)
+      expect(minutes()).toBe(before - 5000)
+      await pass(2 * minute)
+      await later.monitor.stop()
+      expect(minutes()).toBeLessThan(10)
+    })
+
     test('never writes to a file of another program, and the rounds go on', async () => {
       const file = place()
-      const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
-      const other = new DatabaseSync(file)
+      const other = openDatabase(file)
       other.exec('CREATE TABLE precious (id)')
       other.close()
       const { monitor, warnings } = kept({}, file)

@@ -4,6 +4,9 @@ import { MinuteCounts } from '../../monitor/history/minute-counts.js'
 import { stretchesOf } from '../../monitor/history/read-stretches.js'
 import { type Outage, outagesOf, type Period, type Share, sharesOf } from '../../monitor/history/stretches.js'
 
+/** In ms, for a lock of another program. */
+const patience = 1000
+
 export interface TargetReport extends LatencyReport {
   type: string
   target: string
@@ -30,7 +33,7 @@ export interface UplinkReport extends Share, LatencyReport {
 
 /** What the history has of each uplink. */
 export function readHistory(path: string, period: Period): UplinkReport[] {
-  const database = openToRead(path)
+  const database = openToRead(path, patience)
   try {
     const uplinks = database.prepare('SELECT id, name, device FROM uplink ORDER BY id').all()
     const counted = countTargets(database, period)

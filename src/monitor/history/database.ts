@@ -31,11 +31,11 @@ export function requireSqlite(): void {
   }
 }
 
-/** Opens a history to write to, and makes it where there is none. What is another program's is refused. */
+/** Opens a history to write to, and makes it where there is none. What is another program's is refused. Waits for no lock. */
 export function openToWrite(path: string): SqliteDatabase {
   return opened(path, false, database => {
     // A commit is one append to the log beside the file. SQLite syncs the disk at a checkpoint, every 4 MB.
-    database.exec('PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     const isEmpty = numberOf(database, 'SELECT count(*) AS value FROM sqlite_master') === 0
     if (isEmpty) database.exec(`BEGIN; ${tables} COMMIT`)
     else checkVersion(database)
@@ -45,12 +45,18 @@ export function openToWrite(path: string): SqliteDatabase {
   })
 }
 
-/** Opens a history to read from, while a monitor may be writing to it. */
-export function openToRead(path: string): SqliteDatabase {
+/** Opens a history to read from, while a monitor may be writing to it. It waits `patience` ms for a lock, and the event loop with it. */
+export function openToRead(path: string, patience: number): SqliteDatabase {
   return opened(path, true, database => {
-    database.exec('PRAGMA busy_timeout = 1000')
+    database.exec(`PRAGMA busy_timeout = ${patience}`)
     checkVersion(database)
   })
+}
+
+/** Whether another program has locked the file: `SQLITE_BUSY` in one of its forms. */
+export function isLocked(error: unknown): boolean {
+  const { errcode, cause } = error as { errcode?: number; cause?: unknown }
+  return errcode === undefined ? cause !== undefined && isLocked(cause) : (errcode & 0xff) === 5
 }
 
 function opened(path: string, readOnly: boolean, prepare: (database: SqliteDatabase) => void): SqliteDatabase {

@@ -1,19 +1,26 @@
+import { statSync } from 'node:fs'
 import type { SqliteDatabase } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
 import { type ClockReading, readClocks, wallTime } from '../record/clock-reading.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/reports.js'
 import type { UplinkState } from '../state/state-machine.js'
-import { openToWrite } from './database.js'
+import { isLocked, openToWrite } from './database.js'
 import { LatencyCounts } from './latency-counts.js'
 
 /** Between two writes, in ms: flash lasts, and this is what a power cut may take. */
 export const batchInterval = 60_000
 /** After a change of state the next write comes so soon, in ms: people cut the power of a router that has no line. */
 const changeWaits = 5000
+/** So many attempts find the file locked before that is reported: about a minute. */
+const lockedAttempts = 12
+/** In ms, for a lock at the end, when no check waits. */
+const lastPatience = 1000
 /** How long minute values are kept, in ms: 90 days. Outages are kept permanently. */
 export const minutesKept = 90 * 86_400_000
 /** Changes of state that wait for a disk that takes nothing; then the oldest give way. */
 const maxWaiting = 10_000
+/** Minutes that are removed, or corrected after the clock was set, in one write: a tenth of a second on a slow machine. */
+const maxTouched = 5000
 
 interface Target {
   uplink: string
@@ -50,15 +57,22 @@ export class HistoryFile {
   #timer: NodeJS.Timeout | undefined
   /** When the timer fires, on the monotonic clock. */
   #due = Number.POSITIVE_INFINITY
+  /** Which file it is, whatever its name leads to by now. */
+  #file: string | undefined
   #run: number | undefined
+  /** Minutes that this run has written, and until when by the clock of that time. */
+  #minutesWritten = 0
+  #writtenUntil = 0
   #begun: ClockReading = readClocks()
   #devices = new Map<string, string | null>()
   #changes: Change[] = []
+  /** The last change of each uplink that is in the file. */
+  readonly #written = new Map<string, Change>()
   #minutes = new Map<string, Minute>()
   /** By target, in ms. */
   readonly #lastAnswers = new Map<string, number>()
   #minuteBegun: ClockReading = readClocks()
-  #prunedAt = Number.NEGATIVE_INFINITY
+  #locked = 0
   /** The last write failed, which has been reported. */
   #isBroken = false
 
@@ -72,6 +86,7 @@ export class HistoryFile {
     this.#begun = readClocks()
     this.#minuteBegun = this.#begun
     this.#run = undefined
+    this.#written.clear()
     this.#devices.clear()
     this.follow(uplinks)
     this.#write()
@@ -114,7 +129,7 @@ export class HistoryFile {
   }
 
   end(): void {
-    this.#write()
+    this.#write(lastPatience)
     clearTimeout(this.#timer)
     this.#database?.close()
     this.#database = undefined
@@ -134,31 +149,54 @@ export class HistoryFile {
     this.#timer = setTimeout(() => this.#write(), ms).unref()
   }
 
-  /** What can't be written is kept, and this minute goes on. */
-  #write(): void {
+  /** What can't be written is kept, and this minute goes on. Waits `patience` ms for a lock, and the event loop with it. */
+  #write(patience = 0): void {
     const now = readClocks()
     this.#due = Number.POSITIVE_INFINITY
     this.#writeIn(batchInterval)
     try {
-      this.#database ??= openToWrite(this.#path)
-      this.#database.exec('BEGIN IMMEDIATE')
-      const begun = wallTime(this.#begun, now)
-      const run = this.#runRow(this.#database, begun, now)
-      this.#insert(this.#database, run, now)
-      this.#prune(this.#database, now)
-      this.#database.exec('COMMIT')
+      const database = this.#open()
+      database.exec(`PRAGMA busy_timeout = ${patience}; BEGIN IMMEDIATE`)
+      const begun = this.#correctedBegin(database, now)
+      const run = this.#runRow(database, begun, now)
+      this.#insert(database, run, now)
+      this.#prune(database, now)
+      database.exec('COMMIT')
       this.#run = run
-      this.#begun = { ...this.#begun, wall: begun }
+      this.#begun = begun
     } catch (error) {
       this.#giveUp()
-      if (!this.#isBroken) this.#failed(error)
-      this.#isBroken = true
+      this.#report(error)
       return
     }
     this.#isBroken = false
+    this.#locked = 0
+    this.#writtenUntil = now.wall
+    this.#minutesWritten += this.#minutes.size
+    for (const change of this.#changes) this.#written.set(change.uplink, change)
     this.#changes = []
     this.#minutes.clear()
     this.#minuteBegun = now
+  }
+
+  #report(error: unknown): void {
+    if (isLocked(error) && ++this.#locked < lockedAttempts) {
+      this.#writeIn(changeWaits)
+      return
+    }
+    if (!this.#isBroken) this.#failed(error)
+    this.#isBroken = true
+  }
+
+  /** A file that was moved away or replaced is left: what is written to it nobody would find. */
+  #open(): SqliteDatabase {
+    const before = this.#file
+    if (this.#database && fileAt(this.#path) !== before) this.#giveUp()
+    this.#database ??= openToWrite(this.#path)
+    this.#file = fileAt(this.#path)
+    // The runs of another file have numbers of their own.
+    if (this.#file !== before) this.#run = undefined
+    return this.#database
   }
 
   /** The next write opens the file again. It may have been moved or damaged. */
@@ -197,23 +235,50 @@ export class HistoryFile {
     }
   }
 
-  /** The row of this run says until when the monitor is known to have run. */
-  #runRow(database: SqliteDatabase, begun: number, now: ClockReading): number {
-    const late = begun - this.#begun.wall
-    if (this.#run !== undefined && late !== 0) {
-      // The clock was set: what this run has written was by the wrong one.
-      for (const table of ['state', 'minute'])
-        database.prepare(`UPDATE OR REPLACE ${table} SET at = at + ? WHERE run = ?`).run(late, this.#run)
+  /** When this run began, by the clock of now. If that was set, what the run has written was by a wrong one. */
+  #correctedBegin(database: SqliteDatabase, now: ClockReading): ClockReading {
+    const wall = wallTime(this.#begun, now)
+    const late = wall - this.#begun.wall
+    if (this.#run === undefined || late === 0) return { ...this.#begun, wall }
+    if (this.#minutesWritten > maxTouched) {
+      // Too much to correct while the checks wait. It stays as it is, and another run begins.
+      this.#run = undefined
+      this.#begun = this.#minuteBegun
+      return { ...this.#begun, wall: wallTime(this.#begun, now) }
     }
+    database.prepare('UPDATE state SET at = at + ? WHERE run = ?').run(late, this.#run)
+    const minutes = 'UPDATE OR REPLACE minute SET at = at + ? WHERE run = ? AND at BETWEEN ? AND ?'
+    database.prepare(minutes).run(late, this.#run, this.#begun.wall, this.#writtenUntil)
+    return { ...this.#begun, wall }
+  }
+
+  /** The row of this run says until when the monitor is known to have run. */
+  #runRow(database: SqliteDatabase, begun: ClockReading, now: ClockReading): number {
     const update = database.prepare('UPDATE run SET begun = ?, ended = ? WHERE id = ?')
-    if (this.#run !== undefined && Number(update.run(begun, now.wall, this.#run).changes) > 0) return this.#run
+    if (this.#run !== undefined && Number(update.run(begun.wall, now.wall, this.#run).changes) > 0) return this.#run
     const insert = database.prepare('INSERT INTO run (begun, ended) VALUES (?, ?)')
-    return Number(insert.run(begun, now.wall).lastInsertRowid)
+    const run = Number(insert.run(begun.wall, now.wall).lastInsertRowid)
+    this.#minutesWritten = 0
+    this.#changes.unshift(...this.#statesAt(begun))
+    return run
+  }
+
+  /** What another run has to begin with, after the first: the states that were written already. */
+  #statesAt(begun: ClockReading): Change[] {
+    const watched = [...this.#written.values()].filter(({ uplink }) => this.#devices.has(uplink))
+    this.#written.clear()
+    return watched.map(change => (change.at.monotonic < begun.monotonic ? { ...change, at: begun } : change))
   }
 
   #prune(database: SqliteDatabase, now: ClockReading): void {
-    if (now.monotonic - this.#prunedAt < 3_600_000) return
-    this.#prunedAt = now.monotonic
-    database.prepare('DELETE FROM minute WHERE at < ?').run(now.wall - minutesKept)
+    const oldest = `DELETE FROM minute WHERE (at, target) IN
+      (SELECT at, target FROM minute WHERE at < ? ORDER BY at LIMIT ?)`
+    database.prepare(oldest).run(now.wall - minutesKept, Math.max(maxTouched, 2 * this.#minutes.size))
   }
+}
+
+/** Undefined without one. While it is open no other file can have its number. */
+function fileAt(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
 }

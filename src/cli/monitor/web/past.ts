@@ -30,7 +30,7 @@ export async function readPast(
   const end = Math.floor(now / 1000 / step) + 1
   const begin = end - seconds / step
   const period = { from: begin * step * 1000, to: now }
-  const database = openToRead(path)
+  const database = openToRead(path, 0)
   try {
     const id = database.prepare('SELECT id FROM uplink WHERE name = ?').get(name)?.id as number | undefined
     const stretches = id === undefined ? [] : stretchesOf(database, id)
