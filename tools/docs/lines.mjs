@@ -1,4 +1,4 @@
-// Writes the table of simulated lines into docs/verdicts.md: what the monitor's defaults make of each, against the rules of
+// Writes the table of simulated lines into docs/simulated-lines.md: what the monitor's defaults make of each, against the rules of
 // mwan3 and dpinger on the same traces. test/lines has the lines and the rules.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -19,7 +19,7 @@ await build({
 const { markdown, simulate } = await import(pathToFileURL(`${outDir}/table.mjs`).href)
 const table = markdown(simulate())
 
-const page = path('docs/verdicts.md')
+const page = path('docs/simulated-lines.md')
 const [begin, end] = ['<!-- table of lines, made by npm run simulate -->', '<!-- end of table -->']
 const text = readFileSync(page, 'utf8')
 const [before, rest] = text.split(begin)

@@ -1,5 +1,5 @@
 // `npm run bench:dns [-- --rounds 3] [--publish]`: how long netvia, getent and dig take to find an address with each kind of faulty name
-// server, side by side. Runs in namespaces of its own, on loopback alone. Needs root and dig. `--publish` puts the table into docs/dns.md.
+// server, side by side. Runs in namespaces of its own, on loopback alone. Needs root and dig. `--publish` puts the table into docs/performance/dns.md.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -104,7 +104,7 @@ function report(rows) {
 }
 
 function publish(table) {
-  const page = path('../../../docs/dns.md')
+  const page = path('../../../docs/performance/dns.md')
   const [begin, end] = ['<!-- begin of bench:dns -->', '<!-- end of bench:dns -->']
   const text = readFileSync(page, 'utf8')
   const [before, rest] = text.split(begin)
