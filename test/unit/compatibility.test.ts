@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
-const text = ['', '-ping'].map(part => read(`docs/compatibility${part}.md`)).join('\n').replace(/\s+/g, ' ')
+const text = ['', '-ping']
+  .map(part => read(`docs/compatibility${part}.md`))
+  .join('\n')
+  .replace(/\s+/g, ' ')
 /** `file` › title, up to the end of the cell, the line break or the list item. */
 const twins = [
   ...text.matchAll(/`(test\/[^`]+)` › (.*?)(?:<br>| \||: (?:a thousand devices|a next hop|no other tool)|\. - )/g),
