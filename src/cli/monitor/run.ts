@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
@@ -44,6 +45,8 @@ interface Beside {
 }
 
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
+  // V8's young generation stays small instead of growing to 32 MB and more: a round's objects die soon, and routers have little memory.
+  setFlagsFromString('--semi-space-growth-factor=1')
   const { output, signal, program } = session
   let options = readOptions(flags)
   const plan = planOf(options)

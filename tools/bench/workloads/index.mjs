@@ -16,6 +16,7 @@ import { httpKept, httpNew } from './http.mjs'
 import { listen } from './listen.mjs'
 import { mixed } from './mixed.mjs'
 import { monitor } from './monitor.mjs'
+import { monitorService } from './monitor-service.mjs'
 import { mtr } from './mtr.mjs'
 import { ping } from './ping.mjs'
 import { proxyBulk, proxyIdle, proxyNew } from './proxy.mjs'
@@ -31,6 +32,7 @@ export const workloads = {
   mixed,
   fleet,
   monitor,
+  'monitor-service': monitorService,
   scale,
   rtt,
   scan,
