@@ -38,7 +38,7 @@ export class RoundLoop<T> {
   /** Those under way are of a round that was ended. */
   #isStale = false
   /** The next round is due as soon as this one is done. */
-  #isHurried = false
+  #runsNextNow = false
   /** Held while it runs. */
   #release: (() => void) | undefined
   #tick: Tick | undefined
@@ -70,7 +70,7 @@ export class RoundLoop<T> {
   }
 
   /** The next round begins now, or `gap` ms after the start of the last one. Nothing changes while a round runs. */
-  hasten(gap: number): void {
+  bringForward(gap: number): void {
     if (!this.#release || this.#underWay > 0 || this.#begun > 0) return
     const due = Math.max(this.#lastDue + gap, monotonicNow())
     if (due < this.#due) this.#bring(due)
@@ -80,9 +80,9 @@ export class RoundLoop<T> {
    * Begins the next round immediately, or as soon as the one under way is done. Returns how many rounds will be done by the
    * end of it.
    */
-  hurry(): 1 | 2 {
+  runNow(): 1 | 2 {
     if (this.#begun > 0 || this.#underWay > 0) {
-      this.#isHurried = true
+      this.#runsNextNow = true
       return 2
     }
     this.#grid = 1
@@ -130,8 +130,8 @@ export class RoundLoop<T> {
     // A listener may have ended it, or started it again.
     if (this.#release !== release) return
     this.#grid = gridOf(interval, running, longestTickMs)
-    this.#due = this.#isHurried ? monotonicNow() : Math.max(this.#due + interval, monotonicNow())
-    this.#isHurried = false
+    this.#due = this.#runsNextNow ? monotonicNow() : Math.max(this.#due + interval, monotonicNow())
+    this.#runsNextNow = false
     this.#wait(this.#due)
   }
 
@@ -140,7 +140,7 @@ export class RoundLoop<T> {
     running--
     this.#release()
     this.#release = undefined
-    this.#isHurried = false
+    this.#runsNextNow = false
     this.#tick?.cancel(this.#begin)
     this.#tick = undefined
     this.#isStale = this.#underWay > 0

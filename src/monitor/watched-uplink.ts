@@ -95,7 +95,7 @@ export class WatchedUplink {
   /** A connection found it silent: a round begins immediately. */
   suspectSilence(): void {
     const isChecked = this.#running && this.#machine.linkFault === null
-    if (isChecked && !this.suspect && monotonicNow() >= this.#trustedUntil) this.#doubts = this.#loop.hurry()
+    if (isChecked && !this.suspect && monotonicNow() >= this.#trustedUntil) this.#doubts = this.#loop.runNow()
   }
 
   /** It would do the same with these. */
@@ -159,7 +159,7 @@ export class WatchedUplink {
   learn(worked: boolean): void {
     const { state } = this.#machine
     const isUsed = state === 'up' || state === 'degraded'
-    if (worked !== isUsed) this.#loop.hasten(this.#settings.failureInterval)
+    if (worked !== isUsed) this.#loop.bringForward(this.#settings.failureInterval)
   }
 
   snapshot(): UplinkSnapshot {

@@ -19,7 +19,7 @@ const maxQueued = 1 << 20
 /** Names and addresses that one client may use at a time; the oldest are forgotten. */
 const maxKnown = 1024
 /** Names that are asked for at a time: each takes descriptors of the whole proxy. Datagrams to further ones are lost. */
-const maxAsking = 16
+const maxLookups = 16
 
 /**
  * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
@@ -62,7 +62,7 @@ class Association {
   readonly #servers: readonly string[] | undefined
   readonly #far = new Map<Family, Promise<Socket>>()
   readonly #names = new Map<string, Promise<string>>()
-  #asking = 0
+  #lookups = 0
   /** Whether it is a target, of each address that the client has named. */
   readonly #known = new Map<string, boolean>()
   #idle: NodeJS.Timeout | undefined
@@ -133,14 +133,14 @@ class Association {
     const { path } = this.#opened.value
     const family = path.localAddress === undefined ? undefined : familyOf(path.localAddress)
     return remembered(this.#names, name, async () => {
-      if (this.#asking >= maxAsking) throw new SocksError('too many names at a time')
+      if (this.#lookups >= maxLookups) throw new SocksError('too many names at a time')
       const options = { ...path, family, servers: this.#servers, signal: this.#client.signal }
-      this.#asking++
+      this.#lookups++
       try {
         const [first] = await resolve(name, options)
         return unmapped(first!.address)
       } finally {
-        this.#asking--
+        this.#lookups--
       }
     })
   }

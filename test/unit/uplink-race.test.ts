@@ -105,7 +105,7 @@ test("'auto' follows the measured latency within limits", () => {
   expect([raceDelay(50, 600), raceDelay(undefined, 10)]).toEqual([50, Number.POSITIVE_INFINITY])
 })
 
-test('a hurried round begins immediately, or after the one under way; then the cadence goes on', async () => {
+test('a round that is run now begins immediately, or after the one under way; then the cadence goes on', async () => {
   const begun: number[] = []
   const loop: RoundLoop<void> = new RoundLoop<void>({
     ...{ checks: 1, spread: 0, cancel: () => {}, done: () => 1000 },
@@ -117,13 +117,13 @@ test('a hurried round begins immediately, or after the one under way; then the c
   const origin = Math.ceil(performance.now() / 10) * 10
   loop.start(0)
   await vi.advanceTimersByTimeAsync(400)
-  expect(loop.hurry()).toBe(1)
+  expect(loop.runNow()).toBe(1)
   await vi.advanceTimersByTimeAsync(50)
-  expect(loop.hurry()).toBe(2)
+  expect(loop.runNow()).toBe(2)
   await vi.advanceTimersByTimeAsync(1200)
   loop.stop()
   expect(begun).toHaveLength(4)
-  const [, hurried, next, last] = begun
+  const [, early, next, last] = begun
   expect(hurried).toBeGreaterThanOrEqual(390)
   expect(next! - hurried!).toBeLessThan(120)
   expect(last! - next!).toBeGreaterThanOrEqual(990)

@@ -4,10 +4,10 @@ import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
-import type { Asking } from './asking.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
+import type { QueryContext } from './query-context.js'
 import { queryRecords } from './query-records.js'
 import type { AddressType, ResolvedAddress } from './records.js'
 import { hostsFile, recently } from './system-files.js'
@@ -27,7 +27,7 @@ const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
 export async function lookUpHost(
   host: string,
   families: readonly Family[],
-  asking: Asking,
+  context: QueryContext,
   onAddresses: OnAddresses,
 ): Promise<void> {
   const tellAll = (addresses: readonly { address: string; family: Family }[]) => {
@@ -41,24 +41,24 @@ export async function lookUpHost(
   const known = literalAddress(host, families) ?? listedAddresses(host, families) ?? localhostAddresses(host, families)
   if (known) return tellAll(known)
   const fault = whyNoName(host)
-  if (fault) throw notFound(host, asking.path.device, fault)
+  if (fault) throw notFound(host, context.path.device, fault)
   const name = wireName(host)
   if (name === undefined || isIP(name)) {
-    throw notFound(host, asking.path.device, 'a name has labels of 1-63 bytes and 253 bytes in all')
+    throw notFound(host, context.path.device, 'a name has labels of 1-63 bytes and 253 bytes in all')
   }
-  const candidates = searchNames(host, name, asking.conf)
+  const candidates = searchNames(host, name, context.conf)
   let failure: unknown
   for (const candidate of candidates) {
     try {
-      return await queryFamilies(candidate, families, asking, onAddresses)
+      return await queryFamilies(candidate, families, context, onAddresses)
     } catch (error) {
       const code = error instanceof NetviaError ? error.code : undefined
       // A server's failure may concern this domain alone; what it said is the verdict if no other domain has the name.
-      if (asking.signal?.aborted || !(code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EAI_AGAIN')) throw error
+      if (context.signal?.aborted || !(code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EAI_AGAIN')) throw error
       if (code === 'EAI_AGAIN') failure ??= error
     }
   }
-  throw failure ?? notFound(host, asking.path.device)
+  throw failure ?? notFound(host, context.path.device)
 }
 
 /** Texts that aren't host names, so no name server is asked: what they look like, and what to write instead. */
@@ -80,45 +80,45 @@ const notNames: readonly (readonly [RegExp, string])[] = [
 export async function queryFamilies(
   name: string,
   families: readonly Family[],
-  asking: Asking,
+  context: QueryContext,
   onAddresses: OnAddresses,
 ): Promise<void> {
   const [first, second] = families
-  if (second === undefined) onAddresses(first!, await queryAddresses(name, first!, asking))
-  else await queryBoth(name, families, asking, onAddresses)
+  if (second === undefined) onAddresses(first!, await queryAddresses(name, first!, context))
+  else await queryBoth(name, families, context, onAddresses)
 }
 
 async function queryAddresses(
   name: string,
   family: Family,
-  asking: Asking,
+  context: QueryContext,
   signal?: Signal,
 ): Promise<ResolvedAddress[]> {
-  const records = await queryRecords(name, addressType[family], asking, signal)
+  const records = await queryRecords(name, addressType[family], context, signal)
   return records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
 }
 
 async function queryBoth(
   name: string,
   families: readonly Family[],
-  asking: Asking,
+  context: QueryContext,
   onAddresses: OnAddresses,
 ): Promise<void> {
   const empty: Family[] = []
   const reasons: unknown[] = []
   const waiting = new Cancel()
-  const onAbort = () => waiting.abort(asking.signal!.reason)
+  const onAbort = () => waiting.abort(context.signal!.reason)
   let patience: NodeJS.Timeout | undefined
   let found = false
-  asking.signal?.throwIfAborted()
-  asking.signal?.addEventListener('abort', onAbort)
+  context.signal?.throwIfAborted()
+  context.signal?.addEventListener('abort', onAbort)
   await Promise.all(
     families.map(async family => {
       try {
-        const addresses = await queryAddresses(name, family, asking, waiting)
+        const addresses = await queryAddresses(name, family, context, waiting)
         found = true
-        if (asking.patience !== undefined) {
-          patience ??= setTimeout(() => waiting.abort(noLongerNeeded), asking.patience)
+        if (context.patience !== undefined) {
+          patience ??= setTimeout(() => waiting.abort(noLongerNeeded), context.patience)
         }
         onAddresses(family, addresses)
         for (const other of empty.splice(0)) onAddresses(other, [])
@@ -130,9 +130,9 @@ async function queryBoth(
     }),
   )
   clearTimeout(patience)
-  asking.signal?.removeEventListener('abort', onAbort)
+  context.signal?.removeEventListener('abort', onAbort)
   if (found) return
-  asking.signal?.throwIfAborted()
+  context.signal?.throwIfAborted()
   const withCode = (wanted: (code: string | undefined) => boolean) =>
     reasons.find(reason => wanted(reason instanceof NetviaError ? reason.code : undefined))
   // "No such name" holds for both families; "no such record" only for its own.

@@ -1,5 +1,5 @@
 import type { FoundRecord } from './answer.js'
-import type { Asking } from './asking.js'
+import type { QueryContext } from './query-context.js'
 import type { RecordType } from './records.js'
 
 let question: typeof import('./question.js') | undefined
@@ -11,9 +11,9 @@ let question: typeof import('./question.js') | undefined
 export async function queryRecords(
   name: string,
   type: RecordType,
-  asking: Asking,
-  signal = asking.signal,
+  context: QueryContext,
+  signal = context.signal,
 ): Promise<FoundRecord[]> {
   question ??= await import('./question.js')
-  return question.queryRecords(name, type, asking, signal)
+  return question.queryRecords(name, type, context, signal)
 }

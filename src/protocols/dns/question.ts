@@ -2,11 +2,11 @@ import type { NetviaError } from '../../errors.js'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'
 import { type FoundRecord, followChain } from './answer.js'
-import type { Asking } from './asking.js'
 import { copesWithEdns, rememberEdns } from './edns-memory.js'
 import { exchange } from './exchange.js'
 import { isWorthAnotherTry, noData, noServerAnswered, notFound, serverFailed } from './failures.js'
 import type { Response } from './message.js'
+import type { QueryContext } from './query-context.js'
 import type { RecordType } from './records.js'
 import type { ResolvConf } from './resolv-conf.js'
 import { type PlannedTry, planTries } from './schedule.js'
@@ -19,14 +19,14 @@ import type { DnsServer } from './server-address.js'
 export async function queryRecords(
   name: string,
   type: RecordType,
-  asking: Asking,
+  context: QueryContext,
   signal: Signal | undefined,
 ): Promise<FoundRecord[]> {
-  const { conf, timeLimit = conf.timeout * conf.attempts, open } = asking
-  const question = new Question(name, type, asking)
+  const { conf, timeLimit = conf.timeout * conf.attempts, open } = context
+  const question = new Question(name, type, context)
   // The caller's signal keeps a limit of the caller's.
   const deadline =
-    asking.timeLimit !== undefined && signal ? undefined : new Deadline(timeLimit, signal, () => question.unanswered())
+    context.timeLimit !== undefined && signal ? undefined : new Deadline(timeLimit, signal, () => question.unanswered())
   signal?.throwIfAborted()
   open?.add(question)
   try {
@@ -44,7 +44,7 @@ const misunderstood = new Set(['FORMERR', 'NOTIMP'])
 class Question {
   readonly #name: string
   readonly #type: RecordType
-  readonly #asking: Asking
+  readonly #context: QueryContext
   readonly #stop = new Cancel()
   readonly #tries: Promise<void>[] = []
   #running = 0
@@ -60,14 +60,14 @@ class Question {
   #resolve!: (records: FoundRecord[]) => void
   #reject!: (reason: unknown) => void
 
-  constructor(name: string, type: RecordType, asking: Asking) {
+  constructor(name: string, type: RecordType, context: QueryContext) {
     this.#name = name
     this.#type = type
-    this.#asking = asking
+    this.#context = context
   }
 
   async ask(limit: number, signal: Signal): Promise<FoundRecord[]> {
-    const { conf, path } = this.#asking
+    const { conf, path } = this.#context
     this.#queue = planTries({ servers: inTurn(conf), attempts: conf.attempts, limit }, server =>
       copesWithEdns(server, path),
     )
@@ -88,7 +88,7 @@ class Question {
 
   /** The current error of this question. */
   unanswered(code?: string): NetviaError {
-    const { path, conf } = this.#asking
+    const { path, conf } = this.#context
     const parts = { failures: this.#failures, silent: [...this.#silent], unusable: conf.unusable }
     return noServerAnswered({ hostname: this.#name, device: path.device, ...parts }, code)
   }
@@ -116,10 +116,10 @@ class Question {
     else if (this.#running === 0) this.#reject(this.unanswered())
   }
 
-  /** Asking without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
+  /** QueryContext without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
   #isNeedless({ server, fallback }: PlannedTry): boolean {
     if (!fallback) return false
-    const { path, conf } = this.#asking
+    const { path, conf } = this.#context
     const copes = copesWithEdns(server, path)
     return copes === true || (copes === undefined && (conf.useTcp || !this.#silent.has(server)))
   }
@@ -132,7 +132,7 @@ class Question {
   }
 
   async #try(server: DnsServer, edns: boolean): Promise<void> {
-    const { path, conf } = this.#asking
+    const { path, conf } = this.#context
     try {
       const response = await exchange({
         name: this.#name,
@@ -161,7 +161,7 @@ class Question {
   }
 
   #hear(response: Response, server: DnsServer, edns: boolean): void {
-    this.#asking.onAnswer?.(server)
+    this.#context.onAnswer?.(server)
     const misread = edns && (misunderstood.has(response.rcode) || response.misplaced)
     this.#learn(server, edns, !misread)
     if (misread && !this.#askedPlainly.has(server)) this.#askPlainlyNext(server)
@@ -169,7 +169,7 @@ class Question {
   }
 
   #learn(server: DnsServer, edns: boolean, understood: boolean): void {
-    const { path } = this.#asking
+    const { path } = this.#context
     if (edns) {
       this.#answeredEdns.add(server)
       rememberEdns(server, path, understood)
@@ -182,7 +182,7 @@ class Question {
   }
 
   #recordsOf({ rcode, referral, misplaced, answers }: Response, server: DnsServer): FoundRecord[] {
-    const { device } = this.#asking.path
+    const { device } = this.#context.path
     if (rcode === 'NXDOMAIN') throw notFound(this.#name, device)
     if (rcode !== 'NOERROR') throw serverFailed(rcode, server)
     if (misplaced) throw serverFailed('something where it does not belong', server)

@@ -13,10 +13,10 @@ import { Deadline } from '../../runtime/deadline.js'
 import { parseIP, unmapped } from '../../sockets/ip.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
-import { type Asking, askingBy, unanswered } from './asking.js'
 import { notFound, notInTime } from './failures.js'
 import { reverseName, wireName } from './names.js'
 import { orderAddresses, resolutionDelay } from './order.js'
+import { type QueryContext, queryContext, unanswered } from './query-context.js'
 import { queryRecords } from './query-records.js'
 import {
   type AddressType,
@@ -89,21 +89,21 @@ export async function resolve(name: string, options: ResolveOptions = {}): Promi
 export async function resolveWith(
   name: string,
   options: ResolveOptions,
-  how: Pick<Asking, 'onAnswer' | 'patience'> = {},
+  how: Pick<QueryContext, 'onAnswer' | 'patience'> = {},
 ): Promise<ResolvedAddress[] | DnsRecord[]> {
   const { type, timeout, signal } = options
   const families = familiesOf(options)
-  const deadline = new Deadline(timeout, signal, () => unanswered(asking) ?? notInTime(name, options.device))
-  const asking = askingBy(options, deadline.signal, { patience: listPatience, ...how })
+  const deadline = new Deadline(timeout, signal, () => unanswered(context) ?? notInTime(name, options.device))
+  const context = queryContext(options, deadline.signal, { patience: listPatience, ...how })
   try {
-    if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, asking)
+    if (type !== undefined && type !== 'A' && type !== 'AAAA') return await resolveRecords(name, type, context)
     const found: ResolvedAddress[] = []
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
-    if (type === undefined) await lookUpHost(name, families, asking, collect)
-    else await askForAddresses(name, families, asking, collect)
+    if (type === undefined) await lookUpHost(name, families, context, collect)
+    else await askForAddresses(name, families, context, collect)
     // If one family has answered before the deadline, that is a result. The caller's own signal still rejects.
     signal?.throwIfAborted()
-    return orderAddresses(found, asking.path)
+    return orderAddresses(found, context.path)
   } finally {
     deadline.end()
   }
@@ -130,22 +130,22 @@ function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
 async function askForAddresses(
   name: string,
   families: readonly (4 | 6)[],
-  asking: Asking,
+  context: QueryContext,
   collect: (family: 4 | 6, addresses: ResolvedAddress[]) => void,
 ): Promise<void> {
   const known = literalAddress(name, families) ?? localhostAddresses(name, families)
-  if (!known) return queryFamilies(queryName(name, asking), families, asking, collect)
+  if (!known) return queryFamilies(queryName(name, context), families, context, collect)
   for (const { address, family } of known) collect(family, [{ address, family, ttl: 0 }])
 }
 
-async function resolveRecords(name: string, type: keyof RecordData, asking: Asking): Promise<DnsRecord[]> {
-  const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(unmapped(name))) : queryName(name, asking)
-  const records = await queryRecords(asked, type, asking)
+async function resolveRecords(name: string, type: keyof RecordData, context: QueryContext): Promise<DnsRecord[]> {
+  const asked = type === 'PTR' && isIP(name) ? reverseName(parseIP(unmapped(name))) : queryName(name, context)
+  const records = await queryRecords(asked, type, context)
   return records.map(toRecord)
 }
 
-function queryName(name: string, asking: Asking): string {
+function queryName(name: string, context: QueryContext): string {
   const wire = wireName(name)
-  if (wire === undefined) throw notFound(name, asking.path.device, 'it is no domain name')
+  if (wire === undefined) throw notFound(name, context.path.device, 'it is no domain name')
   return wire
 }

@@ -19,7 +19,7 @@ import { openConnecting } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 import { connectDescriptor, handshake } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
-import { askingBy, unanswered } from '../dns/asking.js'
+import { queryContext, unanswered } from '../dns/query-context.js'
 import { dnsServers } from '../dns/server-address.js'
 import { raceFailure } from './failure.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
@@ -179,9 +179,9 @@ async function raceAddresses(
   progress: Progress,
 ): Promise<Connected> {
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
-  const asking = askingBy(options, race.signal)
-  progress.unanswered = code => unanswered(asking, code)
-  lookUpHost(options.host, families, asking, (family, addresses) =>
+  const context = queryContext(options, race.signal)
+  progress.unanswered = code => unanswered(context, code)
+  lookUpHost(options.host, families, context, (family, addresses) =>
     race.offer(
       family,
       addresses.map(({ address }) => unmapped(address)),

@@ -32,7 +32,7 @@ export function escapeControlsLines(text: string): string {
 }
 
 /** JSON as a terminal may have it: it means the same. JSON itself escapes no more than the first 32 (RFC 8259). */
-export function harmlessJson(text: string): string {
+export function escapeJson(text: string): string {
   return text.replace(commands, character => `\\u${hexadecimal(character, 4)}`)
 }
 

@@ -5,8 +5,8 @@ import { resolverConf } from './configuration.js'
 import type { ResolvConf } from './resolv-conf.js'
 import type { DnsServer } from './server-address.js'
 
-/** How questions are put. */
-export interface Asking {
+/** What the questions of one call have in common: configuration, path, limits, and the servers that answered. */
+export interface QueryContext {
   readonly conf: ResolvConf
   readonly path: PathOptions
   readonly signal?: Signal
@@ -29,36 +29,36 @@ interface OpenQuestion {
 }
 
 /** The current error of the questions under way, for when the time is over. Undefined if there is none. */
-export function unanswered({ open }: Asking, code?: string): NetviaError | undefined {
+export function unanswered({ open }: QueryContext, code?: string): NetviaError | undefined {
   const [first] = open ?? []
   return first?.unanswered(code)
 }
 
-interface AskingOptions extends PathOptions {
+interface QueryContextOptions extends PathOptions {
   servers?: readonly string[]
   timeout?: number
 }
 
-/** How to ask over a path. The files are read when the first question is put: a literal address needs none. */
-export function askingBy(options: AskingOptions, signal: Signal, more: MoreAsking = {}): PathAsking {
-  return new PathAsking(options, signal, more)
+/** The context of questions over a path. The files are read when the first question is put: a literal address needs none. */
+export function queryContext(options: QueryContextOptions, signal: Signal, more: MoreContext = {}): PathQueryContext {
+  return new PathQueryContext(options, signal, more)
 }
 
-type MoreAsking = Pick<Asking, 'onAnswer' | 'patience'>
+type MoreContext = Pick<QueryContext, 'onAnswer' | 'patience'>
 
-class PathAsking implements Asking {
+class PathQueryContext implements QueryContext {
   readonly path: PathOptions
   readonly timeLimit: number | undefined
   readonly patience: number | undefined
   readonly onAnswer: ((server: DnsServer) => void) | undefined
   readonly open = new Set<OpenQuestion>()
-  readonly #options: AskingOptions
+  readonly #options: QueryContextOptions
   #conf: ResolvConf | undefined
 
   constructor(
-    options: AskingOptions,
+    options: QueryContextOptions,
     readonly signal: Signal,
-    { patience, onAnswer }: MoreAsking,
+    { patience, onAnswer }: MoreContext,
   ) {
     this.path = pathOf(options)
     this.timeLimit = options.timeout
