@@ -24,7 +24,7 @@ import {
 import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { anyMatches, matchLimitMs } from './match.js'
-import { judge } from './outcome.js'
+import { checkTimeout, judge } from './outcome.js'
 
 /** A text, or a pattern that a text must match. */
 type Expected = string | RegExp
@@ -110,7 +110,7 @@ export async function checkDns(name: string, options: DnsCheckOptions): Promise<
 export async function checkDns(name: string, given: DnsCheckOptions = {}): Promise<DnsCheckResult> {
   string(name, 'checkDns: name')
   const options = checkOptions('checkDns', given, dnsCheckSchema)
-  const { device, servers, signal, expect = [], timeout = 5000, type = 'A' } = options
+  const { device, servers, signal, expect = [], timeout = checkTimeout, type = 'A' } = options
   const start = monotonicNow()
   let answers: Answers = []
   let latencyMs: number | undefined

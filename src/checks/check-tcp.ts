@@ -16,7 +16,7 @@ import { dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { decodeAddress, encodeAddress } from '../sockets/address.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onLink } from '../sockets/zone.js'
-import { networkError } from './outcome.js'
+import { checkTimeout, networkError } from './outcome.js'
 
 export interface TcpCheckOptions extends CommonOptions {
   /** Name or address. */
@@ -78,7 +78,7 @@ export const tcpCheckSchema: Schema = {
  */
 export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> {
   const options = checkOptions('checkTcp', given, tcpCheckSchema, ['host', 'port'])
-  options.timeout ??= 5000
+  options.timeout ??= checkTimeout
   const start = monotonicNow()
   try {
     const { fd, address } = await dialDescriptorInTime(options)

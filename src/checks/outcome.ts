@@ -1,6 +1,9 @@
 import { NetviaError, shortened } from '../errors.js'
 import type { Signal } from '../runtime/cancel.js'
 
+/** What `checkHttp`, `checkTcp` and `checkDns` wait without a `timeout`, in milliseconds. */
+export const checkTimeout = 5000
+
 /** Errors of this machine or the call. The network was not tested, so a check must not blame the target. */
 const localFaults = new Set([
   'EADDRINUSE',

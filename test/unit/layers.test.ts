@@ -68,7 +68,7 @@ const faces: Record<string, string[]> = {
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],
     // What dialing a host takes apart, and the exporter's own exchange.
-    ...['addresses', 'asking', 'order', 'names', 'exchange-tcp'],
+    ...['addresses', 'query-context', 'order', 'names', 'exchange-tcp'],
   ],
   'protocols/tcp': [
     ...['connect', 'connect-tls', 'listen', 'dial', 'failure', 'certificate', 'time-limit'],

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { httpCheckDefaults } from '../../src/checks/http/options.js'
+import { checkTimeout } from '../../src/checks/outcome.js'
 import { pingDefaults } from '../../src/protocols/icmp/ping-options.js'
 import { pingsDefaults } from '../../src/protocols/icmp/pings.js'
 import { sweepDefaults } from '../../src/protocols/icmp/sweep/family-sockets.js'
@@ -29,6 +31,9 @@ describe.each([
   ['protocols/traceroute/options.ts', 'TracerouteOptions', tracerouteDefaults],
   ['protocols/traceroute/traceroutes.ts', 'TraceroutesOptions', traceroutesDefaults],
   ['scan/scan-ports.ts', 'ScanOptions', scanDefaults],
+  ['checks/http/options.ts', 'HttpCheckOptions', httpCheckDefaults],
+  ['checks/check-tcp.ts', 'TcpCheckOptions', { timeout: checkTimeout }],
+  ['checks/check-dns.ts', 'DnsCheckOptions', { timeout: checkTimeout }],
 ] as const)('%s', (file, name, defaults) => {
   const documented = documentedDefaults(file, name)
   const shared = Object.entries(defaults).filter(([key]) => key in documented)

@@ -16,6 +16,7 @@ import {
 import { dnsServers } from '../../protocols/dns/server-address.js'
 import { secureContextFor } from '../../protocols/tcp/secure-contexts.js'
 import { type TlsOptions, tlsSchema } from '../../protocols/tcp/tls-options.js'
+import { checkTimeout } from '../outcome.js'
 import type { HttpRequest } from './redirect.js'
 import { parseHttpUrl } from './url.js'
 
@@ -37,7 +38,7 @@ export interface HttpCheckOptions extends CommonOptions {
   headers?: Readonly<Record<string, string | readonly string[]>>
   /** Maximum redirects to follow; one more is a failure. With 0, none is followed and a 301 is judged itself. Default: 5. */
   maxRedirects?: number
-  /** Maximum bytes of the body to read, and maximum size after decompression. Default: 1 MiB. */
+  /** Maximum bytes of the body to read, and maximum size after decompression. Default: 1,048,576 (1 MiB). */
   maxBodyBytes?: number
   /** Limits the check to addresses of this family. Default: both, raced (RFC 8305). */
   family?: 4 | 6
@@ -146,13 +147,20 @@ export const httpCheckSchema: Schema = {
   tls,
 }
 
-const defaults = { timeout: 5000, expectStatus: [200, 399], maxRedirects: 5, maxBodyBytes: 1024 * 1024 } as const
+export const httpCheckDefaults = {
+  timeout: checkTimeout,
+  expectStatus: [200, 399],
+  maxRedirects: 5,
+  maxBodyBytes: 1024 * 1024,
+} as const
 
 /** The options of a check with their defaults filled in. */
-export type HttpCheckPlan = HttpCheckOptions & { [Key in keyof typeof defaults]-?: NonNullable<HttpCheckOptions[Key]> }
+export type HttpCheckPlan = HttpCheckOptions & {
+  [Key in keyof typeof httpCheckDefaults]-?: NonNullable<HttpCheckOptions[Key]>
+}
 
 export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
-  const plan: HttpCheckPlan = { ...defaults, ...checkOptions('checkHttp', options, httpCheckSchema) }
+  const plan: HttpCheckPlan = { ...httpCheckDefaults, ...checkOptions('checkHttp', options, httpCheckSchema) }
   if (plan.expectBody !== undefined && plan.maxBodyBytes === 0) {
     throw errorAt('maxBodyBytes', invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody'))
   }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { oneHost } from '../shared/arguments.js'
-import { addCount, addFamilyOptions, addOutputOptions, addServers, addTimeout } from '../shared/options.js'
+import { addCheckTimeout, addCount, addFamilyOptions, addOutputOptions, addServers } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
 
@@ -11,7 +11,7 @@ export function defineConnect(program: Command, state: CommandState): void {
     .argument('<host>', 'name or address; host:port works too', oneHost)
     .argument('[port]', '1-65535')
   addCount(command)
-  addTimeout(command, 'time for name resolution and connection together', 5)
+  addCheckTimeout(command, 'time for name resolution and connection together')
   addServers(command)
   addFamilyOptions(command)
   addPathOptions(command)

@@ -4,7 +4,7 @@ import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
 import { numeric, several, text } from '../shared/arguments.js'
 import { refuseFlags } from '../shared/familiar.js'
-import { addCount, addOutputOptions, addServers, addTimeout } from '../shared/options.js'
+import { addCheckTimeout, addCount, addOutputOptions, addServers } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
 
@@ -26,7 +26,7 @@ export function defineDns(program: Command, state: CommandState): void {
     .option('-p, --port <number>', 'port of the @server', numeric(port))
     .option('--expect <data>', 'what the answers must contain; may be given again', several(String))
   addCount(command)
-  addTimeout(command, 'time for everything together', 5)
+  addCheckTimeout(command, 'time for everything together')
   addServers(command)
   addPathOptions(command, { source: 'b' })
   addOutputOptions(command, 'print nothing, only set the exit code')

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { httpCheckDefaults, httpCheckSchema } from '../../checks/http/options.js'
 import { parseHttpUrl } from '../../checks/http/url.js'
-import { integer } from '../../options.js'
 import { numeric, several, time, usageError } from '../shared/arguments.js'
 import { addAlias, refuseFlags } from '../shared/familiar.js'
-import { addCount, addFamilyOptions, addOutputOptions, addServers, addTimeout } from '../shared/options.js'
+import { addCheckTimeout, addCount, addFamilyOptions, addOutputOptions, addServers } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
 
@@ -16,16 +16,21 @@ export function defineHttp(program: Command, state: CommandState): void {
     .option('-X, --request <method>', 'method (default: GET, with -d POST)')
     .option('-H, --header <name: value>', 'header field to add; may be given again', several(header))
   addCount(command)
-  addTimeout(command, 'time for everything together', 5)
+  addCheckTimeout(command, 'time for everything together')
   command
     .addOption(
       new Option('--expect-status <code|low-high>', 'accepted status, or range of them')
         .argParser(statusRange)
-        .default([200, 399], '200-399'),
+        .default(httpCheckDefaults.expectStatus, httpCheckDefaults.expectStatus.join('-')),
     )
     .option('--expect-body <text>', 'text that the body must contain')
     .option('-L, --location', 'follow redirects, as this command always does')
-    .option('--max-redirects <number>', 'redirects to follow', numeric(integer(0, 100)), 5)
+    .option(
+      '--max-redirects <number>',
+      'redirects to follow',
+      numeric(httpCheckSchema.maxRedirects),
+      httpCheckDefaults.maxRedirects,
+    )
     .option('-k, --insecure', 'accept any certificate')
     .option('--cacert <file>', 'PEM file with the certificates of authorities to trust')
   addCurlOptions(command)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { checkTimeout } from '../../checks/outcome.js'
 import { deviceName, integer } from '../../options.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
 import { inSeconds, numeric, several, text, time } from './arguments.js'
@@ -39,13 +40,13 @@ export function familyOf(flags: FamilyFlags): 4 | 6 | undefined {
   return flags[4] ? 4 : flags[6] ? 6 : undefined
 }
 
-export function addTimeout(command: Command, what: string, seconds: number): Command {
+export function addCheckTimeout(command: Command, what: string): Command {
   return command.addOption(
-    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(...inSeconds(seconds * 1000)),
+    new Option('-W, --timeout <seconds>', what).argParser(time('s')).default(...inSeconds(checkTimeout)),
   )
 }
 
-/** Of several the middle one is shown: the first also pays for the process's own start. */
+/** The table shows the median, because the first measurement includes the start of the process. */
 export function addCount(command: Command): Command {
   const option = new Option('-c, --count <number>', 'number of measurements; the table shows the median')
   return command.addOption(option.argParser(numeric(integer(1, 10_000))).default(1))
