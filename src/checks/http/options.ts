@@ -130,7 +130,7 @@ const tls: Check = (value, name) => {
   return kept
 }
 
-export const httpCheckSchema: Schema = {
+export const httpCheckSchema = {
   ...commonSchema,
   method: methodToken,
   timeout: milliseconds,
@@ -145,7 +145,7 @@ export const httpCheckSchema: Schema = {
   connectTimeout: milliseconds,
   addresses: pinnedAddresses,
   tls,
-}
+} satisfies Schema
 
 export const httpCheckDefaults = {
   timeout: checkTimeout,
