@@ -17,9 +17,10 @@ export async function connectDescriptor(
   port: number,
   path: PathOptions,
   signal?: Signal,
+  options?: Readonly<Record<string, number>>,
 ): Promise<number> {
   signal?.throwIfAborted()
-  const { fd, connected } = openConnecting(address, port, path)
+  const { fd, connected } = openConnecting(address, port, path, options)
   if (!connected) await handshake(fd, address, port, path.device, signal)
   return fd
 }

@@ -38,9 +38,14 @@ export interface Connecting {
  * Opens a TCP descriptor on its path like `openDescriptor`, and starts to connect it to an address, not a name. Nothing is sent
  * before the binding has been read back.
  */
-export function openConnecting(address: string, port: number, path: PathOptions): Connecting {
+export function openConnecting(
+  address: string,
+  port: number,
+  path: PathOptions,
+  options?: Readonly<Record<string, number>>,
+): Connecting {
   const to = onLink(encodeAddress(address, port), path.device)
-  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol: 0, path, to })
+  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol: 0, path, options, to })
   if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
   addon().close(fd)
   throw systemError(errno, 'connect', { address, port, device: path.device })

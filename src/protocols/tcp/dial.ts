@@ -13,10 +13,17 @@ import {
   string,
 } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
+import { familyOf } from '../../sockets/address.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
 import { openConnecting } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
+import {
+  numericOptions,
+  setCongestionControl,
+  type TcpSocketOptions,
+  tcpSocketOptions,
+} from '../../sockets/socket-options.js'
 import { connectDescriptor, handshake } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { queryContext, unanswered } from '../dns/query-context.js'
@@ -50,6 +57,8 @@ export interface ConnectOptions extends CommonOptions {
   attemptDelay?: number
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
+  /** Options of the socket by name (tcp(7)), set before the first packet, `TCP_CONGESTION` once connected. Default: none. */
+  socketOptions?: TcpSocketOptions
 }
 
 export const connectSchema = {
@@ -63,6 +72,7 @@ export const connectSchema = {
   userTimeout: userTimeoutCheck,
   attemptDelay: milliseconds,
   servers: dnsServers,
+  socketOptions: tcpSocketOptions,
 } satisfies Schema
 
 /** The timings of a connection, in milliseconds. */
@@ -103,8 +113,9 @@ export async function dialInTime(options: ConnectOptions): Promise<Dialed> {
 }
 
 function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: ConnectOptions): Dialed {
-  const { keepAlive = false, userTimeout } = options
+  const { keepAlive = false, userTimeout, socketOptions } = options
   try {
+    setCongestionControl(fd, socketOptions)
     if (typeof keepAlive === 'object') setKeepAlive(fd, keepAlive)
     if (userTimeout !== undefined) setOption(fd, 'TCP_USER_TIMEOUT', userTimeout)
   } catch (error) {
@@ -128,7 +139,12 @@ export async function dialDescriptorInTime(options: ConnectOptions): Promise<Con
   signal?.throwIfAborted()
   const { address } = literal
   const start = monotonicNow()
-  const { fd, connected } = openConnecting(address, port, options)
+  const { fd, connected } = openConnecting(
+    address,
+    port,
+    options,
+    numericOptions(familyOf(address), options.socketOptions),
+  )
   if (!connected) {
     await withinTimeLimit(options, (limit, progress) => {
       Object.assign(progress, { address, phase: 'connection' })
@@ -160,7 +176,8 @@ async function dialDescriptor(
     refuse?.(address)
     progress.address = address
     progress.phase = 'connection'
-    return { fd: await connectDescriptor(address, options.port, path, signal), address }
+    const socketOptions = numericOptions(familyOf(address), options.socketOptions)
+    return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions), address }
   }
   const connected = literal
     ? await attempt(literal.address, signal)

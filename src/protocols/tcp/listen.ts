@@ -17,6 +17,12 @@ import { familyOf } from '../../sockets/address.js'
 import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
 import { refuseReconnect, refuseRelisten } from '../../sockets/keep-on-path.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import {
+  numericOptions,
+  setCongestionControl,
+  type TcpSocketOptions,
+  tcpSocketOptions,
+} from '../../sockets/socket-options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { bindAddress } from './bind-address.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
@@ -38,6 +44,8 @@ export interface ListenOptions extends CommonOptions {
   keepAlive?: boolean | number | KeepAlive
   /** `TCP_USER_TIMEOUT` of accepted connections in milliseconds, as in `connect`. Default: 0. */
   userTimeout?: number
+  /** Options of the listening socket by name (tcp(7)), most of which accepted connections inherit. Default: none. */
+  socketOptions?: TcpSocketOptions
 }
 
 const schema: Schema = {
@@ -49,6 +57,7 @@ const schema: Schema = {
   ipv6Only: boolean,
   keepAlive: keepAliveCheck,
   userTimeout: userTimeoutCheck,
+  socketOptions: tcpSocketOptions,
 }
 
 /**
@@ -117,7 +126,7 @@ function openListener(options: ListenOptions, address: string): number {
     const error = invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
     throw errorAt('ipv6Only', error)
   }
-  const socketOptions: Record<string, number> = { SO_REUSEADDR: 1 }
+  const socketOptions = { ...numericOptions(family, options.socketOptions), SO_REUSEADDR: 1 } as Record<string, number>
   if (reusePort) socketOptions.SO_REUSEPORT = 1
   if (family === 6) socketOptions.IPV6_V6ONLY = ipv6Only ? 1 : 0
   // IPv4 connections of an IPv6 socket need this too: only the traffic class was set.
@@ -126,6 +135,7 @@ function openListener(options: ListenOptions, address: string): number {
   const fd = openDescriptor(family, 'stream', 0, { ...pathOf(options), localAddress: address }, port, socketOptions)
   // Node closes the descriptor on some failures of listen(2) and not on others, so netvia calls it.
   try {
+    setCongestionControl(fd, options.socketOptions)
     if (keepAlive !== false)
       setKeepAlive(fd, typeof keepAlive === 'object' ? keepAlive : keepAlive === true ? {} : { idle: keepAlive })
     const errno = addon().listen(fd, backlog)

@@ -15,6 +15,7 @@ import {
 import { familyOf } from '../../sockets/address.js'
 import { giveAway } from '../../sockets/hand-over.js'
 import { openDescriptor } from '../../sockets/open.js'
+import { numericOptions, type SocketOptions, udpSocketOptions } from '../../sockets/socket-options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { CreateLookupOptions } from '../dns/lookup.js'
 import { dnsServers } from '../dns/server-address.js'
@@ -34,6 +35,8 @@ export interface OpenUdpOptions extends CommonOptions {
   broadcast?: boolean
   /** Name servers for the names given to `send` and `connect`, and for `host`, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
+  /** Options of the socket by name (socket(7), ip(7), ipv6(7)), set before it is bound. Default: none. */
+  socketOptions?: SocketOptions
 }
 
 const schema: Schema = {
@@ -44,6 +47,7 @@ const schema: Schema = {
   reuseAddress: boolean,
   broadcast: boolean,
   servers: dnsServers,
+  socketOptions: udpSocketOptions,
 }
 
 /**
@@ -65,6 +69,7 @@ export async function openUdp(given: OpenUdpOptions = {}): Promise<Socket> {
   const address = await bindAddress('openUdp', options)
   const family = options.family ?? (address === undefined ? 4 : familyOf(address))
   const fd = openDescriptor(family, 'datagram', 0, { ...pathOf(options), localAddress: address }, port, {
+    ...numericOptions(family, options.socketOptions),
     ...(reuseAddress && { SO_REUSEADDR: 1 }),
     ...(broadcast && { SO_BROADCAST: 1 }),
     ...(family === 6 && { IPV6_V6ONLY: 1 }),
