@@ -102,7 +102,8 @@ async function openConnection(
   const timed = { ...target, host: pinned ?? target.host, timeout: plan.timeout }
   const { socket, dnsMs, connectMs } = await dial(timed, signal, report.progress, refuse)
   try {
-    report.device = boundDevice(descriptorOf(socket)) || undefined
+    // `dial` has just read it back if it was given. Elsewhere the kernel may have bound the socket, as systemd can.
+    report.device = plan.device ?? (boundDevice(descriptorOf(socket)) || undefined)
     if (from !== undefined) guardConnection(from, socket)
   } catch (error) {
     socket.destroy()

@@ -12,8 +12,11 @@ const zoned = /^(\s*[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?\[[\da-f:.]+)%(?:25|(?!25
 export function parseHttpUrl(text: string, base?: URL): HttpUrl | undefined {
   const [, , encoded] = zoned.exec(text) ?? []
   const plain = text.replace(zoned, '$1')
-  if (!URL.canParse(plain, base?.href)) return undefined
-  return { url: new URL(plain, base), zone: encoded === undefined ? undefined : percentDecoded(encoded) }
+  try {
+    return { url: new URL(plain, base), zone: encoded === undefined ? undefined : percentDecoded(encoded) }
+  } catch {
+    return undefined
+  }
 }
 
 export function percentDecoded(text: string): string {

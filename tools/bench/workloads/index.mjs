@@ -25,6 +25,7 @@ import { scale } from './scale.mjs'
 import { scan, scanDropped } from './scan.mjs'
 import { start } from './start.mjs'
 import { sweep } from './sweep.mjs'
+import { traceroute } from './traceroute.mjs'
 import { udp } from './udp.mjs'
 
 export const workloads = {
@@ -54,5 +55,6 @@ export const workloads = {
   ping,
   exporter,
   mtr,
+  traceroute,
   start,
 }
