@@ -28,7 +28,7 @@ export class OwnMetrics {
     this.#unknown.inc()
   }
 
-  /** The configuration was read, and taken or not. */
+  /** Records whether a configuration that was read was accepted. */
   reloaded(taken: boolean): void {
     this.#loaded.set(Number(taken))
     if (taken) this.#loadedAt.set(Date.now() / 1000)

@@ -20,7 +20,7 @@ export function makeServer(exporter: Exporter, access: Access): Server {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     response.setHeader('x-content-type-options', 'nosniff')
     const url = URL.canParse(request.url!, base) ? new URL(request.url!, base) : undefined
-    // Who only asks whether we are alive learns nothing else, and needs no token.
+    // A health check needs no token, because it reveals nothing else.
     if (url?.pathname === '/-/healthy') return response.end('Healthy')
     if (access.refuse(request, response)) return
     if (url?.pathname === '/-/reload') return reload(exporter, request, response)

@@ -6,7 +6,7 @@ import { readSecrets } from './mqtt/broker.js'
 import { type MqttOptions, type MqttSettings, mqttSettings } from './mqtt/options.js'
 import type { Reporter } from './reporter.js'
 
-/** Shows the router in Home Assistant, where the configuration asks for it. */
+/** Shows the router in Home Assistant if the configuration says so. */
 export class Announcements {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
@@ -21,12 +21,12 @@ export class Announcements {
     this.#version = version
   }
 
-  /** Goes on with these options, one call after the other. What is announced no more is removed. */
+  /** Switches to these options, one call after another. Removes what is no longer announced. */
   set(options: MqttOptions | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(options && mqttSettings(options)))
   }
 
-  /** What is announced stays, as that of a router that is offline. */
+  /** Leaves the announced entities in place, as those of a router that is offline. */
   close(): Promise<void> {
     return this.#calls.run(() => this.#announcing?.close({ forget: false }))
   }

@@ -12,7 +12,7 @@ const ofMonitor = [
   'hookTimeout',
 ] as const
 
-/** `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times. What is no time is left for the checks to refuse. */
+/** `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times. Anything else is left for the checks to refuse. */
 export function withTimes(options: unknown): unknown {
   if (!isMembers(options)) return options
   const { damping, otlp, mqtt, proxy, uplinks } = options

@@ -13,13 +13,13 @@ type Members = Record<string | number, unknown>
 
 /** What the file has. */
 export interface Configuration extends MonitorOptions {
-  /** Of `UplinkRouting`. Without it the routes stay as they are. */
+  /** Options of `UplinkRouting`. Default: the routes are left alone. */
   routing?: RoutingOptions
-  /** Where metrics are pushed to. Without it they aren't. */
+  /** Where metrics are pushed to. Default: nowhere. */
   otlp?: OtlpOptions
-  /** A proxy over the uplinks. Without it there is none. */
+  /** A proxy over the uplinks. Default: none. */
   proxy?: ProxySection
-  /** The broker for Home Assistant. Without it there is none. */
+  /** The broker for Home Assistant. Default: none. */
   mqtt?: MqttOptions
 }
 
@@ -27,7 +27,7 @@ export interface Configuration extends MonitorOptions {
  * The options of the monitor in a YAML file: those of `UplinkMonitor`, by the same names, `routing`, `otlp`,
  * `mqtt` and `proxy`. Times may have a unit.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column and key.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` with a line for each mistake: file, line, column and key.
  */
 export function readConfig(file: string): Configuration {
   const { value, error } = readYaml(file)
@@ -58,7 +58,7 @@ function withUrls(value: unknown): unknown {
   }
 }
 
-/** All that is wrong: what was found is left out, or replaced by something right where it is needed, and the rest is judged again. */
+/** Finds all mistakes. It removes each one, or replaces it by a valid value where one is required, and judges the rest again. */
 function problemsOf(options: unknown): Problem[] {
   const rest = structuredClone(options)
   const problems: Problem[] = []
@@ -70,7 +70,7 @@ function problemsOf(options: unknown): Problem[] {
       if (!(error instanceof NetviaError)) throw error
       const { option = [], message, hint } = error
       const text = message.replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
-      // Left out already, and needed.
+      // It was removed already, and is required.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
       if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
       if (!known && leaveOut(rest, option)) continue
@@ -81,7 +81,7 @@ function problemsOf(options: unknown): Problem[] {
 }
 
 function judge(configuration: Configuration): void {
-  // Whatever is no object is the monitor's to refuse.
+  // The monitor refuses anything that isn't an object.
   if (typeof configuration !== 'object' || configuration === null) return void settingsOf(configuration)
   const { routing, otlp, mqtt, proxy, ...options } = configuration
   const { uplinks } = settingsOf(Array.isArray(configuration) ? configuration : options)
@@ -117,14 +117,14 @@ function judgeRouting(routing: RoutingOptions, uplinks: readonly Uplink[]): void
   })
 }
 
-/** False where that can't help: it is missing already, or its place in a list would be another's. */
+/** False if that can't help: the key is missing already, or later items of a list would move to its place. */
 function leaveOut(options: unknown, path: OptionPath): boolean {
   const parent = path.slice(0, -1).reduce((value, key) => (value as Members)[key], options)
   const key = path.at(-1)
   return typeof key === 'string' && Object.hasOwn(parent as Members, key) && delete (parent as Members)[key]
 }
 
-/** Puts something right in the place of a wrong check, uplink or name of one. False: it lies in none. */
+/** Replaces a wrong check, uplink or uplink's name by a valid one. False: the mistake is in none of these. */
 function replace(options: unknown, [top, index, key, check]: OptionPath): boolean {
   if (top !== 'uplinks' || typeof index !== 'number') return false
   const { uplinks } = options as { uplinks: unknown[] }

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import type { Configuration } from './config.js'
 
-/** The uplinks on these devices alone, where some are named. */
+/** Keeps only the uplinks on these devices, if any are named. */
 export function onlyDevices(options: Configuration, devices: string[] | undefined): Configuration {
   if (!devices) return options
   const uplinks = options.uplinks.filter(({ device }) => device !== undefined && devices.includes(device))

@@ -4,7 +4,7 @@ import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 import type { Pushing } from './otlp/pushing.js'
 import type { Reporter } from './reporter.js'
 
-/** Pushes what the monitor sees, where the configuration asks for it. */
+/** Pushes the monitor's metrics if the configuration says so. */
 export class Pushes {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
@@ -18,12 +18,12 @@ export class Pushes {
     this.#about = about
   }
 
-  /** Goes on with these options, one call after the other. */
+  /** Switches to these options, one call after another. */
   set(options: OtlpOptions | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(options))
   }
 
-  /** The configuration was read, and taken or not. */
+  /** Records whether a configuration that was read was accepted. */
   reloaded(taken: boolean): void {
     this.#pushing?.reloaded(taken)
   }

@@ -17,7 +17,7 @@ import type { MqttReport } from './mqtt/announcing.js'
 import type { PushReport } from './otlp/pushing.js'
 import { colored, forcedText } from './status-table.js'
 
-/** Says what happens: a line each, or an object each. */
+/** Reports each event as a line or an object. */
 export class Reporter {
   readonly #output: Output
   readonly #monitor: UplinkMonitor
@@ -41,7 +41,7 @@ export class Reporter {
     if (this.#verbose) this.#monitor.on('check', this.#onCheck)
   }
 
-  /** Somebody forced an uplink, or ended that. */
+  /** A force was set or ended. */
   forced(uplink: string, forced: Forced | null): void {
     const at = Date.now()
     this.#output.object('force', { uplink, forced, at })
@@ -58,13 +58,13 @@ export class Reporter {
     this.#output.line(`SOCKS5 and HTTP proxy: ${joinHostPort(address, port)}`)
   }
 
-  /** Pushing has trouble, or is over it. */
+  /** Pushing fails, or works again. */
   pushed(report: PushReport): void {
     this.#output.object('push', report)
     this.#output.note(`${new Date(report.at).toISOString()} otlp: ${pushText(report)}`)
   }
 
-  /** The connection to the broker was made, or has trouble. */
+  /** The connection to the broker was made, or fails. */
   announced(report: MqttReport): void {
     const { state, uplink, why, at } = report
     this.#output.object('mqtt', report)

@@ -1,7 +1,7 @@
 const first = 1000
 const longest = 30_000
 
-/** The pause between two attempts, in ms: 1000, twice that after each, 30,000 at most, a fifth more or less by chance. */
+/** The pause between two attempts in ms. It starts at 1000, doubles up to 30,000, and varies at random by a fifth. */
 export class RetryPause {
   #next = first
   #end: (() => void) | undefined
@@ -19,12 +19,12 @@ export class RetryPause {
     })
   }
 
-  /** Ends a pause now: there is a reason to expect better. */
+  /** Ends a pause now, because an attempt may succeed. */
   end(): void {
     this.#end?.()
   }
 
-  /** The next pause is the first again. */
+  /** Starts again with the shortest pause. */
   reset(): void {
     this.#next = first
   }

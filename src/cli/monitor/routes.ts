@@ -5,7 +5,7 @@ import { UplinkRouting } from '../../routing/routing.js'
 import { OneByOne } from '../../runtime/one-by-one.js'
 import type { Reporter } from './reporter.js'
 
-/** The routes of this machine while the monitor runs, where the configuration asks for them. */
+/** Sets this machine's routes while the monitor runs, if the configuration says so. */
 export class Routes {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
@@ -18,7 +18,7 @@ export class Routes {
     this.#reporter = reporter
   }
 
-  /** Goes on with these options, one call after the other. Those that are the same change nothing. */
+  /** Switches to these options, one call after another. Unchanged options have no effect. */
   set(options: RoutingOptions | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(options))
   }

@@ -36,7 +36,7 @@ export interface MonitorFlags {
   json?: boolean
 }
 
-/** What follows the configuration, beside the monitor. */
+/** The parts beside the monitor that follow the configuration. */
 interface Beside {
   routes: Routes
   pushes: Pushes
@@ -63,7 +63,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   session.outliveOutput()
   history.start()
   reporter.start()
-  // Who does not listen does not load all that.
+  // Loaded only if the monitor listens.
   const begun = Date.now()
   const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
   const service = Service.of(process.env, process.pid, monitor, isHealthy)
@@ -99,7 +99,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   service?.stopping()
   history.stop()
   control?.close()
-  // Through the routes of now, and by the states of now.
+  // It uses the current routes and states.
   await Promise.all([pushes.set(undefined), announcements.close()])
   await Promise.all([monitor.stop(), routes.set(undefined), serving.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
@@ -124,12 +124,12 @@ function readOptions(flags: MonitorFlags): Configuration {
   return { ...options, ...(isGiven(otlp) && { otlp }), ...(isGiven(mqtt) && { mqtt }) } as Configuration
 }
 
-/** Reads the file of users, too. */
+/** Reads the users' file too. */
 function planOf({ proxy }: Configuration) {
   return proxy && proxyPlan(proxy)
 }
 
-/** Reports what is wrong with the file. The monitor goes on as before. */
+/** Reports the mistakes of the file. The monitor continues as before. */
 function reload(
   { output }: Session,
   flags: MonitorFlags,
@@ -143,7 +143,7 @@ function reload(
   try {
     const options = readOptions(flags)
     const plan = planOf(options)
-    // Rejects only for what reading has refused already.
+    // This rejects only options that reading the file has already refused.
     void monitor.configure(ofMonitor(options))
     routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     pushes.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))

@@ -1,6 +1,6 @@
 const blocks = '▁▂▃▄▅▆▇█'
 
-/** Values as blocks, the highest as the full one; what is lost as ×, what is unknown as a gap. */
+/** Draws values as blocks, the highest as a full one. Lost answers are ×, unknown values gaps. */
 export function sparkline(values: readonly (number | null)[], lost: readonly boolean[]): string {
   const highest = Math.max(0, ...values.filter(value => value !== null))
   return values

@@ -7,9 +7,9 @@ import { sparkline } from './sparkline.js'
 import type { History } from './web/history.js'
 
 const sparkSeconds = 30
-/** Of the terminal's lines these are the head's and the cursor's, and the one that says what is left out. */
+/** Terminal lines that hold no uplink: the heading, the cursor, and the note about omitted uplinks. */
 const otherLines = 3
-/** The line about the change has the whole text. */
+/** Longer reasons are cut. The line about the change has the whole text. */
 const longestReason = 48
 
 export const stateColumns: readonly Column[] = [
@@ -27,7 +27,7 @@ export const statusColumns: readonly Column[] = [
   { title: 'why', spare: true },
 ]
 
-/** As many rows as the terminal has lines: if not all fit, the troubled ones first. */
+/** As many rows as fit on the terminal. If not all do, troubled uplinks come first. */
 export function statusRows(
   uplinks: readonly UplinkSnapshot[],
   history: History,
@@ -63,7 +63,7 @@ export function stateCells(uplink: UplinkSnapshot, color: Terminal['color']): st
   ]
 }
 
-/** The median of each check, in their order. A ping and a page have nothing in common. */
+/** The median of each check, in order. They aren't combined, because a ping and a page can't be compared. */
 function medians({ checks, statistics }: UplinkSnapshot): string {
   const of = statistics.map(({ p50Ms }) => milliseconds(p50Ms ?? undefined))
   return of.length === 1

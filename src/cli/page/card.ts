@@ -9,7 +9,7 @@ import { Past } from './past.js'
 const mostOutages = 50
 const facts = ['Uptime', 'In this state', 'Priority', 'Address', 'Gateway'] as const
 
-/** What there is to see of one uplink: a line, and all of it when it is opened. */
+/** One uplink: a line that opens to show everything. */
 export class Card {
   readonly root = element('details', { class: 'uplink' })
   readonly #name: string
@@ -47,7 +47,7 @@ export class Card {
     )
     this.look(range)
     this.root.addEventListener('toggle', () => this.#follow())
-    // Of hundreds only those that are looked at are asked for and drawn.
+    // Only visible uplinks are requested and drawn, because there can be hundreds.
     this.#visibility = new IntersectionObserver(entries => {
       this.#isVisible = entries.at(-1)!.isIntersecting
       this.#follow()
@@ -78,7 +78,7 @@ export class Card {
     this.#past?.refresh()
   }
 
-  /** Another time is shown. */
+  /** Shows another range. */
   look(range: Range): void {
     this.#range = range
     say(this.#upLabel, `Uptime, ${range.words}`)
@@ -98,7 +98,7 @@ export class Card {
     const view = new CheckView()
     this.#views.push(view)
     this.#checks.append(view.root)
-    // What is there is shown with it.
+    // The current data is shown with it.
     if (this.#past) this.#restart()
   }
 
@@ -142,7 +142,7 @@ export class Card {
   }
 }
 
-/** What the history has of a check: a file of weeks has its targets in another order, and those of earlier configurations. */
+/** Finds a check in the history. A file of weeks can have other targets of earlier configurations, and in another order. */
 function find({ checks }: UplinkHistory, wanted: PageUplink['checks'][number] | undefined, index: number) {
   const isIt = (check: CheckHistory | undefined) => {
     return check !== undefined && (!wanted || (check.type === wanted.type && check.target === wanted.target))
@@ -150,7 +150,7 @@ function find({ checks }: UplinkHistory, wanted: PageUplink['checks'][number] | 
   return isIt(checks[index]) ? checks[index] : checks.find(isIt)
 }
 
-/** A check of which the history has nothing. */
+/** Columns of a check that isn't in the history. */
 function nothing({ state }: UplinkHistory): CheckHistory {
   const none = state.map(() => null)
   return { type: '', target: '', minMs: none, medianMs: none, p95Ms: none, jitterMs: none, lossRatio: none }

@@ -5,7 +5,7 @@ import { axisDay, axisTime } from './format.js'
 const height = 140
 const stripHeight = 5
 const day = 86_400
-/** Between two times at the axis, in seconds. */
+/** Seconds between two labels of the axis. */
 const axisSteps = [
   30,
   60,
@@ -24,10 +24,10 @@ const axisSteps = [
   14 * day,
   28 * day,
 ]
-/** In seconds: where a step holds a single answer, the band is that of so long. */
+/** In seconds. If steps hold a single answer, the band covers this much time. */
 const shortestBand = 10
 
-/** A colour of the style sheet, as it is now: light or dark. */
+/** A colour of the style sheet in the current light or dark scheme. */
 const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`)
 
 /**
@@ -43,7 +43,7 @@ export class Chart {
   #history: UplinkHistory
   #band: { low: (number | null)[]; high: (number | null)[] }
 
-  /** `pointed` hears which step the pointer is at. */
+  /** `pointed` is called with the step under the pointer. */
   constructor(place: HTMLElement, history: UplinkHistory, check: CheckHistory, pointed: (step: number | null) => void) {
     this.#place = place
     this.#pointed = pointed
@@ -69,7 +69,7 @@ export class Chart {
 
   #redraw = () => this.#plot.redraw()
 
-  /** At the middle of each step. */
+  /** Times at the middle of each step. */
   #data({ medianMs, lossRatio }: CheckHistory): uPlot.AlignedData {
     const { state, from, step } = this.#history
     const times = state.map((_, index) => from + (index + 0.5) * step)
@@ -82,7 +82,7 @@ export class Chart {
     return {
       width: this.#place.clientWidth,
       height,
-      // Half a label of the time has room on the right.
+      // Leaves room for half a label on the right.
       padding: [stripHeight + 8, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
@@ -119,7 +119,7 @@ export class Chart {
           width: 1.75,
           points: { size: 5, fill: () => color('latency'), filter: (plot, series) => lonely(plot.data[series]!) },
         },
-        // Only for the scale: the band is drawn below.
+        // Only for the scale. The band is drawn below.
         { scale: 'latency', paths: () => null, points: { show: false } },
         {
           scale: 'loss',
@@ -174,7 +174,7 @@ export class Chart {
   }
 }
 
-/** Values without a neighbour, which no line would show. */
+/** Values without a neighbour, because a line would not show them. */
 function lonely(values: ArrayLike<number | null | undefined>): number[] {
   return Array.from(values, (value, index) => {
     return value != null && values[index - 1] == null && values[index + 1] == null ? index : -1

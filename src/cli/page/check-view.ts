@@ -8,7 +8,7 @@ type Statistics = UplinkSnapshot['statistics'][number]
 
 const figures = ['Median', 'Min', 'p95', 'Jitter', 'Loss'] as const
 
-/** One check of an uplink: how it is, its figures, and its chart. The figures are the legend of the chart, too. */
+/** One check of an uplink: its state, figures and chart. The figures are also the chart's legend. */
 export class CheckView {
   readonly root = element('section', { class: 'check' })
   readonly #title = element('h3')
@@ -43,7 +43,7 @@ export class CheckView {
     )
   }
 
-  /** Shows the check in its history; undefined: it is still to come. */
+  /** Shows the check's history; undefined: it is not loaded yet. */
   show(history: UplinkHistory | undefined, check: CheckHistory | undefined, message: string): void {
     this.#history = history
     this.#check = check

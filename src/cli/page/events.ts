@@ -13,7 +13,7 @@ export class EventList {
     this.#list = list
   }
 
-  /** After the connection was lost some come twice: those are known already. */
+  /** Skips events that come twice after a lost connection. */
   add(event: NumberedEvent): void {
     const key = `${event.id} ${event.at}`
     if (this.#shown.has(key)) return

@@ -13,7 +13,7 @@ const units = [
   ['s', 1],
 ] as const
 
-/** `3 d 4 h`, `12 min`: the two largest units say enough; seconds only where there is nothing larger. */
+/** A duration in its two largest units, as `3 d 4 h` or `12 min`. Seconds are shown only without larger units. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   const first = units.findIndex(([, length]) => seconds >= length)
@@ -31,7 +31,7 @@ const exactClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-dig
 const dayOnly = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
 const dayAndClock = new Intl.DateTimeFormat(undefined, { ...hours, second: '2-digit', month: 'short', day: 'numeric' })
 
-/** As exact as a month has minutes, and never rounded up to 100 %. */
+/** As exact as a minute in a month, and never rounded up to 100 %. */
 export function availability(ratio: number | null | undefined): string {
   return ratio == null ? '–' : `${Math.floor(ratio * 1e5) / 1e3} %`
 }

@@ -1,6 +1,6 @@
 type Attributes = Record<string, string>
 
-/** An element. Text goes in as text, never as markup. */
+/** Makes an element. Text is inserted as text, never as markup. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
   attributes: Attributes = {},
@@ -17,7 +17,7 @@ export function part(id: string): HTMLElement {
   return document.getElementById(id)!
 }
 
-/** Changes the text only where it is another: what is selected or read aloud stays. */
+/** Changes the text only if it differs, so that selections and screen readers aren't disturbed. */
 export function say(node: Element, text: string): void {
   if (node.textContent !== text) node.textContent = text
 }

@@ -19,7 +19,7 @@ let summary = ''
 let host = location.hostname
 let snapshotAt = Date.now()
 let isLost = false
-/** The uplink of the address, until it has been shown. */
+/** The uplink that the address names, until it has been shown. */
 let sought: string | null = null
 
 addEventListener('hashchange', go)
@@ -29,7 +29,7 @@ setInterval(() => {
 go()
 follow()
 
-/** One stream, which the browser opens again when it breaks. The address is relative: a proxy may serve the page below a path. */
+/** One stream, which the browser reopens when it breaks. Its URL is relative, because a proxy may serve the page below a path. */
 function follow(): void {
   source?.close()
   if (Date.now() - snapshotAt > patience) lost(true)
@@ -54,7 +54,7 @@ function lost(now: boolean): void {
     document.body.classList.toggle('old', now)
     entitle()
   }
-  // A browser gives up for good where the server refuses.
+  // A browser gives up permanently if the server refuses.
   if (source?.readyState === EventSource.CLOSED) setTimeout(follow, 5000)
 }
 
@@ -84,7 +84,7 @@ function entitle(): void {
   document.title = `${age}${summary || 'connecting'} · ${host}`
 }
 
-/** To what the address says: `#uplink=fibre&range=24h`. */
+/** Goes to the view that the address names, as `#uplink=fibre&range=24h`. */
 function go(): void {
   const wanted = new URLSearchParams(location.hash.slice(1))
   sought = wanted.get('uplink')
@@ -96,7 +96,7 @@ function go(): void {
   if (sought !== null && uplinks.reveal(sought)) sought = null
 }
 
-/** Another time is shown; the address goes with it. */
+/** Shows another range, and updates the address. */
 function look(range: Range): void {
   const wanted = new URLSearchParams(location.hash.slice(1))
   wanted.set('range', range.name)

@@ -1,11 +1,11 @@
 import type { CheckHistory, UplinkHistory } from '../monitor/web/history-report.js'
 import type { Range } from '../monitor/web/ranges.js'
 
-/** Between two questions, in ms. */
+/** Between two requests, in ms. */
 const shortestPause = 900
 const columns = ['minMs', 'medianMs', 'p95Ms', 'jitterMs', 'lossRatio'] as const
 
-/** One uplink over the time shown: asked for once, then what has come since. */
+/** One uplink over the range shown. It requests the range once, then only newer steps. */
 export class Past {
   readonly #uplink: string
   readonly #range: Range
@@ -20,7 +20,7 @@ export class Past {
     this.#changed = changed
   }
 
-  /** Called each second: asks as soon as there may be another step. */
+  /** Called each second. Requests more as soon as there may be another step. */
   async refresh(): Promise<void> {
     if (performance.now() < this.#nextAt) return
     this.#nextAt = Number.POSITIVE_INFINITY
@@ -48,12 +48,12 @@ export class Past {
   }
 }
 
-/** When the newest step began: it was still under way. */
+/** When the newest step began, which was not complete yet. */
 function newestOf({ from, state, step }: UplinkHistory): number {
   return from + (state.length - 1) * step
 }
 
-/** More of it, or all of it again: after the clock was set, or with other checks. */
+/** Appends newer steps, or replaces everything after the clock was set or the checks changed. */
 function joined(before: UplinkHistory | undefined, more: UplinkHistory, { seconds }: Range): UplinkHistory {
   if (!before || newestOf(before) !== more.from) return more
   const most = seconds / more.step

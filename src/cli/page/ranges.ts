@@ -1,7 +1,7 @@
 import { pastRanges, type Range, ranges } from '../monitor/web/ranges.js'
 import { element, part } from './html.js'
 
-/** The choice of the time shown. */
+/** The buttons that choose the range. */
 export class RangeChoice {
   readonly #inputs: HTMLInputElement[]
 
@@ -22,7 +22,7 @@ export class RangeChoice {
     this.#inputs[ranges.indexOf(range)]!.checked = true
   }
 
-  /** Days can be shown where they are kept. */
+  /** Offers ranges of days if they are recorded. */
   offerDays(areKept: boolean): void {
     for (const range of pastRanges) this.#inputs[ranges.indexOf(range)]!.parentElement!.hidden = !areKept
     part('ranges').title = areKept ? '' : 'Days need "history" in the configuration of the monitor.'

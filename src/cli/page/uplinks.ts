@@ -5,7 +5,7 @@ import { Card } from './card.js'
 import { element, part, say } from './html.js'
 
 export const worstFirst: readonly UplinkState[] = ['down', 'degraded', 'unknown', 'up']
-/** So many are all shown open, in the order of the configuration. Of more, a line each: those in trouble first, the others folded. */
+/** Up to this many are all open, in the order of the file. Of more, each is a line: troubled ones first, the others folded. */
 const few = 8
 
 /** A group of uplinks that work, or those that don't. */
@@ -14,13 +14,13 @@ class Group {
   readonly #title: HTMLElement | undefined
   readonly cards = element('div', { class: 'cards' })
 
-  /** `title`: it can be folded, and is. */
+  /** With a `title`, the group starts folded. */
   constructor(isFolded: boolean) {
     this.#title = isFolded ? element('summary') : undefined
     this.root = this.#title ? element('details', { class: 'group' }, this.#title, this.cards) : this.cards
   }
 
-  /** Puts these in it in this order, and moves none that is in its place. */
+  /** Puts these into it in this order, without moving those already in place. */
   hold(cards: readonly HTMLElement[], title: string): void {
     if (this.#title) say(this.#title, title)
     for (const [index, card] of cards.entries()) {
@@ -69,7 +69,7 @@ export class Uplinks {
     for (const card of this.#cards.values()) card.look(range)
   }
 
-  /** Opens this one, and goes there. False if there is none of the name. */
+  /** Opens this uplink and scrolls to it. False if no uplink has the name. */
   reveal(name: string): boolean {
     const card = this.#cards.get(name)
     if (!card) return false

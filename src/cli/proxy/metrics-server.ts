@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import type { Access } from '../monitor/web/access.js'
 import { boundedServer } from '../monitor/web/bounded-server.js'
 
-/** As many scrapes at a time as anybody needs. */
+/** More concurrent scrapes than anybody needs. */
 const maxConnections = 50
 
 /** Serves `/metrics` alone. Each scrape renders the text again. */

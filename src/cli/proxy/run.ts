@@ -62,7 +62,7 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   return Exit.good
 }
 
-/** What the flags leave out is that of `proxy:` in the file of uplinks. */
+/** Fills in missing flags from `proxy:` in the file of uplinks. */
 function readFiles(flags: ProxyFlags): { configuration: Configuration | undefined; plan: ProxyPlan } {
   const { listen, policy, race, allow, usersFile, allowTarget: allowTargets, maxConnections, server: servers } = flags
   const configuration = flags.config === undefined ? undefined : readConfig(flags.config)
@@ -79,7 +79,7 @@ function pathOf(flags: ProxyFlags) {
   return path!.options
 }
 
-/** What changes while it runs is said. */
+/** Reports changes while it runs. */
 function watch({ output }: Session, configuration: Configuration): UplinkMonitor {
   const monitor = new UplinkMonitor(ofMonitor(configuration))
   monitor.on('state', event => {
@@ -90,7 +90,7 @@ function watch({ output }: Session, configuration: Configuration): UplinkMonitor
   return monitor.on('warning', ({ message }) => output.note(`warning: ${message}`))
 }
 
-/** Reads both files before it takes either. What is wrong is reported, and the proxy goes on as before. */
+/** Reads both files before it uses either. It reports mistakes, and the proxy continues as before. */
 function reload({ output }: Session, flags: ProxyFlags, serving: Serving, monitor?: UplinkMonitor): boolean {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
@@ -99,7 +99,7 @@ function reload({ output }: Session, flags: ProxyFlags, serving: Serving, monito
   try {
     const { configuration, plan } = readFiles(flags)
     serving.set(plan).catch(error => refuse(error, 'no proxy is served'))
-    // Rejects only for what reading has refused already.
+    // This rejects only options that reading the file has already refused.
     if (configuration) void monitor!.configure(ofMonitor(configuration))
     output.object('reload', { at: Date.now() })
     output.line('read its files again')

@@ -14,7 +14,7 @@ import type { Session } from '../shared/session.js'
 import { metricsServer } from './metrics-server.js'
 import type { ProxyFlags } from './run.js'
 
-/** How others look at a running proxy: metrics, and a socket for `netvia status` and `netvia force`. */
+/** The services of a running proxy: metrics, and a socket for `netvia status` and `netvia force`. */
 export class Services {
   #server: Server | undefined
   #metrics: Metrics | undefined
@@ -32,7 +32,7 @@ export class Services {
     return services
   }
 
-  /** The files were read again, and taken or not. */
+  /** Records whether the files that were read again were accepted. */
   reloaded(taken: boolean): void {
     this.#metrics?.reloaded(taken)
   }

@@ -5,22 +5,22 @@ import type { Check } from '../../options.js'
 import { isNumericHost } from '../../sockets/ip.js'
 import { type DurationUnit, duration } from './duration.js'
 
-/** Bad usage, in words of our own: commander's error would repeat the value, and with it credentials and tokens. */
+/** A usage error without the value. Commander's own error would repeat it, including credentials and tokens. */
 export function usageError(message: string): NetviaError {
   return new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** Runs one of the library's own checks, in commander's words: the message names the option. */
+/** Runs one of the library's checks and reports its error as commander's, with the option's name. */
 function checked(value: unknown, check: Check): void {
   try {
     check(value, 'it')
   } catch (error) {
-    // commander repeats the value.
+    // Commander already prints the value.
     throw new InvalidArgumentError((error as Error).message.replace(/; got .*/s, ''))
   }
 }
 
-/** A text that `check` likes. */
+/** A text that passes `check`. */
 export function text(check: Check): (value: string) => string {
   return value => {
     checked(value, check)
@@ -28,7 +28,7 @@ export function text(check: Check): (value: string) => string {
   }
 }
 
-/** A number that `check` likes; decimal or 0x…. */
+/** A number that passes `check`, decimal or 0x…. */
 export function numeric(check: Check): (value: string) => number {
   return value => {
     const parsed = value.trim() === '' ? Number.NaN : Number(value)
@@ -43,7 +43,7 @@ export function inSeconds(milliseconds: number): [value: number, shown: string] 
   return [milliseconds, `${milliseconds / 1000}`]
 }
 
-/** One host: no URL, nothing that stands for several addresses, which no name server knows either. */
+/** A single host. Refuses URLs and notations for several addresses. */
 export function oneHost(value: string): string {
   if (value.includes('://')) throw new InvalidArgumentError('it must be a name or an address, not a URL')
   if (value.includes('/') || (isNumericHost(value) && !isIP(value))) {

@@ -6,23 +6,23 @@ import type { Session } from './session.js'
 
 /** How one thing is measured over one path, and what its row shows. */
 export interface Measurement<Result> {
-  /** Heading of what is measured: url, name, host. */
+  /** Heading of the column of targets: url, name or host. */
   subject: string
-  /** How a target is named in what is printed. Default: as it was given. */
+  /** How a target is shown. Default: as the user wrote it. */
   shown?(target: string): string
   columns: readonly Column[]
   measure(target: string, path: Path): Promise<Result>
   /** One cell for each column. */
   cells(result: Result): Cell[]
-  /** What it took; undefined where it came to nothing. */
+  /** How long it took; undefined if it failed. */
   tookMs(result: Result): number | undefined
-  /** Printed as soon as a measurement ends, instead of the table. It has gone through `escapeControls`. */
+  /** Lines to print as soon as a measurement ends, instead of the table. They are already escaped. */
   bare?(result: Result, target: string): string[]
   /** Further lines below the table. */
   details?(result: Result): string[]
   /** What went wrong, for a line below the table. */
   trouble(result: Result): Error | undefined
-  /** The same in words, where the message is not. */
+  /** A readable form of the error, if its message isn't one. */
   explain?(error: Error, result: Result): string
   exit(error: Error): Exit
 }
@@ -32,7 +32,7 @@ export interface CompareFlags {
   quiet?: boolean
   /** As in curl: the table alone, drawn once. */
   silent?: boolean
-  /** With `silent`: what went wrong nevertheless. */
+  /** With `silent`: report errors anyway. */
   showError?: boolean
   count: number
 }
@@ -45,8 +45,8 @@ interface Job<Result> {
 }
 
 /**
- * Measures every target over every path into one table: the uplinks side by side. All at once, `count` times one after another; of
- * several times the middle one is shown.
+ * Measures every target over every path into one table, with the uplinks side by side. All run at the same time, `count` times. Of
+ * several measurements the table shows the median.
  */
 export async function compare<Result extends object>(
   { output, signal }: Session,
@@ -97,7 +97,7 @@ export async function compare<Result extends object>(
     try {
       await Promise.all(jobs.map(all))
     } catch (error) {
-      // At Ctrl-C what is known is shown.
+      // After Ctrl-C the table shows the results so far.
       if (!signal.aborted) throw error
     }
   }
@@ -115,7 +115,7 @@ export async function compare<Result extends object>(
     const messages = new Set(troubles.map(({ error, result }) => explain(error, result)))
     const details = results.flatMap(result => measurement.details?.(result) ?? [])
     if (!quiet && !bare) for (const text of new Set(details)) output.line(`${name}: ${text}`)
-    // Whoever takes bare lines takes them for data.
+    // Programs read bare lines as data, so errors go elsewhere.
     const say = (text: string) => (bare ? output.note(text) : output.line(text))
     if (!quiet && (!silent || showError)) for (const message of messages) say(`${name}: ${message}`)
     exits.push(...troubles.map(({ error }) => measurement.exit(error)), ...(fault ? [exitOf(fault)] : []))
@@ -123,7 +123,7 @@ export async function compare<Result extends object>(
   return worst(exits)
 }
 
-/** The one whose time has as many before as after it; what came to nothing counts as slowest. */
+/** The median by time. Failed measurements count as slowest. */
 function middleOf<Result>(
   results: readonly Result[],
   tookMs: (result: Result) => number | undefined,

@@ -3,8 +3,8 @@ import type { Path } from './path-options.js'
 import type { Session } from './session.js'
 
 /**
- * Does `work` for every line at once, each over its own path, and gives the exit code of each. A fault of one path does not end the others; bad usage is
- * the same for all, and ends all.
+ * Does `work` over all paths at the same time, and returns the exit code of each. An error of one path does not end the others.
+ * A usage error ends all of them.
  */
 export async function onEachPath<Line extends { path: Path }>(
   { output, signal }: Session,

@@ -1,7 +1,7 @@
 import { networkOutcome } from '../../checks/outcome.js'
 import { NetviaError } from '../../errors.js'
 
-/** As fping's. Where several things went wrong, the highest counts. */
+/** Exit codes, as fping's. If several apply, the highest counts. */
 export const Exit = { good: 0, unreachable: 1, notFound: 2, usage: 3, local: 4 } as const
 export type Exit = (typeof Exit)[keyof typeof Exit]
 
@@ -20,7 +20,7 @@ const ofThisMachine = new Set([
   'ERR_UNSUPPORTED_RUNTIME',
 ])
 
-/** What an error of the library means for whoever called the command. */
+/** The exit code for an error of the library. */
 export function exitOf(error: unknown): Exit {
   if (!(error instanceof NetviaError)) return Exit.local
   const { code } = error

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { type Command, Option } from 'commander'
 import { usageError } from './arguments.js'
 
-/** Another spelling of an option, as a tool that people know has it: it sets `fixed`, or the value that it takes. */
+/** Another tool's spelling of an option. It sets `fixed`, or the value that it takes. */
 export function addAlias(command: Command, flags: string, option: string, description: string, fixed?: string): void {
   const alias = new Option(flags, description)
   command.addOption(alias)
@@ -22,7 +22,7 @@ export function refuseFlags(command: Command, tool: string, flags: Readonly<Reco
   }
 }
 
-/** Words of that tool that are no options to commander, such as `-oG`. */
+/** Flags of that tool that commander can't parse as options, such as `-oG`. */
 export function addSpellings(command: Command, spellings: Readonly<Record<string, string>>): void {
   const parse = command.parseOptions.bind(command)
   command.parseOptions = words => parse(words.map(word => spellings[word] ?? word))

@@ -32,7 +32,7 @@ export class Interrupt {
     return this.#controller.signal
   }
 
-  /** CommandState the process as the signal would have done, if there was one. */
+  /** Ends the process by the signal that interrupted it, if there was one. */
   finish(): void {
     if (this.#received === undefined) return
     process.removeAllListeners(this.#received)
@@ -40,7 +40,7 @@ export class Interrupt {
   }
 }
 
-/** Resolves once the signal has fired, which may be before anybody waits. */
+/** Resolves once the signal has fired, even if it fired earlier. */
 export async function fired(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
 }

@@ -13,7 +13,7 @@ export type MonitorRequest =
   | { command: 'status' }
   | { command: 'force'; uplink: string; state: 'up' | 'down' | 'auto'; forMs?: number; why?: string }
 
-/** How things are, after whatever was asked for. */
+/** The answer to `status` and `force`. */
 export interface MonitorStatus {
   at: number
   /** The uplink that new connections take under 'failover'; null: none works. */
@@ -21,7 +21,7 @@ export interface MonitorStatus {
   /** Forces are kept over a restart. */
   keepsForces: boolean
   uplinks: UplinkSnapshot[]
-  /** What went through it, if it is that of a proxy. */
+  /** The proxy's statistics, if there is a proxy. */
   proxy?: ProxyStatistics | undefined
 }
 

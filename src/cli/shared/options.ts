@@ -25,7 +25,7 @@ export function addOutputOptions(command: Command, quiet: string): Command {
   return addJson(command.addOption(new Option('-q, --quiet', quiet).helpGroup(outputGroup)))
 }
 
-/** Where the monitor is that the command asks. */
+/** Where the command finds the running monitor. */
 export function addMonitorSocket(command: Command): Command {
   return command.addOption(new Option('--socket <file>', 'socket of the monitor').default(defaultSocket))
 }

@@ -2,7 +2,7 @@ import type { PingResult } from '../../protocols/icmp/result.js'
 import { digits } from './output/format.js'
 import type { Terminal } from './output/terminal.js'
 
-/** One probe's fate in a line, in the words of ping. */
+/** The outcome of one probe as a line, worded as ping does. */
 export function outcomeText(result: PingResult, color: Terminal['color']): string {
   const { outcome, from, sequence, ttl, bytes, rttMs, reason, mtu, error } = result
   // From 1, as ping counts.
@@ -23,7 +23,7 @@ export function outcomeText(result: PingResult, color: Terminal['color']): strin
   }
 }
 
-/** The wait in this machine's own queue, where it is a part of the round trip that matters. */
+/** The wait in this machine's own queue, if it is a relevant part of the round trip. */
 function queueText({ rttMs, queuedMs }: PingResult): string {
   const isNotable = queuedMs !== undefined && queuedMs >= 1 && queuedMs >= rttMs! / 10
   return isNotable ? ` (${digits(queuedMs)} ms of it in the queue here)` : ''

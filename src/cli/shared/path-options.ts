@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { deviceName, type PathOptions, pathSchema } from '../../options.js'
 import { numeric, several, text } from './arguments.js'
 
-/** What commander makes of the options below. */
+/** The flags below, as commander parses them. */
 export interface PathFlags {
   device?: string[]
   source?: string
@@ -18,7 +18,7 @@ export interface ShortNames {
   tos?: string
 }
 
-/** `more`: what more than one device is for. */
+/** `more`: why more than one device makes sense here. */
 export function addPathOptions(command: Command, short: ShortNames = {}, more = '; may be given again, to compare') {
   const flags = (letter: string | undefined, long: string) => (letter ? `-${letter}, ${long}` : long)
   const option = (names: string, description: string) => new Option(names, description).helpGroup('Path options:')

@@ -3,7 +3,7 @@ import type { Exit } from './exit-code.js'
 import type { Interrupt } from './interrupt.js'
 import { Output } from './output/output.js'
 
-/** One run of a subcommand: where it writes to, and when it has to end. */
+/** One run of a subcommand: where it writes, and when it must end. */
 export interface Session {
   readonly output: Output
   readonly signal: AbortSignal
@@ -11,9 +11,9 @@ export interface Session {
   onHangUp(work: () => void): void
   /** From now on signals end nothing: `pass` gets their names. */
   passSignals(pass: (name: NodeJS.Signals) => void): void
-  /** From now on output that can't be written is lost, and ends nothing: a full disk must not end a service. */
+  /** From now on output that can't be written is lost, because a full disk must not end a service. */
   outliveOutput(): void
-  /** The whole command, for what describes it. */
+  /** The whole command, for completion and the manual page. */
   readonly program: Command
 }
 
@@ -23,15 +23,15 @@ type Run<Arguments extends unknown[], Flags> = (
   ...args: Arguments
 ) => Promise<Exit | number>
 
-/** Set by `main`: what an action of commander can't be handed. */
+/** Set by `main`, because commander passes its actions nothing else. */
 export interface CommandState {
   interrupt: Interrupt
-  /** Exit, or what the program of `netvia run` ended with. */
+  /** The exit code of netvia, or of the program that `netvia run` started. */
   exit: Exit | number
   outlivesOutput: boolean
 }
 
-/** Commander's action: loads the subcommand's code only now, runs it, and keeps its exit code. */
+/** An action for commander. It loads the subcommand's code when it runs, and keeps its exit code. */
 export function action<Arguments extends unknown[], Flags extends { json?: boolean }>(
   state: CommandState,
   load: () => Promise<{ run: Run<Arguments, Flags> }>,

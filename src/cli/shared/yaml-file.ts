@@ -21,11 +21,11 @@ const inOurWords: Partial<Record<ErrorCode, string>> = {
   RESOURCE_EXHAUSTION: 'nested too deeply',
 }
 
-/** More than these are seldom read. */
+/** Nobody reads more mistakes than these. */
 export const maxProblems = 20
-/** In characters: thousands of uplinks have room in it. */
+/** In characters. Thousands of uplinks fit. */
 const maxLength = 1 << 22
-/** And so many anchors and aliases; the time to resolve them grows with the square. */
+/** Maximum anchors and aliases. The time to resolve them grows with the square. */
 const maxAliases = 10_000
 
 export interface Problem {
@@ -35,14 +35,14 @@ export interface Problem {
 
 export interface YamlFile {
   value: unknown
-  /** The error that names all of it, a line each: file, line, column and what is wrong. */
+  /** The error with a line for each mistake: file, line, column and message. */
   error(problems: readonly Problem[]): NetviaError
 }
 
 /**
- * A file of configuration.
+ * A YAML file with a configuration.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` where it is no YAML, or too much of it.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` if it isn't YAML, or is too large.
  */
 export function readYaml(file: string): YamlFile {
   const text = readFileSync(file, 'utf8')
@@ -52,7 +52,7 @@ export function readYaml(file: string): YamlFile {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
-    // Binary data, sets and dates are no options. Without this they would be objects that no check expects.
+    // Options are never binary data, sets or dates. Without this they would become objects that no check expects.
     resolveKnownTags: false,
   })
   const at = (offset: number, message: string) => {
@@ -96,7 +96,7 @@ function content(document: Yaml, at: (offset: number, message: string) => string
   try {
     return document.toJS({ maxAliasCount: maxAliases })
   } catch (error) {
-    // An alias of nothing, or aliases of aliases without end.
+    // An alias without an anchor, or aliases of aliases without end.
     throw wrong([at(unknown?.range[0] ?? 0, (error as Error).message)])
   }
 }
@@ -106,7 +106,7 @@ function wrong(problems: string[]): NetviaError {
   return new NetviaError(shown, { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** Where the key stands, or, where it is missing, the nearest thing around it. */
+/** The position of the key, or of the nearest thing around a missing key. */
 function offsetOf(document: Yaml, path: OptionPath): number {
   let node: unknown = document.contents
   let offset = document.contents?.range[0] ?? 0

@@ -13,17 +13,17 @@ import { inUse } from '../web/page-snapshot.js'
 
 /** More clients than there will ever be at the same time. */
 const maxConnections = 16
-/** In bytes. A name and a reason have room in it. */
+/** In bytes. A name and a reason fit. */
 const longestRequest = 4096
-/** Milliseconds that a client has in all, its reading included. */
+/** Milliseconds for a whole exchange with a client, including the time it takes to read. */
 const patience = 5000
 
 export interface ControlEvents {
-  /** `forced` is null where the checks decide again. */
+  /** `forced` is null if the checks decide again. */
   forced(uplink: string, forced: Forced | null): void
 }
 
-/** Answers one line of JSON a connection: how things are, and forces. */
+/** Answers one line of JSON for each connection: `status` or `force`. */
 export class Control {
   readonly server: Server
   readonly #monitor: UplinkMonitor
@@ -59,7 +59,7 @@ export class Control {
       clearTimeout(timer)
       this.#sockets.delete(socket)
     })
-    // Whoever went away needs no answer.
+    // A client that has gone needs no answer.
     socket.on('error', () => {})
     let held = Buffer.alloc(0)
     const receive = (data: Buffer) => {

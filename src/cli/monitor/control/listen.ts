@@ -20,8 +20,8 @@ import { longestSocket } from '../../shared/monitor-socket.js'
 const asPath = 0o10000000 | constants.O_NOFOLLOW
 
 /**
- * Listens at this path: for the own user alone, or for a group as well. The file of a monitor that was killed is replaced; that of a
- * running one, and whatever is no socket, is not.
+ * Listens at this path, for the monitor's own user and optionally a group. Replaces the file of a killed monitor, but not that of a
+ * running one, nor a file that isn't a socket.
  *
  * @throws NetviaError `EADDRINUSE`; as system calls fail.
  */
@@ -42,7 +42,7 @@ export async function listenAt(server: Server, path: string, group: string | und
   if (gid !== undefined) share(path, gid)
 }
 
-/** The very file that is looked at: whoever may write to its folder could put another, or a link, under its name meanwhile. */
+/** Changes the file that was opened. Another user of its folder could have put a different file or a link in its place. */
 function share(path: string, gid: number): void {
   const fd = openSync(path, asPath)
   try {
@@ -56,12 +56,12 @@ function share(path: string, gid: number): void {
   }
 }
 
-/** The folder, where it can be made. */
+/** Creates the folder if it can. */
 export function makeFolderOf(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
 }
 
-/** Nobody else can connect, not even in between. */
+/** No other user can connect, not even before the mode is set. */
 async function bind(server: Server, path: string): Promise<void> {
   const before = process.umask(0o177)
   try {

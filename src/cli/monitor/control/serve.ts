@@ -7,8 +7,8 @@ import { Control, type ControlEvents } from './control.js'
 import { listenAt, makeFolderOf } from './listen.js'
 
 /**
- * Answers `netvia status` and `netvia force`. A socket that was asked for must be there; without the right to make the default one,
- * there is none.
+ * Answers `netvia status` and `netvia force`. A socket that was named must be created. If the default one may not be created, the
+ * monitor runs without.
  */
 export async function serveControl(
   { output }: Session,

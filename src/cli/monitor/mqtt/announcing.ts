@@ -14,14 +14,14 @@ import { Retained } from './retained.js'
 
 /** Milliseconds for the last messages, at the end, and before a connection moves to another uplink. */
 const patience = 5000
-/** A connection that lasted longer than this, in ms, was no failed attempt. */
+/** A connection that lasted longer than this, in ms, doesn't count as a failed attempt. */
 const lasting = 30_000
 
-/** What became of the connection to the broker. */
+/** The state of the connection to the broker. */
 export interface MqttReport {
   /** 'failing': it can't be made now, or has ended. 'refused': the broker refuses a subscription. */
   state: 'connected' | 'failing' | 'refused'
-  /** The one that the connection uses; null: none, or a device of its own. */
+  /** The uplink that the connection uses; null: none, or a device of its own. */
   uplink: string | null
   /** Why, in words; empty when connected. */
   why: string
@@ -60,7 +60,7 @@ export class Announcing {
     this.#work = this.#stayConnected()
   }
 
-  /** The last word is that the router is offline. With `forget`, Home Assistant forgets the router instead. */
+  /** Publishes at the end that the router is offline. With `forget`, Home Assistant forgets the router instead. */
   async close({ forget }: { forget: boolean }): Promise<void> {
     this.#monitor.off('state', this.#onState).off('configure', this.#announce)
     clearInterval(this.#timer)
@@ -69,7 +69,7 @@ export class Announcing {
     this.#end.abort(new Error('netvia ends'))
     this.#pause.end()
     const client = this.#connection?.client
-    // One that moves has said goodbye, or will before the last messages: without a goodbye the broker publishes the will.
+    // A moving connection has disconnected properly, or will before the last messages. Otherwise the broker publishes the will.
     if (this.#isMoving) client?.stream.destroy()
     else if (client) await this.#hangUp(client)
     await this.#work
@@ -88,7 +88,7 @@ export class Announcing {
     }
   }
 
-  /** Returns why there is no connection any more; undefined if it only moves. */
+  /** Returns why the connection ended; undefined if it only moves. */
   async #connectOnce(): Promise<string | undefined> {
     const { device } = this.#settings
     let uplink: string | null = null
@@ -125,7 +125,7 @@ export class Announcing {
     client.on('message', (topic, payload) => {
       if (topic === birthTopic) {
         if (String(payload) === 'online') this.#retained.repeat(this.#discovery().keys())
-        // The will of a connection that the broker had given up only now.
+        // The broker published the will of an old connection, which it gave up only now.
       } else if (topic === availability) {
         if (String(payload) === 'offline' && !this.#end.signal.aborted) this.#retained.repeat([availability])
       } else if (payload.length > 0 && !this.#retained.has(topic)) this.#forget(topic, String(payload))
@@ -173,13 +173,13 @@ export class Announcing {
     const { client, uplink = null } = this.#connection ?? {}
     if (!client?.connected || uplink === null || this.#isMoving) return
     if (inUse(this.#monitor) === null || this.#group.pick().name === uplink) return
-    // Its first verdict is near.
+    // Its first verdict comes soon.
     if (this.#monitor.snapshot().uplinks.find(({ name }) => name === uplink)?.state === 'unknown') return
     this.#isMoving = true
     void this.#hangUp(client)
   }
 
-  /** Sends what is under way, and says goodbye, so that the broker doesn't publish the will. */
+  /** Sends what is pending and disconnects properly, so that the broker doesn't publish the will. */
   async #hangUp(client: Mqtt.MqttClient): Promise<void> {
     const timer = setTimeout(() => client.stream.destroy(), patience)
     await this.#retained.settled()

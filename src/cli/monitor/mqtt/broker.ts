@@ -7,7 +7,7 @@ import { type Signal, toAbortSignal } from '../../../runtime/cancel.js'
 import { availabilityTopic } from './messages.js'
 import type { MqttSettings } from './options.js'
 
-/** Seconds. After one and a half of these without a word, the broker says that the router is offline. */
+/** In seconds. After one and a half times as long without a packet, the broker reports the router as offline. */
 const keepalive = 30
 
 interface Secrets {
@@ -16,7 +16,7 @@ interface Secrets {
 }
 
 /**
- * What is in the files that the settings name.
+ * Reads the files that the settings name.
  *
  * @throws the error of a file that can't be read.
  */
@@ -27,13 +27,13 @@ export function readSecrets({ passwordFile, caFile }: MqttSettings): Secrets {
   }
 }
 
-/** How a path leads to the broker. */
+/** Opens a connection to the broker over a path. */
 export type Dial = (to: { host: string; port: number; signal: AbortSignal }) => Promise<Socket>
 
 /**
- * Connects once, and waits until the broker has accepted that.
+ * Connects once, and waits until the broker accepts the connection.
  *
- * @throws what went wrong; nothing is left open then.
+ * @throws why it failed. Nothing stays open then.
  */
 export async function connectBroker(
   { MqttClient }: typeof Mqtt,
@@ -50,9 +50,9 @@ export async function connectBroker(
     progress.phase = 'TLS handshake'
     const stream = secure ? await startTls(socket, { host, port, device, ca }, signal) : socket
     const client = new MqttClient(() => stream, {
-      // A socket is connected once.
+      // A socket can be connected only once.
       reconnectPeriod: 0,
-      // The same after a reconnect: the broker then ends what it still holds open, instead of saying "offline" a minute later.
+      // The same identifier after a reconnect makes the broker end the old connection, instead of publishing "offline" a minute later.
       ...{ clientId: `netvia-${instance}`, clean: true, protocolVersion: 4, keepalive, connectTimeout: timeout },
       ...{ username, password },
       will: { topic: availabilityTopic(settings), payload: Buffer.from('offline'), qos: 1, retain: true },
@@ -62,7 +62,7 @@ export async function connectBroker(
   })
 }
 
-/** Resolves with why, when the connection has ended. */
+/** Resolves with the reason when the connection has ended. */
 export function ended(client: Mqtt.MqttClient): Promise<string> {
   return new Promise(resolve => {
     let why = 'the broker ended the connection'
@@ -84,7 +84,7 @@ function accepted(client: Mqtt.MqttClient, signal: Signal): Promise<void> {
     }
     const onAbort = () => refuse(signal.reason)
     signal.addEventListener('abort', onAbort)
-    // The first counts; later ones have to be listened for.
+    // The first error counts. Later ones need a listener too.
     client
       .on('error', refuse)
       .once('close', () => refuse(new Error('the broker ended the connection before it answered')))

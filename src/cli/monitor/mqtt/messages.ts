@@ -84,7 +84,7 @@ export function discoveryMessages(settings: MqttSettings, version: string, uplin
   return messages
 }
 
-/** What is so now: `inUse` is the uplink that new connections take. */
+/** The current states. `inUse` is the uplink that new connections take. */
 export function stateMessages(settings: MqttSettings, uplinks: UplinkSnapshot[], inUse: string | null): Messages {
   const messages: Messages = new Map()
   for (const { name, state, reason, since, device, forced, latencyMs, lossRatio } of uplinks) {
@@ -98,7 +98,7 @@ export function stateMessages(settings: MqttSettings, uplinks: UplinkSnapshot[],
   return messages.set(activeTopic(settings), inUse ?? none)
 }
 
-/** The topic of the states of an entity that an earlier run announced, if it lies among those of this instance. */
+/** The state topic of an entity that an earlier run announced, if it belongs to this instance. */
 export function stateTopicIn(payload: string, { topic, instance }: MqttSettings): string | undefined {
   try {
     const { state_topic: found } = JSON.parse(payload)
@@ -116,7 +116,7 @@ function uplinkTopic({ topic, instance }: MqttSettings, name: string): string {
   return `${topic}/${instance}/uplink/${idOf(name)}`
 }
 
-/** Right for topics of MQTT and identifiers of Home Assistant, and no two names have the same. */
+/** A unique text for each name, valid in MQTT topics and in Home Assistant's identifiers. */
 function idOf(name: string): string {
   const id = name.replace(/[^\w-]/g, '_')
   return id === name ? id : `${id}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`

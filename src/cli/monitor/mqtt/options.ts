@@ -11,7 +11,7 @@ import {
   string,
 } from '../../../options.js'
 
-/** The broker through which Home Assistant learns of the router, as the file says it. */
+/** The broker for Home Assistant, as configured in the file. */
 export interface MqttOptions {
   /** `mqtt://broker.example.net` or `mqtts://…`, with a port if it isn't 1883 or 8883. */
   url: string
@@ -25,7 +25,7 @@ export interface MqttOptions {
   device?: string
   /** What distinguishes this monitor from all others at the broker. Default: made from the name of the host. */
   instance?: string
-  /** Where the topics of states begin. Default `netvia`. */
+  /** The beginning of the state topics. Default `netvia`. */
   topic?: string
   /** As set in Home Assistant. Default `homeassistant`. */
   discoveryPrefix?: string
@@ -55,7 +55,7 @@ export interface MqttSettings {
 }
 
 const brokerAddress: Check = (value, name) => {
-  // Not shown: it may have a secret in it.
+  // The message omits the value, which may contain a secret.
   const wrong = (expected: string) => new NetviaError(`${name} must be ${expected}`, { code: 'ERR_INVALID_ARG_VALUE' })
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined
   if (!url || !/^mqtts?:$/.test(url.protocol) || url.hostname === '') throw wrong('an mqtt or mqtts URL')
@@ -65,13 +65,13 @@ const brokerAddress: Check = (value, name) => {
   return url.href
 }
 
-/** A topic that can be published, or begin others: not empty, no wildcard, none of the broker's own. */
+/** A topic to publish, or the beginning of one: not empty, without wildcards, and not one of the broker's own. */
 const topicName: Check = (value, name) => {
   if (typeof value === 'string' && /^[^$/+#\0][^+#\0]*$/.test(value) && !value.endsWith('/')) return value
   throw invalidArgument(name, value, 'a topic without "+", "#" and a "/" at its ends')
 }
 
-/** Home Assistant takes no others in a discovery topic. */
+/** The only characters that Home Assistant accepts in a discovery topic. */
 const identifier: Check = (value, name) => {
   if (typeof value === 'string' && /^[\w-]+$/.test(value)) return value
   throw invalidArgument(name, value, 'of letters, digits, "-" and "_"')
@@ -92,7 +92,7 @@ const schema = {
 } satisfies Schema
 
 /**
- * Checks what the file says, and fills in the defaults.
+ * Checks the settings of the file, and fills in the defaults.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
  */

@@ -3,7 +3,7 @@ import type * as Mqtt from 'mqtt'
 import { NetviaError } from '../../../errors.js'
 
 /**
- * The package mqtt, an optional peer: bundled, it would make the command larger for everybody.
+ * Loads the package mqtt. It is an optional peer, because bundling it would make the command larger for everybody.
  *
  * @throws NetviaError `ERR_MQTT_NOT_FOUND`.
  */

@@ -5,13 +5,13 @@ interface Connection {
   client: MqttClient
   /** What the broker has acknowledged on this connection. */
   held: Messages
-  /** Topics on their way, each of which goes on with what is wanted when that is acknowledged. */
+  /** Topics in flight. After its acknowledgement, each one continues with its newest payload. */
   sending: Set<string>
 }
 
 /**
- * The retained messages that the broker should have. Only the newest of a topic is kept, and at most one is on its way, so memory
- * is bounded by the number of topics, whatever the connection does.
+ * The retained messages that the broker should have. Each topic keeps only its newest one, with at most one in flight, so memory
+ * is bounded by the number of topics, however slow the connection is.
  */
 export class Retained {
   /** An empty payload removes the topic from the broker. */
@@ -19,7 +19,7 @@ export class Retained {
   #connection: Connection | undefined
   readonly #waiters = new Set<() => void>()
 
-  /** These, and no others: what was wanted so far and is not among them is removed. */
+  /** Sets exactly these messages. Earlier ones that are not among them are removed from the broker. */
   replace(messages: Messages): void {
     for (const topic of this.#wanted.keys()) if (!messages.has(topic)) this.#wanted.set(topic, '')
     this.put(messages)
@@ -40,7 +40,7 @@ export class Retained {
     this.#send()
   }
 
-  /** Sends everything, in the order in which it came to be wanted. */
+  /** Sends everything, oldest change first. */
   connected(client: MqttClient): void {
     this.#connection = { client, held: new Map(), sending: new Set() }
     this.#send()

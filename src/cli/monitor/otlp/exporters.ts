@@ -30,7 +30,7 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
   const sender = <Item>(exporter: Exporter<Item>) => {
     return async (item: Item): Promise<Attempt> => {
       try {
-        // Those in the exporter's own hands must not fail.
+        // The exporter's own requests must not fail.
         if (headersFile !== undefined) headers = readHeaders(headersFile)
       } catch (error) {
         return { result: 'failed', why: (error as Error).message }
@@ -49,7 +49,7 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
   }
 }
 
-/** OTLP/HTTP: a client must not send again what was refused. Credentials may be put right meanwhile: that is another request. */
+/** OTLP/HTTP forbids resending what was refused. Rejected credentials are an exception, because they can be replaced. */
 function judge({ code, error }: Exported): Attempt {
   if (code === 0) return { result: 'delivered', why: '' }
   const status = (error as { code?: unknown } | undefined)?.code
@@ -58,7 +58,7 @@ function judge({ code, error }: Exported): Attempt {
   return { result: isRefused ? 'refused' : 'failed', why: why.trim() }
 }
 
-/** An exporter for a metric reader: what it gets waits in the outbox. */
+/** An exporter for a metric reader. It puts the metrics into the outbox. */
 export function queueing(
   { metrics: { AggregationTemporality, InstrumentType } }: OpenTelemetry,
   outbox: Outbox<ResourceMetrics>,
@@ -68,7 +68,7 @@ export function queueing(
       outbox.add(metrics)
       done({ code: 0 })
     },
-    // A gauge has no temporality. With 'cumulative' the SDK goes on with the last value of what is observed no more.
+    // A gauge has no temporality. With 'cumulative' the SDK keeps exporting the last value of a gauge that is no longer observed.
     selectAggregationTemporality: type =>
       type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
     forceFlush: async () => {},

@@ -3,9 +3,9 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { NetviaError } from '../../../errors.js'
 
 /**
- * The headers in a file: `Name: value` a line. Lines that are empty or begin with # are skipped.
+ * Reads headers from a file, one `Name: value` a line. Empty lines and those that begin with # are skipped.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` with the line that is none; the error of a file that can't be read.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` with the number of a malformed line; the error of a file that can't be read.
  */
 export function readHeaders(file: string): Record<string, string> {
   const headers: Record<string, string> = {}
@@ -16,7 +16,7 @@ export function readHeaders(file: string): Record<string, string> {
       validateHeaderName(name!)
       validateHeaderValue(name!, value as string)
     } catch {
-      // The line may be secret.
+      // The message omits the line, which may be secret.
       const message = `${file}:${index + 1}: this is no header, such as "Authorization: Bearer …"`
       throw new NetviaError(message, { code: 'ERR_INVALID_ARG_VALUE' })
     }

@@ -11,7 +11,7 @@ export function instanceId(configuration: string): string {
     .update(`netvia\0${machine}\0${resolve(configuration)}`)
     .digest()
     .subarray(0, 16)
-  // RFC 9562: version 8, of a scheme of one's own.
+  // RFC 9562: version 8 is for custom schemes.
   bytes[6] = (bytes[6]! & 0x0f) | 0x80
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')

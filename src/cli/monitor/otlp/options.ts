@@ -1,7 +1,7 @@
 import { NetviaError } from '../../../errors.js'
 import { type Check, checkOptions, integer, milliseconds, number, type Schema, string } from '../../../options.js'
 
-/** Where metrics and changes of state are pushed to, as the file says it. */
+/** Where metrics and changes of state are pushed to, as configured in the file. */
 export interface OtlpOptions {
   /** Where metrics go: `https://collector.example.net/v1/metrics`. netvia adds `/v1/metrics` if it is missing. */
   url: string
@@ -13,7 +13,7 @@ export interface OtlpOptions {
   interval?: number
   /** Milliseconds a request may take. Default 10000. */
   timeout?: number
-  /** Data points, and as many log records, that wait at most while nothing can be sent. The oldest are dropped. Default 50000. */
+  /** Maximum data points, and maximum log records, that wait while nothing can be sent. The oldest are dropped. Default 50000. */
   maxPoints?: number
   /** `service.instance.id`. Default: made from /etc/machine-id and the path of the configuration, else random. */
   instance?: string
@@ -34,7 +34,7 @@ export interface OtlpSettings {
 }
 
 const webAddress: Check = (value, name) => {
-  // Not shown: it may have a secret in it.
+  // The message omits the value, which may contain a secret.
   const wrong = (expected: string) => new NetviaError(`${name} must be ${expected}`, { code: 'ERR_INVALID_ARG_VALUE' })
   if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
     throw wrong('an http or https URL')
@@ -63,7 +63,7 @@ const schema = {
 } satisfies Schema
 
 /**
- * Checks what the file says, and fills in the defaults.
+ * Checks the settings of the file, and fills in the defaults.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
  */
@@ -82,7 +82,7 @@ export function otlpSettings(given: OtlpOptions): OtlpSettings {
   }
 }
 
-/** As `OTEL_EXPORTER_OTLP_ENDPOINT` is understood: of a collector, where it is not of one signal already. */
+/** Reads a URL as `OTEL_EXPORTER_OTLP_ENDPOINT` is read: it is a collector's, unless it already names one signal. */
 function signalUrl(value: string, signal: string): string {
   const url = new URL(value)
   const wanted = `/v1/${signal}`

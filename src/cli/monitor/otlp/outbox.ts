@@ -1,18 +1,18 @@
 import { RetryPause } from '../retry-pause.js'
 
-/** What became of one attempt to send. */
+/** The result of one attempt to send. */
 export interface Attempt {
-  /** 'refused': it never will be accepted. 'failed': it may be later. */
+  /** 'refused': it will never be accepted. 'failed': it may be accepted later. */
   result: 'delivered' | 'refused' | 'failed'
-  /** Why, in words; empty where it was delivered. */
+  /** The reason in words; empty if it was delivered. */
   why: string
 }
 
 /** What an outbox reports. `waiting` and `lost` are counted as the limit is. */
 export interface OutboxReport {
   /**
-   * 'failing': nothing can be sent now. 'dropping': the limit is reached. 'refused': the collector won't have it.
-   * 'delivered': what waited is delivered. 'ended': what waited at the end is lost.
+   * 'failing': nothing can be sent now. 'dropping': the limit is reached. 'refused': the collector refused a push.
+   * 'delivered': all waiting pushes are delivered. 'ended': those that waited at the end are lost.
    */
   state: 'failing' | 'dropping' | 'refused' | 'delivered' | 'ended'
   waiting: number
@@ -23,11 +23,11 @@ export interface OutboxReport {
 
 interface Route<Item> {
   send(item: Item): Promise<Attempt>
-  /** What waits at most; the oldest give way. A single item is kept whatever its size. */
+  /** How much can wait. The oldest items are dropped. A single item is kept whatever its size. */
   limit: number
 }
 
-/** Sends items one after the other, in their order, and keeps them in memory while that fails. */
+/** Sends items one after another, in order, and keeps them in memory while sending fails. */
 export class Outbox<Item> {
   readonly #count: (item: Item) => number
   readonly #report: (report: OutboxReport) => void
@@ -51,7 +51,7 @@ export class Outbox<Item> {
     this.#report = report
   }
 
-  /** All that was dropped or refused. */
+  /** How much was dropped or refused. */
   get lost(): number {
     return this.#lost
   }
@@ -63,19 +63,19 @@ export class Outbox<Item> {
     this.#work ??= this.#sendAll()
   }
 
-  /** What waits, too, goes this way from now on. */
+  /** Replaces the function that sends, also for waiting items. */
   set route(route: Route<Item>) {
     this.#route = route
     this.#trim()
     this.retry()
   }
 
-  /** Ends a pause: there is a reason to expect better. */
+  /** Ends a pause, because an attempt may succeed now. */
   retry(): void {
     this.#pause.end()
   }
 
-  /** Tries again, for at most `patience` ms. What is left is lost. */
+  /** Tries again for at most `patience` ms. Anything left is lost. */
   async close(patience: number): Promise<void> {
     this.#isClosing = true
     this.retry()
@@ -118,7 +118,7 @@ export class Outbox<Item> {
     this.#work = undefined
   }
 
-  /** The one that is being sent stays. */
+  /** Keeps the item that is being sent. */
   #trim(): void {
     const first = this.#isSending ? 1 : 0
     while (this.#waiting > this.#route.limit && this.#items.length > first + 1) {

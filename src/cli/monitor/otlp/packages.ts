@@ -14,7 +14,7 @@ export interface OpenTelemetry {
   resources: typeof Resources
 }
 
-/** The ones that netvia is tested with on every Node it supports. */
+/** The versions that netvia is tested with on every Node it supports. */
 const versions = {
   '@opentelemetry/sdk-metrics': '2',
   '@opentelemetry/exporter-metrics-otlp-proto': '0.223',
@@ -24,7 +24,7 @@ const versions = {
 }
 
 /**
- * OpenTelemetry's own packages. They are optional peers: bundled, they would make the command a quarter larger for everybody.
+ * Loads OpenTelemetry's own packages. They are optional peers, because bundling them would make the command a quarter larger.
  *
  * @throws NetviaError `ERR_OPENTELEMETRY_NOT_FOUND`.
  */

@@ -12,7 +12,7 @@ import { Outbox, type OutboxReport } from './outbox.js'
 import { type OpenTelemetry, openTelemetry } from './packages.js'
 import { type CommandFacts, Stream } from './stream.js'
 
-/** Milliseconds for what waits, at the end. */
+/** Milliseconds to send waiting items at the end. */
 const patience = 5000
 
 export type PushReport = OutboxReport & { signal: 'metrics' | 'logs'; at: number }
@@ -29,7 +29,7 @@ export class Pushing {
   #stream: Stream
 
   /**
-   * @throws NetviaError `ERR_OPENTELEMETRY_NOT_FOUND`; `ERR_INVALID_ARG_VALUE` for a file of headers that is wrong.
+   * @throws NetviaError `ERR_OPENTELEMETRY_NOT_FOUND`; `ERR_INVALID_ARG_VALUE` for a wrong headers file.
    */
   constructor(
     monitor: UplinkMonitor,
@@ -53,7 +53,7 @@ export class Pushing {
     monitor.on('state', this.#retry).on('configure', this.#onConfigure)
   }
 
-  /** Goes on with other settings: what waits goes to the new place. */
+  /** Switches to other settings. Waiting pushes go to the new URL. */
   async configure(settings: OtlpSettings): Promise<void> {
     if (isDeepStrictEqual(settings, this.#settings)) return
     if (settings.headersFile !== undefined) readHeaders(settings.headersFile)
@@ -65,12 +65,12 @@ export class Pushing {
     await this.#reopen()
   }
 
-  /** The configuration was read, and taken or not. */
+  /** Records whether a configuration that was read was accepted. */
   reloaded(taken: boolean): void {
     this.#facts.loaded = { at: taken ? Date.now() : this.#facts.loaded.at, taken }
   }
 
-  /** Collects a last time, and sends what waits. */
+  /** Collects a last time, and sends everything that waits. */
   async close(): Promise<void> {
     this.#monitor.off('state', this.#retry).off('configure', this.#onConfigure)
     await this.#stream.end()
@@ -101,7 +101,7 @@ export class Pushing {
     this.#logs.retry()
   }
 
-  /** What is changed or gone begins again: an SDK forgets no series. */
+  /** Series of changed or removed uplinks start again, because an SDK never forgets one. */
   readonly #onConfigure = ({ changed, removed }: ConfigureEvent): void => {
     if (changed.length + removed.length > 0) void this.#reopen()
   }

@@ -10,7 +10,7 @@ import type { OtlpSettings } from './options.js'
 import type { Outbox } from './outbox.js'
 import type { OpenTelemetry } from './packages.js'
 
-/** Uplinks and checks times states: a monitor of thousands has room. */
+/** Uplinks and checks, times states: enough for a monitor of thousands. */
 const mostSeries = 100_000
 
 /** `SeverityNumber` of OpenTelemetry. */
@@ -26,15 +26,15 @@ export interface Sinks {
   logs: Outbox<ReadableLogRecord[]>
 }
 
-/** What the command knows beside the monitor. */
+/** Facts that the command adds to those of the monitor. */
 export interface CommandFacts {
   version: string
   instance: string
-  /** When the configuration was last taken, in milliseconds since 1970, and whether the last one was. */
+  /** When a configuration was last accepted, in milliseconds since 1970, and whether the newest one was. */
   loaded: { at: number; taken: boolean }
 }
 
-/** The SDK's providers: from the monitor's events to points and records in the outboxes. */
+/** The SDK's providers. They turn the monitor's events into points and records in the outboxes. */
 export class Stream {
   readonly #end: () => Promise<void>
 
@@ -75,7 +75,7 @@ export class Stream {
     }
   }
 
-  /** Its last points are in the outbox when this resolves. */
+  /** Resolves when the last points are in the outbox. */
   end(): Promise<void> {
     return this.#end()
   }

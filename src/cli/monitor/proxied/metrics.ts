@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import type { ProxyUplinkStatistics } from '../../../proxy/statistics.js'
 import type { Serving } from './serving.js'
 
-/** What went through a proxy, in the text format of Prometheus. */
+/** A proxy's statistics in the text format of Prometheus. */
 export class ProxyMetrics {
   readonly #serving: Serving
   readonly #registry = new Registry()
@@ -20,7 +20,7 @@ export class ProxyMetrics {
     this.#serving = serving
   }
 
-  /** `uplinks` has those that may not have been used yet: their counters begin at 0. Empty while no proxy listens. */
+  /** `uplinks` names all uplinks, so that unused ones have counters of 0. Empty while no proxy listens. */
   async text(uplinks: readonly string[]): Promise<string> {
     const { statistics } = this.#serving
     if (!statistics) return ''

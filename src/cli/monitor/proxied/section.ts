@@ -20,19 +20,19 @@ export interface ProxySection {
   race?: RaceDelay
   /** Clients that may use it. Default: this machine; with `usersFile` any. */
   allow?: string[]
-  /** Lines of `name:password`. Default: no client is asked. */
+  /** A file with lines of `name:password`. Default: clients need no password. */
   usersFile?: string
   /** Private and link-local addresses, and those of this machine, that clients may reach. Default: none. */
   allowTargets?: string[]
-  /** Of all clients together. Default: 4096. */
+  /** Maximum connections of all clients together. Default: 4096. */
   maxConnections?: number
   /** Name servers. Default: those of each uplink. */
   servers?: string[]
 }
 
-/** All that a proxy over the uplinks is made from. */
+/** Everything that a proxy over the uplinks needs. */
 export interface ProxyPlan {
-  /** For `listenProxy`; the group or the path comes to it. */
+  /** Options for `listenProxy`, without the group or path. */
   options: ProxyOptions
   choice: GroupOptions
 }
@@ -51,7 +51,7 @@ const schema = {
 } satisfies Schema
 
 /**
- * Judges the section without the file of users, which only the proxy's own user may be able to read.
+ * Checks the section without the users' file, which perhaps only the proxy's own user can read.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_OPEN_PROXY` for a proxy that anybody could use.
  */
@@ -60,7 +60,7 @@ export function judgeSection(given: ProxySection): void {
 }
 
 /**
- * Judges the section and its file of users.
+ * Checks the section and its users' file.
  *
  * @throws NetviaError as `judgeSection`.
  */
@@ -74,20 +74,20 @@ function planWith(given: ProxySection, usersIn: (file: string) => Record<string,
   const { maxConnections = 4096, ...access } = rest
   const { host, port } = listenAddress(String(at))
   const users = usersFile === undefined ? undefined : usersIn(usersFile)
-  // One client may be a whole household behind its router.
+  // One client address can be a whole household behind its router.
   const limits = { maxConnections, maxConnectionsPerClient: maxConnections }
   const options = { ...access, host, port, users, ...limits }
   try {
     proxySettings(options)
   } catch (error) {
-    // All else has been judged above.
+    // Everything else has been checked above.
     if (error instanceof NetviaError) error.option = [error.option?.[0] === 'users' ? 'usersFile' : 'listen']
     throw error
   }
   return { options, choice: { policy, race, cutConnections: true } }
 }
 
-/** Lines of `name:password`; empty ones, and those that begin with `#`, are left out. */
+/** Lines of `name:password`. Empty lines and those that begin with `#` are skipped. */
 function readUsers(file: string): Record<string, string> {
   const lines = readFileSync(file, 'utf8')
     .split('\n')

@@ -34,7 +34,7 @@ export class Serving {
   }
 
   /**
-   * Goes on with this plan, one call after the other. Open connections go on if no more than users, clients and targets changed.
+   * Switches to this plan, one call after another. Open connections survive if only users, clients and targets changed.
    */
   set(plan: ProxyPlan | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(plan))
@@ -80,7 +80,7 @@ function accessOf({ options: { allow, users, allowTargets } }: ProxyPlan): Proxy
   return { allow, users, allowTargets }
 }
 
-/** What only another proxy can change. That includes leaving out what was given: `configure` keeps it. */
+/** Whether the change needs a new proxy. Removing an option does too, because `configure` keeps what is left out. */
 function fixedPart({ options: { allow, users, allowTargets, ...options }, choice }: ProxyPlan) {
   return { options, choice, given: [allow, users, allowTargets].map(value => value !== undefined) }
 }

@@ -5,7 +5,7 @@ import { SendBatch } from '../../../sockets/send-batch.js'
 
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
-/** In bytes: what systemd reads in one go, and the address behind it. */
+/** In bytes: the longest message that systemd reads, and room for the address behind it. */
 const longestMessage = 4096
 const addressRoom = 110
 
@@ -16,7 +16,7 @@ export class Notifier {
   readonly #batch = new SendBatch(longestMessage + addressRoom)
 
   /**
-   * `path` is that of a socket, or `@` and an abstract name (unix(7)).
+   * `path` names a socket, or is `@` with an abstract name (unix(7)).
    *
    * @throws NetviaError as socket(2) fails.
    */
@@ -26,7 +26,7 @@ export class Notifier {
     if (this.#fd < 0) throw systemError(this.#fd, 'socket')
   }
 
-  /** Assignments such as `READY=1`. False: they were not taken. */
+  /** Sends assignments such as `READY=1`. False: they were not accepted. */
   send(...assignments: string[]): boolean {
     this.#batch.clear()
     const fits = this.#batch.add(Buffer.from(assignments.join('\n')), this.#address)

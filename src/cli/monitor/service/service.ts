@@ -2,7 +2,7 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
 import { Notifier } from './notifier.js'
 
-/** Names that a status has room for, of the uplinks in trouble. */
+/** How many troubled uplinks a status names. */
 const maxNames = 5
 
 type Environment = Record<string, string | undefined>
@@ -15,7 +15,7 @@ export class Service {
   readonly #pause: number | undefined
   #watchdog: NodeJS.Timeout | undefined
 
-  /** `pause`: milliseconds between two signs of life; undefined: nobody waits for one. `healthy`: checks are made as they should be. */
+  /** `pause`: milliseconds between two watchdog messages; undefined: no watchdog. `healthy`: whether checks run as they should. */
   constructor(notifier: Notifier, pause: number | undefined, monitor: UplinkMonitor, healthy: () => boolean) {
     this.#notifier = notifier
     this.#pause = pause
@@ -23,11 +23,11 @@ export class Service {
     this.#healthy = healthy
   }
 
-  /** Undefined where nobody listens. What a hook would inherit of it is taken out of `env`. */
+  /** Undefined without a service manager. Removes its variables from `env`, so that hooks don't inherit them. */
   static of(env: Environment, pid: number, monitor: UplinkMonitor, healthy: () => boolean): Service | undefined {
     const { NOTIFY_SOCKET: path, WATCHDOG_USEC: time, WATCHDOG_PID: watched } = env
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name]
-    // Others, as `vsock:`, are for whole machines.
+    // Others, such as `vsock:`, are for whole machines.
     if (!path || !/^[/@]/.test(path)) return undefined
     const isWatched = Number(time) > 0 && (watched === undefined || Number(watched) === pid)
     return new Service(new Notifier(path), isWatched ? Number(time) / 2000 : undefined, monitor, healthy)
@@ -68,12 +68,12 @@ export class Service {
   }
 }
 
-/** `2 up; lte down`: what is not up by name. */
+/** A summary such as `2 up; lte down`, which names uplinks that aren't up. */
 export function summary(uplinks: readonly UplinkSnapshot[]): string {
   const troubled = uplinks.filter(({ state }) => state !== 'up')
   const named = troubled.slice(0, maxNames).map(({ name, state }) => `${name} ${state}`)
   const more = troubled.length - named.length
   const parts = [`${uplinks.length - troubled.length} up`, ...named, ...(more > 0 ? [`${more} more`] : [])]
-  // A line break would be another assignment.
+  // A line break would begin another assignment.
   return parts.join('; ').replaceAll(/\p{Cc}/gu, ' ')
 }

@@ -9,10 +9,10 @@ import { isLoopback, type ListenAddress } from './listen-address.js'
 const shortest = 16
 
 /**
- * The token that a page is protected with: from the file, else from NETVIA_TOKEN. None is needed where only this machine can
- * ask.
+ * The token that protects a page, from the file or from NETVIA_TOKEN. It isn't needed if only this machine can
+ * connect.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` where one is needed or this one is too short.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` if a token is missing or too short.
  */
 export function tokenFor(
   address: ListenAddress,
@@ -21,7 +21,7 @@ export function tokenFor(
   option = '--listen',
 ): string | undefined {
   const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
-  // It is no business of the hook's.
+  // Hooks must not inherit it.
   delete env.NETVIA_TOKEN
   if (token === undefined && address.loopback) return undefined
   if (token !== undefined && token.length >= shortest) return token
@@ -34,7 +34,7 @@ export function tokenFor(
   })
 }
 
-/** Who may ask: with a token, who knows it; without one, who means this machine. */
+/** Decides which requests are allowed: those with the token, or without a token those that name this machine. */
 export class Access {
   readonly #token: Secret | undefined
 
@@ -42,15 +42,15 @@ export class Access {
     this.#token = token === undefined ? undefined : new Secret(token)
   }
 
-  /** The status that refuses the request; undefined where it is welcome. */
+  /** The status that refuses the request; undefined if it is allowed. */
   refusal({ headers: { authorization, host } }: IncomingMessage): 401 | 403 | undefined {
-    // A page of elsewhere whose name was made to point here has its own name in the field.
+    // A foreign page whose name was made to point here sends its own name in this field.
     if (!this.#token) return isLoopback(parseHostPort(host ?? '')?.host ?? '') ? undefined : 403
     const given = tokenIn(authorization ?? '')
     return given !== undefined && this.#token.is(given) ? undefined : 401
   }
 
-  /** Answers a request that is not welcome, with `words` for who reads them. False where it is welcome. */
+  /** Answers a request that isn't allowed, with `words` as its body. False if it is allowed. */
   refuse(request: IncomingMessage, response: ServerResponse, words?: Readonly<Record<401 | 403, string>>): boolean {
     const status = this.refusal(request)
     if (status === undefined) return false
@@ -61,7 +61,7 @@ export class Access {
   }
 }
 
-/** RFC 6750; or RFC 7617, which browsers ask the user for: any user name, and the token as the password. */
+/** Reads RFC 6750's token, or RFC 7617's password, which browsers ask for together with any user name. */
 function tokenIn(authorization: string): string | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? []
   if (scheme?.toLowerCase() !== 'basic') return credentials

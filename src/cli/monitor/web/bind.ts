@@ -17,8 +17,8 @@ export async function listening(server: Server, { host, port }: ListenAddress): 
 }
 
 /**
- * What `listen` makes, as soon as this machine has the address: of a LAN that comes up late, or of a VPN. `waiting` is called once if
- * it does not have it yet. Undefined when the signal fires before. Other faults reject.
+ * Listens as soon as this machine has the address, for example that of a late LAN or a VPN. Calls `waiting` once if
+ * the address is still missing. Undefined if the signal fires first. Other errors reject.
  */
 export async function whenThere<T>(
   listen: () => Promise<T>,
@@ -38,8 +38,8 @@ export async function whenThere<T>(
 }
 
 /**
- * The same beside other work: resolves once it listens, after `bound`, or once it has to wait for the address `host`. A fault after
- * that is only reported.
+ * The same in the background. Resolves once it listens, after `bound`, or once it has to wait for the address `host`. A later error
+ * is only reported.
  */
 export function bindBeside<T>(
   listen: () => Promise<T>,

@@ -5,14 +5,14 @@ import { OneRequest } from './one-request.js'
 import { Turns } from './turns.js'
 
 interface Bounds {
-  /** Of all clients together. Further ones are closed. */
+  /** Maximum connections of all clients together. Further ones are closed. */
   maxConnections: number
   /** In bytes. */
   maxHeaderSize: number
 }
 
 /**
- * A server for requests without a body, of which no client can have more than one at a time under way, whatever it writes. It has five
+ * A server for requests without a body. Each connection has one request at a time, however many a client sends. It has five
  * seconds to send one.
  */
 export function boundedServer(
@@ -23,7 +23,7 @@ export function boundedServer(
   const server = createServer({ maxHeaderSize }, (request, response) => {
     response.once('close', () => (request.socket as unknown as OneRequest).next())
     turns.add(() => {
-      // Whatever somebody asks, the process goes on.
+      // No request may end the process.
       if (!response.destroyed) respond(request, response).catch(() => response.destroy())
     })
   })

@@ -1,4 +1,4 @@
-/** What `make` returns for a key, made at most once in `lifetime` ms, however many ask. */
+/** Caches what `make` returns for a key for `lifetime` ms. */
 export class Cached<T> {
   readonly #lifetime: number
   readonly #make: (key: string) => T
@@ -19,7 +19,7 @@ export class Cached<T> {
     return value
   }
 
-  /** Everything is made again when it is asked for next. */
+  /** Empties the cache. */
   clear(): void {
     this.#values.clear()
   }

@@ -2,7 +2,7 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/reports.js'
 import type { NumberedEvent } from './numbered-event.js'
 
-/** What is kept for who comes late. */
+/** How many events are kept for readers that reconnect. */
 const kept = 200
 
 /** The last events of a monitor, numbered, for readers who come and go. */
@@ -24,7 +24,7 @@ export class EventLog {
     this.#monitor.off('state', this.#onState).off('warning', this.#onWarning).off('configure', this.#onConfigure)
   }
 
-  /** Those after number `id` that are still here. A number that was never given is of an earlier run: all. */
+  /** The kept events after number `id`. For a number of an earlier run, all of them. */
   after(id: number): NumberedEvent[] {
     return id >= this.#next ? [...this.#events] : this.#events.filter(event => event.id > id)
   }

@@ -6,7 +6,7 @@ import type { PageSnapshots } from './page-snapshot.js'
 
 /** A reader that is this many bytes behind is disconnected. A browser reconnects automatically. */
 const maxBehind = 1 << 20
-/** Ticks between two signs of life. */
+/** Ticks between two keep-alive comments. */
 const quietTicks = 15
 
 interface Stream {
@@ -21,7 +21,7 @@ interface Stream {
 export class EventStreams {
   readonly #log: EventLog
   readonly #streams = new Set<Stream>()
-  /** Until the next tick everyone gets the same buffer: hundreds of slow readers take the memory of one. */
+  /** All readers get the same buffer until the next tick, so hundreds of slow readers need the memory of one. */
   readonly #snapshots: Cached<Buffer>
   readonly #events = new WeakMap<NumberedEvent, Buffer>()
   readonly #timer: NodeJS.Timeout
@@ -89,7 +89,7 @@ function block(event: string, data: object): Buffer {
   return Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
-/** What is shown is sent when nothing waits any more: the rest of what waits are events. */
+/** Sends the newest snapshot once nothing waits any more. Only events are queued. */
 function send({ response, shown }: Stream, text: Buffer): void {
   if (response.writableLength > shown + maxBehind) response.destroy()
   else response.write(text)

@@ -1,12 +1,12 @@
 import type { MonitorOptions } from '../../../monitor/options.js'
 import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
 
-/** Beyond what a round may take, in ms: a busy machine is not a sick monitor. */
+/** Tolerance beyond the length of a round, in ms, because a busy machine is not a broken monitor. */
 const patience = 30_000
 
 /**
- * Whether the monitor does its work, in whatever state its uplinks are: every uplink that has a link was checked lately. `since`
- * is when it began.
+ * Whether the monitor works, whatever the states of its uplinks: every uplink with a link was checked recently. `since`
+ * is when the monitor started.
  */
 export function healthy(
   uplinks: readonly UplinkSnapshot[],

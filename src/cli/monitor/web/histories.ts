@@ -10,7 +10,7 @@ interface Answer {
   value: Buffer
 }
 
-/** In ms. What is of days takes seconds to read and has steps of half an hour and more. */
+/** In ms. Ranges of days take seconds to read, and have steps of half an hour and more. */
 const lifetime = { recent: 1000, past: 60_000 }
 
 /** Answers `/api/history`, from memory or from the history file. */
@@ -19,7 +19,7 @@ export class Histories {
   readonly #file: () => string | undefined
   readonly #recent: Cached<Buffer>
   readonly #past: Cached<Promise<Buffer>>
-  /** One at a time: the checks go on between the parts of it. */
+  /** Reads one range at a time. Checks run between its parts. */
   #reading: Promise<unknown> = Promise.resolve()
 
   constructor(monitor: UplinkMonitor, history: History, file: () => string | undefined) {

@@ -1,7 +1,7 @@
 import type { Outage } from '../../../monitor/history/stretches.js'
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
 
-/** One check in steps of equal length, from the oldest; null where nothing is known. Latencies in ms. */
+/** One check in steps of equal length, oldest first. Unknown steps are null. Latencies are in ms. */
 export interface CheckColumns {
   minMs: (number | null)[]
   medianMs: (number | null)[]
@@ -16,26 +16,26 @@ export interface CheckHistory extends CheckColumns {
   target: string
 }
 
-/** What became of an uplink: what `/api/history` gives. */
+/** The history of an uplink, as `/api/history` returns it. */
 export interface UplinkHistory {
   name: string
-  /** Seconds a step is long. */
+  /** Length of a step in seconds. */
   step: number
   /** Beginning of the first step, in seconds since the epoch. */
   from: number
-  /** From the oldest step; the worst state of each; null where nobody looked. */
+  /** The worst state of each step, oldest first; null if no monitor ran. */
   state: (UplinkState | null)[]
   checks: CheckHistory[]
   /** The share of the range's time with a verdict in which the uplink was up or degraded, 0-1. null: no verdict. */
   availability: number | null
-  /** Those of the whole range, from the oldest. */
+  /** The outages of the whole range, oldest first. */
   outages: Outage[]
 }
 
-/** Of several in one step the last of these is shown: the worst, and what is known before what is not. */
+/** Ranks states. A step shows the last of these that occurred in it: the worst one, and `unknown` only if it is alone. */
 export const severities: readonly (UplinkState | null)[] = [null, 'unknown', 'up', 'degraded', 'down']
 
-/** To a thousandth: more is noise, and bytes. */
+/** Rounds to a thousandth. More digits would be noise. */
 export function rounded(value: number | undefined): number | null {
   return value === undefined || Number.isNaN(value) ? null : Math.round(value * 1000) / 1000
 }

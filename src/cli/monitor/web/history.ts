@@ -5,12 +5,12 @@ import type { CheckColumns, UplinkHistory } from './history-report.js'
 import type { Range } from './ranges.js'
 import { UplinkRecord } from './uplink-record.js'
 
-/** State of each uplink and loss and latency of its checks over the last day: the longer ago, the coarser. In memory alone. */
+/** The last day in memory: the state of each uplink, and loss and latency of its checks. Older steps are coarser. */
 export class History {
   readonly #monitor: UplinkMonitor
   readonly #uplinks = new Map<string, UplinkRecord>()
   #timer: NodeJS.Timeout | undefined
-  /** The wall clock as it was at the beginning, going on by the monotonic one: a clock that is set moves no step. */
+  /** Wall time at the start, continued by the monotonic clock, so that setting the clock moves no step. */
   readonly #origin = Date.now() - monotonicNow()
 
   constructor(monitor: UplinkMonitor) {
@@ -19,7 +19,7 @@ export class History {
 
   start(): void {
     this.#monitor.on('check', this.#onCheck).on('state', this.#onState).on('configure', this.#onConfigure)
-    // A state lasts, even while no check is made.
+    // A state lasts even while no check runs.
     this.#timer = setInterval(this.#lookAtStates, 1000)
     this.#lookAtStates()
   }
@@ -30,24 +30,24 @@ export class History {
   }
 
   /**
-   * The steps of an uplink since `since` (seconds since the epoch), at most the whole range, the one under way included. All times
-   * are by the clock of now.
+   * The steps of an uplink since `since` (seconds since the epoch), at most the whole range, including the current one. All times
+   * are by the current wall clock.
    */
   report(range: Range, uplink: string, since = 0): UplinkHistory {
     const { seconds, step } = range
     const now = this.#now()
     const wall = Date.now()
-    // In whole steps; the clocks part by less than a second unless one was set.
+    // In whole steps. The clocks differ by less than a second unless one was set.
     const shift = Math.abs(wall - now) < 1000 ? 0 : Math.round((wall - now) / 1000 / step)
     const end = Math.floor(now / 1000 / step) + 1
-    // What lies ahead was sent before the clock was set back.
+    // A time in the future was sent before the clock was set back.
     const from = since * 1000 > wall ? 0 : Math.ceil(since / step) - shift
     const begin = Math.min(end, Math.max(end - seconds / step, from))
     const report = this.#recordOf(uplink).report(range, begin, end - begin, now, shift * step * 1000)
     return { name: uplink, step, from: (begin + shift) * step, ...report }
   }
 
-  /** The last seconds of an uplink's first check, the one under way included. */
+  /** The last seconds of an uplink's first check, including the current one. */
   latest(uplink: string, seconds: number): CheckColumns | undefined {
     return this.#recordOf(uplink).latest(seconds, this.#now())
   }

@@ -4,9 +4,9 @@ import { parseHostPort } from '../../../host-port.js'
 
 export interface ListenAddress {
   host: string
-  /** 0: any that is free. */
+  /** 0: any free port. */
   port: number
-  /** Nothing but this machine reaches it. */
+  /** Only this machine can reach it. */
   loopback: boolean
 }
 

@@ -7,7 +7,7 @@ import type { ProxyMetrics } from '../proxied/metrics.js'
 const ofUplink = ['uplink', 'device']
 const ofCheck = [...ofUplink, 'check', 'type', 'target']
 
-/** The metrics for Prometheus. Gauges are those of the moment of the request; counters count from the start of the process. */
+/** The metrics for Prometheus. Gauges have current values, and counters count from the start of the process. */
 export class Metrics {
   readonly #monitor: UplinkMonitor
   readonly #proxy: ProxyMetrics | undefined
@@ -79,13 +79,13 @@ export class Metrics {
     return (await this.#registry.metrics()) + ((await this.#proxy?.text(names)) ?? '')
   }
 
-  /** The configuration was read, and taken or not. */
+  /** Records whether a configuration that was read was accepted. */
   reloaded(taken: boolean): void {
     this.#loaded.set(Number(taken))
     if (taken) this.#loadedAt.set(Date.now() / 1000)
   }
 
-  /** Which uplinks there are. Counters begin at 0, not with their first event: else that one would not count as an increase. */
+  /** Sets the uplinks. Counters begin at 0, because Prometheus would not count the first event as an increase otherwise. */
   #look(): void {
     this.#devices = new Map(this.#monitor.snapshot().uplinks.map(({ name, device }) => [name, device ?? '']))
     for (const [uplink, device] of this.#devices) {

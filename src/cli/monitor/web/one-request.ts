@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** In ms, without a byte taken or sent, while there is something to send or nothing to answer. */
+/** In ms without a byte sent or received, while a response is being sent or no request is pending. */
 const idleTimeout = 60_000
 /** In ms, from the connection or the last answer to the end of the next header. */
 const requestTimeout = 5000
@@ -26,7 +26,7 @@ export class OneRequest extends Duplex {
     this.#maxHeld = maxHeld
     this.#expect()
     socket.setTimeout(idleTimeout, () => {
-      // An answer may take longer to make.
+      // Making an answer may take longer.
       if (!this.#busy || socket.writableLength > 0) this.destroy()
     })
     socket.on('data', data => this.#receive(data))
@@ -38,7 +38,7 @@ export class OneRequest extends Duplex {
     })
   }
 
-  /** The answer is complete: the next request may come in. */
+  /** Lets the next request in, because the answer is complete. */
   next(): void {
     if (this.destroyed) return
     this.#busy = false
@@ -82,7 +82,7 @@ export class OneRequest extends Duplex {
   #receive(data: Buffer): void {
     if (this.destroyed) return
     if (this.#held.length + data.length <= this.#maxHeld) {
-      // A copy: what is held must not keep the read's whole buffer.
+      // A copy, because a slice would keep the whole read buffer in memory.
       this.#held = Buffer.concat([this.#held, data])
       this.#admit()
     } else if (this.#busy) this.destroy()

@@ -1,6 +1,6 @@
 import type { MonitorSnapshot, UplinkSnapshot } from '../../../monitor/record/reports.js'
 
-/** What the page shows of an uplink beside what the monitor knows. */
+/** An uplink's snapshot with the facts that the page adds. */
 export interface PageUplink extends UplinkSnapshot {
   /** Global addresses of its device. */
   addresses: string[]
@@ -13,7 +13,7 @@ export interface PageSnapshot extends MonitorSnapshot {
   host: string
   /** The uplink that new connections take under 'failover'; null: none works. */
   inUse: string | null
-  /** A history file is written: ranges of days can be asked for. */
+  /** Whether a history file is written, so that the page can offer ranges of days. */
   keepsHistory: boolean
   uplinks: PageUplink[]
 }

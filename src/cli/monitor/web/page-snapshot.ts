@@ -9,7 +9,7 @@ import type { PageSnapshot } from './page-report.js'
 /** In ms: how old addresses and gateways may be. */
 const lifetime = 5000
 
-/** Makes snapshots. It reads the kernel's addresses and routes only while somebody asks. */
+/** Makes snapshots. It reads the kernel's addresses and routes only for requests. */
 export class PageSnapshots {
   readonly #monitor: UplinkMonitor
   readonly #keepsHistory: () => boolean
@@ -49,7 +49,7 @@ export class PageSnapshots {
       all => {
         this.#devices = new Map(all.map(device => [device.name, device]))
       },
-      // Where netlink is refused the monitor has warned already.
+      // If netlink is refused, the monitor has already warned.
       () => this.#devices.clear(),
     )
   }

@@ -5,11 +5,11 @@ import { gzipSync } from 'node:zlib'
 export interface Page {
   html: Buffer
   gzipped: Buffer
-  /** Content-Security-Policy: what is in the page may run, and ask the server it came from. Nothing else. */
+  /** Content-Security-Policy: only the page's own code may run, and it may contact only its own server. */
   policy: string
 }
 
-/** The page as the build left it beside this file: one file, with all that it needs. */
+/** The page, which the build put beside this file. It is one self-contained file. */
 export function loadPage(): Page {
   const html = readFileSync(new URL('./page.html', import.meta.url))
   const text = html.toString()

@@ -8,10 +8,10 @@ import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { type CheckHistory, rounded, severities, type UplinkHistory } from './history-report.js'
 import type { Range } from './ranges.js'
 
-/** Minutes that are read in one turn of the event loop: checks come in between. */
+/** Minutes to read in one turn of the event loop. Checks run in between. */
 const perTurn = 200
 
-/** The minutes there are, one look each: the index begins with the time, and of hundreds of uplinks only one is asked for. */
+/** Finds the recorded minutes by one index look-up each, because the index begins with the time and only one uplink is wanted. */
 const minutesOf = `
 WITH RECURSIVE moment (at) AS (
   SELECT min(at) FROM minute WHERE at >= ?
@@ -19,7 +19,7 @@ WITH RECURSIVE moment (at) AS (
 SELECT minute.* FROM moment CROSS JOIN target CROSS JOIN minute
 WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
 
-/** What the history file has of one uplink over a range of days. */
+/** Reads one uplink's range of days from the history file. */
 export async function readPast(
   path: string,
   name: string,

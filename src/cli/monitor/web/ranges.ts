@@ -1,4 +1,4 @@
-/** What can be looked at: so far back, in steps of so long, in seconds. */
+/** The ranges that can be shown: how far back, and how long a step is, in seconds. */
 export interface Range {
   /** As in the address of the page. */
   readonly name: string
@@ -8,7 +8,7 @@ export interface Range {
   readonly step: number
 }
 
-/** From memory: since the monitor has started. */
+/** From memory, so only since the monitor started. */
 export const recentRanges: readonly Range[] = [
   { name: '5min', words: '5 minutes', seconds: 300, step: 1 },
   { name: '1h', words: 'an hour', seconds: 3600, step: 10 },

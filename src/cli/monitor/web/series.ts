@@ -2,7 +2,7 @@ import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { meanDifference, percentile } from '../../../stats.js'
 import { type CheckColumns, rounded, severities } from './history-report.js'
 
-/** Steps by their numbers, counted from the epoch: a ring, so that memory does not grow with time. */
+/** Steps by their numbers, counted from the epoch. They are kept in a ring, so memory does not grow. */
 class Ring {
   readonly #length: number
   readonly #numbers: Uint32Array
@@ -12,7 +12,7 @@ class Ring {
     this.#numbers = new Uint32Array(length)
   }
 
-  /** Where the step is kept; what was there of an older one gives way. */
+  /** The slot of the step. An older step in it is overwritten. */
   take(step: number, clear: (at: number) => void): number {
     const at = step % this.#length
     if (this.#numbers[at] !== step) clear(at)
@@ -20,14 +20,14 @@ class Ring {
     return at
   }
 
-  /** Where the step is kept, if it is. */
+  /** The slot of the step, if it is kept. */
   find(step: number): number | undefined {
     const at = step % this.#length
     return this.#numbers[at] === step ? at : undefined
   }
 }
 
-/** The last states of an uplink, the worst of each step. */
+/** The recent states of an uplink: the worst state in each step. */
 export class StateSeries {
   readonly #ring: Ring
   readonly #states: Uint8Array
@@ -52,7 +52,7 @@ export class StateSeries {
   }
 }
 
-/** The last results of a check. Only of the step under way are single latencies kept. */
+/** The recent results of a check. Single latencies are kept only for the current step. */
 export class CheckSeries {
   readonly #ring: Ring
   readonly #answered: Uint16Array
@@ -63,7 +63,7 @@ export class CheckSeries {
   readonly #jitter: Float32Array
   #step = 0
   #latencies: number[] = []
-  /** The last answer before this step: jitter is between successive answers. */
+  /** The last answer before this step, because jitter compares successive answers. */
   #previous: number[] = []
 
   constructor(length: number) {
@@ -113,7 +113,7 @@ export class CheckSeries {
     })
   }
 
-  /** Works out the step under way. */
+  /** Computes the current step. */
   #settle(): void {
     const at = this.#ring.find(this.#step)
     if (at === undefined || this.#latencies.length === 0) return

@@ -23,7 +23,7 @@ export interface Served {
 }
 
 /**
- * Serves page, JSON and metrics, from before the first check on if this machine has the address, else from when it has it.
+ * Serves page, JSON and metrics before the first check, or as soon as this machine has the address.
  */
 export async function serve(
   session: Session,

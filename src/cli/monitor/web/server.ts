@@ -19,7 +19,7 @@ export interface Sources {
 
 /** More clients than there will ever be at the same time. */
 const maxConnections = 200
-/** In ms. Metrics of many uplinks take long to make; a snapshot has to be of now. */
+/** In ms. Metrics of many uplinks take long to make. A snapshot has to be current. */
 const lifetime = { metrics: 1000, snapshot: 100 }
 
 const always = {
@@ -31,7 +31,7 @@ const always = {
 
 type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => void | Promise<void>
 
-/** The page, and what it and programs ask for. Only reads; nothing can be changed from here. */
+/** Serves the page, JSON and metrics. All of it is read-only. */
 export function makeServer({ snapshots, histories, metrics, streams, healthy }: Sources, access: Access, page: Page) {
   const snapshot = new Cached(lifetime.snapshot, () => rendered(snapshots.make()))
   const texts = new Cached(lifetime.metrics, async () => Buffer.from(await metrics.text()))
@@ -83,7 +83,7 @@ export function makeServer({ snapshots, histories, metrics, streams, healthy }: 
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return response.writeHead(405, { allow: 'GET, HEAD' }).end()
     }
-    // Who only asks whether we are alive learns nothing else, and needs no token.
+    // A health check needs no token, because it reveals nothing else.
     if (url?.pathname === '/healthz') {
       const well = healthy()
       return json(response, rendered({ status: well ? 'ok' : 'stalled' }), well ? 200 : 503)

@@ -1,5 +1,5 @@
 /**
- * Answers requests one at a time, each in a turn of the event loop of its own: checks, timers and signals come in between, however
+ * Answers requests one at a time, each in its own turn of the event loop. Checks, timers and signals run in between, however
  * many requests wait.
  */
 export class Turns {

@@ -4,7 +4,7 @@ import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { type Range, recentRanges } from './ranges.js'
 import { CheckSeries, StateSeries } from './series.js'
 
-/** Changes of state that are kept: those of a line that flaps all day. */
+/** How many changes of state are kept: as many as a line makes that flaps all day. */
 const maxChanges = 300
 const longest = recentRanges.at(-1)!.seconds * 1000
 
@@ -21,17 +21,17 @@ interface CheckRecord {
   series: readonly CheckSeries[]
 }
 
-/** One more than is shown: the step under way. */
+/** One more than is shown, for the current step. */
 const lengths = recentRanges.map(({ seconds, step }) => seconds / step + 1)
 
-/** What became of one uplink over the last day. All times are in ms on the clock of the caller. */
+/** The last day of one uplink. All times are in ms on the caller's clock. */
 export class UplinkRecord {
   readonly #states = lengths.map(length => new StateSeries(length))
   readonly #checks: CheckRecord[] = []
   readonly #changes: Change[] = []
 
   check({ check, type, target, ok, local, latencyMs }: CheckEvent, at: number): void {
-    // A local failure is no loss: the network was never asked.
+    // A local failure is not a loss, because the network was never asked.
     if (local) return
     const { series } = this.#checkOf(check, type, target)
     for (const [index, one] of series.entries()) {
@@ -40,7 +40,7 @@ export class UplinkRecord {
     }
   }
 
-  /** Forgets what is no check of the uplink any more. */
+  /** Forgets checks that the uplink no longer has. */
   keepChecks(count: number): void {
     this.#checks.splice(count)
   }
@@ -69,7 +69,7 @@ export class UplinkRecord {
     }
   }
 
-  /** The last seconds of the first check, the one under way included. */
+  /** The last seconds of the first check, including the current one. */
   latest(seconds: number, now: number) {
     return this.#checks[0]?.series[0]?.columns(stepOf(now, 0) - seconds + 1, seconds)
   }
@@ -77,7 +77,7 @@ export class UplinkRecord {
   #checkOf(place: number, type: string, target: string): CheckRecord {
     const known = this.#checks[place]
     if (known?.type === type && known.target === target) return known
-    // The configuration has another check there now.
+    // The configuration now has a different check at this index.
     const made = { type, target, series: lengths.map(length => new CheckSeries(length)) }
     this.#checks[place] = made
     return made

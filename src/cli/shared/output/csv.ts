@@ -1,4 +1,4 @@
-/** One line of comma-separated values (RFC 4180). What is unknown is empty. */
+/** One line of comma-separated values (RFC 4180). Unknown values are empty. */
 export function csvLine(values: readonly (string | number | boolean | null | undefined)[]): string {
   return values.map(value => field(String(value ?? ''))).join(',')
 }

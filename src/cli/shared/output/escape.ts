@@ -1,9 +1,9 @@
 import { random16 } from '../../../binding/random.js'
 
-/** What a terminal obeys, ends a line at, or writes in another order than it stands: control characters, separators, directions. */
+/** Control characters, line separators and direction marks: a terminal obeys them, ends a line there, or reorders text. */
 const commands = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
-/** In the colours of `paint`: nobody outside of this process can know it. Made when first needed: `--help` needs no addon. */
+/** Marks the colours of `paint`. Only this process knows it. It is made when first needed, because `--help` needs no addon. */
 let secret: { mark: string; painted: RegExp } | undefined
 
 function makeSecret() {
@@ -18,20 +18,20 @@ export function paint(code: number): string {
 }
 
 /**
- * Text as a terminal may have it, one line: names, messages and records come from anywhere, and may hold commands for it. Those are
- * written out, as `\x1b`; only colours of `paint` stay.
+ * Makes text safe for one line of a terminal. Names, messages and records can contain control characters from anywhere. Those are
+ * escaped, as `\x1b`. Only colours of `paint` stay.
  */
 export function escapeControls(text: string): string {
   const parts = secret ? text.split(secret.painted) : [text]
   return parts.map((part, index) => (index % 2 ? `\x1b[${part}m` : part.replace(commands, writtenOut))).join('')
 }
 
-/** The same of text whose own ends of lines may stay. */
+/** The same, but line breaks stay. */
 export function escapeControlsLines(text: string): string {
   return text.split('\n').map(escapeControls).join('\n')
 }
 
-/** JSON as a terminal may have it: it means the same. JSON itself escapes no more than the first 32 (RFC 8259). */
+/** Makes JSON safe for a terminal without changing its meaning. JSON itself escapes only the first 32 characters (RFC 8259). */
 export function escapeJson(text: string): string {
   return text.replace(commands, character => `\\u${hexadecimal(character, 4)}`)
 }

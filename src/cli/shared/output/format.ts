@@ -1,4 +1,4 @@
-/** Three digits that mean something, as ping writes them. */
+/** Three significant digits, as ping prints them. */
 export function milliseconds(value: number | undefined): string {
   return value === undefined ? '-' : `${digits(value)} ms`
 }
@@ -16,7 +16,7 @@ export function percent(ratio: number | undefined): string {
   return `${rounded === 100 && ratio < 1 ? 99.9 : rounded}%`
 }
 
-/** `1:05`, `1:02:03`: what is left, to the second. */
+/** The time left to the second, as `1:05` or `1:02:03`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
@@ -24,7 +24,7 @@ export function duration(seconds: number): string {
   return shown.map((part, index) => (index ? String(part).padStart(2, '0') : String(part))).join(':')
 }
 
-/** `1.2k`, `3.4M`: for counts that only have to be grasped. */
+/** A rounded count, as `1.2k` or `3.4M`. */
 export function brief(value: number, base = 1000, units = ['', 'k', 'M', 'G', 'T', 'P']): string {
   let power = 0
   let rest = value
@@ -36,7 +36,7 @@ export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`
 }
 
-/** `1024 ports`, or of work that was broken off `178 of 1024 ports`. */
+/** `1024 ports`, or `178 of 1024 ports` for interrupted work. */
 export function share(done: number, total: number | undefined, word: string): string {
   return total === undefined || done === total ? plural(done, word) : `${done} of ${plural(total, word)}`
 }

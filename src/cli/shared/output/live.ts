@@ -3,8 +3,8 @@ import { createLogUpdate } from 'log-update'
 const frameMs = 100
 
 /**
- * The last lines of a terminal, drawn again ten times a second, while finished lines go by above them. `stream` is where it is
- * drawn; finished lines go where they belong, which may be a file.
+ * The last lines of a terminal, redrawn ten times a second, while finished lines scroll by above them. `stream` is where they are
+ * drawn. Finished lines go to their own stream, which can be a file.
  */
 export class Live {
   readonly #draw: ReturnType<typeof createLogUpdate>
@@ -23,7 +23,7 @@ export class Live {
     this.#waiting.push({ stream, text })
   }
 
-  /** Takes the drawing away; what was said stays. */
+  /** Removes the drawing. Finished lines stay. */
   stop(): void {
     clearInterval(this.#timer)
     this.#draw.clear()

@@ -8,8 +8,8 @@ import { describeTerminal, type Terminal } from './terminal.js'
 export type Cell = string | readonly string[]
 
 /**
- * Where results go: text for people, or one JSON object a line. Nothing is loaded before it is needed, and nothing that goes out is a
- * command for the terminal.
+ * Prints results as text for people, or as one JSON object a line. It loads modules when they are needed, and escapes
+ * control characters.
  */
 export class Output {
   readonly terminal: Terminal = describeTerminal(process.stdout, process.env)
@@ -26,18 +26,18 @@ export class Output {
     return this.terminal.color
   }
 
-  /** Text for people, line by line; with `--json` there is none. */
+  /** Prints lines for people; with `--json`, nothing. */
   line(...lines: string[]): void {
     if (this.json) return
     for (const line of lines) this.#write(process.stdout, escapeControls(line))
   }
 
-  /** An object for programs; without `--json` there is none. */
+  /** Prints an object for programs; without `--json`, nothing. */
   object(event: string, fields: object): void {
     if (this.json) process.stdout.write(`${jsonLine(this.#command, event, fields)}\n`)
   }
 
-  /** Beside the results, for people: standard error. */
+  /** Prints to standard error, for people. */
   note(...lines: string[]): void {
     for (const line of lines) this.#write(process.stderr, escapeControls(line))
   }
@@ -48,7 +48,7 @@ export class Output {
     this.#write(process.stdout, draw(rows))
   }
 
-  /** A table that is drawn again while `work` goes on, where somebody looks; its last state is what stays. */
+  /** A table that a terminal redraws while `work` runs. Its last state stays. */
   async liveTable(
     columns: readonly Column[],
     rows: () => Cell[][],
@@ -62,22 +62,22 @@ export class Output {
     this.#write(process.stdout, draw(rows()))
   }
 
-  /** Text for people that has gone through `escapeControls` already. */
+  /** Prints text for people that is already escaped. */
   text(text: string, end = '\n'): void {
     if (!this.json) this.#write(process.stdout, text, end)
   }
 
-  /** Rings the terminal's bell. It goes to standard error, where it is no part of the results. */
+  /** Rings the terminal's bell. It goes to standard error, so it isn't part of the results. */
   bell(): void {
     if (!this.json) process.stderr.write('\x07')
   }
 
-  /** Such text, drawn again while `work` goes on; none of it stays. */
+  /** Escaped text that is redrawn while `work` runs, and then removed. */
   liveText(draw: () => string, work: () => Promise<void>): Promise<void> {
     return this.#whileLive(process.stdout, draw, work)
   }
 
-  /** A line of progress below the results while `work` goes on, if any of the outputs is a terminal. */
+  /** A progress line below the results while `work` runs, if any output is a terminal. */
   async progress(line: (columns: number) => string, work: () => Promise<void>): Promise<void> {
     const stream = this.terminal.live ? process.stdout : process.stderr
     if (!stream.isTTY || process.env.TERM === 'dumb' || (this.json && this.terminal.live)) return work()

@@ -1,20 +1,20 @@
 import { brief, duration } from './format.js'
 
 const full = 20
-/** Milliseconds to measure the rate over before it says when the work ends. */
+/** Milliseconds over which the rate is measured before the time left is shown. */
 const measuredMs = 1000
 
-/** The line of progress of one piece of work. */
+/** The progress line of one piece of work. */
 export class ProgressLine {
   readonly #warmUpMs: number
   #mark: { done: number; elapsedMs: number } | undefined
 
-  /** `warmUpMs`: until then only what answers quickly is done, and says nothing of what doesn't answer. */
+  /** `warmUpMs`: before that, only quick answers are counted, which say nothing about silent targets. */
   constructor(warmUpMs: number) {
     this.#warmUpMs = warmUpMs
   }
 
-  /** `[######--------------]  30%  20k/65k  12k/s  0:04 left`; what is not known is left out. */
+  /** `[######--------------]  30%  20k/65k  12k/s  0:04 left`. Unknown parts are left out. */
   draw(done: number, total: number | undefined, elapsedMs: number, columns: number): string {
     const steady = this.#steadyRate(done, elapsedMs)
     const average = elapsedMs > 0 ? (done * 1000) / elapsedMs : 0
@@ -26,7 +26,7 @@ export class ProgressLine {
       const bar = `[${'#'.repeat(filled)}${'-'.repeat(full - filled)}]`
       parts.unshift(bar, `${Math.floor(share * 100)}%`.padStart(4))
       if (steady) parts.push(`${duration((total - done) / steady)} left`)
-      // The bar says least.
+      // The bar is the least useful part.
       if (parts.join('  ').length > columns) parts.shift()
     }
     return parts.join('  ').slice(0, columns)

@@ -2,7 +2,7 @@ import type { PingStatistics } from '../../../stats.js'
 import { milliseconds, percent, plural } from './format.js'
 import type { Column } from './table.js'
 
-/** As ping ends. `hosts`: of a group, how many have answered. */
+/** The summary that ping prints. `hosts`: how many hosts of a group have answered. */
 export function pingSummary(
   name: string,
   statistics: PingStatistics,
@@ -31,7 +31,7 @@ export function pingSummary(
   return lines
 }
 
-/** In the middle of it. */
+/** The summary while the series still runs. */
 export function pingProgress({ sent, unsent, received, lossRatio, minMs, avgMs, maxMs }: PingStatistics): string {
   const times = minMs === undefined ? '' : `, min/avg/max = ${[minMs, avgMs, maxMs].map(thousandths).join('/')} ms`
   const notSent = unsent ? `, ${unsent} not sent` : ''

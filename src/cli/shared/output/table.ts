@@ -3,12 +3,12 @@ import stringWidth from 'string-width'
 export interface Column {
   title: string
   align?: 'left' | 'right'
-  /** Left out first where the terminal is too narrow for all. */
+  /** Left out first if the terminal is too narrow. */
   spare?: boolean
 }
 
 /**
- * Columns without rules, as `ip` and `ps` write them. Where `width` is too small, spare columns go, the last one first; where that
+ * Columns without rules, as `ip` and `ps` print them. If `width` is too small, spare columns are left out, the last one first. If that
  * is not enough, each row becomes a list of its own.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string {
