@@ -3,6 +3,9 @@ import { checkPing } from './checks/check-ping.js'
 import { checkTcp } from './checks/check-tcp.js'
 import { checkHttp } from './checks/http/check-http.js'
 import { NetviaError, shown } from './errors.js'
+import { inspectLine } from './line/inspect-line.js'
+import { discoverNat } from './line/nat.js'
+import { serveLine } from './line/serve-line.js'
 import { checkOptions, PartlyKnown, type PathOptions, pathSchema } from './options.js'
 import { createLookup } from './protocols/dns/lookup.js'
 import { resolve } from './protocols/dns/resolve.js'
@@ -21,7 +24,7 @@ import { openUdp } from './protocols/udp/open-udp.js'
 import { scanPorts } from './scan/scan-ports.js'
 
 /** Calls that take their options first. The others take them second, after a host, name or URL. */
-const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp }
+const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp, inspectLine, serveLine }
 const optionsSecond = {
   ping,
   pings,
@@ -34,6 +37,7 @@ const optionsSecond = {
   checkDns,
   checkPing,
   scanPorts,
+  discoverNat,
 }
 
 type Calls = typeof optionsFirst & typeof optionsSecond

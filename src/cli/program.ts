@@ -7,6 +7,7 @@ import { defineDoctor } from './doctor/command.js'
 import { defineExporter } from './exporter/command.js'
 import { defineForce } from './force/command.js'
 import { defineHttp } from './http/command.js'
+import { defineLine } from './line/command.js'
 import { defineMan } from './man/command.js'
 import { defineMonitor } from './monitor/command.js'
 import { defineMtr } from './mtr/command.js'
@@ -35,7 +36,14 @@ const equivalents: Readonly<Record<string, string>> = {
   ...{ traceroute: 'trace', traceroute6: 'trace', tracepath: 'trace', tcptraceroute: 'trace', ping6: 'ping' },
   ...{ dig: 'dns', drill: 'dns', host: 'dns', nslookup: 'dns', resolve: 'dns' },
   ...{ curl: 'http', wget: 'http', httping: 'http', https: 'http', nc: 'connect', telnet: 'connect', tcp: 'connect' },
-  ...{ ip: 'devices', ifconfig: 'devices', interfaces: 'devices', blackbox_exporter: 'exporter', socks: 'proxy' },
+  ...{
+    ip: 'devices',
+    ifconfig: 'devices',
+    interfaces: 'devices',
+    blackbox_exporter: 'exporter',
+    socks: 'proxy',
+    stun: 'line',
+  },
 }
 
 /** Commander proposes what is spelled alike. */
@@ -95,6 +103,7 @@ export function makeProgram(version: string, state: CommandState): Command {
     defineHttp,
     defineDns,
     defineScan,
+    defineLine,
     defineMonitor,
     defineStatus,
     defineForce,

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline'
 import { describe, expect, it, test } from 'vitest'
 import { netvia, objects, startCli } from './cli-process.js'
 import { kindsOfLines, schemaErrors } from './cli-schema.js'
@@ -68,6 +69,22 @@ describe('every line that --json prints is as the schema says:', () => {
     const lines = objects(await child.ended)
     expect(await schemaErrors(lines)).toEqual([])
     for (const { command, event } of lines) seen.add(`${command} ${event}`)
+  })
+
+  test('line', async () => {
+    const child = startCli(['line', '--serve', '--listen', '127.0.0.1', '-p', '0', '--json'])
+    const [listening] = await new Promise<Record<string, unknown>[]>(resolve =>
+      createInterface(child.stdout!).once('line', line => resolve(objects({ stdout: line } as never))),
+    )
+    const dns = await fakeServer(() => ({ rcode: 3 }))
+    const stun = `127.0.0.1:${listening!.port}`
+    await printed('line', '--dns-server', dns.server, '--stun', stun, '--mtu', '127.0.0.1')
+    await printed('line', '--dns-server', dns.server, '-I', 'nosuch0')
+    dns.close()
+    child.kill('SIGTERM')
+    expect(await schemaErrors([listening!])).toEqual([])
+    await child.ended
+    seen.add('line listening')
   })
 
   test('bad usage that only the library sees', async () => {

@@ -14,6 +14,7 @@ const layers = [
   'protocols',
   'scan',
   'checks',
+  'line',
   'monitor',
   'group',
   'routing',
@@ -27,7 +28,7 @@ const entries = ['index', 'via', 'undici']
 /** The order within a folder: each room imports only from its left. A name without a folder is a file. */
 const rooms: Record<string, string[]> = {
   system: ['netlink', 'device-loss', 'device-return', 'devices', 'privileges', 'reach', 'confined-program'],
-  protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'icmp', 'http', 'traceroute', 'path-mtu'],
+  protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'stun', 'icmp', 'http', 'traceroute', 'path-mtu'],
   monitor: [
     'state',
     'options',
@@ -84,6 +85,8 @@ const faces: Record<string, string[]> = {
   'protocols/path-mtu': ['path-mtu', 'search'],
   'protocols/traceroute': ['traceroute', 'traceroutes', 'hop', 'route-statistics', 'options'],
   'protocols/udp': ['open-udp'],
+  'protocols/stun': ['attributes', 'behaviour', 'client', 'server'],
+  line: ['inspect-line', 'nat', 'serve-line'],
   'system/devices': ['device', 'devices', 'neighbours', 'watch'],
   'system/privileges': ['privileges'],
   'cli/page': [],

@@ -94,6 +94,21 @@ export const lines: Record<string, JsonSchema> = {
     closed: count('Closed ports'),
     filtered: count('Ports without an answer'),
   }),
+  lineResult: lineOf('line', 'result', 'One line', {
+    addresses: list(text('Of the device, without link-local ones')),
+    'nat?': ref('nat'),
+    carrierNat: ref('lineVerdict'),
+    'captivePortal?': ref('lineVerdict'),
+    dnsTampering: ref('lineVerdict'),
+    'pathMtu?': object('Path MTU', {
+      'mtu?': count('Bytes of the whole IP packet'),
+      evidence: text('What determined it, or why it is unknown'),
+    }),
+  }),
+  lineListening: lineOf('line', 'listening', 'With --serve: from then on it answers', {
+    addresses: list(text('It listens at')),
+    port: integer('1-65534'),
+  }),
   devicesDevice: lineOf('devices', 'device', 'One network device', {}, 'netDevice'),
   devicesChange: lineOf('devices', 'change', 'With --watch: what has changed', {
     about: oneOf('link', 'address', 'route', 'resync'),

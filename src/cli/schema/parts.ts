@@ -93,6 +93,27 @@ export const parts: Record<string, JsonSchema> = {
     evidence: oneOf('status', 'redirect', 'certificate', 'content'),
     'host?': text('Where a redirect leads, or the name in a certificate'),
   }),
+  lineVerdict: object('An answer to a question about a line', {
+    verdict: oneOf('yes', 'no', 'unknown'),
+    evidence: text('What proves it, or why it is unknown'),
+  }),
+  natVerdict: object('A behaviour of a NAT (RFC 4787)', {
+    behaviour: oneOf('endpoint-independent', 'address-dependent', 'address-and-port-dependent', 'unknown'),
+    evidence: text('What proves it, or why it is unknown'),
+  }),
+  nat: object('What a STUN server sees. Without ok there is only the error', {
+    ok: bool('The server answered'),
+    'error?': ref('error'),
+    'server?': text('Address and port'),
+    'localAddress?': text('Source address'),
+    'localPort?': integer('Source port'),
+    'publicAddress?': text('The address that the server sees'),
+    'publicPort?': integer('The port that the server sees'),
+    'translated?': bool('The server sees another address or port than the local one'),
+    'mapping?': ref('natVerdict'),
+    'filtering?': ref('natVerdict'),
+    'rttMs?': milliseconds('Round trip of one request'),
+  }),
   address: object('An answer of type A or AAAA', { address: text(), family, ttl: count('Seconds') }),
   record: object('Any other answer; data as in RecordData, bytes in base64', {
     type: text(),

@@ -1,0 +1,144 @@
+import { firstRequest, httpCheckSchema } from '../checks/http/options.js'
+import { errorAt, invalidArgument } from '../errors.js'
+import {
+  type Check,
+  type CommonOptions,
+  checkOptions,
+  commonSchema,
+  longestTimer,
+  number,
+  oneOf,
+  pathOf,
+  type Schema,
+  string,
+} from '../options.js'
+import { dnsServer, dnsServers } from '../protocols/dns/server-address.js'
+import { device as deviceNamed } from '../system/devices/devices.js'
+import { judgeCarrierNat } from './carrier-nat.js'
+import { findDnsTampering } from './dns-tampering.js'
+import { type LineMtu, measureMtu } from './mtu.js'
+import { discoverNat, type NatResult, stunPort } from './nat.js'
+import { allOf, part } from './parts.js'
+import { findCaptivePortal } from './portal.js'
+import { server, serverAddress } from './server-address.js'
+import { type LineVerdict, unknown } from './verdict.js'
+
+/** Options of `inspectLine`. What needs a server is measured only if you give one. */
+export interface InspectLineOptions extends CommonOptions {
+  /** STUN server for the public address and the NAT, as in `discoverNat`. Default: none. */
+  stun?: string
+  /** A URL whose answer you know, to find a captive portal. Plain http shows the most. Default: none. */
+  portal?: string
+  /** The status of that answer. Default: 204. */
+  expectStatus?: number
+  /** What the body of that answer contains. Default: any body is accepted. */
+  expectBody?: string | RegExp
+  /** Host to measure the path MTU to. Default: the host of `stun`, otherwise none. */
+  mtuHost?: string
+  /** Name servers of the line, as in `resolve`. Default: those of /etc/resolv.conf. */
+  servers?: readonly string[]
+  /** Domain in which a random name does not exist. Default: `invalid`, where no name exists (RFC 6761). */
+  absentDomain?: string
+  /** A name that has the same addresses everywhere, to compare what `servers` and `reference` know of it. Default: none. */
+  name?: string
+  /** Name server to compare with, asked over the same path. It needs `name`. Default: none. */
+  reference?: string
+  /** Address family of STUN and path MTU. Default: that of the server's first address. */
+  family?: 4 | 6
+  /** Milliseconds for each answer. Default: 2000. */
+  timeout?: number
+}
+
+/** What is known of a line. A part that was not asked for is undefined. */
+export interface LineReport {
+  /** The device; undefined for the default path. */
+  readonly device: string | undefined
+  /** Addresses of the device, without link-local ones; none for the default path. */
+  readonly addresses: readonly string[]
+  /** Public address and NAT. It needs `stun`. */
+  readonly nat: NatResult | undefined
+  /** Whether the carrier translates addresses (RFC 6598). */
+  readonly carrierNat: LineVerdict
+  /** Whether a sign-in page answers in place of a server. It needs `portal`. */
+  readonly captivePortal: LineVerdict | undefined
+  /** Whether name servers return addresses for a name that does not exist, or others than `reference` does. */
+  readonly dnsTampering: LineVerdict
+  /** The path MTU. It needs `mtuHost` or `stun`. */
+  readonly pathMtu: LineMtu | undefined
+}
+
+const url: Check = (value, name) => {
+  string(value, name)
+  firstRequest(value as string, {})
+  return value as string
+}
+
+const schema: Schema = {
+  ...commonSchema,
+  stun: server,
+  portal: url,
+  expectStatus: httpCheckSchema.expectStatus!,
+  expectBody: httpCheckSchema.expectBody!,
+  mtuHost: string,
+  servers: dnsServers,
+  absentDomain: string,
+  name: string,
+  reference: dnsServer,
+  family: oneOf(4, 6),
+  timeout: number(1, longestTimer),
+}
+
+/**
+ * Inspects one line: public address, NAT, carrier NAT, captive portal, DNS tampering and path MTU. Every packet uses the path,
+ * including DNS. Each verdict has its evidence, and is `unknown` without any. netvia has no servers of its own: it sends only to
+ * those that you name, and to the name servers.
+ *
+ * @throws NetviaError for bad options; `ENODEV` if the device doesn't exist; `signal.reason` when aborted. Any other error is
+ * part of the report.
+ */
+export async function inspectLine(given: InspectLineOptions = {}): Promise<LineReport> {
+  const options = checkOptions('inspectLine', given, schema)
+  const { device, signal, family, timeout = 2000, servers, stun, portal, name, reference } = options
+  if ((name === undefined) !== (reference === undefined)) {
+    const [missing, other] = name === undefined ? ['name', 'reference'] : ['reference', 'name']
+    throw errorAt(missing, invalidArgument(`inspectLine: ${missing}`, undefined, `given with ${other}`))
+  }
+  signal?.throwIfAborted()
+  const path = { ...pathOf(options), signal }
+  const addresses = device === undefined ? [] : await addressesOf(device, signal)
+  const { mtuHost = stun && serverAddress(stun, 'inspectLine: stun', stunPort).host } = options
+  const { absentDomain = 'invalid', expectBody, expectStatus = 204 } = options
+  const [nat, captivePortal, dnsTampering, pathMtu] = await allOf([
+    stun === undefined
+      ? undefined
+      : part<NatResult>(
+          signal,
+          () => discoverNat(stun, { ...path, family, timeout, servers }),
+          error => ({ ok: false, error }),
+        ),
+    portal === undefined
+      ? undefined
+      : verdict(signal, () =>
+          findCaptivePortal(portal, { ...path, servers, expectStatus, expectBody, timeout: timeout * 2 }),
+        ),
+    verdict(signal, () => findDnsTampering({ ...path, servers, absentDomain, name, reference, timeout })),
+    mtuHost === undefined
+      ? undefined
+      : part<LineMtu>(
+          signal,
+          () => measureMtu(mtuHost, { ...path, servers, family, timeout }),
+          ({ message }) => ({ mtu: undefined, evidence: message }),
+        ),
+  ])
+  const carrierNat = judgeCarrierNat(addresses, nat)
+  return { device, addresses, nat, carrierNat, captivePortal, dnsTampering, pathMtu }
+}
+
+function verdict(signal: AbortSignal | undefined, work: () => Promise<LineVerdict>): Promise<LineVerdict> {
+  return part(signal, work, ({ message }) => unknown(message))
+}
+
+async function addressesOf(name: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const { addresses } = await deviceNamed(name, { signal })
+  return addresses.filter(({ scope }) => scope !== 'link').map(({ address }) => address)
+}

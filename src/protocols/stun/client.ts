@@ -1,0 +1,125 @@
+import type { Socket } from 'node:dgram'
+import { nodeCrypto } from '../../builtins.js'
+import { NetviaError } from '../../errors.js'
+import { monotonicNow } from '../../monotonic.js'
+import type { PathOptions } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
+import { openUdp } from '../udp/open-udp.js'
+import { change, type Endpoint, sameEndpoint } from './attributes.js'
+import { decodeMessage, encodeMessage, type StunMessage } from './message.js'
+
+/** Milliseconds until the first repetition of a request, which then doubles (RFC 8489 section 6.2.1). */
+const retransmission = 500
+
+export interface StunRequest {
+  readonly to: Endpoint
+  /** Where the answer is asked to come from (CHANGE-REQUEST, RFC 5780). Default: from where the request goes to. */
+  readonly from?: Endpoint
+  /** Milliseconds to wait for an answer. */
+  readonly timeout: number
+  readonly signal: Signal
+}
+
+export interface StunAnswer extends StunMessage {
+  readonly mapped: Endpoint
+  /** Where the answer came from. */
+  readonly source: Endpoint
+  /** From the newest request. After a repetition it may be the answer to an earlier one. */
+  readonly rttMs: number
+}
+
+interface Open {
+  readonly to: Endpoint
+  readonly from: Endpoint
+  hear(message: StunMessage, source: Endpoint): void
+  fail(error: unknown): void
+}
+
+/** Binding requests from one UDP socket, which is one port of this machine for all of them. */
+export class StunClient {
+  readonly #socket: Socket
+  readonly #open = new Map<string, Open>()
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('message', (bytes, source) => this.#hear(bytes, source))
+    socket.on('error', error => {
+      for (const request of this.#open.values()) request.fail(error)
+    })
+  }
+
+  static async open(path: PathOptions, family: 4 | 6): Promise<StunClient> {
+    return new StunClient(await openUdp({ ...path, family }))
+  }
+
+  get port(): number {
+    return this.#socket.address().port
+  }
+
+  close(): void {
+    this.#socket.removeAllListeners('message')
+    try {
+      this.#socket.close()
+    } catch {
+      // It has closed when its device went.
+    }
+  }
+
+  /** Undefined without an answer in time. Rejects for an error response, and where this machine can't send. */
+  request({ to, from = to, timeout, signal }: StunRequest): Promise<StunAnswer | undefined> {
+    const transaction = nodeCrypto().randomBytes(12)
+    const key = transaction.toString('hex')
+    const flags = (from.address === to.address ? 0 : change.address) | (from.port === to.port ? 0 : change.port)
+    const bytes = encodeMessage('request', transaction, flags ? { change: flags } : {})
+    const end = monotonicNow() + timeout
+    return new Promise((resolve, reject) => {
+      let sentAt = 0
+      let timer: NodeJS.Timeout | undefined
+      const onAbort = () => fail(signal.reason)
+      const settle = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        this.#open.delete(key)
+      }
+      const fail = (error: unknown) => {
+        settle()
+        reject(error)
+      }
+      const hear = (message: StunMessage, source: Endpoint) => {
+        const { kind, mapped, unknown, error } = message
+        settle()
+        if (kind === 'success' && mapped && unknown.length === 0)
+          resolve({ ...message, mapped, source, rttMs: monotonicNow() - sentAt })
+        else reject(badAnswer(error ? `it answered ${error.code} ${error.reason}` : 'its answer has no address', to))
+      }
+      // By then what had arrived while this process was busy has been read.
+      const giveUp = () => {
+        settle()
+        resolve(undefined)
+      }
+      const send = (wait: number) => {
+        sentAt = monotonicNow()
+        if (sentAt >= end) return void setImmediate(giveUp)
+        this.#socket.send(bytes, to.port, to.address, error => error && fail(error))
+        timer = setTimeout(send, Math.min(wait, end - sentAt), wait * 2)
+      }
+      if (signal.aborted) return reject(signal.reason)
+      signal.addEventListener('abort', onAbort)
+      this.#open.set(key, { to, from, hear, fail })
+      send(retransmission)
+    })
+  }
+
+  /** Only an answer to an open request, from where one may come, counts. Anybody can send anything else. */
+  #hear(bytes: Buffer, source: Endpoint): void {
+    const message = decodeMessage(bytes)
+    if (!message || message.kind === 'request') return
+    const request = this.#open.get(message.transaction.toString('hex'))
+    // A server that knows no CHANGE-REQUEST answers from where it was asked.
+    if (request && [request.to, request.from].some(place => sameEndpoint(place, source))) request.hear(message, source)
+  }
+}
+
+function badAnswer(why: string, { address, port }: Endpoint): NetviaError {
+  return new NetviaError(`STUN: no use of the server: ${why}`, { code: 'ERR_STUN', syscall: 'STUN', address, port })
+}

@@ -1,0 +1,242 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { discoverNat, inspectLine, serveLine } from '../../src/index.js'
+import { isCarrierShared, judgeCarrierNat } from '../../src/line/carrier-nat.js'
+import type { NatFound } from '../../src/line/nat.js'
+import { testMapping } from '../../src/protocols/stun/behaviour.js'
+import { type StunAnswer, StunClient } from '../../src/protocols/stun/client.js'
+import { decodeMessage, encodeMessage, type Kind } from '../../src/protocols/stun/message.js'
+import { openUdp } from '../../src/protocols/udp/open-udp.js'
+import { a, fakeServer } from './dns-fake-server.js'
+import { closedPort, httpServer } from './http-servers.js'
+
+const transaction = 'b7e7a701bc34d686fa87dfae'
+const bytes = (...words: string[]) => Buffer.from(words.join('').replaceAll(' ', ''), 'hex')
+
+/** RFC 5769 sections 2.1 to 2.3. */
+const request = bytes(
+  `00010058 2112a442 ${transaction}`,
+  '80220010 5354554e207465737420636c69656e74',
+  '00240004 6e0001ff 80290008 932ff9b151263b36',
+  '00060009 6576746a3a68367659202020',
+  '00080014 9aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a2',
+  '80280004 e57a3bcf',
+)
+const response4 = bytes(
+  `0101003c 2112a442 ${transaction}`,
+  '8022000b 7465737420766563746f7220',
+  '00200008 0001a147e112a643',
+  '00080014 2b91f599fd9e90c38c7489f92af9ba53f06be7d7',
+  '80280004 c07d4c96',
+)
+const response6 = bytes(
+  `01010048 2112a442 ${transaction}`,
+  '8022000b 7465737420766563746f7220',
+  '00200014 0002a1470113a9faa5d3f179bc25f4b5bed2b9d9',
+  '00080014 a382954e4be67bf11784c97c8292c275bfe3ed41',
+  '80280004 c8fb0b4c',
+)
+
+test('the test vectors of RFC 5769', () => {
+  const id = Buffer.from(transaction, 'hex')
+  // PRIORITY (RFC 8445) is required and no business of a Binding request without ICE.
+  expect(decodeMessage(request)).toMatchObject({ kind: 'request', transaction: id, unknown: [0x0024] })
+  expect(decodeMessage(response4)).toMatchObject({
+    kind: 'success',
+    transaction: id,
+    mapped: { address: '192.0.2.1', port: 32_853 },
+    unknown: [],
+  })
+  expect(decodeMessage(response6)?.mapped).toEqual({
+    address: '2001:db8:1234:5678:11:2233:4455:6677',
+    port: 32_853,
+  })
+})
+
+test('a message with a wrong fingerprint, length or cookie is none', () => {
+  for (const at of [3, 4, 30, response4.length - 1]) {
+    const wrong = Buffer.from(response4)
+    wrong[at]! ^= 4
+    expect(decodeMessage(wrong)).toBeUndefined()
+  }
+  for (let length = 0; length < response4.length; length++)
+    expect(decodeMessage(response4.subarray(0, length))).toBeUndefined()
+})
+
+test('what is encoded is decoded as it was', () => {
+  const id = Buffer.from(transaction, 'hex')
+  const content = {
+    mapped: { address: '2001:db8::7', port: 65_535 },
+    origin: { address: '192.0.2.1', port: 3478 },
+    other: { address: '192.0.2.2', port: 3479 },
+    change: 6,
+    error: { code: 420, reason: 'Unknown' },
+    unknown: [],
+  }
+  for (const kind of ['request', 'success', 'error'] as Kind[])
+    expect(decodeMessage(encodeMessage(kind, id, content))).toEqual({ kind, transaction: id, ...content })
+})
+
+/** Answers each request with what `respond` makes of it. */
+async function answering(respond: (id: Buffer, count: number) => (Buffer | undefined)[]) {
+  const socket = await openUdp({ host: '127.0.0.1' })
+  onTestFinished(() => void socket.close())
+  let count = 0
+  socket.on('message', (message, { address, port }) => {
+    for (const answer of respond(decodeMessage(message)!.transaction, ++count))
+      if (answer) socket.send(answer, port, address)
+  })
+  return { to: { address: '127.0.0.1', port: socket.address().port }, counted: () => count }
+}
+
+async function clientOf() {
+  const client = await StunClient.open({}, 4)
+  onTestFinished(() => client.close())
+  return client
+}
+
+const mapped = { address: '192.0.2.9', port: 9 }
+const { signal } = new AbortController()
+
+test('a request is repeated, with the same transaction', async () => {
+  const ids: string[] = []
+  const { to } = await answering((id, count) => {
+    ids.push(id.toString('hex'))
+    return count < 3 ? [] : [encodeMessage('success', id, { mapped })]
+  })
+  const client = await clientOf()
+  expect(await client.request({ to, timeout: 60_000, signal })).toMatchObject({ mapped, source: to })
+  expect(ids).toEqual([ids[0], ids[0], ids[0]])
+})
+
+test('only an answer to the request counts, from where it went', async () => {
+  const stranger = await openUdp({ host: '127.0.0.1' })
+  onTestFinished(() => void stranger.close())
+  const client = await clientOf()
+  const forged = { mapped: { address: '203.0.113.66', port: 66 } }
+  const { to } = await answering(id => {
+    stranger.send(encodeMessage('success', id, forged), client.port, '127.0.0.1')
+    return [
+      Buffer.from('no STUN'),
+      encodeMessage('success', Buffer.alloc(12), forged),
+      encodeMessage('request', id, forged),
+      // Later than the stranger's: one socket's queue keeps its order.
+      undefined,
+    ]
+  })
+  expect(await client.request({ to, timeout: 300, signal })).toBeUndefined()
+})
+
+test('an error response and an answer with required attributes that are unknown are failures', async () => {
+  const client = await clientOf()
+  const error = { code: 400, reason: 'Bad Request' }
+  const refusing = await answering(id => [encodeMessage('error', id, { error })])
+  await expect(client.request({ to: refusing.to, timeout: 60_000, signal })).rejects.toMatchObject({ code: 'ERR_STUN' })
+  // The type of UNKNOWN-ATTRIBUTES becomes that of one from the future.
+  const odd = await answering(id => {
+    const plain = encodeMessage('success', id, { mapped, unknown: [1, 2] }).subarray(0, -8)
+    plain.writeUInt16BE(0x7001, 20)
+    plain.writeUInt16BE(plain.length - 20, 2)
+    return [plain]
+  })
+  await expect(client.request({ to: odd.to, timeout: 60_000, signal })).rejects.toMatchObject({ code: 'ERR_STUN' })
+})
+
+test('a server at one address shows the address, and proves no behaviour', async () => {
+  await using server = await serveLine({ hosts: ['127.0.0.1'], port: 0 })
+  const nat = (await discoverNat(`127.0.0.1:${server.port}`)) as NatFound
+  expect(nat).toMatchObject({ ok: true, translated: false, publicAddress: '127.0.0.1', localAddress: '127.0.0.1' })
+  expect(nat.publicPort).toBe(nat.localPort)
+  for (const verdict of [nat.mapping, nat.filtering])
+    expect(verdict).toEqual({ behaviour: 'unknown', evidence: expect.stringContaining('no second address') })
+})
+
+test.each([
+  ['endpoint-independent', [1, 1, 1]],
+  ['address-dependent', [1, 2, 2]],
+  ['address-and-port-dependent', [1, 2, 3]],
+  ['unknown', [1, undefined, 1]],
+  ['unknown', [1, 2, undefined]],
+])('a mapping is %s if three destinations see the ports %j', async (behaviour, [first, second, third]) => {
+  const [server, other] = [
+    { address: '192.0.2.1', port: 3478 },
+    { address: '192.0.2.2', port: 3479 },
+  ]
+  const seen = (port: number) => ({ mapped: { address: '203.0.113.7', port }, other }) as StunAnswer
+  const client = {
+    request: async ({ to }: { to: typeof server }) => {
+      const port = to.port === server.port ? second : third
+      return to.address === other.address && port !== undefined ? seen(port) : undefined
+    },
+  } as StunClient
+  const test = { path: {}, family: 4, server, timeout: 1, signal } as const
+  expect((await testMapping(test, client, seen(first!))).behaviour).toBe(behaviour)
+})
+
+test('a server that is silent is a result, and so is its name that does not exist', async () => {
+  const { to } = await answering(() => [])
+  expect(await discoverNat(`127.0.0.1:${to.port}`, { timeout: 50 })).toMatchObject({
+    ok: false,
+    error: { code: 'ETIMEDOUT', port: to.port },
+  })
+  const dns = await fakeServer(() => ({ rcode: 3 }))
+  onTestFinished(() => dns.close())
+  expect(await discoverNat('stun.test', { servers: [dns.server] })).toMatchObject({
+    ok: false,
+    error: { code: 'ENOTFOUND' },
+  })
+})
+
+test('carrier NAT is told by addresses of RFC 6598 alone', () => {
+  expect(['100.63.255.255', '100.64.0.0', '100.127.255.255', '100.128.0.0', '64:ff9b::1'].map(isCarrierShared)).toEqual(
+    [false, true, true, false, false],
+  )
+  const nat = (publicAddress: string, translated = true) =>
+    ({ ok: true, localAddress: '10.0.0.2', publicAddress, translated }) as NatFound
+  expect(judgeCarrierNat(['10.0.0.2', '100.70.1.2'], undefined).verdict).toBe('yes')
+  expect(judgeCarrierNat(['10.0.0.2'], nat('100.70.1.2')).verdict).toBe('yes')
+  expect(judgeCarrierNat(['10.0.0.2'], nat('10.0.0.2', false)).verdict).toBe('no')
+  expect(judgeCarrierNat(['10.0.0.2'], nat('203.0.113.7')).verdict).toBe('unknown')
+  expect(judgeCarrierNat(['10.0.0.2'], undefined).verdict).toBe('unknown')
+})
+
+test('DNS tampering: an address for a name that does not exist, and an answer that differs', async () => {
+  const absent = /^[\da-f]{16}\.invalid$/
+  const inventing = await fakeServer(({ question: { name } }) => ({ answers: [a(name, '192.0.2.80', 60)] }))
+  const honest = (address: string) =>
+    fakeServer(({ question: { name } }) => (absent.test(name) ? { rcode: 3 } : { answers: [a(name, address, 60)] }))
+  const [one, same, other] = await Promise.all(['192.0.2.1', '192.0.2.1', '192.0.2.2'].map(honest))
+  onTestFinished(() => {
+    for (const server of [inventing, one!, same!, other!]) server.close()
+  })
+  const verdict = async (server: string, reference?: string) => {
+    const compared = reference === undefined ? {} : { reference, name: 'fixed.test' }
+    return (await inspectLine({ servers: [server], ...compared })).dnsTampering
+  }
+  expect(await verdict(inventing.server)).toMatchObject({
+    verdict: 'yes',
+    evidence: expect.stringContaining('192.0.2.80'),
+  })
+  expect((await verdict(one!.server)).verdict).toBe('no')
+  expect((await verdict(one!.server, same!.server)).verdict).toBe('no')
+  expect((await verdict(one!.server, other!.server)).verdict).toBe('yes')
+  const closed = await closedPort()
+  expect((await verdict(`127.0.0.1:${closed}`)).verdict).toBe('unknown')
+})
+
+test('a captive portal: redirected, answered in place of the server, or not', async () => {
+  const dns = await fakeServer(() => ({ rcode: 3 }))
+  onTestFinished(() => dns.close())
+  const port = await httpServer((request, response) => {
+    response.statusCode = request.url === '/free' ? 204 : request.url === '/page' ? 200 : 302
+    response.setHeader('location', 'http://portal.test/login')
+    response.end()
+  })
+  const verdict = async (path: string, at = port) => {
+    const portal = `http://127.0.0.1:${at}/${path}`
+    return (await inspectLine({ servers: [dns.server], portal })).captivePortal
+  }
+  expect(await verdict('free')).toMatchObject({ verdict: 'no' })
+  expect(await verdict('page')).toMatchObject({ verdict: 'yes' })
+  expect(await verdict('moved')).toEqual({ verdict: 'yes', evidence: 'the answer redirects to portal.test' })
+  expect(await verdict('free', await closedPort())).toMatchObject({ verdict: 'unknown' })
+})
