@@ -83,7 +83,8 @@ describe('inspectLine', () => {
     let report: unknown
     const moved = await movedDuring(async () => {
       report = await inspectLine({
-        device: 'wan2', family: 4,
+        device: 'wan2',
+        family: 4,
         stun: server.name,
         absentDomain: 'test',
         servers: [server.address4],
