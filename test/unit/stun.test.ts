@@ -167,7 +167,7 @@ test.each([
       const port = to.port === server.port ? second : third
       return to.address === other.address && port !== undefined ? seen(port) : undefined
     },
-  } as StunClient
+  }
   const test = { path: {}, family: 4, server, timeout: 1, signal } as const
   expect((await testMapping(test, client, seen(first!))).behaviour).toBe(behaviour)
 })

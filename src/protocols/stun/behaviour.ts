@@ -33,7 +33,7 @@ const shown = ({ address, port }: Endpoint) => `${address.includes(':') ? `[${ad
 /** Compares what three destinations see of one port (RFC 5780 section 4.3). `first` is what the server sees of it. */
 export async function testMapping(
   { server, timeout, signal }: NatTest,
-  client: StunClient,
+  client: Pick<StunClient, 'request'>,
   { mapped: first, other }: StunAnswer,
 ): Promise<NatVerdict> {
   if (!other) return unknown('the server has no second address (OTHER-ADDRESS)')
