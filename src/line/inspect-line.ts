@@ -17,7 +17,7 @@ import { device as deviceNamed } from '../system/devices/devices.js'
 import { judgeCarrierNat } from './carrier-nat.js'
 import { findDnsTampering } from './dns-tampering.js'
 import { type LineMtu, measureMtu } from './mtu.js'
-import { discoverNat, type NatResult, stunPort } from './nat.js'
+import { answerTimeout, discoverNat, type NatResult, stunPort } from './nat.js'
 import { allOf, part } from './parts.js'
 import { findCaptivePortal } from './portal.js'
 import { server, serverAddress } from './server-address.js'
@@ -98,7 +98,7 @@ const schema: Schema = {
  */
 export async function inspectLine(given: InspectLineOptions = {}): Promise<LineReport> {
   const options = checkOptions('inspectLine', given, schema)
-  const { device, signal, family, timeout = 2000, servers, stun, portal, name, reference } = options
+  const { device, signal, family, timeout = answerTimeout, servers, stun, portal, name, reference } = options
   if ((name === undefined) !== (reference === undefined)) {
     const [missing, other] = name === undefined ? ['name', 'reference'] : ['reference', 'name']
     throw errorAt(missing, invalidArgument(`inspectLine: ${missing}`, undefined, `given with ${other}`))

@@ -69,6 +69,9 @@ const schema: Schema = {
   servers: dnsServers,
 }
 
+/** Milliseconds for each answer. */
+export const answerTimeout = 2000
+
 /** The registered port of STUN (RFC 8489 section 18.6). */
 export const stunPort = 3478
 
@@ -82,7 +85,7 @@ export const stunPort = 3478
 export async function discoverNat(server: string, given: DiscoverNatOptions = {}): Promise<NatResult> {
   const place = serverAddress(server, 'discoverNat: server', stunPort)
   const options = checkOptions('discoverNat', given, schema)
-  const { device, family, servers, signal = new AbortController().signal, timeout = 2000 } = options
+  const { device, family, servers, signal = new AbortController().signal, timeout = answerTimeout } = options
   signal.throwIfAborted()
   const path = pathOf(options)
   return judge<NatResult>(

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
+import { answerTimeout } from '../../line/nat.js'
 import { integer, ipAddress, string } from '../../options.js'
 import { dnsServer } from '../../protocols/dns/server-address.js'
-import { numeric, several, text } from '../shared/arguments.js'
-import { addFamilyOptions, addOutputOptions, addTimeout } from '../shared/options.js'
+import { inSeconds, numeric, several, text, time } from '../shared/arguments.js'
+import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
 
@@ -39,7 +40,11 @@ export function defineLine(program: Command, state: CommandState): void {
       'with --serve: port (default: 3478); STUN also uses the next one',
       numeric(integer(0, 65_534)),
     )
-  addTimeout(command, 'time for each answer', 2)
+  command.addOption(
+    new Option('-W, --timeout <seconds>', 'time for each answer')
+      .argParser(time('s'))
+      .default(...inSeconds(answerTimeout)),
+  )
   addFamilyOptions(command)
   addPathOptions(command)
   addOutputOptions(command, 'print nothing, only set the exit code')
