@@ -1,12 +1,13 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, side by side (other-nodes.mjs).
+// boots machines. With --every-node the network tests run on other Nodes too, four runs at a time (other-nodes.mjs).
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
 import { labContext, makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
 import { buildDebugAddon } from '../native/debug-addon.mjs'
+import { pool } from '../pool.mjs'
 import { root } from '../root.mjs'
 import { thisNode } from '../runtimes/nodes.mjs'
 import { otherNodes } from './other-nodes.mjs'
@@ -16,7 +17,9 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** What runs for each project, all of it at the same time. */
+/** Runs at the same time. With more, tests of a machine with two processors are late. */
+const atOnce = 4
+/** What runs for each project. */
 const runsOf = {
   unit: () => [{}],
   network: () => [{ name: thisNode, path: process.execPath }, ...others].flatMap(onNode),
@@ -52,8 +55,10 @@ for (const project of projects) {
     env: process.env,
     ...run,
   }))
-  const results = await Promise.all(runs.map(run => runVitest(run, run.files ?? filters)))
-  for (const [index, run] of runs.entries()) count(run, results[index])
+  await pool(runs.length, atOnce, async index => {
+    const run = runs[index]
+    count(run, await runVitest(run, run.files ?? filters))
+  })
 }
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
@@ -75,10 +80,10 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-/** Tests in a laboratory wait most of their time: beside other Nodes, those that run all files run them in two laboratories. */
+/** Beside other Nodes, those that run all files run a third of them in each of three laboratories: they take longest, and wait most of the time. */
 function onNode({ name, path, files }) {
   if (others.length === 0) return [inLab()]
-  const shards = files ? [undefined] : ['1/2', '2/2']
+  const shards = files ? [undefined] : ['1/3', '2/3', '3/3']
   return shards.map((shard, index) => {
     // The output of one shows that it goes on.
     const shown = name === thisNode && index === 0
