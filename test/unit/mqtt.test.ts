@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { hostname } from 'node:os'
-import type { MqttClient } from 'mqtt'
-import { describe, expect, test } from 'vitest'
+import * as mqtt from 'mqtt'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../src/cli/monitor/config.js'
-import { discoveryMessages, stateMessages, stateTopicIn } from '../../src/cli/monitor/mqtt/messages.js'
+import { connectBroker } from '../../src/cli/monitor/mqtt/broker.js'
+import { discoveryMessages, isOwnDiscovery, stateMessages, stateTopicIn } from '../../src/cli/monitor/mqtt/messages.js'
 import { type MqttOptions, mqttSettings } from '../../src/cli/monitor/mqtt/options.js'
+import { Packets } from '../../src/cli/monitor/mqtt/packet-limit.js'
 import { Retained } from '../../src/cli/monitor/mqtt/retained.js'
 import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
 import { fileOf, startMonitor } from './monitor-command.js'
@@ -114,7 +118,7 @@ function connection() {
   const client = {
     publish: (topic: string, payload: string, _options: object, done: (error?: Error) => void) =>
       sent.push({ topic, payload, acknowledge: () => done() }),
-  } as unknown as MqttClient
+  } as unknown as mqtt.MqttClient
   return { client, sent, said: () => sent.map(({ topic, payload }) => `${topic}=${payload}`) }
 }
 
@@ -160,6 +164,73 @@ describe('the retained messages', () => {
     // What the dead connection says doesn't count.
     first.sent[0]!.acknowledge()
     expect(second.sent).toHaveLength(2)
+  })
+})
+
+describe('a hostile broker', () => {
+  const connected = Buffer.of(0x20, 2, 0, 0)
+
+  /** Why the connection to a broker ends that accepts it and sends this behind. */
+  async function endOf(...sent: Buffer[]) {
+    const server = createServer(socket => {
+      socket.on('error', () => {}).once('data', () => socket.write(Buffer.concat([connected, ...sent])))
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const dial = async () => {
+      const socket = connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      return socket
+    }
+    const connecting = connectBroker(mqtt, dial, settings, new AbortController().signal)
+    return connecting.then(
+      ({ client, end }) => {
+        onTestFinished(() => void client.end(true))
+        return end
+      },
+      (error: Error) => error.message,
+    )
+  }
+
+  test.each<[string, Buffer, RegExp]>([
+    ['announces a packet of 256 MB', Buffer.of(0x30, 0xff, 0xff, 0xff, 0x7f), /a packet of more than 65536 bytes/],
+    [
+      'has a length without end',
+      Buffer.of(0x30, 0x80, 0x80, 0x80, 0x80, 0x80),
+      /more than 65536 bytes|Invalid variable/,
+    ],
+    ['sends what the client has to keep', Buffer.of(0x34, 6, 0, 1, 0x61, 0, 1, 0), /a quality that was not asked for/],
+    ['speaks something else', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /./],
+  ])('that %s loses the connection', { timeout: 20_000 }, async (_what, sent, why) => {
+    expect(await endOf(sent)).toMatch(why)
+  })
+
+  test('has packets of any length up to the limit, in any pieces', () => {
+    const packet = (length: number) =>
+      Buffer.concat([Buffer.of(0x30, (length & 0x7f) | 0x80, length >> 7), Buffer.alloc(length, 0xff)])
+    const bytes = Buffer.concat([connected, packet(5000), Buffer.of(0xd0, 0), packet(300)])
+    for (const size of [1, 2, 3, 1000, bytes.length]) {
+      const packets = new Packets()
+      const faults = []
+      for (let at = 0; at < bytes.length; at += size) faults.push(packets.faultIn(bytes.subarray(at, at + size)))
+      expect(faults.filter(fault => fault !== undefined)).toEqual([])
+      expect(packets.faultIn(Buffer.of(0x30, 0x81, 0x80, 0x04))).toMatch(/more than 65536/)
+    }
+  })
+
+  test('can remove only what a run of this instance may have announced', () => {
+    for (const topic of ['homeassistant/sensor/netvia-router/a/config', 'homeassistant/x/netvia-router/b_c/config'])
+      expect(isOwnDiscovery(topic, settings)).toBe(true)
+    for (const topic of [
+      'homeassistant/sensor/netvia-other/a/config',
+      'homeassistant/sensor/netvia-router/a/state',
+      'homeassistant/sensor/netvia-router/a/config/x',
+      'homeassistant/netvia-router/a/config',
+      'other/sensor/netvia-router/a/config',
+      'home/netvia/router/active',
+    ])
+      expect(isOwnDiscovery(topic, settings)).toBe(false)
   })
 })
 

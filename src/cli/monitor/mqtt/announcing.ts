@@ -7,7 +7,14 @@ import { connect } from '../../../protocols/tcp/connect.js'
 import { RetryPause } from '../retry-pause.js'
 import { inUse } from '../web/page-snapshot.js'
 import { connectBroker, ended, readSecrets } from './broker.js'
-import { availabilityTopic, discoveryMessages, ownDiscovery, stateMessages, stateTopicIn } from './messages.js'
+import {
+  availabilityTopic,
+  discoveryMessages,
+  isOwnDiscovery,
+  ownDiscovery,
+  stateMessages,
+  stateTopicIn,
+} from './messages.js'
 import type { MqttSettings } from './options.js'
 import { mqttPackage } from './package.js'
 import { Retained } from './retained.js'
@@ -16,6 +23,9 @@ import { Retained } from './retained.js'
 const patience = 5000
 /** A connection that lasted longer than this, in ms, doesn't count as a failed attempt. */
 const lasting = 30_000
+
+/** Topics of earlier runs that are removed at a time: nothing says how many a broker makes up. */
+const maxLeftOver = 1000
 
 /** The state of the connection to the broker. */
 export interface MqttReport {
@@ -42,6 +52,9 @@ export class Announcing {
   readonly #work: Promise<void>
   #connection: { client: Mqtt.MqttClient; uplink: string | null } | undefined
   readonly #pause = new RetryPause()
+  #discoveryTopics: readonly string[] = []
+  /** Topics that this monitor has announced. */
+  #announced = 0
   #isMoving = false
   #reported = ''
 
@@ -93,7 +106,7 @@ export class Announcing {
     const { device } = this.#settings
     let uplink: string | null = null
     try {
-      const client = await connectBroker(
+      const { client, end } = await connectBroker(
         this.#mqtt,
         to => {
           if (device !== undefined) return connect({ ...to, device })
@@ -103,7 +116,6 @@ export class Announcing {
         this.#settings,
         this.#end.signal,
       )
-      const end = ended(client)
       this.#connection = { client, uplink }
       this.#begin(client)
       this.#tell('connected', '')
@@ -124,11 +136,11 @@ export class Announcing {
     const { birthTopic } = this.#settings
     client.on('message', (topic, payload) => {
       if (topic === birthTopic) {
-        if (String(payload) === 'online') this.#retained.repeat(this.#discovery().keys())
+        if (String(payload) === 'online') this.#retained.repeat(this.#discoveryTopics)
         // The broker published the will of an old connection, which it gave up only now.
       } else if (topic === availability) {
         if (String(payload) === 'offline' && !this.#end.signal.aborted) this.#retained.repeat([availability])
-      } else if (payload.length > 0 && !this.#retained.has(topic)) this.#forget(topic, String(payload))
+      } else if (payload.length > 0 && this.#isLeftOver(topic)) this.#forget(topic, String(payload))
     })
     for (const topic of [birthTopic, availability, ownDiscovery(this.#settings)]) {
       client.subscribe(topic, (error, granted) => {
@@ -137,6 +149,11 @@ export class Announcing {
       })
     }
     this.#retained.connected(client)
+  }
+
+  #isLeftOver(topic: string): boolean {
+    const hasRoom = this.#retained.size < this.#announced + maxLeftOver
+    return hasRoom && !this.#retained.has(topic) && isOwnDiscovery(topic, this.#settings)
   }
 
   /** An entity of an uplink that was removed while no monitor ran. */
@@ -149,7 +166,11 @@ export class Announcing {
   /** An arrow function, because it is a listener. */
   readonly #announce = (): void => {
     const availability: [string, string] = [availabilityTopic(this.#settings), 'online']
-    this.#retained.replace(new Map([...this.#discovery(), ...this.#states(), availability]))
+    const discovery = this.#discovery()
+    const messages = new Map([...discovery, ...this.#states(), availability])
+    this.#discoveryTopics = [...discovery.keys()]
+    this.#announced = messages.size
+    this.#retained.replace(messages)
     this.#follow()
   }
 

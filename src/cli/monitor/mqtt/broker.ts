@@ -6,6 +6,7 @@ import { withinTimeLimit } from '../../../protocols/tcp/time-limit.js'
 import { type Signal, toAbortSignal } from '../../../runtime/cancel.js'
 import { availabilityTopic } from './messages.js'
 import type { MqttSettings } from './options.js'
+import { limitPackets } from './packet-limit.js'
 
 /** In seconds. After one and a half times as long without a packet, the broker reports the router as offline. */
 const keepalive = 30
@@ -30,6 +31,12 @@ export function readSecrets({ passwordFile, caFile }: MqttSettings): Secrets {
 /** Opens a connection to the broker over a path. */
 export type Dial = (to: { host: string; port: number; signal: AbortSignal }) => Promise<Socket>
 
+export interface Connected {
+  client: Mqtt.MqttClient
+  /** Resolves with why, when the connection has ended. */
+  end: Promise<string>
+}
+
 /**
  * Connects once, and waits until the broker accepts the connection.
  *
@@ -40,7 +47,7 @@ export async function connectBroker(
   dial: Dial,
   settings: MqttSettings,
   signal: AbortSignal,
-): Promise<Mqtt.MqttClient> {
+): Promise<Connected> {
   const { host, port, secure, device, timeout, username, instance } = settings
   const { password, ca } = readSecrets(settings)
   const to = { host, port, device, timeout, signal }
@@ -49,6 +56,7 @@ export async function connectBroker(
     const socket = await dial({ host, port, signal: toAbortSignal(signal) })
     progress.phase = 'TLS handshake'
     const stream = secure ? await startTls(socket, { host, port, device, ca }, signal) : socket
+    limitPackets(stream)
     const client = new MqttClient(() => stream, {
       // A socket can be connected only once.
       reconnectPeriod: 0,
@@ -57,21 +65,24 @@ export async function connectBroker(
       ...{ username, password },
       will: { topic: availabilityTopic(settings), payload: Buffer.from('offline'), qos: 1, retain: true },
     })
+    // From here on: what ends the connection may come with the broker's acceptance, in one piece.
+    const end = ended(client)
     await accepted(client, signal)
-    return client
+    return { client, end }
   })
 }
 
 /** Resolves with the reason when the connection has ended. */
 export function ended(client: Mqtt.MqttClient): Promise<string> {
   return new Promise(resolve => {
-    let why = 'the broker ended the connection'
-    if (client.stream.destroyed) return resolve(why)
+    const unsaid = 'the broker ended the connection'
+    if (client.stream.destroyed) return resolve(unsaid)
+    let why: string | undefined
     const note = (error: Error) => {
-      why = error.message
+      why ??= error.message
     }
     client.stream.on('error', note)
-    client.on('error', note).once('close', () => resolve(why))
+    client.on('error', note).once('close', () => resolve(why ?? unsaid))
   })
 }
 

@@ -16,6 +16,14 @@ export function ownDiscovery({ discoveryPrefix, instance }: MqttSettings): strin
   return `${discoveryPrefix}/+/netvia-${instance}/+/config`
 }
 
+/** Whether the broker was asked for this topic by `ownDiscovery`. */
+export function isOwnDiscovery(topic: string, settings: MqttSettings): boolean {
+  const [before, after] = ownDiscovery(settings).split(`/+/netvia-${settings.instance}/+/`) as [string, string]
+  if (!topic.startsWith(`${before}/`)) return false
+  const [, node, , last, ...more] = topic.slice(before.length + 1).split('/')
+  return node === `netvia-${settings.instance}` && last === after && more.length === 0
+}
+
 /** What Home Assistant shows: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery. */
 export function discoveryMessages(settings: MqttSettings, version: string, uplinks: UplinkSnapshot[]): Messages {
   const { discoveryPrefix, instance } = settings

@@ -30,6 +30,11 @@ export class Retained {
     this.#send()
   }
 
+  /** Of the topics that are wanted, or still to be removed. */
+  get size(): number {
+    return this.#wanted.size
+  }
+
   has(topic: string): boolean {
     return this.#wanted.has(topic)
   }

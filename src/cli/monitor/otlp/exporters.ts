@@ -6,6 +6,9 @@ import type { OtlpSettings } from './options.js'
 import type { Attempt, Outbox } from './outbox.js'
 import type { OpenTelemetry } from './packages.js'
 
+/** Characters of what a collector says about a failure. */
+const longestReason = 200
+
 /** OpenTelemetry's `ExportResult`. */
 interface Exported {
   code: number
@@ -55,7 +58,7 @@ function judge({ code, error }: Exported): Attempt {
   const status = (error as { code?: unknown } | undefined)?.code
   const isRefused = typeof status === 'number' && status < 500 && ![401, 403, 408, 429].includes(status)
   const why = typeof status === 'number' ? `status ${status} ${error!.message}` : (error?.message ?? 'no reason given')
-  return { result: isRefused ? 'refused' : 'failed', why: why.trim() }
+  return { result: isRefused ? 'refused' : 'failed', why: why.slice(0, longestReason).trim() }
 }
 
 /** An exporter for a metric reader. It puts the metrics into the outbox. */

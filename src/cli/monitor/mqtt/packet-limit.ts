@@ -1,0 +1,50 @@
+import type { Socket } from 'node:net'
+
+/** In bytes. What this monitor has announced itself is a kilobyte, and everything else it asks for is a word. */
+const longest = 65_536
+const publish = 3
+
+/**
+ * Ends a connection whose broker sends a packet that is too long, or one that has to be kept: the client would collect up to 256 MB
+ * of a packet, and any number of messages of quality 2. This monitor subscribes with quality 0 alone (MQTT 3.1.1 section 3.8.4).
+ */
+export function limitPackets(socket: Socket): void {
+  const packets = new Packets()
+  socket.on('data', (chunk: Buffer) => {
+    const fault = packets.faultIn(chunk)
+    if (fault !== undefined) socket.destroy(new Error(`the broker sent ${fault}`))
+  })
+}
+
+/** Reads no more than the fixed header of each packet (section 2.2). */
+export class Packets {
+  /** Bytes of the fixed header so far. */
+  #place = 0
+  #length = 0
+  /** Bytes of the packet still to come. */
+  #rest = 0
+
+  /** What is wrong with the packets so far, in words. */
+  faultIn(chunk: Uint8Array): string | undefined {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#rest > 0) {
+        const taken = Math.min(this.#rest, chunk.length - at)
+        this.#rest -= taken
+        at += taken
+        continue
+      }
+      const byte = chunk[at++]!
+      if (this.#place++ === 0) {
+        if (byte >> 4 === publish && (byte & 0x06) !== 0) return 'a message of a quality that was not asked for'
+        this.#length = 0
+        continue
+      }
+      this.#length += (byte & 0x7f) * 128 ** (this.#place - 2)
+      if (this.#length > longest || this.#place > 5) return `a packet of more than ${longest} bytes`
+      if (byte & 0x80) continue
+      this.#rest = this.#length
+      this.#place = 0
+    }
+    return undefined
+  }
+}
