@@ -43,9 +43,9 @@ export class UplinkGroup {
   readonly #cutConnections: boolean
   readonly #race: RaceDelay | undefined
   readonly #attempts: GroupAttempts
-  /** Those of `connect`, and everything that is being opened. */
+  /** Connections of `connect`, and everything that is being opened. */
   readonly #connections = new Connections()
-  /** Those of the pools, where they race: a pool may hold connections of another uplink. */
+  /** Raced connections of the pools. A pool can hold connections of another uplink. */
   readonly #pooled = new Connections()
   readonly #source: PoolSource = {
     pick: host => this.#choose(host).uplink,

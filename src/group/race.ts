@@ -29,7 +29,7 @@ export interface Opened<T> {
 
 /**
  * Opens something over `first`, then over the others: each when the one before has failed, or has taken its delay. The first
- * success wins. `work` must release everything and reject when its signal fires; `discard` gets what came too late.
+ * success wins. `work` must release everything and reject when its signal fires; `discard` gets late results.
  */
 export async function openOver<T>(
   attempts: GroupAttempts,
@@ -60,7 +60,7 @@ export async function openOver<T>(
   const opened = await opening.result
   const order = [...tried]
   attempts.learned(opened.uplink.name, true)
-  // A target that no uplink reaches says nothing of an uplink.
+  // A target that no uplink reaches says nothing about an uplink.
   for (const name of order.slice(0, order.indexOf(opened.uplink.name))) attempts.learned(name, false)
   return opened
 }

@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js'
 import { type Check, checkOptions, longestTimer, number, oneOf, type Schema, string } from '../options.js'
 import { Force } from './record/force.js'
 
-/** Of `UplinkMonitor.force()`. */
+/** Options of `UplinkMonitor.force()`. */
 export interface ForceOptions {
   /** Milliseconds until the checks decide again; 25 days at most. Default: until 'auto'. Not with 'auto'. */
   forMs?: number

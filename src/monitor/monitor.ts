@@ -87,9 +87,9 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   /**
-   * Goes on with other options, running or not. An uplink for which nothing changes goes on undisturbed. One that is changed
+   * Switches to other options, whether it runs or not. An unchanged uplink continues undisturbed. A changed one
    * keeps its state while name and path are the same, and starts its rounds, loss and latency again. Others begin as 'unknown'.
-   * Resolves when nothing of what was before is under way any more.
+   * Resolves when no check of the previous options is running any more.
    *
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`, as the constructor; nothing has changed then.
    */
@@ -138,7 +138,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   /**
    * Ends the rounds: resolves when no check, hook or write is left. Hooks get 5 seconds to finish; what runs after that is killed.
-   * States stay as they are; `start()` goes on from them.
+   * States stay as they are, and `start()` continues from them.
    */
   async stop(): Promise<void> {
     if (!this.#unwatch) return
@@ -152,8 +152,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   /**
-   * Puts an uplink into a state, whatever its checks and its link say; they go on. 'auto' lets them decide again. A force lasts over
-   * `configure()`, and over a restart where there is a `stateFile`. Resolves when the state file has it.
+   * Puts an uplink into a state, whatever its checks and its link say. They continue. 'auto' lets them decide again.
+   * A force survives `configure()`, and a restart if there is a `stateFile`. Resolves when the state file has it.
    *
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`, also for a name that no uplink has.
    */
@@ -241,7 +241,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#hook?.call(name, hookEnvironment(name, device, event, change))
   }
 
-  /** What was known of the links of these devices is known from then on as well. */
+  /** Keeps the known link facts of these devices. */
   #watch(): void {
     const devices = [...this.#uplinks.values()].flatMap(({ uplink }) => uplink.device ?? [])
     this.#links = new Map(devices.map(device => [device, this.#links.get(device) ?? new LinkHistory()]))
@@ -273,7 +273,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   #warn(source: WarningEvent['source'], error: unknown): void {
     const event = { source, message: `${source}: ${(error as Error).message}`, error, at: Date.now() }
-    // The constructor may have to warn, and nobody listens yet.
+    // The constructor may have to warn, before anybody can listen.
     process.nextTick(() => this.#tell('warning', event))
   }
 
@@ -292,7 +292,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #saved(): Saved {
     const of = <T>(save: (watched: WatchedUplink) => T) =>
       Object.fromEntries([...this.#uplinks].map(([name, watched]) => [name, save(watched)]))
-    // JSON leaves out those that have none.
+    // JSON leaves out undefined values.
     return { uplinks: of(watched => watched.save()), forces: of(watched => watched.saveForce()!) }
   }
 }

@@ -73,7 +73,7 @@ export interface UplinkOptions extends PathOptions {
   quorum?: Readonly<Record<string, number>>
 }
 
-/** What a monitor watches, and how it judges. */
+/** What a monitor watches, and how it judges it. */
 export interface MonitorOptions {
   /**
    * Milliseconds from the start of a round to the start of the next. Default 1000. Of more than 16 uplinks, a round may begin late

@@ -204,7 +204,7 @@ function checkOf(caller: string, given: UplinkCheck): UplinkCheck {
   return checkOptions<UplinkCheck>(`${caller} (${known.type})`, new PartlyKnown(given, known), schema, required)
 }
 
-/** What `work` makes of each item. Its errors name the item's place. */
+/** Applies `work` to each item. Its errors name the item's index. */
 function eachOf<T, R>(key: string, items: readonly T[], work: (item: T, index: number) => R): R[] {
   return Array.from(items, (item, index) => {
     try {

@@ -21,7 +21,7 @@ export class Client {
     this.address = unmapped(socket.remoteAddress ?? '')
     this.signal = controller.signal
     this.#timeout = handshakeTimeout
-    // Its end is no more than that of what it sends.
+    // Its end only means that it sends nothing more.
     socket.allowHalfOpen = true
     socket.setNoDelay(true).setKeepAlive(true, 60_000)
     socket.on('error', () => {})
@@ -43,14 +43,14 @@ export class Client {
     clearTimeout(this.#timer)
   }
 
-  /** The first byte, which is left where it is. */
+  /** Peeks at the first byte. */
   async peek(): Promise<number> {
     const chunk = await this.#chunk()
     this.socket.unshift(chunk)
     return chunk[0]!
   }
 
-  /** One message, however many pieces it comes in. What follows it is left where it is. */
+  /** Reads one message, however many chunks it comes in. Later bytes stay in the stream. */
   async read<T>(parse: (bytes: Buffer) => Parsed<T>): Promise<T> {
     let bytes: Buffer = Buffer.alloc(0)
     for (;;) {
@@ -64,7 +64,7 @@ export class Client {
     }
   }
 
-  /** Not flowing: while nobody reads, the kernel makes the client wait. */
+  /** A paused stream, so the kernel slows the client down while nobody reads. */
   #chunk(): Promise<Buffer> {
     const { socket } = this
     return new Promise((resolve, reject) => {

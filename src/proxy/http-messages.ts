@@ -46,7 +46,7 @@ export function passedOn(rawHeaders: readonly string[], without: readonly string
     .filter(([name]) => name!.toLowerCase() === 'connection')
     .flatMap(([, value]) => value!.toLowerCase().split(','))
     .map(token => token.trim())
-    // The length is the message's, whatever the sender says of it.
+    // The length belongs to the message, even if the sender lists it as a header of the connection.
     .filter(token => token !== 'content-length')
   const dropped = new Set([...ofConnection, ...named, ...without])
   return [...(pairs.filter(([name]) => !dropped.has(name!.toLowerCase())).flat() as string[]), 'Via', '1.1 netvia']

@@ -126,7 +126,7 @@ async function exchange(request: IncomingMessage, sent: ClientRequest, response:
   await upload
 }
 
-/** What is left of the request is not read: the connection ends with the answer. */
+/** The rest of the request is not read, and the connection ends after the answer. */
 function end(response: ServerResponse, status: number, fields: string[] = []): void {
   // Node keeps the reason phrase of a target that it has refused to pass on, and would throw again.
   response.statusMessage = ''

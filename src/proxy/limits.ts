@@ -29,7 +29,7 @@ export class ClientLimits {
   }
 }
 
-/** Whoever has one address of a /64 has them all. */
+/** A client with one IPv6 address usually has its whole /64. */
 function clientOf(address: string): string {
   return isIPv4(address) ? address : Buffer.from(parseIP(address).subarray(0, 8)).toString('hex')
 }

@@ -44,7 +44,7 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
   const clients = new Clients(settings)
   const { host, port, signal } = settings
   const server = await listen({ host, port, signal }, socket => clients.take(socket))
-  // Accepting can fail for lack of descriptors; those that are open go on, and the next may find some again.
+  // Accepting can fail for lack of descriptors. Open connections continue, and later ones may succeed.
   server.on('error', () => {})
   const close = () => closed(server, clients)
   signal?.addEventListener('abort', close)
@@ -66,7 +66,7 @@ async function closed(server: Server, clients: Clients): Promise<void> {
   await gone
 }
 
-/** Those that are connected, and what each is served with. */
+/** The connected clients, and what serves each of them. */
 class Clients {
   readonly #settings: ProxySettings
   readonly #service: Service

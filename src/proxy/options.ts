@@ -127,7 +127,7 @@ export function proxySettings(given: ProxyOptions): ProxySettings {
   }
 }
 
-/** What isn't given stays as it was: leaving out the users opens nothing. */
+/** Missing options stay as they are, so leaving out the users doesn't open the proxy. */
 export function proxyAccess(given: ProxyAccess, before: ProxySettings) {
   const { allow, users, allowTargets } = before
   const access = checkOptions('Proxy.configure', given as object, accessSchema) as Partial<ProxySettings>

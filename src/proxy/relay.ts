@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 
 /**
- * Moves bytes both ways until both sides have ended: no more than the streams' own buffers wait, and an end is passed on alone
- * (half-close). A connection that breaks is reset on the other side too, so that what is cut off doesn't look complete.
+ * Moves bytes both ways until both sides have ended. It buffers no more than the streams do, and passes on the end of one side
+ * (half-close). If one connection breaks, it resets the other one too, so that a cut transfer doesn't look complete.
  */
 export function relay(client: Socket, upstream: Socket, idleTimeout: number): void {
   join(client, upstream)

@@ -2,7 +2,7 @@ import type { Statistics } from './statistics.js'
 import type { Uplinks } from './uplinks.js'
 import type { Users } from './users.js'
 
-/** What every client is served with. */
+/** Everything that a client's connection needs. */
 export interface Service {
   readonly uplinks: Uplinks
   users: Users | undefined

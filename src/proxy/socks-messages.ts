@@ -9,7 +9,7 @@ export interface SocksRequest {
   readonly port: number
 }
 
-/** Of RFC 1928 sections 3, 4 and 6. */
+/** Codes of RFC 1928 sections 3, 4 and 6. */
 export const version = 5
 export const method = { none: 0, password: 2, unacceptable: 0xff } as const
 export const command = { connect: 1, udpAssociate: 3 } as const
@@ -25,7 +25,7 @@ export const reply = {
 } as const
 const type = { ipv4: 1, name: 3, ipv6: 4 } as const
 
-/** What breaks the protocol: where a reply can say so, with its code. */
+/** A violation of the protocol, with the reply's code if a reply can report it. */
 export class SocksError extends Error {
   constructor(
     message: string,
@@ -60,7 +60,7 @@ export function parseRequest(bytes: Buffer): Parsed<SocksRequest> {
   return address && { value: { command: bytes[1]!, ...address.value }, length: address.length }
 }
 
-/** The datagram of section 7. Undefined for what is none, and for a fragment, which a relay may drop. */
+/** Decodes a datagram of section 7. Undefined if it is malformed, or a fragment, which a relay may drop. */
 export function parseDatagram(bytes: Buffer): { host: string; port: number; data: Buffer } | undefined {
   if (bytes.length < 5 || bytes.readUInt16BE(0) !== 0 || bytes[2] !== 0) return undefined
   try {

@@ -2,9 +2,9 @@
 export interface ProxyUplinkStatistics {
   /** Connections and UDP associations that were opened. */
   connections: number
-  /** Those that are open now. */
+  /** Connections that are open now. */
   open: number
-  /** Connections that could not be made, those that another uplink then made included. */
+  /** Connections that could not be made, including those that another uplink then made. */
   failures: number
   /** Bytes to the targets. */
   bytesSent: number
@@ -22,7 +22,7 @@ export interface ProxyStatistics {
   uplinks: Record<string, ProxyUplinkStatistics>
 }
 
-/** What counts its own bytes while it is open, as a `net.Socket` does. */
+/** An object that counts its own bytes, as a `net.Socket` does. */
 interface Counting {
   readonly bytesRead: number
   readonly bytesWritten: number

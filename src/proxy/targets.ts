@@ -44,7 +44,7 @@ function refused(address: string): NetviaError {
   })
 }
 
-/** What a translator (RFC 6052), 6to4 (RFC 3056) or an IPv4-compatible address leads to. */
+/** The IPv4 address behind a translator's (RFC 6052), a 6to4 (RFC 3056) or an IPv4-compatible address. */
 function embeddedIPv4(address: string): string | undefined {
   const bytes = parseIP(address)
   if (bytes.length === 4 || mappedIPv4(bytes)) return undefined

@@ -170,7 +170,7 @@ function remembered<Key, Value>(known: Map<Key, Value>, key: Key, find: () => Va
     value = find()
     if (known.size >= maxKnown) known.delete(known.keys().next().value!)
     known.set(key, value)
-    // What has failed may work later.
+    // A failed attempt may succeed later.
     if (value instanceof Promise) value.catch(() => known.delete(key))
   }
   return value

@@ -24,7 +24,7 @@ export interface Attempt {
   readonly timeout: number
 }
 
-/** What was opened, and how it is looked after. */
+/** An opened connection with its byte counts, and with notice of cuts on its uplink. */
 export interface Opened<T> {
   readonly value: T
   readonly tally: Tally
@@ -75,7 +75,7 @@ export class Uplinks {
     return socket
   }
 
-  /** Opens something over the uplink that the policy picks, or else over the others. `discard` gets what came too late. */
+  /** Opens a connection over the uplink that the policy picks, or else over the others. `discard` gets late results. */
   async open<T>(
     key: string,
     client: AbortSignal,

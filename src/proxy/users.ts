@@ -11,7 +11,7 @@ export class Users {
     this.#passwords = new Map(Object.entries(passwords).map(([name, password]) => [name, new Secret(password)]))
   }
 
-  /** Takes the same time for a wrong password, whatever is wrong about it, and for an unknown user. */
+  /** Takes the same time for any wrong password and for an unknown user. */
   accepts(name: string, password: string): boolean {
     const known = this.#passwords.get(name)
     return (known ?? this.#nobody).is(password) && known !== undefined

@@ -2,7 +2,7 @@ import type { DeviceChange } from '../system/netlink/changes.js'
 import { mainTable } from '../system/netlink/route.js'
 import { ourProtocol } from './kernel.js'
 
-/** Whether the routes may have to follow. `devices` are the uplinks', `tables` those that are ours. Pure. */
+/** Whether a change can affect the routes. `devices` are the uplinks', `tables` netvia's own. Pure. */
 export function affectsRouting(
   change: DeviceChange,
   devices: readonly (string | undefined)[],

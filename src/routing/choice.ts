@@ -2,7 +2,7 @@ import { type Candidate, preferred, usable } from '../group/policies.js'
 import type { RoutingSettings } from './options.js'
 
 /**
- * The uplinks that the default route leads to, out of those that have one; none where all are down, unless `previous` are kept.
+ * Chooses the uplinks for the default route, among those that have one. None if all are down, unless `previous` are kept.
  * Pure.
  */
 export function choose(

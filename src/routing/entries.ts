@@ -6,7 +6,7 @@ import { type KernelTables, ourProtocol } from './kernel.js'
 
 /** A route or rule of ours. */
 export interface Entry {
-  /** What makes it this one: another with the same takes its place. */
+  /** Identifies the entry. Another entry with the same id replaces it. */
   readonly id: string
   readonly content: string
   /** In words, as ip(8) has it. */

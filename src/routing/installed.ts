@@ -8,7 +8,7 @@ import type { KernelTables } from './kernel.js'
 import { openOnlyNetlink } from './kernel-lock.js'
 import { RepairLimit, repairPeriod } from './repair-limit.js'
 
-/** What the kernel has of ours, and the socket by which that is changed. Only one can be open in a network namespace. */
+/** Netvia's own routes and rules in the kernel, and the socket that changes them. Only one can be open in a network namespace. */
 export class Installed {
   readonly #fd = openOnlyNetlink()
   readonly #repairLimit = new RepairLimit()
@@ -34,14 +34,14 @@ export class Installed {
     this.#entries = ourEntries(kernel)
   }
 
-  /** The kernel removes the routes of a device that is switched off or loses its address. Of these, `indexes` are ours. */
+  /** The kernel removes the routes of a device that is switched off or loses its address. `indexes` are the uplinks' devices. */
   follow(change: DeviceChange, indexes: readonly number[]): void {
     if (change.type === 'overrun') for (const index of indexes) this.#disturbed.add(index)
     const isGone = change.type === 'link' ? !change.link.up || change.change === 'removed' : change.type === 'address'
     if (isGone) this.#disturbed.add((change as { index: number }).index)
   }
 
-  /** The kernel's tables as they are now. What is missing of the wanted, without a reason of ours or the kernel's, others removed. */
+  /** Compares with the kernel's tables. Missing entries that neither netvia nor the kernel removed were removed by others. */
   compare(kernel: KernelTables, wanted: Entries): void {
     const present = ourEntries(kernel)
     const isThere = (entries: Entries, { id, content }: Entry) => entries.get(id)?.content === content

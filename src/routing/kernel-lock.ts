@@ -5,7 +5,7 @@ import { NetviaError, systemError } from '../errors.js'
 import { pack } from '../system/netlink/bytes.js'
 import { openNetlink } from '../system/netlink/request.js'
 
-/** A port id that the kernel gives to nobody: it numbers sockets by process ids, and those end at 2^22, or from 2^32 downwards. */
+/** A port id that the kernel never assigns: it uses process ids, which end at 2^22, or counts down from 2^32. */
 const ourPortId = 0x6e76_7274
 
 /**

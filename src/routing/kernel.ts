@@ -9,7 +9,7 @@ import { readAddresses, readDefaultRoutes, readLinks, readRules } from '../syste
 /** `rtm_protocol` and FRA_PROTOCOL of all that is ours: no routing daemon of iproute2's rt_protos has it. */
 export const ourProtocol = 77
 
-/** What the kernel's tables say, at one moment. */
+/** The kernel's tables at one moment. */
 export interface KernelTables {
   readonly links: readonly Link[]
   readonly addresses: readonly AddressMessage[]
@@ -23,11 +23,11 @@ export interface WayOut {
   readonly preferredSource?: string
 }
 
-/** What routing depends on, of one uplink. */
+/** The facts about one uplink that routing depends on. */
 export interface UplinkFacts {
   readonly name: string
   readonly device: string
-  /** Index of the device; undefined while there is none. */
+  /** Index of the device; undefined while it doesn't exist. */
   readonly index?: number
   /** Number of its routing table. */
   readonly table: number

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** What to know of a kernel that chooses among several hops by addresses alone (the kernel's ip-sysctl documentation). */
+/** The warning about a kernel that chooses among next hops by addresses alone (the kernel's ip-sysctl documentation). */
 export function multipathRemarks(families: readonly (4 | 6)[]): string[] {
   return families
     .map(family => `net.ipv${family}.fib_multipath_hash_policy`)

@@ -6,7 +6,7 @@ export interface DefaultRouteSnapshot {
   readonly unreachable: boolean
 }
 
-/** What an `UplinkRouting` knows and does about one uplink. */
+/** One uplink as `UplinkRouting` sees it. */
 export interface RoutedUplinkSnapshot {
   /** As in the monitor's options. */
   readonly name: string

@@ -88,7 +88,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     return this.stop()
   }
 
-  /** What is in force now, as plain JSON. */
+  /** The routes in force, as plain JSON. */
   snapshot(): RoutingSnapshot {
     const uplinks = this.#facts.map(({ name, device, table, addresses, ...ways }) => ({
       ...{ name, device, table },
@@ -159,7 +159,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     this.#facts = []
   }
 
-  /** What is in force stays so until there is a reason to change it. */
+  /** Leaves the current routes in force until there is a reason to change them. */
   #takeOver(kernel: KernelTables): void {
     this.#learn(kernel)
     this.#installed!.adopt(kernel)
@@ -227,7 +227,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     }
   }
 
-  /** Chooses by the states of now, and sets the routes: those that are new in the kernel are looked at before. Returns the first refusal. */
+  /** Reads the kernel's newest routes, chooses by the current states, and sets the routes. Returns the first refusal. */
   #apply(kernel?: KernelTables): NetviaError | undefined {
     if (kernel) this.#learn(kernel)
     const before = this.#inForce
@@ -259,7 +259,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     )
   }
 
-  /** Of uplinks that are down, while there is another to take their connections. */
+  /** Forgets the connections of uplinks that are down, while another can take them. */
   #flush(): void {
     const inUse = this.#families.flatMap(family => this.#inForce[family])
     const down = watchedUplinks(this.#monitor).filter(({ state }) => state === 'down')

@@ -8,7 +8,7 @@ export class Tables {
     this.#first = first
   }
 
-  /** From now on these uplinks are all there are. */
+  /** Sets the complete list of uplinks. */
   assign(names: readonly string[]): ReadonlyMap<string, number> {
     const kept = new Map([...this.#numbers].filter(([name]) => names.includes(name)))
     const taken = new Set(kept.values())

@@ -16,7 +16,7 @@ function bandCheck(max: number): OptionCheck {
 /** Limits: of all checks, or of one. */
 export const limitsSchema = { loss: bandCheck(1), latencyMs: bandCheck(2 ** 31 - 1) }
 
-/** What any check may say about how it is judged. */
+/** The options of any check that concern how it is judged. */
 export const rulesSchema = { required: boolean, group: string, ...limitsSchema } satisfies Record<
   keyof CheckRules,
   OptionCheck

@@ -2,7 +2,7 @@ import { publicUrl } from '../../checks/public-url.js'
 import { joinHostPort } from '../../errors.js'
 import type { UplinkCheck } from '../options.js'
 
-/** What a check looks at, for people: without the secrets a URL may carry. */
+/** The target of a check for people, without the secrets of a URL. */
 export function targetOf(check: UplinkCheck): string {
   switch (check.type) {
     case 'ping':

@@ -45,7 +45,7 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   }
 
   settled(verdict: Verdict): void {
-    // What was refused here may be right by the next run, on another socket.
+    // A local refusal may be over by the next run, on another socket.
     if (verdict.outcome === 'send-failed') this.#giveUp()
     if (verdict.outcome === 'reply') this.#end(passed(verdict.rttMs))
     else this.#end(pingFailure(toResult(this.#target, 0, verdict) as Exclude<PingResult, PingReply>))

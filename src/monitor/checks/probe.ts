@@ -59,7 +59,7 @@ async function pingByName(check: PingCheck, common: CommonOptions, timeout: numb
   ).finally(() => deadline.end())
 }
 
-/** What a ping without a reply means. */
+/** The meaning of a ping without a reply. */
 export function pingFailure(result: Exclude<PingResult, PingReply>): Outcome {
   if (result.outcome === 'send-failed') return failed(result.error.message, true)
   return result.outcome === 'timeout' ? silence : failed(`${result.reason} (from ${result.from})`, false)
@@ -69,7 +69,7 @@ function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; er
   return ok ? passed(latencyMs!) : failed(causeOf(error!), false)
 }
 
-/** That the name server is at fault, where it is: the target was never asked then. */
+/** Says that the name server is at fault, if it is. The target was never contacted then. */
 function causeOf({ syscall, message }: NetviaError): string {
   const [, cause] = (syscall === 'resolve' && /^resolve \w+: (.+) \([^()]*\)/s.exec(message)) || []
   return cause === undefined ? message : `DNS: ${cause}`

@@ -31,7 +31,7 @@ export function requireSqlite(): void {
   }
 }
 
-/** Opens a history to write to, and makes it where there is none. What is another program's is refused. Waits for no lock. */
+/** Opens a history for writing, and creates it if it is missing. Refuses another program's database. Doesn't wait for locks. */
 export function openToWrite(path: string): SqliteDatabase {
   return opened(path, false, database => {
     // A commit is one append to the log beside the file. SQLite syncs the disk at a checkpoint, every 4 MB.

@@ -47,7 +47,7 @@ interface Change {
 }
 
 /**
- * What becomes of the uplinks, in an SQLite file: every change of state, and loss and latency of every minute. Written once a minute
+ * The history of the uplinks in an SQLite file: every change of state, and loss and latency of every minute. Written once a minute
  * in one transaction, sooner after a change of state; a process that is killed loses what came after the last write.
  */
 export class HistoryFile {
@@ -57,7 +57,7 @@ export class HistoryFile {
   #timer: NodeJS.Timeout | undefined
   /** When the timer fires, on the monotonic clock. */
   #due = Number.POSITIVE_INFINITY
-  /** Which file it is, whatever its name leads to by now. */
+  /** Identifies the open file, even if its name now belongs to another one. */
   #file: string | undefined
   #run: number | undefined
   /** Minutes that this run has written, and until when by the clock of that time. */
@@ -76,7 +76,7 @@ export class HistoryFile {
   /** The last write failed, which has been reported. */
   #isBroken = false
 
-  /** `failed` is called once for a file that can't be written. The monitor goes on, and what comes meanwhile is written later. */
+  /** `failed` is called once for a file that can't be written. The monitor continues, and writes the missing data later. */
   constructor(path: string, failed: (error: unknown) => void) {
     this.#path = path
     this.#failed = failed
@@ -111,7 +111,7 @@ export class HistoryFile {
   }
 
   check({ uplink, type, target, ok, local, latencyMs }: CheckEvent): void {
-    // What failed on this machine says nothing of the line.
+    // A local failure says nothing about the line.
     if (local) return
     const key = `${uplink}\n${type}\n${target}`
     const begun = { good: 0, bad: 0, latencies: new LatencyCounts(), jitter: 0, differences: 0 }
@@ -149,7 +149,7 @@ export class HistoryFile {
     this.#timer = setTimeout(() => this.#write(), ms).unref()
   }
 
-  /** What can't be written is kept, and this minute goes on. Waits `patience` ms for a lock, and the event loop with it. */
+  /** Keeps data that can't be written, and continues the minute. Waits `patience` ms for a lock, which blocks the event loop. */
   #write(patience = 0): void {
     const now = readClocks()
     this.#due = Number.POSITIVE_INFINITY
@@ -188,7 +188,7 @@ export class HistoryFile {
     this.#isBroken = true
   }
 
-  /** A file that was moved away or replaced is left: what is written to it nobody would find. */
+  /** Leaves a file that was moved or replaced, because nobody would find new data in it. */
   #open(): SqliteDatabase {
     const before = this.#file
     if (this.#database && fileAt(this.#path) !== before) this.#giveUp()
@@ -263,7 +263,7 @@ export class HistoryFile {
     return run
   }
 
-  /** What another run has to begin with, after the first: the states that were written already. */
+  /** The states to write at the start of another run, because the previous run has already ended. */
   #statesAt(begun: ClockReading): Change[] {
     const watched = [...this.#written.values()].filter(({ uplink }) => this.#devices.has(uplink))
     this.#written.clear()

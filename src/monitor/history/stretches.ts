@@ -1,6 +1,6 @@
 import type { UplinkState } from '../state/state-machine.js'
 
-/** From when to when, in ms since the epoch. */
+/** Beginning and end, in ms since the epoch. */
 export interface Period {
   from: number
   to: number
@@ -12,13 +12,13 @@ export interface Stretch extends Period {
   /** By `netvia force`. */
   forced: boolean
   reason: string
-  /** What came next is not known, or still to come. */
+  /** The next state is unknown, or has not come yet. */
   isLast: boolean
 }
 
 /** How a period was shared between the states, in ms. */
 export interface Share {
-  /** Of the time with a verdict, the part that it was up or degraded, 0-1; null without any. */
+  /** The share of the time with a verdict in which it was up or degraded, 0-1; null without a verdict. */
   availability: number | null
   upMs: number
   degradedMs: number
@@ -52,7 +52,7 @@ export function sharesOf(stretches: readonly Stretch[], period: Period): Share {
   }
 }
 
-/** Those of which some lies in the period, each as long as it was. What `netvia force` put down is none. */
+/** The outages that overlap the period, in full length. Time under `netvia force` is no outage. */
 export function outagesOf(stretches: readonly Stretch[], period: Period): Outage[] {
   return stretches
     .filter(stretch => stretch.state === 'down' && !stretch.forced && overlap(stretch, period) > 0)

@@ -45,7 +45,7 @@ export function startCommand(
     }
     kill = failure => {
       const refused = killGroup(child.pid)
-      // Neither one that became root nor one that hangs in the kernel keeps the monitor waiting.
+      // The monitor waits neither for a hook that became root nor for one that hangs in the kernel.
       child.unref()
       finish(refused === undefined ? failure : `${failure}, but it goes on: ${refused}`)
     }
@@ -61,7 +61,7 @@ export function startCommand(
   return { ended, kill: failure => kill(failure) }
 }
 
-/** Why it could not be killed: it became another user. That it has ended already is no reason. */
+/** Kills the group. Returns why that failed, such as after a change of user. A process that has already ended is no failure. */
 function killGroup(pid: number | undefined): string | undefined {
   if (pid === undefined) return undefined
   try {

@@ -3,7 +3,7 @@ import type { StateEvent } from '../record/reports.js'
 /** Why the hook is called. */
 export type HookCause = 'change' | 'start' | 'configure'
 
-/** What the hook gets to know, in its environment. */
+/** The hook's environment variables. */
 export function hookEnvironment(
   uplink: string,
   device: string | undefined,

@@ -18,7 +18,7 @@ type Facts = Record<string, string>
 /** The calls of one uplink. */
 interface Caller {
   uplink: string
-  /** What the next run gets. A newer state replaces it. */
+  /** The state for the next run. A newer one replaces it. */
   next: Facts | undefined
   tries: number
   running: CommandRun | undefined
@@ -34,7 +34,7 @@ export class Hook {
   readonly #timeout: number
   readonly #reports: HookReports
   readonly #callers = new Map<string, Caller>()
-  /** Those with something to run and no place yet, in order. */
+  /** Uplinks whose call waits for a free place, in order. */
   readonly #queue = new Set<Caller>()
   #running = 0
   #stopping = false

@@ -6,11 +6,11 @@ import type { Quorum } from '../state/quorum.js'
 
 type Family = 4 | 6
 
-/** What is known of a device's link. */
+/** Facts about a device's link. */
 export interface LinkFacts {
   /** Why nothing can go out through it: 'no carrier', …; null when something can. */
   fault: string | null
-  /** Address families it had an address of before, and has none of now. */
+  /** Address families of which it had an address before, but has none now. */
   lost: readonly Family[]
 }
 
@@ -26,7 +26,7 @@ export class LinkHistory {
   #seen = false
   readonly #had = new Set<Family>()
 
-  /** `device` is undefined while there is none of that name. */
+  /** `device` is undefined while no device has that name. */
   update(device: LinkDevice | undefined): LinkFacts {
     const has = device ? familiesOf(device) : []
     for (const family of has) this.#had.add(family)
@@ -57,7 +57,7 @@ export function linkFault({ fault, lost }: LinkFacts, checks: readonly UplinkChe
   return !quorum.met(isAble) ? `no IPv${lost.join(' and IPv')} address any more` : null
 }
 
-/** The families a check may use: one, where it names an address. */
+/** The families that a check can use: only one if its target is an address. */
 function checkFamilies(check: UplinkCheck): readonly Family[] {
   switch (check.type) {
     case 'ping':

@@ -4,7 +4,7 @@ import { monotonicNow } from '../../monotonic.js'
 export interface ClockReading {
   /** Since the epoch, as this machine's clock said then. */
   wall: number
-  /** On the monotonic clock: what lies between two moments is the difference of these. */
+  /** The monotonic clock. Durations are differences of these. */
   monotonic: number
 }
 

@@ -8,7 +8,7 @@ export interface SavedForce extends Forced {
   since: number
 }
 
-/** What an operator said of an uplink. It ends by the monotonic clock, whatever happens to the other one. */
+/** A force of an uplink. It ends by the monotonic clock, even if the wall clock is set. */
 export class Force {
   readonly state: 'up' | 'down'
   readonly since: ClockReading
@@ -23,14 +23,14 @@ export class Force {
     this.#why = why
   }
 
-  /** From now on, for so many milliseconds. */
+  /** Starts now, for this many milliseconds. */
   static begin(state: 'up' | 'down', forMs?: number, why: string | null = null): Force {
     const now = readClocks()
     return new Force(state, now, forMs === undefined ? undefined : later(now, forMs), why)
   }
 
   /**
-   * What a file of that time says; undefined once it is over. Where the clock is behind the file, as on a router without a clock
+   * A force from a saved file; undefined once it is over. If the clock is behind the file, as on a router without a clock
    * battery, no time has passed since.
    */
   static restore({ state, since, until, why }: SavedForce, savedAt: number): Force | undefined {

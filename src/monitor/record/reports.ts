@@ -1,9 +1,9 @@
 import type { CheckStatistics } from '../state/check-record.js'
 import type { Facts, UplinkState } from '../state/state-machine.js'
 
-/** What `force()` said of an uplink. */
+/** The force of an uplink, set by `force()`. */
 export interface Forced {
-  /** The state it is in, whatever its checks and its link say. */
+  /** The forced state, whatever the uplink's checks and link say. */
   state: 'up' | 'down'
   /** When that ends, in milliseconds since the epoch; null: when `force(name, 'auto')` ends it. */
   until: number | null
@@ -19,7 +19,7 @@ export interface StateEvent {
   from: UplinkState
   /** The state now. */
   to: UplinkState
-  /** Why, in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25 % of ping 203.0.113.10 over 60 s, limit 20 %'. */
+  /** The reason in words: '3 bad rounds in a row: …', 'no carrier', 'loss 25 % of ping 203.0.113.10 over 60 s, limit 20 %'. */
   reason: string
   /** Milliseconds since the epoch. */
   at: number
@@ -33,7 +33,7 @@ export interface CheckEvent {
   uplink: string
   /** Its place in the uplink's `checks`. */
   check: number
-  /** What kind of check it was. */
+  /** The type of the check. */
   type: 'ping' | 'http' | 'tcp' | 'dns'
   /** Host, name, or URL without user, password and query. */
   target: string
@@ -43,7 +43,7 @@ export interface CheckEvent {
   local: boolean
   /** null without an answer. */
   latencyMs: number | null
-  /** What was wrong, in words; null when ok. */
+  /** What failed, in words; null if it succeeded. */
   error: string | null
   /** Milliseconds since the epoch. */
   at: number
@@ -59,25 +59,25 @@ export interface HookEvent {
   at: number
 }
 
-/** The 'warning' event: something beside the checks went wrong, and the monitor goes on. */
+/** The 'warning' event: something beside the checks failed. The monitor continues. */
 export interface WarningEvent {
-  /** What failed: writing the state file or the history, running the hook, following the links. */
+  /** The part that failed: state file, history, hook, or watching the links. */
   source: 'state-file' | 'history' | 'hook' | 'link'
   /** In words. */
   message: string
-  /** What was thrown. */
+  /** The error itself. */
   error: unknown
   /** Milliseconds since the epoch. */
   at: number
 }
 
-/** The 'configure' event: the monitor goes on with other options. Names of uplinks. */
+/** The 'configure' event: the monitor has switched to other options. It has the names of the uplinks concerned. */
 export interface ConfigureEvent {
-  /** Those that were not there before. */
+  /** New uplinks. */
   added: string[]
-  /** Those whose options, or the limits for all, are others now. */
+  /** Uplinks whose own options or common limits have changed. */
   changed: string[]
-  /** Those that are no longer there. */
+  /** Removed uplinks. */
   removed: string[]
   /** Milliseconds since the epoch. */
   at: number
@@ -93,7 +93,7 @@ export interface MonitorEvents {
   hook: [HookEvent]
   /** Something beside the checks failed. */
   warning: [WarningEvent]
-  /** The monitor goes on with other options. */
+  /** The monitor has switched to other options. */
   configure: [ConfigureEvent]
 }
 
@@ -113,7 +113,7 @@ export interface UplinkSnapshot extends Facts {
   checks: (CheckEvent | null)[]
   /** Loss and latency of each check, in their order. */
   statistics: CheckStatistics[]
-  /** What is wrong with single checks while the uplink does without them: 'target 203.0.113.12 silent for 40 s'. */
+  /** Failing checks that the uplink can do without, in words: 'target 203.0.113.12 silent for 40 s'. */
   remarks: string[]
 }
 

@@ -23,14 +23,14 @@ export class StateFile {
   #writing: Promise<void> | undefined
   #again = false
 
-  /** `failed` is called for a file that can't be read or written. The monitor goes on without it. */
+  /** `failed` is called for a file that can't be read or written. The monitor continues without it. */
   constructor(path: string, content: () => Saved, failed: (error: unknown) => void) {
     this.#path = path
     this.#content = content
     this.#failed = failed
   }
 
-  /** What was saved, and when; of the states, only what was saved lately. Nothing when there is no such file. */
+  /** The saved data and its time. Old states are left out. Empty if there is no such file. */
   read(now: number): Saved & { savedAt: number } {
     try {
       const { savedAt, uplinks, forces } = parse(readText(this.#path))
@@ -68,7 +68,7 @@ export class StateFile {
   }
 }
 
-/** What lies there may be anything: a FIFO would keep the monitor waiting, and a device has no end. */
+/** Reads only a regular file. A FIFO would block the monitor, and a device has no end. */
 function readText(path: string): string {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {

@@ -131,7 +131,7 @@ export class CheckRecord {
     }
   }
 
-  /** Describes what is wrong with loss and latency, in words. */
+  /** Describes excessive loss and latency in words. */
   describe(at: number): string[] {
     const covered = Math.min(at - this.#began, this.#windowMs)
     return this.#quality.describe(this.#check.label, this.#window.totals(at), covered)

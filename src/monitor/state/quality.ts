@@ -83,7 +83,7 @@ export class Quality {
   }
 
   /**
-   * Describes what is wrong with the check of this name, in words. `covered` is the time that the totals cover, in
+   * Describes the problem of the check of this name in words. `covered` is the time that the totals cover, in
    * milliseconds.
    */
   describe(label: string, totals: WindowTotals, covered: number): string[] {

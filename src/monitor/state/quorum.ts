@@ -1,4 +1,4 @@
-/** What a check contributes to a good round. */
+/** How a check counts towards a good round. */
 export interface Role {
   /** No round is good without this check's success. */
   readonly required: boolean

@@ -173,7 +173,7 @@ export class StateMachine {
     return this.#records.map(record => record.statistics(at))
   }
 
-  /** Describes what is wrong with checks that the uplink can do without, in words. */
+  /** Describes failing checks that the uplink can do without, in words. */
   remarks(at: number): string[] {
     if (this.#state === 'down' || this.#linkFault !== null) return []
     return this.#records.flatMap(record => record.remarks(this.#thresholds.down, at))
