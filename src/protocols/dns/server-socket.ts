@@ -12,7 +12,7 @@ import { SendBatch } from '../../sockets/send-batch.js'
 import { onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { isThisMachine } from '../../system/reach.js'
-import { endLinger, linger } from './linger.js'
+import { endLinger, linger } from './late-answers.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 import type { DnsServer } from './server-address.js'
 

@@ -1,4 +1,4 @@
-// The document's HTTP client, many requests at once over kept connections, or over a new one each.
+// An HTTP client: many concurrent requests over kept connections, or each over a new one.
 // http <url> <at once> <requests> <keep-alive|new>
 package main
 

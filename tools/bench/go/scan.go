@@ -1,4 +1,4 @@
-// The document's port scanner: net.DialTimeout in goroutines; `0` at once starts one a port, as the document does.
+// A port scanner: net.DialTimeout in goroutines. `0` at once starts one for each port, as simple Go programs do.
 // scan <address> <first port> <last port> <at once> <timeout ms>
 package main
 

@@ -1,4 +1,5 @@
-// A SOCKS5 proxy as Go's users write it: CONNECT alone, a goroutine for each direction, io.Copy (which uses splice): socks <port> <device>
+// A typical SOCKS5 proxy in Go: only CONNECT, a goroutine for each direction, and io.Copy, which uses splice(2).
+// socks <port> <device>
 package main
 
 import (

@@ -1,4 +1,4 @@
-// A sweep as one writes it in Go: a raw socket, one goroutine that receives, 1,024 that send and wait for their reply.
+// A typical sweep in Go: a raw socket, one goroutine that receives, and 1,024 that send and wait for their reply.
 // sweep <first address> <count> <at once> <timeout ms>
 package main
 

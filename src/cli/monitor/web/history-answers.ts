@@ -1,9 +1,9 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import { Cached } from './cached.js'
 import type { History } from './history.js'
-import { readPast } from './past.js'
 import { type Range, ranges, recentRanges } from './ranges.js'
 import { rendered } from './server.js'
+import { readPast } from './stored-history.js'
 
 interface Answer {
   status: number
