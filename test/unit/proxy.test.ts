@@ -4,7 +4,13 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
+import {
+  listenProxy,
+  type Proxy as NetviaProxy,
+  type ProxyOptions,
+  UplinkGroup,
+  UplinkMonitor,
+} from '../../src/index.js'
 
 /** Sends back what it gets, and its end. */
 let echo: Server
@@ -102,9 +108,9 @@ const greeting = Buffer.of(5, 1, 0)
 const request = (port: number, command = 1, address = [127, 0, 0, 1]) =>
   Buffer.of(5, command, 0, 1, ...address, port >> 8, port & 255)
 
-async function tunnel(proxy: NetviaProxy, port = portOf(echo)): Promise<Socket> {
+async function tunnel(proxy: NetviaProxy, port = portOf(echo), address?: number[]): Promise<Socket> {
   const socket = await clientOf(proxy)
-  socket.write(Buffer.concat([greeting, request(port)]))
+  socket.write(Buffer.concat([greeting, request(port, 1, address)]))
   expect(await read(socket, 2)).toEqual(Buffer.of(5, 0))
   expect((await read(socket, 10))[1]).toBe(0)
   return socket
@@ -193,6 +199,31 @@ describe('SOCKS5', () => {
     expect(Buffer.from(await all(none), 'latin1').length).toBeGreaterThan(0)
     expect(proxy.statistics).toMatchObject({ refused: 2, uplinks: { default: { connections: 1 } } })
   })
+})
+
+test('with a sticky group a client goes to a host over one uplink, and hosts are shared out', async () => {
+  const everywhere = createServer(socket => void socket.on('error', () => {}))
+  await once(everywhere.listen(0, '0.0.0.0'), 'listening')
+  onTestFinished(() => void everywhere.close())
+  const check = { type: 'ping', host: '127.0.0.1' } as const
+  const uplinks = ['a', 'b'].map(name => ({ name, device: 'lo', checks: [check] }))
+  // Without evidence both may be used.
+  const group = new UplinkGroup(new UplinkMonitor({ uplinks }), { policy: 'sticky' })
+  onTestFinished(() => group.close())
+  const proxy = await start({ group })
+  const connections = () => ['a', 'b'].map(name => proxy.statistics.uplinks[name]?.connections ?? 0)
+  const taken: string[] = []
+  for (let host = 1; host <= 16; host++) {
+    const before = connections()
+    for (let time = 0; time < 3; time++) (await tunnel(proxy, portOf(everywhere), [127, 0, 0, host])).destroy()
+    taken.push(
+      connections()
+        .map((count, uplink) => count - before[uplink]!)
+        .join(),
+    )
+  }
+  // All three connections to a host over one of them.
+  expect([...new Set(taken)].sort()).toEqual(['0,3', '3,0'])
 })
 
 describe('UDP ASSOCIATE', () => {

@@ -1,0 +1,31 @@
+import { expect, test, vi } from 'vitest'
+import { Flusher } from '../../src/routing/flusher.js'
+import type { UplinkFacts } from '../../src/routing/kernel.js'
+
+const asked = vi.fn()
+vi.mock('../../src/system/netlink/request.js', async original => ({
+  ...(await original<object>()),
+  dump: async () => {
+    asked()
+    throw new Error('EPROTONOSUPPORT')
+  },
+}))
+
+const facts = { name: 'fibre', device: 'wan1', table: 7771, weight: 1 } as const
+const fibre: UplinkFacts = { ...facts, addresses: [{ address: '192.0.2.2', family: 4 }] }
+
+test('a kernel without connection tracking is reported once, and asked again at each fall', async () => {
+  const failed = vi.fn()
+  const flusher = new Flusher(failed)
+  flusher.learn([fibre])
+  for (let fall = 0; fall < 3; fall++) {
+    flusher.left(['fibre'])
+    // Still down: nothing new.
+    flusher.left(['fibre'])
+    flusher.left([])
+    await flusher.idle()
+  }
+  expect(asked).toHaveBeenCalledTimes(3)
+  expect(failed).toHaveBeenCalledTimes(1)
+  expect(failed).toHaveBeenCalledWith(expect.objectContaining({ message: 'EPROTONOSUPPORT' }))
+})
