@@ -13,7 +13,7 @@ import {
   string,
 } from '../options.js'
 import { dialDescriptorInTime } from '../protocols/tcp/dial.js'
-import { decodeAddress, encodeAddress } from '../sockets/address.js'
+import { decodeAddress, encodeAddress, localAddressOf } from '../sockets/address.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onLink } from '../sockets/zone.js'
 import { checkTimeout, networkError } from './outcome.js'
@@ -101,10 +101,4 @@ export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> 
 /** The address as the kernel would write it, with the link it is valid on. */
 function canonical(address: string, device: string | undefined): string | undefined {
   return isIPv4(address) ? address : decodeAddress(onLink(encodeAddress(address), device))?.address
-}
-
-const local = new Uint8Array(28)
-
-function localAddressOf(fd: number): string | undefined {
-  return decodeAddress(local, addon().getsockname(fd, local))?.address
 }

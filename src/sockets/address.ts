@@ -86,6 +86,13 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
   return { address: scope ? `${text}%${addon().deviceName(scope)}` : text, family: 6, port }
 }
 
+const local = new Uint8Array(28)
+
+/** The local address of a descriptor. */
+export function localAddressOf(fd: number): string | undefined {
+  return decodeAddress(local, addon().getsockname(fd, local))?.address
+}
+
 let network = -1
 let networkText = ''
 

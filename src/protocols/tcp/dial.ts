@@ -160,7 +160,8 @@ function familiesOf({ family }: ConnectOptions): readonly (4 | 6)[] {
   return family === undefined ? [6, 4] : [family]
 }
 
-async function dialDescriptor(
+/** `dial` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. */
+export async function dialDescriptor(
   options: ConnectOptions,
   signal: Signal,
   progress: Progress,

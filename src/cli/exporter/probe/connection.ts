@@ -1,11 +1,26 @@
 import type { Socket } from 'node:net'
-import { type Dialed, dial } from '../../../protocols/tcp/dial.js'
+import { addon } from '../../../binding/addon.js'
+import { type Dialed, dial, dialDescriptor } from '../../../protocols/tcp/dial.js'
+import { localAddressOf } from '../../../sockets/address.js'
+import { verifyDevice } from '../../../sockets/open.js'
 import type { Probe } from './probe.js'
 
 /** A TCP connection over the path of the probe, within its time. */
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
   const localAddress = source ?? path.localAddress
   return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
+}
+
+/** Opens a connection likewise, and closes it. Returns its ends. It needs no socket of Node's. */
+export async function tryConnection({ path, signal }: Probe, host: string, port: number, source?: string) {
+  const localAddress = source ?? path.localAddress
+  const { fd } = await dialDescriptor({ ...path, localAddress, host, port }, signal, { phase: 'connection' })
+  try {
+    if (path.device !== undefined) verifyDevice(fd, path.device)
+    return { localAddress: localAddressOf(fd), remoteAddress: host }
+  } finally {
+    addon().close(fd)
+  }
 }
 
 /** Host and port of a target, as Go splits them; undefined where there is no port. */

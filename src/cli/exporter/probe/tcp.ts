@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TcpModule } from '../config/modules.js'
 import type { Pattern } from '../config/values.js'
 import { chooseAddress } from './address.js'
-import { hostAndPort, openConnection, using } from './connection.js'
+import { hostAndPort, openConnection, tryConnection, using } from './connection.js'
 import { LineReader } from './line-reader.js'
 import { Failed, matches, type Probe } from './probe.js'
 import { secureConnection, tlsMetrics } from './tls.js'
@@ -14,6 +14,10 @@ export async function probeTcp(probe: Probe, module: TcpModule = {}): Promise<vo
   if (!split) throw new Failed('the target is no host:port')
   const { host, port } = split
   const { address } = await chooseAddress(host, module, probe)
+  if (!module.tls && !module.query_response?.length) {
+    log('Connected', await tryConnection(probe, address, port, module.source_ip_address))
+    return
+  }
   const { socket: plain } = await openConnection(probe, address, port, module.source_ip_address)
   log('Connected', { localAddress: plain.localAddress, remoteAddress: plain.remoteAddress })
   await using(plain, signal, async () => {
