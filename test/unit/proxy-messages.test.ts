@@ -146,6 +146,7 @@ describe('who may use it, and for what', () => {
       'fe80::1%lo',
     ],
     ...['10.1.2.3', '172.31.0.1', '192.168.0.1', '100.64.0.1', 'fd00::1', '224.0.0.251', '255.255.255.255', 'ff02::1'],
+    ...['198.18.0.1', '198.19.255.255', '192.0.0.1', '100::1', '2001:2::1', '::ffff:0:10.0.0.1', '::ffff:0:127.0.0.1'],
     ...['::ffff:10.0.0.1', '64:ff9b::10.0.0.1', '64:ff9b::127.0.0.1', '2002:c0a8:1::1', '::10.0.0.1', '64:ff9b:1::1'],
   ])('the target %s is refused', address => {
     expect(() => new Targets(new Blocks([])).check(address)).toThrow(
@@ -154,10 +155,15 @@ describe('who may use it, and for what', () => {
     expect(() => new Targets(new Blocks(['0.0.0.0/0', '::/0'])).check(address)).not.toThrow()
   })
 
-  it.each(['203.0.113.1', '172.32.0.1', '11.0.0.1', '2001:db8::1', '64:ff9b::203.0.113.1', '2002:cb00:7101::1'])(
-    'the target %s is not',
-    address => expect(() => new Targets(new Blocks([])).check(address)).not.toThrow(),
-  )
+  it.each([
+    '203.0.113.1',
+    '172.32.0.1',
+    '11.0.0.1',
+    '2001:db8::1',
+    '64:ff9b::203.0.113.1',
+    '2002:cb00:7101::1',
+    '198.20.0.1',
+  ])('the target %s is not', address => expect(() => new Targets(new Blocks([])).check(address)).not.toThrow())
 
   it('blocks know mapped addresses', () => {
     const blocks = new Blocks(['192.168.1.0/24', '2001:db8::/32', '::ffff:10.0.0.0/104'])
