@@ -70,7 +70,7 @@ describe('a run', () => {
     expect(() => ownReport({ stdout: '', stderr: '', code: 0 })).toThrow('exit code 0')
   })
 
-  it('that failed is told by the line that says why', () => {
+  it('shows the line that says why it failed', () => {
     const reason = 'exit code 1: file:///x.mjs:3\n  code\n  ^\nTypeError: no such thing\n    at y\n\nNode.js v20.0.0'
     expect(gist(reason)).toBe('TypeError: no such thing')
     expect(gist('not done after 5 s')).toBe('not done after 5 s')

@@ -33,7 +33,7 @@ test('the kernel is asked about one connection, however many have just ended bef
   expect(open.destroyed).toBe(false)
 })
 
-test('what is not on the device any more is destroyed and told, the others stay', () => {
+test('sockets that left the device are destroyed with an error, the others stay', () => {
   const sockets = new BoundSockets()
   const [lost, ended, bound] = [connection(undefined), connection('lo'), connection('lo')]
   for (const socket of [ended, lost, bound]) sockets.add(socket, 'lo')

@@ -19,7 +19,7 @@ function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListen
   return told
 }
 
-test('it tells what an AbortSignal tells', () => {
+test('it reports the reason of an AbortSignal', () => {
   const controller = new AbortController()
   const cancel = new Cancel()
   const told = story(cancel, () => cancel.abort('why'))

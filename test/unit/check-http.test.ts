@@ -499,7 +499,7 @@ describe('TLS', () => {
   })
 })
 
-describe('what is wrong here rejects', () => {
+describe('local errors reject', () => {
   const url = 'http://127.0.0.1:1/'
 
   test.each<[string, unknown, object]>([

@@ -42,7 +42,7 @@ test('a name that does not exist is a value', async () => {
   expect(result.statistics).toMatchObject({ sent: 0, lossRatio: undefined })
 })
 
-test('what is wrong here rejects', async () => {
+test('local errors reject', async () => {
   for (const wrong of [
     { count: 0 },
     { maxLossRatio: 2 },

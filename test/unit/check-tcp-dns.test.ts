@@ -38,7 +38,7 @@ describe('checkTcp', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  test('what is wrong here rejects', async () => {
+  test('local errors reject', async () => {
     const right = { host, port: 1 }
     for (const wrong of [{ host }, { port: 1 }, { ...right, port: 0 }, { ...right, timeout: -1 }, { ...right, x: 1 }]) {
       await expect(checkTcp(wrong as typeof right)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
@@ -124,7 +124,7 @@ describe('checkDns', () => {
     expect(refused).toMatchObject({ ok: false, server: undefined, error: { code: 'ECONNREFUSED' } })
   })
 
-  test('what is wrong here rejects', async () => {
+  test('local errors reject', async () => {
     for (const wrong of [{ servers: ['x'] }, { type: 'Z' }, { expect: 5 }, { expect: [5] }, { expect: '' }, { x: 1 }]) {
       await expect(checkDns('a.test', wrong as object)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
     }

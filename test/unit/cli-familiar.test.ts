@@ -46,7 +46,7 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
 })
 
-it('help, manual page and completion leave out what is only refused', async () => {
+it('help, manual page and completion leave out flags that are only refused', async () => {
   for (const args of [['http', '--help'], ['man'], ['completion', 'bash']]) {
     const { stdout } = await netvia(args)
     expect(stdout).toContain('max')

@@ -48,7 +48,7 @@ describe('who may ask', () => {
     },
   )
 
-  test('a short token is refused, and so is what is no address', async () => {
+  test('a short token is refused, and so is an invalid address', async () => {
     const short = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', '0.0.0.0:0'], {
       env: { NETVIA_TOKEN: 'abc' },
     })
@@ -267,7 +267,7 @@ describe('what is served', () => {
     })
   }, 60_000)
 
-  test('nothing can be changed, and what is not there is not found', async () => {
+  test('requests change nothing, and unknown paths are not found', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     expect((await ask(`${url}api/snapshot`, {}, 'POST')).status).toBe(405)
     expect((await ask(`${url}api/snapshot`, {}, 'DELETE')).status).toBe(405)

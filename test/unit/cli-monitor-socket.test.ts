@@ -131,7 +131,7 @@ describe('netvia force', () => {
     await next.says(/fibre: (down|unknown) -> up/)
   })
 
-  test('says what is wrong: the name, the state, the time; and that nothing keeps it over a restart', async () => {
+  test('names the mistake: the name, the state, the time; and says that nothing keeps it over a restart', async () => {
     const { monitor, ask, asked } = await running({ args: ['--json'] })
     expect(await asked('force', 'lte', 'up')).toMatchObject({ state: 'up', reason: 'forced up', kept: false })
     expect((await ask('force', 'lte', 'up')).stderr).toBe(

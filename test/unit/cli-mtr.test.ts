@@ -53,7 +53,7 @@ describe('the tree of flows', () => {
   })
 })
 
-it('CSV quotes what needs it, and leaves out what is unknown', () => {
+it('CSV quotes values that need it, and leaves unknown ones empty', () => {
   const [line] = csvLines(undefined, { ...route([{ address: '1', name: 'a,"b"', avgMs: 1.23456 }]), host: 'x' })
   expect(line).toBe(',x,1,1,"a,""b""",10,,10,0,false,,1.235,,,,')
 })

@@ -149,7 +149,7 @@ describe('doctor', () => {
     expect(serious({ bindToDevice: no })).toEqual(['bind to a device'])
   })
 
-  it('says first what is to be fixed, and counts once what one command fixes', () => {
+  it('lists first what needs fixing, and counts the fixes of one command once', () => {
     const finding = (about: string, fix?: string) => ({ about, status: 'no' as const, detail: '', fix })
     expect(verdict([], 0)).toEqual(['Nothing to fix: checks work here.'])
     expect(verdict([], 1)[1]).toBe('1 optional thing above says no.')

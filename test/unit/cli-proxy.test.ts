@@ -154,7 +154,7 @@ describe('netvia proxy', () => {
     expect([code, stderr]).toEqual([3, expect.stringContaining('--config names the paths')])
   })
 
-  test('a file of users that is wrong is refused, without what is in it', async () => {
+  test('a wrong file of users is refused without showing its content', async () => {
     const { code, stderr } = await netvia(['proxy', '--users-file', fileOf('secret\n', 'users')])
     expect([code, stderr]).toEqual([3, expect.stringContaining('lines of name:password')])
     expect(stderr).not.toContain('secret\n')

@@ -45,7 +45,7 @@ describe('ping', () => {
     expect(rest).toEqual({ code: null, signal, stderr: '' })
   })
 
-  it('tells at SIGQUIT how it goes, and goes on', async () => {
+  it('prints its statistics at SIGQUIT, and continues', async () => {
     const child = startCli(['ping', '-i', '0.05', '127.0.0.1'])
     child.stdout!.once('data', () => child.kill('SIGQUIT'))
     child.stderr!.once('data', () => child.kill('SIGINT'))
@@ -110,7 +110,7 @@ describe('sweep', () => {
     expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 0 not sent, 1 answered, 0% loss\n/)
   })
 
-  it('tells at SIGINT how far it came', async context => {
+  it('prints its progress at SIGINT', async context => {
     requires(context, 'ping')
     const child = startCli(['sweep', '-a', '--rate', '20', '127.0.0.0/24'])
     child.stdout!.once('data', () => child.kill('SIGINT'))
@@ -119,7 +119,7 @@ describe('sweep', () => {
     expect(signal).toBe('SIGINT')
   })
 
-  it('tells the uplinks apart', async () => {
+  it('distinguishes the uplinks', async () => {
     const ended = await netvia(['sweep', '--json', '-I', 'lo', '-I', 'nosuch0', '127.0.0.1'])
     expect(objects(ended)).toContainEqual(expect.objectContaining({ event: 'result', device: 'lo', alive: true }))
     expect(objects(ended)).toContainEqual(expect.objectContaining({ event: 'error', device: 'nosuch0' }))

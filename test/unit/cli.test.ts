@@ -30,7 +30,7 @@ async function server(): Promise<string> {
 }
 
 describe('the command line', () => {
-  it('tells its version and all its subcommands', async () => {
+  it('shows its version and all its subcommands', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
     expect(await netvia(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
     const { code, stdout } = await netvia(['--help'])
@@ -321,7 +321,7 @@ describe('devices', () => {
     expect(await netvia(['devices', '-I', 'nosuch0'])).toMatchObject({ code: 4, stdout: '' })
   })
 
-  it('with -w goes on until it is told to end', async () => {
+  it('with -w continues until a signal ends it', async () => {
     const child = startCli(['devices', '-w', '-I', 'lo'])
     child.stdout!.once('data', () => child.kill('SIGTERM'))
     expect(await child.ended).toMatchObject({ code: null, signal: 'SIGTERM', stderr: '' })

@@ -19,7 +19,7 @@ function queue() {
   }
 }
 
-it('tells each probe once, when its own time is over, in order of sending', () => {
+it('reports each probe once, when its own time is over, in order of sending', () => {
   const { deadlines, push, expired } = queue()
   expect(deadlines.next()).toBe(Number.POSITIVE_INFINITY)
   push(65_535, 0, 1000)

@@ -41,7 +41,7 @@ beforeEach(() => {
 afterEach(() => expect(netlink.callbacks.size).toBe(0))
 
 describe('the loss of a device', () => {
-  test('is told by netlink at once, once, and to its own sockets alone', async () => {
+  test('is reported by netlink immediately, once, and only to its own sockets', async () => {
     const [lost, other] = [vi.fn(), vi.fn()]
     onDeviceLoss(1, 'wan1', lost)
     const end = onDeviceLoss(2, 'wan2', other)
@@ -117,7 +117,7 @@ describe('the return of a device', () => {
     end()
   })
 
-  test('is not told where netlink is refused', () => {
+  test('is not reported if netlink is refused', () => {
     netlink.refused = true
     expect(() => onDeviceReturn('wan1', () => {})()).not.toThrow()
   })

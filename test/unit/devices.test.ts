@@ -13,7 +13,7 @@ import { neighbour } from '../../src/system/netlink/tables.js'
 import { openSockets } from './open-sockets.js'
 
 describe('devices', () => {
-  it('tells of lo what the rest of the system says', async () => {
+  it('describes lo as the rest of the system does', async () => {
     const lo = (await devices()).find(({ name }) => name === 'lo')!
     expect(lo).toMatchObject({ index: 1, kind: 'loopback', up: true, running: true, mac: undefined })
     expect(lo.index).toBe(addon().deviceIndex('lo'))

@@ -8,7 +8,7 @@ test('names on the wire: lower case, no dot at the end, IDN in punycode', () => 
   expect(wireName('_sip._tcp.example')).toBe('_sip._tcp.example')
 })
 
-test('what is no domain name', () => {
+test('names that are no domain names', () => {
   const wrong = [
     '',
     '.',

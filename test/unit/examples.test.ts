@@ -191,7 +191,7 @@ describe('dial-timeout', () => {
 })
 
 describe('icmp-packet', () => {
-  it('sends a request made by hand and tells what came back', async context => {
+  it('sends a hand-made request and prints the answer', async context => {
     requires(context, 'ping')
     const example = new Example('icmp-packet', ['127.0.0.1'])
     expect(await example.ends()).toBe(0)

@@ -48,7 +48,7 @@ describe('vectors', () => {
 
   const quotedUdp = '45 00 00 1c 00 01 00 00 40 11 00 00 c0 00 02 02 cb 00 71 01 30 39 00 35 00 08 00 00'
 
-  test('fragmentation needed tells the MTU and which packet (RFC 1191)', () => {
+  test('fragmentation needed has the MTU and names the packet (RFC 1191)', () => {
     expect(icmp.decode(bytes(`03 04 00 00 00 00 05 78 ${quotedUdp}`))).toMatchObject({
       kind: 'unreachable',
       mtu: 1400,

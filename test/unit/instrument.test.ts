@@ -131,7 +131,7 @@ describe('instrument', () => {
     await world.monitor.stop()
   })
 
-  test('refuses what is no monitor and no provider', () => {
+  test('refuses anything but a monitor and a provider', () => {
     const world = simulate()
     expect(() => instrument({} as never, collector().provider)).toThrow(/monitor must be an UplinkMonitor/)
     expect(() => instrument(world.monitor, {} as never)).toThrow(/meterProvider must be a MeterProvider/)

@@ -104,7 +104,7 @@ uplinks:
     expect(readConfig(fileOf(text)).uplinks[1]).toMatchObject({ name: 'b', weight: 2, checks: [{ type: 'dns' }] })
   })
 
-  test('that is wrong is told with line, column and key, all of it at once', () => {
+  test('with mistakes is refused with line, column and key of all of them', () => {
     const text = `interval: 5 parsecs
 timeuot: 3
 uplinks:
