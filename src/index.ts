@@ -150,6 +150,8 @@ export { type ConnectTlsOptions, connectTls } from './protocols/tcp/connect-tls.
 export type { ConnectOptions } from './protocols/tcp/dial.js'
 export type { KeepAlive } from './protocols/tcp/keep-alive.js'
 export { type ListenOptions, listen } from './protocols/tcp/listen.js'
+export { type MultipathInfo, multipathInfo, type Subflow } from './protocols/tcp/multipath/info.js'
+export type { MultipathDevice, MultipathFallback, MultipathOptions } from './protocols/tcp/multipath/options.js'
 export type { TlsOptions } from './protocols/tcp/tls-options.js'
 export type { Hop } from './protocols/traceroute/hop.js'
 export type { TracerouteMethod, TracerouteOptions } from './protocols/traceroute/options.js'

@@ -3,9 +3,12 @@ import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
-import { openConnecting } from '../sockets/open.js'
+import { type Connecting, openConnecting } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
 import { onDeviceLoss } from '../system/device-loss.js'
+
+/** Opens a stream descriptor on its path and starts to connect it. */
+export type StartConnecting = (...args: Parameters<typeof openConnecting>) => Connecting | Promise<Connecting>
 
 /**
  * Connects one TCP descriptor to one address (no names), on its path. Resolves with the connected descriptor, which the
@@ -18,9 +21,13 @@ export async function connectDescriptor(
   path: PathOptions,
   signal?: Signal,
   options?: Readonly<Record<string, number>>,
+  start: StartConnecting = openConnecting,
 ): Promise<number> {
   signal?.throwIfAborted()
-  const { fd, connected } = openConnecting(address, port, path, options)
+  const started = start(address, port, path, options)
+  const { fd, connected } = started instanceof Promise ? await started : started
+  if (signal?.aborted) addon().close(fd)
+  signal?.throwIfAborted()
   if (!connected) await handshake(fd, address, port, path.device, signal)
   return fd
 }

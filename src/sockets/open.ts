@@ -43,9 +43,10 @@ export function openConnecting(
   port: number,
   path: PathOptions,
   options?: Readonly<Record<string, number>>,
+  protocol = 0,
 ): Connecting {
   const to = onLink(encodeAddress(address, port), path.device)
-  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol: 0, path, options, to })
+  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol, path, options, to })
   if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
   addon().close(fd)
   throw systemError(errno, 'connect', { address, port, device: path.device })

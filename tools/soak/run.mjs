@@ -1,4 +1,4 @@
-// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor|page …] [--minutes N] [--smoke]`, as root with iproute2
+// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`, as root with iproute2
 // and nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
 // descriptor left or memory that grows. --minutes: of the fleet and the monitor, ten by default. --smoke: all of it small, in seconds.
 import { spawn } from 'node:child_process'
@@ -31,7 +31,11 @@ const script = name => fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
 const elsewhere = name => ['ip', ...inside('internet'), script(name)]
 const { device, address4 } = lab.wan2
 const isp2 = lab.names.isp2
-const silence = 'table ip outage { chain silent { type filter hook forward priority 0; drop; }; }'
+const silence = 'table inet outage { chain silent { type filter hook forward priority 0; drop; }; }'
+const cutOf = isp => ({
+  cut: `ip netns exec ${lab.names[isp]} nft '${silence}'`,
+  mend: `ip netns exec ${lab.names[isp]} nft delete table inet outage`,
+})
 const path = { device, localAddress: address4, host: lab.server.address4, server: elsewhere('serve') }
 
 const works = {
@@ -53,11 +57,12 @@ const works = {
     // A cable, and silence behind it.
     outages: [
       { cut: `ip -n ${isp2} link set customer down`, mend: `ip -n ${isp2} link set customer up` },
-      {
-        cut: `ip netns exec ${isp2} nft '${silence}'`,
-        mend: `ip netns exec ${isp2} nft delete table ip outage`,
-      },
+      cutOf('isp2'),
     ],
+  },
+  multipath: {
+    ...{ cuts: smoke ? 4 : 100, limits: { active: 250, backup: 500 }, server: elsewhere('stream') },
+    ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
   },
 }
 

@@ -6,16 +6,18 @@ import { checkOptions, type Schema } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { refuseReconnect } from '../../sockets/keep-on-path.js'
 import { wireName } from '../dns/names.js'
-import { type ConnectOptions, connectSchema, dial } from './dial.js'
+import { type ConnectOptions, connectSchema } from './dial.js'
+import { dialPaths } from './multipath/dial.js'
+import { type MultipathOptions, multipathSchema } from './multipath/options.js'
 import { secureContextFor } from './secure-contexts.js'
 import { withinTimeLimit } from './time-limit.js'
 import { certificateError, handshakeError } from './tls-error.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
 
 /** Options of `connectTls`: those of `connect`, and the options of `tls.connect` that concern TLS. */
-export type ConnectTlsOptions = ConnectOptions & TlsOptions
+export type ConnectTlsOptions = ConnectOptions & MultipathOptions & TlsOptions
 
-const schema: Schema = { ...connectSchema, ...tlsSchema }
+const schema: Schema = { ...connectSchema, ...multipathSchema, ...tlsSchema }
 
 /**
  * Connects like `connect`, then starts TLS (RFC 8446) on the connection. Takes the options of `tls.connect` that concern TLS.
@@ -28,7 +30,7 @@ const schema: Schema = { ...connectSchema, ...tlsSchema }
 export async function connectTls(given: ConnectTlsOptions): Promise<TLSSocket> {
   const options = checkOptions('connectTls', given, schema, ['host', 'port'])
   return withinTimeLimit(options, async (signal, progress) => {
-    const { socket } = await dial(options, signal, progress)
+    const { socket } = await dialPaths(options, signal, progress)
     progress.phase = 'TLS handshake'
     return startTls(socket, options, signal)
   })

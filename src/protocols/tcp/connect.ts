@@ -1,19 +1,28 @@
 import type { Socket } from 'node:net'
 import { checkOptions, type PathOptions } from '../../options.js'
-import { type ConnectOptions, connectSchema, dialInTime } from './dial.js'
+import { type ConnectOptions, connectSchema } from './dial.js'
+import { dialPathsInTime } from './multipath/dial.js'
+import { type MultipathOptions, multipathSchema } from './multipath/options.js'
 
 /**
  * Connects over TCP to a name or an address, like Go's `Dialer.DialContext`. netvia resolves the name over the path and races
  * all addresses (RFC 8305). Each attempt has its own descriptor, which is bound to the device and read back. The promise
  * resolves once the socket is connected.
  *
+ * With `multipath`, several devices carry the connection (Multipath TCP, RFC 8684), and it survives the loss of all but one.
+ * `multipathInfo(socket)` returns how it is carried.
+ *
  * @throws NetviaError `ETIMEDOUT` when `timeout` is over; `ECONNREFUSED`, `EHOSTUNREACH`, `ENETUNREACH`, … when every address
  * failed (the most informative error, with the others in `cause`); the errors of `resolve` if there is no address; `ENODEV` if
- * the device doesn't exist or is deleted meanwhile; `ERR_DEVICE_NOT_BOUND`; `signal.reason` when aborted.
+ * the device doesn't exist or is deleted meanwhile; `ERR_DEVICE_NOT_BOUND`; `ERR_MULTIPATH_UNAVAILABLE`,
+ * `ERR_MULTIPATH_FALLBACK`; `signal.reason` when aborted.
  */
-export async function connect(options: ConnectOptions): Promise<Socket> {
-  return (await dialInTime(checkOptions('connect', options, connectSchema, ['host', 'port']))).socket
+export async function connect(given: ConnectOptions & MultipathOptions): Promise<Socket> {
+  const options = checkOptions('connect', given, schema, ['host', 'port'])
+  return (await dialPathsInTime(options)).socket
 }
+
+const schema = { ...connectSchema, ...multipathSchema }
 
 /** Makes the connections of a pool, maybe over another path than that of the options, and says over which. */
 export type Connector = (options: ConnectOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>

@@ -24,7 +24,7 @@ import {
   type TcpSocketOptions,
   tcpSocketOptions,
 } from '../../sockets/socket-options.js'
-import { connectDescriptor, handshake } from '../connect-descriptor.js'
+import { connectDescriptor, handshake, type StartConnecting } from '../connect-descriptor.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { queryContext, unanswered } from '../dns/query-context.js'
 import { dnsServers } from '../dns/server-address.js'
@@ -76,7 +76,7 @@ export const connectSchema = {
 } satisfies Schema
 
 /** The timings of a connection, in milliseconds. */
-interface Timings {
+export interface Timings {
   /** Time until the first usable address was known; 0 if the host is an address. */
   readonly dnsMs: number
   /** Time from then, or from the start, until the connection was established. */
@@ -89,7 +89,7 @@ export interface Dialed extends Timings {
 }
 
 /** A connected descriptor, which the caller owns, and the other end's address. */
-interface Connected {
+export interface Connected {
   readonly fd: number
   readonly address: string
 }
@@ -112,7 +112,8 @@ export async function dialInTime(options: ConnectOptions): Promise<Dialed> {
   return toSocket(await dialDescriptorInTime(options), options)
 }
 
-function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: ConnectOptions): Dialed {
+/** Passes the descriptor to a socket of Node's, with the socket options of `connect`. */
+export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: ConnectOptions): Dialed {
   const { keepAlive = false, userTimeout, socketOptions } = options
   try {
     setCongestionControl(fd, socketOptions)
@@ -166,26 +167,27 @@ export async function dialDescriptor(
   signal: Signal,
   progress: Progress,
   refuse?: (address: string) => void,
+  start?: StartConnecting,
 ): Promise<Connected & Timings> {
   const path = pathOf(options)
   const families = familiesOf(options)
-  const start = monotonicNow()
+  const begun = monotonicNow()
   let resolved: number | undefined
   const [literal] = literalAddress(options.host, families) ?? []
   const attempt = async (address: string, signal: Signal) => {
-    resolved ??= literal ? start : monotonicNow()
+    resolved ??= literal ? begun : monotonicNow()
     refuse?.(address)
     progress.address = address
     progress.phase = 'connection'
     const socketOptions = numericOptions(familyOf(address), options.socketOptions)
-    return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions), address }
+    return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions, start), address }
   }
   const connected = literal
     ? await attempt(literal.address, signal)
     : await raceAddresses(options, families, attempt, signal, progress)
   if (signal.aborted) close(connected)
   signal.throwIfAborted()
-  return { ...connected, dnsMs: resolved! - start, connectMs: monotonicNow() - resolved! }
+  return { ...connected, dnsMs: resolved! - begun, connectMs: monotonicNow() - resolved! }
 }
 
 /** Races the addresses of a name as they become known. */
@@ -215,6 +217,6 @@ async function raceAddresses(
   }
 }
 
-function close({ fd }: Connected): void {
+export function close({ fd }: Connected): void {
   addon().close(fd)
 }

@@ -24,6 +24,7 @@ import {
   tcpSocketOptions,
 } from '../../sockets/socket-options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
+import { listenObstacle, multipathProtocol, multipathUnavailable } from '../../system/multipath/support.js'
 import { bindAddress } from './bind-address.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
 
@@ -42,6 +43,11 @@ export interface ListenOptions extends CommonOptions {
   ipv6Only?: boolean
   /** `SO_KEEPALIVE` of accepted connections, as in `connect`. Default: false. */
   keepAlive?: boolean | number | KeepAlive
+  /**
+   * Accepts Multipath TCP (RFC 8684) beside plain TCP: clients may add paths to a connection. `multipathInfo(socket)` returns how
+   * one is carried. Default: false.
+   */
+  multipath?: boolean
   /** `TCP_USER_TIMEOUT` of accepted connections in milliseconds, as in `connect`. Default: 0. */
   userTimeout?: number
   /** Options of the listening socket by name (tcp(7)), most of which accepted connections inherit. Default: none. */
@@ -55,6 +61,7 @@ const schema: Schema = {
   backlog: integer(1, 0x7fff_ffff),
   reusePort: boolean,
   ipv6Only: boolean,
+  multipath: boolean,
   keepAlive: keepAliveCheck,
   userTimeout: userTimeoutCheck,
   socketOptions: tcpSocketOptions,
@@ -68,7 +75,7 @@ const schema: Schema = {
  * a device of that name came back. It also closes when `signal` fires.
  *
  * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`; `ENODEV` if the device doesn't exist; the errors of `resolve`
- * for `host`; `ERR_CLUSTER_WORKER` in a node:cluster worker; `signal.reason` when aborted before it listens.
+ * for `host`; `ERR_CLUSTER_WORKER` in a node:cluster worker; `ERR_MULTIPATH_UNAVAILABLE`; `signal.reason` when aborted before it listens.
  */
 export async function listen(given: ListenOptions, onConnection?: (socket: Socket) => void): Promise<Server> {
   const options = checkOptions('listen', given, schema, ['port'])
@@ -77,6 +84,8 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   const { device, signal, backlog = 511 } = options
   signal?.throwIfAborted()
   if (nodeCluster().isWorker) throw inClusterWorker()
+  const obstacle = options.multipath && listenObstacle()
+  if (obstacle) throw multipathUnavailable('listen', obstacle, 'listen without multipath')
   const address = await bindAddress('listen', options)
   const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
   const server = nodeNet().createServer()
@@ -120,7 +129,7 @@ function inClusterWorker(): NetviaError {
 }
 
 function openListener(options: ListenOptions, address: string): number {
-  const { port, backlog = 511, ipv6Only, reusePort, device, tos, keepAlive = false, userTimeout } = options
+  const { port, backlog = 511, ipv6Only, reusePort, multipath, device, tos, keepAlive = false, userTimeout } = options
   const family = familyOf(address)
   if (family === 4 && ipv6Only) {
     const error = invalidArgument('listen: ipv6Only', true, `left out with the IPv4 address ${address}`)
@@ -132,7 +141,14 @@ function openListener(options: ListenOptions, address: string): number {
   // IPv4 connections of an IPv6 socket need this too: only the traffic class was set.
   if (userTimeout !== undefined) socketOptions.TCP_USER_TIMEOUT = userTimeout
   if (family === 6 && tos !== undefined) socketOptions.IP_TOS = tos
-  const fd = openDescriptor(family, 'stream', 0, { ...pathOf(options), localAddress: address }, port, socketOptions)
+  const fd = openDescriptor(
+    family,
+    'stream',
+    multipath ? multipathProtocol : 0,
+    { ...pathOf(options), localAddress: address },
+    port,
+    socketOptions,
+  )
   // Node closes the descriptor on some failures of listen(2) and not on others, so netvia calls it.
   try {
     setCongestionControl(fd, options.socketOptions)

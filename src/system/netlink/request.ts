@@ -64,8 +64,8 @@ export async function dump<T>(
 }
 
 /** One message for one message; undefined where the kernel says that there is no such thing. */
-export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<T>): T | undefined {
-  const fd = openNetlink()
+export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<T>, protocol?: number): T | undefined {
+  const fd = openNetlink(protocol)
   try {
     send(fd, batchOf(encodeMessage(type, MessageFlag.request, 1, request)))
     const [answer] = receive(fd, message => decode(checked(message).payload))

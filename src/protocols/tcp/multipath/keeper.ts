@@ -1,0 +1,153 @@
+import type { Socket } from 'node:net'
+import { constants } from 'node:os'
+import { addon } from '../../../binding/addon.js'
+import { descriptorOf } from '../../../sockets/hand-over.js'
+import { onDeviceReturn } from '../../../system/device-return.js'
+import { createSubflow, destroySubflow, setSubflowPriority } from '../../../system/multipath/commands.js'
+import { onMultipathEvent } from '../../../system/multipath/events.js'
+import { type KernelSubflow, multipathToken, readSubflows } from '../../../system/multipath/subflows.js'
+import { MultipathEvent, type SubflowEnd } from '../../../system/netlink/subflow.js'
+import type { MultipathDevice } from './options.js'
+import { sourceAddress } from './source-address.js'
+
+type Path = Required<MultipathDevice>
+
+/** In ms, until a missing subflow is tried again; doubles up to the longest. */
+const firstPause = 500
+const longestPause = 30_000
+/** Address ids have 8 bits, and 0 is that of the first subflow (RFC 8684 section 3.2). */
+const lastId = 255
+/** SYNs of a subflow that were not answered, until another subflow takes its place. */
+const vainSyns = 2
+
+const { EINVAL, ENOTCONN } = constants.errno
+
+/**
+ * Keeps one subflow through each device until the socket closes. It creates those that are missing, replaces those whose device
+ * came back, and closes any that the kernel reports on another device.
+ */
+export function keepSubflows(socket: Socket, token: number, paths: readonly Path[], mark: number | undefined): void {
+  const keeper = new Keeper(socket, token, paths, mark)
+  socket.once('close', () => keeper.end())
+  keeper.keep()
+}
+
+class Keeper {
+  readonly #socket: Socket
+  readonly #token: number
+  readonly #paths: readonly Path[]
+  readonly #mark: number | undefined
+  readonly #remote: SubflowEnd & { readonly address: string; readonly port: number }
+  readonly #ids = new Map<string, number>()
+  #lastId = 0
+  readonly #ends: (() => void)[] = []
+  readonly #returned = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+  #pause = firstPause
+
+  constructor(socket: Socket, token: number, paths: readonly Path[], mark: number | undefined) {
+    this.#socket = socket
+    this.#token = token
+    this.#paths = paths
+    this.#mark = mark
+    this.#remote = { address: socket.remoteAddress!, port: socket.remotePort! }
+    this.#ends.push(onMultipathEvent(token, event => this.#onEvent(event)))
+    for (const { device } of paths) {
+      this.#ends.push(
+        onDeviceReturn(device, () => {
+          this.#returned.add(device)
+          this.keep()
+        }),
+      )
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    for (const end of this.#ends) end()
+  }
+
+  /** Makes the subflows what they should be. */
+  keep(): void {
+    const fd = descriptorOf(this.#socket)
+    // Fell back to plain TCP, or closed.
+    if (fd < 0 || multipathToken(fd) === undefined) return
+    let complete = false
+    try {
+      const subflows = this.#closeStrangers(readSubflows(fd))
+      complete = this.#paths.map(path => this.#keepPath(path, subflows)).every(Boolean)
+      this.#closeStrangers(readSubflows(fd))
+    } catch {
+      // No descriptor is available for netlink now.
+    }
+    if (!complete) this.#keepLater()
+  }
+
+  #onEvent(event: number | undefined): void {
+    if (event === MultipathEvent.subflowEstablished) this.#pause = firstPause
+    if (event === MultipathEvent.subflowClosed) this.#keepLater()
+    else this.keep()
+  }
+
+  #keepLater(): void {
+    if (this.#timer) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.keep()
+    }, this.#pause).unref()
+    this.#pause = Math.min(2 * this.#pause, longestPause)
+  }
+
+  /** Closes subflows that are bound to none of the devices, or to one that is gone. Returns the others. */
+  #closeStrangers(subflows: readonly KernelSubflow[]): KernelSubflow[] {
+    const own = new Set(this.#paths.map(({ device }) => addon().deviceIndex(device)))
+    return subflows.filter(subflow => {
+      const isOwn = subflow.socket !== undefined && own.has(subflow.socket.deviceIndex)
+      if (!isOwn) this.#close(subflow)
+      return isOwn
+    })
+  }
+
+  #close({ local, remote }: KernelSubflow): void {
+    destroySubflow(this.#token, local, remote)
+  }
+
+  /** Returns whether nothing is left to do for this device until the kernel reports a change. */
+  #keepPath({ device, backup }: Path, subflows: readonly KernelSubflow[]): boolean {
+    const index = addon().deviceIndex(device)
+    // Its return is reported.
+    if (index < 0) return true
+    const own = subflows.filter(({ socket }) => socket!.deviceIndex === index)
+    const working = own.filter(({ socket }) => socket!.established && socket!.retransmits === 0)
+    for (const subflow of own) {
+      const { socket } = subflow
+      const isReplaced = working.length > 0 && !working.includes(subflow) && socket!.established
+      if (isReplaced || (!socket!.established && socket!.retransmits >= vainSyns)) this.#close(subflow)
+      else if (socket!.established && socket!.backup !== backup) {
+        setSubflowPriority(this.#token, { ...subflow.local, backup }, subflow.remote)
+      }
+    }
+    const isReturned = this.#returned.delete(device) && working.length === 0
+    const opening = own.some(({ socket }) => !socket!.established && socket!.retransmits < vainSyns)
+    if (opening) return false
+    if (own.some(({ socket }) => socket!.established) && !isReturned) return true
+    return this.#create(device, index, backup)
+  }
+
+  #create(device: string, deviceIndex: number, backup: boolean): boolean {
+    const address = sourceAddress(this.#remote, { device, mark: this.#mark })
+    if (address === undefined) return false
+    const id = this.#ids.get(address) ?? this.#newId(address)
+    const errno = createSubflow(this.#token, { address, id, backup, deviceIndex }, this.#remote)
+    // The kernel knows the address by another id.
+    if (errno === -EINVAL) this.#ids.delete(address)
+    // Nothing has gone both ways yet: an event reports when it has.
+    return errno === -ENOTCONN
+  }
+
+  #newId(address: string): number {
+    this.#lastId = (this.#lastId % lastId) + 1
+    this.#ids.set(address, this.#lastId)
+    return this.#lastId
+  }
+}

@@ -1,0 +1,224 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { connect, multipathInfo, NetviaError } from '../../src/index.js'
+import { lab, needs } from '../lab/index.js'
+import { movedDuring } from './moved.js'
+import { pattern } from './multipath-pattern.mjs'
+
+needs('nft', 'dnsmasq')
+
+const { address4, address6, name } = lab.server
+const port = 7150
+const plainPort = 7151
+const setting = '/proc/sys/net/mptcp/pm_type'
+
+/** The server's connections, each answered with bytes that count up: see multipath-server.mjs. */
+async function open(options: Partial<Parameters<typeof connect>[0]> = {}) {
+  const socket = await connect({ host: address4, port, multipath: ['wan1', 'wan2'], timeout: 10_000, ...options })
+  onTestFinished(() => void socket.destroy())
+  const state = { received: 0, wrong: 0 }
+  socket.on('data', (chunk: Buffer) => {
+    for (let at = 0; at < chunk.length; at += 4096) {
+      const part = chunk.subarray(at, at + 4096)
+      if (!part.equals(pattern(state.received, part.length))) state.wrong++
+      state.received += part.length
+    }
+  })
+  return { socket, state }
+}
+
+const paths = (socket: Socket) =>
+  multipathInfo(socket)
+    .subflows.map(({ device, backup, tcp }) => `${device} ${backup ? 'backup' : 'active'} ${tcp.state}`)
+    .sort()
+
+const joined = (socket: Socket, second = 'active') =>
+  expect
+    .poll(() => paths(socket), { timeout: 10_000 })
+    .toEqual(['wan1 active established', `wan2 ${second} established`])
+
+/** So much that a connection which lost a path must go on by another. */
+const goesOn = async (state: { received: number }) => {
+  const before = state.received
+  await expect.poll(() => state.received - before, { timeout: 15_000 }).toBeGreaterThan(100_000)
+}
+
+const cut = (isp: 'isp1' | 'isp2') => lab.fault(isp, 'meta l4proto tcp drop')
+
+const rejection = async (options: object): Promise<NetviaError> => {
+  const error = await connect({ host: address4, port, multipath: ['wan1', 'wan2'], ...options }).catch(error => error)
+  expect(error).toBeInstanceOf(NetviaError)
+  return error
+}
+
+if (existsSync(setting)) {
+  beforeAll(async () => {
+    for (const [at, kind] of [
+      [port, 'multipath'],
+      [plainPort, 'tcp'],
+    ] as const) {
+      const server = lab.spawn('internet', process.execPath, 'test/network/multipath-server.mjs', String(at), kind)
+      await once(server.stdout!, 'data')
+    }
+  })
+
+  beforeEach(() => {
+    // However a connection ends, the namespace is as before.
+    onTestFinished(() => expect(readFileSync(setting, 'utf8').trim()).toBe('0'))
+  })
+
+  test.each([
+    ['IPv4', address4],
+    ['IPv6', address6],
+  ])('a connection over two devices survives silent cuts of either, %s', async (_, host) => {
+    const { socket, state } = await open({ host })
+    socket.write('stream')
+    await joined(socket)
+    for (const isp of ['isp1', 'isp2', 'isp1'] as const) {
+      const repair = cut(isp)
+      await goesOn(state)
+      repair()
+      // The path that was cut carries data again, or the next cut would be of both.
+      await expect
+        .poll(() => multipathInfo(socket).subflows.filter(({ tcp }) => (tcp.unacknowledged ?? 0) === 0).length)
+        .toBeGreaterThan(1)
+    }
+    expect(state.wrong).toBe(0)
+  })
+
+  test('a backup carries nothing until the active device is cut', async () => {
+    const { socket, state } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
+    socket.write('stream')
+    await joined(socket, 'backup')
+    const backupBytes = () => multipathInfo(socket).subflows.find(({ backup }) => backup)?.tcp.bytesReceived
+    await goesOn(state)
+    expect(backupBytes()).toBe(0)
+    cut('isp1')
+    await goesOn(state)
+    expect(backupBytes()).toBeGreaterThan(0)
+    expect(state.wrong).toBe(0)
+  })
+
+  test('a device that is switched off and on again joins again', async () => {
+    const { socket, state } = await open()
+    socket.write('stream')
+    await joined(socket)
+    lab.run('router', 'ip', 'link', 'set', 'wan2', 'down')
+    await goesOn(state)
+    // Switching it off took its IPv6 address and its routes.
+    lab.run('router', 'ip', 'link', 'set', 'wan2', 'up')
+    lab.run('router', 'ip', 'route', 'replace', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
+    await joined(socket)
+    cut('isp1')
+    await goesOn(state)
+    expect(state.wrong).toBe(0)
+  })
+
+  test('where the preferred device is dead from the start, the next one connects and stays a backup', async () => {
+    const repair = cut('isp1')
+    const { socket } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
+    expect(paths(socket)).toEqual(['wan2 backup established'])
+    socket.write('stream')
+    repair()
+    await joined(socket, 'backup')
+  })
+
+  test('no device but the named ones is used, not even one that the namespace has an endpoint for', async () => {
+    const wan3 = lab.addDevice('wan3')
+    lab.run('router', 'ip', 'mptcp', 'endpoint', 'add', lab.wan1.address4, 'dev', 'wan1', 'subflow')
+    onTestFinished(() => void lab.run('router', 'ip', 'mptcp', 'endpoint', 'flush'))
+    const moved = await movedDuring(async () => {
+      const { socket, state } = await open({ multipath: ['wan2', 'wan3'] })
+      socket.write('stream')
+      await expect
+        .poll(() => paths(socket), { timeout: 10_000 })
+        .toEqual(['wan2 active established', 'wan3 active established'])
+      await goesOn(state)
+      expect(
+        multipathInfo(socket)
+          .subflows.map(({ localAddress }) => localAddress)
+          .sort(),
+      ).toEqual([lab.wan2.address4, wan3.address4].sort())
+      wan3.remove()
+      await goesOn(state)
+      expect(paths(socket)).toEqual(['wan2 active established'])
+      expect(state.wrong).toBe(0)
+    })
+    expect(moved.wan1).toBe(0)
+    expect(moved.wan2).toBeGreaterThan(0)
+  })
+
+  test('the accepting side sees the subflows too', async () => {
+    const socket = await connect({ host: address4, port, multipath: ['wan1', 'wan2'] })
+    onTestFinished(() => void socket.destroy())
+    socket.write('1')
+    await joined(socket)
+    let answer = ''
+    socket.on('data', chunk => {
+      answer += chunk
+    })
+    socket.write('subflows')
+    await expect.poll(() => answer).toMatch(/\n$/)
+    const { fallback, subflows } = JSON.parse(/\{.*\n$/.exec(answer)![0])
+    expect(fallback).toBe(false)
+    const clients = subflows.map(({ remoteAddress }: { remoteAddress: string }) => remoteAddress).sort()
+    expect(clients).toEqual([lab.wan1.address4, lab.wan2.address4].sort())
+  })
+
+  test('a server without Multipath TCP gives plain TCP, or an error by option', async () => {
+    const { socket } = await open({ port: plainPort })
+    expect(multipathInfo(socket)).toMatchObject({ fallback: true, subflows: [{ device: 'wan1' }] })
+    const error = await rejection({ port: plainPort, multipathFallback: 'never' })
+    expect(error).toMatchObject({ code: 'ERR_MULTIPATH_FALLBACK', address: address4, device: 'wan1' })
+  })
+
+  test('a name is resolved through the named devices, the next one where the first is dead', async () => {
+    await lab.dnsmasq()
+    const repair = lab.fault('isp1', 'meta l4proto { tcp, udp } drop')
+    const { socket } = await open({ host: name, servers: [address4] })
+    expect(paths(socket)).toEqual(['wan2 active established'])
+    repair()
+  })
+
+  test('a kernel or a process that cannot is an error with a hint, or plain TCP by option', async () => {
+    lab.run('router', 'sysctl', '-qw', 'net.mptcp.enabled=0')
+    onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.mptcp.enabled=1'))
+    const error = await rejection({})
+    expect(error).toMatchObject({
+      code: 'ERR_MULTIPATH_UNAVAILABLE',
+      hint: expect.stringContaining('net.mptcp.enabled=1'),
+    })
+    const { socket } = await open({ multipathFallback: 'always' })
+    expect(multipathInfo(socket)).toMatchObject({ fallback: true, subflows: [{ device: 'wan1' }] })
+    lab.run('router', 'sysctl', '-qw', 'net.mptcp.enabled=1')
+    const unprivileged = `import('./dist/index.js').then(({ connect }) =>
+      connect({ host: '${address4}', port: ${port}, multipath: ['wan1', 'wan2'] })).catch(error =>
+      console.log(error.code, error.cause.code, error.hint))`
+    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
+    expect(execFileSync('setpriv', [...nobody, process.execPath, '-e', unprivileged], { encoding: 'utf8' })).toMatch(
+      /^ERR_MULTIPATH_UNAVAILABLE EPERM .*CAP_NET_ADMIN/,
+    )
+  })
+
+  test('a path beside multipath, an abort and a dead network are refused, leaving nothing open', async () => {
+    expect(await rejection({ device: 'wan1' })).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE', option: ['device'] })
+    expect(await rejection({ multipath: ['nowhere1', 'nowhere2'] })).toMatchObject({ code: 'ENODEV' })
+    const descriptors = () => lab.run('router', 'sh', '-c', `ls /proc/${process.pid}/fd | wc -l`)
+    cut('isp1')
+    cut('isp2')
+    const before = descriptors()
+    expect(await rejection({ timeout: 700 })).toMatchObject({ code: 'ETIMEDOUT' })
+    await expect(
+      connect({ host: address4, port, multipath: ['wan1', 'wan2'], signal: AbortSignal.timeout(300) }),
+    ).rejects.toThrow(/aborted/)
+    expect(descriptors()).toBe(before)
+  })
+
+  test('the socket refuses to be connected again', async () => {
+    const { socket } = await open()
+    expect(() => socket.connect(port, address4)).toThrow(/would leave the path/)
+  })
+}
