@@ -1,27 +1,20 @@
-// Listens for Multipath TCP. It answers each chunk that it gets with the bytes of a pattern, until the connection ends: as many as
-// it is asked for ("64k"), or without end, a little every 5 ms ("stream"). "subflows": how many it has, as a line.
+// Listens for Multipath TCP, or with "tcp" as second argument for plain TCP alone. It sends numbers of 4 bytes that count up: after
+// "stream" 4 kB every 5 ms without end, after anything else 4 kB once. "subflows": how it sees the connection, as a line.
 import { listen, multipathInfo } from '../../dist/index.js'
-import { pattern } from './multipath-pattern.mjs'
 
 const port = Number(process.argv[2])
 const multipath = process.argv[3] !== 'tcp'
 
 const server = await listen({ port, multipath }, socket => {
-  let sent = 0
-  const send = bytes => {
-    socket.write(pattern(sent, bytes))
-    sent += bytes
-  }
+  let next = 0
+  const send = () => socket.write(Buffer.from(Uint32Array.from({ length: 1024 }, () => next++).buffer))
   socket.on('error', () => {})
   socket.on('data', chunk => {
-    const order = chunk.toString().trim()
-    if (order === 'stream') {
-      const timer = setInterval(() => send(4096), 5)
-      socket.on('close', () => clearInterval(timer))
-    } else if (order === 'subflows') {
-      const { fallback, subflows } = multipathInfo(socket)
-      socket.write(`${JSON.stringify({ fallback, subflows })}\n`)
-    } else send(Number.parseInt(order, 10) * 1024)
+    const order = chunk.toString()
+    if (order === 'subflows') return socket.write(`${JSON.stringify(multipathInfo(socket))}\n`)
+    if (order !== 'stream') return send()
+    const timer = setInterval(send, 5)
+    socket.on('close', () => clearInterval(timer))
   })
 })
 server.on('error', () => {})

@@ -132,7 +132,7 @@ describe('doctor', () => {
     const no = { allowed: false, reason: 'no', fix: 'fix' }
     const all = Object.fromEntries(
       ['bindToDevice', 'datagramIcmp4', 'datagramIcmp6', 'rawIcmp4', 'rawIcmp6', 'mark', 'lowPorts']
-        .concat('transmitTimestamps', 'netRaw', 'netAdmin', 'netBindService')
+        .concat('transmitTimestamps', 'multipath', 'netRaw', 'netAdmin', 'netBindService')
         .map(name => [name, yes]),
     )
     const serious = (changed: object) =>

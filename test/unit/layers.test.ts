@@ -27,7 +27,7 @@ const entries = ['index', 'via', 'undici']
 
 /** The order within a folder: each room imports only from its left. A name without a folder is a file. */
 const rooms: Record<string, string[]> = {
-  system: ['netlink', 'device-loss', 'device-return', 'devices', 'privileges', 'reach', 'confined-program'],
+  system: ['netlink', 'device-loss', 'device-return', 'devices', 'multipath', 'privileges', 'reach', 'confined-program'],
   protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'stun', 'icmp', 'http', 'traceroute', 'path-mtu'],
   monitor: [
     'state',
@@ -73,7 +73,7 @@ const faces: Record<string, string[]> = {
   ],
   'protocols/tcp': [
     ...['connect', 'connect-tls', 'listen', 'dial', 'failure', 'certificate', 'time-limit'],
-    ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address'],
+    ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address', 'multipath/info'],
   ],
   'protocols/http': ['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],
   'protocols/icmp/probe': [

@@ -21,7 +21,7 @@ type Change = Partial<Omit<PrivilegeFacts, 'trials'>> & { trials?: Partial<Privi
 function judge({ trials, ...facts }: Change) {
   return judgePrivileges({
     ...{ status: user, pingGroups: [1, 0], firstFreePort: 1024, kernel: '6.1.0-18-amd64', userNamespace: false },
-    ...{ program: '/usr/bin/node', service: false, ...facts, trials: { ...works, ...trials } },
+    ...{ program: '/usr/bin/node', service: false, multipath: undefined, ...facts, trials: { ...works, ...trials } },
   })
 }
 
@@ -31,7 +31,7 @@ describe('privileges', () => {
     const result = await privileges()
     expect(Object.keys(result)).toEqual([
       ...['netRaw', 'netAdmin', 'netBindService', 'rawIcmp4', 'rawIcmp6', 'datagramIcmp4', 'datagramIcmp6'],
-      ...['bindToDevice', 'mark', 'lowPorts', 'transmitTimestamps', 'kernel', 'userNamespace'],
+      ...['bindToDevice', 'mark', 'lowPorts', 'transmitTimestamps', 'multipath', 'kernel', 'userNamespace'],
     ])
     expect(result.transmitTimestamps.allowed).toBe(true)
     expect(result.kernel).toMatch(/^\d+\.\d+/)
@@ -98,6 +98,16 @@ describe('privileges', () => {
     expect(found.rawIcmp6).toEqual({ allowed: false, reason: 'this kernel has no IPv6' })
     expect(found.transmitTimestamps.reason).toContain('ENOPROTOOPT')
     expect(judge({ trials: { lowPort: -EADDRINUSE } }).lowPorts.allowed).toBe(true)
+  })
+})
+
+describe('multipath', () => {
+  it('has the command of what is missing: a capability, a setting, or none', () => {
+    expect(judge({}).multipath).toEqual({ allowed: true, reason: 'tried, and it works' })
+    const reason = 'missing'
+    expect(judge({ multipath: { reason, privilege: true } }).multipath.fix).toContain('cap_net_admin')
+    expect(judge({ multipath: { reason, fix: 'sysctl -w a=1' } }).multipath.fix).toBe('sysctl -w a=1')
+    expect(judge({ multipath: { reason } }).multipath).toEqual({ allowed: false, reason, fix: undefined })
   })
 })
 

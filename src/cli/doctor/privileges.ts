@@ -12,6 +12,7 @@ const titles: Record<Name, string> = {
   mark: 'firewall marks',
   lowPorts: 'listen on low ports',
   transmitTimestamps: "send times by the kernel's clock",
+  multipath: 'multipath connections',
   netRaw: 'CAP_NET_RAW',
   netAdmin: 'CAP_NET_ADMIN',
   netBindService: 'CAP_NET_BIND_SERVICE',

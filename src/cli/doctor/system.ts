@@ -1,12 +1,28 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
+import { pathManagerSetting } from '../../system/multipath/path-manager.js'
 import type { Finding } from './finding.js'
 
 const oldest = [5, 4] as const
 
 /** Kernel, seccomp and container: what sets the bounds of everything else. */
 export function systemFindings(): Finding[] {
-  return [kernel(release()), ...confinement(readFileSync('/proc/self/status', 'utf8')), ...container()]
+  return [
+    kernel(release()),
+    ...confinement(readFileSync('/proc/self/status', 'utf8')),
+    ...container(),
+    ...pathManager(),
+  ]
+}
+
+/** netvia changes the setting for microseconds; a process killed in between leaves it changed. */
+function pathManager(): Finding[] {
+  const setting = pathManagerSetting()
+  if (!setting || setting.value !== setting.userspace) return []
+  const detail =
+    'programs create the subflows of Multipath TCP here, not the kernel: without mptcpd or an administrator ' +
+    'who wants that, it is left from a netvia that was killed, and "sysctl -w net.mptcp.pm_type=0" undoes it'
+  return [{ about: 'path manager', status: 'note', detail }]
 }
 
 export function kernel(version: string): Finding {

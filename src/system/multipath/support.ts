@@ -40,7 +40,7 @@ export function connectObstacle(): Obstacle | undefined {
   if (none) return none
   const setting = pathManagerSetting()
   if (!setting) return { reason: 'this kernel lets no program create subflows; Linux 5.19 or later is needed' }
-  const errno = trySubflowCommand()
+  const errno = triedCommand()
   if (errno === -EPERM)
     return { cause: systemError(errno, 'mptcp_pm'), reason: 'CAP_NET_ADMIN is needed', privilege: true }
   if (errno !== -EINVAL)
@@ -48,6 +48,15 @@ export function connectObstacle(): Obstacle | undefined {
   if (setting.value === setting.userspace || isWritable(setting.file)) return undefined
   const name = setting.file.replace('/proc/sys/', '').replaceAll('/', '.')
   return { reason: `${name} is read-only here`, fix: `sysctl -w ${name}=${setting.userspace}` }
+}
+
+/** Netlink itself may be refused. */
+function triedCommand(): number {
+  try {
+    return trySubflowCommand()
+  } catch (error) {
+    return (error as NetviaError).errno ?? 0
+  }
 }
 
 function isWritable(file: string): boolean {

@@ -66,6 +66,7 @@ export function decodeTcpSocket(payload: Uint8Array): TcpSocket | undefined {
     established: payload[offset.state] === established,
     retransmits: payload[offset.retransmits]!,
     backup: (flags & backupFlags) !== 0,
-    tcpInfo: attributes.get(attribute.tcpInfo)?.slice() ?? new Uint8Array(),
+    // A copy: the next message is read into the same memory.
+    tcpInfo: new Uint8Array(attributes.get(attribute.tcpInfo) ?? []),
   }
 }

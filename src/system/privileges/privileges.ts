@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { constants, release } from 'node:os'
 import { getSystemErrorName } from 'node:util'
+import { connectObstacle, type Obstacle } from '../multipath/support.js'
 import {
   type CapabilityName,
   hasCapability,
@@ -44,6 +45,8 @@ export interface Privileges {
   readonly lowPorts: Privilege
   /** Send timestamps from the kernel (SO_TIMESTAMPING). */
   readonly transmitTimestamps: Privilege
+  /** `connect` with `multipath`: Multipath TCP (RFC 8684). `listen` with `multipath` needs no privilege. */
+  readonly multipath: Privilege
   /** Release of the running kernel, such as `6.1.0-18-amd64`. */
   readonly kernel: string
   /**
@@ -57,6 +60,8 @@ export interface Privileges {
 export interface PrivilegeFacts {
   readonly status: ProcessStatus
   readonly trials: Trials
+  /** Why `connect` can't use several devices; undefined if it can. */
+  readonly multipath: Obstacle | undefined
   /** First and last group of `net.ipv4.ping_group_range`; undefined if it can't be read. */
   readonly pingGroups: readonly [number, number] | undefined
   /** `net.ipv4.ip_unprivileged_port_start`. */
@@ -81,6 +86,7 @@ export async function privileges(): Promise<Privileges> {
   return judgePrivileges({
     status: parseProcessStatus(readProc('self/status')),
     trials: tryPrivileges(),
+    multipath: connectObstacle(),
     pingGroups: groups.length === 2 ? [groups[0]!, groups[1]!] : undefined,
     firstFreePort: Number(readProc('sys/net/ipv4/ip_unprivileged_port_start') || 1024),
     kernel: release(),
@@ -106,6 +112,7 @@ export function judgePrivileges(facts: PrivilegeFacts): Privileges {
     mark: judgeTrial(trials.mark, 'SO_MARK', atLeast(kernel, 5, 17) ? 'NET_RAW' : 'NET_ADMIN', facts),
     lowPorts: judgeLowPorts(facts),
     transmitTimestamps: judgeTimestamps(trials.transmitTimestamps),
+    multipath: judgeMultipath(facts),
     kernel,
     userNamespace,
   }
@@ -167,6 +174,12 @@ function judgeTimestamps(errno: number): Privilege {
     allowed: false,
     reason: `SO_TIMESTAMPING is refused: ${getSystemErrorName(errno)}; send times are taken by netvia`,
   }
+}
+
+function judgeMultipath(facts: PrivilegeFacts): Privilege {
+  if (!facts.multipath) return { allowed: true, reason: 'tried, and it works' }
+  const { reason, fix, privilege } = facts.multipath
+  return { allowed: false, reason, fix: privilege ? grant('NET_ADMIN', facts) : fix }
 }
 
 /** setcap(8) replaces a file's capabilities, so the command includes those it already has. */

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { connect, multipathInfo } from '../../src/index.js'
+import { decodeAttributes, encodeAttribute } from '../../src/system/netlink/attributes.js'
+import { pack } from '../../src/system/netlink/bytes.js'
+import { decodeFamily, decodeGeneric, encodeGeneric } from '../../src/system/netlink/generic.js'
+import { decodeTcpSocket, encodeTcpRequest } from '../../src/system/netlink/sock-diag.js'
+import { decodeMultipathEvent, encodeSubflow, SubflowCommand } from '../../src/system/netlink/subflow.js'
+
+describe('options of a multipath connection', () => {
+  const refused = (options: object) =>
+    connect({ host: '127.0.0.1', port: 9, ...options }).then(
+      () => 'connected',
+      error => `${error.code} ${error.message}`,
+    )
+
+  it.each([
+    ['one device', { multipath: ['lo'] }, 'an array of 2 to 8 devices'],
+    ['nine devices', { multipath: Array.from({ length: 9 }, (_, i) => `lo${i}`) }, 'an array of 2 to 8 devices'],
+    ['the same twice', { multipath: ['lo', { device: 'lo' }] }, 'different devices'],
+    ['backups alone', { multipath: ['a', 'b'].map(device => ({ device, backup: true })) }, 'no backup'],
+    ['a strange key', { multipath: ['a', { device: 'b', weight: 1 }] }, 'unknown option "weight"'],
+    ['a device beside', { multipath: ['a', 'b'], device: 'lo' }, 'left out with multipath'],
+    ['an address beside', { multipath: ['a', 'b'], localAddress: '127.0.0.1' }, 'left out with multipath'],
+    ['a fallback alone', { multipathFallback: 'never' }, 'left out without multipath'],
+  ])('refuse %s', async (_, options, expected) => {
+    const told = await refused(options)
+    expect(told).toMatch(/^ERR_INVALID_ARG_VALUE/)
+    expect(told).toContain(expected)
+  })
+
+  it('are asked about open sockets only', () => {
+    expect(() => multipathInfo(undefined as never)).toThrow(/an open socket/)
+  })
+})
+
+describe('generic netlink', () => {
+  it('has a command, a version and attributes', () => {
+    const { command, attributes } = decodeGeneric(encodeGeneric(3, encodeAttribute(2, Buffer.from('mptcp_pm\0'))))
+    expect(command).toBe(3)
+    expect(Buffer.from(attributes.get(2)!).toString()).toBe('mptcp_pm\0')
+  })
+
+  it('numbers families and their groups', () => {
+    const group = (name: string, id: number) =>
+      Buffer.concat([encodeAttribute(2, pack([4, id])), encodeAttribute(1, Buffer.from(`${name}\0`))])
+    const groups = [encodeAttribute(1, group('commands', 8)), encodeAttribute(2, group('events', 9))]
+    const answer = encodeGeneric(1, encodeAttribute(1, pack([2, 28])), encodeAttribute(7, Buffer.concat(groups)))
+    expect(decodeFamily(answer)).toEqual({
+      id: 28,
+      groups: new Map([
+        ['commands', 8],
+        ['events', 9],
+      ]),
+    })
+    expect(decodeFamily(answer.subarray(0, 6))).toBeUndefined()
+  })
+})
+
+describe('a subflow', () => {
+  it('is named by both ends; the kernel reads its port in the order of the machine', () => {
+    const local = { address: '192.0.2.2', id: 3, backup: true, deviceIndex: 7 }
+    const message = encodeSubflow(SubflowCommand.create, 0x01020304, local, { address: '2001:db8::1', port: 443 })
+    const { command, attributes } = decodeGeneric(message)
+    expect(command).toBe(10)
+    expect(attributes.get(4)).toEqual(Buffer.from(pack([4, 0x01020304])))
+    const [here, there] = [1, 6].map(type => decodeAttributes(attributes.get(type)!))
+    expect([...here!.keys()]).toEqual([1, 3, 2, 6, 7])
+    expect([...here!.get(3)!]).toEqual([192, 0, 2, 2])
+    expect(there!.get(5)).toEqual(Buffer.from(pack([2, 443])))
+    expect(there!.get(4)).toHaveLength(16)
+  })
+
+  it('reports events with the token of its connection', () => {
+    expect(decodeMultipathEvent(encodeGeneric(11, encodeAttribute(1, pack([4, 5]))))).toEqual({ event: 11, token: 5 })
+    expect(decodeMultipathEvent(encodeGeneric(15))).toBeUndefined()
+    expect(decodeMultipathEvent(new Uint8Array())).toBeUndefined()
+  })
+})
+
+describe('the kernel’s own look at a connection', () => {
+  it('is asked by addresses, ports and device', () => {
+    const end = (address: string, port: number) => ({ address, port, family: 4 as const })
+    const request = encodeTcpRequest(end('192.0.2.2', 40_000), end('203.0.113.1', 443), 7)
+    expect(request).toHaveLength(56)
+    expect([...request.subarray(8, 16)]).toEqual([0x9c, 0x40, 1, 0xbb, 192, 0, 2, 2])
+    expect([...request.subarray(28, 32)]).toEqual([203, 0, 113, 1])
+    expect(request.subarray(44, 48)).toEqual(Buffer.from(pack([4, 7])))
+  })
+
+  it('has the device it is bound to, and whether it is a backup', () => {
+    const head = Buffer.alloc(72)
+    head.set([2, 1, 0, 3])
+    head.set(pack([4, 7]), 40)
+    const flags = encodeAttribute(3, encodeAttribute(8, pack([4, 0x20 | 0x80])))
+    const answer = Buffer.concat([head, encodeAttribute(2, Uint8Array.of(1)), encodeAttribute(19, flags)])
+    expect(decodeTcpSocket(answer)).toEqual({
+      ...{ deviceIndex: 7, established: true, retransmits: 3, backup: true, tcpInfo: Uint8Array.of(1) },
+    })
+    expect(decodeTcpSocket(answer.subarray(0, 71))).toBeUndefined()
+  })
+})
