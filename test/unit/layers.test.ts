@@ -27,7 +27,16 @@ const entries = ['index', 'via', 'undici']
 
 /** The order within a folder: each room imports only from its left. A name without a folder is a file. */
 const rooms: Record<string, string[]> = {
-  system: ['netlink', 'device-loss', 'device-return', 'devices', 'multipath', 'privileges', 'reach', 'confined-program'],
+  system: [
+    'netlink',
+    'device-loss',
+    'device-return',
+    'devices',
+    'multipath',
+    'privileges',
+    'reach',
+    'confined-program',
+  ],
   protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'stun', 'icmp', 'http', 'traceroute', 'path-mtu'],
   monitor: [
     'state',
