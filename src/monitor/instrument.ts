@@ -85,7 +85,9 @@ function observeUplinks(meter: OfOpenTelemetry, monitor: UplinkMonitor, known: K
   const flapping = gauge('flapping', '{uplink}', '1 if it went down too often lately')
   const loss = gauge('loss', '1', 'Share of failed checks over the window, 0 to 1')
   const latency = gauge('latency', 's', 'Mean over the window; not observed without an answer')
-  const gauges = [state, since, link, flapping, loss, latency]
+  const spent = gauge('metered', 'By', 'What the checks of a metered uplink have cost in its period')
+  const byTraffic = gauge('metered_traffic', '{uplink}', '1 if traffic proved last that a metered uplink works')
+  const gauges = [state, since, link, flapping, loss, latency, spent, byTraffic]
   const observe = (result: OfOpenTelemetry) => {
     for (const facts of monitor.snapshot().uplinks) {
       const { own, states } = known.of(facts.name)!
@@ -93,6 +95,10 @@ function observeUplinks(meter: OfOpenTelemetry, monitor: UplinkMonitor, known: K
       result.observe(since, facts.since / 1000, own)
       result.observe(link, Number(facts.linkFault === null), own)
       result.observe(flapping, Number(facts.flapping), own)
+      if (facts.metered) {
+        result.observe(spent, facts.metered.spentBytes, own)
+        result.observe(byTraffic, Number(facts.metered.evidence === 'traffic'), own)
+      }
       if (facts.lossRatio !== null) result.observe(loss, facts.lossRatio, own)
       if (facts.latencyMs !== null) result.observe(latency, facts.latencyMs / 1000, own)
     }

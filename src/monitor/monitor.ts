@@ -2,13 +2,15 @@ import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
-import { type MakeRunner, makeRunner } from './checks/check-runner.js'
+import { makeRunner } from './checks/check-runner.js'
+import { watchDevices } from './device-watch.js'
 import { type ForceOptions, forceOf } from './force-options.js'
 import { HistoryFile } from './history/history-file.js'
 import { type HookCause, hookEnvironment } from './hook/environment.js'
 import { Hook } from './hook/hook.js'
-import { type LinkFacts, LinkHistory } from './link/link-fault.js'
+import { LinkHistory } from './link/link-fault.js'
 import { watchLinks } from './link/link-watch.js'
+import { watchTraffic } from './metered/traffic-watch.js'
 import type { MonitorOptions } from './options.js'
 import { diagnosticsChannels } from './record/channels.js'
 import { EventBuffer, type Streamed } from './record/event-buffer.js'
@@ -20,7 +22,7 @@ import { type Settings, settingsOf, type Uplink } from './settings.js'
 import { WatchedUplink } from './watched-uplink.js'
 
 /** The monitor's view of the world. Tests replace it. */
-const world = { makeRunner, watchLinks }
+const world = { makeRunner, watchLinks, watchTraffic }
 
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
@@ -29,15 +31,14 @@ export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
  * Watches the uplinks of a router: runs their checks, follows their links, and keeps a state for each, with the reason.
  *
  * Events: `state` when an uplink changes, `check` for each result, `hook` for each line that the hook prints, `warning` when
- * something beside the checks fails (state file, history, hook, link watch), `configure` after a change of options. The same
+ * something beside the checks fails (state file, history, hook, link or traffic watch), `configure` after a change of options. The same
  * go to `diagnostics_channel` as `netvia:monitor:state`, `:check`, `:hook`, `:warning` and `:configure`.
  * While it runs it keeps the process alive.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
  */
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
-  readonly #makeRunner: MakeRunner
-  readonly #watchLinks: typeof watchLinks
+  readonly #world: typeof world
   readonly #channels = diagnosticsChannels()
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
@@ -64,11 +65,10 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   constructor(options: MonitorOptions)
   /** @internal */
-  constructor(options: MonitorOptions, through: typeof world)
-  constructor(options: MonitorOptions, { makeRunner, watchLinks } = world) {
+  constructor(options: MonitorOptions, through: Partial<typeof world>)
+  constructor(options: MonitorOptions, through: Partial<typeof world> = {}) {
     super()
-    this.#makeRunner = makeRunner
-    this.#watchLinks = watchLinks
+    this.#world = { ...world, ...through }
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
     this.#stateFile = this.#openStateFile()
@@ -188,7 +188,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   #watched(uplink: Uplink): WatchedUplink {
-    return new WatchedUplink(uplink, this.#settings.rounds, this.#makeRunner, this.#listener)
+    return new WatchedUplink(uplink, this.#settings.rounds, this.#world.makeRunner, this.#listener)
   }
 
   /** The one that watches the uplink from now on, where `before` did so far. */
@@ -245,10 +245,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #watch(): void {
     const devices = [...this.#uplinks.values()].flatMap(({ uplink }) => uplink.device ?? [])
     this.#links = new Map(devices.map(device => [device, this.#links.get(device) ?? new LinkHistory()]))
-    this.#unwatch = this.#watchLinks(
-      this.#links,
-      (device, facts) => this.#link(device, facts),
-      error => this.#warn('link', error),
+    this.#unwatch = watchDevices([...this.#uplinks.values()], this.#links, this.#world, (source, error) =>
+      this.#warn(source, error),
     )
   }
 
@@ -257,10 +255,6 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     const checks = this.#settings.uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
     const spread = Math.min(this.#settings.rounds.interval - spacing, spacing * (checks - 1))
     for (const watched of uplinks) watched.start(Math.random() * spread)
-  }
-
-  #link(device: string, facts: LinkFacts): void {
-    for (const watched of this.#uplinks.values()) if (watched.uplink.device === device) watched.link(facts)
   }
 
   #changed(event: StateEvent): void {

@@ -59,6 +59,14 @@ export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 't
 /** Without a `timeout` (ms), a check has the monitor's. */
 export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
 
+/** What the checks of a metered uplink may cost. */
+export interface MeteredOptions {
+  /** Bytes of a period, in both directions, with IP headers. At least 160 rounds with the defaults. Default 15000000: 15 MB. */
+  quota?: number
+  /** Milliseconds of a period, 1000 or more. Default 2592000000: 30 days. */
+  period?: number
+}
+
 /** One uplink: its name, its path, and what is checked over it. */
 export interface UplinkOptions extends PathOptions {
   /** Name in events and snapshots. It must be unique. */
@@ -71,6 +79,11 @@ export interface UplinkOptions extends PathOptions {
   checks: UplinkCheck[]
   /** Checks of each group that must succeed in a round. Default 1 of each group that a check names. */
   quorum?: Readonly<Record<string, number>>
+  /**
+   * Each byte costs money. Traffic that flows anyway proves that the uplink works, and checks run only while it is silent or
+   * suspect, within a quota. Needs a `device`, and only pings of addresses as `checks`. `true`: 15 MB in 30 days. Default false.
+   */
+  metered?: boolean | MeteredOptions
 }
 
 /** What a monitor watches, and how it judges it. */

@@ -76,6 +76,12 @@ export class RoundLoop<T> {
     if (due < this.#due) this.#bring(due)
   }
 
+  /** The next round begins at `due` at the earliest. Nothing changes while a round runs. */
+  postpone(due: number): void {
+    if (!this.#release || this.#underWay > 0 || this.#begun > 0 || due <= this.#due) return
+    this.#bring(due)
+  }
+
   /**
    * Begins the next round immediately, or as soon as the one under way is done. Returns how many rounds will be done by the
    * end of it.

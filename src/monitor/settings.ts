@@ -23,6 +23,8 @@ import {
 } from '../options.js'
 import { limitsSchema, rulesSchema } from './checks/check-rules.js'
 import { requireSqlite } from './history/database.js'
+import { idlePatience } from './metered/metering.js'
+import { type Metered, meteredOf } from './metered/options.js'
 import type { MonitorOptions, UplinkCheck, UplinkOptions } from './options.js'
 import { type DampingOptions, defaultDamping } from './state/damping.js'
 import type { Limits } from './state/quality.js'
@@ -36,6 +38,7 @@ export interface Uplink extends PathOptions {
   readonly checks: readonly UplinkCheck[]
   /** How many checks must succeed, for each group that a check names. */
   readonly quorum: Readonly<Record<string, number>>
+  readonly metered?: Metered
 }
 
 /** How the rounds of every uplink go, and how they are judged. */
@@ -107,6 +110,7 @@ const uplinkSchema = {
   weight: integer(1, 1_000_000),
   checks: anything,
   quorum: anything,
+  metered: anything,
 } satisfies Schema
 
 const type = oneOf('ping', 'http', 'tcp', 'dns')
@@ -138,14 +142,15 @@ export function settingsOf(given: MonitorOptions): Settings {
     throw errorAt('uplinks', invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink'))
   if (options.history !== undefined) requireSqlite()
   const names = new Set<string>()
+  const { down = 3, up = 3 } = options
   return {
     rounds: {
       interval,
       failureInterval: options.failureInterval ?? interval,
       recoveryInterval: options.recoveryInterval ?? interval,
       timeout,
-      down: options.down ?? 3,
-      up: options.up ?? 3,
+      down,
+      up,
       reliability,
       window: options.window ?? 60_000,
       loss: options.loss ?? { enter: 0.2, leave: 0.05 },
@@ -158,15 +163,23 @@ export function settingsOf(given: MonitorOptions): Settings {
     hook: options.hook,
     hookAtStart: options.hookAtStart ?? false,
     hookTimeout: options.hookTimeout ?? 10_000,
-    uplinks: eachOf('uplinks', uplinks, (uplink, index) => uplinkOf(uplink, index, names, reliability)),
+    uplinks: eachOf('uplinks', uplinks, (uplink, index) =>
+      uplinkOf(uplink, index, names, reliability, down + up + idlePatience),
+    ),
   }
 }
 
-function uplinkOf(given: UplinkOptions | null, index: number, names: Set<string>, reliability: number): Uplink {
+function uplinkOf(
+  given: UplinkOptions | null,
+  index: number,
+  names: Set<string>,
+  reliability: number,
+  verdicts: number,
+): Uplink {
   const called = given?.name
   const caller = `UplinkMonitor: uplink ${typeof called === 'string' ? JSON.stringify(called) : index}`
   const options = checkOptions<UplinkOptions>(caller, new PartlyKnown(given, { name: called }), uplinkSchema, ['name'])
-  const { name, priority = 1, weight = 1, checks, quorum = {}, ...path } = options
+  const { name, priority = 1, weight = 1, checks, quorum = {}, metered = false, ...path } = options
   if (names.has(name))
     throw errorAt('name', invalidArgument(`${caller}: name`, name, 'used once: another uplink has it'))
   names.add(name)
@@ -176,7 +189,11 @@ function uplinkOf(given: UplinkOptions | null, index: number, names: Set<string>
       invalidArgument(`${caller}: checks`, checks, `an array of at least ${reliability} (reliability)`),
     )
   const kept = eachOf('checks', checks, (check, place) => checkOf(`${caller}: check ${place}`, check))
-  return { name, priority, weight, checks: kept, quorum: quorumOf(caller, quorum, kept), ...path }
+  const { device } = path
+  return {
+    ...{ name, priority, weight, checks: kept, quorum: quorumOf(caller, quorum, kept), ...path },
+    metered: meteredOf(`${caller}: metered`, metered, { device, checks: kept }, verdicts),
+  }
 }
 
 /** One of each group, unless `given` asks for more. */

@@ -1,24 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
-import type { CheckRunner, MakeRunner } from './checks/check-runner.js'
-import { targetOf } from './checks/check-target.js'
+import type { MakeRunner } from './checks/check-runner.js'
+import { judgedChecks, targetOf } from './checks/check-target.js'
+import { Runners } from './checks/runners.js'
 import { type LinkFacts, linkFault } from './link/link-fault.js'
+import { Metering } from './metered/metering.js'
+import type { Traffic } from './metered/traffic.js'
 import { type ClockReading, readClocks, wallTime } from './record/clock-reading.js'
 import type { Force, SavedForce } from './record/force.js'
 import type { CheckEvent, Forced, StateEvent, UplinkSnapshot } from './record/reports.js'
+import type { SavedUplink } from './record/state-file.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
-import type { JudgedCheck } from './state/check-record.js'
 import { Quorum } from './state/quorum.js'
-import {
-  type Change,
-  type Facts,
-  type Outcome,
-  type SavedState,
-  StateMachine,
-  type UplinkState,
-} from './state/state-machine.js'
+import { type Change, type Facts, type Outcome, StateMachine, type UplinkState } from './state/state-machine.js'
 
 export interface Listener {
   state(event: StateEvent): void
@@ -39,7 +35,8 @@ export class WatchedUplink {
   readonly #quorum: Quorum
   readonly #machine: StateMachine
   readonly #loop: RoundLoop<Outcome>
-  readonly #runners: CheckRunner[]
+  readonly #runners: Runners
+  readonly #metering: Metering | undefined
   readonly #targets: string[]
   readonly #last: (CheckEvent | null)[]
   /** When these came, on the monotonic clock. */
@@ -59,22 +56,23 @@ export class WatchedUplink {
     this.#listener = listener
     this.#targets = uplink.checks.map(targetOf)
     this.#quorum = quorumOf(uplink, settings.reliability)
-    this.#machine = new StateMachine(settings, this.#judged(), this.#quorum, monotonicNow())
+    this.#machine = new StateMachine(settings, judgedChecks(uplink.checks, settings), this.#quorum, monotonicNow())
     this.#last = uplink.checks.map(() => null)
     const { interval, failureInterval, recoveryInterval } = settings
     const prompt = Math.min(interval, failureInterval, recoveryInterval) < unhurried
     const path = pathOf(uplink)
-    this.#runners = uplink.checks.map((check, index) => {
-      const { timeout = settings.timeout } = check
-      return makeRunner(check, { path, timeout, prompt }, outcome => this.#told(index, outcome))
-    })
+    this.#runners = new Runners((longest, isUrgent) =>
+      uplink.checks.map((check, index) => {
+        const timeout = Math.min(check.timeout ?? settings.timeout, longest)
+        return makeRunner(check, { path, timeout, prompt: prompt || isUrgent }, outcome => this.#told(index, outcome))
+      }),
+    )
+    this.#metering = uplink.metered && new Metering(uplink.metered, settings, monotonicNow())
     this.#loop = new RoundLoop({
       checks: uplink.checks.length,
       spread: interval / 2,
-      run: index => this.#runners[index]!.run(),
-      cancel: () => {
-        for (const runner of this.#runners) runner.cancel()
-      },
+      run: index => this.#runners.run(index),
+      cancel: () => this.#runners.cancel(),
       done: outcomes => this.#judge(outcomes),
     })
   }
@@ -94,8 +92,25 @@ export class WatchedUplink {
 
   /** A connection found it silent: a round begins immediately. */
   suspectSilence(): void {
-    const isChecked = this.#running && this.#machine.linkFault === null
-    if (isChecked && !this.suspect && monotonicNow() >= this.#trustedUntil) this.#doubts = this.#loop.runNow()
+    const now = monotonicNow()
+    const isDue = !this.suspect && now >= this.#trustedUntil && (this.#metering?.maySuspect(now) ?? true)
+    if (this.#isChecked && isDue) this.#doubts = this.#loop.runNow()
+  }
+
+  /** What the traffic of a metered uplink says. */
+  traffic(traffic: Traffic): void {
+    const now = monotonicNow()
+    const metering = this.#metering
+    if (!metering || !this.#isChecked) return
+    if (traffic.says === 'works') {
+      if (metering.proved(now) || this.#machine.badRounds > 0) this.#tell(this.#machine.proven(now))
+      if (this.suspect) this.#trust()
+      if (this.#machine.state === 'up') this.#loop.postpone(now + metering.idleInterval)
+    } else if (this.#isUsed && !this.suspect) {
+      this.suspectSilence()
+      const urgentMs = metering.urgency(traffic, now)
+      if (this.suspect && urgentMs !== undefined) this.#runners.hurry(urgentMs)
+    }
   }
 
   /** It would do the same with these. */
@@ -135,7 +150,7 @@ export class WatchedUplink {
   /** The first round begins after `delay` ms, unless the link is known to be gone. */
   start(delay: number): void {
     this.#running = true
-    if (this.#machine.linkFault === null) this.#loop.start(delay)
+    if (this.#machine.linkFault === null) this.#startLoop(delay)
   }
 
   stop(): Promise<void> {
@@ -151,15 +166,14 @@ export class WatchedUplink {
     this.#tell(this.#machine.link(fault, monotonicNow()))
     if (!this.#running || (fault === null) === (before === null)) return
     this.#doubts = 0
-    if (fault === null) this.#loop.start(0)
+    if (fault === null) this.#startLoop(0)
     else this.#loop.stop()
   }
 
   /** Traffic over it worked, or failed where other uplinks work. If that contradicts the state, the checks run now. */
   learn(worked: boolean): void {
-    const { state } = this.#machine
-    const isUsed = state === 'up' || state === 'degraded'
-    if (worked !== isUsed) this.#loop.bringForward(this.#settings.failureInterval)
+    if (this.#metering?.maySuspect(monotonicNow()) === false) return
+    if (worked !== this.#isUsed) this.#loop.bringForward(this.#settings.failureInterval)
   }
 
   snapshot(): UplinkSnapshot {
@@ -174,12 +188,14 @@ export class WatchedUplink {
         return event && { ...event, at: wallTime({ wall: event.at, monotonic: this.#lastAt[check]! }, now) }
       }),
       statistics: this.#machine.statistics(now.monotonic),
+      metered: this.#metering?.report(now.monotonic) ?? null,
       remarks: this.#machine.remarks(now.monotonic),
     }
   }
 
-  save(): SavedState {
-    return { ...this.#machine.save(monotonicNow()), since: wallTime(this.#since) }
+  save(): SavedUplink {
+    const now = monotonicNow()
+    return { ...this.#machine.save(now), since: wallTime(this.#since), meter: this.#metering?.save(now) }
   }
 
   /** The force as the state file keeps it. */
@@ -187,10 +203,19 @@ export class WatchedUplink {
     return this.#force?.save()
   }
 
-  restore(saved: SavedState): void {
+  restore(saved: SavedUplink): void {
     const now = readClocks()
     this.#since = { wall: saved.since, monotonic: now.monotonic - (now.wall - saved.since) }
     this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)
+    this.#metering?.restore(saved.meter, now.monotonic)
+  }
+
+  get #isChecked(): boolean {
+    return this.#running && this.#machine.linkFault === null
+  }
+
+  get #isUsed(): boolean {
+    return this.#machine.state === 'up' || this.#machine.state === 'degraded'
   }
 
   get #stateSince(): ClockReading {
@@ -201,24 +226,11 @@ export class WatchedUplink {
     return this.#force?.reason ?? this.#machine.reason
   }
 
-  #judged(): JudgedCheck[] {
-    const { loss, latencyMs } = this.#settings
-    return this.uplink.checks.map((check, index) => {
-      const target = this.#targets[index]!
-      return {
-        label: `${check.type} ${target}`,
-        target,
-        loss: check.loss ?? loss,
-        latencyMs: check.latencyMs ?? latencyMs,
-      }
-    })
-  }
-
   #told(check: number, outcome: Outcome): void {
     const { type } = this.uplink.checks[check]!
     const target = this.#targets[check]!
     const { ok, local, latencyMs, error } = outcome
-    if (this.#running && this.#machine.linkFault === null) {
+    if (this.#isChecked) {
       const event = { uplink: this.uplink.name, check, type, target, ok, local, latencyMs, error, at: Date.now() }
       this.#last[check] = event
       this.#lastAt[check] = monotonicNow()
@@ -228,22 +240,37 @@ export class WatchedUplink {
   }
 
   #judge(outcomes: readonly Outcome[]): number {
-    this.#tell(this.#machine.round(outcomes, monotonicNow()))
-    const { state, badRounds } = this.#machine
+    const now = monotonicNow()
+    const urgentMs = this.#runners.urgentMs
+    this.#tell(this.#machine.round(outcomes, now, this.#metering?.patience(urgentMs)))
+    const { badRounds } = this.#machine
     this.#settle(badRounds === 0)
+    this.#metering?.judged(outcomes, badRounds === 0, now)
+    if (!this.suspect || !this.#isUsed) this.#runners.relax()
+    return this.#metering?.gap(this.#machine, this.suspect, urgentMs, now) ?? this.#gap()
+  }
+
+  #gap(): number {
+    const { badRounds } = this.#machine
     const { interval, failureInterval, recoveryInterval, down } = this.#settings
     if (this.suspect) return Math.min(failureInterval, unhurried)
-    if (state === 'up' || state === 'degraded') return badRounds > 0 ? failureInterval : interval
+    if (this.#isUsed) return badRounds > 0 ? failureInterval : interval
     // The first rounds after the link came back may be too early, because address and route follow later.
     return badRounds < down ? recoveryInterval : interval
   }
 
+  #startLoop(delay: number): void {
+    this.#loop.start(Math.max(delay, this.#metering?.wait(monotonicNow()) ?? 0))
+  }
+
   #settle(isGood: boolean): void {
     if (this.#doubts > 1) this.#doubts--
-    else if (this.#doubts === 1 && isGood) {
-      this.#doubts = 0
-      this.#trustedUntil = monotonicNow() + trusted
-    }
+    else if (this.#doubts === 1 && isGood) this.#trust()
+  }
+
+  #trust(): void {
+    this.#doubts = 0
+    this.#trustedUntil = monotonicNow() + trusted
   }
 
   #tell(change: Change | undefined): void {

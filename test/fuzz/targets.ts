@@ -21,6 +21,7 @@ import { decodeNeighbour, decodeSilentNeighbour } from '../../src/system/netlink
 import { decodeNexthop } from '../../src/system/netlink/nexthop.js'
 import { decodeChosenHop, decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 import { decodeRule } from '../../src/system/netlink/rule.js'
+import { decodeTcpConnection } from '../../src/system/netlink/tcp-connections.js'
 
 function expect(holds: boolean, promise: string): void {
   if (!holds) throw new Error(`broken: ${promise}`)
@@ -66,6 +67,7 @@ export function netlink(data: Buffer): void {
     decodeNexthop,
     decodeRule,
     decodeConnection,
+    decodeTcpConnection,
   ]
   for (const payload of [...decodeMessages(bytes)].map(({ payload }) => payload).concat(bytes)) {
     for (const read of decoders) read(payload)

@@ -112,7 +112,7 @@ describe('instrument', () => {
   })
 
   test('has what /metrics has, by the names a Prometheus makes of them', async () => {
-    const world = simulate()
+    const world = simulate({ uplinks: [{ ...uplinks[0]!, metered: true }] })
     const { provider, units } = collector()
     instrument(world.monitor, provider)
     const metrics = new Metrics(world.monitor, '0')
@@ -123,7 +123,7 @@ describe('instrument', () => {
       [...(await metrics.text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]),
     )
     // https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
-    const suffixes: Record<string, string> = { s: '_seconds', 1: '_ratio' }
+    const suffixes: Record<string, string> = { s: '_seconds', By: '_bytes', 1: '_ratio' }
     const translated = (await units()).map(([name, unit]) => `${name.replaceAll('.', '_')}${suffixes[unit] ?? ''}`)
     const ofUplinks = Object.keys(types).filter(name => /^netvia_(uplink|check)_/.test(name))
     expect(translated.toSorted()).toEqual(ofUplinks.map(name => name.replace(/_total$/, '')).toSorted())

@@ -60,6 +60,20 @@ describe('a configuration', () => {
     })
   })
 
+  test('has the quota of a metered uplink in bytes, and its period in ms', () => {
+    const text = (metered: string) =>
+      `uplinks: [{ name: lte, device: wan2, metered: ${metered}, checks: [{ type: ping, host: 192.0.2.1 }] }]`
+    const read = (metered: string) => readConfig(fileOf(text(metered))).uplinks[0]!.metered
+    expect(read('true')).toBe(true)
+    expect(read('{ quota: 15MB, period: 30d }')).toEqual({ quota: 15_000_000, period: 2_592_000_000 })
+    expect(read('{ quota: 1.5 MiB }')).toEqual({ quota: 1_572_864 })
+    expect(problems(text('{ quota: 10kB }'))).toEqual([expect.stringContaining('26880 or more with these checks')])
+    expect(problems(text('{ quota: 15 MBit }'))).toEqual([expect.stringContaining('quota must be an integer')])
+    const page = text('true').replace('type: ping, host: 192.0.2.1', "type: http, url: 'http://a.test'")
+    expect(problems(page)).toEqual([expect.stringContaining('pings of addresses only')])
+    expect(problems(text('true').replace('device: wan2, ', ''))).toEqual([expect.stringContaining('beside a device')])
+  })
+
   test('may have the options of the routes, checked in the same way', () => {
     const routing = 'routing: { policy: weighted, whenAllDown: unreachable }'
     expect(readConfig(fileOf(`${good}\n${routing}\n`)).routing).toEqual({

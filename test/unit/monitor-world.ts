@@ -40,7 +40,7 @@ export function simulate(changed: Partial<MonitorOptions> = {}) {
         uplinks,
         ...changed,
       },
-      { makeRunner: runnersOf(probe), watchLinks },
+      { makeRunner: runnersOf(probe), watchLinks, watchTraffic: () => () => {} },
     )
   const link = (device: string, fault: string | null) => {
     links.set(device, { fault, lost: [] })

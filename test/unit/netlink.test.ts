@@ -11,6 +11,7 @@ import { decodeNeighbour, encodeNeighbourRequest } from '../../src/system/netlin
 import { decodeNexthop, hopsOf } from '../../src/system/netlink/nexthop.js'
 import { decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 import { decodeRule, encodeRule } from '../../src/system/netlink/rule.js'
+import { decodeTcpConnection } from '../../src/system/netlink/tcp-connections.js'
 
 const u32 = (value: number) => pack([4, value])
 const u16 = (value: number) => pack([2, value])
@@ -312,6 +313,7 @@ describe('every decoder', () => {
     decodeNeighbour,
     decodeRule,
     decodeConnection,
+    decodeTcpConnection,
   ]
   const survives = (bytes: Uint8Array) => {
     for (const decode of decoders) decode(bytes)

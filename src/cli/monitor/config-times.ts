@@ -1,4 +1,5 @@
 import { duration } from '../shared/duration.js'
+import { size } from '../shared/size.js'
 
 type Members = Record<string, unknown>
 
@@ -12,7 +13,10 @@ const ofMonitor = [
   'hookTimeout',
 ] as const
 
-/** `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times. Anything else is left for the checks to refuse. */
+/**
+ * `500ms`, `2s`, `1m` and `1h` as milliseconds, where options are times, and `15MB` as bytes in a quota. Anything else is left
+ * for the checks to refuse.
+ */
 export function withTimes(options: unknown): unknown {
   if (!isMembers(options)) return options
   const { damping, otlp, mqtt, proxy, uplinks } = options
@@ -27,17 +31,21 @@ export function withTimes(options: unknown): unknown {
 }
 
 function ofUplink(uplink: unknown): unknown {
-  if (!isMembers(uplink) || !Array.isArray(uplink.checks)) return uplink
-  return { ...uplink, checks: uplink.checks.map(check => (isMembers(check) ? convert(check, ['timeout']) : check)) }
+  if (!isMembers(uplink)) return uplink
+  const { checks, metered } = uplink
+  return {
+    ...uplink,
+    ...(isMembers(metered) && { metered: convert(convert(metered, ['period']), ['quota'], size) }),
+    ...(Array.isArray(checks) && {
+      checks: checks.map(check => (isMembers(check) ? convert(check, ['timeout']) : check)),
+    }),
+  }
 }
 
-function convert(members: Members, keys: readonly string[]): Members {
+function convert(members: Members, keys: readonly string[], read: (text: string) => unknown = duration): Members {
   const given = keys.filter(key => Object.hasOwn(members, key))
-  return { ...members, ...Object.fromEntries(given.map(key => [key, milliseconds(members[key])])) }
-}
-
-function milliseconds(value: unknown): unknown {
-  return typeof value === 'string' ? (duration(value) ?? value) : value
+  const converted = (value: unknown) => (typeof value === 'string' ? (read(value) ?? value) : value)
+  return { ...members, ...Object.fromEntries(given.map(key => [key, converted(members[key])])) }
 }
 
 function isMembers(value: unknown): value is Members {

@@ -60,7 +60,7 @@ export class Card {
     this.root.dataset.state = state
     this.#tested = checks
     this.#use.hidden = !isInUse
-    say(this.#device, uplink.device ?? '')
+    say(this.#device, `${uplink.device ?? ''}${uplink.metered ? ', metered' : ''}`)
     say(this.#badge, `${state}${forced ? ', forced' : ''}${flapping ? ', flapping' : ''}`)
     say(this.#reason, [reason, ...(state === 'up' && !forced ? remarks : [])].join('; '))
     const medians = checks.map((check, index) => `${check?.type ?? 'check'} ${milliseconds(statistics[index]!.p50Ms)}`)

@@ -23,7 +23,7 @@ export const monitorLines: Record<string, JsonSchema> = {
   monitorWarning: lineOf('monitor', 'warning', 'Something beside the checks went wrong', {
     ...{
       source: text(
-        'What: state-file, history, hook, link; of the routes: interference, kernel, conntrack, configuration',
+        'What: state-file, history, hook, link, traffic; of the routes: interference, kernel, conntrack, configuration',
       ),
       message: text(),
       at,
@@ -129,9 +129,17 @@ export const monitorParts: Record<string, JsonSchema> = {
     linkFault: orNull('string', 'Why the link is gone'),
     flapping: bool('It went down too often lately'),
     forced: forcedOrNull,
+    metered: { anyOf: [ref('metered'), { type: 'null' }] },
     checks: list({ anyOf: [ref('lastCheck'), { type: 'null' }] }),
     statistics: list(ref('checkStatistics')),
     remarks: list(text('What is wrong with a check that the uplink does without')),
+  }),
+  metered: object('Of a metered uplink', {
+    quota: count('Bytes that its checks may cost in a period'),
+    periodMs: milliseconds('Of a period'),
+    spentBytes: count('That its checks have cost in this period'),
+    idleIntervalMs: milliseconds('Between its checks while it is idle and works'),
+    evidence: { enum: ['traffic', 'probe', null], description: 'What proved last that it works' },
   }),
   forced: object('What netvia force said of an uplink', {
     state: oneOf('up', 'down'),

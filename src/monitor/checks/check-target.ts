@@ -1,6 +1,8 @@
 import { publicUrl } from '../../checks/public-url.js'
 import { joinHostPort } from '../../errors.js'
 import type { UplinkCheck } from '../options.js'
+import type { JudgedCheck } from '../state/check-record.js'
+import type { Limits } from '../state/quality.js'
 
 /** The target of a check for people, without the secrets of a URL. */
 export function targetOf(check: UplinkCheck): string {
@@ -14,4 +16,13 @@ export function targetOf(check: UplinkCheck): string {
     case 'http':
       return publicUrl(check.url)
   }
+}
+
+/** How the state machine judges these checks. `limits`: of those without their own. */
+export function judgedChecks(checks: readonly UplinkCheck[], limits: Limits): JudgedCheck[] {
+  return checks.map(check => {
+    const target = targetOf(check)
+    const { loss = limits.loss, latencyMs = limits.latencyMs } = check
+    return { label: `${check.type} ${target}`, target, loss, latencyMs }
+  })
 }

@@ -61,8 +61,8 @@ export interface HookEvent {
 
 /** The 'warning' event: something beside the checks failed. The monitor continues. */
 export interface WarningEvent {
-  /** The part that failed: state file, history, hook, or watching the links. */
-  source: 'state-file' | 'history' | 'hook' | 'link'
+  /** The part that failed: state file, history, hook, or watching the links or the traffic. */
+  source: 'state-file' | 'history' | 'hook' | 'link' | 'traffic'
   /** In words. */
   message: string
   /** The error itself. */
@@ -97,6 +97,20 @@ export interface MonitorEvents {
   configure: [ConfigureEvent]
 }
 
+/** Of a metered uplink: what its checks cost, and what its state rests on. */
+export interface MeteredReport {
+  /** Bytes that its checks may cost in a period. */
+  quota: number
+  /** Milliseconds of a period. */
+  periodMs: number
+  /** Bytes that its checks have cost in this period. */
+  spentBytes: number
+  /** Milliseconds between its checks while it is idle and works. */
+  idleIntervalMs: number
+  /** What proved last that it works: traffic that flowed anyway, or a check. Null before. */
+  evidence: 'traffic' | 'probe' | null
+}
+
 /** One uplink in `snapshot()`. */
 export interface UplinkSnapshot extends Facts {
   /** As in the options. */
@@ -113,6 +127,8 @@ export interface UplinkSnapshot extends Facts {
   checks: (CheckEvent | null)[]
   /** Loss and latency of each check, in their order. */
   statistics: CheckStatistics[]
+  /** Null: it isn't metered. */
+  metered: MeteredReport | null
   /** Failing checks that the uplink can do without, in words: 'target 203.0.113.12 silent for 40 s'. */
   remarks: string[]
 }

@@ -1,4 +1,5 @@
 import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
+import { isSavedMeter, type SavedMeter } from '../metered/meter.js'
 import type { SavedState } from '../state/state-machine.js'
 import { isSavedForce, type SavedForce } from './force.js'
 
@@ -8,9 +9,14 @@ const version = 1
 /** Bytes. The file of thousands of uplinks is smaller. */
 const maxSize = 1 << 24
 
+export interface SavedUplink extends SavedState {
+  /** Of a metered one. */
+  meter?: SavedMeter
+}
+
 /** By uplink name; `since` in ms since the epoch. */
 export interface Saved {
-  uplinks: Record<string, SavedState>
+  uplinks: Record<string, SavedUplink>
   /** Good for as long as they say, and not only for as long as a state is. */
   forces: Record<string, SavedForce>
 }
@@ -87,7 +93,7 @@ function parse(text: string): Saved & { savedAt: number } {
   // Files of before have no forces.
   const { savedAt, uplinks, forces = {} } = content
   if (typeof savedAt !== 'number') throw new Error('the state file is damaged')
-  return { savedAt, uplinks: eachOf(uplinks, isSavedState), forces: eachOf(forces, isSavedForce) }
+  return { savedAt, uplinks: eachOf(uplinks, isSavedUplink), forces: eachOf(forces, isSavedForce) }
 }
 
 function eachOf<T>(saved: unknown, isRight: (value: unknown) => value is T): Record<string, T> {
@@ -111,13 +117,14 @@ function unlessMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error
 }
 
-function isSavedState(value: unknown): value is SavedState {
-  const saved = value as SavedState | null
+function isSavedUplink(value: unknown): value is SavedUplink {
+  const saved = value as SavedUplink | null
   return (
     ['unknown', 'up', 'degraded', 'down'].includes(saved?.state as string) &&
     Number.isFinite(saved?.since) &&
     typeof saved?.reason === 'string' &&
     Number.isFinite(saved?.penalty) &&
-    typeof saved?.flapping === 'boolean'
+    typeof saved?.flapping === 'boolean' &&
+    (saved.meter === undefined || isSavedMeter(saved.meter))
   )
 }

@@ -128,8 +128,11 @@ export class StateMachine {
     return this.#bad
   }
 
-  /** Records a complete round of checks. Ignored while the link is gone, because such a round says nothing new. */
-  round(outcomes: readonly Outcome[], at: number): Change | undefined {
+  /**
+   * Records a complete round of checks. `patience`: so many more bad rounds than usual until 'down'. Ignored while the link is gone,
+   * because such a round says nothing new.
+   */
+  round(outcomes: readonly Outcome[], at: number, patience = 0): Change | undefined {
     if (this.#linkFault !== null) return undefined
     if (this.#rounds++ === 0) this.#firstRound = at
     for (const [check, record] of this.#records.entries()) record.add(outcomes[check]!, at)
@@ -141,7 +144,16 @@ export class StateMachine {
       this.#good = 0
       for (const record of this.#records) record.endStreak()
     }
-    return this.#judge(outcomes, at)
+    if (this.#bad >= this.#thresholds.down + patience) return this.#fall(outcomes, at)
+    return this.#judge(at)
+  }
+
+  /** Traffic proved that it works: a good round that says nothing about the checks. Ignored while the link is gone. */
+  proven(at: number): Change | undefined {
+    if (this.#linkFault !== null) return undefined
+    this.#good++
+    this.#bad = 0
+    return this.#judge(at)
   }
 
   /** `fault` says why the link is gone; null if it is there. */
@@ -193,9 +205,8 @@ export class StateMachine {
     if (saved.state === 'degraded' || saved.state === 'down') for (const record of this.#records) record.distrust()
   }
 
-  #judge(outcomes: readonly Outcome[], at: number): Change | undefined {
+  #judge(at: number): Change | undefined {
     const { down, up, window, minimumTime } = this.#thresholds
-    if (this.#bad >= down) return this.#fall(outcomes, at)
     const held = this.#state !== 'unknown' && at - this.#since < minimumTime
     if (held) return undefined
     // A series of bad rounds ends as 'down' or in a good round, without stopping at 'degraded' in between.

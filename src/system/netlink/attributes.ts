@@ -26,13 +26,16 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   }
 }
 
-/** The first byte of one attribute's value, for callers that need only that from many messages. Pure. */
-export function attributeByte(bytes: Uint8Array, start: number, type: number): number | undefined {
-  let byte: number | undefined
+/**
+ * The value of one attribute, if it has so many bytes, for callers that need only that from many messages: where it begins.
+ * Undefined without one. Pure.
+ */
+export function attributeStart(bytes: Uint8Array, start: number, type: number, size: number): number | undefined {
+  let found: number | undefined
   for (let offset = start; ; ) {
     const length = attributeLength(bytes, offset)
-    if (length === 0) return byte
-    if (typeAt(bytes, offset) === type) byte = length > headerSize ? bytes[offset + headerSize] : undefined
+    if (length === 0) return found
+    if (typeAt(bytes, offset) === type) found = length >= headerSize + size ? offset + headerSize : undefined
     offset += align(length)
   }
 }

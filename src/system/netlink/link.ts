@@ -1,4 +1,4 @@
-import { attributeByte, decodeAttributes, encodeAttribute } from './attributes.js'
+import { attributeStart, decodeAttributes, encodeAttribute } from './attributes.js'
 import { macText, pack, readI32, readText, readU16, readU32, readU64 } from './bytes.js'
 
 const IFF_UP = 0x1
@@ -90,12 +90,21 @@ export function encodeLinkRequest(index: number): Uint8Array {
   )
 }
 
+/** `struct ifinfomsg` that requests one device by its name, with statistics. Linux 2.6.24. Pure. */
+export function encodeLinkByName(name: string): Uint8Array {
+  return Uint8Array.of(
+    ...pack([1, 0], [1, 0], [2, 0], [4, 0], [4, 0], [4, 0]),
+    ...encodeAttribute(attribute.name, Buffer.from(`${name}\0`)),
+  )
+}
+
 /** The index of a device and whether it is running, as in `Link`; undefined if the message isn't about a device. Pure. */
 export function decodeRunning(payload: Uint8Array): [index: number, running: boolean] | undefined {
   const index = readI32(payload, 4)
   const flags = readU32(payload, 8)
   if (payload[0] !== 0 || index === undefined || flags === undefined) return undefined
-  return [index, isRunning(flags, attributeByte(payload, headerSize, attribute.carrier))]
+  const carrier = attributeStart(payload, headerSize, attribute.carrier, 1)
+  return [index, isRunning(flags, carrier === undefined ? undefined : payload[carrier])]
 }
 
 /** Uses IFLA_CARRIER: the flag may follow an unplugged cable a second late, because the kernel's link watch is rate-limited. */

@@ -15,6 +15,7 @@ const attribute = {
   preferredSource: 7,
   multipath: 9,
   table: 15,
+  mark: 16,
   via: 18,
   nexthopId: 30,
 } as const
@@ -103,13 +104,26 @@ export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
   return payload[1] === 0 ? decodeRoute(payload) : undefined
 }
 
-/** `struct rtmsg` that asks for the route of a packet to this address, through this device if there is one. Pure. */
-export function encodeRouteRequest(address: string, deviceIndex?: number): Uint8Array {
+/** What the kernel chooses a route by, beside the destination. */
+export interface RouteKey {
+  /** Index of the device that the socket is bound to. */
+  readonly deviceIndex?: number
+  /** Source address, 4 or 16 bytes. */
+  readonly source?: Uint8Array
+  /** SO_MARK. */
+  readonly mark?: number
+}
+
+/** `struct rtmsg` that asks for the route of a packet to this address. Pure. */
+export function encodeRouteRequest(address: string, { deviceIndex, source, mark }: RouteKey = {}): Uint8Array {
   const family = addressFamily(familyOf(address))
   const bytes = parseIP(address)
-  const header = pack([1, family], [1, 8 * bytes.length], [2, 0], [4, 0], [4, 0])
-  const device = deviceIndex === undefined ? [] : [encodeAttribute(attribute.device, pack([4, deviceIndex]))]
-  return Buffer.concat([header, encodeAttribute(attribute.destination, bytes), ...device])
+  const header = pack([1, family], [1, 8 * bytes.length], [1, 8 * (source?.length ?? 0)], [1, 0], [4, 0], [4, 0])
+  const parts = [header, encodeAttribute(attribute.destination, bytes)]
+  if (source) parts.push(encodeAttribute(attribute.source, source))
+  if (deviceIndex !== undefined) parts.push(encodeAttribute(attribute.device, pack([4, deviceIndex])))
+  if (mark) parts.push(encodeAttribute(attribute.mark, pack([4, mark])))
+  return Buffer.concat(parts)
 }
 
 /** Decodes the answer: whether the kernel delivers the packet on this machine (`RTN_LOCAL`). Pure. */

@@ -1,4 +1,5 @@
-import { decodeLink, type Link, linkDumpRequest } from './link.js'
+import { formatAddress } from './ip-address.js'
+import { decodeLink, encodeLinkByName, type Link, linkDumpRequest } from './link.js'
 import { type AddressMessage, addressDumpRequest, decodeLinkAddress } from './link-address.js'
 import { MessageType } from './message.js'
 import {
@@ -16,12 +17,18 @@ import {
   decodeIsLocal,
   encodeRouteRequest,
   type Route,
+  type RouteKey,
   routeDumpRequest,
 } from './route.js'
 import { decodeRule, type Rule, ruleDumpRequest } from './rule.js'
 
 export function readLinks(): Link[] {
   return dumpNow(MessageType.getLink, linkDumpRequest, decodeLink)
+}
+
+/** One device with its counters; undefined if there is none of that name. */
+export function readLink(name: string): Link | undefined {
+  return requestOne(MessageType.getLink, encodeLinkByName(name), decodeLink)
 }
 
 export function readAddresses(): AddressMessage[] {
@@ -69,6 +76,13 @@ export function isDeliveredHere(address: string): boolean {
 
 /** The next hop of a packet through this device: a gateway, or the address itself. */
 export function nextHop(address: string, deviceIndex: number): string {
-  const hop = requestOne(MessageType.getRoute, encodeRouteRequest(address, deviceIndex), decodeChosenHop)
+  const hop = requestOne(MessageType.getRoute, encodeRouteRequest(address, { deviceIndex }), decodeChosenHop)
   return hop?.gateway ?? address
+}
+
+/** Whether the kernel sends packets to this address, 4 or 16 bytes, through this device. */
+export function leavesBy(address: Uint8Array, deviceIndex: number, key: RouteKey): boolean {
+  const leaves = (payload: Uint8Array) =>
+    !decodeIsLocal(payload) && decodeChosenHop(payload)?.deviceIndex === deviceIndex
+  return requestOne(MessageType.getRoute, encodeRouteRequest(formatAddress(address)!, key), leaves) ?? false
 }

@@ -18,6 +18,8 @@ export class Metrics {
   readonly #flapping = this.#gauge('uplink_flapping', '1 if it went down too often lately')
   readonly #loss = this.#gauge('uplink_loss_ratio', 'Share of failed checks over the window, 0 to 1')
   readonly #latency = this.#gauge('uplink_latency_seconds', 'Mean over the window; missing without an answer')
+  readonly #spent = this.#gauge('uplink_metered_bytes', 'What the checks of a metered uplink have cost in its period')
+  readonly #byTraffic = this.#gauge('uplink_metered_traffic', '1 if traffic proved last that a metered uplink works')
   readonly #changes = this.#counter('uplink_state_changes_total', 'Changes of state', [...ofUplink, 'to'])
   readonly #results = this.#counter(
     'check_results_total',
@@ -64,7 +66,8 @@ export class Metrics {
 
   /** In the text format of Prometheus. */
   async text(): Promise<string> {
-    for (const gauge of [this.#state, this.#since, this.#link, this.#flapping, this.#loss, this.#latency]) gauge.reset()
+    const always = [this.#state, this.#since, this.#link, this.#flapping]
+    for (const gauge of [...always, this.#loss, this.#latency, this.#spent, this.#byTraffic]) gauge.reset()
     const { uplinks } = this.#monitor.snapshot()
     for (const { name: uplink, device, ...facts } of uplinks) {
       const labels = { uplink, device: device ?? '' }
@@ -72,6 +75,10 @@ export class Metrics {
       this.#since.set(labels, facts.since / 1000)
       this.#link.set(labels, Number(facts.linkFault === null))
       this.#flapping.set(labels, Number(facts.flapping))
+      if (facts.metered) {
+        this.#spent.set(labels, facts.metered.spentBytes)
+        this.#byTraffic.set(labels, Number(facts.metered.evidence === 'traffic'))
+      }
       if (facts.lossRatio !== null) this.#loss.set(labels, facts.lossRatio)
       if (facts.latencyMs !== null) this.#latency.set(labels, facts.latencyMs / 1000)
     }

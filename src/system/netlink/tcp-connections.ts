@@ -1,0 +1,78 @@
+import { AF_INET, AF_INET6 } from '../../sockets/address.js'
+import { mappedIPv4 } from '../../sockets/ip.js'
+import { attributeStart } from './attributes.js'
+import { pack, readU32 } from './bytes.js'
+import { dump } from './request.js'
+
+/** NETLINK_SOCK_DIAG of linux/netlink.h, and SOCK_DIAG_BY_FAMILY of linux/sock_diag.h. */
+const sockDiag = 4
+const byFamily = 20
+const IPPROTO_TCP = 6
+/** `struct inet_diag_msg` and its `struct inet_diag_sockid` of linux/inet_diag.h. */
+const headerSize = 72
+const place = { local: 8, remote: 24, device: 40 } as const
+const attribute = { info: 2, mark: 15 } as const
+/** Of `struct tcp_info` in linux/tcp.h, and how much of it that takes. */
+const info = { retransmits: 2, unacknowledged: 24, lastAck: 56, rtt: 68, size: 72 } as const
+/** TCP_* of net/tcp_states.h in which data may wait for its acknowledgement. */
+const states = { established: 1, finWait1: 4, closeWait: 8, lastAck: 9, closing: 11 } as const
+
+/** A TCP connection of this machine, as sock_diag(7) reports it. Addresses have 4 or 16 bytes. */
+export interface TcpConnection {
+  readonly local: Uint8Array
+  readonly remote: Uint8Array
+  /** Index of the device it is bound to (SO_BINDTODEVICE); 0: none. */
+  readonly deviceIndex: number
+  /** SO_MARK; 0 without CAP_NET_ADMIN, which the kernel asks for. */
+  readonly mark: number
+  /** Retransmission timeouts in a row, without an acknowledgement since. */
+  readonly timeouts: number
+  /** Since the last acceptable segment came from the other end, in milliseconds. */
+  readonly lastAckMs: number
+  /** Smoothed round-trip time, in milliseconds. */
+  readonly rttMs: number
+}
+
+/** `struct inet_diag_req_v2` that requests the TCP connections of a family with their `struct tcp_info`. Pure. */
+export function encodeTcpRequest(family: number): Uint8Array {
+  const wanted = Object.values(states).reduce((mask, state) => mask | (1 << state), 0)
+  const request = new Uint8Array(56)
+  request.set(pack([1, family], [1, IPPROTO_TCP], [1, 1 << (attribute.info - 1)], [1, 0], [4, wanted]))
+  return request
+}
+
+/** Returns undefined for truncated messages, and from a kernel that doesn't report all of it. Pure. */
+export function decodeTcpConnection(payload: Uint8Array): TcpConnection | undefined {
+  const deviceIndex = readU32(payload, place.device)
+  const size = payload[0] === AF_INET ? 4 : payload[0] === AF_INET6 ? 16 : undefined
+  if (size === undefined || deviceIndex === undefined || payload.length < headerSize) return undefined
+  const start = attributeStart(payload, headerSize, attribute.info, info.size)
+  const mark = attributeStart(payload, headerSize, attribute.mark, 4)
+  if (start === undefined) return undefined
+  const isWaiting = readU32(payload, start + info.unacknowledged)! > 0
+  return {
+    local: addressAt(payload, place.local, size),
+    remote: addressAt(payload, place.remote, size),
+    deviceIndex,
+    mark: mark === undefined ? 0 : readU32(payload, mark)!,
+    timeouts: isWaiting ? payload[start + info.retransmits]! : 0,
+    lastAckMs: readU32(payload, start + info.lastAck)!,
+    rttMs: readU32(payload, start + info.rtt)! / 1000,
+  }
+}
+
+/** The TCP connections of this network namespace, IPv4 and IPv6. No privilege needed. */
+export async function readTcpConnections(): Promise<TcpConnection[]> {
+  const found: TcpConnection[] = []
+  for (const family of [AF_INET, AF_INET6]) {
+    const some = await dump(byFamily, encodeTcpRequest(family), decodeTcpConnection, undefined, sockDiag)
+    for (const connection of some) found.push(connection)
+  }
+  return found
+}
+
+/** A copy. A dual-stack socket has its IPv4 addresses within 16 bytes. */
+function addressAt(payload: Uint8Array, start: number, size: number): Uint8Array {
+  const address = payload.slice(start, start + size)
+  return mappedIPv4(address) === undefined ? address : address.subarray(12)
+}

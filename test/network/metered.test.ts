@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { connect, UplinkMonitor } from '../../src/index.js'
+import type { StateEvent } from '../../src/monitor/record/reports.js'
+import { parseIP } from '../../src/sockets/ip.js'
+import { leavesBy, readLink } from '../../src/system/netlink/tables.js'
+import { lab, needs } from '../lab/index.js'
+
+needs('nft', 'tcpdump')
+
+const { address4: host, address6 } = lab.server
+const port = 7045
+/** IPv4 header, ICMP header and payload, and the same back. */
+const pingBytes = 2 * (20 + 8 + 56)
+/** For a ping each `idle` ms while the line is idle: that uses four fifths of the quota. */
+const quotaFor = (idle: number) => ({ quota: 1000 * pingBytes, period: 800 * idle })
+
+/** Sends a line each 20 ms on each connection, and reads what comes. */
+const server = `
+  require('node:net').createServer(socket => {
+    const timer = setInterval(() => socket.write('.'), 20)
+    socket.resume().on('error', () => {}).on('close', () => clearInterval(timer))
+  }).listen(${port}, '::', () => console.log('ready'))`
+/** Broadcasts of a neighbour: they arrive although nothing else does. */
+const noise = `
+  const socket = require('node:dgram').createSocket('udp4').bind(0, () => {
+    socket.setBroadcast(true)
+    setInterval(() => socket.send('noise', 9999, '198.51.100.255'), 20)
+    console.log('ready')
+  })`
+
+beforeAll(() => program('internet', server))
+
+async function program(where: 'internet' | 'isp2', text: string): Promise<void> {
+  await once(lab.spawn(where, process.execPath, '-e', text).stdout!, 'data')
+}
+
+async function start(idle: number) {
+  const monitor = new UplinkMonitor({
+    ...{ interval: 100, timeout: 1000, up: 1 },
+    uplinks: [{ name: 'lte', device: 'wan2', checks: [{ type: 'ping', host }], metered: quotaFor(idle) }],
+  })
+  onTestFinished(() => monitor.stop())
+  monitor.start()
+  await expect.poll(() => monitor.snapshot().uplinks[0]!.state, { timeout: 5000 }).toBe('up')
+  return { monitor, uplink: () => monitor.snapshot().uplinks[0]! }
+}
+
+async function stream(to: string) {
+  const socket = await connect({ host: to, port, device: 'wan2' })
+  const timer = setInterval(() => socket.write('.'), 20)
+  onTestFinished(() => {
+    clearInterval(timer)
+    socket.destroy()
+  })
+  socket.resume().on('error', () => {})
+}
+
+async function pingsDuring(ms: number): Promise<number> {
+  const capture = await lab.capture('wan2', 'icmp[icmptype] == icmp-echo')
+  await wait(ms)
+  return (await capture.stop()).length
+}
+
+const silence = () => lab.fault('isp2', 'meta l4proto { tcp, udp, icmp, icmpv6 } drop')
+
+async function nextDown(monitor: UplinkMonitor): Promise<StateEvent> {
+  const [event] = await once(monitor, 'state', { signal: AbortSignal.timeout(10_000) })
+  expect(event).toMatchObject({ uplink: 'lte', from: 'up', to: 'down' })
+  return event
+}
+
+test.each([host, address6])(
+  'no probe leaves while a TCP stream to %s flows, and its silence is reported soon',
+  async to => {
+    const { monitor, uplink } = await start(1000)
+    await stream(to)
+    await expect.poll(() => uplink().metered!.evidence).toBe('traffic')
+    await program('isp2', noise)
+    expect(await pingsDuring(2500)).toBe(0)
+    expect(uplink()).toMatchObject({ state: 'up', metered: { evidence: 'traffic' } })
+    const down = nextDown(monitor)
+    silence()
+    const silent = Date.now()
+    const { at } = await down
+    console.log(`silent -> down: ${at - silent} ms`)
+    expect(at - silent).toBeLessThan(5000)
+  },
+)
+
+test('an idle line is probed at the pace of its quota, and what that costs is counted', async () => {
+  const { uplink } = await start(300)
+  const before = uplink().metered!.spentBytes
+  const pings = await pingsDuring(2000)
+  const spent = (uplink().metered!.spentBytes - before) / pingBytes
+  expect(uplink().metered).toMatchObject({ evidence: 'probe', idleIntervalMs: 300, quota: 1000 * pingBytes })
+  // tcpdump sees 2 s, and the counter a little more.
+  expect(pings).toBeGreaterThan(3)
+  expect(pings).toBeLessThan(10)
+  expect(spent).toBeGreaterThanOrEqual(pings - 1)
+})
+
+test('broadcasts alone prove nothing: a silent line goes down, and stays', async () => {
+  const { monitor, uplink } = await start(300)
+  await program('isp2', noise)
+  const down = nextDown(monitor)
+  const { rxPackets } = lab.counters('wan2')
+  silence()
+  await down
+  await wait(500)
+  expect(lab.counters('wan2').rxPackets - rxPackets).toBeGreaterThan(20)
+  expect(uplink()).toMatchObject({ state: 'down', metered: { evidence: 'probe' } })
+})
+
+test('a connection counts by the device that its packets use, not by its source address', () => {
+  const [wan1, wan2] = [readLink('wan1')!.index, readLink('wan2')!.index]
+  const remote = parseIP(host)
+  const source = parseIP(lab.wan2.address4)
+  expect(leavesBy(remote, wan2, { source })).toBe(false)
+  expect(leavesBy(remote, wan1, { source })).toBe(true)
+  expect(leavesBy(remote, wan2, { deviceIndex: wan2 })).toBe(true)
+  expect(leavesBy(source, wan2, {})).toBe(false)
+})
