@@ -74,9 +74,9 @@ async function nextDown(monitor: UplinkMonitor): Promise<StateEvent> {
 test.each([host, address6])(
   'no probe leaves while a TCP stream to %s flows, and its silence is reported soon',
   async to => {
-    const { monitor, uplink } = await start(1000)
+    const { monitor, uplink } = await start(2000)
     await stream(to)
-    await expect.poll(() => uplink().metered!.evidence).toBe('traffic')
+    await expect.poll(() => uplink().metered!.evidence, { timeout: 10_000 }).toBe('traffic')
     await program('isp2', noise)
     expect(await pingsDuring(2500)).toBe(0)
     expect(uplink()).toMatchObject({ state: 'up', metered: { evidence: 'traffic' } })

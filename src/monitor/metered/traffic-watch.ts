@@ -6,8 +6,8 @@ import { type Traffic, TrafficJudge } from './traffic.js'
 
 /** Milliseconds between looks. A look at devices without traffic costs one netlink request each. */
 const lookInterval = 100
-/** A look at many connections takes long. It is followed by so many times its duration without one. */
-const rest = 20
+/** Milliseconds without a look after one, for each connection looked at: so looks take about a twentieth of the time. */
+const restMs = 0.2
 /** An acknowledgement older than this, in ms, says nothing about now, however late a look is. */
 const longestElapsed = 1000
 
@@ -53,6 +53,7 @@ export function watchTraffic(
     })
     if (busy.length === 0) return
     const connections = await readTcpConnections()
+    restUntil = began + restMs * connections.length
     if (isEnded) return
     const addresses = readAddresses()
     const now = monotonicNow()
@@ -74,8 +75,7 @@ export function watchTraffic(
   }
 
   const timer = setInterval(async () => {
-    const began = monotonicNow()
-    if (isLooking || began < restUntil) return
+    if (isLooking || monotonicNow() < restUntil) return
     isLooking = true
     try {
       await look()
@@ -85,7 +85,6 @@ export function watchTraffic(
       isFailing = true
     } finally {
       isLooking = false
-      restUntil = monotonicNow() + rest * (monotonicNow() - began)
     }
   }, lookInterval)
   return () => {
