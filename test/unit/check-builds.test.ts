@@ -128,7 +128,7 @@ test('stacks lead to the sources where Node reads source maps', async () => {
   const { stderr } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', text], {
     cwd,
   }).catch(error => error)
-  expect(stderr).toMatch(/src\/protocols\/connect-descriptor\.ts:\d+/)
+  expect(stderr).toMatch(/src\/protocols\/tcp\/dial\.ts:\d+/)
 })
 
 test('importing loads neither the addon nor the costlier modules of Node, and a ping not these', async () => {
@@ -158,6 +158,6 @@ test('an uncaught error shows its own line and the names on its way', async () =
   const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
   const { stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd }).catch(error => error)
   expect(stderr).toContain('NetviaError: connect ECONNREFUSED')
-  expect(stderr).toMatch(/ at .*connectDescriptor/)
+  expect(stderr).toMatch(/ at .*dialInTime/)
   expect(Math.max(...stderr.split('\n').map((line: string) => line.length))).toBeLessThan(500)
 })
