@@ -58,7 +58,16 @@ describe('documentation', () => {
 
 describe('docs/errors.md', () => {
   /** They never leave the library: it waits, or looks elsewhere. */
-  const internal = ['EAGAIN', 'EALREADY', 'EEXIST', 'EINPROGRESS', 'ENOENT', 'ERR_SCRIPT_EXECUTION_TIMEOUT', 'ESRCH']
+  const internal = [
+    'EAGAIN',
+    'EALREADY',
+    'EEXIST',
+    'EINPROGRESS',
+    'ENOENT',
+    'ENOTCONN',
+    'ERR_SCRIPT_EXECUTION_TIMEOUT',
+    'ESRCH',
+  ]
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.ts'))
     .map(name => readFileSync(join(root, 'src', name), 'utf8'))

@@ -6,7 +6,7 @@ import { as, calls, type Given, host, port, uplink } from './public-calls.js'
 import { requires } from './requirements.js'
 
 /** What takes no options. */
-const without = ['NetviaError', 'instrument', 'joinHostPort', 'privileges', 'splitHostPort', 'tcpInfo']
+const without = ['NetviaError', 'instrument', 'joinHostPort', 'multipathInfo', 'privileges', 'splitHostPort', 'tcpInfo']
 
 /** Rejected or thrown, by a call or by making an object. */
 async function refusal(call: () => unknown): Promise<entry.NetviaError> {

@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { setTimeout as wait } from 'node:timers/promises'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { pack } from '../netlink/bytes.js'
@@ -66,7 +65,7 @@ async function takeLock(): Promise<number> {
       if (errno >= 0) return fd
       if (errno !== -constants.errno.EADDRINUSE || attempt === lockAttempts)
         throw systemError(errno, 'bind(AF_NETLINK)')
-      await wait(1)
+      await new Promise(resolve => setTimeout(resolve, 1))
     }
   } catch (error) {
     addon().close(fd)
