@@ -49,6 +49,11 @@ const works = {
       : { rate: 100_000, seconds: 20, kinds: ['raw', 'datagram'] }),
   },
   page: { host: lab.server.address4, ...(smoke ? { seconds: 2, uplinks: 20 } : { seconds: 10, uplinks: 100 }) },
+  multipath: {
+    ...{ cuts: smoke ? 4 : 100, limits: { active: 250, backup: 500 }, server: elsewhere('stream') },
+    ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
+  },
+  // Last: a device whose cable was pulled has lost its IPv6 addresses and routes.
   monitor: {
     ...{ host: lab.server.address4, servers: { lines: elsewhere('serve'), page: elsewhere('website') } },
     ...(smoke
@@ -59,10 +64,6 @@ const works = {
       { cut: `ip -n ${isp2} link set customer down`, mend: `ip -n ${isp2} link set customer up` },
       cutOf('isp2'),
     ],
-  },
-  multipath: {
-    ...{ cuts: smoke ? 4 : 100, limits: { active: 250, backup: 500 }, server: elsewhere('stream') },
-    ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
   },
 }
 
