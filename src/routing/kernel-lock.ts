@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
-import { pack } from '../system/netlink/bytes.js'
-import { openNetlink } from '../system/netlink/request.js'
+import { bindNetlink, openNetlink } from '../system/netlink/request.js'
 
 /** A port id that the kernel never assigns: it uses process ids, which end at 2^22, or counts down from 2^32. */
 const ourPortId = 0x6e76_7274
@@ -16,7 +15,7 @@ const ourPortId = 0x6e76_7274
  */
 export function openOnlyNetlink(): number {
   const fd = openNetlink()
-  const errno = addon().bind(fd, pack([2, addon().constants.AF_NETLINK!], [2, 0], [4, ourPortId], [4, 0]))
+  const errno = bindNetlink(fd, { portId: ourPortId })
   if (errno === 0) return fd
   addon().close(fd)
   if (errno !== -constants.errno.EADDRINUSE) throw systemError(errno, 'bind(AF_NETLINK)')

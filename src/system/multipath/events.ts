@@ -4,7 +4,7 @@ import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import { pack } from '../netlink/bytes.js'
 import { genericFamily, genericNetlink } from '../netlink/generic.js'
-import { messagesOf, netlinkPayload, openNetlink } from '../netlink/request.js'
+import { bindNetlink, messagesOf, netlinkPayload, openNetlink } from '../netlink/request.js'
 import { decodeMultipathEvent, pathManagerEvents, pathManagerFamily } from '../netlink/subflow.js'
 
 /** Receives an event's number, or undefined if events were lost. */
@@ -33,7 +33,7 @@ function start(): PacketSocket {
   const fd = openNetlink(genericNetlink)
   try {
     // A socket without a port id of its own would get no messages of the kernel's.
-    const errno = addon().bind(fd, pack([2, addon().constants.AF_NETLINK!], [2, 0], [4, 0], [4, 0]))
+    const errno = bindNetlink(fd)
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     setOption(fd, 'NETLINK_ADD_MEMBERSHIP', pack([4, group]))
     return new PacketSocket(fd, { readable: drain }, netlinkPayload)

@@ -2,9 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
-import { pack } from '../netlink/bytes.js'
 import { genericNetlink } from '../netlink/generic.js'
-import { openNetlink } from '../netlink/request.js'
+import { bindNetlink, openNetlink } from '../netlink/request.js'
 
 /** Who creates the subflows of a namespace's connections (net.mptcp.path_manager, before Linux 6.15 net.mptcp.pm_type). */
 export interface PathManagerSetting {
@@ -60,8 +59,7 @@ async function takeLock(): Promise<number> {
   const fd = openNetlink(genericNetlink)
   try {
     for (let attempt = 1; ; attempt++) {
-      const { AF_NETLINK } = addon().constants
-      const errno = addon().bind(fd, pack([2, AF_NETLINK!], [2, 0], [4, lockPort], [4, 0]))
+      const errno = bindNetlink(fd, { portId: lockPort })
       if (errno >= 0) return fd
       if (errno !== -constants.errno.EADDRINUSE || attempt === lockAttempts)
         throw systemError(errno, 'bind(AF_NETLINK)')

@@ -4,11 +4,10 @@ import { systemError } from '../../errors.js'
 import { trySetOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { pack } from './bytes.js'
 import { decodeLink, type Link } from './link.js'
 import { type DeviceAddress, decodeLinkAddress } from './link-address.js'
 import { MessageType, type NetlinkMessage } from './message.js'
-import { isCut, messagesOf, netlinkPayload, openNetlink } from './request.js'
+import { bindNetlink, isCut, messagesOf, netlinkPayload, openNetlink } from './request.js'
 import { decodeRoute, type Route } from './route.js'
 import { decodeRule, type Rule } from './rule.js'
 import { readLinks } from './tables.js'
@@ -111,9 +110,8 @@ export function onDeviceChange(callback: Callback): () => void {
 function start(): PacketSocket {
   const fd = openNetlink()
   try {
-    const { AF_NETLINK } = addon().constants
     if (trySetOption(fd, 'SO_RCVBUFFORCE', receiveBufferBytes) < 0) trySetOption(fd, 'SO_RCVBUF', receiveBufferBytes)
-    const errno = addon().bind(fd, pack([2, AF_NETLINK!], [2, 0], [4, 0], [4, groups]))
+    const errno = bindNetlink(fd, { groups })
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     // Read after joining the groups. Changes in between are reported again, and then change nothing.
     readLinkTable()

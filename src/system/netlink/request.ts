@@ -4,7 +4,7 @@ import { systemError } from '../../errors.js'
 import { nextTurn } from '../../runtime/turns.js'
 import { type Packet, receiveBuffer } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
-import { readI32, readU32 } from './bytes.js'
+import { pack, readI32, readU32 } from './bytes.js'
 import { decodeMessages, encodeMessage, MessageFlag, MessageType, type NetlinkMessage } from './message.js'
 
 /** The kernel puts at most this much of a dump into one datagram. */
@@ -21,6 +21,14 @@ export function openNetlink(protocol = addon().constants.NETLINK_ROUTE!): number
   const fd = addon().socket(AF_NETLINK!, SOCK_RAW!, protocol)
   if (fd < 0) throw systemError(fd, 'socket(AF_NETLINK)')
   return fd
+}
+
+/**
+ * bind(2) of a `struct sockaddr_nl` (netlink(7)). `portId`: default: one that the kernel chooses. `groups`: a set of RTMGRP_*. Returns 0 or
+ * a negative errno.
+ */
+export function bindNetlink(fd: number, { portId = 0, groups = 0 }: { portId?: number; groups?: number } = {}): number {
+  return addon().bind(fd, pack([2, addon().constants.AF_NETLINK!], [2, 0], [4, portId], [4, groups]))
 }
 
 /** The messages of a datagram, if the kernel sent it: `struct sockaddr_nl` has the sender's port id. */
