@@ -6,17 +6,17 @@ import { pack, readU32 } from './bytes.js'
 import { requestOne } from './request.js'
 
 /** NETLINK_SOCK_DIAG of linux/netlink.h, SOCK_DIAG_BY_FAMILY of linux/sock_diag.h. */
-const sockDiag = 4
-const byFamily = 20
+export const sockDiag = 4
+export const byFamily = 20
 const tcp = 6
 const allStates = 0xffff_ffff
 
 /** `struct inet_diag_msg` and INET_DIAG_* of linux/inet_diag.h; INET_ULP_INFO_MPTCP; MPTCP_SUBFLOW_ATTR_FLAGS. */
-const messageSize = 72
-const offset = { state: 1, retransmits: 3, deviceIndex: 40 } as const
+export const messageSize = 72
+export const offset = { state: 1, retransmits: 3, deviceIndex: 40 } as const
 /** TCP_ESTABLISHED of net/tcp_states.h. */
-const established = 1
-const attribute = { tcpInfo: 2, upper: 19 } as const
+export const established = 1
+export const attribute = { tcpInfo: 2, mark: 15, upper: 19 } as const
 const wantsTcpInfo = 1 << (attribute.tcpInfo - 1)
 const upperMultipath = 3
 const subflowFlags = 8
@@ -41,10 +41,16 @@ export function findTcpSocket(local: SocketAddress, remote: SocketAddress, devic
   return requestOne(byFamily, encodeTcpRequest(local, remote, deviceIndex), decodeTcpSocket, sockDiag)
 }
 
-/** `struct inet_diag_req_v2` for one connection (sock_diag(7)). Pure. */
-export function encodeTcpRequest(local: SocketAddress, remote: SocketAddress, deviceIndex: number): Uint8Array {
+/** `struct inet_diag_req_v2` (sock_diag(7)) for TCP sockets in a set of states, with their `struct tcp_info`. Pure. */
+export function tcpRequest(family: number, states: number): Buffer {
   const request = Buffer.alloc(56)
-  request.set(pack([1, addressFamily(local.family)], [1, tcp], [1, wantsTcpInfo], [1, 0], [4, allStates]))
+  request.set(pack([1, family], [1, tcp], [1, wantsTcpInfo], [1, 0], [4, states]))
+  return request
+}
+
+/** The same for one connection. Pure. */
+export function encodeTcpRequest(local: SocketAddress, remote: SocketAddress, deviceIndex: number): Uint8Array {
+  const request = tcpRequest(addressFamily(local.family), allStates)
   request.writeUInt16BE(local.port, 8)
   request.writeUInt16BE(remote.port, 10)
   request.set(parseIP(local.address), 12)

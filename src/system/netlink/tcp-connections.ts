@@ -1,21 +1,16 @@
 import { AF_INET, AF_INET6 } from '../../sockets/address.js'
 import { mappedIPv4 } from '../../sockets/ip.js'
 import { attributeStart } from './attributes.js'
-import { pack, readU32 } from './bytes.js'
+import { readU32 } from './bytes.js'
 import { dump } from './request.js'
+import { attribute, byFamily, established, messageSize, offset, sockDiag, tcpRequest } from './sock-diag.js'
 
-/** NETLINK_SOCK_DIAG of linux/netlink.h, and SOCK_DIAG_BY_FAMILY of linux/sock_diag.h. */
-const sockDiag = 4
-const byFamily = 20
-const IPPROTO_TCP = 6
-/** `struct inet_diag_msg` and its `struct inet_diag_sockid` of linux/inet_diag.h. */
-const headerSize = 72
-const place = { local: 8, remote: 24, device: 40 } as const
-const attribute = { info: 2, mark: 15 } as const
+/** Of `struct inet_diag_sockid` in linux/inet_diag.h, within its message. */
+const place = { local: 8, remote: 24 } as const
 /** Of `struct tcp_info` in linux/tcp.h, and how much of it that takes. */
 const info = { retransmits: 2, unacknowledged: 24, lastAck: 56, rtt: 68, size: 72 } as const
 /** TCP_* of net/tcp_states.h in which data may wait for its acknowledgement. */
-const states = { established: 1, finWait1: 4, closeWait: 8, lastAck: 9, closing: 11 } as const
+const states = { established, finWait1: 4, closeWait: 8, lastAck: 9, closing: 11 } as const
 
 /** A TCP connection of this machine, as sock_diag(7) reports it. Addresses have 4 or 16 bytes. */
 export interface TcpConnection {
@@ -36,18 +31,16 @@ export interface TcpConnection {
 /** `struct inet_diag_req_v2` that requests the TCP connections of a family with their `struct tcp_info`. Pure. */
 export function encodeTcpRequest(family: number): Uint8Array {
   const wanted = Object.values(states).reduce((mask, state) => mask | (1 << state), 0)
-  const request = new Uint8Array(56)
-  request.set(pack([1, family], [1, IPPROTO_TCP], [1, 1 << (attribute.info - 1)], [1, 0], [4, wanted]))
-  return request
+  return tcpRequest(family, wanted)
 }
 
 /** Returns undefined for truncated messages, and from a kernel that doesn't report all of it. Pure. */
 export function decodeTcpConnection(payload: Uint8Array): TcpConnection | undefined {
-  const deviceIndex = readU32(payload, place.device)
+  const deviceIndex = readU32(payload, offset.deviceIndex)
   const size = payload[0] === AF_INET ? 4 : payload[0] === AF_INET6 ? 16 : undefined
-  if (size === undefined || deviceIndex === undefined || payload.length < headerSize) return undefined
-  const start = attributeStart(payload, headerSize, attribute.info, info.size)
-  const mark = attributeStart(payload, headerSize, attribute.mark, 4)
+  if (size === undefined || deviceIndex === undefined || payload.length < messageSize) return undefined
+  const start = attributeStart(payload, messageSize, attribute.tcpInfo, info.size)
+  const mark = attributeStart(payload, messageSize, attribute.mark, 4)
   if (start === undefined) return undefined
   const isWaiting = readU32(payload, start + info.unacknowledged)! > 0
   return {
