@@ -1,6 +1,6 @@
 import { nodeCrypto } from '../builtins.js'
 import { NetviaError } from '../errors.js'
-import type { CommonOptions } from '../options.js'
+import { type CommonOptions, pathOf } from '../options.js'
 import { resolve } from '../protocols/dns/resolve.js'
 import { type LineVerdict, unknown } from './verdict.js'
 
@@ -35,10 +35,9 @@ export async function findDnsTampering(questions: DnsQuestions): Promise<LineVer
 
 /** None for a name that is denied. */
 async function addressesOf(name: string, servers: readonly string[] | undefined, questions: DnsQuestions) {
-  const { device, localAddress, mark, tos, timeout, signal } = questions
+  const { timeout, signal } = questions
   try {
-    const path = { device, localAddress, mark, tos }
-    const found = await resolve(name, { ...path, servers, timeout, signal, type: 'A' })
+    const found = await resolve(name, { ...pathOf(questions), servers, timeout, signal, type: 'A' })
     return found.map(({ address }) => address)
   } catch (error) {
     if (error instanceof NetviaError && (error.code === 'ENOTFOUND' || error.code === 'ENODATA')) return []

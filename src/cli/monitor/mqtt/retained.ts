@@ -30,7 +30,7 @@ export class Retained {
     this.#send()
   }
 
-  /** Of the topics that are wanted, or still to be removed. */
+  /** The number of topics that are wanted or not removed yet. */
   get size(): number {
     return this.#wanted.size
   }
