@@ -72,7 +72,7 @@ export function mixed({ lab, smoke, baseline, go, driver }) {
       cpuPerItem('CPU per host'),
       memory,
       loopHeld,
-      { metric: 'wrong', title: 'told wrong', unit: '' },
+      { metric: 'wrong', title: 'wrong', unit: '' },
     ],
     chart: {
       metric: 'rate',
@@ -81,7 +81,7 @@ export function mixed({ lab, smoke, baseline, go, driver }) {
     },
     targets: [
       { text: 'rate over the limit', metric: 'rate', of: 'netvia', over: 'limit', atLeast: 0.7 },
-      { text: 'hosts told wrong', metric: 'wrong', of: 'netvia', atMost: 0 },
+      { text: 'wrong hosts', metric: 'wrong', of: 'netvia', atMost: 0 },
     ],
   }
 }
