@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
-const text = ['', '-ping']
+const text = ['', '-ping', '-go']
   .map(part => read(`docs/compatibility${part}.md`))
   .join('\n')
   .replace(/\s+/g, ' ')

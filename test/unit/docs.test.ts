@@ -4,7 +4,7 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { anchorsOf, type Block, blocksOf, linksOf, pages, pageText, root } from './markdown.js'
 
-/** A block as a module, by a file name that tells where it stands; where tests of the laboratory lie. */
+/** A block as a module beside the tests of the laboratory. Its file name has its page and line. */
 function moduleOf({ page, line, source }: Block): [name: string, source: string] {
   return [join(root, 'test/network', `${page.replace('/', '-')}-line-${line}.ts`), `${source}\nexport {}\n`]
 }
@@ -56,7 +56,8 @@ describe('documentation', () => {
   })
 })
 
-describe('docs/errors.md', () => {
+describe('the pages of error codes', () => {
+  const text = pageText('docs/errors.md') + pageText('docs/errors-of-checks.md')
   /** They never leave the library: it waits, or looks elsewhere. */
   const internal = [
     'EAGAIN',
@@ -79,12 +80,12 @@ describe('docs/errors.md', () => {
 
   it('has every code that the library knows', () => {
     expect(thrown.size).toBeGreaterThan(30)
-    const told = new Set([...pageText('docs/errors.md').matchAll(/`(E[A-Z0-9_]{3,})`/g)].map(match => match[1]!))
-    expect([...thrown].filter(code => !told.has(code) && !internal.includes(code))).toEqual([])
+    const listed = new Set([...text.matchAll(/`(E[A-Z0-9_]{3,})`/g)].map(match => match[1]!))
+    expect([...thrown].filter(code => !listed.has(code) && !internal.includes(code))).toEqual([])
   })
 
   it('has no code of its own that the library does not throw', () => {
-    const rows = [...pageText('docs/errors.md').matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell]) =>
+    const rows = [...text.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell]) =>
       [...cell!.matchAll(/`(\w+)`/g)].map(match => match[1]!),
     )
     expect(rows.length).toBeGreaterThan(30)
