@@ -1,3 +1,4 @@
+import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { UplinkGroup } from '../../../group/group.js'
@@ -19,6 +20,11 @@ interface Exporter<Item> {
   export(item: Item, done: (result: Exported) => void): void
 }
 
+/** A member of Node's agents that its type declarations omit. */
+interface NodeAgent extends Agent {
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void
+}
+
 /** The official exporters, each as a function that makes one attempt through the uplink the group picks. */
 export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settings: OtlpSettings, userAgent: string) {
   const { metricsUrl, logsUrl, headersFile, timeout } = settings
@@ -28,9 +34,15 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
     timeoutMillis: timeout,
     compression: 'gzip' as never,
     userAgent,
-    httpAgentOptions: (protocol: string) => (protocol === 'http:' ? group.httpAgent : group.httpsAgent),
   }
-  const sender = <Item>(exporter: Exporter<Item>) => {
+  const agentOf = (protocol: string) => (protocol === 'http:' ? group.httpAgent : group.httpsAgent)
+  const sender = <Item>(url: string, Exporter: new (options: object) => Exporter<Item>) => {
+    const open = () => {
+      const requests = new Requests()
+      const httpAgentOptions = (protocol: string) => requests.through(agentOf(protocol))
+      return { requests, exporter: new Exporter({ ...common, url, httpAgentOptions }) }
+    }
+    let current = open()
     return async (item: Item): Promise<Attempt> => {
       try {
         // The exporter's own requests must not fail.
@@ -38,17 +50,57 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
       } catch (error) {
         return { result: 'failed', why: (error as Error).message }
       }
-      return judge(await new Promise<Exported>(resolve => exporter.export(item, resolve)))
+      const { requests, exporter } = current
+      const exported = new Promise<Exported>(resolve => exporter.export(item, resolve))
+      const judged = await within(timeout, exported)
+      if (judged) return judge(judged)
+      // An exporter that still waits takes a place among the few exports that it allows itself.
+      current = open()
+      requests.end()
+      return { result: 'failed', why: `no whole answer within ${timeout} ms` }
     }
   }
   return {
-    metrics: sender<ResourceMetrics>(
-      new openTelemetry.metricExporter.OTLPMetricExporter({ ...common, url: metricsUrl }),
-    ),
+    metrics: sender<ResourceMetrics>(metricsUrl, openTelemetry.metricExporter.OTLPMetricExporter),
     logs:
       logsUrl === undefined
         ? undefined
-        : sender<ReadableLogRecord[]>(new openTelemetry.logExporter.OTLPLogExporter({ ...common, url: logsUrl })),
+        : sender<ReadableLogRecord[]>(logsUrl, openTelemetry.logExporter.OTLPLogExporter),
+  }
+}
+
+/** The requests of one exporter, which itself only ends those that are silent: a server that drips could hold it up forever. */
+class Requests {
+  #current: ClientRequest | undefined
+  #isEnded = false
+
+  /** The same agent, whose requests `end` destroys. */
+  through(agent: Agent): Agent {
+    const addRequest = (request: ClientRequest, options: ClientRequestArgs) => {
+      this.#current = request
+      ;(agent as NodeAgent).addRequest(request, options)
+      if (this.#isEnded) request.destroy()
+    }
+    return Object.create(agent, { addRequest: { value: addRequest } })
+  }
+
+  /** Also those that it would try again. */
+  end(): void {
+    this.#isEnded = true
+    this.#current?.destroy()
+  }
+}
+
+/** Undefined: not in time. */
+async function within<T>(timeout: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(() => resolve(undefined), timeout)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

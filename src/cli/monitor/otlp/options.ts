@@ -1,5 +1,5 @@
 import { NetviaError } from '../../../errors.js'
-import { type Check, checkOptions, integer, milliseconds, number, type Schema, string } from '../../../options.js'
+import { type Check, checkOptions, integer, longestTimer, number, type Schema, string } from '../../../options.js'
 
 /** Where metrics and changes of state are pushed to, as configured in the file. */
 export interface OtlpOptions {
@@ -11,7 +11,7 @@ export interface OtlpOptions {
   headersFile?: string
   /** Milliseconds between two pushes. Default 60000. */
   interval?: number
-  /** Milliseconds a request may take. Default 10000. */
+  /** Milliseconds a push may take, until its whole answer is there. Default 10000. */
   timeout?: number
   /** Maximum data points, and maximum log records, that wait while nothing can be sent. The oldest are dropped. Default 50000. */
   maxPoints?: number
@@ -56,7 +56,7 @@ const schema = {
   logs: (value, name) => (value === false ? value : webAddress(value, name)),
   headersFile: string,
   interval: number(100, 86_400_000),
-  timeout: milliseconds,
+  timeout: number(1, longestTimer),
   maxPoints: integer(1, 10_000_000),
   instance: string,
   attributes: texts,
