@@ -6,9 +6,9 @@ import { dnsServers } from '../protocols/dns/server-address.js'
 import { type Endpoint, sameEndpoint } from '../protocols/stun/attributes.js'
 import { type NatTest, type NatVerdict, testFiltering, testMapping } from '../protocols/stun/behaviour.js'
 import { StunClient } from '../protocols/stun/client.js'
-import { openUdp } from '../protocols/udp/open-udp.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
+import { sourceAddress } from '../sockets/source-address.js'
 import { allOf } from './parts.js'
 import { serverAddress } from './server-address.js'
 
@@ -103,7 +103,7 @@ export async function discoverNat(server: string, given: DiscoverNatOptions = {}
 
 async function discover(test: NatTest): Promise<NatFound> {
   const { path, family, server, timeout, signal } = test
-  const localAddress = await sourceTowards(test)
+  const localAddress = sourceAddress(server, path)
   const client = await StunClient.open(path, family)
   try {
     const first = await client.request({ to: server, timeout, signal })
@@ -125,20 +125,6 @@ async function discover(test: NatTest): Promise<NatFound> {
     }
   } finally {
     client.close()
-  }
-}
-
-/** Connecting a datagram socket asks the routing table and sends nothing. */
-async function sourceTowards({ path, family, server: { address, port } }: NatTest): Promise<string> {
-  const socket = await openUdp({ ...path, family })
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.on('error', reject)
-      socket.connect(port, address, (error?: Error) => (error ? reject(error) : resolve()))
-    })
-    return socket.address().address
-  } finally {
-    socket.close()
   }
 }
 

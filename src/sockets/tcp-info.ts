@@ -43,18 +43,28 @@ export interface TcpInfo {
   pacingRate?: number
   /** Bytes not sent yet. Linux 4.6. */
   unsentBytes?: number
-  /** Payload bytes retransmitted. Linux 4.19. */
+  /** Payload bytes sent, with those sent again. Linux 4.19. */
   bytesSent?: number
-  /** Payload bytes that the other end has acknowledged. Linux 4.1. */
+  /** Payload bytes retransmitted. Linux 4.19. */
   bytesRetransmitted?: number
-  /** Payload bytes received. Linux 4.1. */
+  /** Payload bytes that the other end has acknowledged. Linux 4.1. */
   bytesAcknowledged?: number
-  /** Segments sent. Linux 4.2. */
+  /** Payload bytes received. Linux 4.1. */
   bytesReceived?: number
-  /** Segments received. Linux 4.2. */
+  /** Segments sent. Linux 4.2. */
   segmentsSent?: number
-  /** Linux 4.2. */
+  /** Segments received. Linux 4.2. */
   segmentsReceived?: number
+  /** Segments with data that have arrived at the other end, in order or not (RFC 2018). Linux 4.18. */
+  segmentsDelivered?: number
+  /** Whether each segment has a timestamp (RFC 7323), which takes 12 bytes of its header. */
+  timestamps: boolean
+  /** Time with unacknowledged or unsent data, in milliseconds. Linux 4.10. */
+  busyMs?: number
+  /** Part of `busyMs` in which the other end's receive window held the data back. Linux 4.10. */
+  receiveWindowLimitedMs?: number
+  /** Part of `busyMs` in which this end's send buffer was too small, or was filled too late. Linux 4.10. */
+  sendBufferLimitedMs?: number
   /** Time since the last data was sent, in milliseconds. */
   lastSentMs?: number
   /** Time since the last data arrived, in milliseconds. */
@@ -113,6 +123,11 @@ export function decodeTcpInfo(bytes: Uint8Array): TcpInfo {
     bytesReceived: u64(128),
     segmentsSent: u32(136),
     segmentsReceived: u32(140),
+    segmentsDelivered: u32(192),
+    timestamps: ((bytes[5] ?? 0) & 1) === 1,
+    busyMs: ms(u64(168)),
+    receiveWindowLimitedMs: ms(u64(176)),
+    sendBufferLimitedMs: ms(u64(184)),
     lastSentMs: u32(44),
     lastReceivedMs: u32(52),
   }

@@ -59,6 +59,7 @@ test('each field lies where linux/tcp.h has it', () => {
   const view = new DataView(bytes.buffer)
   const little = endianness() === 'LE'
   bytes[0] = 4
+  bytes[5] = 1
   const u32 = {
     8: 204_000,
     16: 1448,
@@ -74,9 +75,19 @@ test('each field lies where linux/tcp.h has it', () => {
     76: 7,
     80: 10,
   }
-  const more = { 92: 20_000, 100: 5, 136: 40, 140: 41, 144: 9, 148: 9_750 }
+  const more = { 92: 20_000, 100: 5, 136: 40, 140: 41, 144: 9, 148: 9_750, 192: 42 }
   for (const [at, value] of Object.entries({ ...u32, ...more })) view.setUint32(Number(at), value, little)
-  const u64 = { 104: 1_000_000n, 120: 71n, 128: 72n, 160: 2n ** 40n, 200: 73n, 208: 74n }
+  const u64 = {
+    104: 1_000_000n,
+    120: 71n,
+    128: 72n,
+    160: 2n ** 40n,
+    168: 9_000n,
+    176: 8_000n,
+    184: 7_000n,
+    200: 73n,
+    208: 74n,
+  }
   for (const [at, value] of Object.entries(u64)) view.setBigUint64(Number(at), value, little)
   expect(decodeTcpInfo(bytes)).toEqual({
     state: 'fin-wait-1',
@@ -102,6 +113,11 @@ test('each field lies where linux/tcp.h has it', () => {
     bytesReceived: 72,
     segmentsSent: 40,
     segmentsReceived: 41,
+    segmentsDelivered: 42,
+    timestamps: true,
+    busyMs: 9,
+    receiveWindowLimitedMs: 8,
+    sendBufferLimitedMs: 7,
     lastSentMs: 11,
     lastReceivedMs: 12,
   })

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
 import { descriptorOf } from '../../../sockets/hand-over.js'
+import { sourceAddress } from '../../../sockets/source-address.js'
 import { onDeviceReturn } from '../../../system/device-return.js'
 import { createSubflow, destroySubflow, setSubflowPriority } from '../../../system/multipath/commands.js'
 import { onMultipathEvent } from '../../../system/multipath/events.js'
 import { type KernelSubflow, multipathToken, readSubflows } from '../../../system/multipath/subflows.js'
 import { MultipathEvent, type SubflowEnd } from '../../../system/netlink/subflow.js'
 import type { MultipathDevice } from './options.js'
-import { sourceAddress } from './source-address.js'
 
 type Path = Required<MultipathDevice>
 
@@ -135,7 +135,7 @@ class Keeper {
   }
 
   #create(device: string, deviceIndex: number, backup: boolean): boolean {
-    const address = sourceAddress(this.#remote, { device, mark: this.#mark })
+    const address = this.#sourceOn(device)
     if (address === undefined) return false
     const id = this.#ids.get(address) ?? this.#newId(address)
     const errno = createSubflow(this.#token, { address, id, backup, deviceIndex }, this.#remote)
@@ -143,6 +143,15 @@ class Keeper {
     if (errno === -EINVAL) this.#ids.delete(address)
     // Nothing has gone both ways yet: an event reports when it has.
     return errno === -ENOTCONN
+  }
+
+  /** Undefined without a route through the device, or without the device. */
+  #sourceOn(device: string): string | undefined {
+    try {
+      return sourceAddress(this.#remote, { device, mark: this.#mark })
+    } catch {
+      return undefined
+    }
   }
 
   #newId(address: string): number {

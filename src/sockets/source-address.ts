@@ -1,0 +1,21 @@
+import { addon } from '../binding/addon.js'
+import { systemError } from '../errors.js'
+import type { PathOptions } from '../options.js'
+import { encodeAddress, familyOf, localAddressOf } from './address.js'
+import { openDescriptor } from './open.js'
+
+/**
+ * The address that the kernel would send from on a path. Connecting a datagram socket asks the routing table, and sends nothing.
+ *
+ * @throws NetviaError of connect(2), such as `ENETUNREACH`, without a route; `ENODEV` if the device doesn't exist.
+ */
+export function sourceAddress({ address, port }: { address: string; port: number }, path: PathOptions): string {
+  const fd = openDescriptor(familyOf(address), 'datagram', 0, path)
+  try {
+    const errno = addon().connect(fd, encodeAddress(address, port))
+    if (errno < 0) throw systemError(errno, 'connect', { address, port, device: path.device })
+    return localAddressOf(fd)!
+  } finally {
+    addon().close(fd)
+  }
+}
