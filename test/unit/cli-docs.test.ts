@@ -98,7 +98,7 @@ describe('the manual page', () => {
   })
 })
 
-describe('docs/command.md', () => {
+describe('the pages of the command', () => {
   it('has the help of every subcommand as it is', () => {
     const { stderr, status } = spawnSync(process.execPath, ['tools/docs/command.mjs', '--check'], {
       encoding: 'utf8',
@@ -109,6 +109,6 @@ describe('docs/command.md', () => {
   it('documents the schema version that is printed', async () => {
     const { stdout } = await netvia(['devices', '--json', '-I', 'lo'])
     const { schema } = JSON.parse(stdout.split('\n')[0]!)
-    expect(readFileSync('docs/command.md', 'utf8')).toContain(`"schema":${schema}`)
+    expect(readFileSync('docs/command/json.md', 'utf8')).toContain(`"schema":${schema}`)
   })
 })

@@ -1,22 +1,36 @@
-// What is made from the compiled command: the manual page, and the licences of the libraries that dist carries;
-// and the reference in docs/command.md (written with --write, else only compared: the exit code tells).
+// What is made from the compiled command: the manual page, the licences of the libraries that dist carries, and the reference
+// in docs/command.md and docs/command/. `--write` writes the reference; `--check` only compares it.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { carried, packagesOf } from '../build/packages.mjs'
 import { root } from '../root.mjs'
 
-const page = join(root, 'docs/command.md')
+/** The subcommands of each page in docs/command/. */
+const groups = {
+  probes: ['ping', 'sweep', 'trace', 'mtr'],
+  checks: ['connect', 'http', 'dns', 'scan', 'line'],
+  services: ['monitor', 'status', 'force', 'report', 'exporter', 'proxy'],
+  machine: ['run', 'devices', 'doctor', 'schema', 'completion', 'man'],
+}
 const [begin, end] = ['<!-- reference: made by tools/docs/command.mjs -->', '<!-- end of reference -->']
+
 writeFileSync(join(root, 'dist/netvia.1'), netvia('man'))
 writeFileSync(join(root, 'dist/LICENSES.txt'), licences())
+const mode = ['--write', '--check'].find(flag => process.argv.includes(flag))
+if (mode) {
+  update('docs/command.md', index())
+  for (const [name, commands] of Object.entries(groups)) update(`docs/command/${name}.md`, reference(commands))
+}
 
-const text = existsSync(page) ? readFileSync(page, 'utf8') : `${begin}\n${end}\n`
-const [before, rest] = text.split(begin)
-const current = `${before}${begin}\n\n${reference()}\n${end}${rest.split(end)[1]}`
-if (process.argv.includes('--write')) writeFileSync(page, current)
-else if (process.argv.includes('--check') && current !== text) {
-  console.error('docs/command.md is not up to date: node tools/docs/command.mjs --write')
+/** Puts the text between the two marks of the page, or reports that it isn't there. */
+function update(page, text) {
+  const old = readFileSync(join(root, page), 'utf8')
+  const [before, rest] = old.split(begin)
+  const current = `${before}${begin}\n\n${text}\n${end}${rest.split(end)[1]}`
+  if (current === old) return
+  if (mode === '--write') return writeFileSync(join(root, page), current)
+  console.error(`${page} is not up to date: node tools/docs/command.mjs --write`)
   process.exitCode = 1
 }
 
@@ -25,11 +39,24 @@ function netvia(...args) {
   return execFileSync(process.execPath, [join(root, 'dist/cli.cjs'), ...args], { encoding: 'utf8', env })
 }
 
-/** The help of every subcommand. */
-function reference() {
-  const names = [...netvia('--help').matchAll(/^ {2}([a-z]+)(?: \[| <| {2})/gm)].map(([, name]) => name)
-  const commands = names.filter(name => name !== 'help')
-  return commands.map(name => `### ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
+/** A table of all subcommands, with links to their pages. */
+function index() {
+  const lines = netvia('--help')
+    .split('Commands:\n')[1]
+    .split('\n\n')[0]
+    .replaceAll(/\n {10,}/g, ' ')
+  const rows = [...lines.matchAll(/^ {2}([a-z]+) +(.+)$/gm)].filter(([, name]) => name !== 'help')
+  const table = rows.map(([, name, summary]) => {
+    const [page] = Object.entries(groups).find(([, commands]) => commands.includes(name)) ?? []
+    if (!page) throw new Error(`${name}: tools/docs/command.mjs names no page for this subcommand`)
+    return `| [\`${name}\`](command/${page}.md#${name}) | ${summary.replaceAll('|', '\\|')} |`
+  })
+  return `| subcommand | what it does |\n|---|---|\n${table.join('\n')}\n`
+}
+
+/** The help of these subcommands. */
+function reference(commands) {
+  return commands.map(name => `## ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
 }
 
 /** The licences of everything that is bundled. */
