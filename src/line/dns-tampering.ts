@@ -24,12 +24,12 @@ export async function findDnsTampering(questions: DnsQuestions): Promise<LineVer
     }
   if (name === undefined || reference === undefined)
     return { verdict: 'no', evidence: `the name server denies ${absent}; no other name was compared` }
-  const told = await addressesOf(name, servers, questions)
+  const answered = await addressesOf(name, servers, questions)
   const expected = await addressesOf(name, [reference], questions)
   const words = (addresses: readonly string[]) => addresses.join(', ') || 'no address'
-  const compared = `for ${name} the name server has ${words(told)}, and ${reference} has ${words(expected)}`
+  const compared = `for ${name} the name server has ${words(answered)}, and ${reference} has ${words(expected)}`
   if (expected.length === 0) return unknown(compared)
-  const agree = told.some(address => expected.includes(address))
+  const agree = answered.some(address => expected.includes(address))
   return { verdict: agree ? 'no' : 'yes', evidence: compared }
 }
 

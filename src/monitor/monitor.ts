@@ -45,7 +45,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     state: (event: StateEvent) => this.#changed(event),
     check: (event: CheckEvent) => {
       this.#history?.check(event)
-      this.#tell('check', event)
+      this.#publish('check', event)
     },
   }
   #settings: Settings
@@ -127,7 +127,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     }
     const names = (some: WatchedUplink[], test: (name: string) => boolean) =>
       some.map(({ uplink }) => uplink.name).filter(test)
-    this.#tell('configure', {
+    this.#publish('configure', {
       added: names(fresh, name => !uplinks.has(name)),
       changed: names(fresh, name => uplinks.has(name)),
       removed: names(gone, name => !this.#uplinks.has(name)),
@@ -223,7 +223,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #openHook(): Hook | undefined {
     const { hook, hookTimeout } = this.#settings
     const reports = {
-      line: (uplink: string, text: string) => this.#tell('hook', { uplink, text, at: Date.now() }),
+      line: (uplink: string, text: string) => this.#publish('hook', { uplink, text, at: Date.now() }),
       failed: (error: Error) => this.#warn('hook', error),
     }
     return hook && new Hook(hook, hookTimeout, reports)
@@ -262,16 +262,16 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#stateFile?.save()
     this.#history?.state(event)
     this.#callHook(this.#uplinks.get(event.uplink)!.uplink, 'change', event)
-    this.#tell('state', event)
+    this.#publish('state', event)
   }
 
   #warn(source: WarningEvent['source'], error: unknown): void {
     const event = { source, message: `${source}: ${(error as Error).message}`, error, at: Date.now() }
     // The constructor may have to warn, before anybody can listen.
-    process.nextTick(() => this.#tell('warning', event))
+    process.nextTick(() => this.#publish('warning', event))
   }
 
-  #tell<K extends keyof MonitorEvents>(name: K, ...[event]: MonitorEvents[K]): void {
+  #publish<K extends keyof MonitorEvents>(name: K, ...[event]: MonitorEvents[K]): void {
     try {
       if (this.#channels[name].hasSubscribers) this.#channels[name].publish(event)
       ;(this as EventEmitter).emit(name, event)

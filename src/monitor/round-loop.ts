@@ -12,7 +12,7 @@ export interface RoundLoopOptions<T> {
   checks: number
   /** Milliseconds over which the starts of a round's checks may be spread. */
   spread: number
-  /** Begins one check. Its result goes to `told`, once, after this has returned. */
+  /** Begins one check. Its result goes to `record`, once, after this has returned. */
   run(index: number): void
   /** Ends the checks under way, each of which is still reported, and what is kept for the next round. */
   cancel(): void
@@ -96,7 +96,7 @@ export class RoundLoop<T> {
     return 1
   }
 
-  told(index: number, result: T): void {
+  record(index: number, result: T): void {
     this.#underWay--
     this.#results[index] = result
     if (this.#underWay > 0) return

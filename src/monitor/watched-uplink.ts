@@ -64,7 +64,9 @@ export class WatchedUplink {
     this.#runners = new Runners((longest, isUrgent) =>
       uplink.checks.map((check, index) => {
         const timeout = Math.min(check.timeout ?? settings.timeout, longest)
-        return makeRunner(check, { path, timeout, prompt: prompt || isUrgent }, outcome => this.#told(index, outcome))
+        return makeRunner(check, { path, timeout, prompt: prompt || isUrgent }, outcome =>
+          this.#onOutcome(index, outcome),
+        )
       }),
     )
     this.#metering = uplink.metered && new Metering(uplink.metered, settings, monotonicNow())
@@ -103,7 +105,7 @@ export class WatchedUplink {
     const metering = this.#metering
     if (!metering || !this.#isChecked) return
     if (traffic.says === 'works') {
-      if (metering.proved(now) || this.#machine.badRounds > 0) this.#tell(this.#machine.proven(now))
+      if (metering.proved(now) || this.#machine.badRounds > 0) this.#onChange(this.#machine.proven(now))
       if (this.suspect) this.#trust()
       if (this.#machine.state === 'up') this.#loop.postpone(now + metering.idleInterval)
     } else if (this.#isUsed && !this.suspect) {
@@ -163,7 +165,7 @@ export class WatchedUplink {
   link(facts: LinkFacts): void {
     const fault = linkFault(facts, this.uplink.checks, this.#quorum)
     const before = this.#machine.linkFault
-    this.#tell(this.#machine.link(fault, monotonicNow()))
+    this.#onChange(this.#machine.link(fault, monotonicNow()))
     if (!this.#running || (fault === null) === (before === null)) return
     this.#doubts = 0
     if (fault === null) this.#startLoop(0)
@@ -226,7 +228,7 @@ export class WatchedUplink {
     return this.#force?.reason ?? this.#machine.reason
   }
 
-  #told(check: number, outcome: Outcome): void {
+  #onOutcome(check: number, outcome: Outcome): void {
     const { type } = this.uplink.checks[check]!
     const target = this.#targets[check]!
     const { ok, local, latencyMs, error } = outcome
@@ -236,13 +238,13 @@ export class WatchedUplink {
       this.#lastAt[check] = monotonicNow()
       this.#listener.check(event)
     }
-    this.#loop.told(check, outcome)
+    this.#loop.record(check, outcome)
   }
 
   #judge(outcomes: readonly Outcome[]): number {
     const now = monotonicNow()
     const urgentMs = this.#runners.urgentMs
-    this.#tell(this.#machine.round(outcomes, now, this.#metering?.patience(urgentMs)))
+    this.#onChange(this.#machine.round(outcomes, now, this.#metering?.patience(urgentMs)))
     const { badRounds } = this.#machine
     this.#settle(badRounds === 0)
     this.#metering?.judged(outcomes, badRounds === 0, now)
@@ -273,7 +275,7 @@ export class WatchedUplink {
     this.#trustedUntil = monotonicNow() + trusted
   }
 
-  #tell(change: Change | undefined): void {
+  #onChange(change: Change | undefined): void {
     if (!change) return
     this.#since = readClocks()
     if (!this.#force) this.#report(change.from)

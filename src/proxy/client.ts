@@ -73,9 +73,9 @@ export class Client {
         if (chunk) settle(() => resolve(chunk))
       }
       const gone = () => settle(() => reject(new SocksError('the client is gone')))
-      const settle = (tell: () => void) => {
+      const settle = (finish: () => void) => {
         socket.off('readable', look).off('end', gone).off('close', gone)
-        tell()
+        finish()
       }
       socket.on('readable', look).on('end', gone).on('close', gone)
       look()

@@ -238,7 +238,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     if (this.#settings.flushConnections) this.#flush()
     for (const family of this.#families) {
       const [from, to] = [before[family], this.#inForce[family]]
-      if (from.join('\0') !== to.join('\0')) this.#tell('change', { family, from, to, at: Date.now() })
+      if (from.join('\0') !== to.join('\0')) this.#publish('change', { family, from, to, at: Date.now() })
     }
     return error
   }
@@ -275,10 +275,10 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   }
 
   #warn(source: RoutingWarning['source'], message: string, error?: unknown): void {
-    this.#tell('warning', { source, message, error, at: Date.now() })
+    this.#publish('warning', { source, message, error, at: Date.now() })
   }
 
-  #tell<K extends keyof RoutingEvents>(name: K, ...[event]: RoutingEvents[K]): void {
+  #publish<K extends keyof RoutingEvents>(name: K, ...[event]: RoutingEvents[K]): void {
     try {
       ;(this as EventEmitter).emit(name, event)
     } catch (error) {

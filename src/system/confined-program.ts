@@ -91,7 +91,7 @@ function followReports(onRefused: (refused: Refused) => void): () => void {
     },
   })
   return () => {
-    // What it was told last.
+    // The last report may still be unread.
     while (socket.receive(packet => onRefused(decode(packet.data))) > 0);
     socket.close()
   }

@@ -38,9 +38,9 @@ test('sockets that left the device are destroyed with an error, the others stay'
   const [lost, ended, bound] = [connection(undefined), connection('lo'), connection('lo')]
   for (const socket of [ended, lost, bound]) sockets.add(socket, 'lo')
   ended.destroy()
-  const told: Socket[] = []
-  sockets.dropDead(socket => told.push(socket))
-  expect(told).toEqual([lost])
+  const dropped: Socket[] = []
+  sockets.dropDead(socket => dropped.push(socket))
+  expect(dropped).toEqual([lost])
   expect([lost.destroyed, bound.destroyed]).toEqual([true, false])
 })
 

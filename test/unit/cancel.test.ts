@@ -3,10 +3,10 @@ import { Cancel, toAbortSignal } from '../../src/runtime/cancel.js'
 
 /** What is done to a signal, and what it then tells. */
 function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListener' | 'aborted'>, abort: () => void) {
-  const told: string[] = []
-  const twice = () => told.push(`twice, aborted: ${signal.aborted}`)
-  const removed = () => told.push('removed')
-  const later = () => told.push('later')
+  const calls: string[] = []
+  const twice = () => calls.push(`twice, aborted: ${signal.aborted}`)
+  const removed = () => calls.push('removed')
+  const later = () => calls.push('later')
   signal.addEventListener('abort', twice)
   signal.addEventListener('abort', twice)
   signal.addEventListener('abort', removed)
@@ -15,16 +15,16 @@ function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListen
   signal.removeEventListener('abort', removed)
   abort()
   abort()
-  signal.addEventListener('abort', () => told.push('too late'))
-  return told
+  signal.addEventListener('abort', () => calls.push('too late'))
+  return calls
 }
 
 test('it reports the reason of an AbortSignal', () => {
   const controller = new AbortController()
   const cancel = new Cancel()
-  const told = story(cancel, () => cancel.abort('why'))
-  expect(told).toEqual(['twice, aborted: true'])
-  expect(told).toEqual(story(controller.signal, () => controller.abort('why')))
+  const calls = story(cancel, () => cancel.abort('why'))
+  expect(calls).toEqual(['twice, aborted: true'])
+  expect(calls).toEqual(story(controller.signal, () => controller.abort('why')))
 })
 
 test('the first reason counts', () => {

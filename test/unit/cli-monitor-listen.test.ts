@@ -40,7 +40,7 @@ async function streamed(url: string, pattern: RegExp, headers: Record<string, st
 
 describe('who may ask', () => {
   test.each(['0.0.0.0:0', '[::]:0', '192.0.2.1:9777', 'router.example:9777'])(
-    'is told before listening on %s that a token is needed',
+    'refuses to listen on %s without a token',
     async address => {
       const { code, stderr } = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', address])
       expect(code).toBe(3)
@@ -119,7 +119,7 @@ describe('who may ask', () => {
   })
 })
 
-/** A connection that sends `head`, then `drop` five times a second; resolves with what it was told when it is closed. */
+/** A connection that sends `head`, then `drop` five times a second; resolves with what it received when it is closed. */
 function hold(url: string, head: string, drop = ''): Promise<string> {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) })
@@ -127,14 +127,14 @@ function hold(url: string, head: string, drop = ''): Promise<string> {
   const timer = setInterval(() => socket.write(drop), 200)
   onTestFinished(() => void socket.destroy())
   return new Promise(resolve => {
-    let told = ''
+    let received = ''
     socket.on('error', () => {})
     socket.on('data', data => {
-      told += data
+      received += data
     })
     socket.on('close', () => {
       clearInterval(timer)
-      resolve(told)
+      resolve(received)
     })
   })
 }

@@ -26,11 +26,11 @@ vi.mock('../../src/sockets/open.js', () => ({
   },
 }))
 
-const told = (change: object) => {
+const report = (change: object) => {
   for (const callback of netlink.callbacks) callback(change)
 }
 const link = (change: string, device: string, up = true, previous?: object) =>
-  told({ type: 'link', change, device, link: { up, running: up }, previous })
+  report({ type: 'link', change, device, link: { up, running: up }, previous })
 
 beforeEach(() => {
   netlink.refused = false
@@ -61,7 +61,7 @@ describe('the loss of a device', () => {
     netlink.gone.add('wan1')
     await expect.poll(() => early.mock.calls.length).toBe(1)
     netlink.gone.add('wan2')
-    told({ type: 'overrun' })
+    report({ type: 'overrun' })
     expect(later).toHaveBeenCalledOnce()
   })
 
@@ -105,14 +105,14 @@ describe('the return of a device', () => {
     link('added', 'wan2')
     link('removed', 'wan1')
     link('added', 'wan1', false)
-    told({ type: 'address', change: 'removed', device: 'wan1' })
+    report({ type: 'address', change: 'removed', device: 'wan1' })
     expect(heard).toEqual([])
     link('added', 'wan1')
     link('changed', 'wan1', true, { up: false, running: false })
     link('changed', 'wan1', true, { up: true, running: true })
-    told({ type: 'address', change: 'added', device: 'wan1' })
-    told({ type: 'route', change: 'added', device: 'wan1' })
-    told({ type: 'overrun' })
+    report({ type: 'address', change: 'added', device: 'wan1' })
+    report({ type: 'route', change: 'added', device: 'wan1' })
+    report({ type: 'overrun' })
     expect(heard).toEqual(['link', 'link', 'address', 'address', 'address'])
     end()
   })

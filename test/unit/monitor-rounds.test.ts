@@ -28,7 +28,7 @@ describe('rounds', () => {
     const loop: RoundLoop<number> = new RoundLoop<number>({
       checks,
       spread,
-      run: index => void run(index, controller.signal).then(result => loop.told(index, result)),
+      run: index => void run(index, controller.signal).then(result => loop.record(index, result)),
       cancel: () => {
         controller.abort()
         controller = new AbortController()

@@ -111,7 +111,7 @@ test('a round that is run now begins immediately, or after the one under way; th
     ...{ checks: 1, spread: 0, cancel: () => {}, done: () => 1000 },
     run(index) {
       begun.push(Math.round(performance.now() - origin))
-      setTimeout(() => loop.told(index, undefined), 100)
+      setTimeout(() => loop.record(index, undefined), 100)
     },
   })
   const origin = Math.ceil(performance.now() / 10) * 10

@@ -29,7 +29,7 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   const routes = defaultRoutes(everyDefault, all)
   const uplinks = named.length ? named : all.filter(({ name }) => routes.some(route => route.device === name))
   const findings: Finding[] = []
-  const tell = (found: readonly Finding[]) => {
+  const report = (found: readonly Finding[]) => {
     for (const one of found) {
       const keep = keepCommand(one.fix)
       const finding = keep ? { ...one, keep } : one
@@ -42,15 +42,15 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
       findings.push(finding)
     }
   }
-  tell(systemFindings())
-  tell(privilegeFindings(await privileges()))
-  tell(routeFindings(routes))
-  tell(routingFindings(everyDefault, readRules()))
-  for (const one of [...idle(all, uplinks), ...uplinks]) tell(deviceFindings(one, routes, named.length > 0))
+  report(systemFindings())
+  report(privilegeFindings(await privileges()))
+  report(routeFindings(routes))
+  report(routingFindings(everyDefault, readRules()))
+  for (const one of [...idle(all, uplinks), ...uplinks]) report(deviceFindings(one, routes, named.length > 0))
   // Loopback has no name server, and needs none.
   const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
   const asked = uplinks.length ? paths : [undefined]
-  tell(await Promise.all(asked.map(name => resolverFinding(name, signal))))
+  report(await Promise.all(asked.map(name => resolverFinding(name, signal))))
   const missing = findings.filter(({ status }) => status === 'no')
   const needed = missing.filter(({ optional }) => !optional)
   const lines = verdict(needed, missing.length - needed.length)

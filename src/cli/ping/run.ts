@@ -88,13 +88,13 @@ export async function run(session: Session, flags: PingFlags, given: string[]): 
   let exits: Exit[] = []
   const work = async () => {
     // As in ping: Ctrl-\ asks how it goes.
-    const tell = () => {
+    const printStatistics = () => {
       for (const line of lines)
         output.note(`${side ? `${nameCells(line).join(' by ')}: ` : ''}${pingProgress(line.series.statistics)}`)
     }
-    process.on('SIGQUIT', tell)
+    process.on('SIGQUIT', printStatistics)
     exits = await onEachPath(session, lines, follow)
-    process.off('SIGQUIT', tell)
+    process.off('SIGQUIT', printStatistics)
   }
   if (side) {
     const columns = [

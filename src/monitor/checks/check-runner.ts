@@ -24,16 +24,16 @@ export interface RunnerSettings {
   prompt: boolean
 }
 
-type Told = (outcome: Outcome) => void
-export type MakeRunner = (check: UplinkCheck, settings: RunnerSettings, told: Told) => CheckRunner
+type OnOutcome = (outcome: Outcome) => void
+export type MakeRunner = (check: UplinkCheck, settings: RunnerSettings, onOutcome: OnOutcome) => CheckRunner
 
 /** The checks of the network itself. */
-export const makeRunner: MakeRunner = (check, settings, told) => {
+export const makeRunner: MakeRunner = (check, settings, onOutcome) => {
   const family = check.type === 'ping' ? isIP(unmapped(check.host)) : 0
   if (check.type !== 'ping' || family === 0 || (check.family ?? family) !== family) {
-    return new ProbeRunner(probe, check, settings, told)
+    return new ProbeRunner(probe, check, settings, onOutcome)
   }
-  return new PingRunner(check, family, settings, told)
+  return new PingRunner(check, family, settings, onOutcome)
 }
 
 /** Runs a check by a function that is called each time. */
@@ -41,14 +41,14 @@ export class ProbeRunner implements CheckRunner {
   readonly #probe: Probe
   readonly #check: UplinkCheck
   readonly #settings: RunnerSettings
-  readonly #told: Told
+  readonly #onOutcome: OnOutcome
   #controller: AbortController | undefined
 
-  constructor(probe: Probe, check: UplinkCheck, settings: RunnerSettings, told: Told) {
+  constructor(probe: Probe, check: UplinkCheck, settings: RunnerSettings, onOutcome: OnOutcome) {
     this.#probe = probe
     this.#check = check
     this.#settings = settings
-    this.#told = told
+    this.#onOutcome = onOutcome
   }
 
   run(): void {
@@ -58,7 +58,7 @@ export class ProbeRunner implements CheckRunner {
       setMaxListeners(Number.POSITIVE_INFINITY, this.#controller.signal)
     }
     const { path, timeout } = this.#settings
-    this.#probe(this.#check, path, timeout, this.#controller.signal).then(this.#told)
+    this.#probe(this.#check, path, timeout, this.#controller.signal).then(this.#onOutcome)
   }
 
   cancel(): void {

@@ -22,15 +22,15 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   readonly #check: PingCheck
   readonly #settings: RunnerSettings
   readonly #target: Target
-  readonly #told: (outcome: Outcome) => void
+  readonly #onOutcome: (outcome: Outcome) => void
   #held: Held | undefined
   #isUnderWay = false
 
-  constructor(check: PingCheck, family: 4 | 6, settings: RunnerSettings, told: (outcome: Outcome) => void) {
+  constructor(check: PingCheck, family: 4 | 6, settings: RunnerSettings, onOutcome: (outcome: Outcome) => void) {
     this.#check = check
     this.#settings = settings
     this.#target = { host: check.host, address: unmapped(check.host), family }
-    this.#told = told
+    this.#onOutcome = onOutcome
   }
 
   run(): void {
@@ -71,6 +71,6 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   #end(outcome: Outcome): void {
     if (!this.#isUnderWay) return
     this.#isUnderWay = false
-    this.#told(outcome)
+    this.#onOutcome(outcome)
   }
 }

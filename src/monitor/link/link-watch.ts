@@ -22,12 +22,12 @@ export function watchLinks(
 ): () => void {
   if (devices.size === 0) return () => {}
   /** As they were reported last. */
-  const told = new Map<string, { index: number; running: boolean }>()
+  const reported = new Map<string, { index: number; running: boolean }>()
   let carriers: RunningReader | undefined
-  const tell = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
-    if (told.get(name)?.index !== device?.index) endCarriers()
-    if (device) told.set(name, device)
-    else told.delete(name)
+  const report = (name: string, device: (LinkDevice & { index: number }) | undefined) => {
+    if (reported.get(name)?.index !== device?.index) endCarriers()
+    if (device) reported.set(name, device)
+    else reported.delete(name)
     onFacts(name, devices.get(name)!.update(device))
   }
   const read = (names: Iterable<string>) => {
@@ -36,7 +36,7 @@ export function watchLinks(
     for (const name of names) {
       const link = links.find(link => link.name === name)
       const own = addresses.filter(({ deviceIndex }) => deviceIndex === link?.index).map(({ address }) => address)
-      tell(name, link && { ...link, addresses: own })
+      report(name, link && { ...link, addresses: own })
     }
   }
   const endCarriers = () => {
@@ -44,17 +44,17 @@ export function watchLinks(
     carriers = undefined
   }
   const lookAtCarriers = () => {
-    if (told.size === 0) return
-    carriers ??= new RunningReader([...told.values()].map(({ index }) => index))
+    if (reported.size === 0) return
+    carriers ??= new RunningReader([...reported.values()].map(({ index }) => index))
     const now = carriers.read()
-    const changed = [...told].filter(([, { index, running }]) => now.get(index) === !running)
+    const changed = [...reported].filter(([, { index, running }]) => now.get(index) === !running)
     if (changed.length > 0) read(changed.map(([name]) => name))
   }
   const follow = (change: DeviceChange) => {
     if (change.type === 'overrun') return read(devices.keys())
     const names = namesOf(change).filter(name => devices.has(name))
     // Even if it is there again by now: its sockets are dead.
-    if (change.type === 'link' && change.change === 'removed') for (const name of names) tell(name, undefined)
+    if (change.type === 'link' && change.change === 'removed') for (const name of names) report(name, undefined)
     if (names.length > 0) read(names)
   }
   try {

@@ -102,7 +102,7 @@ export class PingSeries extends ResultStream<PingResult> {
 
   /** Late replies count until the consumer has read every result and asks for more. */
   #endIfTold(): void {
-    if (this.#series?.isTold && this.#results.size === 0) this.#results.end()
+    if (this.#series?.isComplete && this.#results.size === 0) this.#results.end()
   }
 
   async #start(): Promise<void> {
@@ -126,10 +126,10 @@ export class PingSeries extends ResultStream<PingResult> {
     const endIfAwaited = () => {
       if (this.#results.isAwaited) this.#endIfTold()
     }
-    const tell = (result: PingResult) => {
+    const push = (result: PingResult) => {
       this.#results.push(result)
       endIfAwaited()
     }
-    this.#series = new Series(settings, tell, endIfAwaited)
+    this.#series = new Series(settings, push, endIfAwaited)
   }
 }

@@ -122,10 +122,10 @@ export interface Target {
   family: 4 | 6
 }
 
-type Told = Omit<Verdict, 'tag' | 'quoted'>
+type ProbeVerdict = Omit<Verdict, 'tag' | 'quoted'>
 
 /** One object literal for all outcomes. Sweeps make hundreds of thousands per second, and objects of one shape are cheap. */
-export function toResult(target: Target, sequence: number, verdict: Told): PingResult {
+export function toResult(target: Target, sequence: number, verdict: ProbeVerdict): PingResult {
   const { outcome, type, code, error } = verdict
   const answered = outcome !== 'timeout' && outcome !== 'send-failed'
   const reply = outcome === 'reply'
@@ -153,6 +153,6 @@ export function toResult(target: Target, sequence: number, verdict: Told): PingR
   return result as PingResult
 }
 
-function fromOf({ address }: Target, { from, target }: Told): string {
+function fromOf({ address }: Target, { from, target }: ProbeVerdict): string {
   return from === target ? address : (decodeAddress(from!)?.address ?? address)
 }

@@ -43,7 +43,7 @@ let running = 0
  */
 export class Series implements ProbeOwner {
   readonly #settings: SeriesSettings
-  readonly #tell: (result: PingResult) => void
+  readonly #report: (result: PingResult) => void
   readonly #request: EchoRequest
   readonly #release = hold()
   #start: number
@@ -56,11 +56,11 @@ export class Series implements ProbeOwner {
   readonly #endReturnWatch: () => void = () => {}
   readonly #repliers: Repliers
 
-  /** Calls `told` when `isTold` may have become true without a result. */
-  constructor(settings: SeriesSettings, tell: (result: PingResult) => void, told: () => void) {
+  /** Calls `mayBeComplete` when `isComplete` may have become true without a result. */
+  constructor(settings: SeriesSettings, report: (result: PingResult) => void, mayBeComplete: () => void) {
     this.#settings = settings
-    this.#repliers = new Repliers(settings.timeout, told)
-    this.#tell = tell
+    this.#repliers = new Repliers(settings.timeout, mayBeComplete)
+    this.#report = report
     this.#request = settings.makeRequest(this)
     const { device, interval, preload } = settings
     const now = monotonicNow()
@@ -97,7 +97,7 @@ export class Series implements ProbeOwner {
       if (adaptive) this.#bringForward(Math.max(monotonicNow(), this.#lastSentAt + Math.min(answeredMs, interval)))
     } else if (outcome === 'send-failed') counter.refused()
     else counter.lost()
-    this.#tell(toResult(target, tag, verdict))
+    this.#report(toResult(target, tag, verdict))
   }
 
   late({ rttMs, tag }: Verdict): void {
@@ -110,11 +110,11 @@ export class Series implements ProbeOwner {
     if (kind === 'duplicate') counter.duplicate()
     if (kind !== 'further') return
     counter.further(verdict.rttMs)
-    this.#tell(toResult(target, verdict.tag, verdict))
+    this.#report(toResult(target, verdict.tag, verdict))
   }
 
   /** Whether every result has been reported. */
-  get isTold(): boolean {
+  get isComplete(): boolean {
     return this.#allSent && this.#request.inFlight === 0 && !this.#repliers.areAwaited
   }
 

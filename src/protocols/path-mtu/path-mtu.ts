@@ -123,13 +123,13 @@ class PathMtuRun {
     const search = this.#search
     for (let size = search.next; size !== undefined; size = search.next) {
       const result = await this.#trySize(size)
-      if (result.outcome === 'unreachable' || result.outcome === 'ttl-exceeded') return this.#told(result.reason)
+      if (result.outcome === 'unreachable' || result.outcome === 'ttl-exceeded') return this.#resultSoFar(result.reason)
       search.record(verdictOf(result))
     }
-    return this.#told(search.passed === undefined ? 'the host answers to no size' : undefined)
+    return this.#resultSoFar(search.passed === undefined ? 'the host answers to no size' : undefined)
   }
 
-  #told(reason: string | undefined): PathMtu {
+  #resultSoFar(reason: string | undefined): PathMtu {
     const { passed, method, limitedBy } = this.#search
     const facts = { ...this.#target, limitedBy, probes: this.#probes }
     if (reason !== undefined) return { ...facts, mtu: undefined, method: 'none', reason }

@@ -51,8 +51,8 @@ export class PathMtuSearch {
       const { limit = 0 } = verdict
       const method = verdict.outcome === 'too-big' ? 'too-big' : 'device'
       const by = verdict.outcome === 'too-big' ? verdict.by : undefined
-      const told = limit > this.#passes && limit >= this.#smallest && limit < tried
-      if (!told) this.#limit(tried - 1, 'search', by)
+      const isUsable = limit > this.#passes && limit >= this.#smallest && limit < tried
+      if (!isUsable) this.#limit(tried - 1, 'search', by)
       else {
         this.#limit(limit, method, by)
         this.#next = limit

@@ -94,11 +94,11 @@ function handshake(secure: TLSSocket, signal: Signal): Promise<void> {
     const onAbort = () => settle(() => reject(signal.reason))
     const onSecure = () => settle(resolve)
     const onError = (error: Error) => settle(() => reject(error))
-    const settle = (tell: () => void) => {
+    const settle = (finish: () => void) => {
       signal.removeEventListener('abort', onAbort)
       secure.off('secureConnect', onSecure)
       secure.off('error', onError)
-      tell()
+      finish()
     }
     signal.addEventListener('abort', onAbort)
     secure.on('secureConnect', onSecure)

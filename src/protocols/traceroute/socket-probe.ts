@@ -25,7 +25,7 @@ export interface ProbeOrder {
   sourcePort: number | undefined
   /** As in `Prober`. */
   hiddenBytes: number
-  /** Told once, in a later turn than `start`, unless the probe is closed before. */
+  /** Called once, in a later turn than `start`, unless the probe is closed before. */
   settled(probe: TraceProbe): void
 }
 

@@ -83,7 +83,7 @@ export class Trace {
       this.#last = Math.min(this.#last, hop.ttl)
       this.#giveUp(({ ttl }) => ttl > this.#last)
     }
-    this.#tell()
+    this.#reportHops()
     if (this.#ended) return
     this.#advance()
   }
@@ -93,7 +93,7 @@ export class Trace {
     this.#hops = this.#hops.filter(hop => !unwanted(hop))
   }
 
-  #tell(): void {
+  #reportHops(): void {
     const { firstHop, queries } = this.#settings
     for (let hop = this.#hops[0]; hop?.open === 0; hop = this.#hops[0]) {
       this.#hops.shift()

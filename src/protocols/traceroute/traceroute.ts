@@ -30,7 +30,7 @@ class Traceroute extends ResultStream<Hop> {
   readonly #stop = new AbortController()
   #trace: Trace | undefined
   /** Hops wait for their names, and for those before them. */
-  #told: Promise<void> = Promise.resolve()
+  #reported: Promise<void> = Promise.resolve()
 
   constructor(host: string, settings: TraceSettings) {
     const queue = new ResultQueue<Hop>({ ended: () => this.#end() })
@@ -48,14 +48,14 @@ class Traceroute extends ResultStream<Hop> {
     await prober.ready
     if (this.#stop.signal.aborted) return prober.close()
     this.#trace = new Trace(prober, target, settings, {
-      hop: hop => this.#tell(hop),
-      end: () => void this.#told.then(() => this.#queue.end()),
+      hop: hop => this.#report(hop),
+      end: () => void this.#reported.then(() => this.#queue.end()),
     })
   }
 
-  #tell(hop: Hop): void {
+  #report(hop: Hop): void {
     const named = this.#withName(hop)
-    this.#told = this.#told.then(async () => this.#queue.push(await named))
+    this.#reported = this.#reported.then(async () => this.#queue.push(await named))
   }
 
   async #withName(hop: Hop): Promise<Hop> {

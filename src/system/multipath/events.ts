@@ -44,12 +44,12 @@ function start(): PacketSocket {
 }
 
 function drain(): void {
-  const told: { event: number; token: number }[] = []
+  const received: { event: number; token: number }[] = []
   for (;;) {
     const count = socket!.receive(packet => {
       for (const { payload } of messagesOf(packet)) {
         const event = decodeMultipathEvent(payload)
-        if (event) told.push(event)
+        if (event) received.push(event)
       }
     })
     if (count === -addon().constants.EAGAIN!) break
@@ -58,5 +58,5 @@ function drain(): void {
       break
     }
   }
-  for (const { event, token } of told) callbacks.get(token)?.(event)
+  for (const { event, token } of received) callbacks.get(token)?.(event)
 }

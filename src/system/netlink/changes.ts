@@ -155,11 +155,11 @@ function drain(): void {
     changes = [{ type: 'overrun' }]
   }
   // Only now: a callback may read a table, which uses the same receive buffer.
-  for (const change of changes) for (const callback of callbacks) tell(callback, change)
+  for (const change of changes) for (const callback of callbacks) call(callback, change)
 }
 
 /** If one callback throws, the other callbacks and the socket continue. */
-function tell(callback: Callback, change: DeviceChange): void {
+function call(callback: Callback, change: DeviceChange): void {
   try {
     callback(change)
   } catch (error) {
@@ -176,9 +176,9 @@ function toChange({ type, payload }: NetlinkMessage): DeviceChange | undefined {
       return linkChange(payload, type === MessageType.deleteLink)
     case MessageType.newAddress:
     case MessageType.deleteAddress: {
-      const told = decodeLinkAddress(payload)
-      if (!told) return undefined
-      const { deviceIndex: index, address } = told
+      const decoded = decodeLinkAddress(payload)
+      if (!decoded) return undefined
+      const { deviceIndex: index, address } = decoded
       const change = type === MessageType.newAddress ? 'added' : 'removed'
       return { type: 'address', change, device: nameOf(index), index, address }
     }

@@ -18,18 +18,18 @@ export async function chooseAddress(
   { path, metrics, signal, log }: Probe,
 ): Promise<Chosen> {
   const start = monotonicNow()
-  const told = (protocol: number, hash: number) => {
+  const setAddress = (protocol: number, hash: number) => {
     metrics.set('probe_ip_protocol', 'Family of the address that was probed: 4 or 6', protocol)
     metrics.set('probe_ip_addr_hash', 'FNV hash of the address that was probed, to see it change', hash)
   }
-  told(0, 0)
+  setAddress(0, 0)
   const preferred = preferred_ip_protocol === 'ip4' ? 4 : 6
   const elapsed = () => (monotonicNow() - start) / 1000
   try {
     const family = ip_protocol_fallback ? undefined : preferred
     const found = (await resolveWith(host, { ...path, family, signal })) as { address: string; family: 4 | 6 }[]
     const { address, family: kind } = found.find(item => item.family === preferred) ?? found[0]!
-    told(kind, addressHash(address))
+    setAddress(kind, addressHash(address))
     log('Resolved the target', { address })
     return { address, family: kind, lookupTime: elapsed() }
   } finally {

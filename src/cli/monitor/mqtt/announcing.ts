@@ -95,7 +95,7 @@ export class Announcing {
       const why = await this.#connectOnce()
       if (this.#end.signal.aborted) return
       if (why === undefined) continue
-      this.#tell('failing', why)
+      this.#reportChange('failing', why)
       if (monotonicNow() - begun > lasting) this.#pause.reset()
       await this.#pause.wait()
     }
@@ -118,7 +118,7 @@ export class Announcing {
       )
       this.#connection = { client, uplink }
       this.#begin(client)
-      this.#tell('connected', '')
+      this.#reportChange('connected', '')
       this.#follow()
       const why = await end
       this.#retained.disconnected()
@@ -145,7 +145,7 @@ export class Announcing {
     for (const topic of [birthTopic, availability, ownDiscovery(this.#settings)]) {
       client.subscribe(topic, (error, granted) => {
         const isRefused = error !== null || granted?.some(({ qos }) => qos >= 128)
-        if (isRefused && client.connected) this.#tell('refused', `the broker refuses to send ${topic}`)
+        if (isRefused && client.connected) this.#reportChange('refused', `the broker refuses to send ${topic}`)
       })
     }
     this.#retained.connected(client)
@@ -209,7 +209,7 @@ export class Announcing {
     clearTimeout(timer)
   }
 
-  #tell(state: MqttReport['state'], why: string): void {
+  #reportChange(state: MqttReport['state'], why: string): void {
     if (state === 'failing' && why === this.#reported) return
     this.#reported = state === 'failing' ? why : ''
     this.#report({ state, uplink: this.#connection?.uplink ?? null, why, at: Date.now() })

@@ -87,7 +87,7 @@ export class Outbox<Item> {
     clearTimeout(timer)
     if (this.#waiting === 0) return
     this.#lost += this.#waiting
-    this.#tell('ended', 'netvia ends')
+    this.#reportState('ended', 'netvia ends')
   }
 
   async #sendAll(): Promise<void> {
@@ -97,7 +97,7 @@ export class Outbox<Item> {
       const { result, why } = await this.#route.send(item)
       this.#isSending = false
       if (result === 'failed') {
-        this.#tellOnce('failing', why)
+        this.#reportOnce('failing', why)
         this.#trim()
         if (this.#isClosing) break
         await this.#pause.wait()
@@ -108,9 +108,9 @@ export class Outbox<Item> {
       this.#waiting -= this.#count(item)
       if (result === 'refused') {
         this.#lost += this.#count(item)
-        this.#tellOnce('refused', why)
+        this.#reportOnce('refused', why)
       } else if (this.#reported.size > 0 && this.#items.length === 0) {
-        this.#tell('delivered', '')
+        this.#reportState('delivered', '')
         this.#reported.clear()
         this.#lostBefore = this.#lost
       }
@@ -125,17 +125,17 @@ export class Outbox<Item> {
       const [dropped] = this.#items.splice(first, 1) as [Item]
       this.#waiting -= this.#count(dropped)
       this.#lost += this.#count(dropped)
-      this.#tellOnce('dropping', `more than ${this.#route.limit} wait`)
+      this.#reportOnce('dropping', `more than ${this.#route.limit} wait`)
     }
   }
 
-  #tellOnce(state: OutboxReport['state'], why: string): void {
+  #reportOnce(state: OutboxReport['state'], why: string): void {
     if (this.#reported.has(state)) return
     this.#reported.add(state)
-    this.#tell(state, why)
+    this.#reportState(state, why)
   }
 
-  #tell(state: OutboxReport['state'], why: string): void {
+  #reportState(state: OutboxReport['state'], why: string): void {
     this.#report({ state, waiting: this.#waiting, lost: this.#lost - this.#lostBefore, why })
   }
 }

@@ -35,7 +35,7 @@ export class Service {
 
   /** The monitor runs. */
   ready(): void {
-    this.#monitor.on('state', this.#tellStatus).on('configure', this.#tellStatus)
+    this.#monitor.on('state', this.#sendStatus).on('configure', this.#sendStatus)
     this.#notifier.send('READY=1', this.#status())
     if (this.#pause === undefined) return
     const live = () => void (this.#healthy() && this.#notifier.send('WATCHDOG=1'))
@@ -53,13 +53,13 @@ export class Service {
   }
 
   stopping(): void {
-    this.#monitor.off('state', this.#tellStatus).off('configure', this.#tellStatus)
+    this.#monitor.off('state', this.#sendStatus).off('configure', this.#sendStatus)
     clearInterval(this.#watchdog)
     this.#notifier.send('STOPPING=1')
     this.#notifier.close()
   }
 
-  readonly #tellStatus = (): void => {
+  readonly #sendStatus = (): void => {
     this.#notifier.send(this.#status())
   }
 

@@ -57,7 +57,7 @@ export class ProbeJudge {
     const inTime = state === State.sent && verdict.rttMs <= request.timeout
     this.#deadlines.remove(probe)
     this.#table.free(probe, true)
-    if (state === State.sent) this.#tell(probe, request, inTime ? 'reply' : 'timeout')
+    if (state === State.sent) this.#report(probe, request, inTime ? 'reply' : 'timeout')
     if (!inTime && !request.cancelled) {
       this.#about(probe, 'timeout')
       request.owner.late?.(verdict)
@@ -93,18 +93,18 @@ export class ProbeJudge {
     }
     this.#table.state[probe] = State.overdue
     this.#deadlines.push(probe, request.timeout + request.lateMs)
-    this.#tell(probe, request, 'timeout')
+    this.#report(probe, request, 'timeout')
   }
 
   #end(probe: number, outcome: Outcome): void {
     const request = this.#table.request(probe)
     this.#deadlines.remove(probe)
     this.#table.free(probe, false)
-    if (!request.cancelled) this.#tell(probe, request, outcome)
+    if (!request.cancelled) this.#report(probe, request, outcome)
     Object.assign(this.#verdict, { error: undefined, quoted: undefined, mtu: 0 })
   }
 
-  #tell(probe: number, request: EchoRequest, outcome: Outcome): void {
+  #report(probe: number, request: EchoRequest, outcome: Outcome): void {
     this.#about(probe, outcome)
     this.#settled(request, this.#verdict)
   }

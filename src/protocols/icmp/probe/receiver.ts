@@ -54,16 +54,16 @@ export class Receiver {
   /** Reads up to this many batches of 64. `withErrors`: errors may be waiting that no receive has reported yet. */
   read(batches: number, withErrors: boolean): void {
     const { EAGAIN } = addon().constants
-    let told = 0
-    for (let read = 0; read < batches && told < errorsInARow && !this.#socket.closed; ) {
+    let errorsSeen = 0
+    for (let read = 0; read < batches && errorsSeen < errorsInARow && !this.#socket.closed; ) {
       const count = this.#socket.receiveInto(this.#replyBuffer)
       // A plain receive reports a pending error once (EHOSTUNREACH). The error queue has it too.
-      const isTold = count < 0 && count !== -EAGAIN!
+      const isError = count < 0 && count !== -EAGAIN!
       // Data first: once a reply has been read, its request's timestamp is already in the error queue.
-      if (withErrors || isTold || this.#stamps.sends) this.readErrors()
-      told = isTold ? told + 1 : 0
+      if (withErrors || isError || this.#stamps.sends) this.readErrors()
+      errorsSeen = isError ? errorsSeen + 1 : 0
       if (count > 0) this.#onReplies(count)
-      if (count < slots && !isTold) break
+      if (count < slots && !isError) break
       if (count > 0) read++
     }
     if (this.errors.hasErrors) this.#onErrors()

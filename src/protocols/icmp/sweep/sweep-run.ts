@@ -133,7 +133,7 @@ export class SweepRun implements ProbeOwner {
     if (kind === 'duplicate') this.#counter.duplicate()
     if (kind !== 'further') return
     this.#counter.further(verdict.rttMs)
-    this.#tell(verdict, name)
+    this.#report(verdict, name)
   }
 
   #send(): void {
@@ -227,7 +227,7 @@ export class SweepRun implements ProbeOwner {
     } else {
       this.counts.done++
       if (!isUndecided(outcome)) this.counts.answered++
-      this.#tell(verdict, name)
+      this.#report(verdict, name)
     }
     this.resume()
   }
@@ -241,7 +241,7 @@ export class SweepRun implements ProbeOwner {
     } else this.#counter.lost()
   }
 
-  #tell(verdict: Verdict, name: string | undefined): void {
+  #report(verdict: Verdict, name: string | undefined): void {
     const { target, tag } = verdict
     const address = addressText(target)
     const family = target.length === ipv4Length ? 4 : 6
