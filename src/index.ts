@@ -69,7 +69,7 @@ export type {
   StateEvent,
   UplinkSnapshot,
   WarningEvent,
-} from './monitor/record/reports.js'
+} from './monitor/record/event-types.js'
 export type { CheckStatistics } from './monitor/state/check-record.js'
 export type { DampingOptions } from './monitor/state/damping.js'
 export type { LatencyStatistics } from './monitor/state/latencies.js'
@@ -164,7 +164,6 @@ export { type OpenUdpOptions, openUdp } from './protocols/udp/open-udp.js'
 export { type ListeningProxy as Proxy, listenProxy } from './proxy/listen-proxy.js'
 export type { ProxyAccess, ProxyOptions } from './proxy/options.js'
 export type { ProxyStatistics, ProxyUplinkStatistics } from './proxy/statistics.js'
-export type { RoutingOptions } from './routing/options.js'
 export type {
   DefaultRouteSnapshot,
   RoutedUplinkSnapshot,
@@ -172,7 +171,8 @@ export type {
   RoutingEvents,
   RoutingSnapshot,
   RoutingWarning,
-} from './routing/reports.js'
+} from './routing/event-types.js'
+export type { RoutingOptions } from './routing/options.js'
 export { UplinkRouting } from './routing/routing.js'
 export type { PortList } from './scan/port-list.js'
 export type { PortResult, PortScan, PortState, ScanProgress } from './scan/port-scan.js'

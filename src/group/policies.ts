@@ -1,5 +1,5 @@
 import { nodeCrypto } from '../builtins.js'
-import type { Forced } from '../monitor/record/reports.js'
+import type { Forced } from '../monitor/record/event-types.js'
 import type { Uplink } from '../monitor/settings.js'
 import type { Facts, UplinkState } from '../monitor/state/state-machine.js'
 import { monotonicNow } from '../monotonic.js'

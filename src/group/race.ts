@@ -1,7 +1,7 @@
 import { NetviaError } from '../errors.js'
 import type { Check } from '../options.js'
 import { milliseconds } from '../options.js'
-import { raceFailure } from '../protocols/tcp/failure.js'
+import { raceFailure } from '../protocols/tcp/connect-errors.js'
 import { Staggered } from '../runtime/staggered.js'
 import type { GroupAttempts, NamedPath } from './attempts.js'
 

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import { UplinkMonitor } from './monitor.js'
+import type { CheckEvent, ConfigureEvent, StateEvent, UplinkSnapshot } from './record/event-types.js'
 import { checkResult, checkResults, latencyBuckets, uplinkStates } from './record/metric-scales.js'
-import type { CheckEvent, ConfigureEvent, StateEvent, UplinkSnapshot } from './record/reports.js'
 import type { UplinkState } from './state/state-machine.js'
 
 /** Stands for OpenTelemetry's own type: programs without its packages must compile too. */

@@ -4,8 +4,8 @@ import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
 import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
+import type { Service } from './proxy-context.js'
 import { relay } from './relay.js'
-import type { Service } from './service.js'
 
 /** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
 const maxPipelined = 64

@@ -1,7 +1,7 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
+import type { Service } from './proxy-context.js'
 import { relay } from './relay.js'
-import type { Service } from './service.js'
 import {
   chooseMethod,
   command,

@@ -6,7 +6,7 @@ import { openUdp } from '../protocols/udp/open-udp.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Client } from './client.js'
-import type { Service } from './service.js'
+import type { Service } from './proxy-context.js'
 import { encodeDatagram, encodeReply, parseDatagram, reply, SocksError, type SocksRequest } from './socks-messages.js'
 import type { Attempt, Opened } from './uplinks.js'
 

@@ -1,6 +1,6 @@
 import type { DeviceChange } from '../system/netlink/changes.js'
 import { mainTable } from '../system/netlink/route.js'
-import { ourProtocol } from './kernel.js'
+import { ourProtocol } from './kernel-tables.js'
 
 /** Whether a change can affect the routes. `devices` are the uplinks', `tables` netvia's own. Pure. */
 export function affectsRouting(

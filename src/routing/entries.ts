@@ -2,7 +2,7 @@ import { type DefaultRoute, encodeDefaultRoute, encodeDefaultRouteRemoval } from
 import { MessageFlag, MessageType } from '../system/netlink/message.js'
 import type { Order } from '../system/netlink/request.js'
 import { encodeRule, type Rule } from '../system/netlink/rule.js'
-import { type KernelTables, ourProtocol } from './kernel.js'
+import { type KernelTables, ourProtocol } from './kernel-tables.js'
 
 /** A route or rule of ours. */
 export interface Entry {

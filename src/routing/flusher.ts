@@ -4,7 +4,7 @@ import { systemError } from '../errors.js'
 import { nextTurn } from '../runtime/turns.js'
 import { decodeConnection, encodeConnectionsRequest, getConnections, netfilter } from '../system/netlink/conntrack.js'
 import { carryOut, dump, type Order, openNetlink } from '../system/netlink/request.js'
-import type { UplinkFacts } from './kernel.js'
+import type { UplinkFacts } from './kernel-tables.js'
 
 /** Deleted with the event loop having its turns in between. */
 const ordersAtOnce = 256

@@ -4,8 +4,8 @@ import { monotonicNow } from '../monotonic.js'
 import type { DeviceChange } from '../system/netlink/changes.js'
 import { apply } from './apply.js'
 import { type Entries, type Entry, ourEntries } from './entries.js'
-import type { KernelTables } from './kernel.js'
 import { openOnlyNetlink } from './kernel-lock.js'
+import type { KernelTables } from './kernel-tables.js'
 import { RepairLimit, repairPeriod } from './repair-limit.js'
 
 /** Netvia's own routes and rules in the kernel, and the socket that changes them. Only one can be open in a network namespace. */

@@ -2,7 +2,7 @@ import type { DefaultRoute } from '../system/netlink/default-route.js'
 import { mainTable } from '../system/netlink/route.js'
 import type { Rule } from '../system/netlink/rule.js'
 import { type Entry, metricOf, routeEntry, ruleEntry } from './entries.js'
-import { ourProtocol, type UplinkFacts } from './kernel.js'
+import { ourProtocol, type UplinkFacts } from './kernel-tables.js'
 import type { RoutingSettings } from './options.js'
 
 /** `rtnh_hops` is a byte. */

@@ -5,14 +5,14 @@ import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
 import { affectsRouting } from './affecting-changes.js'
 import { choose } from './choice.js'
 import { type Entries, entriesOf, routeId } from './entries.js'
+import type { DefaultRouteSnapshot, RoutingEvents, RoutingSnapshot, RoutingWarning } from './event-types.js'
 import { Flusher } from './flusher.js'
 import { Installed } from './installed.js'
-import { hasIPv6, type KernelTables, readKernel, type UplinkFacts, uplinkFacts } from './kernel.js'
+import { hasIPv6, type KernelTables, readKernel, type UplinkFacts, uplinkFacts } from './kernel-tables.js'
 import { multipathRemarks } from './multipath-hash.js'
 import { type RoutingOptions, type RoutingSettings, routingSettings } from './options.js'
 import { planFamily } from './plan.js'
-import type { DefaultRouteSnapshot, RoutingEvents, RoutingSnapshot, RoutingWarning } from './reports.js'
-import { Tables } from './tables.js'
+import { Tables } from './table-numbers.js'
 
 /** Changes come in bursts: the kernel's tables are read once for all within this time, in ms. */
 const settleTime = 20

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { nodeNet } from '../builtins.js'
-import { refuseReconnect } from './keep-on-path.js'
 import { verifyDevice } from './open.js'
+import { refuseReconnect } from './refuse-reconnect.js'
 
 /** Descriptors of sockets made here, for runtimes (Deno) that hide the number. */
 const handedOver = new WeakMap<object, number>()

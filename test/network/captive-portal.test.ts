@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../src/cli/monitor/config.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import type { StateEvent } from '../../src/monitor/record/reports.js'
+import type { StateEvent } from '../../src/monitor/record/event-types.js'
 import { atEnd, httpServer, lab, needs } from '../lab/index.js'
 import { runWithInput } from '../lab/processes.js'
 

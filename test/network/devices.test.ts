@@ -9,7 +9,7 @@ import { device, deviceAddress, devices } from '../../src/system/devices/devices
 import { neighbours } from '../../src/system/devices/neighbours.js'
 import { type DeviceEvent, watchDevices } from '../../src/system/devices/watch.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
-import { RunningReader } from '../../src/system/netlink/running.js'
+import { RunningReader } from '../../src/system/netlink/running-devices.js'
 import { neighbour } from '../../src/system/netlink/tables.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'

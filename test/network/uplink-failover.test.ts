@@ -8,7 +8,7 @@ import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/group/group.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
-import type { StateEvent } from '../../src/monitor/record/reports.js'
+import type { StateEvent } from '../../src/monitor/record/event-types.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
 import { httpServer, lab, needs } from '../lab/index.js'
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NetviaError } from '../../src/errors.js'
-import { raceFailure } from '../../src/protocols/tcp/failure.js'
+import { raceFailure } from '../../src/protocols/tcp/connect-errors.js'
 import { Race } from '../../src/protocols/tcp/race.js'
 
 beforeEach(() => void vi.useFakeTimers())

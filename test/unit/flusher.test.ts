@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { Flusher } from '../../src/routing/flusher.js'
-import type { UplinkFacts } from '../../src/routing/kernel.js'
+import type { UplinkFacts } from '../../src/routing/kernel-tables.js'
 
 const asked = vi.fn()
 vi.mock('../../src/system/netlink/request.js', async original => ({

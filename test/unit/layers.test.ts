@@ -66,7 +66,7 @@ const faces: Record<string, string[]> = {
   monitor: [
     ...['monitor', 'options', 'settings', 'instrument', 'state/state-machine'],
     ...[
-      'record/reports',
+      'record/event-types',
       'record/metric-scales',
       'history/database',
       'history/minute-counts',
@@ -75,15 +75,15 @@ const faces: Record<string, string[]> = {
     ],
   ],
   group: ['group', 'options', 'policies', 'race', 'attempts'],
-  routing: ['routing', 'options', 'reports', 'kernel', 'kernel-lock'],
+  routing: ['routing', 'options', 'event-types', 'kernel-tables', 'kernel-lock'],
   proxy: ['listen-proxy', 'options', 'blocks', 'statistics'],
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],
     // What dialing a host takes apart, and the exporter's own exchange.
-    ...['addresses', 'query-context', 'order', 'names', 'exchange-tcp'],
+    ...['addresses', 'query-context', 'address-order', 'names', 'exchange-tcp'],
   ],
   'protocols/tcp': [
-    ...['connect', 'connect-tls', 'listen', 'dial', 'failure', 'certificate', 'time-limit'],
+    ...['connect', 'connect-tls', 'listen', 'dial', 'connect-errors', 'certificate', 'time-limit'],
     ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address', 'multipath/info'],
   ],
   'protocols/http': ['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { UplinkGroup } from '../../src/group/group.js'
 import type { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { UplinkOptions } from '../../src/monitor/options.js'
-import type { StateEvent } from '../../src/monitor/record/reports.js'
+import type { StateEvent } from '../../src/monitor/record/event-types.js'
 import { bad, begin, ok, simulate, states, uplinks } from './monitor-world.js'
 
 const [fibre, lte] = uplinks as [UplinkOptions, UplinkOptions]

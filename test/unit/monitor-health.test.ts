@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { healthy } from '../../src/cli/monitor/web/health.js'
 import { makeServer } from '../../src/cli/monitor/web/server.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
-import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
+import type { UplinkSnapshot } from '../../src/monitor/record/event-types.js'
 
 const options: MonitorOptions = {
   interval: 1000,

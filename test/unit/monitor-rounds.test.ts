@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Probe } from '../../src/monitor/checks/probe.js'
-import type { CheckEvent, StateEvent } from '../../src/monitor/record/reports.js'
+import type { CheckEvent, StateEvent } from '../../src/monitor/record/event-types.js'
 import { RoundLoop } from '../../src/monitor/round-loop.js'
 import { settingsOf } from '../../src/monitor/settings.js'
 import { WatchedUplink } from '../../src/monitor/watched-uplink.js'

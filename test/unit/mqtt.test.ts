@@ -9,7 +9,7 @@ import { discoveryMessages, isOwnDiscovery, stateMessages, stateTopicIn } from '
 import { type MqttOptions, mqttSettings } from '../../src/cli/monitor/mqtt/options.js'
 import { Packets } from '../../src/cli/monitor/mqtt/packet-limit.js'
 import { Retained } from '../../src/cli/monitor/mqtt/retained.js'
-import type { UplinkSnapshot } from '../../src/monitor/record/reports.js'
+import type { UplinkSnapshot } from '../../src/monitor/record/event-types.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 
 const uplinks = 'uplinks: [{ name: a, checks: [{ type: ping, host: 192.0.2.1 }] }]'

@@ -6,7 +6,7 @@ import { choose } from '../../src/routing/choice.js'
 import { type RoutingOptions, routingSettings } from '../../src/routing/options.js'
 import { RepairLimit, repairPeriod } from '../../src/routing/repair-limit.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
-import { Tables } from '../../src/routing/tables.js'
+import { Tables } from '../../src/routing/table-numbers.js'
 
 describe('the choice', () => {
   /** Uplinks a, b, … by priority, in these states. */

@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest'
 import { addon, Field, slotHeader } from '../../src/binding/addon.js'
-import { unixAddress } from '../../src/cli/monitor/service/notifier.js'
+import { unixAddress } from '../../src/cli/monitor/systemd/notify-socket.js'
 
 const room = 8192
 

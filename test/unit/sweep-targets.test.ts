@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseBlock } from '../../src/protocols/icmp/sweep/address-block.js'
+import { SendWindow } from '../../src/protocols/icmp/sweep/send-window.js'
 import { countTargets, TargetSource, type Targets } from '../../src/protocols/icmp/sweep/target-source.js'
-import { SendWindow } from '../../src/protocols/icmp/sweep/window.js'
 import { decodeAddress } from '../../src/sockets/address.js'
 
 const textAt = (target: string, index: number) => decodeAddress(parseBlock(target)!.at(index))!.address

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { joinHostPort, NetviaError, shown } from '../../errors.js'
-import { withHint } from '../../protocols/tcp/failure.js'
+import { withHint } from '../../protocols/tcp/connect-errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { anyMatches, matchLimitMs } from '../match.js'

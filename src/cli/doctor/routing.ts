@@ -1,5 +1,5 @@
-import { ourProtocol } from '../../routing/kernel.js'
 import { isLockHeld } from '../../routing/kernel-lock.js'
+import { ourProtocol } from '../../routing/kernel-tables.js'
 import type { Route } from '../../system/netlink/route.js'
 import type { Rule } from '../../system/netlink/rule.js'
 import { plural } from '../shared/output/format.js'

@@ -7,7 +7,7 @@ import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
 import { type MqttOptions, mqttSettings } from './mqtt/options.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
-import { judgeSection, type ProxySection } from './proxied/section.js'
+import { judgeSection, type ProxySection } from './proxy/section.js'
 
 type Members = Record<string | number, unknown>
 

@@ -8,13 +8,13 @@ import type {
   HookEvent,
   StateEvent,
   WarningEvent,
-} from '../../monitor/record/reports.js'
-import type { RoutingChange, RoutingWarning } from '../../routing/reports.js'
+} from '../../monitor/record/event-types.js'
+import type { RoutingChange, RoutingWarning } from '../../routing/event-types.js'
 import type { UplinkRouting } from '../../routing/routing.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import type { Output } from '../shared/output/output.js'
-import type { MqttReport } from './mqtt/announcing.js'
-import type { PushReport } from './otlp/pushing.js'
+import type { MqttReport } from './mqtt/mqtt-publisher.js'
+import type { PushReport } from './otlp/otlp-pusher.js'
 import { colored, forcedText } from './status-table.js'
 
 /** Reports each event as a line or an object. */

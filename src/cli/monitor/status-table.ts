@@ -1,10 +1,10 @@
-import type { Forced, UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { Forced, UplinkSnapshot } from '../../monitor/record/event-types.js'
 import type { UplinkState } from '../../monitor/state/state-machine.js'
 import { duration, milliseconds, percent, plural } from '../shared/output/format.js'
 import type { Column } from '../shared/output/table.js'
 import type { Terminal } from '../shared/output/terminal.js'
 import { sparkline } from './sparkline.js'
-import type { History } from './web/history.js'
+import type { History } from './web/recent-history.js'
 
 const sparkSeconds = 30
 /** Terminal lines that hold no uplink: the heading, the cursor, and the note about omitted uplinks. */

@@ -3,8 +3,8 @@ import type { PageUplink } from '../monitor/web/page-report.js'
 import type { Range } from '../monitor/web/ranges.js'
 import { CheckView } from './check-view.js'
 import { availability, dayTime, duration, milliseconds, percent } from './format.js'
+import { Past } from './history-loader.js'
 import { element, say } from './html.js'
-import { Past } from './past.js'
 
 const mostOutages = 50
 const facts = ['Uptime', 'In this state', 'Priority', 'Address', 'Gateway'] as const

@@ -1,4 +1,4 @@
-import type { CheckEvent, UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { CheckEvent, UplinkSnapshot } from '../../monitor/record/event-types.js'
 import type { CheckHistory, UplinkHistory } from '../monitor/web/history-report.js'
 import { Chart } from './chart.js'
 import { dayTime, milliseconds, percent } from './format.js'

@@ -3,15 +3,15 @@ import type { PolicyName } from '../../group/policies.js'
 import type { RaceDelay } from '../../group/race.js'
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { type Configuration, ofMonitor, readConfig } from '../monitor/config.js'
-import { type ProxyPlan, type ProxySection, proxyPlan } from '../monitor/proxied/section.js'
-import { Serving } from '../monitor/proxied/serving.js'
+import { Serving } from '../monitor/proxy/configured-proxy.js'
+import { type ProxyPlan, type ProxySection, proxyPlan } from '../monitor/proxy/section.js'
 import { colored } from '../monitor/status-table.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { Services } from './services.js'
+import { Services } from './metrics-and-control.js'
 
 export interface ProxyFlags extends PathFlags {
   listen?: string

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { NetviaError } from '../../errors.js'
-import type { UplinkSnapshot } from '../../monitor/record/reports.js'
+import type { UplinkSnapshot } from '../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../proxy/statistics.js'
 
 /** Where a monitor answers by default. */

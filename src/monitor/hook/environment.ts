@@ -1,4 +1,4 @@
-import type { StateEvent } from '../record/reports.js'
+import type { StateEvent } from '../record/event-types.js'
 
 /** Why the hook is called. */
 export type HookCause = 'change' | 'start' | 'configure'

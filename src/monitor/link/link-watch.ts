@@ -1,6 +1,6 @@
 import { hold } from '../../binding/poller.js'
 import { type DeviceChange, onDeviceChange } from '../../system/netlink/changes.js'
-import { RunningReader } from '../../system/netlink/running.js'
+import { RunningReader } from '../../system/netlink/running-devices.js'
 import { readAddresses, readLinks } from '../../system/netlink/tables.js'
 import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
 

@@ -1,4 +1,4 @@
-import type { MeteredReport } from '../record/reports.js'
+import type { MeteredReport } from '../record/event-types.js'
 import type { RoundSettings } from '../settings.js'
 import type { Outcome, UplinkState } from '../state/state-machine.js'
 import { idleInterval, Meter, type SavedMeter } from './meter.js'

@@ -1,6 +1,6 @@
 import { longestTimer } from '../../options.js'
 import { type ClockReading, readClocks, wallTime } from './clock-reading.js'
-import type { Forced } from './reports.js'
+import type { Forced } from './event-types.js'
 
 /** A force as the state file keeps it; times in ms since the epoch. */
 export interface SavedForce extends Forced {

@@ -1,5 +1,5 @@
 import type { UplinkState } from '../state/state-machine.js'
-import type { CheckEvent } from './reports.js'
+import type { CheckEvent } from './event-types.js'
 
 /** The states that a metric has one series for. */
 export const uplinkStates: readonly UplinkState[] = ['unknown', 'up', 'degraded', 'down']

@@ -1,4 +1,4 @@
-import { Proof } from './proof.js'
+import { Proof } from './loss-evidence.js'
 import { latencyOf, lossOf, type WindowTotals } from './sliding-window.js'
 
 /** Two thresholds, so that a value near the limit doesn't toggle the state. */

@@ -11,11 +11,11 @@ import {
 } from '../../options.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { parseIP, unmapped } from '../../sockets/ip.js'
+import { orderAddresses, resolutionDelay } from './address-order.js'
 import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import { notFound, notInTime } from './failures.js'
 import { reverseName, wireName } from './names.js'
-import { orderAddresses, resolutionDelay } from './order.js'
 import { type QueryContext, queryContext, unanswered } from './query-context.js'
 import { queryRecords } from './query-records.js'
 import {

@@ -10,7 +10,7 @@ import {
   pathSchema,
   type Schema,
 } from '../../options.js'
-import { refuseReconnect } from '../../sockets/keep-on-path.js'
+import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'

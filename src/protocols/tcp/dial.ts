@@ -28,7 +28,7 @@ import { connectDescriptor, handshake, type StartConnecting } from '../connect-d
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { queryContext, unanswered } from '../dns/query-context.js'
 import { dnsServers } from '../dns/server-address.js'
-import { raceFailure } from './failure.js'
+import { raceFailure } from './connect-errors.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
 import { type Attempt, Race } from './race.js'
 import { type Progress, withinTimeLimit } from './time-limit.js'

@@ -15,8 +15,8 @@ import {
 } from '../../options.js'
 import { familyOf } from '../../sockets/address.js'
 import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
-import { refuseReconnect, refuseRelisten } from '../../sockets/keep-on-path.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { refuseReconnect, refuseRelisten } from '../../sockets/refuse-reconnect.js'
 import {
   numericOptions,
   setCongestionControl,

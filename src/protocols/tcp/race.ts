@@ -1,6 +1,6 @@
 import type { Signal } from '../../runtime/cancel.js'
 import { Staggered } from '../../runtime/staggered.js'
-import { resolutionDelay } from '../dns/order.js'
+import { resolutionDelay } from '../dns/address-order.js'
 
 type Family = 4 | 6
 

@@ -1,8 +1,8 @@
 import type { NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
+import { connectTimeout, withHint } from './connect-errors.js'
 import type { ConnectOptions } from './dial.js'
-import { connectTimeout, withHint } from './failure.js'
 
 /** The progress of a connection, for the timeout error. */
 export interface Progress {

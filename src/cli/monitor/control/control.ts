@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { NetviaError } from '../../../errors.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import type { Forced } from '../../../monitor/record/reports.js'
+import type { Forced } from '../../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
 import {
   type MonitorAnswer,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
+import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
 import type { MqttSettings } from './options.js'
 
 /** Payloads by topic. */

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { OneRequest } from './one-request.js'
-import { Turns } from './turns.js'
+import { Turns } from './request-queue.js'
 
 interface Bounds {
   /** Maximum connections of all clients together. Further ones are closed. */

@@ -1,5 +1,5 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/reports.js'
+import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/event-types.js'
 import type { NumberedEvent } from './numbered-event.js'
 
 /** How many events are kept for readers that reconnect. */

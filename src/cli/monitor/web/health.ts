@@ -1,5 +1,5 @@
 import type { MonitorOptions } from '../../../monitor/options.js'
-import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
+import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
 
 /** Tolerance beyond the length of a round, in ms, because a busy machine is not a broken monitor. */
 const patience = 30_000

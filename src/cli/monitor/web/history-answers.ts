@@ -1,7 +1,7 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import { Cached } from './cached.js'
-import type { History } from './history.js'
 import { type Range, ranges, recentRanges } from './ranges.js'
+import type { History } from './recent-history.js'
 import { rendered } from './server.js'
 import { readPast } from './stored-history.js'
 

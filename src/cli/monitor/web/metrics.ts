@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/event-types.js'
 import { checkResult, checkResults, latencyBuckets, uplinkStates } from '../../../monitor/record/metric-scales.js'
-import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
-import type { ProxyMetrics } from '../proxied/metrics.js'
+import type { ProxyMetrics } from '../proxy/metrics.js'
 
 const ofUplink = ['uplink', 'device']
 const ofCheck = [...ofUplink, 'check', 'type', 'target']

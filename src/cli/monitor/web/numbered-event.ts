@@ -1,4 +1,4 @@
-import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/reports.js'
+import type { ConfigureEvent, StateEvent, WarningEvent } from '../../../monitor/record/event-types.js'
 
 /** An event of the monitor for readers, numbered and as plain JSON. */
 export type NumberedEvent = { id: number } & (

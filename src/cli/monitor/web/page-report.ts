@@ -1,4 +1,4 @@
-import type { MonitorSnapshot, UplinkSnapshot } from '../../../monitor/record/reports.js'
+import type { MonitorSnapshot, UplinkSnapshot } from '../../../monitor/record/event-types.js'
 
 /** An uplink's snapshot with the facts that the page adds. */
 export interface PageUplink extends UplinkSnapshot {

@@ -1,5 +1,5 @@
 import { type Outage, outagesOf, type Stretch, sharesOf } from '../../../monitor/history/stretches.js'
-import type { CheckEvent } from '../../../monitor/record/reports.js'
+import type { CheckEvent } from '../../../monitor/record/event-types.js'
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { type Range, recentRanges } from './ranges.js'
 import { CheckSeries, StateSeries } from './series.js'

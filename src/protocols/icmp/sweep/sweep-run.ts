@@ -12,9 +12,9 @@ import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '.
 import { Repliers } from '../repliers.js'
 import { type PingResult, toResult } from '../result.js'
 import { type FamilySocket, FamilySockets, sweepDefaults } from './family-sockets.js'
+import { SendWindow } from './send-window.js'
 import type { SweepOptions } from './sweep.js'
 import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
-import { SendWindow } from './window.js'
 
 export interface SweepHandlers {
   result(result: PingResult): void

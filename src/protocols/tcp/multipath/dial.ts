@@ -6,6 +6,7 @@ import { asPathManager } from '../../../system/multipath/path-manager.js'
 import { multipathToken } from '../../../system/multipath/subflows.js'
 import { connectObstacle, multipathProtocol, multipathUnavailable } from '../../../system/multipath/support.js'
 import type { StartConnecting } from '../../connect-descriptor.js'
+import { raceFailure } from '../connect-errors.js'
 import {
   type Connected,
   type ConnectOptions,
@@ -17,10 +18,9 @@ import {
   type Timings,
   toSocket,
 } from '../dial.js'
-import { raceFailure } from '../failure.js'
 import { type Progress, withinTimeLimit } from '../time-limit.js'
-import { keepSubflows } from './keeper.js'
 import type { MultipathDevice, MultipathOptions } from './options.js'
+import { keepSubflows } from './subflow-keeper.js'
 
 type Path = Required<MultipathDevice>
 

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { UplinkMonitor } from '../../monitor/monitor.js'
-import { OneByOne } from '../../runtime/one-by-one.js'
-import type { Announcing } from './mqtt/announcing.js'
-import { readSecrets } from './mqtt/broker.js'
-import { type MqttOptions, type MqttSettings, mqttSettings } from './mqtt/options.js'
-import type { Reporter } from './reporter.js'
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { OneByOne } from '../../../runtime/one-by-one.js'
+import type { Reporter } from '../reporter.js'
+import { readSecrets } from './broker.js'
+import type { Announcing } from './mqtt-publisher.js'
+import { type MqttOptions, type MqttSettings, mqttSettings } from './options.js'
 
 /** Shows the router in Home Assistant if the configuration says so. */
 export class Announcements {
@@ -38,7 +38,7 @@ export class Announcements {
     this.#announcing = undefined
     this.#settings = undefined
     if (!settings) return
-    const { Announcing } = await import('./mqtt/announcing.js')
+    const { Announcing } = await import('./mqtt-publisher.js')
     this.#announcing = new Announcing(this.#monitor, settings, this.#version, report =>
       this.#reporter.announced(report),
     )

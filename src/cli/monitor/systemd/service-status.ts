@@ -1,6 +1,6 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import type { UplinkSnapshot } from '../../../monitor/record/reports.js'
-import { Notifier } from './notifier.js'
+import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
+import { Notifier } from './notify-socket.js'
 
 /** How many troubled uplinks a status names. */
 const maxNames = 5

@@ -1,5 +1,5 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
-import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/reports.js'
+import type { CheckEvent, ConfigureEvent, StateEvent } from '../../../monitor/record/event-types.js'
 import { monotonicNow } from '../../../monotonic.js'
 import type { CheckColumns, UplinkHistory } from './history-report.js'
 import type { Range } from './ranges.js'

@@ -1,7 +1,7 @@
 import type * as Mqtt from 'mqtt'
 import { UplinkGroup } from '../../../group/group.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import type { StateEvent } from '../../../monitor/record/reports.js'
+import type { StateEvent } from '../../../monitor/record/event-types.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { connect } from '../../../protocols/tcp/connect.js'
 import { RetryPause } from '../retry-pause.js'

@@ -1,8 +1,8 @@
-import type { UplinkMonitor } from '../../monitor/monitor.js'
-import { OneByOne } from '../../runtime/one-by-one.js'
-import { type OtlpOptions, otlpSettings } from './otlp/options.js'
-import type { Pushing } from './otlp/pushing.js'
-import type { Reporter } from './reporter.js'
+import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { OneByOne } from '../../../runtime/one-by-one.js'
+import type { Reporter } from '../reporter.js'
+import { type OtlpOptions, otlpSettings } from './options.js'
+import type { Pushing } from './otlp-pusher.js'
 
 /** Pushes the monitor's metrics if the configuration says so. */
 export class Pushes {
@@ -33,7 +33,7 @@ export class Pushes {
     await this.#pushing?.close()
     this.#pushing = undefined
     if (!options) return
-    const { Pushing } = await import('./otlp/pushing.js')
+    const { Pushing } = await import('./otlp-pusher.js')
     this.#pushing = new Pushing(this.#monitor, otlpSettings(options), this.#about, report =>
       this.#reporter.pushed(report),
     )

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { ProxyUplinkStatistics } from '../../../proxy/statistics.js'
-import type { Serving } from './serving.js'
+import type { Serving } from './configured-proxy.js'
 
 /** A proxy's statistics in the text format of Prometheus. */
 export class ProxyMetrics {
