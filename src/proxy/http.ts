@@ -4,7 +4,7 @@ import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
 import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
-import type { Service } from './proxy-context.js'
+import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
 
 /** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
@@ -22,12 +22,12 @@ interface Conversation {
 
 /** Serves clients that speak HTTP: CONNECT, and requests with absolute URLs. Node's parser is strict, and bounds the header. */
 export class HttpService {
-  readonly #service: Service
+  readonly #context: ProxyContext
   readonly #server: Server
   readonly #conversations = new WeakMap<Socket, Conversation>()
 
-  constructor(service: Service, handshakeTimeout: number) {
-    this.#service = service
+  constructor(context: ProxyContext, handshakeTimeout: number) {
+    this.#context = context
     this.#server = nodeHttp().createServer({ keepAliveTimeout: handshakeTimeout })
     // A client may end its side after its request.
     Object.assign(this.#server, { httpAllowHalfOpen: true })
@@ -50,9 +50,9 @@ export class HttpService {
     try {
       if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
       if (!target) return refuse(socket, 400)
-      const upstream = await this.#service.uplinks.connect(client.address, target.host, target.port, client.signal)
+      const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      relay(socket, upstream, this.#service.idleTimeout)
+      relay(socket, upstream, this.#context.idleTimeout)
     } catch (error) {
       refuse(socket, statusOf(error))
     }
@@ -72,7 +72,7 @@ export class HttpService {
   }
 
   async #answer(client: Client, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { uplinks } = this.#service
+    const { uplinks } = this.#context
     const target = parseAbsolute(request.url!)
     const coding = request.headers['transfer-encoding']
     try {
@@ -83,7 +83,7 @@ export class HttpService {
         return end(response, 501)
       const { host, port, path, authority } = target
       const upstream = await uplinks.connect(client.address, host, port, client.signal)
-      upstream.setTimeout(this.#service.idleTimeout, () => upstream.destroy())
+      upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy())
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
       const sent = nodeHttp().request({
         ...{ method: request.method, path, createConnection: () => upstream },
@@ -104,7 +104,7 @@ export class HttpService {
   }
 
   #authenticated({ headers }: IncomingMessage): boolean {
-    const { users, statistics } = this.#service
+    const { users, statistics } = this.#context
     if (!users || users.acceptsBasic(headers['proxy-authorization'])) return true
     statistics.refused++
     return false

@@ -4,7 +4,7 @@ import { Client } from './client.js'
 import { HttpService } from './http.js'
 import { ClientLimits } from './limits.js'
 import { type ProxyAccess, type ProxyOptions, type ProxySettings, proxyAccess, proxySettings } from './options.js'
-import type { Service } from './proxy-context.js'
+import type { ProxyContext } from './proxy-context.js'
 import { serveSocks } from './socks.js'
 import { version } from './socks-messages.js'
 import type { ProxyStatistics } from './statistics.js'
@@ -69,7 +69,7 @@ async function closed(server: Server, clients: Clients): Promise<void> {
 /** The connected clients, and what serves each of them. */
 class Clients {
   readonly #settings: ProxySettings
-  readonly #service: Service
+  readonly #context: ProxyContext
   readonly #http: HttpService
   readonly #limits: ClientLimits
   readonly #sockets = new Set<Socket>()
@@ -78,27 +78,27 @@ class Clients {
     const { users, idleTimeout, servers } = settings
     const uplinks = new Uplinks(settings)
     this.#settings = settings
-    this.#service = { uplinks, users, idleTimeout, servers, statistics: uplinks.statistics }
-    this.#http = new HttpService(this.#service, settings.handshakeTimeout)
+    this.#context = { uplinks, users, idleTimeout, servers, statistics: uplinks.statistics }
+    this.#http = new HttpService(this.#context, settings.handshakeTimeout)
     this.#limits = new ClientLimits(settings.maxConnections, settings.maxConnectionsPerClient)
   }
 
   get statistics(): ProxyStatistics {
-    return this.#service.statistics.report(this.#sockets.size)
+    return this.#context.statistics.report(this.#sockets.size)
   }
 
   configure(given: ProxyAccess): void {
     const access = proxyAccess(given, this.#settings)
     Object.assign(this.#settings, access)
-    this.#service.users = access.users
-    this.#service.uplinks.targets = new Targets(access.allowTargets)
+    this.#context.users = access.users
+    this.#context.uplinks.targets = new Targets(access.allowTargets)
   }
 
   take(socket: Socket): void {
     const address = socket.remoteAddress
     const release = address !== undefined && this.#settings.allow.has(address) && this.#limits.enter(address)
     if (!release) {
-      this.#service.statistics.refused++
+      this.#context.statistics.refused++
       socket.on('error', () => {}).resetAndDestroy()
       return
     }
@@ -116,7 +116,7 @@ class Clients {
 
   async #serve(client: Client): Promise<void> {
     const first = await client.peek().catch(() => -1)
-    if (first === version) await serveSocks(client, this.#service)
+    if (first === version) await serveSocks(client, this.#context)
     else if (first >= 0x41 && first <= 0x5a) this.#http.serve(client)
     else client.socket.destroy()
   }

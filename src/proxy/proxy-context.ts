@@ -3,7 +3,7 @@ import type { Uplinks } from './uplinks.js'
 import type { Users } from './users.js'
 
 /** Everything that a client's connection needs. */
-export interface Service {
+export interface ProxyContext {
   readonly uplinks: Uplinks
   users: Users | undefined
   readonly idleTimeout: number

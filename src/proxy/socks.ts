@@ -1,6 +1,6 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
-import type { Service } from './proxy-context.js'
+import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
 import {
   chooseMethod,
@@ -17,14 +17,14 @@ import {
 import { associate } from './udp-association.js'
 
 /** Serves one client that speaks SOCKS5 (RFC 1928). */
-export async function serveSocks(client: Client, service: Service): Promise<void> {
+export async function serveSocks(client: Client, context: ProxyContext): Promise<void> {
   const { socket } = client
   try {
-    if (!(await authenticate(client, service))) return
+    if (!(await authenticate(client, context))) return
     const request = await client.read(parseRequest)
     client.heard()
-    if (request.command === command.connect) await connect(client, service, request.host, request.port)
-    else if (request.command === command.udpAssociate) await associate(client, service, request)
+    if (request.command === command.connect) await connect(client, context, request.host, request.port)
+    else if (request.command === command.udpAssociate) await associate(client, context, request)
     else throw new SocksError('command not supported', reply.commandNotSupported)
   } catch (error) {
     const code = replyTo(error)
@@ -33,7 +33,7 @@ export async function serveSocks(client: Client, service: Service): Promise<void
   }
 }
 
-async function authenticate(client: Client, { users, statistics }: Service): Promise<boolean> {
+async function authenticate(client: Client, { users, statistics }: ProxyContext): Promise<boolean> {
   const { socket } = client
   const known = await client.read(parseGreeting)
   const wanted = users ? method.password : method.none
@@ -52,7 +52,12 @@ async function authenticate(client: Client, { users, statistics }: Service): Pro
   return accepted
 }
 
-async function connect(client: Client, { uplinks, idleTimeout }: Service, host: string, port: number): Promise<void> {
+async function connect(
+  client: Client,
+  { uplinks, idleTimeout }: ProxyContext,
+  host: string,
+  port: number,
+): Promise<void> {
   if (port === 0) throw new SocksError('no port', reply.failure)
   const upstream = await uplinks.connect(client.address, host, port, client.signal)
   client.socket.write(encodeReply(reply.succeeded, upstream.localAddress, upstream.localPort))

@@ -6,7 +6,7 @@ import { openUdp } from '../protocols/udp/open-udp.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Client } from './client.js'
-import type { Service } from './proxy-context.js'
+import type { ProxyContext } from './proxy-context.js'
 import { encodeDatagram, encodeReply, parseDatagram, reply, SocksError, type SocksRequest } from './socks-messages.js'
 import type { Attempt, Opened } from './uplinks.js'
 
@@ -25,8 +25,8 @@ const maxLookups = 16
  * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
  * address and its first port alone, and from targets that it has sent to.
  */
-export async function associate(client: Client, service: Service, { port }: SocksRequest): Promise<void> {
-  const { uplinks, idleTimeout, servers } = service
+export async function associate(client: Client, context: ProxyContext, { port }: SocksRequest): Promise<void> {
+  const { uplinks, idleTimeout, servers } = context
   const { socket: control, address, signal } = client
   const near = await openUdp({ host: unmapped(control.localAddress!), signal })
   try {
@@ -35,7 +35,7 @@ export async function associate(client: Client, service: Service, { port }: Sock
       return { path, family, socket: await openUdp({ ...path, family, signal }) }
     }
     const opened = await uplinks.open(`${address} udp`, signal, openFar, late => late.socket.close())
-    const association = new Association(client, near, port, opened, service.uplinks.targets, servers)
+    const association = new Association(client, near, port, opened, context.uplinks.targets, servers)
     association.start(Math.min(idleTimeout, longestIdle))
     control.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
   } catch (error) {
@@ -58,7 +58,7 @@ class Association {
   /** 0 until the client has sent something. */
   #port: number
   readonly #opened: Opened<Far>
-  readonly #targets: Service['uplinks']['targets']
+  readonly #targets: ProxyContext['uplinks']['targets']
   readonly #servers: readonly string[] | undefined
   readonly #far = new Map<Family, Promise<Socket>>()
   readonly #names = new Map<string, Promise<string>>()
@@ -72,7 +72,7 @@ class Association {
     near: Socket,
     port: number,
     opened: Opened<Far>,
-    targets: Service['uplinks']['targets'],
+    targets: ProxyContext['uplinks']['targets'],
     servers: readonly string[] | undefined,
   ) {
     this.#client = client

@@ -12,7 +12,7 @@ import { hasIPv6, type KernelTables, readKernel, type UplinkFacts, uplinkFacts }
 import { multipathRemarks } from './multipath-hash.js'
 import { type RoutingOptions, type RoutingSettings, routingSettings } from './options.js'
 import { planFamily } from './plan.js'
-import { Tables } from './table-numbers.js'
+import { TableNumbers } from './table-numbers.js'
 
 /** Changes come in bursts: the kernel's tables are read once for all within this time, in ms. */
 const settleTime = 20
@@ -31,7 +31,7 @@ type Family = 4 | 6
 export class UplinkRouting extends EventEmitter<RoutingEvents> {
   readonly #monitor: UplinkMonitor
   readonly #settings: RoutingSettings
-  readonly #tables: Tables
+  readonly #tables: TableNumbers
   readonly #flusher = new Flusher(error =>
     this.#warn('conntrack', `connections are not moved to another uplink: ${error.message}`, error),
   )
@@ -58,7 +58,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
         throw invalidArgument(`UplinkRouting: device of uplink ${uplink.name}`, undefined, 'given')
     }
     this.#monitor = monitor
-    this.#tables = new Tables(this.#settings.table + 1)
+    this.#tables = new TableNumbers(this.#settings.table + 1)
   }
 
   /**

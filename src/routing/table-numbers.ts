@@ -1,5 +1,5 @@
 /** Numbers of the uplinks' routing tables: an uplink keeps its own for as long as there is one of its name. */
-export class Tables {
+export class TableNumbers {
   readonly #first: number
   #numbers = new Map<string, number>()
 

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EventLog } from '../../src/cli/monitor/web/event-log.js'
 import { Metrics } from '../../src/cli/monitor/web/metrics.js'
-import { History } from '../../src/cli/monitor/web/recent-history.js'
+import { RecentHistory } from '../../src/cli/monitor/web/recent-history.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import { bad, begin, ok, runnersOf } from './monitor-world.js'
 
@@ -38,7 +38,7 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
       watchLinks: () => () => {},
     },
   )
-  const history = new History(monitor)
+  const history = new RecentHistory(monitor)
   const log = new EventLog(monitor)
   const metrics = new Metrics(monitor, '0')
   const parts = [history, log, metrics]

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Notifier } from '../../src/cli/monitor/systemd/notify-socket.js'
-import { Service, summary } from '../../src/cli/monitor/systemd/service-status.js'
+import { NotifySocket } from '../../src/cli/monitor/systemd/notify-socket.js'
+import { ServiceStatus, summary } from '../../src/cli/monitor/systemd/service-status.js'
 import type { UplinkSnapshot } from '../../src/monitor/record/event-types.js'
 import { httpServer } from './http-servers.js'
 import { startMonitor, tcpUplinks } from './monitor-command.js'
@@ -42,7 +42,7 @@ describe('the service manager is told', () => {
     const { got, until } = serviceManager(path)
     let healthy = true
     const { monitor } = simulate()
-    const service = Service.of({ NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' }, 1, monitor, () => healthy)!
+    const service = ServiceStatus.of({ NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' }, 1, monitor, () => healthy)!
     onTestFinished(() => service.stopping())
     service.ready()
     await until(/(WATCHDOG=1\n){3}/)
@@ -57,12 +57,12 @@ describe('the service manager is told', () => {
 
   test('not at all where nobody listens, or of life where another process is watched', async () => {
     const { monitor } = simulate()
-    expect(Service.of({}, 1, monitor, () => true)).toBeUndefined()
-    expect(Service.of({ NOTIFY_SOCKET: 'vsock:2:1' }, 1, monitor, () => true)).toBeUndefined()
+    expect(ServiceStatus.of({}, 1, monitor, () => true)).toBeUndefined()
+    expect(ServiceStatus.of({ NOTIFY_SOCKET: 'vsock:2:1' }, 1, monitor, () => true)).toBeUndefined()
     const path = socketIn()
     const { got, until } = serviceManager(path)
     const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000', WATCHDOG_PID: '2', OTHER: 'kept' }
-    const service = Service.of(env, 1, monitor, () => true)!
+    const service = ServiceStatus.of(env, 1, monitor, () => true)!
     expect(env).toEqual({ OTHER: 'kept' })
     service.ready()
     service.stopping()
@@ -71,10 +71,10 @@ describe('the service manager is told', () => {
   })
 
   test('without harm where its socket is gone', () => {
-    const notifier = new Notifier('/nonexistent/notify')
-    expect(notifier.send('READY=1')).toBe(false)
-    expect(notifier.send('x'.repeat(10_000))).toBe(false)
-    notifier.close()
+    const socket = new NotifySocket('/nonexistent/notify')
+    expect(socket.send('READY=1')).toBe(false)
+    expect(socket.send('x'.repeat(10_000))).toBe(false)
+    socket.close()
   })
 })
 

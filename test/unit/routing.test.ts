@@ -6,7 +6,7 @@ import { choose } from '../../src/routing/choice.js'
 import { type RoutingOptions, routingSettings } from '../../src/routing/options.js'
 import { RepairLimit, repairPeriod } from '../../src/routing/repair-limit.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
-import { Tables } from '../../src/routing/table-numbers.js'
+import { TableNumbers } from '../../src/routing/table-numbers.js'
 
 describe('the choice', () => {
   /** Uplinks a, b, … by priority, in these states. */
@@ -51,7 +51,7 @@ describe('the choice', () => {
 
 describe('tables', () => {
   it("are an uplink's own for as long as it is there", () => {
-    const tables = new Tables(7771)
+    const tables = new TableNumbers(7771)
     expect([...tables.assign(['a', 'b', 'c'])]).toEqual([
       ['a', 7771],
       ['b', 7772],

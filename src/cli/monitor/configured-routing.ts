@@ -6,7 +6,7 @@ import { OneByOne } from '../../runtime/one-by-one.js'
 import type { Reporter } from './reporter.js'
 
 /** Sets this machine's routes while the monitor runs, if the configuration says so. */
-export class Routes {
+export class ConfiguredRouting {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
   readonly #calls = new OneByOne()

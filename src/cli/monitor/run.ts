@@ -5,20 +5,20 @@ import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 import { type Configuration, ofMonitor, readConfig } from './config.js'
-import { Routes } from './configured-routing.js'
+import { ConfiguredRouting } from './configured-routing.js'
 import { serveControl } from './control/serve.js'
-import { Announcements } from './mqtt/configured-mqtt.js'
+import { ConfiguredMqtt } from './mqtt/configured-mqtt.js'
 import { type MqttOptions, mqttSettings } from './mqtt/options.js'
 import { onlyDevices } from './only-devices.js'
-import { Pushes } from './otlp/configured-otlp.js'
+import { ConfiguredOtlp } from './otlp/configured-otlp.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
-import { Serving } from './proxy/configured-proxy.js'
+import { ConfiguredProxy } from './proxy/configured-proxy.js'
 import { proxyPlan } from './proxy/section.js'
 import { Reporter } from './reporter.js'
 import { statusColumns, statusRows } from './status-table.js'
-import { Service } from './systemd/service-status.js'
+import { ServiceStatus } from './systemd/service-status.js'
 import { healthy } from './web/health.js'
-import { History } from './web/recent-history.js'
+import { RecentHistory } from './web/recent-history.js'
 
 export interface MonitorFlags {
   config: string
@@ -38,10 +38,10 @@ export interface MonitorFlags {
 
 /** The parts beside the monitor that follow the configuration. */
 interface Beside {
-  routes: Routes
-  pushes: Pushes
-  announcements: Announcements
-  serving: Serving
+  routing: ConfiguredRouting
+  otlp: ConfiguredOtlp
+  mqtt: ConfiguredMqtt
+  proxy: ConfiguredProxy
 }
 
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
@@ -50,44 +50,44 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const { output, signal, program } = session
   let options = readOptions(flags)
   const plan = planOf(options)
-  if (flags.check) return praise(session, flags.config, options)
+  if (flags.check) return reportValid(session, flags.config, options)
   const monitor = new UplinkMonitor(ofMonitor(options))
-  const history = new History(monitor)
+  const history = new RecentHistory(monitor)
   const reporter = new Reporter(output, monitor, flags.verbose ?? false)
-  const routes = new Routes(monitor, reporter)
+  const routing = new ConfiguredRouting(monitor, reporter)
   const version = program.version()!
-  const pushes = new Pushes(monitor, reporter, { version, configuration: flags.config })
-  const announcements = new Announcements(monitor, reporter, version)
-  const serving = new Serving(session, monitor, address => reporter.proxied(address))
-  const beside = { routes, pushes, announcements, serving }
+  const otlp = new ConfiguredOtlp(monitor, reporter, { version, configuration: flags.config })
+  const mqtt = new ConfiguredMqtt(monitor, reporter, version)
+  const proxy = new ConfiguredProxy(session, monitor, address => reporter.proxied(address))
+  const beside = { routing, otlp, mqtt, proxy }
   session.outliveOutput()
   history.start()
   reporter.start()
   // Loaded only if the monitor listens.
   const begun = Date.now()
   const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
-  const service = Service.of(process.env, process.pid, monitor, isHealthy)
+  const service = ServiceStatus.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
-  const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, serving)
+  const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, proxy)
   const keepsForces = () => options.stateFile !== undefined
-  const control = await serveControl(session, flags, monitor, reporter, keepsForces, () => serving.statistics)
+  const control = await serveControl(session, flags, monitor, reporter, keepsForces, () => proxy.statistics)
   session.onHangUp(() => {
     service?.reloading()
-    const taken = reload(session, flags, monitor, beside)
-    options = taken ?? options
-    server?.metrics.reloaded(taken !== undefined)
-    pushes.reloaded(taken !== undefined)
+    const accepted = reload(session, flags, monitor, beside)
+    options = accepted ?? options
+    server?.metrics.reloaded(accepted !== undefined)
+    otlp.reloaded(accepted !== undefined)
     service?.reloaded()
   })
   try {
-    await pushes.set(options.otlp)
-    await announcements.set(options.mqtt)
-    await serving.set(plan)
-    await routes.set(options.routing)
+    await otlp.set(options.otlp)
+    await mqtt.set(options.mqtt)
+    await proxy.set(plan)
+    await routing.set(options.routing)
   } catch (error) {
     history.stop()
     control?.close()
-    await Promise.all([server?.close(), pushes.set(undefined), announcements.close(), serving.set(undefined)])
+    await Promise.all([server?.close(), otlp.set(undefined), mqtt.close(), proxy.set(undefined)])
     throw error
   }
   monitor.start()
@@ -99,14 +99,14 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   service?.stopping()
   history.stop()
   control?.close()
-  // It uses the current routes and states.
-  await Promise.all([pushes.set(undefined), announcements.close()])
-  await Promise.all([monitor.stop(), routes.set(undefined), serving.set(undefined), server?.close()])
+  // They use the current routes and states.
+  await Promise.all([otlp.set(undefined), mqtt.close()])
+  await Promise.all([monitor.stop(), routing.set(undefined), proxy.set(undefined), server?.close()])
   output.object('summary', monitor.snapshot())
   return Exit.good
 }
 
-function praise({ output }: Session, file: string, { uplinks }: Configuration): Exit {
+function reportValid({ output }: Session, file: string, { uplinks }: Configuration): Exit {
   const checks = uplinks.reduce((sum, uplink) => sum + uplink.checks.length, 0)
   output.object('configuration', { file, uplinks: uplinks.map(({ name }) => name), checks })
   output.line(`${file}: ${plural(uplinks.length, 'uplink')}, ${plural(checks, 'check')}`)
@@ -134,7 +134,7 @@ function reload(
   { output }: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
-  { routes, pushes, announcements, serving }: Beside,
+  { routing, otlp, mqtt, proxy }: Beside,
 ): Configuration | undefined {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
@@ -145,10 +145,10 @@ function reload(
     const plan = planOf(options)
     // This rejects only options that reading the file has already refused.
     void monitor.configure(ofMonitor(options))
-    routes.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
-    pushes.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
-    serving.set(plan).catch(error => refuse(error, 'no proxy is served'))
-    announcements.set(options.mqtt).catch(error => refuse(error, 'mqtt goes on as before'))
+    routing.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
+    otlp.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
+    proxy.set(plan).catch(error => refuse(error, 'no proxy is served'))
+    mqtt.set(options.mqtt).catch(error => refuse(error, 'mqtt goes on as before'))
     return options
   } catch (error) {
     refuse(error, `${flags.config} is not taken; going on as before`)

@@ -4,7 +4,7 @@ import { duration, milliseconds, percent, plural } from '../shared/output/format
 import type { Column } from '../shared/output/table.js'
 import type { Terminal } from '../shared/output/terminal.js'
 import { sparkline } from './sparkline.js'
-import type { History } from './web/recent-history.js'
+import type { RecentHistory } from './web/recent-history.js'
 
 const sparkSeconds = 30
 /** Terminal lines that hold no uplink: the heading, the cursor, and the note about omitted uplinks. */
@@ -30,7 +30,7 @@ export const statusColumns: readonly Column[] = [
 /** As many rows as fit on the terminal. If not all do, troubled uplinks come first. */
 export function statusRows(
   uplinks: readonly UplinkSnapshot[],
-  history: History,
+  history: RecentHistory,
   { color }: Terminal,
   lines = Number.POSITIVE_INFINITY,
 ): string[][] {
@@ -81,7 +81,7 @@ export function forcedText({ state, until, why }: Forced): string {
   return `forced ${state}${end}${why === null ? '' : `: ${why}`}`
 }
 
-function row(uplink: UplinkSnapshot, history: History, color: Terminal['color']): string[] {
+function row(uplink: UplinkSnapshot, history: RecentHistory, color: Terminal['color']): string[] {
   const reason = whyOf(uplink)
   const { medianMs: latencies = [], lossRatio: losses = [] } = history.latest(uplink.name, sparkSeconds) ?? {}
   const lost = losses.map((loss, index) => loss !== null && loss > 0 && latencies[index] === null)

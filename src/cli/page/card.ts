@@ -3,7 +3,7 @@ import type { PageUplink } from '../monitor/web/page-report.js'
 import type { Range } from '../monitor/web/ranges.js'
 import { CheckView } from './check-view.js'
 import { availability, dayTime, duration, milliseconds, percent } from './format.js'
-import { Past } from './history-loader.js'
+import { HistoryLoader } from './history-loader.js'
 import { element, say } from './html.js'
 
 const mostOutages = 50
@@ -29,7 +29,7 @@ export class Card {
   #tested: PageUplink['checks'] = []
   #isVisible = false
   #range: Range
-  #past: Past | undefined
+  #loader: HistoryLoader | undefined
 
   constructor(name: string, range: Range) {
     this.#name = name
@@ -75,7 +75,7 @@ export class Card {
     while (this.#views.length < checks.length) this.#add()
     for (const view of this.#views.splice(checks.length)) view.root.remove()
     for (const [index, view] of this.#views.entries()) view.update(checks[index]!, statistics[index]!)
-    this.#past?.refresh()
+    this.#loader?.refresh()
   }
 
   /** Shows another range. */
@@ -99,26 +99,26 @@ export class Card {
     this.#views.push(view)
     this.#checks.append(view.root)
     // The current data is shown with it.
-    if (this.#past) this.#restart()
+    if (this.#loader) this.#restart()
   }
 
   #follow(): void {
     if (!this.#isVisible || !this.root.open) this.#leave()
-    else if (!this.#past) this.#restart()
+    else if (!this.#loader) this.#restart()
   }
 
   #restart(): void {
     this.#leave()
     this.#show(undefined, 'Loading…')
-    this.#past = new Past(this.#name, this.#range, (history, error) => {
+    this.#loader = new HistoryLoader(this.#name, this.#range, (history, error) => {
       this.#show(history, error ?? 'No data in this time')
     })
-    this.#past.refresh()
+    this.#loader.refresh()
   }
 
   #leave(): void {
-    this.#past?.end()
-    this.#past = undefined
+    this.#loader?.end()
+    this.#loader = undefined
     for (const view of this.#views) view.hide()
   }
 

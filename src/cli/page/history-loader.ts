@@ -6,7 +6,7 @@ const shortestPause = 900
 const columns = ['minMs', 'medianMs', 'p95Ms', 'jitterMs', 'lossRatio'] as const
 
 /** One uplink over the range shown. It requests the range once, then only newer steps. */
-export class Past {
+export class HistoryLoader {
   readonly #uplink: string
   readonly #range: Range
   readonly #changed: (history: UplinkHistory | undefined, error?: string) => void

@@ -4,7 +4,7 @@ import { joinHostPort } from '../../errors.js'
 import type { UplinkMonitor } from '../../monitor/monitor.js'
 import type { Control } from '../monitor/control/control.js'
 import { serveControl } from '../monitor/control/serve.js'
-import type { Serving } from '../monitor/proxy/configured-proxy.js'
+import type { ConfiguredProxy } from '../monitor/proxy/configured-proxy.js'
 import { ProxyMetrics } from '../monitor/proxy/metrics.js'
 import { Access, tokenFor } from '../monitor/web/access.js'
 import { bindBeside, listening } from '../monitor/web/bind.js'
@@ -15,16 +15,16 @@ import { metricsServer } from './metrics-server.js'
 import type { ProxyFlags } from './run.js'
 
 /** The services of a running proxy: metrics, and a socket for `netvia status` and `netvia force`. */
-export class Services {
+export class MetricsAndControl {
   #server: Server | undefined
   #metrics: Metrics | undefined
   #control: Control | undefined
 
-  static async start(session: Session, flags: ProxyFlags, serving: Serving, monitor: UplinkMonitor | undefined) {
-    const services = new Services()
+  static async start(session: Session, flags: ProxyFlags, proxy: ConfiguredProxy, monitor: UplinkMonitor | undefined) {
+    const services = new MetricsAndControl()
     try {
-      if (monitor && flags.socket !== undefined) services.#control = await control(session, flags, serving, monitor)
-      if (flags.listenMetrics !== undefined) await services.#serve(session, flags, serving, monitor)
+      if (monitor && flags.socket !== undefined) services.#control = await control(session, flags, proxy, monitor)
+      if (flags.listenMetrics !== undefined) await services.#serve(session, flags, proxy, monitor)
     } catch (error) {
       services.close()
       throw error
@@ -44,11 +44,11 @@ export class Services {
     this.#server?.closeAllConnections()
   }
 
-  async #serve(session: Session, flags: ProxyFlags, serving: Serving, monitor?: UplinkMonitor) {
+  async #serve(session: Session, flags: ProxyFlags, proxy: ConfiguredProxy, monitor?: UplinkMonitor) {
     const { output, program } = session
     const address = listenAddress(flags.listenMetrics!)
     const token = tokenFor(address, flags.tokenFile, process.env, '--listen-metrics')
-    const ofProxy = new ProxyMetrics(serving)
+    const ofProxy = new ProxyMetrics(proxy)
     const metrics = monitor && new Metrics(monitor, program.version()!, ofProxy)
     metrics?.start()
     this.#metrics = metrics
@@ -65,7 +65,7 @@ export class Services {
   }
 }
 
-function control(session: Session, flags: ProxyFlags, serving: Serving, monitor: UplinkMonitor) {
+function control(session: Session, flags: ProxyFlags, proxy: ConfiguredProxy, monitor: UplinkMonitor) {
   const { output } = session
   const events = {
     forced: (uplink: string, forced: unknown) => output.object('force', { uplink, forced, at: Date.now() }),
@@ -76,6 +76,6 @@ function control(session: Session, flags: ProxyFlags, serving: Serving, monitor:
     monitor,
     events,
     () => false,
-    () => serving.statistics,
+    () => proxy.statistics,
   )
 }

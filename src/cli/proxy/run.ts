@@ -3,7 +3,7 @@ import type { PolicyName } from '../../group/policies.js'
 import type { RaceDelay } from '../../group/race.js'
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { type Configuration, ofMonitor, readConfig } from '../monitor/config.js'
-import { Serving } from '../monitor/proxy/configured-proxy.js'
+import { ConfiguredProxy } from '../monitor/proxy/configured-proxy.js'
 import { type ProxyPlan, type ProxySection, proxyPlan } from '../monitor/proxy/section.js'
 import { colored } from '../monitor/status-table.js'
 import { usageError } from '../shared/arguments.js'
@@ -11,7 +11,7 @@ import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { Services } from './metrics-and-control.js'
+import { MetricsAndControl } from './metrics-and-control.js'
 
 export interface ProxyFlags extends PathFlags {
   listen?: string
@@ -39,21 +39,21 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
     throw usageError('--config names the paths: leave the path options out')
   if (!monitor && flags.socket !== undefined) throw usageError('--socket needs the uplinks of --config')
   session.outliveOutput()
-  const serving = new Serving(session, route, ({ address, port }) => {
+  const proxy = new ConfiguredProxy(session, route, ({ address, port }) => {
     output.object('listening', { address, port })
     output.line(`SOCKS5 and HTTP proxy: ${joinHostPort(address, port)}`)
   })
-  await serving.set(plan)
-  const services = await Services.start(session, flags, serving, monitor).catch(async error => {
-    await serving.set(undefined)
+  await proxy.set(plan)
+  const services = await MetricsAndControl.start(session, flags, proxy, monitor).catch(async error => {
+    await proxy.set(undefined)
     throw error
   })
-  session.onHangUp(() => services.reloaded(reload(session, flags, serving, monitor)))
+  session.onHangUp(() => services.reloaded(reload(session, flags, proxy, monitor)))
   monitor?.start()
   await fired(signal)
-  const statistics = serving.statistics ?? { clients: 0, refused: 0, uplinks: {} }
+  const statistics = proxy.statistics ?? { clients: 0, refused: 0, uplinks: {} }
   services.close()
-  await Promise.all([serving.set(undefined), monitor?.stop()])
+  await Promise.all([proxy.set(undefined), monitor?.stop()])
   output.object('summary', statistics)
   for (const [name, { connections, failures, bytesSent, bytesReceived }] of Object.entries(statistics.uplinks))
     output.line(
@@ -91,14 +91,14 @@ function watch({ output }: Session, configuration: Configuration): UplinkMonitor
 }
 
 /** Reads both files before it uses either. It reports mistakes, and the proxy continues as before. */
-function reload({ output }: Session, flags: ProxyFlags, serving: Serving, monitor?: UplinkMonitor): boolean {
+function reload({ output }: Session, flags: ProxyFlags, proxy: ConfiguredProxy, monitor?: UplinkMonitor): boolean {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
     output.note(...(error as Error).message.split('\n'), `netvia: ${consequence}`)
   }
   try {
     const { configuration, plan } = readFiles(flags)
-    serving.set(plan).catch(error => refuse(error, 'no proxy is served'))
+    proxy.set(plan).catch(error => refuse(error, 'no proxy is served'))
     // This rejects only options that reading the file has already refused.
     if (configuration) void monitor!.configure(ofMonitor(configuration))
     output.object('reload', { at: Date.now() })

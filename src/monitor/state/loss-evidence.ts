@@ -9,7 +9,7 @@ const full = Math.log(certainty)
  * probability ratio test, with the score limited to the range from no to sufficient evidence. Each result moves the score by
  * the logarithm of its likelihood ratio.
  */
-export class Proof {
+export class LossEvidence {
   readonly #gain: number
   readonly #cost: number
   #score = full
@@ -20,11 +20,11 @@ export class Proof {
   }
 
   /** Whether the evidence shows a good line. True at first, because nothing speaks against it. */
-  get isComplete(): boolean {
+  get suffices(): boolean {
     return this.#score >= full
   }
 
-  /** Consecutive answers needed until the proof is complete. */
+  /** Consecutive answers needed until the evidence suffices. */
   get missing(): number {
     return Math.ceil((full - this.#score) / this.#gain)
   }

@@ -1,4 +1,4 @@
-import { Proof } from './loss-evidence.js'
+import { LossEvidence } from './loss-evidence.js'
 import { latencyOf, lossOf, type WindowTotals } from './sliding-window.js'
 
 /** Two thresholds, so that a value near the limit doesn't toggle the state. */
@@ -26,11 +26,11 @@ export class Quality {
   #lossy = false
   #slow = false
   readonly #limits: Limits
-  readonly #proof: Proof
+  readonly #evidence: LossEvidence
 
   constructor(limits: Limits) {
     this.#limits = limits
-    this.#proof = new Proof(limits.loss)
+    this.#evidence = new LossEvidence(limits.loss)
   }
 
   get lossy(): boolean {
@@ -46,17 +46,17 @@ export class Quality {
   }
 
   answered(): void {
-    this.#proof.answered()
+    this.#evidence.answered()
   }
 
   lost(): void {
-    this.#proof.lost()
+    this.#evidence.lost()
   }
 
   judge(totals: WindowTotals): void {
     // One loss among the first few results isn't a rate yet.
     const loss = totals.lost === 1 && !this.#lossy ? 0 : lossOf(totals)
-    this.#lossy = crossed(loss, this.#limits.loss, this.#lossy) || (this.#lossy && !this.#proof.isComplete)
+    this.#lossy = crossed(loss, this.#limits.loss, this.#lossy) || (this.#lossy && !this.#evidence.suffices)
     this.#slow = crossed(latencyOf(totals), this.#limits.latencyMs, this.#slow)
   }
 
@@ -68,7 +68,7 @@ export class Quality {
   /** Counts the check as lossy and discards the evidence, for a bad state that a restart left. */
   distrust(): void {
     this.#lossy = true
-    this.#proof.refute()
+    this.#evidence.refute()
   }
 
   /** Earlier latencies no longer count. The loss still does. */
@@ -79,7 +79,7 @@ export class Quality {
   forget(): void {
     this.#lossy = false
     this.#slow = false
-    this.#proof.forget()
+    this.#evidence.forget()
   }
 
   /**
@@ -95,7 +95,7 @@ export class Quality {
       const limits = { enter: percent(loss.enter), leave: percent(loss.leave) }
       if (percentage > limits.leave)
         bad.push(`loss ${against(percentage, limits, ' %')} ${where}, ${limit(percentage, limits, ' %')}`)
-      else bad.push(`${label} must answer ${this.#proof.missing} more times to rule out a loss of ${limits.enter} %`)
+      else bad.push(`${label} must answer ${this.#evidence.missing} more times to rule out a loss of ${limits.enter} %`)
     }
     const mean = latencyOf(totals)
     if (this.#slow && mean !== null)

@@ -3,17 +3,17 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import { OneByOne } from '../../../runtime/one-by-one.js'
 import type { Reporter } from '../reporter.js'
 import { readSecrets } from './broker.js'
-import type { Announcing } from './mqtt-publisher.js'
+import type { MqttPublisher } from './mqtt-publisher.js'
 import { type MqttOptions, type MqttSettings, mqttSettings } from './options.js'
 
 /** Shows the router in Home Assistant if the configuration says so. */
-export class Announcements {
+export class ConfiguredMqtt {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
   readonly #version: string
   readonly #calls = new OneByOne()
   #settings: MqttSettings | undefined
-  #announcing: Announcing | undefined
+  #publisher: MqttPublisher | undefined
 
   constructor(monitor: UplinkMonitor, reporter: Reporter, version: string) {
     this.#monitor = monitor
@@ -28,18 +28,18 @@ export class Announcements {
 
   /** Leaves the announced entities in place, as those of a router that is offline. */
   close(): Promise<void> {
-    return this.#calls.run(() => this.#announcing?.close({ forget: false }))
+    return this.#calls.run(() => this.#publisher?.close({ forget: false }))
   }
 
   async #set(settings: MqttSettings | undefined): Promise<void> {
     if (isDeepStrictEqual(settings, this.#settings)) return
     if (settings) readSecrets(settings)
-    await this.#announcing?.close({ forget: !settings || !isSamePlace(settings, this.#settings!) })
-    this.#announcing = undefined
+    await this.#publisher?.close({ forget: !settings || !isSamePlace(settings, this.#settings!) })
+    this.#publisher = undefined
     this.#settings = undefined
     if (!settings) return
-    const { Announcing } = await import('./mqtt-publisher.js')
-    this.#announcing = new Announcing(this.#monitor, settings, this.#version, report =>
+    const { MqttPublisher } = await import('./mqtt-publisher.js')
+    this.#publisher = new MqttPublisher(this.#monitor, settings, this.#version, report =>
       this.#reporter.announced(report),
     )
     this.#settings = settings

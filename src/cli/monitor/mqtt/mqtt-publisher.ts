@@ -39,7 +39,7 @@ export interface MqttReport {
 }
 
 /** Shows the states of a monitor in Home Assistant, by retained messages of a broker. */
-export class Announcing {
+export class MqttPublisher {
   readonly #mqtt: typeof Mqtt
   readonly #monitor: UplinkMonitor
   readonly #settings: MqttSettings

@@ -2,15 +2,15 @@ import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import { OneByOne } from '../../../runtime/one-by-one.js'
 import type { Reporter } from '../reporter.js'
 import { type OtlpOptions, otlpSettings } from './options.js'
-import type { Pushing } from './otlp-pusher.js'
+import type { OtlpPusher } from './otlp-pusher.js'
 
 /** Pushes the monitor's metrics if the configuration says so. */
-export class Pushes {
+export class ConfiguredOtlp {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
   readonly #calls = new OneByOne()
   readonly #about: { version: string; configuration: string }
-  #pushing: Pushing | undefined
+  #pusher: OtlpPusher | undefined
 
   constructor(monitor: UplinkMonitor, reporter: Reporter, about: { version: string; configuration: string }) {
     this.#monitor = monitor
@@ -25,16 +25,16 @@ export class Pushes {
 
   /** Records whether a configuration that was read was accepted. */
   reloaded(taken: boolean): void {
-    this.#pushing?.reloaded(taken)
+    this.#pusher?.reloaded(taken)
   }
 
   async #set(options: OtlpOptions | undefined): Promise<void> {
-    if (options && this.#pushing) return this.#pushing.configure(otlpSettings(options))
-    await this.#pushing?.close()
-    this.#pushing = undefined
+    if (options && this.#pusher) return this.#pusher.configure(otlpSettings(options))
+    await this.#pusher?.close()
+    this.#pusher = undefined
     if (!options) return
-    const { Pushing } = await import('./otlp-pusher.js')
-    this.#pushing = new Pushing(this.#monitor, otlpSettings(options), this.#about, report =>
+    const { OtlpPusher } = await import('./otlp-pusher.js')
+    this.#pusher = new OtlpPusher(this.#monitor, otlpSettings(options), this.#about, report =>
       this.#reporter.pushed(report),
     )
   }

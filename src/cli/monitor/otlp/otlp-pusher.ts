@@ -18,7 +18,7 @@ const patience = 5000
 export type PushReport = OutboxReport & { signal: 'metrics' | 'logs'; at: number }
 
 /** Pushes the metrics and changes of state of a monitor to a collector, through whichever uplink works. */
-export class Pushing {
+export class OtlpPusher {
   readonly #monitor: UplinkMonitor
   readonly #facts: CommandFacts
   readonly #group: UplinkGroup

@@ -12,7 +12,7 @@ import { bindBeside } from '../web/bind.js'
 import type { ProxyPlan } from './section.js'
 
 /** The proxy of a running command, over a path or the uplinks of a monitor, while its configuration asks for one. */
-export class Serving {
+export class ConfiguredProxy {
   readonly #session: Session
   readonly #route: UplinkMonitor | PathOptions
   readonly #listening: (address: AddressInfo) => void

@@ -1,10 +1,10 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { ProxyUplinkStatistics } from '../../../proxy/statistics.js'
-import type { Serving } from './configured-proxy.js'
+import type { ConfiguredProxy } from './configured-proxy.js'
 
 /** A proxy's statistics in the text format of Prometheus. */
 export class ProxyMetrics {
-  readonly #serving: Serving
+  readonly #proxy: ConfiguredProxy
   readonly #registry = new Registry()
   readonly #ofUplink = {
     connections: this.#counter('connections', 'Connections and UDP associations that were opened', ['uplink']),
@@ -16,13 +16,13 @@ export class ProxyMetrics {
   readonly #clients = this.#gauge('clients', 'Connections of clients that are open now')
   readonly #refused = this.#counter('refused_clients', 'Connections of clients closed by address, password or limit')
 
-  constructor(serving: Serving) {
-    this.#serving = serving
+  constructor(proxy: ConfiguredProxy) {
+    this.#proxy = proxy
   }
 
   /** `uplinks` names all uplinks, so that unused ones have counters of 0. Empty while no proxy listens. */
   async text(uplinks: readonly string[]): Promise<string> {
-    const { statistics } = this.#serving
+    const { statistics } = this.#proxy
     if (!statistics) return ''
     const entries = Object.entries(this.#ofUplink) as [keyof ProxyUplinkStatistics, Counter | Gauge][]
     for (const [key, metric] of entries) {

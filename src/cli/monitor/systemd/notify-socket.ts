@@ -10,7 +10,7 @@ const longestMessage = 4096
 const addressRoom = 110
 
 /** Sends states to a service manager, a datagram each (sd_notify(3)). */
-export class Notifier {
+export class NotifySocket {
   readonly #fd: number
   readonly #address: Uint8Array
   readonly #batch = new SendBatch(longestMessage + addressRoom)

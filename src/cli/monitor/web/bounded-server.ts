@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { OneRequest } from './one-request.js'
-import { Turns } from './request-queue.js'
+import { RequestQueue } from './request-queue.js'
 
 interface Bounds {
   /** Maximum connections of all clients together. Further ones are closed. */
@@ -19,10 +19,10 @@ export function boundedServer(
   { maxConnections, maxHeaderSize }: Bounds,
   respond: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>,
 ): Server {
-  const turns = new Turns()
+  const queue = new RequestQueue()
   const server = createServer({ maxHeaderSize }, (request, response) => {
     response.once('close', () => (request.socket as unknown as OneRequest).next())
-    turns.add(() => {
+    queue.add(() => {
       // No request may end the process.
       if (!response.destroyed) respond(request, response).catch(() => response.destroy())
     })

@@ -1,7 +1,7 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 import { Cached } from './cached.js'
 import { type Range, ranges, recentRanges } from './ranges.js'
-import type { History } from './recent-history.js'
+import type { RecentHistory } from './recent-history.js'
 import { rendered } from './server.js'
 import { readPast } from './stored-history.js'
 
@@ -22,7 +22,7 @@ export class Histories {
   /** Reads one range at a time. Checks run between its parts. */
   #reading: Promise<unknown> = Promise.resolve()
 
-  constructor(monitor: UplinkMonitor, history: History, file: () => string | undefined) {
+  constructor(monitor: UplinkMonitor, history: RecentHistory, file: () => string | undefined) {
     this.#monitor = monitor
     this.#file = file
     this.#recent = new Cached(lifetime.recent, key => {

@@ -6,7 +6,7 @@ import type { Range } from './ranges.js'
 import { UplinkRecord } from './uplink-record.js'
 
 /** The last day in memory: the state of each uplink, and loss and latency of its checks. Older steps are coarser. */
-export class History {
+export class RecentHistory {
   readonly #monitor: UplinkMonitor
   readonly #uplinks = new Map<string, UplinkRecord>()
   #timer: NodeJS.Timeout | undefined

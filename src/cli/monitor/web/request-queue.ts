@@ -2,7 +2,7 @@
  * Answers requests one at a time, each in its own turn of the event loop. Checks, timers and signals run in between, however
  * many requests wait.
  */
-export class Turns {
+export class RequestQueue {
   readonly #waiting: (() => void)[] = []
   #scheduled = false
 

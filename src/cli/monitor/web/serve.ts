@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { joinHostPort } from '../../../errors.js'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Session } from '../../shared/session.js'
-import type { Serving } from '../proxy/configured-proxy.js'
+import type { ConfiguredProxy } from '../proxy/configured-proxy.js'
 import { ProxyMetrics } from '../proxy/metrics.js'
 import type { MonitorFlags } from '../run.js'
 import { Access, tokenFor } from './access.js'
@@ -14,7 +14,7 @@ import { listenAddress } from './listen-address.js'
 import { Metrics } from './metrics.js'
 import { loadPage } from './page.js'
 import { PageSnapshots } from './page-snapshot.js'
-import type { History } from './recent-history.js'
+import type { RecentHistory } from './recent-history.js'
 import { makeServer } from './server.js'
 
 export interface Served {
@@ -29,16 +29,16 @@ export async function serve(
   session: Session,
   flags: MonitorFlags,
   monitor: UplinkMonitor,
-  history: History,
+  history: RecentHistory,
   historyFile: () => string | undefined,
   isHealthy: () => boolean,
-  serving: Serving,
+  proxy: ConfiguredProxy,
 ): Promise<Served> {
   const { program, output } = session
   const address = listenAddress(flags.listen!)
   const access = new Access(tokenFor(address, flags.tokenFile, process.env))
   const log = new EventLog(monitor)
-  const metrics = new Metrics(monitor, program.version()!, new ProxyMetrics(serving))
+  const metrics = new Metrics(monitor, program.version()!, new ProxyMetrics(proxy))
   const snapshots = new PageSnapshots(monitor, () => historyFile() !== undefined)
   const streams = new EventStreams(snapshots, log)
   const server = makeServer(
