@@ -29,8 +29,9 @@ export class HttpService {
   constructor(context: ProxyContext, handshakeTimeout: number) {
     this.#context = context
     this.#server = nodeHttp().createServer({ keepAliveTimeout: handshakeTimeout })
-    // A client may end its side after its request.
-    Object.assign(this.#server, { httpAllowHalfOpen: true })
+    // A client may end its side after its request. The time limit is for one that doesn't read the rest of its answer.
+    Object.assign(this.#server, { httpAllowHalfOpen: true, timeout: context.idleTimeout })
+    this.#server.on('timeout', socket => this.#onTimeout(socket))
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
     this.#server.on('connect', (request, socket, head) => this.#onConnect(request, socket as Socket, head))
   }
@@ -38,6 +39,12 @@ export class HttpService {
   serve(client: Client): void {
     this.#conversations.set(client.socket, { client, answered: Promise.resolve(), waiting: 0 })
     this.#server.emit('connection', client.socket)
+  }
+
+  /** Reset, an answer under way doesn't look complete. */
+  #onTimeout(socket: Socket): void {
+    if (this.#conversations.get(socket)!.waiting > 0) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   async #onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
@@ -49,7 +56,7 @@ export class HttpService {
     const target = parseAuthority(request.url!)
     try {
       if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
-      if (!target) return refuse(socket, 400)
+      if (!target || !hasOneHost(request) || hasBody(request)) return refuse(socket, 400)
       const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       relay(socket, upstream, this.#context.idleTimeout)
@@ -77,13 +84,14 @@ export class HttpService {
     const coding = request.headers['transfer-encoding']
     try {
       if (!this.#authenticated(request)) return end(response, 407, challenge)
-      if (!target) return end(response, 400)
+      // HTTP/1.0 has no chunks: what precedes this proxy may see another end of the message (RFC 9112 section 6.1).
+      const isOld = request.httpVersion !== '1.1'
+      if (!target || !hasOneHost(request) || (isOld && coding !== undefined)) return end(response, 400)
       // TRACE would show what the client's other requests carry; a coding other than chunked would be lost with its field.
-      if (request.method === 'TRACE' || (coding !== undefined && coding.toLowerCase() !== 'chunked'))
-        return end(response, 501)
+      if (request.method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
       const { host, port, path, authority } = target
       const upstream = await uplinks.connect(client.address, host, port, client.signal)
-      upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy())
+      upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
       const sent = nodeHttp().request({
         ...{ method: request.method, path, createConnection: () => upstream },
@@ -96,9 +104,9 @@ export class HttpService {
           'close',
         ] as never,
       })
-      await exchange(request, sent, response)
+      await exchange(request, sent, response, upstream)
     } catch (error) {
-      if (response.headersSent) response.destroy()
+      if (response.headersSent) request.socket.resetAndDestroy()
       else end(response, statusOf(error))
     }
   }
@@ -111,8 +119,27 @@ export class HttpService {
   }
 }
 
+function isChunkedAlone(coding: string | undefined): boolean {
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+}
+
+/** Node takes the first of several (RFC 9112 section 3.2 refuses them). */
+function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length < 2
+}
+
+/** Whether a CONNECT has content, which the target would take for the first bytes of the tunnel. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
 /** Ends when the response has, whether or not the request has by then. */
-async function exchange(request: IncomingMessage, sent: ClientRequest, response: ServerResponse): Promise<void> {
+async function exchange(
+  request: IncomingMessage,
+  sent: ClientRequest,
+  response: ServerResponse,
+  upstream: Socket,
+): Promise<void> {
   const { pipeline } = nodeStream().promises
   const got = new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve).on('error', reject)
@@ -121,6 +148,14 @@ async function exchange(request: IncomingMessage, sent: ClientRequest, response:
   const upload = pipeline(request, sent).catch(() => {})
   response.on('close', () => sent.destroy())
   const answer = await got
+  if (!isChunkedAlone(answer.headers['transfer-encoding']))
+    throw new Error('a coding that would be lost with its field')
+  const cut = () => {
+    if (!answer.complete) request.socket.resetAndDestroy()
+  }
+  answer.on('error', cut)
+  // For Node, a body that lasts until the end of the connection is whole even if that broke.
+  upstream.prependListener('error', cut)
   response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders))
   await pipeline(answer, response)
   await upload

@@ -23,7 +23,7 @@ export interface ListeningProxy {
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
    */
   configure(access: ProxyAccess): void
-  /** Stops listening and closes all connections. */
+  /** Stops listening and resets all connections. */
   close(): Promise<void>
   /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void>
@@ -111,7 +111,8 @@ class Clients {
   }
 
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    // Otherwise a cut transfer would look complete.
+    for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
   async #serve(client: Client): Promise<void> {

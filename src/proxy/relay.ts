@@ -2,14 +2,14 @@ import type { Socket } from 'node:net'
 
 /**
  * Moves bytes both ways until both sides have ended. It buffers no more than the streams do, and passes on the end of one side
- * (half-close). If one connection breaks, it resets the other one too, so that a cut transfer doesn't look complete.
+ * (half-close). If one connection breaks or is idle for too long, it resets both, so that a cut transfer doesn't look complete.
  */
 export function relay(client: Socket, upstream: Socket, idleTimeout: number): void {
   join(client, upstream)
   join(upstream, client)
   client.setTimeout(idleTimeout, () => {
-    client.destroy()
-    upstream.destroy()
+    client.resetAndDestroy()
+    upstream.resetAndDestroy()
   })
 }
 

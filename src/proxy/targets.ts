@@ -8,7 +8,7 @@ import { Blocks } from './blocks.js'
 const inside = new Blocks([
   ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '224.0.0.0/4', '240.0.0.0/4'],
   ...['192.0.0.0/24', '198.18.0.0/15'],
-  ...['fc00::/7', 'fec0::/10', 'ff00::/8', '64:ff9b:1::/48', '100::/64', '2001:2::/48'],
+  ...['fc00::/7', 'fec0::/10', 'ff00::/8', '64:ff9b:1::/48', '100::/63', '2001::/32', '2001:2::/48', '5f00::/16'],
 ])
 
 /**
@@ -45,11 +45,17 @@ function refused(address: string): NetviaError {
   })
 }
 
-/** The IPv4 address behind a translator's (RFC 6052; RFC 2765: `::ffff:0:0:0/96`), a 6to4 (RFC 3056) or an IPv4-compatible address. */
+/**
+ * The IPv4 address behind a translator's (RFC 6052; RFC 2765: `::ffff:0:0:0/96`), a 6to4 (RFC 3056), an ISATAP (RFC 5214) or an
+ * IPv4-compatible address.
+ */
 function embeddedIPv4(address: string): string | undefined {
   const bytes = parseIP(address)
   if (bytes.length === 4 || mappedIPv4(bytes)) return undefined
   if (bytes[0] === 0x20 && bytes[1] === 0x02) return bytes.subarray(2, 6).join('.')
+  // ISATAP: any prefix, then 0000:5efe or 0200:5efe.
+  if ((bytes[8]! & ~2) === 0 && bytes[9] === 0 && bytes[10] === 0x5e && bytes[11] === 0xfe)
+    return bytes.subarray(12).join('.')
   const wellKnown = bytes[0] === 0 && bytes[1] === 0x64 && bytes[2] === 0xff && bytes[3] === 0x9b
   const translated = bytes[8] === 0xff && bytes[9] === 0xff
   const rest = [...bytes.subarray(wellKnown ? 4 : 0, 8), ...bytes.subarray(translated ? 10 : 8, 12)]

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../monotonic.js'
 import { parseIP, unmapped } from '../sockets/ip.js'
 import { isDeliveredHere, readAddresses } from './netlink/tables.js'
 
@@ -32,15 +33,25 @@ function isLoopback(text: string, bytes: Uint8Array): boolean {
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
 }
 
-/** Also what a device that is down has, and a link-local address without its zone. */
+/** In ms. A stranger's packets may ask for any number of addresses, and reading the table takes longer the longer it is. */
+const longestKept = 1000
+let own: { readonly at: number; readonly addresses: ReadonlySet<string> } | undefined
+
+/** Also what a device that is down has, and a link-local address without its zone. A second old at most. */
 function isOwn(text: string): boolean {
-  const wanted = Buffer.from(parseIP(text))
   try {
-    return readAddresses().some(({ address }) => wanted.equals(parseIP(address.address)))
+    if (own === undefined || monotonicNow() - own.at > longestKept) {
+      own = { at: monotonicNow(), addresses: new Set(readAddresses().map(({ address }) => bytesOf(address.address))) }
+    }
+    return own.addresses.has(bytesOf(text))
   } catch {
     // If netlink is refused, `reachesItself` must decide, from the connected socket.
     return false
   }
+}
+
+function bytesOf(address: string): string {
+  return parseIP(address).join()
 }
 
 /** Whether a connected socket leads to this machine: its source and destination address are then the same. */

@@ -148,6 +148,8 @@ describe('who may use it, and for what', () => {
     ...['10.1.2.3', '172.31.0.1', '192.168.0.1', '100.64.0.1', 'fd00::1', '224.0.0.251', '255.255.255.255', 'ff02::1'],
     ...['198.18.0.1', '198.19.255.255', '192.0.0.1', '100::1', '2001:2::1', '::ffff:0:10.0.0.1', '::ffff:0:127.0.0.1'],
     ...['::ffff:10.0.0.1', '64:ff9b::10.0.0.1', '64:ff9b::127.0.0.1', '2002:c0a8:1::1', '::10.0.0.1', '64:ff9b:1::1'],
+    ...['::ffff:a00:1', '0:0:0:0:0:FFFF:7f00:1', '::ffff:127.0.0.1%lo', '::127.0.0.1', '64:ff9b::7f00:1', 'fec0::1'],
+    ...['2001:0:cb00:7101::1', '2001:db8::5efe:10.0.0.1', '2001:db8::200:5efe:a00:1', '100:0:0:1::1', '5f00::1'],
   ])('the target %s is refused', address => {
     expect(() => new Targets(new Blocks([])).check(address)).toThrow(
       expect.objectContaining({ code: 'ERR_PROXY_TARGET' }),
@@ -162,6 +164,8 @@ describe('who may use it, and for what', () => {
     '2001:db8::1',
     '64:ff9b::203.0.113.1',
     '2002:cb00:7101::1',
+    '2001:db8::5efe:203.0.113.1',
+    '2001:1::1',
     '198.20.0.1',
   ])('the target %s is not', address => expect(() => new Targets(new Blocks([])).check(address)).not.toThrow())
 

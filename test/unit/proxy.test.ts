@@ -100,7 +100,8 @@ async function read(socket: Socket, length: number): Promise<Buffer> {
 const all = async (socket: Socket) => {
   const chunks: Buffer[] = []
   socket.on('data', chunk => chunks.push(chunk))
-  if (!socket.closed && !socket.readableEnded) await Promise.race([once(socket, 'end'), once(socket, 'close')])
+  if (!socket.closed && !socket.readableEnded)
+    await Promise.race([once(socket, 'end'), once(socket, 'close')]).catch(() => {})
   return Buffer.concat(chunks).toString()
 }
 

@@ -1,0 +1,17 @@
+import { expect, test, vi } from 'vitest'
+import { Blocks } from '../../src/proxy/blocks.js'
+import { Targets } from '../../src/proxy/targets.js'
+import * as tables from '../../src/system/netlink/tables.js'
+
+vi.mock('../../src/system/netlink/tables.js', async original => {
+  const real = await original<typeof tables>()
+  return { ...real, readAddresses: vi.fn(real.readAddresses) }
+})
+
+test('however many targets clients ask for, the table of addresses is read once a second at most', () => {
+  const begin = performance.now()
+  const targets = new Targets(new Blocks([]))
+  for (let i = 0; i < 1000; i++) targets.check(`203.0.${i >> 8}.${i & 255}`)
+  const seconds = (performance.now() - begin) / 1000
+  expect(vi.mocked(tables.readAddresses).mock.calls.length).toBeLessThanOrEqual(1 + seconds)
+})

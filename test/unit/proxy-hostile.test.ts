@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
+import { openSockets } from './open-sockets.js'
+
+/** What a target does once a whole header has come, and all that it has got. */
+let answer: (socket: Socket) => void
+let seen: string[] = []
+const targets = new Set<Socket>()
+let server: Server
+let base: string
+
+const good = (socket: Socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
+
+beforeAll(async () => {
+  server = createServer(socket => {
+    const index = seen.push('') - 1
+    targets.add(socket)
+    socket.on('error', () => {}).on('close', () => targets.delete(socket))
+    socket.on('data', bytes => {
+      const before = seen[index]!
+      seen[index] += bytes.toString('latin1')
+      if (!before.includes('\r\n\r\n') && seen[index]!.includes('\r\n\r\n')) answer(socket)
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  base = `127.0.0.1:${(server.address() as { port: number }).port}`
+})
+afterAll(() => {
+  for (const socket of targets) socket.destroy()
+  server.close()
+})
+beforeEach(() => {
+  answer = good
+  seen = []
+})
+
+async function start(options: ProxyOptions = {}): Promise<NetviaProxy> {
+  const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'], ...options })
+  onTestFinished(() => proxy.close())
+  return proxy
+}
+
+async function client(proxy: NetviaProxy): Promise<Socket> {
+  const socket = connect({ port: proxy.address().port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+/** All that comes, and whether the end came or a reset. */
+function everything(socket: Socket): Promise<{ text: string; end: string }> {
+  let text = ''
+  socket.setEncoding('latin1').on('data', chunk => {
+    text += chunk
+  })
+  return new Promise(resolve => {
+    socket.on('end', () => resolve({ text, end: 'end' }))
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve({ text, end: error.code! }))
+  })
+}
+
+async function ask(proxy: NetviaProxy, text: string) {
+  const socket = await client(proxy)
+  socket.write(text, 'latin1')
+  return everything(socket)
+}
+
+const get = (version = '1.1') => `GET http://${base}/ HTTP/${version}\r\nHost: x\r\n\r\n`
+
+describe('what one side may read in another way than the other is refused', () => {
+  const post = (fields: string, body = '', version = '1.1') =>
+    `POST http://${base}/ HTTP/${version}\r\nHost: x\r\n${fields}\r\n\r\n${body}`
+  const chunked = (body: string) => post('Transfer-Encoding: chunked', body)
+
+  test.each([
+    ['lines that end with LF alone', `GET http://${base}/ HTTP/1.1\nHost: x\n\n`],
+    ['one such line', `GET http://${base}/ HTTP/1.1\r\nHost: x\nA: b\r\n\r\n`],
+    ['CR within a field', post('A: b\rC: d')],
+    ['NUL within a field', post('A: b\0c')],
+    ['DEL within a field', post('A: b\x7fc')],
+    ['a length with a sign', post('Content-Length: +2', 'hi')],
+    ['a list of lengths', post('Content-Length: 2, 2', 'hi')],
+    ['the same length twice', post('Content-Length: 2\r\nContent-Length: 2', 'hi')],
+    ['a length beyond 64 bits', post('Content-Length: 99999999999999999999', 'hi')],
+    ['chunked twice', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n')],
+    ['chunked, and then another', post('Transfer-Encoding: chunked, identity', '0\r\n\r\n')],
+    ['chunks in HTTP/1.0', post('Transfer-Encoding: chunked', '0\r\n\r\n', '1.0')],
+    ['a chunk size that ends with LF alone', chunked('2\nhi\r\n0\r\n\r\n')],
+    ['a chunk extension that ends with LF alone', chunked('2;a\nhi\r\n0\r\n\r\n')],
+    ['a chunk size that ends with CR alone', chunked('2\rhi\r\n0\r\n\r\n')],
+    ['a chunk size with a prefix', chunked('0x2\r\nhi\r\n0\r\n\r\n')],
+    ['a chunk longer than its size', chunked('2\r\nhiXX0\r\n\r\n')],
+    ['two Hosts', post('Host: y')],
+    ['a path with bytes beyond ASCII', `GET http://${base}/\xff HTTP/1.1\r\nHost: x\r\n\r\n`],
+    ['an unknown version', get('1.2')],
+    ['a tunnel with a length', `CONNECT ${base} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n${get()}`],
+    ['a tunnel with chunks', `CONNECT ${base} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${get()}`],
+    ['a tunnel with two Hosts', `CONNECT ${base} HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n`],
+  ])('%s', async (_what, text) => {
+    const { text: answered } = await ask(await start(), `${text}${get()}`)
+    expect(answered).toMatch(/^HTTP\/1.1 400 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n$/)
+    expect(seen.filter(request => !request.startsWith('POST'))).toEqual([])
+  })
+
+  test('and what concerns the connection alone never reaches the target', async () => {
+    const fields = [
+      ...['Connection: Upgrade, X-Secret, host', 'Upgrade: h2c', 'X-Secret: 1', 'TE: trailers', 'Trailer: A'],
+      ...['PROXY-AUTHORIZATION: Basic eA==', 'Proxy-Authorization: Basic eQ==', 'Keep-Alive: timeout=9'],
+    ]
+    const proxy = await start()
+    const socket = await client(proxy)
+    const body = '2;extension="\x01"\r\nhi\r\n0\r\nA: trailer\r\n\r\n'
+    socket.write(`${post([...fields, 'Transfer-Encoding: chunked'].join('\r\n'), body.replace('\x01', 'x'))}`)
+    await once(socket, 'data')
+    expect(seen).toEqual([
+      `POST / HTTP/1.1\r\nHost: ${base}\r\nVia: 1.1 netvia\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\n`,
+    ])
+  })
+})
+
+describe('an answer that was cut never looks complete', () => {
+  const cut: [string, string, (socket: Socket) => void][] = [
+    ['reset, without a length', 'HTTP/1.1 200 OK\r\n\r\npart', socket => socket.resetAndDestroy()],
+    ['reset, with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart', socket => socket.resetAndDestroy()],
+    ['ended too early', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart', socket => socket.end()],
+    ['ended between chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n', s => s.end()],
+    ['silent for too long', 'HTTP/1.1 200 OK\r\n\r\npart', () => {}],
+  ]
+  test.each(cut.flatMap(one => ['1.1', '1.0'].map(version => [...one, version] as const)))(
+    '%s',
+    async (_what, head, end, version) => {
+      answer = socket => {
+        socket.write(head)
+        setTimeout(() => end(socket), 100)
+      }
+      const proxy = await start({ idleTimeout: 500 })
+      const got = await ask(proxy, get(version))
+      expect(got).toEqual({ text: expect.stringMatching(/part(\r\n)?$/), end: 'ECONNRESET' })
+      await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+    },
+  )
+
+  test.each(['socks', 'connect'])('in a tunnel that is idle, or whose proxy closes: %s', async kind => {
+    const socks = Buffer.from(`\x05\x01\x00\x05\x01\x00\x01\x7f\0\0\x01`, 'latin1')
+    const port = Number(base.split(':')[1])
+    const hello =
+      kind === 'socks'
+        ? Buffer.concat([socks, Buffer.of(port >> 8, port & 255), Buffer.from('\r\n\r\n')])
+        : `CONNECT ${base} HTTP/1.1\r\nHost: x\r\n\r\n\r\n\r\n`
+    for (const idleTimeout of [500, 60_000]) {
+      const proxy = await start({ idleTimeout })
+      const socket = await client(proxy)
+      socket.write(hello)
+      const got = everything(socket)
+      await expect.poll(() => [...targets].length).toBe(1)
+      const target = [...targets][0]!
+      const targetEnd = once(target, 'error')
+      await wait(100)
+      if (idleTimeout > 500) await proxy.close()
+      expect(await got).toMatchObject({ text: expect.stringMatching(/hi$/), end: 'ECONNRESET' })
+      expect(await targetEnd).toMatchObject([{ code: 'ECONNRESET' }])
+      await expect.poll(() => targets.size).toBe(0)
+    }
+  })
+
+  test.each([
+    ['gzip', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\npart'],
+    ['gzip in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n4\r\npart\r\n0\r\n\r\n'],
+    ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nevil'],
+    ['another protocol', 'HTTP/1.1 101 Sw\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
+    ['a folded field', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nhi'],
+  ])('%s, which the client would read in another way, is a bad gateway', async (_what, text) => {
+    answer = socket => socket.end(text)
+    const proxy = await start()
+    expect((await ask(proxy, get())).text).toMatch(/^HTTP\/1.1 502 /)
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+})
+
+test('a client that does not read its answer does not stay', async () => {
+  // The target has ended by then: the answer is one that fits into what the streams keep.
+  answer = socket => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${'x'.repeat(50_000)}`)
+  const proxy = await start({ idleTimeout: 1000 })
+  const socket = await client(proxy)
+  let sent = 0
+  const timer = setInterval(() => {
+    // The proxy takes 64 at a time.
+    if (sent >= seen.length + 30) return
+    socket.write(get().repeat(10))
+    sent += 10
+  }, 5)
+  onTestFinished(() => clearInterval(timer))
+  await expect.poll(() => seen.length, { timeout: 10_000 }).toBeGreaterThan(20)
+  await expect.poll(() => proxy.statistics.clients, { timeout: 10_000 }).toBe(0)
+})
+
+test('whoever resets, at whatever moment: nothing stays open', async () => {
+  const proxy = await start()
+  const port = Number(base.split(':')[1])
+  const socks = Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255, 13, 10, 13, 10])
+  const texts = [socks, Buffer.from(get()), Buffer.from(`CONNECT ${base} HTTP/1.1\r\nHost: x\r\n\r\n${get()}`)]
+  const associate = Buffer.from([5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
+  const before = await openSockets()
+  const attempt = async (i: number) => {
+    const text = [...texts, associate][i % 4]!
+    const end = i % 8 < 4 ? 'resetAndDestroy' : 'destroy'
+    answer = target => {
+      const moment = Math.random() * 10
+      setTimeout(() => target.write('HTTP/1.1 200 OK\r\n\r\npart'), moment)
+      setTimeout(() => target[i % 3 ? 'resetAndDestroy' : 'end'](), moment + Math.random() * 10)
+    }
+    const socket = await client(proxy)
+    socket.write(text.subarray(0, i % 5 ? text.length : Math.ceil(Math.random() * text.length)))
+    await wait(Math.random() * 20)
+    socket[end]()
+  }
+  for (let wave = 0; wave < 20; wave++) await Promise.all(Array.from({ length: 20 }, (_, i) => attempt(i)))
+  await expect.poll(() => proxy.statistics, { timeout: 10_000 }).toMatchObject({ clients: 0 })
+  await expect.poll(() => proxy.statistics.uplinks.default?.open, { timeout: 10_000 }).toBe(0)
+  await expect.poll(() => targets.size, { timeout: 10_000 }).toBe(0)
+  await expect.poll(openSockets, { timeout: 10_000 }).toBe(before)
+})
