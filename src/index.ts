@@ -135,7 +135,6 @@ export {
 export type { IcmpKind } from './protocols/icmp/socket/open-icmp-descriptor.js'
 export type { MessageInfo } from './protocols/icmp/socket/received-message.js'
 export { type Sweep, type SweepOptions, type SweepProgress, sweep } from './protocols/icmp/sweep/sweep.js'
-export type { Targets } from './protocols/icmp/sweep/target-source.js'
 export {
   type PathMtu,
   type PathMtuFacts,
@@ -146,6 +145,7 @@ export {
 } from './protocols/path-mtu/path-mtu.js'
 export type { PathMtuMethod } from './protocols/path-mtu/search.js'
 export type { NatBehaviour, NatVerdict } from './protocols/stun/behaviour.js'
+export type { Targets } from './protocols/targets/target-source.js'
 export type { CertificateFacts } from './protocols/tcp/certificate.js'
 export { connect } from './protocols/tcp/connect.js'
 export { type ConnectTlsOptions, connectTls } from './protocols/tcp/connect-tls.js'
@@ -176,7 +176,9 @@ export type { RoutingOptions } from './routing/options.js'
 export { UplinkRouting } from './routing/routing.js'
 export type { PortList } from './scan/port-list.js'
 export type { PortResult, PortScan, PortState, ScanProgress } from './scan/port-scan.js'
+export type { PortSweep, PortSweepProgress, PortSweepResult } from './scan/port-sweep.js'
 export { type ScanOptions, scanPorts } from './scan/scan-ports.js'
+export { sweepPorts } from './scan/sweep-ports.js'
 export type { SocketOptions, TcpSocketOptions } from './sockets/socket-options.js'
 export { type TcpInfo, tcpInfo } from './sockets/tcp-info.js'
 export type { PingStatistics } from './stats.js'

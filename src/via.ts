@@ -22,6 +22,7 @@ import { traceroute } from './protocols/traceroute/traceroute.js'
 import { traceroutes } from './protocols/traceroute/traceroutes.js'
 import { openUdp } from './protocols/udp/open-udp.js'
 import { scanPorts } from './scan/scan-ports.js'
+import { sweepPorts } from './scan/sweep-ports.js'
 
 /** Calls that take their options first. The others take them second, after a host, name or URL. */
 const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp, inspectLine, serveLine }
@@ -37,6 +38,7 @@ const optionsSecond = {
   checkDns,
   checkPing,
   scanPorts,
+  sweepPorts,
   discoverNat,
 }
 

@@ -1,16 +1,16 @@
-import { addon } from '../binding/addon.js'
 import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import { nameTimeout, resolveFirst } from '../protocols/dns/resolve.js'
 import { ResultQueue } from '../runtime/result-queue.js'
 import { ResultStream } from '../runtime/result-stream.js'
-import { unmapped } from '../sockets/ip.js'
-import { verifyDevice } from '../sockets/open.js'
-import { onDeviceChange } from '../system/netlink/changes.js'
+import { encodeAddress } from '../sockets/address.js'
+import { endWithDevice } from './device-watch.js'
+import { HostRing, type HostSource, type ScanHost } from './host-ring.js'
+import { hostOf } from './scan-host.js'
 import type { ScanOptions } from './scan-ports.js'
 import { Scanner } from './scanner.js'
 
-export const scanDefaults = { ports: '1-1024', timeout: 500, concurrency: 1024 } as const
+export const scanDefaults = { ports: '1-1024', timeout: 500, retries: 0, concurrency: 1024 } as const
 
 /** `open`: accepts connections. `closed`: refuses them. `filtered`: no answer in time, or an ICMP error. */
 export type PortState = 'open' | 'closed' | 'filtered'
@@ -99,31 +99,21 @@ export class PortScan extends ResultStream<PortResult> {
   async #start(): Promise<void> {
     this.#startedAt = monotonicNow()
     const path = pathOf(this.#options)
-    const { family, timeout = scanDefaults.timeout, concurrency = scanDefaults.concurrency, rate } = this.#options
+    const { timeout, retries, concurrency } = { ...scanDefaults, ...this.#options }
+    const { family, rate } = this.#options
     const signal = this.#resolving.signal
     const { address } = await resolveFirst(this.#host, { ...path, family, timeout: nameTimeout, signal })
     if (this.#endedAt !== undefined) return
-    if (path.device !== undefined) this.#watchDevice(path.device)
-    const options = { address: unmapped(address), ports: this.#ports, timeout, concurrency, rate, path }
+    if (path.device !== undefined) this.#unsubscribe = endWithDevice(path.device, () => this.#scanner)
+    const attempts = new HostRing(onlyHost(hostOf(this.#host, encodeAddress(address), path.device)), this.#ports)
+    const options = { attempts, timeout, retries, leaveUnreachable: false, concurrency, rate, path }
     this.#scanner = new Scanner(options, {
-      result: (port, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
+      result: ({ port }, state, rttMs, code) => this.#push({ port, state, rttMs, code }),
+      unsent: (_, error) => {
+        throw error
+      },
       end: reason => this.#results.end(reason === undefined ? undefined : { reason }),
       full: () => this.#results.size >= capacity,
-    })
-  }
-
-  /** Sockets bound to a deleted device receive no error, and all ports would look filtered. */
-  #watchDevice(device: string): void {
-    const index = addon().deviceIndex(device)
-    this.#unsubscribe = onDeviceChange(change => {
-      const concerns = change.type === 'overrun' || (change.type === 'link' && change.index === index)
-      const fd = this.#scanner?.descriptor
-      if (!concerns || fd === undefined) return
-      try {
-        verifyDevice(fd, device)
-      } catch (error) {
-        this.#scanner!.stop(error)
-      }
     })
   }
 
@@ -137,5 +127,15 @@ export class PortScan extends ResultStream<PortResult> {
     this.#unsubscribe?.()
     this.#resolving.abort()
     this.#scanner?.stop()
+  }
+}
+
+function onlyHost(host: ScanHost): HostSource {
+  const hosts = [host]
+  return {
+    next: () => hosts.pop(),
+    get done() {
+      return hosts.length === 0
+    },
   }
 }

@@ -20,9 +20,11 @@ export interface ScanOptions extends CommonOptions {
    * use more on a lossy path.
    */
   timeout?: number
+  /** Further attempts at a port without an answer, 0-100. Default: 0. */
+  retries?: number
   /** Maximum ports tried in parallel; fewer if RLIMIT_NOFILE or local ports are short. Default: 1024. */
   concurrency?: number
-  /** Maximum ports tried per second. Default: unlimited. */
+  /** Maximum attempts per second. Default: unlimited. */
   rate?: number
   /** Address family. Default: that of the host's first address. */
   family?: 4 | 6
@@ -32,6 +34,7 @@ export const scanSchema = {
   ...commonSchema,
   ports: portList,
   timeout: milliseconds,
+  retries: integer(0, 100),
   concurrency: integer(1, 65_535),
   rate: number(0.001, 1e9),
   family: oneOf(4, 6),

@@ -1,10 +1,11 @@
 import { constants } from 'node:os'
-import { addon } from '../binding/addon.js'
+import { addon, Field, slotHeader } from '../binding/addon.js'
 import { Watch } from '../binding/poller.js'
 import type { PathOptions } from '../options.js'
 import { openDescriptor, verifyDevice } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
 import { tcpInfo } from '../sockets/tcp-info.js'
+import type { Attempt } from './host-ring.js'
 
 const { ECONNREFUSED, ECONNRESET, EALREADY, EPIPE } = constants.errno
 
@@ -17,6 +18,14 @@ const nowhere = new Uint8Array(16)
 /** Buffer for a local address, reused for each. */
 const local = new Uint8Array(28)
 
+/** Buffers for one entry of an error queue. */
+const entry = new Uint8Array(slotHeader + 64)
+const row = new Int32Array(Field.size)
+
+/** SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6 (ip(7)). */
+const fromICMP = 2
+const fromICMP6 = 3
+
 /** The errno of a connection still in progress. */
 export const pending = -EALREADY
 
@@ -26,7 +35,9 @@ export const pending = -EALREADY
  */
 export class ScanSlot {
   readonly fd: number
-  port = 0
+  readonly family: 4 | 6
+  /** What it tries. */
+  attempt: Attempt | undefined
   startedAt = 0
   /** Neighbours in the queue of waiting attempts. */
   older: ScanSlot | undefined
@@ -37,17 +48,17 @@ export class ScanSlot {
   #over = false
 
   constructor(family: 4 | 6, path: PathOptions) {
-    this.fd = openDescriptor(family, 'stream', 0, path)
+    this.family = family
+    const option = family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR'
+    this.fd = openDescriptor(family, 'stream', 0, path, undefined, { [option]: 1 })
     this.#device = path.device
   }
 
   /** Returns 0 if the attempt has started, or a negative errno if this machine refuses it. */
-  start(target: Uint8Array, port: number): number {
-    this.port = port
+  start(attempt: Attempt): number {
+    this.attempt = attempt
     this.#over = false
-    target[2] = port >> 8
-    target[3] = port & 255
-    const errno = addon().connect(this.fd, target)
+    const errno = this.#connect(attempt)
     return errno === -addon().constants.EINPROGRESS! ? 0 : errno
   }
 
@@ -55,16 +66,16 @@ export class ScanSlot {
    * `ask` immediately after `start`. An ICMP error that arrives during our own `connect` call doesn't end the attempt; it waits
    * separately.
    */
-  askAtOnce(target: Uint8Array): number {
-    const errno = this.ask(target)
+  askAtOnce(): number {
+    const errno = this.ask()
     if (errno !== pending) return errno
     const error = getOption(this.fd, 'SO_ERROR')
     return error === 0 ? pending : -error
   }
 
   /** Asks the kernel. Returns `pending`, 0 for open, or a negative errno. */
-  ask(target: Uint8Array): number {
-    const errno = addon().connect(this.fd, target)
+  ask(): number {
+    const errno = this.#connect(this.attempt!)
     this.#over = errno !== pending && errno !== 0
     // The port accepted the connection, and the other end has already closed it.
     return errno === -ECONNRESET || errno === -EPIPE ? 0 : errno
@@ -80,9 +91,11 @@ export class ScanSlot {
    * Whether the kernel chose the target's port as the local one, so that the descriptor connected to itself (RFC 9293 section
    * 3.5, simultaneous open). Nobody listens there, or the kernel could not have chosen the port.
    */
-  meetsItself(target: Uint8Array): boolean {
+  meetsItself(): boolean {
+    const { host, port } = this.attempt!
+    const { target } = host
     addon().getsockname(this.fd, local)
-    if (local[2]! * 256 + local[3]! !== this.port) return false
+    if (local[2]! * 256 + local[3]! !== port) return false
     const [start, end] = target.length === 16 ? [4, 8] : [8, 24]
     return Buffer.compare(local.subarray(start, end), target.subarray(start, end)) === 0
   }
@@ -96,12 +109,38 @@ export class ScanSlot {
     return tcpInfo(this.fd).rttMs
   }
 
+  /**
+   * Whether an ICMP error reported the host or its network as unreachable, and not just the port or a prohibition (RFC 792, RFC
+   * 4443 section 3.1). Always false before Linux 5.9, which doesn't queue the error.
+   */
+  hostIsUnreachable(): boolean {
+    let unreachable = false
+    while (this.#readError() > 0) {
+      const [origin, type, code] = [row[Field.errorOrigin]!, row[Field.errorType]!, row[Field.errorCode]!]
+      if (origin === fromICMP) unreachable = type === 3 && [0, 1, 6, 7].includes(code)
+      if (origin === fromICMP6) unreachable = type === 1 && [0, 3].includes(code)
+    }
+    return unreachable
+  }
+
+  #connect({ host: { target }, port }: Attempt): number {
+    target[2] = port >> 8
+    target[3] = port & 255
+    return addon().connect(this.fd, target)
+  }
+
+  #readError(): number {
+    return addon().receive(this.fd, entry, row, addon().constants.MSG_ERRQUEUE!)
+  }
+
   /** Prepares the descriptor for another port. */
   reset(): void {
-    this.port = 0
+    this.attempt = undefined
     this.#watch?.close()
     this.#watch = undefined
     if (!this.#over) addon().connect(this.fd, nowhere)
+    // An entry left in the queue would report the next attempt as ready.
+    while (this.#readError() > 0);
   }
 
   close(): void {

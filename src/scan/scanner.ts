@@ -1,14 +1,14 @@
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
-import { type NetviaError, systemError } from '../errors.js'
+import { NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
-import type { PathOptions } from '../options.js'
 import { TokenBucket } from '../runtime/token-bucket.js'
-import { encodeAddress, familyOf } from '../sockets/address.js'
-import { onLink } from '../sockets/zone.js'
+import type { Attempt, ScanHost } from './host-ring.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
+import type { ScannerHandlers, ScannerOptions } from './scanner-options.js'
 import { ScanQueue } from './scanner-queue.js'
-import { isRefused, pending, ScanSlot } from './scanner-slot.js'
+import { isRefused, pending, type ScanSlot } from './scanner-slot.js'
+import { SlotPool } from './slot-pool.js'
 
 /** Ports tried before the event loop gets a turn. */
 const portsPerTurn = 256
@@ -20,51 +20,30 @@ const catchUpMs = 20
 const retryDelay = 20
 const retryLimit = 5000
 
-const { EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETDOWN, ENODEV } = constants.errno
+const { ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETDOWN, ENODEV } = constants.errno
 /** Errors that fewer parallel attempts would avoid. */
-const shortages = [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL]
+const shortages = [ENOBUFS, ENOMEM, EADDRNOTAVAIL]
 /** Errors of this machine, whenever they occur. */
 const localFaults = [ENETDOWN, ENODEV, EADDRNOTAVAIL]
-
-export interface ScannerHandlers {
-  /** `code`: the error of an ICMP message that made the port `filtered`. */
-  result(port: number, state: 'open' | 'closed' | 'filtered', rttMs: number | undefined, code: string | undefined): void
-  /** All results are reported, or `error` ended the scan. */
-  end(error?: unknown): void
-  /** No port is tried while this returns true. */
-  full(): boolean
-}
-
-export interface ScannerOptions {
-  address: string
-  ports: readonly number[]
-  /** Milliseconds for each port. */
-  timeout: number
-  concurrency: number
-  /** Maximum ports tried per second. */
-  rate: number | undefined
-  path: PathOptions
-}
+/** ICMP errors in a row that report a host as unreachable before its other ports are left out. One may be a coincidence. */
+const enoughErrors = 2
 
 /**
- * Connects to many ports of one address in parallel, with few descriptors that are reused. Its timers keep the event loop
- * alive.
+ * Connects to many ports in parallel, with few descriptors that are reused. Its timers keep the event loop alive.
  */
 export class Scanner {
   readonly #options: ScannerOptions
   readonly #handlers: ScannerHandlers
-  readonly #target: Uint8Array
-  readonly #family: 4 | 6
   readonly #pace: TokenBucket | undefined
-  readonly #slots: ScanSlot[] = []
-  readonly #idle: ScanSlot[] = []
+  readonly #slots: SlotPool
   readonly #waiting = new ScanQueue()
-  /** Ports to try again. */
-  readonly #postponed: number[] = []
+  /** To be made again. */
+  readonly #postponed: Attempt[] = []
+  /** Drawn, and not yet made. */
+  #held: Attempt | undefined
   readonly #maximum: number
   /** Ports in parallel. A shortage lowers it to what is available; results raise it again. */
   #limit: number
-  #next = 0
   /** Ports in a row without an immediate answer. */
   #unanswered = 0
   #turn: NodeJS.Immediate | undefined
@@ -76,11 +55,10 @@ export class Scanner {
   constructor(options: ScannerOptions, handlers: ScannerHandlers) {
     this.#options = options
     this.#handlers = handlers
-    this.#target = onLink(encodeAddress(options.address), options.path.device)
-    this.#family = familyOf(options.address)
     this.#pace = options.rate === undefined ? undefined : new TokenBucket(options.rate, catchUpMs, monotonicNow())
     this.#maximum = Math.min(options.concurrency, descriptorBudget(), portBudget())
     this.#limit = this.#maximum
+    this.#slots = new SlotPool(options.path, this.#maximum)
     this.resume()
   }
 
@@ -90,10 +68,10 @@ export class Scanner {
 
   /** Any descriptor bound to the device, to check that the device still exists. */
   get descriptor(): number | undefined {
-    return this.#slots[0]?.fd
+    return this.#slots.descriptor
   }
 
-  /** Continues after `full` returned true. */
+  /** Continues after `full` returned true, or when there are attempts again. */
   resume(): void {
     if (!this.#ended) this.#turn ??= setImmediate(this.#run)
   }
@@ -105,7 +83,7 @@ export class Scanner {
     clearImmediate(this.#turn)
     clearTimeout(this.#pause)
     clearTimeout(this.#expiry)
-    for (const slot of this.#slots) slot.close()
+    this.#slots.close()
     if (error !== undefined) this.#handlers.end(error)
   }
 
@@ -121,61 +99,68 @@ export class Scanner {
   }
 
   #pump(): void {
-    for (let tried = 0; this.#hasPorts() && this.#waiting.size < this.#limit; tried++) {
+    for (let tried = 0; this.#waiting.size < this.#limit; tried++) {
       if (this.#handlers.full()) return
       if (tried === portsPerTurn) {
         this.resume()
         return
       }
-      const now = monotonicNow()
-      const slot = this.#idle.pop() ?? this.#open(now)
-      if (!slot) return
-      const wait = this.#pace?.take(now) ?? 0
-      if (wait > 0) {
-        this.#idle.push(slot)
-        this.#runIn(wait)
-        return
-      }
-      if (!this.#try(slot, this.#postponed.pop() ?? this.#options.ports[this.#next++]!)) return
+      const attempt = this.#held ?? this.#postponed.pop() ?? this.#options.attempts.next()
+      this.#held = attempt
+      if (!attempt) break
+      if (!this.#make(attempt)) return
     }
-    if (this.#hasPorts() || this.#waiting.size > 0) return
+    if (this.#held || !this.#options.attempts.done || this.#waiting.size > 0) return
     this.stop()
     this.#handlers.end()
   }
 
-  #hasPorts(): boolean {
-    return this.#postponed.length > 0 || this.#next < this.#options.ports.length
+  /** Returns false if nothing more can start now. */
+  #make(attempt: Attempt): boolean {
+    const { host } = attempt
+    if (host.fault) {
+      this.#held = undefined
+      this.#leaveOut(attempt, host.fault)
+      return true
+    }
+    const now = monotonicNow()
+    const slot = this.#open(host.family, now)
+    if (!slot) return false
+    const wait = this.#pace?.take(now) ?? 0
+    if (wait > 0) {
+      this.#slots.giveBack(slot)
+      this.#runIn(wait)
+      return false
+    }
+    this.#held = undefined
+    return this.#try(slot, attempt, now)
   }
 
   #runIn(ms: number): void {
     this.#pause ??= setTimeout(this.#run, Math.ceil(ms))
   }
 
-  #open(now: number): ScanSlot | undefined {
-    try {
-      const slot = new ScanSlot(this.#family, this.#options.path)
-      this.#slots.push(slot)
+  #open(family: 4 | 6, now: number): ScanSlot | undefined {
+    const slot = this.#slots.take(family)
+    if (!(slot instanceof NetviaError)) {
       this.#shortSince = undefined
       return slot
-    } catch (error) {
-      const { errno } = error as NetviaError
-      if (errno !== -EMFILE && errno !== -ENFILE) throw error
-      if (this.#slots.length > 0) {
-        this.#limit = this.#slots.length
-        return undefined
-      }
-      this.#shortSince ??= now
-      if (now - this.#shortSince > retryLimit) throw error
-      this.#runIn(retryDelay)
+    }
+    if (this.#slots.size > 0) {
+      this.#limit = this.#slots.size
       return undefined
     }
+    this.#shortSince ??= now
+    if (now - this.#shortSince > retryLimit) throw slot
+    this.#runIn(retryDelay)
+    return undefined
   }
 
   /** Returns false if nothing more can start now. */
-  #try(slot: ScanSlot, port: number): boolean {
-    slot.startedAt = monotonicNow()
-    const refusal = slot.start(this.#target, port)
-    if (refusal < 0 && !isRefused(refusal)) return this.#refused(slot, port, refusal)
+  #try(slot: ScanSlot, attempt: Attempt, now: number): boolean {
+    slot.startedAt = now
+    const refusal = slot.start(attempt)
+    if (refusal < 0 && !isRefused(refusal)) return this.#refused(slot, attempt, refusal)
     const errno = refusal < 0 ? refusal : this.#askAtOnce(slot)
     if (errno !== pending) {
       this.#conclude(slot, errno)
@@ -192,24 +177,35 @@ export class Scanner {
    */
   #askAtOnce(slot: ScanSlot): number {
     const worthwhile = this.#unanswered < patience || this.#unanswered % patience === 0
-    const errno = worthwhile ? slot.askAtOnce(this.#target) : pending
+    const errno = worthwhile ? slot.askAtOnce() : pending
     this.#unanswered = errno === pending ? this.#unanswered + 1 : 0
     return errno
   }
 
   /** This machine refused the attempt. It may accept it later, with fewer in progress. */
-  #refused(slot: ScanSlot, port: number, errno: number): boolean {
-    if (this.#waiting.size === 0 || !shortages.includes(-errno)) throw this.#fault(errno, port)
+  #refused(slot: ScanSlot, attempt: Attempt, errno: number): boolean {
     slot.reset()
-    this.#idle.push(slot)
-    this.#postponed.push(port)
-    this.#limit = this.#waiting.size
-    return false
+    this.#slots.giveBack(slot)
+    if (this.#waiting.size > 0 && shortages.includes(-errno)) {
+      this.#postponed.push(attempt)
+      this.#limit = this.#waiting.size
+      return false
+    }
+    const fault = this.#fault(errno, attempt)
+    // Without a source address for its family, one host can't be reached, and others can.
+    if (errno !== -EADDRNOTAVAIL && localFaults.includes(-errno)) throw fault
+    this.#leaveOut(attempt, fault)
+    return true
+  }
+
+  #leaveOut(attempt: Attempt, fault: NetviaError): void {
+    if (attempt.earlier > 0) this.#handlers.result(attempt, 'filtered', undefined, undefined)
+    else this.#handlers.unsent(attempt, fault)
   }
 
   #answered(slot: ScanSlot): void {
     try {
-      const errno = slot.ask(this.#target)
+      const errno = slot.ask()
       if (errno === pending) {
         slot.watch(() => this.#answered(slot))
         return
@@ -236,7 +232,7 @@ export class Scanner {
           break
         }
         this.#waiting.remove(slot)
-        this.#conclude(slot, slot.ask(this.#target))
+        this.#conclude(slot, slot.ask())
       }
       this.#pump()
     } catch (error) {
@@ -245,23 +241,34 @@ export class Scanner {
   }
 
   #conclude(slot: ScanSlot, errno: number): void {
-    const { port } = slot
+    const attempt = slot.attempt!
     const elapsed = monotonicNow() - slot.startedAt
-    if (localFaults.includes(-errno)) throw this.#fault(errno, port)
-    const closed = isRefused(errno) || ((errno === 0 || errno === pending) && slot.meetsItself(this.#target))
+    if (localFaults.includes(-errno)) throw this.#fault(errno, attempt)
+    const closed = isRefused(errno) || ((errno === 0 || errno === pending) && slot.meetsItself())
     const rttMs = errno === 0 && !closed ? (slot.handshakeMs() ?? elapsed) : elapsed
+    const { leaveUnreachable, retries } = this.#options
+    if (errno !== pending && leaveUnreachable) this.#judge(attempt, closed || errno === 0, errno, slot)
     slot.reset()
-    this.#idle.push(slot)
+    this.#slots.giveBack(slot)
     this.#limit = Math.min(this.#maximum, this.#limit + 1 / 16)
     const { result } = this.#handlers
-    if (closed) result(port, 'closed', rttMs, undefined)
-    else if (errno === 0) result(port, 'open', rttMs, undefined)
-    else if (errno === pending) result(port, 'filtered', undefined, undefined)
-    else result(port, 'filtered', rttMs, getSystemErrorName(errno))
+    if (closed) result(attempt, 'closed', rttMs, undefined)
+    else if (errno === 0) result(attempt, 'open', rttMs, undefined)
+    else if (errno !== pending) result(attempt, 'filtered', rttMs, getSystemErrorName(errno))
+    else if (attempt.earlier < retries) this.#postponed.push({ ...attempt, earlier: attempt.earlier + 1 })
+    else result(attempt, 'filtered', undefined, undefined)
   }
 
-  #fault(errno: number, port: number): NetviaError {
-    const { address, path } = this.#options
-    return systemError(errno, 'connect', { address, port, device: path.device })
+  /** What an answer about one port says of its host. */
+  #judge({ host, port }: Attempt, answered: boolean, errno: number, slot: ScanSlot): void {
+    if (answered) host.answered = true
+    host.unreachable = !answered && slot.hostIsUnreachable() ? host.unreachable + 1 : 0
+    if (host.answered || host.unreachable < enoughErrors) return
+    const hint = 'ICMP errors report the host as unreachable, so its other ports were not tried'
+    host.fault = this.#fault(errno, { host, port }, hint)
+  }
+
+  #fault(errno: number, { host, port }: { host: ScanHost; port: number }, hint?: string): NetviaError {
+    return systemError(errno, 'connect', { address: host.address, port, device: this.#options.path.device, hint })
   }
 }

@@ -256,4 +256,19 @@ describe('scan', () => {
     expect(readFileSync(file, 'utf8')).toBe(ended.stdout)
     expect(stdout).toMatch(new RegExp(`^ *${open} +open`, 'm'))
   })
+
+  it('-oG has two lines for each of many hosts that answers', async () => {
+    const open = await tcpServer(socket => socket.destroy())
+    const closed = await closedPort()
+    const args = ['scan', '-p', `${open},${closed}`, '-oG', '-', '127.0.0.1-127.0.0.2']
+    const lines = (await netvia(args)).stdout.split('\n')
+    expect(lines[0]).toBe('# netvia scan through default')
+    expect(lines.slice(1).sort()).toEqual([
+      '',
+      `Host: 127.0.0.1 ()\tPorts: ${open}/open/tcp/////\tIgnored State: closed (1)`,
+      'Host: 127.0.0.1 ()\tStatus: Up',
+      'Host: 127.0.0.2 ()\tPorts: \tIgnored State: closed (2)',
+      'Host: 127.0.0.2 ()\tStatus: Up',
+    ])
+  })
 })

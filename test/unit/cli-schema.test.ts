@@ -29,6 +29,7 @@ describe('every line that --json prints is as the schema says:', () => {
     await printed('connect', '-c', '2', '127.0.0.1', String(port))
     await printed('connect', '-I', 'lo', '127.0.0.1', String(closed))
     await printed('scan', '-a', '-p', `${port},${closed}`, '127.0.0.1')
+    await printed('scan', '-a', '-p', `${port},${closed}`, '127.0.0.1', '127.255.255.255')
   })
 
   test('dns', async () => {

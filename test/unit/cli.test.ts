@@ -73,7 +73,8 @@ describe('the command line', () => {
     [['sweep', '-f', '-', '127.0.0.1'], 'left out with -f/--file'],
     [['trace', '-p', '80', '127.0.0.1'], 'port must be left out with method icmp'],
     [['trace', '-M', 'sctp', '127.0.0.1'], "option '-M, --method <method>' argument 'sctp' is invalid"],
-    [['scan', '127.0.0.0/30'], 'it must be a name or an address; several, such as 192.0.2.0/24, are for sweep\n'],
+    [['scan', '127.0.0.*'], 'scan: target must be a name, an address, a block (192.0.2.0/24) or a range'],
+    [['scan', 'http://127.0.0.1/'], 'it must be a name or an address, not a URL\n'],
     [
       ['ping', '127.0.0.*'],
       "netvia: '127.0.0.*' is invalid for argument 'host': it must be a name or an address; several",
@@ -283,6 +284,33 @@ describe('scan', () => {
     expect(all.stdout).toMatch(new RegExp(`^ *${closed} +closed`, 'm'))
     expect(await netvia(['scan', '-q', '-p', list, '127.0.0.1'])).toMatchObject({ code: 0, stdout: `${port}\n` })
     expect(await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
+  })
+
+  it('prints a line for each open port of many hosts', async () => {
+    const { port } = new URL(await server())
+    const closed = await closedPort()
+    const many = ['scan', '-p', `${port},${closed}`, '127.0.0.1-127.0.0.3', '127.0.0.4/31']
+    const open = await netvia(many)
+    expect(open.stdout).toMatch(new RegExp(`^127.0.0.1:${port} open [\\d.]+ ms$`, 'm'))
+    expect(open.stdout).toMatch(/^10 ports in [\d.]+ ms: 1 open on 1 host, 9 closed, 0 filtered, 0 not sent$/m)
+    expect(open.stdout.split('\n').length).toBe(3)
+    expect(open.code).toBe(0)
+    expect(await netvia([...many, '-q'])).toMatchObject({ code: 0, stdout: `127.0.0.1:${port}\n` })
+    expect((await netvia([...many, '-a'])).stdout).toMatch(new RegExp(`^127.0.0.5:${closed} closed`, 'm'))
+    const printed = objects(await netvia([...many, '--json', '-I', 'lo']))
+    expect(printed).toEqual([
+      expect.objectContaining({ event: 'result', host: '127.0.0.1', port: Number(port), state: 'open', device: 'lo' }),
+      expect.objectContaining({ event: 'summary', hosts: 1, open: 1, closed: 9, filtered: 0, unsent: 0 }),
+    ])
+    expect((await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1/32', '127.0.0.2'])).code).toBe(1)
+  })
+
+  it('says why it did not try the ports of a host', async () => {
+    const { port } = new URL(await server())
+    const ended = await netvia(['scan', '-p', port, '127.0.0.1', '127.255.255.255'])
+    expect(ended.stderr).toMatch(/^connect ENETUNREACH/m)
+    expect(ended.stdout).toMatch(/: 1 open on 1 host, 0 closed, 0 filtered, 1 not sent$/m)
+    expect(ended.code).toBe(1)
   })
 
   it('takes -p- for all ports, and says nothing of ports it could not ask', async () => {

@@ -37,7 +37,7 @@ const rooms: Record<string, string[]> = {
     'reach',
     'confined-program',
   ],
-  protocols: ['connect-descriptor', 'dns', 'tcp', 'udp', 'stun', 'icmp', 'http', 'traceroute', 'path-mtu'],
+  protocols: ['connect-descriptor', 'dns', 'targets', 'tcp', 'udp', 'stun', 'icmp', 'http', 'traceroute', 'path-mtu'],
   monitor: [
     'state',
     'options',
@@ -58,7 +58,7 @@ const rooms: Record<string, string[]> = {
 }
 /** Folders whose files other folders reach only by these faces, each of which must be needed. */
 const faces: Record<string, string[]> = {
-  scan: ['scan-ports', 'port-scan', 'port-list'],
+  scan: ['scan-ports', 'sweep-ports', 'port-scan', 'port-sweep', 'port-list'],
   checks: [
     ...['check-dns', 'check-ping', 'check-tcp', 'match', 'outcome', 'public-url'],
     ...['http/check-http', 'http/captive-portal', 'http/options', 'http/redirect', 'http/result', 'http/url'],
@@ -92,7 +92,8 @@ const faces: Record<string, string[]> = {
     // What traceroute and path MTU discovery make of errors.
     ...['error-outcome', 'local-failure', 'source-check'],
   ],
-  'protocols/icmp/sweep': ['sweep', 'target-source'],
+  'protocols/icmp/sweep': ['sweep'],
+  'protocols/targets': ['target-source', 'address-block'],
   'protocols/path-mtu': ['path-mtu', 'search'],
   'protocols/traceroute': ['traceroute', 'traceroutes', 'hop', 'route-statistics', 'options'],
   'protocols/udp': ['open-udp'],

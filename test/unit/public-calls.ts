@@ -57,6 +57,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   scanPorts: options => entry.scanPorts(host, as(options)),
   serveLine: options => entry.serveLine(as(having({ hosts: [host], port: 0 }, options))),
   sweep: options => entry.sweep(host, as(options)),
+  sweepPorts: options => entry.sweepPorts(host, as(options)),
   traceroute: options => entry.traceroute(host, as(options)),
   traceroutes: options => entry.traceroutes(host, as(options)),
   UplinkGroup: options => new entry.UplinkGroup(monitor(), as(having({ policy: 'failover' }, options))),

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { parseBlock } from '../../src/protocols/icmp/sweep/address-block.js'
 import { SendWindow } from '../../src/protocols/icmp/sweep/send-window.js'
-import { countTargets, TargetSource, type Targets } from '../../src/protocols/icmp/sweep/target-source.js'
+import { parseBlock } from '../../src/protocols/targets/address-block.js'
+import { countTargets, TargetSource, type Targets } from '../../src/protocols/targets/target-source.js'
 import { decodeAddress } from '../../src/sockets/address.js'
 
-const textAt = (target: string, index: number) => decodeAddress(parseBlock(target)!.at(index))!.address
+const textAt = (target: string, index: number) => decodeAddress(parseBlock(target, 'sweep')!.at(index))!.address
 
 describe('a block of addresses', () => {
   it.each([
@@ -20,7 +20,7 @@ describe('a block of addresses', () => {
     ['2001:db8::fffe-2001:db8::1:1', 4, '2001:db8::fffe', '2001:db8::1:1'],
     ['::1', 1, '::1', '::1'],
   ])('%s has %i, from %s to %s', (target, size, first, last) => {
-    expect(parseBlock(target)!.size).toBe(size)
+    expect(parseBlock(target, 'sweep')!.size).toBe(size)
     expect([textAt(target, 0), textAt(target, size - 1)]).toEqual([first, last])
   })
 
@@ -36,7 +36,7 @@ describe('a block of addresses', () => {
     '10.0.0.1-9',
     '10.0.0.1,2',
   ])('is refused for %s', target => {
-    expect(() => parseBlock(target)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+    expect(() => parseBlock(target, 'sweep')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
   })
 
   it.each([
@@ -50,7 +50,7 @@ describe('a block of addresses', () => {
     '10.0.0.256',
     '10..0.1',
   ])('is not %s: that is a name, which may not be found', name => {
-    expect(parseBlock(name)).toBe(undefined)
+    expect(parseBlock(name, 'sweep')).toBe(undefined)
   })
 })
 
@@ -63,7 +63,7 @@ describe('the source of targets', () => {
       unknown: (name: string) => void log.push(name),
       failed: (error: unknown) => void log.push(String(error)),
     }
-    return { targets: new TargetSource(targets, undefined, handlers), log }
+    return { targets: new TargetSource('sweep', targets, undefined, handlers), log }
   }
 
   it('makes the first address of a /8 at once, in no memory', () => {
@@ -104,9 +104,9 @@ describe('the source of targets', () => {
   })
 
   it('counts a list, and does not pretend to count what is still to come', () => {
-    expect(countTargets(['10.0.0.0/24', 'name.test', '::1'])).toBe(256)
-    expect(countTargets('10.0.0.0/8')).toBe(2 ** 24 - 2)
-    expect(countTargets(new Set(['10.0.0.1']))).toBe(undefined)
+    expect(countTargets(['10.0.0.0/24', 'name.test', '::1'], 'sweep')).toBe(256)
+    expect(countTargets('10.0.0.0/8', 'sweep')).toBe(2 ** 24 - 2)
+    expect(countTargets(new Set(['10.0.0.1']), 'sweep')).toBe(undefined)
   })
 })
 

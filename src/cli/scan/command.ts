@@ -1,7 +1,7 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { scanDefaults } from '../../scan/port-scan.js'
 import { scanSchema } from '../../scan/scan-ports.js'
-import { inSeconds, numeric, oneHost, text, time } from '../shared/arguments.js'
+import { inSeconds, numeric, several, text, time } from '../shared/arguments.js'
 import { addSpellings, refuseFlags } from '../shared/familiar.js'
 import { addFamilyOptions, addOutputOptions } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
@@ -10,8 +10,8 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineScan(program: Command, state: CommandState): void {
   const command = program
     .command('scan')
-    .description('find the open TCP ports of a host')
-    .argument('<host>', 'name or address', oneHost)
+    .description('find the open TCP ports of one host or many')
+    .argument('<hosts...>', 'names, addresses, blocks (192.0.2.0/24), ranges (192.0.2.1-192.0.2.9)', several(target))
     .addOption(
       new Option('-p, --ports <list>', 'such as 22,80,8000-8100; - for all')
         .argParser(portsOf)
@@ -27,11 +27,12 @@ export function defineScan(program: Command, state: CommandState): void {
         .argParser(time('s'))
         .default(...inSeconds(scanDefaults.timeout)),
     )
+    .option('--retries <number>', 'further attempts at a port that does not answer', numeric(scanSchema.retries))
     .option('--concurrency <number>', 'connections to attempt at the same time', numeric(scanSchema.concurrency))
-    .option('--rate <number>', 'ports a second', numeric(scanSchema.rate))
+    .option('--rate <number>', 'attempts a second', numeric(scanSchema.rate))
   addFamilyOptions(command)
   addPathOptions(command)
-  addOutputOptions(command, 'print only the port numbers')
+  addOutputOptions(command, 'print only the port numbers; host:port for several hosts')
   addSpellings(command, { '-oG': '--grepable', '-Pn': '--skip-discovery', '-sT': '--connect-scan' })
   refuseFlags(command, 'nmap', {
     '-o': 'use -oG or --json',
@@ -44,6 +45,11 @@ export function defineScan(program: Command, state: CommandState): void {
     '--top-ports': 'use -p with a list of ports',
   })
   command.action(action(state, () => import('./run.js')))
+}
+
+function target(value: string): string {
+  if (value.includes('://')) throw new InvalidArgumentError('it must be a name or an address, not a URL')
+  return value
 }
 
 /** `-p-` as in nmap. */

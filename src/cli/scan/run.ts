@@ -1,33 +1,46 @@
-import { writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { monotonicNow } from '../../monotonic.js'
+import { parseBlock } from '../../protocols/targets/address-block.js'
 import type { PortResult, PortScan } from '../../scan/port-scan.js'
 import { scanPorts } from '../../scan/scan-ports.js'
 import { onEachPath } from '../shared/each-path.js'
 import { Exit, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
-import { escapeControls } from '../shared/output/escape.js'
 import { milliseconds, share } from '../shared/output/format.js'
 import { ProgressLine } from '../shared/output/progress.js'
 import type { Column } from '../shared/output/table.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
 import { grepable } from './grepable.js'
+import { grepableFile } from './grepable-file.js'
 
 export interface ScanFlags extends PathFlags, FamilyFlags, OutputFlags {
   ports: string
   all?: boolean
   timeout: number
+  retries?: number
   concurrency?: number
   grepable?: string
   rate?: number
 }
 
-export async function run(session: Session, flags: ScanFlags, host: string): Promise<Exit> {
+export async function run(session: Session, flags: ScanFlags, hosts: readonly string[]): Promise<Exit> {
+  const [host] = hosts
+  if (hosts.length === 1 && isOneHost(host!)) return runHost(session, flags, host!)
+  const { runHosts } = await import('./hosts.js')
+  return runHosts(session, flags, hosts)
+}
+
+function isOneHost(target: string): boolean {
+  return isIP(target) !== 0 || parseBlock(target, 'scan') === undefined
+}
+
+async function runHost(session: Session, flags: ScanFlags, host: string): Promise<Exit> {
   const { output, signal } = session
-  const { ports, timeout, concurrency, rate } = flags
+  const { ports, timeout, retries, concurrency, rate } = flags
   const started = monotonicNow()
   const paths = pathsOf(flags)
-  const options = { ports, timeout, concurrency, rate, family: familyOf(flags), signal }
+  const options = { ports, timeout, retries, concurrency, rate, family: familyOf(flags), signal }
   const scans: Scanned[] = paths.map(path => ({
     path,
     scan: scanPorts(host, { ...options, ...path.options }),
@@ -63,7 +76,7 @@ export async function run(session: Session, flags: ScanFlags, host: string): Pro
       exits = await onEachPath(session, scans, follow)
     },
   )
-  if (flags.grepable !== undefined) await writeGrepable(session, flags, host, scans)
+  await writeGrepable(session, flags, host, scans)
   if (flags.grepable !== '-') await print(session, flags, host, scans, monotonicNow() - started)
   return worst(exits)
 }
@@ -76,16 +89,17 @@ interface Scanned {
 }
 
 async function writeGrepable(
-  { output }: Session,
-  { grepable: file, all = false }: ScanFlags,
+  session: Session,
+  { grepable: name, all = false }: ScanFlags,
   host: string,
   scans: readonly Scanned[],
 ): Promise<void> {
   const lines = scans.flatMap(({ path, results, failed }) => {
     return failed && results.length === 0 ? [] : grepable(path, host, results, all)
   })
-  if (file === '-') for (const line of lines) output.text(line.split('\t').map(escapeControls).join('\t'))
-  else await writeFile(file!, `${lines.join('\n')}\n`)
+  const file = grepableFile(session, name)
+  for (const line of lines) file.write(line)
+  await file.end()
 }
 
 /** One row for each port that is worth it, one column for each uplink. */

@@ -83,16 +83,20 @@ export const lines: Record<string, JsonSchema> = {
   }),
   scanResult: lineOf('scan', 'result', 'An open port; with --all any port', {
     host,
+    'address?': text('Of several hosts: the address; empty for a name without one'),
     port: integer('1-65535'),
-    state: oneOf('open', 'closed', 'filtered'),
+    state: oneOf('open', 'closed', 'filtered', 'unsent'),
     'rttMs?': milliseconds('Handshake, or time until the refusal'),
     'code?': text('What an ICMP error said, such as EHOSTUNREACH'),
+    'error?': ref('error'),
   }),
   scanSummary: lineOf('scan', 'summary', 'At the end, for each device', {
-    host,
+    'host?': text('As given; missing for several hosts'),
+    'hosts?': count('Of several hosts: those with an open port'),
     open: count('Open ports'),
     closed: count('Closed ports'),
     filtered: count('Ports without an answer'),
+    'unsent?': count('Of several hosts: ports that this machine did not try'),
   }),
   lineResult: lineOf('line', 'result', 'One line', {
     addresses: list(text('Of the device, without link-local ones')),

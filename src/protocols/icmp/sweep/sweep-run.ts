@@ -8,13 +8,13 @@ import { addressText } from '../../../sockets/address.js'
 import { onLink } from '../../../sockets/zone.js'
 import type { RttCounter } from '../../../stats.js'
 import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
+import { type SweepTarget, TargetSource, type Targets } from '../../targets/target-source.js'
 import { type EchoRequest, emptyVerdict, type ProbeOwner, type Verdict } from '../probe/echo-request.js'
 import { Repliers } from '../repliers.js'
 import { type PingResult, toResult } from '../result.js'
 import { type FamilySocket, FamilySockets, sweepDefaults } from './family-sockets.js'
 import { SendWindow } from './send-window.js'
 import type { SweepOptions } from './sweep.js'
-import { type SweepTarget, TargetSource, type Targets } from './target-source.js'
 
 export interface SweepHandlers {
   result(result: PingResult): void
@@ -83,7 +83,7 @@ export class SweepRun implements ProbeOwner {
     this.#window = new SendWindow(largestWindow, concurrency)
     this.#pace = rate === undefined ? undefined : new TokenBucket(rate, catchUpMs, monotonicNow())
     this.#families = new FamilySockets(options, this, () => this.pump())
-    this.#source = new TargetSource(targets, family, {
+    this.#source = new TargetSource('sweep', targets, family, {
       ready: () => this.pump(),
       resolve: name => {
         return resolveFirst(name, { family, timeout: nameTimeout, ...pathOf(options), signal: this.#stop.signal })

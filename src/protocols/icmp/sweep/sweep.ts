@@ -1,13 +1,12 @@
-import { invalidArgument } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { integer, number, type Schema } from '../../../options.js'
 import { ResultQueue } from '../../../runtime/result-queue.js'
 import { ResultStream } from '../../../runtime/result-stream.js'
 import { type PingStatistics, RttCounter } from '../../../stats.js'
+import { countTargets, keepTargets, type Targets } from '../../targets/target-source.js'
 import { checkProbeOptions, type PingOptions, pingSchema } from '../ping-options.js'
 import type { PingResult } from '../result.js'
 import { SweepRun } from './sweep-run.js'
-import { countTargets, isTargets, type Targets } from './target-source.js'
 
 export interface SweepOptions extends PingOptions {
   /** Total requests per second, sent by ticks of 40 ms. Default: as fast as answers can be read. */
@@ -70,9 +69,7 @@ const capacity = 10_000
  * @throws NetviaError as `ping`: the call throws for bad options, the iteration for errors that appear later.
  */
 export function sweep(targets: Targets, options: SweepOptions = {}): Sweep {
-  if (!isTargets(targets)) throw invalidArgument('sweep: targets', targets, 'a string or an iterable of strings')
-  const kept = Array.isArray(targets) ? Array.from<string>(targets) : targets
-  return new Sweep(kept, checkProbeOptions('sweep', options, sweepSchema))
+  return new Sweep(keepTargets(targets, 'sweep'), checkProbeOptions('sweep', options, sweepSchema))
 }
 
 /** The async iterable that `sweep` returns. You can consume it once. */
@@ -93,7 +90,7 @@ export class Sweep extends ResultStream<PingResult> {
     this.#results = results
     this.#targets = targets
     this.#options = options
-    this.#total = countTargets(targets)
+    this.#total = countTargets(targets, 'sweep')
   }
 
   /** Statistics of all requests so far. */

@@ -1,7 +1,7 @@
-import { isIP, isIPv4, isIPv6 } from '../../../builtins.js'
-import { invalidArgument } from '../../../errors.js'
-import { encodeAddress, familyOf } from '../../../sockets/address.js'
-import { isNumericHost, parseIP, unmapped } from '../../../sockets/ip.js'
+import { isIP, isIPv4, isIPv6 } from '../../builtins.js'
+import { invalidArgument } from '../../errors.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { isNumericHost, parseIP, unmapped } from '../../sockets/ip.js'
 
 /** Consecutive addresses, computed on demand. A /8 takes no more memory than one address. */
 export interface AddressBlock {
@@ -17,21 +17,20 @@ export interface AddressBlock {
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` if the target looks like several addresses but is not a block or range.
  */
-export function parseBlock(target: string): AddressBlock | undefined {
+export function parseBlock(target: string, caller: string): AddressBlock | undefined {
+  const wrong = (): never => {
+    const expected = 'a name, an address, a block (192.0.2.0/24) or a range (192.0.2.1-192.0.2.9)'
+    throw invalidArgument(`${caller}: target`, target, expected)
+  }
   if (isIP(target)) return single(target)
   const [address = '', length, ...rest] = target.split('/')
-  if (length !== undefined) return rest.length === 0 ? cidr(target, address, length) : wrong(target)
+  if (length !== undefined) return (rest.length === 0 ? cidr(address, length) : undefined) ?? wrong()
   const [first = '', last, ...more] = target.split('-')
   if (last !== undefined && more.length === 0 && isIP(first) && isIP(last))
-    return range(target, unmapped(first), unmapped(last))
+    return range(unmapped(first), unmapped(last)) ?? wrong()
   // Refuses several addresses in the notation of other tools. Any other mistake is a target that isn't found, which doesn't end
   // the sweep.
-  return isNumericHost(target) && /[*,-]/.test(target) ? wrong(target) : undefined
-}
-
-function wrong(target: string): never {
-  const expected = 'a name, an address, a block (192.0.2.0/24) or a range (192.0.2.1-192.0.2.9)'
-  throw invalidArgument('sweep: target', target, expected)
+  return isNumericHost(target) && /[*,-]/.test(target) ? wrong() : undefined
 }
 
 function single(address: string): AddressBlock {
@@ -39,23 +38,23 @@ function single(address: string): AddressBlock {
   return { family: familyOf(address), size: 1, at: () => bytes }
 }
 
-function cidr(target: string, address: string, prefix: string): AddressBlock {
+function cidr(address: string, prefix: string): AddressBlock | undefined {
   const bits = isIPv4(address) ? 32 : 128
   const length = Number(prefix)
   const plain = unmapped(address)
   // The first 96 bits of a mapped address are always the same.
-  if (plain !== address && length >= 96 && length <= 128) return cidr(target, plain, String(length - 96))
-  if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) wrong(target)
+  if (plain !== address && length >= 96 && length <= 128) return cidr(plain, String(length - 96))
+  if (!isIP(address) || address.includes('%') || !/^\d{1,3}$/.test(prefix) || length > bits) return undefined
   const size = 2n ** BigInt(bits - length)
   const network = (numberOf(address) / size) * size
   const inner = bits === 32 && length <= 30
   return inner ? consecutive(4, network + 1n, size - 2n) : consecutive(bits === 32 ? 4 : 6, network, size)
 }
 
-function range(target: string, first: string, last: string): AddressBlock {
+function range(first: string, last: string): AddressBlock | undefined {
   const from = numberOf(first)
   const to = numberOf(last)
-  if (isIPv6(first) !== isIPv6(last) || to < from) wrong(target)
+  if (isIPv6(first) !== isIPv6(last) || to < from) return undefined
   return consecutive(isIPv4(first) ? 4 : 6, from, to - from + 1n)
 }
 

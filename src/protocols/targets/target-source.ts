@@ -1,6 +1,6 @@
-import { invalidArgument, NetviaError } from '../../../errors.js'
-import { encodeAddress } from '../../../sockets/address.js'
-import type { ResolvedAddress } from '../../dns/records.js'
+import { invalidArgument, NetviaError } from '../../errors.js'
+import { encodeAddress } from '../../sockets/address.js'
+import type { ResolvedAddress } from '../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
 
 /** Names, addresses, CIDR blocks and ranges: one string, or any iterable of them, which is read only as needed. */
@@ -32,6 +32,7 @@ const lookUps = 32
  * asynchronous iterable has yet to deliver, follow when they are known; the others don't wait for them.
  */
 export class TargetSource {
+  readonly #caller: string
   readonly #family: 4 | 6 | undefined
   readonly #handlers: SourceHandlers
   readonly #iterator: Iterator<string> | AsyncIterator<string>
@@ -43,8 +44,9 @@ export class TargetSource {
   #exhausted = false
   #closed = false
 
-  /** `family`: refuses addresses of the other family. */
-  constructor(targets: Targets, family: 4 | 6 | undefined, handlers: SourceHandlers) {
+  /** `caller`: what error messages begin with. `family`: refuses addresses of the other family. */
+  constructor(caller: string, targets: Targets, family: 4 | 6 | undefined, handlers: SourceHandlers) {
+    this.#caller = caller
     this.#family = family
     this.#handlers = handlers
     this.#iterator = iterate(targets)
@@ -100,12 +102,13 @@ export class TargetSource {
       this.#exhausted = true
       return
     }
-    if (typeof value !== 'string' || value === '') throw invalidArgument('sweep: target', value, 'a non-empty string')
-    this.#block = parseBlock(value)
+    if (typeof value !== 'string' || value === '')
+      throw invalidArgument(`${this.#caller}: target`, value, 'a non-empty string')
+    this.#block = parseBlock(value, this.#caller)
     this.#index = 0
     if (!this.#block) this.#resolve(value)
     else if (this.#family !== undefined && this.#block.family !== this.#family) {
-      throw invalidArgument('sweep: target', value, `of family ${this.#family}`)
+      throw invalidArgument(`${this.#caller}: target`, value, `of family ${this.#family}`)
     }
   }
 
@@ -134,8 +137,13 @@ function isUnknownName(error: unknown): error is NetviaError {
   return error instanceof NetviaError && error.syscall === 'resolve' && !local.includes(error.code)
 }
 
-/** Whether targets can be drawn from the value. Each target is checked when drawn. */
-export function isTargets(value: unknown): value is Targets {
+/** The targets, copied if the caller could change them later. Each target is checked when drawn. */
+export function keepTargets(value: unknown, caller: string): Targets {
+  if (!isTargets(value)) throw invalidArgument(`${caller}: targets`, value, 'a string or an iterable of strings')
+  return Array.isArray(value) ? Array.from<string>(value) : value
+}
+
+function isTargets(value: unknown): value is Targets {
   if (typeof value === 'string') return true
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
 }
@@ -146,8 +154,11 @@ function iterate(targets: Targets): Iterator<string> | AsyncIterator<string> {
 }
 
 /** The number of targets, if it is known in advance: for lists that hold all of them. */
-export function countTargets(targets: Targets): number | undefined {
-  if (typeof targets === 'string') return parseBlock(targets)?.size ?? 1
+export function countTargets(targets: Targets, caller: string): number | undefined {
+  if (typeof targets === 'string') return parseBlock(targets, caller)?.size ?? 1
   if (!Array.isArray(targets)) return undefined
-  return targets.reduce((sum: number, target) => sum + (typeof target === 'string' ? countTargets(target)! : 1), 0)
+  return targets.reduce(
+    (sum: number, target) => sum + (typeof target === 'string' ? countTargets(target, caller)! : 1),
+    0,
+  )
 }
