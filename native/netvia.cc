@@ -9,6 +9,7 @@
 #include "run/call_filter.cc"
 #include "run/decision.cc"
 #include "run/destination.cc"
+#include "run/devices.cc"
 #include "run/placement.cc"
 #include "run/start.cc"
 #include "run/supervisor.cc"

@@ -44,6 +44,7 @@ class Memory {
   T* operator->() const { return memory_; }
   T* Get() const { return memory_; }
   T* Release() { return std::exchange(memory_, nullptr); }
+  void Reset(T* memory) { free(std::exchange(memory_, memory)); }
 
  private:
   T* memory_;

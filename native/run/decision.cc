@@ -42,8 +42,8 @@ const RefusalReport& Decision::Answer() {
     return report_;
   }
   int error = Judge();
-  if (error == 0 && here_) error = MoveTo(kLoopback);
-  if (error == 0 && elsewhere_ && !here_ && confinement_.moved) error = MoveTo(confinement_.device);
+  if (error == 0 && here_) error = Move(true);
+  if (error == 0 && elsewhere_ && !here_ && confinement_.moved) error = Move(false);
   if (error == 0 && !done_) {
     tracee_.Continue();
   } else {
@@ -59,9 +59,11 @@ void Decision::OpenSocket() {
   if (!StaysOnItsDevice(type & kTypeMask, protocol)) return tracee_.Finish(EPROTONOSUPPORT);
   // This process may have rights that the program has not, or has given up.
   if ((type & kTypeMask) == SOCK_RAW && !tracee_.HasNetRaw()) return tracee_.Finish(EPERM);
-  Descriptor made = OpenOn(confinement_.device, domain, type, protocol);
+  const char* device = confinement_.devices.Next(type & kTypeMask);
+  if (!device) return tracee_.Finish(Refuse(Refusal::kNoUplink, ENETDOWN));
+  Descriptor made = OpenOn(device, domain, type, protocol);
   if (made) return tracee_.Give(made.Get(), type & SOCK_CLOEXEC);
-  tracee_.Finish(errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV) : errno);
+  tracee_.Finish(errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV, device) : errno);
 }
 
 int Decision::Judge() {
@@ -141,8 +143,12 @@ int Decision::Controls(uint64_t from, uint64_t length) {
     uint64_t left = length - at;
     if (int error = Read(from + at, &control, left < sizeof control ? left : sizeof control)) return error;
     unsigned device = NamedDevice(control);
-    if (device != 0 && device != sys::if_nametoindex(confinement_.device) && device != sys::if_nametoindex(kLoopback))
-      return Refuse(Refusal::kOtherDevice, EPERM);
+    if (device != 0 && device != sys::if_nametoindex(kLoopback)) {
+      Descriptor socket = tracee_.Copy(fd_);
+      if (!socket) return Refuse(Refusal::kUnreadable, EPERM);
+      const char* home = HomeOf(socket.Get());
+      if (!home || device != sys::if_nametoindex(home)) return Refuse(Refusal::kOtherDevice, EPERM, home);
+    }
     // The kernel refuses the whole.
     if (control.length < kControlHeader) return 0;
     at += (control.length + sizeof(long) - 1) & ~(sizeof(long) - 1);
@@ -162,16 +168,24 @@ int Decision::Disconnect() {
   Descriptor socket = tracee_.Copy(fd_);
   if (!socket) return Refuse(Refusal::kUnreadable, EPERM);
   if (!IsInternet(socket.Get())) return 0;
-  Descriptor placeholder = LikeOn(confinement_.device, socket.Get(), false);
+  const char* home = HomeOf(socket.Get());
+  if (!home) return Refuse(Refusal::kNoUplink, ENETDOWN);
+  Descriptor placeholder = LikeOn(home, socket.Get(), false);
   if (!placeholder || !tracee_.Replace(fd_, placeholder.Get())) return EADDRNOTAVAIL;
   done_ = true;
-  return DisconnectOn(confinement_.device, socket.Get()) && tracee_.Replace(fd_, socket.Get()) ? 0 : EADDRNOTAVAIL;
+  return DisconnectOn(home, socket.Get()) && tracee_.Replace(fd_, socket.Get()) ? 0 : EADDRNOTAVAIL;
 }
 
-int Decision::MoveTo(const char* device) {
+const char* Decision::HomeOf(int fd) {
+  return DeviceOf(fd, home_) && strcmp(home_, kLoopback) != 0 ? home_ : confinement_.devices.Current();
+}
+
+int Decision::Move(bool here) {
   Descriptor old = tracee_.Copy(fd_);
   if (!old) return Refuse(Refusal::kUnreadable, EPERM);
-  if (!IsInternet(old.Get()) || IsOn(old.Get(), device)) return 0;
+  if (!IsInternet(old.Get()) || IsOn(old.Get(), kLoopback) == here) return 0;
+  const char* device = here ? kLoopback : confinement_.devices.Current();
+  if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
   Descriptor made = LikeOn(device, old.Get(), true);
   if (!made || !tracee_.Replace(fd_, made.Get())) return EADDRNOTAVAIL;
   confinement_.moved = true;
@@ -183,8 +197,9 @@ int Decision::Read(uint64_t from, void* to, size_t length) {
   return error == EPERM ? Refuse(Refusal::kUnreadable, EPERM) : error;
 }
 
-int Decision::Refuse(Refusal reason, int error) {
+int Decision::Refuse(Refusal reason, int error, const char* device) {
   report_.reason = static_cast<int32_t>(reason);
+  if (device) strncpy(report_.device, device, sizeof report_.device - 1);
   return error;
 }
 

@@ -4,22 +4,25 @@
 #include <net/if.h>
 #include <stdint.h>
 
+#include "devices.h"
 #include "tracee.h"
 
 namespace run {
 
 // The numbers are also in src/binding/confined.ts.
-enum class Refusal : int32_t { kNone, kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable };
+enum class Refusal : int32_t { kNone, kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable, kNoUplink };
 
-// What JavaScript gets to read of a refusal. The address is a struct sockaddr_*; all zero where it isn't known.
+// What JavaScript gets to read of a refusal. The address is a struct sockaddr_*; all zero where it isn't known. So is the
+// device, which only some refusals have.
 struct RefusalReport {
   int32_t reason;
   int32_t pid;
+  char device[IFNAMSIZ];
   uint8_t address[112];
 };
 
 struct Confinement {
-  char device[IFNAMSIZ] = {};
+  Devices devices;
   // Whether questions to name services on this machine are let through: those ask by their own route.
   bool resolvers = false;
   // Whether a socket was moved to loopback so far: before that, none need be looked for.
@@ -46,9 +49,12 @@ class Decision {
   // Shortens the length to what is read.
   int ReadAddress(uint64_t from, uint64_t& length);
   int Disconnect();
-  int MoveTo(const char* device);
+  // Exchanges its socket for one on loopback, or one of loopback for one on a device.
+  int Move(bool here);
+  // The device of a socket; of one that was moved to loopback, the one that it would return to. Null: there is none.
+  const char* HomeOf(int fd);
   int Read(uint64_t from, void* to, size_t length);
-  int Refuse(Refusal reason, int error);
+  int Refuse(Refusal reason, int error, const char* device = nullptr);
 
   Confinement& confinement_;
   const Tracee& tracee_;
@@ -56,6 +62,7 @@ class Decision {
   // What the addresses of the call name: neither, this machine, or elsewhere.
   bool here_ = false;
   bool elsewhere_ = false;
+  char home_[IFNAMSIZ] = {};
   // Done already: the program gets a zero.
   bool done_ = false;
   RefusalReport report_{};

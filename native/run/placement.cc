@@ -72,10 +72,14 @@ bool IsInternet(int fd) {
   return domain == AF_INET || domain == AF_INET6;
 }
 
+bool DeviceOf(int fd, char* name) {
+  socklen_t length = IFNAMSIZ;
+  return sys::getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && length > 0;
+}
+
 bool IsOn(int fd, const char* device) {
-  char bound[IFNAMSIZ] = {};
-  socklen_t length = sizeof bound;
-  return sys::getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &length) == 0 && strcmp(bound, device) == 0;
+  char bound[IFNAMSIZ];
+  return DeviceOf(fd, bound) && strcmp(bound, device) == 0;
 }
 
 Descriptor LikeOn(const char* device, int old, bool named) {

@@ -12,6 +12,8 @@ bool StaysOnItsDevice(int type, int protocol);
 Descriptor OpenOn(const char* device, int domain, int type, int protocol);
 
 bool IsInternet(int fd);
+// Its name, of at most IFNAMSIZ bytes with the zero. False: it is bound to none.
+bool DeviceOf(int fd, char* name);
 bool IsOn(int fd, const char* device);
 
 // A socket like `old`, on the device, with its options; `named`: and its local address.

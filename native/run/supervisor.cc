@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
@@ -12,8 +13,11 @@
 #include "start.h"
 
 namespace run {
+namespace {
+constexpr size_t kMostCalls = 64;
+}
 
-int Supervisor::Start(Descriptor listener, const Confinement& confinement) {
+int Supervisor::Start(Descriptor listener, bool resolvers) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -errno;
   reports_ = Descriptor(ends[0]);
@@ -21,7 +25,8 @@ int Supervisor::Start(Descriptor listener, const Confinement& confinement) {
   wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return -errno;
   listener_ = std::move(listener);
-  confinement_ = confinement;
+  confinement_.resolvers = resolvers;
+  confinement_.moved = false;
   int error = CreateThread(&thread_, Run, this);
   running_ = error == 0;
   return error;
@@ -46,28 +51,56 @@ void* Supervisor::Run(void* self) {
 }
 
 void Supervisor::Answer() {
+  seccomp_notif calls[kMostCalls];
+  size_t first = 0;
+  size_t count = 0;
   for (;;) {
-    pollfd ready[] = {{listener_.Get(), POLLIN, 0}, {wake_.Get(), POLLIN, 0}};
-    if (poll(ready, 2, -1) < 0) {
-      if (errno == EINTR) continue;
-      return;
+    // A signal makes a call fail with EINTR until it has been taken: take all that wait before each answer.
+    while (count < kMostCalls) {
+      seccomp_notif& call = calls[(first + count) % kMostCalls];
+      int taken = Take(&call, count == 0);
+      if (taken < 0) return;
+      if (taken == 0) break;
+      count++;
     }
-    // Hung up: no process has the filter any more.
-    if (ready[1].revents || !(ready[0].revents & POLLIN)) return;
-    seccomp_notif call{};
-    // Fails where the process was killed meanwhile.
-    if (ioctl(listener_.Get(), SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) continue;
-    Tracee tracee(listener_.Get(), call);
+    if (count == 0) continue;
+    Tracee tracee(listener_.Get(), calls[first]);
     Decision decision(confinement_, tracee);
     const RefusalReport& report = decision.Answer();
     // Lost where nobody reads them.
     if (report.reason != 0) send(reporting_.Get(), &report, sizeof report, MSG_NOSIGNAL);
+    first = (first + 1) % kMostCalls;
+    count--;
   }
+}
+
+int Supervisor::Take(seccomp_notif* call, bool wait) {
+  pollfd ready[] = {{listener_.Get(), POLLIN, 0}, {wake_.Get(), POLLIN, 0}};
+  if (poll(ready, 2, wait ? -1 : 0) < 0) return errno == EINTR ? 0 : -1;
+  // Hung up: no process has the filter any more.
+  if (ready[1].revents || ready[0].revents & POLLHUP) return -1;
+  if (!(ready[0].revents & POLLIN)) return 0;
+  memset(call, 0, sizeof *call);
+  // Doesn't block, and fails where the process was killed or interrupted meanwhile.
+  return ioctl(listener_.Get(), SECCOMP_IOCTL_NOTIF_RECV, call) < 0 ? 0 : 1;
 }
 
 }  // namespace run
 
-// runProgram(words, device, resolvers): the words end with a zero byte each.
+static int UseDevices(run::Supervisor& supervisor, const Arguments& arguments, size_t index) {
+  View<uint8_t> names(arguments, index);
+  run::Turn* turn = run::Turn::Of(names.data, names.length);
+  if (!turn) return -ENOMEM;
+  supervisor.Used().Set(turn);
+  return 0;
+}
+
+// programDevices(names): a turn of devices for the sockets to come, IFNAMSIZ bytes each.
+static int ProgramDevices(const Arguments& arguments) {
+  return UseDevices(Environment::Of(arguments.Env()).supervisor, arguments, 0);
+}
+
+// runProgram(words, names, resolvers): the words end with a zero byte each.
 static int RunProgram(const Arguments& arguments) {
   constexpr size_t kMostWords = 32768;
   run::Supervisor& supervisor = Environment::Of(arguments.Env()).supervisor;
@@ -82,13 +115,11 @@ static int RunProgram(const Arguments& arguments) {
     words.Get()[count] = reinterpret_cast<char*>(text.data + at);
   }
   words.Get()[count] = nullptr;
-  run::Confinement confinement;
-  napi_get_value_string_utf8(arguments.Env(), arguments[1], confinement.device, sizeof confinement.device, nullptr);
-  confinement.resolvers = arguments.Bool(2);
+  if (int error = UseDevices(supervisor, arguments, 1)) return error;
   Descriptor listener;
   int pid = run::Start(words.Get(), &listener);
   if (pid < 0) return pid;
-  int error = supervisor.Start(std::move(listener), confinement);
+  int error = supervisor.Start(std::move(listener), arguments.Bool(2));
   if (error == 0) return pid;
   supervisor.Stop();
   kill(pid, SIGKILL);
@@ -118,6 +149,7 @@ void DefineRun(Napi::Env env, Napi::Object exports) {
   Define(env, exports,
          {
              {"runProgram", Call<RunProgram>},
+             {"programDevices", Call<ProgramDevices>},
              {"programReports", Call<ProgramReports>},
              {"programHandle", Call<ProgramHandle>},
              {"programStatus", Call<ProgramStatus>},

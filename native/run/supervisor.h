@@ -13,16 +13,19 @@ namespace run {
 class Supervisor {
  public:
   // Takes the listener. 0 or a negative errno.
-  int Start(Descriptor listener, const Confinement& confinement);
+  int Start(Descriptor listener, bool resolvers);
   // The programs' calls fail from then on.
   void Stop();
   bool Running() const { return running_; }
   // A descriptor whose packets are a RefusalReport each; -1 if it was taken already.
   int TakeReports() { return reports_.Release(); }
+  Devices& Used() { return confinement_.devices; }
 
  private:
   static void* Run(void* self);
   void Answer();
+  // 1 with a call, 0 without, -1 once there will be no more.
+  int Take(seccomp_notif* call, bool wait);
 
   Confinement confinement_;
   bool running_ = false;

@@ -10,6 +10,8 @@
 namespace run {
 namespace {
 constexpr unsigned kNetRaw = 13;
+// PIDFD_THREAD of Linux 6.9.
+constexpr unsigned kThread = O_EXCL;
 
 // The two paths lead to the same namespace.
 bool SameNamespace(const char* one, const char* other) {
@@ -44,10 +46,11 @@ bool Tracee::Field(const char* file, const char* name, int base, uint64_t* value
 }
 
 Descriptor Tracee::Copy(int fd) const {
+  // The notification names a thread, which may have descriptors of its own. Kernels before 6.9 take only processes.
+  Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, Pid(), kThread)));
   uint64_t leader = 0;
-  // The notification names a thread, pidfd_open(2) takes processes.
-  if (!Field("status", "\nTgid:", 10, &leader)) return Descriptor();
-  Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(leader), 0)));
+  if (!process && errno == EINVAL && Field("status", "\nTgid:", 10, &leader))
+    process = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(leader), 0)));
   if (!process) return Descriptor();
   return Descriptor(static_cast<int>(syscall(SYS_pidfd_getfd, process.Get(), fd, 0)));
 }

@@ -77,12 +77,18 @@ export interface Addon {
   keepAlive(yes: boolean): void
 
   /**
-   * Starts a program whose internet sockets a thread of this process opens, bound to the device, until the environment ends
-   * (`netvia run`). Each of its words ends with a zero byte. `resolvers`: whether it may ask name services of this machine. One
-   * program per environment. Returns its process id, or a negative errno; that of execvp(3) if the program doesn't start.
+   * Starts a program whose internet sockets a thread of this process opens, bound to devices, until the environment ends
+   * (`netvia run`). Each of its words ends with a zero byte. `devices` as for `programDevices`. `resolvers`: whether it may ask
+   * name services of this machine. One program per environment. Returns its process id, or a negative errno; that of execvp(3)
+   * if the program doesn't start.
    */
-  runProgram(words: Uint8Array, device: string, resolvers: boolean): number
-  /** Takes the descriptor on which refusals arrive, one a packet: reason, process id (32 bits each) and a socket address. */
+  runProgram(words: Uint8Array, devices: Uint8Array, resolvers: boolean): number
+  /**
+   * The devices of the sockets to come, one after another: names of 16 bytes each, filled up with zeros. With none, the program
+   * gets ENETDOWN. Returns 0 or a negative errno.
+   */
+  programDevices(devices: Uint8Array): number
+  /** Takes the descriptor on which refusals arrive, one a packet: reason, process id (32 bits each), a device in 16 bytes, and a socket address. */
   programReports(): number
   /** Opens a descriptor that becomes readable when the process ends (pidfd_open(2)). */
   programHandle(pid: number): number

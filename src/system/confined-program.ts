@@ -9,45 +9,70 @@ import { tryReadOption } from '../sockets/options.js'
 import { PacketSocket } from '../sockets/packet-socket.js'
 
 /** The numbers of `Refusal` in native/run/decision.h. */
-const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'unreadable'] as const
+const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'unreadable', 'no-uplink'] as const
 
-/** A call of the program that failed, because it would not have kept to the device. */
+/** A call of the program that failed, because it would not have kept to its device. */
 export interface Refused {
   /**
    * `resolver`: a DNS question to this machine; `name-service`: nscd, systemd-resolved or Avahi by a local socket; `other-device`:
-   * IP_PKTINFO with another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory.
+   * IP_PKTINFO with another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory;
+   * `no-uplink`: there is no device to choose.
    */
   readonly reason: Exclude<(typeof reasons)[number], ''>
   readonly pid: number
   /** The address of the call, or the path of a local socket. */
   readonly address?: string
+  /** The device of the socket. */
+  readonly device?: string
 }
 
 export interface ConfinedProgram {
   readonly pid: number
   /** Resolves with the exit code, or with 256 plus the number of the signal that killed it. */
   readonly ended: Promise<number>
+  /** Its next sockets use these devices, one after another; with none they fail with ENETDOWN. Open sockets keep theirs. */
+  use(devices: readonly string[]): void
 }
 
 /**
- * Starts a program whose internet sockets are bound to the device, with the standard streams of this process.
+ * Starts a program whose internet sockets are bound to the devices, one after another, with the standard streams of this process.
  *
- * @throws NetviaError `ENODEV`; `ENOENT` or `EACCES` of execvp(3); `ERR_UNSUPPORTED_PLATFORM` before Linux 5.14;
+ * @throws NetviaError `ENOENT` or `EACCES` of execvp(3); `ERR_UNSUPPORTED_PLATFORM` before Linux 5.14;
  * `ERR_INHERITED_SOCKET`.
  */
 export function startConfined(
   words: readonly string[],
-  device: string,
+  devices: readonly string[],
   resolvers: boolean,
   onRefused: (refused: Refused) => void,
 ): ConfinedProgram {
   checkKernel()
-  addon().close(openDescriptor(4, 'datagram', 0, { device }))
-  checkInherited(device)
-  const pid = addon().runProgram(Buffer.from(words.map(word => `${word}\0`).join('')), device, resolvers)
+  checkInherited()
+  const pid = addon().runProgram(Buffer.from(words.map(word => `${word}\0`).join('')), namesOf(devices), resolvers)
   if (pid < 0) throw systemError(pid, words[0]!, { device: undefined })
   const reports = followReports(onRefused)
-  return { pid, ended: endOf(pid).finally(reports) }
+  return {
+    pid,
+    ended: endOf(pid).finally(reports),
+    use(devices) {
+      const error = addon().programDevices(namesOf(devices))
+      if (error < 0) throw systemError(error, 'malloc')
+    },
+  }
+}
+
+/** IFNAMSIZ. */
+const nameSize = 16
+
+function namesOf(devices: readonly string[]): Buffer {
+  const names = Buffer.alloc(devices.length * nameSize)
+  for (const [index, device] of devices.entries()) names.write(device, index * nameSize)
+  return names
+}
+
+/** @throws NetviaError `ENODEV`. */
+export function requireDevice(device: string): void {
+  addon().close(openDescriptor(4, 'datagram', 0, { device }))
 }
 
 function checkKernel(): void {
@@ -62,7 +87,7 @@ const O_CLOEXEC = 0o2000000
 const internet = ['AF_INET', 'AF_INET6']
 
 /** A socket that the program would get from whoever started this process: it is bound to no device, and can't be exchanged. */
-function checkInherited(device: string): void {
+function checkInherited(): void {
   const { constants } = addon()
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     const domain = new Int32Array(1)
@@ -70,10 +95,8 @@ function checkInherited(device: string): void {
     if (!internet.some(name => constants[name] === domain[0]) || (fd > 2 && isClosedOnExec(fd))) continue
     const hint = 'redirect it, as in </dev/null or | cat'
     throw new NetviaError(
-      `descriptor ${fd} is a socket that the program would inherit, not bound to ${device}; ${hint}`,
-      {
-        ...{ code: 'ERR_INHERITED_SOCKET', device, hint },
-      },
+      `descriptor ${fd} is a socket that the program would inherit, with a device of its own; ${hint}`,
+      { code: 'ERR_INHERITED_SOCKET', hint },
     )
   }
 }
@@ -99,15 +122,16 @@ function followReports(onRefused: (refused: Refused) => void): () => void {
 
 function decode(payload: Uint8Array): Refused {
   const [reason = 0, pid = 0] = new Int32Array(payload.slice(0, 8).buffer)
-  const bytes = payload.subarray(8)
-  const address = decodeAddress(bytes)?.address ?? localPath(bytes)
-  return { reason: reasons[reason] as Refused['reason'], pid, ...(address !== undefined && { address }) }
+  const device = textOf(payload.subarray(8, 8 + nameSize))
+  const bytes = payload.subarray(8 + nameSize)
+  const address = decodeAddress(bytes)?.address ?? textOf(bytes.subarray(2))
+  return { reason: reasons[reason] as Refused['reason'], pid, ...(address && { address }), ...(device && { device }) }
 }
 
-/** Of a struct sockaddr_un (unix(7)). */
-function localPath(bytes: Uint8Array): string | undefined {
-  const path = Buffer.from(bytes.subarray(2, bytes.indexOf(0, 2))).toString()
-  return path === '' ? undefined : path
+/** Up to the first zero. After its family, a struct sockaddr_un (unix(7)) has a path. */
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return Buffer.from(bytes.subarray(0, end < 0 ? undefined : end)).toString()
 }
 
 function endOf(pid: number): Promise<number> {

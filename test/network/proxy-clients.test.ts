@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy } from '../../src/index.js'
 import { httpServer, lab, needs } from '../lab/index.js'
 import { listening } from '../lab/processes.js'
+import { aptUpdate, wasUpdated, writeRepository } from './apt.js'
 import { movedDuring } from './moved.js'
 
 needs('nginx', 'dnsmasq', 'git')
@@ -29,15 +30,7 @@ beforeAll(async () => {
   await run('git', '-C', work, '-c', 'user.name=n', '-c', 'user.email=n@server.test', 'commit', '-qm', 'first')
   await run('git', 'clone', '-q', '--bare', work, join(lab.folder, 'repository.git'))
   await run('git', '-C', join(lab.folder, 'repository.git'), 'update-server-info')
-  mkdirSync(join(lab.folder, 'apt'))
-  const entry = [
-    'Package: netvia-test',
-    'Version: 1',
-    'Architecture: all',
-    'Filename: x.deb',
-    `SHA256: ${'0'.repeat(64)}`,
-  ]
-  writeFileSync(join(lab.folder, 'apt', 'Packages'), `${[...entry, 'Size: 1', 'Description: none'].join('\n')}\n`)
+  writeRepository(join(lab.folder, 'apt'))
   const nginx = await lab.nginx(
     httpServer(`location / { root ${lab.folder}; }
       location = /page { default_type text/html; return 200 '<body><script src="/script"></script>'; }
@@ -74,34 +67,11 @@ describe.each(['socks5h', 'http'])('by %s', scheme => {
 
   test('apt-get updates through wan2', { timeout: 60_000 }, async () => {
     const folder = join(lab.folder, `apt-${scheme}-${Date.now()}`)
-    for (const part of ['etc', 'state/lists/partial', 'cache/archives/partial'])
-      mkdirSync(join(folder, part), { recursive: true })
-    writeFileSync(join(folder, 'etc', 'sources.list'), `deb [trusted=yes] http://${name}/apt ./\n`)
-    writeFileSync(join(folder, 'status'), '')
-    const options = {
-      'Dir::Etc': join(folder, 'etc'),
-      'Dir::Etc::sourceparts': '/dev/null',
-      'Dir::Etc::parts': '/dev/null',
-      'Dir::State': join(folder, 'state'),
-      'Dir::State::status': join(folder, 'status'),
-      'Dir::Cache': join(folder, 'cache'),
-      'APT::Sandbox::User': 'root',
-      'Acquire::Languages': 'none',
-      'Acquire::Retries': '0',
-      'Acquire::GzipIndexes': 'false',
-    }
-    await through(async port => {
-      const proxy = ['-o', `Acquire::http::Proxy=${scheme}://127.0.0.1:${port}`]
-      await run(
-        'apt-get',
-        ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
-        ...proxy,
-        'update',
-      )
-    })
-    const lists = join(folder, 'state', 'lists')
-    const found = readdirSync(lists).find(file => file.endsWith('_Packages'))
-    expect(readFileSync(join(lists, found!), 'utf8')).toContain('Package: netvia-test')
+    const [apt, ...words] = aptUpdate(folder, `http://${name}/apt`, 'root')
+    await through(port =>
+      run(apt!, '-o', `Acquire::http::Proxy=${scheme}://127.0.0.1:${port}`, ...words).then(() => {}),
+    )
+    expect(wasUpdated(folder)).toBe(true)
   })
 })
 

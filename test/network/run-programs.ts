@@ -8,21 +8,29 @@ export interface RunOptions {
   before?: readonly string[]
   flags?: readonly string[]
   device?: string
+  /** Instead of a device. */
+  config?: string
   input?: string
   env?: NodeJS.ProcessEnv
 }
 
 /** `netvia run` of a program, by a user without rights unless `before` says otherwise. */
 export function run(words: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { before = asNobody, flags = [], device = 'wan2', input = '', env = {} } = options
-  const [first, ...rest] = [...before, process.execPath, command, 'run', '-I', device, ...flags, '--', ...words]
-  const child = spawn(first!, rest, { env: { ...process.env, LC_ALL: 'C', ...env } })
-  child.stdin.end(input)
+  const child = beginRun(words, options)
+  child.stdin.end(options.input ?? '')
   return collect(child)
 }
 
+/** The same while it runs: its standard input is open. */
+export function beginRun(words: readonly string[], options: RunOptions = {}) {
+  const { before = asNobody, flags = [], device = 'wan2', config, env = {} } = options
+  const path = config === undefined ? ['-I', device] : ['-c', config]
+  const [first, ...rest] = [...before, process.execPath, command, 'run', ...path, ...flags, '--', ...words]
+  return spawn(first!, rest, { env: { ...process.env, LC_ALL: 'C', ...env } })
+}
+
 const prelude = `
-import ctypes, os, socket, struct, time
+import ctypes, os, socket, struct, sys, time
 c = ctypes.CDLL(None, use_errno=True)
 def device(s): return s.getsockopt(1, 25, 16).split(b'\\0')[0].decode()
 def udp(): return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

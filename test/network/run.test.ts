@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { httpServer, lab, needs } from '../lab/index.js'
 import { collect, command } from '../unit/cli-process.js'
+import { aptUpdate, wasUpdated, writeRepository } from './apt.js'
 import { movedDuring } from './moved.js'
 import { asNobody, python, run } from './run-programs.js'
 
@@ -30,6 +31,20 @@ int main(int count, char** words) {
   return printf("%.12s\\n", text) < 0;
 }`
 
+const hasGo = spawnSync('go', ['version']).status === 0
+
+/** The same in Go, by name. */
+const goProgram = `package main
+import ("fmt"; "net"; "os")
+func main() {
+  to, err := net.Dial("tcp", os.Args[1])
+  if err != nil { fmt.Println(err); os.Exit(1) }
+  fmt.Fprint(to, "GET / HTTP/1.0\\r\\n\\r\\n")
+  text := make([]byte, 12)
+  if _, err = to.Read(text); err != nil { os.Exit(1) }
+  fmt.Print(string(text))
+}`
+
 beforeAll(async () => {
   execFileSync('chmod', ['755', lab.folder])
   const git = (...args: string[]) => execFileSync('git', args, { cwd: lab.folder, env: { ...process.env, ...env } })
@@ -37,6 +52,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, '-'))
   writeFileSync(join(folder, '-', 'healthy'), 'ok')
   writeFileSync(join(folder, 'index.html'), 'hello\n')
+  writeRepository(join(folder, 'apt'))
   writeFileSync(join(folder, 'one.c'), staticProgram)
   execFileSync('cc', ['-static', '-o', join(folder, 'one'), join(folder, 'one.c')])
   git('init', '-q', 'run/work')
@@ -68,6 +84,41 @@ describe('an ordinary user sends nothing by wan1', () => {
     })
     expect(moved.wan1).toBe(0)
     expect(moved.wan2).toBeGreaterThan(1)
+  })
+
+  test('apt-get, whose methods are processes of their own', async () => {
+    const own = join(lab.folder, 'apt-nobody')
+    const words = aptUpdate(own, `http://${name}/apt`, 'root')
+    execFileSync('chown', ['-R', '65534', own])
+    const moved = await movedDuring(async () => {
+      expect(await run(words, { env })).toMatchObject({ code: 0 })
+    })
+    expect(wasUpdated(own)).toBe(true)
+    expect(moved.wan1).toBe(0)
+  })
+
+  if (hasGo) {
+    test('a static Go program', { timeout: 300_000 }, async () => {
+      writeFileSync(join(folder, 'one.go'), goProgram)
+      execFileSync('go', ['build', '-o', join(folder, 'go'), join(folder, 'one.go')], {
+        env: { ...process.env, CGO_ENABLED: '0', GO111MODULE: 'off', GOCACHE: join(lab.folder, 'go-cache') },
+      })
+      const moved = await movedDuring(async () => {
+        expect(await run([join(folder, 'go'), `${name}:80`])).toMatchObject({ stdout: 'HTTP/1.1 200', code: 0 })
+      })
+      expect(moved.wan1).toBe(0)
+    })
+  }
+
+  test('nor do the methods of apt-get that root starts, as another user', async () => {
+    const own = join(lab.folder, 'apt-root')
+    const words = aptUpdate(own, `http://${name}/apt`, '_apt')
+    execFileSync('chown', ['-R', '_apt', own])
+    const moved = await movedDuring(async () => {
+      expect(await run(words, { before: [] })).toMatchObject({ code: 0 })
+    })
+    expect(wasUpdated(own)).toBe(true)
+    expect(moved.wan1).toBe(0)
   })
 
   test('nor does root, whose ping is told to', async () => {

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { policyNames } from '../../group/policies.js'
 import { deviceName } from '../../options.js'
 import { text } from '../shared/arguments.js'
 import { action, type CommandState } from '../shared/session.js'
@@ -6,13 +7,14 @@ import { action, type CommandState } from '../shared/session.js'
 export function defineRun(program: Command, state: CommandState): void {
   program
     .command('run')
-    .description('run any program with its traffic through one device')
-    .usage('-I <device> [options] -- <program> [arguments...]')
+    .description('run any program with its traffic through one device, or through several uplinks')
+    .usage('-I <device> | -c <file> [options] -- <program> [arguments...]')
     .argument('<program>', 'what to run; write -- before it if its arguments have options')
     .argument('[arguments...]')
-    .addOption(
-      new Option('-I, --device <name>', 'network device to use').argParser(text(deviceName)).makeOptionMandatory(),
-    )
+    .addOption(new Option('-I, --device <name>', 'network device to use').argParser(text(deviceName)))
+    .option('-c, --config <file>', 'the uplinks, as for netvia monitor; each new socket uses one that works')
+    .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
+    .option('-v, --verbose', 'with --config: report changes of the uplinks on standard error')
     .option('--local-resolver', 'allow DNS questions to this machine, whose resolver chooses its own route')
     .addHelpText(
       'after',

@@ -2,12 +2,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { NetviaError } from '../../errors.js'
-import { type ConfinedProgram, type Refused, startConfined } from '../../system/confined-program.js'
-import type { Exit } from '../shared/exit-code.js'
+import type { PolicyName } from '../../group/policies.js'
+import { type ConfinedProgram, type Refused, requireDevice, startConfined } from '../../system/confined-program.js'
+import { usageError } from '../shared/arguments.js'
+import { Exit } from '../shared/exit-code.js'
 import type { Session } from '../shared/session.js'
+import { Uplinks } from './uplinks.js'
 
 export interface RunFlags {
-  device: string
+  device?: string
+  config?: string
+  policy?: PolicyName
+  verbose?: boolean
   localResolver?: boolean
   json?: never
 }
@@ -20,12 +26,44 @@ const notFound = 127
 const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 export async function run(session: Session, flags: RunFlags, program: string, words: string[]): Promise<Exit | number> {
-  const { device, localResolver = false } = flags
+  checkFlags(flags)
+  const uplinks = flags.config === undefined ? undefined : watch(session, flags, [program, ...words].join(' '))
+  try {
+    await uplinks?.start(session.signal)
+    return session.signal.aborted ? Exit.good : await runOver(session, flags, [program, ...words], uplinks)
+  } finally {
+    await uplinks?.stop()
+  }
+}
+
+function checkFlags({ device, config, policy, verbose }: RunFlags): void {
+  if ((device === undefined) === (config === undefined))
+    throw usageError('name a device by -I, or the file of the uplinks by -c')
+  if (policy !== undefined && config === undefined)
+    throw usageError('--policy chooses among the uplinks of --config: give that too')
+  if (verbose && config === undefined) throw usageError('--verbose reports on the uplinks of --config: give that too')
+  // So that a wrong name is told before the program starts.
+  if (device !== undefined) requireDevice(device)
+}
+
+function watch({ output }: Session, { config, policy, verbose }: RunFlags, key: string): Uplinks {
+  return new Uplinks(config!, policy ?? 'failover', key, {
+    changed: event => verbose && output.note(`netvia: ${event.uplink}: ${event.from} -> ${event.to} (${event.reason})`),
+    warned: ({ message }) => output.note(`netvia: warning: ${message}`),
+  })
+}
+
+async function runOver(
+  session: Session,
+  { device, localResolver = false }: RunFlags,
+  words: readonly [string, ...string[]],
+  uplinks: Uplinks | undefined,
+): Promise<Exit | number> {
   const said = new Set<string>()
   const onRefused = (refused: Refused) => {
     // Programs look for nscd on machines that have none.
     if (refused.reason === 'name-service' && !existsSync(refused.address!)) return
-    const text = describe(refused, device)
+    const text = describe(refused, uplinks?.whyNone)
     if (said.has(text)) return
     said.add(text)
     session.output.note(`netvia: ${text}`)
@@ -36,9 +74,10 @@ export async function run(session: Session, flags: RunFlags, program: string, wo
     if (started && !(ofTerminal.includes(name) && [0, 1, 2].some(fd => isatty(fd)))) process.kill(started.pid, name)
   })
   try {
-    started = startConfined([program, ...words], device, localResolver, onRefused)
+    started = startConfined(words, uplinks?.devices ?? [device!], localResolver, onRefused)
+    uplinks?.follow(started.use)
   } catch (error) {
-    const exit = exitOfStart(error, program)
+    const exit = exitOfStart(error, words[0])
     if (exit === undefined) throw error
     session.output.note(`netvia: ${(error as Error).message}`)
     return exit
@@ -65,7 +104,7 @@ function endAs(session: Session, signal: number): number {
   return 128 + signal
 }
 
-function describe({ reason, pid, address }: Refused, device: string): string {
+function describe({ reason, pid, address, device }: Refused, whyNone = ''): string {
   const who = `${nameOf(pid)}: refused`
   const allow = 'name other servers in /etc/resolv.conf, or allow it with --local-resolver'
   switch (reason) {
@@ -74,9 +113,11 @@ function describe({ reason, pid, address }: Refused, device: string): string {
     case 'name-service':
       return `${who} a question to ${address}, a name service that chooses its own route; ${allow}`
     case 'other-device':
-      return `${who} a packet that names another device than ${device} (IP_PKTINFO)`
+      return `${who} a packet that names another device than ${device ?? 'its own'} (IP_PKTINFO)`
     case 'no-device':
       return `${who} a socket: there is no device ${device}`
+    case 'no-uplink':
+      return `${who} a socket: ${whyNone}`
     case 'unreadable':
       return `${who} an address that netvia can't read: the kernel hides the memory of this process`
   }

@@ -21,6 +21,7 @@ import { mtr } from './mtr.mjs'
 import { ping } from './ping.mjs'
 import { proxyBulk, proxyIdle, proxyNew } from './proxy.mjs'
 import { rtt } from './rtt.mjs'
+import { runBulk, runSockets } from './run.mjs'
 import { scale } from './scale.mjs'
 import { scan, scanDropped } from './scan.mjs'
 import { start } from './start.mjs'
@@ -52,6 +53,8 @@ export const workloads = {
   'proxy-new': proxyNew,
   'proxy-bulk': proxyBulk,
   'proxy-idle': proxyIdle,
+  'run-sockets': runSockets,
+  'run-bulk': runBulk,
   ping,
   exporter,
   mtr,

@@ -1,0 +1,169 @@
+// What other wrappers of programs got wrong: those by LD_PRELOAD, by ptrace, and other supervisors by seccomp.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { lab, needs } from '../lab/index.js'
+import { command } from '../unit/cli-process.js'
+import { python, run } from './run-programs.js'
+
+needs('cc')
+
+/** Connecting to a loopback address needs the caller's descriptor, and an exchange. */
+const here = `
+import threading
+def here(s): s.connect(('127.0.0.1', 9)); return device(s)
+`
+
+test('a thread whose main thread has ended', async () => {
+  const script = `${here}
+def work():
+  time.sleep(.3)
+  os.write(1, (here(udp()) + '\\n').encode()); os._exit(0)
+threading.Thread(target=work).start()
+c.pthread_exit(None)`
+  expect(await run(python(script))).toMatchObject({ code: 0, stdout: 'lo\n', stderr: '' })
+})
+
+test('a thread with descriptors of its own', async () => {
+  const script = `${here}
+first = udp()
+def work():
+  global said
+  c.unshare(0x400)
+  s = udp(); os.close(first.fileno()); os.dup2(s.fileno(), first.fileno())
+  said = here(first)
+t = threading.Thread(target=work); t.start(); t.join()
+print(said, device(first))`
+  expect((await run(python(script))).stdout).toBe('lo wan2\n')
+})
+
+/** How many of `count` calls of socket(2) a signal interrupts, while 15 threads open sockets too. `flags`: of sigaction(2). */
+const interrupted = (flags: string, count: number) => `
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+static void hit(int number) { (void)number; }
+static int open_all(void) {
+  int failed = 0;
+  for (int i = 0; i < ${count}; i++) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) failed++; else close(fd);
+  }
+  return failed;
+}
+static void* other(void* none) { open_all(); return none; }
+int main(void) {
+  struct sigaction action = {.sa_handler = hit, .sa_flags = ${flags}};
+  struct itimerval timer = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+  pthread_t threads[15];
+  sigaction(SIGALRM, &action, 0);
+  for (int i = 0; i < 15; i++) pthread_create(threads + i, 0, other, 0);
+  setitimer(ITIMER_REAL, &timer, 0);
+  int failed = open_all();
+  setitimer(ITIMER_REAL, &never, 0);
+  for (int i = 0; i < 15; i++) pthread_join(threads[i], 0);
+  return printf("%d %d\\n", failed, dup(0)) < 0;
+}`
+
+function compiled(name: string, source: string, ...flags: string[]): string {
+  const program = join(lab.folder, name)
+  chmodSync(lab.folder, 0o755)
+  writeFileSync(`${program}.c`, source)
+  execFileSync('cc', [...flags, '-o', program, `${program}.c`])
+  return program
+}
+
+test('signals that restart calls: none fails, and no descriptor is left', async () => {
+  const program = compiled('restarted', interrupted('SA_RESTART', 1000), '-pthread')
+  expect((await run([program])).stdout).toBe('0 3\n')
+})
+
+test('signals that interrupt calls: few fail, whatever waits before them', async () => {
+  const count = 2000
+  const program = compiled('interrupted', interrupted('0', count), '-pthread')
+  const [failed, next] = (await run([program])).stdout.split(' ').map(Number)
+  // 1 to 3 % at 2000 signals a second; 60 to 70 % if netvia takes a call only when it has answered the one before.
+  expect(failed).toBeLessThan(0.4 * count)
+  expect(next).toBe(3)
+})
+
+test('flags of a descriptor are kept, after an exchange too', async () => {
+  const script = `${here}
+import fcntl
+for flags in (0, 0o4000, 0o2000000, 0o2004000):
+  fd = c.socket(2, 2 | flags, 0); s = socket.socket(fileno=fd)
+  def now(): return fcntl.fcntl(fd, 1) | fcntl.fcntl(fd, 3) & 0o4000
+  before = now(); print(before, here(s), now())`
+  expect((await run(python(script))).stdout).toBe('0 lo 0\n2048 lo 2048\n1 lo 1\n2049 lo 2049\n')
+})
+
+test('the limit of descriptors is that of the program, not that of netvia', async () => {
+  const script = `
+import resource
+def limit(count): resource.setrlimit(resource.RLIMIT_NOFILE, (count, 1024))
+limit(10); print(attempt(lambda: [udp() for i in range(20)]))
+limit(1024); print(attempt(lambda: [udp() for i in range(500)]))`
+  const before = ['prlimit', '--nofile=64:1024']
+  expect((await run(python(script), { before })).stdout).toBe('Too many open files\ndone\n')
+})
+
+test('many processes and threads at the same time', async () => {
+  const script = `${here}
+for i in range(4):
+  if os.fork() == 0: break
+bad = []
+def many():
+  for i in range(50):
+    s = udp()
+    if device(s) != 'wan2' or here(s) != 'lo': bad.append(device(s))
+ts = [threading.Thread(target=many) for i in range(4)]
+for t in ts: t.start()
+for t in ts: t.join()
+os.write(1, f'{len(bad)}\\n'.encode())
+try:
+  while True: os.wait()
+except ChildProcessError: pass`
+  expect((await run(python(script))).stdout).toBe('0\n'.repeat(5))
+})
+
+test('processes killed in their calls', async () => {
+  const script = `
+for i in range(100):
+  pid = os.fork()
+  if pid == 0:
+    while True: udp().close()
+  time.sleep(.003); os.kill(pid, 9); os.waitpid(pid, 0)
+print(device(udp()))`
+  expect((await run(python(script))).stdout).toBe('wan2\n')
+})
+
+test('a child by vfork', async () => {
+  const child = `import socket; print(socket.socket().getsockopt(1, 25, 16))`
+  const script = `import subprocess; subprocess.run(['python3', '-c', ${JSON.stringify(child)}])`
+  expect((await run(python(script))).stdout).toContain('wan2')
+})
+
+if (process.arch === 'x64') {
+  test('a 32-bit program of a shell: the kernel kills it, and the shell goes on', async () => {
+    const program = compiled(
+      'foreign',
+      'void _start(void) { for (;;) __asm__("int $0x80" : : "a"(20)); }',
+      '-m32',
+      '-nostdlib',
+      '-static',
+    )
+    const { stdout, code } = await run(['sh', '-c', `${program}; echo $?`])
+    expect([stdout, code]).toEqual(['159\n', 0])
+  })
+}
+
+test('netvia within netvia is refused', async () => {
+  const { code, stderr } = await run([process.execPath, command, 'run', '-I', 'wan2', '--', 'true'])
+  expect(code).toBe(4)
+  expect(stderr).toContain('EPERM')
+})
