@@ -23,8 +23,8 @@ const required = [
   ...Object.keys(targets).map(arch => `prebuilds/linux-${arch}/netvia.node`),
 ]
 // `netvia run` added 12 to 16 KB of code to each of the ten addons, `netvia line` and STUN some 40 KB to the library,
-// MPTCP and metered lines another 40.
-const budgets = { packed: 700_000, library: 840_000 }
+// MPTCP and metered lines another 40. The uplinks of `netvia run` added 2 KB to each addon: 8 KB packed.
+const budgets = { packed: 710_000, library: 840_000 }
 
 /** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */
 export function inspectTarball({ size, files }, root) {
