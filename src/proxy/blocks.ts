@@ -7,7 +7,7 @@ import { unmapped } from '../sockets/ip.js'
 /** Addresses and blocks of addresses, in which an IPv4-mapped address is the IPv4 address. */
 export class Blocks {
   readonly #texts: readonly string[]
-  #list: BlockList | undefined
+  #lists: Record<4 | 6, BlockList> | undefined
 
   constructor(texts: readonly string[]) {
     this.#texts = texts
@@ -16,22 +16,28 @@ export class Blocks {
   /** False of what is no address. */
   has(address: string): boolean {
     const plain = unmapped(address).replace(/%.*/, '')
-    const family = isIP(plain)
+    const family = isIP(plain) as 0 | 4 | 6
     if (family === 0) return false
-    this.#list ??= listOf(this.#texts)
-    return this.#list.check(plain, family === 4 ? 'ipv4' : 'ipv6')
+    this.#lists ??= listsOf(this.#texts)
+    return this.#lists[family].check(plain, name(family))
   }
 }
 
 export const loopback = new Blocks(['127.0.0.0/8', '::1'])
 
-function listOf(texts: readonly string[]): BlockList {
-  const list = new (nodeNet().BlockList)()
+/** In one list, an IPv6 block of mapped addresses, such as `::/0`, would have all IPv4 addresses. */
+function listsOf(texts: readonly string[]): Record<4 | 6, BlockList> {
+  const { BlockList } = nodeNet()
+  const lists = { 4: new BlockList(), 6: new BlockList() }
   for (const text of texts) {
     const { address, family, length } = parseBlock(text)!
-    list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+    lists[family].addSubnet(address, length, name(family))
   }
-  return list
+  return lists
+}
+
+function name(family: 4 | 6): 'ipv4' | 'ipv6' {
+  return family === 4 ? 'ipv4' : 'ipv6'
 }
 
 function parseBlock(text: string): { address: string; family: 4 | 6; length: number } | undefined {

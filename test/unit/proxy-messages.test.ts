@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Blocks } from '../../src/proxy/blocks.js'
+import { Blocks, block } from '../../src/proxy/blocks.js'
 import { parseAbsolute, parseAuthority, passedOn } from '../../src/proxy/http-messages.js'
 import { ClientLimits } from '../../src/proxy/limits.js'
 import {
@@ -177,6 +177,14 @@ describe('who may use it, and for what', () => {
     expect(['192.168.2.1', '2001:db9::', '::192.168.1.9', 'x', ''].map(a => blocks.has(a))).toEqual(
       Array(5).fill(false),
     )
+  })
+
+  it('a mapped address is the IPv4 address, and no IPv6 address', () => {
+    for (const address of ['10.0.0.1', '::ffff:10.0.0.1']) expect(new Blocks(['::/0']).has(address)).toBe(false)
+    expect(new Blocks(['0.0.0.0/0']).has('::ffff:10.0.0.1')).toBe(true)
+    // Part of its fixed bits alone would be other addresses too.
+    expect(() => block('::ffff:10.0.0.0/90', 'allow')).toThrow(/must be an address or a block/)
+    expect(block('::ffff:10.0.0.0/104', 'allow')).toBe('::ffff:10.0.0.0/104')
   })
 
   it('users are known by their password alone', () => {

@@ -1,3 +1,5 @@
+import { escapeJson } from '../shared/output/escape.js'
+
 type Level = 'info' | 'error'
 
 interface Entry {
@@ -31,5 +33,5 @@ export class ProbeLog {
 }
 
 function written(value: string): string {
-  return /^[\w.:/[\]%-]+$/.test(value) ? value : JSON.stringify(value)
+  return /^[\w.:/[\]%-]+$/.test(value) ? value : escapeJson(JSON.stringify(value))
 }

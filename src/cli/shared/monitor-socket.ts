@@ -35,6 +35,8 @@ export function unknownUplink(name: string, uplinks: readonly UplinkSnapshot[]):
 
 /** Milliseconds that a monitor on a busy machine may take. */
 const patience = 5000
+/** Characters of an answer: more than a monitor of thousands of uplinks has to report. */
+const longestAnswer = 1 << 25
 
 /**
  * Asks the monitor that runs on this machine.
@@ -54,7 +56,10 @@ async function exchange(path: string, line: string): Promise<string> {
   socket.setEncoding('utf8').write(line)
   let answer = ''
   try {
-    for await (const text of socket) answer += text
+    for await (const text of socket) {
+      answer += text
+      if (answer.length > longestAnswer) throw noMonitor(path, 'what answers there has no end')
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EACCES') {

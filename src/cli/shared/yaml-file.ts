@@ -13,6 +13,7 @@ import {
   visit,
 } from 'yaml'
 import { NetviaError, type OptionPath } from '../../errors.js'
+import { escapeControls } from './output/escape.js'
 
 type Yaml = ReturnType<typeof parseDocument<ParsedNode>>
 
@@ -57,7 +58,7 @@ export function readYaml(file: string): YamlFile {
   })
   const at = (offset: number, message: string) => {
     const { line, col } = lines.linePos(offset)
-    return `${file}:${line}:${col}: ${message}`
+    return `${file}:${line}:${col}: ${escapeControls(message)}`
   }
   const unreadable = [...document.errors, ...document.warnings].map(({ pos, code, message }) =>
     at(pos[0], inOurWords[code] ?? message),

@@ -1,6 +1,14 @@
-/** One line of comma-separated values (RFC 4180). Unknown values are empty. */
+/**
+ * One line of comma-separated values (RFC 4180). Unknown values are empty. A text that a spreadsheet would take for a formula gets
+ * an apostrophe before it.
+ */
 export function csvLine(values: readonly (string | number | boolean | null | undefined)[]): string {
-  return values.map(value => field(String(value ?? ''))).join(',')
+  return values.map(value => field(typeof value === 'string' ? harmless(value) : String(value ?? ''))).join(',')
+}
+
+function harmless(text: string): string {
+  const isFormula = /^[=+@\t\r-]./s.test(text) && Number.isNaN(Number(text))
+  return isFormula ? `'${text}` : text
 }
 
 function field(text: string): string {
