@@ -1,9 +1,9 @@
 import type http from 'node:http'
 import type https from 'node:https'
-import { anything, keepAliveDelay, type PathOptions, pathSchema, type Schema } from '../../options.js'
+import { anything, keepAliveDelay, milliseconds, type PathOptions, pathSchema, type Schema } from '../../options.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 
-/** Options of Node's own agents and their connections. Node checks the values. */
+/** Options of Node's own agents and their connections. Node checks the values, but for times: it shortens those that are too long. */
 export const httpAgentSchema = {
   ...pathSchema,
   agentKeepAliveTimeoutBuffer: anything,
@@ -15,7 +15,7 @@ export const httpAgentSchema = {
   maxTotalSockets: anything,
   noDelay: anything,
   scheduling: anything,
-  timeout: anything,
+  timeout: milliseconds,
 } satisfies Schema
 
 export const httpsAgentSchema = { ...httpAgentSchema, ...tlsSchema, maxCachedSessions: anything } satisfies Schema

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { milliseconds } from '../../src/options.js'
+import { calls } from './public-calls.js'
+
+const times = [
+  ...['timeout', 'interval', 'connectTimeout', 'handshakeTimeout', 'idleTimeout', 'answerTimeout'],
+  ...['failureInterval', 'recoveryInterval', 'minimumTime', 'hookTimeout', 'duration'],
+]
+
+/** A longer delay than Node's timers have would be over at once. */
+// `fetch` has the options of undici, which checks them.
+test.each(Object.keys(calls).filter(name => !name.endsWith('fetch')))(
+  '%s takes no time that a timer can not wait',
+  async name => {
+    for (const option of times) {
+      const outcome = await (async () => calls[name]!({ [option]: 2 ** 31 }))().then(
+        () => 'taken',
+        error => error,
+      )
+      expect(outcome).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+      expect(outcome.message).toMatch(new RegExp(`${option} must be|unknown option "${option}"`))
+    }
+  },
+)
+
+test('the longest one is taken', () => {
+  expect(milliseconds(2 ** 31 - 1, 'time')).toBe(2 ** 31 - 1)
+  for (const time of [2 ** 31, -1, Number.NaN, Number.POSITIVE_INFINITY, '1'])
+    expect(() => milliseconds(time, 'time')).toThrow(/time must be/)
+})
