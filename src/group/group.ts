@@ -16,7 +16,7 @@ import { Connections } from './connections.js'
 import type { FetchInput, GroupDispatcher } from './fetch-types.js'
 import { GroupHttpAgent, GroupHttpsAgent, type PoolSource } from './group-agent.js'
 import { GroupPools, hostOf } from './group-dispatcher.js'
-import { type GroupOptions, groupSchema } from './options.js'
+import { type GroupOptions, groupDefaults, groupSchema } from './options.js'
 import type { PickedUplink } from './picked-uplink.js'
 import { type Candidate, createPolicy, leastBad, type Policy, preferredUsable, usable } from './policies.js'
 import { openOver, type RaceDelay, raceDelay } from './race.js'
@@ -78,8 +78,8 @@ export class UplinkGroup {
     }
     this.#options = options
     this.#policy = createPolicy(policy, failback)
-    this.#whenAllDown = options.whenAllDown ?? 'fail'
-    this.#cutConnections = options.cutConnections ?? false
+    this.#whenAllDown = options.whenAllDown ?? groupDefaults.whenAllDown
+    this.#cutConnections = options.cutConnections ?? groupDefaults.cutConnections
     this.#race = options.race
     const attempts = attemptsOf(this)
     this.#attempts = this.#race === undefined ? { ...attempts, next: () => undefined } : attempts

@@ -1,5 +1,5 @@
 import { boolean, milliseconds, oneOf, type Schema } from '../options.js'
-import { type Failback, type PolicyName, policyNames } from './policies.js'
+import { defaultFailback, type Failback, type PolicyName, policyNames } from './policies.js'
 import { type RaceDelay, raceCheck } from './race.js'
 
 /** Options of a group. */
@@ -32,6 +32,8 @@ export interface GroupOptions {
    */
   race?: RaceDelay
 }
+
+export const groupDefaults = { whenAllDown: 'fail', cutConnections: false, failback: defaultFailback } as const
 
 export const groupSchema = {
   policy: oneOf(...policyNames),

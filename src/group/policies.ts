@@ -31,7 +31,9 @@ export type Failback = 'now' | 'never' | number
 const betterThan = 0.8
 
 /** `now` is the clock that `since` uses, in milliseconds. */
-export function createPolicy(name: PolicyName, failback: Failback = 'now', now = monotonicNow): Policy {
+export const defaultFailback: Failback = 'now'
+
+export function createPolicy(name: PolicyName, failback: Failback = defaultFailback, now = monotonicNow): Policy {
   switch (name) {
     case 'failover':
       return failover(failback, now)

@@ -134,15 +134,31 @@ function withoutCommon(schema: Schema): Schema {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => !Object.hasOwn(commonSchema, key)))
 }
 
+export const monitorDefaults = {
+  interval: 1000,
+  timeout: 2000,
+  down: 3,
+  up: 3,
+  reliability: 1,
+  window: 60_000,
+  loss: { enter: 0.2, leave: 0.05 },
+  latencyMs: { enter: 500, leave: 250 },
+  minimumTime: 0,
+  damping: defaultDamping,
+  hookAtStart: false,
+  hookTimeout: 10_000,
+} satisfies Partial<MonitorOptions>
+
+export const uplinkDefaults = { priority: 1, weight: 1, metered: false } satisfies Partial<UplinkOptions>
+
 /** Checks what the user gave, names the uplink and the check that is wrong, and fills in the defaults. */
 export function settingsOf(given: MonitorOptions): Settings {
-  const options = checkOptions('UplinkMonitor', given, monitorSchema)
-  const { interval = 1000, reliability = 1, timeout = 2000, uplinks } = options
+  const options = { ...monitorDefaults, ...checkOptions('UplinkMonitor', given, monitorSchema) }
+  const { interval, reliability, timeout, down, up, uplinks } = options
   if (!Array.isArray(uplinks) || uplinks.length === 0)
     throw errorAt('uplinks', invalidArgument('UplinkMonitor: uplinks', uplinks, 'an array of at least one uplink'))
   if (options.history !== undefined) requireSqlite()
   const names = new Set<string>()
-  const { down = 3, up = 3 } = options
   return {
     rounds: {
       interval,
@@ -152,17 +168,17 @@ export function settingsOf(given: MonitorOptions): Settings {
       down,
       up,
       reliability,
-      window: options.window ?? 60_000,
-      loss: options.loss ?? { enter: 0.2, leave: 0.05 },
-      latencyMs: options.latencyMs ?? { enter: 500, leave: 250 },
-      minimumTime: options.minimumTime ?? 0,
-      damping: options.damping ?? defaultDamping,
+      window: options.window,
+      loss: options.loss,
+      latencyMs: options.latencyMs,
+      minimumTime: options.minimumTime,
+      damping: options.damping,
     },
     stateFile: options.stateFile,
     history: options.history,
     hook: options.hook,
-    hookAtStart: options.hookAtStart ?? false,
-    hookTimeout: options.hookTimeout ?? 10_000,
+    hookAtStart: options.hookAtStart,
+    hookTimeout: options.hookTimeout,
     uplinks: eachOf('uplinks', uplinks, (uplink, index) =>
       uplinkOf(uplink, index, names, reliability, down + up + idlePatience),
     ),
@@ -178,8 +194,8 @@ function uplinkOf(
 ): Uplink {
   const called = given?.name
   const caller = `UplinkMonitor: uplink ${typeof called === 'string' ? JSON.stringify(called) : index}`
-  const options = checkOptions<UplinkOptions>(caller, new PartlyKnown(given, { name: called }), uplinkSchema, ['name'])
-  const { name, priority = 1, weight = 1, checks, quorum = {}, metered = false, ...path } = options
+  const known = checkOptions<UplinkOptions>(caller, new PartlyKnown(given, { name: called }), uplinkSchema, ['name'])
+  const { name, priority, weight, checks, quorum = {}, metered, ...path } = { ...uplinkDefaults, ...known }
   if (names.has(name))
     throw errorAt('name', invalidArgument(`${caller}: name`, name, 'used once: another uplink has it'))
   names.add(name)

@@ -52,6 +52,15 @@ export interface ProxyOptions extends CommonOptions, ProxyAccess {
   servers?: readonly string[]
 }
 
+export const proxyDefaults = {
+  port: 1080,
+  host: '127.0.0.1',
+  maxConnections: 4096,
+  maxConnectionsPerClient: 1024,
+  handshakeTimeout: 10_000,
+  idleTimeout: 3_600_000,
+} as const
+
 /** As given, with all defaults filled in. */
 export interface ProxySettings extends CommonOptions {
   port: number
@@ -102,7 +111,7 @@ const schema = {
 /** @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_OPEN_PROXY` for a proxy that anybody could use. */
 export function proxySettings(given: ProxyOptions): ProxySettings {
   const options = checkOptions('listenProxy', given as object, schema) as Partial<ProxySettings>
-  const { host = '127.0.0.1', group, users, allow } = options
+  const { host = proxyDefaults.host, group, users, allow } = options
   const path = Object.keys(pathSchema).find(key => Object.hasOwn(options, key))
   if (group && path) throw invalidArgument(`listenProxy: ${path}`, options[path as 'device'], 'left out with a group')
   if (!loopback.has(host) && !allow && !users) {
@@ -112,12 +121,8 @@ export function proxySettings(given: ProxyOptions): ProxySettings {
     })
   }
   return {
-    port: 1080,
+    ...proxyDefaults,
     allowTargets: new Blocks([]),
-    maxConnections: 4096,
-    maxConnectionsPerClient: 1024,
-    handshakeTimeout: 10_000,
-    idleTimeout: 3_600_000,
     servers: undefined,
     ...options,
     host,

@@ -12,7 +12,7 @@ export interface RoutingOptions {
   /** Sets IPv6 routes, where the kernel has IPv6. Default true. */
   ipv6?: boolean
   /**
-   * Number of the routing table with the default route in force. The tables of the uplinks have the numbers after it. Default 7770.
+   * Number of the routing table that holds the route in force. The tables of the uplinks have the numbers after it. Default 7770.
    */
   table?: number
   /** Priority of the first of the rules; the others have the two after it. It must come before 32766, `main`. Default 20000. */
@@ -40,16 +40,17 @@ const schema = {
   whenAllDown: oneOf('keep', 'unreachable'),
 } satisfies Schema
 
+export const routingDefaults: RoutingSettings = {
+  policy: 'failover',
+  ipv4: true,
+  ipv6: true,
+  table: 7770,
+  rulePriority: 20_000,
+  flushConnections: true,
+  whenAllDown: 'keep',
+}
+
 /** Checks what the user gave, and fills in the defaults. */
 export function routingSettings(given: RoutingOptions): RoutingSettings {
-  const options = checkOptions('UplinkRouting', given, schema)
-  return {
-    policy: options.policy ?? 'failover',
-    ipv4: options.ipv4 ?? true,
-    ipv6: options.ipv6 ?? true,
-    table: options.table ?? 7770,
-    rulePriority: options.rulePriority ?? 20_000,
-    flushConnections: options.flushConnections ?? true,
-    whenAllDown: options.whenAllDown ?? 'keep',
-  }
+  return { ...routingDefaults, ...checkOptions('UplinkRouting', given, schema) }
 }

@@ -3,6 +3,7 @@ import { policyNames } from '../../group/policies.js'
 import type { RaceDelay } from '../../group/race.js'
 import { integer, milliseconds } from '../../options.js'
 import { block } from '../../proxy/blocks.js'
+import { sectionDefaults } from '../monitor/proxy/section.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
 import { numeric, several, text } from '../shared/arguments.js'
 import { addJson, addServers } from '../shared/options.js'
@@ -16,14 +17,18 @@ export function defineProxy(program: Command, state: CommandState): void {
     .addOption(
       new Option(
         '--listen <[host:]port>',
-        'listen there (default: 127.0.0.1:1080); another host needs --allow or --users-file',
+        `listen there (default: ${sectionDefaults.listen}); another host needs --allow or --users-file`,
       ).argParser(text(value => listenAddress(value as string) && (value as string))),
     )
     .option(
       '-c, --config <file>',
       'the uplinks, as for netvia monitor, instead of a path; with proxy: what flags leave out',
     )
-    .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
+    .addOption(
+      new Option('--policy <name>', `how to choose an uplink (default: ${sectionDefaults.policy})`).choices(
+        policyNames,
+      ),
+    )
     .addOption(
       new Option(
         '--race <ms>',
@@ -40,7 +45,11 @@ export function defineProxy(program: Command, state: CommandState): void {
         'private or link-local addresses, or addresses of this machine, that clients may reach; may be given again',
       ).argParser(several(text(block))),
     )
-    .option('--max-connections <number>', 'of all clients together (default: 4096)', numeric(integer(1, 1_000_000)))
+    .option(
+      '--max-connections <number>',
+      `of all clients together (default: ${sectionDefaults.maxConnections})`,
+      numeric(integer(1, 1_000_000)),
+    )
   command
     .addOption(
       new Option('--listen-metrics <[host:]port>', 'serve /metrics for Prometheus there; host: 127.0.0.1').argParser(

@@ -11,9 +11,8 @@ export interface Metered extends Allowance {
   readonly probeBytes: readonly number[]
 }
 
-const defaultQuota = 15_000_000
 const day = 86_400_000
-const defaultPeriod = 30 * day
+export const meteredDefaults = { quota: 15_000_000, period: 30 * day } as const
 const schema = { quota: integer(1, 1e15), period: number(1000, 366 * day) }
 
 /** `rounds`: so many the reserve must pay for. Undefined: it isn't metered. */
@@ -29,7 +28,7 @@ export function meteredOf(
     if (given === false) return undefined
     if (device === undefined) throw invalidArgument(caller, given, 'beside a device: its traffic is what counts')
     const probeBytes = checks.map(check => bytesOf(caller, check))
-    const { quota = defaultQuota, period = defaultPeriod } = options
+    const { quota, period } = { ...meteredDefaults, ...options }
     const roundBytes = 2 * probeBytes.reduce((sum, bytes) => sum + bytes, 0)
     const least = Math.ceil((rounds * roundBytes * quota) / reserveOf(quota))
     if (quota < least)

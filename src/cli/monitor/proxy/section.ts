@@ -6,7 +6,7 @@ import type { RaceDelay } from '../../../group/race.js'
 import { arrayOf, type Check, checkOptions, integer, type Schema, string } from '../../../options.js'
 import { dnsServers } from '../../../protocols/dns/server-address.js'
 import { block } from '../../../proxy/blocks.js'
-import { type ProxyOptions, proxySettings } from '../../../proxy/options.js'
+import { type ProxyOptions, proxyDefaults, proxySettings } from '../../../proxy/options.js'
 import { usageError } from '../../shared/arguments.js'
 import { listenAddress } from '../web/listen-address.js'
 
@@ -29,6 +29,12 @@ export interface ProxySection {
   /** Name servers. Default: those of each uplink. */
   servers?: string[]
 }
+
+export const sectionDefaults = {
+  listen: `${proxyDefaults.host}:${proxyDefaults.port}`,
+  policy: 'failover',
+  maxConnections: proxyDefaults.maxConnections,
+} as const
 
 /** Everything that a proxy over the uplinks needs. */
 export interface ProxyPlan {
@@ -70,8 +76,7 @@ export function proxyPlan(given: ProxySection): ProxyPlan {
 
 function planWith(given: ProxySection, usersIn: (file: string) => Record<string, string>): ProxyPlan {
   const section: ProxySection = checkOptions('proxy', given, schema)
-  const { listen: at = '127.0.0.1:1080', policy = 'failover', race, usersFile, ...rest } = section
-  const { maxConnections = 4096, ...access } = rest
+  const { listen: at, policy, race, usersFile, maxConnections, ...access } = { ...sectionDefaults, ...section }
   const { host, port } = listenAddress(String(at))
   const users = usersFile === undefined ? undefined : usersIn(usersFile)
   // One client address can be a whole household behind its router.
