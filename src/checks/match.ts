@@ -57,7 +57,9 @@ function matchHere(job: Job): boolean | undefined {
 }
 
 let worker: Worker | undefined
-/** What the thread says once it has started: that takes a busy router seconds, and says nothing of the pattern. */
+/**
+ * The thread's message once it has started. Starting takes seconds on a busy router, which says nothing about the pattern.
+ */
 const ready = 'ready'
 let isReady = false
 let idle: NodeJS.Timeout | undefined

@@ -50,7 +50,7 @@ export async function handshake(
   }
 }
 
-/** However it ended: SO_ERROR has that. */
+/** SO_ERROR has the result, however it ended. */
 function handshakeOver(fd: number, device: string | undefined, signal: Signal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = () => {

@@ -1,4 +1,4 @@
-/** What work within the library asks of a signal. An AbortSignal is one. */
+/** The parts of a signal that the library uses. An AbortSignal has them all. */
 export interface Signal {
   readonly aborted: boolean
   readonly reason: unknown
@@ -35,7 +35,7 @@ export class Cancel implements Signal {
   }
 }
 
-/** For calls that anybody may make, and for Node's. */
+/** For public calls, and for Node's own. */
 export function toAbortSignal(signal: Signal): AbortSignal {
   const controller = new AbortController()
   if (signal.aborted) controller.abort(signal.reason)

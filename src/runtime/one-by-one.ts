@@ -1,8 +1,8 @@
-/** Runs work that must not overlap: each piece begins when the one before has ended, however it ended. */
+/** Runs work that must not overlap: each piece starts when the previous one has ended, even if that failed. */
 export class OneByOne {
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Settles as `work` does. */
+  /** Settles like `work`. */
   run<T>(work: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(work)
     this.#last = result.catch(() => {})

@@ -6,7 +6,7 @@ interface Waiter<T> {
 interface ResultQueueOptions {
   /** Called when the last waiting result has been taken, so that a paused producer can continue. */
   drained?: () => void
-  /** Called once, when no more results will come: whoever ended it. */
+  /** Called once when no more results will come, whatever ended the queue. */
   ended?: () => void
   /** Beyond it the oldest results are dropped. Default: no limit. */
   capacity?: number
@@ -87,7 +87,7 @@ export class ResultQueue<T> {
     for (const { resolve } of waiters) resolve({ done: true, value: undefined })
   }
 
-  /** From now on the signal ends it with its reason, and drops what waits. */
+  /** From now on the signal ends the queue with its reason, and drops the waiting results. */
   endWith(signal: AbortSignal | undefined): void {
     if (!signal || this.#ended) return
     this.#signal = signal

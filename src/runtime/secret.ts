@@ -1,6 +1,6 @@
 import { nodeCrypto } from '../builtins.js'
 
-/** A secret of which only the digest is kept. */
+/** A secret. Only its digest is kept. */
 export class Secret {
   readonly #digest: Buffer
 
@@ -8,13 +8,13 @@ export class Secret {
     this.#digest = digest(text)
   }
 
-  /** Takes the same time whatever is wrong about the text. */
+  /** Takes the same time whether the text is right or wrong. */
   is(text: string): boolean {
     return nodeCrypto().timingSafeEqual(digest(text), this.#digest)
   }
 }
 
-/** Equally long for every text. */
+/** Returns the same length for every text. */
 function digest(text: string): Buffer {
   return nodeCrypto().createHash('sha256').update(text).digest()
 }

@@ -1,4 +1,4 @@
-/** So many tokens a second. Who comes late finds what has gathered since, up to `burstMs` worth. */
+/** Provides this many tokens a second. A caller that comes late finds the tokens of up to `burstMs`. */
 export class TokenBucket {
   readonly #perMs: number
   readonly #capacity: number
@@ -11,7 +11,7 @@ export class TokenBucket {
     this.#filledAt = now
   }
 
-  /** Takes a token and returns 0, or returns the milliseconds until there is one. */
+  /** Takes a token and returns 0, or returns the milliseconds until one is available. */
   take(now: number): number {
     this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#filledAt) * this.#perMs)
     this.#filledAt = now

@@ -106,7 +106,7 @@ function isClosedOnExec(fd: number): boolean {
   return (Number.parseInt(flags!, 8) & O_CLOEXEC) !== 0
 }
 
-/** Returns what ends it. */
+/** Returns a function that ends it. */
 function followReports(onRefused: (refused: Refused) => void): () => void {
   const socket = new PacketSocket(addon().programReports(), {
     readable() {

@@ -33,11 +33,11 @@ function isLoopback(text: string, bytes: Uint8Array): boolean {
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
 }
 
-/** In ms. A stranger's packets may ask for any number of addresses, and reading the table takes longer the longer it is. */
+/** In ms. Anybody's packets may ask about any number of addresses, and reading a long table takes time. */
 const longestKept = 1000
 let own: { readonly at: number; readonly addresses: ReadonlySet<string> } | undefined
 
-/** Also what a device that is down has, and a link-local address without its zone. A second old at most. */
+/** Includes the addresses of devices that are down, and link-local addresses without a zone. At most a second old. */
 function isOwn(text: string): boolean {
   try {
     if (own === undefined || monotonicNow() - own.at > longestKept) {

@@ -146,7 +146,7 @@ function send({ url, method, headers, body }: HttpRequest, socket: Socket): Prom
       headers: { host: url.host, ...basicCredentials(url), ...headers } as Record<string, string>,
     })
     outgoing.on('response', resolve)
-    // A 101 that nobody asked for counts as a status like any other.
+    // An unrequested 101 counts as a status like any other.
     outgoing.on('upgrade', resolve)
     outgoing.on('error', reject)
     outgoing.end(body)

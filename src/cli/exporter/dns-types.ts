@@ -1,4 +1,4 @@
-/** Types of questions: what blackbox_exporter calls each, and what the codec does. */
+/** The types of questions, by their names in blackbox_exporter and in the codec. */
 export const queryTypes: ReadonlyMap<string, string> = new Map([
   ...[
     ...['A', 'AAAA', 'AFSDB', 'ANY', 'APL', 'AXFR', 'CAA', 'CDNSKEY', 'CDS', 'CERT', 'CNAME', 'DHCID', 'DLV', 'DNAME'],

@@ -1,6 +1,6 @@
 import { usageError } from '../shared/arguments.js'
 
-/** What a class in double brackets stands for, and a class of one letter where JavaScript means a wider one. */
+/** The meaning of a class in double brackets, and of one-letter classes that are wider in JavaScript. */
 const posix: Record<string, string> = {
   alnum: '0-9A-Za-z',
   alpha: 'A-Za-z',
@@ -21,10 +21,10 @@ const space = '\\t\\n\\f\\r '
 const syntax = /[\^$\\.*+?()[\]{}|/]/
 
 /**
- * A pattern of Go's regexp package (RE2) as JavaScript has it. Modifiers may only stand at the beginning.
+ * Converts a pattern of Go's regexp package (RE2) to JavaScript. Modifiers may only be at the beginning.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what Go refuses too (look-around, back references), and for `\C`, and
- * modifiers further inside.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` for what Go refuses too (look-around, back references), and for `\C` and
+ * later modifiers.
  */
 export function goRegExp(pattern: string): RegExp {
   const [prefix, modifiers = ''] = /^\(\?([a-zA-Z-]+)\)/.exec(pattern) ?? ['']
@@ -67,7 +67,7 @@ class Translation {
     if (char === '\\') return this.#escape(false)
     if (char === '[') return this.#class()
     if (char === '(') return this.#group()
-    // A brace that counts nothing stands for itself.
+    // A brace that is no count stands for itself.
     if (char === '{') return this.#take(/\d+(,\d*)?\}/y)?.replace(/^/, '{') ?? '\\{'
     return /[}\]/]/.test(char) ? `\\${char}` : char
   }
@@ -135,7 +135,7 @@ class Translation {
   }
 }
 
-/** One or two letters are a general category, more the name of a script. */
+/** One or two letters are a general category. A longer text is the name of a script. */
 function propertyOf(text: string): string {
   const name = text.slice(1).replace(/[{}^]/g, '')
   const negated = (text[0] === 'P') !== text.includes('^')

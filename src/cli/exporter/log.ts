@@ -9,7 +9,7 @@ interface Entry {
   details: Record<string, unknown>
 }
 
-/** What happened in a probe, for `debug=true`. */
+/** The events of a probe, for `debug=true`. */
 export class ProbeLog {
   readonly #about: Record<string, unknown>
   readonly #entries: Entry[] = []
@@ -22,7 +22,7 @@ export class ProbeLog {
     this.#entries.push({ at: new Date(), level, message, details })
   }
 
-  /** A line each, in logfmt. Made when somebody asks: most probes are not debugged. */
+  /** Returns one line of logfmt for each event. It is made on request, because most probes are not debugged. */
   lines(): string[] {
     return this.#entries.map(({ at, level, message, details }) => {
       const all = { ts: at.toISOString(), ...this.#about, level, msg: message, ...details }

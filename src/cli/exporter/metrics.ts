@@ -1,4 +1,4 @@
-/** The metrics of one probe, each under its full name. */
+/** The metrics of one probe by their full names. */
 export class ProbeMetrics {
   readonly device: string | undefined
   readonly samples = new Map<string, { help: string; values: Map<string, number> }>()
@@ -30,7 +30,7 @@ export class ProbeMetrics {
   }
 }
 
-/** Several probes as one text in the format of Prometheus (text/plain; version=0.0.4). All metrics are gauges. */
+/** Writes several probes as one text in the format of Prometheus (text/plain; version=0.0.4). All metrics are gauges. */
 export function exposition(probes: readonly ProbeMetrics[]): string {
   const names = [...new Set(probes.flatMap(({ samples }) => [...samples.keys()]))].sort()
   const lines = names.flatMap(name => {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
-/** The metrics of the exporter itself, with the names of blackbox_exporter where it has them. */
+/** The metrics of the exporter itself, named as in blackbox_exporter where it has them. */
 export class OwnMetrics {
   readonly #registry = new Registry()
   readonly #unknown = new Counter({

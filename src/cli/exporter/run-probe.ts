@@ -11,13 +11,13 @@ export interface Request {
   /** Its name is for the log. */
   moduleName: string
   module: Module
-  /** undefined: by the routing table. */
+  /** Undefined: the routing table chooses. */
   device: string | undefined
   hostname: string | undefined
   /** In milliseconds. */
   timeout: number
   userAgent: string
-  /** Fires when nobody waits for the result any more. */
+  /** Fires when no client waits for the result any more. */
   signal: AbortSignal
 }
 
@@ -27,7 +27,7 @@ export interface Probed {
   log: ProbeLog
 }
 
-/** A probe, whatever comes of it: faults of this machine, such as a device that is gone, are failures too, and are in the log. */
+/** Runs a probe and never throws. Local errors, such as a missing device, are failed probes too, and are in the log. */
 export async function runProbe(request: Request): Promise<Probed> {
   const { target, module, device, hostname, timeout, moduleName } = request
   const metrics = new ProbeMetrics(device)

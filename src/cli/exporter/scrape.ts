@@ -5,7 +5,7 @@ import type { Configuration } from './config/read.js'
 import { exposition } from './metrics.js'
 import { runProbe } from './run-probe.js'
 
-/** What a scrape can be refused with, and why. */
+/** An error that refuses a scrape, with its reason. */
 export class Refused extends Error {
   readonly status: number
 
@@ -19,20 +19,20 @@ export interface Scrape {
   parameters: URLSearchParams
   /** `X-Prometheus-Scrape-Timeout-Seconds`. */
   timeoutHeader: string | undefined
-  /** In milliseconds, taken off it. */
+  /** In milliseconds, subtracted from that timeout. */
   timeoutOffset: number
   userAgent: string
-  /** Fires when the scrape has gone away. */
+  /** Fires when the client has disconnected. */
   signal: AbortSignal
 }
 
 const defaultModule = 'http_2xx'
-/** Each device of a request is a probe of its own, and a header has room for thousands. */
+/** Maximum devices in a request. Each is a probe of its own, and a header has room for thousands. */
 const maxDevices = 64
 
 export class UnknownModule extends Refused {}
 
-/** The text for one request of `/probe`: one probe for each device, at the same time. */
+/** Returns the text for one request of `/probe`, with one concurrent probe for each device. */
 export async function scrape({ modules, written }: Configuration, request: Scrape): Promise<string> {
   const { parameters, userAgent, signal } = request
   const moduleName = parameters.get('module') || defaultModule
@@ -58,7 +58,7 @@ export async function scrape({ modules, written }: Configuration, request: Scrap
   ].join('\n')
 }
 
-/** Those of the request count before those of the module. Without any, the routing table chooses. */
+/** The devices in the request take precedence over those of the module. Without any, the routing table chooses. */
 function devicesOf({ device = [] }: Module, parameters: URLSearchParams): (string | undefined)[] {
   const asked = parameters.getAll('device').filter(name => name !== '')
   if (asked.length > maxDevices) throw new Refused(400, `more than ${maxDevices} devices in a request`)
@@ -73,11 +73,11 @@ function devicesOf({ device = [] }: Module, parameters: URLSearchParams): (strin
   return devices.length === 0 ? [undefined] : [...new Set(devices)]
 }
 
-/** In milliseconds: of the module's and the scrape's the shorter one. Without any it is two minutes. */
+/** The shorter timeout of module and scrape, in milliseconds. Without any it is two minutes. */
 export function timeoutOf({ timeout = 0 }: Module, { timeoutHeader, timeoutOffset }: Scrape): number {
   const asked = timeoutHeader === undefined || timeoutHeader === '' ? 0 : Number(timeoutHeader) * 1000
   if (Number.isNaN(asked)) throw new Refused(500, `Failed to parse timeout from Prometheus header: ${timeoutHeader}`)
   const longest = Math.min((asked || 120_000) - timeoutOffset, longestTimer)
-  // As blackbox_exporter: a scrape that has no time at all leaves it to the module.
+  // As in blackbox_exporter: a scrape with no time left uses the module's timeout.
   return (timeout > 0 && timeout < longest) || longest < 0 ? timeout : longest
 }

@@ -8,14 +8,14 @@ import { Refused, type Scrape, UnknownModule } from './scrape.js'
 export interface Exporter {
   metrics: OwnMetrics
   probe(scrape: Omit<Scrape, 'timeoutOffset' | 'userAgent'>): Promise<string>
-  /** Throws what is wrong with the file. */
+  /** Throws the mistakes of the file. */
   reload(): void
 }
 
-/** As many scrapes at the same time as any Prometheus makes of one exporter. */
+/** Maximum concurrent scrapes, more than any Prometheus makes of one exporter. */
 const maxConnections = 1000
 
-/** The endpoints of blackbox_exporter that programs use. */
+/** Serves the endpoints of blackbox_exporter that programs use. */
 export function makeServer(exporter: Exporter, access: Access): Server {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     response.setHeader('x-content-type-options', 'nosniff')
@@ -37,7 +37,7 @@ export function makeServer(exporter: Exporter, access: Access): Server {
 const base = 'http://netvia'
 
 function plain(response: ServerResponse, status: number, text: string): void {
-  // Without the length Node sends it in chunks, each with a write of its own.
+  // Without the length, Node sends chunks, with a write for each.
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }).end(text)
 }
 

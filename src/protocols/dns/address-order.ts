@@ -7,8 +7,8 @@ import { openDescriptor } from '../../sockets/open.js'
 export const resolutionDelay = 50
 
 /**
- * The part of RFC 6724 that matters to a program: what can't be reached by this path comes last (rule 1), IPv6 before IPv4
- * otherwise (rule 6 with its default table), and the name server's order within each.
+ * Sorts by the rules of RFC 6724 that matter to a program. Addresses that can't be reached over this path come last (rule
+ * 1). Otherwise IPv6 comes before IPv4 (rule 6 with its default table), in the name server's order.
  */
 export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   addresses: readonly T[],
@@ -22,7 +22,7 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
-/** Connecting a datagram socket asks the routing table and sends nothing. */
+/** Connecting a datagram socket consults the routing table and sends nothing. */
 function hasRoute(address: string, path: PathOptions): boolean {
   const discardPort = 9
   try {

@@ -14,15 +14,15 @@ import { hostsFile, recently } from './system-files.js'
 
 type Family = 4 | 6
 
-/** Called once for each family as soon as it is known, with an empty list if the family has no address. */
+/** Called once for each family when its addresses are known, with an empty list if it has none. */
 export type OnAddresses = (family: Family, addresses: ResolvedAddress[]) => void
 
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
 const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
 
 /**
- * The addresses of a host as programs look for them: a literal, the hosts file, localhost (RFC 6761), then DNS through the
- * search list, both families at the same time. Ends after the last address. Rejects if there is none.
+ * Finds the addresses of a host as programs look for them: a literal address, the hosts file, localhost (RFC 6761), then
+ * DNS with the search list, both families at the same time. Ends after the last address. Rejects if there is none.
  */
 export async function lookUpHost(
   host: string,
@@ -53,7 +53,7 @@ export async function lookUpHost(
       return await queryFamilies(candidate, families, context, onAddresses)
     } catch (error) {
       const code = error instanceof NetviaError ? error.code : undefined
-      // A server's failure may concern this domain alone; what it said is the verdict if no other domain has the name.
+      // A server's failure may concern this domain alone. It is the result if no other domain has the name.
       if (context.signal?.aborted || !(code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EAI_AGAIN')) throw error
       if (code === 'EAI_AGAIN') failure ??= error
     }
@@ -61,7 +61,7 @@ export async function lookUpHost(
   throw failure ?? notFound(host, context.path.device)
 }
 
-/** Texts that aren't host names, so no name server is asked: what they look like, and what to write instead. */
+/** Texts that aren't host names, so that no name server is asked: their form, and what to write instead. */
 function whyNoName(host: string): string | undefined {
   if (isNumericHost(host)) return 'it is neither a name nor one IPv4 address, which has four numbers of 0-255'
   return notNames.find(([pattern]) => pattern.test(host))?.[1]
@@ -76,7 +76,7 @@ const notNames: readonly (readonly [RegExp, string])[] = [
   [/[\s\0]/, 'a name has no white space'],
 ]
 
-/** One name, both families at the same time. Rejects if neither has an address. */
+/** Looks up one name, both families at the same time. Rejects if neither has an address. */
 export async function queryFamilies(
   name: string,
   families: readonly Family[],

@@ -6,7 +6,7 @@ import { decodeServiceBinding } from './service-binding.js'
 
 type Plain = Exclude<Answer, { type: 'OPT' }>
 
-/** RFC 1034 asks to follow chains and to beware of loops; real ones are far shorter. */
+/** RFC 1034 asks resolvers to follow chains and to guard against loops. Real chains are far shorter. */
 const maxChain = 16
 
 export interface FoundRecord {
@@ -17,8 +17,8 @@ export interface FoundRecord {
 }
 
 /**
- * The records of the asked type at the end of the CNAME chain that starts at `name`, all within one answer section. Their
- * ttl is the smallest on the way. Undefined: the chain never ends.
+ * Returns the records of the requested type at the end of the CNAME chain that starts at `name`, all within one answer
+ * section. Their ttl is the smallest of the chain. Undefined if the chain never ends.
  */
 export function followChain(answers: readonly Answer[], name: string, type: RecordType): FoundRecord[] | undefined {
   const plain = answers.filter((answer): answer is Plain => answer.type !== 'OPT' && isSound(answer))
@@ -38,25 +38,25 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
   return undefined
 }
 
-/** The record, unless its data must not be used. */
+/** Returns the record, unless its data must not be used. */
 function usable(answer: Plain, type: RecordType): FoundRecord[] {
   const isBinding = type === 'SVCB' || type === 'HTTPS'
   const data = isBinding ? decodeServiceBinding(answer.data as unknown as Buffer) : answer.data
   return data === undefined ? [] : [{ name: answer.name, type, ttl: timeToLive(answer), data }]
 }
 
-/** The codec takes addresses that are cut off as they come. */
+/** The codec accepts truncated addresses. */
 function isSound(answer: Plain): boolean {
   const isAddress = answer.type === 'A' || answer.type === 'AAAA'
   return answer.class === 'IN' && (!isAddress || isIP(answer.data as string) === (answer.type === 'A' ? 4 : 6))
 }
 
-/** RFC 2181 section 8: with the top bit set it counts as 0. */
+/** RFC 2181 section 8: a value with the top bit set counts as 0. */
 function timeToLive({ ttl = 0 }: Plain): number {
   return ttl > 0x7fff_ffff ? 0 : ttl
 }
 
-/** The codec's data in the shape of `RecordData`. */
+/** Converts the codec's data to `RecordData`. */
 export function toRecord({ name, type, ttl, data }: FoundRecord): DnsRecord {
   const shaped = type === 'TXT' ? [data].flat().map(String) : data
   return {

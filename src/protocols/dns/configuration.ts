@@ -8,7 +8,7 @@ import { type DnsServer, formatDnsServer, parseDnsServer } from './server-addres
 import { recently, resolvConf } from './system-files.js'
 import { serversBehind, type Upstreams } from './upstreams.js'
 
-/** As many as the C library asks (resolv.conf(5)). */
+/** Maximum number of servers, as in the C library (resolv.conf(5)). */
 const maxServers = 3
 
 interface ServerOptions {
@@ -16,12 +16,15 @@ interface ServerOptions {
   device?: string
 }
 
-/** The configuration for a path, as it was at most a tenth of a second ago. */
+/** Returns the configuration for a path, at most a tenth of a second old. */
 export function resolverConf({ servers, device }: ServerOptions): ResolvConf {
   return recently(`servers ${device}|${servers}`, () => readConf({ servers, device }))
 }
 
-/** resolv.conf(5), with the caller's servers if it names any, reduced to those that the path leads to. */
+/**
+ * Reads resolv.conf(5), puts the caller's servers in place of its own if there are any, and keeps those that the path can
+ * reach.
+ */
 function readConf({ servers, device }: ServerOptions): ResolvConf {
   const conf = resolvConf.read()
   const bound = device === 'lo' ? undefined : device
@@ -33,20 +36,20 @@ function readConf({ servers, device }: ServerOptions): ResolvConf {
     reachableConf(conf, bound, () => serversBehind(conf, bound!)),
     bound,
   )
-  // Each server behind a resolver of this machine may belong to another uplink.
+  // Each server behind a resolver on this machine may belong to another uplink.
   const all = bound !== undefined && conf.servers.some(({ address }) => isThisMachine(address))
   return all ? usable : { ...usable, servers: usable.servers.slice(0, maxServers) }
 }
 
-/** If no server will be asked, nothing else would notice that the device doesn't exist. */
+/** If no server is asked, nothing else notices that the device doesn't exist. */
 function onDevice(conf: ResolvConf, device: string | undefined): ResolvConf {
   if (conf.servers.length === 0) addon().close(openDescriptor(4, 'datagram', 0, { device }))
   return conf
 }
 
 /**
- * Through a device, a resolver on this machine can't be reached, on whatever address: then the servers behind it are asked, first those
- * that belong to this device. A server with the zone of a device that isn't there is passed over.
+ * A resolver on this machine can't be reached through a device, whatever its address. netvia then asks the servers behind
+ * it, first those that belong to this device. It skips servers whose zone is a missing device.
  */
 export function reachableConf(conf: ResolvConf, device: string | undefined, behind?: () => Upstreams): ResolvConf {
   const existing = conf.servers.filter(hasKnownZone)

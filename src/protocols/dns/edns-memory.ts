@@ -8,7 +8,7 @@ const lifetime = 10 * 60_000
 const renewAfter = 1000
 const capacity = 256
 
-/** By path and server, because a middlebox on the path may drop EDNS. The oldest comes first. */
+/** Entries by path and server, because a middlebox on the path may drop EDNS. The oldest comes first. */
 const known = new Map<string, { readonly copes: boolean; readonly until: number }>()
 
 const keyOf = ({ address, port }: DnsServer, path: PathOptions) => `${pathKey(path)}|${address}|${port}`

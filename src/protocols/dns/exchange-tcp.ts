@@ -7,7 +7,7 @@ import type { Try } from './exchange.js'
 import { serverFailed } from './failures.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 
-/** One query over a TCP connection of its own: each message with its length before it (RFC 1035 section 4.2.2). */
+/** Sends one query over its own TCP connection. The length precedes each message (RFC 1035 section 4.2.2). */
 export async function askOverTcp({ server, path, signal }: Try, query: Query): Promise<Response> {
   try {
     const fd = await connectDescriptor(server.address, server.port, path, signal)
@@ -26,7 +26,7 @@ export async function askOverTcp({ server, path, signal }: Try, query: Query): P
   }
 }
 
-/** Sends one message and resolves with the one that comes back. The socket is closed in every case. */
+/** Sends one message and resolves with the answer. Always closes the socket. */
 export function converse(socket: Socket, message: Uint8Array, signal: Signal): Promise<Uint8Array> {
   return new Promise<Uint8Array>((resolve, reject) => {
     signal.throwIfAborted()

@@ -6,12 +6,12 @@ import { ServerSocket } from './server-socket.js'
 
 /** The newest socket for each path and server. It is replaced when it takes no more queries. */
 const sockets = new Map<string, ServerSocket>()
-/** Beyond it, sockets are no longer found. They close with their last query all the same. */
+/** Maximum sockets to remember. Others are not found again, but still close with their last query. */
 const capacity = 256
 
 /**
- * One query in one datagram. It waits until the signal of `attempt` fires. Queries that are open at the same time share a socket, those
- * of one server and one path.
+ * Sends one query in one datagram, and waits until the signal of `attempt` fires. Concurrent queries to one server over one
+ * path share a socket.
  */
 export function askOverUdp(attempt: Try): Promise<Response> {
   return new Promise((resolve, reject) => {

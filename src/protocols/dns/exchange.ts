@@ -14,15 +14,15 @@ export interface Try {
   readonly edns: boolean
   readonly useTcp: boolean
   readonly path: PathOptions
-  /** Ends it. An answer that has arrived by then still counts. */
+  /** Ends the attempt. An answer that has arrived by then still counts. */
   readonly signal: Signal
-  /** Called for an ICMP error. Anybody can forge one, so the try goes on. */
+  /** Called for an ICMP error. Anybody can forge one, so the attempt continues. */
   readonly onUnreachable: (error: NetviaError) => void
-  /** Called before it asks again over TCP. */
+  /** Called before the question is repeated over TCP. */
   readonly onCutOff: () => void
 }
 
-/** One question to one server: by UDP, and by TCP where the answer is cut off (RFC 7766). */
+/** Asks one server: over UDP, and over TCP if the answer is truncated (RFC 7766). */
 export async function exchange(attempt: Try): Promise<Response> {
   if (!attempt.useTcp) {
     const response = await askOverUdp(attempt)

@@ -18,31 +18,33 @@ export function noData(hostname: string, type: RecordType, device: string | unde
   return dnsError('ENODATA', `the name has no ${type} record`, { hostname, device })
 }
 
-/** One server's failure. Its text is a phrase of the error that `noServerAnswered` makes. */
+/** The failure of one server. Its text is a phrase in the error that `noServerAnswered` creates. */
 export function serverFailed(what: string, server: DnsServer): NetviaError {
   return new NetviaError(`${formatDnsServer(server)} says ${what}`, { code: 'EAI_AGAIN', ...server })
 }
 
 /** A name server that can't be asked. */
 export interface UnusableServer {
-  /** As it was written. */
+  /** The server as you passed it. */
   readonly text: string
   readonly why: string
   /** What to do about it. */
   readonly hint?: string
 }
 
-/** What is known if no server has answered. */
+/** The facts for an error if no server has answered. */
 export interface Unanswered {
   readonly hostname: string
   readonly device: string | undefined
-  /** What servers said, or how reaching them failed. */
+  /** The answers of servers, or why they could not be reached. */
   readonly failures: readonly NetviaError[]
   readonly silent: readonly DnsServer[]
   readonly unusable: readonly UnusableServer[]
 }
 
-/** No server answered: what each did, with the most informative code. An answer says more than silence. */
+/**
+ * The error if no server answered, with the result of each and the most informative code. An answer says more than silence.
+ */
 export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
@@ -63,12 +65,12 @@ export function noServerAnswered(
   })
 }
 
-/** A time limit that was over before any server had been asked. */
+/** A time limit that expired before any server was asked. */
 export function notInTime(hostname: string, device: string | undefined): NetviaError {
   return dnsError('ETIMEOUT', 'no answer in time', { hostname, device })
 }
 
-/** A long list of servers makes many. */
+/** A long list of servers would make a long message. */
 const maxPhrases = 4
 
 function noAnswer(servers: readonly DnsServer[]): NetviaError {
@@ -78,11 +80,11 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
   })
 }
 
-/** If a server's address does not suit the path, the call is not wrong: the next look-up may find other servers. */
+/** If a server's address doesn't suit the path, the call itself is not wrong: the next look-up may use other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
   const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
-  // Of ICMP errors "prohibited" reads as EACCES, and a malformed header as EPROTO.
+  // The kernel reports the ICMP error "prohibited" as EACCES, and a malformed header as EPROTO.
   return syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code) ? 'EHOSTUNREACH' : code
 }
 
@@ -114,7 +116,7 @@ const worthAnotherTry = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
   'ERR_ADDRESS_FAMILY',
-  // The zone of a device that isn't there.
+  // The zone is a device that doesn't exist.
   'ERR_INVALID_ARG_VALUE',
   'EINVAL',
   'EACCES',
@@ -124,6 +126,6 @@ const worthAnotherTry = new Set([
 
 export function isWorthAnotherTry(error: unknown): error is NetviaError {
   if (!(error instanceof NetviaError)) return false
-  // A packet filter's refusal to send reads as EPERM too.
+  // The kernel also reports EPERM if a packet filter refuses the packet.
   return worthAnotherTry.has(error.code) || (error.code === 'EPERM' && error.syscall === 'sendmmsg')
 }

@@ -1,10 +1,10 @@
 import { isIP } from '../../builtins.js'
 import { type DnsServer, parseDnsServer } from './server-address.js'
 
-/** What a file of dnsmasq's configuration says of the servers it asks (dnsmasq(8)). */
+/** The servers that a configuration file of dnsmasq names (dnsmasq(8)). */
 export interface DnsmasqServers {
   readonly servers: readonly { readonly server: DnsServer; readonly device?: string }[]
-  /** Files like resolv.conf(5) that list more. */
+  /** Files like resolv.conf(5) that list more servers. */
   readonly resolvFiles: readonly string[]
 }
 
@@ -39,8 +39,8 @@ export function parseOpenWrt(text: string): { name: string; servers: DnsServer[]
 }
 
 /**
- * The servers of one variable in systemd's files of a link: `DNS=192.0.2.53 2001:db8::53`. Each may be followed by a port, the index of its
- * device and a name for TLS: `192.0.2.53#dns.example`, `[fe80::1]:53%2`.
+ * Parses the servers of one variable in systemd's files of a link: `DNS=192.0.2.53 2001:db8::53`. Each may have a port, the
+ * index of its device and a name for TLS: `192.0.2.53#dns.example`, `[fe80::1]:53%2`.
  */
 export function parseVariable(text: string, name: string): DnsServer[] {
   const list = new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(text)?.[1] ?? ''

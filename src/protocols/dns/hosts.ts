@@ -6,7 +6,7 @@ export interface HostAddress {
   readonly family: 4 | 6
 }
 
-/** Names of hosts(5), lower case, each with its addresses in the file's order. */
+/** The names of hosts(5) in lower case, each with its addresses in the file's order. */
 export type Hosts = ReadonlyMap<string, readonly HostAddress[]>
 
 export function parseHosts(text: string): Hosts {
@@ -28,7 +28,7 @@ export function parseHosts(text: string): Hosts {
   return hosts
 }
 
-/** Names are compared without case and without the root's dot (RFC 4343). */
+/** Names compare without case and without the final dot (RFC 4343). */
 export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }

@@ -1,6 +1,6 @@
 import type { PacketSocket } from '../../sockets/packet-socket.js'
 
-/** A recursive server may give up after ten seconds, and answers then. */
+/** Recursive servers may give up after ten seconds, and then send an answer. */
 const lingerTime = 10_000
 const capacity = 256
 
@@ -8,8 +8,8 @@ const capacity = 256
 const lingering = new Map<PacketSocket, NodeJS.Timeout>()
 
 /**
- * Keeps the port of a question open whose answer may still come: at a closed port Linux would reject it with an ICMP error, which takes the
- * default route whatever device the socket was bound to. The process may end meanwhile.
+ * Keeps the port of a question open while its answer may still come. For a closed port, Linux would reject the answer with
+ * an ICMP error, which takes the default route whatever device the socket was bound to. Doesn't keep the process alive.
  */
 export function linger(socket: PacketSocket): void {
   if (lingering.has(socket)) return
@@ -17,7 +17,7 @@ export function linger(socket: PacketSocket): void {
   lingering.set(socket, setTimeout(endLinger, lingerTime, socket).unref())
 }
 
-/** Once the answer is there, or nothing more will come. */
+/** Call it when the answer has arrived, or none can come any more. */
 export function endLinger(socket: PacketSocket): void {
   clearTimeout(lingering.get(socket))
   lingering.delete(socket)

@@ -37,9 +37,9 @@ type OneOrAllCallback = (
 const schema: Schema = { ...commonSchema, servers: dnsServers, timeout: milliseconds }
 
 /**
- * A `dns.lookup` that asks over the path. It understands `all`, `family`, `hints` (`ADDRCONFIG`, `V4MAPPED`, `ALL`),
- * `verbatim` and `order`; without an order the addresses come as `resolve` gives them. Errors go to the callback, as
- * `resolve` has them. The path's `signal` ends every look-up.
+ * A `dns.lookup` that uses the path. It supports `all`, `family`, `hints` (`ADDRCONFIG`, `V4MAPPED`, `ALL`), `verbatim` and
+ * `order`. Without an order, addresses have the order of `resolve`. The callback receives the errors of `resolve`. The
+ * path's `signal` ends every look-up.
  */
 export function createLookup(given: CreateLookupOptions = {}): LookupFunction {
   const path = checkOptions('createLookup', given, schema)

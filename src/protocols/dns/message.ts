@@ -2,7 +2,7 @@ import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packe
 import { nodeCrypto } from '../../builtins.js'
 import { codecType, type RecordType } from './records.js'
 
-/** One question on its way. Each try is a new one, with a new id. */
+/** A question as it is sent. Each attempt is a new one, with a new id. */
 export interface Query {
   readonly id: number
   readonly name: string
@@ -10,20 +10,20 @@ export interface Query {
   readonly edns: boolean
 }
 
-/** A message that answers a query: validated, its answer section decoded. */
+/** A validated message that answers a query, with its answer section decoded. */
 export interface Response {
   /** RFC 1035 section 4.1.1, RFC 6895: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, … */
   readonly rcode: string
-  /** Cut to fit UDP: ask again over TCP. */
+  /** Truncated to fit UDP: ask again over TCP. */
   readonly truncated: boolean
-  /** Neither authoritative nor recursive: it only refers elsewhere, which a stub resolver can't follow. */
+  /** Neither authoritative nor recursive: a referral, which a stub resolver can't follow. */
   readonly referral: boolean
-  /** The server put the OPT record of EDNS, or the answer itself, into a section where it does not belong. */
+  /** The server put the OPT record of EDNS, or the answer itself, into the wrong section. */
   readonly misplaced: boolean
   readonly answers: readonly Answer[]
 }
 
-/** RFC 9715: fits the smallest path of IPv6 without fragments. */
+/** RFC 9715: this size fits the smallest IPv6 path without fragments. */
 const udpPayloadSize = 1232
 
 /** Records read of each section. A message may point each of its names through thousands of others, so this limits the work. */
@@ -72,7 +72,7 @@ export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {
   bytes[1] = id
   bytes[2] = RECURSION_DESIRED >> 8
   bytes[5] = 1
-  // Each dot gives way to the length of the label that follows it.
+  // The length of the label replaces the dot before it.
   let lengthAt = headerSize
   for (let i = 0; i < name.length; i++) {
     const at = headerSize + 1 + i
@@ -94,12 +94,12 @@ export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {
 }
 
 /**
- * The response in `bytes` if it is one to this very query: a response, the same id, opcode and question (names without
- * case, RFC 4343). Undefined for everything else, including garbage: the wait goes on.
+ * Returns the response in `bytes` if it answers this query: a response with the same id, opcode and question (names without
+ * case, RFC 4343). Undefined for everything else, including garbage: the wait continues.
  */
 export function decodeResponse(bytes: Uint8Array, query: Query): Response | undefined {
   if (bytes.length < 12) return undefined
-  // A copy: the bytes lie in a shared buffer, and the decoder hands out views.
+  // This copies, because the bytes are in a shared buffer and the decoder returns views.
   const message = Buffer.from(bytes)
   const flags = message.readUInt16BE(2)
   if (message.readUInt16BE(0) !== query.id || (flags & 0xf800) !== 0x8000) return undefined
@@ -108,12 +108,13 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
   const counts = [4, 6, 8, 10].map(at => message.readUInt16BE(at))
   const [questions, answers] = counts as [number, number]
   const isVerdict = rcode === 'NOERROR' || rcode === 'NXDOMAIN'
-  // What was cut off is asked for again in full.
+  // A truncated answer is requested again in full.
   const wanted = isVerdict && !truncated ? 1 : 0
   const sections = questions === 0 ? undefined : sectionsOf(message, counts, wanted)
   const question = sections?.questions?.[0]
   if (question && !repeats(question, query)) return undefined
-  // A server that refuses may leave out the question, or send a bare header whatever its counts say (RFC 1035 section 4.1.1).
+  // A server that refuses may leave out the question, or send a bare header, whatever its counts are (RFC 1035 section
+  // 4.1.1).
   if (!isVerdict) return { rcode, truncated: false, referral: false, misplaced: false, answers: [] }
   if (!question || questions !== 1) return undefined
   const referral = (flags & 0x0480) === 0 && answers === 0
@@ -143,7 +144,7 @@ function isMisplaced(message: Buffer, counts: readonly number[], query: Query): 
 }
 
 /**
- * The question and the first sections. Undefined if they can't be read. The others are ignored. `counts` are the
+ * Reads the question and the first sections; undefined if they can't be read. Ignores the others. `counts` are the
  * message's own, which this changes.
  */
 function sectionsOf(message: Buffer, counts: readonly number[], sections: 0 | 1 | 2 | 3) {

@@ -2,8 +2,8 @@ import { domainToASCII } from 'node:url'
 import { canonicalName } from './hosts.js'
 
 /**
- * A name as it goes on the wire: IDN in punycode (UTS 46), lower case, without the root's dot. Undefined where it is no
- * domain name (RFC 1035 section 2.3.4: labels of 1-63 bytes, 253 in all).
+ * Converts a name to its form on the wire: IDN in punycode (UTS 46), lower case, without the final dot. Undefined if it is
+ * no domain name (RFC 1035 section 2.3.4: labels of 1-63 bytes, 253 in all).
  */
 export function wireName(name: string): string | undefined {
   const ascii = canonicalName(isAscii(name) ? name : domainToASCII(name))
@@ -13,8 +13,8 @@ export function wireName(name: string): string | undefined {
 }
 
 /**
- * Whether a name from DNS, where a label may hold any bytes, can be a host's: letters, digits and hyphens (RFC 1123 section 2.1), and
- * the underscore that many have.
+ * Whether a name from DNS can be a host name. A label may hold any bytes; a host name has letters, digits and hyphens (RFC
+ * 1123 section 2.1), and often underscores.
  */
 export function isHostName(name: string): boolean {
   return /^[a-z\d_][a-z\d_.-]*$/i.test(name)
@@ -24,12 +24,12 @@ function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }
 
-/** RFC 6761 section 6.3: these never leave the machine. */
+/** RFC 6761 section 6.3: these names stay on this machine. */
 export function isLocalhost(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost')
 }
 
-/** The names to ask for, in order, as in resolv.conf(5). A dot at the end means just this one. */
+/** The names to look up, in order, as in resolv.conf(5). A final dot means only this name. */
 export function searchNames(
   name: string,
   wire: string,
@@ -41,7 +41,7 @@ export function searchNames(
   return dots >= ndots ? [wire, ...inDomains] : [...inDomains, wire]
 }
 
-/** The name to ask for an address' PTR record (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+/** The name of an address's PTR record (RFC 1035 section 3.5, RFC 3596 section 2.5). */
 export function reverseName(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes.toReversed().join('.')}.in-addr.arpa`
   const nibbles = [...bytes].flatMap(byte => [byte >> 4, byte & 15]).toReversed()

@@ -5,30 +5,30 @@ import { resolverConf } from './configuration.js'
 import type { ResolvConf } from './resolv-conf.js'
 import type { DnsServer } from './server-address.js'
 
-/** What the questions of one call have in common: configuration, path, limits, and the servers that answered. */
+/** What the questions of one call share: configuration, path, limits, and the servers that answered. */
 export interface QueryContext {
   readonly conf: ResolvConf
   readonly path: PathOptions
   readonly signal?: Signal
   /**
-   * What `signal` gives a question, in milliseconds. Default: the signal has no such limit, and a question takes resolv.conf's `timeout`
-   * times its `attempts`.
+   * Milliseconds that `signal` allows a question. Default: no such limit; a question takes resolv.conf's `timeout` times
+   * its `attempts`.
    */
   readonly timeLimit?: number
-  /** How long one family's addresses wait for the other's, in milliseconds. Default: to the end of the question. */
+  /** Milliseconds that one family's addresses wait for the other's. Default: until the question ends. */
   readonly patience?: number
-  /** Called for each server that answers, with any answer. */
+  /** Called for each server that answers, whatever the answer. */
   readonly onAnswer?: (server: DnsServer) => void
-  /** The questions under way. */
+  /** The questions in progress. */
   readonly open?: Set<OpenQuestion>
 }
 
 interface OpenQuestion {
-  /** Its current error, with this code or its own. */
+  /** Returns its current error, with this code or its own. */
   unanswered(code?: string): NetviaError
 }
 
-/** The current error of the questions under way, for when the time is over. Undefined if there is none. */
+/** The current error of the questions in progress, for when the time is over. Undefined if there is none. */
 export function unanswered({ open }: QueryContext, code?: string): NetviaError | undefined {
   const [first] = open ?? []
   return first?.unanswered(code)
@@ -39,7 +39,9 @@ interface QueryContextOptions extends PathOptions {
   timeout?: number
 }
 
-/** The context of questions over a path. The files are read when the first question is put: a literal address needs none. */
+/**
+ * Creates the context of questions over a path. The first question reads the files, because a literal address needs none.
+ */
 export function queryContext(options: QueryContextOptions, signal: Signal, more: MoreContext = {}): PathQueryContext {
   return new PathQueryContext(options, signal, more)
 }

@@ -5,8 +5,8 @@ import type { RecordType } from './records.js'
 let question: typeof import('./question.js') | undefined
 
 /**
- * The records of one name (in wire form) and type. The first question loads the code that asks name servers, because a literal
- * address needs none.
+ * Looks up the records of one name (in wire form) and type. The first question loads the code that asks name servers,
+ * because a literal address needs none.
  */
 export async function queryRecords(
   name: string,

@@ -13,8 +13,8 @@ import { type PlannedTry, planTries } from './schedule.js'
 import type { DnsServer } from './server-address.js'
 
 /**
- * The records of one name (in wire form) and type, from whichever server answers first. At least one record, or it rejects with what
- * src/protocols/dns/failures.ts lists.
+ * Looks up the records of one name (in wire form) and type. The first server to answer decides. Resolves with at least one
+ * record, or rejects with an error of src/protocols/dns/failures.ts.
  */
 export async function queryRecords(
   name: string,
@@ -24,7 +24,7 @@ export async function queryRecords(
 ): Promise<FoundRecord[]> {
   const { conf, timeLimit = conf.timeout * conf.attempts, open } = context
   const question = new Question(name, type, context)
-  // The caller's signal keeps a limit of the caller's.
+  // The caller's signal applies the caller's own limit.
   const deadline =
     context.timeLimit !== undefined && signal ? undefined : new Deadline(timeLimit, signal, () => question.unanswered())
   signal?.throwIfAborted()
@@ -37,10 +37,13 @@ export async function queryRecords(
   }
 }
 
-/** What a server answers if it can't handle EDNS (RFC 6891 section 7). */
+/** The answers of a server that doesn't support EDNS (RFC 6891 section 7). */
 const misunderstood = new Set(['FORMERR', 'NOTIMP'])
 
-/** One question on its way: tries by the plan, a failed one replaced by the next immediately, the first answer wins. */
+/**
+ * One question in progress. It sends the attempts of its plan. A failed one is replaced immediately, and the first answer
+ * wins.
+ */
 class Question {
   readonly #name: string
   readonly #type: RecordType
@@ -49,7 +52,7 @@ class Question {
   readonly #tries: Promise<void>[] = []
   #running = 0
   readonly #failures: NetviaError[] = []
-  /** Asked, and without an answer so far. */
+  /** Asked, and not answered so far. */
   readonly #silent = new Set<DnsServer>()
   readonly #askedPlainly = new Set<DnsServer>()
   readonly #answeredEdns = new Set<DnsServer>()
@@ -93,7 +96,7 @@ class Question {
     return noServerAnswered({ hostname: this.#name, device: path.device, ...parts }, code)
   }
 
-  /** Its time is over. The tries look a last time whether their answer is there. */
+  /** The time is over. Each attempt checks once more whether its answer has arrived. */
   async #giveUp(reason: unknown): Promise<void> {
     clearTimeout(this.#timer)
     this.#stop.abort(noLongerNeeded)
@@ -101,7 +104,7 @@ class Question {
     this.#reject(reason)
   }
 
-  /** Goes on in the plan: what is due now, or `immediately` the next that makes sense. */
+  /** Continues the plan: starts what is due now, or with `immediately` the next attempt that makes sense. */
   #next(immediately: boolean): void {
     clearTimeout(this.#timer)
     if (this.#stop.aborted) return
@@ -116,7 +119,7 @@ class Question {
     else if (this.#running === 0) this.#reject(this.unanswered())
   }
 
-  /** QueryContext without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
+  /** Asking without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
   #isNeedless({ server, fallback }: PlannedTry): boolean {
     if (!fallback) return false
     const { path, conf } = this.#context

@@ -1,10 +1,10 @@
 import type { SvcbData } from './service-binding.js'
 
-/** What the data of each record type looks like. Names are without the root's dot. */
+/** The data of each record type. Names have no final dot. */
 export interface RecordData {
   /** RFC 8659. */
   CAA: CaaData
-  /** The name it stands for (RFC 1035). */
+  /** The name that it is an alias of (RFC 1035). */
   CNAME: string
   /** RFC 4034 section 2. */
   DNSKEY: DnskeyData
@@ -30,11 +30,11 @@ export interface RecordData {
   SVCB: SvcbData
   /** RFC 6698. */
   TLSA: TlsaData
-  /** The strings of one record, as they come (RFC 1035). */
+  /** The strings of one record, unchanged (RFC 1035). */
   TXT: string[]
 }
 
-/** Who may issue certificates (RFC 8659). */
+/** Certification authorities that may issue certificates (RFC 8659). */
 export interface CaaData {
   /** As on the wire, 0-255. */
   flags: number
@@ -42,7 +42,7 @@ export interface CaaData {
   tag: string
   /** The value of the tag. */
   value: string
-  /** An issuer that does not know the tag must not issue: bit 7 of the flags. */
+  /** Whether an issuer that doesn't know the tag must not issue: bit 7 of the flags. */
   issuerCritical: boolean
 }
 
@@ -62,7 +62,7 @@ export interface DsData {
   keyTag: number
   /** Its algorithm, as in `DNSKEY`. */
   algorithm: number
-  /** How `digest` was made: 1 SHA-1, 2 SHA-256, 4 SHA-384. */
+  /** Algorithm of `digest`: 1 SHA-1, 2 SHA-256, 4 SHA-384. */
   digestType: number
   /** The digest of the key. */
   digest: Buffer
@@ -100,21 +100,21 @@ export interface SoaData {
   rname: string
   /** Version of the zone. */
   serial: number
-  /** Seconds until a secondary asks again. */
+  /** Seconds until a secondary server asks again. */
   refresh: number
   /** Seconds until it asks again after a failure. */
   retry: number
-  /** Seconds after which it gives the zone up. */
+  /** Seconds after which a secondary server stops answering for the zone. */
   expire: number
-  /** Seconds that "no such name" may be kept. */
+  /** Seconds that a negative answer may be cached. */
   minimum: number
 }
 
-/** Where a service is (RFC 2782). */
+/** Host and port of a service (RFC 2782). */
 export interface SrvData {
   /** The lowest is tried first. */
   priority: number
-  /** Share among those of one priority. */
+  /** Share among the records of one priority. */
   weight: number
   /** TCP or UDP port. */
   port: number
@@ -132,9 +132,12 @@ export interface SshfpData {
   fingerprint: string
 }
 
-/** Which certificate a server has (RFC 6698). */
+/** The certificate that a server should have (RFC 6698). */
 export interface TlsaData {
-  /** 0-3: authority or server, checked against the usual authorities or not. */
+  /**
+   * 0-3: whether `certificate` is that of an authority or of the server, and whether the usual authorities must have signed
+   * it.
+   */
   usage: number
   /** 0: the whole certificate. 1: its public key. */
   selector: number
@@ -144,9 +147,9 @@ export interface TlsaData {
   certificate: Buffer
 }
 
-/** Record types that are addresses: of RFC 1035 and RFC 3596. */
+/** Record types for addresses (RFC 1035, RFC 3596). */
 export type AddressType = 'A' | 'AAAA'
-/** Record types that `resolve` and `checkDns` ask for. */
+/** Record types that `resolve` and `checkDns` can look up. */
 export type RecordType = AddressType | keyof RecordData
 
 export const recordTypes: readonly RecordType[] = [
@@ -169,7 +172,7 @@ export const recordTypes: readonly RecordType[] = [
   'TXT',
 ]
 
-/** What the codec calls types that it doesn't know (RFC 3597): their data are bytes. */
+/** The codec's name for types that it doesn't know (RFC 3597). Their data are bytes. */
 const codecNames: Partial<Record<RecordType, string>> = { SVCB: 'UNKNOWN_64', HTTPS: 'UNKNOWN_65' }
 
 export function codecType(type: RecordType): string {
@@ -182,18 +185,18 @@ export interface ResolvedAddress {
   address: string
   /** 4 or 6. */
   family: 4 | 6
-  /** Seconds it may be kept (RFC 1035); 0 if it didn't come from a name server. */
+  /** Seconds it may be cached (RFC 1035); 0 if it didn't come from a name server. */
   ttl: number
 }
 
-/** A record that is no address. */
+/** A record other than an address. */
 export interface DnsRecord<T extends keyof RecordData = keyof RecordData> {
-  /** The type that was asked for. */
+  /** The requested type. */
   type: T
-  /** The name that has the record: the one asked for, or the end of its CNAMEs. */
+  /** The name that has the record: the requested one, or the end of its CNAMEs. */
   name: string
   /** Seconds (RFC 1035). */
   ttl: number
-  /** What the record holds. */
+  /** The data of the record. */
   data: RecordData[T]
 }

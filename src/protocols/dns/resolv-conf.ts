@@ -1,25 +1,25 @@
 import type { UnusableServer } from './failures.js'
 import { type DnsServer, dnsServersIn, parseDnsServer } from './server-address.js'
 
-/** What resolv.conf(5) says, with its defaults and limits. */
+/** The contents of resolv.conf(5), with defaults and limits applied. */
 export interface ResolvConf {
-  /** In order. The local machine's if the file names none. */
+  /** Servers in order. This machine's own if the file names none. */
   readonly servers: readonly DnsServer[]
-  /** Those that can't be asked. */
+  /** Servers that can't be asked. */
   readonly unusable: readonly UnusableServer[]
-  /** Behind the resolver of a Docker network, as its comment lists them. */
+  /** Servers behind the resolver of a Docker network, as its comment lists them. */
   readonly external: readonly DnsServer[]
-  /** Domains to try short names in. */
+  /** Domains in which short names are looked up. */
   readonly search: readonly string[]
-  /** A name with at least this many dots is tried as it is first. */
+  /** A name with at least this many dots is first looked up unchanged. */
   readonly ndots: number
   /** Milliseconds. Multiplied by `attempts`, it limits a look-up without a limit of its own. */
   readonly timeout: number
   /** Rounds through the servers. */
   readonly attempts: number
-  /** Begin with another server each time. */
+  /** Start with another server each time. */
   readonly rotate: boolean
-  /** TCP from the start. */
+  /** Use TCP from the start. */
   readonly useTcp: boolean
 }
 
@@ -38,7 +38,7 @@ export function parseResolvConf(text: string): ResolvConf {
   let search: string[] = []
   const options: string[] = []
   for (const line of text.split('\n')) {
-    // Only a line's first character makes it a comment; glibc and musl agree in this.
+    // Only the first character of a line makes it a comment. glibc and musl agree on this.
     if (/^[#;]/.test(line)) {
       const list = /^# ExtServers: \[(.*)\]/.exec(line)?.[1]
       if (list !== undefined) external = dnsServersIn(list.replace(/host\(([^)]*)\)/g, '$1'))

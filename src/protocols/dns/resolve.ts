@@ -48,7 +48,10 @@ export interface ResolveOptions extends CommonOptions {
   timeout?: number
 }
 
-/** How long a list of both families' addresses waits for the second, in milliseconds: one lost datagram does not cut it short. */
+/**
+ * Milliseconds that a list of both families' addresses waits for the second family. One lost datagram does not cut it
+ * short.
+ */
 const listPatience = 2000
 
 export const resolveSchema: Schema = {
@@ -85,7 +88,7 @@ export async function resolve(name: string, options: ResolveOptions = {}): Promi
   return resolveWith(name, checkOptions('resolve', options, resolveSchema))
 }
 
-/** `resolve` of checked options, with more of how it asks. */
+/** `resolve` with checked options, and more control over how it asks. */
 export async function resolveWith(
   name: string,
   options: ResolveOptions,
@@ -101,7 +104,7 @@ export async function resolveWith(
     const collect = (_family: 4 | 6, addresses: ResolvedAddress[]) => void found.push(...addresses)
     if (type === undefined) await lookUpHost(name, families, context, collect)
     else await askForAddresses(name, families, context, collect)
-    // If one family has answered before the deadline, that is a result. The caller's own signal still rejects.
+    // If one family has answered by the deadline, its addresses are the result. The caller's own signal still rejects.
     signal?.throwIfAborted()
     return orderAddresses(found, context.path)
   } finally {
@@ -109,7 +112,7 @@ export async function resolveWith(
   }
 }
 
-/** Milliseconds for name resolution in calls whose timeout is for something else. */
+/** Milliseconds for name resolution in calls whose timeout covers something else. */
 export const nameTimeout = 5000
 
 /** The address a program would use. Once one family has answered, it hardly waits for the other. */

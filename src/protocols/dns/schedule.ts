@@ -1,12 +1,12 @@
 import type { DnsServer } from './server-address.js'
 
-/** One datagram, or one TCP connection, to one server. */
+/** One attempt: one datagram or one TCP connection to one server. */
 export interface PlannedTry {
   readonly server: DnsServer
-  /** When it begins, in milliseconds from the start of the question, unless an earlier one fails before. */
+  /** When it starts, in milliseconds from the start of the question. It starts earlier if a previous attempt fails. */
   readonly at: number
   readonly edns: boolean
-  /** It only helps if the server did not understand the EDNS of the previous try. */
+  /** Only useful if the server did not understand the EDNS of the previous attempt. */
   readonly fallback: boolean
 }
 
@@ -14,23 +14,27 @@ export interface Plan {
   readonly servers: readonly DnsServer[]
   /** Rounds through the servers. */
   readonly attempts: number
-  /** For the whole question, in milliseconds. */
+  /** Milliseconds for the whole question. */
   readonly limit: number
 }
 
-/** Whether a server copes with EDNS (RFC 6891): yes, no, or unknown. */
+/** Whether a server supports EDNS (RFC 6891): yes, no, or unknown. */
 export type CopesWithEdns = (server: DnsServer) => boolean | undefined
 
-/** How long a server has before the next one is asked beside it, in milliseconds. */
+/** Milliseconds until the next server is asked too. */
 const serverDelay = 300
-/** How long one server has before it is asked again. */
+/** Milliseconds until a server is asked again. */
 const roundDelay = 1000
-/** How long a server has whose EDNS is unknown, before it is asked without. A near server that copes answers sooner. */
+/**
+ * Milliseconds until a server whose EDNS support is unknown is asked without it. A near server that supports EDNS answers
+ * sooner.
+ */
 const ednsDelay = 40
 
 /**
- * The tries of one question. All stay open to the end, so the delays only decide how much is sent, not who may answer. A short limit
- * shortens them: within any limit each server is asked in each round. Later rounds go without EDNS, since silence may be due to it.
+ * Plans the attempts of one question. All stay open to the end, so the delays only decide how much is sent, not which
+ * server may answer. A short limit shortens the delays: within any limit, each round asks each server. Later rounds go
+ * without EDNS, because it may be the reason for the silence.
  */
 export function planTries({ servers, attempts, limit }: Plan, copesWithEdns: CopesWithEdns): PlannedTry[] {
   const step = Math.min(serverDelay, limit / (servers.length * attempts + 1))

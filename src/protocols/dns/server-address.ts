@@ -4,7 +4,7 @@ import { parseHostPort } from '../../host-port.js'
 import { arrayOf, type Check } from '../../options.js'
 import { unmapped } from '../../sockets/ip.js'
 
-/** Where a name server listens. IPv6 zone in the text: `fe80::1%wan2`. */
+/** Address and port of a name server. The text of an IPv6 address includes its zone: `fe80::1%wan2`. */
 export interface DnsServer {
   readonly address: string
   readonly port: number
@@ -18,7 +18,7 @@ export function parseDnsServer(text: string): DnsServer | undefined {
   return host !== undefined && isIP(host) && port > 0 ? { address: unmapped(host), port } : undefined
 }
 
-/** All that a list with white space between has. */
+/** Parses a list separated by white space. */
 export function dnsServersIn(list: string): DnsServer[] {
   return list.split(/\s+/).flatMap(text => parseDnsServer(text) ?? [])
 }

@@ -17,18 +17,18 @@ import { decodeResponse, encodeQuery, type Query, type Response } from './messag
 import type { DnsServer } from './server-address.js'
 
 const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
-/** What the kernel makes of ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
+/** The errors that the kernel reports for ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
 const icmpErrors = new Set(
   [EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO].map(errno => -errno),
 )
 
 /**
- * How many queries share a source port, and for how many milliseconds: SECURITY.md says what that means for forged answers. So many
- * answers also fit into the receive buffer that Linux gives a socket.
+ * Maximum queries that share a source port, and for how many milliseconds. SECURITY.md explains what that means for forged
+ * answers. The receive buffer of a socket has room for this many answers.
  */
 const maxQueries = 32
 const maxAge = 1000
-/** Queries of one moment, in milliseconds, read the binding once, as HTTP agents do. */
+/** Queries within this many milliseconds read the binding once, as HTTP agents do. */
 const validMs = 1
 
 /** A query that waits for its response. */
@@ -36,7 +36,7 @@ export interface OpenQuery {
   readonly query: Query
   answered(response: Response): void
   failed(error: unknown): void
-  /** Called for an ICMP error. Anybody can forge one, so the wait goes on. */
+  /** Called for an ICMP error. Anybody can forge one, so the wait continues. */
   unreachable(error: NetviaError): void
 }
 
@@ -45,8 +45,8 @@ const batch = new SendBatch(512)
 const noAddress = new Uint8Array()
 
 /**
- * A UDP socket for the queries that are open at the same time to one server over one path. The kernel chooses a random source port.
- * As the socket is connected, it only receives what comes from the server's address and port (RFC 5452).
+ * A UDP socket for concurrent queries to one server over one path. The kernel chooses a random source port. The socket is
+ * connected, so it receives only packets from the server's address and port (RFC 5452).
  */
 export class ServerSocket {
   readonly #server: DnsServer
@@ -55,7 +55,10 @@ export class ServerSocket {
   readonly #release: () => void
   readonly #endLossWatch: () => void
   readonly #expires = monotonicNow() + maxAge
-  /** By id, which no two queries of a socket share. Undefined: nobody waits any more, but the answer may still come. */
+  /**
+   * Queries by id. No two queries of a socket share one. Undefined: no caller waits any more, but the answer may still
+   * come.
+   */
   readonly #queries = new Map<number, OpenQuery | undefined>()
   #asked = 0
   #open = 0
@@ -76,7 +79,7 @@ export class ServerSocket {
     this.#endLossWatch = onDeviceLoss(fd, path.device, error => this.#failAll(error))
   }
 
-  /** Whether it may take another query: one is open, its port is still fresh, and it is bound to its device now. */
+  /** Whether it accepts another query: one is open, its port is still fresh, and it is bound to its device now. */
   get isUsable(): boolean {
     const now = monotonicNow()
     if (this.#open === 0 || this.#asked >= maxQueries || now > this.#expires) return false
@@ -90,7 +93,7 @@ export class ServerSocket {
     }
   }
 
-  /** Whether a query of this id would be taken for another. */
+  /** Whether another query of the socket has this id. */
   has(id: number): boolean {
     return this.#queries.has(id)
   }
@@ -102,7 +105,7 @@ export class ServerSocket {
     batch.clear()
     batch.add(encodeQuery(open.query), noAddress)
     let sent = batch.send(this.#socket.fd)
-    // An ICMP error for an earlier query is reported by the next call, whatever that is.
+    // The next call reports an ICMP error for an earlier query, whatever that call is.
     if (this.#asked > 1 && icmpErrors.has(sent)) {
       this.#report(sent)
       if (this.#socket.closed) return
@@ -113,9 +116,9 @@ export class ServerSocket {
     this.#closeIfDone()
   }
 
-  /** Nobody waits for this query any more. False if it was answered just now. */
+  /** The caller no longer waits for this query. Returns false if it was answered just now. */
   giveUp(id: number): boolean {
-    // The answer may lie there while the event loop was busy.
+    // The answer may have arrived while the event loop was busy.
     this.read()
     if (this.#socket.closed || !this.#queries.get(id)) return false
     this.#queries.set(id, undefined)
@@ -129,7 +132,7 @@ export class ServerSocket {
       const count = this.#socket.receive(packet => this.#hear(packet))
       if (count > 0) {
         this.#closeIfDone()
-        // Fewer than a batch were all there were. If more has come since, the poller reports again.
+        // Fewer than a batch means that no more were waiting. If more have come since, the poller reports again.
         if (count < SendBatch.capacity) return
       } else if (count === -addon().constants.EAGAIN!) return
       else this.#report(count)
@@ -149,7 +152,7 @@ export class ServerSocket {
       this.#queries.delete(id)
       return
     }
-    // Longer than its room, it has lost its end: then it counts as cut off by the server (TC, RFC 1035 section 4.1.1).
+    // A message longer than its slot has lost its end, and counts as truncated by the server (TC, RFC 1035 section 4.1.1).
     if (packet.field(Field.length) > bytes.length) bytes[2]! |= 0x02
     const response = decodeResponse(bytes, open.query)
     if (response) this.#take(id)?.answered(response)
@@ -164,12 +167,12 @@ export class ServerSocket {
   /** An error that recvmmsg(2) or sendmmsg(2) has reported. It doesn't say which query it is about. */
   #report(errno: number): void {
     const error = systemError(errno, 'recvmmsg', this.#where)
-    // This machine knows which of its own ports are closed.
+    // This machine knows which of its own ports are closed, so the error is true.
     if (this.#open === 0 || !icmpErrors.has(errno) || isThisMachine(this.#server.address)) {
       this.#failAll(error)
       return
     }
-    // A query may ask again on this socket.
+    // A failed query may ask again on this socket.
     for (const open of [...this.#queries.values()]) open?.unreachable(error)
   }
 
@@ -182,8 +185,8 @@ export class ServerSocket {
   }
 
   /**
-   * Closes once no query is open, so that the next one gets another port. Where answers may still come, the port stays open for them a
-   * while. Answers of this machine itself need none: nothing leaves.
+   * Closes when no query is open, so that the next one gets another port. If answers may still come, the port stays open
+   * for a while. Answers from this machine itself need no wait, because no packet leaves it.
    */
   #closeIfDone(): void {
     if (this.#open > 0 || this.#socket.closed) return

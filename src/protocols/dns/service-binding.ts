@@ -1,16 +1,16 @@
 import { formatIPv6 } from '../../sockets/ip.js'
 
-/** How to reach a service, and where else it is (RFC 9460), of an `SVCB` or `HTTPS` record. */
+/** How to reach a service, from an `SVCB` or `HTTPS` record (RFC 9460). */
 export interface SvcbData {
-  /** 0: an alias for `target`. Of the others the lowest is tried first. */
+  /** 0: an alias for `target`. Otherwise the lowest is tried first. */
   priority: number
-  /** Name of the host; `.` is the name of the record itself, and with `priority` 0: no such service. */
+  /** Name of the host. `.` is the name of the record itself; with `priority` 0 it means that there is no such service. */
   target: string
   /** Parameters that a client must understand to use this record, by name or `key…`. */
   mandatory?: string[]
-  /** Protocols in ALPN's names: `h2`, `h3`, … */
+  /** Protocols by their ALPN names: `h2`, `h3`, … */
   alpn?: string[]
-  /** Present and true: the service does not speak the protocol that is usual without `alpn`, such as HTTP/1.1. */
+  /** Present and true if the service doesn't speak the protocol that is usual without `alpn`, such as HTTP/1.1. */
   noDefaultAlpn?: boolean
   /** TCP or UDP port. */
   port?: number
@@ -26,15 +26,15 @@ export interface SvcbData {
   others?: Record<number, Buffer>
 }
 
-/** IANA's registry of service parameters, as far as they are decoded here. */
+/** The part of IANA's registry of service parameters that is decoded here. */
 const keys = ['mandatory', 'alpn', 'no-default-alpn', 'port', 'ipv4hint', 'ech', 'ipv6hint', 'dohpath']
 
-/** The data of a record on the wire. Undefined if it is malformed: such a record must not be used (RFC 9460 section 2.2). */
+/** Decodes the data of a record. Undefined if it is malformed: such a record must not be used (RFC 9460 section 2.2). */
 export function decodeServiceBinding(bytes: Buffer): SvcbData | undefined {
   try {
     return decode(bytes)
   } catch (error) {
-    // Reading past the end, which Buffer reports.
+    // Buffer throws when reading past the end.
     if (error instanceof RangeError) return undefined
     throw error
   }
@@ -49,7 +49,7 @@ function decode(bytes: Buffer): SvcbData {
     const key = bytes.readUInt16BE(at)
     const value = slice(bytes, at + 4, bytes.readUInt16BE(at + 2))
     if (key <= previous) throw new RangeError('keys are in ascending order')
-    // An alias has no parameters: they are ignored (section 2.4.2).
+    // An alias has no parameters. They are ignored (section 2.4.2).
     if (priority !== 0) add(data, key, value)
     previous = key
     at += 4 + value.length
@@ -94,7 +94,7 @@ function keyName(key: number): string {
   return keys[key] ?? `key${key}`
 }
 
-/** The name at `at`, never compressed (section 2.2), and where it ends. */
+/** Reads the name at `at`, which is never compressed (section 2.2), and returns where it ends. */
 function readName(bytes: Buffer, at: number): [name: string, end: number] {
   const labels: string[] = []
   for (;;) {
@@ -117,7 +117,7 @@ function pieces(value: Buffer, size: number): Buffer[] {
   return Array.from({ length: value.length / size }, (_, i) => slice(value, i * size, size))
 }
 
-/** Each with its length before it, none empty. */
+/** Reads strings with their length before each. None may be empty. */
 function strings(value: Buffer): string[] {
   const found: string[] = []
   for (let at = 0; at < value.length; ) {

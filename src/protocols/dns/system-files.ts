@@ -5,8 +5,8 @@ import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
 
 /**
- * A parsed file, read again when it has changed (another inode, time or size). One that is missing, or that may not be read,
- * reads as empty, as it does for the C library.
+ * A parsed file, read again when it has changed (inode, time or size). A file that is missing or unreadable counts as
+ * empty, as in the C library.
  */
 export class ParsedFile<T> {
   readonly #path: string
@@ -15,7 +15,7 @@ export class ParsedFile<T> {
   #version: string | undefined
   #value: T | undefined
 
-  /** With an `owner` (user id), the file counts as missing if anybody else made its folder or may write to it. */
+  /** With an `owner` (user id), the file counts as missing if another user owns its folder or may write to it. */
   constructor(path: string, parse: (text: string) => T, owner?: number) {
     this.#path = path
     this.#parse = parse
@@ -50,12 +50,12 @@ export class ParsedFile<T> {
   }
 }
 
-/** For this many milliseconds, questions use what the previous one has read. A burst reads the system's files once. */
+/** For this many milliseconds, questions reuse the file contents of the previous one, so a burst reads them once. */
 const freshness = 100
 const recentlyRead = new Map<string, unknown>()
 let readSince = 0
 
-/** What `read` returned for this key within the last tenth of a second, or what it returns now. */
+/** Returns the result of `read` for this key from the last tenth of a second, or calls it. */
 export function recently<T>(key: string, read: () => T): T {
   const now = monotonicNow()
   if (now - readSince > freshness) {
@@ -72,8 +72,8 @@ function isOnlyOf(owner: number, folder: string): boolean {
   return uid === owner && (mode & 0o022) === 0
 }
 
-/** resolv.conf(5) of this machine, or of the network namespace where `ip netns exec` has put its own there. */
+/** Path of resolv.conf(5) for this machine, or for the network namespace if `ip netns exec` has mounted one. */
 export const resolvConf = new ParsedFile('/etc/resolv.conf', parseResolvConf)
 
-/** hosts(5). */
+/** Path of hosts(5). */
 export const hostsFile = new ParsedFile('/etc/hosts', parseHosts)

@@ -9,7 +9,7 @@ import { ParsedFile } from './system-files.js'
 
 /** The name servers behind the resolver of this machine. */
 export interface Upstreams {
-  /** Those that belong to the device. */
+  /** Servers that belong to the device. */
   readonly ofDevice: readonly DnsServer[]
   /** Servers of the whole machine. */
   readonly others: readonly DnsServer[]
@@ -26,10 +26,10 @@ const resolvconf = listed('/run/dnsmasq/resolv.conf')
 /** Anybody can write to /tmp. */
 const openWrt = new ParsedFile('/tmp/resolv.conf.d/resolv.conf.auto', parseOpenWrt, root)
 const dnsmasqFile = new ParsedFile('/etc/dnsmasq.conf', parseDnsmasq)
-/** The second is OpenWrt's, below /tmp. */
+/** The second folder is OpenWrt's, below /tmp. */
 const dnsmasqFolders = ['/etc/dnsmasq.d', '/var/etc']
 
-/** The files that are most surely up to date come first. The first that lists a server elsewhere counts. */
+/** Files in order of reliability. The first one that lists a server on another machine counts. */
 export function serversBehind(conf: ResolvConf, device: string): Upstreams {
   const interfaces = openWrt.read()
   const dnsmasq = dnsmasqFiles().flatMap(file => file.read())
@@ -51,7 +51,7 @@ export function serversBehind(conf: ResolvConf, device: string): Upstreams {
   return { ofDevice, others: elsewhere.find(list => list.length > 0) ?? [] }
 }
 
-/** The servers that systemd-resolved and systemd-networkd have for the link. */
+/** The servers of systemd-resolved and systemd-networkd for the link. */
 function linkServers(device: string): DnsServer[] {
   const index = addon().deviceIndex(device)
   if (index < 0) return []
@@ -78,7 +78,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** OpenWrt calls its interfaces `wan`, `wan6`; their devices have that name, or it is its end: `pppoe-wan`. */
+/** OpenWrt names its interfaces `wan`, `wan6`. The device has that name, or a name that ends with it: `pppoe-wan`. */
 function belongsTo(name: string, device: string): boolean {
   const plain = name.replace(/_?6$/, '')
   return [name, plain].some(one => device === one || device.endsWith(`-${one}`))

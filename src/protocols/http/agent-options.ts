@@ -32,7 +32,7 @@ export type HttpsAgentOptions = HttpAgentOptions & TlsOptions & Pick<https.Agent
 
 const defaults = { keepAlive: true, scheduling: 'lifo', timeout: 5000 } as const
 
-/** What Node's agent gets: it merges its options over those of each request, `localAddress` included. */
+/** The options for Node's agent, which merges them over those of each request, including `localAddress`. */
 export function nodeAgentOptions({
   device: _device,
   mark: _mark,

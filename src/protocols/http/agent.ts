@@ -37,7 +37,7 @@ interface ConnectionOptions extends ClientRequestArgs {
   port?: number
 }
 
-/** What subclasses of Node's agent override, and its type declarations leave out. */
+/** Methods of Node's agent that subclasses override. Its type declarations leave them out. */
 interface NodeAgent extends Agent {
   totalSocketCount: number
   readonly sockets: Record<string, Socket[]>
@@ -47,7 +47,7 @@ interface NodeAgent extends Agent {
   removeSocket(socket: Socket, options: ClientRequestArgs): void
 }
 
-/** False if it wasn't there. Empty lists are removed. */
+/** Returns false if it wasn't there. Removes empty lists. */
 function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boolean {
   const list = lists[name] ?? []
   const index = list.indexOf(item)
@@ -57,12 +57,12 @@ function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boole
   return true
 }
 
-/** @internal Makes the connections: a group puts its own in place. */
+/** @internal Makes the connections. A group replaces it with its own. */
 export const connector = Symbol('connector')
 
 type AgentClass<Options, NodeClass extends Agent> = new (options?: Options) => NodeClass
 
-/** `Base` with its connections on a path; `secure`: what it makes of a connected socket itself is TLS. */
+/** `Base` with its connections on a path. `secure`: turns a connected socket into a TLS one. */
 function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
   Base: new () => NodeClass,
   caller: string,
@@ -145,7 +145,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       return socket
     }
 
-    /** From here on Node's own code runs, with its cache of TLS sessions. */
+    /** From here on Node's own code runs, with its TLS session cache. */
     #secure(options: ConnectionOptions, socket: Socket, device: string | undefined): Socket {
       const tls: TlsOptions = options as object
       try {

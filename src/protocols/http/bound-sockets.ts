@@ -8,8 +8,8 @@ import { boundDevice } from '../../sockets/open.js'
 const validMs = 1
 
 /**
- * The open connections of a pool, by device. A device that is deleted and made again (PPPoE, WireGuard, USB modems) leaves
- * its sockets dead without an error, so a pool checks them here before it uses one again.
+ * The open connections of a pool by device. If a device is deleted and created again (PPPoE, WireGuard, USB modems), its
+ * sockets are dead without an error. So a pool checks them here before it reuses one.
  */
 export class BoundSockets {
   readonly #inWords: (error: NetviaError) => Error
@@ -29,8 +29,8 @@ export class BoundSockets {
   }
 
   /**
-   * Destroys the connections whose device is gone, and reports each. One system call for each device that is the same: if
-   * the oldest is still bound to it, it has not been deleted since, and so are all.
+   * Destroys the connections whose device is gone, and reports each. It needs one system call per device: if the oldest
+   * connection is still bound, the device has not been deleted since, so all are.
    */
   dropDead(onDropped?: (socket: Socket) => void): void {
     if (this.#devices.size === 0) return
@@ -52,7 +52,7 @@ export class BoundSockets {
   }
 }
 
-/** Those that are closing have no descriptor any more: `close` comes later. */
+/** Connections that are closing no longer have a descriptor. Their `close` event comes later. */
 function oldestOf(sockets: Set<Socket>): Socket | undefined {
   for (const socket of sockets) {
     if (!socket.destroyed) return socket

@@ -16,7 +16,7 @@ import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'
 import { undici } from './undici-module.js'
 
-/** What concerns the connection itself: the options of `tls.connect` for TLS, and these. */
+/** Options of the connection itself: those of `tls.connect` for TLS, and these. */
 export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocols'> {
   /** Milliseconds for name resolution and connection, and again for the TLS handshake. Default: `connectTimeout`. */
   timeout?: number
@@ -97,7 +97,7 @@ export function openDispatcher(caller: string, given: DispatcherOptions, connect
   const options = checkOptions(caller, given, schema)
   const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
   const { Agent, errors } = undici()
-  // With its own error undici makes a new connection for the requests that wait; with any other it fails them all.
+  // For undici's own error, undici makes a new connection for the waiting requests. Any other error fails them all.
   const sockets = new BoundSockets(cause => Object.assign(new errors.SocketError(cause.message), { cause }))
   class PathAgent extends Agent {
     override dispatch(...request: Parameters<Agent['dispatch']>): boolean {
@@ -141,7 +141,7 @@ function openConnections(
           sockets.add(socket, device)
           return callback(null, socket)
         }
-        // From here on undici's own code runs: server name, ALPN, cache of TLS sessions.
+        // From here on undici's own code runs: server name, ALPN, TLS session cache.
         secure({ ...target, httpSocket: socket }, (...result) => {
           if (result[1]) sockets.add(refuseReconnect(result[1], device), device)
           callback(...result)

@@ -86,18 +86,19 @@ function fetchPath(options: PathOptions): FetchPath {
     if (paths.size <= maxPaths) break
     if (old === path || old.busy) continue
     paths.delete(key)
-    // After the bodies that are still being read have ended.
+    // Closes after the bodies that are still being read have ended.
     old.dispatcher.close().catch(() => {})
   }
   return path
 }
 
 /**
- * undici's `fetch` (the Fetch standard) over a path, name resolution and redirects included. Fetches on the same path share
- * their connections, which are kept for a while. Beyond 64 paths, the connections of the least recently used one are closed.
+ * undici's `fetch` (the Fetch standard) over a path, including name resolution and redirects. Fetches on the same path
+ * share connections, which are kept for a while. Beyond 64 paths, netvia closes the connections of the least recently used
+ * one.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. As with any fetch, no
- * answer is a `TypeError` whose `cause` says what happened: what `connect` throws, `ENODEV` among it. `signal.reason` when
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. As with any
+ * fetch, a missing answer is a `TypeError` whose `cause` has the error of `connect`, such as `ENODEV`. `signal.reason` when
  * aborted.
  */
 export async function fetch(input: RequestInfo, given: FetchInit = {}): Promise<Response> {

@@ -2,8 +2,9 @@ import { EventEmitter } from 'node:events'
 import type { ClientRequest } from 'node:http'
 
 /**
- * Stands in an agent's pool for a connection that is on its way, so that `maxSockets` counts it, and ends it when nobody wants
- * it any more: the request was destroyed, or the agent. It has what an agent needs of its sockets, and costs a tenth of a socket.
+ * A placeholder in an agent's pool for a connection that is being made, so that `maxSockets` counts it. It ends the
+ * connection when the request or the agent is destroyed. It has the parts of a socket that an agent needs, at a tenth of
+ * the cost.
  */
 export class PendingConnection extends EventEmitter {
   readonly writable = false
@@ -23,7 +24,7 @@ export class PendingConnection extends EventEmitter {
       this.destroy(error)
       return destroyed
     }
-    // As with a socket of Node's own, the request's time runs while the connection is made.
+    // As with Node's own sockets, the request's timeout runs while the connection is made.
     const { timeout } = request as ClientRequest & { timeout?: number }
     if (timeout) this.#timer = setTimeout(() => request.emit('timeout'), timeout).unref()
   }

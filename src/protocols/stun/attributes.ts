@@ -23,11 +23,11 @@ export const type = {
   otherAddress: 0x802c,
 } as const
 
-/** Required ones of RFC 8489 that concern credentials, which netvia has none of: USERNAME, MESSAGE-INTEGRITY and so on. */
+/** Required attributes of RFC 8489 about credentials, which netvia doesn't have: USERNAME, MESSAGE-INTEGRITY and so on. */
 const ofCredentials = [0x0006, 0x0008, 0x0014, 0x0015, 0x001c, 0x001d, 0x001e]
 const known = new Set<number>([...Object.values(type), ...ofCredentials])
 
-/** Whether a message with this attribute can't be understood without knowing it (RFC 8489 section 14). */
+/** Whether a message with this unknown attribute can't be understood (RFC 8489 section 14). */
 export function isRequired(attribute: number): boolean {
   return attribute < 0x8000 && !known.has(attribute)
 }
@@ -41,7 +41,7 @@ export function encodeEndpoint({ address, port }: Endpoint): Buffer {
   return Buffer.from([0, bytes.length === 4 ? 1 : 2, port >> 8, port & 0xff, ...bytes])
 }
 
-/** Undefined where the bytes are no address. */
+/** Undefined if the bytes are no address. */
 export function decodeEndpoint(value: Buffer): Endpoint | undefined {
   const isIPv4 = value[1] === 1 && value.length === 8
   if (!isIPv4 && !(value[1] === 2 && value.length === 20)) return undefined
@@ -49,13 +49,13 @@ export function decodeEndpoint(value: Buffer): Endpoint | undefined {
   return { address: isIPv4 ? bytes.join('.') : formatIPv6(bytes), port: value.readUInt16BE(2) }
 }
 
-/** XOR-MAPPED-ADDRESS from MAPPED-ADDRESS, and back (RFC 8489 section 14.2). */
+/** Converts MAPPED-ADDRESS to XOR-MAPPED-ADDRESS, and back (RFC 8489 section 14.2). */
 export function xored(value: Buffer, transaction: Buffer): Buffer {
   const mask = Buffer.concat([magicCookie.subarray(0, 2), magicCookie, transaction])
   return Buffer.from(value.map((byte, at) => (at < 2 ? byte : byte ^ mask[at - 2]!)))
 }
 
-/** Whether two endpoints are the same, however their addresses are written. */
+/** Whether two endpoints are the same, regardless of how their addresses are written. */
 export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && sameAddress(one.address, other.address)
 }

@@ -10,7 +10,7 @@ import { type StunAnswer, StunClient } from './client.js'
  */
 export type NatBehaviour = 'endpoint-independent' | 'address-dependent' | 'address-and-port-dependent' | 'unknown'
 
-/** A verdict, and what it rests on. */
+/** A verdict and its evidence. */
 export interface NatVerdict {
   /** The behaviour. */
   readonly behaviour: NatBehaviour
@@ -18,7 +18,7 @@ export interface NatVerdict {
   readonly evidence: string
 }
 
-/** What the tests have in common. */
+/** What the tests share. */
 export interface NatTest {
   readonly path: PathOptions
   readonly family: 4 | 6
@@ -30,7 +30,7 @@ export interface NatTest {
 const unknown = (evidence: string): NatVerdict => ({ behaviour: 'unknown', evidence })
 const shown = ({ address, port }: Endpoint) => `${address.includes(':') ? `[${address}]` : address}:${port}`
 
-/** Compares what three destinations see of one port (RFC 5780 section 4.3). `first` is what the server sees of it. */
+/** Compares one port as three destinations see it (RFC 5780 section 4.3). `first` is the server's view. */
 export async function testMapping(
   { server, timeout, signal }: NatTest,
   client: Pick<StunClient, 'request'>,
@@ -51,8 +51,9 @@ export async function testMapping(
 }
 
 /**
- * Asks for answers from where nothing has been sent (RFC 5780 section 4.4). Each test has a port of its own, because the mapping
- * test lets all of the server's addresses in. Silence counts only after the silent place has been shown to work.
+ * Requests answers from addresses that nothing was sent to (RFC 5780 section 4.4). Each test uses a port of its own,
+ * because the mapping test lets all of the server's addresses in. Silence counts only if that address has been shown to
+ * work.
  */
 export async function testFiltering(test: NatTest, other: Endpoint | undefined): Promise<NatVerdict> {
   const { server } = test
@@ -68,7 +69,7 @@ export async function testFiltering(test: NatTest, other: Endpoint | undefined):
   return { behaviour: 'address-and-port-dependent', evidence: `only answers from where a request went get in` }
 }
 
-/** Whether an answer from `from` gets to a port that has sent to the server alone. Otherwise why nothing proves either. */
+/** Whether an answer from `from` reaches a port that has sent only to the server. Otherwise, why nothing proves either. */
 async function letsIn({ path, family, server, timeout, signal }: NatTest, from: Endpoint): Promise<string> {
   const client = await StunClient.open(path, family)
   try {
@@ -76,7 +77,7 @@ async function letsIn({ path, family, server, timeout, signal }: NatTest, from: 
     if (!opened) return 'the server did not answer each time'
     const answer = await client.request({ to: server, from, timeout, signal })
     if (answer) return sameEndpoint(answer.source, from) ? 'yes' : 'the server does not honour CHANGE-REQUEST'
-    // From this port everything has been let out by now, so this must be answered.
+    // This port has sent to every address by now, so an answer must come.
     return (await client.request({ to: from, timeout, signal })) ? 'no' : `${shown(from)} does not answer at all`
   } finally {
     client.close()

@@ -13,7 +13,7 @@ const retransmission = 500
 
 export interface StunRequest {
   readonly to: Endpoint
-  /** Where the answer is asked to come from (CHANGE-REQUEST, RFC 5780). Default: from where the request goes to. */
+  /** The address the answer should come from (CHANGE-REQUEST, RFC 5780). Default: the destination of the request. */
   readonly from?: Endpoint
   /** Milliseconds to wait for an answer. */
   readonly timeout: number
@@ -22,9 +22,9 @@ export interface StunRequest {
 
 export interface StunAnswer extends StunMessage {
   readonly mapped: Endpoint
-  /** Where the answer came from. */
+  /** The address the answer came from. */
   readonly source: Endpoint
-  /** From the newest request. After a repetition it may be the answer to an earlier one. */
+  /** Measured from the newest request. After a repetition, the answer may belong to an earlier one. */
   readonly rttMs: number
 }
 
@@ -35,7 +35,7 @@ interface Open {
   fail(error: unknown): void
 }
 
-/** Binding requests from one UDP socket, which is one port of this machine for all of them. */
+/** Sends Binding requests from one UDP socket, and so from one port. */
 export class StunClient {
   readonly #socket: Socket
   readonly #open = new Map<string, Open>()
@@ -61,11 +61,11 @@ export class StunClient {
     try {
       this.#socket.close()
     } catch {
-      // It has closed when its device went.
+      // The socket has closed because its device was deleted.
     }
   }
 
-  /** Undefined without an answer in time. Rejects for an error response, and where this machine can't send. */
+  /** Undefined without an answer in time. Rejects for an error response, or if this machine can't send. */
   request({ to, from = to, timeout, signal }: StunRequest): Promise<StunAnswer | undefined> {
     const transaction = nodeCrypto().randomBytes(12)
     const key = transaction.toString('hex')
@@ -92,7 +92,7 @@ export class StunClient {
           resolve({ ...message, mapped, source, rttMs: monotonicNow() - sentAt })
         else reject(badAnswer(error ? `it answered ${error.code} ${error.reason}` : 'its answer has no address', to))
       }
-      // By then what had arrived while this process was busy has been read.
+      // By then, everything that arrived while this process was busy has been read.
       const giveUp = () => {
         settle()
         resolve(undefined)
@@ -110,12 +110,12 @@ export class StunClient {
     })
   }
 
-  /** Only an answer to an open request, from where one may come, counts. Anybody can send anything else. */
+  /** Only an answer to an open request, from an expected address, counts. Anybody can send anything else. */
   #hear(bytes: Buffer, source: Endpoint): void {
     const message = decodeMessage(bytes)
     if (!message || message.kind === 'request') return
     const request = this.#open.get(message.transaction.toString('hex'))
-    // A server that knows no CHANGE-REQUEST answers from where it was asked.
+    // A server without CHANGE-REQUEST answers from the address that was asked.
     if (request && [request.to, request.from].some(place => sameEndpoint(place, source))) request.hear(message, source)
   }
 }

@@ -2,16 +2,16 @@ import { decodeEndpoint, type Endpoint, encodeEndpoint, isRequired, type, xored 
 import { magicCookie } from './cookie.js'
 
 const headerLength = 20
-/** Binding, the only method there is (RFC 8489 section 3), with the bits of each class. */
+/** Binding, the only method (RFC 8489 section 3), with the bits of each class. */
 const kinds = { request: 0x0001, success: 0x0101, error: 0x0111 } as const
 export type Kind = keyof typeof kinds
 
-/** A message of the Binding method as it was received. */
+/** A received message of the Binding method. */
 export interface StunMessage {
   readonly kind: Kind
   /** Its 12 bytes. */
   readonly transaction: Buffer
-  /** XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS of a server that has only that. */
+  /** XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS from a server that sends only that. */
   readonly mapped: Endpoint | undefined
   /** RESPONSE-ORIGIN. */
   readonly origin: Endpoint | undefined
@@ -24,7 +24,7 @@ export interface StunMessage {
   readonly unknown: readonly number[]
 }
 
-/** What a message says. Everything is optional. */
+/** The contents of a message. Everything is optional. */
 export interface Content {
   readonly mapped?: Endpoint
   readonly origin?: Endpoint
@@ -34,7 +34,7 @@ export interface Content {
   readonly unknown?: readonly number[]
 }
 
-/** A message of the Binding method, with a FINGERPRINT at its end (RFC 8489 sections 5 and 14.7). Pure. */
+/** Encodes a message of the Binding method, with a FINGERPRINT at its end (RFC 8489 sections 5 and 14.7). Pure. */
 export function encodeMessage(kind: Kind, transaction: Buffer, content: Content = {}): Buffer {
   const { mapped, origin, other, change, error, unknown } = content
   const attributes: Buffer[] = []
@@ -48,7 +48,7 @@ export function encodeMessage(kind: Kind, transaction: Buffer, content: Content 
   const body = Buffer.concat(attributes)
   const header = Buffer.alloc(headerLength)
   header.writeUInt16BE(kinds[kind])
-  // The length counts the fingerprint, which is the sum of what comes before it.
+  // The length includes the fingerprint, which is the checksum of the bytes before it.
   header.writeUInt16BE(body.length + 8, 2)
   header.set(magicCookie, 4)
   header.set(transaction, 8)
@@ -68,7 +68,7 @@ function encodeError({ code, reason }: { code: number; reason: string }): Buffer
   return Buffer.concat([Buffer.from([0, 0, Math.floor(code / 100), code % 100]), Buffer.from(reason)])
 }
 
-/** Undefined for anything but a sound message of the Binding method. Of repeated attributes the first counts. Pure. */
+/** Undefined for anything but a valid message of the Binding method. The first of repeated attributes counts. Pure. */
 export function decodeMessage(bytes: Buffer): StunMessage | undefined {
   if (bytes.length < headerLength || bytes.readUInt16BE(2) !== bytes.length - headerLength) return undefined
   if (bytes.length % 4 !== 0 || !bytes.subarray(4, 8).equals(magicCookie)) return undefined
@@ -95,7 +95,7 @@ export function decodeMessage(bytes: Buffer): StunMessage | undefined {
   }
 }
 
-/** Undefined where they don't fit, or the fingerprint is wrong. What follows a fingerprint is ignored. */
+/** Undefined if they don't fit, or the fingerprint is wrong. Attributes after a fingerprint are ignored. */
 function readAttributes(bytes: Buffer): Map<number, Buffer> | undefined {
   const attributes = new Map<number, Buffer>()
   let at = headerLength
@@ -112,7 +112,7 @@ function readAttributes(bytes: Buffer): Map<number, Buffer> | undefined {
   return attributes
 }
 
-/** CRC-32 of ITU V.42, changed by a constant (RFC 8489 section 14.7). */
+/** CRC-32 of ITU V.42, XORed with a constant (RFC 8489 section 14.7). */
 function fingerprint(covered: Buffer): Buffer {
   let sum = -1
   for (const byte of covered) {

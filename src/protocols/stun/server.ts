@@ -4,15 +4,15 @@ import { openUdp } from '../udp/open-udp.js'
 import { change, type Endpoint, type } from './attributes.js'
 import { decodeMessage, encodeMessage, type StunMessage } from './message.js'
 
-/** Where a server listens: at one address and port, or at two of each (RFC 5780 section 6). */
+/** The addresses of a server: one address and port, or two of each (RFC 5780 section 6). */
 export interface StunPlace extends PathOptions {
   readonly hosts: readonly string[]
   readonly ports: readonly number[]
 }
 
 /**
- * Answers Binding requests (RFC 8489), from another of its addresses and ports where a request asks for it (RFC 5780). It answers
- * only to where a request came from, and never with more than a few words.
+ * Answers Binding requests (RFC 8489), from another of its addresses and ports if a request asks for it (RFC 5780). It
+ * answers only to the source of a request, and never with more than a few words.
  */
 export class StunServer {
   readonly #sockets: Socket[][]
@@ -24,9 +24,9 @@ export class StunServer {
     for (const [host, ofHost] of sockets.entries()) {
       for (const [port, socket] of ofHost.entries()) {
         socket.on('message', (bytes, source) => this.#answer(bytes, source, host, port))
-        // A client that can't be reached is none of our business.
+        // A client that can't be reached is not an error of the server.
         socket.on('error', () => {})
-        // One that lost its device is no use without the others.
+        // A socket that lost its device is no use without the others.
         socket.on('close', () => this.close())
       }
     }
@@ -62,7 +62,7 @@ export class StunServer {
       try {
         socket.close()
       } catch {
-        // It has closed when its device went.
+        // The socket has closed because its device was deleted.
       }
     }
   }
@@ -79,7 +79,7 @@ export class StunServer {
   }
 }
 
-/** Beyond it an answer could be much larger than its request. */
+/** Beyond this an answer could be much larger than its request. */
 const mostTold = 8
 
 function encodeAnswer(
@@ -88,12 +88,12 @@ function encodeAnswer(
   origin: Endpoint | undefined,
   other: Endpoint | undefined,
 ): Buffer {
-  // RFC 8489 section 6.3.1, and RFC 5780 section 6.1 for an address that there is not.
+  // RFC 8489 section 6.3.1, and RFC 5780 section 6.1 for a missing address.
   const refused = origin ? unknown : [...unknown, type.changeRequest]
   if (refused.length) {
     const error = { code: 420, reason: 'Unknown Attribute' }
     return encodeMessage('error', transaction, { error, unknown: refused.slice(0, mostTold) })
   }
-  // A server at any address doesn't know which it answers from.
+  // A server at the unspecified address doesn't know the address that it answers from.
   return encodeMessage('success', transaction, { mapped: { address, port }, origin: other && origin, other })
 }

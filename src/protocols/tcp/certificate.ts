@@ -45,7 +45,7 @@ export function isFor(certificate: X509Certificate, host: string): boolean {
   return (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined
 }
 
-/** From the server's own to the last one that is known, which may be its own issuer. */
+/** The chain from the server's own certificate to the last known one, which may be its own issuer. */
 export function chainOf(leaf: X509Certificate): X509Certificate[] {
   const chain = [leaf]
   for (let next = leaf.issuerCertificate; next && chain.length < 10; next = next.issuerCertificate) {

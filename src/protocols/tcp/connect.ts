@@ -24,8 +24,8 @@ export async function connect(given: ConnectOptions & MultipathOptions): Promise
 
 const schema = { ...connectSchema, ...multipathSchema }
 
-/** Makes the connections of a pool, maybe over another path than that of the options, and says over which. */
+/** Makes the connections of a pool. It may use another path than that of the options, and returns which. */
 export type Connector = (options: ConnectOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>
 
-/** By the path of the options. */
+/** Connects over the path of the options. */
 export const connectOnPath: Connector = async options => ({ socket: await connect(options), path: options })

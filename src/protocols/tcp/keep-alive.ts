@@ -18,10 +18,10 @@ export const keepAliveCheck: Check = (value, name) => {
   return typeof value === 'object' ? checkOptions(name, value as KeepAlive, schema) : boolean(value, name)
 }
 
-/** Whole milliseconds, as the kernel takes them. */
+/** Whole milliseconds, as the kernel needs them. */
 export const userTimeoutCheck = integer(0, longestTimer)
 
-/** For sockets that Node doesn't set these of itself. Accepted sockets inherit them from their listener. */
+/** For sockets on which Node doesn't set these itself. Accepted sockets inherit them from their listener. */
 export function setKeepAlive(fd: number, { idle, interval, count }: KeepAlive): void {
   setOption(fd, 'SO_KEEPALIVE', 1)
   const set = (option: string, value: number | undefined) => {

@@ -186,7 +186,7 @@ function startListening(server: Server, fd: number, backlog: number): Promise<vo
   })
 }
 
-/** Where the runtime (Deno) hides the socket's descriptor, the listener's shows what it inherited. */
+/** If the runtime hides the socket's descriptor (Deno), the listener's shows what it inherited. */
 function verifyAccepted(socket: Socket, listener: number, device: string): void {
   const fd = descriptorOf(socket)
   try {

@@ -5,7 +5,7 @@ import { monotonicNow } from '../../monotonic.js'
 import { copied } from '../../options.js'
 import { type TlsOptions, tlsSchema } from './tls-options.js'
 
-/** What belongs to one connection. Everything else makes the context. */
+/** Options that belong to one connection. All others make the context. */
 const ofConnection = new Set<string>([
   'ALPNProtocols',
   'checkServerIdentity',
@@ -30,12 +30,12 @@ interface Kept {
   readonly until: number
 }
 
-/** The last one used comes first. */
+/** The most recently used one comes first. */
 const kept: Kept[] = []
 
 /**
- * A context for these TLS options, kept for others with equal ones: making one takes longer than the rest of a handshake.
- * A context holds no state of a connection. It throws what `tls.createSecureContext` throws.
+ * Returns a context for these TLS options, shared by connections with equal ones, because creating one takes longer than
+ * the rest of a handshake. A context holds no state of a connection. Throws the errors of `tls.createSecureContext`.
  */
 export function secureContextFor(options: TlsOptions): SecureContext {
   const given = options as Record<string, unknown>
@@ -52,7 +52,7 @@ export function secureContextFor(options: TlsOptions): SecureContext {
     found && now < found.until
       ? found
       : {
-          // A copy: the caller may write other bytes into its buffers.
+          // This copies, because the caller may write other bytes into its buffers.
           recipe: copied(recipe, '') as unknown as object,
           context: make(),
           until: wanted.ca === undefined ? now + defaultTrustLasts : Number.POSITIVE_INFINITY,
@@ -62,7 +62,7 @@ export function secureContextFor(options: TlsOptions): SecureContext {
   return usable.context
 }
 
-/** What can be compared by value. Other objects, such as a KeyObject, hide what they hold. */
+/** Values that can be compared. Other objects, such as a KeyObject, hide their contents. */
 function isPlainData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || types.isUint8Array(value)) return typeof value !== 'function'
   if (Array.isArray(value)) return value.every(isPlainData)

@@ -8,13 +8,16 @@ import { RouteRecord } from './route-statistics.js'
 import { holdSourcePort, type SourcePort } from './source-port.js'
 
 const probesAtOnce = 16
-/** After the first answers, a probe of a flow is waited for so long and so many times the slowest answer. */
+/**
+ * Once a probe has been answered, netvia waits for further probes of the flow this long, plus this many times the slowest
+ * answer.
+ */
 const patienceMs = 200
 const patienceFactor = 4
 
 /**
- * One series of rounds over one route. By udp and tcp all its probes have the same addresses and ports, so that routers that share the
- * load send them the same way. The kernel then can't distinguish them, and they go one after another.
+ * One series of rounds over one route. Over UDP and TCP all its probes have the same addresses and ports, so that routers
+ * that balance load send them along one path. The kernel then can't distinguish them, so only one is in flight at a time.
  */
 export class Flow {
   readonly record: RouteRecord
@@ -28,7 +31,7 @@ export class Flow {
   #sequence = 0
   #slowestMs: number | undefined
 
-  /** `seen` gets each probe that has a verdict. */
+  /** `seen` receives each probe that has a verdict. */
   constructor(target: Target, settings: TraceSettings, seen: (ttl: number, result: PingResult) => void) {
     const { method } = settings
     this.record = new RouteRecord(settings)
@@ -52,7 +55,7 @@ export class Flow {
     return this.#source?.port
   }
 
-  /** Until every probe has its verdict. */
+  /** Resolves when every probe has its verdict. */
   round(): Promise<void> {
     return new Promise(resolve => {
       const round: Round = new Round(

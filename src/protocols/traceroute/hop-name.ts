@@ -3,7 +3,7 @@ import { isHostName } from '../dns/names.js'
 import { resolve } from '../dns/resolve.js'
 import type { TraceSettings } from './options.js'
 
-/** The name of a hop (PTR), over the path. Undefined where there is none that can be a host's, or nobody knows it. */
+/** The name of a hop (PTR record), looked up over the path. Undefined if it has none, or none that can be a host name. */
 export async function nameOfHop(
   address: string,
   settings: TraceSettings,
@@ -14,7 +14,7 @@ export async function nameOfHop(
     const found = await resolve(address.replace(/%.*/, ''), options)
     return found.find(({ data }) => isHostName(data))?.data
   } catch {
-    // The hop is what was asked for.
+    // The hop is the address that was asked for.
     return undefined
   }
 }

@@ -3,7 +3,7 @@ import type { TraceSettings } from './options.js'
 
 const namesKept = 1024
 
-/** Names of the hops of a series, each looked up once, beside the probes. */
+/** The names of the hops of a series. Each is looked up once, while the probes go on. */
 export class HopNames {
   readonly #settings: TraceSettings
   readonly #signal: AbortSignal
@@ -15,13 +15,13 @@ export class HopNames {
     this.#signal = signal
   }
 
-  /** As far as it is known by now; the first call asks. */
+  /** Returns the name if it is known by now. The first call starts the look-up. */
   of(address: string): string | undefined {
     if (!this.#names.has(address) && this.#names.size < namesKept) this.#ask(address)
     return this.#names.get(address)
   }
 
-  /** Until every name that was asked for is known, or known to be missing. */
+  /** Resolves when every requested name is known, or known to be missing. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending)
   }

@@ -3,22 +3,23 @@ import { isPortUnreachable } from '../icmp/packet/message-types.js'
 import { type PingResult, type Target, toResult } from '../icmp/result.js'
 import type { TraceProbe } from './prober.js'
 
-/** What was found at one distance. */
+/** The results at one distance. */
 export interface Hop {
   /** TTL or hop limit of its probes. */
   ttl: number
-  /** In order of sending: `ttl-exceeded` with `from` for a router, `reply` for the target, `timeout` for silence. */
+  /** In the order sent: `ttl-exceeded` with `from` for a router, `reply` for the target, `timeout` for no answer. */
   probes: PingResult[]
-  /** Who answered; of several, the one that did so most often, and of these the first. Missing where nobody did. */
+  /** The host that answered. If several did, the one that answered most often, then first. Missing without an answer. */
   address?: string
   /**
-   * The target itself has answered: the last hop. So has whoever says `port unreachable` from another address, as in mtr and
-   * traceroute(8): most often the target, or else a firewall before it. `address` and the `reason` of the probe show it.
+   * The target itself has answered: this is the last hop. As in mtr and traceroute(8), so does a host that reports `port
+   * unreachable` from another address. Most often that is the target, otherwise a firewall before it. `address` and the
+   * `reason` of the probe show which.
    */
   reached: boolean
-  /** Of `address`, with `names`, where it has one that can be a host's. */
+  /** With `names`: the name of `address`, if it has one that can be a host name. */
   name?: string
-  /** MPLS labels the probes carried as they came in there (RFC 4950), outermost first. */
+  /** MPLS labels of the probes when they arrived there (RFC 4950), outermost first. */
   labels?: MplsLabel[]
 }
 
@@ -41,7 +42,10 @@ export function toHop(
   }
 }
 
-/** The target has answered, if only with a refusal. It may answer from another of its addresses that nobody listens at the port. */
+/**
+ * Whether the target has answered, even with a refusal. It may answer from another of its addresses if nobody listens on
+ * the port.
+ */
 export function isReached(result: PingResult): boolean {
   const { outcome, from, address, family } = result
   return outcome === 'reply' || (outcome === 'unreachable' && (from === address || isPortUnreachable(family, result)))
@@ -54,7 +58,7 @@ function mostFrequent(addresses: readonly string[]): string | undefined {
   return [...counts.keys()].find(address => counts.get(address) === most)
 }
 
-/** Extensions come behind 128 bytes of quoted packet (RFC 4884 section 5), of which the first headers were not handed over. */
+/** Extensions follow 128 bytes of quoted packet (RFC 4884 section 5). The kernel doesn't pass on its first headers. */
 export function labelsOf(quoted: Uint8Array, hiddenBytes: number): MplsLabel[] | undefined {
   const whole = new Uint8Array(hiddenBytes + quoted.length)
   whole.set(quoted, hiddenBytes)

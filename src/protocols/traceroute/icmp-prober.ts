@@ -4,7 +4,7 @@ import type { Target } from '../icmp/result.js'
 import type { TraceSettings } from './options.js'
 import { ipHeaderLength, type Prober } from './prober.js'
 
-/** Echo requests, on the sockets that all pings of the path share. */
+/** Sends echo requests on the sockets that all pings of the path share. */
 export function openIcmpProber(target: Target, settings: TraceSettings): Prober {
   const { payloadSize, device, localAddress, mark, tos } = settings
   const options = { payloadSize, device, localAddress, mark, tos }

@@ -13,30 +13,30 @@ import {
   string,
 } from '../../options.js'
 
-/** What the probes are: echo requests, UDP datagrams, TCP connection requests. */
+/** The kinds of probe: echo requests, UDP datagrams, TCP connection requests. */
 export type TracerouteMethod = 'icmp' | 'udp' | 'tcp'
 
 export interface TracerouteOptions extends CommonOptions {
-  /** Default: that of the address; of a name, the first address it has. */
+  /** Default: that of the address; for a name, that of its first address. */
   family?: 4 | 6
   /**
    * What is sent: `icmp` echo requests (default), `udp` datagrams to ports where nobody listens, `tcp` connection requests. Firewalls
    * treat them differently. None needs privilege; `icmp` needs a ping socket allowed (see `ping`), `tcp` Linux 5.18.
    */
   method?: TracerouteMethod
-  /** Last hop that is tried, 1-255. Default 30. */
+  /** Last hop to probe, 1-255. Default 30. */
   maxHops?: number
-  /** First hop that is tried, 1-255. Default 1. */
+  /** First hop to probe, 1-255. Default 1. */
   firstHop?: number
   /** Probes for each hop, 1-10. Default 3. */
   queries?: number
   /** Destination port. `udp`: default 33434, and one more for each probe; `tcp`: default 80. Not with `icmp`, which has none. */
   port?: number
-  /** Milliseconds for the answer to one probe; another such time for finding the address of a name. Default 1000. */
+  /** Milliseconds to wait for the answer to one probe, and as long again to resolve a name. Default 1000. */
   timeout?: number
   /** Bytes after the ICMP or UDP header. Default 56 with `icmp`, 32 with `udp`. Not with `tcp`, which sends none. */
   payloadSize?: number
-  /** Look up the names of the hops (PTR records), over the path. Default false. */
+  /** Looks up the names of the hops (PTR records) over the path. Default false. */
   names?: boolean
 }
 
@@ -55,7 +55,7 @@ export const tracerouteSchema = {
   names: boolean,
 } satisfies Schema
 
-/** With the defaults in. */
+/** The options with their defaults filled in. */
 export type TraceSettings = TracerouteOptions & typeof tracerouteDefaults
 
 export const tracerouteDefaults = {
@@ -70,7 +70,7 @@ export function checkTracerouteOptions(host: string, options: TracerouteOptions)
   return checkTraceOptions('traceroute', host, options, tracerouteSchema)
 }
 
-/** The options to go on with, of `traceroute` and its series: a copy with the defaults in. */
+/** Checks the options of `traceroute` and its series. Returns a copy with the defaults filled in. */
 export function checkTraceOptions<Options extends TracerouteOptions>(
   caller: string,
   host: string,

@@ -15,8 +15,8 @@ interface Expected {
 }
 
 /**
- * When refusals of connections arrived. A TCP socket that was refused does not say when. A raw socket gets a copy of the reset
- * before it does, with the kernel's timestamp. It needs CAP_NET_RAW.
+ * Records when refusals of connections arrived. A refused TCP socket doesn't report the time. A raw socket gets a copy of
+ * the reset with the kernel's timestamp, before the TCP socket does. It needs CAP_NET_RAW.
  */
 export class RefusalStamps {
   readonly #family: 4 | 6
@@ -25,7 +25,7 @@ export class RefusalStamps {
   /** By local port. */
   readonly #expected = new Map<number, Expected>()
 
-  /** Undefined without permission, or where it can't be opened: the probes then have the event loop's time. */
+  /** Undefined without permission, or if it can't be opened. The probes then use the event loop's time. */
   static open(family: 4 | 6, target: Uint8Array, path: PathOptions): RefusalStamps | undefined {
     try {
       return new RefusalStamps(family, target, path)
@@ -54,8 +54,8 @@ export class RefusalStamps {
   }
 
   /**
-   * Arrival of the refusal, in milliseconds of the wall clock. NaN if it is unknown, or if there were several resets: only the
-   * TCP socket knows which of them was not forged.
+   * Arrival of the refusal in milliseconds of the wall clock. NaN if it is unknown, or if several resets came: only the TCP
+   * socket knows which one was not forged.
    */
   arrival(port: number): number {
     while (!this.#socket.closed && this.#socket.receive(this.#onReset) > 0);

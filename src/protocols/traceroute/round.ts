@@ -1,27 +1,27 @@
 import type { PingResult } from '../icmp/result.js'
 import type { TraceProbe } from './prober.js'
 
-/** What one flow of a series needs for a round. */
+/** What a round needs from one flow of a series. */
 export interface RoundPlan {
   firstHop: number
-  /** The last hop that is worth a probe; asked again as answers come in. */
+  /** The last hop worth probing. The round reads it again as answers come in. */
   last(): number
   /** Probes in flight. */
   atOnce: number
   /** As in `Prober`. */
   send(ttl: number, settled: (probe: TraceProbe) => void): () => void
-  /** Records what became of a probe. */
+  /** Records the outcome of a probe. */
   settled(ttl: number, probe: TraceProbe): PingResult
 }
 
-/** Sends one probe to each hop of a route. Those beyond its end are given up. */
+/** Sends one probe to each hop of a route. Cancels probes beyond the end of the route. */
 export class Round {
   readonly #plan: RoundPlan
   readonly #cancels = new Map<number, () => void>()
   readonly #ended: () => void
   #next: number
 
-  /** `ended` is called once, unless the round is cancelled before. */
+  /** Calls `ended` once, unless the round is cancelled first. */
   constructor(plan: RoundPlan, ended: () => void) {
     this.#plan = plan
     this.#next = plan.firstHop

@@ -2,29 +2,29 @@ import { RttCounter } from '../../stats.js'
 import type { PingResult } from '../icmp/result.js'
 import { isReached } from './hop.js'
 
-/** What one hop of a route has done so far. Milliseconds; `undefined` until there is something to report. */
+/** Statistics of one hop of a route so far. Times are in milliseconds, and `undefined` until there is an answer. */
 export interface HopStatistics {
   /** TTL or hop limit of its probes. */
   ttl: number
-  /** Who answered last. Missing while nobody has. */
+  /** The host that answered last. Missing while none has. */
   address?: string
-  /** Of `address`, with `names`, where it has one. */
+  /** With `names`: the name of `address`, if it has one. */
   name?: string
-  /** All who have answered, the first one first; at most 32. */
+  /** All hosts that have answered, the first one first; at most 32. */
   addresses: string[]
   /** The target itself has answered from here. */
   reached: boolean
-  /** Probes that left and have a verdict: those in flight do not count. */
+  /** Probes that were sent and have a verdict. Those in flight don't count. */
   sent: number
-  /** Probes that never left this machine; neither sent nor lost. */
+  /** Probes that this machine didn't send; neither sent nor lost. */
   unsent: number
   /** Probes that were answered. */
   received: number
   /** 0-1, of the probes that were sent. */
   lossRatio: number | undefined
   /**
-   * The loss is that of the route: every later hop that answers loses at least half as much. Loss without it is most often a
-   * router that limits its answers.
+   * The route itself loses packets here: every later hop that answers loses at least half as much. Otherwise the loss is
+   * most often a router that limits its answers.
    */
   lossContinues: boolean
   /** Round trip of the newest answer. */
@@ -51,13 +51,13 @@ export interface FlowStatistics {
   hops: HopStatistics[]
 }
 
-/** A route as it has been so far. */
+/** The statistics of a route so far. */
 export interface RouteStatistics {
-  /** As it was given. */
+  /** The host as you passed it. */
   host: string
-  /** The address that was asked. */
+  /** The address probed. */
   address: string
-  /** The family of that address: 4 or 6. */
+  /** Family of that address, 4 or 6. */
   family: 4 | 6
   /** Rounds that have ended: one probe for each hop and flow. */
   rounds: number
@@ -70,15 +70,15 @@ export interface RouteStatistics {
 }
 
 const addressesKept = 32
-/** As mtr: hops that are probed beyond the furthest that has answered. */
+/** Like mtr, probes this many hops beyond the furthest that has answered. */
 const silentHops = 5
 
-/** Counts the probes of a route, hop by hop, in memory that does not grow. */
+/** Counts the probes of a route hop by hop, in constant memory. */
 export class RouteRecord {
   readonly #firstHop: number
   readonly #maxHops: number
   readonly #hops = new Map<number, HopRecord>()
-  /** Where the route ended when its end last answered. */
+  /** The hop at which the end of the route last answered. */
   #end: number | undefined
   #furthest: number
 
@@ -93,7 +93,7 @@ export class RouteRecord {
     return this.#end ?? Math.min(this.#maxHops, this.#furthest + silentHops)
   }
 
-  /** The last hop there is something to say about: the end, or the first silent one behind those that answer. */
+  /** The last hop to report: the end, or the first silent hop after those that answer. */
   get depth(): number {
     return this.#end ?? this.#furthest + (this.#hops.has(this.#furthest + 1) ? 1 : 0)
   }
@@ -113,7 +113,7 @@ export class RouteRecord {
     else if (this.#end !== undefined && ttl >= this.#end) this.#end = undefined
   }
 
-  /** Forgets the figures, and keeps what is known of the route's length. */
+  /** Resets the figures, but keeps the known length of the route. */
   reset(): void {
     this.#hops.clear()
   }

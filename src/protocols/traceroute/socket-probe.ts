@@ -21,7 +21,7 @@ export interface ProbeOrder {
   /** Milliseconds. */
   timeout: number
   path: PathOptions
-  /** Default: any. Other probes of the same flow may have it too, but not at the same time. */
+  /** Default: any. Other probes of the same flow may use it too, but not at the same time. */
   sourcePort: number | undefined
   /** As in `Prober`. */
   hiddenBytes: number
@@ -31,11 +31,11 @@ export interface ProbeOrder {
 
 const icmpHeaderLength = 8
 
-/** A probe that is a descriptor of its own. Errors come by its error queue (IP_RECVERR, ip(7)), without privilege. */
+/** A probe with its own descriptor. Errors arrive on its error queue (IP_RECVERR, ip(7)), without privileges. */
 export abstract class SocketProbe implements TraceProbe {
   outcome: Outcome | undefined
   sent: ClockSample | undefined
-  /** The kernel's stamps before and behind the queue of the device. */
+  /** The kernel's timestamps before and after the device's queue. */
   sentStamp = Number.NaN
   leftStamp = Number.NaN
   rttMs = Number.NaN
@@ -51,7 +51,10 @@ export abstract class SocketProbe implements TraceProbe {
   error: Error | undefined
   protected socket: PacketSocket | undefined
   protected stamps: Timestamps<SocketProbe> | undefined
-  /** The kernel has taken it. Before that, what the poller says of the descriptor is no answer: an unconnected one counts as hung up. */
+  /**
+   * The kernel has accepted the probe. Before that the poller reports an unconnected descriptor as hung up, which is no
+   * answer.
+   */
   #launched = false
   #timer: NodeJS.Timeout | undefined
   #immediate: NodeJS.Immediate | undefined
@@ -66,13 +69,13 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected abstract readonly kind: 'datagram' | 'stream'
-  /** Sets its options and asks for stamps. */
+  /** Sets the socket options, and requests timestamps. */
   protected abstract prepare(fd: number): void
-  /** Sends: 0 or a negative errno. */
+  /** Sends the probe. Returns 0 or a negative errno. */
   protected abstract launch(fd: number): number
-  /** What `launch` failed in. */
+  /** Name of the system call in `launch`, for errors. */
   protected abstract readonly syscall: string
-  /** Reads what has come beside errors. */
+  /** Reads everything except errors. */
   protected abstract readAnswer(): void
 
   /** Never throws: what can't be sent is reported as `send-failed`. */
@@ -127,7 +130,7 @@ export abstract class SocketProbe implements TraceProbe {
     this.order.settled(this)
   }
 
-  /** Milliseconds from sending until it was read, or until the kernel's time of arrival. */
+  /** Milliseconds from sending until the answer was read, or until the kernel's time of arrival. */
   protected time(receivedStamp: number, read = now()): void {
     const { rttMs, kernel } = measure({ sent: this.sent!, read, sentStamp: this.sentStamp, receivedStamp })
     this.rttMs = rttMs
@@ -136,7 +139,7 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected readErrors(): void {
-    // More than one batch: each that is read may be followed by the stamp of sending, or by an error.
+    // Reads more than one batch, because a send timestamp or an error may follow each one.
     while (!this.socket!.closed && this.socket!.receive(this.#onError, true) > 0);
   }
 
@@ -154,7 +157,7 @@ export abstract class SocketProbe implements TraceProbe {
     if (isIcmp && this.outcome === undefined && this.isOwn(packet.data)) this.#onIcmpError(packet)
   }
 
-  /** Does the quote fit what was sent? The kernel has compared addresses, ports, and of TCP the sequence number. */
+  /** Whether the quote matches the probe. The kernel has compared addresses and ports, and the sequence number for TCP. */
   protected abstract isOwn(quoted: Uint8Array): boolean
 
   #onIcmpError(packet: Packet): void {
@@ -177,7 +180,7 @@ export abstract class SocketProbe implements TraceProbe {
     } else this.settle(outcomeOfError(family, this.type, this.code))
   }
 
-  /** The event loop may have been late, and the answer in time. */
+  /** The event loop may be late although the answer came in time. */
   #onTimeout(): void {
     this.read()
     this.settle('timeout')

@@ -16,7 +16,7 @@ import { UdpProbe } from './udp-probe.js'
 const udpHeaderLength = 8
 const defaultPort = { udp: 33_434, tcp: 80 } as const
 
-/** Each probe has a descriptor of its own: the kernel then finds which probe an ICMP error is about. */
+/** Gives each probe its own descriptor, so that the kernel finds the probe that an ICMP error is about. */
 export class SocketProber implements Prober {
   readonly ready = stampingOn()
   readonly hiddenBytes: number
@@ -24,7 +24,7 @@ export class SocketProber implements Prober {
   readonly #settings: TraceSettings
   readonly #sourcePort: number | undefined
   readonly #pending = new Set<SocketProbe>()
-  /** Asks for the kernel's stamps all the while, and notices when the device goes. */
+  /** Keeps the kernel's timestamps on, and notices when the device is deleted. */
   readonly #anchor: number
   readonly #refusals: RefusalStamps | undefined
   readonly #endLossWatch: () => void

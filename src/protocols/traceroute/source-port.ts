@@ -13,7 +13,10 @@ export interface SourcePort {
 
 const attempts = 16
 
-/** Keeps a source port for the probes of one flow, which share it by `SO_REUSEADDR` (socket(7)). No other program gets it meanwhile. */
+/**
+ * Reserves a source port for the probes of one flow, which share it with `SO_REUSEADDR` (socket(7)). No other program gets
+ * it.
+ */
 export function holdSourcePort(family: 4 | 6, method: 'udp' | 'tcp', path: PathOptions): SourcePort {
   for (let attempt = 1; ; attempt++) {
     // The kernel chooses a TCP port only at connect(2), so a UDP socket chooses the number for both.

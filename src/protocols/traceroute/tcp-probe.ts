@@ -10,16 +10,16 @@ import { now, type ProbeOrder, SocketProbe } from './socket-probe.js'
 import { localPort } from './source-port.js'
 
 const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
-/** The target has accepted the connection and ended it immediately, or has refused it. */
+/** The target has accepted and closed the connection, or has refused it. */
 const answers = [ECONNREFUSED, ECONNRESET, EPIPE]
-/** `struct linger`: on, 0 seconds. What is open is reset on close, and nothing of it stays on either side. */
+/** `struct linger`: on, 0 seconds. Closing an open connection resets it, so that nothing stays on either side. */
 const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 
-/** A connection request: the target accepts or refuses it. */
+/** A connection request, which the target accepts or refuses. */
 export class TcpProbe extends SocketProbe {
   protected override readonly syscall = 'connect'
   protected override readonly kind = 'stream'
-  /** When a target answered that is so near that it did within the call to `connect`. */
+  /** Arrival of an answer from a target so near that it came during the call to `connect`. */
   #answeredAt: ClockSample | undefined
   #port = 0
 
@@ -38,7 +38,7 @@ export class TcpProbe extends SocketProbe {
 
   protected override prepare(fd: number): void {
     setOption(fd, 'SO_LINGER', resetOnClose)
-    // As few repetitions as the kernel allows: each is one more answer by the router.
+    // Repeats as rarely as the kernel allows, because routers answer each repetition.
     setOption(fd, 'TCP_SYNCNT', 1)
     this.stamps = new Timestamps(fd, false)
   }
@@ -48,7 +48,7 @@ export class TcpProbe extends SocketProbe {
     if (errno < 0 && errno !== -EINPROGRESS) return errno
     this.#port = localPort(fd)
     this.refusals?.expect(this.#port, this.sent!.wall)
-    // Without a timestamp of the refusal: the event loop comes to it after the other probes have left.
+    // Without a timestamp of the refusal, the event loop's time would include sending the other probes.
     if (!isUnderWay(tcpInfo(fd).state)) this.#answeredAt = now()
     this.socket!.notifyWritable()
     return 0
@@ -68,7 +68,7 @@ export class TcpProbe extends SocketProbe {
     return true
   }
 
-  /** The kernel knows the time of a handshake from end to end. */
+  /** The kernel measures the whole handshake. */
   #reached(handshakeMs: number | undefined): void {
     this.from = this.target
     this.time(handshakeMs === undefined ? this.#refusedAt() : Number.NaN, this.#answeredAt)
@@ -84,7 +84,7 @@ export class TcpProbe extends SocketProbe {
   }
 
   #broken(errno: number): void {
-    // It may have come since the errors were read.
+    // It may have arrived since the errors were read.
     this.readErrors()
     if (this.outcome !== undefined) return
     const { device } = this.order.path

@@ -3,7 +3,7 @@ import { type Hop, toHop } from './hop.js'
 import type { TraceSettings } from './options.js'
 import type { Prober, TraceProbe } from './prober.js'
 
-/** Probes in flight, about: routers answer only so many at a time. */
+/** Approximate number of probes in flight. Routers limit how many they answer. */
 const probesAtOnce = 16
 
 interface PendingHop {
@@ -21,15 +21,15 @@ interface Handlers {
 }
 
 /**
- * Hops are probed several at a time, and reported in order. It ends with the hop where the target, or someone who knows that there
- * is no way to it, has answered; what is under way to hops beyond is given up.
+ * Probes several hops at a time, and reports them in order. It ends with the hop where the target answers, or a host
+ * reports that the target can't be reached. Probes to later hops are cancelled.
  */
 export class Trace {
   readonly #prober: Prober
   readonly #target: Target
   readonly #settings: TraceSettings
   readonly #handlers: Handlers
-  /** Not yet reported, in order. */
+  /** Hops that are not reported yet, in order. */
   #hops: PendingHop[] = []
   #next: number
   #last: number
@@ -45,7 +45,7 @@ export class Trace {
     this.#advance()
   }
 
-  /** Gives up what is under way, and closes the prober. */
+  /** Cancels the pending probes, and closes the prober. */
   stop(): void {
     if (this.#ended) return
     this.#ended = true

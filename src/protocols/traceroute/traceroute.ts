@@ -9,15 +9,15 @@ import { checkTracerouteOptions, type TracerouteOptions, type TraceSettings } fr
 import { Trace } from './trace.js'
 
 /**
- * The routers on the way to a host: an async iterable of hops, in order of distance. It starts with the first `next()`, and
- * ends with the hop where the target answers, or a router says that there is no way, or at `maxHops`. Several hops are probed
- * at a time; what lies beyond the target is given up. See docs/traceroute.md.
+ * Lists the routers on the path to a host. Returns an async iterable of hops, in order of distance. It starts with the
+ * first `next()`. It ends with the hop where the target answers, where a router reports that it can't be reached, or at
+ * `maxHops`. It probes several hops at a time, and cancels probes beyond the target. See docs/traceroute.md.
  *
  * `break`, `return()` and the signal end it and leave nothing open.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` at the call; the iteration rejects with what `resolve` throws for a name; `EPERM` or
- * `EACCES` without permission for ICMP sockets; `ENODEV` no such device; `signal.reason` when aborted. What can't be sent is a
- * probe with the outcome `send-failed`.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` at the call; the iteration rejects with the errors of `resolve` for a name;
+ * `EPERM` or `EACCES` without permission for ICMP sockets; `ENODEV` if the device doesn't exist; `signal.reason` when
+ * aborted. A probe that can't be sent has the outcome `send-failed`.
  */
 export function traceroute(host: string, options: TracerouteOptions = {}): AsyncIterableIterator<Hop, undefined> {
   return new Traceroute(host, checkTracerouteOptions(host, options))
@@ -29,7 +29,7 @@ class Traceroute extends ResultStream<Hop> {
   readonly #queue: ResultQueue<Hop>
   readonly #stop = new AbortController()
   #trace: Trace | undefined
-  /** Hops wait for their names, and for those before them. */
+  /** Each hop waits for its names, and for the hops before it. */
   #reported: Promise<void> = Promise.resolve()
 
   constructor(host: string, settings: TraceSettings) {

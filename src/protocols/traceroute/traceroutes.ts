@@ -17,15 +17,15 @@ import {
 } from './options.js'
 import { RouteRecord, type RouteStatistics } from './route-statistics.js'
 
-/** Options of `traceroutes`: those of `traceroute` without `queries`, since each round sends one probe for each hop. */
+/** Options of `traceroutes`: those of `traceroute` without `queries`, because each round sends one probe to each hop. */
 export interface TraceroutesOptions extends Omit<TracerouteOptions, 'queries'> {
-  /** How many rounds, of one probe for each hop. Default: no end. */
+  /** Number of rounds, each of one probe to each hop. Default: unlimited. */
   count?: number
   /** Milliseconds from one round to the next, 10 or more. Default 1000. */
   interval?: number
   /**
-   * How many flows, 1-64, each with a source port of its own; default 1. Routers that share the load over several lines may send each
-   * another way. Not with `icmp`, which has no ports.
+   * Number of flows, 1-64, each with its own source port. Default 1. Routers that balance load over several lines may send
+   * each flow along another path. Not with `icmp`, which has no ports.
    */
   flows?: number
 }
@@ -49,18 +49,18 @@ export const traceroutesSchema = {
 export const traceroutesDefaults = { ...tracerouteDefaults, interval: 1000, flows: 1 } as const
 
 /**
- * The route to a host, watched: an async iterable of statistics by hop, one for each round, with live `statistics`. The equivalent of
- * mtr(8), as `pings` is of ping(8). It starts with the first `next()`. A round sends one probe to each hop up to the target, or up to
- * five hops beyond the last that has answered. A slow consumer gets the newest round.
+ * Watches the route to a host. Returns an async iterable of statistics by hop, one for each round, with live `statistics`.
+ * It is to mtr(8) what `pings` is to ping(8). It starts with the first `next()`. A round sends one probe to each hop up to
+ * the target, or up to five hops beyond the last one that has answered. A slow consumer gets the newest round.
  *
- * With `icmp`, round n starts at start + n · interval. With `udp` and `tcp` all probes of a flow have one source port and one
- * destination port, so that they take one route. They go one after another, and a round takes as long as its answers: it starts at
- * its time or when the one before has ended. A probe is waited for `timeout` at most; once something has answered, for 200 ms
- * and four times the slowest answer at most.
+ * With `icmp`, round n starts at start + n · interval. With `udp` and `tcp`, all probes of a flow have one source port and
+ * one destination port, so that they take one path. Only one is in flight at a time, and a round takes as long as its
+ * answers. It starts at its time, or when the previous one has ended. A probe waits for at most `timeout`. Once a probe has
+ * been answered, it waits for at most 200 ms plus four times the slowest answer.
  *
  * `break`, `return()` and the signal end it and leave nothing open. See docs/traceroute.md.
  *
- * @throws NetviaError as `traceroute`; a device that goes away makes probes that are `unsent`.
+ * @throws NetviaError as `traceroute`; while the device is missing, probes count as `unsent`.
  */
 export function traceroutes(host: string, options: TraceroutesOptions = {}): RouteSeries {
   const settings: Settings = checkTraceOptions('traceroutes', host, options, traceroutesSchema)
@@ -70,7 +70,7 @@ export function traceroutes(host: string, options: TraceroutesOptions = {}): Rou
   return new RouteSeries(host, settings)
 }
 
-/** What `traceroutes` gives: consumed once. */
+/** The async iterable that `traceroutes` returns. You can consume it once. */
 export class RouteSeries extends ResultStream<RouteStatistics> {
   readonly #host: string
   readonly #settings: Settings
@@ -83,7 +83,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   #target: Target | undefined
   #rounds = 0
   #paused = false
-  /** Resumed: the next round need not wait for its time. */
+  /** Set by `resume`: the next round need not wait for its time. */
   #hurried = false
   /** Ends the wait for the next round, or for the end of a pause. */
   #wake = () => {}
@@ -120,12 +120,12 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
     }
   }
 
-  /** No round starts until `resume`. */
+  /** Pauses: no round starts until `resume`. */
   pause(): void {
     this.#paused = true
   }
 
-  /** The next round starts now. */
+  /** Resumes: the next round starts now. */
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
@@ -133,7 +133,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
     this.#wake()
   }
 
-  /** Begins to count again. */
+  /** Resets the statistics. */
   reset(): void {
     this.#rounds = 0
     for (const record of [this.#record, ...this.#flows.map(({ record }) => record)]) record.reset()
@@ -187,7 +187,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
     }
   }
 
-  /** Until then, or until it is woken. */
+  /** Resolves then, or when woken. */
   async #sleep(ms?: number): Promise<void> {
     if (this.#hurried) return
     await new Promise<void>(resolve => {

@@ -8,7 +8,7 @@ import { type ProbeOrder, SocketProbe } from './socket-probe.js'
 const cookieLength = 8
 const unaddressed = new Uint8Array(0)
 
-/** A datagram to a port where nobody should listen: the target says so (RFC 1122 section 4.1.3.1), or answers. */
+/** A datagram to a port where nobody should listen. The target reports that (RFC 1122 section 4.1.3.1), or answers. */
 export class UdpProbe extends SocketProbe {
   protected override readonly syscall = 'sendmsg'
   protected override readonly kind = 'datagram'
@@ -43,14 +43,14 @@ export class UdpProbe extends SocketProbe {
       this.ttl = packet.field(Field.ttl)
     })
     if (stamp === undefined) return
-    // With the answer in hand, the stamp of sending is in the error queue for certain.
+    // Once the answer is read, the send timestamp is certain to be in the error queue.
     this.readErrors()
     this.from = this.target
     this.time(stamp)
     this.settle('reply')
   }
 
-  /** Quotes may be cut anywhere after the UDP header. */
+  /** A quote may be cut anywhere after the UDP header. */
   protected override isOwn(quoted: Uint8Array): boolean {
     const length = Math.min(cookieLength, quoted.length, this.#payload.length)
     return Buffer.compare(quoted.subarray(0, length), this.#payload.subarray(0, length)) === 0

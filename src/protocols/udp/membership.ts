@@ -16,13 +16,13 @@ const options = {
 /** IPPROTO_IP and IPPROTO_IPV6. */
 const level = { 4: 0, 6: 41 } as const
 
-/** Of `struct sockaddr_storage`, which is aligned as a pointer is. */
+/** Size of `struct sockaddr_storage`, which is aligned like a pointer. */
 const storageSize = 128
 const pointerSize = /64|s390x/.test(process.arch) ? 8 : 4
 
 /**
- * Makes a socket's multicast calls use its device. Node's own would use the default route's. Another device's interface is
- * refused. Packets to a group use the device that the socket is bound to (udp(7)).
+ * Makes a socket's multicast calls use its device. Node's own would use the device of the default route. Refuses the
+ * interface of another device. Packets to a group use the device that the socket is bound to (udp(7)).
  */
 export function keepMembershipsOn(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   const check = (caller: string, given: string | undefined) => {
@@ -31,7 +31,7 @@ export function keepMembershipsOn(device: string, socket: Socket, fd: number, fa
     throw offPath(`${caller}: interface ${JSON.stringify(given)} is not device ${device}`, hint, device)
   }
   const change = (caller: keyof typeof options, addresses: string[], given: string | undefined) => {
-    // Throws once the socket is closed: the descriptor's number may be somebody else's then.
+    // Throws once the socket is closed, because the descriptor's number may belong to something else then.
     socket.address()
     check(caller, given)
     for (const address of addresses) checkAddress(caller, address, family, device)

@@ -102,7 +102,7 @@ function close(socket: Socket): void {
   }
 }
 
-/** Gives the descriptor to a `dgram.Socket`, which owns it from then on. */
+/** Passes the descriptor to a `dgram.Socket`, which then owns it. */
 function adopt(fd: number, family: 4 | 6, path: CreateLookupOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createPathSocket(family, path)

@@ -17,7 +17,7 @@ export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & Path
   const { signal } = controller
   const ask = createLookup({ ...path, signal })
   const lookup = (name: string, given: LookupOneOptions | number, callback: Callback) => {
-    // A closed socket says nothing more, as with Node's own look-up.
+    // A closed socket reports nothing more, as with Node's own look-up.
     const answer: Callback = (error, address, family) => {
       if (!signal.aborted) callback(error ?? zoneError(address, path.device), address, family)
     }
@@ -39,7 +39,7 @@ function zoneError(address: string, device: string | undefined): Error | null {
   }
 }
 
-/** Keeps what the methods of a bound socket open or join on its device. */
+/** Makes the methods of a bound socket stay on its device. */
 export function keepOnDevice(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   keepMembershipsOn(device, socket, fd, family)
   const disconnect = socket.disconnect.bind(socket)
@@ -54,7 +54,7 @@ export function keepOnDevice(device: string, socket: Socket, fd: number, family:
   }
 }
 
-/** The kernel unbinds a socket that is disconnected from its device too (connect(2) with AF_UNSPEC). */
+/** Disconnecting a socket (connect(2) with AF_UNSPEC) also unbinds it from its device. */
 function bindAgain(device: string, socket: Socket, fd: number): void {
   try {
     bindToDevice(fd, device)
@@ -65,7 +65,7 @@ function bindAgain(device: string, socket: Socket, fd: number): void {
   }
 }
 
-/** Classic BPF (linux/filter.h) of one instruction, `ret k`: how much of a packet is taken. */
+/** Classic BPF (linux/filter.h) with one instruction, `ret k`: how much of a packet to keep. */
 const nothing = 0
 const everything = 0xffff_ffff
 

@@ -14,7 +14,7 @@ export function destroySubflow(token: number, local: SubflowEnd, remote: Subflow
   return command(SubflowCommand.destroy, token, local, remote)
 }
 
-/** Makes a subflow a backup or an active one, and tells the other end (MP_PRIO, RFC 8684 section 3.3.8). */
+/** Makes a subflow a backup or an active one, and reports that to the other end (MP_PRIO, RFC 8684 section 3.3.8). */
 export function setSubflowPriority(token: number, local: SubflowEnd, remote: SubflowEnd): number {
   return command(SubflowCommand.setFlags, token, local, remote)
 }

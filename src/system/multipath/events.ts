@@ -32,7 +32,7 @@ function start(): PacketSocket {
   const group = genericFamily(pathManagerFamily)?.groups.get(pathManagerEvents) ?? 0
   const fd = openNetlink(genericNetlink)
   try {
-    // A socket without a port id of its own would get no messages of the kernel's.
+    // Without its own port id, a socket would get no messages from the kernel.
     const errno = bindNetlink(fd)
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     setOption(fd, 'NETLINK_ADD_MEMBERSHIP', pack([4, group]))

@@ -9,7 +9,7 @@ import { bindNetlink, openNetlink } from '../netlink/request.js'
 export interface PathManagerSetting {
   readonly file: string
   readonly value: string
-  /** What it says when programs create the subflows, not the kernel. */
+  /** The value with which programs create the subflows, not the kernel. */
   readonly userspace: string
 }
 
@@ -31,7 +31,10 @@ export function pathManagerSetting(): PathManagerSetting | undefined {
   return undefined
 }
 
-/** Any number that no process id reaches: one netlink socket of a namespace can have it, and a killed process loses it. */
+/**
+ * A port id that no process id reaches. Only one netlink socket of a namespace can have it, and the kernel frees it when
+ * its process is killed.
+ */
 const lockPort = 0x6e76_6d70
 const lockAttempts = 500
 

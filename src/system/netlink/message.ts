@@ -30,9 +30,9 @@ export const MessageFlag = {
   dumpInterrupted: 0x10,
   /** NLM_F_ROOT | NLM_F_MATCH */
   dump: 0x300,
-  /** Of RTM_NEW…: in the place of what is there, in one step. */
+  /** For RTM_NEW…: replaces what is there, in one step. */
   replace: 0x100,
-  /** Of RTM_NEW…: not if it is there already. */
+  /** For RTM_NEW…: fails if it exists already. */
   exclusive: 0x200,
   create: 0x400,
 } as const
@@ -56,7 +56,7 @@ export function encodeMessage(type: number, flags: number, sequence: number, pay
   return bytes
 }
 
-/** The messages of one datagram; ends at the first whose length cannot be true. Pure. */
+/** The messages of one datagram. It ends at the first one with an impossible length. Pure. */
 export function* decodeMessages(bytes: Uint8Array): Generator<NetlinkMessage> {
   for (let offset = 0; offset + headerSize <= bytes.length; ) {
     const length = readU32(bytes, offset)!

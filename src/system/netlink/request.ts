@@ -10,7 +10,10 @@ import { decodeMessages, encodeMessage, MessageFlag, MessageType, type NetlinkMe
 /** The kernel puts at most this much of a dump into one datagram. */
 export const netlinkPayload = 32_768
 
-/** A dump that meets a change is taken again; on a machine that never stands still the last reading has to do. */
+/**
+ * Attempts at a dump that the kernel reports as changed meanwhile. If the tables never stand still, the last reading is
+ * used.
+ */
 const dumpAttempts = 10
 
 type Decode<T> = (payload: Uint8Array) => T | undefined
@@ -36,12 +39,12 @@ export function messagesOf(packet: Packet): Iterable<NetlinkMessage> {
   return readU32(packet.address, 4) === 0 ? decodeMessages(packet.data) : []
 }
 
-/** Longer than the receive buffer's slot: its end is lost. */
+/** Whether the message is longer than the receive buffer's slot, so that its end is lost. */
 export function isCut(packet: Packet): boolean {
   return packet.field(Field.length) > packet.data.length
 }
 
-/** A whole table in one call. Only for small ones: the event loop waits. */
+/** Reads a whole table in one call. Use it only for small ones, because it blocks the event loop. */
 export function dumpNow<T>(type: number, request: Uint8Array, decode: Decode<T>): T[] {
   const steps = dumpSteps(type, request, decode)
   for (;;) {
@@ -50,7 +53,7 @@ export function dumpNow<T>(type: number, request: Uint8Array, decode: Decode<T>)
   }
 }
 
-/** All of a table, with the event loop having its turns in between: a router may have a million routes. */
+/** Reads a whole table, and gives the event loop turns in between: a router may have a million routes. */
 export async function dump<T>(
   type: number,
   request: Uint8Array,
@@ -71,7 +74,7 @@ export async function dump<T>(
   }
 }
 
-/** One message for one message; undefined where the kernel says that there is no such thing. */
+/** Sends one message and returns the answer; undefined if the kernel reports that there is no such thing. */
 export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<T>, protocol?: number): T | undefined {
   const fd = openNetlink(protocol)
   try {
@@ -94,10 +97,13 @@ export interface Order {
   readonly payload: Uint8Array
 }
 
-/** So many acknowledgements have room in any socket's buffer. */
+/** The receive buffer of any socket has room for this many acknowledgements. */
 const ordersAtOnce = 32
 
-/** Carries out the orders one after the other, whether or not those before succeeded. For each: 0, or a negative errno. */
+/**
+ * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
+ * each.
+ */
 export function carryOut(fd: number, orders: readonly Order[]): number[] {
   const results: number[] = []
   for (let first = 0; first < orders.length; first += ordersAtOnce) {
@@ -116,8 +122,8 @@ export function carryOut(fd: number, orders: readonly Order[]): number[] {
 }
 
 /**
- * The kernel answers within the system call that asks, and goes on with a dump within the one that reads: nothing here has
- * to be waited for.
+ * The kernel answers within the system call that sends the request, and continues a dump within the one that reads. So
+ * nothing here has to wait.
  */
 function* dumpSteps<T>(
   type: number,
@@ -149,7 +155,7 @@ function* dumpSteps<T>(
   }
 }
 
-/** One datagram with one or more messages, to be sent as often as one likes. */
+/** One datagram with one or more messages, which can be sent repeatedly. */
 export function batchOf(datagram: Uint8Array): SendBatch {
   const batch = new SendBatch(datagram.length)
   batch.add(datagram, new Uint8Array())
@@ -161,7 +167,7 @@ export function send(fd: number, batch: SendBatch): void {
   if (sent < 0) throw systemError(sent, 'sendmsg(AF_NETLINK)')
 }
 
-/** What waits at the socket now, decoded. */
+/** Decodes the messages that wait at the socket now. */
 export function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefined): T[] {
   const buffer = receiveBuffer(netlinkPayload)
   const count = addon().receive(fd, buffer.memory, buffer.table, 0)
@@ -178,7 +184,7 @@ export function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | 
   return found
 }
 
-/** The message, if it is no error: NLMSG_ERROR and NLMSG_DONE start with an errno, 0 for none. */
+/** Returns the message unless it is an error: NLMSG_ERROR and NLMSG_DONE start with an errno, 0 for none. */
 function checked(message: NetlinkMessage): NetlinkMessage {
   const { type, payload } = message
   const errno = type === MessageType.error || type === MessageType.done ? (readI32(payload) ?? 0) : 0

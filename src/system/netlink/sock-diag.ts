@@ -23,12 +23,12 @@ const subflowFlags = 8
 /** MPTCP_SUBFLOW_FLAG_BKUP_REM and _LOC of linux/mptcp.h. */
 const backupFlags = 0x10 | 0x20
 
-/** What the kernel has of a TCP connection that need not be this process's. */
+/** The kernel's data on a TCP connection, which may belong to another process. */
 export interface TcpSocket {
   /** Index of the device that it is bound to; 0 for none. */
   readonly deviceIndex: number
   readonly established: boolean
-  /** Retransmissions of the oldest segment that is not acknowledged. */
+  /** Retransmissions of the oldest unacknowledged segment. */
   readonly retransmits: number
   /** A subflow of MPTCP that carries data only if no other can. */
   readonly backup: boolean

@@ -5,11 +5,11 @@ import { readU32 } from './bytes.js'
 import { dump } from './request.js'
 import { attribute, byFamily, established, messageSize, offset, sockDiag, tcpRequest } from './sock-diag.js'
 
-/** Of `struct inet_diag_sockid` in linux/inet_diag.h, within its message. */
+/** Offsets in `struct inet_diag_sockid` of linux/inet_diag.h, within its message. */
 const place = { local: 8, remote: 24 } as const
-/** Of `struct tcp_info` in linux/tcp.h, and how much of it that takes. */
+/** Offsets in `struct tcp_info` of linux/tcp.h, and the number of bytes needed. */
 const info = { retransmits: 2, unacknowledged: 24, lastAck: 56, rtt: 68, size: 72 } as const
-/** TCP_* of net/tcp_states.h in which data may wait for its acknowledgement. */
+/** States (TCP_* of net/tcp_states.h) in which data may be unacknowledged. */
 const states = { established, finWait1: 4, closeWait: 8, lastAck: 9, closing: 11 } as const
 
 /** A TCP connection of this machine, as sock_diag(7) reports it. Addresses have 4 or 16 bytes. */

@@ -15,7 +15,7 @@ export interface HttpModule extends Omit<Reaching, 'source_ip_address'> {
   valid_http_versions?: string[]
   method?: string
   headers?: Record<string, string>
-  /** In bytes; 0: none. */
+  /** In bytes; 0 for no limit. */
   body_size_limit?: number
   compression?: string
   follow_redirects?: boolean
@@ -77,7 +77,7 @@ export const httpSchema = {
   skip_resolve_phase_with_proxy: noProxy,
 } satisfies Schema
 
-/** At most one of each. */
+/** At most one of these may be given. */
 const exclusive: readonly (keyof HttpModule)[][] = [
   ['body', 'body_file'],
   ['basic_auth', 'authorization', 'bearer_token', 'bearer_token_file'],

@@ -5,7 +5,7 @@ import { type HttpModule, httpSchema, judgeHttp } from './http.js'
 import { type TlsConfig, tlsSchema } from './tls.js'
 import { anyOf, duration, type Pattern, regexp, scalarText, section, unsupported } from './values.js'
 
-/** The way to a target, of every prober. */
+/** How to reach a target, for every prober. */
 export interface Reaching {
   preferred_ip_protocol?: 'ip4' | 'ip6'
   /** Default: true. */
@@ -25,7 +25,7 @@ export interface IcmpModule extends Reaching {
   ttl?: number
 }
 
-/** What a record must look like, or must not. */
+/** Patterns that a record must match, or must not match. */
 export interface RecordRules {
   fail_if_matches_regexp?: Pattern[]
   fail_if_all_match_regexp?: Pattern[]
@@ -47,7 +47,7 @@ export interface DnsModule extends Reaching {
   validate_additional_rrs?: RecordRules
 }
 
-/** One module of blackbox.yml, by the names of that file. */
+/** One module of blackbox.yml, with the names of that file. */
 export interface Module {
   prober: 'http' | 'tcp' | 'dns' | 'icmp'
   /** In milliseconds. */
@@ -87,7 +87,7 @@ const icmpSchema = {
   ttl: integer(0, 255),
 } satisfies Schema
 
-/** RFC 6895, by the names that blackbox_exporter knows. */
+/** RFC 6895, with the names that blackbox_exporter knows. */
 export const rcodes = [
   ...['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET', 'NXRRSET', 'NOTAUTH'],
   'NOTZONE',

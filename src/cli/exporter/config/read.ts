@@ -5,14 +5,15 @@ import { type Module, moduleSchema } from './modules.js'
 
 export interface Configuration {
   modules: ReadonlyMap<string, Module>
-  /** Each module as it stands in the file, without what is secret. */
+  /** Each module as written in the file, without secrets. */
   written: ReadonlyMap<string, unknown>
 }
 
 /**
- * The modules of a blackbox.yml.
+ * Reads the modules of a blackbox.yml.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE` with all that is wrong, a line each: file, line, column, module and field.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` with every mistake on a line of its own: file, line, column, module and
+ * field.
  */
 export function readModules(file: string): Configuration {
   const { value, error } = readYaml(file)
@@ -39,7 +40,7 @@ export function readModules(file: string): Configuration {
   return { modules, written }
 }
 
-/** A field without a value is a field that is not there. */
+/** A field without a value counts as missing. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (typeof value !== 'object' || value === null) return value

@@ -32,7 +32,7 @@ export const tlsSchema = {
   max_version: version,
 } satisfies Schema
 
-/** Files are read for every probe: certificates are renewed. */
+/** The files are read again for every probe, because certificates are renewed. */
 export function tlsOptionsOf(config: TlsConfig = {}): TlsOptions {
   const content = (text: string | undefined, file: string | undefined) =>
     text ?? (file === undefined ? undefined : readFileSync(file, 'utf8'))
@@ -45,7 +45,7 @@ export function tlsOptionsOf(config: TlsConfig = {}): TlsOptions {
     rejectUnauthorized: !config.insecure_skip_verify,
     minVersion,
     maxVersion,
-    // OpenSSL refuses the old versions at its usual level of security.
+    // OpenSSL refuses the old versions at its default security level.
     ...(minVersion < 'TLSv1.2' && { ciphers: 'DEFAULT@SECLEVEL=0' }),
   }
 }

@@ -3,7 +3,7 @@ import { type Check, checkOptions, longestTimer, type Schema } from '../../../op
 import { usageError } from '../../shared/arguments.js'
 import { goRegExp } from '../go-regexp.js'
 
-/** A section of the file: every field that it may have. */
+/** A section of the file, with every field that it may have. */
 export function section(schema: Schema, required: readonly string[] = [], judge?: (section: never) => void): Check {
   return (value, name) => {
     const checked = checkOptions(name, value as object, schema, required)
@@ -12,7 +12,7 @@ export function section(schema: Schema, required: readonly string[] = [], judge?
   }
 }
 
-/** YAML reads `8080` and `true` as what they look like. */
+/** YAML reads `8080` and `true` as a number and a boolean. */
 export const scalarText: Check = (value, name) => {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
   throw invalidArgument(name, value, 'a string')
@@ -34,13 +34,13 @@ export const regexp: Check = (value, name) => {
   }
 }
 
-/** A regular expression as it stands in the file, and as it is matched. */
+/** A regular expression as written in the file, and as JavaScript matches it. */
 export interface Pattern {
   pattern: string
   compiled: RegExp
 }
 
-/** A field that means something in blackbox_exporter and can't be honoured here. */
+/** A field that blackbox_exporter has and netvia can't honour. */
 export function unsupported(instead = ''): Check {
   return (_value, name) => {
     throw usageError(`${name} is not supported by netvia${instead}`)
@@ -49,10 +49,10 @@ export function unsupported(instead = ''): Check {
 
 const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-/** A number or a text as text. Anything else fits no pattern: what a file says of `toString` is not to be called. */
+/** Returns a number or a text as text. Anything else matches no pattern: a `toString` from the file must not be called. */
 const plainText = (value: unknown) => (typeof value === 'object' ? '' : String(value))
 
-/** Go's duration, such as `1m30s`; in milliseconds. */
+/** A duration as in Go, such as `1m30s`, in milliseconds. */
 export const duration: Check = (value, name) => {
   const text = plainText(value)
   const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g
@@ -64,7 +64,7 @@ export const duration: Check = (value, name) => {
   return sum
 }
 
-/** `10MB`: units of 1024; in bytes. */
+/** A size such as `10MB` in units of 1024, in bytes. */
 export const size: Check = (value, name) => {
   const [, number, unit] = /^(\d+(?:\.\d+)?)([KMGTPE]?)i?B?$/.exec(plainText(value)) ?? []
   if (number === undefined) throw invalidArgument(name, value, 'a size, such as 10MB')

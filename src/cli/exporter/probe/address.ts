@@ -11,7 +11,7 @@ export interface Chosen {
   lookupTime: number
 }
 
-/** The address of a host in the family that is preferred, or in the other one where that is allowed. */
+/** Finds the address of a host in the preferred family, or in the other one if that is allowed. */
 export async function chooseAddress(
   host: string,
   { preferred_ip_protocol = 'ip6', ip_protocol_fallback = true }: Omit<Reaching, 'source_ip_address'>,

@@ -5,13 +5,13 @@ import { localAddressOf } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
 import type { Probe } from './probe.js'
 
-/** A TCP connection over the path of the probe, within its time. */
+/** Opens a TCP connection over the probe's path, within its time. */
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
   const localAddress = source ?? path.localAddress
   return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
 }
 
-/** Opens a connection likewise, and closes it. Returns its ends. It needs no socket of Node's. */
+/** Opens a connection in the same way, closes it, and returns both addresses. It needs no socket of Node's. */
 export async function tryConnection({ path, signal }: Probe, host: string, port: number, source?: string) {
   const localAddress = source ?? path.localAddress
   const { fd } = await dialDescriptor({ ...path, localAddress, host, port }, signal, { phase: 'connection' })
@@ -23,7 +23,7 @@ export async function tryConnection({ path, signal }: Probe, host: string, port:
   }
 }
 
-/** Host and port of a target, as Go splits them; undefined where there is no port. */
+/** Splits the host and port of a target like Go; undefined without a port. */
 export function hostAndPort(target: string): { host: string; port: number } | undefined {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(target) ?? []
   const host = bracketed ?? plain

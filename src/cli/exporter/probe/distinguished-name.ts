@@ -1,8 +1,8 @@
-/** The order of Go's `pkix.Name.String`, with its names (RFC 2253). */
+/** The order and the names of Go's `pkix.Name.String` (RFC 2253). */
 const order = ['serialNumber', 'CN', 'postalCode', 'street', 'ST', 'L', 'OU', 'O', 'C']
 const names: Record<string, string> = { serialNumber: 'SERIALNUMBER', postalCode: 'POSTALCODE', street: 'STREET' }
 
-/** A name that Node gives a line for each attribute, as Go writes it. */
+/** Writes a distinguished name like Go. Node returns one line for each attribute. */
 export function distinguishedName(lines: string | undefined): string {
   const values = new Map<string, string[]>()
   for (const part of (lines ?? '').split(/\n/)) {

@@ -14,18 +14,18 @@ export interface DnsAnswer {
   answers: readonly Answer[]
   authorities: readonly Answer[]
   additionals: readonly Answer[]
-  /** From sending the question to the answer. */
+  /** Time from sending the question until the answer. */
   requestMs: number
 }
 
 interface Server {
-  /** As it stands in the target: for the certificate. */
+  /** The host as written in the target, for the certificate. */
   host: string
   address: string
   port: number
 }
 
-/** One question of any type and class, with all sections of its answer. Nothing is asked again. */
+/** Sends one question of any type and class, and returns all sections of its answer. It never repeats the question. */
 export async function exchangeDns(probe: Probe, module: DnsModule, server: Server): Promise<DnsAnswer> {
   const { query_name, query_type = 'ANY', query_class = 'IN', recursion_desired = true } = module
   const id = randomInt(0x1_0000)
@@ -70,7 +70,7 @@ async function overTcp(probe: Probe, module: DnsModule, server: Server, message:
   })
 }
 
-/** Whatever comes from elsewhere, or with another id, is no answer: the wait goes on. */
+/** A message from another address, or with another id, is no answer: the wait continues. */
 async function overUdp(probe: Probe, module: DnsModule, server: Server, message: Uint8Array): Promise<Reply> {
   const { path, signal } = probe
   const localAddress = module.source_ip_address ?? path.localAddress
@@ -98,7 +98,7 @@ async function overUdp(probe: Probe, module: DnsModule, server: Server, message:
   }
 }
 
-/** The same id, and a response. */
+/** It has the same id and is a response. */
 function answers(bytes: Uint8Array, message: Uint8Array): boolean {
   return bytes.length >= 12 && bytes[0] === message[0] && bytes[1] === message[1] && (bytes[2]! & 0x80) !== 0
 }

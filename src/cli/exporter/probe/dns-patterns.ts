@@ -3,7 +3,7 @@ import type { RecordRules } from '../config/modules.js'
 import { Failed, matches, type Probe } from './probe.js'
 import { recordText } from './record-text.js'
 
-/** Throws what is wrong with the records of a section. */
+/** Throws the first mismatch of a section's records. */
 export async function judgeRecords(
   records: readonly Answer[],
   rules: RecordRules = {},
@@ -30,7 +30,7 @@ export async function judgeRecords(
     }
     for (const pattern of any) anyMatch ||= await matches(text, pattern, signal)
   }
-  // Named the other way round in blackbox_exporter, too: it fails unless all of them match.
+  // blackbox_exporter names this the other way round too: the probe fails unless all records match.
   if (notAll.length > 0 && !allMatch) throw new Failed('not all records match')
   if (any.length > 0 && !anyMatch) throw new Failed('no record matches')
 }

@@ -3,17 +3,17 @@ import { createBrotliDecompress, createGunzip, createInflateRaw } from 'node:zli
 import type { HttpModule } from '../config/http.js'
 
 export interface ReadBody {
-  /** After decompression. */
+  /** Size after decompression. */
   bytes: number
   text: string
-  /** Why it was not read to its end. */
+  /** Why the body was not read to its end. */
   error?: Error
 }
 
-/** Bytes kept of a body that is to be matched: a server must not fill the memory. */
+/** Bytes kept of a body that is matched, so that a server can't fill the memory. */
 const longestKept = 64 * 1024 * 1024
 
-/** Reads a body to its end, or to the limit, and keeps it where it is wanted as text. */
+/** Reads a body to its end or to the limit, and keeps it if its text is needed. */
 export async function readBody(source: Readable, module: HttpModule, keep: boolean): Promise<ReadBody> {
   const limit = module.body_size_limit || Number.POSITIVE_INFINITY
   const chunks: Buffer[] = []
@@ -37,7 +37,7 @@ function decompressed(source: Readable, compression: string | undefined): Readab
   if (!compression || compression === 'identity') return source
   const make = { gzip: createGunzip, br: createBrotliDecompress, deflate: createInflateRaw }[compression]!
   const decoder = make()
-  // What the source fails with, the decoder fails with too.
+  // Errors of the source also fail the decoder.
   pipeline(source, decoder, () => {})
   return decoder
 }

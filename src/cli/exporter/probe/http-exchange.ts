@@ -8,12 +8,12 @@ import { ask, type HttpAnswer } from './http-request.js'
 import { Failed, type Probe } from './probe.js'
 import { secureConnection, type TlsFacts } from './tls.js'
 
-/** A request on its way, perhaps after redirects. */
+/** A request of the probe, perhaps after redirects. */
 interface Step {
   url: URL
-  /** Where to connect: the address that was chosen for the target, or a name of a redirect. */
+  /** The host to connect to: the address chosen for the target, or the name in a redirect. */
   host: string
-  /** For the handshake. */
+  /** Server name for the TLS handshake. */
   name: string
   hostHeader: string
   method: string
@@ -24,7 +24,7 @@ export interface Final {
   answer: HttpAnswer
   tls: TlsFacts | undefined
   method: string
-  /** The answer wants to send us elsewhere, and we don't go. */
+  /** The answer is a redirect that the probe doesn't follow. */
   stopped: boolean
   responseAt: number
 }
@@ -37,7 +37,7 @@ export interface FirstRequest {
 
 const mostRedirects = 10
 
-/** The requests of one probe, up to the answer that counts. */
+/** Sends the requests of one probe, up to the answer that counts. */
 export class HttpExchange {
   redirects = 0
   readonly #probe: Probe
@@ -53,7 +53,7 @@ export class HttpExchange {
     this.#addPhase = addPhase
   }
 
-  /** Hands the last answer to `judge` while its connection is open. */
+  /** Passes the last answer to `judge` while its connection is open. */
   async run({ url, address, body }: FirstRequest, judge: (final: Final) => Promise<void>): Promise<void> {
     const headers = headersOf(this.#module, this.#userAgent)
     const hostHeader = this.#probe.hostname ?? headers.host ?? url.host
@@ -118,7 +118,7 @@ export class HttpExchange {
     if (!/^https?:$/.test(url.protocol)) throw new Failed(`the redirect leads to ${url.protocol}`)
     const kept = status > 303 || step.method === 'GET' || step.method === 'HEAD'
     const request = { url, method: kept ? step.method : 'GET', body: status > 303 ? step.body : undefined }
-    // Without a host of its own it is about the same connection.
+    // A location without a host stays on the same connection.
     const relative = !/^([a-z][a-z\d+.-]*:)?\/\//i.test(location)
     if (relative) return { ...step, ...request }
     return { ...request, host: bare(url.hostname), name: bare(url.hostname), hostHeader: url.host }
@@ -129,7 +129,7 @@ function withoutCredentials({ authorization, cookie, ...rest }: Record<string, s
   return rest
 }
 
-/** An IPv6 address has brackets in a URL, and only there. */
+/** Only URLs put brackets around IPv6 addresses. */
 function bare(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1')
 }

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { percentDecoded } from '../../../checks/http/url.js'
 import type { HttpModule } from '../config/http.js'
 
-/** What the module says of a request: names in lower case. */
+/** The header fields that the module sets; names in lower case. */
 export function headersOf({ headers = {} }: HttpModule, userAgent: string): Record<string, string> {
   const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
   return { 'user-agent': userAgent, ...Object.fromEntries(own) }
 }
 
-/** RFC 7617 and RFC 6750, of the module or else of the URL. Files are read for every probe. */
+/** Credentials (RFC 7617, RFC 6750) of the module, or else of the URL. Files are read again for every probe. */
 export function credentialsOf(module: HttpModule, { username, password }: URL): { authorization?: string } {
   const { basic_auth, authorization, bearer_token, bearer_token_file } = module
   const secret = (text: string | undefined, file: string | undefined) =>
@@ -30,7 +30,7 @@ function basic(name: string, password: string): { authorization: string } {
   return { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` }
 }
 
-/** The cookies that servers set on the way, each for the host that set it. */
+/** The cookies that servers set during the probe, each for the host that set it. */
 export class Cookies {
   readonly #held = new Map<string, string>()
 

@@ -3,7 +3,7 @@ import type { ReadBody } from './http-body.js'
 import type { HttpAnswer } from './http-request.js'
 import { matches } from './probe.js'
 
-/** Resolves with what is wrong, if anything. Undefined: the module has no such rules. */
+/** Resolves with the first mismatch, if any. Undefined if the module has no such rules. */
 type Verdict = Promise<string | undefined> | undefined
 
 export function judgeHeaders(headers: HttpAnswer['headers'], module: HttpModule, signal: AbortSignal): Verdict {

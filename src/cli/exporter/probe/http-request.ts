@@ -15,12 +15,12 @@ export interface HttpAnswer {
 export interface HttpQuestion {
   url: URL
   method: string
-  /** Names in lower case, `host` among them. */
+  /** Names are in lower case, and include `host`. */
   headers: Readonly<Record<string, string>>
   body?: Buffer
 }
 
-/** One request on a connection of its own, by the protocol that the handshake agreed on. */
+/** Sends one request on a connection of its own, with the protocol that the handshake negotiated. */
 export function ask(socket: Socket, question: HttpQuestion): Promise<HttpAnswer> {
   const agreed = 'alpnProtocol' in socket ? socket.alpnProtocol : false
   return agreed === 'h2' ? askHttp2(socket, question) : askHttp1(socket, question)

@@ -80,7 +80,7 @@ async function judge(
   await matching(() => judgeHeaders(headers, module, probe.signal))
   const { fail_if_body_matches_regexp = [], fail_if_body_not_matches_regexp = [] } = module
   const keep = problems.length === 0 && fail_if_body_matches_regexp.length + fail_if_body_not_matches_regexp.length > 0
-  // blackbox_exporter has closed the connection of a redirect that it doesn't follow.
+  // blackbox_exporter closes the connection of a redirect that it doesn't follow.
   const read: ReadBody = stopped ? { bytes: 0, text: '' } : await readBody(answer.body, module, keep)
   await matching(() => judgeBody(stopped ? unread : read, module, probe.signal))
   if (read.error) problems.push(`the body can't be read: ${read.error.message}`)
@@ -94,7 +94,7 @@ async function judge(
 
 const unread = { text: '', error: new Error('the redirect was not followed') }
 
-/** As Go has it: -1 where only the end of the body shows it. */
+/** As in Go: -1 if only the end of the body shows its length. */
 function contentLength({ status, headers }: HttpAnswer, method: string): number {
   if (status < 200 || status === 204 || status === 304) return 0
   const given = headers['content-length']?.[0]

@@ -4,7 +4,7 @@ import type { IcmpModule } from '../config/modules.js'
 import { chooseAddress } from './address.js'
 import { Failed, type Probe } from './probe.js'
 
-/** As many bytes as blackbox_exporter sends. */
+/** The payload size of blackbox_exporter. */
 const defaultPayloadSize = 28
 const defaultHopLimit = 64
 

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { Failed } from './probe.js'
 
-/** In bytes: as much as blackbox_exporter takes. */
+/** In bytes, the same limit as in blackbox_exporter. */
 const longestLine = 65_536
 
-/** What a server sends, line by line, without the ends of the lines. */
+/** Reads what a server sends line by line, without line ends. */
 export class LineReader {
   readonly #socket: Socket
   #held = Buffer.alloc(0)
@@ -13,7 +13,7 @@ export class LineReader {
   #error: Error | undefined
   readonly #onData = (data: Buffer) => {
     this.#held = Buffer.concat([this.#held, data])
-    // A server that sends more than is read waits.
+    // Pauses a server that sends more than is read.
     if (this.#held.length > longestLine) this.#socket.pause()
     this.#socket.emit(news)
   }
@@ -57,5 +57,5 @@ export class LineReader {
   }
 }
 
-/** An event of its own on the socket: errors of it are known here already. */
+/** Waits for an event of the socket. Its errors are handled elsewhere. */
 const news = Symbol('news')

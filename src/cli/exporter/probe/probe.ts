@@ -8,19 +8,19 @@ export interface Probe {
   readonly target: string
   readonly path: PathOptions
   readonly metrics: ProbeMetrics
-  /** Fires when the time is over, or when nobody waits any more. */
+  /** Fires when the time is over, or when no client waits for the result. */
   readonly signal: AbortSignal
-  /** When the time is over, on the clock of `monotonicNow`. */
+  /** The deadline on the clock of `monotonicNow`. */
   readonly until: number
   /** For the `hostname` parameter of a scrape. */
   readonly hostname: string | undefined
   log(message: string, details?: Record<string, unknown>): void
 }
 
-/** A verdict of a probe, for which `probe_success` is 0; the text is for the log. */
+/** A negative verdict, for which `probe_success` is 0. The text is for the log. */
 export class Failed extends Error {}
 
-/** Whether a text has a match. Throws where that takes too long to find out. */
+/** Whether a text has a match. Throws if the match takes too long. */
 export async function matches(text: string, { pattern, compiled }: Pattern, signal: AbortSignal): Promise<boolean> {
   const found = await anyMatches([text], compiled, { signal })
   signal.throwIfAborted()

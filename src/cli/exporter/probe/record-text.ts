@@ -2,7 +2,7 @@ import type { Answer } from 'dns-packet'
 
 type Data = Record<string, string | number | Buffer>
 
-/** In the words of a zone file (RFC 1035 section 5), with tabs, as the Go library that blackbox_exporter uses writes it. */
+/** Writes a record as in a zone file (RFC 1035 section 5), with tabs, like the Go library that blackbox_exporter uses. */
 export function recordText(record: Answer): string {
   if (record.type === 'OPT') return `;; OPT PSEUDOSECTION: udp ${record.udpPayloadSize}`
   const head = [fqdn(record.name), record.ttl ?? 0, record.class ?? 'IN', record.type]

@@ -67,7 +67,7 @@ async function firstMatch(reader: LineReader, expect: Pattern, signal: AbortSign
   return undefined
 }
 
-/** `$1`, `${1}`, `${name}` and `$$`, as in Go's `Regexp.Expand`. What there is not is empty. */
+/** Replaces `$1`, `${1}`, `${name}` and `$$` as Go's `Regexp.Expand` does. Missing groups are empty. */
 export function expand(template: string, match: RegExpExecArray): string {
   return template.replace(/\$(?:(\$)|(\w+)|\{(\w+)\})/g, (_all, dollar, bare, braced) => {
     const name = bare ?? braced

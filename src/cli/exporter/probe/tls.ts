@@ -7,15 +7,15 @@ import { type TlsConfig, tlsOptionsOf } from '../config/tls.js'
 import { distinguishedName } from './distinguished-name.js'
 import type { Probe } from './probe.js'
 
-/** What the handshake showed, as metrics. */
+/** Reports the facts of the handshake as metrics. */
 export interface TlsFacts {
   secure: TLSSocket
   certificate: X509Certificate
-  /** Authorities that the chain was verified by, in PEM. Undefined: it was not. */
+  /** The authorities that verified the chain, in PEM. Undefined if it was not verified. */
   authorities: readonly string[] | undefined
 }
 
-/** Go's zero time in seconds since the epoch: what blackbox_exporter has where no chain was verified. */
+/** Go's zero time in seconds since the epoch, which blackbox_exporter reports if no chain was verified. */
 const never = -62_135_596_800
 
 export async function secureConnection(
@@ -72,7 +72,7 @@ function certificatesIn(pem: string): string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
 }
 
-/** The authority, which the server need not have sent. */
+/** The issuing authority, which the server need not have sent. */
 function signerOf(last: X509Certificate, authorities: readonly string[]): X509Certificate[] {
   for (const pem of authorities) {
     const authority = new X509Certificate(pem)

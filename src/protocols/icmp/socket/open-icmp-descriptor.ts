@@ -7,7 +7,7 @@ import { setOption, trySetOption } from '../../../sockets/options.js'
 /** `datagram`: a ping socket, icmp(7), for echo only and without privileges. `raw`: raw(7), needs CAP_NET_RAW. */
 export type IcmpKind = 'datagram' | 'raw'
 
-/** Being root already, and refused all the same, nobody is helped by becoming root. */
+/** The hint for root doesn't say to become root, which would not help. */
 function permissionHint(): string {
   return [
     'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'"',

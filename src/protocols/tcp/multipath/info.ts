@@ -11,7 +11,7 @@ import { multipathToken, readSubflows } from '../../../system/multipath/subflows
 export interface Subflow {
   /** Device that it is bound to, as the kernel reports it. Undefined for none, as on the side that accepted it. */
   readonly device?: string
-  /** It carries data only while no other subflow does. */
+  /** Whether it carries data only while no other subflow does. */
   readonly backup: boolean
   /** Address at this end. */
   readonly localAddress: string

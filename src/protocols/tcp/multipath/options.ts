@@ -9,7 +9,7 @@ export interface MultipathDevice {
   backup?: boolean
 }
 
-/** When plain TCP may carry a connection for which `multipath` was asked. */
+/** When plain TCP may carry a connection that asked for `multipath`. */
 export type MultipathFallback = 'server' | 'always' | 'never'
 
 /** Options of a connection that uses several devices at the same time. */
@@ -20,13 +20,13 @@ export interface MultipathOptions {
    */
   multipath?: readonly (string | MultipathDevice)[]
   /**
-   * When plain TCP over one of the devices will do. `server`: the server doesn't speak Multipath TCP. `always`: this machine
-   * can't either. `never`: in neither case; the call then rejects with ERR_MULTIPATH_FALLBACK. Default: `server`.
+   * When plain TCP over one of the devices is acceptable. `server`: the server doesn't speak Multipath TCP. `always`: also
+   * if this machine can't. `never`: in neither case; the call then rejects with ERR_MULTIPATH_FALLBACK. Default: `server`.
    */
   multipathFallback?: MultipathFallback
 }
 
-/** What MPTCP has room for in one connection: the first subflow and 7 more. */
+/** Limit of MPTCP for one connection: the first subflow and 7 more. */
 const most = 8
 const deviceSchema: Schema = { device: deviceName, backup: boolean }
 

@@ -12,12 +12,12 @@ import type { MultipathDevice } from './options.js'
 
 type Path = Required<MultipathDevice>
 
-/** In ms, until a missing subflow is tried again; doubles up to the longest. */
+/** Milliseconds until a missing subflow is tried again. Doubles up to the longest. */
 const firstPause = 500
 const longestPause = 30_000
 /** Address ids have 8 bits, and 0 is that of the first subflow (RFC 8684 section 3.2). */
 const lastId = 255
-/** SYNs of a subflow that were not answered, until another subflow takes its place. */
+/** Unanswered SYNs of a subflow until another subflow takes its place. */
 const vainSyns = 2
 
 const { EINVAL, ENOTCONN } = constants.errno
@@ -67,10 +67,10 @@ class Keeper {
     for (const end of this.#ends) end()
   }
 
-  /** Makes the subflows what they should be. */
+  /** Adjusts the subflows to the devices. */
   keep(): void {
     const fd = descriptorOf(this.#socket)
-    // Fell back to plain TCP, or closed.
+    // The connection fell back to plain TCP, or closed.
     if (fd < 0 || multipathToken(fd) === undefined) return
     let complete = false
     try {
@@ -115,7 +115,7 @@ class Keeper {
   /** Returns whether nothing is left to do for this device until the kernel reports a change. */
   #keepPath({ device, backup }: Path, subflows: readonly KernelSubflow[]): boolean {
     const index = addon().deviceIndex(device)
-    // Its return is reported.
+    // The kernel reports its return.
     if (index < 0) return true
     const own = subflows.filter(({ socket }) => socket!.deviceIndex === index)
     const working = own.filter(({ socket }) => socket!.established && socket!.retransmits === 0)
@@ -139,7 +139,7 @@ class Keeper {
     if (address === undefined) return false
     const id = this.#ids.get(address) ?? this.#newId(address)
     const errno = createSubflow(this.#token, { address, id, backup, deviceIndex }, this.#remote)
-    // The kernel knows the address by another id.
+    // The kernel has the address under another id.
     if (errno === -EINVAL) this.#ids.delete(address)
     // Nothing has gone both ways yet: an event reports when it has.
     return errno === -ENOTCONN
