@@ -19,7 +19,7 @@ try {
   const messages = on(socket, 'message', { signal: AbortSignal.timeout(2000) })
   await socket.send(request, address)
   for await (const [message, from] of messages) {
-    // A raw socket also hears the replies to other programs; the payload tells them apart on any kind of socket.
+    // A raw socket also receives the replies to other programs. The payload distinguishes them on any kind of socket.
     if (message.kind === 'echo-reply' && !request.payload.equals(message.payload)) continue
     console.log(`Received from ${from.address}: ${message.reason ?? message.kind}, ttl=${from.ttl}`)
     if (message.kind !== 'echo-request') break

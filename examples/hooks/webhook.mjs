@@ -29,7 +29,7 @@ post.end(JSON.stringify(content))
 const [response] = await once(post, 'response')
 response.resume()
 if (response.statusCode >= 300) throw new Error(`the server answered ${response.statusCode}`)
-console.log(`told through ${device}`)
+console.log(`reported through ${device}`)
 
 /** Of the uplink that new connections take. The exit code says whether one is down, which is why this runs. */
 function deviceInUse() {

@@ -57,7 +57,7 @@ describe('checkHttp with nginx', () => {
     expect(moved.wan2).toBeGreaterThan(8)
   })
 
-  test("with wan2's address alone it leaves by wan1", async () => {
+  test("with wan2's address alone it uses wan1", async () => {
     await serve(lab.nginx(httpServer(locations)))
     const before = lab.counters('wan2').txPackets
     const moved = await movedDuring(async () => {

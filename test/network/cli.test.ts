@@ -91,7 +91,7 @@ describe('two uplinks', () => {
     expect({ rest, code }).toEqual({ rest: [], code: 0 })
   })
 
-  it('tell by a trace that nobody answers beyond a hop', async () => {
+  it('show in a trace that nobody answers beyond a hop', async () => {
     const repair = lab.fault('isp2', 'oifname "core" drop')
     const args = ['trace', '-I', 'wan2', '-m', '3', '-q', '1', '-w', '300ms', '-n', '--json', server.address4]
     const ended = await netvia(args)
@@ -168,7 +168,7 @@ describe('--json', () => {
     expect(await schemaErrors(lines)).toEqual([])
   })
 
-  it('tells changes of devices as the schema says', async () => {
+  it('prints changes of devices as in the schema', async () => {
     const child = startCli(['devices', '--watch', '--json'])
     child.stdout!.once('data', () => {
       lab.addDevice('tmp3')
@@ -288,7 +288,7 @@ describe('doctor', () => {
     expect(await ping()).toMatchObject({ code: 0 })
   })
 
-  it('switches a device on, and gives it a way out', async () => {
+  it('switches a device on, and gives it a route', async () => {
     const tmp1 = lab.addDevice('tmp1')
     lab.run('router', 'ip', 'link', 'set', 'tmp1', 'down')
     await cured('tmp1: up', ['-I', 'tmp1'])

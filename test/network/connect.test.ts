@@ -61,7 +61,7 @@ describe('by address', () => {
     expect(moved[device === 'wan1' ? 'wan2' : 'wan1']).toBe(0)
   })
 
-  test("with wan2's address alone the packets leave by wan1", async () => {
+  test("with wan2's address alone the packets use wan1", async () => {
     const sent = lab.counters('wan2').txPackets
     const moved = await movedDuring(async () =>
       converse(await connect({ host: address4, port, localAddress: lab.wan2.address4, timeout: 5000 })),
@@ -109,7 +109,7 @@ describe('by address', () => {
 describe('by name', () => {
   needs('dnsmasq')
 
-  test('name resolution and connection leave by the device', async () => {
+  test('name resolution and connection use the device', async () => {
     const dns = await lab.dnsmasq()
     const moved = await movedDuring(async () => {
       const socket = await connect({ host: lab.server.name, port, device: 'wan2', timeout: 5000 })

@@ -50,7 +50,7 @@ function cable(name: string): string {
 }
 
 describe('devices in the laboratory', () => {
-  it('tells both uplinks with addresses, gateways and counters', async () => {
+  it('lists both uplinks with addresses, gateways and counters', async () => {
     const all = await devices()
     for (const uplink of [lab.wan1, lab.wan2]) {
       const found = all.find(({ name }) => name === uplink.device)!
@@ -130,7 +130,7 @@ describe('devices in the laboratory', () => {
 })
 
 describe('watchDevices', () => {
-  it('tells of a device made, renamed, switched on, given and robbed of an address, and deleted, within 100 ms', async () => {
+  it('reports a device created, renamed, switched on, given an address, robbed of it, and deleted, within 100 ms', async () => {
     await using watch = watchDevices()
     const link = (change: string, name: string) => (event: DeviceEvent) =>
       event.type === 'link' && event.change === change && event.device === name
@@ -164,7 +164,7 @@ describe('watchDevices', () => {
     expect(Math.max(...times)).toBeLessThan(100)
   })
 
-  it('tells a pulled cable by running, and a device made again by its index', async () => {
+  it('shows a pulled cable by running, and a device created again by its index', async () => {
     await using watch = watchDevices()
     const added = lab.addDevice('third0', 'isp1')
     lab.run('isp1', 'ip', 'link', 'set', 'third0', 'down')
@@ -189,7 +189,7 @@ describe('watchDevices', () => {
     ip('link', 'delete', 'p8')
   })
 
-  it('after an overrun of its socket tells so, with the fresh list, and goes on', async () => {
+  it('reports an overrun of its socket with the new list, and continues', async () => {
     await using watch = watchDevices()
     addCable('storm0')
     ip('link', 'set', 'storm0', 'up')
@@ -232,7 +232,7 @@ describe('neighbour', () => {
     ])
   }
 
-  it('tells what ARP and neighbour discovery know', async () => {
+  it('lists what ARP and neighbour discovery know', async () => {
     const { index } = await device('wan1')
     expect(neighbour('192.0.2.77', index)?.state).toBe('permanent')
     expect(neighbour('2001:db8:1::77', index)?.state).toBe('stale')
@@ -270,7 +270,7 @@ describe('whether devices are running, asked often', () => {
   const plugged = (i: number) => i % 3 === 0
   const gone = [1, 79]
 
-  it('is told of more than fit into one question, at once after a change, and not of those that are gone', async () => {
+  it('reads more devices than fit into one request, immediately after a change, and none that are gone', async () => {
     batch(
       names.flatMap((name, i) => [
         cable(name),

@@ -57,7 +57,7 @@ describe('over a device', () => {
     expect(moved[1]).toBeGreaterThan(5)
   })
 
-  test("with wan2's address alone they leave by wan1", async () => {
+  test("with wan2's address alone they use wan1", async () => {
     const localAddress = lab.wan2.address4
     const moved = await sentDuring(() => resolve('server.test', { family: 4, localAddress, servers: [address4] }))
     expect(moved).toEqual([1, 0])

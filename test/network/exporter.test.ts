@@ -170,7 +170,7 @@ describe('where blackbox_exporter has no answer', () => {
     }
   })
 
-  test('several devices are a probe each, told apart by a label; a device that is cut off fails alone', async () => {
+  test('several devices are a probe each, distinguished by a label; only a device that is cut off fails', async () => {
     lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
     try {
       const { text } = await probe(ours, { module: 'both', target: lab.server.address4 })
@@ -232,7 +232,7 @@ describe('where blackbox_exporter has no answer', () => {
     expect(own).toMatch(/^blackbox_exporter_config_last_reload_successful 1$/m)
   })
 
-  test('the configuration is read again when it is told to, and kept where the new one is wrong', async () => {
+  test('reads the configuration again on request, and keeps the old one if the new one is wrong', async () => {
     const file = join(lab.folder, 'reloaded.yml')
     writeFileSync(file, 'modules: { a: { prober: icmp } }')
     const base = await startExporter(file)

@@ -181,7 +181,7 @@ if (!hasSqlite) {
       expect(await jitter()).toContain(0)
     })
 
-    test('tells the time without a monitor as unknown, and goes on with the next one', async () => {
+    test('reports the time without a monitor as unknown, and continues with the next one', async () => {
       const { monitor, says, history, report } = kept()
       await pass(30 * minute)
       await monitor.stop()
@@ -237,7 +237,7 @@ if (!hasSqlite) {
       expect(unknownMs).toBeLessThan(minute)
     })
 
-    test('keeps minutes for 90 days, and outages for ever', async () => {
+    test('keeps minutes for 90 days, and outages forever', async () => {
       const { monitor, says, history, report } = kept()
       await pass(10 * minute)
       says.wan1 = bad

@@ -66,7 +66,7 @@ test('webhook.mjs posts the change through the uplink that still works', async (
   const { monitor } = await watchUplinks(['--socket', at], env, hook + configuration)
   await expect.poll(() => messages().length, patience).toBe(2)
   unplug()
-  await monitor.says(/fibre: hook: told through wan2/)
+  await monitor.says(/fibre: hook: reported through wan2/)
   await expect
     .poll(() => messages().at(-1), patience)
     .toEqual({

@@ -32,7 +32,7 @@ describe('two uplinks', () => {
     expect(moved).toEqual(device === 'wan1' ? [1, 0] : [0, 1])
   })
 
-  test("with wan2's address alone a packet leaves by wan1, and the answer comes in by wan2", () => {
+  test("with wan2's address alone a packet leaves through wan1, and the answer arrives through wan2", () => {
     const before = ['wan1', 'wan2'].map(lab.counters)
     lab.run('router', ...pingOnce, '-I', lab.wan2.address4, lab.server.address4)
     const [wan1, wan2] = ['wan1', 'wan2'].map(lab.counters)

@@ -128,7 +128,7 @@ test('uses the device that the file names, and no uplink', async () => {
   expect(await capture.stop()).toEqual([])
 }, 120_000)
 
-test('tells everything again to a broker that has forgotten it', async () => {
+test('publishes everything again to a broker that has forgotten it', async () => {
   const first = await lab.mosquitto()
   const monitor = startMonitor(mqtt('timeout: 2s') + configuration)
   await bothUp(lab.subscribe())

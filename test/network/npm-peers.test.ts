@@ -55,7 +55,7 @@ if (!existsSync(addon)) {
     const outcome = (session: Session, host: string) =>
       new Promise<string>(resolve => session.pingHost(host, error => resolve(error?.name ?? 'reply')))
 
-    test('leaves by a device where its socket is told to, not by an option', async () => {
+    test('uses a device if its socket is bound to it, not through an option', async () => {
       const { SocketLevel, SocketOption } = load().raw
       const sent = async (session: Session) => {
         await quiet()

@@ -73,7 +73,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(found).toMatchObject({ mtu: 1500, method: 'device', probes: 5 })
   })
 
-  it('leaves by the device alone, whose path is another', async () => {
+  it('uses only the device, whose path is another', async () => {
     const widen = narrow('isp2', 1350)
     let found: unknown
     const moved = await movedDuring(async () => {

@@ -139,7 +139,7 @@ describe.each(families)('nobody on the link answers for the next hop, IPv$family
   })
 })
 
-test('a sweep of the link tells who did not answer ARP', { timeout: 20_000 }, async () => {
+test('a sweep of the link shows the hosts that did not answer ARP', { timeout: 20_000 }, async () => {
   const { device, gateway4, address4, remove } = lab.addDevice('sweeplink')
   const outcomes = new Map<string, string>()
   for await (const { address, outcome } of sweep([address4.replace(/1$/, '0/28')], { device, timeout: 4000 })) {

@@ -170,7 +170,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     expect(await ping(host, { kind })).toMatchObject({ outcome: 'reply', clock: 'kernel' })
   })
 
-  test('no neighbour answers, and the kernel tells a socket bound to a device nothing', {
+  test('no neighbour answers, and the kernel reports nothing to a socket bound to a device', {
     timeout: 20_000,
   }, async () => {
     const dead = lab.addDevice(`dead${family}${kind[0]}`)

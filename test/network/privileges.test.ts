@@ -31,7 +31,7 @@ afterEach(() => {
 })
 
 describe('privileges of a user without rights', () => {
-  it('tell what works without: datagram ICMP, binding to a device, timestamps', () => {
+  it('report what works without: datagram ICMP, binding to a device, timestamps', () => {
     const found = run()
     expect(found).toMatchObject({
       ...{ netRaw: { allowed: false }, netAdmin: { allowed: false }, netBindService: { allowed: false } },
@@ -101,7 +101,7 @@ describe('privileges of root', () => {
     expect(rawIcmp4).toMatchObject({ allowed: false, fix: 'docker run --cap-add=NET_RAW …' })
   })
 
-  it('of a user namespace are told from those that count here', () => {
+  it('of a user namespace are distinguished from those that count here', () => {
     const { userNamespace, netRaw, rawIcmp4 } = run('privileges', ['unshare', '--user', '--map-root-user'])
     expect(userNamespace).toBe(true)
     expect(netRaw.allowed).toBe(true)

@@ -63,7 +63,7 @@ const curl = (scheme: string, proxy: NetviaProxy, ...args: string[]) =>
 
 const ours = [lab.wan2.address4, lab.wan2.address6]
 
-describe('real clients leave by wan2', () => {
+describe('real clients use wan2', () => {
   const cases = [
     ['socks5', `http://${address4}/`],
     ['socks5', `http://[${address6}]/`],
@@ -127,7 +127,7 @@ describe('UDP ASSOCIATE', () => {
       socket.bind(${port}, host, () => console.log(type))
     }`
 
-  test.each([address4, address6, name])('leaves by wan2, names included: %s', async target => {
+  test.each([address4, address6, name])('uses wan2, names included: %s', async target => {
     const { stdout } = lab.spawn('internet', process.execPath, '-e', server)
     let said = ''
     stdout!.on('data', text => {

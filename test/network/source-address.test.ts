@@ -51,7 +51,7 @@ async function requested(dispatcher: Agent | ReturnType<typeof createDispatcher>
 }
 
 /** The comparison in the README: who leaves by which device, by the kernel's own counters. */
-describe('meant to leave by wan2', () => {
+describe('meant to use wan2', () => {
   test.each<[string, () => unknown, 'wan1' | 'wan2']>([
     ["node:http's localAddress", () => fetched({ localAddress: wan2.address4, agent: false }), 'wan1'],
     ["undici's localAddress", () => requested(new Agent({ localAddress: wan2.address4 })), 'wan1'],

@@ -82,7 +82,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(hops.map(({ reached }) => reached)).toEqual([false, false, true])
   })
 
-  it('leaves by the device alone', async () => {
+  it('uses only the device', async () => {
     let hops: Hop[] = []
     const moved = await movedDuring(async () => {
       hops = await collect(traceroute(host, { method, device: 'wan2' }))

@@ -175,7 +175,7 @@ describe.each(families)('multicast, over IPv%i', family => {
     expect(String((await heard)[0])).toBe('from isp2')
   })
 
-  test('what is sent to a group leaves by the device', async () => {
+  test('packets to a group use the device', async () => {
     const socket = await open({ family })
     await onlyOnWan2(() => new Promise(done => socket.send('x', 9, group, done)))
     socket.setMulticastInterface(own[family])

@@ -37,7 +37,7 @@ test.each([
   expect(moved).toEqual(device === 'wan1' ? [10, 0] : [0, 10])
 })
 
-test("with wan2's address alone the packets leave by wan1", async () => {
+test("with wan2's address alone the packets use wan1", async () => {
   const before = counters()
   const socket = await openUdp({ localAddress: lab.wan2.address4 })
   await echo(socket, address4, 10)

@@ -85,7 +85,7 @@ describe('the link', () => {
     expect(await up).toMatchObject({ uplink: 'lte', to: 'up' })
   })
 
-  test('what an overrun of the netlink socket swallowed is read anew', async () => {
+  test('reads again what an overrun of the netlink socket lost', async () => {
     const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20 })
     const { device } = lab.addDevice('storm2')
     let overruns = 0

@@ -97,7 +97,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     // The file of users gone wrong changes nothing.
     writeFileSync(users, 'nothing\n')
     monitor.child.kill('SIGHUP')
-    await monitor.says(/lines of name:password[\s\S]*going on as before/)
+    await monitor.says(/lines of name:password[\s\S]*netvia continues with the previous one/)
     expect(await status(first, 'second')).toBe('200')
     // Without users it must not go on asking for none of them: another one listens.
     await reload(proxied(target), 3)

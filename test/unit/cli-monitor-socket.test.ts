@@ -135,7 +135,7 @@ describe('netvia force', () => {
     const { monitor, ask, asked } = await running({ args: ['--json'] })
     expect(await asked('force', 'lte', 'up')).toMatchObject({ state: 'up', reason: 'forced up', kept: false })
     expect((await ask('force', 'lte', 'up')).stderr).toBe(
-      'netvia: the monitor has no stateFile: the force ends with it\n',
+      'netvia: the monitor has no stateFile, so the force ends when the monitor does\n',
     )
     expect(await ask('force', 'radio', 'down')).toMatchObject({ code: 2, stderr: expect.stringContaining('"radio"') })
     for (const args of [
@@ -157,7 +157,7 @@ describe('netvia force', () => {
 })
 
 describe('the socket', () => {
-  test('is for the own user alone, for a group where one is named, and gone at the end', async () => {
+  test('only its user may use it, and a group that is named; it is removed at the end', async () => {
     const { monitor, at } = await running()
     expect(statSync(at).mode & 0o777).toBe(0o600)
     monitor.child.kill('SIGTERM')
@@ -168,7 +168,7 @@ describe('the socket', () => {
     expect(statSync(shared.at)).toMatchObject({ mode: 0o140660, gid: group })
   })
 
-  test('of a running monitor is not taken away, nor a file that is none', async () => {
+  test('of a running monitor is not removed, nor a file that is no socket', async () => {
     const { ask, at, port } = await running()
     const second = startMonitor(tcpUplinks(['fibre', port]), ['--socket', at])
     expect(await second.ended).toMatchObject({

@@ -14,7 +14,7 @@ import { requires } from './requirements.js'
 const closed = 9
 
 describe('in a pipe', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('says what happens, a line each, until %s', async signal => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('prints a line for each event, until %s', async signal => {
     const port = await httpServer((_request, response) => response.end())
     const monitor = startMonitor(tcpUplinks(['fibre', port], ['lte', closed]))
     await monitor.says(/fibre: unknown -> up/)
@@ -49,7 +49,7 @@ describe('in a pipe', () => {
 })
 
 describe('at SIGHUP', () => {
-  test('takes the new configuration, and unchanged uplinks go on as they were', async () => {
+  test('uses the new configuration, and unchanged uplinks continue as they were', async () => {
     const port = await httpServer((_request, response) => response.end())
     const monitor = startMonitor(tcpUplinks(['fibre', port], ['lte', closed]), ['--listen', '0'])
     const url = await monitor.url()
@@ -71,14 +71,16 @@ describe('at SIGHUP', () => {
     expect(metrics).toMatch(/^netvia_config_last_reload_successful 1$/m)
   })
 
-  test('refuses a wrong one with its place, and goes on as before', async () => {
+  test('refuses a wrong one with its place, and continues with the previous one', async () => {
     const port = await httpServer((_request, response) => response.end())
     const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--listen', '0'])
     const url = await monitor.url()
     await monitor.says(/fibre: unknown -> up/)
     writeFileSync(monitor.file, readFileSync(monitor.file, 'utf8').replace('50ms', 'soon'))
     monitor.child.kill('SIGHUP')
-    await monitor.says(/uplinks\.yaml:1:1: interval must be .*\nnetvia: .* is not taken; going on as before/)
+    await monitor.says(
+      /uplinks\.yaml:1:1: interval must be .*\nnetvia: .* is not accepted; netvia continues with the previous one/,
+    )
     expect(await (await fetch(`${url}metrics`)).text()).toMatch(/^netvia_config_last_reload_successful 0$/m)
     const snapshot = await (await fetch(`${url}api/snapshot`)).json()
     expect(snapshot).toMatchObject({ uplinks: [{ name: 'fibre', state: 'up' }] })

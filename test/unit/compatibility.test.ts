@@ -12,11 +12,11 @@ const twins = [
   ...text.matchAll(/`(test\/[^`]+)` › (.*?)(?:<br>| \||: (?:a thousand devices|a next hop|no other tool)|\. - )/g),
 ]
 
-it.each(twins.map(([, file, title]) => [file!, title!]))('%s has the twin: %s', (file, title) => {
+it.each(twins.map(([, file, title]) => [file!, title!]))('%s has the equivalent: %s', (file, title) => {
   expect(existsSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)))).toBe(true)
   expect(read(file).replaceAll("\\'", "'")).toContain(title)
 })
 
-it('every twin is seen', () => {
+it('sees every equivalent', () => {
   expect(twins).toHaveLength(text.split(' › ').length - 1)
 })

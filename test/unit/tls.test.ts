@@ -136,7 +136,7 @@ test('a peer that does not speak TLS, or hangs up', async () => {
     [hangUp, /^TLS handshake ECONNRESET: [^\n]*$/, undefined],
     [
       http,
-      /^TLS handshake ERR_SSL_\w+: what answered does not speak TLS \(127\.0\.0\.1, 127\.0\.0\.1\); is it/,
+      /^TLS handshake ERR_SSL_\w+: the other end does not speak TLS \(127\.0\.0\.1, 127\.0\.0\.1\); is it/,
       expect.stringContaining('right port'),
     ],
   ] as const) {

@@ -38,7 +38,10 @@ export async function run(session: Session, flags: ExporterFlags): Promise<Exit>
     } catch (error) {
       metrics.reloaded(false)
       output.object('error', { error })
-      output.note(...(error as Error).message.split('\n'), `netvia: ${file} is not taken; going on as before`)
+      output.note(
+        ...(error as Error).message.split('\n'),
+        `netvia: ${file} is not accepted; netvia continues with the previous one`,
+      )
       throw error
     }
   }

@@ -26,6 +26,7 @@ export async function run(
   const { forced, reason } = uplink
   output.object('result', { uplink: name, state: uplink.state, reason, forced, kept: keepsForces })
   output.line(`${output.color.bold(name)}: ${forced ? forcedText(forced) : `${uplink.state} (${reason})`}`)
-  if (forced && !keepsForces) output.note('netvia: the monitor has no stateFile: the force ends with it')
+  if (forced && !keepsForces)
+    output.note('netvia: the monitor has no stateFile, so the force ends when the monitor does')
   return Exit.good
 }

@@ -23,7 +23,7 @@ export interface LineFlags extends PathFlags, FamilyFlags, OutputFlags, ServeFla
 
 export async function run(session: Session, flags: LineFlags): Promise<Exit> {
   if (flags.serve) return serve(session, flags)
-  if (flags.listen || flags.port !== undefined) throw usageError('--listen and --port are for --serve: give that too')
+  if (flags.listen || flags.port !== undefined) throw usageError('--listen and --port need --serve')
   const { output, signal } = session
   const options: InspectLineOptions = {
     ...{ stun: flags.stun, portal: flags.portal, expectStatus: flags.portalStatus, mtuHost: flags.mtu },

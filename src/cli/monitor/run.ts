@@ -148,10 +148,10 @@ function reload(
     routing.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     otlp.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
     proxy.set(plan).catch(error => refuse(error, 'no proxy is served'))
-    mqtt.set(options.mqtt).catch(error => refuse(error, 'mqtt goes on as before'))
+    mqtt.set(options.mqtt).catch(error => refuse(error, 'mqtt continues as before'))
     return options
   } catch (error) {
-    refuse(error, `${flags.config} is not taken; going on as before`)
+    refuse(error, `${flags.config} is not accepted; netvia continues with the previous one`)
     return undefined
   }
 }

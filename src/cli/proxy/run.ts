@@ -72,10 +72,10 @@ function readFiles(flags: ProxyFlags): { configuration: Configuration | undefine
 }
 
 function pathOf(flags: ProxyFlags) {
-  if (flags.race !== undefined) throw usageError('--race is among the uplinks of --config: give that too')
-  if (flags.policy !== undefined) throw usageError('--policy chooses among the uplinks of --config: give that too')
+  if (flags.race !== undefined) throw usageError('--race needs the uplinks of --config')
+  if (flags.policy !== undefined) throw usageError('--policy needs the uplinks of --config')
   const [path, other] = pathsOf(flags)
-  if (other) throw usageError('one device; several uplinks come from --config')
+  if (other) throw usageError('give one device; for several uplinks use --config')
   return path!.options
 }
 
@@ -105,7 +105,7 @@ function reload({ output }: Session, flags: ProxyFlags, proxy: ConfiguredProxy, 
     output.line('read its files again')
     return true
   } catch (error) {
-    refuse(error, 'the files are not taken; going on as before')
+    refuse(error, 'the files are not accepted; netvia continues with the previous ones')
     return false
   }
 }

@@ -121,5 +121,5 @@ export class StunClient {
 }
 
 function badAnswer(why: string, { address, port }: Endpoint): NetviaError {
-  return new NetviaError(`STUN: no use of the server: ${why}`, { code: 'ERR_STUN', syscall: 'STUN', address, port })
+  return new NetviaError(`STUN: the server can't be used: ${why}`, { code: 'ERR_STUN', syscall: 'STUN', address, port })
 }

@@ -54,7 +54,7 @@ function explainHandshake(cause: NodeJS.ErrnoException, { cert, pfx, secureConte
   const reason = (cause as { reason?: string }).reason ?? /:SSL routines:[^:]*:([^:]+)/.exec(cause.message)?.[1]
   if (reason === undefined) return { message: shortened(cause.message) }
   if (/^(wrong version number|packet length too long|http request)$/.test(reason)) {
-    return { message: 'what answered does not speak TLS', hint: 'is it the right port?' }
+    return { message: 'the other end does not speak TLS', hint: 'is it the right port?' }
   }
   const alert = / alert (.+)$/.exec(reason)?.[1]
   if (alert === undefined) return { message: shortened(reason) }

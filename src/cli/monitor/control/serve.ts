@@ -28,7 +28,7 @@ export async function serveControl(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (socket !== undefined || socketGroup !== undefined) throw error
-    if (code === 'EADDRINUSE') output.note(`netvia: ${message}; netvia status asks that one`)
+    if (code === 'EADDRINUSE') output.note(`netvia: ${message}; netvia status uses that one`)
     else if (!/^E(ACCES|PERM|ROFS)$/.test(code!)) output.note(`netvia: no control socket: ${message}`)
     return undefined
   }

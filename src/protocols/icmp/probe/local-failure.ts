@@ -39,7 +39,7 @@ export function notSent(device: string | undefined, silentHop?: string): NetviaE
   const why = silentHop
     ? `nobody on the link answers for the next hop, ${silentHop}`
     : 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it'
-  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet did not leave: ${why}` })
+  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet was not sent: ${why}` })
 }
 
 /** Refuses broadcast addresses by default: a request to every host of a link must be intended. */
