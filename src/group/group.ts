@@ -43,7 +43,7 @@ export class UplinkGroup {
   readonly #cutConnections: boolean
   readonly #race: RaceDelay | undefined
   readonly #attempts: GroupAttempts
-  /** Connections of `connect`, and everything that is being opened. */
+  /** The connections of `connect`, and those being opened. */
   readonly #connections = new Connections()
   /** Raced connections of the pools. A pool can hold connections of another uplink. */
   readonly #pooled = new Connections()

@@ -23,7 +23,7 @@ import { findCaptivePortal } from './portal.js'
 import { server, serverAddress } from './server-address.js'
 import { type LineVerdict, unknown } from './verdict.js'
 
-/** Options of `inspectLine`. What needs a server is measured only if you give one. */
+/** Options of `inspectLine`. Parts that need a server are measured only if you give one. */
 export interface InspectLineOptions extends CommonOptions {
   /** STUN server for the public address and the NAT, as in `discoverNat`. Default: none. */
   stun?: string
@@ -49,7 +49,7 @@ export interface InspectLineOptions extends CommonOptions {
   timeout?: number
 }
 
-/** What is known of a line. A part that was not asked for is undefined. */
+/** The facts about a line. A part that you didn't ask for is undefined. */
 export interface LineReport {
   /** The device; undefined for the default path. */
   readonly device: string | undefined

@@ -9,7 +9,10 @@ export interface DeviceSources {
   watchTraffic: typeof watchTraffic
 }
 
-/** Brings the uplinks what is known of their devices: links of all, traffic of the metered ones. Returns what ends it. */
+/**
+ * Reports the state of their devices to the uplinks: the links of all, and the traffic of metered ones. Returns a function
+ * that ends it.
+ */
 export function watchDevices(
   uplinks: readonly WatchedUplink[],
   links: ReadonlyMap<string, LinkHistory>,

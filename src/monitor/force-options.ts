@@ -6,7 +6,7 @@ import { Force } from './record/force.js'
 export interface ForceOptions {
   /** Milliseconds until the checks decide again; 25 days at most. Default: until 'auto'. Not with 'auto'. */
   forMs?: number
-  /** Why, for all who look: up to 200 characters. Not with 'auto'. */
+  /** The reason to show, up to 200 characters. Not with 'auto'. */
   why?: string
 }
 

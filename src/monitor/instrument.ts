@@ -4,11 +4,11 @@ import type { CheckEvent, ConfigureEvent, StateEvent, UplinkSnapshot } from './r
 import { checkResult, checkResults, latencyBuckets, uplinkStates } from './record/metric-scales.js'
 import type { UplinkState } from './state/state-machine.js'
 
-/** Stands for OpenTelemetry's own type: programs without its packages must compile too. */
+/** Stands for OpenTelemetry's own type, because programs without its packages must compile too. */
 // biome-ignore lint/suspicious/noExplicitAny: the type depends on the program's version of @opentelemetry/api.
 export type OfOpenTelemetry = any
 
-/** A `MeterProvider` of `@opentelemetry/api` 1.3 or newer: any SDK's. */
+/** A `MeterProvider` of `@opentelemetry/api` 1.3 or newer, from any SDK. */
 export interface MeterProviderLike {
   /** Same as OpenTelemetry's. */
   getMeter(name: string): OfOpenTelemetry

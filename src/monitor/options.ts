@@ -32,7 +32,7 @@ export interface PingCheck extends CheckRules {
   timeout?: number
 }
 
-/** As `checkHttp`. */
+/** A check like `checkHttp`. */
 export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions>, CheckRules {
   /** The type of check. */
   type: 'http'
@@ -40,34 +40,37 @@ export interface HttpCheck extends Omit<HttpCheckOptions, keyof CommonOptions>, 
   url: string
 }
 
-/** As `checkTcp`: opens a connection and closes it. */
+/** A check like `checkTcp`: opens a connection and closes it. */
 export interface TcpCheck extends Omit<TcpCheckOptions, keyof CommonOptions>, CheckRules {
   /** The type of check. */
   type: 'tcp'
 }
 
-/** As `checkDns`, asked over the uplink. */
+/** A check like `checkDns`, over the uplink. */
 export interface DnsCheck extends Omit<DnsCheckOptions, keyof CommonOptions | 'type'>, CheckRules {
   /** The type of check. */
   type: 'dns'
-  /** The name to ask for. */
+  /** The name to look up. */
   name: string
-  /** Record type to ask for. Default 'A'. */
+  /** Record type to look up. Default 'A'. */
   record?: RecordType
 }
 
-/** Without a `timeout` (ms), a check has the monitor's. */
+/** Any check. Without a `timeout` (ms), it has the monitor's. */
 export type UplinkCheck = PingCheck | HttpCheck | TcpCheck | DnsCheck
 
-/** What the checks of a metered uplink may cost. */
+/** Limits for the cost of a metered uplink's checks. */
 export interface MeteredOptions {
-  /** Bytes of a period, in both directions, with IP headers. At least 160 rounds with the defaults. Default 15000000: 15 MB. */
+  /**
+   * Bytes for a period, in both directions, with IP headers. At least 160 rounds with the defaults. Default 15000000: 15
+   * MB.
+   */
   quota?: number
   /** Milliseconds of a period, 1000 or more. Default 2592000000: 30 days. */
   period?: number
 }
 
-/** One uplink: its name, its path, and what is checked over it. */
+/** One uplink: its name, its path, and its checks. */
 export interface UplinkOptions extends PathOptions {
   /** Name in events and snapshots. It must be unique. */
   name: string
@@ -86,16 +89,16 @@ export interface UplinkOptions extends PathOptions {
   metered?: boolean | MeteredOptions
 }
 
-/** What a monitor watches, and how it judges it. */
+/** The uplinks that a monitor watches, and how it judges them. */
 export interface MonitorOptions {
   /**
-   * Milliseconds from the start of a round to the start of the next. Default 1000. Of more than 16 uplinks, a round may begin late
-   * by a tenth of it, 100 ms at most, together with others; the cadence stays.
+   * Milliseconds from the start of a round to the start of the next. Default 1000. With more than 16 uplinks, a round may
+   * start late by a tenth of it, 100 ms at most, to share timer ticks. The average stays.
    */
   interval?: number
   /** The same after a bad round of an uplink that is 'up' or 'degraded'. Default: `interval`. */
   failureInterval?: number
-  /** The same while an uplink is 'unknown' or 'down', unless its last `down` rounds were all bad. Default: `interval`. */
+  /** The same while an uplink is 'unknown' or 'down', until `down` consecutive rounds have failed. Default: `interval`. */
   recoveryInterval?: number
   /** Milliseconds a check may take. Default 2000. */
   timeout?: number

@@ -115,7 +115,7 @@ export class RoundLoop<T> {
     this.#tick = atTick(at, this.#begin, this.#grid)
   }
 
-  /** What is due of the round. */
+  /** The checks of the round that are due. */
   readonly #begin = (now: number): void => {
     const { checks, run } = this.#options
     const slot = Math.min(this.#slots, 1 + Math.floor((now - this.#due) / spacing))
@@ -153,7 +153,7 @@ export class RoundLoop<T> {
     this.#options.cancel()
   }
 
-  /** Nothing is left of what was ended. */
+  /** Forgets the checks that were ended. */
   #settle(): void {
     this.#isStale = false
     for (const resolve of this.#stopped.splice(0)) resolve()

@@ -151,7 +151,7 @@ export const monitorDefaults = {
 
 export const uplinkDefaults = { priority: 1, weight: 1, metered: false } satisfies Partial<UplinkOptions>
 
-/** Checks what the user gave, names the uplink and the check that is wrong, and fills in the defaults. */
+/** Checks the user's options and fills in the defaults. Errors name the uplink and the check. */
 export function settingsOf(given: MonitorOptions): Settings {
   const options = { ...monitorDefaults, ...checkOptions('UplinkMonitor', given, monitorSchema) }
   const { interval, reliability, timeout, down, up, uplinks } = options
@@ -237,7 +237,7 @@ function checkOf(caller: string, given: UplinkCheck): UplinkCheck {
   return checkOptions<UplinkCheck>(`${caller} (${known.type})`, new PartlyKnown(given, known), schema, required)
 }
 
-/** Applies `work` to each item. Its errors name the item's index. */
+/** Applies `work` to each item. Its errors include the item's index. */
 function eachOf<T, R>(key: string, items: readonly T[], work: (item: T, index: number) => R): R[] {
   return Array.from(items, (item, index) => {
     try {

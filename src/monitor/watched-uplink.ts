@@ -99,7 +99,7 @@ export class WatchedUplink {
     if (this.#isChecked && isDue) this.#doubts = this.#loop.runNow()
   }
 
-  /** What the traffic of a metered uplink says. */
+  /** Handles the traffic evidence of a metered uplink. */
   traffic(traffic: Traffic): void {
     const now = monotonicNow()
     const metering = this.#metering

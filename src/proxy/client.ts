@@ -6,7 +6,7 @@ import { type Parsed, SocksError } from './socks-messages.js'
 /** Longer than any message of a handshake: 2 + 255, 3 + 2 * 255, 7 + 255 bytes. */
 const longest = 600
 
-/** A client's connection, which has so long to say what it wants. */
+/** A client's connection, with a time limit for its requests. */
 export class Client {
   readonly socket: Socket
   readonly address: string
@@ -32,13 +32,13 @@ export class Client {
     this.wait()
   }
 
-  /** Until `heard`, the time for a handshake runs. */
+  /** Starts the time limit of a request, which `heard` ends. */
   wait(): void {
     this.heard()
     this.#timer = setTimeout(() => this.socket.destroy(), this.#timeout)
   }
 
-  /** It has said what it wants. */
+  /** The client has sent its request. */
   heard(): void {
     clearTimeout(this.#timer)
   }
@@ -64,7 +64,7 @@ export class Client {
     }
   }
 
-  /** A paused stream, so the kernel slows the client down while nobody reads. */
+  /** Reads from a paused stream, so that the kernel slows the client down while nobody reads. */
   #chunk(): Promise<Buffer> {
     const { socket } = this
     return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Where a request is for. */
+/** The target of a request. */
 export interface HttpTarget {
   /** An IPv6 address has no brackets. */
   readonly host: string

@@ -18,7 +18,7 @@ export interface ListeningProxy {
   /** Counted since it started. */
   readonly statistics: ProxyStatistics
   /**
-   * Replaces who may use it and what they may reach. Options that you leave out stay. Open connections go on.
+   * Replaces clients, users and targets. Options that you leave out stay. Open connections continue.
    *
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
    */
@@ -30,14 +30,16 @@ export interface ListeningProxy {
 }
 
 /**
- * Listens for clients that speak SOCKS5 (RFC 1928: CONNECT and UDP ASSOCIATE; RFC 1929) or HTTP (CONNECT, and requests with absolute
- * URLs) on one port. What they ask for goes through a path or the uplinks of a group, the questions for names included. What one
- * uplink can't connect the next one tries. With `cutConnections` of the group, connections of an uplink that goes down are closed.
+ * Listens for clients that speak SOCKS5 (RFC 1928: CONNECT and UDP ASSOCIATE; RFC 1929) or HTTP (CONNECT, and requests with
+ * absolute URLs) on one port. Their traffic uses a path or the uplinks of a group, name resolution included. If one uplink
+ * can't make a connection, the next one tries. With `cutConnections` of the group, the proxy closes connections of an
+ * uplink that goes down.
  *
- * Clients on this machine alone may use it, unless `allow` or `users` say otherwise. Targets on this machine, its links and in
- * private networks are refused, unless `allowTargets` has them. When the `signal` fires the proxy closes.
+ * Only clients on this machine may use it, unless `allow` or `users` permit others. It refuses targets on this machine, its
+ * links and in private networks, unless `allowTargets` has them. When the `signal` fires the proxy closes.
  *
- * @throws NetviaError `ERR_OPEN_PROXY` for another address than loopback without `allow` and `users`; what `listen` throws.
+ * @throws NetviaError `ERR_OPEN_PROXY` for an address other than loopback without `allow` and `users`; the errors of
+ * `listen`.
  */
 export async function listenProxy(options: ProxyOptions = {}): Promise<ListeningProxy> {
   const settings = proxySettings(options)

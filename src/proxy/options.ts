@@ -17,14 +17,14 @@ import { unmapped } from '../sockets/ip.js'
 import { Blocks, blocks, loopback } from './blocks.js'
 import { type Users, users } from './users.js'
 
-/** Who may use a proxy, and what they may reach: what can change while it runs. */
+/** The clients, users and targets of a proxy. They can change while it runs. */
 export interface ProxyAccess {
   /**
-   * Addresses and blocks (`192.168.1.0/24`) that clients may connect from. Default: loopback; with `users` any, as a password is
-   * asked for then.
+   * Addresses and blocks (`192.168.1.0/24`) that clients may connect from. Default: loopback; with `users` any, because
+   * every client then needs a password.
    */
   allow?: readonly string[]
-  /** Passwords by user name: every client must give one (RFC 1929, RFC 7617). Default: no client is asked. */
+  /** Passwords by user name. Every client must send one (RFC 1929, RFC 7617). Default: clients need no password. */
   users?: Readonly<Record<string, string>>
   /**
    * Targets that clients may reach although they are on this machine, link-local, private or multicast: addresses and blocks.
@@ -34,19 +34,19 @@ export interface ProxyAccess {
 }
 
 export interface ProxyOptions extends CommonOptions, ProxyAccess {
-  /** Port to listen at, 0-65535; 0: one that is free, see `proxy.address()`. Default: 1080. */
+  /** Port to listen on, 0-65535. 0 picks a free one, see `proxy.address()`. Default: 1080. */
   port?: number
-  /** Address to listen at. Other than a loopback address only with `allow` or `users`. Default: `127.0.0.1`. */
+  /** Address to listen on. Any but a loopback address needs `allow` or `users`. Default: `127.0.0.1`. */
   host?: string
-  /** Chooses the uplink of each connection; instead of a path. */
+  /** Chooses the uplink of each connection, in place of a path. */
   group?: UplinkGroup
   /** Connections of all clients together; further ones are closed. Default: 4096. */
   maxConnections?: number
   /** Connections of one client: an IPv4 address, or the /64 of an IPv6 address. Default: 1024. */
   maxConnectionsPerClient?: number
-  /** How long a client may take to say what it wants, in milliseconds. Default: 10,000. */
+  /** Milliseconds a client may take to send its request. Default: 10,000. */
   handshakeTimeout?: number
-  /** After so many milliseconds without a byte either way a connection is closed. Default: 3,600,000. */
+  /** Milliseconds without a byte in either direction after which a connection is closed. Default: 3,600,000. */
   idleTimeout?: number
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
@@ -61,7 +61,7 @@ export const proxyDefaults = {
   idleTimeout: 3_600_000,
 } as const
 
-/** As given, with all defaults filled in. */
+/** The options with all defaults filled in. */
 export interface ProxySettings extends CommonOptions {
   port: number
   host: string
@@ -81,7 +81,7 @@ const groupCheck: Check = (value, name) => {
   throw invalidArgument(name, value, 'an UplinkGroup')
 }
 
-/** A name could come to mean another address. */
+/** No names, because a name may come to mean another address. */
 const hostCheck: Check = (value, name) => {
   const host = value === 'localhost' ? '127.0.0.1' : value
   if (typeof host !== 'string' || !new Blocks(['0.0.0.0/0', '::/0']).has(host)) {

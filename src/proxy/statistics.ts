@@ -18,7 +18,7 @@ export interface ProxyStatistics {
   clients: number
   /** Connections of clients that were closed because of `allow`, `users` or the limits. */
   refused: number
-  /** By name; without a group, by the device. */
+  /** Uplinks by name; without a group, the device. */
   uplinks: Record<string, ProxyUplinkStatistics>
 }
 

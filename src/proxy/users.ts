@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js'
 import type { Check } from '../options.js'
 import { Secret } from '../runtime/secret.js'
 
-/** Who may use the proxy. It keeps digests of the passwords alone. */
+/** The users of the proxy. It keeps only digests of the passwords. */
 export class Users {
   readonly #passwords: ReadonlyMap<string, Secret>
   readonly #nobody = new Secret('')

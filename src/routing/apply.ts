@@ -6,8 +6,8 @@ import type { Entries, Entry } from './entries.js'
 const { EEXIST, ENOENT, EPERM, ESRCH } = constants.errno
 
 /**
- * Makes `wanted` out of what is present: what is new, one replacement for each route that changes, then the rest is removed. Returns
- * what is there then, which is `present` itself if there was nothing to do, and the first refusal.
+ * Changes the present entries into `wanted`: adds new ones, replaces each changed route in one step, then removes the rest.
+ * Returns the resulting entries (`present` itself if nothing changed) and the first refusal.
  */
 export function apply(fd: number, present: Entries, wanted: Entries): { entries: Entries; error?: NetviaError } {
   const put = [...wanted.values()].filter(({ id, content }) => present.get(id)?.content !== content)

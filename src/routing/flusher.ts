@@ -12,7 +12,7 @@ const ordersAtOnce = 256
 /** Deletes the tracked connections of uplinks that went down: once each time. */
 export class Flusher {
   readonly #failed: (error: Error) => void
-  /** By uplink: the addresses it had last. One that went down may have lost them. */
+  /** The last known addresses of each uplink. One that went down may have lost them. */
   readonly #addresses = new Map<string, readonly string[]>()
   readonly #done = new Set<string>()
   #hasFailed = false

@@ -24,12 +24,12 @@ export class Installed {
     this.#later = later
   }
 
-  /** Another one after every change. */
+  /** A new object after every change. */
   get entries(): Entries {
     return this.#entries
   }
 
-  /** Takes what is there for our own work: another process's, which was killed. */
+  /** Adopts the entries that are there: those of another process that was killed. */
   adopt(kernel: KernelTables): void {
     this.#entries = ourEntries(kernel)
   }

@@ -26,7 +26,7 @@ export interface RoutingOptions {
   whenAllDown?: 'keep' | 'unreachable'
 }
 
-/** With all defaults filled in. */
+/** The options with all defaults filled in. */
 export type RoutingSettings = Required<RoutingOptions>
 
 const schema = {
@@ -50,7 +50,7 @@ export const routingDefaults: RoutingSettings = {
   whenAllDown: 'keep',
 }
 
-/** Checks what the user gave, and fills in the defaults. */
+/** Checks the user's options, and fills in the defaults. */
 export function routingSettings(given: RoutingOptions): RoutingSettings {
   return { ...routingDefaults, ...checkOptions('UplinkRouting', given, schema) }
 }

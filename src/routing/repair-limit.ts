@@ -1,4 +1,4 @@
-/** So many repairs within this time, in ms; then there are none for as long. */
+/** Maximum repairs within this time in milliseconds; then none for as long. */
 const most = 5
 export const repairPeriod = 60_000
 

@@ -11,7 +11,7 @@ import { LatencyCounts } from './latency-counts.js'
 export const batchInterval = 60_000
 /** After a change of state the next write comes so soon, in ms: people cut the power of a router that has no line. */
 const changeWaits = 5000
-/** So many attempts find the file locked before that is reported: about a minute. */
+/** Failed attempts to lock the file before that is reported: about a minute. */
 const lockedAttempts = 12
 /** In ms, for a lock at the end, when no check waits. */
 const lastPatience = 1000
@@ -69,7 +69,7 @@ export class HistoryFile {
   /** The last change of each uplink that is in the file. */
   readonly #written = new Map<string, Change>()
   #minutes = new Map<string, Minute>()
-  /** By target, in ms. */
+  /** Entries by target, in ms. */
   readonly #lastAnswers = new Map<string, number>()
   #minuteBegun: ClockReading = readClocks()
   #locked = 0
@@ -188,7 +188,7 @@ export class HistoryFile {
     this.#isBroken = true
   }
 
-  /** Leaves a file that was moved or replaced, because nobody would find new data in it. */
+  /** Closes a file that was moved or replaced, because nobody would find new data in it. */
   #open(): SqliteDatabase {
     const before = this.#file
     if (this.#database && fileAt(this.#path) !== before) this.#giveUp()

@@ -9,7 +9,7 @@ export interface Period {
 /** A time in one state. */
 export interface Stretch extends Period {
   state: UplinkState
-  /** By `netvia force`. */
+  /** Set by `netvia force`. */
   forced: boolean
   reason: string
   /** The next state is unknown, or has not come yet. */
@@ -33,7 +33,7 @@ export interface Outage {
   from: number
   /** null: the history ends within it. */
   to: number | null
-  /** Until its end, or until the end of the history. */
+  /** Lasts until its end, or until the end of the history. */
   ms: number
   reason: string
 }

@@ -1,4 +1,4 @@
-/** What the probes of a metered uplink may cost. */
+/** The budget for the probes of a metered uplink. */
 export interface Allowance {
   /** Bytes of a period. */
   readonly quota: number
@@ -8,7 +8,7 @@ export interface Allowance {
   readonly roundBytes: number
 }
 
-/** What is kept over a restart. Time that passes without a monitor doesn't count. */
+/** The state to keep over a restart. Time without a monitor doesn't count. */
 export interface SavedMeter {
   spent: number
   reserve: number
@@ -16,9 +16,11 @@ export interface SavedMeter {
   age: number
 }
 
-/** Of the quota, this share can be spent at any moment. The rest comes in steadily: so no period costs more than the quota. */
+/**
+ * Share of the quota that can be spent at any moment. The rest arrives steadily, so no period costs more than the quota.
+ */
 const reserveShare = 1 / 20
-/** Of the quota, this share is spent while the line is idle and works. */
+/** Share of the quota that is spent while the line is idle and works. */
 const idleShare = 4 / 5
 
 /** The bytes that a reserve must have room for, as a share of the quota. */

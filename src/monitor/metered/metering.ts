@@ -7,12 +7,15 @@ import type { Traffic } from './traffic.js'
 
 /** Milliseconds after the last proof during which a stall is that of a busy line. Later it may be a radio that wakes up. */
 const busyMs = 5000
-/** So many more bad rounds a line needs to be 'down' if its traffic doesn't speak against it as well: they are all that is known. */
+/**
+ * Additional bad rounds until 'down' for a line whose traffic doesn't show an outage too, because they are the only
+ * evidence.
+ */
 export const idlePatience = 2
 /** Milliseconds that probes of a busy line which stalls are waited for at least. */
 const leastUrgentMs = 250
 
-/** Of the state machine. */
+/** The parts of the state machine that metering reads. */
 interface Verdict {
   readonly state: UplinkState
   readonly badRounds: number

@@ -15,7 +15,7 @@ const day = 86_400_000
 export const meteredDefaults = { quota: 15_000_000, period: 30 * day } as const
 const schema = { quota: integer(1, 1e15), period: number(1000, 366 * day) }
 
-/** `rounds`: so many the reserve must pay for. Undefined: it isn't metered. */
+/** `rounds`: the number of rounds that the reserve must pay for. Undefined: it isn't metered. */
 export function meteredOf(
   caller: string,
   given: UplinkOptions['metered'],

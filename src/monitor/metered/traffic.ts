@@ -20,7 +20,7 @@ export interface LookedAt {
   readonly txPackets: number
 }
 
-/** After so many timeouts the other end is more likely to be gone than the line. */
+/** After this many timeouts, the other end is more likely to be gone than the line. */
 const mostTimeouts = 3
 /** Packets and milliseconds without any answer until that is suspicious. */
 const unansweredPackets = 3

@@ -1,6 +1,6 @@
 import { nodeDiagnosticsChannel } from '../../builtins.js'
 
-/** For each event of a monitor, the channel of diagnostics_channel that has it too. */
+/** The diagnostics_channel of each event of a monitor. */
 export function diagnosticsChannels() {
   const { channel } = nodeDiagnosticsChannel()
   return {

@@ -29,7 +29,7 @@ export class EventBuffer<T extends object> extends ResultStream<Streamed<T>> {
     this.#events.push(event)
   }
 
-  /** No more events: what is here can still be read. */
+  /** No more events come. Waiting ones can still be read. */
   end(): void {
     this.#events.end()
   }

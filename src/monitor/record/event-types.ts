@@ -27,7 +27,7 @@ export interface StateEvent {
   forced?: Forced
 }
 
-/** The 'check' event: what one check of one round said. */
+/** The 'check' event: the result of one check in one round. */
 export interface CheckEvent {
   /** Name of the uplink. */
   uplink: string
@@ -39,7 +39,7 @@ export interface CheckEvent {
   target: string
   /** It succeeded. */
   ok: boolean
-  /** It failed on this machine: no loss. */
+  /** It failed on this machine, so it isn't loss. */
   local: boolean
   /** null without an answer. */
   latencyMs: number | null
@@ -97,7 +97,7 @@ export interface MonitorEvents {
   configure: [ConfigureEvent]
 }
 
-/** Of a metered uplink: what its checks cost, and what its state rests on. */
+/** The cost and the evidence of a metered uplink. */
 export interface MeteredReport {
   /** Bytes that its checks may cost in a period. */
   quota: number
@@ -107,7 +107,7 @@ export interface MeteredReport {
   spentBytes: number
   /** Milliseconds between its checks while it is idle and works. */
   idleIntervalMs: number
-  /** What proved last that it works: traffic that flowed anyway, or a check. Null before. */
+  /** The last evidence that it works: traffic that flowed anyway, or a check. Null before. */
   evidence: 'traffic' | 'probe' | null
 }
 

@@ -10,11 +10,11 @@ const version = 1
 const maxSize = 1 << 24
 
 export interface SavedUplink extends SavedState {
-  /** Of a metered one. */
+  /** Set for a metered uplink. */
   meter?: SavedMeter
 }
 
-/** By uplink name; `since` in ms since the epoch. */
+/** Uplinks by name; `since` in ms since the epoch. */
 export interface Saved {
   uplinks: Record<string, SavedUplink>
   /** Good for as long as they say, and not only for as long as a state is. */
