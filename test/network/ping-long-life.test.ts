@@ -185,7 +185,7 @@ describe('a thousand devices deleted and made again', () => {
     return process.memoryUsage().heapUsed
   }
 
-  test('series on them fail, go on automatically, and leave neither descriptors nor memory', {
+  test('series on them fail, continue automatically, and leave neither descriptors nor memory', {
     timeout: 120_000,
   }, async () => {
     const before = await openSockets()

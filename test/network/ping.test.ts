@@ -218,7 +218,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     expect(await openSockets()).toBe(before)
   })
 
-  test('aborted while waiting: the reason, at once, and nothing left', async () => {
+  test('aborted while waiting: rejects with the reason immediately, and leaves nothing', async () => {
     const before = await openSockets()
     const repair = lab.fault('isp1', `${echo} drop`)
     const controller = new AbortController()

@@ -92,7 +92,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(moved.wan2).toBeGreaterThanOrEqual(12)
   })
 
-  it('shows a silent hop, and goes on', async () => {
+  it('shows a silent hop, and continues', async () => {
     const repair = silence('isp1', `${ttl} 1`)
     const hops = await collect(traceroute(host, { method, timeout: 150, queries: 2 }))
     repair()

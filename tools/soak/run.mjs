@@ -1,4 +1,4 @@
-// Much at once and for long: `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`, as root with iproute2
+// Load tests and long runs: `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`, as root with iproute2
 // and nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
 // descriptor left or memory that grows. --minutes: of the fleet and the monitor, ten by default. --smoke: all of it small, in seconds.
 import { spawn } from 'node:child_process'
