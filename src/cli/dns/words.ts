@@ -3,7 +3,7 @@ import { parseHostPort } from '../../host-port.js'
 import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'
 
-/** What the words of the command line are, as dig reads them. */
+/** The arguments of the command line, as dig reads them. */
 export interface Words {
   names: string[]
   types: RecordType[]
@@ -19,7 +19,7 @@ const otherTypes = new Set([
 ])
 const otherClasses = new Set(['CH', 'HS', 'CHAOS', 'HESIOD'])
 
-/** What to use instead of dig's own options; the rest has nothing like it here. */
+/** Replacements for dig's own options. The others have no equivalent here. */
 const digOptions: Readonly<Record<string, string>> = {
   ...{ time: 'use -W', timeout: 'use -W', tries: 'use -W', retry: 'use -W' },
   ...{ tcp: 'netvia uses TCP when an answer is truncated', vc: 'netvia uses TCP when an answer is truncated' },

@@ -7,7 +7,7 @@ export function keepCommand(fix: string | undefined): string | undefined {
 /** One thing the doctor has looked at. */
 export interface Finding {
   about: string
-  /** `note`: nothing is wrong, but it explains what one may see. */
+  /** `note`: nothing is wrong, but it explains what you may see. */
   status: 'yes' | 'no' | 'note'
   detail: string
   /** Checks work in spite of this `no`. */

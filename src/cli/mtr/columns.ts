@@ -8,7 +8,7 @@ interface HopColumn {
   cell(hop: HopStatistics): string
 }
 
-/** By mtr's letters, with mtr's titles. */
+/** Columns by mtr's letters, with mtr's titles. */
 const columns: Record<string, HopColumn> = {
   L: { title: 'Loss', cell: ({ lossRatio, lossContinues }) => `${percent(lossRatio)}${lossContinues ? '!' : ' '}` },
   D: { title: 'Drop', cell: ({ sent, received }) => String(sent - received) },

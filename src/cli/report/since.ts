@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander'
 import { duration } from '../shared/duration.js'
 
-/** `12h`, `30d`, `4w`: so long ago; or a date, as `2026-11-01` or `2026-11-01T08:00`. In ms since the epoch. */
+/**
+ * Parses `12h`, `30d` or `4w`, a time ago, or a date such as `2026-11-01` or `2026-11-01T08:00`. Returns ms since the
+ * epoch.
+ */
 export function since(value: string): number {
   const now = Date.now()
   const ago = duration(value)

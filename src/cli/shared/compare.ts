@@ -20,7 +20,7 @@ export interface Measurement<Result> {
   bare?(result: Result, target: string): string[]
   /** Further lines below the table. */
   details?(result: Result): string[]
-  /** What went wrong, for a line below the table. */
+  /** The error to print below the table. */
   trouble(result: Result): Error | undefined
   /** A readable form of the error, if its message isn't one. */
   explain?(error: Error, result: Result): string
@@ -30,7 +30,7 @@ export interface Measurement<Result> {
 export interface CompareFlags {
   json?: boolean
   quiet?: boolean
-  /** As in curl: the table alone, drawn once. */
+  /** As in curl: only the table, drawn once. */
   silent?: boolean
   /** With `silent`: report errors anyway. */
   showError?: boolean

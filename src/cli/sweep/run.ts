@@ -104,7 +104,7 @@ export async function run(session: Session, flags: SweepFlags, given: string[]):
     exits = await onEachPath(session, lines, follow)
   })
   if (paths.length > 1) await compareLines(session, lines)
-  // Who breaks it off wants to know how far it came.
+  // A user who interrupts it wants to know its progress.
   else if ((flags.stats || signal.aborted) && !flags.json)
     for (const text of summary(lines[0]!, elapsed())) output.note(text)
   return worst(exits)

@@ -23,7 +23,7 @@ export interface MqttOptions {
   caFile?: string
   /** The device to the broker, such as the LAN's, or `lo`. Default: that of the uplink which new connections take. */
   device?: string
-  /** What distinguishes this monitor from all others at the broker. Default: made from the name of the host. */
+  /** Distinguishes this monitor from all others at the broker. Default: made from the name of the host. */
   instance?: string
   /** The beginning of the state topics. Default `netvia`. */
   topic?: string
@@ -37,7 +37,7 @@ export interface MqttOptions {
   timeout?: number
 }
 
-/** With all defaults filled in. */
+/** The options with all defaults filled in. */
 export interface MqttSettings {
   host: string
   port: number

@@ -5,7 +5,7 @@ import type { NumberedEvent } from './numbered-event.js'
 /** How many events are kept for readers that reconnect. */
 const kept = 200
 
-/** The last events of a monitor, numbered, for readers who come and go. */
+/** The last events of a monitor, numbered, for clients that reconnect. */
 export class EventLog {
   readonly #monitor: UplinkMonitor
   readonly #events: NumberedEvent[] = []
