@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
+  promises,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { targetOf } from '../../src/monitor/checks/check-target.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import { EventBuffer } from '../../src/monitor/record/event-buffer.js'
@@ -241,6 +243,18 @@ describe('the state file', () => {
       rmSync(path, { recursive: true })
     }
     expect(failures).toEqual([])
+  })
+
+  test('nor is a link that was put there in the last moment', async () => {
+    const { file, path, failures } = open()
+    const victim = join(folder, 'victim')
+    writeFileSync(victim, 'mine')
+    const unlink = vi.spyOn(promises, 'unlink').mockImplementation(async temporary => symlinkSync(victim, temporary))
+    await file.save()
+    unlink.mockRestore()
+    expect(failures).toMatchObject([{ code: 'EEXIST' }])
+    expect(readFileSync(victim, 'utf8')).toBe('mine')
+    expect(existsSync(path)).toBe(false)
   })
 
   test('what is in the way when it is written is not written through: a link, a FIFO, a folder', async () => {
