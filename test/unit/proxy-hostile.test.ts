@@ -198,6 +198,29 @@ test('a client that does not read its answer does not stay', async () => {
   await expect.poll(() => proxy.statistics.clients, { timeout: 10_000 }).toBe(0)
 })
 
+test.each([
+  ['a greeting', Buffer.concat([Buffer.of(5, 255), Buffer.alloc(255)])],
+  ['a password', Buffer.concat([Buffer.of(5, 1, 2, 1, 255), Buffer.alloc(600, 'a')])],
+  [
+    'a request of SOCKS',
+    Buffer.concat([Buffer.of(5, 1, 2, 1, 3, ...Buffer.from('ann'), 6), Buffer.from('secret\x05\x01\0\x03\xff')]),
+  ],
+  ['a request line', Buffer.from(`GET ${'a'.repeat(2000)}`)],
+  ['a header', Buffer.from(`GET http://${'a'.repeat(9)}/ HTTP/1.1\r\n${'A: b\r\n'.repeat(500)}`)],
+])('a client that drips %s is closed in time, however little it waits between two bytes', async (_what, bytes) => {
+  const proxy = await start({ handshakeTimeout: 1000, users: { ann: 'secret' } })
+  const socket = await client(proxy)
+  let sent = 0
+  const timer = setInterval(() => sent < bytes.length - 1 && socket.write(bytes.subarray(sent, ++sent)), 20)
+  onTestFinished(() => clearInterval(timer))
+  const begin = performance.now()
+  await everything(socket)
+  // It never said anything whole, so that nothing else ends it.
+  expect(performance.now() - begin).toBeGreaterThan(900)
+  expect(sent).toBeLessThan(bytes.length)
+  await expect.poll(() => proxy.statistics.clients).toBe(0)
+})
+
 test('whoever resets, at whatever moment: nothing stays open', async () => {
   const proxy = await start()
   const port = Number(base.split(':')[1])
