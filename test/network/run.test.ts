@@ -7,7 +7,7 @@ import { httpServer, lab, needs } from '../lab/index.js'
 import { collect, command } from '../unit/cli-process.js'
 import { aptUpdate, wasUpdated, writeRepository } from './apt.js'
 import { movedDuring } from './moved.js'
-import { asNobody, python, run } from './run-programs.js'
+import { asNobody, goProgram, python, run, staticProgram } from './run-programs.js'
 
 needs('nginx', 'dnsmasq', 'cc', 'curl', 'git', 'ping', 'promtool')
 
@@ -16,34 +16,7 @@ const { address4, name } = lab.server
 const folder = join(lab.folder, 'run')
 const env = { HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
 
-/** Asks for `/` of an address, and prints the answer's first line. */
-const staticProgram = `
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-int main(int count, char** words) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
-  char text[512] = "GET / HTTP/1.0\\r\\n\\r\\n";
-  int s = socket(AF_INET, SOCK_STREAM, 0);
-  if (count < 2 || inet_pton(AF_INET, words[1], &to.sin_addr) != 1) return 2;
-  if (connect(s, (struct sockaddr*)&to, sizeof to) || write(s, text, strlen(text)) < 0 || read(s, text, sizeof text) <= 0) return 1;
-  return printf("%.12s\\n", text) < 0;
-}`
-
 const hasGo = spawnSync('go', ['version']).status === 0
-
-/** The same in Go, by name. */
-const goProgram = `package main
-import ("fmt"; "net"; "os")
-func main() {
-  to, err := net.Dial("tcp", os.Args[1])
-  if err != nil { fmt.Println(err); os.Exit(1) }
-  fmt.Fprint(to, "GET / HTTP/1.0\\r\\n\\r\\n")
-  text := make([]byte, 12)
-  if _, err = to.Read(text); err != nil { os.Exit(1) }
-  fmt.Print(string(text))
-}`
 
 beforeAll(async () => {
   execFileSync('chmod', ['755', lab.folder])
