@@ -5,6 +5,7 @@ import { checkHttp } from './checks/http/check-http.js'
 import { NetviaError, shown } from './errors.js'
 import { inspectLine } from './line/inspect-line.js'
 import { discoverNat } from './line/nat.js'
+import { measureRate } from './line/rate/measure-rate.js'
 import { serveLine } from './line/serve-line.js'
 import { checkOptions, PartlyKnown, type PathOptions, pathSchema } from './options.js'
 import { createLookup } from './protocols/dns/lookup.js'
@@ -40,6 +41,7 @@ const optionsSecond = {
   scanPorts,
   sweepPorts,
   discoverNat,
+  measureRate,
 }
 
 type Calls = typeof optionsFirst & typeof optionsSecond

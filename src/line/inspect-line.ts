@@ -20,6 +20,8 @@ import { type LineMtu, measureMtu } from './mtu.js'
 import { answerTimeout, discoverNat, type NatResult, stunPort } from './nat.js'
 import { allOf, part } from './parts.js'
 import { findCaptivePortal } from './portal.js'
+import { measureRate, rateSchema } from './rate/measure-rate.js'
+import type { RateResult } from './rate/rate-result.js'
 import { server, serverAddress } from './server-address.js'
 import { type LineVerdict, unknown } from './verdict.js'
 
@@ -43,7 +45,20 @@ export interface InspectLineOptions extends CommonOptions {
   name?: string
   /** Name server to compare with, asked over the same path. It needs `name`. Default: none. */
   reference?: string
-  /** Address family of STUN and path MTU. Default: that of the server's first address. */
+  /**
+   * Server to measure rate and latency under load against, as in `measureRate`. That moves as much data as the line carries for
+   * 20 s: think of metered lines. It needs `token`, and follows the other parts. Default: none.
+   */
+  server?: string
+  /** The token of `server`, as in `measureRate`. */
+  token?: string
+  /** Milliseconds of load in each direction, as in `measureRate`. It needs `server`. Default: 10,000. */
+  duration?: number
+  /** Payload bytes of each direction, as in `measureRate`. It needs `server`. Default: 500,000,000. */
+  maxBytes?: number
+  /** TCP connections of each direction, as in `measureRate`. It needs `server`. Default: 4. */
+  connections?: number
+  /** Address family of STUN, path MTU and rate. Default: that of the server's first address. */
   family?: 4 | 6
   /** Milliseconds for each answer. Default: 2000. */
   timeout?: number
@@ -65,6 +80,8 @@ export interface LineReport {
   readonly dnsTampering: LineVerdict
   /** The path MTU. It needs `mtuHost` or `stun`. */
   readonly pathMtu: LineMtu | undefined
+  /** Rate and latency under load. It needs `server`. */
+  readonly rate: RateResult | undefined
 }
 
 const url: Check = (value, name) => {
@@ -84,12 +101,14 @@ const schema: Schema = {
   absentDomain: string,
   name: string,
   reference: dnsServer,
+  ...rateSchema,
+  server,
   family: oneOf(4, 6),
   timeout: number(1, longestTimer),
 }
 
 /**
- * Inspects one line: public address, NAT, carrier NAT, captive portal, DNS tampering and path MTU. Every packet uses the path,
+ * Inspects one line: public address, NAT, carrier NAT, captive portal, DNS tampering, path MTU and rate. Every packet uses the path,
  * including DNS. Each verdict has its evidence, and is `unknown` without any. netvia has no servers of its own: it sends only to
  * those that you name, and to the name servers.
  *
@@ -99,10 +118,10 @@ const schema: Schema = {
 export async function inspectLine(given: InspectLineOptions = {}): Promise<LineReport> {
   const options = checkOptions('inspectLine', given, schema)
   const { device, signal, family, timeout = answerTimeout, servers, stun, portal, name, reference } = options
-  if ((name === undefined) !== (reference === undefined)) {
-    const [missing, other] = name === undefined ? ['name', 'reference'] : ['reference', 'name']
-    throw errorAt(missing, invalidArgument(`inspectLine: ${missing}`, undefined, `given with ${other}`))
-  }
+  needs(options, 'name', 'reference')
+  needs(options, 'reference', 'name')
+  needs(options, 'server', 'token')
+  for (const option of ['token', 'duration', 'maxBytes', 'connections'] as const) needs(options, option, 'server')
   signal?.throwIfAborted()
   const path = { ...pathOf(options), signal }
   const addresses = device === undefined ? [] : await addressesOf(device, signal)
@@ -131,7 +150,24 @@ export async function inspectLine(given: InspectLineOptions = {}): Promise<LineR
         ),
   ])
   const carrierNat = judgeCarrierNat(addresses, nat)
-  return { device, addresses, nat, carrierNat, captivePortal, dnsTampering, pathMtu }
+  const rate = options.server === undefined ? undefined : await rateTo(options.server, options)
+  return { device, addresses, nat, carrierNat, captivePortal, dnsTampering, pathMtu, rate }
+}
+
+/** Refuses `given` without `needed`. */
+function needs(options: InspectLineOptions, given: keyof InspectLineOptions, needed: keyof InspectLineOptions): void {
+  if (options[given] === undefined || options[needed] !== undefined) return
+  throw errorAt(needed, invalidArgument(`inspectLine: ${needed}`, undefined, `given with ${given}`))
+}
+
+function rateTo(server: string, options: InspectLineOptions): Promise<RateResult> {
+  const { signal, token, duration, maxBytes, connections, family, servers, timeout } = options
+  const load = { ...pathOf(options), signal, token: token!, duration, maxBytes, connections, family, servers, timeout }
+  return part<RateResult>(
+    signal,
+    () => measureRate(server, load),
+    error => ({ ok: false, idle: undefined, down: undefined, up: undefined, error }),
+  )
 }
 
 function verdict(signal: AbortSignal | undefined, work: () => Promise<LineVerdict>): Promise<LineVerdict> {

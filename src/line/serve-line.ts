@@ -1,4 +1,4 @@
-import { invalidArgument, NetviaError } from '../errors.js'
+import { errorAt, invalidArgument, NetviaError } from '../errors.js'
 import {
   arrayOf,
   type Check,
@@ -7,12 +7,15 @@ import {
   commonSchema,
   integer,
   ipAddress,
+  type PathOptions,
   pathOf,
   type Schema,
 } from '../options.js'
-import { type StunPlace, StunServer } from '../protocols/stun/server.js'
+import { StunServer } from '../protocols/stun/server.js'
 import { openUdp } from '../protocols/udp/open-udp.js'
 import { stunPort } from './nat.js'
+import { loadBytes, maxBytes, token } from './rate/rate-limits.js'
+import { RateServer } from './rate/rate-server.js'
 
 /** Options of `serveLine`. */
 export interface ServeLineOptions extends CommonOptions {
@@ -20,6 +23,10 @@ export interface ServeLineOptions extends CommonOptions {
   hosts?: readonly string[]
   /** The port, 1-65,534; 0: one that is free. STUN also uses the next one. Default: 3478. */
   port?: number
+  /** Clients that know this token, of 16 characters or more, may measure rates over TCP (`measureRate`). Default: nobody may. */
+  token?: string
+  /** Payload bytes of each direction of one such measurement. It needs `token`. Default: 500,000,000. */
+  maxBytes?: number
 }
 
 /** A server for `inspectLine` and `discoverNat` that listens. */
@@ -40,11 +47,11 @@ const hostsCheck: Check = (value, name) => {
   return hosts
 }
 
-const schema: Schema = { ...commonSchema, hosts: hostsCheck, port: integer(0, 65_534) }
+const schema: Schema = { ...commonSchema, hosts: hostsCheck, port: integer(0, 65_534), token, maxBytes }
 
 /**
- * Serves what `inspectLine` needs at the other end of a line: STUN over UDP (RFC 8489, and RFC 5780 with two addresses). When the
- * `signal` fires it closes.
+ * Serves what `inspectLine` needs at the other end of a line: STUN over UDP (RFC 8489, and RFC 5780 with two addresses), and with a
+ * `token` also `measureRate`. One rate is measured at a time, for 60 s in each direction at most. When the `signal` fires it closes.
  *
  * @throws NetviaError `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`; `ENODEV` if the device doesn't exist; `signal.reason` when aborted
  * before it listens.
@@ -52,30 +59,49 @@ const schema: Schema = { ...commonSchema, hosts: hostsCheck, port: integer(0, 65
 export async function serveLine(given: ServeLineOptions = {}): Promise<LineServer> {
   const options = checkOptions('serveLine', given, schema)
   const { signal, hosts = ['0.0.0.0'], port = stunPort } = options
+  if (options.maxBytes !== undefined && options.token === undefined)
+    throw errorAt('token', invalidArgument('serveLine: token', undefined, 'given with maxBytes'))
   signal?.throwIfAborted()
-  const stun = await (port === 0 ? withFreePort : listenAt)({ ...pathOf(options), hosts }, port)
+  const { port: used, servers } = await (port === 0 ? withFreePort : listenAt)({ ...options, hosts }, port)
   const close = async () => {
     signal?.removeEventListener('abort', close)
-    stun.close()
+    for (const server of servers) server.close()
   }
   signal?.addEventListener('abort', close)
-  return { hosts, port: stun.port, close, [Symbol.asyncDispose]: close }
+  return { hosts, port: used, close, [Symbol.asyncDispose]: close }
 }
 
-type Place = Omit<StunPlace, 'ports'>
+interface Place extends PathOptions {
+  readonly hosts: readonly string[]
+  readonly token?: string
+  readonly maxBytes?: number
+}
 
-function listenAt(place: Place, port: number): Promise<StunServer> {
-  return StunServer.listen({ ...place, ports: [port, port + 1] })
+interface Listening {
+  readonly port: number
+  readonly servers: readonly { close(): void }[]
+}
+
+async function listenAt(place: Place, port: number): Promise<Listening> {
+  const { hosts, token, maxBytes = loadBytes } = place
+  const stun = await StunServer.listen({ ...pathOf(place), hosts, ports: [port, port + 1] })
+  if (token === undefined) return { port: stun.port, servers: [stun] }
+  try {
+    return { port, servers: [stun, await RateServer.listen({ ...pathOf(place), hosts, port, token, maxBytes })] }
+  } catch (error) {
+    stun.close()
+    throw error
+  }
 }
 
 /** The kernel chooses a port, and something else may have the next. */
-async function withFreePort({ hosts, ...path }: Place): Promise<StunServer> {
+async function withFreePort(place: Place): Promise<Listening> {
   for (let tries = 20; ; tries--) {
-    const probe = await openUdp({ ...path, host: hosts[0]! })
+    const probe = await openUdp({ ...pathOf(place), host: place.hosts[0]! })
     const { port } = probe.address()
     probe.close()
     try {
-      return await listenAt({ hosts, ...path }, Math.min(port, 65_534))
+      return await listenAt(place, Math.min(port, 65_534))
     } catch (error) {
       if (!(error instanceof NetviaError) || error.code !== 'EADDRINUSE' || tries === 0) throw error
     }

@@ -28,6 +28,7 @@ const packages = {
   systemctl: 'systemd',
   tcpdump: 'tcpdump',
   tmux: 'tmux',
+  turnserver: 'coturn',
 } as const
 
 type Tool = keyof typeof packages

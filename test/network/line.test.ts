@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { discoverNat, inspectLine, type NatFound } from '../../src/index.js'
+import { discoverNat, inspectLine, joinHostPort, type NatFound } from '../../src/index.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
+import { listening } from '../lab/processes.js'
 import { command } from '../unit/cli-process.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { movedDuring } from './moved.js'
@@ -72,6 +73,43 @@ describe('discoverNat', () => {
     const { mapping, filtering } = (await discoverNat(stun, { device: 'wan1', timeout: 500 })) as NatFound
     expect(mapping.behaviour).toBe(anyEnd)
     expect(filtering).toEqual({ behaviour: 'unknown', evidence: `${second}:3479 does not answer at all` })
+  })
+})
+
+describe('discoverNat with coturn as the server', () => {
+  needs('nft', 'turnserver')
+  const port = 5478
+
+  /** Resolves once it answers over UDP at each address. */
+  async function coturn(...addresses: string[]): Promise<void> {
+    const plain = ['-n', '--stun-only', '--no-tls', '--no-dtls', '--no-cli', '--no-tcp', '--log-file=stdout']
+    const places = addresses.flatMap(address => ['-L', address])
+    const files = [`--pidfile=${lab.folder}/coturn.pid`, `--userdb=${lab.folder}/coturn.db`]
+    const child = lab.spawn('internet', 'turnserver', ...plain, ...files, `--listening-port=${port}`, ...places)
+    child.stdout!.resume()
+    await listening(child, 'internet', 'udp', [port, port + 1])
+  }
+
+  it.each([
+    ['none', '', anyEnd, anyEnd],
+    ['a port-restricted cone', leaving('masquerade'), anyEnd, byPort],
+    ['a symmetric NAT', leaving('meta l4proto udp masquerade fully-random'), byPort, byPort],
+  ])('recognises %s by its two addresses', async (_, rules, mapping, filtering) => {
+    await coturn(server.address4, second)
+    if (rules !== '') translate('isp1', rules)
+    expect(await discoverNat(`${server.address4}:${port}`, { device: 'wan1', timeout: 1000 })).toMatchObject({
+      ok: true,
+      publicAddress: rules === '' ? wan1.address4 : outside,
+      mapping: { behaviour: mapping },
+      filtering: { behaviour: filtering },
+    })
+  })
+
+  it.each([server.address4, server.address6])('shows the address alone where it has only %s', async address => {
+    await coturn(address)
+    const nat = await discoverNat(joinHostPort(address, port), { device: 'wan1', timeout: 1000 })
+    const behaviour = { behaviour: 'unknown', evidence: expect.stringContaining('no second address') }
+    expect(nat).toMatchObject({ ok: true, translated: false, mapping: behaviour, filtering: behaviour })
   })
 })
 

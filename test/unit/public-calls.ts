@@ -47,6 +47,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   inspectLine: options => entry.inspectLine(as(having({ servers: [host], timeout: 50 }, options))),
   listen: options => entry.listen(as(having({ port: 0, host }, options))),
   listenProxy: options => entry.listenProxy(as(having({ port: 0 }, options))),
+  measureRate: options => entry.measureRate(host, as(having({ token: 'x'.repeat(16), timeout: 50 }, options))),
   neighbours: options => entry.neighbours(as(options)),
   openIcmp: options => entry.openIcmp(as(having({ family: 4 }, options))),
   openUdp: options => entry.openUdp(as(having({ host }, options))),

@@ -1,5 +1,6 @@
 import type { LineReport } from '../../line/inspect-line.js'
 import { milliseconds } from '../shared/output/format.js'
+import { rateEvidence, rateRows } from './rate-rows.js'
 
 /** One row for each thing that is known, with a cell for each line. */
 export function rows(reports: readonly LineReport[]): string[][] {
@@ -19,10 +20,11 @@ const facts: readonly (readonly [string, (report: LineReport) => string | undefi
   ['captive portal', ({ captivePortal }) => captivePortal?.verdict],
   ['DNS tampering', ({ dnsTampering }) => dnsTampering.verdict],
   ['path MTU', ({ pathMtu }) => pathMtu && String(pathMtu.mtu ?? 'unknown')],
+  ...rateRows,
 ]
 
 /** What each verdict rests on. */
-export function evidenceOf({ nat, carrierNat, captivePortal, dnsTampering, pathMtu }: LineReport): string[] {
+export function evidenceOf({ nat, carrierNat, captivePortal, dnsTampering, pathMtu, rate }: LineReport): string[] {
   const evidence: [string, string | undefined][] = [
     ['NAT', nat?.error?.message],
     ['NAT mapping', nat?.ok ? nat.mapping.evidence : undefined],
@@ -31,6 +33,7 @@ export function evidenceOf({ nat, carrierNat, captivePortal, dnsTampering, pathM
     ['captive portal', captivePortal?.evidence],
     ['DNS tampering', dnsTampering.evidence],
     ['path MTU', pathMtu?.evidence],
+    ...rateEvidence(rate),
   ]
   return evidence.flatMap(([title, text]) => (text === undefined ? [] : [`${title}: ${text}`]))
 }

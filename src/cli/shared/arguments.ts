@@ -4,6 +4,7 @@ import { NetviaError } from '../../errors.js'
 import type { Check } from '../../options.js'
 import { isNumericHost } from '../../sockets/ip.js'
 import { type DurationUnit, duration } from './duration.js'
+import { size } from './size.js'
 
 /** A usage error without the value. Commander's own error would repeat it, including credentials and tokens. */
 export function usageError(message: string): NetviaError {
@@ -35,6 +36,16 @@ export function numeric(check: Check): (value: string) => number {
     if (Number.isNaN(parsed)) throw new InvalidArgumentError('it must be a number')
     checked(parsed, check)
     return parsed
+  }
+}
+
+/** A size that passes `check`, in bytes: `500MB`, `15 MiB`. */
+export function sized(check: Check): (value: string) => number {
+  return value => {
+    const bytes = size(value)
+    if (bytes === undefined) throw new InvalidArgumentError('it must be a size, such as 500MB or 15MiB')
+    checked(bytes, check)
+    return bytes
   }
 }
 

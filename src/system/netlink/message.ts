@@ -18,6 +18,7 @@ export const MessageType = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  getQdisc: 38,
   newNexthop: 104,
   getNexthop: 106,
 } as const

@@ -10,6 +10,7 @@ import {
   neighbourDumpRequest,
 } from './neighbour.js'
 import { decodeNexthop, hopsOf, nexthopDumpRequest } from './nexthop.js'
+import { decodeQdisc, type QueueCounters, qdiscDumpRequest } from './qdisc.js'
 import { dump, dumpNow, requestOne } from './request.js'
 import {
   decodeChosenHop,
@@ -38,6 +39,11 @@ export function readAddresses(): AddressMessage[] {
 /** The rules that choose the routing table, IPv4 and IPv6. */
 export function readRules(): Rule[] {
   return dumpNow(MessageType.getRule, ruleDumpRequest, decodeRule)
+}
+
+/** The queueing disciplines of all devices. */
+export function readQueueing(): QueueCounters[] {
+  return dumpNow(MessageType.getQdisc, qdiscDumpRequest, decodeQdisc)
 }
 
 /** The default routes of all tables, with nexthop objects resolved to their hops. */

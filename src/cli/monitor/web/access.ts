@@ -20,9 +20,7 @@ export function tokenFor(
   env: NodeJS.ProcessEnv,
   option = '--listen',
 ): string | undefined {
-  const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
-  // Hooks must not inherit it.
-  delete env.NETVIA_TOKEN
+  const token = tokenOf(file, env)
   if (token === undefined && address.loopback) return undefined
   if (token !== undefined && token.length >= shortest) return token
   const wanted =
@@ -32,6 +30,14 @@ export function tokenFor(
   throw new NetviaError(`${option}: ${wanted} (--token-file, or NETVIA_TOKEN; openssl rand -hex 16 makes one)`, {
     code: 'ERR_INVALID_ARG_VALUE',
   })
+}
+
+/** The token from the file or from NETVIA_TOKEN, as it is. */
+export function tokenOf(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
+  // Hooks must not inherit it.
+  delete env.NETVIA_TOKEN
+  return token
 }
 
 /** Decides which requests are allowed: those with the token, or without a token those that name this machine. */

@@ -40,3 +40,12 @@ export function plural(count: number, word: string): string {
 export function share(done: number, total: number | undefined, word: string): string {
   return total === undefined || done === total ? plural(done, word) : `${done} of ${plural(total, word)}`
 }
+
+/** Bits per second in three significant digits, as `19.9 Mbit/s`. */
+export function bitRate(value: number): string {
+  const units = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']
+  let power = 0
+  let rest = value
+  for (; rest >= 999.5 && power < units.length - 1; power++) rest /= 1000
+  return `${rest.toFixed(rest < 9.995 ? 2 : rest < 99.95 ? 1 : 0)} ${units[power]}`
+}

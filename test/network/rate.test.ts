@@ -1,0 +1,209 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { measureRate, type RateFound, type RateUnknown } from '../../src/index.js'
+import { atEnd, type CapturedPacket, type Host, lab, needs } from '../lab/index.js'
+import { stop } from '../lab/processes.js'
+import { command, netvia } from '../unit/cli-process.js'
+import { openSockets } from '../unit/open-sockets.js'
+import { movedDuring } from './moved.js'
+
+needs('nft', 'tcpdump')
+
+const { server, slow } = lab
+const token = 'a token of the laboratory'
+const tokenFile = join(lab.folder, 'rate-token')
+
+/** Another server for rates, until the end of the test (of the file, outside a test). */
+async function serve(host: Host, address: string, ...flags: string[]) {
+  const words = ['line', '--serve', '--token-file', tokenFile, '--listen', address, ...flags]
+  const child = lab.spawn(host, process.execPath, command, ...words)
+  await new Promise(resolve => createInterface(child.stdout!).once('line', resolve))
+  return child
+}
+
+beforeAll(async () => {
+  writeFileSync(tokenFile, token)
+  await serve('internet', server.address4)
+  await serve('internet', server.address6)
+})
+
+/** A token bucket on a device, in Mbit/s: `queueMs` of data may wait. */
+function shape(host: Host, device: string, rate: number, queueMs: number): void {
+  const limit = Math.max(16_000, Math.round((rate * 1000 * queueMs) / 8))
+  const words = `qdisc add dev ${device} root tbf rate ${rate}mbit burst ${rate > 5 ? 16_000 : 3_200} limit ${limit}`
+  lab.run(host, 'tc', ...words.split(' '))
+  atEnd(() => void lab.run(host, 'tc', 'qdisc', 'delete', 'dev', device, 'root'))
+}
+
+/** How far `value` is from `wanted`, as a share of that. */
+const off = (value: number, wanted: number) => Math.abs(value / wanted - 1)
+
+const echo = { 1: { request: 8, reply: 0 }, 58: { request: 128, reply: 129 } } as const
+
+/** The round trip of each ping in the order of sending, as tcpdump saw it. */
+function roundTrips(packets: readonly CapturedPacket[]): number[] {
+  const sent = new Map<string, number>()
+  const found = new Map<string, number>()
+  for (const { protocol, payload, timeMs } of packets) {
+    const types = echo[protocol as keyof typeof echo]
+    const key = payload?.subarray(4, 8).toString('hex')
+    if (!types || key === undefined) continue
+    if (payload![0] === types.request) sent.set(key, timeMs)
+    if (payload![0] === types.reply) found.set(key, timeMs - sent.get(key)!)
+  }
+  return [...sent.keys()].map(key => found.get(key) ?? Number.NaN)
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
+
+describe('measureRate', () => {
+  it.each([
+    { down: 20, up: 2, queueMs: 400, to: server.address4, says: 'bufferbloat, IPv4' },
+    { down: 2, up: 20, queueMs: 400, to: server.address6, says: 'bufferbloat, IPv6' },
+    { down: 20, up: 20, queueMs: 20, to: server.address4, says: 'a short queue' },
+  ])('reports $down Mbit/s down and $up up, and the latency that tcpdump sees: $says', async given => {
+    shape('isp1', 'customer', given.down, given.queueMs)
+    shape('isp1', 'core', given.up, given.queueMs)
+    const captured = await lab.capture('wan1', 'icmp or icmp6')
+    const rate = (await measureRate(given.to, { device: 'wan1', token, duration: 4000 })) as RateFound
+    const seen = roundTrips(await captured.stop())
+    expect(rate.error).toBeUndefined()
+    expect(off(rate.down.bitsPerSecond, given.down * 1e6)).toBeLessThan(0.05)
+    expect(off(rate.up.bitsPerSecond, given.up * 1e6)).toBeLessThan(0.05)
+    expect(rate.down.goodputBitsPerSecond).toBeLessThan(rate.down.bitsPerSecond)
+    const { latency, rampMs } = rate.down
+    const first = rate.idle.sent + Math.ceil(rampMs / 100)
+    const shown = seen.slice(first, first + latency.sent).filter(ms => !Number.isNaN(ms))
+    console.log(
+      `down ${rate.down.bitsPerSecond}, up ${rate.up.bitsPerSecond}, RTT ${latency.p50Ms}, tcpdump ${median(shown)}`,
+    )
+    expect(latency.received).toBe(shown.length)
+    expect(off(latency.p50Ms!, median(shown))).toBeLessThan(0.1)
+    expect(latency.p50Ms!).toBeGreaterThan(rate.idle.p50Ms! + given.queueMs / 10)
+    expect(latency.p95Ms!).toBeLessThan(given.queueMs * 1.5 + 30)
+    // No queue of this machine held anything back.
+    expect(rate.up.limitedBy.filter(({ what }) => what === 'queue')).toEqual([])
+  })
+
+  it('uses its device alone, moves no more bytes than allowed, and leaves nothing open', async () => {
+    shape('isp2', 'customer', 20, 50)
+    shape('isp2', 'core', 20, 50)
+    const before = await openSockets()
+    let rate: RateFound | undefined
+    const moved = await movedDuring(async () => {
+      const options = { device: 'wan2', token, maxBytes: 4_000_000 }
+      rate = (await measureRate(server.address4, options)) as RateFound
+    })
+    expect(moved.wan1).toBe(0)
+    expect(rate).toMatchObject({ ok: true, server: `${server.address4}:3478` })
+    for (const { bytes, bitsPerSecond, retransmitRatio } of [rate!.down, rate!.up]) {
+      expect(bytes * (1 - retransmitRatio)).toBeLessThan(4_400_000)
+      expect(off(bitsPerSecond, 20e6)).toBeLessThan(0.1)
+    }
+    expect(await openSockets()).toBe(before)
+  })
+
+  it("marks what this machine's own queue did", async () => {
+    shape('router', 'wan1', 5, 100)
+    const { up } = (await measureRate(server.address4, { device: 'wan1', token, duration: 2000 })) as RateFound
+    const evidence = expect.stringMatching(/^tbf on wan1 dropped/)
+    expect(up.limitedBy).toContainEqual({ side: 'client', what: 'queue', evidence })
+  })
+
+  it('marks what a small receive window of this machine did', async () => {
+    const name = 'net.ipv4.tcp_rmem'
+    const usual = lab.run('router', 'sysctl', '-n', name).trim()
+    atEnd(() => void lab.run('router', 'sysctl', '-qw', `${name}=${usual}`))
+    lab.run('router', 'sysctl', '-qw', `${name}=4096 4096 4096`)
+    const { down } = (await measureRate(server.address4, { device: 'wan1', token, duration: 2000 })) as RateFound
+    expect(down.limitedBy).toContainEqual({
+      ...{ side: 'client', what: 'receive-window', evidence: expect.stringMatching(/held the sender for/) },
+    })
+  })
+
+  it('measures a lossy path', async () => {
+    await serve('slow', slow.address4)
+    await lab.relay({ loss: 0.05, delayMs: 5 })
+    const rate = (await measureRate(slow.address4, { device: 'slow0', token, duration: 6000 })) as RateFound
+    expect(rate.error).toBeUndefined()
+    expect(rate.down.retransmitRatio).toBeGreaterThan(0.01)
+    expect(rate.down.latency.lossRatio! + rate.up.latency.lossRatio!).toBeGreaterThan(0)
+  })
+
+  it('ends with what it knows when the server dies, or falls silent', async () => {
+    shape('isp1', 'core', 2, 100)
+    const dying = await serve('internet', server.address4, '--port', '4478')
+    setTimeout(() => void stop(dying), 2500)
+    const died = await measureRate(`${server.address4}:4478`, { device: 'wan1', token, duration: 20_000 })
+    expect(died).toMatchObject({ ok: false, idle: { received: 10 }, down: undefined, error: { syscall: 'rate' } })
+    expect(died.error!.code).toBe('ECONNRESET')
+    let cut = () => {}
+    setTimeout(() => {
+      cut = lab.fault('isp1', `ip saddr ${server.address4} drop`)
+    }, 4500)
+    await serve('internet', server.address4, '--port', '4480')
+    const silent = (await measureRate(`${server.address4}:4480`, {
+      device: 'wan1',
+      token,
+      duration: 2000,
+    })) as RateUnknown
+    cut()
+    expect(silent.ok).toBe(false)
+    expect(silent.error.code).toBe('ETIMEDOUT')
+    expect(silent.down?.bitsPerSecond).toBeGreaterThan(0)
+  })
+
+  it('rejects with the reason of its signal, and leaves nothing open', async () => {
+    shape('isp1', 'customer', 2, 100)
+    const before = await openSockets()
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    setTimeout(() => controller.abort(reason), 2000)
+    const options = { device: 'wan1', token, signal: controller.signal }
+    await expect(measureRate(server.address4, options)).rejects.toBe(reason)
+    expect(await openSockets()).toBe(before)
+  })
+
+  it('refuses another token, and has one measurement at a time', async () => {
+    const options = { device: 'wan1', duration: 2000 }
+    const wrong = await measureRate(server.address4, { ...options, token: 'not the token of it' })
+    expect(wrong.error).toMatchObject({ code: 'ERR_RATE_REFUSED', message: expect.stringContaining('token') })
+    const ours = measureRate(server.address4, { ...options, token, duration: 5000 })
+    const flags = ['--server', server.address4, '--token-file', tokenFile, '--dns-server', '127.0.0.1', '-W', '0.5']
+    const other = await netvia(['line', '-I', 'wan2', ...flags])
+    expect(other.stdout).toMatch(/^wan2 rate: .*measuring another line/m)
+    expect((await ours).error).toBeUndefined()
+  })
+})
+
+describe('netvia line --server', () => {
+  it('shows lines side by side, one of them dead', async () => {
+    shape('isp2', 'customer', 20, 50)
+    shape('isp2', 'core', 5, 50)
+    lab.fault('isp1', 'drop')
+    const flags = [
+      '--server',
+      server.address4,
+      '--token-file',
+      tokenFile,
+      '--duration',
+      '2s',
+      '--dns-server',
+      '127.0.0.1',
+    ]
+    const { code, stdout } = await netvia(['line', '-I', 'wan1', '-I', 'wan2', ...flags, '-W', '1'])
+    expect(stdout).toMatch(/^download +unknown +(at least )?(19|20)\.\d Mbit\/s/m)
+    expect(stdout).toMatch(/^upload +unknown +(at least )?(4\.[89]\d|5\.\d\d) Mbit\/s/m)
+    expect(stdout).toMatch(/^wan1 rate: .*ETIMEDOUT/m)
+    expect(code).toBe(1)
+  })
+
+  it('is never measured by accident', async () => {
+    const { code, stderr } = await netvia(['line', '-I', 'wan1', '--duration', '2s'])
+    expect([code, stderr]).toEqual([3, expect.stringContaining('--duration is for --server')])
+    const without = await netvia(['line', '-I', 'wan1', '--server', server.address4])
+    expect([without.code, without.stderr]).toEqual([3, expect.stringContaining('--token-file')])
+  })
+})
