@@ -24,7 +24,8 @@ const required = [
 ]
 // `netvia run` added 12 to 16 KB of code to each of the ten addons, `netvia line` and STUN some 40 KB to the library,
 // MPTCP and metered lines another 40. The uplinks of `netvia run` added 2 KB to each addon: 8 KB packed.
-const budgets = { packed: 710_000, library: 840_000 }
+// Rate and latency under load added some 40 KB to the library, 15 KB packed: the load, its server, and what its samples show.
+const budgets = { packed: 730_000, library: 880_000 }
 
 /** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */
 export function inspectTarball({ size, files }, root) {
