@@ -10,9 +10,9 @@
 namespace {
 
 constexpr const char* kCalls[] = {
-    "socket",        "close",     "bind",       "listen",  "connect",        "getsockname", "getsockopt",
-    "setsockopt",    "sendmmsg",  "recvmmsg",   "eventfd", "if_nametoindex", "if_indextoname",
-    "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",        "pthread_create", "getrandom",
+    "socket",     "close",    "bind",     "listen",  "connect",        "getsockname",    "getpeername",
+    "getsockopt", "setsockopt", "sendmmsg", "recvmmsg", "eventfd",     "if_nametoindex", "if_indextoname",
+    "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",  "pthread_create", "getrandom",
 };
 constexpr int kCallCount = sizeof kCalls / sizeof kCalls[0];
 constexpr int kAny = -1;
@@ -103,6 +103,10 @@ int connect(int fd, const sockaddr* address, socklen_t length) {
 
 int getsockname(int fd, sockaddr* address, socklen_t* length) {
   return Fails("getsockname") ? -1 : ::getsockname(fd, address, length);
+}
+
+int getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return Fails("getpeername") ? -1 : ::getpeername(fd, address, length);
 }
 
 int getsockopt(int fd, int level, int name, void* value, socklen_t* length) {

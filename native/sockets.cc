@@ -44,10 +44,11 @@ static int Connect(const Arguments& arguments) {
       sys::connect(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), static_cast<socklen_t>(address.length)));
 }
 
-static int LocalName(const Arguments& arguments) {
+template <int (*call)(int, sockaddr*, socklen_t*)>
+static int Name(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
   socklen_t length = static_cast<socklen_t>(address.length);
-  int error = Result(sys::getsockname(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), &length));
+  int error = Result(call(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), &length));
   return error < 0 ? error : static_cast<int>(length);
 }
 
@@ -126,7 +127,8 @@ void DefineSockets(Napi::Env env, Napi::Object exports) {
              {"bind", Call<Bind>},
              {"listen", Call<Listen>},
              {"connect", Call<Connect>},
-             {"getsockname", Call<LocalName>},
+             {"getsockname", Call<Name<sys::getsockname>>},
+             {"getpeername", Call<Name<sys::getpeername>>},
              {"getOption", Call<GetOption>},
              {"setOption", Call<SetOption>},
              {"attachFilter", Call<AttachFilter>},

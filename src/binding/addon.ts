@@ -43,6 +43,8 @@ export interface Addon {
   connect(fd: number, address: Uint8Array): number
   /** Writes the local address into `address` and returns its length. */
   getsockname(fd: number, address: Uint8Array): number
+  /** The same for the address of the other end. */
+  getpeername(fd: number, address: Uint8Array): number
 
   getOption(fd: number, level: number, name: number, out: Uint8Array): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
@@ -61,6 +63,10 @@ export interface Addon {
    * names the 16 numbers per packet. Returns the number of packets, or a negative errno.
    */
   receive(fd: number, data: Uint8Array, table: Int32Array, flags: number): number
+  /** Writes to a stream socket. Returns how many bytes the kernel took (1 at least), or a negative errno. */
+  write(fd: number, data: Uint8Array): number
+  /** Reads from a stream socket. Returns the number of bytes, 0 at the end of the stream, or a negative errno. */
+  read(fd: number, data: Uint8Array): number
 
   /**
    * Watches once (EPOLLONESHOT); watching again re-arms. The ready handler receives `token`. A second thread does nothing but

@@ -15,6 +15,7 @@ const errors: Record<string, string[]> = {
   listen: ['EADDRINUSE'],
   connect: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', ...general],
   getsockname: ['ENOBUFS'],
+  getpeername: ['ENOBUFS', 'ENOTCONN'],
   getsockopt: ['ENODEV', 'ENOPROTOOPT', 'ENOMEM'],
   setsockopt: ['ENODEV', 'ENOPROTOOPT', 'EINVAL', ...general],
   if_nametoindex: ['ENODEV', 'EMFILE'],

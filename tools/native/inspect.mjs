@@ -7,8 +7,8 @@ const budget = 50 * 1024
 const libc = new Set(
   (
     'abort bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd execvp _exit ' +
-    'fcntl free getsockname getsockopt if_indextoname if_nametoindex ioctl kill listen malloc memcmp memcpy memmove memset ' +
-    'ntohl ntohs pipe2 poll prctl process_vm_readv pthread_create pthread_join pthread_sigmask read readlink realloc send ' +
+    'fcntl free getpeername getsockname getsockopt if_indextoname if_nametoindex ioctl kill listen malloc memcmp memcpy ' +
+    'memmove memset ntohl ntohs pipe2 poll prctl process_vm_readv pthread_create pthread_join pthread_sigmask read readlink realloc send ' +
     'setsockopt sigemptyset sigfillset signal sigprocmask snprintf socket socketpair strcmp strlen strncmp strncpy strstr ' +
     'strtoull syscall unshare usleep waitpid write'
   ).split(' '),
