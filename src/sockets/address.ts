@@ -86,11 +86,16 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
   return { address: scope ? `${text}%${addon().deviceName(scope)}` : text, family: 6, port }
 }
 
-const local = new Uint8Array(28)
+const name = new Uint8Array(28)
 
 /** The local address of a descriptor. */
 export function localAddressOf(fd: number): string | undefined {
-  return decodeAddress(local, addon().getsockname(fd, local))?.address
+  return decodeAddress(name, addon().getsockname(fd, name))?.address
+}
+
+/** The address that a descriptor is connected to; undefined once the connection is reset. */
+export function remoteAddressOf(fd: number): string | undefined {
+  return decodeAddress(name, addon().getpeername(fd, name))?.address
 }
 
 let network = -1

@@ -8,6 +8,7 @@ import { followChain, toRecord } from '../../src/protocols/dns/answer.js'
 import { parseHosts } from '../../src/protocols/dns/hosts.js'
 import { decodeResponse, encodeQuery } from '../../src/protocols/dns/message.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
+import { readPlainHead } from '../../src/protocols/http/response-head.js'
 import { decode } from '../../src/protocols/icmp/packet/decode.js'
 import { encode } from '../../src/protocols/icmp/packet/encode.js'
 import { decodeQuotedPacket } from '../../src/protocols/icmp/packet/quoted-packet.js'
@@ -22,6 +23,7 @@ import { decodeNexthop } from '../../src/system/netlink/nexthop.js'
 import { decodeChosenHop, decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 import { decodeRule } from '../../src/system/netlink/rule.js'
 import { decodeTcpConnection } from '../../src/system/netlink/tcp-connections.js'
+import { judgeByNode } from './node-http-parser.js'
 
 function expect(holds: boolean, promise: string): void {
   if (!holds) throw new Error(`broken: ${promise}`)
@@ -124,4 +126,25 @@ export function options(data: Buffer): void {
   }
   const settings = mayRefuse(() => settingsOf(value as MonitorOptions))
   if (settings) expect(settings.uplinks.length > 0, 'a monitor has something to watch')
+}
+
+/** What netvia reads itself, Node's parser must read in the same way. */
+export function http(data: Buffer): void {
+  const method = data[0]! & 1 ? 'HEAD' : 'GET'
+  const bytes = data.subarray(1)
+  const head = readPlainHead(bytes, method)
+  if (!head) return
+  const node = judgeByNode(bytes, method)
+  const body = bytes.subarray(head.length, head.length + head.bodyLength)
+  expect(node.status === head.statusCode, 'the status is the one that Node reads')
+  expect(node.version === head.httpVersion, 'the version is the one that Node reads')
+  expect(node.body.equals(body), 'the body is the one that Node reads')
+  expect(node.complete === (body.length === head.bodyLength), 'the message ends where Node has it end')
+  const distinct: Record<string, string[]> = Object.create(null)
+  for (let i = 0; i < node.rawHeaders.length; i += 2) {
+    const name = node.rawHeaders[i]!.toLowerCase()
+    distinct[name] ??= []
+    distinct[name].push(node.rawHeaders[i + 1]!)
+  }
+  expect(JSON.stringify(distinct) === JSON.stringify(head.headersDistinct), 'the fields are those that Node reads')
 }

@@ -86,7 +86,10 @@ const faces: Record<string, string[]> = {
     ...['connect', 'connect-tls', 'listen', 'dial', 'connect-errors', 'certificate', 'time-limit'],
     ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address', 'multipath/info'],
   ],
-  'protocols/http': ['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],
+  'protocols/http': [
+    ...['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],
+    ...['plain-connection', 'question'],
+  ],
   'protocols/icmp/probe': [
     ...['socket-pool', 'echo-request', 'echo-template', 'clock'],
     // What traceroute and path MTU discovery make of errors.

@@ -10,7 +10,7 @@ import { createInstrumenter } from 'istanbul-lib-instrument'
 import { root } from '../root.mjs'
 
 const cache = join(root, '.cache/fuzz')
-const decoders = ['icmp', 'netlink', 'dns', 'files', 'options']
+const decoders = ['icmp', 'netlink', 'dns', 'files', 'options', 'http']
 const { values, positionals } = parseArgs({
   options: { minutes: { type: 'string', default: '1' } },
   allowPositionals: true,

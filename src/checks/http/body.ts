@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
 import { nodeStream, nodeZlib } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
+import type { HttpAnswer } from '../../protocols/http/question.js'
 
 export interface Body {
   /** Bytes received, as on the wire (compressed or not), up to the limit. */
@@ -18,18 +18,18 @@ export interface Body {
  * Reads a response's body up to `limit` bytes and stops there. `decode` undoes its content encoding (RFC 9110 section 8.4). The
  * same limit applies to the decoded text, because a small body can decompress to gigabytes.
  */
-export async function readBody(response: IncomingMessage, limit: number, decode: boolean): Promise<Body> {
+export async function readBody({ body, headers }: HttpAnswer, limit: number, decode: boolean): Promise<Body> {
   const received = new Meter(limit)
-  const encoded = received.pass(response)
+  const encoded = received.pass(body)
   if (!decode) {
     for await (const _chunk of encoded);
     return received
   }
   const decoded = new Meter(limit)
   const chunks: Uint8Array[] = []
-  const { codings, unknown } = codingsOf(response.headers['content-encoding'])
+  const { codings, unknown } = codingsOf(headers['content-encoding'])
   for await (const chunk of decoded.pass(await undo(codings, encoded))) chunks.push(chunk)
-  const text = textDecoder(response.headers['content-type']).decode(Buffer.concat(chunks))
+  const text = textDecoder(headers['content-type']).decode(Buffer.concat(chunks))
   return { bytes: received.bytes, cut: received.cut || decoded.cut, text, unknown }
 }
 
@@ -43,7 +43,7 @@ class Meter {
     this.#limit = limit
   }
 
-  async *pass(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *pass(source: HttpAnswer['body']): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       const room = this.#limit - this.bytes
       this.cut = chunk.length > room

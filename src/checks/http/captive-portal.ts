@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import type { NetviaError } from '../../errors.js'
+import type { HttpAnswer } from '../../protocols/http/question.js'
 import type { HttpCheckPlan } from './options.js'
 import { type HttpRequest, locationOf } from './redirect.js'
 
@@ -49,7 +49,7 @@ function expectsJustThis({ expectStatus, expectBody }: HttpCheckPlan): boolean {
 }
 
 /** Host and port of a redirect to another host. A subdomain of the host, or its parent domain, doesn't count as another. */
-export function otherHost(request: HttpRequest, response: IncomingMessage): string | undefined {
+export function otherHost(request: HttpRequest, response: HttpAnswer): string | undefined {
   const target = locationOf(request, response)
   if (!target) return undefined
   const [from, to] = [request.url.hostname, target.url.hostname]

@@ -1,17 +1,17 @@
-import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import { nodeHttp } from '../../builtins.js'
+import { addon } from '../../binding/addon.js'
 import { joinHostPort } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { pathOf } from '../../options.js'
+import { PlainConnection } from '../../protocols/http/plain-connection.js'
+import { askByNode, type HttpAnswer, type HttpQuestion } from '../../protocols/http/question.js'
 import { connectTimeout as connectTimeoutError } from '../../protocols/tcp/connect-errors.js'
 import { startTls } from '../../protocols/tcp/connect-tls.js'
-import { dial } from '../../protocols/tcp/dial.js'
+import { dialDescriptor, toSocket } from '../../protocols/tcp/dial.js'
 import { handshakeError } from '../../protocols/tcp/tls-error.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
-import { descriptorOf } from '../../sockets/hand-over.js'
-import { boundDevice } from '../../sockets/open.js'
+import { localAddressOf, remoteAddressOf } from '../../sockets/address.js'
+import { boundDevice, verifyDevice } from '../../sockets/open.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
 import type { HttpRequest } from './redirect.js'
 import { guardConnection, guardRedirect } from './redirect-guard.js'
@@ -27,9 +27,9 @@ export async function exchange<T>(
   plan: HttpCheckPlan,
   report: HttpReport,
   signal: Signal,
-  judge: (response: IncomingMessage) => Promise<T>,
+  judge: (response: HttpAnswer) => Promise<T>,
 ): Promise<T> {
-  const socket = await connectInTime(request, plan, report, signal)
+  const connection = await connectInTime(request, plan, report, signal)
   let onAbort: (() => void) | undefined
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason)
@@ -39,12 +39,12 @@ export async function exchange<T>(
   const judged = async () => {
     report.awaited = 'response'
     const sent = monotonicNow()
-    const response = await send(request, socket).catch(error => {
+    const response = await connection.ask(questionOf(request)).catch(error => {
       // A server that requires a client certificate says so after the handshake (RFC 8446 section 4.6.2).
       throw /SSL/.test(error.message) ? handshakeError(error, { ...plan.tls, ...where }, report.remoteAddress!) : error
     })
     report.add('firstByteMs', monotonicNow() - sent)
-    report.responded(response.statusCode!)
+    report.responded(response.statusCode)
     return judge(response)
   }
   try {
@@ -52,8 +52,14 @@ export async function exchange<T>(
     return await Promise.race([judged(), aborted])
   } finally {
     signal.removeEventListener('abort', onAbort!)
-    socket.destroy()
+    connection.destroy()
   }
+}
+
+/** An open connection, for one request. */
+interface Connection {
+  ask(question: HttpQuestion): Promise<HttpAnswer>
+  destroy(): void
 }
 
 export function hostAndPort({ url, zone }: HttpRequest): { host: string; port: number } {
@@ -69,7 +75,7 @@ async function connectInTime(
   plan: HttpCheckPlan,
   report: HttpReport,
   signal: Signal,
-): Promise<Socket> {
+): Promise<Connection> {
   const { connectTimeout, device } = plan
   if (connectTimeout === undefined) return openConnection(request, plan, report, signal)
   const limit = new Deadline(connectTimeout, signal, () => {
@@ -91,7 +97,7 @@ async function openConnection(
   plan: HttpCheckPlan,
   report: HttpReport,
   signal: Signal,
-): Promise<Socket> {
+): Promise<Connection> {
   const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
   // For a redirected request: the address of the server that redirected.
   const from = report.redirects > 0 ? report.remoteAddress! : undefined
@@ -100,34 +106,38 @@ async function openConnection(
   report.progress.phase = 'name resolution'
   const pinned = plan.addresses?.[joinHostPort(target.host, target.port)]
   const timed = { ...target, host: pinned ?? target.host, timeout: plan.timeout }
-  const { socket, dnsMs, connectMs } = await dial(timed, signal, report.progress, refuse)
+  const connected = await dialDescriptor(timed, signal, report.progress, refuse)
+  const { fd, dnsMs, connectMs } = connected
   try {
-    // `dial` has just read it back if it was given. Elsewhere the kernel may have bound the socket, as systemd can.
-    report.device = plan.device ?? (boundDevice(descriptorOf(socket)) || undefined)
-    if (from !== undefined) guardConnection(from, socket)
+    if (plan.device !== undefined) verifyDevice(fd, plan.device)
+    // Without a device of ours the kernel may have bound the socket, as systemd can.
+    report.device = plan.device ?? (boundDevice(fd) || undefined)
+    const ends = { localAddress: localAddressOf(fd), remoteAddress: remoteAddressOf(fd) }
+    if (from !== undefined) guardConnection(from, ends)
+    report.localAddress = ends.localAddress
+    report.remoteAddress = ends.remoteAddress
   } catch (error) {
-    socket.destroy()
+    addon().close(fd)
     throw error
   }
   report.add('dnsMs', dnsMs)
   report.add('connectMs', connectMs)
-  report.localAddress = socket.localAddress
-  report.remoteAddress = socket.remoteAddress
   report.certificate = undefined
   report.authenticated = false
   if (request.url.protocol === 'http:') {
     report.add('tlsMs', 0)
-    return socket
+    return new PlainConnection(fd, plan.device)
   }
   report.progress.phase = 'TLS handshake'
   const start = monotonicNow()
   const tls = request.trusted ? plan.tls : withoutIdentity(plan.tls)
   const rejectUnauthorized = plan.tls?.rejectUnauthorized ?? true
   const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized }
-  return startTls(socket, options, signal, (secure, certificate) => {
+  const secured = await startTls(toSocket(connected, target).socket, options, signal, (secure, certificate) => {
     report.add('tlsMs', monotonicNow() - start)
     report.shown(secure, certificate, options.servername || options.host)
   })
+  return { ask: question => askByNode(secured, question), destroy: () => secured.destroy() }
 }
 
 /** Client credentials and `servername` are meant only for the origin that the caller named. */
@@ -136,21 +146,9 @@ function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
   return rest
 }
 
-function send({ url, method, headers, body }: HttpRequest, socket: Socket): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = nodeHttp().request({
-      createConnection: () => socket,
-      setHost: false,
-      method,
-      path: `${url.pathname}${url.search}`,
-      headers: { host: url.host, ...basicCredentials(url), ...headers } as Record<string, string>,
-    })
-    outgoing.on('response', resolve)
-    // An unrequested 101 counts as a status like any other.
-    outgoing.on('upgrade', resolve)
-    outgoing.on('error', reject)
-    outgoing.end(body)
-  })
+function questionOf({ url, method, headers, body }: HttpRequest): HttpQuestion {
+  const all = { host: url.host, ...basicCredentials(url), ...headers }
+  return { method, path: `${url.pathname}${url.search}`, headers: all, body }
 }
 
 /** Basic credentials (RFC 7617) from a URL. */

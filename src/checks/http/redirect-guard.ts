@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { NetviaError } from '../../errors.js'
 import { reachesItself, reachOf } from '../../system/reach.js'
 import { redirectError } from './redirect.js'
@@ -19,8 +18,8 @@ export function guardRedirect(from: string, to: string): void {
 }
 
 /** The same check once the connection is established. */
-export function guardConnection(from: string, socket: Socket): void {
-  if (reachesItself(socket) && reachOf(from) !== 'machine') throw refused()
+export function guardConnection(from: string, ends: Parameters<typeof reachesItself>[0]): void {
+  if (reachesItself(ends) && reachOf(from) !== 'machine') throw refused()
 }
 
 function refused(): NetviaError {

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { NetviaError, shortened } from '../../errors.js'
+import type { HttpAnswer } from '../../protocols/http/question.js'
 import { type HttpUrl, parseHttpUrl } from './url.js'
 
 /** One request of a check, before it is sent. Header names are in lower case. */
@@ -16,8 +16,8 @@ export interface HttpRequest {
 
 export const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-export function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
-  return redirectStatuses.has(statusCode!) && headers.location !== undefined
+export function isRedirect({ statusCode, headers }: HttpAnswer): boolean {
+  return redirectStatuses.has(statusCode) && headers.location !== undefined
 }
 
 /** Header fields meant only for the original origin (RFC 9110 section 15.4). */
@@ -27,9 +27,9 @@ const credentials = new Set(['authorization', 'cookie', 'host', 'proxy-authoriza
  * The request that a redirect leads to (RFC 9110 section 15.4); undefined if the response isn't one. Error messages omit the
  * location, which may contain secrets.
  */
-export function redirectOf(request: HttpRequest, response: IncomingMessage): HttpRequest | undefined {
+export function redirectOf(request: HttpRequest, response: HttpAnswer): HttpRequest | undefined {
   if (!isRedirect(response)) return undefined
-  const status = response.statusCode!
+  const status = response.statusCode
   const target = locationOf(request, response)
   if (!target) throw redirectError(`the ${status} names a location that is no URL`)
   const { url, zone } = target
@@ -55,7 +55,7 @@ export function redirectOf(request: HttpRequest, response: IncomingMessage): Htt
 }
 
 /** The target of a redirect; undefined if it isn't a URL. */
-export function locationOf({ url, zone }: HttpRequest, { headers }: IncomingMessage): HttpUrl | undefined {
+export function locationOf({ url, zone }: HttpRequest, { headers }: HttpAnswer): HttpUrl | undefined {
   // Servers send UTF-8, which Node's parser returns byte by byte. fetch decodes it too.
   const target = parseHttpUrl(Buffer.from(headers.location ?? '', 'latin1').toString(), url)
   // A server that redirects to its own address without the zone is on the same link.

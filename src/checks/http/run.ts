@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { joinHostPort, NetviaError, shown } from '../../errors.js'
+import type { HttpAnswer } from '../../protocols/http/question.js'
 import { withHint } from '../../protocols/tcp/connect-errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
@@ -37,7 +37,7 @@ export async function runHttpCheck(first: HttpRequest, plan: HttpCheckPlan): Pro
 /** Returns the next request, or nothing if all is well. Throws if the response is bad. */
 async function judgeResponse(
   request: HttpRequest,
-  response: IncomingMessage,
+  response: HttpAnswer,
   plan: HttpCheckPlan,
   report: HttpReport,
   signal: Signal,
@@ -46,7 +46,7 @@ async function judgeResponse(
   const next = plan.maxRedirects > 0 ? redirectOf(request, response) : undefined
   if (next && report.redirects === plan.maxRedirects) throw redirectError(`more than ${plan.maxRedirects} redirects`)
   if (next) return next
-  const status = response.statusCode!
+  const status = response.statusCode
   const [lowest, highest] =
     typeof plan.expectStatus === 'number' ? [plan.expectStatus, plan.expectStatus] : plan.expectStatus
   if (status < lowest || status > highest) {

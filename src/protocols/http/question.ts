@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { nodeHttp } from '../../builtins.js'
+
+/** A request on a connection of its own. Header names are in lower case, `host` among them. */
+export interface HttpQuestion {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string | Uint8Array
+}
+
+/** A response whose header has arrived. The fields are those of Node's `IncomingMessage`. */
+export interface HttpAnswer {
+  readonly statusCode: number
+  readonly httpVersion: string
+  readonly headers: Pick<IncomingHttpHeaders, 'location' | 'content-encoding' | 'content-type'>
+  readonly headersDistinct: Readonly<Record<string, readonly string[] | undefined>>
+  /** Reading it further than wanted costs the network: stop early. */
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+}
+
+/** Asks by Node's HTTP client. */
+export async function askByNode(connection: Duplex, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
+  const message = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = nodeHttp().request({
+      ...{ createConnection: () => connection, setHost: false },
+      ...(question as { headers: Record<string, string> }),
+    })
+    // An unrequested 101 counts as a status like any other.
+    request.on('response', resolve).on('upgrade', resolve).on('error', reject).end(body)
+  })
+  return {
+    statusCode: message.statusCode!,
+    httpVersion: message.httpVersion,
+    headers: message.headers,
+    get headersDistinct() {
+      return message.headersDistinct
+    },
+    body: message,
+  }
+}
+
+const token = /^[\w!#$%&'*+.^`|~-]+$/
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
+/** Fields on which the shape of a message or the fate of the connection depends. */
+const framing = /^(?:content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade)$/
+
+/** A plain question as Node's client writes it; undefined for any other, and for one that Node refuses. */
+export function encodePlainly({ method, path, headers, body }: HttpQuestion): string | undefined {
+  if ((method !== 'GET' && method !== 'HEAD') || body !== undefined || !/^[!-~]+$/.test(path)) return undefined
+  let text = `${method} ${path} HTTP/1.1\r\n`
+  for (const name in headers) {
+    const value = headers[name]!
+    if (typeof value !== 'string' || !token.test(name) || !fieldValue.test(value) || framing.test(name))
+      return undefined
+    if (name === 'connection' && value !== 'close') return undefined
+    text += `${name}: ${value}\r\n`
+  }
+  return `${text}${headers.connection === undefined ? 'Connection: close\r\n' : ''}\r\n`
+}

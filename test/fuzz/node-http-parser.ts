@@ -1,0 +1,60 @@
+// Node's own parser, in one synchronous call. No public module has it: only tests may reach for it here.
+
+import { createRequire } from 'node:module'
+
+/** What Node reads in a response, or its error. */
+export interface NodeVerdict {
+  error: string | undefined
+  /** Of the final response, if its header was whole. */
+  status: number | undefined
+  version: string | undefined
+  /** Name and value in turn. */
+  rawHeaders: string[]
+  body: Buffer
+  /** Whether the message ended. */
+  complete: boolean
+}
+
+interface Parser {
+  initialize(type: number, resource: object): void
+  execute(data: Buffer): number | Error
+  [kind: number]: (...args: never[]) => unknown
+}
+
+const { HTTPParser } = createRequire(import.meta.url)('_http_common') as {
+  HTTPParser: (new () => Parser) & Record<string, number>
+}
+
+export function judgeByNode(data: Buffer, method: string): NodeVerdict {
+  const verdict: NodeVerdict = {
+    ...{ error: undefined, status: undefined, version: undefined },
+    ...{ rawHeaders: [], body: Buffer.alloc(0), complete: false },
+  }
+  const parser = new HTTPParser()
+  parser.initialize(HTTPParser.RESPONSE!, {})
+  parser[HTTPParser.kOnHeaders! | 0] = (fields: string[]) => void verdict.rawHeaders.push(...fields)
+  parser[HTTPParser.kOnHeadersComplete! | 0] = (
+    major: number,
+    minor: number,
+    fields: string[] | undefined,
+    _method: unknown,
+    _url: unknown,
+    status: number,
+  ) => {
+    if (verdict.complete || status < 200) return 0
+    verdict.version = `${major}.${minor}`
+    verdict.status = status
+    if (fields) verdict.rawHeaders.push(...fields)
+    // 1: no body follows, whatever the header says.
+    return method === 'HEAD' ? 1 : 0
+  }
+  parser[HTTPParser.kOnBody! | 0] = (chunk: Buffer) => {
+    if (!verdict.complete) verdict.body = Buffer.concat([verdict.body, chunk])
+  }
+  parser[HTTPParser.kOnMessageComplete! | 0] = () => {
+    verdict.complete ||= verdict.status !== undefined
+  }
+  const outcome = parser.execute(data)
+  if (outcome instanceof Error) verdict.error = (outcome as NodeJS.ErrnoException).code
+  return verdict
+}

@@ -1,0 +1,155 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { nodeHttp } from '../../src/builtins.js'
+import { checkHttp } from '../../src/checks/http/check-http.js'
+import { encodePlainly } from '../../src/protocols/http/question.js'
+import { readPlainHead } from '../../src/protocols/http/response-head.js'
+import { http as sameAsNode } from '../fuzz/targets.js'
+import { httpServer, tcpServer } from './http-servers.js'
+
+const device = 'lo'
+const corpus = new URL('../fuzz/corpus/http/', import.meta.url)
+const ok = 'HTTP/1.1 200 OK\r\n'
+
+afterEach(() => void vi.restoreAllMocks())
+
+/** A server that sends these parts, one at a time, once it has the whole header of a request. */
+async function serving(...parts: string[]): Promise<{ url: string; requests: string[] }> {
+  const requests: string[] = []
+  const port = await tcpServer(socket => {
+    let request = ''
+    socket.on('data', async data => {
+      request += data.toString('latin1')
+      if (!request.endsWith('\r\n\r\n')) return
+      requests.push(request)
+      for (const part of parts) {
+        if (part === 'reset') socket.resetAndDestroy()
+        else socket.write(part, 'latin1')
+        await sleep(30)
+      }
+      socket.end()
+    })
+  })
+  return { url: `http://127.0.0.1:${port}/`, requests }
+}
+
+describe('what netvia reads itself', () => {
+  const plain = [
+    ...['cut', 'garbage-after', 'head', 'nginx', 'no-content', 'not-modified'],
+    ...['proto', 'redirect', 'spaces'],
+  ]
+
+  test.each(readdirSync(corpus))('%s', name => {
+    const data = readFileSync(new URL(name, corpus))
+    sameAsNode(data)
+    const head = readPlainHead(data.subarray(1), data[0]! & 1 ? 'HEAD' : 'GET')
+    expect(head !== undefined).toBe(plain.includes(name))
+  })
+
+  test('neither half a header nor a long one', () => {
+    const whole = `${ok}content-length: 0\r\n\r\n`
+    for (let end = 0; end < whole.length; end++)
+      expect(readPlainHead(Buffer.from(whole.slice(0, end)), 'GET')).toBeUndefined()
+    expect(readPlainHead(Buffer.from(whole), 'GET')).toMatchObject({ length: whole.length, bodyLength: 0 })
+    const long = `${ok}x: ${'y'.repeat(8192)}\r\ncontent-length: 0\r\n\r\n`
+    expect(readPlainHead(Buffer.from(long), 'GET')).toBeUndefined()
+  })
+
+  test('no hostile header takes long', () => {
+    const started = process.cpuUsage()
+    for (const unit of [' ', '\t', 'a ', 'a:', ':', 'a', '\xff ', '\r']) {
+      const bytes = Buffer.from(`${ok}x: a${unit.repeat(8192 / unit.length)}\x01\r\n\r\n`, 'latin1')
+      for (let i = 0; i < 20; i++) expect(readPlainHead(bytes, 'GET')).toBeUndefined()
+    }
+    const { user, system } = process.cpuUsage(started)
+    expect(user + system).toBeLessThan(1_000_000)
+  })
+})
+
+describe('what netvia writes itself', () => {
+  test.each([
+    ['GET', {}],
+    ['HEAD', { 'X-Name': '\xfc' }],
+    ['GET', { host: 'other.test', 'user-agent': 'me', cookie: 'a=b; c=d', 'x-empty': '' }],
+  ])('%s %j: what Node writes', async (method, headers) => {
+    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const request = vi.spyOn(nodeHttp(), 'request')
+    const check = (more: object) => checkHttp(url.replace('//', '//me:p%40ss@'), { device, method, headers, ...more })
+    await check({})
+    expect(request).not.toHaveBeenCalled()
+    // A list of one value is the same on the wire, and left to Node.
+    await check({ headers: { ...headers, accept: ['*/*'] } })
+    expect(request).toHaveBeenCalledTimes(1)
+    expect(requests[1]).toBe(requests[0])
+    expect(requests[0]).toMatch(/^\w+ \/ HTTP\/1\.1\r\nhost: /)
+  })
+
+  test.each<[string, Partial<Parameters<typeof encodePlainly>[0]>]>([
+    ['another method', { method: 'POST' }],
+    ['a body', { body: 'x' }],
+    ['a header of several values', { headers: { x: ['a', 'b'] } }],
+    ['a path with a space', { path: '/ HTTP/1.1' }],
+    ['a line in a value', { headers: { x: 'a\r\ny: z' } }],
+    ['a name that is no token', { headers: { 'x y': 'a' } }],
+    ['a length', { headers: { 'content-length': '5' } }],
+    ['chunks', { headers: { 'transfer-encoding': 'chunked' } }],
+    ['a connection that stays', { headers: { connection: 'keep-alive' } }],
+  ])('not %s', (_what, part) => {
+    const question = { method: 'GET', path: '/', headers: {} }
+    expect(encodePlainly(question)).toBe('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
+    expect(encodePlainly({ ...question, ...part })).toBeUndefined()
+  })
+})
+
+describe('a check over plain HTTP', () => {
+  test('needs no client of Node, nor does a body in pieces', async () => {
+    const request = vi.spyOn(nodeHttp(), 'request')
+    const { url } = await serving(`${ok}content-length: 11\r\n\r\nall `, 'is ', 'well and more')
+    const result = await checkHttp(url, { device, expectBody: /^all is well$/ })
+    expect(result).toMatchObject({ ok: true, status: 200, bytes: 11, device })
+    expect(request).not.toHaveBeenCalled()
+  })
+
+  test.each([
+    ['a header in pieces', [ok, 'content-length: 11\r\n', '\r\nall is', ' well']],
+    ['a header and the body in pieces', [ok.slice(0, 3), ok.slice(3), '\r\nall', ' is ', 'well']],
+    ['chunks', [`${ok}transfer-encoding: chunked\r\n\r\n`, '4\r\nall \r\n', '7;a=b\r\nis well\r\n0\r\nx: y\r\n\r\n']],
+    ['early hints', ['HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', `${ok}content-length: 11\r\n\r\nall is well`]],
+  ])('%s are left to Node', async (_what, parts) => {
+    const request = vi.spyOn(nodeHttp(), 'request')
+    const { url, requests } = await serving(...parts)
+    expect(await checkHttp(url, { device, expectBody: /^all is well$/ })).toMatchObject({ ok: true, bytes: 11 })
+    expect(request).toHaveBeenCalledTimes(1)
+    expect(requests).toHaveLength(1)
+  })
+
+  test.each([
+    ['reset', [`${ok}content-length: 100\r\n\r\nonly this`, 'reset'], 200, 'aborted'],
+    ['closed', [`${ok}content-length: 100\r\n\r\nonly this`], 200, 'aborted'],
+    ['reset in chunks', [`${ok}transfer-encoding: chunked\r\n\r\n5\r\nhe`, 'reset'], 200, 'aborted'],
+    ['reset before anything', ['reset'], undefined, 'read ECONNRESET'],
+    ['closed before anything', [], undefined, 'socket hang up'],
+    ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
+  ])('%s', async (_what, parts, status, message) => {
+    const { url } = await serving(...parts)
+    const { error, ...result } = await checkHttp(url, { device })
+    expect(result).toMatchObject({ ok: false, status, remoteAddress: '127.0.0.1' })
+    expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
+  })
+
+  test('a request that does not fit into the send buffer arrives whole', async () => {
+    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const value = 'y'.repeat(8_000_000)
+    expect(await checkHttp(url, { device, headers: { x: value } })).toMatchObject({ ok: true, status: 200 })
+    expect(requests[0]).toBe(
+      `GET / HTTP/1.1\r\nhost: ${new URL(url).host}\r\nuser-agent: netvia\r\naccept: */*\r\n` +
+        `accept-encoding: gzip, deflate, br\r\nx: ${value}\r\nConnection: close\r\n\r\n`,
+    )
+  })
+
+  test('the address that the kernel has connected to', async () => {
+    const port = await httpServer((_request, response) => void response.end())
+    expect(await checkHttp(`http://0.0.0.0:${port}/`)).toMatchObject({ ok: true, remoteAddress: '127.0.0.1' })
+  })
+})
