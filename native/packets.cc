@@ -25,14 +25,43 @@ int FamilyOf(int fd, const uint8_t* address, size_t length) {
   return domain;
 }
 
-void AddHopLimit(msghdr& header, uint8_t* control, int family, int hops) {
+// CMSG_NXTHDR calls a function of glibc that musl lacks.
+template <typename T>
+void AddControl(msghdr& header, uint8_t* control, int level, int type, const T& value) {
+  auto* message = reinterpret_cast<cmsghdr*>(control + header.msg_controllen);
+  message->cmsg_level = level;
+  message->cmsg_type = type;
+  message->cmsg_len = CMSG_LEN(sizeof value);
+  memcpy(CMSG_DATA(message), &value, sizeof value);
   header.msg_control = control;
-  header.msg_controllen = CMSG_SPACE(sizeof hops);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  message->cmsg_type = family == AF_INET6 ? IPV6_HOPLIMIT : IP_TTL;
-  message->cmsg_len = CMSG_LEN(sizeof hops);
-  memcpy(CMSG_DATA(message), &hops, sizeof hops);
+  header.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+void AddHopLimit(msghdr& header, uint8_t* control, int family, int hops) {
+  if (family == AF_INET6) {
+    AddControl(header, control, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
+  } else {
+    AddControl(header, control, IPPROTO_IP, IP_TTL, hops);
+  }
+}
+
+// The address and the device that a packet leaves from. `source` is empty or a socket address, `device` 0 or an index.
+void AddSource(msghdr& header, uint8_t* control, int family, const uint8_t* source, size_t length, int device) {
+  if (family == AF_INET6) {
+    in6_pktinfo info{};
+    if (length >= sizeof(sockaddr_in6)) {
+      memcpy(&info.ipi6_addr, source + offsetof(sockaddr_in6, sin6_addr), sizeof info.ipi6_addr);
+    }
+    info.ipi6_ifindex = static_cast<unsigned>(device);
+    AddControl(header, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  } else {
+    in_pktinfo info{};
+    if (length >= sizeof(sockaddr_in)) {
+      memcpy(&info.ipi_spec_dst, source + offsetof(sockaddr_in, sin_addr), sizeof info.ipi_spec_dst);
+    }
+    info.ipi_ifindex = device;
+    AddControl(header, control, IPPROTO_IP, IP_PKTINFO, info);
+  }
 }
 
 bool Inside(int32_t offset, int32_t length, size_t size) {
@@ -51,7 +80,10 @@ int SendPackets(PacketBuffers& buffers, int fd, View<uint8_t> data, View<int32_t
   if (count < 1 || count > PacketBuffers::kPackets || table.length < count * kSendFields) return -EINVAL;
   for (int i = 0; i < count; i++) {
     const int32_t* row = table.data + i * kSendFields;
-    if (!Inside(row[0], row[1], data.length) || !Inside(row[2], row[3], data.length)) return -EINVAL;
+    if (!Inside(row[0], row[1], data.length) || !Inside(row[2], row[3], data.length) ||
+        !Inside(row[5], row[6], data.length)) {
+      return -EINVAL;
+    }
     buffers.vectors[i] = {data.data + row[0], static_cast<size_t>(row[1])};
     msghdr& header = buffers.messages[i].msg_hdr;
     header = {};
@@ -61,9 +93,11 @@ int SendPackets(PacketBuffers& buffers, int fd, View<uint8_t> data, View<int32_t
       header.msg_name = data.data + row[2];
       header.msg_namelen = static_cast<socklen_t>(row[3]);
     }
-    if (row[4] >= 0) {
-      AddHopLimit(header, buffers.control[i], FamilyOf(fd, data.data + row[2], static_cast<size_t>(row[3])), row[4]);
-    }
+    if (row[4] < 0 && row[6] == 0 && row[7] == 0) continue;
+    int family = FamilyOf(fd, data.data + row[2], static_cast<size_t>(row[3]));
+    if (row[4] >= 0) AddHopLimit(header, buffers.control[i], family, row[4]);
+    if (row[6] == 0 && row[7] == 0) continue;
+    AddSource(header, buffers.control[i], family, data.data + row[5], static_cast<size_t>(row[6]), row[7]);
   }
   return Transfer(SYS_sendmmsg, fd, buffers.messages, count, flags | MSG_NOSIGNAL);
 }

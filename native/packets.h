@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 // Numbers of each packet in the table of `send`.
-constexpr size_t kSendFields = 5;
+constexpr size_t kSendFields = 8;
 
 struct PacketBuffers {
   static constexpr int kPackets = 64;

@@ -86,11 +86,36 @@ inline void ReadSocketLevel(const cmsghdr* message, int32_t* row) {
   }
 }
 
+// Where a packet was sent to, with IP_PKTINFO and IPV6_RECVPKTINFO, where an error has its offender. `sin_zero` begins with the
+// local address that the kernel would answer from: another one only for a broadcast or multicast packet (ip(7)).
+inline void ReadDestination(const in_pktinfo& info, int32_t* row, uint8_t* destination) {
+  row[kDevice] = static_cast<int32_t>(info.ipi_ifindex);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr = info.ipi_addr;
+  memcpy(address.sin_zero, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
+  memcpy(destination, &address, sizeof address);
+  row[kOffenderLength] = sizeof address;
+}
+
+inline void ReadDestination(const in6_pktinfo& info, int32_t* row, uint8_t* destination) {
+  row[kDevice] = static_cast<int32_t>(info.ipi6_ifindex);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = info.ipi6_addr;
+  const uint8_t* bytes = info.ipi6_addr.s6_addr;
+  bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+  bool is_group_of_link = bytes[0] == 0xff && (bytes[1] & 0x0f) <= 2;
+  if (is_link_local || is_group_of_link) address.sin6_scope_id = info.ipi6_ifindex;
+  memcpy(destination, &address, sizeof address);
+  row[kOffenderLength] = sizeof address;
+}
+
 inline void ReadIPv4Level(const cmsghdr* message, int32_t* row, uint8_t* offender) {
   if (message->cmsg_type == IP_TTL && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
   if (message->cmsg_type == IP_TOS && Holds<uint8_t>(message)) row[kTos] = Read<uint8_t>(message);
   if (message->cmsg_type == IP_PKTINFO && Holds<in_pktinfo>(message)) {
-    row[kDevice] = static_cast<int32_t>(Read<in_pktinfo>(message).ipi_ifindex);
+    ReadDestination(Read<in_pktinfo>(message), row, offender);
   }
   if (message->cmsg_type == IP_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
 }
@@ -99,7 +124,7 @@ inline void ReadIPv6Level(const cmsghdr* message, int32_t* row, uint8_t* offende
   if (message->cmsg_type == IPV6_HOPLIMIT && Holds<int32_t>(message)) row[kTtl] = Read<int32_t>(message);
   if (message->cmsg_type == IPV6_TCLASS && Holds<int32_t>(message)) row[kTos] = Read<int32_t>(message);
   if (message->cmsg_type == IPV6_PKTINFO && Holds<in6_pktinfo>(message)) {
-    row[kDevice] = static_cast<int32_t>(Read<in6_pktinfo>(message).ipi6_ifindex);
+    ReadDestination(Read<in6_pktinfo>(message), row, offender);
   }
   if (message->cmsg_type == IPV6_RECVERR && Holds<sock_extended_err>(message)) ReadError(message, row, offender);
 }

@@ -22,11 +22,23 @@ import { listen } from './protocols/tcp/listen.js'
 import { traceroute } from './protocols/traceroute/traceroute.js'
 import { traceroutes } from './protocols/traceroute/traceroutes.js'
 import { openUdp } from './protocols/udp/open-udp.js'
+import { openUdpPackets } from './protocols/udp/open-udp-packets.js'
 import { scanPorts } from './scan/scan-ports.js'
 import { sweepPorts } from './scan/sweep-ports.js'
 
 /** Calls that take their options first. The others take them second, after a host, name or URL. */
-const optionsFirst = { connect, connectTls, listen, openUdp, openIcmp, createLookup, checkTcp, inspectLine, serveLine }
+const optionsFirst = {
+  connect,
+  connectTls,
+  listen,
+  openUdp,
+  openUdpPackets,
+  openIcmp,
+  createLookup,
+  checkTcp,
+  inspectLine,
+  serveLine,
+}
 const optionsSecond = {
   ping,
   pings,

@@ -52,14 +52,16 @@ export interface Addon {
   attachFilter(fd: number, program: Uint8Array): number
 
   /**
-   * One sendmmsg(2) of `count` packets (64 at most). `table` holds 5 numbers a packet:
-   * [payload offset, payload length, address offset, address length (0: connected), ttl or hop limit (-1: the socket's)],
-   * offsets into `data`. Returns how many the kernel took, or the errno of the first.
+   * One sendmmsg(2) of `count` packets (64 at most). `table` holds 8 numbers a packet:
+   * [payload offset, payload length, address offset, address length (0: connected), ttl or hop limit (-1: the socket's), offset
+   * and length of the source's address (0: the socket's), device index (0: the socket's)], offsets into `data`. An index of
+   * another device takes IPv4 packets past SO_BINDTODEVICE. Returns how many the kernel took, or the errno of the first.
    */
   send(fd: number, data: Uint8Array, table: Int32Array, count: number, flags: number): number
   /**
    * One recvmmsg(2) of up to `table.length / 16` packets. Each gets its own slot of `data`, whose length is divided evenly. A
-   * slot starts with 64 bytes of addresses (the source at 0, the offender of an error at 32); the payload follows. `Field`
+   * slot starts with 64 bytes of addresses (the source at 0, at 32 the offender of an error or the destination of a packet); the
+   * payload follows. `Field`
    * names the 16 numbers per packet. Returns the number of packets, or a negative errno.
    */
   receive(fd: number, data: Uint8Array, table: Int32Array, flags: number): number
@@ -139,6 +141,7 @@ export const Field = {
   errorInfo: 12,
   /** Id of a transmit timestamp (SOF_TIMESTAMPING_OPT_ID), unsigned. */
   errorData: 13,
+  /** Length of the second address. */
   offenderLength: 14,
   /** Type of service or traffic class; -1 unknown. */
   tos: 15,
@@ -151,12 +154,12 @@ export const Batch = {
   /** Events of one report of `onReady`. */
   events: 64,
   /** Numbers of each packet in the table of `send`. */
-  sendFields: 5,
+  sendFields: 8,
 } as const
 
 /** Bytes of one address in a receive slot. */
 export const addressRoom = 32
-/** Bytes of addresses at the start of each receive slot: the source and the offender of an error. */
+/** Bytes of addresses at the start of each receive slot: the source, and the offender of an error or the destination. */
 export const slotHeader = 2 * addressRoom
 
 let loaded: Addon | undefined

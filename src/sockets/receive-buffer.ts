@@ -11,6 +11,8 @@ export interface Packet {
   readonly address: Uint8Array
   /** For error queue entries: `struct sockaddr_*` of the host that reported the error. */
   readonly offender: Uint8Array
+  /** With IP_PKTINFO: `struct sockaddr_*` of the destination, and for IPv4 in `sin_zero` the address that an answer comes from. */
+  readonly destination: Uint8Array
   /** Returns one of the numbers of `Field`. */
   field(index: number): number
   /** The same number, unsigned. */
@@ -56,6 +58,10 @@ export class ReceiveBuffer implements Packet {
 
   get offender(): Uint8Array {
     return this.#slice(addressRoom, this.field(Field.offenderLength))
+  }
+
+  get destination(): Uint8Array {
+    return this.offender
   }
 
   #slice(offset: number, length: number): Uint8Array {

@@ -1,5 +1,7 @@
 import { addon, Batch } from '../binding/addon.js'
 
+const none: Uint8Array = new Uint8Array(0)
+
 /** Packets waiting for one sendmmsg(2), with payloads and addresses in one reused buffer. */
 export class SendBatch {
   static readonly capacity = Batch.packets
@@ -18,10 +20,10 @@ export class SendBatch {
 
   /**
    * Adds a packet, or returns false if the batch is full. `address` is `struct sockaddr_*` bytes, empty on a connected socket.
-   * `ttl` -1 keeps the socket's own.
+   * `ttl` -1, an empty `source` and `device` 0 (an index) keep the socket's own.
    */
-  add(payload: Uint8Array, address: Uint8Array, ttl = -1): boolean {
-    const size = payload.length + address.length
+  add(payload: Uint8Array, address: Uint8Array, ttl = -1, source = none, device = 0): boolean {
+    const size = payload.length + address.length + source.length
     if (this.#count === SendBatch.capacity || this.#used + size > this.#memory.length) return false
     const row = this.#count++ * Batch.sendFields
     this.#table[row] = this.#used
@@ -29,8 +31,12 @@ export class SendBatch {
     this.#table[row + 2] = this.#used + payload.length
     this.#table[row + 3] = address.length
     this.#table[row + 4] = ttl
+    this.#table[row + 5] = this.#used + payload.length + address.length
+    this.#table[row + 6] = source.length
+    this.#table[row + 7] = device
     this.#memory.set(payload, this.#used)
     this.#memory.set(address, this.#used + payload.length)
+    if (source.length > 0) this.#memory.set(source, this.#used + payload.length + address.length)
     this.#used += size
     return true
   }

@@ -45,7 +45,7 @@ function isOfOneLink(address: Uint8Array): boolean {
 }
 
 /** A socket bound to a VRF may use the links of the VRF's devices. */
-function masterOf(device: string): string | undefined {
+export function masterOf(device: string): string | undefined {
   try {
     return basename(readlinkSync(`/sys/class/net/${device}/master`))
   } catch {

@@ -99,7 +99,7 @@ const faces: Record<string, string[]> = {
   'protocols/targets': ['target-source', 'address-block'],
   'protocols/path-mtu': ['path-mtu', 'search'],
   'protocols/traceroute': ['traceroute', 'traceroutes', 'hop', 'route-statistics', 'options'],
-  'protocols/udp': ['open-udp'],
+  'protocols/udp': ['open-udp', 'open-udp-packets'],
   'protocols/stun': ['attributes', 'behaviour', 'client', 'server'],
   line: [
     'inspect-line',

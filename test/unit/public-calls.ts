@@ -50,6 +50,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   measureRate: options => entry.measureRate(host, as(having({ token: 'x'.repeat(16), timeout: 50 }, options))),
   neighbours: options => entry.neighbours(as(options)),
   openIcmp: options => entry.openIcmp(as(having({ family: 4 }, options))),
+  openUdpPackets: options => entry.openUdpPackets(as(having({ host }, options))),
   openUdp: options => entry.openUdp(as(having({ host }, options))),
   pathMtu: options => entry.pathMtu(host, as(options)),
   ping: options => entry.ping(host, as(options)),
@@ -82,6 +83,7 @@ const optionsFirst: Record<string, Given> = {
   listen: { host, port: 0 },
   openIcmp: { family: 4 },
   openUdp: { host },
+  openUdpPackets: { host },
 }
 
 /** The same on a path. */

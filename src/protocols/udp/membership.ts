@@ -34,10 +34,7 @@ export function keepMembershipsOn(device: string, socket: Socket, fd: number, fa
     // Throws once the socket is closed, because the descriptor's number may belong to something else then.
     socket.address()
     check(caller, given)
-    for (const address of addresses) checkAddress(caller, address, family, device)
-    const index = addon().deviceIndex(device)
-    const errno = index < 0 ? index : addon().setOption(fd, level[family], options[caller], request(index, addresses))
-    if (errno < 0) throw systemError(errno, caller, { address: addresses[0], device })
+    changeMembership(caller, fd, family, device, addresses)
   }
   const setMulticastInterface = socket.setMulticastInterface.bind(socket)
   Object.assign(socket, {
@@ -53,6 +50,20 @@ export function keepMembershipsOn(device: string, socket: Socket, fd: number, fa
       if (on !== device) setMulticastInterface(on)
     },
   })
+}
+
+/** Joins or leaves a group on a device: the group, and the source if it is specific to one. */
+export function changeMembership(
+  caller: keyof typeof options,
+  fd: number,
+  family: 4 | 6,
+  device: string,
+  addresses: readonly string[],
+): void {
+  for (const address of addresses) checkAddress(caller, address, family, device)
+  const index = addon().deviceIndex(device)
+  const errno = index < 0 ? index : addon().setOption(fd, level[family], options[caller], request(index, addresses))
+  if (errno < 0) throw systemError(errno, caller, { address: addresses[0], device })
 }
 
 function checkAddress(caller: string, address: unknown, family: 4 | 6, device: string): void {

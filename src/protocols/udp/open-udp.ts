@@ -1,54 +1,12 @@
 import type { Socket } from 'node:dgram'
 import { addon } from '../../binding/addon.js'
 import { NetviaError } from '../../errors.js'
-import {
-  boolean,
-  type CommonOptions,
-  checkOptions,
-  commonSchema,
-  oneOf,
-  pathOf,
-  portOrZero,
-  type Schema,
-  string,
-} from '../../options.js'
-import { familyOf } from '../../sockets/address.js'
+import { checkOptions, pathOf } from '../../options.js'
 import { giveAway } from '../../sockets/hand-over.js'
-import { openDescriptor } from '../../sockets/open.js'
-import { numericOptions, type SocketOptions, udpSocketOptions } from '../../sockets/socket-options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { CreateLookupOptions } from '../dns/lookup.js'
-import { dnsServers } from '../dns/server-address.js'
-import { bindAddress } from '../tcp/bind-address.js'
 import { createPathSocket, keepOnDevice } from './path-socket.js'
-
-export interface OpenUdpOptions extends CommonOptions {
-  /** 0-65535. Default: 0, any free port (see `socket.address()`). */
-  port?: number
-  /** Address to bind to, or a name for one. Default: any. */
-  host?: string
-  /** Default: the family of the address, or 4 without one. A socket of family 6 takes only IPv6. */
-  family?: 4 | 6
-  /** `SO_REUSEADDR` (socket(7)): several sockets on one port, as multicast needs. Default: false. */
-  reuseAddress?: boolean
-  /** `SO_BROADCAST` (socket(7)): may send to broadcast addresses. Default: false. */
-  broadcast?: boolean
-  /** Name servers for the names given to `send` and `connect`, and for `host`, as in `resolve`. Default: those of /etc/resolv.conf. */
-  servers?: readonly string[]
-  /** Options of the socket by name (socket(7), ip(7), ipv6(7)), set before it is bound. Default: none. */
-  socketOptions?: SocketOptions
-}
-
-const schema: Schema = {
-  ...commonSchema,
-  port: portOrZero,
-  host: string,
-  family: oneOf(4, 6),
-  reuseAddress: boolean,
-  broadcast: boolean,
-  servers: dnsServers,
-  socketOptions: udpSocketOptions,
-}
+import { type OpenUdpOptions, openUdpDescriptor, udpSchema } from './udp-descriptor.js'
 
 /**
  * A bound UDP socket, like Go's `net.ListenUDP`. With a device, it sends and receives only through that device.
@@ -63,17 +21,9 @@ const schema: Schema = {
  * other family; what `resolve` throws for `host`; `signal.reason` when aborted before it is bound.
  */
 export async function openUdp(given: OpenUdpOptions = {}): Promise<Socket> {
-  const options = checkOptions('openUdp', given, schema)
-  const { device, signal, port = 0, reuseAddress, broadcast, servers } = options
-  signal?.throwIfAborted()
-  const address = await bindAddress('openUdp', options)
-  const family = options.family ?? (address === undefined ? 4 : familyOf(address))
-  const fd = openDescriptor(family, 'datagram', 0, { ...pathOf(options), localAddress: address }, port, {
-    ...numericOptions(family, options.socketOptions),
-    ...(reuseAddress && { SO_REUSEADDR: 1 }),
-    ...(broadcast && { SO_BROADCAST: 1 }),
-    ...(family === 6 && { IPV6_V6ONLY: 1 }),
-  })
+  const options = checkOptions('openUdp', given, udpSchema)
+  const { device, signal, servers } = options
+  const { fd, family } = await openUdpDescriptor('openUdp', options)
   const socket = await adopt(fd, family, { ...pathOf(options), servers })
   if (device !== undefined) keepOnDevice(device, socket, fd, family)
   const endLossWatch = onDeviceLoss(fd, device, error => {

@@ -16,7 +16,7 @@ import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { setOption } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
-import { SendBatch } from '../../../sockets/send-batch.js'
+import { SendQueue } from '../../../sockets/send-queue.js'
 import { onLink } from '../../../sockets/zone.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { encode, messageCheck } from '../packet/encode.js'
@@ -44,19 +44,10 @@ export interface IcmpSocketEvents {
   close: []
 }
 
-interface Waiting {
-  bytes: Uint8Array
-  address: Uint8Array
-  resolve(): void
-  reject(error: unknown): void
-}
-
 const schema: Schema = { ...commonSchema, family: oneOf(4, 6), kind: oneOf('auto', 'datagram', 'raw') }
-const { EAGAIN, EINVAL } = constants.errno
+const { EINVAL } = constants.errno
 /** The largest ICMP message an IP packet holds. */
 const largest = 65_535
-/** A send reports a pending error of an earlier packet once, in place of its own result. */
-const attempts = 3
 
 /**
  * Opens a socket for ICMP messages of any kind, like Go's `icmp.ListenPacket`. It keeps the event loop alive until closed.
@@ -81,11 +72,10 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
   readonly kind: IcmpKind
   readonly #device: string | undefined
   readonly #socket: PacketSocket
-  readonly #batch = new SendBatch(largest + 64)
+  readonly #queue: SendQueue
   readonly #release: () => void
   readonly #endLossWatch: () => void
   readonly #signal: AbortSignal | undefined
-  readonly #waiting: Waiting[] = []
   readonly #onAbort = () => this.close()
 
   /** @internal */
@@ -95,7 +85,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.family = family
     this.kind = opened.kind
     this.#device = path.device
-    const handlers = { readable: () => this.#read(), writable: () => this.#sendWaiting() }
+    const handlers = { readable: () => this.#read(), writable: () => this.#queue.writable() }
     try {
       // A raw socket receives errors as messages. The error queue would deliver them a second time.
       if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
@@ -104,6 +94,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
       addon().close(opened.fd)
       throw error
     }
+    this.#queue = new SendQueue(this.#socket, largest, errno => this.#sendError(errno))
     this.#release = hold()
     this.#endLossWatch = onDeviceLoss(opened.fd, path.device, error => this.#fail(error as Error))
     this.#signal = signal
@@ -134,10 +125,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     if (this.closed) throw closedError()
     const bytes = encode(message)
     const target = onLink(encodeAddress(address), this.#device)
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ bytes, address: target, resolve, reject })
-      if (this.#waiting.length === 1) this.#sendWaiting()
-    })
+    await this.#queue.send({ data: bytes, address: target })
   }
 
   /** Closes the socket and drops messages waiting to be sent. A second call does nothing. */
@@ -147,7 +135,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.#release()
     this.#endLossWatch()
     this.#signal?.removeEventListener('abort', this.#onAbort)
-    for (const { reject } of this.#waiting.splice(0)) reject(closedError())
+    this.#queue.end(closedError())
     queueMicrotask(() => this.emit('close'))
   }
 
@@ -159,27 +147,6 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
   #fail(error: Error): void {
     this.close()
     this.emit('error', error)
-  }
-
-  #sendWaiting(): void {
-    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      const errno = this.#sendOne(next)
-      if (errno === -EAGAIN) {
-        this.#socket.notifyWritable()
-        return
-      }
-      this.#waiting.shift()
-      if (errno < 0) next.reject(this.#sendError(errno))
-      else next.resolve()
-    }
-  }
-
-  #sendOne({ bytes, address }: Waiting): number {
-    this.#batch.clear()
-    if (!this.#batch.add(bytes, address)) return -constants.errno.EMSGSIZE
-    let result = 0
-    for (let i = 0; i < attempts && result <= 0 && result !== -EAGAIN; i++) result = this.#batch.send(this.#socket.fd)
-    return result
   }
 
   #sendError(errno: number): NetviaError {

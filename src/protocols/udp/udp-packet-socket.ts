@@ -1,0 +1,242 @@
+import { EventEmitter } from 'node:events'
+import { constants } from 'node:os'
+import { addon, Field } from '../../binding/addon.js'
+import { hold } from '../../binding/poller.js'
+import { isIP } from '../../builtins.js'
+import { invalidArgument, NetviaError, systemError } from '../../errors.js'
+import { type CommonOptions, ipAddress, isBytes, port as portCheck } from '../../options.js'
+import { decodeAddress, encodeAddress, familyOf, type SocketAddress } from '../../sockets/address.js'
+import { checkZone, offPath } from '../../sockets/off-path.js'
+import { PacketSocket } from '../../sockets/packet-socket.js'
+import type { Packet } from '../../sockets/receive-buffer.js'
+import { SendQueue } from '../../sockets/send-queue.js'
+import { masterOf, onLink } from '../../sockets/zone.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
+import { changeMembership } from './membership.js'
+import { type ReplyPath, replyPath6 } from './reply-path.js'
+
+/** How a UDP message arrived. */
+export interface UdpMessageInfo {
+  /** Address of the sender, with its zone if it is link-local. */
+  readonly address: string
+  readonly family: 4 | 6
+  /** Port of the sender. */
+  readonly port: number
+  /** Address that the message was sent to, with its zone if it is of one link. May be a broadcast address or a group. */
+  readonly destination: string
+  /**
+   * Address that `reply` sends from. It is the destination if that is an address of this machine. For an IPv4 broadcast or group
+   * it is the device's address that the kernel prefers for the sender. Undefined for an IPv6 group: the kernel chooses.
+   */
+  readonly localAddress: string | undefined
+  /** Device that the message came in through; undefined if it has been deleted meanwhile. */
+  readonly device: string | undefined
+  /** TTL or hop limit on arrival, 0-255. */
+  readonly ttl: number
+}
+
+/** The events of a `UdpPacketSocket`. */
+export interface UdpPacketSocketEvents {
+  /** A message came in. */
+  message: [data: Buffer, info: UdpMessageInfo]
+  /** The socket has become unusable, for example with `ENODEV`. `close` follows. */
+  error: [error: Error]
+  /** The socket is closed. */
+  close: []
+}
+
+/** The largest UDP message (RFC 768), and the receive buffer that large packets share. */
+const largest = 65_507
+const slotSize = 65_535 + 64
+
+/**
+ * A bound UDP socket whose messages come with the address, the device and the TTL they arrived with. It keeps the event loop
+ * alive until closed.
+ */
+export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> implements Disposable {
+  readonly family: 4 | 6
+  readonly #device: string | undefined
+  readonly #mark: number | undefined
+  readonly #socket: PacketSocket
+  readonly #queue: SendQueue
+  readonly #release: () => void
+  readonly #endLossWatch: () => void
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = () => this.close()
+
+  /** @internal */
+  constructor(fd: number, family: 4 | 6, { device, mark, signal }: CommonOptions) {
+    super()
+    this.family = family
+    this.#mark = mark
+    this.#device = device
+    const handlers = { readable: () => this.#read(), writable: () => this.#queue.writable() }
+    this.#socket = new PacketSocket(fd, handlers, slotSize)
+    this.#queue = new SendQueue(this.#socket, largest, errno => systemError(errno, 'sendmsg', { device }))
+    this.#release = hold()
+    this.#endLossWatch = onDeviceLoss(fd, device, error => this.#fail(error as Error))
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** Whether the socket is closed. */
+  get closed(): boolean {
+    return this.#socket.closed
+  }
+
+  /** The address and port it is bound to. */
+  address(): SocketAddress {
+    this.#refuseClosed()
+    const local = new Uint8Array(28)
+    return decodeAddress(local, addon().getsockname(this.#socket.fd, local))!
+  }
+
+  /**
+   * Sends a message, and resolves when the kernel has accepted it. The kernel chooses the source address.
+   *
+   * @throws NetviaError `EMSGSIZE`, `ENETUNREACH`, `EACCES` without `broadcast`, …; `ERR_INVALID_ARG_VALUE`; `ERR_ADDRESS_FAMILY`;
+   * `ERR_OFF_PATH` for the zone of another device; `ERR_SOCKET_CLOSED`.
+   */
+  async send(data: Uint8Array, port: number, address: string): Promise<void> {
+    await this.#send('send', data, this.#target('send', port, address))
+  }
+
+  /**
+   * Answers a message: sends to its sender, from `info.localAddress` and through `info.device`.
+   *
+   * @throws NetviaError as `send`. `ERR_OFF_PATH` if the message came in through another device than the socket's, or if the IPv6
+   * routes take an answer from that address through another device; `ENODEV` if the device has been deleted.
+   */
+  async reply(info: UdpMessageInfo, data: Uint8Array): Promise<void> {
+    const { localAddress, device } = info
+    if (localAddress !== undefined) ipAddress(localAddress, 'reply: localAddress')
+    const to = this.#target('reply', info.port, info.address)
+    const index = this.#indexFor(device)
+    const source = localAddress === undefined ? undefined : encodeAddress(localAddress)
+    const from = { source, device: index }
+    const isSteered = this.family === 6 && index > 0 && source !== undefined
+    await this.#send(
+      'reply',
+      data,
+      to,
+      isSteered ? replyPath6(to, { source, device: index }, device!, this.#mark) : from,
+    )
+  }
+
+  /**
+   * Joins a multicast group on a device. Default: the socket's.
+   *
+   * @throws NetviaError `ENODEV`, `EADDRINUSE` if already joined; `ERR_OFF_PATH` for another device than the socket's.
+   */
+  addMembership(group: string, device?: string): void {
+    this.#change('addMembership', group, device)
+  }
+
+  /** Leaves a group. Takes and throws what `addMembership` does; `EADDRNOTAVAIL` if not joined. */
+  dropMembership(group: string, device?: string): void {
+    this.#change('dropMembership', group, device)
+  }
+
+  /** Closes the socket and drops messages waiting to be sent. A second call does nothing. */
+  close(): void {
+    if (this.closed) return
+    this.#socket.close()
+    this.#release()
+    this.#endLossWatch()
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#queue.end(closedError())
+    queueMicrotask(() => this.emit('close'))
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #target(caller: string, port: number, address: string): Uint8Array {
+    portCheck(port, `${caller}: port`)
+    ipAddress(address, `${caller}: address`)
+    if (familyOf(address) !== this.family) {
+      const message = `${caller}: ${address} is not an IPv${this.family} address, as the socket's are`
+      throw new NetviaError(message, { code: 'ERR_ADDRESS_FAMILY', address })
+    }
+    checkZone(address, this.#device)
+    return onLink(encodeAddress(address, port), this.#device)
+  }
+
+  #send(caller: string, data: Uint8Array, address: Uint8Array, from?: Partial<ReplyPath>): Promise<void> {
+    if (!isBytes(data)) throw invalidArgument(`${caller}: data`, data, 'a Uint8Array')
+    this.#refuseClosed()
+    return this.#queue.send({ data, address, ...from })
+  }
+
+  /**
+   * Index of the device that an answer names. A socket with a device needs none. An index would take IPv4 packets past
+   * SO_BINDTODEVICE.
+   */
+  #indexFor(device: string | undefined): number {
+    const own = this.#device
+    if (own !== undefined) {
+      if (device === own || (device !== undefined && masterOf(device) === own)) return 0
+      const hint = 'answer on the socket that the message came to'
+      throw offPath(`reply: the message came in through ${device}, and the socket is on ${own}`, hint, own)
+    }
+    const index = device === undefined ? -1 : addon().deviceIndex(device)
+    if (index <= 0)
+      throw systemError(index < 0 && device !== undefined ? index : -constants.errno.ENODEV, 'reply', { device })
+    return index
+  }
+
+  #change(caller: 'addMembership' | 'dropMembership', group: string, given = this.#device): void {
+    this.#refuseClosed()
+    if (given === undefined) throw invalidArgument(`${caller}: device`, given, 'the name of a device')
+    if (this.#device !== undefined && given !== this.#device) {
+      const hint = 'leave the device out, or open another socket on the device that is meant'
+      throw offPath(`${caller}: ${given} is not device ${this.#device}`, hint, this.#device)
+    }
+    if (isIP(group) === 0) throw invalidArgument(`${caller}: group`, group, 'an IP address')
+    changeMembership(caller, this.#socket.fd, this.family, given, [group])
+  }
+
+  #refuseClosed(): void {
+    if (this.closed) throw closedError()
+  }
+
+  #fail(error: Error): void {
+    this.close()
+    this.emit('error', error)
+  }
+
+  #read(): void {
+    const received: [Buffer, UdpMessageInfo][] = []
+    const onPacket = (packet: Packet) => {
+      const info = infoOf(packet)
+      if (info) received.push([Buffer.from(packet.data), info])
+    }
+    // A few batches, then other sockets have a turn.
+    for (let i = 0; i < 4; i++) if (this.#socket.receive(onPacket) < 1) break
+    for (const message of received) if (!this.closed) this.emit('message', ...message)
+  }
+}
+
+function infoOf(packet: Packet): UdpMessageInfo | undefined {
+  const sender = decodeAddress(packet.address)
+  const bytes = packet.destination
+  const destination = decodeAddress(bytes)
+  if (!sender || !destination) return undefined
+  const name = addon().deviceName(packet.field(Field.device))
+  const device = typeof name === 'string' ? name : undefined
+  const ttl = packet.field(Field.ttl)
+  const localAddress = localOf(bytes, destination)
+  return { ...sender, destination: destination.address, localAddress, device, ttl }
+}
+
+/** What the kernel would answer from: IPv4 reports it in `sin_zero`; an IPv6 group has none. */
+function localOf(bytes: Uint8Array, { family, address }: SocketAddress): string | undefined {
+  if (family === 6) return bytes[8] === 0xff ? undefined : address
+  return bytes.subarray(8, 12).every(byte => byte === 0) ? undefined : bytes.subarray(8, 12).join('.')
+}
+
+function closedError(): NetviaError {
+  return new NetviaError('the UDP socket is closed', { code: 'ERR_SOCKET_CLOSED' })
+}
