@@ -25,7 +25,8 @@ const required = [
 // `netvia run` added 12 to 16 KB of code to each of the ten addons, `netvia line` and STUN some 40 KB to the library,
 // MPTCP and metered lines another 40. The uplinks of `netvia run` added 2 KB to each addon: 8 KB packed.
 // Rate and latency under load added some 40 KB to the library, 15 KB packed: the load, its server, and what its samples show.
-const budgets = { packed: 730_000, library: 880_000 }
+// Scans of many hosts added 11 KB to the library and 5 KB packed, UDP messages with their path 12 and 11 KB.
+const budgets = { packed: 750_000, library: 910_000 }
 
 /** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */
 export function inspectTarball({ size, files }, root) {
