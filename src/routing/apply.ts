@@ -3,7 +3,7 @@ import { type NetviaError, systemError } from '../errors.js'
 import { carryOut } from '../system/netlink/request.js'
 import type { Entries, Entry } from './entries.js'
 
-const { EEXIST, ENOENT, EPERM, ESRCH } = constants.errno
+const { EAFNOSUPPORT, EEXIST, ENOENT, EOPNOTSUPP, EPERM, ESRCH } = constants.errno
 
 /**
  * Changes the present entries into `wanted`: adds new ones, replaces each changed route in one step, then removes the rest.
@@ -26,6 +26,11 @@ export function apply(fd: number, present: Entries, wanted: Entries): { entries:
     else entries.delete(entry.id)
   }
   return { entries, error }
+}
+
+/** Whether it stays refused, whatever becomes of devices and addresses. */
+export function isLasting({ errno }: NetviaError): boolean {
+  return [EPERM, EOPNOTSUPP, EAFNOSUPPORT].includes(-errno!)
 }
 
 function refusal(errno: number, { words }: Entry): NetviaError {

@@ -2,7 +2,7 @@ import { type DefaultRoute, encodeDefaultRoute, encodeDefaultRouteRemoval } from
 import { MessageFlag, MessageType } from '../system/netlink/message.js'
 import type { Order } from '../system/netlink/request.js'
 import { encodeRule, type Rule } from '../system/netlink/rule.js'
-import { type KernelTables, ourProtocol } from './kernel-tables.js'
+import { isOurs, type KernelTables, ourProtocol } from './kernel-tables.js'
 
 /** A route or rule of ours. */
 export interface Entry {
@@ -66,9 +66,13 @@ export function entriesOf(entries: Iterable<Entry>): Map<string, Entry> {
 
 /** All that is ours in the kernel. */
 export function ourEntries({ defaultRoutes, rules }: KernelTables): Map<string, Entry> {
-  const routes = defaultRoutes.filter(({ protocol }) => protocol === ourProtocol)
   return entriesOf([
-    ...routes.map(route => routeEntry(route.type === 'unicast' ? route : { ...route, hops: [] })),
+    ...defaultRoutes.filter(isOurs).map(route => routeEntry(route.type === 'unicast' ? route : { ...route, hops: [] })),
     ...rules.filter(({ protocol }) => protocol === ourProtocol).map(ruleEntry),
   ])
+}
+
+/** Rules of other programs. */
+export function foreignRules({ rules }: KernelTables): Entry[] {
+  return rules.filter(({ protocol }) => protocol !== ourProtocol).map(ruleEntry)
 }

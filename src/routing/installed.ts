@@ -3,7 +3,7 @@ import type { NetviaError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import type { DeviceChange } from '../system/netlink/changes.js'
 import { apply } from './apply.js'
-import { type Entries, type Entry, ourEntries } from './entries.js'
+import { type Entries, type Entry, foreignRules, ourEntries } from './entries.js'
 import { openOnlyNetlink } from './kernel-lock.js'
 import type { KernelTables } from './kernel-tables.js'
 import { RepairLimit, repairPeriod } from './repair-limit.js'
@@ -44,6 +44,8 @@ export class Installed {
   /** Compares with the kernel's tables. Missing entries that neither netvia nor the kernel removed were removed by others. */
   compare(kernel: KernelTables, wanted: Entries): void {
     const present = ourEntries(kernel)
+    // The kernel doesn't take a second rule that is the same, whoever made the first.
+    for (const { id } of foreignRules(kernel)) if (wanted.has(id)) present.set(id, wanted.get(id)!)
     const isThere = (entries: Entries, { id, content }: Entry) => entries.get(id)?.content === content
     const lost = [...wanted.values()].filter(
       entry =>

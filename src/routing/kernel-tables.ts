@@ -9,6 +9,9 @@ import { readAddresses, readDefaultRoutes, readLinks, readRules } from '../syste
 /** `rtm_protocol` and FRA_PROTOCOL of all that is ours: no routing daemon of iproute2's rt_protos has it. */
 export const ourProtocol = 77
 
+/** The lowest number that netvia's tables may have. The kernel names those before it. */
+export const firstTable = 256
+
 /** The kernel's tables at one moment. */
 export interface KernelTables {
   readonly links: readonly Link[]
@@ -48,6 +51,11 @@ export function hasIPv6(): boolean {
   return existsSync('/proc/net/if_inet6')
 }
 
+/** Whether netvia made it. Nothing in the main table is. */
+export function isOurs({ protocol, table }: Route): boolean {
+  return protocol === ourProtocol && table >= firstTable
+}
+
 /** Pure. */
 export function uplinkFacts({ name, device, localAddress, weight, mark }: Uplink, table: number, kernel: KernelTables) {
   const index = kernel.links.find(link => link.name === device)?.index
@@ -67,7 +75,7 @@ export function uplinkFacts({ name, device, localAddress, weight, mark }: Uplink
 /** The best default route of the main table through the device. */
 function wayOut(family: 4 | 6, index: number | undefined, routes: readonly Route[]): WayOut | undefined {
   const found = routes
-    .filter(route => route.family === family && route.table === mainTable && route.protocol !== ourProtocol)
+    .filter(route => route.family === family && route.table === mainTable)
     .filter(({ type, source }) => type === 'unicast' && source === undefined)
     .sort((a, b) => a.metric - b.metric)
     .flatMap(({ hops, preferredSource }) => hops.map(hop => ({ hop, preferredSource })))

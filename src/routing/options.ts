@@ -1,4 +1,5 @@
 import { boolean, checkOptions, integer, oneOf, type Schema } from '../options.js'
+import { firstTable } from './kernel-tables.js'
 
 /** How an `UplinkRouting` sets the routes of this machine. */
 export interface RoutingOptions {
@@ -33,8 +34,8 @@ const schema = {
   policy: oneOf('failover', 'weighted'),
   ipv4: boolean,
   ipv6: boolean,
-  // Above the tables that the kernel names, with room for those of the uplinks.
-  table: integer(256, 2 ** 31),
+  // With room for those of the uplinks.
+  table: integer(firstTable, 2 ** 31),
   rulePriority: integer(1, 32_763),
   flushConnections: boolean,
   whenAllDown: oneOf('keep', 'unreachable'),

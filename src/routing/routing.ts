@@ -3,19 +3,25 @@ import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
 import { affectsRouting } from './affecting-changes.js'
+import { isLasting } from './apply.js'
 import { choose } from './choice.js'
 import { type Entries, entriesOf, routeId } from './entries.js'
 import type { DefaultRouteSnapshot, RoutingEvents, RoutingSnapshot, RoutingWarning } from './event-types.js'
 import { Flusher } from './flusher.js'
+import { foreignTables, refuseTableInUse } from './foreign-tables.js'
 import { Installed } from './installed.js'
 import { hasIPv6, type KernelTables, readKernel, type UplinkFacts, uplinkFacts } from './kernel-tables.js'
 import { multipathRemarks } from './multipath-hash.js'
 import { type RoutingOptions, type RoutingSettings, routingSettings } from './options.js'
 import { planFamily } from './plan.js'
+import { Refusals } from './refusals.js'
 import { TableNumbers } from './table-numbers.js'
+import { uplinkSnapshot } from './uplink-snapshot.js'
 
 /** Changes come in bursts: the kernel's tables are read once for all within this time, in ms. */
 const settleTime = 20
+/** So many readings in a row may each be overtaken by a change; the last one has to do, because some changes never end. */
+const maxReadings = 10
 
 type Family = 4 | 6
 
@@ -46,7 +52,10 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   #reading: Promise<void> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
-  #refusal: string | undefined
+  readonly #refusals = new Refusals(
+    (message, error) => this.#warn('kernel', message, error),
+    () => this.#refresh(),
+  )
 
   constructor(monitor: UplinkMonitor, options: RoutingOptions = {}) {
     super()
@@ -63,9 +72,10 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
 
   /**
    * Sets the routes and rules, or takes over those of a process that was killed, and follows the monitor and the kernel from now on.
-   * Nothing happens if it runs already.
+   * Nothing happens if it runs already. A route that the kernel refuses is a `warning`, and is tried again.
    *
-   * @throws NetviaError `EPERM` without CAP_NET_ADMIN; `ERR_ROUTING_IN_USE` where another one runs.
+   * @throws NetviaError `EPERM` without CAP_NET_ADMIN; `EOPNOTSUPP` if the kernel has only one table; `ERR_ROUTING_IN_USE` where another one
+   * runs, or another program has a default route in `table`. The routes and rules are as before then.
    */
   start(): Promise<void> {
     this.#starting ??= this.#start().finally(() => {
@@ -90,13 +100,8 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
 
   /** The routes in force, as plain JSON. */
   snapshot(): RoutingSnapshot {
-    const uplinks = this.#facts.map(({ name, device, table, addresses, ...ways }) => ({
-      ...{ name, device, table },
-      gateway4: ways[4]?.hop.gateway,
-      gateway6: ways[6]?.hop.gateway,
-      addresses: addresses.map(({ address }) => address),
-    }))
-    return { running: this.#unfollow !== undefined, ipv4: this.#route(4), ipv6: this.#route(6), uplinks }
+    const running = this.#unfollow !== undefined
+    return { running, ipv4: this.#route(4), ipv6: this.#route(6), uplinks: this.#facts.map(uplinkSnapshot) }
   }
 
   #route(family: Family): DefaultRouteSnapshot | undefined {
@@ -114,7 +119,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
       this.#follow()
       const { policy, ipv4, ipv6 } = this.#settings
       this.#families = ([4, 6] as const).filter(family => (family === 4 ? ipv4 : ipv6 && hasIPv6()))
-      this.#takeOver(await readKernel())
+      this.#refusals.report(this.#takeOver(await readKernel()))
       const remarks = policy === 'weighted' ? multipathRemarks(this.#families) : []
       for (const remark of remarks) this.#warn('configuration', remark)
     } catch (error) {
@@ -141,7 +146,9 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     this.#unfollow = undefined
     await Promise.all([this.#reading, this.#flusher.idle()])
     try {
-      this.#installed!.adopt(await readKernel())
+      const kernel = await readKernel().catch(() => undefined)
+      // What it has set itself is known all the same.
+      if (kernel) this.#installed!.adopt(kernel)
       const error = this.#installed!.set(new Map())
       if (error) throw error
     } finally {
@@ -152,6 +159,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   #end(): void {
     this.#unfollow?.()
     this.#unfollow = undefined
+    this.#refusals.end()
     this.#installed?.close()
     this.#installed = undefined
     this.#isStale = false
@@ -159,29 +167,34 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     this.#facts = []
   }
 
-  /** Leaves the current routes in force until there is a reason to change them. */
-  #takeOver(kernel: KernelTables): void {
+  /** Leaves the current routes in force until there is a reason to change them. Returns a refusal that may be over soon. */
+  #takeOver(kernel: KernelTables): NetviaError | undefined {
+    refuseTableInUse(this.#settings.table, foreignTables(kernel))
     this.#learn(kernel)
     this.#installed!.adopt(kernel)
+    const before = this.#installed!.entries
     for (const family of this.#families) {
-      const indexes = this.#installed!.entries.get(routeId(family, this.#settings.table))?.devices ?? []
+      const indexes = before.get(routeId(family, this.#settings.table))?.devices ?? []
       const uplinks = this.#facts.filter(({ index }) => index !== undefined && indexes.includes(index))
       this.#inForce[family] = uplinks.map(({ name }) => name)
     }
     const error = this.#apply()
-    if (error) throw error
+    if (!error || !isLasting(error)) return error
+    this.#installed!.set(before)
+    throw error
   }
 
   #learn(kernel: KernelTables): void {
     const uplinks = watchedUplinks(this.#monitor).map(({ uplink }) => uplink)
     const routed = uplinks.filter(({ device }) => device !== undefined)
-    const tables = this.#tables.assign(routed.map(({ name }) => name))
+    const names = routed.map(({ name }) => name)
+    const tables = this.#tables.assign(names, foreignTables(kernel))
     this.#facts = routed.map(uplink => uplinkFacts(uplink, tables.get(uplink.name)!, kernel))
     this.#flusher.learn(this.#facts)
   }
 
   readonly #onState = (): void => {
-    if (!this.#starting) this.#report(this.#apply())
+    if (!this.#starting) this.#refusals.report(this.#apply())
   }
 
   readonly #onConfigure = (): void => {
@@ -208,14 +221,14 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     this.#isStale = true
     if (this.#starting || !this.#unfollow) return
     this.#reading ??= this.#readUntilSettled()
-      .catch(error => this.#warn('kernel', `the routes could not be read: ${error.message}`, error))
+      .catch(error => this.#refusals.report(error, 'the routes could not be read'))
       .finally(() => {
         this.#reading = undefined
       })
   }
 
   async #readUntilSettled(): Promise<void> {
-    while (this.#isStale && this.#unfollow) {
+    for (let overtaken = 0; this.#isStale && this.#unfollow; overtaken++) {
       await new Promise(resolve => setTimeout(resolve, settleTime))
       this.#isStale = false
       const before = this.#installed?.entries
@@ -223,7 +236,10 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
       if (!this.#unfollow) return
       // A state has changed meanwhile, and with it what was being read.
       if (this.#installed!.entries !== before) this.#isStale = true
-      else if (!this.#isStale) this.#report(this.#apply(kernel))
+      else if (!this.#isStale || overtaken === maxReadings) {
+        overtaken = 0
+        this.#refusals.report(this.#apply(kernel))
+      }
     }
   }
 
@@ -265,13 +281,6 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     const down = watchedUplinks(this.#monitor).filter(({ state }) => state === 'down')
     const left = down.map(({ uplink }) => uplink.name).filter(name => !inUse.includes(name))
     this.#flusher.left(inUse.length > 0 ? left : [])
-  }
-
-  /** Once, for as long as it stays the same. */
-  #report(error: NetviaError | undefined): void {
-    if (error && error.message !== this.#refusal)
-      this.#warn('kernel', `the kernel refuses a route: ${error.message}`, error)
-    this.#refusal = error?.message
   }
 
   #warn(source: RoutingWarning['source'], message: string, error?: unknown): void {

@@ -8,14 +8,14 @@ export class TableNumbers {
     this.#first = first
   }
 
-  /** Sets the complete list of uplinks. */
-  assign(names: readonly string[]): ReadonlyMap<string, number> {
+  /** Sets the complete list of uplinks. None begins with a table of `foreign`, the numbers that other programs use. */
+  assign(names: readonly string[], foreign: ReadonlySet<number> = new Set()): ReadonlyMap<string, number> {
     const kept = new Map([...this.#numbers].filter(([name]) => names.includes(name)))
     const taken = new Set(kept.values())
     let next = this.#first
     for (const name of names) {
       if (kept.has(name)) continue
-      while (taken.has(next)) next++
+      while (taken.has(next) || foreign.has(next)) next++
       kept.set(name, next)
       taken.add(next)
     }

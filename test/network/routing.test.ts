@@ -4,70 +4,16 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import type { MonitorOptions } from '../../src/monitor/options.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
-import type { RoutingChange, RoutingWarning } from '../../src/routing/event-types.js'
-import type { RoutingOptions } from '../../src/routing/options.js'
+import type { RoutingChange } from '../../src/routing/event-types.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { lab } from '../lab/index.js'
 import { runWithInput } from '../lab/processes.js'
 import { netvia, objects } from '../unit/cli-process.js'
 import { blocksOf } from '../unit/markdown.js'
-
-const atEnd: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const end of atEnd.splice(0).reverse()) await end()
-})
-
-/** ip(8) in the router. */
-const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
-/** All rules and all routes of both families: what has to be as it was before. */
-const everything = () =>
-  ['-4', '-6'].flatMap(family => [ip(family, 'rule'), ip(family, 'route', 'show', 'table', 'all')]).join('\n')
-const table = (number: number, family = '-4') => {
-  try {
-    return ip(family, 'route', 'show', 'table', String(number)).trim()
-  } catch {
-    // A table without routes is none.
-    return ''
-  }
-}
-/** The device that a packet of a host behind the router goes out through. */
-const outgoing = (address: string) => / dev (\S+)/.exec(ip('route', 'get', address))![1]
-
-function uplinks(host = lab.server.address4): MonitorOptions['uplinks'] {
-  return [
-    { name: 'fibre', device: 'wan1', priority: 1, weight: 3, checks: [{ type: 'ping', host }] },
-    { name: 'lte', device: 'wan2', priority: 2, weight: 1, checks: [{ type: 'ping', host }] },
-  ]
-}
-
-async function monitored(changed: Partial<MonitorOptions> = {}): Promise<UplinkMonitor> {
-  const damping = { suppress: 1000, reuse: 1, halfLife: 1 }
-  const monitor = new UplinkMonitor({
-    ...{ interval: 100, recoveryInterval: 30, timeout: 300, up: 1, damping, uplinks: uplinks() },
-    ...changed,
-  })
-  atEnd.push(() => monitor.stop())
-  monitor.start()
-  await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['up', 'up'])
-  return monitor
-}
-
-const states = (monitor: UplinkMonitor) => monitor.snapshot().uplinks.map(({ state }) => state)
-
-async function routed(monitor: UplinkMonitor, options: RoutingOptions = {}) {
-  const routing = new UplinkRouting(monitor, options)
-  const warnings: RoutingWarning[] = []
-  routing.on('warning', warning => warnings.push(warning))
-  atEnd.push(() => routing.stop())
-  await routing.start()
-  return { routing, warnings }
-}
-
-const cable = (state: 'up' | 'down') => lab.run('isp1', 'ip', 'link', 'set', 'customer', state)
+import { atEnd, cable, everything, ip, monitored, outgoing, routed, states, table, uplinks } from './routed-uplinks.js'
 
 describe('start and stop', () => {
   test('leave the rules and routes as they were, and meanwhile each uplink has its table', async () => {

@@ -15,6 +15,10 @@ import { readLinks } from './tables.js'
 /** Sets of RTMGRP_* (rtnetlink(7)): links; IPv4 and IPv6 addresses, routes and rules. */
 const groups = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | 0x4_0000
 const receiveBufferBytes = 1 << 20
+/** Reads in one turn, of up to 64 messages each: a routing daemon may change routes without end. */
+const readsPerTurn = 4
+/** The same where messages are only discarded: more than the socket's buffer holds. */
+const readsPerOverrun = 64
 
 /** A link as changes report it, without counters: they move without a message. */
 export type LinkState = Omit<Link, 'counters'>
@@ -115,7 +119,9 @@ function start(): PacketSocket {
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     // Read after joining the groups. Changes in between are reported again, and then change nothing.
     readLinkTable()
-    return new PacketSocket(fd, { readable: drain }, netlinkPayload)
+    const started = new PacketSocket(fd, { readable: drain }, netlinkPayload, false)
+    started.arm()
+    return started
   } catch (error) {
     addon().close(fd)
     throw error
@@ -139,12 +145,14 @@ function drain(): void {
       if (change) changes.push(change)
     }
   }
-  for (;;) {
+  for (let reads = 0; reads < (lost ? readsPerOverrun : readsPerTurn); reads++) {
     const count = socket!.receive(take)
     if (count === -addon().constants.EAGAIN!) break
     lost ||= count < 0
     if (count < 0 && count !== -constants.errno.ENOBUFS) break
   }
+  // In a later turn: the poller may otherwise report again within this one.
+  setImmediate(() => socket?.arm())
   if (lost) {
     // Waiting messages are older than the tables by now.
     try {

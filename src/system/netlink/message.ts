@@ -4,6 +4,8 @@ import { align, pack, readU16, readU32 } from './bytes.js'
 export const MessageType = {
   error: 2,
   done: 3,
+  /** Messages were lost. */
+  overrun: 4,
   newLink: 16,
   deleteLink: 17,
   getLink: 18,

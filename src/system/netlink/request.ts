@@ -1,14 +1,16 @@
 import { constants } from 'node:os'
 import { addon, Field } from '../../binding/addon.js'
-import { systemError } from '../../errors.js'
+import { type NetviaError, systemError } from '../../errors.js'
 import { nextTurn } from '../../runtime/turns.js'
 import { type Packet, receiveBuffer } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { pack, readI32, readU32 } from './bytes.js'
 import { decodeMessages, encodeMessage, MessageFlag, MessageType, type NetlinkMessage } from './message.js'
 
-/** The kernel puts at most this much of a dump into one datagram. */
+/** The kernel puts at most this much of a dump into one datagram, unless a single message is longer. */
 export const netlinkPayload = 32_768
+/** Room for a datagram. It grows: a device with hundreds of alternative names takes more. */
+let room = netlinkPayload
 
 /**
  * Attempts at a dump that the kernel reports as changed meanwhile. If the tables never stand still, the last reading is
@@ -78,8 +80,8 @@ export async function dump<T>(
 export function requestOne<T>(type: number, request: Uint8Array, decode: Decode<T>, protocol?: number): T | undefined {
   const fd = openNetlink(protocol)
   try {
-    send(fd, batchOf(encodeMessage(type, MessageFlag.request, 1, request)))
-    const [answer] = receive(fd, message => decode(checked(message).payload))
+    const batch = batchOf(encodeMessage(type, MessageFlag.request, 1, request))
+    const [answer] = ask(fd, batch, message => decode(checked(message).payload))
     return answer
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -99,26 +101,50 @@ export interface Order {
 
 /** The receive buffer of any socket has room for this many acknowledgements. */
 const ordersAtOnce = 32
+/** Reads, of 64 datagrams each: more than any socket's buffer holds. */
+const maxDiscarded = 64
+let lastSequence = 0
 
 /**
  * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
- * each.
+ * each. Doesn't throw.
  */
 export function carryOut(fd: number, orders: readonly Order[]): number[] {
   const results: number[] = []
   for (let first = 0; first < orders.length; first += ordersAtOnce) {
-    const some = orders.slice(first, first + ordersAtOnce)
-    const flags = MessageFlag.request | MessageFlag.acknowledge
-    const messages = some.map((order, i) =>
-      encodeMessage(order.type, flags | order.flags, first + i + 1, order.payload),
-    )
-    send(fd, batchOf(Buffer.concat(messages)))
-    while (results.length < first + some.length) {
-      const errors = receive(fd, ({ type, payload }) => (type === MessageType.error ? readI32(payload) : undefined))
-      results.push(...errors)
-    }
+    results.push(...carryOutSome(fd, orders.slice(first, first + ordersAtOnce)))
   }
   return results
+}
+
+function carryOutSome(fd: number, orders: readonly Order[]): number[] {
+  const first = lastSequence + 1
+  lastSequence = (lastSequence + orders.length) % 2 ** 31
+  const flags = MessageFlag.request | MessageFlag.acknowledge
+  const messages = orders.map((order, i) => encodeMessage(order.type, flags | order.flags, first + i, order.payload))
+  const results = new Map<number, number>()
+  // Answers to earlier orders may wait still, if an error kept those from being read.
+  const take = ({ type, sequence, payload }: NetlinkMessage): void => {
+    const index = sequence - first
+    if (type === MessageType.error && index >= 0 && index < orders.length) results.set(index, readI32(payload)!)
+  }
+  let failure = 0
+  try {
+    discardWaiting(fd)
+    send(fd, batchOf(Buffer.concat(messages)))
+    while (results.size < orders.length) receive(fd, take)
+  } catch (error) {
+    failure = (error as NetviaError).errno!
+  }
+  return orders.map((_, index) => results.get(index) ?? failure)
+}
+
+/** So that there is room for the answers. */
+function discardWaiting(fd: number): void {
+  const buffer = receiveBuffer(room)
+  for (let i = 0; i < maxDiscarded; i++) {
+    if (addon().receive(fd, buffer.memory, buffer.table, 0) === -constants.errno.EAGAIN) return
+  }
 }
 
 /**
@@ -141,7 +167,7 @@ function* dumpSteps<T>(
       while (!done) {
         const items = receive(fd, message => {
           const { type, flags, payload } = checked(message)
-          interrupted ||= (flags & MessageFlag.dumpInterrupted) !== 0
+          interrupted ||= (flags & MessageFlag.dumpInterrupted) !== 0 || type === MessageType.overrun
           done ||= type === MessageType.done
           return done ? undefined : decode(payload)
         })
@@ -149,6 +175,8 @@ function* dumpSteps<T>(
         yield
       }
       if (!interrupted || attempt === dumpAttempts) return found
+    } catch (error) {
+      if (!isTooLong(error) || attempt === dumpAttempts) throw error
     } finally {
       addon().close(fd)
     }
@@ -167,15 +195,19 @@ export function send(fd: number, batch: SendBatch): void {
   if (sent < 0) throw systemError(sent, 'sendmsg(AF_NETLINK)')
 }
 
-/** Decodes the messages that wait at the socket now. */
-export function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefined): T[] {
-  const buffer = receiveBuffer(netlinkPayload)
+/**
+ * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
+ * each. Doesn't throw.
+ */
   const count = addon().receive(fd, buffer.memory, buffer.table, 0)
   if (count < 0) throw systemError(count, 'recvmsg(AF_NETLINK)')
   const found: T[] = []
   for (let i = 0; i < count; i++) {
     const packet = buffer.select(i)
-    if (isCut(packet)) throw systemError(-constants.errno.EMSGSIZE, 'recvmsg(AF_NETLINK)')
+    if (isCut(packet)) {
+      while (room < packet.field(Field.length)) room *= 2
+      throw systemError(-constants.errno.EMSGSIZE, 'recvmsg(AF_NETLINK)')
+    }
     for (const message of messagesOf(packet)) {
       const item = decode(message)
       if (item !== undefined) found.push(item)
@@ -184,7 +216,10 @@ export function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | 
   return found
 }
 
-/** Returns the message unless it is an error: NLMSG_ERROR and NLMSG_DONE start with an errno, 0 for none. */
+/**
+ * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
+ * each. Doesn't throw.
+ */
 function checked(message: NetlinkMessage): NetlinkMessage {
   const { type, payload } = message
   const errno = type === MessageType.error || type === MessageType.done ? (readI32(payload) ?? 0) : 0

@@ -2,7 +2,7 @@ import { addon } from '../../binding/addon.js'
 import type { SendBatch } from '../../sockets/send-batch.js'
 import { decodeRunning, encodeLinkRequest } from './link.js'
 import { encodeMessage, MessageFlag, MessageType, type NetlinkMessage } from './message.js'
-import { batchOf, openNetlink, receive, send } from './request.js'
+import { ask, batchOf, openNetlink } from './request.js'
 
 /** Requests per batch. One receive takes as many answers, and the socket's buffer has room for them. */
 const devicesAtOnce = 32
@@ -25,12 +25,7 @@ export class RunningReader {
 
   /** Returns the results by index. Devices that no longer exist are missing. */
   read(): Map<number, boolean> {
-    return new Map(
-      this.#requests.flatMap(request => {
-        send(this.#fd, request)
-        return receive(this.#fd, decodeAnswer)
-      }),
-    )
+    return new Map(this.#requests.flatMap(request => ask(this.#fd, request, decodeAnswer)))
   }
 
   close(): void {

@@ -1,0 +1,37 @@
+import type { NetviaError } from '../errors.js'
+
+/** In ms: the first pause, doubled from one failure to the next. */
+const firstPause = 1000
+const longestPause = 60_000
+
+/** Reports what the kernel refuses: once, for as long as it stays the same. Tries it again after longer and longer pauses. */
+export class Refusals {
+  readonly #warn: (message: string, error: NetviaError) => void
+  readonly #again: () => void
+  #timer: NodeJS.Timeout | undefined
+  #pause = firstPause
+  #last: string | undefined
+
+  constructor(warn: (message: string, error: NetviaError) => void, again: () => void) {
+    this.#warn = warn
+    this.#again = again
+  }
+
+  /** `error`: of the last attempt; undefined if it succeeded. */
+  report(error: NetviaError | undefined, what = 'the kernel refuses a route'): void {
+    clearTimeout(this.#timer)
+    if (!error) {
+      this.#pause = firstPause
+      this.#last = undefined
+      return
+    }
+    if (error.message !== this.#last) this.#warn(`${what}: ${error.message}`, error)
+    this.#last = error.message
+    this.#timer = setTimeout(this.#again, this.#pause).unref()
+    this.#pause = Math.min(2 * this.#pause, longestPause)
+  }
+
+  end(): void {
+    this.report(undefined)
+  }
+}

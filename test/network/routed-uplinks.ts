@@ -1,0 +1,61 @@
+import { afterEach, expect } from 'vitest'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { RoutingWarning } from '../../src/routing/event-types.js'
+import type { RoutingOptions } from '../../src/routing/options.js'
+import { UplinkRouting } from '../../src/routing/routing.js'
+import { lab } from '../lab/index.js'
+
+/** Called after each test, the last one first. */
+export const atEnd: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const end of atEnd.splice(0).reverse()) await end()
+})
+
+/** ip(8) in the router. */
+export const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
+/** All rules and all routes of both families: what has to be as it was before. */
+export const everything = () =>
+  ['-4', '-6'].flatMap(family => [ip(family, 'rule'), ip(family, 'route', 'show', 'table', 'all')]).join('\n')
+export const table = (number: number, family = '-4') => {
+  try {
+    return ip(family, 'route', 'show', 'table', String(number)).trim()
+  } catch {
+    // A table without routes is none.
+    return ''
+  }
+}
+/** The device that a packet of a host behind the router goes out through. */
+export const outgoing = (address: string) => / dev (\S+)/.exec(ip('route', 'get', address))![1]
+
+export function uplinks(host = lab.server.address4): MonitorOptions['uplinks'] {
+  return [
+    { name: 'fibre', device: 'wan1', priority: 1, weight: 3, checks: [{ type: 'ping', host }] },
+    { name: 'lte', device: 'wan2', priority: 2, weight: 1, checks: [{ type: 'ping', host }] },
+  ]
+}
+
+export async function monitored(changed: Partial<MonitorOptions> = {}): Promise<UplinkMonitor> {
+  const damping = { suppress: 1000, reuse: 1, halfLife: 1 }
+  const monitor = new UplinkMonitor({
+    ...{ interval: 100, recoveryInterval: 30, timeout: 300, up: 1, damping, uplinks: uplinks() },
+    ...changed,
+  })
+  atEnd.push(() => monitor.stop())
+  monitor.start()
+  await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['up', 'up'])
+  return monitor
+}
+
+export const states = (monitor: UplinkMonitor) => monitor.snapshot().uplinks.map(({ state }) => state)
+
+export async function routed(monitor: UplinkMonitor, options: RoutingOptions = {}) {
+  const routing = new UplinkRouting(monitor, options)
+  const warnings: RoutingWarning[] = []
+  routing.on('warning', warning => warnings.push(warning))
+  atEnd.push(() => routing.stop())
+  await routing.start()
+  return { routing, warnings }
+}
+
+export const cable = (state: 'up' | 'down') => lab.run('isp1', 'ip', 'link', 'set', 'customer', state)

@@ -1,0 +1,200 @@
+import { once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { UplinkRouting } from '../../src/routing/routing.js'
+import { onDeviceChange } from '../../src/system/netlink/changes.js'
+import { lab } from '../lab/index.js'
+import { runWithInput } from '../lab/processes.js'
+import { atEnd, cable, everything, ip, monitored, outgoing, routed, table } from './routed-uplinks.js'
+
+let loops = 0
+
+/** Runs commands in the router again and again, until the test ends. */
+function inLoop(commands: string): () => Promise<void> {
+  const flag = join(lab.folder, `loop-${++loops}`)
+  writeFileSync(flag, '')
+  const child = lab.spawn('router', 'sh', '-c', `while [ -e ${flag} ]; do ${commands}; done`)
+  const exited = once(child, 'exit')
+  const end = async () => {
+    rmSync(flag, { force: true })
+    await exited
+  }
+  atEnd.push(end)
+  return end
+}
+
+/** ip(8) in the router. */
+const batch = (lines: string[]) => void runWithInput('router', lines.join(''), 'ip', '-batch', '-')
+
+/** Lets an uplink's default route in the main table lead to a gateway that can't be reached any more. */
+function loseGateway() {
+  const { gateway4 } = lab.wan2
+  ip('route', 'add', '192.0.2.222', 'dev', 'wan2')
+  ip('route', 'add', 'default', 'via', '192.0.2.222', 'dev', 'wan2', 'metric', '1')
+  ip('route', 'del', '192.0.2.222', 'dev', 'wan2')
+  const repair = () => {
+    ip('route', 'add', '192.0.2.222', 'dev', 'wan2')
+  }
+  onTestFinished(() => {
+    ip('route', 'del', 'default', 'via', '192.0.2.222', 'dev', 'wan2', 'metric', '1')
+    lab.run('router', 'sh', '-c', 'ip route del 192.0.2.222 dev wan2 2>&- || true')
+  })
+  return { repair, gateway4 }
+}
+
+describe('what the kernel refuses', () => {
+  test('is reported once, tried again, and keeps the other routes from nothing', { timeout: 30_000 }, async () => {
+    const monitor = await monitored()
+    const { repair } = loseGateway()
+    const { routing, warnings } = await routed(monitor)
+    expect(warnings).toMatchObject([
+      { source: 'kernel', message: expect.stringMatching(/refuses a route: .*the IPv4 default route of table 7772/) },
+    ])
+    expect(table(7771)).toMatch('dev wan1 proto 77')
+    expect(table(7772)).toBe('')
+    expect(outgoing(lab.server.address4)).toBe('wan1')
+    await wait(1500)
+    expect(warnings).toHaveLength(1)
+    repair()
+    await expect.poll(() => table(7772), { timeout: 10_000 }).toMatch('via 192.0.2.222 dev wan2')
+    expect(warnings).toHaveLength(1)
+    await routing.stop()
+    expect(everything()).not.toMatch('proto 77')
+  })
+
+  test('without a table of their own is said at the start, and nothing is left', async () => {
+    const monitor = await monitored()
+    const foreign = ['default', 'via', lab.wan2.gateway4, 'table', '7770']
+    ip('route', 'add', ...foreign)
+    onTestFinished(() => void ip('route', 'flush', 'table', '7770'))
+    const before = everything()
+    const routing = new UplinkRouting(monitor)
+    await expect(routing.start()).rejects.toMatchObject({
+      code: 'ERR_ROUTING_IN_USE',
+      message: expect.stringContaining('another program has a default route in table 7770'),
+      hint: expect.stringContaining('ip route show table 7770'),
+    })
+    expect(everything()).toBe(before)
+    const { routing: other } = await routed(monitor, { table: 5000 })
+    await other.stop()
+    expect(everything()).toBe(before)
+  })
+})
+
+describe('what other programs have', () => {
+  test('stays theirs: tables with the numbers of the uplinks, the same rules, routes of the main table', async () => {
+    const monitor = await monitored()
+    ip('route', 'add', 'default', 'via', lab.wan2.gateway4, 'table', '7771')
+    ip('rule', 'add', 'priority', '20002', 'lookup', '7770')
+    ip('route', 'add', 'default', 'via', lab.wan2.gateway4, 'metric', '9000', 'proto', '77')
+    onTestFinished(() => {
+      ip('route', 'flush', 'table', '7771')
+      ip('rule', 'del', 'priority', '20002')
+      ip('route', 'del', 'default', 'metric', '9000')
+    })
+    const before = everything()
+    const { routing, warnings } = await routed(monitor)
+    expect(routing.snapshot().uplinks.map(uplink => uplink.table)).toEqual([7772, 7773])
+    expect(outgoing(lab.server.address4)).toBe('wan1')
+    // Something to look at again.
+    ip('address', 'add', '10.77.1.5/32', 'dev', 'wan2')
+    await expect.poll(() => ip('rule')).toMatch('from 10.77.1.5')
+    ip('address', 'del', '10.77.1.5/32', 'dev', 'wan2')
+    await expect.poll(() => ip('rule')).not.toMatch('from 10.77.1.5')
+    expect(warnings).toEqual([])
+    await routing.stop()
+    expect(everything()).toBe(before)
+  })
+
+  test('changes without end, and the routes still follow the uplinks', { timeout: 30_000 }, async () => {
+    const monitor = await monitored()
+    const { routing } = await routed(monitor)
+    // They make reading longer than the pauses between the changes.
+    const many = Array.from({ length: 15_000 }, (_, i) => `10.${64 + (i >> 16)}.${(i >> 8) & 255}.${i & 255} dev lo\n`)
+    batch(many.map(route => `route add ${route}`))
+    onTestFinished(() => batch(many.map(route => `route del ${route}`)))
+    const own = 'rule del priority 20002 lookup 7770 proto 77\nrule add priority 20002 lookup 7770 proto 77\n'
+    const file = join(lab.folder, 'fight.batch')
+    writeFileSync(file, own.repeat(500))
+    const end = inLoop(`ip -force -batch ${file} 2>/dev/null`)
+    const { address4, remove } = lab.addDevice('tmp0')
+    await wait(500)
+    const check = { type: 'ping', host: lab.server.address4 } as const
+    await monitor.configure({
+      interval: 100,
+      uplinks: [...['wan1', 'wan2', 'tmp0'].map(device => ({ name: device, device, checks: [check] }))],
+    })
+    await expect.poll(() => ip('rule'), { timeout: 10_000 }).toMatch(`from ${address4} `)
+    cable('down')
+    onTestFinished(() => void cable('up'))
+    await expect.poll(() => routing.snapshot().ipv4!.uplinks, { timeout: 10_000 }).toEqual(['wan2'])
+    await end()
+    remove()
+    await routing.stop()
+    expect(everything()).not.toMatch('proto 77')
+  })
+})
+
+describe('a flood of route changes', () => {
+  test('is taken in parts, between which other work has its turn', async () => {
+    // What the test before removed has been seen by then.
+    await wait(500)
+    let [turn, most, seen] = [0, 0, 0]
+    atEnd.push(async () => unsubscribe())
+    const unsubscribe = onDeviceChange(({ type }) => {
+      if (type !== 'route') return
+      seen++
+      most = Math.max(most, ++turn)
+      setImmediate(() => {
+        turn = 0
+      })
+    })
+    const routes = Array.from({ length: 600 }, (_, i) => `10.66.${i >> 8}.${i & 255} dev lo\n`)
+    batch(routes.map(route => `route add ${route}`))
+    await expect.poll(() => seen, { timeout: 5000 }).toBeGreaterThanOrEqual(600)
+    expect(most).toBeLessThanOrEqual(256)
+    batch(routes.map(route => `route del ${route}`))
+  })
+
+  test('leaves the event loop its turns, and what came last is known', { timeout: 60_000 }, async () => {
+    const monitor = await monitored()
+    const { routing, warnings } = await routed(monitor)
+    let seen = 0
+    let overruns = 0
+    const unsubscribe = onDeviceChange(({ type }) => {
+      seen++
+      if (type === 'overrun') overruns++
+    })
+    atEnd.push(async () => unsubscribe())
+    const files = [1, 2, 3].map(number => {
+      const of = (verb: string) =>
+        Array.from({ length: 5000 }, (_, i) => `route ${verb} 10.${60 + number}.${i >> 8}.${i & 255} dev lo\n`).join('')
+      const file = join(lab.folder, `flood-${number}.batch`)
+      writeFileSync(file, of('add') + of('del'))
+      return file
+    })
+    const delay = monitorEventLoopDelay({ resolution: 10 })
+    const ends = files.map(file => inLoop(`ip -force -batch ${file} 2>/dev/null`))
+    delay.enable()
+    await wait(8000)
+    delay.disable()
+    const ms = (nanoseconds: number) => Math.round(nanoseconds / 1e6)
+    console.log(
+      `flood of routes: ${seen} changes, ${overruns} overruns; the loop was late by ${ms(delay.percentile(50))} ms in the median, ${ms(delay.percentile(99))} ms in one of a hundred turns, ${ms(delay.max)} ms at most`,
+    )
+    expect(seen).toBeGreaterThan(1000)
+    expect(ms(delay.max)).toBeLessThan(1000)
+    cable('down')
+    onTestFinished(() => void cable('up'))
+    await expect.poll(() => routing.snapshot().ipv4!.uplinks, { timeout: 10_000 }).toEqual(['lte'])
+    await Promise.all(ends.map(end => end()))
+    lab.run('router', 'sh', '-c', files.map(file => `ip -force -batch ${file} 2>/dev/null || true`).join('; '))
+    ip('address', 'add', '10.77.1.5/32', 'dev', 'wan2')
+    onTestFinished(() => void ip('address', 'del', '10.77.1.5/32', 'dev', 'wan2'))
+    await expect.poll(() => ip('rule'), { timeout: 10_000 }).toMatch('from 10.77.1.5')
+    expect(warnings).toEqual([])
+  })
+})
