@@ -185,8 +185,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   }
 
   #learn(kernel: KernelTables): void {
-    const uplinks = watchedUplinks(this.#monitor).map(({ uplink }) => uplink)
-    const routed = uplinks.filter(({ device }) => device !== undefined)
+    const routed = watchedUplinks(this.#monitor).flatMap(({ uplink }) => (uplink.device === undefined ? [] : uplink))
     const names = routed.map(({ name }) => name)
     const tables = this.#tables.assign(names, foreignTables(kernel))
     this.#facts = routed.map(uplink => uplinkFacts(uplink, tables.get(uplink.name)!, kernel))
