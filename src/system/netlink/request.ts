@@ -195,10 +195,25 @@ export function send(fd: number, batch: SendBatch): void {
   if (sent < 0) throw systemError(sent, 'sendmsg(AF_NETLINK)')
 }
 
+/** Sends requests, and returns the answers, decoded. */
+export function ask<T>(fd: number, batch: SendBatch, decode: (message: NetlinkMessage) => T | undefined): T[] {
+  try {
+    send(fd, batch)
+    return receive(fd, decode)
+  } catch (error) {
+    if (!isTooLong(error)) throw error
+    send(fd, batch)
+    return receive(fd, decode)
+  }
+}
+
 /**
- * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
- * each. Doesn't throw.
+ * Decodes the messages that wait at the socket now.
+ *
+ * @throws NetviaError `EMSGSIZE` for a datagram that was too long. The next one has room.
  */
+function receive<T>(fd: number, decode: (message: NetlinkMessage) => T | undefined): T[] {
+  const buffer = receiveBuffer(room)
   const count = addon().receive(fd, buffer.memory, buffer.table, 0)
   if (count < 0) throw systemError(count, 'recvmsg(AF_NETLINK)')
   const found: T[] = []
@@ -216,10 +231,11 @@ export function send(fd: number, batch: SendBatch): void {
   return found
 }
 
-/**
- * Carries out the orders one after the other, whether or not earlier ones succeeded. Returns 0 or a negative errno for
- * each. Doesn't throw.
- */
+function isTooLong(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EMSGSIZE'
+}
+
+/** Returns the message unless it is an error: NLMSG_ERROR and NLMSG_DONE start with an errno, 0 for none. */
 function checked(message: NetlinkMessage): NetlinkMessage {
   const { type, payload } = message
   const errno = type === MessageType.error || type === MessageType.done ? (readI32(payload) ?? 0) : 0
