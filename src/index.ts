@@ -169,6 +169,7 @@ export type { UdpMessageInfo, UdpPacketSocket, UdpPacketSocketEvents } from './p
 export { type ListeningProxy as Proxy, listenProxy } from './proxy/listen-proxy.js'
 export type { ProxyAccess, ProxyOptions } from './proxy/options.js'
 export type { ProxyStatistics, ProxyUplinkStatistics } from './proxy/statistics.js'
+export type { UpstreamProxy } from './proxy/upstream.js'
 export type {
   DefaultRouteSnapshot,
   RoutedUplinkSnapshot,

@@ -1,10 +1,7 @@
 import type { Socket } from 'node:net'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import { unmapped } from '../sockets/ip.js'
-import { type Parsed, SocksError } from './socks-messages.js'
-
-/** Longer than any message of a handshake: 2 + 255, 3 + 2 * 255, 7 + 255 bytes. */
-const longest = 600
+import { nextChunk } from './read-message.js'
 
 /** A client's connection, with a time limit for its requests. */
 export class Client {
@@ -45,40 +42,8 @@ export class Client {
 
   /** Peeks at the first byte. */
   async peek(): Promise<number> {
-    const chunk = await this.#chunk()
+    const chunk = await nextChunk(this.socket)
     this.socket.unshift(chunk)
     return chunk[0]!
-  }
-
-  /** Reads one message, however many chunks it comes in. Later bytes stay in the stream. */
-  async read<T>(parse: (bytes: Buffer) => Parsed<T>): Promise<T> {
-    let bytes: Buffer = Buffer.alloc(0)
-    for (;;) {
-      bytes = Buffer.concat([bytes, await this.#chunk()])
-      const parsed = parse(bytes)
-      if (parsed) {
-        if (parsed.length < bytes.length) this.socket.unshift(bytes.subarray(parsed.length))
-        return parsed.value
-      }
-      if (bytes.length > longest) throw new SocksError('message too long')
-    }
-  }
-
-  /** Reads from a paused stream, so that the kernel slows the client down while nobody reads. */
-  #chunk(): Promise<Buffer> {
-    const { socket } = this
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const chunk: Buffer | null = socket.read()
-        if (chunk) settle(() => resolve(chunk))
-      }
-      const gone = () => settle(() => reject(new SocksError('the client is gone')))
-      const settle = (finish: () => void) => {
-        socket.off('readable', look).off('end', gone).off('close', gone)
-        finish()
-      }
-      socket.on('readable', look).on('end', gone).on('close', gone)
-      look()
-    })
   }
 }

@@ -44,8 +44,8 @@ export interface ListeningProxy {
 export async function listenProxy(options: ProxyOptions = {}): Promise<ListeningProxy> {
   const settings = proxySettings(options)
   const clients = new Clients(settings)
-  const { host, port, signal } = settings
-  const server = await listen({ host, port, signal }, socket => clients.take(socket))
+  const { host, port, signal, acceptMultipath: multipath } = settings
+  const server = await listen({ host, port, signal, multipath }, socket => clients.take(socket))
   // Accepting can fail for lack of descriptors. Open connections continue, and later ones may succeed.
   server.on('error', () => {})
   const close = () => closed(server, clients)

@@ -1,6 +1,7 @@
 import { invalidArgument, NetviaError } from '../errors.js'
 import { UplinkGroup } from '../group/group.js'
 import {
+  boolean,
   type Check,
   type CommonOptions,
   checkOptions,
@@ -13,8 +14,10 @@ import {
   type Schema,
 } from '../options.js'
 import { dnsServers } from '../protocols/dns/server-address.js'
+import { type MultipathOptions, multipathSchema } from '../protocols/tcp/multipath/options.js'
 import { unmapped } from '../sockets/ip.js'
 import { Blocks, blocks, loopback } from './blocks.js'
+import { type Upstream, type UpstreamProxy, upstreamCheck } from './upstream.js'
 import { type Users, users } from './users.js'
 
 /** The clients, users and targets of a proxy. They can change while it runs. */
@@ -33,7 +36,8 @@ export interface ProxyAccess {
   allowTargets?: readonly string[]
 }
 
-export interface ProxyOptions extends CommonOptions, ProxyAccess {
+/** `multipath` takes the place of the path, and of a group. */
+export interface ProxyOptions extends CommonOptions, ProxyAccess, MultipathOptions {
   /** Port to listen on, 0-65535. 0 picks a free one, see `proxy.address()`. Default: 1080. */
   port?: number
   /** Address to listen on. Any but a loopback address needs `allow` or `users`. Default: `127.0.0.1`. */
@@ -50,6 +54,16 @@ export interface ProxyOptions extends CommonOptions, ProxyAccess {
   idleTimeout?: number
   /** Name servers, as in `resolve`. Default: those of /etc/resolv.conf. */
   servers?: readonly string[]
+  /**
+   * Clients may use Multipath TCP (RFC 8684), so that their connections to this proxy survive the loss of a path, as in `listen`.
+   * Default: false.
+   */
+  acceptMultipath?: boolean
+  /**
+   * A SOCKS5 proxy that connects to the targets in place of this one and looks up their names, such as one with
+   * `acceptMultipath`. It takes no UDP. Default: none.
+   */
+  upstream?: UpstreamProxy
 }
 
 export const proxyDefaults = {
@@ -62,7 +76,7 @@ export const proxyDefaults = {
 } as const
 
 /** The options with all defaults filled in. */
-export interface ProxySettings extends CommonOptions {
+export interface ProxySettings extends CommonOptions, MultipathOptions {
   port: number
   host: string
   group: UplinkGroup | undefined
@@ -74,6 +88,8 @@ export interface ProxySettings extends CommonOptions {
   handshakeTimeout: number
   idleTimeout: number
   servers: readonly string[] | undefined
+  acceptMultipath: boolean
+  upstream: Upstream | undefined
 }
 
 const groupCheck: Check = (value, name) => {
@@ -98,6 +114,7 @@ const accessSchema = { allow: blocks, users, allowTargets: blocks } satisfies Sc
 const schema = {
   ...commonSchema,
   ...accessSchema,
+  ...multipathSchema,
   port: portOrZero,
   host: hostCheck,
   group: groupCheck,
@@ -106,6 +123,8 @@ const schema = {
   handshakeTimeout: time,
   idleTimeout: time,
   servers: dnsServers,
+  acceptMultipath: boolean,
+  upstream: upstreamCheck,
 } satisfies Schema
 
 /** @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_OPEN_PROXY` for a proxy that anybody could use. */
@@ -114,6 +133,7 @@ export function proxySettings(given: ProxyOptions): ProxySettings {
   const { host = proxyDefaults.host, group, users, allow } = options
   const path = Object.keys(pathSchema).find(key => Object.hasOwn(options, key))
   if (group && path) throw invalidArgument(`listenProxy: ${path}`, options[path as 'device'], 'left out with a group')
+  checkMultipath(options)
   if (!loopback.has(host) && !allow && !users) {
     const hint = 'give allow (addresses of clients) or users, or listen at 127.0.0.1'
     throw new NetviaError(`listenProxy: anybody who reaches ${host} could use this proxy; ${hint}`, {
@@ -124,12 +144,23 @@ export function proxySettings(given: ProxyOptions): ProxySettings {
     ...proxyDefaults,
     allowTargets: new Blocks([]),
     servers: undefined,
+    acceptMultipath: false,
+    upstream: undefined,
     ...options,
     host,
     group,
     users,
     allow: allow ?? (users ? new Blocks(['0.0.0.0/0', '::/0']) : loopback),
   }
+}
+
+function checkMultipath(options: Partial<ProxySettings>): void {
+  const { multipath, multipathFallback } = options
+  const beside = (['group', 'device', 'localAddress'] as const).find(key => options[key] !== undefined)
+  if (multipath !== undefined && beside)
+    throw invalidArgument(`listenProxy: ${beside}`, options[beside], 'left out with multipath')
+  if (multipath === undefined && multipathFallback !== undefined)
+    throw invalidArgument('listenProxy: multipathFallback', multipathFallback, 'left out without multipath')
 }
 
 /** Missing options stay as they are, so leaving out the users doesn't open the proxy. */

@@ -1,3 +1,4 @@
+import { isIP } from '../builtins.js'
 import { formatIPv6, parseIP } from '../sockets/ip.js'
 
 /** A message, and how many of the bytes it took. Undefined: more bytes are needed. */
@@ -112,4 +113,43 @@ export function encodeDatagram(address: string, port: number, data: Buffer): Buf
 function encodeAddress(address: string, port: number): Buffer {
   const bytes = parseIP(address)
   return Buffer.concat([Buffer.of(bytes.length === 4 ? type.ipv4 : type.ipv6), bytes, Buffer.of(port >> 8, port & 255)])
+}
+
+/** What a client says first: the one method that it can use. */
+export function encodeGreeting(known: number): Buffer {
+  return Buffer.of(version, 1, known)
+}
+
+/** RFC 1929, of at most 255 bytes each. */
+export function encodePassword(name: string, password: string): Buffer {
+  const [user, secret] = [Buffer.from(name), Buffer.from(password)]
+  return Buffer.concat([Buffer.of(1, user.length), user, Buffer.of(secret.length), secret])
+}
+
+/** @throws SocksError for a name of over 255 bytes. */
+export function encodeConnect(host: string, port: number): Buffer {
+  const head = Buffer.of(version, command.connect, 0)
+  if (isIP(host)) return Buffer.concat([head, encodeAddress(host, port)])
+  const name = Buffer.from(host)
+  if (name.length > 255) throw new SocksError('name too long', reply.failure)
+  return Buffer.concat([head, Buffer.of(type.name, name.length), name, Buffer.of(port >> 8, port & 255)])
+}
+
+/** The method that a server chose. */
+export function parseMethod(bytes: Buffer): Parsed<number> {
+  if (bytes.length > 0 && bytes[0] !== version) throw new SocksError('not SOCKS5')
+  return bytes.length < 2 ? undefined : { value: bytes[1]!, length: 2 }
+}
+
+/** Whether a server accepts the password. */
+export function parseVerdict(bytes: Buffer): Parsed<boolean> {
+  return bytes.length < 2 ? undefined : { value: bytes[1] === 0, length: 2 }
+}
+
+/** The code of a server's reply. */
+export function parseReply(bytes: Buffer): Parsed<number> {
+  if (bytes.length > 0 && bytes[0] !== version) throw new SocksError('not SOCKS5')
+  if (bytes.length < 5) return undefined
+  const address = parseAddress(bytes, 3)
+  return address && { value: bytes[1]!, length: address.length }
 }

@@ -1,6 +1,7 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
 import type { ProxyContext } from './proxy-context.js'
+import { readMessage } from './read-message.js'
 import { relay } from './relay.js'
 import {
   chooseMethod,
@@ -21,10 +22,11 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   const { socket } = client
   try {
     if (!(await authenticate(client, context))) return
-    const request = await client.read(parseRequest)
+    const request = await readMessage(socket, parseRequest)
     client.heard()
     if (request.command === command.connect) await connect(client, context, request.host, request.port)
-    else if (request.command === command.udpAssociate) await associate(client, context, request)
+    else if (request.command === command.udpAssociate && context.uplinks.carryDatagrams)
+      await associate(client, context, request)
     else throw new SocksError('command not supported', reply.commandNotSupported)
   } catch (error) {
     const code = replyTo(error)
@@ -35,13 +37,13 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
 
 async function authenticate(client: Client, { users, statistics }: ProxyContext): Promise<boolean> {
   const { socket } = client
-  const known = await client.read(parseGreeting)
+  const known = await readMessage(socket, parseGreeting)
   const wanted = users ? method.password : method.none
   const chosen = known.includes(wanted) ? wanted : method.unacceptable
   socket.write(chooseMethod(chosen))
   let accepted = chosen === method.none
   if (users && chosen === method.password) {
-    const { name, password } = await client.read(parsePassword)
+    const { name, password } = await readMessage(socket, parsePassword)
     accepted = users.accepts(name, password)
     socket.write(passwordVerdict(accepted))
   }

@@ -1,15 +1,18 @@
 import type { Socket } from 'node:net'
+import { isIP } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import type { GroupAttempts, NamedPath } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
 import { openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
-import { dial } from '../protocols/tcp/dial.js'
+import { dialPaths } from '../protocols/tcp/multipath/dial.js'
+import type { MultipathDevice } from '../protocols/tcp/multipath/options.js'
 import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
+import { connectThrough } from './upstream.js'
 
 /** In ms: two retransmissions of a SYN. Then another uplink has its turn, if there is one. */
 const patience = 4000
@@ -42,12 +45,18 @@ export class Uplinks {
   constructor(settings: ProxySettings) {
     this.#settings = settings
     this.targets = new Targets(settings.allowTargets)
-    this.#attempts = settings.group ? attemptsOf(settings.group) : onePath(pathOf(settings))
+    this.#attempts = settings.group ? attemptsOf(settings.group) : onePath(settings)
+  }
+
+  /** Datagrams go through one device, and through no other proxy. */
+  get carryDatagrams(): boolean {
+    return this.#settings.multipath === undefined && this.#settings.upstream === undefined
   }
 
   /** A connection to a name or address; `client` is whose. The socket closes when its uplink is cut. */
   async connect(client: string, host: string, port: number, signal: AbortSignal): Promise<Socket> {
-    const { servers } = this.#settings
+    const { servers, multipath, multipathFallback, upstream } = this.#settings
+    if (upstream && isIP(host)) this.targets.check(host)
     const {
       value: socket,
       tally,
@@ -57,9 +66,21 @@ export class Uplinks {
       signal,
       attempt => {
         const { path, ...rest } = attempt
-        const options = { ...path, ...rest, host, port, servers, noDelay: true, keepAlive: 60_000 }
+        const far = {
+          host: upstream?.host ?? host,
+          port: upstream?.port ?? port,
+          servers,
+          multipath,
+          multipathFallback,
+        }
+        const options = { ...path, ...rest, ...far, noDelay: true, keepAlive: 60_000 }
         return withinTimeLimit(options, async (signal, progress) => {
-          const { socket } = await dial(options, signal, progress, address => this.targets.check(address))
+          if (upstream) {
+            const { socket } = await dialPaths(options, signal, progress)
+            await connectThrough(socket, upstream, host, port, signal)
+            return socket
+          }
+          const { socket } = await dialPaths(options, signal, progress, address => this.targets.check(address))
           this.targets.checkConnected(socket)
           return socket
         })
@@ -104,8 +125,10 @@ export class Uplinks {
 }
 
 /** A path alone has nothing to go on to. */
-function onePath(path: PathOptions): GroupAttempts {
-  const uplink = { name: path.device ?? path.localAddress ?? 'default', ...path }
+function onePath(settings: ProxySettings): GroupAttempts {
+  const path = pathOf(settings)
+  const devices = (settings.multipath as readonly MultipathDevice[] | undefined)?.map(({ device }) => device).join('+')
+  const uplink = { name: devices ?? path.device ?? path.localAddress ?? 'default', ...path }
   return {
     ...{ first: () => uplink, next: () => undefined, delay: () => Number.POSITIVE_INFINITY },
     ...{ learned: () => {}, onCut: () => () => {} },

@@ -76,7 +76,7 @@ const faces: Record<string, string[]> = {
   ],
   group: ['group', 'options', 'policies', 'race', 'attempts'],
   routing: ['routing', 'options', 'event-types', 'kernel-tables', 'kernel-lock'],
-  proxy: ['listen-proxy', 'options', 'blocks', 'statistics'],
+  proxy: ['listen-proxy', 'options', 'blocks', 'statistics', 'upstream'],
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],
     // What dialing a host takes apart, and the exporter's own exchange.
@@ -84,7 +84,8 @@ const faces: Record<string, string[]> = {
   ],
   'protocols/tcp': [
     ...['connect', 'connect-tls', 'listen', 'dial', 'connect-errors', 'certificate', 'time-limit'],
-    ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address', 'multipath/info'],
+    ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address'],
+    ...['multipath/dial', 'multipath/options', 'multipath/info'],
   ],
   'protocols/http': [
     ...['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],

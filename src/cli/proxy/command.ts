@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { policyNames } from '../../group/policies.js'
 import type { RaceDelay } from '../../group/race.js'
-import { integer, milliseconds } from '../../options.js'
+import { deviceName, integer, milliseconds } from '../../options.js'
 import { block } from '../../proxy/blocks.js'
 import { sectionDefaults } from '../monitor/proxy/section.js'
 import { listenAddress } from '../monitor/web/listen-address.js'
@@ -51,6 +51,21 @@ export function defineProxy(program: Command, state: CommandState): void {
       numeric(integer(1, 1_000_000)),
     )
   command
+    .option('--multipath', 'use all devices for each connection, by Multipath TCP, if the other end can')
+    .addOption(
+      new Option(
+        '--backup <device>',
+        'with --multipath: one that is used only while no other is; may be given again',
+      ).argParser(several(text(deviceName))),
+    )
+    .option('--accept-multipath', 'clients may use Multipath TCP')
+    .addOption(
+      new Option(
+        '--upstream <host[:port]>',
+        'pass connections on to a SOCKS5 proxy there, which looks up the names; port: 1080',
+      ),
+    )
+    .addOption(new Option('--upstream-user-file <file>', 'a line of name:password for that proxy'))
     .addOption(
       new Option('--listen-metrics <[host:]port>', 'serve /metrics for Prometheus there; host: 127.0.0.1').argParser(
         text(value => listenAddress(value as string) && (value as string)),

@@ -2,6 +2,7 @@ import { joinHostPort } from '../../errors.js'
 import type { PolicyName } from '../../group/policies.js'
 import type { RaceDelay } from '../../group/race.js'
 import { UplinkMonitor } from '../../monitor/monitor.js'
+import type { PathOptions } from '../../options.js'
 import { type Configuration, ofMonitor, readConfig } from '../monitor/config.js'
 import { ConfiguredProxy } from '../monitor/proxy/configured-proxy.js'
 import { type ProxyPlan, type ProxySection, proxyPlan } from '../monitor/proxy/section.js'
@@ -24,6 +25,11 @@ export interface ProxyFlags extends PathFlags {
   maxConnections?: number
   json?: boolean
   server?: string[]
+  multipath?: boolean
+  backup?: string[]
+  acceptMultipath?: boolean
+  upstream?: string
+  upstreamUserFile?: string
   listenMetrics?: string
   tokenFile?: string
   socket?: string
@@ -37,6 +43,7 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
   const route = monitor ?? pathOf(flags)
   if (monitor && pathsOf(flags).some(({ options }) => Object.values(options).some(value => value !== undefined)))
     throw usageError('--config names the paths: leave the path options out')
+  if (monitor && (flags.multipath || flags.backup)) throw usageError('--multipath is for devices, not for --config')
   if (!monitor && flags.socket !== undefined) throw usageError('--socket needs the uplinks of --config')
   session.outliveOutput()
   const proxy = new ConfiguredProxy(session, route, ({ address, port }) => {
@@ -65,8 +72,19 @@ export async function run(session: Session, flags: ProxyFlags): Promise<Exit> {
 /** Fills in missing flags from `proxy:` in the file of uplinks. */
 function readFiles(flags: ProxyFlags): { configuration: Configuration | undefined; plan: ProxyPlan } {
   const { listen, policy, race, allow, usersFile, allowTarget: allowTargets, maxConnections, server: servers } = flags
+  const { acceptMultipath, upstream, upstreamUserFile } = flags
   const configuration = flags.config === undefined ? undefined : readConfig(flags.config)
-  const section = { listen, policy, race, allow, usersFile, allowTargets, maxConnections, servers }
+  const section = {
+    listen,
+    policy,
+    race,
+    allow,
+    usersFile,
+    allowTargets,
+    maxConnections,
+    servers,
+    ...{ acceptMultipath, upstream, upstreamUserFile },
+  }
   const given: ProxySection = Object.fromEntries(Object.entries(section).filter(([, value]) => value !== undefined))
   return { configuration, plan: proxyPlan({ ...configuration?.proxy, ...given }) }
 }
@@ -74,9 +92,19 @@ function readFiles(flags: ProxyFlags): { configuration: Configuration | undefine
 function pathOf(flags: ProxyFlags) {
   if (flags.race !== undefined) throw usageError('--race needs the uplinks of --config')
   if (flags.policy !== undefined) throw usageError('--policy needs the uplinks of --config')
-  const [path, other] = pathsOf(flags)
-  if (other) throw usageError('give one device; for several uplinks use --config')
-  return path!.options
+  const paths = pathsOf(flags)
+  const { multipath, backup = [] } = flags
+  if (multipath) return severalPaths(flags.device, backup, paths[0]!.options)
+  if (backup.length > 0) throw usageError('--backup needs --multipath')
+  if (paths.length > 1) throw usageError('give one device; several need --multipath, and several uplinks --config')
+  return paths[0]!.options
+}
+
+function severalPaths(devices: string[] = [], backups: string[], { device: _, ...common }: PathOptions) {
+  const names = [...new Set([...devices, ...backups])]
+  if (names.length < 2 || devices.every(device => backups.includes(device)))
+    throw usageError('--multipath needs two devices, by -I or --backup, and one that is no backup')
+  return { ...common, multipath: names.map(device => ({ device, backup: backups.includes(device) })) }
 }
 
 /** Reports changes while it runs. */

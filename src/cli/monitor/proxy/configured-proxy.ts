@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { UplinkGroup } from '../../../group/group.js'
 import { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { PathOptions } from '../../../options.js'
+import type { MultipathOptions } from '../../../protocols/tcp/multipath/options.js'
 import type { ListeningProxy } from '../../../proxy/listen-proxy.js'
 import type { ProxyAccess } from '../../../proxy/options.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
@@ -11,10 +12,12 @@ import type { Session } from '../../shared/session.js'
 import { bindBeside } from '../web/bind.js'
 import type { ProxyPlan } from './section.js'
 
-/** The proxy of a running command, over a path or the uplinks of a monitor, while its configuration asks for one. */
+type Route = UplinkMonitor | (PathOptions & MultipathOptions)
+
+/** The proxy of a running command, over a path, several paths or the uplinks of a monitor, while its configuration asks for one. */
 export class ConfiguredProxy {
   readonly #session: Session
-  readonly #route: UplinkMonitor | PathOptions
+  readonly #route: Route
   readonly #listening: (address: AddressInfo) => void
   readonly #calls = new OneByOne()
   #plan: ProxyPlan | undefined
@@ -22,7 +25,7 @@ export class ConfiguredProxy {
   #group: UplinkGroup | undefined
   #ending = new AbortController()
 
-  constructor(session: Session, route: UplinkMonitor | PathOptions, listening: (address: AddressInfo) => void) {
+  constructor(session: Session, route: Route, listening: (address: AddressInfo) => void) {
     this.#session = session
     this.#route = route
     this.#listening = listening
@@ -54,9 +57,10 @@ export class ConfiguredProxy {
     const { listenProxy } = await import('../../../proxy/listen-proxy.js')
     const { output } = this.#session
     const { signal } = this.#ending
-    this.#group = this.#route instanceof UplinkMonitor ? new UplinkGroup(this.#route, choice) : undefined
-    const route = this.#group ? { group: this.#group } : (this.#route as PathOptions)
-    const listen = () => listenProxy({ ...options, ...route, signal })
+    const route = this.#route
+    this.#group = route instanceof UplinkMonitor ? new UplinkGroup(route, choice) : undefined
+    const way = route instanceof UplinkMonitor ? { group: this.#group } : route
+    const listen = () => listenProxy({ ...options, ...way, signal })
     await bindBeside(listen, options.host!, { output, signal }, 'proxy', proxy => {
       this.#proxy = proxy
       this.#listening(proxy.address())

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { invalidArgument, NetviaError } from '../../../errors.js'
+import { errorAt, invalidArgument, NetviaError } from '../../../errors.js'
 import { type GroupOptions, groupSchema } from '../../../group/options.js'
 import type { PolicyName } from '../../../group/policies.js'
 import type { RaceDelay } from '../../../group/race.js'
-import { arrayOf, type Check, checkOptions, integer, type Schema, string } from '../../../options.js'
+import { parseHostPort } from '../../../host-port.js'
+import { arrayOf, boolean, type Check, checkOptions, integer, type Schema, string } from '../../../options.js'
 import { dnsServers } from '../../../protocols/dns/server-address.js'
 import { block } from '../../../proxy/blocks.js'
 import { type ProxyOptions, proxyDefaults, proxySettings } from '../../../proxy/options.js'
+import type { UpstreamProxy } from '../../../proxy/upstream.js'
 import { usageError } from '../../shared/arguments.js'
 import { listenAddress } from '../web/listen-address.js'
 
@@ -28,6 +30,12 @@ export interface ProxySection {
   maxConnections?: number
   /** Name servers. Default: those of each uplink. */
   servers?: string[]
+  /** Clients may use Multipath TCP. Default: no. */
+  acceptMultipath?: boolean
+  /** `host` or `host:port` of a SOCKS5 proxy that connects to the targets. Default: none, port 1080. */
+  upstream?: string
+  /** A file with one line of `name:password` for `upstream`. Default: none. */
+  upstreamUserFile?: string
 }
 
 export const sectionDefaults = {
@@ -50,10 +58,16 @@ const listen: Check = (value, name) => {
   return text
 }
 
+const upstream: Check = (value, name) => {
+  if (typeof value !== 'string' || !parseHostPort(value)) throw invalidArgument(name, value, 'host or host:port')
+  return value
+}
+
 const schema = {
   ...{ listen, policy: groupSchema.policy, race: groupSchema.race, usersFile: string },
   ...{ allow: arrayOf(block), allowTargets: arrayOf(block), maxConnections: integer(1, 1_000_000) },
   servers: dnsServers,
+  ...{ acceptMultipath: boolean, upstream, upstreamUserFile: string },
 } satisfies Schema
 
 /**
@@ -76,20 +90,39 @@ export function proxyPlan(given: ProxySection): ProxyPlan {
 
 function planWith(given: ProxySection, usersIn: (file: string) => Record<string, string>): ProxyPlan {
   const section: ProxySection = checkOptions('proxy', given, schema)
-  const { listen: at, policy, race, usersFile, maxConnections, ...access } = { ...sectionDefaults, ...section }
+  const { listen: at, policy, race, usersFile, maxConnections, ...rest } = { ...sectionDefaults, ...section }
+  const { upstream, upstreamUserFile, ...others } = rest
   const { host, port } = listenAddress(String(at))
   const users = usersFile === undefined ? undefined : usersIn(usersFile)
   // One client address can be a whole household behind its router.
   const limits = { maxConnections, maxConnectionsPerClient: maxConnections }
-  const options = { ...access, host, port, users, ...limits }
+  const far = upstreamOf(upstream, upstreamUserFile, usersIn)
+  const options = { ...others, host, port, users, ...limits, ...(far && { upstream: far }) }
   try {
     proxySettings(options)
   } catch (error) {
     // Everything else has been checked above.
-    if (error instanceof NetviaError) error.option = [error.option?.[0] === 'users' ? 'usersFile' : 'listen']
+    const keys: Record<string, string> = { users: 'usersFile', upstream: 'upstreamUserFile' }
+    if (error instanceof NetviaError) error.option = [keys[error.option?.[0] ?? ''] ?? 'listen']
     throw error
   }
   return { options, choice: { policy, race, cutConnections: true } }
+}
+
+function upstreamOf(
+  at: string | undefined,
+  file: string | undefined,
+  usersIn: (file: string) => Record<string, string>,
+): UpstreamProxy | undefined {
+  if (at === undefined) {
+    if (file === undefined) return undefined
+    throw errorAt('upstreamUserFile', invalidArgument('proxy: upstreamUserFile', file, 'left out without upstream'))
+  }
+  const address = parseHostPort(at)!
+  if (file === undefined) return address
+  const [[user, password], ...others] = Object.entries(usersIn(file)) as [[string, string]]
+  if (others.length > 0) throw usageError(`${file}: it must have one line of name:password`)
+  return { ...address, user, password }
 }
 
 /** Lines of `name:password`. Empty lines and those that begin with `#` are skipped. */
