@@ -94,7 +94,7 @@ describe('an ordinary user sends nothing by wan1', () => {
     expect(moved.wan1).toBe(0)
   })
 
-  test('nor does root, whose ping is told to', async () => {
+  test('nor does root, with a ping that asks for another device', async () => {
     const moved = await movedDuring(async () => {
       const { code, stderr } = await run(['ping', '-c', '1', '-I', 'wan1', address4], { before: [] })
       expect(code).toBe(2)

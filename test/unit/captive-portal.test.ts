@@ -74,7 +74,7 @@ describe('with TLS', () => {
     expect(await checkHttp(`https://127.0.0.1:${unknown}/`)).not.toHaveProperty('captivePortal')
   })
 
-  test('who has proved to be the server may answer what he likes', async () => {
+  test('a server that has proved its identity may answer anything', async () => {
     const port = await httpsServer(answer(302, { location: 'http://localhost:1/' }))
     const options = { tls: { ca }, expectStatus: 204, maxRedirects: 0 }
     const result = await checkHttp(`https://127.0.0.1:${port}/`, options)

@@ -60,7 +60,7 @@ test('import and require in one process give one netvia', async () => {
   expect(constructors).toEqual([true, true, true, true])
 })
 
-test('loaded twice beside one addon, as test runners do, both are told of their sockets', async () => {
+test('loaded twice beside one addon, as test runners do, both get events of their sockets', async () => {
   const port = await closedPort()
   const found = await program(`
     import { createRequire } from 'node:module'

@@ -38,7 +38,7 @@ async function streamed(url: string, pattern: RegExp, headers: Record<string, st
   return text
 }
 
-describe('who may ask', () => {
+describe('access', () => {
   test.each(['0.0.0.0:0', '[::]:0', '192.0.2.1:9777', 'router.example:9777'])(
     'refuses to listen on %s without a token',
     async address => {
@@ -58,7 +58,7 @@ describe('who may ask', () => {
     }
   })
 
-  test('with a token: who knows it, as bearer or as password; whether it is alive may be asked by all', async () => {
+  test('with a token: clients that send it, as bearer or as password; anybody may ask whether it is alive', async () => {
     const monitor = startMonitor(config, ['--listen', '0', '--token-file', fileOf(`${token}\n`, 'token'), '-v'])
     const url = await monitor.url()
     const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
@@ -99,7 +99,7 @@ describe('who may ask', () => {
     await monitor.says(/token: <>/)
   })
 
-  test('without one: only who means this machine, not a page of elsewhere whose name leads here', async () => {
+  test('without one: only requests for this machine, not those of a foreign page whose name resolves here', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const { port } = new URL(url)
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]) {
@@ -139,7 +139,7 @@ function hold(url: string, head: string, drop = ''): Promise<string> {
   })
 }
 
-describe('who only holds a place', () => {
+describe('clients that only occupy a connection', () => {
   test('loses it after some seconds: silence, dripping headers, a dripping body, a request too large, no token', async () => {
     const url = await startMonitor(config, ['--listen', '0', '--token-file', fileOf(token, 'token')]).url()
     const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
@@ -283,7 +283,7 @@ describe('what is served', () => {
     expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('EADDRINUSE') })
   })
 
-  test('it ends at once, whoever is still listening', async () => {
+  test('it ends immediately, even while clients are connected', async () => {
     const monitor = startMonitor(config, ['--listen', '0'])
     const stream = await fetch(`${await monitor.url()}api/events`)
     monitor.child.kill('SIGTERM')

@@ -94,7 +94,7 @@ describe('an IPv4 answer', () => {
   })
 })
 
-test('addresses that come late are tried at once when nothing else is going on', async () => {
+test('addresses that come late are tried immediately if no attempt is running', async () => {
   const { race, begun, attempts, outcome } = start()
   race.offer(6, ['6a'])
   await pass(0)
@@ -164,7 +164,7 @@ test('nothing is left of the wait for IPv6 when it ends in the middle of that', 
   expect(begun).toEqual([])
 })
 
-test('of several errors the most telling one is given, with the others as its cause', () => {
+test('of several errors it returns the most informative one, with the others as its cause', () => {
   const error = (code: string) => new NetviaError(code, { code, address: code })
   const all = ['ENETUNREACH', 'ETIMEDOUT', 'ECONNREFUSED'].map(error)
   expect(raceFailure(all)).toMatchObject({ code: 'ECONNREFUSED', address: 'ECONNREFUSED', cause: { errors: all } })

@@ -88,7 +88,7 @@ describe('within the time there is', () => {
     expect(silent.asked.length).toBeGreaterThan(1)
   })
 
-  test('silence is an error that names every server and has the fields to tell that it was DNS', async () => {
+  test('silence is an error that names every server, and whose fields show that it was DNS', async () => {
     const one = await serve(() => undefined)
     const two = await serve(() => undefined)
     const list = [one.server, two.server]

@@ -86,7 +86,7 @@ describe('records in the wrong section are noticed where EDNS was used', () => {
   })
 })
 
-test('of a cut off response nothing but that is taken', () => {
+test('of a truncated response only the truncation counts', () => {
   const cut = response({ flags: 0x380 }).subarray(0, 35)
   expect(decodeResponse(cut, query)).toMatchObject({ truncated: true, answers: [] })
 })

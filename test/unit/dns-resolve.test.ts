@@ -29,7 +29,7 @@ const both = ({ question: { name, type } }: { question: { name: string; type: st
   answers: type === 'A' ? [a(name, '192.0.2.1'), a(name, '192.0.2.2')] : [aaaa(name, '2001:db8::1')],
 })
 
-test('both families are asked for at once; one alone with `family` or `type`', async () => {
+test('asks for both families at the same time; for one with `family` or `type`', async () => {
   const { server, asked } = await serve(both)
   const found = await resolve('host.example', { servers: [server] })
   expect(found.map(({ address }) => address).sort()).toEqual(['192.0.2.1', '192.0.2.2', '2001:db8::1'])

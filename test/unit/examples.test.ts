@@ -32,7 +32,7 @@ async function dial(port: number): Promise<Socket> {
 }
 
 describe('tcp-server', () => {
-  it('echoes lines that come split over packets, and says who came, what was said, who left', async () => {
+  it('echoes lines that come split over packets, and prints connections, messages and disconnections', async () => {
     const { port, server } = await echoServer()
     const client = await dial(port)
     const name = `127.0.0.1:${client.localPort}`

@@ -159,7 +159,7 @@ describe('a call that hangs', () => {
   })
 })
 
-test('the end waits five seconds for all calls together, and says what it left out', async () => {
+test('the end waits five seconds for all calls together, and reports skipped ones', async () => {
   const { call, hook, failures } = start('sleep 60', 600_000)
   for (let i = 0; i < 20; i++) call(`wan${i}`, 'down')
   const before = performance.now()

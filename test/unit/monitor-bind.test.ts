@@ -24,7 +24,7 @@ test('an address that this machine does not have yet is waited for', async () =>
   expect(server.listening).toBe(true)
 })
 
-test('the wait ends with the signal, and other faults end it at once', async () => {
+test('the signal ends the wait, and other errors end it immediately', async () => {
   const controller = new AbortController()
   const never = lateAddress(99)
   const listen = () => listening(never, address)

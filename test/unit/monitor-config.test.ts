@@ -143,7 +143,7 @@ uplinks:
     ])
   })
 
-  test('goes on behind a check or an uplink that can not be judged', () => {
+  test('continues after a check or an uplink that cannot be judged', () => {
     const text = `loss: { enter: 0.1, leave: 0.2 }
 uplinks:
   - name: fibre

@@ -34,7 +34,7 @@ describe('other options for a running monitor', () => {
 
   const of = (monitor: UplinkMonitor, name: string) => monitor.snapshot().uplinks.find(uplink => uplink.name === name)!
 
-  test('leave an unchanged uplink alone: rounds, window and results go on', async () => {
+  test('leave an unchanged uplink as it is: rounds, window and results continue', async () => {
     const { monitor, probe } = await running(simulate())
     const before = of(monitor, 'fibre')
     const heard = vi.fn()
@@ -49,7 +49,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('a changed uplink keeps its state, and counts anew', async () => {
+  test('a changed uplink keeps its state, and starts counting again', async () => {
     const { monitor, says } = await running(simulate())
     await end(monitor.configure({ interval: 500, uplinks: [{ ...fibre, checks: lte.checks }, lte] }))
     expect(of(monitor, 'fibre')).toMatchObject({ state: 'up', goodRounds: 0, lossRatio: null, checks: [null] })
@@ -150,7 +150,7 @@ test('a new hook and a new state file are used from then on', async () => {
   rmSync(folder, { recursive: true })
 })
 
-describe('an error of the options tells where it lies', () => {
+describe('an error of the options has its place', () => {
   const where = (options: unknown) => {
     try {
       settingsOf(options as MonitorOptions)

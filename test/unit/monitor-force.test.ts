@@ -220,7 +220,7 @@ describe('over a restart', () => {
     expect(until! - Date.now()).toBeLessThanOrEqual(minute + 5)
   })
 
-  test('a damaged force is told of, as the rest of the file is', async () => {
+  test('a damaged force is reported, like the rest of the file', async () => {
     const file = stateFile()
     const { monitor, create } = simulate({ stateFile: file })
     await monitor.force('fibre', 'down')

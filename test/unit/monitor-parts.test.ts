@@ -285,7 +285,7 @@ describe('the state file', () => {
     expect(readdirSync(temporary)).toEqual(['kept'])
   })
 
-  test('one that cannot be written is told of', async () => {
+  test('one that cannot be written is reported', async () => {
     const failures: Error[] = []
     const file = new StateFile(
       join(folder, 'missing', 'state.json'),

@@ -98,7 +98,7 @@ describe('a check', () => {
   })
 })
 
-test('links are told at once, and those of devices that are not there', () => {
+test('links are reported immediately, including those of missing devices', () => {
   const told: [string, LinkFacts][] = []
   const failures: unknown[] = []
   const end = watchLinks(

@@ -86,7 +86,7 @@ describe('rounds', () => {
     await stopped(loop)
   })
 
-  test('a stop ends the round at once, without a verdict', async () => {
+  test('a stop ends the round immediately, without a verdict', async () => {
     const { loop, rounds, running } = loopOf({ checks: 3, spread: 100, takes: 500 })
     loop.start(0)
     await vi.advanceTimersByTimeAsync(15)
@@ -206,7 +206,7 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
-  test('a lost link ends the rounds at once, and they begin anew when it is back', async () => {
+  test('a lost link ends the rounds immediately, and they start again when it is back', async () => {
     const probe = vi.fn<Probe>(async (_check, _path, _timeout, signal) => {
       await Promise.race([wait(300), new Promise(resolve => signal.addEventListener('abort', resolve))])
       return ok

@@ -16,7 +16,7 @@ function socketIn(): string {
   return join(folder, 'notify')
 }
 
-describe('the service manager is told', () => {
+describe('messages to the service manager', () => {
   test.for([['a path'], ['an abstract name']])('over %s: ready, status, life, reload, end', async ([kind]) => {
     const path = kind === 'a path' ? socketIn() : `@netvia-test-${process.pid}`
     const { got, until } = serviceManager(path)

@@ -287,7 +287,7 @@ describe('a lossy line', () => {
 })
 
 describe('link facts', () => {
-  test('a lost link takes the uplink down at once, and only fresh evidence brings it back', () => {
+  test('a lost link takes the uplink down immediately, and only new evidence brings it back', () => {
     const run = new Run().rounds(10, ok()).link('no carrier')
     expect(run.facts).toMatchObject({ state: 'down', reason: 'no carrier', linkFault: 'no carrier', goodRounds: 0 })
     expect(run.rounds(10, ok()).state).toBe('down')
@@ -311,7 +311,7 @@ describe('link facts', () => {
 describe('flap damping and minimum time', () => {
   const fall = (run: Run) => run.rounds(3, lost).rounds(3, ok())
 
-  test('who falls again and again stays degraded, and is up again when the falls have faded', () => {
+  test('an uplink that falls repeatedly stays degraded until the falls have faded', () => {
     const run = new Run().rounds(3, ok())
     for (let i = 0; i < 8; i++) fall(run)
     expect(run.state).toBe('degraded')

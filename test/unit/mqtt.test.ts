@@ -123,7 +123,7 @@ function connection() {
 }
 
 describe('the retained messages', () => {
-  test('wait as the newest of each topic alone, and no topic is sent twice at once', () => {
+  test('only the newest of each topic waits, and no topic is sent twice at the same time', () => {
     const { client, sent, said } = connection()
     const retained = new Retained()
     for (let value = 0; value < 1000; value++) retained.put(new Map([['a', String(value)]]))

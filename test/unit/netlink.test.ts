@@ -109,7 +109,7 @@ describe('links', () => {
 describe('addresses', () => {
   const v4 = (...bytes: number[]) => Uint8Array.from(bytes)
 
-  it('tell the local end and the peer', () => {
+  it('have the local end and the peer', () => {
     const header = pack([1, 2], [1, 32], [1, 0x80], [1, 0], [4, 5])
     const ends = [attribute(2, v4(192, 0, 2, 1)), attribute(1, v4(192, 0, 2, 9))]
     expect(decodeLinkAddress(join(header, ...ends))).toMatchObject({
@@ -233,7 +233,7 @@ describe('tracked connections', () => {
     attribute(1, join(attribute(1, Uint8Array.from(source)), attribute(2, Uint8Array.from(destination))))
   const original = addresses([10, 0, 0, 9], [203, 0, 113, 1])
 
-  it('say who began them, where answers go, and are forgotten by tuple and id', () => {
+  it('have their origin and the destination of answers, and are deleted by tuple and id', () => {
     const reply = addresses([203, 0, 113, 1], [192, 0, 2, 2])
     const id = attribute(12, Uint8Array.of(1, 2, 3, 4))
     const payload = join(
@@ -276,7 +276,7 @@ describe('nexthop objects', () => {
 })
 
 describe('neighbours', () => {
-  it('are asked for by address and device, and told by state', () => {
+  it('are requested by address and device, and have their state', () => {
     const request = encodeNeighbourRequest('fe80::1%3', 3)
     expect(request.length).toBe(12 + 4 + 16)
     expect(Buffer.from(request.subarray(16)).toString('hex')).toBe(`fe80${'0'.repeat(27)}1`)

@@ -161,7 +161,7 @@ describe('netvia monitor --otlp', () => {
     expect(await schemaErrors(objects(await monitor.ended))).toEqual([])
   })
 
-  test('says so when the collector refuses, and goes on', async () => {
+  test('reports that the collector refuses, and continues', async () => {
     const { answer, port, accepted } = startReceiver()
     const { port: checked } = await target()
     await answer(400)

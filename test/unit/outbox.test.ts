@@ -89,7 +89,7 @@ describe('an outbox', () => {
     expect(outbox.lost).toBe(2)
   })
 
-  test('goes on behind what the collector refuses', async () => {
+  test('continues after items that the collector refuses', async () => {
     const { outbox, delivered, reports, world } = outboxOf(100)
     world.answer = 'refused'
     outbox.add(5)
@@ -128,7 +128,7 @@ describe('an outbox', () => {
     expect({ other, delivered }).toEqual({ other: [7], delivered: [] })
   })
 
-  test('tries once more at its end, and reports what is left', async () => {
+  test('tries again at its end, and reports what is left', async () => {
     const { outbox, reports, world } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(7)

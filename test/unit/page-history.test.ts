@@ -82,7 +82,7 @@ describe('the record of an uplink', () => {
     expect(record.report(day, 0, 0, at(5000), 0).outages).toHaveLength(150)
   })
 
-  test('shows each check by itself, and begins again where another one takes its place', () => {
+  test('shows each check separately, and starts again if another one replaces it', () => {
     const record = new UplinkRecord()
     const answer = (check: number, target: string, latencyMs: number) =>
       record.check(

@@ -55,7 +55,7 @@ describe('the search for a path MTU', () => {
     }
   })
 
-  it('goes on below what a router says, where that does not pass', () => {
+  it('continues below the size that a router reports, if that does not pass', () => {
     const search = new PathMtuSearch(1280, 65_575)
     drive(
       search,
@@ -67,7 +67,7 @@ describe('the search for a path MTU', () => {
     expect(search).toMatchObject({ passed: 1390, method: 'search', limitedBy: undefined })
   })
 
-  it('ends at once where nothing passes', () => {
+  it('ends immediately if nothing passes', () => {
     const search = new PathMtuSearch(1280, 65_575)
     expect(drive(search, () => silent)).toEqual([1280])
     expect(search.passed).toBeUndefined()

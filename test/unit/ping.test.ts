@@ -32,7 +32,7 @@ describe('on loopback', () => {
       expect(result).toMatchObject({ outcome: 'reply', from: hosts[index] })
   })
 
-  test('a sweep that has ended still tells what the kernel has dropped', async () => {
+  test('a sweep that has ended still reports packets that the kernel dropped', async () => {
     const native = addon()
     const receive = native.receive
     const spy = vi.spyOn(native, 'receive').mockImplementation((fd, data, table, flags) => {

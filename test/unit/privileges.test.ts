@@ -43,7 +43,7 @@ describe('privileges', () => {
     expect(Object.values(entries).every(({ allowed, fix }) => allowed && fix === undefined)).toBe(true)
   })
 
-  it('tell a user which command opens raw sockets, and keep the capabilities that are there', () => {
+  it('show the command that allows raw sockets, and keep existing capabilities', () => {
     expect(judge({ trials: { rawIcmp4: -EPERM } }).rawIcmp4).toEqual({
       ...{ allowed: false, reason: 'a raw socket needs CAP_NET_RAW (EPERM)' },
       fix: 'setcap cap_net_raw+ep /usr/bin/node',

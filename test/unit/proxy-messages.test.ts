@@ -132,7 +132,7 @@ describe('HTTP targets', () => {
   })
 })
 
-describe('who may use it, and for what', () => {
+describe('clients and targets that are allowed', () => {
   it.each([
     ...[
       '127.0.0.1',

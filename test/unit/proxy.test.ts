@@ -130,7 +130,7 @@ describe('SOCKS5', () => {
     expect(String(await read(socket, 5))).toBe('early')
   })
 
-  test('an end is passed on by itself, and nothing waits without bound', async () => {
+  test('passes on each end separately, and buffers nothing without bound', async () => {
     const proxy = await start()
     const socket = await tunnel(proxy)
     const sent = Buffer.alloc(1 << 16, 'x')
@@ -434,7 +434,7 @@ describe('HTTP', () => {
   })
 })
 
-describe('who may use it', () => {
+describe('access', () => {
   test.each(['0.0.0.0', '::', '192.0.2.1', '::ffff:192.0.2.1'])('%s without allow and users is refused', async host => {
     await expect(listenProxy({ port: 0, host })).rejects.toMatchObject({ code: 'ERR_OPEN_PROXY' })
   })

@@ -109,7 +109,7 @@ test.each([undefined, null, 5, {}])('sweep refuses targets that are none (%s)', 
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
 })
 
-test('a source address that is not here is told as such', async () => {
+test('a source address of another machine is reported as such', async () => {
   const { message, hint } = await refusal(() => entry.connect({ host, port, localAddress: '192.0.2.77' }))
   expect(message).toBe('bind EADDRNOTAVAIL: address not available (192.0.2.77); no device here has this address')
   expect(hint).toBe('no device here has this address')
@@ -126,7 +126,7 @@ test.each(['events', 'pings', 'scanPorts', 'sweep', 'traceroute', 'traceroutes',
   },
 )
 
-test('a URL that is none is told without being shown', async () => {
+test('an invalid URL is reported without being shown', async () => {
   const error = await refusal(() => entry.checkHttp('user:secret@example.com'))
   expect(error.message).toMatch(/http/)
   expect(error.message).not.toContain('secret')

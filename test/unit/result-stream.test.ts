@@ -51,7 +51,7 @@ describe('a stream of results', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined })
   })
 
-  test('the signal counts from the first next, drops what waits, and is let go at the end', async () => {
+  test('the signal counts from the first next, drops waiting results, and is released at the end', async () => {
     const controller = new AbortController()
     const { signal } = controller
     const first = open({ signal })

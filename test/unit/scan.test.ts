@@ -47,7 +47,7 @@ function wildcardPorts(): number[] {
 const hostHex = '4143537F'
 
 describe('scanPorts', () => {
-  it('finds the 20 open ports of 65,535, each port told once, and leaves nothing in TIME_WAIT', async () => {
+  it('finds the 20 open ports of 65,535, each port reported once, and leaves nothing in TIME_WAIT', async () => {
     const others = new Set(wildcardPorts())
     const before = await openSockets()
     const scan = scanPorts(host, { ports: '1-65535' })

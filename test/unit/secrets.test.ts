@@ -43,13 +43,13 @@ const settled = (promise: Promise<unknown>): Promise<unknown> => promise.catch(e
 const servers = ['127.0.0.1:1']
 
 describe.each(Object.entries(urls))('%s', (_what, url) => {
-  test('is told by checkHttp without a secret', async () => {
+  test('is reported by checkHttp without a secret', async () => {
     expectNoSecret(await settled(checkHttp(url, { headers, servers, timeout: 2000 })))
     const bad = { headers: { ...headers, 'no header': 'h34d3r-value' } }
     expectNoSecret(await settled(checkHttp(url, bad)))
   })
 
-  test('is told by the command without a secret', async () => {
+  test('is reported by the command without a secret', async () => {
     const common = ['http', '--timeout', '2s', '--server', servers[0]!, '-H', 'authorization: h34d3r-value']
     for (const args of [
       ['--json', url],
@@ -63,14 +63,14 @@ describe.each(Object.entries(urls))('%s', (_what, url) => {
   })
 })
 
-test('a failed fetch tells no secret that it was not given by the standard', async () => {
+test('a failed fetch shows no secret, except where the standard does', async () => {
   // Credentials in a URL are refused by fetch itself, whose own message has the URL: RFC 9110 section 4.2.4 deprecates them.
   const url = `http://127.0.0.1:1/k3y-of-the-path-0123456789?token=t0k3n-in-query`
   expectNoSecret(await settled(fetch(url, { headers, device: 'lo' })))
   expectNoSecret(await settled(fetch(url, { headers, device: 'no-such-device' })))
 })
 
-test('the monitor tells no secret in its snapshot, events, warnings and state file', async () => {
+test('the monitor shows no secret in its snapshot, events, warnings and state file', async () => {
   const state = fileOf('', 'state.json')
   const monitor = new UplinkMonitor({
     interval: 50,
@@ -99,7 +99,7 @@ test('the monitor tells no secret in its snapshot, events, warnings and state fi
   expectNoSecret(...seen, monitor)
 })
 
-test('netvia monitor tells no secret on its outputs, its page, its events and its metrics', async () => {
+test('netvia monitor shows no secret on its outputs, its page, its events and its metrics', async () => {
   const checks = ['a refused connection', 'a status that is not expected'].map(what => {
     return `    - { type: http, url: "${urls[what as keyof typeof urls]}", headers: { x-key: h34d3r-value } }`
   })

@@ -33,7 +33,7 @@ test('what is neither text, number nor bytes shares nothing', () => {
   expect(secureContextFor({ ticketKeys })).not.toBe(context)
 })
 
-test('trust in the default CAs is taken anew after ten seconds, and named CAs last', () => {
+test('the default CAs are read again after ten seconds, and named CAs stay', () => {
   const byDefault = secureContextFor({ sigalgs: 'ECDSA+SHA256' })
   const named = secureContextFor({ ca: [] })
   now = 9_999

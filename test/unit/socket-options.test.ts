@@ -76,7 +76,7 @@ describe('socketOptions', () => {
     )
   })
 
-  test('that the kernel refuses are told by name, and leave nothing open', async () => {
+  test('that the kernel refuses are reported by name, and leave nothing open', async () => {
     const { ours } = await pair('127.0.0.1', {})
     const port = ours.remotePort!
     const congestion = connect({ host: '127.0.0.1', port, socketOptions: { TCP_CONGESTION: 'nope' } })

@@ -186,7 +186,7 @@ test('a server that is silent is a result, and so is its name that does not exis
   })
 })
 
-test('carrier NAT is told by addresses of RFC 6598 alone', () => {
+test('only addresses of RFC 6598 show carrier NAT', () => {
   expect(['100.63.255.255', '100.64.0.0', '100.127.255.255', '100.128.0.0', '64:ff9b::1'].map(isCarrierShared)).toEqual(
     [false, true, true, false, false],
   )

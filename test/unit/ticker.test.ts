@@ -3,7 +3,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { monotonicNow } from '../../src/monotonic.js'
 import { atTick } from '../../src/runtime/ticker.js'
 
-it('those who wait for the same tick are called together, not before their time', async () => {
+it('callbacks of the same tick run together, not before their time', async () => {
   const start = monotonicNow()
   const calls: { at: number; now: number; turn: number }[] = []
   let turn = 0
@@ -32,7 +32,7 @@ it('one can be called off, and the others are called all the same', async () => 
   expect(calls).toEqual(['second'])
 })
 
-it('a moment that has passed comes at once, and is no negative timeout: of those newer Nodes warn', async () => {
+it('a moment that has passed comes immediately, without the negative timeout that newer Nodes warn of', async () => {
   const timers = vi.spyOn(globalThis, 'setTimeout')
   onTestFinished(() => timers.mockRestore())
   const at = monotonicNow() - 20

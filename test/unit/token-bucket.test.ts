@@ -25,7 +25,7 @@ describe('a token bucket', () => {
     )
   })
 
-  it('gives the burst and no more to who comes late', () => {
+  it('gives a caller that comes late the burst and no more', () => {
     const bucket = new TokenBucket(1000, 60, 0)
     let taken = 0
     for (let now = 0; now < 1000; now += 0.25) while (bucket.take(now) === 0) taken++

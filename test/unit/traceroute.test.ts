@@ -144,7 +144,7 @@ function trace(options: Parameters<typeof checkTracerouteOptions>[1]) {
 }
 
 describe('a trace', () => {
-  it('has at most 16 probes in flight, and goes on as they are answered', () => {
+  it('has at most 16 probes in flight, and continues as they are answered', () => {
     const { sent, at } = trace({ queries: 3 })
     expect(sent.map(({ ttl }) => ttl)).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5])
     for (const probe of at(3)) probe.answer('timeout')
@@ -196,7 +196,7 @@ describe('a trace', () => {
     expect(state.ended).toBe(true)
   })
 
-  it('names who answers most often, and shows the others', () => {
+  it('names the host that answers most often, and shows the others', () => {
     const { at, hops } = trace({ queries: 3, maxHops: 1 })
     at(1)[0]!.answer('ttl-exceeded', '192.0.2.1')
     at(1)[2]!.answer('ttl-exceeded', '192.0.2.2')

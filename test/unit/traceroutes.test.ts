@@ -50,7 +50,7 @@ describe('the statistics of a hop', () => {
     expect(one.statistics(noName)[0]).toMatchObject({ sent: 1, unsent: 1, lossRatio: 0 })
   })
 
-  it('name who answered last, and keep all', () => {
+  it('name the host that answered last, and keep all', () => {
     const one = record([1], [1])
     one.add(1, result('ttl-exceeded', '198.51.100.1', 1))
     const [hop] = one.statistics(address => `name of ${address}`)

@@ -83,7 +83,7 @@ test('nothing is proved by the link, by the provider, or by what another device 
   expect(says([connection('203.0.113.1')], false)).toBe(undefined)
 })
 
-test('retransmissions are suspicious, unless another connection gets answers or they go on for long', () => {
+test('retransmissions are suspicious, unless another connection gets answers or they last long', () => {
   const stalled = connection('203.0.113.1', { timeouts: 1, lastAckMs: 500 })
   expect(says([stalled])).toBe('stalled')
   expect(says([stalled, connection('203.0.113.2')])).toBe('works')

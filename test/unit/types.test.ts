@@ -63,7 +63,7 @@ import { createDispatcher, fetch } from '../../src/undici.js'
 // Checked by the compiler (`npm run check`): where a body would send something it is a function that nobody calls.
 
 describe('types of ICMP', () => {
-  test('the outcome tells which fields a result has', () => {
+  test('the outcome determines the fields of a result', () => {
     expectTypeOf(ping).returns.resolves.toEqualTypeOf<PingResult>()
     expectTypeOf<PingResult['outcome']>().toEqualTypeOf<
       'reply' | 'timeout' | 'unreachable' | 'ttl-exceeded' | 'too-big' | 'send-failed'

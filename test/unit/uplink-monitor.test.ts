@@ -24,7 +24,7 @@ describe('in virtual time', () => {
     await stopped
   }
 
-  test('tells changes to listeners, readers and the diagnostics channel alike', async () => {
+  test('reports changes to listeners, readers and the diagnostics channel alike', async () => {
     const { monitor, says } = simulate()
     const heard: unknown[] = []
     const published: unknown[] = []
@@ -81,7 +81,7 @@ describe('in virtual time', () => {
     expect(monitor.snapshot().running).toBe(false)
   })
 
-  test('a link that is gone at the start is told at the start, and no check runs on it', async () => {
+  test('a link that is missing at the start is reported then, and no check runs on it', async () => {
     const { monitor, probe, link } = simulate()
     link('wan1', 'no such device')
     const heard: unknown[] = []
@@ -125,7 +125,7 @@ describe('in virtual time', () => {
     await stop(few.monitor)
   })
 
-  test('stop leaves no timer, no watch, no check; start goes on from the states', async () => {
+  test('stop leaves no timer, no watch, no check; start continues from the states', async () => {
     const { monitor, probe, watching, says } = simulate()
     let aborted = 0
     monitor.start()

@@ -54,7 +54,7 @@ function start(delay = 250) {
   return { opened, begun, discarded, suspects, running, cuts, controller }
 }
 
-test('the next uplink begins after the delay, and who was silent until it won is suspect', async () => {
+test('the next uplink starts after the delay, and one that was silent until it won is suspect', async () => {
   const { opened, begun, running, suspects } = start()
   await vi.advanceTimersByTimeAsync(249)
   expect(begun).toEqual(['one'])
@@ -75,7 +75,7 @@ test('the picked uplink may still win, and nobody is suspect', async () => {
   expect(suspects).toEqual([])
 })
 
-test('one that fails or is cut is followed at once; without a delay only then', async () => {
+test('the next one follows immediately if one fails or is cut; without a delay only then', async () => {
   const { opened, begun, running, cuts } = start(Number.POSITIVE_INFINITY)
   await vi.advanceTimersByTimeAsync(100_000)
   expect(begun).toEqual(['one'])
