@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { nodeSqlite, type SqliteDatabase } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 
@@ -19,6 +20,16 @@ CREATE TABLE minute (at INTEGER NOT NULL, target INTEGER NOT NULL, run INTEGER N
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${version};
 `
+
+/** What to do, by SQLite's error code. */
+const hints = new Map([
+  [8, 'it must lie on a disk that can be written, and belong to the user of the monitor'],
+  [10, 'the disk may be full or damaged'],
+  [11, 'move the damaged file away, and the monitor begins another'],
+  [13, 'once the disk has space again, the monitor writes what is missing'],
+  [14, 'the folder must exist, and the user must be allowed to write in it'],
+  [26, 'move the damaged file away, and the monitor begins another'],
+])
 
 /** @throws NetviaError `ERR_UNSUPPORTED_RUNTIME` where Node has no node:sqlite. */
 export function requireSqlite(): void {
@@ -63,14 +74,24 @@ function opened(path: string, readOnly: boolean, prepare: (database: SqliteDatab
   requireSqlite()
   let database: SqliteDatabase | undefined
   try {
+    // To open a FIFO would block this process.
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error('this is not a file')
     database = new (nodeSqlite().DatabaseSync)(path, { readOnly })
     prepare(database)
     return database
   } catch (cause) {
     database?.close()
-    if (cause instanceof NetviaError) throw cause
-    throw new NetviaError(`${path}: ${(cause as Error).message}`, { code: 'ERR_HISTORY', address: path, cause })
+    throw historyError(path, cause)
   }
+}
+
+/** For a file that can't be read or written, with what to do. */
+export function historyError(path: string, cause: unknown): NetviaError {
+  if (cause instanceof NetviaError) return cause
+  const { message, errcode = 0 } = cause as Error & { errcode?: number }
+  const hint = hints.get(errcode & 0xff)
+  const text = `${path}: ${message}${hint ? `; ${hint}` : ''}`
+  return new NetviaError(text, { code: 'ERR_HISTORY', address: path, hint, cause })
 }
 
 function checkVersion(database: SqliteDatabase): void {

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import type { SqliteDatabase } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
-import { type ClockReading, readClocks, wallTime } from '../record/clock-reading.js'
+import { type ClockReading, elapsed, readClocks, wallTime } from '../record/clock-reading.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/event-types.js'
 import type { UplinkState } from '../state/state-machine.js'
-import { isLocked, openToWrite } from './database.js'
+import { historyError, isLocked, openToWrite } from './database.js'
 import { LatencyCounts } from './latency-counts.js'
 
 /** Between two writes, in ms: flash lasts, and this is what a power cut may take. */
@@ -13,8 +13,8 @@ export const batchInterval = 60_000
 const changeWaits = 5000
 /** Failed attempts to lock the file before that is reported: about a minute. */
 const lockedAttempts = 12
-/** In ms, for a lock at the end, when no check waits. */
-const lastPatience = 1000
+/** Without a turn for so long, in ms, the machine was suspended or the process stopped. A write comes more often. */
+const longestSilence = 90_000
 /** How long minute values are kept, in ms: 90 days. Outages are kept permanently. */
 export const minutesKept = 90 * 86_400_000
 /** Changes of state that wait for a disk that takes nothing; then the oldest give way. */
@@ -72,19 +72,20 @@ export class HistoryFile {
   /** Entries by target, in ms. */
   readonly #lastAnswers = new Map<string, number>()
   #minuteBegun: ClockReading = readClocks()
+  /** When this process last had a turn. */
+  #seen: ClockReading = readClocks()
   #locked = 0
-  /** The last write failed, which has been reported. */
-  #isBroken = false
+  /** What the last write failed with, which has been reported. */
+  #failure: string | undefined
 
-  /** `failed` is called once for a file that can't be written. The monitor continues, and writes the missing data later. */
+  /** `failed` is called once for each reason why the file can't be written. The monitor continues, and writes the missing data later. */
   constructor(path: string, failed: (error: unknown) => void) {
     this.#path = path
     this.#failed = failed
   }
 
   begin(uplinks: readonly UplinkSnapshot[]): void {
-    this.#begun = readClocks()
-    this.#minuteBegun = this.#begun
+    this.#begun = this.#minuteBegun = this.#seen = readClocks()
     this.#run = undefined
     this.#written.clear()
     this.#devices.clear()
@@ -106,6 +107,7 @@ export class HistoryFile {
   }
 
   state({ uplink, to, forced, reason }: StateEvent): void {
+    this.#look()
     this.#change(uplink, to, forced !== undefined, reason)
     this.#writeIn(changeWaits)
   }
@@ -113,6 +115,7 @@ export class HistoryFile {
   check({ uplink, type, target, ok, local, latencyMs }: CheckEvent): void {
     // A local failure says nothing about the line.
     if (local) return
+    this.#look()
     const key = `${uplink}\n${type}\n${target}`
     const begun = { good: 0, bad: 0, latencies: new LatencyCounts(), jitter: 0, differences: 0 }
     const minute = this.#minutes.get(key) ?? { uplink, type, target, ...begun }
@@ -129,7 +132,7 @@ export class HistoryFile {
   }
 
   end(): void {
-    this.#write(lastPatience)
+    this.#write(1000)
     clearTimeout(this.#timer)
     this.#database?.close()
     this.#database = undefined
@@ -140,18 +143,30 @@ export class HistoryFile {
     if (this.#changes.length > maxWaiting) this.#changes.shift()
   }
 
+  /** What happened in a long silence is unknown: this run ended before it, and another begins. */
+  #look(): void {
+    const [last, now] = [this.#seen, readClocks()]
+    this.#seen = now
+    if (elapsed(last, now) < longestSilence) return
+    this.#write(0, last)
+    this.#run = undefined
+    this.#begun = this.#minuteBegun = now
+  }
+
   /** Unless a write comes sooner anyway. */
   #writeIn(ms: number): void {
     const due = monotonicNow() + ms
     if (due >= this.#due) return
     this.#due = due
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#write(), ms).unref()
+    this.#timer = setTimeout(() => {
+      this.#look()
+      this.#write()
+    }, ms).unref()
   }
 
   /** Keeps data that can't be written, and continues the minute. Waits `patience` ms for a lock, which blocks the event loop. */
-  #write(patience = 0): void {
-    const now = readClocks()
+  #write(patience = 0, now = readClocks()): void {
     this.#due = Number.POSITIVE_INFINITY
     this.#writeIn(batchInterval)
     try {
@@ -169,7 +184,7 @@ export class HistoryFile {
       this.#report(error)
       return
     }
-    this.#isBroken = false
+    this.#failure = undefined
     this.#locked = 0
     this.#writtenUntil = now.wall
     this.#minutesWritten += this.#minutes.size
@@ -180,12 +195,12 @@ export class HistoryFile {
   }
 
   #report(error: unknown): void {
-    if (isLocked(error) && ++this.#locked < lockedAttempts) {
-      this.#writeIn(changeWaits)
-      return
+    if (isLocked(error) && ++this.#locked < lockedAttempts) this.#writeIn(changeWaits)
+    else {
+      const failure = historyError(this.#path, error)
+      if (failure.message !== this.#failure) this.#failed(failure)
+      this.#failure = failure.message
     }
-    if (!this.#isBroken) this.#failed(error)
-    this.#isBroken = true
   }
 
   /** Closes a file that was moved or replaced, because nobody would find new data in it. */

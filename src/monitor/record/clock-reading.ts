@@ -1,24 +1,32 @@
-import { monotonicNow } from '../../monotonic.js'
+import { bootNow, monotonicNow } from '../../monotonic.js'
 
-/** Both clocks, read at the same time, in ms. */
+/** The clocks, read at the same time, in ms. */
 export interface ClockReading {
   /** Milliseconds since the epoch by this machine's clock at that time. */
   wall: number
-  /** The monotonic clock. Durations are differences of these. */
+  /** The monotonic clock, which stops while the machine is suspended. */
   monotonic: number
+  /** The clock that goes on meanwhile. Left out: unknown. */
+  boot?: number
 }
 
 /**
- * Difference of the two clocks, in ms, from which one counts as set: NTP slews by at most half a millisecond per second.
+ * Difference of the clocks, in ms, from which one counts as set: NTP slews by at most half a millisecond per second.
  */
 const slack = 1000
 
 export function readClocks(): ClockReading {
-  return { wall: Date.now(), monotonic: monotonicNow() }
+  return { wall: Date.now(), monotonic: monotonicNow(), boot: bootNow() }
+}
+
+/** The time between two readings, in ms, however often the clock was set. Time in which the machine was suspended counts. */
+export function elapsed(from: ClockReading, to: ClockReading): number {
+  const boot = to.boot === undefined || from.boot === undefined ? 0 : to.boot - from.boot
+  return Math.max(to.monotonic - from.monotonic, boot)
 }
 
 /** The time of a reading in ms since the epoch, by the current clock: if the clock was set since, it was wrong then. */
-export function wallTime({ wall, monotonic }: ClockReading, now = readClocks()): number {
-  const corrected = now.wall - (now.monotonic - monotonic)
-  return Math.abs(corrected - wall) < slack ? wall : Math.round(corrected)
+export function wallTime(reading: ClockReading, now = readClocks()): number {
+  const corrected = now.wall - elapsed(reading, now)
+  return Math.abs(corrected - reading.wall) < slack ? reading.wall : Math.round(corrected)
 }
