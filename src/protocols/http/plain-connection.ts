@@ -77,8 +77,8 @@ export class PlainConnection {
     this.#fd = -1
     this.#watch?.close()
     this.#socket = handOver(fd, this.#device)
-    this.#socket.setNoDelay(true)
-    return this.#socket
+    // Only `destroy` ends it once Node's client is done.
+    return this.#socket.setNoDelay(true).on('error', () => {})
   }
 
   #body(first: Uint8Array, length: number): HttpAnswer['body'] {

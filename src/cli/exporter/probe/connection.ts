@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { addon } from '../../../binding/addon.js'
+import { PlainConnection } from '../../../protocols/http/plain-connection.js'
 import { type Dialed, dial, dialDescriptor } from '../../../protocols/tcp/dial.js'
 import { localAddressOf } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
@@ -9,6 +10,19 @@ import type { Probe } from './probe.js'
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
   const localAddress = source ?? path.localAddress
   return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
+}
+
+/** Opens a connection in the same way, for one request without TLS. */
+export async function openPlain({ path, signal }: Probe, host: string, port: number) {
+  const { fd, dnsMs, connectMs } = await dialDescriptor({ ...path, host, port }, signal, { phase: 'connection' })
+  const socket = new PlainConnection(fd, path.device)
+  try {
+    if (path.device !== undefined) verifyDevice(fd, path.device)
+    return { socket, dnsMs, connectMs }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }
 
 /** Opens a connection in the same way, closes it, and returns both addresses. It needs no socket of Node's. */
@@ -31,7 +45,11 @@ export function hostAndPort(target: string): { host: string; port: number } | un
 }
 
 /** Destroys the socket when the probe is over. */
-export async function using<T extends Socket, R>(socket: T, signal: AbortSignal, work: () => Promise<R>): Promise<R> {
+export async function using<R>(
+  socket: Socket | PlainConnection,
+  signal: AbortSignal,
+  work: () => Promise<R>,
+): Promise<R> {
   const onAbort = () => socket.destroy(signal.reason)
   signal.addEventListener('abort', onAbort)
   try {
@@ -39,7 +57,7 @@ export async function using<T extends Socket, R>(socket: T, signal: AbortSignal,
     return await work()
   } finally {
     signal.removeEventListener('abort', onAbort)
-    socket.on('error', () => {})
+    if (!(socket instanceof PlainConnection)) socket.on('error', () => {})
     socket.destroy()
   }
 }

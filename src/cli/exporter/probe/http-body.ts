@@ -1,6 +1,7 @@
-import { pipeline, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflateRaw } from 'node:zlib'
 import type { HttpModule } from '../config/http.js'
+import type { HttpAnswer } from './http-request.js'
 
 export interface ReadBody {
   /** Size after decompression. */
@@ -14,7 +15,7 @@ export interface ReadBody {
 const longestKept = 64 * 1024 * 1024
 
 /** Reads a body to its end or to the limit, and keeps it if its text is needed. */
-export async function readBody(source: Readable, module: HttpModule, keep: boolean): Promise<ReadBody> {
+export async function readBody(source: HttpAnswer['body'], module: HttpModule, keep: boolean): Promise<ReadBody> {
   const limit = module.body_size_limit || Number.POSITIVE_INFINITY
   const chunks: Buffer[] = []
   const result: ReadBody = { bytes: 0, text: '' }
@@ -33,7 +34,7 @@ export async function readBody(source: Readable, module: HttpModule, keep: boole
   return result
 }
 
-function decompressed(source: Readable, compression: string | undefined): Readable {
+function decompressed(source: HttpAnswer['body'], compression: string | undefined): HttpAnswer['body'] {
   if (!compression || compression === 'identity') return source
   const make = { gzip: createGunzip, br: createBrotliDecompress, deflate: createInflateRaw }[compression]!
   const decoder = make()

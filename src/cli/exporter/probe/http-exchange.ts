@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { redirectStatuses } from '../../../checks/http/redirect.js'
 import { monotonicNow } from '../../../monotonic.js'
+import { PlainConnection } from '../../../protocols/http/plain-connection.js'
 import type { HttpModule } from '../config/http.js'
-import { openConnection, using } from './connection.js'
+import { openConnection, openPlain, using } from './connection.js'
 import { Cookies, credentialsOf, headersOf } from './http-headers.js'
 import { ask, type HttpAnswer } from './http-request.js'
 import { Failed, type Probe } from './probe.js'
@@ -76,15 +77,16 @@ export class HttpExchange {
     const { url, host, method, body } = step
     this.#probe.log('Making an HTTP request', { url: url.href, method, host: step.hostHeader })
     const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
-    const { socket: plain, dnsMs, connectMs } = await openConnection(this.#probe, host, port)
-    return using(plain, this.#probe.signal, async () => {
+    const open = url.protocol === 'https:' ? openConnection : openPlain
+    const { socket, dnsMs, connectMs } = await open(this.#probe, host, port)
+    return using(socket, this.#probe.signal, async () => {
       this.#addPhase('resolve', dnsMs)
       this.#addPhase('connect', connectMs)
-      const tls = url.protocol === 'https:' ? await this.#secure(plain, step) : undefined
+      const tls = socket instanceof PlainConnection ? undefined : await this.#secure(socket, step)
       const connected = monotonicNow()
       const all = { ...(isOwn ? headers : withoutCredentials(headers)), ...this.#cookies.header(host) }
       const question = { url, method, headers: { ...all, host: step.hostHeader, connection: 'close' }, body }
-      const answer = await ask(tls?.secure ?? plain, question)
+      const answer = await ask(tls?.secure ?? socket, question)
       const responseAt = monotonicNow()
       this.#addPhase('processing', responseAt - connected)
       this.#probe.log('Received an HTTP response', { status: answer.status })

@@ -1,7 +1,7 @@
-import { type IncomingMessage, request as startRequest } from 'node:http'
 import { connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { PlainConnection } from '../../../protocols/http/plain-connection.js'
+import { type HttpAnswer as Answer, askByNode } from '../../../protocols/http/question.js'
 
 export interface HttpAnswer {
   /** `HTTP/1.1`, or `HTTP/2.0` as Go writes it. */
@@ -9,7 +9,7 @@ export interface HttpAnswer {
   status: number
   /** Every value of every field; names in lower case. */
   headers: Readonly<Record<string, readonly string[]>>
-  body: Readable
+  body: Answer['body']
 }
 
 export interface HttpQuestion {
@@ -21,22 +21,23 @@ export interface HttpQuestion {
 }
 
 /** Sends one request on a connection of its own, with the protocol that the handshake negotiated. */
-export function ask(socket: Socket, question: HttpQuestion): Promise<HttpAnswer> {
-  const agreed = 'alpnProtocol' in socket ? socket.alpnProtocol : false
-  return agreed === 'h2' ? askHttp2(socket, question) : askHttp1(socket, question)
+export function ask(connection: Socket | PlainConnection, question: HttpQuestion): Promise<HttpAnswer> {
+  const agreed = 'alpnProtocol' in connection ? connection.alpnProtocol : false
+  return agreed === 'h2' ? askHttp2(connection as Socket, question) : askHttp1(connection, question)
 }
 
-async function askHttp1(socket: Socket, { url, method, headers, body }: HttpQuestion): Promise<HttpAnswer> {
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const path = `${url.pathname}${url.search}`
-    const request = startRequest({ createConnection: () => socket, setHost: false, method, path, headers })
-    request.on('response', resolve).on('upgrade', resolve).on('error', reject).end(body)
-  })
+async function askHttp1(
+  connection: Socket | PlainConnection,
+  { url, method, headers, body }: HttpQuestion,
+): Promise<HttpAnswer> {
+  const question = { method, path: `${url.pathname}${url.search}`, headers, body }
+  const plain = connection instanceof PlainConnection
+  const answer = await (plain ? connection.ask(question) : askByNode(connection, question))
   return {
-    protocol: `HTTP/${response.httpVersion}`,
-    status: response.statusCode!,
-    headers: response.headersDistinct as Record<string, string[]>,
-    body: response,
+    protocol: `HTTP/${answer.httpVersion}`,
+    status: answer.statusCode,
+    headers: answer.headersDistinct as Record<string, string[]>,
+    body: answer.body,
   }
 }
 
