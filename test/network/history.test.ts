@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -7,10 +8,11 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -237,6 +239,30 @@ if (!hasSqlite) {
       expect(unknownMs).toBeLessThan(minute)
     })
 
+    test('tells an hour in which the machine was suspended as unknown, and moves nothing', async () => {
+      let suspended = 0
+      vi.spyOn(os, 'uptime').mockImplementation(() => (process.hrtime()[0] * 1000 + suspended) / 1000)
+      onTestFinished(() => void vi.restoreAllMocks())
+      const { monitor, says, report } = kept()
+      await pass(10 * minute)
+      says.wan1 = bad
+      await pass(10 * minute)
+      says.wan1 = ok
+      await pass(10 * minute)
+      const [outage] = report().outages
+      const { since } = monitor.snapshot().uplinks[0]!
+      suspended = 60 * minute
+      vi.setSystemTime(Date.now() + suspended)
+      await pass(30 * minute)
+      expect(monitor.snapshot().uplinks[0]!.since).toBe(since)
+      await monitor.stop()
+      const { upMs, downMs, unknownMs, outages } = report()
+      expect(outages).toEqual([outage])
+      expect(upMs + downMs).toBeGreaterThan(59 * minute)
+      expect(upMs + downMs).toBeLessThan(61 * minute)
+      expect(Math.abs(unknownMs - 60 * minute)).toBeLessThan(minute)
+    })
+
     test('keeps minutes for 90 days, and outages forever', async () => {
       const { monitor, says, history, report } = kept()
       await pass(10 * minute)
@@ -355,6 +381,44 @@ if (!hasSqlite) {
       expect(monitor.snapshot().uplinks[0]!.state).toBe('up')
       await monitor.stop()
       expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(expect.objectContaining({ code: 'ERR_HISTORY' }))
+    })
+
+    test.each([
+      ['a FIFO', (file: string) => void execFileSync('mkfifo', [file]), /this is not a file/],
+      ['a device', (file: string) => symlinkSync('/dev/zero', file), /this is not a file/],
+      ['a folder', (file: string) => void mkdirSync(file), /this is not a file/],
+      ['text', (file: string) => writeFileSync(file, 'precious'.repeat(1000)), /not a database; move the damaged file/],
+    ])(
+      'in whose place there is %s: one warning, no rounds lost, a clear error of the report',
+      async (_, put, words) => {
+        const file = place()
+        put(file)
+        const { monitor, warnings } = kept({}, file)
+        await pass(3 * minute)
+        expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(words)])
+        expect(monitor.snapshot().uplinks[0]!.state).toBe('up')
+        await monitor.stop()
+        expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(
+          expect.objectContaining({ code: 'ERR_HISTORY', message: expect.stringMatching(words) }),
+        )
+      },
+    )
+
+    test('of which half is overwritten is said to be damaged, and the next one is begun in a free place', async () => {
+      const first = kept()
+      await pass(30 * minute)
+      await first.monitor.stop()
+      const { history } = first
+      const { size } = statSync(history)
+      writeFileSync(history, Buffer.concat([readFileSync(history).subarray(0, 100), Buffer.alloc(size, 0xa5)]))
+      const { monitor, warnings, report } = kept({}, history)
+      await pass(5 * minute)
+      expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/; move the damaged file away/)])
+      renameSync(history, `${history}.damaged`)
+      await pass(5 * minute)
+      await monitor.stop()
+      expect(report().upMs).toBeGreaterThan(4 * minute)
+      expect(warnings).toHaveLength(1)
     })
 
     test('is small: a day of three uplinks with two checks each', async () => {

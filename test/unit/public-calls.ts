@@ -86,6 +86,9 @@ const optionsFirst: Record<string, Given> = {
   openUdpPackets: { host },
 }
 
+/** What they can't do without. */
+const neededBeside: Record<string, Given> = { measureRate: { token: 'x'.repeat(16), timeout: 50 } }
+
 /** The same on a path. */
 for (const [name, call] of Object.entries(entry.via('lo')) as [string, (...args: unknown[]) => unknown][]) {
   if (name === 'path') continue
@@ -93,5 +96,5 @@ for (const [name, call] of Object.entries(entry.via('lo')) as [string, (...args:
   if (name === 'HttpAgent' || name === 'HttpsAgent')
     calls[`via.${name}`] = options => Reflect.construct(call, [options])
   else if (optionsFirst[name]) calls[`via.${name}`] = options => call(having(optionsFirst[name]!, options))
-  else calls[`via.${name}`] = options => call(url, options)
+  else calls[`via.${name}`] = options => call(url, having(neededBeside[name] ?? {}, options))
 }
