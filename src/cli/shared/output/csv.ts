@@ -3,10 +3,10 @@
  * an apostrophe before it.
  */
 export function csvLine(values: readonly (string | number | boolean | null | undefined)[]): string {
-  return values.map(value => field(typeof value === 'string' ? harmless(value) : String(value ?? ''))).join(',')
+  return values.map(value => field(typeof value === 'string' ? withoutFormula(value) : String(value ?? ''))).join(',')
 }
 
-function harmless(text: string): string {
+function withoutFormula(text: string): string {
   const isFormula = /^[=+@\t\r-]./s.test(text) && Number.isNaN(Number(text))
   return isFormula ? `'${text}` : text
 }
