@@ -105,6 +105,21 @@ function traffic<T>(...args: string[]): T[] {
   return words
 }
 
+/** The kernel's times of the SYNs that leave the router through a device: one every 10 ms. To be stopped when none do. */
+async function requests(device: string) {
+  const capture = await lab.capture(device, 'tcp dst port 7000')
+  return {
+    async stop(): Promise<number[]> {
+      const packets = await capture.stop()
+      return packets.filter(({ payload }) => ((payload?.[13] ?? 0) & 0x12) === 0x02).map(({ timeMs }) => timeMs)
+    },
+  }
+}
+
+/** How often the first uplink fails. A busy machine may be late, but not most times. */
+const pulls = 5
+const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)]
+
 /** Without blocking this process meanwhile. */
 async function cable(state: 'up' | 'down') {
   await once(lab.spawn('isp1', 'ip', 'link', 'set', 'customer', state), 'exit')
@@ -114,7 +129,7 @@ describe.each([
   { family: 'IPv4', host: server.address4, first: wan1.address4, second: wan2.address4 },
   { family: 'IPv6', host: server.address6, first: wan1.address6, second: wan2.address6 },
 ])('a host behind the router, over $family,', ({ family, host, first, second }) => {
-  needs('nft')
+  needs('nft', 'tcpdump')
 
   /** Until its traffic goes out through the first uplink. */
   async function begin() {
@@ -125,6 +140,12 @@ describe.each([
         .toBeGreaterThan(20)
     expect(new Set(answers.map(({ from }) => from))).toEqual(new Set([first]))
     return answers
+  }
+
+  /** Until an answer to something begun later shows this address. */
+  async function seenFrom(answers: Answer[], address: string, since: number): Promise<void> {
+    const seen = () => answers.some(({ begun, from }) => begun > since && from === address)
+    await expect.poll(seen, { timeout: 10_000 }).toBe(true)
   }
 
   /** When the first connection or packet was begun that came out through the second uplink. */
@@ -146,6 +167,27 @@ describe.each([
     console.log(`${family}, cable pulled: new connection begun after ${tcp} ms, UDP after ${udp} ms`)
     expect(tcp).toBeLessThan(1000)
     expect(udp).toBeLessThan(1000)
+  })
+
+  test('sends its first packet over the other uplink within 150 ms of the last one over a pulled cable', async () => {
+    translate(fixed.join(';'))
+    await routed()
+    const answers = await begin()
+    atEnd.push(() => cable('up'))
+    const gaps: number[] = []
+    for (let i = 0; i < pulls; i++) {
+      const [before, after] = await Promise.all([requests('wan1'), requests('wan2')])
+      const pulled = Date.now()
+      await cable('down')
+      await seenFrom(answers, second, pulled)
+      const last = (await before.stop()).at(-1)!
+      const plugged = Date.now()
+      await cable('up')
+      await seenFrom(answers, first, plugged)
+      gaps.push((await after.stop()).find(time => time > last)! - last)
+    }
+    console.log(`${family}, cable pulled: ${gaps.map(gap => gap.toFixed(1)).join(', ')} ms without a request`)
+    expect(median(gaps)).toBeLessThan(150)
   })
 
   test('keeps its UDP on the dead uplink where its tracked connection is not deleted', async () => {
@@ -171,9 +213,27 @@ describe.each([
     console.log(`${family}, silent death: new connection begun ${tcp} ms after the verdict`)
     expect(tcp).toBeLessThan(1000)
     repair()
-    const repaired = Date.now()
-    const back = () => answers.some(({ begun, from }) => begun > repaired && from === first)
-    await expect.poll(back, { timeout: 5000 }).toBe(true)
+    await seenFrom(answers, first, Date.now())
+  })
+
+  test('sends its first packet over the other uplink within 150 ms of the verdict on a silent death', async () => {
+    translate(masquerade)
+    const { monitor } = await routed()
+    const answers = await begin()
+    const delays: number[] = []
+    for (let i = 0; i < pulls; i++) {
+      const capture = await requests('wan2')
+      const down = once(monitor, 'state', { signal: AbortSignal.timeout(10_000) })
+      const repair = lab.fault('isp1', 'meta l4proto { tcp, udp, icmp, icmpv6 } drop')
+      const [{ to, at }] = await down
+      expect(to).toBe('down')
+      await seenFrom(answers, second, at)
+      repair()
+      await seenFrom(answers, first, Date.now())
+      delays.push((await capture.stop()).find(time => time >= at)! - at)
+    }
+    console.log(`${family}, silent death: first request ${delays.map(delay => delay.toFixed(1)).join(', ')} ms later`)
+    expect(median(delays)).toBeLessThan(150)
   })
 
   test('keeps a connection on the second uplink when the first is back, with a mark for each', async () => {
