@@ -40,7 +40,7 @@ enum Field {
 
 template <typename T>
 T Read(const cmsghdr* message) {
-  T value;
+  T value{};
   memcpy(&value, CMSG_DATA(message), sizeof value);
   return value;
 }

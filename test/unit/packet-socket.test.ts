@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { addon, Field } from '../../src/binding/addon.js'
+import { addon, Batch, Field } from '../../src/binding/addon.js'
 import { decodeAddress, encodeAddress } from '../../src/sockets/address.js'
 import { bindToDevice, boundDevice, openDescriptor } from '../../src/sockets/open.js'
 import { getOption, setOption } from '../../src/sockets/options.js'
@@ -162,11 +162,21 @@ describe('the addon given nonsense', () => {
     const fd = openDescriptor(4, 'datagram', 0, {})
     const { EINVAL } = constants.errno
     const native = addon()
-    expect(native.send(fd, new Uint8Array(4), Int32Array.of(0, 5, 0, 0, -1), 1, 0)).toBe(-EINVAL)
-    expect(native.send(fd, new Uint8Array(4), Int32Array.of(-1, 1, 0, 0, -1), 1, 0)).toBe(-EINVAL)
-    expect(native.send(fd, new Uint8Array(4), Int32Array.of(0, 1, 2 ** 31 - 1, 2 ** 31 - 1, -1), 1, 0)).toBe(-EINVAL)
-    expect(native.send(fd, new Uint8Array(4), new Int32Array(4), 1, 0)).toBe(-EINVAL)
-    expect(native.send(fd, new Uint8Array(4), new Int32Array(5 * 65), 65, 0)).toBe(-EINVAL)
+    const end = 2 ** 31 - 1
+    const rows = [
+      [0, 5, 0, 0, -1, 0, 0, 0],
+      [-1, 1, 0, 0, -1, 0, 0, 0],
+      [0, 1, end, end, -1, 0, 0, 0],
+      [0, 1, 0, 0, -1, 0, 5, 0],
+      [0, 1, 0, 0, -1, -1, 1, 0],
+      [0, 1, 0, 0, -1, end, end, 0],
+    ]
+    for (const row of rows) {
+      expect(row).toHaveLength(Batch.sendFields)
+      expect(native.send(fd, new Uint8Array(4), Int32Array.from(row), 1, 0)).toBe(-EINVAL)
+    }
+    expect(native.send(fd, new Uint8Array(4), new Int32Array(Batch.sendFields - 1), 1, 0)).toBe(-EINVAL)
+    expect(native.send(fd, new Uint8Array(4), new Int32Array(Batch.sendFields * 65), 65, 0)).toBe(-EINVAL)
     expect(native.receive(fd, new Uint8Array(64), new Int32Array(16), 0)).toBe(-EINVAL)
     expect(native.receive(fd, new Uint8Array(1 << 20), new Int32Array(16 * 65), 0)).toBe(-EINVAL)
     const [stream, none] = [Int32Array.of(2, 1, 0), new Uint8Array(0)]

@@ -1,15 +1,17 @@
 // Floods an address with ICMP echo replies nobody asked for, until it is killed. Arguments: address, how many a second.
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { icmp } from 'netvia'
 
 // Below the public API: a promise for each packet would be too slow.
 const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)))
 const [address, rate] = process.argv.slice(2)
+const { EINVAL } = constants.errno
 const AF_INET = 2
 const IPPROTO_ICMP = 1
 const together = 64
-const [fields, addressLength] = [5, 16]
+const [fields, addressLength] = [8, 16]
 
 const messages = Array.from({ length: together }, (_, i) =>
   icmp.encode({ family: 4, kind: 'echo-reply', identifier: 1000 + i, sequence: i, payload: new Uint8Array(56) }),
@@ -33,6 +35,7 @@ setInterval(() => {
   // What the kernel has no room for now is made up for by the next tick.
   while (sent + together <= due) {
     const count = addon.send(fd, data, table, together, 0)
+    if (count === -EINVAL) throw new Error('the addon refuses the table')
     if (count <= 0) break
     sent += count
   }

@@ -19,6 +19,7 @@ import { type ReplyPath, replyPath6 } from './reply-path.js'
 export interface UdpMessageInfo {
   /** Address of the sender, with its zone if it is link-local. */
   readonly address: string
+  /** Family of the sender's address. */
   readonly family: 4 | 6
   /** Port of the sender. */
   readonly port: number
@@ -54,6 +55,7 @@ const slotSize = 65_535 + 64
  * alive until closed.
  */
 export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> implements Disposable {
+  /** Family of its addresses. */
   readonly family: 4 | 6
   readonly #device: string | undefined
   readonly #mark: number | undefined
@@ -85,7 +87,14 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
   }
 
   /** The address and port it is bound to. */
-  address(): SocketAddress {
+  address(): {
+    /** With its zone if it is link-local. */
+    address: string
+    /** Family of the socket. */
+    family: 4 | 6
+    /** 1-65535. */
+    port: number
+  } {
     this.#refuseClosed()
     const local = new Uint8Array(28)
     return decodeAddress(local, addon().getsockname(this.#socket.fd, local))!

@@ -34,8 +34,8 @@ static size_t RoundTrip(int fd, const struct sockaddr_in* to, const uint8_t* pay
   uint8_t out[kSlot] = {0};
   memcpy(out, payload, size);
   memcpy(out + 64, to, sizeof *to);
-  int32_t table[5] = {0, (int32_t)size, 64, sizeof *to, -1};
-  int sent = CALL("send", Int(fd), Array(napi_uint8_array, out, sizeof out), Array(napi_int32_array, table, 5), Int(1), Int(0));
+  int32_t table[8] = {0, (int32_t)size, 64, sizeof *to, -1};
+  int sent = CALL("send", Int(fd), Array(napi_uint8_array, out, sizeof out), Array(napi_int32_array, table, 8), Int(1), Int(0));
   Check("send", sent, 1);
   ready = 0;
   Check("watch", CALL("watch", Int(fd), Int(kToken), Int(EPOLLIN)), 0);

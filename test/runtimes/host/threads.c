@@ -34,8 +34,8 @@ static int Open(struct sockaddr_in* self) {
 static void SendToSelf(int fd, const struct sockaddr_in* self) {
   uint8_t out[kSlot] = "hello";
   memcpy(out + kAddress, self, sizeof *self);
-  int32_t table[5] = {0, 5, kAddress, sizeof *self, -1};
-  Check("send", CALL("send", Int(fd), Array(napi_uint8_array, out, kSlot), Array(napi_int32_array, table, 5), Int(1), Int(0)), 1);
+  int32_t table[8] = {0, 5, kAddress, sizeof *self, -1};
+  Check("send", CALL("send", Int(fd), Array(napi_uint8_array, out, kSlot), Array(napi_int32_array, table, 8), Int(1), Int(0)), 1);
 }
 
 static void Receive(int fd) {
