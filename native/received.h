@@ -40,7 +40,7 @@ enum Field {
 
 template <typename T>
 T Read(const cmsghdr* message) {
-  T value{};
+  T value;
   memcpy(&value, CMSG_DATA(message), sizeof value);
   return value;
 }
@@ -88,7 +88,7 @@ inline void ReadSocketLevel(const cmsghdr* message, int32_t* row) {
 
 // Where a packet was sent to, with IP_PKTINFO and IPV6_RECVPKTINFO, where an error has its offender. `sin_zero` begins with the
 // local address that the kernel would answer from: another one only for a broadcast or multicast packet (ip(7)).
-inline void ReadDestination(const in_pktinfo& info, int32_t* row, uint8_t* destination) {
+inline void ReadDestination(in_pktinfo info, int32_t* row, uint8_t* destination) {
   row[kDevice] = static_cast<int32_t>(info.ipi_ifindex);
   sockaddr_in address{};
   address.sin_family = AF_INET;
