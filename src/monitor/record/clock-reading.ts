@@ -19,10 +19,14 @@ export function readClocks(): ClockReading {
   return { wall: Date.now(), monotonic: monotonicNow(), boot: bootNow() }
 }
 
-/** The time between two readings, in ms, however often the clock was set. Time in which the machine was suspended counts. */
+/**
+ * The time between two readings, in ms, however often the clock was set. Time in which the machine was suspended counts.
+ * Negative if `from` is the later one.
+ */
 export function elapsed(from: ClockReading, to: ClockReading): number {
-  const boot = to.boot === undefined || from.boot === undefined ? 0 : to.boot - from.boot
-  return Math.max(to.monotonic - from.monotonic, boot)
+  const awake = to.monotonic - from.monotonic
+  const suspended = (to.boot ?? 0) - (from.boot ?? 0) - awake
+  return to.boot !== undefined && from.boot !== undefined && suspended > slack ? awake + suspended : awake
 }
 
 /** The time of a reading in ms since the epoch, by the current clock: if the clock was set since, it was wrong then. */

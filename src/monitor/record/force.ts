@@ -1,6 +1,8 @@
-import { longestTimer } from '../../options.js'
-import { type ClockReading, readClocks, wallTime } from './clock-reading.js'
+import { type ClockReading, elapsed, readClocks, wallTime } from './clock-reading.js'
 import type { Forced } from './event-types.js'
+
+/** In ms: a timer stands still while the machine is suspended. */
+const longestSleep = 60_000
 
 /** A force as the state file keeps it; times in ms since the epoch. */
 export interface SavedForce extends Forced {
@@ -8,7 +10,7 @@ export interface SavedForce extends Forced {
   since: number
 }
 
-/** A force of an uplink. It ends by the monotonic clock, even if the wall clock is set. */
+/** A force of an uplink. It ends in time even if the clock is set or the machine was suspended. */
 export class Force {
   readonly state: 'up' | 'down'
   readonly since: ClockReading
@@ -55,9 +57,9 @@ export class Force {
   /** Calls `ended` when its time is over, unless `disarm` is called before. */
   arm(ended: () => void): void {
     if (!this.#until) return
-    const left = this.#until.monotonic - readClocks().monotonic
+    const left = -elapsed(this.#until, readClocks())
     if (left <= 0) ended()
-    else this.#timer = setTimeout(() => this.arm(ended), Math.min(left, longestTimer)).unref()
+    else this.#timer = setTimeout(() => this.arm(ended), Math.min(left, longestSleep)).unref()
   }
 
   disarm(): void {
@@ -75,6 +77,6 @@ export function isSavedForce(value: unknown): value is SavedForce {
   )
 }
 
-function later({ wall, monotonic }: ClockReading, ms: number): ClockReading {
-  return { wall: wall + ms, monotonic: monotonic + ms }
+function later({ wall, monotonic, boot }: ClockReading, ms: number): ClockReading {
+  return { wall: wall + ms, monotonic: monotonic + ms, ...(boot !== undefined && { boot: boot + ms }) }
 }
