@@ -85,7 +85,7 @@ function insert(entry) {
   queue.splice(at, 0, entry)
 }
 
-const sendRow = new Int32Array([0, 0, 0, 0, -1])
+const sendRow = new Int32Array([0, 0, 0, 0, -1, 0, 0, 0])
 
 function work() {
   clearTimeout(timer)
