@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { measureRate, type RateFound, type RateUnknown } from '../../src/index.js'
+import { joinHostPort, measureRate, type RateFound, type RateUnknown } from '../../src/index.js'
 import { atEnd, type CapturedPacket, type Host, lab, needs } from '../lab/index.js'
 import { stop } from '../lab/processes.js'
 import { command, netvia } from '../unit/cli-process.js'
@@ -23,11 +23,16 @@ async function serve(host: Host, address: string, ...flags: string[]) {
   return child
 }
 
-beforeAll(async () => {
-  writeFileSync(tokenFile, token)
-  await serve('internet', server.address4)
-  await serve('internet', server.address6)
-})
+let lastPort = 4500
+
+/** The address of a server that has measured nothing: one whose client was cut off is busy for some seconds. */
+async function freshServer(address = server.address4): Promise<string> {
+  const port = ++lastPort
+  await serve('internet', address, '--port', String(port))
+  return joinHostPort(address, port)
+}
+
+beforeAll(() => writeFileSync(tokenFile, token))
 
 /** A token bucket on a device, in Mbit/s: `queueMs` of data may wait. */
 function shape(host: Host, device: string, rate: number, queueMs: number): void {
@@ -74,7 +79,11 @@ describe('measureRate', () => {
     shape('isp1', 'customer', given.down, given.queueMs)
     shape('isp1', 'core', given.up, given.queueMs)
     const captured = await lab.capture('wan1', 'icmp or icmp6')
-    const rate = (await measureRate(given.to, { device: 'wan1', token, duration: 4000 })) as RateFound
+    const rate = (await measureRate(await freshServer(given.to), {
+      device: 'wan1',
+      token,
+      duration: 4000,
+    })) as RateFound
     const seen = roundTrips(await captured.stop())
     expect(rate.error).toBeUndefined()
     expect(off(rate.down.bitsPerSecond, given.down * 1e6)).toBeLessThan(0.05)
@@ -97,14 +106,15 @@ describe('measureRate', () => {
   it('uses its device alone, moves no more bytes than allowed, and leaves nothing open', async () => {
     shape('isp2', 'customer', 20, 50)
     shape('isp2', 'core', 20, 50)
+    const to = await freshServer()
     const before = await openSockets()
     let rate: RateFound | undefined
     const moved = await movedDuring(async () => {
       const options = { device: 'wan2', token, maxBytes: 4_000_000 }
-      rate = (await measureRate(server.address4, options)) as RateFound
+      rate = (await measureRate(to, options)) as RateFound
     })
     expect(moved.wan1).toBe(0)
-    expect(rate).toMatchObject({ ok: true, server: `${server.address4}:3478` })
+    expect(rate).toMatchObject({ ok: true, server: to })
     for (const { bytes, bitsPerSecond, retransmitRatio } of [rate!.down, rate!.up]) {
       expect(bytes * (1 - retransmitRatio)).toBeLessThan(4_400_000)
       expect(off(bitsPerSecond, 20e6)).toBeLessThan(0.1)
@@ -114,7 +124,7 @@ describe('measureRate', () => {
 
   it("marks what this machine's own queue did", async () => {
     shape('router', 'wan1', 5, 100)
-    const { up } = (await measureRate(server.address4, { device: 'wan1', token, duration: 2000 })) as RateFound
+    const { up } = (await measureRate(await freshServer(), { device: 'wan1', token, duration: 2000 })) as RateFound
     const evidence = expect.stringMatching(/^tbf on wan1 dropped/)
     expect(up.limitedBy).toContainEqual({ side: 'client', what: 'queue', evidence })
   })
@@ -124,7 +134,7 @@ describe('measureRate', () => {
     const usual = lab.run('router', 'sysctl', '-n', name).trim()
     atEnd(() => void lab.run('router', 'sysctl', '-qw', `${name}=${usual}`))
     lab.run('router', 'sysctl', '-qw', `${name}=4096 4096 4096`)
-    const { down } = (await measureRate(server.address4, { device: 'wan1', token, duration: 2000 })) as RateFound
+    const { down } = (await measureRate(await freshServer(), { device: 'wan1', token, duration: 2000 })) as RateFound
     expect(down.limitedBy).toContainEqual({
       ...{ side: 'client', what: 'receive-window', evidence: expect.stringMatching(/held the sender for/) },
     })
@@ -143,14 +153,13 @@ describe('measureRate', () => {
     shape('isp1', 'core', 2, 100)
     shape('isp1', 'customer', 2, 100)
     const options = { device: 'wan1', token }
-    const dying = await serve('internet', server.address4, '--port', '4478')
-    const died = measureRate(`${server.address4}:4478`, { ...options, duration: 20_000 })
+    const dying = await serve('internet', server.address4)
+    const died = measureRate(server.address4, { ...options, duration: 20_000 })
     await wan1Moves('rx_bytes')
     await stop(dying)
     expect(await died).toMatchObject({ ok: false, idle: { received: 10 }, down: undefined, error: { syscall: 'rate' } })
     expect((await died).error!.code).toBe('ECONNRESET')
-    await serve('internet', server.address4, '--port', '4480')
-    const run = measureRate(`${server.address4}:4480`, { ...options, duration: 3000 }) as Promise<RateUnknown>
+    const run = measureRate(await freshServer(), { ...options, duration: 3000 }) as Promise<RateUnknown>
     await wan1Moves('tx_bytes')
     lab.fault('isp1', `ip saddr ${server.address4} drop`)
     const silent = await run
@@ -161,25 +170,27 @@ describe('measureRate', () => {
 
   it('rejects with the reason of its signal, and leaves nothing open', async () => {
     shape('isp1', 'customer', 2, 100)
+    const to = await freshServer()
     const before = await openSockets()
     const controller = new AbortController()
     const reason = new Error('enough')
     setTimeout(() => controller.abort(reason), 2000)
     const options = { device: 'wan1', token, signal: controller.signal }
-    await expect(measureRate(server.address4, options)).rejects.toBe(reason)
+    await expect(measureRate(to, options)).rejects.toBe(reason)
     expect(await openSockets()).toBe(before)
   })
 
   it('refuses another token, and has one measurement at a time', async () => {
     const options = { device: 'wan1', duration: 2000 }
-    const wrong = await measureRate(server.address4, { ...options, token: 'not the token of it' })
+    const to = await freshServer()
+    const wrong = await measureRate(to, { ...options, token: 'not the token of it' })
     expect(wrong.error).toMatchObject({ code: 'ERR_RATE_REFUSED', message: expect.stringContaining('token') })
     // Slow, it takes all of its time.
     shape('isp1', 'core', 2, 100)
     shape('isp1', 'customer', 2, 100)
-    const ours = measureRate(server.address4, { ...options, token, duration: 5000 })
+    const ours = measureRate(to, { ...options, token, duration: 5000 })
     await wan1Moves('rx_bytes')
-    const flags = ['--server', server.address4, '--token-file', tokenFile, '--dns-server', '127.0.0.1', '-W', '0.5']
+    const flags = ['--server', to, '--token-file', tokenFile, '--dns-server', '127.0.0.1', '-W', '0.5']
     const other = await netvia(['line', '-I', 'wan2', ...flags])
     expect(other.stdout).toMatch(/^wan2 rate: .*measuring another line/m)
     expect((await ours).error).toBeUndefined()
@@ -193,7 +204,7 @@ describe('netvia line --server', () => {
     lab.fault('isp1', 'drop')
     const flags = [
       '--server',
-      server.address4,
+      await freshServer(),
       '--token-file',
       tokenFile,
       '--duration',
