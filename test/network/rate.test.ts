@@ -143,7 +143,12 @@ describe('measureRate', () => {
   it('measures a lossy path', async () => {
     await serve('slow', slow.address4)
     await lab.relay({ loss: 0.05, delayMs: 5 })
-    const rate = (await measureRate(slow.address4, { device: 'slow0', token, duration: 6000 })) as RateFound
+    const rate = (await measureRate(slow.address4, {
+      device: 'slow0',
+      token,
+      duration: 6000,
+      timeout: 15_000,
+    })) as RateFound
     expect(rate.error).toBeUndefined()
     expect(rate.down.retransmitRatio).toBeGreaterThan(0.01)
     expect(rate.down.latency.lossRatio! + rate.up.latency.lossRatio!).toBeGreaterThan(0)
