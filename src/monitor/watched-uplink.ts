@@ -7,7 +7,7 @@ import { Runners } from './checks/runners.js'
 import { type LinkFacts, linkFault } from './link/link-fault.js'
 import { Metering } from './metered/metering.js'
 import type { Traffic } from './metered/traffic.js'
-import { type ClockReading, readClocks, wallTime } from './record/clock-reading.js'
+import { type ClockReading, readClocks, shifted, wallTime } from './record/clock-reading.js'
 import type { CheckEvent, Forced, StateEvent, UplinkSnapshot } from './record/event-types.js'
 import type { Force, SavedForce } from './record/force.js'
 import type { SavedUplink } from './record/state-file.js'
@@ -207,7 +207,7 @@ export class WatchedUplink {
 
   restore(saved: SavedUplink): void {
     const now = readClocks()
-    this.#since = { wall: saved.since, monotonic: now.monotonic - (now.wall - saved.since) }
+    this.#since = shifted(now, saved.since - now.wall)
     this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)
     this.#metering?.restore(saved.meter, now.monotonic)
   }

@@ -42,7 +42,7 @@ function checkFlags({ device, config, policy, verbose }: RunFlags): void {
   if (policy !== undefined && config === undefined)
     throw usageError('--policy chooses among the uplinks of --config: give that too')
   if (verbose && config === undefined) throw usageError('--verbose reports on the uplinks of --config: give that too')
-  // So that a wrong name is told before the program starts.
+  // A wrong name ends the command before the program starts.
   if (device !== undefined) requireDevice(device)
 }
 

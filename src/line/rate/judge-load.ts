@@ -28,7 +28,7 @@ const unsteadyShare = 0.1
 /** Longer in that state is more than chance. */
 const heldBackShare = 0.1
 /** An event loop that is active for longer has no time left. */
-export const busyLoop = 0.9
+const busyLoop = 0.9
 
 /** Undefined: too short to show a rate. Pure. */
 export function judgeLoad(samples: readonly LoadSample[], connections: number): LoadJudgement | undefined {
@@ -71,14 +71,8 @@ function heldBack(
 ): LoadJudgement['heldBack'] {
   const found: LoadJudgement['heldBack'][number][] = []
   const share = (time: number) => Math.min(1, Math.max(0, time / ms))
-  const percent = (ratio: number) => `${Math.round(ratio * 100)} %`
-  const active = share(grown('activeMs'))
-  if (active > busyLoop)
-    found.push({
-      by: 'sender',
-      what: 'processor',
-      evidence: `its event loop was active for ${percent(active)} of the time`,
-    })
+  const busy = busyEvidence(share(grown('activeMs')))
+  if (busy !== undefined) found.push({ by: 'sender', what: 'processor', evidence: busy })
   if (lineIsFull) return found
   const window = share(grown('receiveWindowMs') / connections)
   if (window > heldBackShare)
@@ -95,6 +89,15 @@ function heldBack(
       evidence: `its send buffers were empty for ${percent(Math.min(1, nothing))} of the time`,
     })
   return found
+}
+
+/** That an event loop had no time left, by the share of the time in which it was active; undefined if it had. Pure. */
+export function busyEvidence(active: number): string | undefined {
+  return active > busyLoop ? `its event loop was active for ${percent(Math.min(1, active))} of the time` : undefined
+}
+
+function percent(ratio: number): string {
+  return `${Math.round(ratio * 100)} %`
 }
 
 function rampEnd(samples: readonly LoadSample[]): number {

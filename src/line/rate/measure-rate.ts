@@ -21,7 +21,7 @@ import { answerTimeout, stunPort } from '../nat.js'
 import { serverAddress } from '../server-address.js'
 import { Channel, type Message, proofOf, protocolName } from './channel.js'
 import { DeviceQueue } from './device-queue.js'
-import { busyLoop, judgeLoad, type LoadJudgement } from './judge-load.js'
+import { busyEvidence, judgeLoad, type LoadJudgement } from './judge-load.js'
 import { LatencyProbe } from './latency-probe.js'
 import { activeMs, decodeSamples, type LoadSample } from './load-sample.js'
 import { connections, duration, loadBytes, loadConnections, loadMs, maxBytes, token } from './rate-limits.js'
@@ -272,11 +272,8 @@ function limitsOf(
   receiverActive: number,
 ): RateLimit[] {
   const limits: RateLimit[] = heldBack.map(({ by, what, evidence }) => ({ side: sides[by], what, evidence }))
-  if (receiverActive > busyLoop) {
-    const share = Math.round(Math.min(1, receiverActive) * 100)
-    const evidence = `its event loop was active for ${share} % of the time`
-    limits.push({ side: sides.receiver, what: 'processor', evidence })
-  }
+  const evidence = busyEvidence(receiverActive)
+  if (evidence !== undefined) limits.push({ side: sides.receiver, what: 'processor', evidence })
   return limits
 }
 

@@ -25,8 +25,14 @@ export function readClocks(): ClockReading {
  */
 export function elapsed(from: ClockReading, to: ClockReading): number {
   const awake = to.monotonic - from.monotonic
-  const suspended = (to.boot ?? 0) - (from.boot ?? 0) - awake
-  return to.boot !== undefined && from.boot !== undefined && suspended > slack ? awake + suspended : awake
+  if (from.boot === undefined || to.boot === undefined) return awake
+  const all = to.boot - from.boot
+  return all - awake > slack ? all : awake
+}
+
+/** The reading of so many milliseconds later, or earlier if negative. */
+export function shifted({ wall, monotonic, boot }: ClockReading, ms: number): ClockReading {
+  return { wall: wall + ms, monotonic: monotonic + ms, ...(boot !== undefined && { boot: boot + ms }) }
 }
 
 /** The time of a reading in ms since the epoch, by the current clock: if the clock was set since, it was wrong then. */

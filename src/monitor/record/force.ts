@@ -1,4 +1,4 @@
-import { type ClockReading, elapsed, readClocks, wallTime } from './clock-reading.js'
+import { type ClockReading, elapsed, readClocks, shifted, wallTime } from './clock-reading.js'
 import type { Forced } from './event-types.js'
 
 /** In ms: a timer stands still while the machine is suspended. */
@@ -28,7 +28,7 @@ export class Force {
   /** Starts now, for this many milliseconds. */
   static begin(state: 'up' | 'down', forMs?: number, why: string | null = null): Force {
     const now = readClocks()
-    return new Force(state, now, forMs === undefined ? undefined : later(now, forMs), why)
+    return new Force(state, now, forMs === undefined ? undefined : shifted(now, forMs), why)
   }
 
   /**
@@ -39,7 +39,7 @@ export class Force {
     const now = readClocks()
     const left = until === null ? undefined : until - Math.max(now.wall, savedAt)
     if (left !== undefined && left <= 0) return undefined
-    return new Force(state, later(now, since - now.wall), left === undefined ? undefined : later(now, left), why)
+    return new Force(state, shifted(now, since - now.wall), left === undefined ? undefined : shifted(now, left), why)
   }
 
   get reason(): string {
@@ -75,8 +75,4 @@ export function isSavedForce(value: unknown): value is SavedForce {
     (saved?.until === null || Number.isFinite(saved?.until)) &&
     (saved?.why === null || typeof saved?.why === 'string')
   )
-}
-
-function later({ wall, monotonic, boot }: ClockReading, ms: number): ClockReading {
-  return { wall: wall + ms, monotonic: monotonic + ms, ...(boot !== undefined && { boot: boot + ms }) }
 }

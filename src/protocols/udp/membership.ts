@@ -60,14 +60,17 @@ export function changeMembership(
   device: string,
   addresses: readonly string[],
 ): void {
-  for (const address of addresses) checkAddress(caller, address, family, device)
+  for (const address of addresses) {
+    if (typeof address !== 'string' || isIP(address) === 0) throw invalidArgument(caller, address, 'an IP address')
+    checkAddress(caller, address, family, device)
+  }
   const index = addon().deviceIndex(device)
   const errno = index < 0 ? index : addon().setOption(fd, level[family], options[caller], request(index, addresses))
   if (errno < 0) throw systemError(errno, caller, { address: addresses[0], device })
 }
 
-function checkAddress(caller: string, address: unknown, family: 4 | 6, device: string): void {
-  if (typeof address !== 'string' || isIP(address) === 0) throw invalidArgument(caller, address, 'an IP address')
+/** @throws NetviaError `ERR_ADDRESS_FAMILY`; `ERR_OFF_PATH` for the zone of another device. */
+export function checkAddress(caller: string, address: string, family: 4 | 6, device: string | undefined): void {
   if (familyOf(address) !== family) {
     throw new NetviaError(`${caller}: ${address} is not an IPv${family} address, as the socket's are`, {
       ...{ code: 'ERR_ADDRESS_FAMILY', address, device },

@@ -5,14 +5,14 @@ import { hold } from '../../binding/poller.js'
 import { isIP } from '../../builtins.js'
 import { invalidArgument, NetviaError, systemError } from '../../errors.js'
 import { type CommonOptions, ipAddress, isBytes, port as portCheck } from '../../options.js'
-import { decodeAddress, encodeAddress, familyOf, type SocketAddress } from '../../sockets/address.js'
-import { checkZone, offPath } from '../../sockets/off-path.js'
+import { decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
+import { offPath } from '../../sockets/off-path.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendQueue } from '../../sockets/send-queue.js'
 import { masterOf, onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
-import { changeMembership } from './membership.js'
+import { changeMembership, checkAddress } from './membership.js'
 import { type ReplyPath, replyPath6 } from './reply-path.js'
 
 /** How a UDP message arrived. */
@@ -165,11 +165,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
   #target(caller: string, port: number, address: string): Uint8Array {
     portCheck(port, `${caller}: port`)
     ipAddress(address, `${caller}: address`)
-    if (familyOf(address) !== this.family) {
-      const message = `${caller}: ${address} is not an IPv${this.family} address, as the socket's are`
-      throw new NetviaError(message, { code: 'ERR_ADDRESS_FAMILY', address })
-    }
-    checkZone(address, this.#device)
+    checkAddress(caller, address, this.family, this.#device)
     return onLink(encodeAddress(address, port), this.#device)
   }
 
