@@ -72,4 +72,6 @@ test('samples travel as numbers, and nothing else is taken for them', () => {
   const row = sent[1]
   for (const wrong of [null, 5, [5], [row.slice(1)], [[...row, 1]], [row.map(String)], [row.map(() => -1)], [row, row]])
     expect(decodeSamples(wrong)).toBeUndefined()
+  const fewer = row.map((number: number, i: number) => (i === 0 ? number + 1 : i === 1 ? number - 1 : number))
+  expect(decodeSamples([row, fewer])).toBeUndefined()
 })

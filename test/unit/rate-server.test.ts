@@ -65,6 +65,16 @@ test.each([
   expect(client.text.length).toBeLessThan(200)
 })
 
+test('a refused client that keeps its end open holds nothing', async () => {
+  const before = await openSockets()
+  const client = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  client.on('error', () => {}).write(`${JSON.stringify({ do: 'measure', milliseconds: 1000, bytes: 1e6 })}\n`)
+  await once(client.resume(), 'end')
+  // Its own is still there.
+  await expect.poll(openSockets, { timeout: 10_000 }).toBe(before + 1)
+  client.destroy()
+})
+
 test('a proof counts for one connection alone', async () => {
   const [first, second] = [new Client(), new Client()]
   const proof = proofOf(token, await first.nonce())

@@ -86,6 +86,18 @@ export class Channel {
     this.#socket.destroy()
   }
 
+  /** Closes it once the messages are sent, whether or not the other end closes too. */
+  end(): void {
+    this.release().end(() => this.close())
+  }
+
+  /** Ends it for what the other end did. */
+  refuse(words = 'this is no netvia line --serve that measures rates'): void {
+    this.#messages.length = 0
+    this.#fail(this.#lost('EPROTO', words))
+    this.close()
+  }
+
   #hear(data: string): void {
     this.#text += data
     const lines = this.#text.split('\n')
@@ -93,19 +105,13 @@ export class Channel {
     for (const line of lines) {
       const message = line.length <= this.#limit ? parse(line) : undefined
       if (!message) {
-        this.#refuse()
+        this.refuse()
         return
       }
       this.#messages.push(message)
     }
-    if (this.#text.length > this.#limit || this.#messages.length > mostWaiting) this.#refuse()
+    if (this.#text.length > this.#limit || this.#messages.length > mostWaiting) this.refuse()
     else if (lines.length) this.#wake()
-  }
-
-  #refuse(): void {
-    this.#messages.length = 0
-    this.#fail(this.#lost('EPROTO', 'this is no netvia line --serve that measures rates'))
-    this.close()
   }
 
   #fail(error: Error): void {

@@ -28,6 +28,9 @@ const fields = [
   ...(['receiveWindowMs', 'sendBufferMs', 'rttMs', 'minRttMs', 'activeMs'] as const),
 ]
 
+/** Those that never fall. */
+const growing = fields.slice(1, 5)
+
 /** As they travel: rows of numbers. */
 export function encodeSamples(samples: readonly LoadSample[]): number[][] {
   return samples.map(sample => fields.map(name => Number(sample[name].toFixed(3))))
@@ -37,8 +40,12 @@ export function encodeSamples(samples: readonly LoadSample[]): number[][] {
 export function decodeSamples(value: unknown): LoadSample[] | undefined {
   if (!Array.isArray(value)) return undefined
   const samples = value.map(decodeSample)
-  const inOrder = samples.every((sample, i) => sample && (i === 0 || sample.atMs > samples[i - 1]!.atMs))
+  const inOrder = samples.every((sample, i) => sample && (i === 0 || follows(sample, samples[i - 1]!)))
   return inOrder ? (samples as LoadSample[]) : undefined
+}
+
+function follows(sample: LoadSample, before: LoadSample): boolean {
+  return sample.atMs > before.atMs && growing.every(name => sample[name] >= before[name])
 }
 
 function decodeSample(row: unknown): LoadSample | undefined {

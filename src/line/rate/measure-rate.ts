@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { networkError } from '../../checks/outcome.js'
-import { joinHostPort, NetviaError } from '../../errors.js'
+import { joinHostPort, NetviaError, shown } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import {
   type CommonOptions,
@@ -92,7 +92,7 @@ export async function measureRate(server: string, given: MeasureRateOptions): Pr
 
 type Known = { -readonly [Key in 'idle' | 'down' | 'up']: RateUnknown[Key] }
 
-/** A call whose turn has not come ends immediately too. */
+/** Waits no longer than the signal: a call whose turn has not come ends immediately too. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason)
@@ -156,12 +156,17 @@ interface Grant {
   readonly bytes: number
 }
 
+/** Never more than was asked for. */
 function grantOf({ refused, session, milliseconds, bytes }: Message, measurement: Measurement): Grant {
   if (typeof refused === 'string')
-    throw failure('ERR_RATE_REFUSED', `the server refuses: ${refused.slice(0, 100)}`, measurement)
-  const isGrant = typeof session === 'string' && typeof milliseconds === 'number' && typeof bytes === 'number'
-  if (!isGrant) throw notUnderstood(measurement)
-  return { session, milliseconds, bytes }
+    throw failure('ERR_RATE_REFUSED', `the server refuses: ${shown(refused)}`, measurement)
+  if (typeof session !== 'string' || !isAmount(milliseconds) || !isAmount(bytes)) throw notUnderstood(measurement)
+  const { duration = loadMs, maxBytes = loadBytes } = measurement
+  return { session, milliseconds: Math.min(milliseconds, duration), bytes: Math.min(bytes, maxBytes) }
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 1
 }
 
 function notUnderstood(measurement: Measurement): NetviaError {
@@ -176,7 +181,7 @@ function failure(code: string, words: string, { address, port, device }: Measure
 async function idleLatency(measurement: Measurement): Promise<PingStatistics> {
   const probe = probeOf(measurement, idleMs)
   try {
-    return await stopping(probe.between(0, idleMs - 1), measurement.signal)
+    return await orAborted(probe.between(0, idleMs - 1), measurement.signal)
   } finally {
     probe.close()
   }
@@ -185,9 +190,6 @@ async function idleLatency(measurement: Measurement): Promise<PingStatistics> {
 function probeOf(measurement: Measurement, milliseconds: number): LatencyProbe {
   return new LatencyProbe(measurement.address, pathOf(measurement), milliseconds)
 }
-
-/** Waits no longer than the signal. */
-const stopping = orAborted
 
 /** Connections that carry the load of one direction. */
 async function openCarriers(measurement: Measurement, { session }: Grant, direction: 'down' | 'up'): Promise<Socket[]> {
@@ -218,7 +220,12 @@ async function measureDown(measurement: Measurement, channel: Channel, grant: Gr
   const sockets = await openCarriers(measurement, grant, 'down')
   const probe = probeOf(measurement, grant.milliseconds)
   try {
-    for (const socket of sockets) socket.on('data', () => {})
+    let received = 0
+    const count = (data: Buffer) => {
+      received += data.length
+      if (received > grant.bytes) channel.refuse(`the server sends more than ${grant.bytes} bytes`)
+    }
+    for (const socket of sockets) socket.on('data', count)
     const [began, active] = [monotonicNow(), activeMs()]
     channel.send({ start: 'down' })
     const report = await channel.receive(grant.milliseconds + queuedMs, measurement.signal)
@@ -284,7 +291,7 @@ async function direction(
   limitedBy: RateLimit[],
 ): Promise<RateDirection> {
   const { bitsPerSecond, goodputBitsPerSecond, steady, fromMs, toMs, bytes, tcpRttMs, retransmitRatio } = load
-  const latency = await stopping(probe.between(fromMs, toMs), signal)
+  const latency = await orAborted(probe.between(fromMs, toMs), signal)
   return {
     ...{ bitsPerSecond, goodputBitsPerSecond, steady, measuredMs: toMs - fromMs, rampMs: fromMs, bytes },
     ...{ latency, tcpRttMs, retransmitRatio, limitedBy },

@@ -124,7 +124,7 @@ export class RateServer {
     const refused = this.#refusal(request, nonce)
     if (refused !== undefined) {
       control.send({ refused })
-      control.release().end()
+      control.end()
       return
     }
     const id = nodeCrypto().randomBytes(16).toString('hex')
