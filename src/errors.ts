@@ -131,6 +131,7 @@ export function errorAt(key: string | number, error: unknown): unknown {
  */
 export function joinHostPort(host: string, port: number): string {
   if (typeof host !== 'string') throw invalidArgument('joinHostPort: host', host, 'a string')
+  if (typeof port !== 'number') throw invalidArgument('joinHostPort: port', port, 'a number')
   const plain = host.replace(/^::ffff:(?=\d+\.)/i, '')
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
 }

@@ -1,4 +1,5 @@
 import { systemError } from '../errors.js'
+import { isolated } from '../runtime/isolated.js'
 import { type Addon, addon, Batch } from './addon.js'
 
 type Handler = (events: number) => void
@@ -44,14 +45,8 @@ class Poller {
 
   #dispatch(count: number): void {
     for (let i = 0; i < count; i++) {
-      try {
-        this.#handlers.get(this.#pairs[2 * i]!)?.(this.#pairs[2 * i + 1]!)
-      } catch (error) {
-        // The other descriptors of the batch are one-shot: their handlers must still run.
-        process.nextTick(() => {
-          throw error
-        })
-      }
+      // The other descriptors of the batch are one-shot: their handlers must still run.
+      isolated(() => this.#handlers.get(this.#pairs[2 * i]!)?.(this.#pairs[2 * i + 1]!))
     }
   }
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
+import { isolated } from '../runtime/isolated.js'
 import { makeRunner } from './checks/check-runner.js'
 import { watchDevices } from './device-watch.js'
 import { type ForceOptions, forceOf } from './force-options.js'
@@ -272,15 +273,10 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   #publish<K extends keyof MonitorEvents>(name: K, ...[event]: MonitorEvents[K]): void {
-    try {
+    isolated(() => {
       if (this.#channels[name].hasSubscribers) this.#channels[name].publish(event)
       ;(this as EventEmitter).emit(name, event)
-    } catch (error) {
-      // A listener's fault is the program's, as in any event emitter; the rounds go on.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+    })
   }
 
   #saved(): Saved {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
+import { isolated } from '../runtime/isolated.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
 import { affectsRouting } from './affecting-changes.js'
 import { isLasting } from './apply.js'
@@ -287,13 +288,6 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   }
 
   #publish<K extends keyof RoutingEvents>(name: K, ...[event]: RoutingEvents[K]): void {
-    try {
-      ;(this as EventEmitter).emit(name, event)
-    } catch (error) {
-      // A listener's fault is the program's; the routes are followed all the same.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+    isolated(() => (this as EventEmitter).emit(name, event))
   }
 }

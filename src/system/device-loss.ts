@@ -1,3 +1,4 @@
+import { isolated } from '../runtime/isolated.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
 
@@ -76,7 +77,7 @@ function verify(only?: string): void {
       verifyDevice(fd, device)
     } catch (error) {
       forget(own)
-      lost(error)
+      isolated(() => lost(error))
     }
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { onDeviceLoss } from '../../src/system/device-loss.js'
 import { onDeviceReturn } from '../../src/system/device-return.js'
+import { uncaught } from './uncaught.js'
 
 // No device can be deleted without privilege: netlink and the kernel's answer are played here, and real in test/network.
 const netlink = vi.hoisted(() => ({
@@ -52,6 +53,21 @@ describe('the loss of a device', () => {
     expect(lost).toHaveBeenCalledOnce()
     expect(other).not.toHaveBeenCalled()
     end()
+  })
+
+  test('is reported to every socket, even if the callback of one throws', async () => {
+    const thrown = uncaught()
+    const other = vi.fn()
+    onDeviceLoss(1, 'wan1', () => {
+      throw new Error('mine')
+    })
+    onDeviceLoss(2, 'wan1', other)
+    await sleep(100)
+    netlink.gone.add('wan1')
+    link('removed', 'wan1')
+    expect(other).toHaveBeenCalledOnce()
+    await sleep(1)
+    expect(thrown).toEqual([new Error('mine')])
   })
 
   test('is seen even if it came before netlink listened, or in a message that was lost', async () => {

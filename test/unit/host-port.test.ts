@@ -46,6 +46,10 @@ describe('splitHostPort', () => {
     expect(() => splitHostPort(value as unknown as string)).toThrow(/must be "host:port"/)
   })
 
+  test.each([undefined, null, '80', Symbol('odd'), Object.create(null)])('joins no port %#', value => {
+    expect(() => joinHostPort('a', value as number)).toThrow(/joinHostPort: port must be a number/)
+  })
+
   test('refuses a default that is no port', () => {
     expect(() => splitHostPort('a', 65_536)).toThrow(/defaultPort must be an integer from 0 to 65535/)
   })

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Probe } from '../../src/monitor/checks/probe.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import { bad, begin, ok, runnersOf, simulate, states } from './monitor-world.js'
+import { uncaught } from './uncaught.js'
 
 describe('in virtual time', () => {
   beforeEach(() => {
@@ -158,10 +159,7 @@ describe('in virtual time', () => {
 
   test("a listener's fault does not stop the rounds", async () => {
     const { monitor, probe } = simulate()
-    const thrown: unknown[] = []
-    const others = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException')
-    process.on('uncaughtException', error => thrown.push(error))
+    const thrown = uncaught()
     monitor.on('check', () => {
       throw new Error('mine')
     })
@@ -170,8 +168,6 @@ describe('in virtual time', () => {
     expect(probe.mock.calls.length).toBeGreaterThan(9)
     expect(thrown.length).toBe(probe.mock.calls.length)
     await stop(monitor)
-    process.removeAllListeners('uncaughtException')
-    for (const other of others) process.on('uncaughtException', other)
   })
 })
 

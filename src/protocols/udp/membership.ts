@@ -26,7 +26,9 @@ const pointerSize = /64|s390x/.test(process.arch) ? 8 : 4
  */
 export function keepMembershipsOn(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   const check = (caller: string, given: string | undefined) => {
-    if (given === undefined || given === '' || meansDevice(given, device)) return
+    if (given === undefined || given === '') return
+    if (typeof given !== 'string') throw invalidArgument(`${caller}: interface`, given, 'a string')
+    if (meansDevice(given, device)) return
     const hint = 'leave the interface out, or open another socket on the device that is meant'
     throw offPath(`${caller}: interface ${JSON.stringify(given)} is not device ${device}`, hint, device)
   }

@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { addon, Field } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
-import { isIP } from '../../builtins.js'
 import { invalidArgument, NetviaError, systemError } from '../../errors.js'
-import { type CommonOptions, ipAddress, isBytes, port as portCheck } from '../../options.js'
+import { type CommonOptions, deviceName, ipAddress, isBytes, port as portCheck } from '../../options.js'
+import { isolated } from '../../runtime/isolated.js'
 import { decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
@@ -117,7 +117,9 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
    * routes take an answer from that address through another device; `ENODEV` if the device has been deleted.
    */
   async reply(info: UdpMessageInfo, data: Uint8Array): Promise<void> {
+    if (typeof info !== 'object' || info === null) throw invalidArgument('reply: info', info, 'that of a message')
     const { localAddress, device } = info
+    if (device !== undefined) deviceName(device, 'reply: device')
     if (localAddress !== undefined) ipAddress(localAddress, 'reply: localAddress')
     const to = this.#target('reply', info.port, info.address)
     const index = this.#indexFor(device)
@@ -194,13 +196,13 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
 
   #change(caller: 'addMembership' | 'dropMembership', group: string, given = this.#device): void {
     this.#refuseClosed()
-    if (given === undefined) throw invalidArgument(`${caller}: device`, given, 'the name of a device')
-    if (this.#device !== undefined && given !== this.#device) {
+    const device = deviceName(given, `${caller}: device`) as string
+    if (this.#device !== undefined && device !== this.#device) {
       const hint = 'leave the device out, or open another socket on the device that is meant'
-      throw offPath(`${caller}: ${given} is not device ${this.#device}`, hint, this.#device)
+      throw offPath(`${caller}: ${device} is not device ${this.#device}`, hint, this.#device)
     }
-    if (isIP(group) === 0) throw invalidArgument(`${caller}: group`, group, 'an IP address')
-    changeMembership(caller, this.#socket.fd, this.family, given, [group])
+    ipAddress(group, `${caller}: group`)
+    changeMembership(caller, this.#socket.fd, this.family, device, [group])
   }
 
   #refuseClosed(): void {
@@ -220,7 +222,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     }
     // A few batches, then other sockets have a turn.
     for (let i = 0; i < 4; i++) if (this.#socket.receive(onPacket) < 1) break
-    for (const message of received) if (!this.closed) this.emit('message', ...message)
+    for (const message of received) if (!this.closed) isolated(() => this.emit('message', ...message))
   }
 }
 

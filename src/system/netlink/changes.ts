@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
+import { isolated } from '../../runtime/isolated.js'
 import { trySetOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
@@ -163,18 +164,7 @@ function drain(): void {
     changes = [{ type: 'overrun' }]
   }
   // Only now: a callback may read a table, which uses the same receive buffer.
-  for (const change of changes) for (const callback of callbacks) call(callback, change)
-}
-
-/** If one callback throws, the other callbacks and the socket continue. */
-function call(callback: Callback, change: DeviceChange): void {
-  try {
-    callback(change)
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
+  for (const change of changes) for (const callback of callbacks) isolated(() => callback(change))
 }
 
 function toChange({ type, payload }: NetlinkMessage): DeviceChange | undefined {

@@ -12,6 +12,7 @@ import {
   pathOf,
   type Schema,
 } from '../../../options.js'
+import { isolated } from '../../../runtime/isolated.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { setOption } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
@@ -164,7 +165,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     const add = (message: [DecodedMessage, MessageInfo] | undefined) => message && received.push(message)
     this.#readAll(onMessage, false)
     this.#readAll(onReport, true)
-    for (const message of received) if (!this.closed) this.emit('message', ...message)
+    for (const message of received) if (!this.closed) isolated(() => this.emit('message', ...message))
   }
 
   /** Reads a few batches, then gives other sockets a turn. */

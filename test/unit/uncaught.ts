@@ -1,0 +1,14 @@
+import { onTestFinished } from 'vitest'
+
+/** What is thrown without being caught, from now to the end of the test. */
+export function uncaught(): unknown[] {
+  const thrown: unknown[] = []
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', error => thrown.push(error))
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const other of others) process.on('uncaughtException', other)
+  })
+  return thrown
+}
