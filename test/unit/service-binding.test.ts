@@ -76,3 +76,19 @@ test('the command prints them as a zone file has them', async () => {
   const { stdout } = await netvia(['dns', `@${at}`, '+short', 'HTTPS', 'a.test'])
   expect(stdout).toBe('1 . alpn=h2 port=8443 no-default-alpn\n')
 })
+
+test('the time for a record is in proportion to its parameters', () => {
+  const timeFor = (count: number) => {
+    const parameters = Array.from({ length: count }, (_, i) => [(i + 256) >> 8, i & 255, 0, 0])
+    const bytes = Buffer.from([0, 1, 0, ...parameters.flat()])
+    const times = Array.from({ length: 5 }, () => {
+      const started = process.hrtime.bigint()
+      decodeServiceBinding(bytes)
+      return Number(process.hrtime.bigint() - started)
+    })
+    return Math.min(...times)
+  }
+  timeFor(1000)
+  // As many as fit into one message. In proportion: 16 times as long.
+  expect(timeFor(16_000)).toBeLessThan(100 * timeFor(1000))
+})

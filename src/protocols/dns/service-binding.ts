@@ -86,7 +86,8 @@ function add(data: SvcbData, key: number, value: Buffer): void {
       data.dohpath = value.toString()
       break
     default:
-      data.others = { ...data.others, [key]: value }
+      data.others ??= {}
+      data.others[key] = value
   }
 }
 
