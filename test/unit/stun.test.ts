@@ -131,6 +131,10 @@ test('an error response and an answer with required attributes that are unknown 
   const error = { code: 400, reason: 'Bad Request' }
   const refusing = await answering(id => [encodeMessage('error', id, { error })])
   await expect(client.request({ to: refusing.to, timeout: 60_000, signal })).rejects.toMatchObject({ code: 'ERR_STUN' })
+  const long = { code: 400, reason: `\x1b[31m${'x'.repeat(30_000)}` }
+  const shouting = await answering(id => [encodeMessage('error', id, { error: long })])
+  const refused = client.request({ to: shouting.to, timeout: 60_000, signal })
+  await expect(refused).rejects.toThrow(/it answered 400 "\\u001b\[31mx{195}…"$/)
   // The type of UNKNOWN-ATTRIBUTES becomes that of one from the future.
   const odd = await answering(id => {
     const plain = encodeMessage('success', id, { mapped, unknown: [1, 2] }).subarray(0, -8)

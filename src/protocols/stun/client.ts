@@ -1,6 +1,6 @@
 import type { Socket } from 'node:dgram'
 import { nodeCrypto } from '../../builtins.js'
-import { NetviaError } from '../../errors.js'
+import { NetviaError, shown } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
@@ -90,7 +90,10 @@ export class StunClient {
         settle()
         if (kind === 'success' && mapped && unknown.length === 0)
           resolve({ ...message, mapped, source, rttMs: monotonicNow() - sentAt })
-        else reject(badAnswer(error ? `it answered ${error.code} ${error.reason}` : 'its answer has no address', to))
+        else
+          reject(
+            badAnswer(error ? `it answered ${error.code} ${shown(error.reason)}` : 'its answer has no address', to),
+          )
       }
       // By then, everything that arrived while this process was busy has been read.
       const giveUp = () => {
