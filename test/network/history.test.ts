@@ -3,7 +3,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -12,15 +11,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
-import os, { tmpdir } from 'node:os'
+import os from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { SqliteDatabase } from '../../src/builtins.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CheckHistory } from '../../src/cli/monitor/web/history-report.js'
 import { readPast } from '../../src/cli/monitor/web/stored-history.js'
 import { readHistory } from '../../src/cli/report/read.js'
-import type { MonitorOptions, WarningEvent } from '../../src/index.js'
+import type { MonitorOptions } from '../../src/index.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import { lab, needs } from '../lab/index.js'
 import { netvia, objects } from '../unit/cli-process.js'
@@ -28,45 +26,8 @@ import { schemaErrors } from '../unit/cli-schema.js'
 import { startMonitor } from '../unit/monitor-command.js'
 import { bad, begin, ok, simulate } from '../unit/monitor-world.js'
 import { hasSqlite } from './has-sqlite.js'
+import { inSimulatedTime, kept, minute, openDatabase, pass, place } from './kept-history.js'
 import { configuration } from './monitored.js'
-
-const minute = 60_000
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
-
-/** Only where this Node has node:sqlite. */
-function openDatabase(file: string): SqliteDatabase {
-  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
-  return new DatabaseSync(file)
-}
-
-function place() {
-  const folder = mkdtempSync(join(tmpdir(), 'netvia-history-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return join(folder, 'history.db')
-}
-
-/** A simulated world whose monitor keeps a history, and what is in it. */
-function kept(changed: Partial<MonitorOptions> = {}, history = place()) {
-  const world = simulate({ history, ...changed })
-  const warnings: WarningEvent[] = []
-  world.monitor.on('warning', warning => warnings.push(warning))
-  world.monitor.start()
-  const report = (name = 'fibre', from = begin, to = Date.now()) =>
-    readHistory(history, { from, to }).find(uplink => uplink.name === name)!
-  return { ...world, history, warnings, report }
-}
-
-const simulated = () => {
-  beforeEach(() => {
-    vi.useFakeTimers({
-      now: begin,
-      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'hrtime'],
-    })
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-}
 
 if (!hasSqlite) {
   test('a history says which Node it needs, in the library and in the command', async () => {
@@ -80,7 +41,7 @@ if (!hasSqlite) {
   })
 } else {
   describe('the history of a monitor', () => {
-    simulated()
+    inSimulatedTime()
 
     test('has each outage with its cause, the share of every state, and the loss', async () => {
       const { monitor, says, report } = kept()

@@ -1,8 +1,15 @@
 import type { SqliteDatabase } from '../../builtins.js'
-import { openToRead } from '../../monitor/history/database.js'
+import { historyError, openToRead } from '../../monitor/history/database.js'
 import { MinuteCounts } from '../../monitor/history/minute-counts.js'
-import { stretchesOf } from '../../monitor/history/read-stretches.js'
-import { type Outage, outagesOf, type Period, type Share, sharesOf } from '../../monitor/history/stretches.js'
+import { readStretches } from '../../monitor/history/read-stretches.js'
+import {
+  type Outage,
+  outagesOf,
+  type Period,
+  type Share,
+  sharesOf,
+  withoutOverlaps,
+} from '../../monitor/history/stretches.js'
 
 /** In ms, for a lock of another program. */
 const patience = 1000
@@ -35,10 +42,11 @@ export interface UplinkReport extends Share, LatencyReport {
 export function readHistory(path: string, period: Period): UplinkReport[] {
   const database = openToRead(path, patience)
   try {
-    const uplinks = database.prepare('SELECT id, name, device FROM uplink ORDER BY id').all()
+    const names = 'SELECT id, CAST(name AS TEXT) AS name, CAST(device AS TEXT) AS device FROM uplink ORDER BY id'
+    const uplinks = database.prepare(names).all()
     const counted = countTargets(database, period)
     return uplinks.map(({ id, name, device }) => {
-      const stretches = stretchesOf(database, id as number)
+      const stretches = withoutOverlaps([...readStretches(database, id as number, period.from)])
       const targets = counted.filter(({ uplink }) => uplink === id)
       const pings = targets.filter(({ type }) => type === 'ping')
       return {
@@ -53,6 +61,8 @@ export function readHistory(path: string, period: Period): UplinkReport[] {
         })),
       }
     })
+  } catch (error) {
+    throw historyError(path, error)
   } finally {
     database.close()
   }
@@ -67,15 +77,16 @@ interface Counted {
 
 /** The targets that were checked in the period, from one look at its minutes. */
 function countTargets(database: SqliteDatabase, { from, to }: Period): Counted[] {
+  const named = 'SELECT id, uplink, CAST(type AS TEXT) AS type, CAST(target AS TEXT) AS target FROM target ORDER BY id'
   const targets = new Map<number, Counted>()
-  for (const { id, uplink, type, target } of database.prepare('SELECT * FROM target ORDER BY id').all()) {
+  for (const { id, uplink, type, target } of database.prepare(named).all()) {
     targets.set(id as number, {
       ...{ uplink: uplink as number, type: type as string, target: target as string },
       counts: new MinuteCounts(),
     })
   }
   const minutes = database.prepare('SELECT * FROM minute WHERE at >= ? AND at < ?')
-  for (const row of minutes.iterate(from, to)) targets.get(row.target as number)!.counts.add(row)
+  for (const row of minutes.iterate(from, to)) targets.get(row.target as number)?.counts.add(row)
   return [...targets.values()].filter(({ counts: { good, bad } }) => good + bad > 0)
 }
 

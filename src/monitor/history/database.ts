@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { nodeSqlite, type SqliteDatabase } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 
@@ -56,12 +57,47 @@ export function openToWrite(path: string): SqliteDatabase {
   })
 }
 
-/** Opens a history to read from, while a monitor may be writing to it. It waits `patience` ms for a lock, and the event loop with it. */
+/**
+ * Claims a history for one monitor, by a lock on a file beside it. The lock ends when the returned database is closed, or with the
+ * process, however that ends.
+ *
+ * @throws NetviaError `ERR_HISTORY_IN_USE` if another monitor has it.
+ */
+export function claim(path: string): SqliteDatabase {
+  try {
+    return opened(`${path}-lock`, false, lock => lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'))
+  } catch (error) {
+    if (!isLocked(error)) throw historyError(path, (error as NetviaError).cause)
+    const hint = 'give each monitor a file of its own'
+    const message = `${path}: another monitor writes to this history; ${hint}`
+    throw new NetviaError(message, { code: 'ERR_HISTORY_IN_USE', address: path, hint })
+  }
+}
+
+/**
+ * Opens a history to read from, while a monitor may be writing to it. It waits `patience` ms for a lock, and the event loop with it.
+ *
+ * @throws NetviaError `ERR_HISTORY`.
+ */
 export function openToRead(path: string, patience: number): SqliteDatabase {
-  return opened(path, true, database => {
+  const prepare = (database: SqliteDatabase) => {
     database.exec(`PRAGMA busy_timeout = ${patience}`)
     checkVersion(database)
-  })
+  }
+  try {
+    return opened(path, true, prepare)
+  } catch (error) {
+    // SQLite writes beside a file with a log, even to read it. Without a log the file is complete, and nobody writes to it.
+    const { code, hint } = error as NetviaError
+    if (code !== 'ERR_HISTORY' || hint !== hints.get(14)) throw error
+    const log = `${path}-wal`
+    if (statSync(log, { throwIfNoEntry: false })?.size)
+      throw historyError(
+        path,
+        new Error(`its newest entries are in ${log}, which can't be read there; copy both files to another folder`),
+      )
+    return opened(path, true, prepare, `${pathToFileURL(path)}?immutable=1`)
+  }
 }
 
 /** Whether another program has locked the file: `SQLITE_BUSY` in one of its forms. */
@@ -70,13 +106,20 @@ export function isLocked(error: unknown): boolean {
   return errcode === undefined ? cause !== undefined && isLocked(cause) : (errcode & 0xff) === 5
 }
 
-function opened(path: string, readOnly: boolean, prepare: (database: SqliteDatabase) => void): SqliteDatabase {
+function opened(
+  path: string,
+  readOnly: boolean,
+  prepare: (database: SqliteDatabase) => void,
+  location = path,
+): SqliteDatabase {
   requireSqlite()
   let database: SqliteDatabase | undefined
   try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (readOnly && !found) throw new Error('there is no such file')
     // To open a FIFO would block this process.
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error('this is not a file')
-    database = new (nodeSqlite().DatabaseSync)(path, { readOnly })
+    if (found?.isFile() === false) throw new Error('this is not a file')
+    database = new (nodeSqlite().DatabaseSync)(location, { readOnly })
     prepare(database)
     return database
   } catch (cause) {

@@ -1,11 +1,12 @@
-import { statSync } from 'node:fs'
 import type { SqliteDatabase } from '../../builtins.js'
+import type { NetviaError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { type ClockReading, elapsed, readClocks, wallTime } from '../record/clock-reading.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/event-types.js'
 import type { UplinkState } from '../state/state-machine.js'
-import { historyError, isLocked, openToWrite } from './database.js'
+import { historyError, isLocked } from './database.js'
 import { LatencyCounts } from './latency-counts.js'
+import { OpenHistory } from './open-history.js'
 
 /** Between two writes, in ms: flash lasts, and this is what a power cut may take. */
 export const batchInterval = 60_000
@@ -51,14 +52,11 @@ interface Change {
  * in one transaction, sooner after a change of state; a process that is killed loses what came after the last write.
  */
 export class HistoryFile {
-  readonly #path: string
+  readonly #file: OpenHistory
   readonly #failed: (error: unknown) => void
-  #database: SqliteDatabase | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the timer fires, on the monotonic clock. */
   #due = Number.POSITIVE_INFINITY
-  /** Identifies the open file, even if its name now belongs to another one. */
-  #file: string | undefined
   #run: number | undefined
   /** Minutes that this run has written, and until when by the clock of that time. */
   #minutesWritten = 0
@@ -80,7 +78,7 @@ export class HistoryFile {
 
   /** `failed` is called once for each reason why the file can't be written. The monitor continues, and writes the missing data later. */
   constructor(path: string, failed: (error: unknown) => void) {
-    this.#path = path
+    this.#file = new OpenHistory(path)
     this.#failed = failed
   }
 
@@ -134,8 +132,7 @@ export class HistoryFile {
   end(): void {
     this.#write(1000)
     clearTimeout(this.#timer)
-    this.#database?.close()
-    this.#database = undefined
+    this.#file.close()
   }
 
   #change(uplink: string, state: UplinkState, forced: boolean, reason: string): void {
@@ -170,7 +167,9 @@ export class HistoryFile {
     this.#due = Number.POSITIVE_INFINITY
     this.#writeIn(batchInterval)
     try {
-      const database = this.#open()
+      const { database, isAnother } = this.#file.open()
+      // The runs of another file have numbers of their own.
+      if (isAnother) this.#run = undefined
       database.exec(`PRAGMA busy_timeout = ${patience}; BEGIN IMMEDIATE`)
       const begun = this.#correctedBegin(database, now)
       const run = this.#runRow(database, begun, now)
@@ -180,7 +179,9 @@ export class HistoryFile {
       this.#run = run
       this.#begun = begun
     } catch (error) {
-      this.#giveUp()
+      // The next write opens the file again. It may have been moved or damaged.
+      this.#file.close()
+      if ((error as NetviaError).code === 'ERR_HISTORY_IN_USE') this.#leave(now)
       this.#report(error)
       return
     }
@@ -197,30 +198,20 @@ export class HistoryFile {
   #report(error: unknown): void {
     if (isLocked(error) && ++this.#locked < lockedAttempts) this.#writeIn(changeWaits)
     else {
-      const failure = historyError(this.#path, error)
+      const failure = historyError(this.#file.path, error)
       if (failure.message !== this.#failure) this.#failed(failure)
       this.#failure = failure.message
     }
   }
 
-  /** Closes a file that was moved or replaced, because nobody would find new data in it. */
-  #open(): SqliteDatabase {
-    const before = this.#file
-    if (this.#database && fileAt(this.#path) !== before) this.#giveUp()
-    this.#database ??= openToWrite(this.#path)
-    this.#file = fileAt(this.#path)
-    // The runs of another file have numbers of their own.
-    if (this.#file !== before) this.#run = undefined
-    return this.#database
-  }
-
-  /** The next write opens the file again. It may have been moved or damaged. */
-  #giveUp(): void {
-    try {
-      // Rolls back what was begun.
-      this.#database?.close()
-    } catch {}
-    this.#database = undefined
+  /** Another monitor writes what happened until now. Once it ends, a run begins with the states of then. */
+  #leave(now: ClockReading): void {
+    this.#writeIn(changeWaits)
+    for (const change of this.#changes) this.#written.set(change.uplink, change)
+    this.#changes = []
+    this.#minutes.clear()
+    this.#run = undefined
+    this.#begun = this.#minuteBegun = now
   }
 
   #insert(database: SqliteDatabase, run: number, now: ClockReading): void {
@@ -290,10 +281,4 @@ export class HistoryFile {
       (SELECT at, target FROM minute WHERE at < ? ORDER BY at LIMIT ?)`
     database.prepare(oldest).run(now.wall - minutesKept, Math.max(maxTouched, 2 * this.#minutes.size))
   }
-}
-
-/** Undefined without one. While it is open no other file can have its number. */
-function fileAt(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found && `${found.dev}:${found.ino}`
 }

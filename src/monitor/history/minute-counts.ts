@@ -14,7 +14,7 @@ export class MinuteCounts {
     this.good += good as number
     this.bad += bad as number
     // Node 22 takes an empty array for NULL.
-    if (latencies) this.latencies.addBytes(latencies as Uint8Array)
+    if (latencies instanceof Uint8Array) this.latencies.addBytes(latencies)
     // An old history has no such column.
     if (typeof jitter !== 'number') return
     this.#jitter += jitter * (good as number)

@@ -1,17 +1,36 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import type { Stretch } from './stretches.js'
 
-/** A state lasts until the next one, or as long as the monitor is known to have run. */
-export function stretchesOf(database: SqliteDatabase, uplink: number): Stretch[] {
-  const rows = database.prepare(
-    `SELECT at AS "from", coalesce(lead(at) OVER (PARTITION BY run ORDER BY at, state.id), ended) AS "to",
-       state, forced, reason, lead(at) OVER (PARTITION BY run ORDER BY at, state.id) IS NULL AS isLast
-     FROM state JOIN run ON run.id = run WHERE uplink = ? ORDER BY run, at, state.id`,
-  )
-  return rows.all(uplink).map(row => ({
-    ...{ from: row.from as number, to: row.to as number, reason: row.reason as string },
-    state: row.state as Stretch['state'],
-    forced: row.forced === 1,
-    isLast: row.isLast === 1,
-  }))
+/** Of a JavaScript date, in ms since the epoch. */
+const latest = 8.64e15
+
+/** In each run, from the state that it had at a time. By an index, because a line that flaps has made a million. */
+const statesOf = `
+SELECT run.id AS run, ended, at, state, forced, CAST(reason AS TEXT) AS reason
+FROM run CROSS JOIN state ON state.run = run.id AND uplink = ?
+WHERE ended >= ? AND at >= coalesce(
+  (SELECT max(at) FROM state AS before WHERE before.run = run.id AND before.uplink = ? AND before.at <= ?), -${latest})
+ORDER BY run.id, at, state.id`
+
+/**
+ * Reads what lasted until `from` or longer, in full length. A state lasts until the next one of its run, or as long as the monitor is known to
+ * have run. Runs can overlap: see `withoutOverlaps`.
+ */
+export function* readStretches(database: SqliteDatabase, uplink: number, from: number): Generator<Stretch> {
+  let before: { stretch: Stretch; run: unknown } | undefined
+  for (const row of database.prepare(statesOf).iterate(uplink, from, uplink, from)) {
+    const at = timeOf(row.at)
+    if (before?.run === row.run) yield { ...before!.stretch, to: at, isLast: false }
+    else if (before) yield before.stretch
+    const state = row.state as Stretch['state']
+    const reason = row.reason as string
+    const stretch = { from: at, to: timeOf(row.ended), state, reason, forced: row.forced === 1, isLast: true }
+    before = { stretch, run: row.run }
+  }
+  if (before) yield before.stretch
+}
+
+function timeOf(value: unknown): number {
+  if (typeof value === 'number' && Math.abs(value) <= latest) return value
+  throw new Error(`the time of a state is damaged: ${value}`)
 }

@@ -38,6 +38,22 @@ export interface Outage {
   reason: string
 }
 
+/**
+ * In order, and without the time that an earlier one has. Runs overlap if the clock was set back between them, and no time counts
+ * twice.
+ */
+export function withoutOverlaps(stretches: readonly Stretch[]): Stretch[] {
+  let end = Number.NEGATIVE_INFINITY
+  return [...stretches]
+    .sort((a, b) => a.from - b.from)
+    .flatMap(stretch => {
+      const from = Math.max(stretch.from, end)
+      if (stretch.to <= from) return []
+      end = stretch.to
+      return { ...stretch, from }
+    })
+}
+
 export function sharesOf(stretches: readonly Stretch[], period: Period): Share {
   const total = (wanted: (stretch: Stretch) => boolean) =>
     stretches.filter(wanted).reduce((sum, stretch) => sum + overlap(stretch, period), 0)

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SqliteDatabase } from '../../../builtins.js'
-import { openToRead } from '../../../monitor/history/database.js'
+import { historyError, openToRead } from '../../../monitor/history/database.js'
 import { MinuteCounts } from '../../../monitor/history/minute-counts.js'
-import { stretchesOf } from '../../../monitor/history/read-stretches.js'
-import { outagesOf, type Stretch, sharesOf } from '../../../monitor/history/stretches.js'
+import { readStretches } from '../../../monitor/history/read-stretches.js'
+import { outagesOf, type Stretch, sharesOf, withoutOverlaps } from '../../../monitor/history/stretches.js'
 import type { UplinkState } from '../../../monitor/state/state-machine.js'
 import { type CheckHistory, rounded, severities, type UplinkHistory } from './history-report.js'
 import type { Range } from './ranges.js'
 
-/** Minutes to read in one turn of the event loop. Checks run in between. */
+/** Minutes or states to read in one turn of the event loop. Checks run in between. */
 const perTurn = 200
 
 /** Finds the recorded minutes by one index look-up each, because the index begins with the time and only one uplink is wanted. */
@@ -18,6 +18,9 @@ WITH RECURSIVE moment (at) AS (
   UNION ALL SELECT (SELECT min(at) FROM minute WHERE at > moment.at) FROM moment WHERE moment.at < ?)
 SELECT minute.* FROM moment CROSS JOIN target CROSS JOIN minute
 WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
+
+const targetsOf =
+  'SELECT id, CAST(type AS TEXT) AS type, CAST(target AS TEXT) AS target FROM target WHERE uplink = ? ORDER BY id'
 
 /** Reads one uplink's range of days from the history file. */
 export async function readPast(
@@ -33,7 +36,7 @@ export async function readPast(
   const database = openToRead(path, 0)
   try {
     const id = database.prepare('SELECT id FROM uplink WHERE name = ?').get(name)?.id as number | undefined
-    const stretches = id === undefined ? [] : stretchesOf(database, id)
+    const stretches = id === undefined ? [] : withoutOverlaps(await inTurns(readStretches(database, id, period.from)))
     const checks = id === undefined ? [] : await checksOf(database, id, period.from, end * step * 1000, step)
     return {
       ...{ name, step, from: begin * step },
@@ -41,9 +44,17 @@ export async function readPast(
       availability: sharesOf(stretches, period).availability,
       outages: outagesOf(stretches, period),
     }
+  } catch (error) {
+    throw historyError(path, error)
   } finally {
     database.close()
   }
+}
+
+async function inTurns<T>(items: Iterable<T>): Promise<T[]> {
+  const read: T[] = []
+  for (const item of items) if (read.push(item) % perTurn === 0) await nextTurn()
+  return read
 }
 
 /** The worst state of each step. */
@@ -64,7 +75,7 @@ async function checksOf(
   to: number,
   step: number,
 ): Promise<CheckHistory[]> {
-  const targets = database.prepare('SELECT id, type, target FROM target WHERE uplink = ? ORDER BY id').all(uplink)
+  const targets = database.prepare(targetsOf).all(uplink)
   const counts = (to - from) / 1000 / step
   const steps = new Map(targets.map(({ id }) => [id as number, new Array<MinuteCounts | undefined>(counts)]))
   let read = 0
