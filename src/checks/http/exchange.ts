@@ -98,20 +98,21 @@ async function openConnection(
   report: HttpReport,
   signal: Signal,
 ): Promise<Connection> {
-  const target = { ...pathOf(plan), ...hostAndPort(request), family: plan.family, servers: plan.servers, noDelay: true }
+  const { device, localAddress, mark, tos, family, servers, timeout } = plan
+  const { host, port } = hostAndPort(request)
+  const target = { device, localAddress, mark, tos, host, port, family, servers, timeout, noDelay: true }
   // For a redirected request: the address of the server that redirected.
   const from = report.redirects > 0 ? report.remoteAddress! : undefined
   const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
   report.progress.phase = 'name resolution'
-  const pinned = plan.addresses?.[joinHostPort(target.host, target.port)]
-  const timed = { ...target, host: pinned ?? target.host, timeout: plan.timeout }
-  const connected = await dialDescriptor(timed, signal, report.progress, refuse)
+  target.host = plan.addresses?.[joinHostPort(host, port)] ?? host
+  const connected = await dialDescriptor(target, signal, report.progress, refuse)
   const { fd, dnsMs, connectMs } = connected
   try {
-    if (plan.device !== undefined) verifyDevice(fd, plan.device)
+    if (device !== undefined) verifyDevice(fd, device)
     // Without a device of ours the kernel may have bound the socket, as systemd can.
-    report.device = plan.device ?? (boundDevice(fd) || undefined)
+    report.device = device ?? (boundDevice(fd) || undefined)
     const ends = { localAddress: localAddressOf(fd), remoteAddress: remoteAddressOf(fd) }
     if (from !== undefined) guardConnection(from, ends)
     report.localAddress = ends.localAddress
@@ -126,13 +127,13 @@ async function openConnection(
   report.authenticated = false
   if (request.url.protocol === 'http:') {
     report.add('tlsMs', 0)
-    return new PlainConnection(fd, plan.device)
+    return new PlainConnection(fd, device)
   }
   report.progress.phase = 'TLS handshake'
   const start = monotonicNow()
   const tls = request.trusted ? plan.tls : withoutIdentity(plan.tls)
   const rejectUnauthorized = plan.tls?.rejectUnauthorized ?? true
-  const options = { ...tls, ...target, ALPNProtocols: ['http/1.1'], rejectUnauthorized }
+  const options = Object.assign({}, tls, target, { host, ALPNProtocols: ['http/1.1'], rejectUnauthorized })
   const secured = await startTls(toSocket(connected, target).socket, options, signal, (secure, certificate) => {
     report.add('tlsMs', monotonicNow() - start)
     report.shown(secure, certificate, options.servername || options.host)
@@ -147,13 +148,13 @@ function withoutIdentity(tls: HttpCheckTlsOptions = {}): HttpCheckTlsOptions {
 }
 
 function questionOf({ url, method, headers, body }: HttpRequest): HttpQuestion {
-  const all = { host: url.host, ...basicCredentials(url), ...headers }
-  return { method, path: `${url.pathname}${url.search}`, headers: all, body }
+  const fields = [['host', url.host], ...basicCredentials(url), ...Object.entries(headers)]
+  return { method, path: `${url.pathname}${url.search}`, headers: Object.fromEntries(fields), body }
 }
 
 /** Basic credentials (RFC 7617) from a URL. */
-function basicCredentials({ username, password }: URL): { authorization?: string } {
-  if (!username && !password) return {}
+function basicCredentials({ username, password }: URL): [name: string, value: string][] {
+  if (!username && !password) return []
   const text = [username, password].map(percentDecoded).join(':')
-  return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
+  return [['authorization', `Basic ${Buffer.from(text).toString('base64')}`]]
 }

@@ -160,27 +160,28 @@ export type HttpCheckPlan = HttpCheckOptions & {
 }
 
 export function planHttpCheck(options: HttpCheckOptions): HttpCheckPlan {
-  const plan: HttpCheckPlan = { ...httpCheckDefaults, ...checkOptions('checkHttp', options, httpCheckSchema) }
+  const plan: HttpCheckPlan = Object.assign({}, httpCheckDefaults, checkOptions('checkHttp', options, httpCheckSchema))
   if (plan.expectBody !== undefined && plan.maxBodyBytes === 0) {
     throw errorAt('maxBodyBytes', invalidArgument('checkHttp: maxBodyBytes', 0, 'more than 0 with expectBody'))
   }
   return plan
 }
 
+const ownFields = Object.entries({ 'user-agent': 'netvia', accept: '*/*', 'accept-encoding': 'gzip, deflate, br' })
+
 /** Its errors omit the URL, which may contain secrets. */
 export function firstRequest(url: string | URL, { method = 'GET', headers = {}, body }: HttpCheckOptions): HttpRequest {
   const text = typeof url === 'string' ? url : (url as Partial<URL> | null | undefined)?.href
-  const given = typeof text === 'string' && parseHttpUrl(text)
-  if (!given) {
+  const parsed = typeof text === 'string' && parseHttpUrl(text)
+  if (!parsed) {
     const hint = 'it begins with http:// or https://'
     throw new NetviaError(`checkHttp: the url is not valid; ${hint}`, { code: 'ERR_INVALID_ARG_VALUE', hint })
   }
-  const { protocol } = given.url
+  const { protocol } = parsed.url
   if (protocol !== 'http:' && protocol !== 'https:') {
     throw invalidArgument("checkHttp: the url's scheme", protocol.slice(0, -1), 'http or https')
   }
-  const own = { 'user-agent': 'netvia', accept: '*/*', 'accept-encoding': 'gzip, deflate, br' }
-  const fields = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
-  const all = { ...own, ...Object.fromEntries(fields) }
-  return { ...given, method: method.toUpperCase(), headers: all, body, trusted: true }
+  const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  const fields = Object.fromEntries([...ownFields, ...given])
+  return { url: parsed.url, zone: parsed.zone, method: method.toUpperCase(), headers: fields, body, trusted: true }
 }

@@ -117,7 +117,8 @@ export class HttpReport implements PortalTraces {
   }
 
   success(): HttpCheckSuccess {
-    return { ok: true, status: this.status!, latencyMs: this.#latencyMs!, ...this.#facts(), error: undefined }
+    const verdict = { ok: true as const, status: this.status!, latencyMs: this.#latencyMs! }
+    return Object.assign(verdict, this.#facts(), { error: undefined })
   }
 
   failure(error: NetviaError, plan: HttpCheckPlan): HttpCheckFailure {
@@ -130,12 +131,10 @@ export class HttpReport implements PortalTraces {
 
   #facts(): HttpCheckFacts {
     const { localAddress, remoteAddress, device, certificate, redirects, bytes } = this
-    return {
-      timings: { ...this.#timings, totalMs: this.#elapsed() },
-      ...{ localAddress, remoteAddress, device },
-      ...(certificate && { certificate }),
-      ...{ redirects, bytes },
-    }
+    const { dnsMs, connectMs, tlsMs, firstByteMs } = this.#timings
+    const timings = { dnsMs, connectMs, tlsMs, firstByteMs, totalMs: this.#elapsed() }
+    const ends = { timings, localAddress, remoteAddress, device }
+    return Object.assign(ends, certificate && { certificate }, { redirects, bytes })
   }
 
   #elapsed(): number {

@@ -45,7 +45,9 @@ export class PlainConnection {
     const received = Buffer.from(room.subarray(0, length))
     const head = readPlainHead(received, question.method)
     if (!head) return this.#askOnward(question, none, received)
-    return { ...head, body: this.#body(received.subarray(head.length), head.bodyLength) }
+    const { statusCode, httpVersion, headers, headersDistinct } = head
+    const body = this.#body(received.subarray(head.length), head.bodyLength)
+    return { statusCode, httpVersion, headers, headersDistinct, body }
   }
 
   /** A pending `ask`, and one that reads the body, reject with the error if there is one. */

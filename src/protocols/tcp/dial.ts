@@ -187,7 +187,8 @@ export async function dialDescriptor(
     : await raceAddresses(options, families, attempt, signal, progress)
   if (signal.aborted) close(connected)
   signal.throwIfAborted()
-  return { ...connected, dnsMs: resolved! - begun, connectMs: monotonicNow() - resolved! }
+  const { fd, address } = connected
+  return { fd, address, dnsMs: resolved! - begun, connectMs: monotonicNow() - resolved! }
 }
 
 /** Races the addresses of a name as they become known. */
