@@ -9,7 +9,6 @@ import {
   isRegExp,
   milliseconds,
   oneOf,
-  pathOf,
   type Schema,
   string,
 } from '../options.js'
@@ -123,7 +122,9 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
     signal,
     device,
     async () => {
-      answers = await resolveWith(name, { ...pathOf(options), servers, signal, type, timeout }, { onAnswer })
+      const { localAddress, mark, tos } = options
+      const asked = { device, localAddress, mark, tos, servers, signal, type, timeout }
+      answers = await resolveWith(name, asked, { onAnswer })
       latencyMs ??= monotonicNow() - start
       for (const item of [expect].flat()) {
         const found = await anyMatches(answers.flatMap(textsOf), item, { exact: true, signal })

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:net'
-import { createServer, type TlsOptions } from 'node:tls'
-import { afterEach, describe, expect, test } from 'vitest'
+import tls, { createServer, type TlsOptions } from 'node:tls'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice } from '../../src/sockets/open.js'
@@ -55,6 +55,7 @@ test('to a name: server name and certificate fit it, over the device', async () 
   expect(socket.authorized).toBe(true)
   expect(socket).toMatchObject({ remoteAddress: '127.0.0.1', remotePort: options.port, alpnProtocol: 'http/1.1' })
   expect(boundDevice(descriptorOf(socket))).toBe('lo')
+  expect(socket.getPeerCertificate(true)).toMatchObject({ issuerCertificate: { subject: { CN: 'netvia test CA' } } })
   expect(tcpInfo(socket).state).toMatch(/established|close-wait/)
   expect((await socket.toArray()).join('')).toBe('sni www.server.test, alpn http/1.1')
 })
@@ -120,6 +121,27 @@ describe('a certificate that is not accepted', () => {
       })
     }
     expect(await openSockets()).toBe(before)
+  })
+
+  test('by name: the error has the certificate and its issuer, as Node itself gives them', async () => {
+    const port = await serve()
+    const { cause } = await connectTls({ host: '127.0.0.2', port, ca }).catch(error => error)
+    expect(cause).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: '127.0.0.2' })
+    expect(cause.cert).toMatchObject({ subject: {}, issuerCertificate: { subject: { CN: 'netvia test CA' } } })
+    expect(Object.getOwnPropertyDescriptor(cause.cert, 'issuerCertificate')).toHaveProperty('value')
+  })
+
+  test("by a checkServerIdentity that a program puts in Node's place, which sees the issuers", async () => {
+    const port = await serve()
+    vi.spyOn(tls, 'checkServerIdentity').mockImplementation((_host, certificate) => {
+      const { issuerCertificate } = certificate as tls.DetailedPeerCertificate
+      return new Error(`issued by ${issuerCertificate.subject.CN}`)
+    })
+    closers.push(() => vi.restoreAllMocks())
+    await expect(connectTls({ host: '127.0.0.1', port, ca })).rejects.toMatchObject({
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+      cause: { message: 'issued by netvia test CA' },
+    })
   })
 
   test('is accepted with rejectUnauthorized: false', async () => {

@@ -1,7 +1,6 @@
 import { addon } from '../../binding/addon.js'
 import { joinHostPort } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
-import { pathOf } from '../../options.js'
 import { PlainConnection } from '../../protocols/http/plain-connection.js'
 import { askByNode, type HttpAnswer, type HttpQuestion } from '../../protocols/http/question.js'
 import { connectTimeout as connectTimeoutError } from '../../protocols/tcp/connect-errors.js'
@@ -35,13 +34,14 @@ export async function exchange<T>(
     onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort)
   })
-  const where = { ...hostAndPort(request), device: plan.device }
   const judged = async () => {
     report.awaited = 'response'
     const sent = monotonicNow()
     const response = await connection.ask(questionOf(request)).catch(error => {
       // A server that requires a client certificate says so after the handshake (RFC 8446 section 4.6.2).
-      throw /SSL/.test(error.message) ? handshakeError(error, { ...plan.tls, ...where }, report.remoteAddress!) : error
+      if (!/SSL/.test(error.message)) throw error
+      const { device } = plan
+      throw handshakeError(error, { ...plan.tls, ...hostAndPort(request), device }, report.remoteAddress!)
     })
     report.add('firstByteMs', monotonicNow() - sent)
     report.responded(response.statusCode)

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { isIP, nodeTls } from '../../builtins.js'
 import { checkOptions, type Schema } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
@@ -50,24 +50,32 @@ export async function startTls(
   const host = options.host.replace(/%.*/, '')
   const name = isIP(host) ? {} : { servername: wireName(host) }
   let identity: Error | undefined
-  const checkServerIdentity: ConnectionOptions['checkServerIdentity'] = (...of) => {
+  const checkServerIdentity: ConnectionOptions['checkServerIdentity'] = (host, certificate) => {
     try {
-      identity = (options.checkServerIdentity ?? nodeTls().checkServerIdentity)(...of)
+      identity = (options.checkServerIdentity ?? nodeTls().checkServerIdentity)(host, certificate)
     } catch (error) {
       // Node would throw this error where nobody can catch it.
       identity = error as Error
     }
+    // The error may have the certificate.
+    if (identity) void (certificate as DetailedPeerCertificate).issuerCertificate
     return identity
   }
   let secure: TLSSocket | undefined
   try {
     const secureContext = options.secureContext ?? secureContextFor(options)
-    const given = { ...name, ...pickTls(options), secureContext, host, socket }
     // The code below verifies the certificate, while it can still read it.
-    secure = nodeTls().connect({ ...given, rejectUnauthorized: false, checkServerIdentity })
+    const own = { secureContext, host, socket, rejectUnauthorized: false, checkServerIdentity }
+    secure = nodeTls().connect(Object.assign({}, name, pickTls(options), own))
+    // To check the name, Node reads the whole chain, which takes a tenth of a handshake. Its check needs one certificate.
+    let verifying = options.checkServerIdentity === undefined
+    const read = secure.getPeerCertificate.bind(secure) as TLSSocket['getPeerCertificate']
+    const getPeerCertificate = (detailed = false) => (detailed && verifying ? withLateIssuers(read) : read(detailed))
+    Object.assign(secure, { getPeerCertificate })
     await handshake(secure, signal).catch(error => {
       throw signal.aborted ? error : handshakeError(error, options, address)
     })
+    verifying = false
     const refused = !secure.authorized && mustBeAuthorized(options)
     // Read it once, and only if needed: Node 20 returns it a single time.
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
@@ -81,6 +89,17 @@ export async function startTls(
     socket.destroy()
     throw error
   }
+}
+
+/** The server's certificate, with those of its issuers read when somebody asks for them. */
+function withLateIssuers(read: TLSSocket['getPeerCertificate']): DetailedPeerCertificate {
+  const certificate = read(false) as DetailedPeerCertificate
+  const get = () => {
+    const { issuerCertificate: value } = read(true)
+    Object.defineProperty(certificate, 'issuerCertificate', { value, writable: true })
+    return value
+  }
+  return Object.defineProperty(certificate, 'issuerCertificate', { get, enumerable: true, configurable: true })
 }
 
 /** Same default as Node. */
