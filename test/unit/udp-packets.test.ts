@@ -66,3 +66,10 @@ test.each(odd.filter(value => value !== ''))('nor as the interface of a socket o
   expect(() => socket.dropMembership('224.0.0.251', value as string)).toThrow(refused)
   expect(() => socket.setMulticastInterface(value as string)).toThrow(refused)
 })
+
+test('a group on another device than the socket is on is off its path', async () => {
+  const socket = await opened({ device: 'lo' })
+  const refused = expect.objectContaining({ name: 'NetviaError', code: 'ERR_OFF_PATH', device: 'lo' })
+  expect(() => socket.addMembership('224.0.0.251', 'wan1')).toThrow(refused)
+  expect(() => socket.dropMembership('224.0.0.251', 'wan1')).toThrow(refused)
+})

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
 import { openUdp } from '../../src/protocols/udp/open-udp.js'
 import { openSockets } from './open-sockets.js'
 
@@ -118,4 +119,21 @@ test('a worker of node:cluster has a socket of its own', async () => {
   const socket = await start({ device: 'lo', host: '127.0.0.1' })
   socket.send('to myself', socket.address().port, '127.0.0.1')
   expect(String((await once(socket, 'message'))[0])).toBe('to myself')
+})
+
+test('a socket hears nothing while it is disconnected, because the kernel also unbinds it from its device', async () => {
+  const socket = await start({ host: '127.0.0.1', device: 'lo' })
+  await new Promise<void>(resolve => void socket.connect(9, '127.0.0.1', resolve))
+  const filters = vi.spyOn(addon(), 'attachFilter')
+  const bindings: number[] = []
+  const { setOption } = addon()
+  vi.spyOn(addon(), 'setOption').mockImplementationOnce((...words) => {
+    bindings.push(filters.mock.calls.length)
+    return setOption(...words)
+  })
+  socket.disconnect()
+  // How many bytes of each packet they keep.
+  expect(filters.mock.calls.map(([, program]) => new Uint32Array(program.buffer)[1])).toEqual([0, 0xffff_ffff])
+  expect(bindings).toEqual([1])
+  vi.restoreAllMocks()
 })
