@@ -50,12 +50,24 @@ export function watchLinks(
     const changed = [...reported].filter(([, { index, running }]) => now.get(index) === !running)
     if (changed.length > 0) read(changed.map(([name]) => name))
   }
+  /** Devices to read again. One reading does for all changes of a turn, because thousands of them come together. */
+  const due = new Set<string>()
+  let reading: NodeJS.Immediate | undefined
+  const readSoon = (names: Iterable<string>) => {
+    for (const name of names) due.add(name)
+    if (due.size === 0) return
+    reading ??= setImmediate(() => {
+      reading = undefined
+      attempt(() => read(due), failed)
+      due.clear()
+    })
+  }
   const follow = (change: DeviceChange) => {
-    if (change.type === 'overrun') return read(devices.keys())
+    if (change.type === 'overrun') return readSoon(devices.keys())
     const names = namesOf(change).filter(name => devices.has(name))
     // Even if it is there again by now: its sockets are dead.
     if (change.type === 'link' && change.change === 'removed') for (const name of names) report(name, undefined)
-    if (names.length > 0) read(names)
+    readSoon(names)
   }
   try {
     const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
@@ -64,6 +76,7 @@ export function watchLinks(
     const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
     return () => {
       clearInterval(timer)
+      clearImmediate(reading)
       endCarriers()
       unsubscribe()
       release()
