@@ -16,6 +16,7 @@ import { multipathRemarks } from './multipath-hash.js'
 import { type RoutingOptions, type RoutingSettings, routingSettings } from './options.js'
 import { planFamily } from './plan.js'
 import { Refusals } from './refusals.js'
+import { retryStart } from './retry-start.js'
 import { TableNumbers } from './table-numbers.js'
 import { uplinkSnapshot } from './uplink-snapshot.js'
 
@@ -79,7 +80,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
    * runs, or another program has a default route in `table`. The routes and rules are as before then.
    */
   start(): Promise<void> {
-    this.#starting ??= this.#start().finally(() => {
+    this.#starting ??= retryStart(() => this.#start()).finally(() => {
       this.#starting = undefined
       if (this.#isStale && this.#unfollow) this.#refresh()
     })

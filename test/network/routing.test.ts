@@ -301,7 +301,12 @@ describe('netvia doctor', () => {
     return found.find(({ about }) => about === 'routing')
   }
 
-  test('finds the routes of a process that was killed, and the command that removes them', async () => {
+  test('finds the routes of a process that was killed, and the command that removes them and no others', async () => {
+    // Somebody else uses this protocol too.
+    const foreign = ['default', 'via', lab.wan2.gateway4, 'metric', '9000', 'proto', '77']
+    ip('route', 'add', ...foreign)
+    onTestFinished(() => void ip('route', 'del', ...foreign))
+    expect(await doctor()).toBeUndefined()
     const before = everything()
     const { child } = await routedProcess()
     expect(await doctor()).toMatchObject({ status: 'yes', detail: expect.stringContaining('follow the uplinks') })
