@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
 import { nodeHttp } from '../../src/builtins.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { encodePlainly } from '../../src/protocols/http/question.js'
 import { readPlainHead } from '../../src/protocols/http/response-head.js'
+import { optionNumbers } from '../../src/sockets/options.js'
 import { http as sameAsNode } from '../fuzz/targets.js'
 import { httpServer, tcpServer } from './http-servers.js'
 
@@ -151,5 +154,38 @@ describe('a check over plain HTTP', () => {
   test('the address that the kernel has connected to', async () => {
     const port = await httpServer((_request, response) => void response.end())
     expect(await checkHttp(`http://0.0.0.0:${port}/`)).toMatchObject({ ok: true, remoteAddress: '127.0.0.1' })
+  })
+
+  test('nothing is asked over a connection whose device was lost meanwhile', async () => {
+    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const { getOption } = addon()
+    const [level, option] = optionNumbers('SO_BINDTODEVICE')
+    vi.spyOn(addon(), 'getOption').mockImplementation((...words) =>
+      words[1] === level && words[2] === option ? -constants.errno.ENODEV : getOption(...words),
+    )
+    await expect(checkHttp(url, { device })).rejects.toMatchObject({ code: 'ENODEV', device })
+    expect(requests).toEqual([])
+  })
+
+  test('however it ends, its descriptor is watched no longer', async () => {
+    const watched = vi.spyOn(addon(), 'watch')
+    const unwatched = vi.spyOn(addon(), 'unwatch')
+    const whole = `${ok}content-length: 4\r\n\r\n`
+    for (const parts of [
+      [`${whole}body`],
+      [whole, 'body'],
+      [ok, 'content-length: 0\r\n\r\n'],
+      [whole, 'reset'],
+      ['reset'],
+    ]) {
+      const { url } = await serving(...parts)
+      await checkHttp(url, { device })
+      await checkHttp(url, { device, timeout: 1 })
+      const signal = AbortSignal.timeout(1)
+      await checkHttp(url, { device, signal }).catch(() => {})
+    }
+    const tokens = new Set(watched.mock.calls.map(([, token]) => token))
+    expect(tokens.size).toBeGreaterThan(5)
+    await expect.poll(() => unwatched.mock.calls.length, { timeout: 10_000 }).toBe(tokens.size)
   })
 })

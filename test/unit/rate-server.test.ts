@@ -110,6 +110,35 @@ test('time and bytes are limited, whatever the client asks for, and one measurem
   await other.closed()
 })
 
+test('a measurement takes no connection of a client that does not know it', async () => {
+  const [control, stranger] = [new Client(), new Client()]
+  const { session } = await control.begin()
+  await stranger.nonce()
+  stranger.say({
+    do: 'carry',
+    session: `${session}`.replace(/^./, first => (first === '0' ? '1' : '0')),
+    direction: 'down',
+  })
+  await stranger.closed()
+  expect(stranger.text).not.toContain('ready')
+  control.socket.destroy()
+})
+
+test('a client that has gone gets no more', { timeout: 30_000 }, async () => {
+  await using own = await serveLine({ hosts: ['127.0.0.1'], port: 0, token, maxBytes: 1e12 })
+  const [control, carrier] = [new Client(own.port), new Client(own.port)]
+  const { session } = await control.begin()
+  await carrier.nonce()
+  carrier.say({ do: 'carry', session, direction: 'down' })
+  await carrier.line(1)
+  control.say({ start: 'down' })
+  carrier.socket.removeAllListeners('data').resume()
+  await once(carrier.socket, 'data')
+  // The load would last a minute.
+  control.socket.destroy()
+  await carrier.closed()
+})
+
 test('a client that sends more than it may is closed', async () => {
   const [control, carrier] = [new Client(), new Client()]
   const { session } = await control.begin()
