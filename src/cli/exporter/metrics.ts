@@ -24,7 +24,7 @@ export class ProbeMetrics {
   }
 
   #written(labels: Record<string, string>): string {
-    const all = this.device === undefined ? labels : { device: this.device, ...labels }
+    const all = this.device === undefined ? labels : Object.assign({ device: this.device }, labels)
     const pairs = Object.entries(all).map(([name, value]) => `${name}="${escaped(value)}"`)
     return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
   }

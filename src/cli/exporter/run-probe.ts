@@ -31,13 +31,12 @@ export interface Probed {
 export async function runProbe(request: Request): Promise<Probed> {
   const { target, module, device, hostname, timeout, moduleName } = request
   const metrics = new ProbeMetrics(device)
-  const log = new ProbeLog({ module: moduleName, target, ...(device !== undefined && { device }) })
+  const log = new ProbeLog({ module: moduleName, target, device })
   const start = monotonicNow()
   const deadline = new Deadline(timeout, request.signal, () => new Failed(`it took more than ${timeout} ms`))
-  const probe: Probe = {
-    ...{ target, metrics, hostname, path: { device }, signal: toAbortSignal(deadline.signal), until: start + timeout },
-    log: (message, details) => log.add('info', message, details),
-  }
+  const signal = toAbortSignal(deadline.signal)
+  const note: Probe['log'] = (message, details) => log.add('info', message, details)
+  const probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
   let success = false
   log.add('info', 'Beginning probe', { prober: module.prober, timeout_seconds: timeout / 1000 })
   try {

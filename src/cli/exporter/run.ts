@@ -46,7 +46,7 @@ export async function run(session: Session, flags: ExporterFlags): Promise<Exit>
     }
   }
   const probe = (request: Omit<Parameters<typeof scrape>[1], 'timeoutOffset' | 'userAgent'>) =>
-    scrape(configuration, { ...request, timeoutOffset, userAgent })
+    scrape(configuration, Object.assign({ timeoutOffset, userAgent }, request))
   const server = makeServer({ metrics, reload, probe }, access)
   session.outliveOutput()
   session.onHangUp(() => {

@@ -26,8 +26,11 @@ export async function chooseAddress(
   const preferred = preferred_ip_protocol === 'ip4' ? 4 : 6
   const elapsed = () => (monotonicNow() - start) / 1000
   try {
-    const family = ip_protocol_fallback ? undefined : preferred
-    const found = (await resolveWith(host, { ...path, family, signal })) as { address: string; family: 4 | 6 }[]
+    const family: 4 | 6 | undefined = ip_protocol_fallback ? undefined : preferred
+    const found = (await resolveWith(host, Object.assign({ family, signal }, path))) as {
+      address: string
+      family: 4 | 6
+    }[]
     const { address, family: kind } = found.find(item => item.family === preferred) ?? found[0]!
     setAddress(kind, addressHash(address))
     log('Resolved the target', { address })

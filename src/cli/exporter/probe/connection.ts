@@ -9,12 +9,13 @@ import type { Probe } from './probe.js'
 /** Opens a TCP connection over the probe's path, within its time. */
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
   const localAddress = source ?? path.localAddress
-  return dial({ ...path, localAddress, host, port, noDelay: true }, signal, { phase: 'connection' })
+  return dial(Object.assign({}, path, { localAddress, host, port, noDelay: true }), signal, { phase: 'connection' })
 }
 
 /** Opens a connection in the same way, for one request without TLS. */
 export async function openPlain({ path, signal }: Probe, host: string, port: number) {
-  const { fd, dnsMs, connectMs } = await dialDescriptor({ ...path, host, port }, signal, { phase: 'connection' })
+  const target = Object.assign({}, path, { host, port })
+  const { fd, dnsMs, connectMs } = await dialDescriptor(target, signal, { phase: 'connection' })
   const socket = new PlainConnection(fd, path.device)
   try {
     if (path.device !== undefined) verifyDevice(fd, path.device)
@@ -28,7 +29,8 @@ export async function openPlain({ path, signal }: Probe, host: string, port: num
 /** Opens a connection in the same way, closes it, and returns both addresses. It needs no socket of Node's. */
 export async function tryConnection({ path, signal }: Probe, host: string, port: number, source?: string) {
   const localAddress = source ?? path.localAddress
-  const { fd } = await dialDescriptor({ ...path, localAddress, host, port }, signal, { phase: 'connection' })
+  const from = Object.assign({}, path, { localAddress, host, port })
+  const { fd } = await dialDescriptor(from, signal, { phase: 'connection' })
   try {
     if (path.device !== undefined) verifyDevice(fd, path.device)
     return { localAddress: localAddressOf(fd), remoteAddress: host }

@@ -64,7 +64,8 @@ export class HttpExchange {
     const own = bare(url.hostname)
     while (step) {
       const isOwn: boolean = step.host === address || bare(step.url.hostname) === own
-      step = await this.#once(step, { ...headers, ...(isOwn && credentialsOf(this.#module, url)) }, isOwn, judge)
+      const fields = Object.assign({ ...headers }, isOwn && credentialsOf(this.#module, url))
+      step = await this.#once(step, fields, isOwn, judge)
     }
   }
 
@@ -84,9 +85,10 @@ export class HttpExchange {
       this.#addPhase('connect', connectMs)
       const tls = socket instanceof PlainConnection ? undefined : await this.#secure(socket, step)
       const connected = monotonicNow()
-      const all = { ...(isOwn ? headers : withoutCredentials(headers)), ...this.#cookies.header(host) }
-      const question = { url, method, headers: { ...all, host: step.hostHeader, connection: 'close' }, body }
-      const answer = await ask(tls?.secure ?? socket, question)
+      const given = isOwn ? headers : withoutCredentials(headers)
+      const ofConnection = { host: step.hostHeader, connection: 'close' }
+      const all = Object.assign({ ...given }, this.#cookies.header(host), ofConnection)
+      const answer = await ask(tls?.secure ?? socket, { url, method, headers: all, body })
       const responseAt = monotonicNow()
       this.#addPhase('processing', responseAt - connected)
       this.#probe.log('Received an HTTP response', { status: answer.status })

@@ -17,15 +17,15 @@ export async function probeIcmp(probe: Probe, module: IcmpModule = {}): Promise<
   phase('resolve', lookupTime)
   const start = monotonicNow()
   const { payload_size, dont_fragment, source_ip_address, ttl = defaultHopLimit } = module
-  const result = await ping(address, {
-    ...path,
-    ...(source_ip_address !== undefined && { localAddress: source_ip_address }),
+  const source = source_ip_address === undefined ? path : Object.assign({}, path, { localAddress: source_ip_address })
+  const settings = {
     payloadSize: payload_size || defaultPayloadSize,
     dontFragment: dont_fragment,
     ttl: ttl || undefined,
     timeout: Math.max(1, until - start),
     signal,
-  })
+  }
+  const result = await ping(address, Object.assign({}, source, settings))
   log('The echo request ended', { outcome: result.outcome, from: result.from, reason: result.reason })
   if (result.outcome !== 'reply') throw new Failed(result.reason ?? 'no reply came in time')
   phase('rtt', result.rttMs / 1000)
