@@ -40,11 +40,14 @@ export function handOver(fd: number, device?: string): Socket {
   return refuseReconnect(socket, device)
 }
 
+/** Node sets these itself. If they are there already, Node 20 makes no hidden classes for each socket. */
+const nodesOwn = { allowHalfOpen: false, emitClose: false, autoDestroy: true, decodeStrings: false }
+
 function adopt(fd: number): Socket {
   const { Socket } = nodeNet()
   // Bun ignores the descriptor in the constructor's options, but accepts it in its own connect.
   if (process.versions.bun) return new Socket().connect({ fd } as never)
-  return new Socket({ fd, readable: true, writable: true })
+  return new Socket(Object.assign({ fd, readable: true, writable: true }, nodesOwn))
 }
 
 /** The descriptor of any Node socket; -1 once it is closed, or where the runtime hides it. */

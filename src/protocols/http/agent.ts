@@ -128,9 +128,12 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
           code: 'ERR_INVALID_ARG_VALUE',
         })
       const { host, port, family, noDelay, keepAlive, keepAliveInitialDelay, timeout } = options
+      const { device, localAddress, mark, tos } = this.#path
       const { socket: tcp, path } = await this[connector]({
-        ...this.#path,
-        localAddress: options.localAddress ?? this.#path.localAddress,
+        device,
+        mark,
+        tos,
+        localAddress: options.localAddress ?? localAddress,
         host: host ?? 'localhost',
         port: Number(port),
         family: family === 4 || family === 6 ? family : undefined,
