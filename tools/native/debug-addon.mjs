@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../root.mjs'
-import { runBuild } from './node-gyp.mjs'
+import { copySources, runBuild } from './node-gyp.mjs'
 
 /**
  * Builds the addon for tests, with variables of native/addon.gypi such as `{ sanitize: 'address' }`, where that is missing or older
@@ -13,11 +13,7 @@ export function buildDebugAddon(name, variables) {
   const sources = ['binding.gyp', ...readdirSync(join(root, 'native')).map(file => `native/${file}`)]
   const changed = path => statSync(path).mtimeMs
   if (existsSync(addon) && changed(addon) > Math.max(...sources.map(file => changed(join(root, file))))) return folder
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  for (const path of ['native', 'binding.gyp', 'package.json'])
-    cpSync(join(root, path), join(folder, path), { recursive: true })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  copySources(folder)
   const settings = Object.entries(variables).map(([key, value]) => `-D${key}=${value}`)
   runBuild(join(root, 'node_modules/node-gyp/bin/node-gyp.js'), ['rebuild', '--silent', '--', ...settings], folder)
   return folder

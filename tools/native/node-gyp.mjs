@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { root } from '../root.mjs'
 
 /** The environment for node-gyp: the headers that lie beside this Node, where there are some, need no download. */
 export function headers() {
@@ -15,4 +16,13 @@ export function runBuild(script, args, cwd, env = {}) {
     env: { ...headers(), ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
+}
+
+/** Makes a folder to build the addon in: one that is built in the tree would be loaded instead of the committed one. */
+export function copySources(folder) {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const path of ['native', 'binding.gyp', 'package.json'])
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
 }

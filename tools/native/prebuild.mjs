@@ -1,19 +1,21 @@
 // Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild [architecture …]`, and looks at each file.
 // With --check it builds elsewhere and compares the bytes with what is committed.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checksums } from '../package/contents.mjs'
 import { root } from '../root.mjs'
 import { readElf } from './elf.mjs'
 import { faults } from './inspect.mjs'
-import { runBuild } from './node-gyp.mjs'
+import { copySources, runBuild } from './node-gyp.mjs'
 import { targets } from './targets.mjs'
 import { zig } from './zig.mjs'
 
 const check = process.argv.includes('--check')
 const chosen = process.argv.slice(2).filter(argument => argument in targets)
 const out = check ? join(root, '.cache/prebuild') : root
+const sources = join(root, '.cache/prebuild-sources')
 mkdirSync(out, { recursive: true })
+copySources(sources)
 
 let wrong = 0
 for (const arch of chosen.length ? chosen : Object.keys(targets)) {
@@ -26,15 +28,13 @@ for (const arch of chosen.length ? chosen : Object.keys(targets)) {
   wrong += found.length
 }
 if (!check) writeFileSync(join(root, 'prebuilds/SHA256SUMS'), checksums(root))
-// An addon left there would be taken before the prebuilt ones.
-rmSync(join(root, 'build'), { recursive: true, force: true })
 process.exit(wrong === 0 ? 0 : 1)
 
 function build(arch, file) {
   const { triple, cpu } = targets[arch]
   const options = `-target ${triple}${cpu ? ` -mcpu=${cpu}` : ''} -Wno-unused-command-line-argument`
   const env = { GYP_DEFINES: 'standalone=1', CC: `${zig()} cc ${options}`, CXX: `${zig()} c++ ${options}` }
-  runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], root, env)
+  runBuild('node_modules/prebuildify/bin.js', ['--napi', '--arch', arch, '--out', out], sources, env)
   const path = join(out, file)
   const finished = finish(readFileSync(path))
   writeFileSync(path, finished)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runtimes } from './table.mjs'
 
@@ -7,16 +7,17 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 
 export const thisNode = `Node ${process.versions.node.split('.')[0]}`
 
-/** Most of them are for other machines than this. */
+/** Installs them, unless npm has done so since the lock file changed. Most of them are for other machines than this. */
 export function installRuntimes() {
+  const changed = path => statSync(`${folder}${path}`, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  if (changed('node_modules/.package-lock.json') > changed('package-lock.json')) return
   execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: folder, stdio: 'ignore' })
 }
 
 /** The Nodes for this machine, each with its path. */
 export function nodes() {
-  const all = Object.entries(runtimes)
+  installRuntimes()
+  return Object.entries(runtimes)
     .filter(([name]) => /^Node \d+$/.test(name))
     .map(([name, { command }]) => ({ name, path: command[0] }))
-  if (!all.every(({ path }) => existsSync(path))) installRuntimes()
-  return all
 }

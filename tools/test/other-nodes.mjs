@@ -1,7 +1,23 @@
 import { nodes, thisNode } from '../runtimes/nodes.mjs'
 
-/** The oldest Node and the one that most users have. */
-const main = ['Node 20', 'Node 24']
+/**
+ * Made of packets and netlink, which come from the addon and the kernel, or of the laboratory: whatever a Node could change of that,
+ * test/runtimes/smoke.mjs looks at on each. These run on one Node.
+ */
+const ofPackets = [
+  'devices',
+  'foreign-replies',
+  'forged-errors',
+  'lab',
+  'mtr',
+  'path-mtu',
+  'ping',
+  'port-sweep',
+  'routed-lan',
+  'routing',
+  'sweep',
+  'traceroute',
+]
 
 /** What is made of Node's own classes (net, tls, http, dgram, workers, SQLite), or is a whole program of netvia's. */
 const ofNode = [
@@ -22,11 +38,23 @@ const ofNode = [
   'udp',
   'uplink-failover',
   'zones',
-].map(part => `test/network/${part}`)
+]
 
-/** The other Nodes. Without `filters`, those that are not the main ones run what depends on Node alone: the addon is the same for all. */
+const mostUsed = 'Node 24'
+
+const filesOf = parts => parts.map(part => `test/network/${part}`)
+
+/**
+ * The other Nodes, each with the vitest arguments that choose its files, and into how many runs they are divided. Without `filters`, the
+ * one that most users have runs all but the files of packets, and the rest what depends on Node most.
+ */
 export function otherNodes(filters) {
   return nodes()
     .filter(({ name }) => name !== thisNode)
-    .map(node => (filters.length || main.includes(node.name) ? node : { ...node, files: ofNode }))
+    .map(node => ({ ...node, ...(filters.length ? { files: filters, shards: 1 } : partOf(node.name)) }))
+}
+
+function partOf(name) {
+  if (name !== mostUsed) return { files: filesOf(ofNode), shards: 1 }
+  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 3 }
 }

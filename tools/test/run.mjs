@@ -1,6 +1,6 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, four runs at a time (other-nodes.mjs).
+// boots machines. With --every-node the network tests run on other Nodes too, five runs at a time (other-nodes.mjs).
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
@@ -17,12 +17,15 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** Runs at the same time. With more, tests of a machine with two processors are late. */
-const atOnce = 4
+/** Runs at the same time. They wait most of the time; with more, tests of a machine with two processors are late. */
+const atOnce = 5
 /** What runs for each project. */
 const runsOf = {
   unit: () => [{}],
-  network: () => [{ name: thisNode, path: process.execPath }, ...others].flatMap(onNode),
+  network: () =>
+    others.length
+      ? [...others, { name: thisNode, path: process.execPath, shards: filters.length ? 1 : 5 }].flatMap(onNode)
+      : [inLab()],
   services: () => [inLab()],
   faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
@@ -48,11 +51,12 @@ const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 for (const project of projects) {
-  const runs = runsOf[project]().map(run => ({
+  const runs = runsOf[project]().map((run, index) => ({
     project,
     name: thisNode,
     path: process.execPath,
     env: process.env,
+    log: logOf(index),
     ...run,
   }))
   await pool(runs.length, atOnce, async index => {
@@ -80,17 +84,23 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-/** Beside other Nodes, those that run all files run a third of them in each of three laboratories: they take longest, and wait most of the time. */
-function onNode({ name, path, files }) {
-  if (others.length === 0) return [inLab()]
-  const shards = files ? [undefined] : ['1/3', '2/3', '3/3']
-  return shards.map((shard, index) => {
-    // The output of one shows that it goes on.
-    const shown = name === thisNode && index === 0
-    const log = shown ? undefined : `.cache/tests-${process.pid}-${name.replace(' ', '-')}-${index}.log`
-    if (log) process.on('exit', () => rmSync(log, { force: true }))
-    return { ...inLab(), name, path, files, shard, log }
-  })
+/** Some Nodes run their files in several laboratories: they take longest, and wait most of the time. */
+function onNode({ name, path, files, shards }) {
+  return Array.from({ length: shards }, (_, index) => ({
+    ...inLab(),
+    name,
+    path,
+    files,
+    shard: `${index + 1}/${shards}`,
+  }))
+}
+
+/** The output of the first run shows that it goes on; of the others it is seen if they fail. */
+function logOf(index) {
+  if (index === 0) return undefined
+  const log = `.cache/tests-${process.pid}-${index}.log`
+  process.on('exit', () => rmSync(log, { force: true }))
+  return log
 }
 
 function count(run, { status, report }) {
