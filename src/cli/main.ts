@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CommanderError } from 'commander'
 import { makeProgram } from './program.js'
 import { Exit, exitOf } from './shared/exit-code.js'
@@ -7,6 +8,9 @@ import { Interrupt } from './shared/interrupt.js'
 import { escapeControls, escapeControlsLines } from './shared/output/escape.js'
 import { jsonLine } from './shared/output/json.js'
 import type { CommandState } from './shared/session.js'
+
+/** Milliseconds for the reader of a service's last lines. */
+const patience = 1000
 
 const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good, outlivesOutput: false }
 
@@ -37,8 +41,16 @@ async function run(): Promise<number> {
     if (error instanceof CommanderError) state.exit = error.exitCode === 0 ? Exit.good : Exit.usage
     else if (!state.interrupt.signal.aborted) state.exit = report(error)
   }
+  await flushed()
   state.interrupt.finish()
   return state.exit
+}
+
+/** What was printed may still wait for a slow reader of a pipe. A service that ends doesn't wait for one that has stopped. */
+async function flushed(): Promise<void> {
+  const waiting = [process.stdout, process.stderr].filter(stream => stream.writableLength > 0)
+  const all = Promise.all(waiting.map(stream => new Promise(resolve => stream.write('', resolve))))
+  await (state.outlivesOutput ? Promise.race([all, sleep(patience)]) : all)
 }
 
 function report(error: unknown): Exit {

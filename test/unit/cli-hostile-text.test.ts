@@ -123,7 +123,7 @@ test('nothing goes out by another way', () => {
     'main.ts',
     'man/run.ts',
     'schema/run.ts',
-    'shared/output/live.ts',
     'shared/output/output.ts',
+    'shared/output/service-output.ts',
   ])
 })

@@ -21,7 +21,7 @@ export async function run({ output }: Session, flags: ReportFlags, names: string
   const period = { from: flags.since ?? ago('30d'), to: Date.now() }
   const uplinks = chosen(readHistory(fileOf(flags), period), names, flags.device)
   for (const uplink of uplinks) output.object('uplink', { ...period, ...uplink })
-  if (flags.csv) output.line(...csv(uplinks, flags.csv))
+  if (flags.csv) for (const line of csv(uplinks, flags.csv)) output.line(line)
   else if (!flags.json) await print(output, uplinks, period)
   return Exit.good
 }

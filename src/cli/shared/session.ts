@@ -11,7 +11,7 @@ export interface Session {
   onHangUp(work: () => void): void
   /** From now on signals end nothing: `pass` gets their names. */
   passSignals(pass: (name: NodeJS.Signals) => void): void
-  /** From now on output that can't be written is lost, because a full disk must not end a service. */
+  /** From now on output that can't be written is lost, because a full disk or a slow reader must not end a service. */
   outliveOutput(): void
   /** The whole command, for completion and the manual page. */
   readonly program: Command
@@ -48,6 +48,7 @@ export function action<Arguments extends unknown[], Flags extends { json?: boole
         passSignals: pass => state.interrupt.pass(pass),
         outliveOutput: () => {
           state.outlivesOutput = true
+          output.serve()
         },
         program: this.parent!,
       },

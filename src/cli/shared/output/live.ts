@@ -4,15 +4,23 @@ const frameMs = 100
 
 /**
  * The last lines of a terminal, redrawn ten times a second, while finished lines scroll by above them. `stream` is where they are
- * drawn. Finished lines go to their own stream, which can be a file.
+ * drawn. Finished lines go to their own stream, which can be a file, through `write`.
  */
 export class Live {
   readonly #draw: ReturnType<typeof createLogUpdate>
   readonly #render: () => string
+  readonly #stream: NodeJS.WriteStream
+  readonly #write: (stream: NodeJS.WriteStream, text: string) => void
   readonly #timer: NodeJS.Timeout
   #waiting: { stream: NodeJS.WriteStream; text: string }[] = []
 
-  constructor(stream: NodeJS.WriteStream, render: () => string) {
+  constructor(
+    stream: NodeJS.WriteStream,
+    render: () => string,
+    write: (stream: NodeJS.WriteStream, text: string) => void,
+  ) {
+    this.#stream = stream
+    this.#write = write
     this.#draw = createLogUpdate(stream, { showCursor: true })
     this.#render = render
     this.#draw(render())
@@ -32,6 +40,12 @@ export class Live {
   }
 
   #frame(): void {
+    if (this.#stream.writableLength > 0) {
+      // The terminal is slow or stopped. It gets the lines once, and the newest drawing when it has shown them.
+      this.#draw.done()
+      this.#say()
+      return
+    }
     if (this.#waiting.length) {
       this.#draw.clear()
       this.#say()
@@ -43,7 +57,7 @@ export class Live {
     // Thousands of lines in a frame are one write.
     for (const stream of [process.stdout, process.stderr]) {
       const text = this.#waiting.filter(line => line.stream === stream).map(line => `${line.text}\n`)
-      if (text.length) stream.write(text.join(''))
+      if (text.length) this.#write(stream, text.join(''))
     }
     this.#waiting = []
   }

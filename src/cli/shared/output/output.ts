@@ -1,6 +1,7 @@
 import { escapeControls } from './escape.js'
 import { jsonLine } from './json.js'
 import type { Live } from './live.js'
+import { ServiceOutput } from './service-output.js'
 import type { Column } from './table.js'
 import { describeTerminal, type Terminal } from './terminal.js'
 
@@ -16,10 +17,16 @@ export class Output {
   readonly json: boolean
   readonly #command: string
   #live: Live | undefined
+  #service: ServiceOutput | undefined
 
   constructor(command: string, json: boolean) {
     this.#command = command
     this.json = json
+  }
+
+  /** From now on the work matters more than its output. */
+  serve(): void {
+    this.#service = new ServiceOutput([process.stdout, process.stderr])
   }
 
   get color(): Terminal['color'] {
@@ -34,7 +41,7 @@ export class Output {
 
   /** Prints an object for programs; without `--json`, nothing. */
   object(event: string, fields: object): void {
-    if (this.json) process.stdout.write(`${jsonLine(this.#command, event, fields)}\n`)
+    if (this.json) this.#put(process.stdout, `${jsonLine(this.#command, event, fields)}\n`)
   }
 
   /** Prints to standard error, for people. */
@@ -88,7 +95,7 @@ export class Output {
 
   async #whileLive(stream: NodeJS.WriteStream, draw: () => string, work: () => Promise<void>): Promise<void> {
     const { Live } = await import('./live.js')
-    this.#live = new Live(stream, draw)
+    this.#live = new Live(stream, draw, (stream, text) => this.#put(stream, text))
     try {
       await work()
     } finally {
@@ -99,7 +106,12 @@ export class Output {
 
   #write(stream: NodeJS.WriteStream, text: string, end = '\n'): void {
     if (this.#live) this.#live.line(stream, text)
-    else stream.write(`${text}${end}`)
+    else this.#put(stream, `${text}${end}`)
+  }
+
+  #put(stream: NodeJS.WriteStream, text: string): void {
+    if (this.#service) this.#service.write(stream, text)
+    else stream.write(text)
   }
 
   async #drawer(columns: readonly Column[]): Promise<(rows: readonly (readonly Cell[])[]) => string> {
