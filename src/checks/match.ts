@@ -13,18 +13,29 @@ const startLimitMs = 30_000
 /** Milliseconds the thread stays idle for the next match. */
 const idleMs = 10_000
 
-/**
- * Whether one of the texts contains what is expected. The server chooses the text, and some patterns take time exponential in
- * its length (`/(a+)+$/`). After 10 ms, the match moves to a worker thread, which is ended after a second of work. Returns
- * undefined if there is no result by then.
- */
+/** Whether one of the texts contains what is expected. A pattern may take as long as in `firstMatch`; undefined if it needs more. */
 export async function anyMatches(
   texts: readonly string[],
   expected: string | RegExp,
   { exact = false, signal }: { exact?: boolean; signal?: Signal } = {},
 ): Promise<boolean | undefined> {
   if (typeof expected === 'string') return texts.some(text => (exact ? text === expected : text.includes(expected)))
-  const { source, flags } = expected
+  const found = await firstMatch(texts, expected, signal)
+  return found && found !== 'none'
+}
+
+/** What a pattern has found: the text and its groups, by number and by name. */
+export interface Match {
+  readonly groups: readonly (string | undefined)[]
+  readonly named: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * What a pattern finds in the first of the texts that has it. The server chooses the text, and some patterns take time
+ * exponential in its length (`/(a+)+$/`). After 10 ms, the match moves to a worker thread, which is ended after a second of
+ * work. Returns undefined if there is no result by then.
+ */
+export async function firstMatch(texts: readonly string[], { source, flags }: RegExp, signal?: Signal): Promise<Found> {
   const job: Job = { texts, source, flags }
   return matchHere(job) ?? matchElsewhere(job, signal)
 }
@@ -35,13 +46,21 @@ interface Job {
   readonly flags: string
 }
 
-/** search() instead of test(), which would continue where a global pattern last matched. */
-const find = '({ texts, source, flags }) => texts.some(text => text.search(new RegExp(source, flags)) !== -1)'
+type Found = Match | 'none' | undefined
+
+/** A pattern of its own for each text: a global one would continue where it last matched. */
+const find = `({ texts, source, flags }) => {
+  for (const text of texts) {
+    const found = new RegExp(source, flags).exec(text)
+    if (found) return { groups: [...found], named: { ...found.groups } }
+  }
+  return 'none'
+}`
 
 let sandbox: { context: Context; script: Script } | undefined
 
 /** V8 can stop a long match. Other engines have no such limit. */
-function matchHere(job: Job): boolean | undefined {
+function matchHere(job: Job): Found {
   if (process.versions.bun || process.versions.deno) return undefined
   const { createContext, Script } = nodeVm()
   sandbox ??= { context: createContext({}), script: new Script(`(${find})(job)`) }
@@ -66,19 +85,20 @@ let idle: NodeJS.Timeout | undefined
 /** The thread has one job at a time. */
 const jobs = new OneByOne()
 
-function matchElsewhere(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {
+function matchElsewhere(job: Job, signal: Signal | undefined): Promise<Found> {
   return jobs.run(() => (signal?.aborted ? undefined : runInWorker(job, signal)))
 }
 
-function runInWorker(job: Job, signal: Signal | undefined): Promise<boolean | undefined> {
+function runInWorker(job: Job, signal: Signal | undefined): Promise<Found> {
   clearTimeout(idle)
   const thread = worker ?? startWorker()
   worker = thread
   return new Promise(resolve => {
-    const settle = (found: boolean | undefined) => {
+    const settle = (found: Found) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      thread.removeAllListeners()
+      // Not all of them: by its own, the thread's port opens again for the next match.
+      thread.removeAllListeners('message').removeAllListeners('error')
       if (found === undefined) endWorker()
       else idle = setTimeout(endWorker, idleMs).unref()
       resolve(found)

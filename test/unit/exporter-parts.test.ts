@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { firstMatch, type Match } from '../../src/checks/match.js'
 import { goRegExp } from '../../src/cli/exporter/go-regexp.js'
 import { exposition, ProbeMetrics } from '../../src/cli/exporter/metrics.js'
 import { addressHash } from '../../src/cli/exporter/probe/address.js'
@@ -41,8 +42,8 @@ describe('a regular expression of Go', () => {
     expect(() => goRegExp(pattern)).toThrow(/is not supported: /)
   })
 
-  it('hands over its groups, by number and by name', () => {
-    const match = goRegExp('PING :([^ ]+) (?P<who>\\w+)').exec('PING :42 me')!
+  it('hands over its groups, by number and by name', async () => {
+    const match = (await firstMatch(['PING :42 me'], goRegExp('PING :([^ ]+) (?P<who>\\w+)'))) as Match
     // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the file.
     expect(expand('PONG ${1} $who $$ $2 ${none}!', match)).toBe('PONG 42 me $ me !')
     expect(expand('$1x', match)).toBe('')

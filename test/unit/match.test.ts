@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
-import { anyMatches } from '../../src/checks/match.js'
+import { anyMatches, firstMatch } from '../../src/checks/match.js'
 import { fakeServer } from './dns-fake-server.js'
 import { httpServer } from './http-servers.js'
 
@@ -31,6 +31,19 @@ test('strings and patterns, in part or exactly', async () => {
   expect(await anyMatches([], /^t/)).toBe(false)
   const remembers = /o/gy
   expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
+})
+
+test('what a pattern finds, whether here or in the thread', async () => {
+  expect(await firstMatch(['no', 'a1', 'b2'], /(?<letter>[ab])(\d)(x)?/)).toEqual({
+    ...{ groups: ['a1', 'a', '1', undefined], named: { letter: 'a' } },
+  })
+  expect(await firstMatch(['no'], /a/)).toBe('none')
+  // Quadratic: too long for the event loop. The thread answers more than once.
+  for (const end of ['c', 'd', 'e']) {
+    expect(await firstMatch([`${'a'.repeat(6000)}${end}`], /a*b|a(?<end>[c-e])$/)).toEqual({
+      ...{ groups: [`a${end}`, end], named: { end } },
+    })
+  }
 })
 
 test("the time that its thread takes to start is not the pattern's", async () => {

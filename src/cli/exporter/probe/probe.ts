@@ -1,4 +1,4 @@
-import { anyMatches } from '../../../checks/match.js'
+import { firstMatch, type Match } from '../../../checks/match.js'
 import type { PathOptions } from '../../../options.js'
 import type { Pattern } from '../config/values.js'
 import type { ProbeMetrics } from '../metrics.js'
@@ -20,10 +20,19 @@ export interface Probe {
 /** A negative verdict, for which `probe_success` is 0. The text is for the log. */
 export class Failed extends Error {}
 
-/** Whether a text has a match. Throws if the match takes too long. */
-export async function matches(text: string, { pattern, compiled }: Pattern, signal: AbortSignal): Promise<boolean> {
-  const found = await anyMatches([text], compiled, { signal })
+/** The match of a text, if it has one. Throws if that takes too long. */
+export async function matchOf(
+  text: string,
+  { pattern, compiled }: Pattern,
+  signal: AbortSignal,
+): Promise<Match | undefined> {
+  const found = await firstMatch([text], compiled, signal)
   signal.throwIfAborted()
   if (found === undefined) throw new Failed(`the regular expression ${pattern} takes too long`)
-  return found
+  return found === 'none' ? undefined : found
+}
+
+/** Whether a text has a match. Throws if that takes too long. */
+export async function matches(text: string, pattern: Pattern, signal: AbortSignal): Promise<boolean> {
+  return (await matchOf(text, pattern, signal)) !== undefined
 }

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
+import type { Match } from '../../../checks/match.js'
 import type { TcpModule } from '../config/modules.js'
 import type { Pattern } from '../config/values.js'
 import { chooseAddress } from './address.js'
 import { hostAndPort, openConnection, tryConnection, using } from './connection.js'
 import { LineReader } from './line-reader.js'
-import { Failed, matches, type Probe } from './probe.js'
+import { Failed, matchOf, type Probe } from './probe.js'
 import { secureConnection, tlsMetrics } from './tls.js'
 
 export async function probeTcp(probe: Probe, module: TcpModule = {}): Promise<void> {
@@ -45,11 +46,11 @@ async function converse(
     log('Next entry of query_response', { index })
     let text = send
     if (expect) {
-      const line = await firstMatch(reader, expect, signal)
-      failedByPattern(line === undefined)
-      if (line === undefined) throw new Failed(`no line matches ${expect.pattern}`)
-      log('A line matches', { line, pattern: expect.pattern })
-      text = expand(send, expect.compiled.exec(line)!)
+      const found = await matchingLine(reader, expect, signal)
+      failedByPattern(found === undefined)
+      if (found === undefined) throw new Failed(`no line matches ${expect.pattern}`)
+      log('A line matches', { line: found.line, pattern: expect.pattern })
+      text = expand(send, found.match)
     }
     if (text !== '') await write(socket, `${text}\n`)
     if (starttls) {
@@ -60,19 +61,24 @@ async function converse(
   }
 }
 
-async function firstMatch(reader: LineReader, expect: Pattern, signal: AbortSignal): Promise<string | undefined> {
+async function matchingLine(
+  reader: LineReader,
+  expect: Pattern,
+  signal: AbortSignal,
+): Promise<{ line: string; match: Match } | undefined> {
   for (let line = await reader.next(); line !== undefined; line = await reader.next()) {
-    if (await matches(line, expect, signal)) return line
+    const match = await matchOf(line, expect, signal)
+    if (match) return { line, match }
   }
   return undefined
 }
 
 /** Replaces `$1`, `${1}`, `${name}` and `$$` as Go's `Regexp.Expand` does. Missing groups are empty. */
-export function expand(template: string, match: RegExpExecArray): string {
+export function expand(template: string, { groups, named }: Match): string {
   return template.replace(/\$(?:(\$)|(\w+)|\{(\w+)\})/g, (_all, dollar, bare, braced) => {
     const name = bare ?? braced
     if (dollar) return '$'
-    return (/^\d+$/.test(name) ? match[Number(name)] : match.groups?.[name]) ?? ''
+    return (/^\d+$/.test(name) ? groups[Number(name)] : named[name]) ?? ''
   })
 }
 
