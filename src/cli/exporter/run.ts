@@ -7,6 +7,7 @@ import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
+import { keepYoungGenerationSmall } from '../shared/young-generation.js'
 import { type Configuration, readModules } from './config/read.js'
 import { OwnMetrics } from './own-metrics.js'
 import { scrape } from './scrape.js'
@@ -23,6 +24,7 @@ export interface ExporterFlags {
 }
 
 export async function run(session: Session, flags: ExporterFlags): Promise<Exit> {
+  keepYoungGenerationSmall()
   const { output, signal, program } = session
   const { config: file, timeoutOffset } = flags
   let configuration = readModules(file)

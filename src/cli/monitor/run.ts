@@ -1,9 +1,9 @@
-import { setFlagsFromString } from 'node:v8'
 import { UplinkMonitor } from '../../monitor/monitor.js'
 import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
+import { keepYoungGenerationSmall } from '../shared/young-generation.js'
 import { type Configuration, ofMonitor, readConfig } from './config.js'
 import { ConfiguredRouting } from './configured-routing.js'
 import { serveControl } from './control/serve.js'
@@ -45,8 +45,7 @@ interface Beside {
 }
 
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
-  // V8's young generation stays small instead of growing to 32 MB and more: a round's objects die soon, and routers have little memory.
-  setFlagsFromString('--semi-space-growth-factor=1')
+  keepYoungGenerationSmall()
   const { output, signal, program } = session
   let options = readOptions(flags)
   const plan = planOf(options)

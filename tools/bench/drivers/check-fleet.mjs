@@ -1,6 +1,7 @@
 // A thousand checks of four kinds, each every ten seconds: check-fleet.mjs <client> <checks> <seconds> <address> <device> <ca>
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { startBlackbox } from '../lib/blackbox.mjs'
 import { netviaChecks } from '../lib/netvia-checks.mjs'
 
@@ -21,6 +22,11 @@ const clients = {
       return (user + system) / 1e6
     }
     return { check, cpuSeconds, report: () => ({}) }
+  },
+  // As a program with little memory can do it.
+  'netvia-small'() {
+    setFlagsFromString('--semi-space-growth-factor=1')
+    return clients.netvia()
   },
   async blackbox() {
     const { probe, cpuSeconds, memoryMb } = await startBlackbox({ address, ca, port: 9003, atOnce: 100 })

@@ -3,6 +3,8 @@ import { needs, startCheckServers } from '../lib/check-servers.mjs'
 import { missing } from '../lib/programs.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
 
+const small = 'netvia, small young generation'
+
 export function checkFleet({ lab, smoke, driver }) {
   const { server, device } = lab.plan
   const [checks, seconds] = smoke ? [20, 1] : [1000, 30]
@@ -23,6 +25,7 @@ export function checkFleet({ lab, smoke, driver }) {
     },
     contestants: [
       contestant('netvia', 'netvia', 'netvia'),
+      contestant(small, 'netvia', 'netvia-small'),
       contestant('blackbox_exporter', 'peer', 'blackbox', ['prometheus-blackbox-exporter']),
     ],
     apart: true,
@@ -30,7 +33,9 @@ export function checkFleet({ lab, smoke, driver }) {
     chart: { metric: 'cpuSeconds', unit: 's', note: 'CPU; less is better' },
     targets: [
       { text: 'CPU', metric: 'cpuSeconds', of: 'netvia', over: 'blackbox_exporter', atMost: 1 },
+      { text: 'CPU', metric: 'cpuSeconds', of: small, over: 'blackbox_exporter', atMost: 1 },
       { text: 'peak memory, MB', metric: 'memoryMb', of: 'netvia', atMost: 75 },
+      { text: 'peak memory, MB', metric: 'memoryMb', of: small, atMost: 75 },
     ],
   }
 }
