@@ -79,6 +79,14 @@ describe('sweepPorts', () => {
     expect(count(guarded, ({ state, port }) => state === 'open' && port === 443)).toBe(16)
   })
 
+  it('leaves out nothing of a host that has answered once', async () => {
+    lab.fault('isp1', 'ip daddr 10.64.3.32/28 tcp dport != 443 reject with icmp type host-unreachable')
+    // One connection at a time: the first of each host is answered.
+    const results = await collect('10.64.3.32-10.64.3.47', { ports: '443,1-5', concurrency: 1, timeout: 3000 })
+    expect(count(results, ({ state, port }) => state === 'open' && port === 443)).toBe(16)
+    expect(count(results, ({ state, code }) => state === 'filtered' && code === 'EHOSTUNREACH')).toBe(16 * 5)
+  })
+
   it('does the same for IPv6', async () => {
     const { address6 } = lab.server
     lab.fault('isp1', `ip6 daddr ${address6} reject with icmpv6 type addr-unreachable`)

@@ -16,6 +16,8 @@ const grant = (more: string) => `{"session":"a",${more}}\n`
 async function lying(says: {
   grant: string
   down?: (carriers: readonly Socket[]) => void
+  /** How many connections it takes. Default: all. */
+  takes?: number
 }): Promise<{ server: string; received: () => number }> {
   const carriers: { down: Socket[]; up: Socket[] } = { down: [], up: [] }
   const server = createServer(socket => {
@@ -24,7 +26,8 @@ async function lying(says: {
     socket.on('data', data => {
       const { do: what, direction, start, stop } = JSON.parse(`${data}`.startsWith('{') ? `${data}` : '{}')
       if (what === 'measure') socket.write(says.grant)
-      if (what === 'carry') {
+      if (what === 'carry' && carriers.down.length === says.takes) socket.destroy()
+      else if (what === 'carry') {
         carriers[direction as 'down' | 'up'].push(socket)
         socket.write('{"ready":true}\n')
       }
@@ -71,6 +74,14 @@ test('a server that sends more than it may is cut off', async () => {
     ...{ ok: false, down: undefined },
     error: { code: 'EPROTO', message: expect.stringContaining('more than') },
   })
+})
+
+test('if one connection is refused, none of the others stays open', async () => {
+  const { server } = await lying({ grant: grant('"milliseconds":1000,"bytes":100000'), takes: 2 })
+  const before = await openSockets()
+  const { ok } = await measureRate(server, { ...options, connections: 3 })
+  expect(ok).toBe(false)
+  await expect.poll(openSockets, { timeout: 10_000 }).toBe(before)
 })
 
 test('the words of a refusal are shown as text of a stranger', async () => {
