@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LineServer, measureRate, serveLine } from '../../src/index.js'
 import { proofOf } from '../../src/line/rate/channel.js'
+import { sendLoad } from '../../src/line/rate/send-load.js'
 import { openSockets } from './open-sockets.js'
 
 const token = 'sixteen letters!'
@@ -137,6 +138,20 @@ test('a client that has gone gets no more', { timeout: 30_000 }, async () => {
   // The load would last a minute.
   control.socket.destroy()
   await carrier.closed()
+})
+
+test('a load removes its own listeners alone: the server keeps count of its connections by others', async () => {
+  const peer = createTcpServer(socket => socket.resume()).listen(0, '127.0.0.1')
+  await once(peer, 'listening')
+  const socket = connect((peer.address() as AddressInfo).port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.on('close', () => {}).on('drain', () => {})
+  const listeners = () => (['close', 'drain'] as const).map(name => socket.listeners(name))
+  const before = listeners()
+  await sendLoad([socket], { milliseconds: 100, bytes: 1e6, signal: new AbortController().signal })
+  expect(listeners()).toEqual(before)
+  socket.destroy()
+  peer.close()
 })
 
 test('a client that sends more than it may is closed', async () => {

@@ -44,7 +44,7 @@ export function sendLoad(
       clearInterval(timer)
       signal.removeEventListener('abort', onAbort)
       for (const socket of sockets) {
-        socket.removeAllListeners('drain').removeAllListeners('close').removeAllListeners('error')
+        socket.off('drain', onDrain).off('close', onClose).off('error', fail)
         socket.on('error', () => {})
       }
     }
@@ -53,6 +53,8 @@ export function sendLoad(
       reject(error)
     }
     const onAbort = () => fail(signal.reason)
+    const onClose = () => fail(closedEarly())
+    const onDrain = () => sockets.forEach(fill)
     const timer = setInterval(() => {
       const atMs = monotonicNow() - began
       try {
@@ -66,9 +68,7 @@ export function sendLoad(
     }, sampleMs)
     signal.addEventListener('abort', onAbort)
     for (const socket of sockets) {
-      socket.on('drain', () => fill(socket))
-      socket.on('error', fail)
-      socket.on('close', () => fail(closedEarly()))
+      socket.on('drain', onDrain).on('close', onClose).on('error', fail)
       fill(socket)
     }
   })
