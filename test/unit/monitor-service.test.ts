@@ -55,6 +55,19 @@ describe('messages to the service manager', () => {
     await until(new RegExp(`(.*\n){${before}}WATCHDOG=1`))
   })
 
+  test('of life at times that are longer than a timer can wait are not sent without pause', async () => {
+    const path = socketIn()
+    const { got, until } = serviceManager(path)
+    const { monitor } = simulate()
+    const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: String(60 * 86_400 * 1e6) }
+    const service = ServiceStatus.of(env, 1, monitor, () => true)!
+    onTestFinished(() => service.stopping())
+    service.ready()
+    await until(/WATCHDOG=1/)
+    await new Promise(resolve => setTimeout(resolve, 300))
+    expect(got().filter(line => line === 'WATCHDOG=1')).toHaveLength(1)
+  })
+
   test('not at all where nobody listens, or of life where another process is watched', async () => {
     const { monitor } = simulate()
     expect(ServiceStatus.of({}, 1, monitor, () => true)).toBeUndefined()

@@ -114,6 +114,17 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
       'delivered',
     ],
     [
+      'rejects a part, with a reason',
+      answering('HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n\n\x0b\b\x03\x12\x07too old'),
+      'refused',
+      /^3 of one push: too old$/,
+    ],
+    [
+      'accepts all, with a warning',
+      answering('HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n\n\t\x12\x07too old'),
+      'delivered',
+    ],
+    [
       'has a bomb',
       answering('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08'),
       'delivered',

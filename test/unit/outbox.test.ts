@@ -128,6 +128,26 @@ describe('an outbox', () => {
     expect({ other, delivered }).toEqual({ other: [7], delivered: [] })
   })
 
+  test('counts what was refused of a push, reports it once, and reports when all is accepted again', async () => {
+    const { outbox, reports } = outboxOf(100)
+    let attempt: Attempt = { result: 'refused', why: '2 of one push: too old', lost: 2 }
+    outbox.route = { send: async () => attempt, limit: 100 }
+    for (let i = 0; i < 3; i++) {
+      outbox.add(7)
+      await soon()
+    }
+    expect(outbox.lost).toBe(6)
+    expect(reports).toEqual([{ state: 'refused', waiting: 0, lost: 2, why: '2 of one push: too old' }])
+    attempt = { result: 'refused', why: 'more than there were', lost: 1e15 }
+    outbox.add(7)
+    await soon()
+    expect(outbox.lost).toBe(13)
+    attempt = { result: 'delivered', why: '' }
+    outbox.add(7)
+    await soon()
+    expect(reports.slice(1)).toEqual([{ state: 'delivered', waiting: 0, lost: 13, why: '' }])
+  })
+
   test('tries again at its end, and reports what is left', async () => {
     const { outbox, reports, world } = outboxOf(100)
     world.answer = 'failed'

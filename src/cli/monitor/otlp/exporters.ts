@@ -6,6 +6,7 @@ import { readHeaders } from './headers-file.js'
 import type { OtlpSettings } from './options.js'
 import type { Attempt, Outbox } from './outbox.js'
 import type { OpenTelemetry } from './packages.js'
+import { followAnswer, type PartialSuccess } from './partial-success.js'
 
 /** Characters of what a collector says about a failure. */
 const longestReason = 200
@@ -53,7 +54,7 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
       const { requests, exporter } = current
       const exported = new Promise<Exported>(resolve => exporter.export(item, resolve))
       const judged = await within(timeout, exported)
-      if (judged) return judge(judged)
+      if (judged) return judge(judged, requests.partialSuccess)
       // An exporter that still waits takes a place among the few exports that it allows itself.
       current = open()
       requests.end()
@@ -72,12 +73,22 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
 /** The requests of one exporter, which itself only ends those that are silent: a server that drips could hold it up forever. */
 class Requests {
   #current: ClientRequest | undefined
+  #answer: (() => PartialSuccess) | undefined
   #isEnded = false
+
+  /** What the last answer says of what was rejected. */
+  get partialSuccess(): PartialSuccess | undefined {
+    return this.#answer?.()
+  }
 
   /** The same agent, whose requests `end` destroys. */
   through(agent: Agent): Agent {
     const addRequest = (request: ClientRequest, options: ClientRequestArgs) => {
       this.#current = request
+      this.#answer = undefined
+      request.once('response', response => {
+        this.#answer = followAnswer(response)
+      })
       ;(agent as NodeAgent).addRequest(request, options)
       if (this.#isEnded) request.destroy()
     }
@@ -105,12 +116,20 @@ async function within<T>(timeout: number, work: Promise<T>): Promise<T | undefin
 }
 
 /** OTLP/HTTP forbids resending what was refused. Rejected credentials are an exception, because they can be replaced. */
-function judge({ code, error }: Exported): Attempt {
+function judge({ code, error }: Exported, partial: PartialSuccess | undefined): Attempt {
+  if (code === 0 && partial?.rejected) {
+    const why = `${partial.rejected} of one push${partial.why && `: ${partial.why}`}`
+    return { result: 'refused', why: shortened(why), lost: partial.rejected }
+  }
   if (code === 0) return { result: 'delivered', why: '' }
   const status = (error as { code?: unknown } | undefined)?.code
   const isRefused = typeof status === 'number' && status < 500 && ![401, 403, 408, 429].includes(status)
   const why = typeof status === 'number' ? `status ${status} ${error!.message}` : (error?.message ?? 'no reason given')
-  return { result: isRefused ? 'refused' : 'failed', why: why.slice(0, longestReason).trim() }
+  return { result: isRefused ? 'refused' : 'failed', why: shortened(why) }
+}
+
+function shortened(why: string): string {
+  return why.slice(0, longestReason).trim()
 }
 
 /** An exporter for a metric reader. It puts the metrics into the outbox. */

@@ -6,12 +6,14 @@ export interface Attempt {
   result: 'delivered' | 'refused' | 'failed'
   /** The reason in words; empty if it was delivered. */
   why: string
+  /** How much of it was refused, counted as the limit is. Default: all. */
+  lost?: number
 }
 
 /** What an outbox reports. `waiting` and `lost` are counted as the limit is. */
 export interface OutboxReport {
   /**
-   * 'failing': nothing can be sent now. 'dropping': the limit is reached. 'refused': the collector refused a push.
+   * 'failing': nothing can be sent now. 'dropping': the limit is reached. 'refused': the collector refused a push, or a part of it.
    * 'delivered': all waiting pushes are delivered. 'ended': those that waited at the end are lost.
    */
   state: 'failing' | 'dropping' | 'refused' | 'delivered' | 'ended'
@@ -94,7 +96,7 @@ export class Outbox<Item> {
     while (this.#items.length > 0) {
       const [item] = this.#items as [Item]
       this.#isSending = true
-      const { result, why } = await this.#route.send(item)
+      const { result, why, lost = this.#count(item) } = await this.#route.send(item)
       this.#isSending = false
       if (result === 'failed') {
         this.#reportOnce('failing', why)
@@ -107,7 +109,7 @@ export class Outbox<Item> {
       this.#items.shift()
       this.#waiting -= this.#count(item)
       if (result === 'refused') {
-        this.#lost += this.#count(item)
+        this.#lost += Math.min(lost, this.#count(item))
         this.#reportOnce('refused', why)
       } else if (this.#reported.size > 0 && this.#items.length === 0) {
         this.#reportState('delivered', '')

@@ -1,5 +1,6 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
+import { longestTimer } from '../../../options.js'
 import { NotifySocket } from './notify-socket.js'
 
 /** How many troubled uplinks a status names. */
@@ -30,7 +31,12 @@ export class ServiceStatus {
     // Others, such as `vsock:`, are for whole machines.
     if (!path || !/^[/@]/.test(path)) return undefined
     const isWatched = Number(time) > 0 && (watched === undefined || Number(watched) === pid)
-    return new ServiceStatus(new NotifySocket(path), isWatched ? Number(time) / 2000 : undefined, monitor, healthy)
+    return new ServiceStatus(
+      new NotifySocket(path),
+      isWatched ? Math.min(Number(time) / 2000, longestTimer) : undefined,
+      monitor,
+      healthy,
+    )
   }
 
   /** The monitor runs. */
