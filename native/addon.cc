@@ -15,6 +15,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineOpen(env, exports);
   DefinePackets(env, exports);
   DefinePoller(env, exports);
+  DefineRelay(env, exports);
   DefineRun(env, exports);
 #ifdef NETVIA_FAULTS
   DefineFaults(env, exports);

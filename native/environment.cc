@@ -51,6 +51,7 @@ void Environment::Lend(int fd) {
 
 void Environment::Close() {
   poller.Stop();
+  relay.Stop();
   supervisor.Stop();
   // A worker terminated in the middle of giving it away: whoever took it has closed it by now, and the number may be another thread's.
   if (lent_ >= 0 && (lentCookie_ == 0 || Cookie(lent_) != lentCookie_)) Disown(lent_);

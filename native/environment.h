@@ -6,6 +6,7 @@
 
 #include "packets.h"
 #include "poller.h"
+#include "relay/relay.h"
 #include "run/supervisor.h"
 
 class Environment {
@@ -22,6 +23,7 @@ class Environment {
   void Close();
 
   Poller poller;
+  relay::Relay relay;
   run::Supervisor supervisor;
   PacketBuffers packets;
 

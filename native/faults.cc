@@ -13,6 +13,7 @@ constexpr const char* kCalls[] = {
     "socket",     "close",    "bind",     "listen",  "connect",        "getsockname",    "getpeername",
     "getsockopt", "setsockopt", "sendmmsg", "recvmmsg", "eventfd",     "if_nametoindex", "if_indextoname",
     "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",  "pthread_create", "getrandom",
+    "duplicate",  "pipe2",    "splice",   "read",    "send",           "shutdown",
 };
 constexpr int kCallCount = sizeof kCalls / sizeof kCalls[0];
 constexpr int kAny = -1;
@@ -159,6 +160,28 @@ long transfer(long number, int fd, mmsghdr* messages, int count, int flags) {
 long getrandom(void* out, size_t length) {
   return Fails("getrandom") ? -1 : syscall(SYS_getrandom, out, length, 0);
 }
+
+int duplicate(int fd) { return Fails("duplicate") ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+int pipe2(int ends[2], int flags) { return Fails("pipe2") ? -1 : ::pipe2(ends, flags); }
+
+long splice(int from, int to, size_t most) {
+  Rule rule{};
+  if (Struck("splice", &rule)) {
+    errno = rule.error;
+    if (rule.error != 0) return -1;
+    if (most > static_cast<size_t>(rule.limit)) most = static_cast<size_t>(rule.limit);
+  }
+  return syscall(SYS_splice, from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+ssize_t read(int fd, void* bytes, size_t most) { return Fails("read") ? -1 : ::read(fd, bytes, most); }
+
+ssize_t send(int fd, const void* bytes, size_t length, int flags) {
+  return Fails("send") ? -1 : ::send(fd, bytes, length, flags);
+}
+
+int shutdown(int fd, int how) { return Fails("shutdown") ? -1 : ::shutdown(fd, how); }
 
 }  // namespace sys
 

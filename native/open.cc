@@ -106,10 +106,7 @@ static int Open(const Arguments& arguments) {
 
 static int Reset(const Arguments& arguments) {
   int fd = arguments.Int(0);
-  if (!Environment::Of(arguments.Env()).Disown(fd)) return -EBADF;
-  linger none{1, 0};
-  SetOption(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-  return Result(sys::close(fd));
+  return Environment::Of(arguments.Env()).Disown(fd) ? Result(CloseWithReset(fd)) : -EBADF;
 }
 
 }  // namespace path

@@ -32,6 +32,13 @@ class Descriptor {
   int fd_ = -1;
 };
 
+// Ends a TCP connection with a reset (SO_LINGER of 0 seconds), so that the other end doesn't take it for complete.
+inline int CloseWithReset(int fd) {
+  linger none{1, 0};
+  sys::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  return sys::close(fd);
+}
+
 template <typename T>
 class Memory {
  public:

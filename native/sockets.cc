@@ -3,11 +3,9 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "arguments.h"
+#include "clock.h"
 #include "environment.h"
 #include "system.h"
 
@@ -91,22 +89,6 @@ static napi_value DeviceName(napi_env env, napi_callback_info info) {
 static int Random(const Arguments& arguments) {
   View<uint8_t> out(arguments, 0);
   return Result(sys::getrandom(out.data, out.length));
-}
-
-static void ReadClock(clockid_t clock, int32_t* out) {
-#ifdef SYS_clock_gettime64
-  // 32-bit: musl's headers would turn clock_gettime into a symbol that glibc lacks.
-  struct {
-    int64_t tv_sec;
-    int64_t tv_nsec;
-  } now = {};
-  syscall(SYS_clock_gettime64, clock, &now);
-#else
-  timespec now = {};
-  clock_gettime(clock, &now);
-#endif
-  out[0] = static_cast<int32_t>(static_cast<uint32_t>(now.tv_sec));
-  out[1] = static_cast<int32_t>(now.tv_nsec);
 }
 
 static int Clocks(const Arguments& arguments) {

@@ -2,6 +2,7 @@
 // C library's own; in a build with NETVIA_FAULTS each can be told to fail (native/faults.cc).
 #pragma once
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,6 +35,12 @@ void* malloc(size_t size);
 void* realloc(void* memory, size_t size);
 long transfer(long number, int fd, mmsghdr* messages, int count, int flags);
 long getrandom(void* out, size_t length);
+int duplicate(int fd);
+int pipe2(int ends[2], int flags);
+long splice(int from, int to, size_t most);
+ssize_t read(int fd, void* bytes, size_t most);
+ssize_t send(int fd, const void* bytes, size_t length, int flags);
+int shutdown(int fd, int how);
 #else
 using ::bind;
 using ::close;
@@ -49,9 +56,13 @@ using ::if_indextoname;
 using ::if_nametoindex;
 using ::listen;
 using ::malloc;
+using ::pipe2;
 using ::pthread_create;
+using ::read;
 using ::realloc;
+using ::send;
 using ::setsockopt;
+using ::shutdown;
 using ::socket;
 
 // sendmmsg(2) or recvmmsg(2), by number: musl's sendmmsg is a loop, and its recvmmsg has another name on 32 bits.
@@ -61,6 +72,13 @@ inline long transfer(long number, int fd, mmsghdr* messages, int count, int flag
 
 // By number: glibc has it from 2.25 only.
 inline long getrandom(void* out, size_t length) { return syscall(SYS_getrandom, out, length, 0); }
+
+inline int duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+// Doesn't wait for the pipe. Sockets here never wait.
+inline long splice(int from, int to, size_t most) {
+  return syscall(SYS_splice, from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
 #endif
 
 }  // namespace sys

@@ -85,6 +85,27 @@ export interface Addon {
   keepAlive(yes: boolean): void
 
   /**
+   * Starts a third thread, which relays between connected sockets, unless it runs. Returns a descriptor that is readable while
+   * `relayEnded` has something to report and that closes with the environment, or a negative errno.
+   */
+  relayStart(): number
+  /**
+   * Moves bytes between two connected sockets, on copies of their descriptors: close the originals. `toClient` and `toUpstream`
+   * go first. It passes on the end of each side, and resets both sockets if one breaks, or is idle for `idleTimeout` ms. Returns
+   * the tunnel's id, or a negative errno: then the descriptors are untouched.
+   */
+  relayOpen(client: number, upstream: number, toClient: Uint8Array, toUpstream: Uint8Array, idleTimeout: number): number
+  /** Resets both sockets of a tunnel. `relayEnded` reports the end. */
+  relayCut(id: number): number
+  /** Writes how many bytes were read from the client and from upstream, each as its low and high 32 bits, unsigned. */
+  relayCounts(id: number, out: Int32Array): number
+  /**
+   * Writes the tunnels that have ended, six numbers each: id, error (0: both sides ended), and the counts of `relayCounts`. Their
+   * ids may come again. Returns how many; fill the table again if that is all it has room for.
+   */
+  relayEnded(table: Int32Array): number
+
+  /**
    * Starts a program whose internet sockets a thread of this process opens, bound to devices, until the environment ends
    * (`netvia run`). Each of its words ends with a zero byte. `devices` as for `programDevices`. `resolvers`: whether it may ask
    * name services of this machine. One program per environment. Returns its process id, or a negative errno; that of execvp(3)

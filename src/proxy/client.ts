@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Tunnel } from '../binding/relay.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import { unmapped } from '../sockets/ip.js'
 import { nextChunk } from './read-message.js'
@@ -9,14 +10,17 @@ export class Client {
   readonly address: string
   /** Fires when the connection is gone: nothing needs to be opened for it any more. */
   readonly signal: AbortSignal
+  /** A tunnel has taken the place of the socket. */
+  readonly passTo: (tunnel: Tunnel) => void
   readonly #timeout: number
   #timer: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, handshakeTimeout: number) {
+  constructor(socket: Socket, handshakeTimeout: number, passTo: (tunnel: Tunnel) => void) {
     const controller = new AbortController()
     this.socket = socket
     this.address = unmapped(socket.remoteAddress ?? '')
     this.signal = controller.signal
+    this.passTo = passTo
     this.#timeout = handshakeTimeout
     // Its end only means that it sends nothing more.
     socket.allowHalfOpen = true

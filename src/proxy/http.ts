@@ -2,13 +2,17 @@ import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'nod
 import type { Socket } from 'node:net'
 import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
+import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
+import { track } from './uplinks.js'
 
 /** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
 const maxPipelined = 64
+
+const established = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n')
 
 const challenge = ['Proxy-Authenticate', 'Basic realm="netvia", charset="UTF-8"']
 
@@ -58,8 +62,7 @@ export class HttpService {
       if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
       if (!target || !hasOneHost(request) || hasBody(request)) return refuse(socket, 400)
       const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
-      socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      relay(socket, upstream, this.#context.idleTimeout)
+      relay(client, upstream, established, this.#context.idleTimeout)
     } catch (error) {
       refuse(socket, statusOf(error))
     }
@@ -90,7 +93,9 @@ export class HttpService {
       // TRACE would show what the client's other requests carry; a coding other than chunked would be lost with its field.
       if (request.method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
       const { host, port, path, authority } = target
-      const upstream = await uplinks.connect(client.address, host, port, client.signal)
+      const opened = await uplinks.connect(client.address, host, port, client.signal)
+      const upstream = opened.value
+      track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
       const sent = nodeHttp().request({

@@ -1,5 +1,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Tunnel } from '../binding/relay.js'
 import { listen } from '../protocols/tcp/listen.js'
+import { type Carrier, SocketCarrier } from './carrier.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
 import { ClientLimits } from './limits.js'
@@ -64,7 +66,7 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
 
 async function closed(server: Server, clients: Clients): Promise<void> {
   const gone = new Promise(resolve => server.close(resolve))
-  clients.destroy()
+  await clients.destroy()
   await gone
 }
 
@@ -74,7 +76,7 @@ class Clients {
   readonly #context: ProxyContext
   readonly #http: HttpService
   readonly #limits: ClientLimits
-  readonly #sockets = new Set<Socket>()
+  readonly #open = new Set<Carrier>()
 
   constructor(settings: ProxySettings) {
     const { users, idleTimeout, servers } = settings
@@ -86,7 +88,7 @@ class Clients {
   }
 
   get statistics(): ProxyStatistics {
-    return this.#context.statistics.report(this.#sockets.size)
+    return this.#context.statistics.report(this.#open.size)
   }
 
   configure(given: ProxyAccess): void {
@@ -104,17 +106,28 @@ class Clients {
       socket.on('error', () => {}).resetAndDestroy()
       return
     }
-    this.#sockets.add(socket)
-    socket.on('close', () => {
-      this.#sockets.delete(socket)
-      release()
-    })
-    void this.#serve(new Client(socket, this.#settings.handshakeTimeout))
+    const first = new SocketCarrier(socket)
+    this.#hold(first, release)
+    const passTo = (tunnel: Tunnel) => {
+      this.#open.delete(first)
+      this.#hold(tunnel, release)
+    }
+    void this.#serve(new Client(socket, this.#settings.handshakeTimeout, passTo))
   }
 
-  destroy(): void {
-    // Otherwise a cut transfer would look complete.
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+  async destroy(): Promise<void> {
+    const ends = [...this.#open].map(carrier => {
+      carrier.cut()
+      return new Promise<void>(resolve => carrier.onEnd(resolve))
+    })
+    await Promise.all(ends)
+  }
+
+  #hold(carrier: Carrier, release: () => void): void {
+    this.#open.add(carrier)
+    carrier.onEnd(() => {
+      if (this.#open.delete(carrier)) release()
+    })
   }
 
   async #serve(client: Client): Promise<void> {

@@ -62,8 +62,8 @@ async function connect(
 ): Promise<void> {
   if (port === 0) throw new SocksError('no port', reply.failure)
   const upstream = await uplinks.connect(client.address, host, port, client.signal)
-  client.socket.write(encodeReply(reply.succeeded, upstream.localAddress, upstream.localPort))
-  relay(client.socket, upstream, idleTimeout)
+  const { localAddress, localPort } = upstream.value
+  relay(client, upstream, encodeReply(reply.succeeded, localAddress, localPort), idleTimeout)
 }
 
 const replies: Record<string, number> = {

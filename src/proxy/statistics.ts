@@ -23,7 +23,7 @@ export interface ProxyStatistics {
 }
 
 /** An object that counts its own bytes, as a `net.Socket` does. */
-interface Counting {
+export interface Counting {
   readonly bytesRead: number
   readonly bytesWritten: number
 }

@@ -9,6 +9,7 @@ import { dialPaths } from '../protocols/tcp/multipath/dial.js'
 import type { MultipathDevice } from '../protocols/tcp/multipath/options.js'
 import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
+import type { Carrier } from './carrier.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
@@ -35,6 +36,16 @@ export interface Opened<T> {
   onCut(cut: (error: NetviaError) => void): () => void
 }
 
+/** Counts a connection until it ends, and cuts it with its uplink. */
+export function track({ tally, onCut }: Opened<unknown>, carrier: Carrier): void {
+  tally.add(carrier)
+  const release = onCut(error => carrier.cut(error))
+  carrier.onEnd(() => {
+    release()
+    tally.remove(carrier)
+  })
+}
+
 /** Opens what clients ask for over the uplinks, and counts it. */
 export class Uplinks {
   readonly statistics = new Statistics()
@@ -53,15 +64,11 @@ export class Uplinks {
     return this.#settings.multipath === undefined && this.#settings.upstream === undefined
   }
 
-  /** A connection to a name or address; `client` is whose. The socket closes when its uplink is cut. */
-  async connect(client: string, host: string, port: number, signal: AbortSignal): Promise<Socket> {
+  /** A connection to a name or address; `client` is whose. Track it. */
+  async connect(client: string, host: string, port: number, signal: AbortSignal): Promise<Opened<Socket>> {
     const { servers, multipath, multipathFallback, upstream } = this.#settings
     if (upstream && isIP(host)) this.targets.check(host)
-    const {
-      value: socket,
-      tally,
-      onCut,
-    } = await this.open(
+    return this.open(
       `${client} ${host}`,
       signal,
       attempt => {
@@ -87,13 +94,6 @@ export class Uplinks {
       },
       late => late.destroy(),
     )
-    tally.add(socket)
-    const release = onCut(error => socket.destroy(error))
-    socket.once('close', () => {
-      release()
-      tally.remove(socket)
-    })
-    return socket
   }
 
   /** Opens a connection over the uplink that the policy picks, or else over the others. `discard` gets late results. */

@@ -1,0 +1,194 @@
+// What JavaScript's thread asks of a relay.
+#include <errno.h>
+#include <string.h>
+
+#include <new>
+
+#include "../arguments.h"
+#include "../environment.h"
+#include "../system.h"
+#include "../threads.h"
+#include "relay.h"
+
+namespace relay {
+namespace {
+
+void PutCount(uint64_t count, int32_t* out) {
+  out[0] = static_cast<int32_t>(count & UINT32_MAX);
+  out[1] = static_cast<int32_t>(count >> 32);
+}
+
+}  // namespace
+
+int Relay::Start() {
+  if (running_) return reports_.Get();
+  epoll_ = Descriptor(sys::epoll_create1(EPOLL_CLOEXEC));
+  if (epoll_) wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake_) reports_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  int error = !reports_ || sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, wake_.Get(), &event) < 0 ? -errno : 0;
+  if (error == 0) error = CreateThread(&thread_, Run, this);
+  running_ = error == 0;
+  if (!running_) Stop();
+  return running_ ? reports_.Get() : error;
+}
+
+void Relay::Stop() {
+  if (running_) {
+    {
+      Lock lock(lock_);
+      stopping_ = true;
+    }
+    Signal(wake_);
+    pthread_join(thread_, nullptr);
+    running_ = false;
+  }
+  for (int id = 0; id < size_; id++) {
+    if (!tunnels_[id]) continue;
+    tunnels_[id]->client.Close(true);
+    tunnels_[id]->upstream.Close(true);
+    Free(tunnels_[id]);
+  }
+  free(std::exchange(tunnels_, nullptr));
+  size_ = 0;
+  reports_.Reset();
+  wake_.Reset();
+  epoll_.Reset();
+}
+
+int Relay::Open(int client, int upstream, Bytes toClient, Bytes toUpstream, uint32_t idleTimeout) {
+  if (!running_) return -EBADF;
+  void* memory = MakeRoom() ? sys::malloc(sizeof(Tunnel)) : nullptr;
+  if (!memory) return -ENOMEM;
+  auto* tunnel = new (memory) Tunnel();
+  tunnel->id = nextId_;
+  tunnels_[tunnel->id] = tunnel;
+  tunnel->idleTimeout = idleTimeout;
+  int error = 0;
+  tunnel->client.socket = Descriptor(sys::duplicate(client));
+  if (tunnel->client.socket) tunnel->upstream.socket = Descriptor(sys::duplicate(upstream));
+  if (!tunnel->upstream.socket) {
+    error = -errno;
+  } else if (!tunnel->receiving.Begin(toClient) || !tunnel->sending.Begin(toUpstream)) {
+    error = -ENOMEM;
+  }
+  if (error < 0) {
+    Free(tunnel);
+    return error;
+  }
+  {
+    Lock lock(lock_);
+    tunnel->next = incoming_;
+    incoming_ = tunnel;
+  }
+  Signal(wake_);
+  return tunnel->id;
+}
+
+int Relay::Cut(int id) {
+  Tunnel* tunnel = Find(id);
+  if (!tunnel) return -EBADF;
+  {
+    Lock lock(lock_);
+    tunnel->isCut = cutting_ = true;
+  }
+  Signal(wake_);
+  return 0;
+}
+
+int Relay::Counts(int id, int32_t* counts) {
+  Tunnel* tunnel = Find(id);
+  if (!tunnel) return -EBADF;
+  Lock lock(lock_);
+  PutCount(tunnel->sent, counts);
+  PutCount(tunnel->received, counts + 2);
+  return 0;
+}
+
+int Relay::Ended(int32_t* table, int most) {
+  uint64_t signals;
+  [[maybe_unused]] ssize_t taken = read(reports_.Get(), &signals, sizeof signals);
+  int count = 0;
+  while (count < most) {
+    Tunnel* tunnel;
+    {
+      Lock lock(lock_);
+      tunnel = ended_;
+      if (tunnel) ended_ = tunnel->next;
+    }
+    if (!tunnel) break;
+    int32_t* row = table + static_cast<size_t>(count++) * kEndFields;
+    row[0] = tunnel->id;
+    row[1] = tunnel->error;
+    PutCount(tunnel->sent, row + 2);
+    PutCount(tunnel->received, row + 4);
+    Free(tunnel);
+  }
+  return count;
+}
+
+// For one with the id `nextId_`.
+bool Relay::MakeRoom() {
+  while (nextId_ < size_ && tunnels_[nextId_]) nextId_++;
+  if (nextId_ < size_) return true;
+  int size = size_ == 0 ? 64 : 2 * size_;
+  auto* grown = static_cast<Tunnel**>(sys::realloc(tunnels_, static_cast<size_t>(size) * sizeof(Tunnel*)));
+  if (!grown) return false;
+  memset(grown + size_, 0, static_cast<size_t>(size - size_) * sizeof(Tunnel*));
+  tunnels_ = grown;
+  size_ = size;
+  return true;
+}
+
+void Relay::Free(Tunnel* tunnel) {
+  tunnels_[tunnel->id] = nullptr;
+  if (tunnel->id < nextId_) nextId_ = tunnel->id;
+  tunnel->~Tunnel();
+  free(tunnel);
+}
+
+void Relay::Signal(const Descriptor& event) {
+  uint64_t one = 1;
+  // It fails only where the event is signalled already.
+  [[maybe_unused]] ssize_t written = write(event.Get(), &one, sizeof one);
+}
+
+}  // namespace relay
+
+static relay::Relay& RelayOf(const Arguments& arguments) { return Environment::Of(arguments.Env()).relay; }
+
+static int RelayStart(const Arguments& arguments) { return RelayOf(arguments).Start(); }
+
+// relayOpen(client, upstream, toClient, toUpstream, idleTimeout)
+static int RelayOpen(const Arguments& arguments) {
+  View<uint8_t> toClient(arguments, 2), toUpstream(arguments, 3);
+  int idleTimeout = arguments.Int(4);
+  // Bytes that aren't would be lost.
+  if (!toClient.valid || !toUpstream.valid || idleTimeout < 1) return -EINVAL;
+  return RelayOf(arguments).Open(arguments.Int(0), arguments.Int(1), {toClient.data, toClient.length},
+                                 {toUpstream.data, toUpstream.length}, static_cast<uint32_t>(idleTimeout));
+}
+
+static int RelayCut(const Arguments& arguments) { return RelayOf(arguments).Cut(arguments.Int(0)); }
+
+static int RelayCounts(const Arguments& arguments) {
+  View<int32_t> out(arguments, 1);
+  return out.length < 4 ? -EINVAL : RelayOf(arguments).Counts(arguments.Int(0), out.data);
+}
+
+static int RelayEnded(const Arguments& arguments) {
+  View<int32_t> table(arguments, 0);
+  return RelayOf(arguments).Ended(table.data, static_cast<int>(table.length / relay::Relay::kEndFields));
+}
+
+void DefineRelay(Napi::Env env, Napi::Object exports) {
+  Define(env, exports,
+         {
+             {"relayStart", Call<RelayStart>},
+             {"relayOpen", Call<RelayOpen>},
+             {"relayCut", Call<RelayCut>},
+             {"relayCounts", Call<RelayCounts>},
+             {"relayEnded", Call<RelayEnded>},
+         });
+}

@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net'
+import type { NetviaError } from '../errors.js'
+import type { Counting } from './statistics.js'
+
+/** What moves the bytes of a connection: one of Node's sockets, or a tunnel in its place. */
+export interface Carrier extends Counting {
+  /** Ends the connection early, with this error where a socket can report it. */
+  cut(error?: NetviaError): void
+  onEnd(listener: () => void): void
+}
+
+export class SocketCarrier implements Carrier {
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten
+  }
+
+  cut(error?: NetviaError): void {
+    // Otherwise a cut transfer would look complete.
+    if (error) this.#socket.destroy(error)
+    else this.#socket.resetAndDestroy()
+  }
+
+  onEnd(listener: () => void): void {
+    this.#socket.once('close', listener)
+  }
+}
