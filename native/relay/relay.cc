@@ -13,6 +13,8 @@ constexpr int kEvents = 64;
 // In ms: how often memory is asked for again, and the least between two looks for idle tunnels.
 constexpr int kMemoryRetry = 1;
 constexpr uint32_t kIdleStep = 10;
+// In ms: JavaScript hears of ends this often at most, because each report wakes two threads.
+constexpr uint32_t kReportStep = 5;
 // The bit of an event's pointer that means the upstream side.
 constexpr uintptr_t kUpstream = 1;
 
@@ -53,6 +55,7 @@ void Relay::Work() {
 
 int Relay::Timeout() const {
   if (ready_) return starved_ ? kMemoryRetry : 0;
+  if (isReporting_) return static_cast<int>(kReportStep);
   if (!open_) return -1;
   int32_t left = static_cast<int32_t>(idleCheck_ - now_);
   return left > 0 ? left : 0;
@@ -185,15 +188,18 @@ void Relay::Finish(Tunnel* tunnel, int error) {
 
 // Last in a round: JavaScript's thread frees them.
 void Relay::Report() {
-  if (!finished_) return;
-  {
+  if (finished_) {
     Lock lock(lock_);
     while (finished_) {
       Tunnel* tunnel = std::exchange(finished_, finished_->next);
       tunnel->next = ended_;
       ended_ = tunnel;
     }
+    isReporting_ = true;
   }
+  if (!isReporting_ || now_ - reported_ < kReportStep) return;
+  isReporting_ = false;
+  reported_ = now_;
   Signal(reports_);
 }
 

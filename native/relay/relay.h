@@ -84,6 +84,8 @@ class Relay {
   Tunnel* finished_ = nullptr;
   uint32_t now_ = 0;
   uint32_t idleCheck_ = 0;
+  uint32_t reported_ = 0;
+  bool isReporting_ = false;
   bool starved_ = false;
 };
 

@@ -10,6 +10,7 @@ import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect, connectOnPath } from '../protocols/tcp/connect.js'
 import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
+import { toAbortSignal } from '../runtime/cancel.js'
 import type { GroupAttempts } from './attempts.js'
 import { type GroupConnectOptions, type GroupFetchInit, type GroupResolveOptions, withoutPath } from './call-options.js'
 import { Connections } from './connections.js'
@@ -107,7 +108,7 @@ export class UplinkGroup {
       this.#attempts,
       this.#choose(key).uplink,
       signal,
-      (path, signal) => connect({ ...rest, ...pathOf(path), signal }),
+      (path, signal) => connect({ ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
       late => late.destroy(),
     )
     this.#connections.track(uplink.name, socket)
@@ -127,7 +128,7 @@ export class UplinkGroup {
       this.#attempts,
       this.#choose(key).uplink,
       signal,
-      (path, signal) => resolve(name, { ...rest, ...pathOf(path), signal }),
+      (path, signal) => resolve(name, { ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
       () => {},
     )
     return value
@@ -240,7 +241,7 @@ export class UplinkGroup {
       this.#attempts,
       own,
       options.signal,
-      (path, signal) => connect({ ...options, ...(path === own ? {} : pathOf(path)), signal }),
+      (path, signal) => connect({ ...options, ...(path === own ? {} : pathOf(path)), signal: toAbortSignal(signal) }),
       late => late.destroy(),
     )
     this.#pooled.track(uplink.name, socket)

@@ -2,6 +2,7 @@ import { NetviaError } from '../errors.js'
 import type { Check } from '../options.js'
 import { milliseconds } from '../options.js'
 import { raceFailure } from '../protocols/tcp/connect-errors.js'
+import { Cancel, type Signal } from '../runtime/cancel.js'
 import { Staggered } from '../runtime/staggered.js'
 import type { GroupAttempts, NamedPath } from './attempts.js'
 
@@ -34,8 +35,8 @@ export interface Opened<T> {
 export async function openOver<T>(
   attempts: GroupAttempts,
   first: NamedPath,
-  signal: AbortSignal | undefined,
-  work: (uplink: NamedPath, signal: AbortSignal) => Promise<T>,
+  signal: Signal | undefined,
+  work: (uplink: NamedPath, signal: Signal) => Promise<T>,
   discard: (late: T) => void,
 ): Promise<Opened<T>> {
   signal?.throwIfAborted()
@@ -69,15 +70,15 @@ export async function openOver<T>(
 async function attempt<T>(
   { onCut }: GroupAttempts,
   uplink: NamedPath,
-  signal: AbortSignal,
-  work: (uplink: NamedPath, signal: AbortSignal) => Promise<T>,
+  signal: Signal,
+  work: (uplink: NamedPath, signal: Signal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController()
-  const onAbort = () => controller.abort(signal.reason)
+  const cancel = new Cancel()
+  const onAbort = () => cancel.abort(signal.reason)
   signal.addEventListener('abort', onAbort)
-  const release = onCut(uplink.name, error => controller.abort(error))
+  const release = onCut(uplink.name, error => cancel.abort(error))
   try {
-    return await work(uplink, controller.signal)
+    return await work(uplink, cancel)
   } finally {
     release()
     signal.removeEventListener('abort', onAbort)

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Tunnel } from '../binding/relay.js'
+import { Cancel, type Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import { unmapped } from '../sockets/ip.js'
 import { nextChunk } from './read-message.js'
@@ -9,26 +10,25 @@ export class Client {
   readonly socket: Socket
   readonly address: string
   /** Fires when the connection is gone: nothing needs to be opened for it any more. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** A tunnel has taken the place of the socket. */
   readonly passTo: (tunnel: Tunnel) => void
   readonly #timeout: number
   #timer: NodeJS.Timeout | undefined
 
   constructor(socket: Socket, handshakeTimeout: number, passTo: (tunnel: Tunnel) => void) {
-    const controller = new AbortController()
+    const gone = new Cancel()
     this.socket = socket
     this.address = unmapped(socket.remoteAddress ?? '')
-    this.signal = controller.signal
+    this.signal = gone
     this.passTo = passTo
     this.#timeout = handshakeTimeout
     // Its end only means that it sends nothing more.
     socket.allowHalfOpen = true
-    socket.setNoDelay(true).setKeepAlive(true, 60_000)
     socket.on('error', () => {})
     socket.on('close', () => {
       this.heard()
-      controller.abort(noLongerNeeded)
+      gone.abort(noLongerNeeded)
     })
     this.wait()
   }

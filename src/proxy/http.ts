@@ -4,6 +4,7 @@ import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
+import { toSocket } from './far-descriptor.js'
 import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
@@ -62,7 +63,7 @@ export class HttpService {
       if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
       if (!target || !hasOneHost(request) || hasBody(request)) return refuse(socket, 400)
       const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
-      relay(client, upstream, established, this.#context.idleTimeout)
+      relay(client, upstream, established, this.#context)
     } catch (error) {
       refuse(socket, statusOf(error))
     }
@@ -94,7 +95,7 @@ export class HttpService {
       if (request.method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
       const { host, port, path, authority } = target
       const opened = await uplinks.connect(client.address, host, port, client.signal)
-      const upstream = opened.value
+      const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']

@@ -1,6 +1,8 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Tunnel } from '../binding/relay.js'
 import { listen } from '../protocols/tcp/listen.js'
+import { descriptorOf } from '../sockets/hand-over.js'
+import { trySetOption } from '../sockets/options.js'
 import { type Carrier, SocketCarrier } from './carrier.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
@@ -47,7 +49,8 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
   const settings = proxySettings(options)
   const clients = new Clients(settings)
   const { host, port, signal, acceptMultipath: multipath } = settings
-  const server = await listen({ host, port, signal, multipath }, socket => clients.take(socket))
+  const server = await listen({ host, port, signal, multipath, keepAlive: 60_000 }, socket => clients.take(socket))
+  clients.haveNoDelay = trySetOption(descriptorOf(server), 'TCP_NODELAY', 1) === 0
   // Accepting can fail for lack of descriptors. Open connections continue, and later ones may succeed.
   server.on('error', () => {})
   const close = () => closed(server, clients)
@@ -77,6 +80,8 @@ class Clients {
   readonly #http: HttpService
   readonly #limits: ClientLimits
   readonly #open = new Set<Carrier>()
+  /** Accepted sockets have inherited TCP_NODELAY. */
+  haveNoDelay = false
 
   constructor(settings: ProxySettings) {
     const { users, idleTimeout, servers } = settings
@@ -106,6 +111,7 @@ class Clients {
       socket.on('error', () => {}).resetAndDestroy()
       return
     }
+    if (!this.haveNoDelay) socket.setNoDelay(true)
     const first = new SocketCarrier(socket)
     this.#hold(first, release)
     const passTo = (tunnel: Tunnel) => {

@@ -3,53 +3,71 @@ import { openTunnel, type Tunnel } from '../binding/relay.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
+import { FarDescriptor, type FarEnd, toSocket } from './far-descriptor.js'
+import type { ProxyContext } from './proxy-context.js'
 import { type Opened, track } from './uplinks.js'
 
 /**
  * Sends the reply to the client, then moves bytes both ways until both sides have ended, and passes on the end of one side
  * (half-close). If one connection breaks or is idle for too long, it resets both, so that a cut transfer doesn't look complete.
  */
-export function relay(client: Client, opened: Opened<Socket>, reply: Buffer, idleTimeout: number): void {
-  const upstream = opened.value
-  const tunnel = takeOver(client.socket, upstream, reply, idleTimeout)
-  track(opened, tunnel ?? new SocketCarrier(upstream))
-  if (tunnel) client.passTo(tunnel)
-  else {
-    client.socket.write(reply)
-    relayStreams(client.socket, upstream, idleTimeout)
+export function relay(client: Client, opened: Opened<FarEnd>, reply: Buffer, context: ProxyContext): void {
+  const { idleTimeout, uplinks } = context
+  const tunnel = uplinks.followSockets ? undefined : takeOver(client.socket, opened.value, reply, idleTimeout)
+  if (tunnel) {
+    track(opened, tunnel)
+    client.passTo(tunnel)
+    return
   }
+  const upstream = toSocket(opened.value)
+  track(opened, new SocketCarrier(upstream))
+  client.socket.write(reply)
+  relayStreams(client.socket, upstream, idleTimeout)
 }
 
-/** Moves the descriptors from Node's sockets to a tunnel. Undefined: the sockets are as before. */
-function takeOver(client: Socket, upstream: Socket, reply: Buffer, idleTimeout: number): Tunnel | undefined {
-  if (!isPlain(client) || !isPlain(upstream)) return undefined
+/** Moves the descriptors to a tunnel. Undefined: they are as before. */
+function takeOver(client: Socket, far: FarEnd, reply: Buffer, idleTimeout: number): Tunnel | undefined {
+  if (!isPlain(client) || !isPlain(far)) return undefined
   const early = readBuffered(client)
-  const late = readBuffered(upstream)
+  const late = readBuffered(far)
   const ends = {
-    ...{ client: descriptorOf(client), upstream: descriptorOf(upstream) },
-    ...{ toClient: Buffer.concat([reply, late]), toUpstream: early },
-    before: { sent: upstream.bytesWritten + early.length, received: upstream.bytesRead },
+    ...{ client: descriptorOf(client), upstream: fdOf(far) },
+    ...{ toClient: late.length > 0 ? Buffer.concat([reply, late]) : reply, toUpstream: early },
+    before: far instanceof FarDescriptor ? nothing : { sent: far.bytesWritten, received: far.bytesRead },
   }
   const tunnel = openTunnel(ends, idleTimeout)
   if (tunnel) {
     client.destroy()
-    upstream.destroy()
+    far.destroy()
   } else {
-    if (early.length > 0) client.unshift(early)
-    if (late.length > 0) upstream.unshift(late)
+    putBack(client, early)
+    putBack(far, late)
   }
   return tunnel
 }
 
-/** Whether its descriptor has all there is to know: Deno hides it, Bun reads ahead, and TLS has keys. */
-function isPlain(socket: Socket): boolean {
-  return !process.versions.bun && descriptorOf(socket) >= 0 && !socket.destroyed && socket.writableLength === 0
+const nothing = { sent: 0, received: 0 }
+const empty = Buffer.alloc(0)
+
+function fdOf(far: FarEnd): number {
+  return far instanceof FarDescriptor ? far.fd : descriptorOf(far)
 }
 
-function readBuffered(socket: Socket): Buffer {
+/** Whether the descriptor has all there is to know: Deno hides it, Bun reads ahead of its streams. */
+function isPlain(end: FarEnd): boolean {
+  if (process.versions.bun) return false
+  return end instanceof FarDescriptor || (descriptorOf(end) >= 0 && !end.destroyed && end.writableLength === 0)
+}
+
+function readBuffered(end: FarEnd): Buffer {
+  if (end instanceof FarDescriptor || end.readableLength === 0) return empty
   const chunks: Buffer[] = []
-  for (let chunk = socket.read(); chunk; chunk = socket.read()) chunks.push(chunk)
+  for (let chunk = end.read(); chunk; chunk = end.read()) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+function putBack(end: FarEnd, bytes: Buffer): void {
+  if (bytes.length > 0) (end as Socket).unshift(bytes)
 }
 
 function relayStreams(client: Socket, upstream: Socket, idleTimeout: number): void {

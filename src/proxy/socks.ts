@@ -54,16 +54,11 @@ async function authenticate(client: Client, { users, statistics }: ProxyContext)
   return accepted
 }
 
-async function connect(
-  client: Client,
-  { uplinks, idleTimeout }: ProxyContext,
-  host: string,
-  port: number,
-): Promise<void> {
+async function connect(client: Client, context: ProxyContext, host: string, port: number): Promise<void> {
   if (port === 0) throw new SocksError('no port', reply.failure)
-  const upstream = await uplinks.connect(client.address, host, port, client.signal)
+  const upstream = await context.uplinks.connect(client.address, host, port, client.signal)
   const { localAddress, localPort } = upstream.value
-  relay(client, upstream, encodeReply(reply.succeeded, localAddress, localPort), idleTimeout)
+  relay(client, upstream, encodeReply(reply.succeeded, localAddress, localPort), context)
 }
 
 const replies: Record<string, number> = {

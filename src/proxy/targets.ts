@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
 import { NetviaError } from '../errors.js'
 import { mappedIPv4, parseIP } from '../sockets/ip.js'
 import { reachesItself, reachOf } from '../system/reach.js'
 import { Blocks } from './blocks.js'
+import type { FarEnd } from './far-descriptor.js'
 
 /** Where only this machine or its own networks should get to, and what is no single host (IANA's special-purpose registries). */
 const inside = new Blocks([
@@ -30,11 +30,12 @@ export class Targets {
     }
   }
 
-  /** @throws NetviaError `ERR_PROXY_TARGET`, and closes the socket. */
-  checkConnected(socket: Socket): void {
-    if (!reachesItself(socket) || this.#allowed.has(socket.remoteAddress!)) return
-    socket.destroy()
-    throw refused(socket.remoteAddress!)
+  /** @throws NetviaError `ERR_PROXY_TARGET`, and closes the connection. */
+  checkConnected(far: FarEnd): void {
+    const { remoteAddress } = far
+    if (remoteAddress === undefined || !reachesItself(far) || this.#allowed.has(remoteAddress)) return
+    far.destroy()
+    throw refused(remoteAddress)
   }
 }
 

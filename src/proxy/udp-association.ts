@@ -3,6 +3,7 @@ import { isIP } from '../builtins.js'
 import type { PathOptions } from '../options.js'
 import { resolve } from '../protocols/dns/resolve.js'
 import { openUdp } from '../protocols/udp/open-udp.js'
+import { toAbortSignal } from '../runtime/cancel.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Client } from './client.js'
@@ -27,7 +28,8 @@ const maxLookups = 16
  */
 export async function associate(client: Client, context: ProxyContext, { port }: SocksRequest): Promise<void> {
   const { uplinks, idleTimeout, servers } = context
-  const { socket: control, address, signal } = client
+  const { socket: control, address } = client
+  const signal = toAbortSignal(client.signal)
   const near = await openUdp({ host: unmapped(control.localAddress!), signal })
   try {
     const openFar = async ({ path }: Attempt): Promise<Far> => {
@@ -35,7 +37,7 @@ export async function associate(client: Client, context: ProxyContext, { port }:
       return { path, family, socket: await openUdp({ ...path, family, signal }) }
     }
     const opened = await uplinks.open(`${address} udp`, signal, openFar, late => late.socket.close())
-    const association = new Association(client, near, port, opened, context.uplinks.targets, servers)
+    const association = new Association(client, signal, near, port, opened, context.uplinks.targets, servers)
     association.start(Math.min(idleTimeout, longestIdle))
     control.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
   } catch (error) {
@@ -54,6 +56,7 @@ class Association {
   bytesRead = 0
   bytesWritten = 0
   readonly #client: Client
+  readonly #signal: AbortSignal
   readonly #near: Socket
   /** 0 until the client has sent something. */
   #port: number
@@ -69,6 +72,7 @@ class Association {
 
   constructor(
     client: Client,
+    signal: AbortSignal,
     near: Socket,
     port: number,
     opened: Opened<Far>,
@@ -76,6 +80,7 @@ class Association {
     servers: readonly string[] | undefined,
   ) {
     this.#client = client
+    this.#signal = signal
     this.#near = near
     this.#port = port
     this.#opened = opened
@@ -84,7 +89,7 @@ class Association {
   }
 
   start(idle: number): void {
-    const { socket: control, signal } = this.#client
+    const { socket: control } = this.#client
     const { value, tally, onCut } = this.#opened
     const release = onCut(() => control.resetAndDestroy())
     const end = () => control.destroy()
@@ -95,7 +100,7 @@ class Association {
     this.#idle = setTimeout(end, idle)
     // Nothing more is said there; its end is that of the association.
     control.on('end', end).resume()
-    signal.addEventListener('abort', () => {
+    this.#signal.addEventListener('abort', () => {
       clearTimeout(this.#idle)
       release()
       tally.remove(this)
@@ -115,14 +120,14 @@ class Association {
     const target = isIP(datagram.host) ? unmapped(datagram.host) : await this.#addressOf(datagram.host)
     if (!this.#mayReach(target)) return
     const socket = await this.#socketOf(familyOf(target))
-    if (this.#client.signal.aborted || socket.getSendQueueSize() > maxQueued) return
+    if (this.#signal.aborted || socket.getSendQueueSize() > maxQueued) return
     this.#idle?.refresh()
     this.bytesWritten += datagram.data.length
     socket.send(datagram.data, datagram.port, target, () => {})
   }
 
   #fromTarget(data: Buffer, { address, port }: RemoteInfo): void {
-    if (!this.#known.get(address) || this.#client.signal.aborted || this.#near.getSendQueueSize() > maxQueued) return
+    if (!this.#known.get(address) || this.#signal.aborted || this.#near.getSendQueueSize() > maxQueued) return
     this.#idle?.refresh()
     this.bytesRead += data.length
     this.#near.send(encodeDatagram(address, port, data), this.#port, this.#client.address, () => {})
@@ -134,7 +139,7 @@ class Association {
     const family = path.localAddress === undefined ? undefined : familyOf(path.localAddress)
     return remembered(this.#names, name, async () => {
       if (this.#lookups >= maxLookups) throw new SocksError('too many names at a time')
-      const options = { ...path, family, servers: this.#servers, signal: this.#client.signal }
+      const options = { ...path, family, servers: this.#servers, signal: this.#signal }
       this.#lookups++
       try {
         const [first] = await resolve(name, options)
@@ -159,7 +164,7 @@ class Association {
   #socketOf(family: Family): Promise<Socket> {
     const { path } = this.#opened.value
     return remembered(this.#far, family, () =>
-      openUdp({ ...path, family, signal: this.#client.signal }).then(socket => this.#listen(socket)),
+      openUdp({ ...path, family, signal: this.#signal }).then(socket => this.#listen(socket)),
     )
   }
 }

@@ -1,15 +1,18 @@
-import type { Socket } from 'node:net'
 import { isIP } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import type { GroupAttempts, NamedPath } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
 import { openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
+import { type ConnectOptions, dialDescriptor } from '../protocols/tcp/dial.js'
 import { dialPaths } from '../protocols/tcp/multipath/dial.js'
 import type { MultipathDevice } from '../protocols/tcp/multipath/options.js'
-import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import { type Progress, withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import type { Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
+import type { TcpSocketOptions } from '../sockets/socket-options.js'
 import type { Carrier } from './carrier.js'
+import { FarDescriptor, type FarEnd } from './far-descriptor.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
@@ -20,10 +23,14 @@ const patience = 4000
 /** In ms, of the last uplink to try. */
 const lastPatience = 30_000
 
+/** In ms. */
+const keepAliveMs = 60_000
+const socketOptions = { TCP_NODELAY: 1, SO_KEEPALIVE: 1, TCP_KEEPIDLE: keepAliveMs / 1000 } as TcpSocketOptions
+
 /** An uplink while something is opened over it. */
 export interface Attempt {
   readonly path: PathOptions
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** In milliseconds. */
   readonly timeout: number
 }
@@ -64,48 +71,56 @@ export class Uplinks {
     return this.#settings.multipath === undefined && this.#settings.upstream === undefined
   }
 
+  /** Whether something follows the connections as sockets of Node's, as long as these are open. */
+  get followSockets(): boolean {
+    return this.#settings.multipath !== undefined
+  }
+
   /** A connection to a name or address; `client` is whose. Track it. */
-  async connect(client: string, host: string, port: number, signal: AbortSignal): Promise<Opened<Socket>> {
-    const { servers, multipath, multipathFallback, upstream } = this.#settings
+  connect(client: string, host: string, port: number, signal: Signal): Promise<Opened<FarEnd>> {
+    const { servers, upstream } = this.#settings
     if (upstream && isIP(host)) this.targets.check(host)
-    return this.open(
-      `${client} ${host}`,
-      signal,
-      attempt => {
-        const { path, ...rest } = attempt
-        const far = {
-          host: upstream?.host ?? host,
-          port: upstream?.port ?? port,
-          servers,
-          multipath,
-          multipathFallback,
-        }
-        const options = { ...path, ...rest, ...far, noDelay: true, keepAlive: 60_000 }
-        return withinTimeLimit(options, async (signal, progress) => {
-          if (upstream) {
-            const { socket } = await dialPaths(options, signal, progress)
-            await connectThrough(socket, upstream, host, port, signal)
-            return socket
-          }
-          const { socket } = await dialPaths(options, signal, progress, address => this.targets.check(address))
-          this.targets.checkConnected(socket)
-          return socket
-        })
-      },
-      late => late.destroy(),
-    )
+    const dial = ({ path, signal, timeout }: Attempt) => {
+      const options = { ...path, servers, timeout, host: upstream?.host ?? host, port: upstream?.port ?? port }
+      return withinTimeLimit({ ...options, signal }, (limit, progress) =>
+        this.#dial(options, host, port, limit, progress),
+      )
+    }
+    return this.open(`${client} ${host}`, signal, dial, late => late.destroy())
+  }
+
+  async #dial(
+    options: ConnectOptions,
+    host: string,
+    port: number,
+    signal: Signal,
+    progress: Progress,
+  ): Promise<FarEnd> {
+    const { multipath, multipathFallback, upstream } = this.#settings
+    const check = (address: string) => this.targets.check(address)
+    if (multipath === undefined && !upstream) {
+      const { fd } = await dialDescriptor({ ...options, socketOptions }, signal, progress, check)
+      const far = new FarDescriptor(fd, options.device)
+      this.targets.checkConnected(far)
+      return far
+    }
+    const sockets = { ...options, multipath, multipathFallback, noDelay: true, keepAlive: keepAliveMs }
+    const { socket } = await dialPaths(sockets, signal, progress, upstream ? undefined : check)
+    if (upstream) await connectThrough(socket, upstream, host, port, signal)
+    else this.targets.checkConnected(socket)
+    return socket
   }
 
   /** Opens a connection over the uplink that the policy picks, or else over the others. `discard` gets late results. */
   async open<T>(
     key: string,
-    client: AbortSignal,
+    client: Signal,
     work: (attempt: Attempt) => Promise<T>,
     discard: (late: T) => void,
   ): Promise<Opened<T>> {
     const attempts = this.#attempts
     const tried = new Set<string>()
-    const counted = async (uplink: NamedPath, signal: AbortSignal) => {
+    const counted = async (uplink: NamedPath, signal: Signal) => {
       const { name } = uplink
       tried.add(name)
       const isLast = attempts.delay(name) !== Number.POSITIVE_INFINITY || attempts.next(tried) === undefined

@@ -1,4 +1,4 @@
-import type { Signal } from './cancel.js'
+import { Cancel, type Signal } from './cancel.js'
 import { noLongerNeeded } from './deadline.js'
 
 /** What takes part in a staggered start, and how. */
@@ -8,7 +8,7 @@ export interface Lineup<Candidate, Result> {
   /** Whether there may be another one later. */
   mayGrow(): boolean
   /** Tries one. When the signal fires, it must release everything and reject. */
-  attempt(candidate: Candidate, signal: AbortSignal): Promise<Result>
+  attempt(candidate: Candidate, signal: Signal): Promise<Result>
   /** Receives the result of an attempt that succeeds after the end. */
   discard(late: Result): void
   /** Milliseconds that a candidate runs alone before the next one starts; `Infinity`: until it fails. */
@@ -28,7 +28,7 @@ export class Staggered<Candidate, Result> {
   readonly result: Promise<Result>
   readonly #lineup: Lineup<Candidate, Result>
   readonly #outer: Signal | undefined
-  readonly #controller = new AbortController()
+  readonly #end = new Cancel()
   readonly #errors: unknown[] = []
   #running = 0
   #runsAlone = false
@@ -49,8 +49,8 @@ export class Staggered<Candidate, Result> {
   }
 
   /** Fires when it ends for any reason. */
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  get signal(): Signal {
+    return this.#end
   }
 
   /** Starts the next candidate if it is due. Call it again whenever the line-up changes. */
@@ -74,7 +74,7 @@ export class Staggered<Candidate, Result> {
     this.#runsAlone = true
     const delay = this.#lineup.delay(candidate)
     if (delay !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#goOn(), delay)
-    this.#lineup.attempt(candidate, this.#controller.signal).then(
+    this.#lineup.attempt(candidate, this.#end).then(
       value => {
         if (this.#settled) this.#lineup.discard(value)
         else this.#settle(() => this.#resolve(value))
@@ -100,6 +100,6 @@ export class Staggered<Candidate, Result> {
     clearTimeout(this.#timer)
     this.#outer?.removeEventListener('abort', this.#onAbort)
     report()
-    this.#controller.abort(this.#outer?.reason ?? noLongerNeeded)
+    this.#end.abort(this.#outer?.reason ?? noLongerNeeded)
   }
 }

@@ -44,7 +44,7 @@ export class Race<T> {
   }
 
   /** Fires when the race ends for any reason, to stop the name resolution that feeds it. */
-  get signal(): AbortSignal {
+  get signal(): Signal {
     return this.#attempts.signal
   }
 

@@ -13,9 +13,12 @@ export interface Progress {
   unanswered?: (code: string) => NetviaError | undefined
 }
 
+/** Options of `connect`, with any kind of signal. */
+type Limited = Omit<ConnectOptions, 'signal'> & { readonly signal?: Signal }
+
 /** Runs `work` within the `timeout` and the `signal` of the options. */
 export async function withinTimeLimit<T>(
-  { host, port, device, timeout, signal }: ConnectOptions,
+  { host, port, device, timeout, signal }: Limited,
   work: (signal: Signal, progress: Progress) => Promise<T>,
 ): Promise<T> {
   const progress: Progress = { phase: 'name resolution' }
