@@ -3,7 +3,7 @@
   "variables": {
     # "address", "undefined" or "thread": a build for tests, with the C++ runtime that the sanitizers need.
     "sanitize%": "",
-    # 1: a build for tests in which any system call can be told to fail (native/faults.cc).
+    # 1: a build for tests in which any system call can be made to fail (native/faults.cc).
     "faults%": "0",
     # 1: needs no C++ runtime when it is loaded, for glibc and musl alike (native/runtime.cc). The prebuilt files.
     "standalone%": "0",

@@ -63,7 +63,7 @@ inline napi_value Number(napi_env env, int value) {
   return number;
 }
 
-// What a system call said, as the binding wants it: the result, or the errno made negative.
+// The result of a system call as the binding returns it: the negative errno on failure.
 inline int Result(long result) { return result < 0 ? -errno : static_cast<int>(result); }
 
 // Makes what Node-API calls of a function that returns an int.

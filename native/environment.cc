@@ -9,7 +9,7 @@
 namespace {
 constexpr int kBits = 64;
 
-// Tells sockets apart whose descriptors have the same number one after the other; 0 where there is none.
+// Distinguishes sockets that have the same descriptor number one after the other; 0 for anything but a socket.
 uint64_t Cookie(int fd) {
   uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
@@ -53,7 +53,8 @@ void Environment::Close() {
   poller.Stop();
   relay.Stop();
   supervisor.Stop();
-  // A worker terminated in the middle of giving it away: whoever took it has closed it by now, and the number may be another thread's.
+  // The worker was terminated while it passed the descriptor on. If the other owner took it, that one has closed it by now, and
+  // the number may be another thread's.
   if (lent_ >= 0 && (lentCookie_ == 0 || Cookie(lent_) != lentCookie_)) Disown(lent_);
   for (int fd = 0; fd < words_ * kBits; fd++) {
     if (Disown(fd)) sys::close(fd);

@@ -13,11 +13,11 @@ class Environment {
  public:
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  // Takes the descriptor in, or closes it and says -ENOMEM. Passes negative values through.
+  // Owns the descriptor from now on, or closes it and returns -ENOMEM. Passes negative values through.
   int Own(int fd);
-  // Gives it away; false if it was not ours.
+  // Owns it no longer; false if it never did.
   bool Disown(int fd);
-  // Somebody else may take it at any moment from now on, until it is disowned.
+  // Another owner may take it at any moment from now on, until it is disowned.
   void Lend(int fd);
   // Stops the threads and closes every descriptor still owned.
   void Close();

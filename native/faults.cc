@@ -1,4 +1,4 @@
-// Only in a build with NETVIA_FAULTS, for tests: JavaScript says which call fails, how often and how. The table is the
+// Only in a build with NETVIA_FAULTS, for tests: JavaScript chooses which calls fail, how often and with which error. The table is the
 // process's, for all its threads.
 #include <errno.h>
 #include <string.h>
@@ -86,7 +86,7 @@ int socket(int family, int type, int protocol) {
   return ::socket(family, type, protocol);
 }
 
-// The kernel lets go of the descriptor whatever it says, close(2).
+// The kernel closes the descriptor whatever it returns, close(2).
 int close(int fd) {
   int result = ::close(fd);
   return Fails("close") ? -1 : result;

@@ -1,4 +1,4 @@
-// What is owned and given back on every way out: a descriptor, and memory of malloc.
+// Owners of a descriptor and of memory of malloc, which release it on every return path.
 #pragma once
 
 #include <stdlib.h>

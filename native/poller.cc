@@ -31,7 +31,7 @@ int Poller::Start(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
 int Poller::StartThread(Napi::Env env, Napi::Function ready, Napi::Value pairs) {
   callback_ = Callback::New(env, ready, "netvia", 0, 1, this);
   if (napi_threadsafe_function(callback_) == nullptr) {
-    // node-addon-api has thrown: the errno says it instead.
+    // node-addon-api has thrown: the errno takes the place of that.
     napi_value thrown;
     napi_get_and_clear_last_exception(env, &thrown);
     return -ENOMEM;

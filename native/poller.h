@@ -1,4 +1,4 @@
-// A thread that holds no data: it waits in epoll and says which descriptors are ready. All reading, sending and closing
+// A thread that holds no data: it waits in epoll and reports which descriptors are ready. All reading, sending and closing
 // is done on the JavaScript thread.
 #pragma once
 

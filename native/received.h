@@ -1,5 +1,5 @@
-// What the kernel says of a received packet (cmsg(3)), as the numbers of `Field` in src/binding/addon.ts. Needs no Node-API,
-// so that it can be fuzzed by itself.
+// What the kernel reports of a received packet (cmsg(3)), as the numbers of `Field` in src/binding/addon.ts. Needs no Node-API,
+// so that it can be fuzzed alone.
 #pragma once
 
 #include <netinet/in.h>

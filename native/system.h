@@ -1,5 +1,5 @@
 // The system calls of the addon, and the functions of the C library that can fail, all by one name: `sys::`. They are the
-// C library's own; in a build with NETVIA_FAULTS each can be told to fail (native/faults.cc).
+// C library's own; in a build with NETVIA_FAULTS each can be made to fail (native/faults.cc).
 #pragma once
 
 #include <fcntl.h>

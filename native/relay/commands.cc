@@ -52,6 +52,7 @@ void Relay::Stop() {
   }
   free(std::exchange(tunnels_, nullptr));
   size_ = 0;
+  pipes_.Clear();
   reports_.Reset();
   wake_.Reset();
   epoll_.Reset();

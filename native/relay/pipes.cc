@@ -28,4 +28,8 @@ void Pipes::Give(Pipe pipe) {
   if (pipe.held == 0 && keptCount_ < kKept) kept_[keptCount_++] = std::move(pipe);
 }
 
+void Pipes::Clear() {
+  while (keptCount_ > 0) kept_[--keptCount_] = Pipe();
+}
+
 }  // namespace relay

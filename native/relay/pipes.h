@@ -19,6 +19,8 @@ class Pipes {
   Pipe Take();
   // Keeps an empty one for later.
   void Give(Pipe pipe);
+  // Closes those that it keeps.
+  void Clear();
 
  private:
   static constexpr int kMost = 64;

@@ -137,7 +137,8 @@ void Relay::Move(Tunnel* tunnel) {
   Direction& receiving = tunnel->receiving;
   int error = sending.Move(tunnel->client, tunnel->upstream, pipes_);
   if (error == 0) error = receiving.Move(tunnel->upstream, tunnel->client, pipes_);
-  tunnel->lastMoved = now_;
+  bool isStarved = sending.IsStarved() || receiving.IsStarved();
+  if (!isStarved) tunnel->lastMoved = now_;
   {
     Lock lock(lock_);
     tunnel->sent += sending.TakeCount();
@@ -149,7 +150,6 @@ void Relay::Move(Tunnel* tunnel) {
     if (error == 0 && !isDone && std::exchange(side->failed, false)) error = -side->TakeError();
   }
   if (error < 0 || isDone) return Finish(tunnel, -error);
-  bool isStarved = sending.IsStarved() || receiving.IsStarved();
   starved_ |= isStarved;
   if (isStarved || sending.HasMore() || receiving.HasMore()) GetReady(tunnel);
 }

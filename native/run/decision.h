@@ -1,4 +1,4 @@
-// What one call of a confined program gets: a socket on the device, its own way, or an error.
+// Decides one call of a confined program: a socket on the device, the call as it was made, or an error.
 #pragma once
 
 #include <net/if.h>
@@ -9,10 +9,10 @@
 
 namespace run {
 
-// The numbers are also in src/binding/confined.ts.
+// The numbers are also in src/system/confined-program.ts.
 enum class Refusal : int32_t { kNone, kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable, kNoUplink };
 
-// What JavaScript gets to read of a refusal. The address is a struct sockaddr_*; all zero where it isn't known. So is the
+// A refusal as JavaScript reads it. The address is a struct sockaddr_*; all zero where it isn't known. So is the
 // device, which only some refusals have.
 struct RefusalReport {
   int32_t reason;
@@ -33,7 +33,7 @@ class Decision {
  public:
   Decision(Confinement& confinement, const Tracee& tracee) : confinement_(confinement), tracee_(tracee) {}
 
-  // Answers the call. What the report says is to be passed on unless its reason is kNone.
+  // Answers the call. The report is for JavaScript, unless its reason is kNone.
   const RefusalReport& Answer();
 
  private:

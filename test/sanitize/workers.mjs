@@ -49,6 +49,15 @@ const works = {
   }`,
   dns: `async () => { await resolve('a.test', { servers: ['${host}:${portOf(dns)}'], device: 'lo' }) }`,
   http: `async () => { const { ok } = await checkHttp('http://${host}:${portOf(http)}/', { device: 'lo', expectBody: 'x' }); if (!ok) throw new Error('not ok') }`,
+  proxy: `async () => {
+    const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'] })
+    const client = createConnection(proxy.address().port, host)
+    client.on('error', () => {}).resume()
+    client.write(Buffer.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, ${portOf(tcp) >> 8}, ${portOf(tcp) & 255}))
+    client.end(Buffer.alloc(300_000))
+    await once(client, 'close')
+    await proxy.close()
+  }`,
   devices: `async () => { const watch = watchDevices(); await devices(); await watch.return() }`,
   monitor: `async () => {
     const checks = [{ type: 'ping', host }, { type: 'tcp', host, port: ${portOf(tcp)} }]
@@ -66,7 +75,8 @@ const works = {
 const program = work => `
   import { once } from 'node:events'
   import { parentPort } from 'node:worker_threads'
-  import { checkHttp, connect, devices, listen, openUdp, ping, resolve, scanPorts, sweep, traceroute, UplinkMonitor, watchDevices } from ${JSON.stringify(import.meta.resolve('netvia'))}
+  import { createConnection } from 'node:net'
+  import { checkHttp, connect, devices, listen, listenProxy, openUdp, ping, resolve, scanPorts, sweep, traceroute, UplinkMonitor, watchDevices } from ${JSON.stringify(import.meta.resolve('netvia'))}
   const host = '${host}'
   const work = ${work}
   const all = [0, 1, 2, 3]

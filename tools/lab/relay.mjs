@@ -8,8 +8,8 @@ const native = nodeGypBuild(fileURLToPath(new URL('../..', import.meta.url)))
 const { AF_PACKET, SOCK_RAW, ETH_P_ALL, EPOLLIN } = native.constants
 const littleEndian = endianness() === 'LE'
 
-const fields = 16
-const slotHeader = 64
+const fields = native.constants.RECEIVE_FIELDS
+const slotHeader = 2 * native.constants.ADDRESS_ROOM
 const slots = 16
 // A frame of 64 KB, as segmentation offload makes them, behind struct virtio_net_hdr.
 const slotSize = slotHeader + 10 + 14 + 65_536
@@ -85,7 +85,8 @@ function insert(entry) {
   queue.splice(at, 0, entry)
 }
 
-const sendRow = new Int32Array([0, 0, 0, 0, -1, 0, 0, 0])
+const sendRow = new Int32Array(native.constants.SEND_FIELDS)
+sendRow[4] = -1
 
 function work() {
   clearTimeout(timer)

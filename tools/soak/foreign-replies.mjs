@@ -11,7 +11,8 @@ const { EINVAL } = constants.errno
 const AF_INET = 2
 const IPPROTO_ICMP = 1
 const together = 64
-const [fields, addressLength] = [8, 16]
+const fields = addon.constants.SEND_FIELDS
+const addressLength = 16
 
 const messages = Array.from({ length: together }, (_, i) =>
   icmp.encode({ family: 4, kind: 'echo-reply', identifier: 1000 + i, sequence: i, payload: new Uint8Array(56) }),

@@ -17,7 +17,7 @@ static void* FindSymbol(const char* name) { return dlsym(addon, name); }
 static const char* LoadError(void) { return dlerror(); }
 #endif
 
-enum { kToken = 7, kSlot = 256, kFields = 16 };
+enum { kToken = 7, kSlot = 256, kFields = 16, kMostFields = 32 };
 
 static int32_t pairs[128];
 static int ready;
@@ -34,8 +34,8 @@ static size_t RoundTrip(int fd, const struct sockaddr_in* to, const uint8_t* pay
   uint8_t out[kSlot] = {0};
   memcpy(out, payload, size);
   memcpy(out + 64, to, sizeof *to);
-  int32_t table[8] = {0, (int32_t)size, 64, sizeof *to, -1};
-  int sent = CALL("send", Int(fd), Array(napi_uint8_array, out, sizeof out), Array(napi_int32_array, table, 8), Int(1), Int(0));
+  int32_t table[kMostFields] = {0, (int32_t)size, 64, sizeof *to, -1};
+  int sent = CALL("send", Int(fd), Array(napi_uint8_array, out, sizeof out), Array(napi_int32_array, table, ConstantNumber("SEND_FIELDS")), Int(1), Int(0));
   Check("send", sent, 1);
   ready = 0;
   Check("watch", CALL("watch", Int(fd), Int(kToken), Int(EPOLLIN)), 0);

@@ -81,6 +81,8 @@ napi_value Get(napi_value object, const char* name) {
 
 napi_value Constant(const char* name) { return Get(Get(exports, "constants"), name); }
 
+int ConstantNumber(const char* name) { return Constant(name)->number; }
+
 void Check(const char* what, int actual, int expected) {
   if (actual == expected) return;
   fprintf(stderr, "%s: %d instead of %d\n", what, actual, expected);

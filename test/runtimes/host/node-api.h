@@ -19,6 +19,7 @@ napi_value Text(const char* text);
 napi_value Callback(void (*run)(int count));
 // One of the addon's constants.
 napi_value Constant(const char* name);
+int ConstantNumber(const char* name);
 // Calls a function of the addon; an int it returned, or -9999.
 int Call(const char* name, size_t count, const napi_value* arguments);
 // Ends the program unless they are the same.
