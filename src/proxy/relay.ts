@@ -33,7 +33,7 @@ function takeOver(client: Socket, far: FarEnd, reply: Buffer, idleTimeout: numbe
   const ends = {
     ...{ client: descriptorOf(client), upstream: fdOf(far) },
     ...{ toClient: late.length > 0 ? Buffer.concat([reply, late]) : reply, toUpstream: early },
-    before: far instanceof FarDescriptor ? nothing : { sent: far.bytesWritten, received: far.bytesRead },
+    before: { sent: countOf(far, 'bytesWritten') + early.length, received: countOf(far, 'bytesRead') },
   }
   const tunnel = openTunnel(ends, idleTimeout)
   if (tunnel) {
@@ -46,8 +46,12 @@ function takeOver(client: Socket, far: FarEnd, reply: Buffer, idleTimeout: numbe
   return tunnel
 }
 
-const nothing = { sent: 0, received: 0 }
 const empty = Buffer.alloc(0)
+
+/** A descriptor has moved nothing yet. */
+function countOf(far: FarEnd, count: 'bytesRead' | 'bytesWritten'): number {
+  return far instanceof FarDescriptor ? 0 : far[count]
+}
 
 function fdOf(far: FarEnd): number {
   return far instanceof FarDescriptor ? far.fd : descriptorOf(far)

@@ -10,7 +10,10 @@ import { copySources, runBuild } from './node-gyp.mjs'
 export function buildDebugAddon(name, variables) {
   const folder = join(root, '.cache', name)
   const addon = join(folder, 'build/Release/netvia.node')
-  const sources = ['binding.gyp', ...readdirSync(join(root, 'native'), { recursive: true }).map(file => `native/${file}`)]
+  const sources = [
+    'binding.gyp',
+    ...readdirSync(join(root, 'native'), { recursive: true }).map(file => `native/${file}`),
+  ]
   const changed = path => statSync(path).mtimeMs
   if (existsSync(addon) && changed(addon) > Math.max(...sources.map(file => changed(join(root, file))))) return folder
   copySources(folder)

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { proxiedPair, received } from '../unit/proxied-pair.js'
+import { type Fault, inject } from './inject.js'
+
+const descriptors = () => readdirSync('/proc/self/fd').length
+
+/** Megabytes both ways over a tunnel that the faults meet. How often each struck, and how it ended. */
+async function carry(...faults: Fault[]) {
+  const pair = await proxiedPair({ idleTimeout: 5000 })
+  const end = inject(...faults)
+  const [up, down] = [randomBytes(3_000_001), randomBytes(3_000_003)]
+  pair.client.end(up)
+  pair.target.end(down)
+  const [atClient, atTarget] = await Promise.all([received(pair.client), received(pair.target)])
+  const struck = end()
+  await expect.poll(() => pair.proxy.statistics.clients).toBe(0)
+  const whole = atClient.bytes.equals(down) && atTarget.bytes.equals(up)
+  return { struck, ends: [atClient.end, atTarget.end], whole }
+}
+
+const complete = { ends: ['end', 'end'], whole: true }
+
+describe('a tunnel loses nothing', () => {
+  test.each<[string, Fault]>([
+    ['where the kernel has no splice', { call: 'splice', error: 'ENOSYS' }],
+    ['where a filter forbids splice', { call: 'splice', error: 'EPERM' }],
+    ['over a socket without splice', { call: 'splice', error: 'EINVAL' }],
+    ['if splice fails with bytes in the pipe', { call: 'splice', error: 'EINVAL', skip: 1, times: 1 }],
+    ['if splice fails late', { call: 'splice', error: 'EINVAL', skip: 7, times: 1 }],
+    ['if splice is interrupted', { call: 'splice', error: 'EINTR', times: 5 }],
+    ['if memory is short for a while', { call: 'splice', error: 'ENOMEM', skip: 1, times: 20 }],
+    ['if splice moves little', { call: 'splice', limit: 4097, times: 500 }],
+    ['without descriptors for pipes', { call: 'pipe2', error: 'EMFILE' }],
+    ['if waiting is interrupted', { call: 'epoll_wait', error: 'EINTR', times: 5 }],
+  ])('%s', async (_what, fault) => {
+    // A pipe that an earlier tunnel has left would be used.
+    const result = await carry(fault)
+    expect(result).toMatchObject(complete)
+    if (fault.call !== 'pipe2') expect(result.struck[0]).toBeGreaterThan(0)
+  })
+
+  test('that is copied, while memory is short', async () => {
+    const result = await carry(
+      { call: 'splice', error: 'ENOSYS' },
+      { call: 'malloc', error: 'ENOMEM', skip: 1, times: 20 },
+      { call: 'read', error: 'EINTR', skip: 2, times: 3 },
+      { call: 'send', error: 'EINTR', skip: 2, times: 3 },
+    )
+    expect(result).toMatchObject(complete)
+    expect(result.struck).toEqual([expect.any(Number), 20, 3, 3])
+  })
+})
+
+describe('a tunnel that breaks is reset, never ended', () => {
+  test.each<[string, Fault]>([
+    ['splice', { call: 'splice', error: 'EIO', skip: 5, times: 1 }],
+    ['shutdown', { call: 'shutdown', error: 'ENOTCONN', times: 1 }],
+  ])('by %s', async (_what, fault) => {
+    const { struck, ends } = await carry(fault)
+    expect(struck).toEqual([1])
+    expect(ends).toContain('reset')
+  })
+
+  test('by a lack of memory that lasts: it is idle then', async () => {
+    const { ends } = await carry({ call: 'splice', error: 'ENOMEM' })
+    expect(ends).toEqual(['reset', 'reset'])
+  })
+})
+
+describe('a tunnel that can’t begin', () => {
+  test.each<[string, Fault]>([
+    ['without descriptors', { call: 'duplicate', error: 'EMFILE' }],
+    ['without a second descriptor', { call: 'duplicate', error: 'EMFILE', skip: 1 }],
+    ['without memory', { call: 'malloc', error: 'ENOMEM', times: 1 }],
+  ])('%s: Node’s streams carry it', async (_what, fault) => {
+    const before = descriptors()
+    const end = inject(fault)
+    const { client, target, proxy } = await proxiedPair({}, 'early')
+    expect(end()[0]).toBeGreaterThan(0)
+    client.end('later')
+    target.end('answer')
+    expect(String((await received(target)).bytes)).toBe('earlylater')
+    expect(String((await received(client)).bytes)).toBe('answer')
+    await proxy.close()
+    await expect.poll(descriptors).toBeLessThanOrEqual(before + 4)
+  })
+
+  test('since the kernel won’t watch it: it is reset', async () => {
+    const end = inject({ call: 'epoll_ctl', numbers: [1], error: 'ENOSPC' })
+    const { client, target } = await proxiedPair().catch(() => ({ client: undefined, target: undefined }))
+    end()
+    expect([client, target]).toEqual([undefined, undefined])
+  })
+})
