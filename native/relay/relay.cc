@@ -15,8 +15,6 @@ constexpr int kMemoryRetry = 1;
 constexpr uint32_t kIdleStep = 10;
 // In ms: JavaScript hears of ends this often at most, because each report wakes two threads.
 constexpr uint32_t kReportStep = 5;
-// The bit of an event's pointer that means the upstream side.
-constexpr uintptr_t kUpstream = 1;
 
 uint32_t Milliseconds() {
   int32_t now[2];
@@ -40,10 +38,11 @@ void Relay::Work() {
     now_ = Milliseconds();
     bool woken = false;
     for (int i = 0; i < count; i++) {
-      if (events[i].data.u64 == 0) {
-        woken = true;
+      auto* side = static_cast<Side*>(events[i].data.ptr);
+      if (side) {
+        Note(*side, events[i].events);
       } else {
-        Note(events[i]);
+        woken = true;
       }
     }
     if (woken && !TakeCommands()) return;
@@ -98,21 +97,20 @@ void Relay::Watch(Tunnel* tunnel) {
   tunnel->lastMoved = now_;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = reinterpret_cast<uintptr_t>(tunnel);
-  int error = Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, tunnel->client.socket.Get(), &event));
-  event.data.u64 |= kUpstream;
-  if (error == 0) error = Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, tunnel->upstream.socket.Get(), &event));
+  int error = 0;
+  for (Side* side : {&tunnel->client, &tunnel->upstream}) {
+    side->tunnel = tunnel;
+    event.data.ptr = side;
+    if (error == 0) error = Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, side->socket.Get(), &event));
+  }
   if (error < 0) Finish(tunnel, -error);
 }
 
-void Relay::Note(const epoll_event& event) {
-  auto pointer = static_cast<uintptr_t>(event.data.u64);
-  auto* tunnel = reinterpret_cast<Tunnel*>(pointer & ~kUpstream);
-  Side& side = pointer & kUpstream ? tunnel->upstream : tunnel->client;
-  if (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) side.readable = true;
-  if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) side.writable = true;
-  if (event.events & EPOLLERR) side.failed = true;
-  GetReady(tunnel);
+void Relay::Note(Side& side, uint32_t events) {
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) side.readable = true;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) side.writable = true;
+  if (events & EPOLLERR) side.failed = true;
+  GetReady(side.tunnel);
 }
 
 void Relay::GetReady(Tunnel* tunnel) {

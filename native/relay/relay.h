@@ -44,7 +44,7 @@ class Relay {
   void Work();
   bool TakeCommands();
   void Watch(Tunnel* tunnel);
-  void Note(const epoll_event& event);
+  void Note(Side& side, uint32_t events);
   void GetReady(Tunnel* tunnel);
   void MoveAll();
   void Move(Tunnel* tunnel);

@@ -13,8 +13,11 @@ struct Bytes {
   size_t length;
 };
 
+struct Tunnel;
+
 // Edge-triggered: each stays true until the kernel answers EAGAIN.
 struct Side {
+  Tunnel* tunnel = nullptr;
   Descriptor socket;
   bool readable = false;
   bool writable = false;

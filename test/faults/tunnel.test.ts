@@ -24,6 +24,8 @@ const complete = { ends: ['end', 'end'], whole: true }
 
 describe('a tunnel loses nothing', () => {
   test.each<[string, Fault]>([
+    // The first, because a tunnel leaves its pipe to the next.
+    ['without descriptors for pipes', { call: 'pipe2', error: 'EMFILE' }],
     ['where the kernel has no splice', { call: 'splice', error: 'ENOSYS' }],
     ['where a filter forbids splice', { call: 'splice', error: 'EPERM' }],
     ['over a socket without splice', { call: 'splice', error: 'EINVAL' }],
@@ -32,13 +34,11 @@ describe('a tunnel loses nothing', () => {
     ['if splice is interrupted', { call: 'splice', error: 'EINTR', times: 5 }],
     ['if memory is short for a while', { call: 'splice', error: 'ENOMEM', skip: 1, times: 20 }],
     ['if splice moves little', { call: 'splice', limit: 4097, times: 500 }],
-    ['without descriptors for pipes', { call: 'pipe2', error: 'EMFILE' }],
     ['if waiting is interrupted', { call: 'epoll_wait', error: 'EINTR', times: 5 }],
   ])('%s', async (_what, fault) => {
-    // A pipe that an earlier tunnel has left would be used.
     const result = await carry(fault)
     expect(result).toMatchObject(complete)
-    if (fault.call !== 'pipe2') expect(result.struck[0]).toBeGreaterThan(0)
+    expect(result.struck[0]).toBeGreaterThan(0)
   })
 
   test('that is copied, while memory is short', async () => {
