@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { listenProxy, type Proxy, type ProxyOptions } from '../../src/index.js'
+import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
 
 export interface Pair {
-  readonly proxy: Proxy
+  readonly proxy: NetviaProxy
   readonly client: Socket
   readonly target: Socket
 }
