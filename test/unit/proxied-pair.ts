@@ -38,7 +38,8 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer> {
   while (bytes.length < length) {
     const chunk: Buffer | null = socket.read()
     if (chunk) bytes = Buffer.concat([bytes, chunk])
-    else await once(socket, 'readable')
+    else if (socket.destroyed) throw new Error(`closed after ${bytes.length} bytes`)
+    else await Promise.race([once(socket, 'readable'), once(socket, 'close')])
   }
   if (bytes.length > length) socket.unshift(bytes.subarray(length))
   return bytes.subarray(0, length)
