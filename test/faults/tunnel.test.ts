@@ -75,6 +75,8 @@ describe('a tunnel that can’t begin', () => {
     ['without a second descriptor', { call: 'duplicate', error: 'EMFILE', skip: 1 }],
     ['without memory', { call: 'malloc', error: 'ENOMEM', times: 1 }],
   ])('%s: Node’s streams carry it', async (_what, fault) => {
+    // The thread runs.
+    await carry()
     const before = descriptors()
     const end = inject(fault)
     const { client, target, proxy } = await proxiedPair({}, 'early')
@@ -88,6 +90,7 @@ describe('a tunnel that can’t begin', () => {
   })
 
   test('since the kernel won’t watch it: it is reset', async () => {
+    await carry()
     const end = inject({ call: 'epoll_ctl', numbers: [1], error: 'ENOSPC' })
     const { client, target } = await proxiedPair().catch(() => ({ client: undefined, target: undefined }))
     end()
