@@ -24,6 +24,11 @@ const mostStrangers = 32
 const helloMs = 5000
 /** Milliseconds between the parts of a measurement: pings are awaited there, and full queues. */
 const pauseMs = 15_000
+/**
+ * A client that was cut off makes room for the next after 8 s: the keepalive probes of a connection without data under way, and the
+ * limit for data that nothing acknowledges. A queue of several seconds holds an answer back for less.
+ */
+const liveness = { keepAlive: { idle: 2000, interval: 2000, count: 3 }, userTimeout: 8000 }
 /** Characters of the longest request. */
 const longestRequest = 512
 
@@ -54,7 +59,7 @@ export class RateServer {
     const server = new RateServer(place)
     try {
       for (const host of hosts) {
-        const options = { device, localAddress, mark, tos, host, port }
+        const options = { device, localAddress, mark, tos, host, port, ...liveness }
         const listener = await listen(options, socket => void server.#accept(socket))
         server.#servers.push(listener)
         // One that lost its device is no use without the others.
