@@ -42,6 +42,12 @@ const joined = (socket: Socket, second = 'active') =>
     .poll(() => paths(socket), { timeout: 10_000 })
     .toEqual(['wan1 active established', `wan2 ${second} established`])
 
+/** Bytes that went either way through a device. */
+const carried = (socket: Socket, name: string) => {
+  const { bytesReceived, bytesAcknowledged } = multipathInfo(socket).subflows.find(({ device }) => device === name)!.tcp
+  return bytesReceived! + bytesAcknowledged!
+}
+
 /** So much that a connection which lost a path must go on by another. */
 const goesOn = async (state: { received: number }) => {
   const before = state.received
@@ -49,6 +55,13 @@ const goesOn = async (state: { received: number }) => {
 }
 
 const cut = (isp: 'isp1' | 'isp2') => lab.fault(isp, 'meta l4proto tcp drop')
+
+/** A counter of /proc/net/netstat. */
+const counter = (group: string, key: string): number => {
+  const lines = readFileSync('/proc/net/netstat', 'utf8').split('\n')
+  const [keys, values] = lines.filter(line => line.startsWith(`${group}: `)).map(line => line.split(' '))
+  return Number(values![keys!.indexOf(key)])
+}
 
 const rejection = async (options: object): Promise<NetviaError> => {
   const error = await connect({ host: address4, port, multipath: ['wan1', 'wan2'], ...options }).catch(error => error)
@@ -117,12 +130,55 @@ if (existsSync(setting)) {
     const { socket, state } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
     socket.write('stream')
     await joined(socket, 'backup')
-    const backupBytes = () => multipathInfo(socket).subflows.find(({ backup }) => backup)?.tcp.bytesReceived
+    const backupBytes = () => multipathInfo(socket).subflows.find(({ device }) => device === 'wan2')?.tcp.bytesReceived
     await goesOn(state)
     expect(backupBytes()).toBe(0)
     cut('isp1')
     await goesOn(state)
     expect(backupBytes()).toBeGreaterThan(0)
+    expect(state.wrong).toBe(0)
+  })
+
+  test.each(['receives', 'sends'])(
+    'a backup is active while the active device is cut, on the side that %s',
+    async side => {
+      const { socket } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
+      socket.write('1')
+      await joined(socket, 'backup')
+      if (side === 'receives') socket.write('stream')
+      else {
+        socket.write('sink')
+        const timer = setInterval(() => socket.write(Buffer.alloc(4096)), 5)
+        onTestFinished(() => clearInterval(timer))
+      }
+      await expect.poll(() => carried(socket, 'wan1'), { timeout: 10_000 }).toBeGreaterThan(100_000)
+      const repair = cut('isp1')
+      await expect.poll(() => paths(socket), { timeout: 10_000 }).toContain('wan2 active established')
+      repair()
+      await joined(socket, 'backup')
+      // The other end uses the active device alone again.
+      const byBackup = async () => {
+        const before = carried(socket, 'wan2')
+        await wait(300)
+        return carried(socket, 'wan2') - before
+      }
+      await expect.poll(byBackup, { timeout: 15_000 }).toBe(0)
+    },
+  )
+
+  test('a pause of the other end is no outage', async () => {
+    const { socket, state } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
+    const answers = () => counter('MPTcpExt', 'MPJoinSynAckRx')
+    socket.write('1')
+    await joined(socket, 'backup')
+    const before = answers()
+    socket.write('burst')
+    // The device that fell silent has answered.
+    await expect.poll(answers, { timeout: 10_000 }).toBeGreaterThan(before)
+    socket.write('stream')
+    await goesOn(state)
+    await joined(socket, 'backup')
+    expect(multipathInfo(socket).subflows.find(({ backup }) => backup)?.tcp.bytesReceived).toBe(0)
     expect(state.wrong).toBe(0)
   })
 

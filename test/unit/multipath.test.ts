@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { connect, multipathInfo } from '../../src/index.js'
+import { Silence } from '../../src/protocols/tcp/multipath/silence.js'
 import { decodeAttributes, encodeAttribute } from '../../src/system/netlink/attributes.js'
 import { pack } from '../../src/system/netlink/bytes.js'
 import { decodeFamily, decodeGeneric, encodeGeneric } from '../../src/system/netlink/generic.js'
@@ -71,7 +72,11 @@ describe('a subflow', () => {
   })
 
   it('reports events with the token of its connection', () => {
-    expect(decodeMultipathEvent(encodeGeneric(11, encodeAttribute(1, pack([4, 5]))))).toEqual({ event: 11, token: 5 })
+    const token = encodeAttribute(1, pack([4, 5]))
+    expect(decodeMultipathEvent(encodeGeneric(11, token))).toEqual({ event: 11, token: 5, deviceIndex: undefined })
+    expect(decodeMultipathEvent(encodeGeneric(10, token, encodeAttribute(15, pack([4, 7]))))).toMatchObject({
+      deviceIndex: 7,
+    })
     expect(decodeMultipathEvent(encodeGeneric(15))).toBeUndefined()
     expect(decodeMultipathEvent(new Uint8Array())).toBeUndefined()
   })
@@ -97,5 +102,37 @@ describe('the kernel’s own look at a connection', () => {
       ...{ deviceIndex: 7, established: true, retransmits: 3, backup: true, tcpInfo: Uint8Array.of(1) },
     })
     expect(decodeTcpSocket(answer.subarray(0, 71))).toBeUndefined()
+  })
+})
+
+describe('a connection with a backup is silent', () => {
+  /** The times at which it is, of readings every 25 ms: bytes received and acknowledged so far, and segments under way. */
+  const silentAt = (
+    readings: readonly [received: number, acknowledged: number, unacknowledged: number][],
+    rttMs = 10,
+  ) => {
+    const silence = new Silence()
+    return readings.flatMap(([received, acknowledged, unacknowledged], i) =>
+      silence.isSilent(1000 + 25 * i, { received, acknowledged, unacknowledged, rttMs }) ? [25 * i] : [],
+    )
+  }
+  const repeat = <T>(count: number, item: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => item(i))
+
+  it('100 ms after a flow of received data broke off', () => {
+    const flow = repeat(4, i => [i + 1, 0, 0] as [number, number, number])
+    expect(silentAt([...flow, ...repeat(6, (): [number, number, number] => [4, 0, 0])])).toEqual([175, 200, 225])
+  })
+
+  it('100 ms after data was sent that nothing acknowledges, later on a slow line', () => {
+    const sent = repeat(8, (i): [number, number, number] => [0, 0, i === 0 ? 0 : 5])
+    expect(silentAt(sent)).toEqual([125, 150, 175])
+    expect(silentAt(sent, 35)).toEqual([175])
+  })
+
+  it('not while data moves either way, nor after a single answer', () => {
+    expect(silentAt(repeat(12, i => [i, 0, 3]))).toEqual([])
+    expect(silentAt(repeat(12, i => [0, i, 3]))).toEqual([])
+    expect(silentAt(repeat(12, i => [i === 0 ? 0 : 1, 0, 0]))).toEqual([])
+    expect(silentAt(repeat(40, i => [Math.floor(i / 5), 0, 0]))).toEqual([])
   })
 })

@@ -5,10 +5,10 @@ import { PacketSocket } from '../../sockets/packet-socket.js'
 import { pack } from '../netlink/bytes.js'
 import { genericFamily, genericNetlink } from '../netlink/generic.js'
 import { bindNetlink, messagesOf, netlinkPayload, openNetlink } from '../netlink/request.js'
-import { decodeMultipathEvent, pathManagerEvents, pathManagerFamily } from '../netlink/subflow.js'
+import { decodeMultipathEvent, type PathEvent, pathManagerEvents, pathManagerFamily } from '../netlink/subflow.js'
 
-/** Receives an event's number, or undefined if events were lost. */
-type Callback = (event: number | undefined) => void
+/** Receives an event, or undefined if events were lost. */
+type Callback = (event: PathEvent | undefined) => void
 
 const callbacks = new Map<number, Callback>()
 let socket: PacketSocket | undefined
@@ -44,7 +44,7 @@ function start(): PacketSocket {
 }
 
 function drain(): void {
-  const received: { event: number; token: number }[] = []
+  const received: PathEvent[] = []
   for (;;) {
     const count = socket!.receive(packet => {
       for (const { payload } of messagesOf(packet)) {
@@ -58,5 +58,5 @@ function drain(): void {
       break
     }
   }
-  for (const { event, token } of received) callbacks.get(token)?.(event)
+  for (const event of received) callbacks.get(event.token)?.(event)
 }

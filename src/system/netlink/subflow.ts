@@ -14,11 +14,11 @@ export const SubflowCommand = { setFlags: 7, create: 10, destroy: 11 } as const
 /** MPTCP_EVENT_*. */
 export const MultipathEvent = { established: 2, subflowEstablished: 10, subflowClosed: 11 } as const
 
-/** MPTCP_PM_ATTR_*, MPTCP_PM_ADDR_ATTR_*, MPTCP_PM_ADDR_FLAG_BACKUP and MPTCP_ATTR_TOKEN of an event. */
+/** MPTCP_PM_ATTR_*, MPTCP_PM_ADDR_ATTR_*, MPTCP_PM_ADDR_FLAG_BACKUP, and MPTCP_ATTR_TOKEN and _IF_IDX of an event. */
 const attribute = { local: 1, token: 4, remote: 6 } as const
 const part = { family: 1, id: 2, address4: 3, address6: 4, port: 5, flags: 6, device: 7 } as const
 const backupFlag = 4
-const eventToken = 1
+const event = { token: 1, device: 15 } as const
 const nested = 0x8000
 
 /** One end of a subflow. */
@@ -57,9 +57,20 @@ function encodeEnd({ address, port, id, backup, deviceIndex }: SubflowEnd): Uint
   return Buffer.concat(parts)
 }
 
-/** An event of the path manager, and the token of the connection it is about. Pure. */
-export function decodeMultipathEvent(payload: Uint8Array): { event: number; token: number } | undefined {
+/** An event of the path manager. */
+export interface PathEvent {
+  readonly event: number
+  /** Of the connection it is about. */
+  readonly token: number
+  /** Of the device that the subflow is bound to; undefined for none. */
+  readonly deviceIndex: number | undefined
+}
+
+/** Decodes an event of the path manager. Pure. */
+export function decodeMultipathEvent(payload: Uint8Array): PathEvent | undefined {
   const { command, attributes } = decodeGeneric(payload)
-  const token = readU32(attributes.get(eventToken) ?? new Uint8Array())
-  return command === undefined || token === undefined ? undefined : { event: command, token }
+  const number = (type: number) => readU32(attributes.get(type) ?? new Uint8Array())
+  const token = number(event.token)
+  if (command === undefined || token === undefined) return undefined
+  return { event: command, token, deviceIndex: number(event.device) }
 }

@@ -7,8 +7,10 @@ import { onDeviceReturn } from '../../../system/device-return.js'
 import { createSubflow, destroySubflow, setSubflowPriority } from '../../../system/multipath/commands.js'
 import { onMultipathEvent } from '../../../system/multipath/events.js'
 import { type KernelSubflow, multipathToken, readSubflows } from '../../../system/multipath/subflows.js'
-import { MultipathEvent, type SubflowEnd } from '../../../system/netlink/subflow.js'
+import { MultipathEvent, type PathEvent, type SubflowEnd } from '../../../system/netlink/subflow.js'
 import type { MultipathDevice } from './options.js'
+import { watchSilence } from './silence.js'
+import { SilentLines } from './silent-lines.js'
 
 type Path = Required<MultipathDevice>
 
@@ -20,11 +22,12 @@ const lastId = 255
 /** Unanswered SYNs of a subflow until another subflow takes its place. */
 const vainSyns = 2
 
-const { EINVAL, ENOTCONN } = constants.errno
+const { EADDRNOTAVAIL, EINVAL, ENOTCONN } = constants.errno
 
 /**
  * Keeps one subflow through each device until the socket closes. It creates those that are missing, replaces those whose device
- * came back, and closes any that the kernel reports on another device.
+ * came back, and closes any that the kernel reports on another device. With a backup, it makes the backup an active one while no
+ * active device answers.
  */
 export function keepSubflows(socket: Socket, token: number, paths: readonly Path[], mark: number | undefined): void {
   const keeper = new Keeper(socket, token, paths, mark)
@@ -44,6 +47,8 @@ class Keeper {
   readonly #returned = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #pause = firstPause
+  /** Undefined without a backup. */
+  readonly #lines: SilentLines | undefined
 
   constructor(socket: Socket, token: number, paths: readonly Path[], mark: number | undefined) {
     this.#socket = socket
@@ -60,6 +65,31 @@ class Keeper {
         }),
       )
     }
+    if (paths.some(({ backup }) => backup)) this.#lines = this.#watch()
+  }
+
+  #watch(): SilentLines {
+    const pathOf = (index: number) => this.#paths.find(({ device }) => addon().deviceIndex(device) === index)
+    const lines = new SilentLines({
+      read: () => this.#read(),
+      isActive: index => pathOf(index)?.backup === false,
+      open: index => this.#create(pathOf(index)!.device, index, false) === 0,
+      announce: (subflow, backup) => this.#setPriority(subflow, backup),
+      close: subflow => this.#close(subflow),
+      keep: () => this.keep(),
+    })
+    const endWatch = watchSilence(this.#socket, (silent, traffic) => lines.onReading(silent, traffic))
+    this.#ends.push(endWatch, () => lines.end())
+    return lines
+  }
+
+  /** None if the connection closed, or no descriptor is available for netlink now. */
+  #read(): KernelSubflow[] {
+    try {
+      return readSubflows(descriptorOf(this.#socket))
+    } catch {
+      return []
+    }
   }
 
   end(): void {
@@ -75,6 +105,7 @@ class Keeper {
     let complete = false
     try {
       const subflows = this.#closeStrangers(readSubflows(fd))
+      this.#lines?.update(subflows)
       complete = this.#paths.map(path => this.#keepPath(path, subflows)).every(Boolean)
       this.#closeStrangers(readSubflows(fd))
     } catch {
@@ -83,9 +114,12 @@ class Keeper {
     if (!complete) this.#keepLater()
   }
 
-  #onEvent(event: number | undefined): void {
-    if (event === MultipathEvent.subflowEstablished) this.#pause = firstPause
-    if (event === MultipathEvent.subflowClosed) this.#keepLater()
+  #onEvent(event: PathEvent | undefined): void {
+    if (event?.event === MultipathEvent.subflowEstablished) {
+      this.#pause = firstPause
+      this.#lines?.onAnswer(event.deviceIndex)
+    }
+    if (event?.event === MultipathEvent.subflowClosed) this.#keepLater()
     else this.keep()
   }
 
@@ -112,9 +146,14 @@ class Keeper {
     destroySubflow(this.#token, local, remote)
   }
 
+  #setPriority({ local, remote }: KernelSubflow, backup: boolean): void {
+    setSubflowPriority(this.#token, { ...local, backup }, remote)
+  }
+
   /** Returns whether nothing is left to do for this device until the kernel reports a change. */
   #keepPath({ device, backup }: Path, subflows: readonly KernelSubflow[]): boolean {
     const index = addon().deviceIndex(device)
+    const asBackup = backup && !this.#lines?.isSilent
     // The kernel reports its return.
     if (index < 0) return true
     const own = subflows.filter(({ socket }) => socket!.deviceIndex === index)
@@ -122,27 +161,29 @@ class Keeper {
     for (const subflow of own) {
       const { socket } = subflow
       const isReplaced = working.length > 0 && !working.includes(subflow) && socket!.established
-      if (isReplaced || (!socket!.established && socket!.retransmits >= vainSyns)) this.#close(subflow)
-      else if (socket!.established && socket!.backup !== backup) {
-        setSubflowPriority(this.#token, { ...subflow.local, backup }, subflow.remote)
+      if (isReplaced || working.indexOf(subflow) > 0 || (!socket!.established && socket!.retransmits >= vainSyns))
+        this.#close(subflow)
+      else if (socket!.established && socket!.backup !== asBackup) {
+        this.#setPriority(subflow, asBackup)
       }
     }
     const isReturned = this.#returned.delete(device) && working.length === 0
     const opening = own.some(({ socket }) => !socket!.established && socket!.retransmits < vainSyns)
     if (opening) return false
     if (own.some(({ socket }) => socket!.established) && !isReturned) return true
-    return this.#create(device, index, backup)
+    // Nothing has gone both ways yet: an event reports when it has.
+    return this.#create(device, index, asBackup) === -ENOTCONN
   }
 
-  #create(device: string, deviceIndex: number, backup: boolean): boolean {
+  /** Returns 0, or a negative errno. */
+  #create(device: string, deviceIndex: number, backup: boolean): number {
     const address = this.#sourceOn(device)
-    if (address === undefined) return false
+    if (address === undefined) return -EADDRNOTAVAIL
     const id = this.#ids.get(address) ?? this.#newId(address)
     const errno = createSubflow(this.#token, { address, id, backup, deviceIndex }, this.#remote)
     // The kernel has the address under another id.
     if (errno === -EINVAL) this.#ids.delete(address)
-    // Nothing has gone both ways yet: an event reports when it has.
-    return errno === -ENOTCONN
+    return errno
   }
 
   /** Undefined without a route through the device, or without the device. */
