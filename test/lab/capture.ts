@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from './context.js'
 import { type CapturedPacket, parsePcap } from './pcap.js'
@@ -12,6 +13,7 @@ export interface Capture {
 export async function capture(device: string, filter = '', host: Host = 'router'): Promise<Capture> {
   const options = ['-i', device, '-U', '--immediate-mode', '--time-stamp-precision=nano', '-n', '-Z', 'root', '-w', '-']
   const child = start(host, ...atOnce, 'tcpdump', ...options, ...filter.split(' ').filter(Boolean))
+  const closed = once(child, 'close')
   const chunks: Buffer[] = []
   child.stdout!.on('data', chunk => chunks.push(chunk))
   await new Promise<void>((resolve, reject) => {
@@ -31,6 +33,8 @@ export async function capture(device: string, filter = '', host: Host = 'router'
         await sleep(100)
       } while (chunks.length > seen)
       await stop(child, 'SIGINT')
+      // A busy test process may read what was written before the end only now.
+      await closed
       return parsePcap(Buffer.concat(chunks))
     },
   }

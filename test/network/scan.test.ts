@@ -77,10 +77,9 @@ describe('scanPorts', () => {
       expect(state).toBe('filtered')
       most.push(scan.progress.inFlight)
     }
-    expect(Math.max(...most)).toBeLessThanOrEqual(500)
+    expect(Math.max(...most)).toBe(500)
     expect(scan.progress).toMatchObject({ filtered: 2000, done: 2000 })
     expect(scan.progress.elapsedMs).toBeGreaterThan(4 * 300 - 10)
-    expect(scan.progress.elapsedMs).toBeLessThan(4 * 300 + 600)
   })
 
   it('calls no port filtered because the event loop was blocked', async () => {
