@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
+import { constants } from 'node:os'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { connect } from '../../src/protocols/tcp/connect.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice, openDescriptor } from '../../src/sockets/open.js'
-import { getOption } from '../../src/sockets/options.js'
+import { getOption, optionNumbers } from '../../src/sockets/options.js'
 import { a, aaaa, fakeServer } from './dns-fake-server.js'
 import { openSockets } from './open-sockets.js'
 
@@ -310,5 +311,21 @@ test('two hundred at once, and nothing stays open', async () => {
     Array.from({ length: 200 }, () => connect({ host: '127.0.0.1', port, device: 'lo' })),
   )
   await Promise.all(sockets.map(expectEcho))
+  expect(await openSockets()).toBe(before)
+})
+
+test('a connection whose device was lost meanwhile is closed, and not returned', async () => {
+  const port = await listenAt('127.0.0.1')
+  const before = await openSockets()
+  const { getOption: read } = addon()
+  const [level, option] = optionNumbers('SO_BINDTODEVICE')
+  vi.spyOn(addon(), 'getOption').mockImplementation((...words) =>
+    words[1] === level && words[2] === option ? -constants.errno.ENODEV : read(...words),
+  )
+  closers.push(() => vi.restoreAllMocks())
+  await expect(connect({ host: '127.0.0.1', port, device: 'lo' })).rejects.toMatchObject({
+    code: 'ENODEV',
+    device: 'lo',
+  })
   expect(await openSockets()).toBe(before)
 })
