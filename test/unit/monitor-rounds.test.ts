@@ -57,6 +57,24 @@ describe('rounds', () => {
     return { loop, started, rounds, running: () => running, most: () => most }
   }
 
+  test('do not go on if a listener ends them with the results of one', async () => {
+    let runs = 0
+    const loop: RoundLoop<number> = new RoundLoop<number>({
+      ...{ checks: 1, spread: 0, cancel: () => {} },
+      run: index => {
+        runs++
+        queueMicrotask(() => loop.record(index, 1))
+      },
+      done: () => {
+        void loop.stop()
+        return 100
+      },
+    })
+    loop.start(0)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(runs).toBe(1)
+  })
+
   test('start at a fixed cadence, however long the checks take', async () => {
     const { loop, started } = loopOf({ takes: 37 })
     loop.start(20)
