@@ -160,8 +160,10 @@ describe('on loopback', () => {
     const sentAt: number[] = []
     for await (const { sequence, sentAt: at } of series) sentAt[sequence] = at
     expect(sentAt).toHaveLength(60)
-    const late = sentAt.map((at, index) => at - sentAt[0]! - 10 * index).sort((a, b) => a - b)
-    expect(Math.abs(late[30]!)).toBeLessThan(5)
+    // A busy machine sends some late. The least late of them show whether the times drift.
+    const late = sentAt.map((at, index) => at - sentAt[0]! - 10 * index)
+    const drift = Math.min(...late.slice(40)) - Math.min(...late.slice(0, 20))
+    expect(Math.abs(drift)).toBeLessThan(5)
     expect(series.statistics).toMatchObject({ sent: 60, received: 60, lossRatio: 0, duplicates: 0 })
     expect(await openSockets()).toBe(before)
   })
