@@ -142,13 +142,7 @@ int Decision::Controls(uint64_t from, uint64_t length) {
     Control control{};
     uint64_t left = length - at;
     if (int error = Read(from + at, &control, left < sizeof control ? left : sizeof control)) return error;
-    unsigned device = NamedDevice(control);
-    if (device != 0 && device != sys::if_nametoindex(kLoopback)) {
-      Descriptor socket = tracee_.Copy(fd_);
-      if (!socket) return Refuse(Refusal::kUnreadable, EPERM);
-      const char* home = HomeOf(socket.Get());
-      if (!home || device != sys::if_nametoindex(home)) return Refuse(Refusal::kOtherDevice, EPERM, home);
-    }
+    if (int error = Named(NamedDevice(control))) return error;
     // The kernel refuses the whole.
     if (control.length < kControlHeader) return 0;
     at += (control.length + sizeof(long) - 1) & ~(sizeof(long) - 1);
@@ -160,7 +154,16 @@ int Decision::ReadAddress(uint64_t from, uint64_t& length) {
   length = static_cast<uint32_t>(length);
   if (length > sizeof(sockaddr_storage)) return EINVAL;
   if (length > sizeof report_.address) length = sizeof report_.address;
-  return Read(from, report_.address, length);
+  int error = Read(from, report_.address, length);
+  return error ? error : Named(ZoneOf(report_.address, length));
+}
+
+int Decision::Named(unsigned device) {
+  if (device == 0 || device == sys::if_nametoindex(kLoopback)) return 0;
+  Descriptor socket = tracee_.Copy(fd_);
+  if (!socket) return Refuse(Refusal::kUnreadable, EPERM);
+  const char* home = HomeOf(socket.Get());
+  return home && device == sys::if_nametoindex(home) ? 0 : Refuse(Refusal::kOtherDevice, EPERM, home);
 }
 
 // The kernel unbinds a datagram socket that is disconnected from its device, too. Meanwhile the program has another one.

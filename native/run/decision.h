@@ -53,6 +53,8 @@ class Decision {
   int Move(bool here);
   // The device of a socket; of one that was moved to loopback, the one that it would return to. Null: there is none.
   const char* HomeOf(int fd);
+  // Refuses a device by its index unless it is that of the socket, or loopback. 0 names none.
+  int Named(unsigned device);
   int Read(uint64_t from, void* to, size_t length);
   int Refuse(Refusal reason, int error, const char* device = nullptr);
 

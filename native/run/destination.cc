@@ -68,6 +68,15 @@ int FamilyOf(const uint8_t* address, size_t length) {
   return family;
 }
 
+unsigned ZoneOf(const uint8_t* address, size_t length) {
+  sockaddr_in6 to;
+  if (FamilyOf(address, length) != AF_INET6 || length < sizeof to) return 0;
+  memcpy(&to, address, sizeof to);
+  const in6_addr& in = to.sin6_addr;
+  bool ofOneLink = IN6_IS_ADDR_LINKLOCAL(&in) || IN6_IS_ADDR_MC_NODELOCAL(&in) || IN6_IS_ADDR_MC_LINKLOCAL(&in);
+  return ofOneLink ? to.sin6_scope_id : 0;
+}
+
 Target Judge(const uint8_t* address, size_t length) {
   if (FamilyOf(address, length) == AF_UNIX)
     return IsNameService(address, length) ? Target::kNameService : Target::kElsewhere;

@@ -15,7 +15,7 @@ const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'u
 export interface Refused {
   /**
    * `resolver`: a DNS question to this machine; `name-service`: nscd, systemd-resolved or Avahi by a local socket; `other-device`:
-   * IP_PKTINFO with another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory;
+   * IP_PKTINFO or a zone of another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory;
    * `no-uplink`: there is no device to choose.
    */
   readonly reason: Exclude<(typeof reasons)[number], ''>

@@ -11,10 +11,17 @@ import { asNobody, goProgram, python, run, staticProgram } from './run-programs.
 
 needs('nginx', 'dnsmasq', 'cc', 'curl', 'git', 'ping', 'promtool')
 
-const { address4, name } = lab.server
+const { address4, address6, name } = lab.server
 /** Of the user without rights. */
 const folder = join(lab.folder, 'run')
 const env = { HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
+
+/** The link-local addresses of a device of this router. */
+const linkLocal = (device: string) =>
+  Array.from(
+    lab.run('router', 'ip', '-6', '-o', 'addr', 'show', 'dev', device, 'scope', 'link').matchAll(/fe80:[\da-f:]+/g),
+    String,
+  )
 
 const hasGo = spawnSync('go', ['version']).status === 0
 
@@ -204,14 +211,51 @@ describe('refused', () => {
     expect((await run(python(`print(attempt(lambda: ${script}))`), { before: [] })).stdout).toBe(`${said}\n`)
   })
 
+  const otherDevice =
+    'netvia: python3: refused a packet or an address that names another device than wan2 (IP_PKTINFO, or a zone)\n'
+
   test('a packet that names wan1 itself, which SO_BINDTODEVICE does not keep', async () => {
     const send = `udp().sendmsg([b'x'], [(0, 8, index('wan1'))], 0, ('${address4}', 9))`
     const moved = await movedDuring(async () => {
       const { stdout, stderr } = await run(python(`print(attempt(lambda: ${send}))`))
       expect(stdout).toBe('Operation not permitted\n')
-      expect(stderr).toBe('netvia: python3: refused a packet that names another device than wan2 (IP_PKTINFO)\n')
+      expect(stderr).toBe(otherDevice)
     })
     expect(moved.wan1).toBe(0)
+  })
+
+  test.each([
+    ['a packet to', `udp6().sendto(b'x', (group, 9, 0, wan1))`],
+    ['a message to', `udp6().sendmsg([b'x'], [], 0, (group, 9, 0, wan1))`],
+    ['a raw packet to', `socket.socket(10, 3, 58).sendto(bytes([128, 0, 0, 0, 0, 1, 0, 1]), (group, 0, 0, wan1))`],
+    ['a packet of a socket that was on loopback to', `at('::1', 9).sendto(b'x', (group, 9, 0, wan1))`],
+    ['a socket bound to', `bound((group, 0, 0, wan1)).sendto(b'x', ('ff02::7', 9))`],
+    ['a socket bound to an address of', `bound((own, 0, 0, wan1)).sendto(b'x', ('ff02::7', 9))`],
+    ['a stream bound to an address of', `bound((own, 0, 0, wan1), 1).connect(('${address6}', 80))`],
+  ])('%s the zone of wan1, which takes precedence over SO_BINDTODEVICE', async (_, send) => {
+    const [own] = linkLocal('wan1')
+    const script = `
+group, own, wan1 = 'ff02::7', '${own}', socket.if_nametoindex('wan1')
+def udp6(): return socket.socket(10, 2)
+def at(*to): s = udp6(); s.sendto(b'x', to); return s
+def bound(to, kind=2): s = socket.socket(10, kind); s.bind(to); return s
+print(attempt(lambda: ${send}))`
+    const moved = await movedDuring(async () => {
+      const { stdout, stderr } = await run(python(script), { before: [] })
+      expect(stdout).toBe('Operation not permitted\n')
+      expect(stderr).toBe(otherDevice)
+    })
+    expect(moved.wan1).toBe(0)
+  })
+
+  test('the zone of the device itself is its own', async () => {
+    const script = `
+s = socket.socket(10, 2); s.bind(('${linkLocal('wan2')[0]}', 0, 0, socket.if_nametoindex('wan2')))
+s.sendto(b'x', ('ff02::7', 9, 0, socket.if_nametoindex('wan2'))); print(device(s))`
+    const moved = await movedDuring(async () => {
+      expect(await run(python(script))).toMatchObject({ code: 0, stdout: 'wan2\n', stderr: '' })
+    })
+    expect(moved).toMatchObject({ wan1: 0, wan2: 1 })
   })
 
   test('raw sockets, to a program without the right to them, whatever rights netvia has', async () => {

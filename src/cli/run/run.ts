@@ -113,7 +113,7 @@ function describe({ reason, pid, address, device }: Refused, whyNone = ''): stri
     case 'name-service':
       return `${who} a question to ${address}, a name service that chooses its own route; ${allow}`
     case 'other-device':
-      return `${who} a packet that names another device than ${device ?? 'its own'} (IP_PKTINFO)`
+      return `${who} a packet or an address that names another device than ${device ?? 'its own'} (IP_PKTINFO, or a zone)`
     case 'no-device':
       return `${who} a socket: there is no device ${device}`
     case 'no-uplink':
