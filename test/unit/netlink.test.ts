@@ -1,5 +1,8 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
+import { ReceiveBuffer } from '../../src/sockets/receive-buffer.js'
+import { SendBatch } from '../../src/sockets/send-batch.js'
 import { decodeAttributes, encodeAttribute } from '../../src/system/netlink/attributes.js'
 import { pack } from '../../src/system/netlink/bytes.js'
 import { decodeConnection } from '../../src/system/netlink/conntrack.js'
@@ -9,6 +12,7 @@ import { decodeLinkAddress } from '../../src/system/netlink/link-address.js'
 import { decodeMessages, encodeMessage } from '../../src/system/netlink/message.js'
 import { decodeNeighbour, encodeNeighbourRequest } from '../../src/system/netlink/neighbour.js'
 import { decodeNexthop, hopsOf } from '../../src/system/netlink/nexthop.js'
+import { bindNetlink, messagesOf, openNetlink } from '../../src/system/netlink/request.js'
 import { decodeDefaultRoute, decodeRoute } from '../../src/system/netlink/route.js'
 import { decodeRule, encodeRule } from '../../src/system/netlink/rule.js'
 import { decodeTcpConnection } from '../../src/system/netlink/tcp-connections.js'
@@ -38,6 +42,25 @@ describe('messages', () => {
     }
     expect([...decodeMessages(good.subarray(0, 19))]).toEqual([])
   })
+})
+
+it('messages that a process sends are not those of the kernel', () => {
+  // NETLINK_USERSOCK of linux/netlink.h, where processes may write to each other without privileges.
+  const [sender, receiver] = [openNetlink(2), openNetlink(2)]
+  onTestFinished(() => [sender, receiver].forEach(fd => void addon().close(fd)))
+  const portId = process.pid + 0x4000_0000
+  expect(bindNetlink(receiver, { portId })).toBe(0)
+  const batch = new SendBatch()
+  batch.add(
+    encodeMessage(16, 0, 1, new Uint8Array(16)),
+    pack([2, addon().constants.AF_NETLINK!], [2, 0], [4, portId], [4, 0]),
+  )
+  expect(batch.send(sender)).toBe(1)
+  const buffer = new ReceiveBuffer(1024)
+  expect(addon().receive(receiver, buffer.memory, buffer.table, 0)).toBe(1)
+  const packet = buffer.select(0)
+  expect([...decodeMessages(packet.data)]).toHaveLength(1)
+  expect([...messagesOf(packet)]).toEqual([])
 })
 
 describe('attributes', () => {
