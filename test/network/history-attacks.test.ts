@@ -9,7 +9,7 @@ import { bad, begin, ok } from '../unit/monitor-world.js'
 import { hasSqlite } from './has-sqlite.js'
 import { inSimulatedTime, kept, minute, openDatabase, pass, place } from './kept-history.js'
 
-describe.runIf(hasSqlite)('a history that is shared, damaged, huge or out of reach', () => {
+const attacks = () => {
   inSimulatedTime()
 
   test('belongs to one monitor: another one warns, and takes over when the first has ended', async () => {
@@ -175,4 +175,12 @@ describe.runIf(hasSqlite)('a history that is shared, damaged, huge or out of rea
     expect(report().upMs).toBeGreaterThan(8 * minute)
     expect(warnings).toEqual([])
   })
-})
+}
+
+if (hasSqlite) describe('a history that is shared, damaged, huge or out of reach', attacks)
+else
+  test('without SQLite, a history out of reach is the fault of Node', () => {
+    expect(() => readHistory('/nowhere/history.db', { from: 0, to: 1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_UNSUPPORTED_RUNTIME' }),
+    )
+  })

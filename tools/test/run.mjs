@@ -1,6 +1,6 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, five runs at a time (other-nodes.mjs).
+// boots machines. With --every-node the network tests run on other Nodes too, five runs at a time (every-node.mjs).
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
@@ -10,7 +10,7 @@ import { buildDebugAddon } from '../native/debug-addon.mjs'
 import { pool } from '../pool.mjs'
 import { root } from '../root.mjs'
 import { thisNode } from '../runtimes/nodes.mjs'
-import { otherNodes } from './other-nodes.mjs'
+import { everyNode } from './every-node.mjs'
 import { readReport } from './report.mjs'
 import { runVitest, stopRuns } from './vitest.mjs'
 
@@ -22,17 +22,14 @@ const atOnce = 5
 /** What runs for each project. */
 const runsOf = {
   unit: () => [{}],
-  network: () =>
-    others.length
-      ? [...others, { name: thisNode, path: process.execPath, shards: filters.length ? 1 : 5 }].flatMap(onNode)
-      : [inLab()],
+  network: () => (onEveryNode ? everyNode(filters).flatMap(onNode) : [inLab()]),
   services: () => [inLab()],
   faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
 const filters = args.filter(arg => arg !== '--every-node')
-const others = args.includes('--every-node') ? otherNodes(filters) : []
+const onEveryNode = args.includes('--every-node')
 
 for (const [signal, number] of [
   ['SIGINT', 2],

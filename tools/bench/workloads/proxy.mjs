@@ -2,7 +2,12 @@
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, rate } from './columns.mjs'
 
-const ports = { bulk: 9090, http: 8080 }
+/** Of the servers: `port` is that of the first. */
+const servers = {
+  bulk: { program: 'serve-bulk', port: 9090 },
+  new: { program: 'serve-http', port: 8080 },
+  idle: { program: 'serve-http', port: 8180 },
+}
 const needs = {
   microsocks: ['microsocks'],
   dante: ['danted'],
@@ -15,30 +20,37 @@ const ours = 'netvia proxy'
 const over = (names, metric, text, limit) =>
   names.map(name => ({ text: `${text} over ${name}`, metric, of: ours, over: name, ...limit }))
 
-/** The same proxies for each kind of work. `server`: what is behind them. */
-function workload({ lab, baseline, go, driver }, work, server, counts, rest) {
+/**
+ * The same proxies for each kind of work. Each has a server of its own behind it: thousands of closed connections of one would leave the
+ * next one few ports to the same server, and connect(2) would search long.
+ */
+function workload({ lab, baseline, go, driver }, work, counts, rest) {
   const { server: address, device } = lab.plan
+  const { program, port } = servers[work]
+  const names = ['netvia', ...Object.keys(needs)]
   // A smoke run has them all at the same time, and clients come from 1024 and above.
   const command = (name, index) => () =>
     driver(
       ...['proxy', name, 900 + index, name === 'Go' ? go('socks') : '', work, baseline('socks'), device],
-      ...[`${address}:${ports[server]}`, ...counts],
+      ...[`${address}:${port + index}`, ...counts],
     )
   return {
-    begin: () => startServer(lab.inFar(baseline(`serve-${server}`), address, ports[server])),
-    contestants: [
-      { name: ours, role: 'netvia', command: command('netvia', 0) },
-      ...Object.keys(needs).map((name, index) => ({
-        ...{ name, role: 'peer', needs: needs[name], command: command(name, index + 1) },
-      })),
-    ],
+    begin: async () => {
+      const start = (_, index) => startServer(lab.inFar(baseline(program), address, port + index))
+      const ends = await Promise.all(names.map(start))
+      return () => Promise.all(ends.map(end => end()))
+    },
+    contestants: names.map((name, index) => ({
+      ...(needs[name] ? { name, role: 'peer', needs: needs[name] } : { name: ours, role: 'netvia' }),
+      command: command(name, index),
+    })),
     ...rest,
   }
 }
 
 export function proxyNew(setup) {
   const count = setup.smoke ? 40 : 4000
-  return workload(setup, 'new', 'http', [count, 20], {
+  return workload(setup, 'new', [count, 20], {
     title: 'SOCKS5: a tunnel for each HTTP request, 20 at once',
     columns: [rate('tunnels'), cpuPerItem('CPU per tunnel'), memory],
     chart: { metric: 'rate', unit: '/s', note: 'tunnels per second; more is better' },
@@ -48,7 +60,7 @@ export function proxyNew(setup) {
 
 export function proxyBulk(setup) {
   const megabytes = setup.smoke ? 64 : 1024
-  return workload(setup, 'bulk', 'bulk', [megabytes], {
+  return workload(setup, 'bulk', [megabytes], {
     title: `SOCKS5: ${megabytes} MB through one tunnel`,
     columns: [rate('MB'), cpuPerItem('CPU per MB'), memory],
     chart: { metric: 'rate', unit: '/s', note: 'megabytes per second; more is better' },
@@ -61,12 +73,10 @@ export function proxyBulk(setup) {
 
 export function proxyIdle(setup) {
   const count = setup.smoke ? 40 : 5000
-  const shared = workload(setup, 'idle', 'http', [count], {
+  return workload(setup, 'idle', [count], {
     title: `SOCKS5: ${count.toLocaleString('en')} idle tunnels`,
     columns: [memory, rate('tunnels'), cpuPerItem('CPU per tunnel')],
     chart: { metric: 'proxyMb', unit: 'MB', note: 'memory of the proxy, its own share; less is better' },
-    targets: over(['socks5-server', 'dante', 'microsocks'], 'proxyMb', 'memory', { atMost: 1 }),
+    targets: over(['socks5-server', 'dante', 'microsocks', 'Go'], 'proxyMb', 'memory', { atMost: 1 }),
   })
-  // The program in Go doesn't open that many within two minutes.
-  return { ...shared, contestants: shared.contestants.filter(({ name }) => name !== 'Go') }
 }

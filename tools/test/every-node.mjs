@@ -45,16 +45,19 @@ const mostUsed = 'Node 24'
 const filesOf = parts => parts.map(part => `test/network/${part}`)
 
 /**
- * The other Nodes, each with the vitest arguments that choose its files, and into how many runs they are divided. Without `filters`, the
- * one that most users have runs all but the files of packets, and the rest what depends on Node most.
+ * The Nodes for the network tests, each with the vitest arguments that choose its files, and into how many runs they are divided. Without
+ * `filters`, the one that most users have runs all files, this Node all but those of packets, and the rest what depends on Node most.
  */
-export function otherNodes(filters) {
-  return nodes()
-    .filter(({ name }) => name !== thisNode)
-    .map(node => ({ ...node, ...(filters.length ? { files: filters, shards: 1 } : partOf(node.name)) }))
+export function everyNode(filters) {
+  const others = nodes().filter(({ name }) => name !== thisNode)
+  return [...others, { name: thisNode, path: process.execPath }].map(node => ({
+    ...node,
+    ...(filters.length ? { files: filters, shards: 1 } : partOf(node.name)),
+  }))
 }
 
 function partOf(name) {
-  if (name !== mostUsed) return { files: filesOf(ofNode), shards: 1 }
+  if (name === mostUsed) return { files: [], shards: 5 }
+  if (name !== thisNode) return { files: filesOf(ofNode), shards: 1 }
   return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 3 }
 }
