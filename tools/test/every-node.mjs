@@ -57,7 +57,7 @@ export function everyNode(filters) {
 }
 
 function partOf(name) {
-  if (name === mostUsed) return { files: [], shards: 5 }
-  if (name !== thisNode) return { files: filesOf(ofNode), shards: 1 }
-  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 3 }
+  if (name === mostUsed) return { files: [], shards: 6 }
+  if (name !== thisNode) return { files: filesOf(ofNode), shards: 2 }
+  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 4 }
 }

@@ -1,6 +1,6 @@
 // The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, five runs at a time (every-node.mjs).
+// boots machines. With --every-node the network tests run on other Nodes too, six runs at a time (every-node.mjs).
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
@@ -17,8 +17,8 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** Runs at the same time. They wait most of the time; with more, tests of a machine with two processors are late. */
-const atOnce = 5
+/** Runs at the same time. Those of the network wait most of the time; with more, tests of a machine with two processors are late. */
+const atOnce = 6
 /** What runs for each project. */
 const runsOf = {
   unit: () => [{}],
@@ -47,20 +47,15 @@ const remarks = []
 const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
-for (const project of projects) {
-  const runs = runsOf[project]().map((run, index) => ({
-    project,
-    name: thisNode,
-    path: process.execPath,
-    env: process.env,
-    log: logOf(index),
-    ...run,
-  }))
-  await pool(runs.length, atOnce, async index => {
-    const run = runs[index]
-    count(run, await runVitest(run, run.files ?? filters))
-  })
-}
+const runs = projects
+  .flatMap(project =>
+    runsOf[project]().map(run => ({ project, name: thisNode, path: process.execPath, env: process.env, ...run })),
+  )
+  .map((run, index) => ({ ...run, log: logOf(index) }))
+await pool(runs.length, atOnce, async index => {
+  const run = runs[index]
+  count(run, await runVitest(run, run.files ?? filters))
+})
 if (noSkips && totals.skipped) {
   console.log(`\n${totals.skipped} skipped tests count as failed`)
   totals.failed += totals.skipped
@@ -92,7 +87,7 @@ function onNode({ name, path, files, shards }) {
   }))
 }
 
-/** The output of the first run shows that it goes on; of the others it is seen if they fail. */
+/** The output of the first run shows that it goes on; that of the others is shown where a test failed or was skipped. */
 function logOf(index) {
   if (index === 0) return undefined
   const log = `.cache/tests-${process.pid}-${index}.log`
@@ -107,7 +102,8 @@ function count(run, { status, report }) {
     counts.failed = 1
     words.push(`FAILED: the ${run.project} tests ended with status ${status}`)
   }
-  if (run.log && counts.failed) console.log(readFileSync(run.log, 'utf8'))
+  // Skipped tests are named there, with the reason.
+  if (run.log && (counts.failed || counts.skipped)) console.log(readFileSync(run.log, 'utf8'))
   console.log(`${run.project} tests on ${run.name}: ${inWords(counts)}`)
   remarks.push(...words.map(word => `${run.name}: ${word}`))
   for (const key of Object.keys(totals)) totals[key] += counts[key]
