@@ -73,10 +73,12 @@ export function proxyBulk(setup) {
 
 export function proxyIdle(setup) {
   const count = setup.smoke ? 40 : 5000
-  return workload(setup, 'idle', [count], {
+  const shared = workload(setup, 'idle', [count], {
     title: `SOCKS5: ${count.toLocaleString('en')} idle tunnels`,
     columns: [memory, rate('tunnels'), cpuPerItem('CPU per tunnel')],
     chart: { metric: 'proxyMb', unit: 'MB', note: 'memory of the proxy, its own share; less is better' },
-    targets: over(['socks5-server', 'dante', 'microsocks', 'Go'], 'proxyMb', 'memory', { atMost: 1 }),
+    targets: over(['socks5-server', 'dante', 'microsocks'], 'proxyMb', 'memory', { atMost: 1 }),
   })
+  // The program in Go doesn't open that many within two minutes.
+  return { ...shared, contestants: shared.contestants.filter(({ name }) => name !== 'Go') }
 }
