@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { NetviaError } from '../errors.js'
+import { resetSocket } from '../sockets/reset.js'
 import type { Counting } from './statistics.js'
 
 /** What moves the bytes of a connection: one of Node's sockets, or a tunnel in its place. */
@@ -27,7 +28,7 @@ export class SocketCarrier implements Carrier {
   cut(error?: NetviaError): void {
     // Otherwise a cut transfer would look complete.
     if (error) this.#socket.destroy(error)
-    else this.#socket.resetAndDestroy()
+    else resetSocket(this.#socket)
   }
 
   onEnd(listener: () => void): void {

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'nod
 import type { Socket } from 'node:net'
 import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
+import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './far-descriptor.js'
@@ -48,7 +49,7 @@ export class HttpService {
 
   /** Reset, an answer under way doesn't look complete. */
   #onTimeout(socket: Socket): void {
-    if (this.#conversations.get(socket)!.waiting > 0) socket.resetAndDestroy()
+    if (this.#conversations.get(socket)!.waiting > 0) resetSocket(socket)
     else socket.destroy()
   }
 
@@ -112,7 +113,7 @@ export class HttpService {
       })
       await exchange(request, sent, response, upstream)
     } catch (error) {
-      if (response.headersSent) request.socket.resetAndDestroy()
+      if (response.headersSent) resetSocket(request.socket)
       else end(response, statusOf(error))
     }
   }
@@ -157,7 +158,7 @@ async function exchange(
   if (!isChunkedAlone(answer.headers['transfer-encoding']))
     throw new Error('a coding that would be lost with its field')
   const cut = () => {
-    if (!answer.complete) request.socket.resetAndDestroy()
+    if (!answer.complete) resetSocket(request.socket)
   }
   answer.on('error', cut)
   // For Node, a body that lasts until the end of the connection is whole even if that broke.

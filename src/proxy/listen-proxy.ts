@@ -3,6 +3,7 @@ import type { Tunnel } from '../binding/relay.js'
 import { listen } from '../protocols/tcp/listen.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { trySetOption } from '../sockets/options.js'
+import { resetSocket } from '../sockets/reset.js'
 import { type Carrier, SocketCarrier } from './carrier.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
@@ -108,7 +109,7 @@ class Clients {
     const release = address !== undefined && this.#settings.allow.has(address) && this.#limits.enter(address)
     if (!release) {
       this.#context.statistics.refused++
-      socket.on('error', () => {}).resetAndDestroy()
+      resetSocket(socket.on('error', () => {}))
       return
     }
     if (!this.haveNoDelay) socket.setNoDelay(true)

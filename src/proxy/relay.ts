@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { openTunnel, type Tunnel } from '../binding/relay.js'
 import { descriptorOf } from '../sockets/hand-over.js'
+import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { FarDescriptor, type FarEnd, toSocket } from './far-descriptor.js'
@@ -78,18 +79,18 @@ function relayStreams(client: Socket, upstream: Socket, idleTimeout: number): vo
   join(client, upstream)
   join(upstream, client)
   client.setTimeout(idleTimeout, () => {
-    client.resetAndDestroy()
-    upstream.resetAndDestroy()
+    resetSocket(client)
+    resetSocket(upstream)
   })
 }
 
 function join(from: Socket, to: Socket): void {
-  if (from.destroyed) return void to.resetAndDestroy()
+  if (from.destroyed) return void resetSocket(to)
   from.allowHalfOpen = true
-  from.on('error', () => to.resetAndDestroy())
+  from.on('error', () => resetSocket(to))
   from.on('close', () => {
     if (from.readableEnded) to.destroySoon()
-    else to.resetAndDestroy()
+    else resetSocket(to)
   })
   from.pipe(to)
 }

@@ -6,6 +6,7 @@ import { openUdp } from '../protocols/udp/open-udp.js'
 import { toAbortSignal } from '../runtime/cancel.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
+import { resetSocket } from '../sockets/reset.js'
 import type { Client } from './client.js'
 import type { ProxyContext } from './proxy-context.js'
 import { encodeDatagram, encodeReply, parseDatagram, reply, SocksError, type SocksRequest } from './socks-messages.js'
@@ -91,7 +92,7 @@ class Association {
   start(idle: number): void {
     const { socket: control } = this.#client
     const { value, tally, onCut } = this.#opened
-    const release = onCut(() => control.resetAndDestroy())
+    const release = onCut(() => resetSocket(control))
     const end = () => control.destroy()
     tally.add(this)
     this.#near.on('message', (bytes, from) => void this.#fromClient(bytes, from).catch(() => {}))

@@ -105,13 +105,12 @@ describe('measureRate', () => {
       ['down', roundTrips(packets).slice(rate.idle.sent)],
       ['up', roundTrips(afterLastSyn(packets))],
     ] as const) {
-      const { latency, rampMs, bitsPerSecond } = rate[direction]
+      const { latency, rampMs } = rate[direction]
       const first = Math.ceil(rampMs / 100)
       const shown = pings.slice(first, first + latency.sent).filter(ms => !Number.isNaN(ms))
-      console.log(`${direction} ${bitsPerSecond}, RTT ${latency.p50Ms}, tcpdump ${median(shown)}`)
       expect(latency.received).toBe(shown.length)
       expect(off(latency.p50Ms!, median(shown))).toBeLessThan(0.05)
-      expect(latency.p50Ms!).toBeGreaterThan(rate.idle.p50Ms! + given.queueMs / 10)
+      expect(latency.p50Ms!).toBeGreaterThan(rate.idle.p50Ms! + given.queueMs / 20)
       expect(latency.p95Ms!).toBeLessThan(given.queueMs * 1.5 + 30)
     }
     // No queue of this machine held anything back.
@@ -158,6 +157,9 @@ describe('measureRate', () => {
   it('measures a lossy path', async () => {
     await serve('slow', slow.address4)
     await lab.relay({ loss: 0.05, delayMs: 5 })
+    // Without a limit the load has moved all its bytes after a few pings, none of which needs to be lost.
+    shape('router', 'slow0', 20, 100)
+    shape('slow', 'router', 20, 100)
     const rate = (await measureRate(slow.address4, {
       device: 'slow0',
       token,

@@ -58,6 +58,6 @@ export function everyNode(filters) {
 
 function partOf(name) {
   if (name === mostUsed) return { files: [], shards: 6 }
-  if (name !== thisNode) return { files: filesOf(ofNode), shards: 2 }
-  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 4 }
+  if (name !== thisNode) return { files: filesOf(ofNode), shards: 3 }
+  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 6 }
 }

@@ -3,6 +3,7 @@ import { joinHostPort, type NetviaError } from '../../errors.js'
 import { parseHostPort } from '../../host-port.js'
 import { checkOptions, port } from '../../options.js'
 import { connectSchema, dialInTime } from '../../protocols/tcp/dial.js'
+import { resetSocket } from '../../sockets/reset.js'
 import { usageError } from '../shared/arguments.js'
 import { compare } from '../shared/compare.js'
 import { type Exit, exitOf } from '../shared/exit-code.js'
@@ -60,7 +61,7 @@ export async function run(session: Session, flags: ConnectFlags, host: string, p
           const { socket, dnsMs, connectMs } = await dialInTime(options)
           const { localAddress, localPort, remoteAddress, remotePort } = socket
           // As checkTcp: nothing is left in TIME_WAIT, where late packets are answered by another device.
-          socket.resetAndDestroy()
+          resetSocket(socket)
           return { ok: true, dnsMs, connectMs, localAddress, localPort, remoteAddress, remotePort }
         },
         error => ({ ok: false, error }),

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { nodeCrypto } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { Signal } from '../../runtime/cancel.js'
+import { resetSocket } from '../../sockets/reset.js'
 import { ConnectionMeter, type LoadSample, sampleOf } from './load-sample.js'
 
 export interface LoadLimits {
@@ -83,5 +84,5 @@ function closedEarly(): Error {
 
 /** A graceful end would first send what the kernel holds, seconds of it on a slow line. */
 export function reset(sockets: readonly Socket[]): void {
-  for (const socket of sockets) if (!socket.destroyed) socket.resetAndDestroy()
+  for (const socket of sockets) if (!socket.destroyed) resetSocket(socket)
 }

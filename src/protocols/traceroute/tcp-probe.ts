@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { getOption, setOption } from '../../sockets/options.js'
+import { resetOnClose } from '../../sockets/reset.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
 import type { ClockSample } from '../icmp/probe/clock.js'
 import { Timestamps } from '../icmp/socket/timestamps.js'
@@ -12,8 +13,6 @@ import { localPort } from './source-port.js'
 const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
 /** The target has accepted and closed the connection, or has refused it. */
 const answers = [ECONNREFUSED, ECONNRESET, EPIPE]
-/** `struct linger`: on, 0 seconds. Closing an open connection resets it, so that nothing stays on either side. */
-const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 
 /** A connection request, which the target accepts or refuses. */
 export class TcpProbe extends SocketProbe {
@@ -37,6 +36,7 @@ export class TcpProbe extends SocketProbe {
   }
 
   protected override prepare(fd: number): void {
+    // Nothing of an open connection stays on either side.
     setOption(fd, 'SO_LINGER', resetOnClose)
     // Repeats as rarely as the kernel allows, because routers answer each repetition.
     setOption(fd, 'TCP_SYNCNT', 1)
