@@ -17,6 +17,8 @@ const url = `http://${server.address4}/`
 const exporter = 'http://127.0.0.1:9115'
 
 beforeAll(async () => {
+  // An entry that another file left would be confirmed some seconds later, by packets that belong to no row.
+  for (const device of ['wan1', 'wan2']) lab.run('router', 'ip', 'neighbour', 'flush', 'dev', device)
   await lab.nginx()
   const probe = { preferred_ip_protocol: 'ip4', source_ip_address: wan2.address4 }
   const modules = Object.fromEntries(['tcp', 'icmp'].map(prober => [prober, { prober, [prober]: probe }]))

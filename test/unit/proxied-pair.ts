@@ -38,8 +38,8 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer> {
   while (bytes.length < length) {
     const chunk: Buffer | null = socket.read()
     if (chunk) bytes = Buffer.concat([bytes, chunk])
-    else if (socket.destroyed) throw new Error(`closed after ${bytes.length} bytes`)
-    else await Promise.race([once(socket, 'readable'), once(socket, 'close')])
+    else if (socket.destroyed || socket.readableEnded) throw new Error(`closed after ${bytes.length} bytes`)
+    else await Promise.race(['readable', 'end', 'close'].map(event => once(socket, event)))
   }
   if (bytes.length > length) socket.unshift(bytes.subarray(length))
   return bytes.subarray(0, length)
