@@ -64,20 +64,20 @@ class Relay {
   bool running_ = false;
   pthread_t thread_{};
 
-  // Of JavaScript's thread.
+  // Only JavaScript's thread uses these.
   Tunnel** tunnels_ = nullptr;
   int size_ = 0;
   // No id below is free.
   int nextId_ = 0;
 
-  // Of both, under the lock, with some of each tunnel.
+  // Both threads use these, under the lock, and some members of each tunnel.
   pthread_mutex_t lock_ = PTHREAD_MUTEX_INITIALIZER;
   Tunnel* incoming_ = nullptr;
   Tunnel* ended_ = nullptr;
   bool cutting_ = false;
   bool stopping_ = false;
 
-  // Of the relay's thread.
+  // Only the relay's thread uses these.
   Pipes pipes_;
   Tunnel* open_ = nullptr;
   Tunnel* ready_ = nullptr;

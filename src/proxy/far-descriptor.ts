@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
-import { decodeAddress, type SocketAddress } from '../sockets/address.js'
+import { localNameOf, remoteAddressOf } from '../sockets/address.js'
 import { handOver } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
 
@@ -21,14 +21,14 @@ export class FarDescriptor {
       addon().close(fd)
       throw error
     }
-    const local = nameOf(fd, 'getsockname')
+    const local = localNameOf(fd)
     this.localAddress = local?.address
     this.localPort = local?.port
   }
 
   /** Undefined once the connection is reset. */
   get remoteAddress(): string | undefined {
-    return nameOf(this.fd, 'getpeername')?.address
+    return remoteAddressOf(this.fd)
   }
 
   destroy(): void {
@@ -38,12 +38,6 @@ export class FarDescriptor {
   toSocket(): Socket {
     return handOver(this.fd, this.#device)
   }
-}
-
-const name = new Uint8Array(28)
-
-function nameOf(fd: number, call: 'getsockname' | 'getpeername'): SocketAddress | undefined {
-  return decodeAddress(name, addon()[call](fd, name))
 }
 
 /** A connection to a target. */

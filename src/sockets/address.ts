@@ -88,9 +88,14 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
 
 const name = new Uint8Array(28)
 
+/** The local address and port of a descriptor. */
+export function localNameOf(fd: number): SocketAddress | undefined {
+  return decodeAddress(name, addon().getsockname(fd, name))
+}
+
 /** The local address of a descriptor. */
 export function localAddressOf(fd: number): string | undefined {
-  return decodeAddress(name, addon().getsockname(fd, name))?.address
+  return localNameOf(fd)?.address
 }
 
 /** The address that a descriptor is connected to; undefined once the connection is reset. */

@@ -1,5 +1,5 @@
 import type { SqliteDatabase } from '../../builtins.js'
-import { historyError, openToRead } from '../../monitor/history/database.js'
+import { historyError, openToRead, readTargets } from '../../monitor/history/database.js'
 import { MinuteCounts } from '../../monitor/history/minute-counts.js'
 import { readStretches } from '../../monitor/history/read-stretches.js'
 import {
@@ -77,13 +77,9 @@ interface Counted {
 
 /** The targets that were checked in the period, from one look at its minutes. */
 function countTargets(database: SqliteDatabase, { from, to }: Period): Counted[] {
-  const named = 'SELECT id, uplink, CAST(type AS TEXT) AS type, CAST(target AS TEXT) AS target FROM target ORDER BY id'
   const targets = new Map<number, Counted>()
-  for (const { id, uplink, type, target } of database.prepare(named).all()) {
-    targets.set(id as number, {
-      ...{ uplink: uplink as number, type: type as string, target: target as string },
-      counts: new MinuteCounts(),
-    })
+  for (const { id, uplink, type, target } of readTargets(database)) {
+    targets.set(id, { uplink, type, target, counts: new MinuteCounts() })
   }
   const minutes = database.prepare('SELECT * FROM minute WHERE at >= ? AND at < ?')
   for (const row of minutes.iterate(from, to)) targets.get(row.target as number)?.counts.add(row)

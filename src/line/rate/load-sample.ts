@@ -23,13 +23,10 @@ export interface LoadSample {
   readonly activeMs: number
 }
 
-const fields = [
-  ...(['atMs', 'frameBytes', 'payloadBytes', 'sentBytes', 'retransmittedBytes', 'busyMs'] as const),
-  ...(['receiveWindowMs', 'sendBufferMs', 'rttMs', 'minRttMs', 'activeMs'] as const),
-]
-
 /** Those that never fall. */
-const growing = fields.slice(1, 5)
+const growing = ['frameBytes', 'payloadBytes', 'sentBytes', 'retransmittedBytes'] as const
+const others = ['busyMs', 'receiveWindowMs', 'sendBufferMs', 'rttMs', 'minRttMs', 'activeMs'] as const
+const fields = ['atMs', ...growing, ...others] as const
 
 /** As they travel: rows of numbers. */
 export function encodeSamples(samples: readonly LoadSample[]): number[][] {

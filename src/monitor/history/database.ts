@@ -147,3 +147,19 @@ function checkVersion(database: SqliteDatabase): void {
 function numberOf(database: SqliteDatabase, query: string): number {
   return database.prepare(query).get()!.value as number
 }
+
+export interface TargetRow {
+  readonly id: number
+  readonly uplink: number
+  readonly type: string
+  readonly target: string
+}
+
+/** The checked targets of one uplink, or of all. */
+export function readTargets(database: SqliteDatabase, uplink: number | null = null): TargetRow[] {
+  const rows = database.prepare(
+    `SELECT id, uplink, CAST(type AS TEXT) AS type, CAST(target AS TEXT) AS target
+     FROM target WHERE ?1 IS NULL OR uplink = ?1 ORDER BY id`,
+  )
+  return rows.all(uplink) as unknown as TargetRow[]
+}

@@ -1,7 +1,7 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import type { Stretch } from './stretches.js'
 
-/** Of a JavaScript date, in ms since the epoch. */
+/** The latest time that a JavaScript date can hold, in ms since the epoch. */
 const latest = 8.64e15
 
 /** In each run, from the state that it had at a time. By an index, because a line that flaps has made a million. */

@@ -5,7 +5,7 @@ import { hold } from '../../binding/poller.js'
 import { invalidArgument, NetviaError, systemError } from '../../errors.js'
 import { type CommonOptions, deviceName, ipAddress, isBytes, port as portCheck } from '../../options.js'
 import { isolated } from '../../runtime/isolated.js'
-import { decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
+import { decodeAddress, encodeAddress, localNameOf, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
@@ -96,8 +96,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     port: number
   } {
     this.#refuseClosed()
-    const local = new Uint8Array(28)
-    return decodeAddress(local, addon().getsockname(this.#socket.fd, local))!
+    return localNameOf(this.#socket.fd)!
   }
 
   /**

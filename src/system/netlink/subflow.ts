@@ -60,9 +60,9 @@ function encodeEnd({ address, port, id, backup, deviceIndex }: SubflowEnd): Uint
 /** An event of the path manager. */
 export interface PathEvent {
   readonly event: number
-  /** Of the connection it is about. */
+  /** Identifies the connection. */
   readonly token: number
-  /** Of the device that the subflow is bound to; undefined for none. */
+  /** The device that the subflow is bound to; undefined for none. */
   readonly deviceIndex: number | undefined
 }
 

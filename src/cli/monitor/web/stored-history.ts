@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SqliteDatabase } from '../../../builtins.js'
-import { historyError, openToRead } from '../../../monitor/history/database.js'
+import { historyError, openToRead, readTargets } from '../../../monitor/history/database.js'
 import { MinuteCounts } from '../../../monitor/history/minute-counts.js'
 import { readStretches } from '../../../monitor/history/read-stretches.js'
 import { outagesOf, type Stretch, sharesOf, withoutOverlaps } from '../../../monitor/history/stretches.js'
@@ -18,9 +18,6 @@ WITH RECURSIVE moment (at) AS (
   UNION ALL SELECT (SELECT min(at) FROM minute WHERE at > moment.at) FROM moment WHERE moment.at < ?)
 SELECT minute.* FROM moment CROSS JOIN target CROSS JOIN minute
 WHERE target.uplink = ? AND minute.at = moment.at AND minute.target = target.id AND minute.at < ?`
-
-const targetsOf =
-  'SELECT id, CAST(type AS TEXT) AS type, CAST(target AS TEXT) AS target FROM target WHERE uplink = ? ORDER BY id'
 
 /** Reads one uplink's range of days from the history file. */
 export async function readPast(
@@ -75,9 +72,9 @@ async function checksOf(
   to: number,
   step: number,
 ): Promise<CheckHistory[]> {
-  const targets = database.prepare(targetsOf).all(uplink)
+  const targets = readTargets(database, uplink)
   const counts = (to - from) / 1000 / step
-  const steps = new Map(targets.map(({ id }) => [id as number, new Array<MinuteCounts | undefined>(counts)]))
+  const steps = new Map(targets.map(({ id }) => [id, new Array<MinuteCounts | undefined>(counts)]))
   let read = 0
   for (const row of database.prepare(minutesOf).iterate(from, to, uplink, to)) {
     const place = Math.floor(((row.at as number) - from) / 1000 / step)
@@ -87,11 +84,7 @@ async function checksOf(
     if (++read % perTurn === 0) await nextTurn()
   }
   return targets
-    .map(({ id, type, target }) => ({
-      type: type as string,
-      target: target as string,
-      steps: steps.get(id as number)!,
-    }))
+    .map(({ id, type, target }) => ({ type, target, steps: steps.get(id)! }))
     .filter(({ steps }) => steps.some(step => step !== undefined))
     .map(({ type, target, steps }) => ({ type, target, ...columnsOf(Array.from(steps)) }))
 }

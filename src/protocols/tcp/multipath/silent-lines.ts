@@ -133,12 +133,11 @@ export class SilentLines {
   #look(now: number, silent: boolean): void {
     this.#nextLook = now + lookPause
     const subflows = this.#subflows.read()
-    const isWaiting = this.#ofActiveDevices(subflows).some(({ socket }) => !socket!.established)
     if (!this.#isAnswered(subflows)) {
-      const active = new Set(this.#ofActiveDevices(subflows))
-      const backups = subflows.filter(subflow => subflow.socket?.established && !active.has(subflow))
+      const active = this.#ofActiveDevices(subflows)
+      const backups = subflows.filter(subflow => subflow.socket?.established && !active.includes(subflow))
       if (silent) for (const subflow of backups) this.#subflows.announce(subflow, false)
-      if (isWaiting || now < this.#nextAsk) return
+      if (now < this.#nextAsk || active.some(({ socket }) => !socket!.established)) return
       this.#ask()
       this.#nextAsk = now + this.#askPause
       this.#askPause = Math.min(2 * this.#askPause, longestAskPause)
