@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EventLog } from '../../src/cli/monitor/web/event-log.js'
 import { Metrics } from '../../src/cli/monitor/web/metrics.js'
+import { recentRanges } from '../../src/cli/monitor/web/ranges.js'
 import { RecentHistory } from '../../src/cli/monitor/web/recent-history.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import { bad, begin, ok, runnersOf } from './monitor-world.js'
@@ -65,3 +66,20 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
   await stopped
   expect(vi.getTimerCount()).toBe(0)
 }, 120_000)
+
+test('the second under way has a state from its first millisecond, before the timer comes to it', async () => {
+  const checks = [{ type: 'tcp' as const, host: '192.0.2.1', port: 443 }]
+  const monitor = new UplinkMonitor(
+    { uplinks: [{ name: 'fibre', device: 'wan0', checks }], interval: 100 },
+    { makeRunner: runnersOf(async () => ok), watchLinks: () => () => {} },
+  )
+  // The timer looks half a second into each second.
+  vi.setSystemTime(Math.ceil(begin / 1000) * 1000 + 500)
+  const history = new RecentHistory(monitor)
+  history.start()
+  monitor.start()
+  await vi.advanceTimersByTimeAsync(3501)
+  expect(history.report(recentRanges[0]!, 'fibre').state.slice(-4)).toEqual(['up', 'up', 'up', 'up'])
+  history.stop()
+  await monitor.stop()
+})

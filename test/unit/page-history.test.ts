@@ -42,6 +42,16 @@ test('the series of states has the worst of each step', () => {
   expect(series.column(7, 3)).toEqual([null, 'down', 'up'])
 })
 
+test('a state lasts through the steps at which nobody looked, as far back as the series goes', () => {
+  const series = new StateSeries(5)
+  series.add(8, 'up')
+  series.add(8, 'degraded')
+  series.add(11, 'down')
+  expect(series.column(7, 5)).toEqual([null, 'degraded', 'degraded', 'degraded', 'down'])
+  series.add(1000, 'up')
+  expect(series.column(995, 6)).toEqual([null, 'down', 'down', 'down', 'down', 'up'])
+})
+
 describe('the record of an uplink', () => {
   const [minutes] = recentRanges
   const begin = 1_800_000_000_000

@@ -34,6 +34,8 @@ export class RecentHistory {
    * are by the current wall clock.
    */
   report(range: Range, uplink: string, since = 0): UplinkHistory {
+    // The timer may not have come to this second yet.
+    this.#lookAtStates()
     const { seconds, step } = range
     const now = this.#now()
     const wall = Date.now()

@@ -27,21 +27,27 @@ class Ring {
   }
 }
 
-/** The recent states of an uplink: the worst state in each step. */
+/** The recent states of an uplink: the worst state in each step. A state lasts until another is added. */
 export class StateSeries {
+  readonly #length: number
   readonly #ring: Ring
   readonly #states: Uint8Array
+  #last: { step: number; severity: number } | undefined
 
   constructor(length: number) {
+    this.#length = length
     this.#ring = new Ring(length)
     this.#states = new Uint8Array(length)
   }
 
   add(step: number, state: UplinkState): void {
-    const at = this.#ring.take(step, at => {
-      this.#states[at] = 0
-    })
-    this.#states[at] = Math.max(this.#states[at]!, severities.indexOf(state))
+    if (this.#last) {
+      // Whoever adds may have been late: a timer drifts, and a busy event loop waits.
+      const begin = Math.max(this.#last.step + 1, step - this.#length + 1)
+      for (let between = begin; between < step; between++) this.#put(between, this.#last.severity)
+    }
+    this.#last = { step, severity: severities.indexOf(state) }
+    this.#put(step, this.#last.severity)
   }
 
   column(from: number, count: number): (UplinkState | null)[] {
@@ -49,6 +55,13 @@ export class StateSeries {
       const at = this.#ring.find(from + index)
       return at === undefined ? null : severities[this.#states[at]!]!
     })
+  }
+
+  #put(step: number, severity: number): void {
+    const at = this.#ring.take(step, at => {
+      this.#states[at] = 0
+    })
+    this.#states[at] = Math.max(this.#states[at]!, severity)
   }
 }
 
