@@ -10,6 +10,8 @@ const laboratory = { runner: 'test/lab/runner.ts', setupFiles: ['test/lab/setup.
 
 export default defineConfig({
   test: {
+    // The summary of a run shows only messages, and one cut to 40 characters tells nothing.
+    chaiConfig: { truncateThreshold: 400 },
     projects: [
       // Needs nothing but Node: loopback only.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...common } },
