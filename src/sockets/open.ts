@@ -89,13 +89,19 @@ function open(opening: Opening): { fd: number; errno: number } {
 /** Without the last, a failure is an error. */
 type Setting = readonly [option: string, value: number, dispensable?: boolean]
 
+/** Seconds that a closed socket waits for the other end's end: the kernel's maximum (TCP_FIN_TIMEOUT_MAX). */
+const longestLinger = 120
+
 /** The options to set, in their order. */
 function settingsOf({ family, type, path, port, options }: Opening): Setting[] {
-  const { mark, tos, localAddress } = path
+  const { device, mark, tos, localAddress } = path
   const settings: Setting[] = []
   if (mark !== undefined) settings.push(['SO_MARK', mark])
   if (tos !== undefined) settings.push([family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos])
   for (const option in options) settings.push([option, options[option]!])
+  // While a closed socket waits, Linux replaces it by a small one, whose IPv6 packets follow the routes instead of the binding. With
+  // more than a minute to wait, the socket itself remains until only a minute is left.
+  if (type === 'stream' && family === 6 && device !== undefined) settings.push(['TCP_LINGER2', longestLinger, true])
   // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
   if (type === 'stream' && !port && (localAddress ?? port) !== undefined)
     settings.push(['IP_BIND_ADDRESS_NO_PORT', 1, true])

@@ -61,6 +61,27 @@ describe('by address', () => {
     expect(moved[device === 'wan1' ? 'wan2' : 'wan1']).toBe(0)
   })
 
+  // A socket that is closed, and whose end was acknowledged: the kernel answers the server's own end, which comes later.
+  test.each([address4, address6])('the last acknowledgement to %s uses the device too', async host => {
+    const late = `require('node:net').createServer({ allowHalfOpen: true }, socket => {
+      socket.resume().on('end', () => process.stdin.once('data', () => socket.end()))
+    }).listen(${port + 1}, '::', () => console.log('ready'))`
+    const server = lab.spawn('internet', process.execPath, '-e', late)
+    await once(server.stdout!, 'data')
+    const states = (at: 'router' | 'internet') =>
+      lab.run(at, 'ss', '-Htn', 'state', 'connected', `( sport = ${port + 1} or dport = ${port + 1} )`)
+    const moved = await movedDuring(async () => {
+      const socket = await connect({ host, port: port + 1, device: 'wan2', timeout: 5000 })
+      socket.destroy()
+      await expect.poll(() => states('router'), { timeout: 10_000 }).toContain('FIN-WAIT-2')
+      server.stdin!.write('end')
+      await expect.poll(() => states('router'), { timeout: 10_000 }).toContain('TIME-WAIT')
+    })
+    expect(moved.wan1).toBe(0)
+    // Otherwise it would repeat its end for a minute or two.
+    await expect.poll(() => states('internet'), { timeout: 10_000 }).toBe('')
+  })
+
   test("with wan2's address alone the packets use wan1", async () => {
     const sent = lab.counters('wan2').txPackets
     const moved = await movedDuring(async () =>

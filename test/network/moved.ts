@@ -9,7 +9,7 @@ let tables = 0
 
 /**
  * IP packets that each uplink moved while `work` ran, counted by the kernel. What neighbours ask each other by themselves
- * (ARP, neighbour discovery) is nobody's traffic, and comes at any time.
+ * (ARP, neighbour discovery, groups) is nobody's traffic, and comes at any time.
  */
 export async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1: number; wan2: number }> {
   await quiet()
@@ -17,6 +17,7 @@ export async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1:
   const chain = (hook: string, direction: string) => `chain ${hook} {
     type filter hook ${hook} priority 300
     icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } return
+    icmpv6 type { mld-listener-query, mld-listener-report, mld2-listener-report } return
     ${uplinks.map(device => `${direction} "${device}" counter name ${device}`).join('\n')}
   }`
   const counters = uplinks.map(device => `counter ${device} {}`).join('\n')
