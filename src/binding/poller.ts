@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { systemError } from '../errors.js'
 import { isolated } from '../runtime/isolated.js'
 import { type Addon, addon, Batch } from './addon.js'
@@ -67,6 +68,7 @@ export class Watch {
   readonly #fd: number
   readonly #token: number
   readonly #poller = poller()
+  #closed = false
 
   constructor(fd: number, onReady: Handler) {
     this.#fd = fd
@@ -74,12 +76,15 @@ export class Watch {
   }
 
   arm(events: number): void {
-    const errno = this.#poller.native.watch(this.#fd, this.#token, events)
+    // The number may be another descriptor's by now.
+    const errno = this.#closed ? -constants.errno.EBADF : this.#poller.native.watch(this.#fd, this.#token, events)
     if (errno < 0) throw systemError(errno, 'epoll_ctl')
   }
 
   /** Call this before you close the descriptor. */
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#poller.delete(this.#token)
     this.#poller.native.unwatch(this.#fd)
   }
