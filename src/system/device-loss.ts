@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net'
 import { isolated } from '../runtime/isolated.js'
+import { descriptorOf } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
 
@@ -33,6 +35,17 @@ export function onDeviceLoss(
   watched.add(own)
   end ??= startLater()
   return () => forget(own)
+}
+
+/** Destroys a connected socket with ENODEV when its device is lost: it would wait forever. */
+export function destroyWithDevice(socket: Socket, device: string | undefined): void {
+  const end = onDeviceLoss(
+    descriptorOf(socket),
+    device,
+    error => socket.destroy(error as Error),
+    () => !socket.destroyed,
+  )
+  socket.once('close', end)
 }
 
 function forget(own: Watched): void {

@@ -10,7 +10,9 @@ import { handshakeError } from '../../protocols/tcp/tls-error.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { localAddressOf, remoteAddressOf } from '../../sockets/address.js'
+import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice, verifyDevice } from '../../sockets/open.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
 import type { HttpRequest } from './redirect.js'
 import { guardConnection, guardRedirect } from './redirect-guard.js'
@@ -29,10 +31,16 @@ export async function exchange<T>(
   judge: (response: HttpAnswer) => Promise<T>,
 ): Promise<T> {
   const connection = await connectInTime(request, plan, report, signal)
-  let onAbort: (() => void) | undefined
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason)
+  let stopWaiting: (() => void) | undefined
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const { descriptor } = connection
+    const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort)
+    const endLossWatch = onDeviceLoss(descriptor, plan.device, reject, () => connection.descriptor === descriptor)
+    stopWaiting = () => {
+      signal.removeEventListener('abort', onAbort)
+      endLossWatch()
+    }
   })
   const judged = async () => {
     report.awaited = 'response'
@@ -49,15 +57,17 @@ export async function exchange<T>(
   }
   try {
     signal.throwIfAborted()
-    return await Promise.race([judged(), aborted])
+    return await Promise.race([judged(), interrupted])
   } finally {
-    signal.removeEventListener('abort', onAbort!)
+    stopWaiting!()
     connection.destroy()
   }
 }
 
 /** An open connection, for one request. */
 interface Connection {
+  /** -1 once it is closed. */
+  readonly descriptor: number
   ask(question: HttpQuestion): Promise<HttpAnswer>
   destroy(): void
 }
@@ -138,7 +148,13 @@ async function openConnection(
     report.add('tlsMs', monotonicNow() - start)
     report.shown(secure, certificate, options.servername || options.host)
   })
-  return { ask: question => askByNode(secured, question), destroy: () => secured.destroy() }
+  return {
+    get descriptor() {
+      return descriptorOf(secured)
+    },
+    ask: question => askByNode(secured, question),
+    destroy: () => secured.destroy(),
+  }
 }
 
 /** Client credentials and `servername` are meant only for the origin that the caller named. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { handOver } from '../../sockets/hand-over.js'
+import { destroyWithDevice } from '../../system/device-loss.js'
 import { connectDescriptor } from '../connect-descriptor.js'
 import type { Try } from './exchange.js'
 import { serverFailed } from './failures.js'
@@ -11,7 +12,9 @@ import { decodeResponse, encodeQuery, type Query, type Response } from './messag
 export async function askOverTcp({ server, path, signal }: Try, query: Query): Promise<Response> {
   try {
     const fd = await connectDescriptor(server.address, server.port, path, signal)
-    const bytes = await converse(handOver(fd, path.device), encodeQuery(query), signal)
+    const socket = handOver(fd, path.device)
+    destroyWithDevice(socket, path.device)
+    const bytes = await converse(socket, encodeQuery(query), signal)
     const response = decodeResponse(bytes, query)
     if (!response) throw serverFailed('something that is no answer', server)
     if (response.truncated) throw serverFailed('an answer that is cut off, over TCP too', server)

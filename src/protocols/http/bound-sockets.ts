@@ -3,13 +3,15 @@ import { NetviaError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice } from '../../sockets/open.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
 
 /** Milliseconds during which requests ask the kernel once. A device that disappears a moment later fails them anyway. */
 const validMs = 1
 
 /**
  * The open connections of a pool by device. If a device is deleted and created again (PPPoE, WireGuard, USB modems), its
- * sockets are dead without an error. So a pool checks them here before it reuses one.
+ * sockets are dead without an error. So they are destroyed when that is reported, and a pool checks them here before it reuses
+ * one.
  */
 export class BoundSockets {
   readonly #inWords: (error: NetviaError) => Error
@@ -25,7 +27,12 @@ export class BoundSockets {
     if (device === undefined) return
     const sockets = this.#devices.get(device) ?? new Set()
     this.#devices.set(device, sockets.add(socket))
-    socket.once('close', () => sockets.delete(socket))
+    const onLoss = (error: unknown) => socket.destroy(this.#inWords(error as NetviaError))
+    const endLossWatch = onDeviceLoss(descriptorOf(socket), device, onLoss, () => !socket.destroyed)
+    socket.once('close', () => {
+      endLossWatch()
+      sockets.delete(socket)
+    })
   }
 
   /**

@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util'
 import { addon } from '../../binding/addon.js'
 import { Watch } from '../../binding/poller.js'
 import { nodeStream } from '../../builtins.js'
-import { handOver } from '../../sockets/hand-over.js'
+import { descriptorOf, handOver } from '../../sockets/hand-over.js'
 import { askByNode, encodePlainly, type HttpAnswer, type HttpQuestion } from './question.js'
 import { readPlainHead } from './response-head.js'
 
@@ -31,6 +31,11 @@ export class PlainConnection {
   constructor(fd: number, device: string | undefined) {
     this.#fd = fd
     this.#device = device
+  }
+
+  /** -1 once it is closed. */
+  get descriptor(): number {
+    return this.#socket ? descriptorOf(this.#socket) : this.#fd
   }
 
   async ask(question: HttpQuestion): Promise<HttpAnswer> {

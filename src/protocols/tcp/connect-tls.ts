@@ -2,9 +2,12 @@ import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { isIP, nodeTls } from '../../builtins.js'
+import { NetviaError } from '../../errors.js'
 import { checkOptions, type Schema } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
+import { descriptorOf } from '../../sockets/hand-over.js'
 import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
+import { onDeviceLoss } from '../../system/device-loss.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema } from './dial.js'
 import { dialPaths } from './multipath/dial.js'
@@ -72,8 +75,8 @@ export async function startTls(
     const read = secure.getPeerCertificate.bind(secure) as TLSSocket['getPeerCertificate']
     const getPeerCertificate = (detailed = false) => (detailed && verifying ? withLateIssuers(read) : read(detailed))
     Object.assign(secure, { getPeerCertificate })
-    await handshake(secure, signal).catch(error => {
-      throw signal.aborted ? error : handshakeError(error, options, address)
+    await handshake(secure, options.device, signal).catch(error => {
+      throw signal.aborted || error instanceof NetviaError ? error : handshakeError(error, options, address)
     })
     verifying = false
     const refused = !secure.authorized && mustBeAuthorized(options)
@@ -107,18 +110,21 @@ function mustBeAuthorized({ rejectUnauthorized }: ConnectTlsOptions): boolean {
   return rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0'
 }
 
-function handshake(secure: TLSSocket, signal: Signal): Promise<void> {
+function handshake(secure: TLSSocket, device: string | undefined, signal: Signal): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     signal.throwIfAborted()
     const onAbort = () => settle(() => reject(signal.reason))
     const onSecure = () => settle(resolve)
     const onError = (error: Error) => settle(() => reject(error))
     const settle = (finish: () => void) => {
+      endLossWatch()
       signal.removeEventListener('abort', onAbort)
       secure.off('secureConnect', onSecure)
       secure.off('error', onError)
       finish()
     }
+    const onLoss = (error: unknown) => settle(() => reject(error))
+    const endLossWatch = onDeviceLoss(descriptorOf(secure), device, onLoss, () => !secure.destroyed)
     signal.addEventListener('abort', onAbort)
     secure.on('secureConnect', onSecure)
     secure.on('error', onError)

@@ -1,0 +1,103 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { checkDns } from '../../src/checks/check-dns.js'
+import { checkHttp } from '../../src/checks/http/check-http.js'
+import { resolve } from '../../src/protocols/dns/resolve.js'
+import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
+import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
+import { fetch } from '../../src/undici.js'
+import { lab } from '../lab/index.js'
+import { openSockets } from '../unit/open-sockets.js'
+
+const program = fileURLToPath(new URL('stalling-server.mjs', import.meta.url))
+const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
+const device = 'gone0'
+const host = lab.server.address4
+/** Longer than a test may take, so it never decides. */
+const timeout = 60_000
+const check = { device, timeout, expectBody: 'whole', tls: { rejectUnauthorized: false } }
+let server: ChildProcess
+
+beforeAll(async () => {
+  server = lab.spawn('internet', process.execPath, program, certificates, host)
+  await once(server.stdout!, 'data')
+})
+
+const get = (url: string, agent: HttpAgent | HttpsAgent) =>
+  new Promise((resolve, reject) => {
+    onTestFinished(() => agent.destroy())
+    const { get } = url.startsWith('https') ? https : http
+    get(url, { agent }, response => response.on('error', reject).on('end', resolve).resume()).on('error', reject)
+  })
+
+/** Rejects with ENODEV, and leaves nothing open, once the device is lost while the server is silent. */
+async function expectLoss(work: () => Promise<unknown>, lose: () => void): Promise<void> {
+  const before = await openSockets()
+  const reached = once(server.stdout!, 'data')
+  const pending = work()
+  const ended = pending.catch(error => error.cause?.cause ?? error.cause ?? error)
+  await reached
+  lose()
+  expect(await ended).toMatchObject({ code: 'ENODEV', device })
+  await expect.poll(openSockets).toBe(before)
+}
+
+describe('a device that is lost while the server is silent ends', () => {
+  test.each<[what: string, work: () => Promise<unknown>]>([
+    ['a check by HTTP', () => checkHttp(`http://${host}:8001/`, check)],
+    ['one that reads the body', () => checkHttp(`http://${host}:8002/`, check)],
+    ['one that reads a body in chunks', () => checkHttp(`http://${host}:8003/`, check)],
+    ['one that was redirected', () => checkHttp(`http://${host}:8004/`, check)],
+    ['one in its TLS handshake', () => checkHttp(`https://${host}:8001/`, check)],
+    ['one by HTTPS', () => checkHttp(`https://${host}:8443/`, check)],
+    ['one that reads the body by HTTPS', () => checkHttp(`https://${host}:8444/`, check)],
+    ['connectTls', () => connectTls({ host, port: 8001, device })],
+    ['a question over TCP', () => resolve('a.test', { device, servers: [`${host}:5353`], timeout })],
+    ['a check by DNS over TCP', () => checkDns('a.test', { device, servers: [`${host}:5353`], timeout })],
+    ['a request of an agent', () => get(`http://${host}:8001/`, new HttpAgent({ device }))],
+    ['a response of an agent', () => get(`http://${host}:8002/`, new HttpAgent({ device }))],
+    ['a request by HTTPS', () => get(`https://${host}:8443/`, new HttpsAgent({ device, rejectUnauthorized: false }))],
+    ['fetch', () => fetch(`http://${host}:8001/`, { device })],
+    ['the body of fetch', async () => (await fetch(`http://${host}:8002/`, { device })).text()],
+  ])('%s', async (_what, work) => {
+    const gone = lab.addDevice(device)
+    await expectLoss(work, gone.remove)
+  })
+})
+
+describe('a check by HTTP ends when its device', () => {
+  const ip = (...words: string[]) => lab.run('router', 'ip', 'link', ...words)
+
+  test('is made again', async () => {
+    const gone = lab.addDevice(device)
+    const again = () => {
+      gone.remove()
+      lab.addDevice(device)
+    }
+    await expectLoss(() => checkHttp(`http://${host}:8001/`, check), again)
+  })
+
+  test('is renamed', async () => {
+    const gone = lab.addDevice(device)
+    const rename = () => {
+      ip('set', device, 'down')
+      ip('set', device, 'name', 'other0')
+    }
+    await expectLoss(() => checkHttp(`http://${host}:8001/`, check), rename)
+    ip('set', 'other0', 'name', device)
+    gone.remove()
+  })
+
+  test('is moved to another namespace', async () => {
+    const gone = lab.addDevice(device)
+    const move = () => ip('set', device, 'netns', lab.names.slow)
+    const back = () => lab.run('slow', 'ip', 'link', 'set', device, 'netns', lab.names.router)
+    await expectLoss(() => checkHttp(`http://${host}:8001/`, check), move)
+    back()
+    gone.remove()
+  })
+})
