@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-const common = { testTimeout: 60_000, hookTimeout: 60_000 }
+const common = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // The summary of a run shows only messages. Cut to 40 characters, as by default, they tell nothing.
+  chaiConfig: { truncateThreshold: 400 },
+}
 
 /**
  * Runs inside the router's namespace of the laboratory (tools/test/run.mjs puts it there), one file at a time. Real programs on a busy
@@ -10,8 +15,6 @@ const laboratory = { runner: 'test/lab/runner.ts', setupFiles: ['test/lab/setup.
 
 export default defineConfig({
   test: {
-    // The summary of a run shows only messages, and one cut to 40 characters tells nothing.
-    chaiConfig: { truncateThreshold: 400 },
     projects: [
       // Needs nothing but Node: loopback only.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...common } },
