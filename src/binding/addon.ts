@@ -198,9 +198,8 @@ function load(): Addon {
   // Not named require: the CommonJS build has one of its own in the place of import.meta.url.
   const requireHere = createRequire(import.meta.url)
   try {
-    const nodeGypBuild = requireHere('node-gyp-build')
-    const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
-    return loadOnce(nodeGypBuild.path(root), () => nodeGypBuild(root))
+    const file = requireHere('node-gyp-build').path(packageRoot(dirname(fileURLToPath(import.meta.url))))
+    return loadOnce(file, () => requireHere(file))
   } catch (cause) {
     const message = (cause as Error).message.trim().replaceAll(/\s+/g, ' ')
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {

@@ -46,7 +46,8 @@ export function openConnecting(
   protocol = 0,
 ): Connecting {
   const to = onLink(encodeAddress(address, port), path.device)
-  const { fd, errno } = open({ family: familyOf(address), type: 'stream', protocol, path, options, to })
+  const family = to.length === room[4].length ? 4 : 6
+  const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
   addon().close(fd)
   throw systemError(errno, 'connect', { address, port, device: path.device })
@@ -64,10 +65,14 @@ interface Opening {
 }
 
 const none = new Uint8Array(0)
+/** For the socket address to connect to: an array that the addon sees for the first time gets memory outside the heap. */
+const room = { 4: new Uint8Array(16), 6: new Uint8Array(28) }
 
 /** The descriptor, and the errno of connect(2). */
 function open(opening: Opening): { fd: number; errno: number } {
-  const { path, to = none } = opening
+  const { family, path } = opening
+  if (opening.to) room[family].set(opening.to)
+  const to = opening.to ? room[family] : none
   const { device } = path
   const source = sourceOf(opening)
   const settings = settingsOf(opening)
@@ -110,12 +115,17 @@ function settingsOf({ family, type, path, port, options }: Opening): Setting[] {
 
 const kinds = { stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' } as const
 
+/** By the number of settings, reused for the same reason. */
+const plans: Int32Array[] = []
+
 function planOf({ family, type, protocol }: Opening, settings: readonly Setting[]): Int32Array {
-  const plan = new Int32Array(3 + 4 * settings.length)
+  const size = settings.length
+  plans[size] ??= new Int32Array(3 + 4 * size)
+  const plan = plans[size]
   plan[0] = addressFamily(family)
   plan[1] = addon().constants[kinds[type]]!
   plan[2] = protocol
-  for (let i = 0; i < settings.length; i++) {
+  for (let i = 0; i < size; i++) {
     const [option, value, dispensable = false] = settings[i]!
     plan.set([...optionNumbers(option), value, Number(dispensable)], 3 + 4 * i)
   }
@@ -152,6 +162,7 @@ export function bindToDevice(fd: number, device: string): void {
 
 /** Throws unless the descriptor is bound to this device now. A deleted device reads as ENODEV. */
 export function verifyDevice(fd: number, device: string): void {
+  if (isBoundTo(fd, nameBytes(device))) return
   let bound: string
   try {
     bound = boundDevice(fd)
@@ -159,6 +170,13 @@ export function verifyDevice(fd: number, device: string): void {
     throw deviceError((error as NetviaError).errno!, 'getsockopt(SO_BINDTODEVICE)', device)
   }
   if (bound !== device) throw otherDevice(bound, device)
+}
+
+/** Compares the bytes, because a text of the name costs more than the system call. */
+function isBoundTo(fd: number, name: Uint8Array): boolean {
+  if (tryReadOption(fd, 'SO_BINDTODEVICE', boundName) !== name.length) return false
+  for (let i = 0; i < name.length; i++) if (boundName[i] !== name[i]) return false
+  return true
 }
 
 /** The error for a binding that could not be read (`errno`) or is not to this device. */
