@@ -58,7 +58,7 @@ export default defineConfig([
           // What is imported by `await import()`.
           {
             name: 'resolver',
-            test: /[\\/](dns[\\/](question|edns-memory|exchange|late-answers|message|schedule|server-socket)|dns-packet[\\/]|ip-codec[\\/])/,
+            test: /[\\/](dns[\\/](question|edns-memory|exchange|late-answers|message|plain-answer|schedule|server-socket)|dns-packet[\\/]|ip-codec[\\/])/,
             priority: 1,
           },
           { name: 'library', test: /^(?!.*node_modules).*[\\/]src[\\/](?!cli[\\/]|index\.ts$|undici\.ts$)/ },

@@ -19,9 +19,15 @@ function randomBytes(out: Uint8Array): number {
   }
 }
 
+/** Drawn together, because a call of the kernel costs as much as many numbers. */
+const numbers = new Uint16Array(256)
+let left = 0
+
 /** A random integer, 0-65535. */
 export function random16(): number {
-  const random = new Uint16Array(1)
-  fillRandomly(random)
-  return random[0]!
+  if (left === 0) {
+    fillRandomly(numbers)
+    left = numbers.length
+  }
+  return numbers[--left]!
 }

@@ -23,7 +23,7 @@ import {
 import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
 import { anyMatches, matchLimitMs } from './match.js'
-import { checkTimeout, judge } from './outcome.js'
+import { checkTimeout, networkError } from './outcome.js'
 
 /** A text, or a pattern that a text must match. */
 type Expected = string | RegExp
@@ -118,25 +118,23 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
     latencyMs = monotonicNow() - start
     answered = formatDnsServer(server)
   }
-  return judge<DnsCheckResult>(
-    signal,
-    device,
-    async () => {
-      const { localAddress, mark, tos } = options
-      const asked = { device, localAddress, mark, tos, servers, signal, type, timeout }
-      answers = await resolveWith(name, asked, { onAnswer })
-      latencyMs ??= monotonicNow() - start
-      for (const item of [expect].flat()) {
-        const found = await anyMatches(answers.flatMap(textsOf), item, { exact: true, signal })
-        signal?.throwIfAborted()
-        if (found) continue
-        const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'
-        throw new NetviaError(`${item} ${what} the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
-      }
-      return { ok: true, latencyMs, answers, server: answered, error: undefined }
-    },
-    error => ({ ok: false, latencyMs, answers, server: answered, error }),
-  )
+  try {
+    const { localAddress, mark, tos } = options
+    const asked = { device, localAddress, mark, tos, servers, signal, type, timeout }
+    answers = await resolveWith(name, asked, { onAnswer })
+    latencyMs ??= monotonicNow() - start
+    for (const item of [expect].flat()) {
+      const found = await anyMatches(answers.flatMap(textsOf), item, { exact: true, signal })
+      signal?.throwIfAborted()
+      if (found) continue
+      const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'
+      throw new NetviaError(`${item} ${what} the answers`, { code: 'ERR_DNS_ANSWER', hostname: name })
+    }
+    return { ok: true, latencyMs, answers, server: answered, error: undefined }
+  } catch (reason) {
+    const error = networkError(reason, signal, device)
+    return { ok: false, latencyMs, answers, server: answered, error }
+  }
 }
 
 function textsOf(answer: ResolvedAddress | DnsRecord): string[] {

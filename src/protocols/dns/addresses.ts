@@ -77,25 +77,26 @@ const notNames: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** Looks up one name, both families at the same time. Rejects if neither has an address. */
-export async function queryFamilies(
+export function queryFamilies(
   name: string,
   families: readonly Family[],
   context: QueryContext,
   onAddresses: OnAddresses,
 ): Promise<void> {
   const [first, second] = families
-  if (second === undefined) onAddresses(first!, await queryAddresses(name, first!, context))
-  else await queryBoth(name, families, context, onAddresses)
+  if (second !== undefined) return queryBoth(name, families, context, onAddresses)
+  return queryAddresses(name, first!, context).then(addresses => onAddresses(first!, addresses))
 }
 
-async function queryAddresses(
+function queryAddresses(
   name: string,
   family: Family,
   context: QueryContext,
   signal?: Signal,
 ): Promise<ResolvedAddress[]> {
-  const records = await queryRecords(name, addressType[family], context, signal)
-  return records.map(({ data, ttl }) => ({ address: String(data), family, ttl }))
+  return queryRecords(name, addressType[family], context, signal).then(records =>
+    records.map(({ data, ttl }) => ({ address: String(data), family, ttl })),
+  )
 }
 
 async function queryBoth(

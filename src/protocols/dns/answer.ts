@@ -28,7 +28,7 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
     const here = plain.filter(answer => canonicalName(answer.name) === current)
     const found = here.filter(answer => answer.type === codecType(type)).flatMap(answer => usable(answer, type))
     if (found.length > 0) {
-      return found.map(record => ({ ...record, name: current, ttl: Math.min(ttl, record.ttl) }))
+      return found.map(({ data, ttl: own }) => ({ name: current, type, ttl: Math.min(ttl, own), data }))
     }
     const alias = here.find(answer => answer.type === 'CNAME')
     if (!alias) return []

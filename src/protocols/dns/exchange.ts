@@ -23,11 +23,12 @@ export interface Try {
 }
 
 /** Asks one server: over UDP, and over TCP if the answer is truncated (RFC 7766). */
-export async function exchange(attempt: Try): Promise<Response> {
-  if (!attempt.useTcp) {
-    const response = await askOverUdp(attempt)
+export function exchange(attempt: Try): Promise<Response> {
+  const overTcp = () => askOverTcp(attempt, newQuery(attempt.name, attempt.type, attempt.edns))
+  if (attempt.useTcp) return overTcp()
+  return askOverUdp(attempt).then(response => {
     if (!response.truncated) return response
     attempt.onCutOff()
-  }
-  return askOverTcp(attempt, newQuery(attempt.name, attempt.type, attempt.edns))
+    return overTcp()
+  })
 }

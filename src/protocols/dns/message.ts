@@ -1,5 +1,6 @@
 import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packet'
-import { nodeCrypto } from '../../builtins.js'
+import { random16 } from '../../binding/random.js'
+import { readPlainAnswer } from './plain-answer.js'
 import { codecType, type RecordType } from './records.js'
 
 /** A question as it is sent. Each attempt is a new one, with a new id. */
@@ -32,7 +33,7 @@ const maxRecords = 1000
 const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 
 export function newQuery(name: string, type: RecordType, edns: boolean): Query {
-  return { id: nodeCrypto().randomInt(0x1_0000), name, type, edns }
+  return { id: random16(), name, type, edns }
 }
 
 const headerSize = 12
@@ -99,6 +100,8 @@ export function encodeQuery({ id, name, type, edns }: Query): Uint8Array {
  */
 export function decodeResponse(bytes: Uint8Array, query: Query): Response | undefined {
   if (bytes.length < 12) return undefined
+  const plain = readPlainAnswer(bytes, query)
+  if (plain) return plain
   // This copies, because the bytes are in a shared buffer and the decoder returns views.
   const message = Buffer.from(bytes)
   const flags = message.readUInt16BE(2)

@@ -20,7 +20,7 @@ export interface QueryContext {
   /** Called for each server that answers, whatever the answer. */
   readonly onAnswer?: (server: DnsServer) => void
   /** The questions in progress. */
-  readonly open?: Set<OpenQuestion>
+  readonly open?: OpenQuestion[]
 }
 
 interface OpenQuestion {
@@ -30,8 +30,7 @@ interface OpenQuestion {
 
 /** The current error of the questions in progress, for when the time is over. Undefined if there is none. */
 export function unanswered({ open }: QueryContext, code?: string): NetviaError | undefined {
-  const [first] = open ?? []
-  return first?.unanswered(code)
+  return open?.[0]?.unanswered(code)
 }
 
 interface QueryContextOptions extends PathOptions {
@@ -53,7 +52,7 @@ class PathQueryContext implements QueryContext {
   readonly timeLimit: number | undefined
   readonly patience: number | undefined
   readonly onAnswer: ((server: DnsServer) => void) | undefined
-  readonly open = new Set<OpenQuestion>()
+  readonly open: OpenQuestion[] = []
   readonly #options: QueryContextOptions
   #conf: ResolvConf | undefined
 

@@ -8,12 +8,15 @@ let question: typeof import('./question.js') | undefined
  * Looks up the records of one name (in wire form) and type. The first question loads the code that asks name servers,
  * because a literal address needs none.
  */
-export async function queryRecords(
+export function queryRecords(
   name: string,
   type: RecordType,
   context: QueryContext,
   signal = context.signal,
 ): Promise<FoundRecord[]> {
-  question ??= await import('./question.js')
-  return question.queryRecords(name, type, context, signal)
+  if (question) return question.queryRecords(name, type, context, signal)
+  return import('./question.js').then(loaded => {
+    question = loaded
+    return loaded.queryRecords(name, type, context, signal)
+  })
 }

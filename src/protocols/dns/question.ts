@@ -28,11 +28,16 @@ export async function queryRecords(
   const deadline =
     context.timeLimit !== undefined && signal ? undefined : new Deadline(timeLimit, signal, () => question.unanswered())
   signal?.throwIfAborted()
-  open?.add(question)
+  const limit = deadline?.signal ?? signal!
+  const onAbort = () => question.giveUp(limit.reason)
+  limit.addEventListener('abort', onAbort)
+  open?.push(question)
   try {
-    return await question.ask(timeLimit, deadline?.signal ?? signal!)
+    return await question.ask(timeLimit)
   } finally {
-    open?.delete(question)
+    question.end()
+    open?.splice(open.indexOf(question), 1)
+    limit.removeEventListener('abort', onAbort)
     deadline?.end()
   }
 }
@@ -53,9 +58,9 @@ class Question {
   #running = 0
   readonly #failures: NetviaError[] = []
   /** Asked, and not answered so far. */
-  readonly #silent = new Set<DnsServer>()
-  readonly #askedPlainly = new Set<DnsServer>()
-  readonly #answeredEdns = new Set<DnsServer>()
+  #silent: readonly DnsServer[] = []
+  readonly #askedPlainly: DnsServer[] = []
+  readonly #answeredEdns: DnsServer[] = []
   #queue: PlannedTry[] = []
   /** Position in the plan, in milliseconds. */
   #at = 0
@@ -69,37 +74,35 @@ class Question {
     this.#context = context
   }
 
-  async ask(limit: number, signal: Signal): Promise<FoundRecord[]> {
+  /** Call `end` once it has settled. */
+  ask(limit: number): Promise<FoundRecord[]> {
     const { conf, path } = this.#context
     this.#queue = planTries({ servers: inTurn(conf), attempts: conf.attempts, limit }, server =>
       copesWithEdns(server, path),
     )
-    const onAbort = () => this.#giveUp(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    try {
-      return await new Promise<FoundRecord[]>((resolve, reject) => {
-        this.#resolve = resolve
-        this.#reject = reject
-        this.#next(true)
-      })
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-      clearTimeout(this.#timer)
-      this.#stop.abort(noLongerNeeded)
-    }
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#next(true)
+    })
+  }
+
+  /** Ends the attempts in progress. */
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#stop.abort(noLongerNeeded)
   }
 
   /** The current error of this question. */
   unanswered(code?: string): NetviaError {
     const { path, conf } = this.#context
-    const parts = { failures: this.#failures, silent: [...this.#silent], unusable: conf.unusable }
+    const parts = { failures: this.#failures, silent: this.#silent, unusable: conf.unusable }
     return noServerAnswered({ hostname: this.#name, device: path.device, ...parts }, code)
   }
 
   /** The time is over. Each attempt checks once more whether its answer has arrived. */
-  async #giveUp(reason: unknown): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#stop.abort(noLongerNeeded)
+  async giveUp(reason: unknown): Promise<void> {
+    this.end()
     await Promise.all(this.#tries)
     this.#reject(reason)
   }
@@ -124,12 +127,12 @@ class Question {
     if (!fallback) return false
     const { path, conf } = this.#context
     const copes = copesWithEdns(server, path)
-    return copes === true || (copes === undefined && (conf.useTcp || !this.#silent.has(server)))
+    return copes === true || (copes === undefined && (conf.useTcp || !this.#silent.includes(server)))
   }
 
   #start({ server, edns }: PlannedTry): void {
-    this.#silent.add(server)
-    if (!edns) this.#askedPlainly.add(server)
+    if (!this.#silent.includes(server)) this.#silent = [...this.#silent, server]
+    if (!edns) this.#askedPlainly.push(server)
     this.#running++
     this.#tries.push(this.#try(server, edns))
   }
@@ -158,7 +161,7 @@ class Question {
   }
 
   #fail(server: DnsServer, error: NetviaError): void {
-    this.#silent.delete(server)
+    this.#silent = this.#silent.filter(other => other !== server)
     this.#failures.push(error)
     this.#next(true)
   }
@@ -167,16 +170,16 @@ class Question {
     this.#context.onAnswer?.(server)
     const misread = edns && (misunderstood.has(response.rcode) || response.misplaced)
     this.#learn(server, edns, !misread)
-    if (misread && !this.#askedPlainly.has(server)) this.#askPlainlyNext(server)
+    if (misread && !this.#askedPlainly.includes(server)) this.#askPlainlyNext(server)
     this.#resolve(this.#recordsOf(response, server))
   }
 
   #learn(server: DnsServer, edns: boolean, understood: boolean): void {
     const { path } = this.#context
     if (edns) {
-      this.#answeredEdns.add(server)
+      this.#answeredEdns.push(server)
       rememberEdns(server, path, understood)
-    } else if (!this.#answeredEdns.has(server)) rememberEdns(server, path, false)
+    } else if (!this.#answeredEdns.includes(server)) rememberEdns(server, path, false)
   }
 
   #askPlainlyNext(server: DnsServer): void {

@@ -130,15 +130,16 @@ function familiesOf({ family, type }: ResolveOptions): (4 | 6)[] {
   return wanted === undefined ? [6, 4] : [wanted]
 }
 
-async function askForAddresses(
+function askForAddresses(
   name: string,
   families: readonly (4 | 6)[],
   context: QueryContext,
   collect: (family: 4 | 6, addresses: ResolvedAddress[]) => void,
-): Promise<void> {
+): Promise<void> | undefined {
   const known = literalAddress(name, families) ?? localhostAddresses(name, families)
   if (!known) return queryFamilies(queryName(name, context), families, context, collect)
   for (const { address, family } of known) collect(family, [{ address, family, ttl: 0 }])
+  return undefined
 }
 
 async function resolveRecords(name: string, type: keyof RecordData, context: QueryContext): Promise<DnsRecord[]> {
