@@ -12,7 +12,7 @@ const finished = {
   async generateBundle(_options, chunks) {
     for (const [file, chunk] of Object.entries(chunks)) {
       if (file.startsWith('lib/')) {
-        if (chunk.type === 'chunk') chunk.code = chunk.code.replace(/[^\0-\x7f]/g, escaped)
+        if (chunk.type === 'chunk') chunk.code = ownOnly(chunk.code.replace(/[^\0-\x7f]/g, escaped))
       } else if (chunk.type === 'chunk') {
         const format = { max_line_len: 200 }
         chunk.code = (await minify(chunk.code, { ecma: 2020, toplevel: true, compress: { passes: 2 }, format })).code
@@ -23,6 +23,9 @@ const finished = {
 }
 
 const escaped = character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** The bundler's helper would take what a program has added to `Object.prototype` for an export, and throw. */
+const ownOnly = code => code.replace('for (var name in all)', 'for (var name of Object.keys(all))')
 
 export default defineConfig([
   // Types of the library.

@@ -103,7 +103,7 @@ function settingsOf({ family, type, path, port, options }: Opening): Setting[] {
   const settings: Setting[] = []
   if (mark !== undefined) settings.push(['SO_MARK', mark])
   if (tos !== undefined) settings.push([family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos])
-  for (const option in options) settings.push([option, options[option]!])
+  for (const [option, value] of Object.entries(options ?? {})) settings.push([option, value])
   // While a closed socket waits, Linux replaces it by a small one, whose IPv6 packets follow the routes instead of the binding. With
   // more than a minute to wait, the socket itself remains until only a minute is left.
   if (type === 'stream' && family === 6 && device !== undefined) settings.push(['TCP_LINGER2', longestLinger, true])

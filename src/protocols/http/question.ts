@@ -50,8 +50,7 @@ const framing = /^(?:content-length|expect|keep-alive|te|trailer|transfer-encodi
 export function encodePlainly({ method, path, headers, body }: HttpQuestion): string | undefined {
   if ((method !== 'GET' && method !== 'HEAD') || body !== undefined || !/^[!-~]+$/.test(path)) return undefined
   let text = `${method} ${path} HTTP/1.1\r\n`
-  for (const name in headers) {
-    const value = headers[name]!
+  for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string' || !token.test(name) || !fieldValue.test(value) || framing.test(name))
       return undefined
     if (name === 'connection' && value !== 'close') return undefined
