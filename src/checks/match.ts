@@ -1,6 +1,7 @@
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
+import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
 import { OneByOne } from '../runtime/one-by-one.js'
 
@@ -37,7 +38,28 @@ export interface Match {
  */
 export async function firstMatch(texts: readonly string[], { source, flags }: RegExp, signal?: Signal): Promise<Found> {
   const job: Job = { texts, source, flags }
-  return matchHere(job) ?? matchElsewhere(job, signal)
+  // A server can send thousands of lines at a time. Each is quick, all of them are not.
+  while (spentMs > quickMs) await nextTurn()
+  const begun = monotonicNow()
+  const found = matchHere(job)
+  spentMs += monotonicNow() - begun
+  return found ?? matchElsewhere(job, signal)
+}
+
+/** Time that matches have taken of this turn of the event loop. */
+let spentMs = 0
+/** One for all that wait: the first of them may use up the next turn. */
+let turn: Promise<void> | undefined
+
+function nextTurn(): Promise<void> {
+  turn ??= new Promise(resolve =>
+    setImmediate(() => {
+      spentMs = 0
+      turn = undefined
+      resolve()
+    }),
+  )
+  return turn
 }
 
 interface Job {

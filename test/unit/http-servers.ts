@@ -36,7 +36,12 @@ export function httpServer(listener: RequestListener): Promise<number> {
 }
 
 export function httpsServer(listener: RequestListener, certificate = 'server'): Promise<number> {
-  return listening(createSecureServer({ key: read(`${certificate}.key`), cert: read(`${certificate}.pem`) }, listener))
+  return listening(createSecureServer(certificateOf(certificate), listener))
+}
+
+/** Options of a TLS server. */
+export function certificateOf(name: string) {
+  return { key: read(`${name}.key`), cert: read(`${name}.pem`) }
 }
 
 export function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {

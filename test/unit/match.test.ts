@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { anyMatches, firstMatch } from '../../src/checks/match.js'
@@ -31,6 +31,31 @@ test('strings and patterns, in part or exactly', async () => {
   expect(await anyMatches([], /^t/)).toBe(false)
   const remembers = /o/gy
   expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
+})
+
+test('many quick matches, one after the other or at the same time, leave turns to others', async () => {
+  let now = 0
+  // Each of them takes as long as this clock says: 6 ms.
+  const clock = vi.spyOn(process, 'hrtime').mockImplementation(() => {
+    now += 6e6
+    return [0, now]
+  })
+  onTestFinished(() => clock.mockRestore())
+  for (const all of [
+    async (match: () => Promise<unknown>) => {
+      for (let i = 0; i < 200; i++) await match()
+    },
+    (match: () => Promise<unknown>) => Promise.all(Array.from({ length: 200 }, match)),
+  ]) {
+    let turns = 0
+    let counting = setImmediate(function count() {
+      turns++
+      counting = setImmediate(count)
+    })
+    await all(() => firstMatch(['line'], /never/))
+    clearImmediate(counting)
+    expect(turns).toBeGreaterThan(50)
+  }
 })
 
 test('what a pattern finds, whether here or in the thread', async () => {

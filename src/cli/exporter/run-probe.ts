@@ -27,6 +27,9 @@ export interface Probed {
   log: ProbeLog
 }
 
+/** In ms after a probe's time: it ends then, even if a part of it has not noticed that its time is over. */
+const grace = 100
+
 /** Runs a probe and never throws. Local errors, such as a missing device, are failed probes too, and are in the log. */
 export async function runProbe(request: Request): Promise<Probed> {
   const { target, module, device, hostname, timeout, moduleName } = request
@@ -38,14 +41,21 @@ export async function runProbe(request: Request): Promise<Probed> {
   const note: Probe['log'] = (message, details) => log.add('info', message, details)
   const probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
   let success = false
+  let timer: NodeJS.Timeout
+  const overdue = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, timeout + grace)
+  })
   log.add('info', 'Beginning probe', { prober: module.prober, timeout_seconds: timeout / 1000 })
   try {
-    await probeWith(probe, module, request.userAgent)
+    await Promise.race([probeWith(probe, module, request.userAgent), overdue])
+    // A body whose end is that of its connection looks whole when the time is over.
+    signal.throwIfAborted()
     success = true
   } catch (error) {
     log.add('error', (error as Error).message)
   } finally {
     deadline.end()
+    clearTimeout(timer!)
   }
   const seconds = (monotonicNow() - start) / 1000
   metrics.set('probe_success', 'Whether the probe was a success', Number(success))

@@ -20,6 +20,10 @@ export interface HttpAnswer {
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }
 
+/** Interim responses (1xx) before the response. A server that sends them without end would keep the event loop busy. */
+const maxInterim = 100
+const tooMany = `Parse Error: more than ${maxInterim} interim responses`
+
 /** Asks by Node's HTTP client. */
 export async function askByNode(connection: Duplex, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -27,8 +31,13 @@ export async function askByNode(connection: Duplex, { body, ...question }: HttpQ
       ...{ createConnection: () => connection, setHost: false },
       ...(question as { headers: Record<string, string> }),
     })
+    let interim = 0
+    const onInterim = () => {
+      if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
+    }
     // An unrequested 101 counts as a status like any other.
-    request.on('response', resolve).on('upgrade', resolve).on('error', reject).end(body)
+    request.on('response', resolve).on('upgrade', resolve).on('error', reject)
+    request.on('continue', onInterim).on('information', onInterim).end(body)
   })
   return {
     statusCode: message.statusCode!,

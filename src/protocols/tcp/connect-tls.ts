@@ -69,7 +69,9 @@ export async function startTls(
     const secureContext = options.secureContext ?? secureContextFor(options)
     // The code below verifies the certificate, while it can still read it.
     const own = { secureContext, host, socket, rejectUnauthorized: false, checkServerIdentity }
-    secure = nodeTls().connect(Object.assign({}, name, pickTls(options), own))
+    secure = nodeTls()
+      .connect(Object.assign({}, name, pickTls(options), own))
+      .on('error', ignore)
     // To check the name, Node reads the whole chain, which takes a tenth of a handshake. Its check needs one certificate.
     let verifying = options.checkServerIdentity === undefined
     const read = secure.getPeerCertificate.bind(secure) as TLSSocket['getPeerCertificate']
@@ -84,15 +86,17 @@ export async function startTls(
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
     onHandshake?.(secure, certificate)
     if (refused) throw certificateError(secure, certificate, identity, options, address)
+    secure.off('error', ignore)
     return refuseReconnect(secure, options.device)
   } catch (error) {
-    // Ignores further errors while the socket is being destroyed.
-    secure?.on('error', () => {})
     secure?.destroy()
     socket.destroy()
     throw error
   }
 }
+
+/** For what is still to come when the handshake has failed: an error without a listener would end the process. */
+function ignore(): void {}
 
 /** The server's certificate, with those of its issuers read when somebody asks for them. */
 function withLateIssuers(read: TLSSocket['getPeerCertificate']): DetailedPeerCertificate {

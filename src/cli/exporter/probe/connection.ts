@@ -54,12 +54,13 @@ export async function using<R>(
 ): Promise<R> {
   const onAbort = () => socket.destroy(signal.reason)
   signal.addEventListener('abort', onAbort)
+  // Nobody else listens during a handshake, and an error without a listener ends the process.
+  if (!(socket instanceof PlainConnection)) socket.on('error', () => {})
   try {
     signal.throwIfAborted()
     return await work()
   } finally {
     signal.removeEventListener('abort', onAbort)
-    if (!(socket instanceof PlainConnection)) socket.on('error', () => {})
     socket.destroy()
   }
 }

@@ -2,6 +2,7 @@ import { connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { PlainConnection } from '../../../protocols/http/plain-connection.js'
 import { type HttpAnswer as Answer, askByNode } from '../../../protocols/http/question.js'
+import { Failed } from './probe.js'
 
 export interface HttpAnswer {
   /** `HTTP/1.1`, or `HTTP/2.0` as Go writes it. */
@@ -44,11 +45,17 @@ async function askHttp1(
 function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion): Promise<HttpAnswer> {
   const { host, connection: _ofOneConnection, ...fields } = headers
   return new Promise((resolve, reject) => {
-    const session = connect(url.origin, { createConnection: () => socket })
+    const session = connect(url.origin, { createConnection: () => socket, settings: { enablePush: false } })
+    // A server that pushes nevertheless: without a listener, the error of such a stream would end the process.
+    session.on('stream', pushed => pushed.on('error', () => {}).close())
     const pseudo = { ':method': method, ':path': `${url.pathname}${url.search}`, ':authority': host }
     const stream = session.request({ ...pseudo, ...fields }, { endStream: body === undefined })
     for (const emitter of [session, stream]) emitter.on('error', reject)
-    stream.on('close', () => session.destroy())
+    stream.on('close', () => {
+      session.destroy()
+      // Without an error, after a reset or a farewell that names none.
+      reject(new Failed('the server ended the request without an answer'))
+    })
     stream.on('response', ({ ':status': status, ...received }: IncomingHttpHeaders & { ':status'?: number }) => {
       const entries = Object.entries(received).map(([name, value]) => [name, [value ?? []].flat()])
       resolve({ protocol: 'HTTP/2.0', status: status!, headers: Object.fromEntries(entries), body: stream })

@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Module } from '../../src/cli/exporter/config/modules.js'
+import { runProbe } from '../../src/cli/exporter/run-probe.js'
+import { startCli } from './cli-process.js'
+import { certificateOf, closedPort, tcpServer } from './http-servers.js'
+import { fileOf } from './monitor-command.js'
+
+const probe = async (target: string, module: Module, timeout = 20_000) => {
+  const about = { moduleName: 'm', device: undefined, hostname: undefined, userAgent: 'test' }
+  const { success, log } = await runProbe({
+    ...{ target, module, timeout, ...about, signal: new AbortController().signal },
+  })
+  return { success, log: log.lines().join('\n') }
+}
+
+const trusting: Module = { prober: 'http', http: { tls_config: { insecure_skip_verify: true } } }
+
+const frame = (type: number, flags: number, stream: number, payload: number[] = []) =>
+  Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload])
+const settings = frame(4, 0, 0)
+/** `:method: GET`, `:scheme: https`, `:path: /`, `:authority: a`. */
+const promise = frame(5, 4, 1, [0, 0, 0, 2, 0x82, 0x87, 0x84, 0x41, 1, 97])
+const endedWithoutError = frame(3, 0, 1, [0, 0, 0, 0])
+const farewell = frame(7, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0])
+
+/** A server that answers each HTTP/2 request with these frames. */
+async function http2Server(answer: (socket: TLSSocket) => void): Promise<number> {
+  const server = createTlsServer({ ...certificateOf('server'), ALPNProtocols: ['h2'] }, socket => {
+    socket.on('error', () => {}).write(settings)
+    socket.once('data', () => answer(socket))
+    onTestFinished(() => void socket.destroy())
+  })
+  const port = await tcpServer(socket => void server.emit('connection', socket))
+  return port
+}
+
+test.each<[string, (socket: TLSSocket) => void]>([
+  ['a reset without an error', socket => socket.write(endedWithoutError)],
+  ['a farewell', socket => socket.end(farewell)],
+  ['the end of the connection', socket => socket.end()],
+])('a probe by HTTP/2 ends with %s', async (_, answer) => {
+  const port = await http2Server(answer)
+  const { success, log } = await probe(`https://127.0.0.1:${port}`, trusting)
+  expect(success).toBe(false)
+  expect(log).toMatch(/the server ended the request without an answer|ECONNRESET/)
+})
+
+/** The command, because what ends it would end no test. */
+async function exporter(modules: string) {
+  const child = startCli(['exporter', '-c', fileOf(modules), '--listen', '127.0.0.1:0'])
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await child.ended
+  })
+  const [said] = await once(child.stdout!, 'data')
+  const [url] = /http:\S+/.exec(String(said))!
+  return async (module: string, target: string) => {
+    const answer = await fetch(`${url}probe?debug=true&module=${module}&target=${encodeURIComponent(target)}`)
+    return answer.text()
+  }
+}
+
+test('a server that pushes what nobody asked for, or never answers a handshake, ends nothing but its probe', async () => {
+  const trust = 'tls_config: { insecure_skip_verify: true }'
+  const scrape = await exporter(`modules:
+  http: { prober: http, timeout: 500ms, http: { ${trust} } }
+  tcp: { prober: tcp, timeout: 500ms, tcp: { tls: true, ${trust} } }
+`)
+  const pushing = await http2Server(socket => socket.write(promise))
+  const silent = await tcpServer(socket => void socket.resume())
+  const inTime = /it took more than 500 ms[\s\S]*^probe_success 0$/m
+  expect(await scrape('http', `https://127.0.0.1:${pushing}`)).toMatch(inTime)
+  expect(await scrape('http', `https://127.0.0.1:${silent}`)).toMatch(inTime)
+  expect(await scrape('tcp', `127.0.0.1:${silent}`)).toMatch(inTime)
+  expect(await scrape('tcp', `127.0.0.1:${await closedPort()}`)).toMatch(/ECONNREFUSED/)
+})
+
+test('a body that is still coming when the time is over is no success', async () => {
+  const port = await tcpServer(socket => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n')
+    const drip = setInterval(() => socket.write('x'), 20)
+    socket.on('close', () => clearInterval(drip))
+  })
+  expect(await probe(`127.0.0.1:${port}`, { prober: 'http' }, 300)).toMatchObject({
+    success: false,
+    log: expect.stringContaining('it took more than 300 ms'),
+  })
+})
