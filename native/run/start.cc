@@ -34,7 +34,7 @@ void RestoreDefaults() {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  sigprocmask(SIG_SETMASK, &none, nullptr);  // NOLINT(concurrency-mt-unsafe): a child has one thread
   for (int fd = 0; fd <= 2; fd++) {
     fcntl(fd, F_SETFD, 0);
     int flags = fcntl(fd, F_GETFL);

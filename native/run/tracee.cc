@@ -23,6 +23,7 @@ bool SameNamespace(const char* one, const char* other) {
 
 int Tracee::Read(uint64_t from, void* to, size_t length) const {
   iovec local{to, length};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process, as its system call has it.
   iovec remote{reinterpret_cast<void*>(static_cast<uintptr_t>(from)), length};
   ssize_t read = process_vm_readv(Pid(), &local, 1, &remote, 1, 0);
   if (read < 0) return errno;
