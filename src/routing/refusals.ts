@@ -1,15 +1,12 @@
 import type { NetviaError } from '../errors.js'
-
-/** In ms: the first pause, doubled from one failure to the next. */
-const firstPause = 1000
-const longestPause = 60_000
+import { Backoff } from '../runtime/backoff.js'
 
 /** Reports what the kernel refuses: once, for as long as it stays the same. Tries it again after longer and longer pauses. */
 export class Refusals {
   readonly #warn: (message: string, error: NetviaError) => void
   readonly #again: () => void
   #timer: NodeJS.Timeout | undefined
-  #pause = firstPause
+  readonly #backoff = new Backoff(1000, 60_000)
   #last: string | undefined
 
   constructor(warn: (message: string, error: NetviaError) => void, again: () => void) {
@@ -21,14 +18,13 @@ export class Refusals {
   report(error: NetviaError | undefined, what = 'the kernel refuses a route'): void {
     clearTimeout(this.#timer)
     if (!error) {
-      this.#pause = firstPause
+      this.#backoff.reset()
       this.#last = undefined
       return
     }
     if (error.message !== this.#last) this.#warn(`${what}: ${error.message}`, error)
     this.#last = error.message
-    this.#timer = setTimeout(this.#again, this.#pause).unref()
-    this.#pause = Math.min(2 * this.#pause, longestPause)
+    this.#timer = setTimeout(this.#again, this.#backoff.next()).unref()
   }
 
   end(): void {

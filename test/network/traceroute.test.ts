@@ -317,7 +317,7 @@ describe('names', () => {
   needs('dnsmasq')
 
   it('are looked up over the path on request, and may be missing', async () => {
-    const options: TracerouteOptions = { names: true, device: 'wan2', timeout: 500 }
+    const options: TracerouteOptions = { names: true, device: 'wan2', timeout: 5000 }
     const dns = await lab.dnsmasq([`ptr-record=1.100.51.198.in-addr.arpa,gateway.test`])
     let hops: Hop[] = []
     const moved = await movedDuring(async () => {

@@ -1,14 +1,12 @@
-const first = 1000
-const longest = 30_000
+import { Backoff } from '../../runtime/backoff.js'
 
 /** The pause between two attempts in ms. It starts at 1000, doubles up to 30,000, and varies at random by a fifth. */
 export class RetryPause {
-  #next = first
+  readonly #backoff = new Backoff(1000, 30_000)
   #end: (() => void) | undefined
 
   wait(): Promise<void> {
-    const ms = this.#next * (0.8 + 0.4 * Math.random())
-    this.#next = Math.min(2 * this.#next, longest)
+    const ms = this.#backoff.next() * (0.8 + 0.4 * Math.random())
     return new Promise(resolve => {
       const timer = setTimeout(() => this.#end?.(), ms)
       this.#end = () => {
@@ -26,6 +24,6 @@ export class RetryPause {
 
   /** Starts again with the shortest pause. */
   reset(): void {
-    this.#next = first
+    this.#backoff.reset()
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
+import { Backoff } from '../../../runtime/backoff.js'
 import { descriptorOf } from '../../../sockets/hand-over.js'
 import { sourceAddress } from '../../../sockets/source-address.js'
 import { onDeviceReturn } from '../../../system/device-return.js'
@@ -14,9 +15,6 @@ import { SilentLines } from './silent-lines.js'
 
 type Path = Required<MultipathDevice>
 
-/** Milliseconds until a missing subflow is tried again. Doubles up to the longest. */
-const firstPause = 500
-const longestPause = 30_000
 /** Address ids have 8 bits, and 0 is that of the first subflow (RFC 8684 section 3.2). */
 const lastId = 255
 /** Unanswered SYNs of a subflow until another subflow takes its place. */
@@ -46,7 +44,8 @@ class Keeper {
   readonly #ends: (() => void)[] = []
   readonly #returned = new Set<string>()
   #timer: NodeJS.Timeout | undefined
-  #pause = firstPause
+  /** Until a missing subflow is tried again. */
+  readonly #backoff = new Backoff(500, 30_000)
   /** Undefined without a backup. */
   readonly #lines: SilentLines | undefined
 
@@ -116,7 +115,7 @@ class Keeper {
 
   #onEvent(event: PathEvent | undefined): void {
     if (event?.event === MultipathEvent.subflowEstablished) {
-      this.#pause = firstPause
+      this.#backoff.reset()
       this.#lines?.onAnswer(event.deviceIndex)
     }
     if (event?.event === MultipathEvent.subflowClosed) this.#keepLater()
@@ -128,8 +127,7 @@ class Keeper {
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.keep()
-    }, this.#pause).unref()
-    this.#pause = Math.min(2 * this.#pause, longestPause)
+    }, this.#backoff.next()).unref()
   }
 
   /** Closes subflows that are bound to none of the devices, or to one that is gone. Returns the others. */
