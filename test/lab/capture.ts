@@ -16,22 +16,32 @@ export async function capture(device: string, filter = '', host: Host = 'router'
   const closed = once(child, 'close')
   const chunks: Buffer[] = []
   child.stdout!.on('data', chunk => chunks.push(chunk))
-  await new Promise<void>((resolve, reject) => {
-    let said = ''
-    child.stderr!.on('data', text => {
-      said += text
-      if (said.includes('listening on')) resolve()
-    })
-    child.on('exit', () => reject(new Error(`tcpdump: ${said}`)))
+  let said = ''
+  child.stderr!.on('data', text => {
+    said += text
   })
+  const heard = async (pattern: RegExp) => {
+    for (;;) {
+      const match = pattern.exec(said)
+      if (match) return match
+      if (child.exitCode !== null) throw new Error(`tcpdump: ${said}`)
+      await sleep(5)
+    }
+  }
+  /** How many packets tcpdump has read by now. On a busy machine the answer waits until it has had a turn. */
+  const packetsRead = async () => {
+    said = ''
+    child.kill('SIGUSR1')
+    return (await heard(/(\d+) packets? captured.*kernel/))[1]
+  }
+  await heard(/listening on/)
   return {
     async stop() {
-      // What the kernel has handed over already is not lost, if tcpdump gets the time to write it.
-      let seen: number
-      do {
-        seen = chunks.length
-        await sleep(100)
-      } while (chunks.length > seen)
+      // What the kernel holds for it would be lost: it ends where it stands.
+      for (let before: string | undefined, count = ''; count !== before && child.exitCode === null; await sleep(100)) {
+        before = count
+        count = (await packetsRead())!
+      }
       await stop(child, 'SIGINT')
       // A busy test process may read what was written before the end only now.
       await closed

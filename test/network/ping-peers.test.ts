@@ -189,7 +189,8 @@ describe('cadence', () => {
     )
     expect(delays.length).toBeGreaterThan(590)
     const drift = median(delays.slice(-100)) - median(delays.slice(0, 100))
-    expect(Math.abs(drift)).toBeLessThan(3)
+    // Timers that start when the one before fires would add up to hundreds.
+    expect(Math.abs(drift)).toBeLessThan(20)
     // A timer fires up to a millisecond late, a busy machine makes it more: half are on time all the same.
     expect(median(delays.map(Math.abs))).toBeLessThan(5)
   })

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/group/group.js'
@@ -192,16 +191,17 @@ describe('failover', () => {
       }
       result.done = performance.now()
     }
+    const answeredOver = (address: string) => () => results.filter(({ from }) => from === address).length
     const timer = setInterval(get, 5)
-    await wait(1000)
+    await expect.poll(answeredOver(lab.wan1.address4), { timeout: 20_000 }).toBeGreaterThan(50)
     const before = lab.counters('wan2').txPackets
     const down = once(monitor, 'state').then(() => performance.now())
     const pulled = performance.now()
     await run('isp1', 'ip', 'link', 'set', 'customer', 'down')
     const known = await down
-    await wait(1500)
+    await expect.poll(answeredOver(lab.wan2.address4), { timeout: 20_000 }).toBeGreaterThan(100)
     clearInterval(timer)
-    await expect.poll(() => results.every(({ done }) => Number.isFinite(done))).toBe(true)
+    await expect.poll(() => results.every(({ done }) => Number.isFinite(done)), { timeout: 20_000 }).toBe(true)
     await run('isp1', 'ip', 'link', 'set', 'customer', 'up')
 
     const failed = results.filter(({ error }) => error)
@@ -219,8 +219,6 @@ describe('failover', () => {
       if (sent > known) expect(from).toBe(lab.wan2.address4)
       else if (from) expect([lab.wan1.address4, lab.wan2.address4]).toContain(from)
     }
-    expect(results.filter(({ from }) => from === lab.wan1.address4).length).toBeGreaterThan(50)
-    expect(results.filter(({ from }) => from === lab.wan2.address4).length).toBeGreaterThan(100)
     expect(lab.counters('wan2').txPackets).toBeGreaterThan(before)
     await server.stop()
   })

@@ -267,7 +267,8 @@ describe('the page', () => {
     const note = (name: string) => card(page, name).locator('.empty')
     await expect.poll(() => note('none').textContent(), patience).toBe('No data in this time')
     expect(await note('fibre').textContent()).toBe('')
-    await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(4)
+    // A dot, or a line to the next step if that has begun.
+    await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(0)
   }, 120_000)
 
   test('no label of an axis is cut off', async () => {
