@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
 import { openSockets } from './open-sockets.js'
 
@@ -9,25 +9,23 @@ import { openSockets } from './open-sockets.js'
 let answer: (socket: Socket) => void
 let seen: string[] = []
 const targets = new Set<Socket>()
-let server: Server
-let base: string
 
 const good = (socket: Socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
 
-beforeAll(async () => {
-  server = createServer(socket => {
-    const index = seen.push('') - 1
-    targets.add(socket)
-    socket.on('error', () => {}).on('close', () => targets.delete(socket))
-    socket.on('data', bytes => {
-      const before = seen[index]!
-      seen[index] += bytes.toString('latin1')
-      if (!before.includes('\r\n\r\n') && seen[index]!.includes('\r\n\r\n')) answer(socket)
-    })
+const server = createServer(socket => {
+  const index = seen.push('') - 1
+  targets.add(socket)
+  socket.on('error', () => {}).on('close', () => targets.delete(socket))
+  socket.on('data', bytes => {
+    const before = seen[index]!
+    seen[index] += bytes.toString('latin1')
+    if (!before.includes('\r\n\r\n') && seen[index]!.includes('\r\n\r\n')) answer(socket)
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  base = `127.0.0.1:${(server.address() as { port: number }).port}`
 })
+// Not in a hook: the tables of tests have its address.
+await once(server.listen(0, '127.0.0.1'), 'listening')
+const base = `127.0.0.1:${(server.address() as { port: number }).port}`
+
 afterAll(() => {
   for (const socket of targets) socket.destroy()
   server.close()
