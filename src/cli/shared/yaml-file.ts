@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   type Alias,
   type ErrorCode,
@@ -13,6 +12,7 @@ import {
   visit,
 } from 'yaml'
 import { NetviaError, type OptionPath } from '../../errors.js'
+import { readNamedFile } from './named-file.js'
 import { escapeControls } from './output/escape.js'
 
 type Yaml = ReturnType<typeof parseDocument<ParsedNode>>
@@ -46,7 +46,7 @@ export interface YamlFile {
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` if it isn't YAML, or is too large.
  */
 export function readYaml(file: string): YamlFile {
-  const text = readFileSync(file, 'utf8')
+  const text = readNamedFile(file).toString()
   if (text.length > maxLength) throw wrong([`${file}: longer than ${maxLength} characters`])
   const lines = new LineCounter()
   const document: Yaml = parseDocument(text, {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { SecureVersion } from 'node:tls'
 import { boolean, type Schema } from '../../../options.js'
 import type { TlsOptions } from '../../../protocols/tcp/tls-options.js'
+import { readNamedFile } from '../../shared/named-file.js'
 import { anyOf, scalarText } from './values.js'
 
 export interface TlsConfig {
@@ -35,7 +35,7 @@ export const tlsSchema = {
 /** The files are read again for every probe, because certificates are renewed. */
 export function tlsOptionsOf(config: TlsConfig = {}): TlsOptions {
   const content = (text: string | undefined, file: string | undefined) =>
-    text ?? (file === undefined ? undefined : readFileSync(file, 'utf8'))
+    text ?? (file === undefined ? undefined : readNamedFile(file, 0).toString())
   const maxVersion = versionOf(config.max_version ?? 'TLS13')
   const minVersion = versionOf(config.min_version ?? 'TLS12')
   return {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { monotonicNow } from '../../../monotonic.js'
+import { readNamedFile } from '../../shared/named-file.js'
 import type { HttpModule } from '../config/http.js'
 import { chooseAddress } from './address.js'
 import { type ReadBody, readBody } from './http-body.js'
@@ -103,7 +103,7 @@ function contentLength({ status, headers }: HttpAnswer, method: string): number 
 }
 
 function bodyOf({ body, body_file }: HttpModule): Buffer | undefined {
-  if (body_file !== undefined) return readFileSync(body_file)
+  if (body_file !== undefined) return readNamedFile(body_file, 0)
   return body ? Buffer.from(body) : undefined
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { errorAt, invalidArgument, NetviaError } from '../../../errors.js'
 import { type GroupOptions, groupSchema } from '../../../group/options.js'
 import type { PolicyName } from '../../../group/policies.js'
@@ -10,6 +9,7 @@ import { block } from '../../../proxy/blocks.js'
 import { type ProxyOptions, proxyDefaults, proxySettings } from '../../../proxy/options.js'
 import type { UpstreamProxy } from '../../../proxy/upstream.js'
 import { usageError } from '../../shared/arguments.js'
+import { readNamedFile } from '../../shared/named-file.js'
 import { listenAddress } from '../web/listen-address.js'
 
 /** `proxy:` in the file of uplinks, and the flags of `netvia proxy`. */
@@ -127,7 +127,8 @@ function upstreamOf(
 
 /** Lines of `name:password`. Empty lines and those that begin with `#` are skipped. */
 function readUsers(file: string): Record<string, string> {
-  const lines = readFileSync(file, 'utf8')
+  const lines = readNamedFile(file)
+    .toString()
     .split('\n')
     .map(line => line.replace(/\r$/, ''))
   const users = lines.filter(line => line !== '' && !line.startsWith('#')).map(line => /^([^:]+):(.+)$/.exec(line))

@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { NetviaError } from '../../../errors.js'
 import { parseHostPort } from '../../../host-port.js'
 import { Secret } from '../../../runtime/secret.js'
+import { readNamedFile } from '../../shared/named-file.js'
 import { isLoopback, type ListenAddress } from './listen-address.js'
 
 /** Shorter ones can be guessed. */
 const shortest = 16
+/** In ms. Nothing runs yet when a token is read, and a password manager may have to ask. */
+const tokenPatience = 30_000
 
 /**
  * The token that protects a page, from the file or from NETVIA_TOKEN. It isn't needed if only this machine can
@@ -34,7 +36,7 @@ export function tokenFor(
 
 /** The token from the file or from NETVIA_TOKEN, as it is. */
 export function tokenOf(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
-  const token = (file === undefined ? env.NETVIA_TOKEN : readFileSync(file, 'utf8'))?.trim()
+  const token = (file === undefined ? env.NETVIA_TOKEN : readNamedFile(file, tokenPatience).toString())?.trim()
   // Hooks must not inherit it.
   delete env.NETVIA_TOKEN
   return token
