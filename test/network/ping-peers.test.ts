@@ -141,11 +141,11 @@ describe('two processes at one host, with the same identifier and the same seque
     const root = ${JSON.stringify(fileURLToPath(new URL('../..', import.meta.url)))}
     const native = createRequire(root)('node-gyp-build')(root)
     const { random } = native
-    // Of two bytes it is the identifier that is asked for, of more the cookies.
+    // Identifiers are drawn 256 at once (src/binding/random.ts), cookies more.
     native.random = out => {
-      if (out.length !== 2) return random(out)
-      new Uint16Array(out.buffer, out.byteOffset, 1)[0] = 4242
-      return 2
+      if (out.length !== 512) return random(out)
+      new Uint16Array(out.buffer, out.byteOffset, out.length / 2).fill(4242)
+      return out.length
     }
     const { pings } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)})
     const series = pings(${JSON.stringify(host)}, { kind: 'raw', count: 200, interval: 10, timeout: 1000 })
