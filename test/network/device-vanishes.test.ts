@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
+import { measureRate } from '../../src/line/rate/measure-rate.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
@@ -61,6 +62,7 @@ describe('a device that is lost while the server is silent ends', () => {
     ['a request of an agent', () => get(`http://${host}:8001/`, new HttpAgent({ device }))],
     ['a response of an agent', () => get(`http://${host}:8002/`, new HttpAgent({ device }))],
     ['a request by HTTPS', () => get(`https://${host}:8443/`, new HttpsAgent({ device, rejectUnauthorized: false }))],
+    ['measureRate', () => measureRate(`${host}:8005`, { device, timeout, token: 'a token of some length' })],
     ['fetch', () => fetch(`http://${host}:8001/`, { device })],
     ['the body of fetch', async () => (await fetch(`http://${host}:8002/`, { device })).text()],
   ])('%s', async (_what, work) => {

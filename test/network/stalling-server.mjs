@@ -34,6 +34,10 @@ const servers = {
   8004: createServer(redirect),
   8443: createSecureServer(tls, after('')),
   8444: createSecureServer(tls, after(half)),
+  8005: createServer(socket => {
+    socket.on('error', () => {}).resume()
+    console.log('reached 8005')
+  }),
   5353: createServer(after('')),
 }
 await Promise.all(Object.entries(servers).map(([port, server]) => new Promise(done => server.listen(+port, done))))

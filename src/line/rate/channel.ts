@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { nodeCrypto } from '../../builtins.js'
 import { joinHostPort, NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
+import { destroyWithDevice } from '../../system/device-loss.js'
 
 export type Message = Record<string, unknown>
 
@@ -26,11 +27,12 @@ export class Channel {
   #wake: () => void = () => {}
   readonly #onData = (data: Buffer) => this.#hear(data.toString('latin1'))
 
-  /** `limit`: characters of the longest message. */
-  constructor(socket: Socket, limit: number) {
+  /** `limit`: characters of the longest message. The loss of the `device` ends the channel. */
+  constructor(socket: Socket, limit: number, device?: string) {
     this.#socket = socket
     this.#limit = limit
     socket.setNoDelay(true)
+    destroyWithDevice(socket, device)
     socket.on('data', this.#onData)
     socket.on('error', error => this.#fail(error))
     socket.on('close', () => this.#fail(this.#lost('ECONNRESET', 'the other end closed the connection')))

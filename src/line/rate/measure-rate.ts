@@ -138,8 +138,8 @@ async function measure(
 }
 
 async function openChannel(measurement: Measurement, limit: number): Promise<{ channel: Channel; nonce: string }> {
-  const { address: host, port, timeout = answerTimeout, signal } = measurement
-  const channel = new Channel(await connect({ ...pathOf(measurement), host, port, timeout, signal }), limit)
+  const { address: host, port, device, timeout = answerTimeout, signal } = measurement
+  const channel = new Channel(await connect({ ...pathOf(measurement), host, port, timeout, signal }), limit, device)
   try {
     const { protocol, nonce } = await channel.receive(timeout, signal)
     if (protocol !== protocolName || typeof nonce !== 'string') throw notUnderstood(measurement)
