@@ -9,7 +9,7 @@ import type { AddressType, DnsRecord, RecordData, ResolvedAddress } from '../pro
 import { resolve, resolveSchema } from '../protocols/dns/resolve.js'
 import { fetchSchema } from '../protocols/http/fetch.js'
 import { connect, connectOnPath } from '../protocols/tcp/connect.js'
-import { type ConnectOptions, connectSchema } from '../protocols/tcp/dial.js'
+import { connectSchema, type DialOptions } from '../protocols/tcp/dial.js'
 import { toAbortSignal } from '../runtime/cancel.js'
 import type { GroupAttempts } from './attempts.js'
 import { type GroupConnectOptions, type GroupFetchInit, type GroupResolveOptions, withoutPath } from './call-options.js'
@@ -236,7 +236,7 @@ export class UplinkGroup {
   }
 
   /** For the pool of an uplink. It must not keep what another uplink connected: the pool is left then. */
-  async #connectPooled(own: Uplink, options: ConnectOptions): Promise<{ socket: Socket; path: PathOptions }> {
+  async #connectPooled(own: Uplink, options: DialOptions): Promise<{ socket: Socket; path: PathOptions }> {
     const { uplink, value: socket } = await openOver(
       this.#attempts,
       own,

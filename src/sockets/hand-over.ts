@@ -52,6 +52,6 @@ function adopt(fd: number): Socket {
 
 /** The descriptor of any Node socket; -1 once it is closed, or where the runtime hides it. */
 export function descriptorOf(socket: object): number {
-  const { _handle, destroyed } = socket as { _handle?: { fd?: number } | null; destroyed?: boolean }
-  return _handle?.fd ?? (destroyed ? -1 : (handedOver.get(socket) ?? -1))
+  const known = socket as { readonly _handle?: { fd?: number } | null; readonly destroyed?: boolean }
+  return known._handle?.fd ?? (known.destroyed ? -1 : (handedOver.get(socket) ?? -1))
 }

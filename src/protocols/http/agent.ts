@@ -72,6 +72,8 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
   return class extends (Base as unknown as new (options: SecureAgentOptions) => NodeAgent) {
     readonly #path: PathOptions
     readonly #pathKey: string
+    /** Node asks for the name several times a request, mostly the same one. As a key, the same text again costs less. */
+    #lastName = { ofNode: '', own: '' }
     readonly #connectTimeout: number
     readonly #connections = new BoundSockets();
     [connector]: Connector = connectOnPath
@@ -87,7 +89,9 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
     }
 
     override getName(options?: ClientRequestArgs): string {
-      return `${super.getName(options)}:${this.#pathKey}`
+      const ofNode = super.getName(options)
+      if (ofNode !== this.#lastName.ofNode) this.#lastName = { ofNode, own: `${ofNode}:${this.#pathKey}` }
+      return this.#lastName.own
     }
 
     override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
@@ -103,7 +107,8 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       const standIn = pending as unknown as Socket
       this.sockets[name].push(standIn)
       this.totalSocketCount++
-      super.createSocket(request, { ...options, signal: pending.signal }, (error, socket) => {
+      const signal = pending.signal as AbortSignal
+      super.createSocket(request, { ...options, signal }, (error, socket) => {
         pending.end()
         this.totalSocketCount--
         removeFrom(this.sockets, name, standIn)

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest } from 'node:http'
+import { Cancel, type Signal } from '../../runtime/cancel.js'
 
 /**
  * A placeholder in an agent's pool for a connection that is being made, so that `maxSockets` counts it. It ends the
@@ -9,7 +10,7 @@ import type { ClientRequest } from 'node:http'
 export class PendingConnection extends EventEmitter {
   readonly writable = false
   destroyed = false
-  readonly #controller = new AbortController()
+  readonly #cancel = new Cancel()
   readonly #request: ClientRequest
   readonly #destroyRequest: ClientRequest['destroy']
   readonly #timer: NodeJS.Timeout | undefined
@@ -29,14 +30,14 @@ export class PendingConnection extends EventEmitter {
     if (timeout) this.#timer = setTimeout(() => request.emit('timeout'), timeout).unref()
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  get signal(): Signal {
+    return this.#cancel
   }
 
   /** As the agent does with its sockets when it is destroyed. The error is optional. */
   destroy(error: Error = hangUp()): this {
     this.destroyed = true
-    this.#controller.abort(error)
+    this.#cancel.abort(error)
     return this
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { checkOptions, type PathOptions } from '../../options.js'
-import { type ConnectOptions, connectSchema } from './dial.js'
+import { type ConnectOptions, connectSchema, type DialOptions, dialInTime } from './dial.js'
 import { dialPathsInTime } from './multipath/dial.js'
 import { type MultipathOptions, multipathSchema } from './multipath/options.js'
 
@@ -25,7 +25,12 @@ export async function connect(given: ConnectOptions & MultipathOptions): Promise
 const schema = { ...connectSchema, ...multipathSchema }
 
 /** Makes the connections of a pool. It may use another path than that of the options, and returns which. */
-export type Connector = (options: ConnectOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>
+export type Connector = (options: DialOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>
 
 /** Connects over the path of the options. */
-export const connectOnPath: Connector = async options => ({ socket: await connect(options), path: options })
+export const connectOnPath: Connector = async ({ signal, ...given }) => {
+  const path: DialOptions = checkOptions('connect', given, connectSchema, ['host', 'port'])
+  path.signal = signal
+  const { socket } = await dialInTime(path)
+  return { socket, path }
+}

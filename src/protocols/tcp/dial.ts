@@ -61,6 +61,9 @@ export interface ConnectOptions extends CommonOptions {
   socketOptions?: TcpSocketOptions
 }
 
+/** Options of `connect`, with any kind of signal. */
+export type DialOptions = Omit<ConnectOptions, 'signal'> & { signal?: Signal }
+
 export const connectSchema = {
   ...commonSchema,
   host: string,
@@ -99,7 +102,7 @@ export interface Connected {
  * `refuse` can throw for an address, which then receives no packet.
  */
 export async function dial(
-  options: ConnectOptions,
+  options: DialOptions,
   signal: Signal,
   progress: Progress,
   refuse?: (address: string) => void,
@@ -108,12 +111,12 @@ export async function dial(
 }
 
 /** `dial` within the `timeout` and the `signal` of the options. */
-export async function dialInTime(options: ConnectOptions): Promise<Dialed> {
+export async function dialInTime(options: DialOptions): Promise<Dialed> {
   return toSocket(await dialDescriptorInTime(options), options)
 }
 
 /** Passes the descriptor to a socket of Node's, with the socket options of `connect`. */
-export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: ConnectOptions): Dialed {
+export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options: DialOptions): Dialed {
   const { keepAlive = false, userTimeout, socketOptions } = options
   try {
     setCongestionControl(fd, socketOptions)
@@ -133,7 +136,7 @@ export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options:
  * `dialInTime` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. An address
  * that answers within the call, like those nearby, costs neither timer nor signal.
  */
-export async function dialDescriptorInTime(options: ConnectOptions): Promise<Connected & Timings> {
+export async function dialDescriptorInTime(options: DialOptions): Promise<Connected & Timings> {
   const { port, device, signal } = options
   const [literal] = literalAddress(options.host, familiesOf(options)) ?? []
   if (!literal) return withinTimeLimit(options, (limit, progress) => dialDescriptor(options, limit, progress))
@@ -157,13 +160,13 @@ export async function dialDescriptorInTime(options: ConnectOptions): Promise<Con
   return { fd, address, dnsMs: 0, connectMs: monotonicNow() - start }
 }
 
-function familiesOf({ family }: ConnectOptions): readonly (4 | 6)[] {
+function familiesOf({ family }: DialOptions): readonly (4 | 6)[] {
   return family === undefined ? [6, 4] : [family]
 }
 
 /** `dial` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. */
 export async function dialDescriptor(
-  options: ConnectOptions,
+  options: DialOptions,
   signal: Signal,
   progress: Progress,
   refuse?: (address: string) => void,
@@ -193,7 +196,7 @@ export async function dialDescriptor(
 
 /** Races the addresses of a name as they become known. */
 async function raceAddresses(
-  options: ConnectOptions,
+  options: DialOptions,
   families: readonly (4 | 6)[],
   attempt: Attempt<Connected>,
   signal: Signal,

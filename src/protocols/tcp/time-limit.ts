@@ -2,7 +2,7 @@ import type { NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { connectTimeout, withHint } from './connect-errors.js'
-import type { ConnectOptions } from './dial.js'
+import type { DialOptions } from './dial.js'
 
 /** The progress of a connection, for the timeout error. */
 export interface Progress {
@@ -13,12 +13,9 @@ export interface Progress {
   unanswered?: (code: string) => NetviaError | undefined
 }
 
-/** Options of `connect`, with any kind of signal. */
-type Limited = Omit<ConnectOptions, 'signal'> & { readonly signal?: Signal }
-
 /** Runs `work` within the `timeout` and the `signal` of the options. */
 export async function withinTimeLimit<T>(
-  { host, port, device, timeout, signal }: Limited,
+  { host, port, device, timeout, signal }: DialOptions,
   work: (signal: Signal, progress: Progress) => Promise<T>,
 ): Promise<T> {
   const progress: Progress = { phase: 'name resolution' }
