@@ -57,13 +57,13 @@ export function reachableConf(conf: ResolvConf, device: string | undefined, behi
   const ownsSome = remote.length < existing.length
   const { ofDevice, others } = (ownsSome && behind?.()) || { ofDevice: [], others: [] }
   const first = [...ofDevice, ...remote]
-  const servers = (first.length > 0 ? first : others).filter(server => hasKnownZone(server) && isRemote(server))
+  const inReach = () => (first.length > 0 ? first : others).filter(server => hasKnownZone(server) && isRemote(server))
   const unusable = [
     ...conf.servers.filter(server => !hasKnownZone(server)).map(withoutZone),
     ...existing.filter(server => !remote.includes(server)).map(server => ownServer(server, device!)),
     ...conf.unusable,
   ]
-  return { ...conf, servers: ownsSome ? unique(servers) : remote, unusable }
+  return { ...conf, servers: ownsSome ? unique(inReach()) : remote, unusable }
 }
 
 const isRemote = ({ address }: DnsServer) => !isThisMachine(address)
