@@ -57,6 +57,11 @@ export function openToWrite(path: string): SqliteDatabase {
   })
 }
 
+/** The file beside a history whose lock says who writes to it. */
+export function lockOf(path: string): string {
+  return `${path}-lock`
+}
+
 /**
  * Claims a history for one monitor, by a lock on a file beside it. The lock ends when the returned database is closed, or with the
  * process, however that ends.
@@ -65,7 +70,7 @@ export function openToWrite(path: string): SqliteDatabase {
  */
 export function claim(path: string): SqliteDatabase {
   try {
-    return opened(`${path}-lock`, false, lock => lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'))
+    return opened(lockOf(path), false, lock => lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'))
   } catch (error) {
     if (!isLocked(error)) throw historyError(path, (error as NetviaError).cause)
     const hint = 'give each monitor a file of its own'

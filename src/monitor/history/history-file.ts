@@ -22,6 +22,8 @@ export const minutesKept = 90 * 86_400_000
 const maxWaiting = 10_000
 /** Minutes that are removed, or corrected after the clock was set, in one write: a tenth of a second on a slow machine. */
 const maxTouched = 5000
+/** In ms: later than any minute. */
+const farAway = 2 ** 50
 
 interface Target {
   uplink: string
@@ -63,6 +65,8 @@ export class HistoryFile {
   #writtenUntil = 0
   #begun: ClockReading = readClocks()
   #devices = new Map<string, string | null>()
+  /** The same of uplinks that were removed since the last write. */
+  readonly #removed = new Map<string, string | null>()
   #changes: Change[] = []
   /** The last change of each uplink that is in the file. */
   readonly #written = new Map<string, Change>()
@@ -94,8 +98,10 @@ export class HistoryFile {
   /** Takes the uplinks that are watched from now on. */
   follow(uplinks: readonly UplinkSnapshot[]): void {
     const devices = new Map(uplinks.map(({ name, device }) => [name, device]))
-    for (const uplink of this.#devices.keys()) {
-      if (!devices.has(uplink)) this.#change(uplink, 'unknown', false, 'no longer watched')
+    for (const [uplink, device] of this.#devices) {
+      if (devices.has(uplink)) continue
+      this.#change(uplink, 'unknown', false, 'no longer watched')
+      this.#removed.set(uplink, device)
     }
     this.#lastAnswers.clear()
     for (const { name, state, forced, reason } of uplinks) {
@@ -130,6 +136,8 @@ export class HistoryFile {
   }
 
   end(): void {
+    // What can't be written now is lost.
+    this.#locked = lockedAttempts
     this.#write(1000)
     clearTimeout(this.#timer)
     this.#file.close()
@@ -191,6 +199,7 @@ export class HistoryFile {
     this.#minutesWritten += this.#minutes.size
     for (const change of this.#changes) this.#written.set(change.uplink, change)
     this.#changes = []
+    this.#removed.clear()
     this.#minutes.clear()
     this.#minuteBegun = now
   }
@@ -209,6 +218,7 @@ export class HistoryFile {
     this.#writeIn(changeWaits)
     for (const change of this.#changes) this.#written.set(change.uplink, change)
     this.#changes = []
+    this.#removed.clear()
     this.#minutes.clear()
     this.#run = undefined
     this.#begun = this.#minuteBegun = now
@@ -218,7 +228,7 @@ export class HistoryFile {
     const add = database.prepare(
       'INSERT INTO uplink (name, device) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET device = excluded.device',
     )
-    for (const [name, device] of this.#devices) add.run(name, device)
+    for (const [name, device] of [...this.#removed, ...this.#devices]) add.run(name, device)
     const change = database.prepare(
       `INSERT INTO state (run, uplink, at, state, forced, reason)
        SELECT ?, id, ?, ?, ?, ? FROM uplink WHERE name = ?`,
@@ -253,8 +263,10 @@ export class HistoryFile {
       return { ...this.#begun, wall: wallTime(this.#begun, now) }
     }
     database.prepare('UPDATE state SET at = at + ? WHERE run = ?').run(late, this.#run)
-    const minutes = 'UPDATE OR REPLACE minute SET at = at + ? WHERE run = ? AND at BETWEEN ? AND ?'
-    database.prepare(minutes).run(late, this.#run, this.#begun.wall, this.#writtenUntil)
+    // All at once would let a minute take the place of one that has yet to move.
+    const away = 'UPDATE minute SET at = at + ? WHERE run = ? AND at BETWEEN ? AND ?'
+    database.prepare(away).run(farAway + late, this.#run, this.#begun.wall, this.#writtenUntil)
+    database.prepare('UPDATE OR REPLACE minute SET at = at - ?1 WHERE run = ?2 AND at > ?1').run(farAway, this.#run)
     return { ...this.#begun, wall }
   }
 
