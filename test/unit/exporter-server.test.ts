@@ -8,14 +8,15 @@ import { OwnMetrics } from '../../src/cli/exporter/own-metrics.js'
 import { scrape } from '../../src/cli/exporter/scrape.js'
 import { makeServer } from '../../src/cli/exporter/server.js'
 import { Access } from '../../src/cli/monitor/web/access.js'
+import type { Signal } from '../../src/runtime/cancel.js'
 import { fileOf } from './monitor-command.js'
 
 /** Answers /probe with what `probe` returns. */
-async function serve(probe: (signal: AbortSignal) => Promise<string>): Promise<string> {
+async function serve(probe: (signal: Signal) => Promise<string>): Promise<string> {
   const exporter = {
     metrics: new OwnMetrics('0'),
     reload() {},
-    probe: ({ signal }: { signal: AbortSignal }) => probe(signal),
+    probe: ({ signal }: { signal: Signal }) => probe(signal),
   }
   const server = makeServer(exporter, new Access(undefined)).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -36,7 +37,7 @@ test('an answer has its length, and is one piece', async () => {
 })
 
 test('a probe is given up with its scrape, and is not when that got its answer', async () => {
-  const signals: AbortSignal[] = []
+  const signals: Signal[] = []
   let finish: () => void
   const url = await serve(async signal => {
     signals.push(signal)

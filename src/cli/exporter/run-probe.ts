@@ -1,5 +1,5 @@
 import { monotonicNow } from '../../monotonic.js'
-import { toAbortSignal } from '../../runtime/cancel.js'
+import { type Signal, toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import type { Module } from './config/modules.js'
 import { ProbeLog } from './log.js'
@@ -18,7 +18,7 @@ export interface Request {
   timeout: number
   userAgent: string
   /** Fires when no client waits for the result any more. */
-  signal: AbortSignal
+  signal: Signal
 }
 
 export interface Probed {

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { deviceName, longestTimer } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import type { Module } from './config/modules.js'
 import type { Configuration } from './config/read.js'
 import { exposition } from './metrics.js'
@@ -23,7 +24,7 @@ export interface Scrape {
   timeoutOffset: number
   userAgent: string
   /** Fires when the client has disconnected. */
-  signal: AbortSignal
+  signal: Signal
 }
 
 const defaultModule = 'http_2xx'

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Cancel } from '../../runtime/cancel.js'
 import type { Access } from '../monitor/web/access.js'
 import { boundedServer } from '../monitor/web/bounded-server.js'
 import { contentType } from './metrics.js'
@@ -19,7 +20,7 @@ const maxConnections = 1000
 export function makeServer(exporter: Exporter, access: Access): Server {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     response.setHeader('x-content-type-options', 'nosniff')
-    const url = URL.canParse(request.url!, base) ? new URL(request.url!, base) : undefined
+    const url = parsed(request.url!)
     // A health check needs no token, because it reveals nothing else.
     if (url?.pathname === '/-/healthy') return response.end('Healthy')
     if (access.refuse(request, response)) return
@@ -34,7 +35,13 @@ export function makeServer(exporter: Exporter, access: Access): Server {
   return boundedServer({ maxConnections, maxHeaderSize: 16_384 }, respond)
 }
 
-const base = 'http://netvia'
+function parsed(url: string): URL | undefined {
+  try {
+    return new URL(url, 'http://netvia')
+  } catch {
+    return undefined
+  }
+}
 
 function plain(response: ServerResponse, status: number, text: string): void {
   // Without the length, Node sends chunks, with a write for each.
@@ -56,13 +63,13 @@ function reload(exporter: Exporter, { method }: IncomingMessage, response: Serve
 }
 
 async function probe(exporter: Exporter, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const gone = new AbortController()
+  const gone = new Cancel()
   response.on('close', () => {
     if (!response.writableFinished) gone.abort(new Error('the scrape was given up'))
   })
   const timeoutHeader = request.headers['x-prometheus-scrape-timeout-seconds']?.toString()
   try {
-    plain(response, 200, await exporter.probe({ parameters: url.searchParams, timeoutHeader, signal: gone.signal }))
+    plain(response, 200, await exporter.probe({ parameters: url.searchParams, timeoutHeader, signal: gone }))
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     if (error instanceof UnknownModule) exporter.metrics.unknownModule()

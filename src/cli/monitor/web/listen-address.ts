@@ -10,6 +10,7 @@ export interface ListenAddress {
   loopback: boolean
 }
 
+/** IPv4 addresses in IPv6 notation belong to it too. */
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
@@ -24,6 +25,12 @@ export function listenAddress(value: string, name = 'it'): ListenAddress {
 }
 
 export function isLoopback(host: string): boolean {
-  const family = isIP(host)
-  return family === 0 ? host.toLowerCase() === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
+  switch (isIP(host)) {
+    case 4:
+      return host.startsWith('127.')
+    case 6:
+      return loopback.check(host, 'ipv6')
+    default:
+      return host.toLowerCase() === 'localhost'
+  }
 }
