@@ -152,9 +152,12 @@ const attacks = () => {
         counting = setImmediate(count)
       }
       let counting = setImmediate(count)
-      const { outages } = await readPast(history, 'fibre', { seconds, step: seconds / 100 })
+      const { outages, outageCount } = await readPast(history, 'fibre', { seconds, step: seconds / 100 })
       clearImmediate(counting)
-      return { turns, outages: outages.length }
+      // An answer has the newest.
+      expect(outages).toHaveLength(1000)
+      expect(outages.at(-1)!.from).toBeGreaterThan(begin - 3000)
+      return { turns, outages: outageCount }
     }
     const [hour, day] = [await turnsFor(3600), await turnsFor(86_400)]
     expect(hour.outages).toBeGreaterThan(1700)

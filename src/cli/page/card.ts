@@ -126,8 +126,8 @@ export class Card {
     for (const [index, view] of this.#views.entries())
       view.show(history, history && (find(history, this.#tested[index], index) ?? nothing(history)), message)
     say(this.#facts[0]!, availability(history?.availability))
-    const outages = history?.outages ?? []
-    const title = outages.length === 0 ? 'No outage' : outages.length === 1 ? '1 outage' : `${outages.length} outages`
+    const { outages = [], outageCount = 0 } = history ?? {}
+    const title = outageCount === 0 ? 'No outage' : outageCount === 1 ? '1 outage' : `${outageCount} outages`
     say(this.#outagesTitle, history ? `${title}, ${this.#range.words}` : '')
     this.#outages.replaceChildren(
       ...outages

@@ -28,7 +28,9 @@ export interface UplinkHistory {
   checks: CheckHistory[]
   /** The share of the range's time with a verdict in which the uplink was up or degraded, 0-1. null: no verdict. */
   availability: number | null
-  /** The outages of the whole range, oldest first. */
+  /** How many outages the range had. */
+  outageCount: number
+  /** The newest thousand of them, oldest first. */
   outages: Outage[]
 }
 

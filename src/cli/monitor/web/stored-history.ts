@@ -10,6 +10,8 @@ import type { Range } from './ranges.js'
 
 /** Minutes or states to read in one turn of the event loop. Checks run in between. */
 const perTurn = 200
+/** Outages in an answer. A line that flaps has a hundred thousand in a range, which would be megabytes for each reader. */
+const mostOutages = 1000
 
 /** Finds the recorded minutes by one index look-up each, because the index begins with the time and only one uplink is wanted. */
 const minutesOf = `
@@ -35,11 +37,13 @@ export async function readPast(
     const id = database.prepare('SELECT id FROM uplink WHERE name = ?').get(name)?.id as number | undefined
     const stretches = id === undefined ? [] : withoutOverlaps(await inTurns(readStretches(database, id, period.from)))
     const checks = id === undefined ? [] : await checksOf(database, id, period.from, end * step * 1000, step)
+    const outages = outagesOf(stretches, period)
     return {
       ...{ name, step, from: begin * step },
       ...{ checks, state: statesOf(stretches, begin, end - begin, step) },
       availability: sharesOf(stretches, period).availability,
-      outages: outagesOf(stretches, period),
+      outageCount: outages.length,
+      outages: outages.slice(-mostOutages),
     }
   } catch (error) {
     throw historyError(path, error)

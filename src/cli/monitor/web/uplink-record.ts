@@ -59,13 +59,15 @@ export class UplinkRecord {
     const place = recentRanges.indexOf(range)
     const period = { from: now - range.seconds * 1000, to: now }
     const stretches = this.#stretches(now)
+    const outages = outagesOf(stretches, period)
     return {
       state: this.#states[place]!.column(begin, count),
       checks: this.#checks.map(({ type, target, series }) => {
         return { type, target, ...series[place]!.columns(begin, count) }
       }),
       availability: sharesOf(stretches, period).availability,
-      outages: outagesOf(stretches, period).map(outage => moved(outage, shift)),
+      outageCount: outages.length,
+      outages: outages.map(outage => moved(outage, shift)),
     }
   }
 
