@@ -51,12 +51,16 @@ function withoutNulls(value: unknown): unknown {
   )
 }
 
-const secrets = new Set(['password', 'credentials', 'bearer_token', 'key'])
+const secrets = new Set(['password', 'credentials', 'bearer_token', 'key', 'body', 'send'])
 
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [key, secrets.has(key) ? '<secret>' : withoutSecrets(member)]),
-  )
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, shownOf(key, member)]))
+}
+
+/** A header, a body or a line that is sent may be a password. */
+function shownOf(key: string, member: unknown): unknown {
+  if (key !== 'headers') return secrets.has(key) ? '<secret>' : withoutSecrets(member)
+  return Object.fromEntries(Object.keys(member as object).map(name => [name, '<secret>']))
 }
