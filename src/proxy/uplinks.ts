@@ -11,6 +11,7 @@ import { type Progress, withinTimeLimit } from '../protocols/tcp/time-limit.js'
 import type { Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import type { TcpSocketOptions } from '../sockets/socket-options.js'
+import { onLinkLoss } from '../system/device-loss.js'
 import type { Carrier } from './carrier.js'
 import { FarDescriptor, type FarEnd } from './far-descriptor.js'
 import type { ProxySettings } from './options.js'
@@ -39,7 +40,7 @@ export interface Attempt {
 export interface Opened<T> {
   readonly value: T
   readonly tally: Tally
-  /** Until the returned function is called, `cut` is called when the connections of the uplink are cut. */
+  /** Until the returned function is called, `cut` is called when the connections of the uplink are cut, or its device is lost. */
   onCut(cut: (error: NetviaError) => void): () => void
 }
 
@@ -135,7 +136,13 @@ export class Uplinks {
     const { uplink, value } = await openOver(attempts, attempts.first(key), client, counted, discard)
     const tally = this.statistics.of(uplink.name)
     tally.connections++
-    return { value, tally, onCut: cut => attempts.onCut(uplink.name, cut) }
+    const onCut: Opened<T>['onCut'] = cut => {
+      const ends = [attempts.onCut(uplink.name, cut), onLinkLoss(uplink.device, cut)]
+      return () => {
+        for (const end of ends) end()
+      }
+    }
+    return { value, tally, onCut }
   }
 }
 

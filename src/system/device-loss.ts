@@ -1,12 +1,15 @@
 import type { Socket } from 'node:net'
+import { addon } from '../binding/addon.js'
+import { NetviaError } from '../errors.js'
 import { isolated } from '../runtime/isolated.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
 
 interface Watched {
-  readonly fd: number
   readonly device: string
+  /** Throws once the device is lost. */
+  readonly verify: () => void
   readonly lost: (error: unknown) => void
   readonly isOpen: () => boolean
 }
@@ -30,11 +33,18 @@ export function onDeviceLoss(
   lost: (error: unknown) => void,
   isOpen: () => boolean = () => true,
 ): () => void {
+  return device === undefined ? () => {} : watch({ device, verify: () => verifyDevice(fd, device), lost, isOpen })
+}
+
+/** The same for what has left JavaScript: what was opened on the device before this call is lost with it. */
+export function onLinkLoss(device: string | undefined, lost: (error: NetviaError) => void): () => void {
   if (device === undefined) return () => {}
-  const own = { fd, device, lost, isOpen }
-  watched.add(own)
-  end ??= startLater()
-  return () => forget(own)
+  const index = addon().deviceIndex(device)
+  const verify = () => {
+    if (addon().deviceIndex(device) === index) return
+    throw new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
+  }
+  return watch({ device, verify, lost: error => lost(error as NetviaError), isOpen: () => true })
 }
 
 /** Destroys a connected socket with ENODEV when its device is lost: it would wait forever. */
@@ -48,6 +58,12 @@ export function destroyWithDevice(socket: Socket, device: string | undefined): v
   socket.once('close', end)
 }
 
+function watch(own: Watched): () => void {
+  watched.add(own)
+  end ??= startLater()
+  return () => forget(own)
+}
+
 function forget(own: Watched): void {
   watched.delete(own)
   if (watched.size > 0) return
@@ -59,7 +75,7 @@ function startLater(): () => void {
   const timer = setTimeout(() => {
     end = follow()
     // Catches a loss before the watch began.
-    verify()
+    verifyAll()
   }, graceMs).unref()
   return () => clearTimeout(timer)
 }
@@ -67,27 +83,27 @@ function startLater(): () => void {
 function follow(): () => void {
   try {
     return onDeviceChange(change => {
-      if (change.type === 'overrun') verify()
+      if (change.type === 'overrun') verifyAll()
       // The change may be a new name.
-      else if (change.type === 'link' && change.change !== 'added') verify(change.previous?.name ?? change.device)
+      else if (change.type === 'link' && change.change !== 'added') verifyAll(change.previous?.name ?? change.device)
     })
   } catch {
-    const timer = setInterval(verify, pollMs).unref()
+    const timer = setInterval(verifyAll, pollMs).unref()
     return () => clearInterval(timer)
   }
 }
 
 /** Checks the sockets of one device, or all of them. */
-function verify(only?: string): void {
+function verifyAll(only?: string): void {
   for (const own of [...watched]) {
-    const { fd, device, lost, isOpen } = own
+    const { device, verify, lost, isOpen } = own
     if (only !== undefined && only !== device) continue
     if (!isOpen()) {
       forget(own)
       continue
     }
     try {
-      verifyDevice(fd, device)
+      verify()
     } catch (error) {
       forget(own)
       isolated(() => lost(error))

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import { connect as connectPlain } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
@@ -10,6 +11,7 @@ import { measureRate } from '../../src/line/rate/measure-rate.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
+import { listenProxy } from '../../src/proxy/listen-proxy.js'
 import { fetch } from '../../src/undici.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
@@ -68,6 +70,24 @@ describe('a device that is lost while the server is silent ends', () => {
   ])('%s', async (_what, work) => {
     const gone = lab.addDevice(device)
     await expectLoss(work, gone.remove)
+  })
+})
+
+describe('a device that is lost resets what the proxy carries', () => {
+  test.each([
+    ['a tunnel', `CONNECT ${host}:8001 HTTP/1.1\r\nHost: x\r\n\r\nhello`],
+    ['an answer that has begun', `GET http://${host}:8002/ HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ])('%s', async (_what, request) => {
+    const gone = lab.addDevice(device)
+    const proxy = await listenProxy({ port: 0, device })
+    onTestFinished(() => proxy.close())
+    const reached = once(server.stdout!, 'data')
+    const client = connectPlain(proxy.address().port, '127.0.0.1')
+    client.write(request)
+    await Promise.all([reached, once(client, 'data')])
+    gone.remove()
+    await expect(once(client, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' })
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { [device]: { open: 0 } } })
   })
 })
 
