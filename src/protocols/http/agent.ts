@@ -72,8 +72,6 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
   return class extends (Base as unknown as new (options: SecureAgentOptions) => NodeAgent) {
     readonly #path: PathOptions
     readonly #pathKey: string
-    /** Node asks for the name several times a request, mostly the same one. As a key, the same text again costs less. */
-    #lastName = { ofNode: '', own: '' }
     readonly #connectTimeout: number
     readonly #connections = new BoundSockets();
     [connector]: Connector = connectOnPath
@@ -89,9 +87,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
     }
 
     override getName(options?: ClientRequestArgs): string {
-      const ofNode = super.getName(options)
-      if (ofNode !== this.#lastName.ofNode) this.#lastName = { ofNode, own: `${ofNode}:${this.#pathKey}` }
-      return this.#lastName.own
+      return `${super.getName(options)}:${this.#pathKey}`
     }
 
     override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
