@@ -135,8 +135,10 @@ function handshake(secure: TLSSocket, device: string | undefined, signal: Signal
   })
 }
 
+const tlsNames = Object.keys(tlsSchema) as (keyof TlsOptions)[]
+
 function pickTls(options: ConnectTlsOptions): ConnectionOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => value !== undefined && Object.hasOwn(tlsSchema, key)),
-  )
+  const picked: Record<string, unknown> = {}
+  for (const name of tlsNames) if (options[name] !== undefined) picked[name] = options[name]
+  return picked
 }

@@ -39,8 +39,8 @@ const kept: Kept[] = []
  */
 export function secureContextFor(options: TlsOptions): SecureContext {
   const given = options as Record<string, unknown>
-  const names = ofContext.filter(name => given[name] !== undefined)
-  const wanted = Object.fromEntries(names.map(name => [name, given[name]]))
+  const wanted: Record<string, unknown> = {}
+  for (const name of ofContext) if (given[name] !== undefined) wanted[name] = given[name]
   const make = () => nodeTls().createSecureContext(wanted)
   if (!Object.values(wanted).every(isPlainData)) return make()
   const { DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION } = nodeTls()
