@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
 import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
-import { OneByOne } from '../runtime/one-by-one.js'
+import { SerialQueue } from '../runtime/serial-queue.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10
@@ -105,7 +105,7 @@ const ready = 'ready'
 let isReady = false
 let idle: NodeJS.Timeout | undefined
 /** The thread has one job at a time. */
-const jobs = new OneByOne()
+const jobs = new SerialQueue()
 
 function matchElsewhere(job: Job, signal: Signal | undefined): Promise<Found> {
   return jobs.run(() => (signal?.aborted ? undefined : runInWorker(job, signal)))

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Probe } from '../../src/monitor/checks/probe.js'
-import { Meter } from '../../src/monitor/metered/meter.js'
+import { ProbeBudget } from '../../src/monitor/metered/probe-budget.js'
 import type { Traffic } from '../../src/monitor/metered/traffic.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MeteredOptions } from '../../src/monitor/options.js'
@@ -92,25 +92,25 @@ describe('the quota', () => {
 
   test('is never exceeded in any period, however greedily rounds run', () => {
     const [quota, period, roundBytes] = [200_000, hour, 168]
-    const meter = new Meter({ quota, period, roundBytes }, 0)
+    const budget = new ProbeBudget({ quota, period, roundBytes }, 0)
     const spent: number[] = []
     for (let at = 0; at < 5 * hour; at += second) {
-      const before = meter.wait(at) === 0 ? roundBytes : 0
-      if (before > 0) meter.spend(roundBytes, at)
+      const before = budget.wait(at) === 0 ? roundBytes : 0
+      if (before > 0) budget.spend(roundBytes, at)
       spent.push((spent.at(-1) ?? 0) + before)
     }
     const ofPeriods = spent.map((sum, index) => sum - (spent[index - period / second] ?? 0))
     expect(Math.max(...ofPeriods)).toBeLessThanOrEqual(quota)
-    expect(meter.spent(5 * hour)).toBe(0)
+    expect(budget.spent(5 * hour)).toBe(0)
   })
 
   test('survives a restart and a change of options', async () => {
-    const meter = new Meter({ quota: 200_000, period: hour, roundBytes: 168 }, 0)
-    meter.spend(5000, second)
-    const later = new Meter({ quota: 200_000, period: hour, roundBytes: 168 }, 50 * second)
-    later.restore(meter.save(second), 50 * second)
+    const budget = new ProbeBudget({ quota: 200_000, period: hour, roundBytes: 168 }, 0)
+    budget.spend(5000, second)
+    const later = new ProbeBudget({ quota: 200_000, period: hour, roundBytes: 168 }, 50 * second)
+    later.restore(budget.save(second), 50 * second)
     expect(later.spent(50 * second)).toBe(5000)
-    expect(later.pace(50 * second)).toBeCloseTo(meter.pace(second))
+    expect(later.pace(50 * second)).toBeCloseTo(budget.pace(second))
     const { monitor, uplink, pass } = meteredLine(perfect)
     monitor.start()
     await pass(10 * second)

@@ -9,7 +9,7 @@ import { escapeControls } from '../shared/output/escape.js'
 import { milliseconds } from '../shared/output/format.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
 import type { Session } from '../shared/session.js'
-import { wordsOf } from './words.js'
+import { queryArguments } from './query-arguments.js'
 
 export interface DnsFlags extends PathFlags, OutputFlags {
   type?: RecordType
@@ -23,7 +23,7 @@ export interface DnsFlags extends PathFlags, OutputFlags {
 
 export async function run(session: Session, flags: DnsFlags, given: string[]): Promise<Exit> {
   const { color } = session.output
-  const { names, types, servers: named, short } = wordsOf(given, flags.reverse ? 'PTR' : flags.type, flags.port)
+  const { names, types, servers: named, short } = queryArguments(given, flags.reverse ? 'PTR' : flags.type, flags.port)
   const servers = [...(flags.server ?? []), ...named]
   if (names.length === 0) throw usageError('dns: a name is needed')
   if (flags.reverse && !names.every(isIP)) throw usageError('dns: -x/--reverse takes addresses')

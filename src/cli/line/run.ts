@@ -1,5 +1,5 @@
 import { type InspectLineOptions, inspectLine, type LineReport } from '../../line/inspect-line.js'
-import { OneByOne } from '../../runtime/one-by-one.js'
+import { SerialQueue } from '../../runtime/serial-queue.js'
 import { tokenOf } from '../monitor/web/access.js'
 import { usageError } from '../shared/arguments.js'
 import { onEachPath } from '../shared/each-path.js'
@@ -39,7 +39,7 @@ export async function run(session: Session, flags: LineFlags): Promise<Exit> {
     ...rateOptions(flags),
   }
   const lines = pathsOf(flags).map(path => ({ path, report: undefined as LineReport | undefined }))
-  const turns = new OneByOne()
+  const turns = new SerialQueue()
   const exits = await onEachPath(session, lines, async line => {
     const inspect = () => inspectLine({ ...options, ...line.path.options })
     // A load would show in what is measured of the other lines.

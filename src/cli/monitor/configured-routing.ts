@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { UplinkMonitor } from '../../monitor/monitor.js'
 import type { RoutingOptions } from '../../routing/options.js'
 import { UplinkRouting } from '../../routing/routing.js'
-import { OneByOne } from '../../runtime/one-by-one.js'
+import { SerialQueue } from '../../runtime/serial-queue.js'
 import type { Reporter } from './reporter.js'
 
 /** Sets this machine's routes while the monitor runs, if the configuration says so. */
 export class ConfiguredRouting {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
-  readonly #calls = new OneByOne()
+  readonly #calls = new SerialQueue()
   #options: RoutingOptions | undefined
   #routing: UplinkRouting | undefined
 

@@ -14,7 +14,7 @@ import {
 import { nameTimeout, resolveFirst } from '../../protocols/dns/resolve.js'
 import { dnsServers } from '../../protocols/dns/server-address.js'
 import { connect } from '../../protocols/tcp/connect.js'
-import { OneByOne } from '../../runtime/one-by-one.js'
+import { SerialQueue } from '../../runtime/serial-queue.js'
 import { unmapped } from '../../sockets/ip.js'
 import type { PingStatistics } from '../../stats.js'
 import { answerTimeout, stunPort } from '../nat.js'
@@ -60,7 +60,7 @@ const schema: Schema = {
 }
 
 /** All of this process: uplinks may share a bottleneck. */
-const measurements = new OneByOne()
+const measurements = new SerialQueue()
 
 /**
  * Measures rate and latency of a path under load, down and then up, against a server of yours (`serveLine` with a token). It moves

@@ -1,8 +1,8 @@
 import type { MeteredReport } from '../record/event-types.js'
 import type { RoundSettings } from '../settings.js'
 import type { Outcome, UplinkState } from '../state/state-machine.js'
-import { idleInterval, Meter, type SavedMeter } from './meter.js'
 import type { Metered } from './options.js'
+import { idleInterval, ProbeBudget, type SavedBudget } from './probe-budget.js'
 import type { Traffic } from './traffic.js'
 
 /** Milliseconds after the last proof during which a stall is that of a busy line. Later it may be a radio that wakes up. */
@@ -25,7 +25,7 @@ interface Verdict {
 export class Metering {
   readonly #metered: Metered
   readonly #settings: RoundSettings
-  readonly #meter: Meter
+  readonly #budget: ProbeBudget
   #evidence: MeteredReport['evidence'] = null
   #provenAt = Number.NEGATIVE_INFINITY
   #countedAt = Number.NEGATIVE_INFINITY
@@ -34,17 +34,17 @@ export class Metering {
   constructor(metered: Metered, settings: RoundSettings, now: number) {
     this.#metered = metered
     this.#settings = settings
-    this.#meter = new Meter(metered, now)
+    this.#budget = new ProbeBudget(metered, now)
   }
 
   /** Milliseconds until a round may run. */
   wait(now: number): number {
-    return this.#meter.wait(now)
+    return this.#budget.wait(now)
   }
 
   /** Whether a suspicion is worth a round now: the emptier the reserve, the rarer. One under way may have to be paid as well. */
   maySuspect(now: number): boolean {
-    return this.#meter.wait(now, 2) === 0 && now - this.#judgedAt >= this.#meter.pace(now)
+    return this.#budget.wait(now, 2) === 0 && now - this.#judgedAt >= this.#budget.pace(now)
   }
 
   /** Milliseconds to wait for the probes of this suspicion; undefined: as long as for any. */
@@ -71,7 +71,7 @@ export class Metering {
     }
     const { probeBytes } = this.#metered
     const sent = outcomes.map(({ ok, local }, check) => (local ? 0 : ok ? 2 : 1) * probeBytes[check]!)
-    this.#meter.spend(
+    this.#budget.spend(
       sent.reduce((sum, bytes) => sum + bytes, 0),
       now,
     )
@@ -102,22 +102,22 @@ export class Metering {
     const { failureInterval, recoveryInterval } = this.#settings
     if (state === 'up' && badRounds === 0) return this.idleInterval
     if (state === 'up' || (state === 'degraded' && isSuspect)) return urgentMs ?? failureInterval
-    return Math.max(recoveryInterval, this.#meter.pace(now))
+    return Math.max(recoveryInterval, this.#budget.pace(now))
   }
 
   report(now: number): MeteredReport {
     const { quota, period } = this.#metered
     return {
-      ...{ quota, periodMs: period, spentBytes: this.#meter.spent(now) },
+      ...{ quota, periodMs: period, spentBytes: this.#budget.spent(now) },
       ...{ idleIntervalMs: Math.round(this.idleInterval), evidence: this.#evidence },
     }
   }
 
-  save(now: number): SavedMeter {
-    return this.#meter.save(now)
+  save(now: number): SavedBudget {
+    return this.#budget.save(now)
   }
 
-  restore(saved: SavedMeter | undefined, now: number): void {
-    if (saved) this.#meter.restore(saved, now)
+  restore(saved: SavedBudget | undefined, now: number): void {
+    if (saved) this.#budget.restore(saved, now)
   }
 }

@@ -3,7 +3,7 @@ import { errorAt, invalidArgument } from '../../errors.js'
 import { checkOptions, integer, number } from '../../options.js'
 import { unmapped } from '../../sockets/ip.js'
 import type { MeteredOptions, UplinkCheck, UplinkOptions } from '../options.js'
-import { type Allowance, reserveOf } from './meter.js'
+import { type Allowance, reserveOf } from './probe-budget.js'
 
 /** A metered uplink, with all defaults filled in. */
 export interface Metered extends Allowance {

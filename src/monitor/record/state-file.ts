@@ -1,5 +1,5 @@
 import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
-import { isSavedMeter, type SavedMeter } from '../metered/meter.js'
+import { isSavedBudget, type SavedBudget } from '../metered/probe-budget.js'
 import type { SavedState } from '../state/state-machine.js'
 import { isSavedForce, type SavedForce } from './force.js'
 
@@ -11,7 +11,7 @@ const maxSize = 1 << 24
 
 export interface SavedUplink extends SavedState {
   /** Set for a metered uplink. */
-  meter?: SavedMeter
+  meter?: SavedBudget
 }
 
 /** Uplinks by name; `since` in ms since the epoch. */
@@ -125,6 +125,6 @@ function isSavedUplink(value: unknown): value is SavedUplink {
     typeof saved?.reason === 'string' &&
     Number.isFinite(saved?.penalty) &&
     typeof saved?.flapping === 'boolean' &&
-    (saved.meter === undefined || isSavedMeter(saved.meter))
+    (saved.meter === undefined || isSavedBudget(saved.meter))
   )
 }

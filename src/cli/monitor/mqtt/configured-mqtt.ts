@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import { OneByOne } from '../../../runtime/one-by-one.js'
+import { SerialQueue } from '../../../runtime/serial-queue.js'
 import type { Reporter } from '../reporter.js'
 import { readSecrets } from './broker.js'
 import type { MqttPublisher } from './mqtt-publisher.js'
@@ -11,7 +11,7 @@ export class ConfiguredMqtt {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
   readonly #version: string
-  readonly #calls = new OneByOne()
+  readonly #calls = new SerialQueue()
   #settings: MqttSettings | undefined
   #publisher: MqttPublisher | undefined
 

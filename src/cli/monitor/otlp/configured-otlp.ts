@@ -1,5 +1,5 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
-import { OneByOne } from '../../../runtime/one-by-one.js'
+import { SerialQueue } from '../../../runtime/serial-queue.js'
 import type { Reporter } from '../reporter.js'
 import { type OtlpOptions, otlpSettings } from './options.js'
 import type { OtlpPusher } from './otlp-pusher.js'
@@ -8,7 +8,7 @@ import type { OtlpPusher } from './otlp-pusher.js'
 export class ConfiguredOtlp {
   readonly #monitor: UplinkMonitor
   readonly #reporter: Reporter
-  readonly #calls = new OneByOne()
+  readonly #calls = new SerialQueue()
   readonly #about: { version: string; configuration: string }
   #pusher: OtlpPusher | undefined
 

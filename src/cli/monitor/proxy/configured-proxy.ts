@@ -7,7 +7,7 @@ import type { MultipathOptions } from '../../../protocols/tcp/multipath/options.
 import type { ListeningProxy } from '../../../proxy/listen-proxy.js'
 import type { ProxyAccess } from '../../../proxy/options.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
-import { OneByOne } from '../../../runtime/one-by-one.js'
+import { SerialQueue } from '../../../runtime/serial-queue.js'
 import type { Session } from '../../shared/session.js'
 import { bindBeside } from '../web/bind.js'
 import type { ProxyPlan } from './section.js'
@@ -19,7 +19,7 @@ export class ConfiguredProxy {
   readonly #session: Session
   readonly #route: Route
   readonly #listening: (address: AddressInfo) => void
-  readonly #calls = new OneByOne()
+  readonly #calls = new SerialQueue()
   #plan: ProxyPlan | undefined
   #proxy: ListeningProxy | undefined
   #group: UplinkGroup | undefined

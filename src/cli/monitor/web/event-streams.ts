@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import { Cached } from './cached.js'
 import type { EventLog } from './event-log.js'
 import type { NumberedEvent } from './numbered-event.js'
 import type { PageSnapshots } from './page-snapshot.js'
+import { TtlCache } from './ttl-cache.js'
 
 /** A reader that is this many bytes behind is disconnected. A browser reconnects automatically. */
 const maxBehind = 1 << 20
@@ -22,14 +22,14 @@ export class EventStreams {
   readonly #log: EventLog
   readonly #streams = new Set<Stream>()
   /** All readers get the same buffer until the next tick, so hundreds of slow readers need the memory of one. */
-  readonly #snapshots: Cached<Buffer>
+  readonly #snapshots: TtlCache<Buffer>
   readonly #events = new WeakMap<NumberedEvent, Buffer>()
   readonly #timer: NodeJS.Timeout
   readonly #unfollow: () => void
 
   constructor(snapshots: PageSnapshots, log: EventLog) {
     this.#log = log
-    this.#snapshots = new Cached(Number.POSITIVE_INFINITY, () => block('snapshot', snapshots.make()))
+    this.#snapshots = new TtlCache(Number.POSITIVE_INFINITY, () => block('snapshot', snapshots.make()))
     this.#unfollow = log.follow(event => {
       for (const stream of this.#streams) send(stream, this.#rendered(event))
     })

@@ -1,9 +1,9 @@
 import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
-import { Cached } from './cached.js'
 import { type Range, ranges, recentRanges } from './ranges.js'
 import type { RecentHistory } from './recent-history.js'
 import { rendered } from './server.js'
 import { readPast } from './stored-history.js'
+import { TtlCache } from './ttl-cache.js'
 
 interface Answer {
   status: number
@@ -17,19 +17,19 @@ const lifetime = { recent: 1000, past: 60_000 }
 export class Histories {
   readonly #monitor: UplinkMonitor
   readonly #file: () => string | undefined
-  readonly #recent: Cached<Buffer>
-  readonly #past: Cached<Promise<Buffer>>
+  readonly #recent: TtlCache<Buffer>
+  readonly #past: TtlCache<Promise<Buffer>>
   /** Reads one range at a time. Checks run between its parts. */
   #reading: Promise<unknown> = Promise.resolve()
 
   constructor(monitor: UplinkMonitor, history: RecentHistory, file: () => string | undefined) {
     this.#monitor = monitor
     this.#file = file
-    this.#recent = new Cached(lifetime.recent, key => {
+    this.#recent = new TtlCache(lifetime.recent, key => {
       const { range, since, uplink } = JSON.parse(key)
       return rendered(history.report(rangeOf(range)!, uplink, since))
     })
-    this.#past = new Cached(lifetime.past, key => {
+    this.#past = new TtlCache(lifetime.past, key => {
       const { file, range, uplink } = JSON.parse(key)
       const report = this.#reading.then(() => readPast(file, uplink, rangeOf(range)!))
       this.#reading = report.catch(() => {})

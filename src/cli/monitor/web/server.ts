@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Access } from './access.js'
 import { boundedServer } from './bounded-server.js'
-import { Cached } from './cached.js'
 import type { EventStreams } from './event-streams.js'
 import type { Histories } from './history-answers.js'
 import type { Metrics } from './metrics.js'
 import type { Page } from './page.js'
 import type { PageSnapshots } from './page-snapshot.js'
+import { TtlCache } from './ttl-cache.js'
 
 /** What it serves. */
 export interface Sources {
@@ -33,8 +33,8 @@ type Answer = (response: ServerResponse, url: URL, request: IncomingMessage) => 
 
 /** Serves the page, JSON and metrics. All of it is read-only. */
 export function makeServer({ snapshots, histories, metrics, streams, healthy }: Sources, access: Access, page: Page) {
-  const snapshot = new Cached(lifetime.snapshot, () => rendered(snapshots.make()))
-  const texts = new Cached(lifetime.metrics, async () => Buffer.from(await metrics.text()))
+  const snapshot = new TtlCache(lifetime.snapshot, () => rendered(snapshots.make()))
+  const texts = new TtlCache(lifetime.metrics, async () => Buffer.from(await metrics.text()))
   const json = (response: ServerResponse, value: Buffer, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(value)
   }

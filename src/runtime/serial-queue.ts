@@ -1,5 +1,5 @@
 /** Runs work that must not overlap: each piece starts when the previous one has ended, even if that failed. */
-export class OneByOne {
+export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
 
   /** Settles like `work`. */

@@ -9,7 +9,7 @@ export interface Allowance {
 }
 
 /** The state to keep over a restart. Time without a monitor doesn't count. */
-export interface SavedMeter {
+export interface SavedBudget {
   spent: number
   reserve: number
   /** Milliseconds since the period began. */
@@ -34,7 +34,7 @@ export function idleInterval({ quota, period, roundBytes }: Allowance): number {
 }
 
 /** Keeps the probes of a metered uplink within their quota. Pure: callers pass the time. */
-export class Meter {
+export class ProbeBudget {
   readonly #allowance: Allowance
   readonly #perMs: number
   #reserve: number
@@ -78,12 +78,12 @@ export class Meter {
     return this.#spent
   }
 
-  save(now: number): SavedMeter {
+  save(now: number): SavedBudget {
     this.#fill(now)
     return { spent: this.#spent, reserve: this.#reserve, age: now - this.#began }
   }
 
-  restore(saved: SavedMeter, now: number): void {
+  restore(saved: SavedBudget, now: number): void {
     this.#spent = saved.spent
     this.#reserve = Math.min(saved.reserve, reserveOf(this.#allowance.quota))
     this.#filledAt = now
@@ -101,7 +101,7 @@ export class Meter {
   }
 }
 
-export function isSavedMeter(value: unknown): value is SavedMeter {
-  const saved = value as SavedMeter | null
+export function isSavedBudget(value: unknown): value is SavedBudget {
+  const saved = value as SavedBudget | null
   return [saved?.spent, saved?.reserve, saved?.age].every(Number.isFinite)
 }

@@ -1,5 +1,5 @@
 /** Caches what `make` returns for a key for `lifetime` ms. */
-export class Cached<T> {
+export class TtlCache<T> {
   readonly #lifetime: number
   readonly #make: (key: string) => T
   readonly #values = new Map<string, { value: T; until: number }>()

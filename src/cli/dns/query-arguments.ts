@@ -4,7 +4,7 @@ import { type RecordType, recordTypes } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'
 
 /** The arguments of the command line, as dig reads them. */
-export interface Words {
+export interface QueryArguments {
   names: string[]
   types: RecordType[]
   servers: string[]
@@ -27,21 +27,25 @@ const digOptions: Readonly<Record<string, string>> = {
   ...{ nostats: 'use +short', noquestion: 'use +short', json: 'use --json' },
 }
 
-export function wordsOf(given: readonly string[], known: RecordType | undefined, port: number | undefined): Words {
-  const words: Words = { names: [], types: known ? [known] : [], servers: [], short: false }
+export function queryArguments(
+  given: readonly string[],
+  known: RecordType | undefined,
+  port: number | undefined,
+): QueryArguments {
+  const query: QueryArguments = { names: [], types: known ? [known] : [], servers: [], short: false }
   for (const word of given) {
     const upper = word.toUpperCase()
     const type = known ? undefined : recordTypes.find(name => name === upper)
-    if (word.startsWith('@')) words.servers.push(serverOf(word.slice(1), port))
-    else if (word.startsWith('+')) words.short = isShort(word)
-    else if (type) words.types.push(type)
+    if (word.startsWith('@')) query.servers.push(serverOf(word.slice(1), port))
+    else if (word.startsWith('+')) query.short = isShort(word)
+    else if (type) query.types.push(type)
     else if (!known && otherTypes.has(upper)) throw usageError(refusedType(upper))
     else if (!known && otherClasses.has(upper))
       throw usageError(`dns: class ${upper} is not available; netvia asks in IN`)
-    else if (known || upper !== 'IN') words.names.push(word)
+    else if (known || upper !== 'IN') query.names.push(word)
   }
-  if (port !== undefined && words.servers.length === 0) throw usageError('dns: -p needs a server, as @192.0.2.53')
-  return words
+  if (port !== undefined && query.servers.length === 0) throw usageError('dns: -p needs a server, as @192.0.2.53')
+  return query
 }
 
 function serverOf(server: string, port: number | undefined): string {
