@@ -1,17 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { addon, Field } from '../../binding/addon.js'
-import { hold } from '../../binding/poller.js'
-import { invalidArgument, NetviaError, systemError } from '../../errors.js'
+import { invalidArgument, systemError } from '../../errors.js'
 import { type CommonOptions, deviceName, ipAddress, isBytes, port as portCheck } from '../../options.js'
 import { isolated } from '../../runtime/isolated.js'
 import { decodeAddress, encodeAddress, localNameOf, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
-import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { SendQueue } from '../../sockets/send-queue.js'
 import { masterOf, onLink } from '../../sockets/zone.js'
-import { onDeviceLoss } from '../../system/device-loss.js'
+import { ClosableSocket } from '../closable-socket.js'
 import { changeMembership, checkAddress } from './membership.js'
 import { type ReplyPath, replyPath6 } from './reply-path.js'
 
@@ -59,12 +56,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
   readonly family: 4 | 6
   readonly #device: string | undefined
   readonly #mark: number | undefined
-  readonly #socket: PacketSocket
-  readonly #queue: SendQueue
-  readonly #release: () => void
-  readonly #endLossWatch: () => void
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = () => this.close()
+  readonly #socket: ClosableSocket
 
   /** @internal */
   constructor(fd: number, family: 4 | 6, { device, mark, signal }: CommonOptions) {
@@ -72,13 +64,13 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     this.family = family
     this.#mark = mark
     this.#device = device
-    const handlers = { readable: () => this.#read(), writable: () => this.#queue.writable() }
-    this.#socket = new PacketSocket(fd, handlers, slotSize)
-    this.#queue = new SendQueue(this.#socket, largest, errno => systemError(errno, 'sendmsg', { device }))
-    this.#release = hold()
-    this.#endLossWatch = onDeviceLoss(fd, device, error => this.#fail(error as Error))
-    this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort)
+    const settings = { name: 'UDP', device, signal, slotSize, largest }
+    this.#socket = new ClosableSocket(fd, settings, {
+      readable: () => this.#read(),
+      sendError: errno => systemError(errno, 'sendmsg', { device }),
+      lost: error => this.emit('error', error),
+      closed: () => this.emit('close'),
+    })
   }
 
   /** Whether the socket is closed. */
@@ -95,8 +87,8 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     /** 1-65535. */
     port: number
   } {
-    this.#refuseClosed()
-    return localNameOf(this.#socket.fd)!
+    this.#socket.refuseClosed()
+    return localNameOf(this.#socket.packets.fd)!
   }
 
   /**
@@ -149,13 +141,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
 
   /** Closes the socket and drops messages waiting to be sent. A second call does nothing. */
   close(): void {
-    if (this.closed) return
     this.#socket.close()
-    this.#release()
-    this.#endLossWatch()
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#queue.end(closedError())
-    queueMicrotask(() => this.emit('close'))
   }
 
   /** The same as `close()`. */
@@ -172,8 +158,8 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
 
   #send(caller: string, data: Uint8Array, address: Uint8Array, from?: Partial<ReplyPath>): Promise<void> {
     if (!isBytes(data)) throw invalidArgument(`${caller}: data`, data, 'a Uint8Array')
-    this.#refuseClosed()
-    return this.#queue.send({ data, address, ...from })
+    this.#socket.refuseClosed()
+    return this.#socket.send({ data, address, ...from })
   }
 
   /**
@@ -194,23 +180,14 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
   }
 
   #change(caller: 'addMembership' | 'dropMembership', group: string, given = this.#device): void {
-    this.#refuseClosed()
+    this.#socket.refuseClosed()
     const device = deviceName(given, `${caller}: device`) as string
     if (this.#device !== undefined && device !== this.#device) {
       const hint = 'leave the device out, or open another socket on the device that is meant'
       throw offPath(`${caller}: ${device} is not device ${this.#device}`, hint, this.#device)
     }
     ipAddress(group, `${caller}: group`)
-    changeMembership(caller, this.#socket.fd, this.family, device, [group])
-  }
-
-  #refuseClosed(): void {
-    if (this.closed) throw closedError()
-  }
-
-  #fail(error: Error): void {
-    this.close()
-    this.emit('error', error)
+    changeMembership(caller, this.#socket.packets.fd, this.family, device, [group])
   }
 
   #read(): void {
@@ -220,7 +197,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
       if (info) received.push([Buffer.from(packet.data), info])
     }
     // A few batches, then other sockets have a turn.
-    for (let i = 0; i < 4; i++) if (this.#socket.receive(onPacket) < 1) break
+    for (let i = 0; i < 4; i++) if (this.#socket.packets.receive(onPacket) < 1) break
     for (const message of received) if (!this.closed) isolated(() => this.emit('message', ...message))
   }
 }
@@ -241,8 +218,4 @@ function infoOf(packet: Packet): UdpMessageInfo | undefined {
 function localOf(bytes: Uint8Array, { family, address }: SocketAddress): string | undefined {
   if (family === 6) return bytes[8] === 0xff ? undefined : address
   return bytes.subarray(8, 12).every(byte => byte === 0) ? undefined : bytes.subarray(8, 12).join('.')
-}
-
-function closedError(): NetviaError {
-  return new NetviaError('the UDP socket is closed', { code: 'ERR_SOCKET_CLOSED' })
 }

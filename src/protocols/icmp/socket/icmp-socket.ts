@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
-import { hold } from '../../../binding/poller.js'
 import { NetviaError, systemError } from '../../../errors.js'
 import {
   type CommonOptions,
@@ -15,11 +14,9 @@ import {
 import { isolated } from '../../../runtime/isolated.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { setOption } from '../../../sockets/options.js'
-import { PacketSocket } from '../../../sockets/packet-socket.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
-import { SendQueue } from '../../../sockets/send-queue.js'
 import { onLink } from '../../../sockets/zone.js'
-import { onDeviceLoss } from '../../../system/device-loss.js'
+import { ClosableSocket } from '../../closable-socket.js'
 import { encode, messageCheck } from '../packet/encode.js'
 import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
 import { type IcmpKind, openIcmpDescriptor } from './open-icmp-descriptor.js'
@@ -72,12 +69,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
   /** The kind that was opened, `raw` or `datagram`. */
   readonly kind: IcmpKind
   readonly #device: string | undefined
-  readonly #socket: PacketSocket
-  readonly #queue: SendQueue
-  readonly #release: () => void
-  readonly #endLossWatch: () => void
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = () => this.close()
+  readonly #socket: ClosableSocket
 
   /** @internal */
   constructor({ family, kind = 'auto', signal, ...path }: OpenIcmpOptions) {
@@ -86,20 +78,20 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.family = family
     this.kind = opened.kind
     this.#device = path.device
-    const handlers = { readable: () => this.#read(), writable: () => this.#queue.writable() }
+    const settings = { name: 'ICMP', device: path.device, signal, slotSize: largest + 64, largest }
     try {
       // A raw socket receives errors as messages. The error queue would deliver them a second time.
       if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
-      this.#socket = new PacketSocket(opened.fd, handlers, largest + 64)
+      this.#socket = new ClosableSocket(opened.fd, settings, {
+        readable: () => this.#read(),
+        sendError: errno => this.#sendError(errno),
+        lost: error => this.emit('error', error),
+        closed: () => this.emit('close'),
+      })
     } catch (error) {
       addon().close(opened.fd)
       throw error
     }
-    this.#queue = new SendQueue(this.#socket, largest, errno => this.#sendError(errno))
-    this.#release = hold()
-    this.#endLossWatch = onDeviceLoss(opened.fd, path.device, error => this.#fail(error as Error))
-    this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort)
   }
 
   /** Whether the socket is closed. */
@@ -123,31 +115,20 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
         address,
       })
     }
-    if (this.closed) throw closedError()
+    this.#socket.refuseClosed()
     const bytes = encode(message)
     const target = onLink(encodeAddress(address), this.#device)
-    await this.#queue.send({ data: bytes, address: target })
+    await this.#socket.send({ data: bytes, address: target })
   }
 
   /** Closes the socket and drops messages waiting to be sent. A second call does nothing. */
   close(): void {
-    if (this.closed) return
     this.#socket.close()
-    this.#release()
-    this.#endLossWatch()
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#queue.end(closedError())
-    queueMicrotask(() => this.emit('close'))
   }
 
   /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close()
-  }
-
-  #fail(error: Error): void {
-    this.close()
-    this.emit('error', error)
   }
 
   #sendError(errno: number): NetviaError {
@@ -171,11 +152,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
   /** Reads a few batches, then gives other sockets a turn. */
   #readAll(onPacket: (packet: Packet) => void, errors: boolean): void {
     for (let i = 0; i < 16; i++) {
-      if (this.#socket.receive(onPacket, errors) === -addon().constants.EAGAIN!) return
+      if (this.#socket.packets.receive(onPacket, errors) === -addon().constants.EAGAIN!) return
     }
   }
-}
-
-function closedError(): NetviaError {
-  return new NetviaError('the ICMP socket is closed', { code: 'ERR_SOCKET_CLOSED' })
 }

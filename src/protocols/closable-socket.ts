@@ -1,0 +1,78 @@
+import { hold } from '../binding/poller.js'
+import { NetviaError } from '../errors.js'
+import { PacketSocket } from '../sockets/packet-socket.js'
+import { type Outgoing, SendQueue } from '../sockets/send-queue.js'
+import { onDeviceLoss } from '../system/device-loss.js'
+
+interface ClosableSocketSettings {
+  /** For the error of a closed socket. */
+  readonly name: string
+  readonly device: string | undefined
+  readonly signal: AbortSignal | undefined
+  /** Bytes kept of a received packet, and bytes of the largest packet to send. */
+  readonly slotSize: number
+  readonly largest: number
+}
+
+interface ClosableSocketHandlers {
+  readable(): void
+  sendError(errno: number): NetviaError
+  /** The device is lost. The socket is closed, and `closed` follows. */
+  lost(error: Error): void
+  closed(): void
+}
+
+/**
+ * What the socket objects of this package are made of: a descriptor that keeps the event loop alive until it is closed, by a call, a signal
+ * or the loss of its device.
+ */
+export class ClosableSocket {
+  readonly packets: PacketSocket
+  readonly #name: string
+  readonly #queue: SendQueue
+  readonly #handlers: ClosableSocketHandlers
+  readonly #ends: (() => void)[]
+
+  /** Owns the descriptor once it is made. */
+  constructor(fd: number, settings: ClosableSocketSettings, handlers: ClosableSocketHandlers) {
+    const { name, device, signal, slotSize, largest } = settings
+    this.#name = name
+    this.#handlers = handlers
+    const { readable } = handlers
+    this.packets = new PacketSocket(fd, { readable, writable: () => this.#queue.writable() }, slotSize)
+    this.#queue = new SendQueue(this.packets, largest, handlers.sendError)
+    const close = () => this.close()
+    signal?.addEventListener('abort', close)
+    const lost = (error: unknown) => {
+      this.close()
+      handlers.lost(error as Error)
+    }
+    this.#ends = [hold(), onDeviceLoss(fd, device, lost), () => signal?.removeEventListener('abort', close)]
+  }
+
+  get closed(): boolean {
+    return this.packets.closed
+  }
+
+  refuseClosed(): void {
+    if (this.closed) throw this.#closedError()
+  }
+
+  /** Resolves when the kernel has accepted the packet. */
+  send(packet: Outgoing): Promise<void> {
+    return this.#queue.send(packet)
+  }
+
+  /** Drops what waits to be sent. A second call does nothing. */
+  close(): void {
+    if (this.closed) return
+    this.packets.close()
+    for (const end of this.#ends) end()
+    this.#queue.end(this.#closedError())
+    queueMicrotask(() => this.#handlers.closed())
+  }
+
+  #closedError(): NetviaError {
+    return new NetviaError(`the ${this.#name} socket is closed`, { code: 'ERR_SOCKET_CLOSED' })
+  }
+}
