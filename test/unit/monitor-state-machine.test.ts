@@ -22,7 +22,7 @@ interface Setup extends Partial<Thresholds & Limits> {
   reliability?: number
   checks?: number
   roles?: Partial<Role>[]
-  /** Of each check: its own limits. */
+  /** The limits of each check. */
   own?: Partial<Limits>[]
   quorum?: Record<string, number>
 }
