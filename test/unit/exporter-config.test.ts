@@ -111,10 +111,10 @@ describe('blackbox.yml', () => {
   it('shows modules without their secrets', () => {
     const { written } = read(one('http', 'basic_auth: { username: me, password: tiger }'))
     expect(written.get('m')).toMatchObject({ http: { basic_auth: { username: 'me', password: '<secret>' } } })
-    const sent = read(`
+    const sent = read(`modules:
       m: { prober: http, http: { headers: { Cookie: 'id=s3cret', Accept: 'a' }, body: 'password=s3cret' } }
       n: { prober: tcp, tcp: { query_response: [{ expect: '^220', send: 'PASS s3cret' }] } }
-    `).written
+`).written
     expect(JSON.stringify([...sent.values()])).not.toContain('s3cret')
     expect(sent.get('m')).toMatchObject({ http: { headers: { Cookie: '<secret>', Accept: '<secret>' } } })
   })
