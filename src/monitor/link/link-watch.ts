@@ -1,4 +1,5 @@
 import { hold } from '../../binding/poller.js'
+import { monotonicNow } from '../../monotonic.js'
 import { type DeviceChange, onDeviceChange } from '../../system/netlink/changes.js'
 import { RunningReader } from '../../system/netlink/running-devices.js'
 import { readAddresses, readLinks } from '../../system/netlink/tables.js'
@@ -9,6 +10,8 @@ import type { LinkDevice, LinkFacts, LinkHistory } from './link-fault.js'
  * then: so we look ourselves, in ms.
  */
 const carrierInterval = 50
+/** How many times as long as a reading took the next one waits: thousands of addresses take long to read, and may come without end. */
+const rest = 4
 
 /**
  * Reports the facts of each device's link: immediately, and whenever netlink reports a change. `failed` gets what netlink
@@ -52,15 +55,22 @@ export function watchLinks(
   }
   /** Devices to read again. One reading does for all changes of a turn, because thousands of them come together. */
   const due = new Set<string>()
-  let reading: NodeJS.Immediate | undefined
+  let reading: NodeJS.Timeout | undefined
+  let restsUntil = 0
   const readSoon = (names: Iterable<string>) => {
     for (const name of names) due.add(name)
     if (due.size === 0) return
-    reading ??= setImmediate(() => {
-      reading = undefined
-      attempt(() => read(due), failed)
-      due.clear()
-    })
+    reading ??= setTimeout(
+      () => {
+        reading = undefined
+        const begun = monotonicNow()
+        attempt(() => read(due), failed)
+        due.clear()
+        const now = monotonicNow()
+        restsUntil = now + rest * (now - begun)
+      },
+      Math.max(0, restsUntil - monotonicNow()),
+    )
   }
   const follow = (change: DeviceChange) => {
     if (change.type === 'overrun') return readSoon(devices.keys())
@@ -76,7 +86,7 @@ export function watchLinks(
     const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
     return () => {
       clearInterval(timer)
-      clearImmediate(reading)
+      clearTimeout(reading)
       endCarriers()
       unsubscribe()
       release()

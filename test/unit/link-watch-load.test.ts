@@ -1,0 +1,42 @@
+import { expect, test, vi } from 'vitest'
+import { LinkHistory } from '../../src/monitor/link/link-fault.js'
+import { watchLinks } from '../../src/monitor/link/link-watch.js'
+import type { DeviceChange } from '../../src/system/netlink/changes.js'
+
+const world = vi.hoisted(() => ({ tell: (_change: unknown) => {}, readings: 0 }))
+
+vi.mock('../../src/system/netlink/changes.js', () => ({
+  onDeviceChange(callback: (change: unknown) => void) {
+    world.tell = callback
+    return () => {}
+  },
+}))
+
+/** A machine whose addresses take 20 ms to read. */
+vi.mock('../../src/system/netlink/tables.js', () => ({
+  readLinks: () => [],
+  readAddresses() {
+    world.readings++
+    for (const until = performance.now() + 20; performance.now() < until; );
+    return []
+  },
+}))
+
+test('addresses that change without end leave most of the time to the checks', async () => {
+  const failures: unknown[] = []
+  const end = watchLinks(
+    new Map([['wan1', new LinkHistory()]]),
+    () => {},
+    error => failures.push(error),
+  )
+  const until = performance.now() + 1000
+  while (performance.now() < until) {
+    world.tell({ type: 'address', change: 'added', device: 'wan1' } as DeviceChange)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  end()
+  expect(failures).toEqual([])
+  expect(world.readings).toBeGreaterThan(1)
+  // Without a rest there were some 45.
+  expect(world.readings).toBeLessThan(20)
+})
