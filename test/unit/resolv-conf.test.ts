@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -95,6 +96,20 @@ test('a file is read again when it has changed, and reads as empty when it is go
     rmSync(path)
     expect(file.read()).toBe('')
   } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a FIFO counts as empty, and is not waited for', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
+  const path = join(folder, 'fifo')
+  execFileSync('mkfifo', [path])
+  // Whoever reads gets this.
+  const writer = spawn('sh', ['-c', 'echo 127.0.0.1 name > "$0"', path])
+  try {
+    expect(new ParsedFile(path, text => text).read()).toBe('')
+  } finally {
+    writer.kill()
     rmSync(folder, { recursive: true })
   }
 })

@@ -5,8 +5,8 @@ import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
 
 /**
- * A parsed file, read again when it has changed (inode, time or size). A file that is missing or unreadable counts as
- * empty, as in the C library.
+ * A parsed file, read again when it has changed (inode, time or size). A file that is missing, unreadable or no file at
+ * all counts as empty.
  */
 export class ParsedFile<T> {
   readonly #path: string
@@ -34,7 +34,10 @@ export class ParsedFile<T> {
   #currentVersion(): string {
     try {
       if (this.#owner !== undefined && !isOnlyOf(this.#owner, dirname(this.#path))) return ''
-      const { dev, ino, mtimeMs, size } = statSync(this.#path)
+      const status = statSync(this.#path)
+      // A FIFO would hold the event loop until somebody writes to it.
+      if (!status.isFile()) return ''
+      const { dev, ino, mtimeMs, size } = status
       return `${dev}:${ino}:${mtimeMs}:${size}`
     } catch {
       return ''
