@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:net'
 import tls, { createServer, type TlsOptions } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { checkHttp } from '../../src/checks/http/check-http.js'
+import { HttpsAgent } from '../../src/protocols/http/agent.js'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice } from '../../src/sockets/open.js'
@@ -206,6 +208,35 @@ test('options that make no sense are refused by name', async () => {
   await refused({ host: 'x', port: 1, socket: {} })
   await refused({ host: 'x', port: 1, rejectUnauthorized: 'no' })
   await refused({ host: 'x' })
+})
+
+test.each<[string, unknown]>([
+  ['ALPNProtocols', ['']],
+  ['ALPNProtocols', ['h2', 'x'.repeat(256)]],
+  ['ALPNProtocols', Array.from({ length: 300 }, () => 'x'.repeat(255))],
+  ['ALPNProtocols', ['h2', 5]],
+  ['ALPNProtocols', 'h2'],
+  ['ALPNProtocols', Buffer.from('h2')],
+  ['ALPNProtocols', Buffer.from('\x02h2\0')],
+  ['servername', 'a\0b'],
+  ['servername', 5],
+  ['minDHSize', 0],
+])('%s of %j is refused before Node, which may end the process for it', async (name, value) => {
+  const options = { rejectUnauthorized: false, [name]: value } as object
+  const refused = expect.objectContaining({ name: 'NetviaError', code: 'ERR_INVALID_ARG_VALUE' })
+  const port = await serve()
+  await expect(connectTls({ host: '127.0.0.1', port, ...options })).rejects.toEqual(refused)
+  await expect(checkHttp(`https://127.0.0.1:${port}/`, { tls: options })).rejects.toEqual(refused)
+  expect(() => new HttpsAgent(options)).toThrow(refused)
+})
+
+test('ALPN protocols are a list of names, or encoded', async () => {
+  const port = await serve('server', { ALPNProtocols: ['h2'] })
+  for (const ALPNProtocols of [['h2', 'http/1.1'], Buffer.from('\x02h2'), [], new Uint8Array()]) {
+    const socket = await connectTls({ host: '127.0.0.1', port, ca, ALPNProtocols })
+    expect(socket.alpnProtocol).toBe(ALPNProtocols.length > 0 && 'h2')
+    socket.destroy()
+  }
 })
 
 test('what Node finds wrong with TLS options leaves nothing open', async () => {

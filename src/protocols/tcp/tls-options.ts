@@ -1,9 +1,36 @@
 import type { ConnectionOptions } from 'node:tls'
-import { boolean, copied, type Schema, string } from '../../options.js'
+import { invalidArgument } from '../../errors.js'
+import { boolean, type Check, copied, integer, type Schema, string } from '../../options.js'
 
-/** The options of `tls.connect` that concern TLS itself. Node checks their values. */
+/** Node ends the process for what OpenSSL refuses. */
+const protocols: Check = (value, name) => {
+  const given = copied(value, name)
+  if (isListOfNames(given) || isEncoded(given)) return given
+  throw invalidArgument(name, value, 'a list of names of 1-255 bytes each, or its encoding (RFC 7301)')
+}
+
+function isListOfNames(value: unknown): boolean {
+  const isName = (name: unknown) => typeof name === 'string' && name !== '' && Buffer.byteLength(name) < 256
+  return Array.isArray(value) && value.every(isName) && Buffer.byteLength(value.join()) < 65_535
+}
+
+/** A length before each name (RFC 7301 section 3.1). */
+function isEncoded(value: unknown): boolean {
+  if (!ArrayBuffer.isView(value) || value.byteLength > 65_535) return false
+  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  let at = 0
+  while (at < bytes.length && bytes[at]! > 0) at += 1 + bytes[at]!
+  return at === bytes.length
+}
+
+const serverName: Check = (value, name) => {
+  if (typeof value === 'string' && !value.includes('\0')) return value
+  throw invalidArgument(name, value, 'a name')
+}
+
+/** The options of `tls.connect` that concern TLS itself. Node checks the values that are copied here. */
 export const tlsSchema = {
-  ALPNProtocols: copied,
+  ALPNProtocols: protocols,
   allowPartialTrustChain: boolean,
   ca: copied,
   cert: copied,
@@ -17,7 +44,7 @@ export const tlsSchema = {
   honorCipherOrder: boolean,
   key: copied,
   maxVersion: string,
-  minDHSize: copied,
+  minDHSize: integer(1, 0x7fff_ffff),
   minVersion: string,
   passphrase: string,
   pfx: copied,
@@ -29,7 +56,7 @@ export const tlsSchema = {
   secureContext: copied,
   secureOptions: copied,
   secureProtocol: string,
-  servername: copied,
+  servername: serverName,
   session: copied,
   sessionIdContext: string,
   sigalgs: string,
