@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { minify } from 'terser'
 import { defineConfig } from 'tsdown'
 import { writeEntries } from './tools/build/entries.mjs'
+import { lateConstants } from './tools/build/late-constants.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
@@ -50,7 +51,7 @@ export default defineConfig([
     deps: { onlyBundle: false },
     // As CommonJS, of prom-client's, it is bundled wrongly.
     alias: { '@opentelemetry/api': resolve('node_modules/@opentelemetry/api/build/esm/index.js') },
-    plugins: [finished],
+    plugins: [lateConstants, finished],
     sourcemap: true,
     // dist is cleaned by the first one.
     clean: ['dist/lib', 'dist/cli'],

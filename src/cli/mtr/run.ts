@@ -141,8 +141,22 @@ async function watch(
       help,
       draw(lines, view, output.terminal),
     ]
-    await output.liveText(() => frame().join('\n'), work)
+    // A round takes a second, and the screen is asked for ten times in it.
+    const whenChanged = memo(() => frame().join('\n'))
+    await output.liveText(() => {
+      const routes = lines.flatMap(({ route, failure }) => [route, failure])
+      return whenChanged(paused, view.order, view.numeric, output.terminal.columns, ...routes)
+    }, work)
   } finally {
     stop()
+  }
+}
+
+/** Makes the text again only if one of these values has changed. */
+function memo(make: () => string): (...values: unknown[]) => string {
+  let made: { values: unknown[]; text: string } | undefined
+  return (...values) => {
+    if (!made || values.some((value, index) => value !== made!.values[index])) made = { values, text: make() }
+    return made.text
   }
 }

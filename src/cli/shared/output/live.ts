@@ -12,6 +12,8 @@ export class Live {
   readonly #stream: NodeJS.WriteStream
   readonly #write: (stream: NodeJS.WriteStream, text: string) => void
   readonly #timer: NodeJS.Timeout
+  /** What is on the screen, as it was drawn for this width. */
+  #shown: { text: string; columns: number } | undefined
   #waiting: { stream: NodeJS.WriteStream; text: string }[] = []
 
   constructor(
@@ -23,7 +25,7 @@ export class Live {
     this.#write = write
     this.#draw = createLogUpdate(stream, { showCursor: true })
     this.#render = render
-    this.#draw(render())
+    this.#update()
     this.#timer = setInterval(() => this.#frame(), frameMs)
   }
 
@@ -43,14 +45,25 @@ export class Live {
     if (this.#stream.writableLength > 0) {
       // The terminal is slow or stopped. It gets the lines once, and the newest drawing when it has shown them.
       this.#draw.done()
+      this.#shown = undefined
       this.#say()
       return
     }
     if (this.#waiting.length) {
       this.#draw.clear()
+      this.#shown = undefined
       this.#say()
     }
-    this.#draw(this.#render())
+    this.#update()
+  }
+
+  /** Wrapping the lines and comparing them with the screen costs more than most drawings. */
+  #update(): void {
+    const { columns } = this.#stream
+    const text = this.#render()
+    if (text === this.#shown?.text && columns === this.#shown.columns) return
+    this.#shown = { text, columns }
+    this.#draw(text)
   }
 
   #say(): void {
