@@ -21,7 +21,18 @@ test('names and aliases, comments, both families, without case', () => {
 
 test('lines of nonsense do no harm', () => {
   const hosts = parseHosts(
-    'nonsense name\n1.2.3 short\n192.0.2.1\n\n\0\n192.0.2.2 good\r\n__proto__ x\n192.0.2.3 __proto__',
+    'nonsense name\n1.2.3 short\n192.0.2.1\n\n\0\n192.0.2.2 good\r\n__proto__ x\n192.0.2.3 __proto__\n192.0.2.4 \r\n192.0.2.5  # none\n192.0.2.6#x y',
   )
   expect([...hosts.keys()]).toEqual(['good', '__proto__'])
+})
+
+test('a list that blocks 100,000 names keeps their address once', () => {
+  const lines = Array.from({ length: 100_000 }, (_, index) => `0.0.0.0 ads${index}.example.com`)
+  const hosts = parseHosts([...lines, '192.0.2.1 ads7.example.com', ''].join('\n'))
+  expect(new Set(hosts.values()).size).toBe(2)
+  expect(hosts.get('ads7.example.com')).toEqual([
+    { address: '0.0.0.0', family: 4 },
+    { address: '192.0.2.1', family: 4 },
+  ])
+  expect(hosts.get('ads8.example.com')).toEqual([{ address: '0.0.0.0', family: 4 }])
 })

@@ -9,23 +9,31 @@ export interface HostAddress {
 /** The names of hosts(5) in lower case, each with its addresses in the file's order. */
 export type Hosts = ReadonlyMap<string, readonly HostAddress[]>
 
+/** An address, and the rest of its line up to a comment. */
+const entryLine = /^[^\S\n]*([^\s#]+)[^\S\n]+([^\s#][^#\n]*)/gm
+
+/** Lists that block advertisements have 100,000 lines, most with the same address: names share its list while they have no other. */
 export function parseHosts(text: string): Hosts {
-  const hosts = new Map<string, HostAddress[]>()
-  const seen = new Set<string>()
-  for (const line of text.split('\n')) {
-    const [listed = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
-    if (!isIP(listed)) continue
-    const address = unmapped(listed)
-    for (const name of names.map(canonicalName)) {
-      if (seen.has(`${name} ${address}`)) continue
-      seen.add(`${name} ${address}`)
-      const entry: HostAddress = { address, family: isIPv4(address) ? 4 : 6 }
+  const hosts = new Map<string, readonly HostAddress[]>()
+  const lists = new Map<string, readonly HostAddress[]>()
+  for (const [, listed, names] of text.matchAll(entryLine)) {
+    const list = lists.get(listed!) ?? listOf(listed!)
+    lists.set(listed!, list)
+    const [first] = list
+    if (!first) continue
+    for (const name of names!.trimEnd().split(/\s+/).map(canonicalName)) {
       const known = hosts.get(name)
-      if (known) known.push(entry)
-      else hosts.set(name, [entry])
+      if (!known) hosts.set(name, list)
+      else if (!known.some(({ address }) => address === first.address)) hosts.set(name, [...known, first])
     }
   }
   return hosts
+}
+
+function listOf(text: string): readonly HostAddress[] {
+  if (!isIP(text)) return []
+  const address = unmapped(text)
+  return [{ address, family: isIPv4(address) ? 4 : 6 }]
 }
 
 /** Names compare without case and without the final dot (RFC 4343). */
