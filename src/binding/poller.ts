@@ -8,7 +8,8 @@ type Handler = (events: number) => void
 /** Passes readiness reports from the addon's thread to the handlers. */
 class Poller {
   readonly native: Addon
-  readonly #handlers = new Map<number, Handler>()
+  /** Emptied when it is deleted: what V8 leaves of a map that has grown or shrunk keeps alive what it held. */
+  readonly #handlers = new Map<number, { handle: Handler | undefined }>()
   readonly #pairs = new Int32Array(2 * Batch.events)
   #nextToken = 1
   #holds = 0
@@ -27,11 +28,13 @@ class Poller {
       token = this.#nextToken
       this.#nextToken = token === 0x7fff_ffff ? 1 : token + 1
     } while (this.#handlers.has(token))
-    this.#handlers.set(token, handler)
+    this.#handlers.set(token, { handle: handler })
     return token
   }
 
   delete(token: number): void {
+    const known = this.#handlers.get(token)
+    if (known) known.handle = undefined
     this.#handlers.delete(token)
   }
 
@@ -47,7 +50,7 @@ class Poller {
   #dispatch(count: number): void {
     for (let i = 0; i < count; i++) {
       // The other descriptors of the batch are one-shot: their handlers must still run.
-      isolated(() => this.#handlers.get(this.#pairs[2 * i]!)?.(this.#pairs[2 * i + 1]!))
+      isolated(() => this.#handlers.get(this.#pairs[2 * i]!)?.handle?.(this.#pairs[2 * i + 1]!))
     }
   }
 }

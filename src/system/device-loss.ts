@@ -19,7 +19,12 @@ const graceMs = 50
 /** Milliseconds between checks without netlink. */
 const pollMs = 200
 
-const watched = new Set<Watched>()
+/** Emptied when it is forgotten: what V8 leaves of a set that has grown or shrunk keeps alive what it held. */
+interface Entry {
+  own: Watched | undefined
+}
+
+const watched = new Set<Entry>()
 let end: (() => void) | undefined
 
 /**
@@ -59,13 +64,15 @@ export function destroyWithDevice(socket: Socket, device: string | undefined): v
 }
 
 function watch(own: Watched): () => void {
-  watched.add(own)
+  const entry: Entry = { own }
+  watched.add(entry)
   end ??= startLater()
-  return () => forget(own)
+  return () => forget(entry)
 }
 
-function forget(own: Watched): void {
-  watched.delete(own)
+function forget(entry: Entry): void {
+  watched.delete(entry)
+  entry.own = undefined
   if (watched.size > 0) return
   end?.()
   end = undefined
@@ -95,17 +102,18 @@ function follow(): () => void {
 
 /** Checks the sockets of one device, or all of them. */
 function verifyAll(only?: string): void {
-  for (const own of [...watched]) {
-    const { device, verify, lost, isOpen } = own
+  for (const entry of [...watched]) {
+    if (!entry.own) continue
+    const { device, verify, lost, isOpen } = entry.own
     if (only !== undefined && only !== device) continue
     if (!isOpen()) {
-      forget(own)
+      forget(entry)
       continue
     }
     try {
       verify()
     } catch (error) {
-      forget(own)
+      forget(entry)
       isolated(() => lost(error))
     }
   }
