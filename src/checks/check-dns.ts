@@ -1,3 +1,4 @@
+import { isIP } from '../builtins.js'
 import { invalidArgument, NetviaError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import {
@@ -22,6 +23,7 @@ import {
 } from '../protocols/dns/records.js'
 import { resolveWith } from '../protocols/dns/resolve.js'
 import { dnsServers, formatDnsServer } from '../protocols/dns/server-address.js'
+import { canonicalIP } from '../sockets/ip.js'
 import { anyMatches, matchLimitMs } from './match.js'
 import { checkTimeout, networkError } from './outcome.js'
 
@@ -34,7 +36,7 @@ export interface DnsCheckOptions extends CommonOptions {
   /** Record type to query (RFC 1035), bypassing hosts file and search list. Default: A. */
   type?: RecordType
   /**
-   * What the answers must contain; with a list, every item. Each is an address as `resolve` returns it, a name, or a record's
+   * What the answers must contain; with a list, every item. Each is an address (in any notation), a name, or a record's
    * data as text (data that isn't plain text: as JSON). Default: any answer is accepted.
    */
   expect?: Expected | readonly Expected[]
@@ -124,7 +126,8 @@ export async function checkDns(name: string, given: DnsCheckOptions = {}): Promi
     answers = await resolveWith(name, asked, { onAnswer })
     latencyMs ??= monotonicNow() - start
     for (const item of [expect].flat()) {
-      const found = await anyMatches(answers.flatMap(textsOf), item, { exact: true, signal })
+      const wanted = typeof item === 'string' && isIP(item) ? canonicalIP(item) : item
+      const found = await anyMatches(answers.flatMap(textsOf), wanted, { exact: true, signal })
       signal?.throwIfAborted()
       if (found) continue
       const what = found === undefined ? `takes more than ${matchLimitMs} ms to match` : 'is not among'

@@ -32,6 +32,11 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text.slice(0, gap.index).replace(/:$/, '')}::${text.slice(gap.index + gap[0].length).replace(/^:/, '')}`
 }
 
+/** A valid address (`isIP`) without zone in the one text that RFC 5952 section 4 gives it. */
+export function canonicalIP(address: string): string {
+  return address.includes(':') ? formatIPv6(parseIP(address)) : address
+}
+
 /** The IPv4 address within 16 bytes of `::ffff:0:0/96` (RFC 4291 section 2.5.5.2); undefined for any other address. */
 export function mappedIPv4(bytes: Uint8Array): string | undefined {
   const mapped =

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { isIP } from '../builtins.js'
 import { NetviaError } from '../errors.js'
-import { formatIPv6, parseIP } from './ip.js'
+import { canonicalIP } from './ip.js'
 
 /** The error for a call that would leave its socket's path. */
 export function offPath(what: string, hint: string, device?: string): NetviaError {
@@ -27,7 +27,7 @@ export function meansDevice(text: string, device: string): boolean {
   if (text === device || text === '0.0.0.0') return true
   const zone = zoneOf(text)
   if (zone !== undefined) return isZoneOf(zone, device)
-  const plain = isIP(text) === 6 ? formatIPv6(parseIP(text)) : text
+  const plain = isIP(text) ? canonicalIP(text) : text
   return plain === '::' || addressesOf(device).includes(plain)
 }
 

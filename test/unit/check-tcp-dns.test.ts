@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkTcp } from '../../src/checks/check-tcp.js'
-import { a, fakeServer, type Reply } from './dns-fake-server.js'
+import { a, aaaa, fakeServer, type Reply } from './dns-fake-server.js'
 import { closedPort, silentUdpPort, stalledPort, tcpServer } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
 
@@ -92,6 +92,15 @@ describe('checkDns', () => {
       ...{ ok: true, answers: [{ type: 'TXT', data: ['v=spf1 ', '-all'] }] },
     })
   })
+
+  test.each([['2001:db8:0:0:1::'], ['2001:DB8:0:0:1:0:0.0.0.0'], ['2001:db8::1:0:0:0']])(
+    'an address as %s',
+    async text => {
+      const servers = await nameServer({ answers: [aaaa('a.test', '2001:db8:0:0:1:0:0:0')] })
+      const result = await checkDns('a.test', { servers, type: 'AAAA', expect: text })
+      expect(result).toMatchObject({ ok: true, answers: [{ address: '2001:db8:0:0:1::' }] })
+    },
+  )
 
   test('the hosts file is not asked', async () => {
     const servers = await nameServer({ rcode: 3 })

@@ -4,6 +4,7 @@ import { goRegExp } from '../../src/cli/exporter/go-regexp.js'
 import { exposition, ProbeMetrics } from '../../src/cli/exporter/metrics.js'
 import { addressHash } from '../../src/cli/exporter/probe/address.js'
 import { distinguishedName } from '../../src/cli/exporter/probe/distinguished-name.js'
+import { recordText } from '../../src/cli/exporter/probe/record-text.js'
 import { expand } from '../../src/cli/exporter/probe/tcp.js'
 import { timeoutOf } from '../../src/cli/exporter/scrape.js'
 
@@ -97,4 +98,9 @@ describe('the parts of a probe', () => {
     const { signal } = new AbortController()
     expect(timeoutOf({ prober: 'icmp', timeout }, { ...request, signal })).toBe(expected)
   })
+})
+
+it('an AAAA record has the text of RFC 5952, as in Go', () => {
+  const record = { type: 'AAAA', name: 'a.test', ttl: 60, class: 'IN', data: '2001:db8::1:0:0:0' } as const
+  expect(recordText(record)).toBe('a.test.\t60\tIN\tAAAA\t2001:db8:0:0:1::')
 })

@@ -1,5 +1,6 @@
 import type { Answer } from 'dns-packet'
 import { isIP } from '../../builtins.js'
+import { canonicalIP } from '../../sockets/ip.js'
 import { canonicalName } from './hosts.js'
 import { type AddressType, codecType, type DnsRecord, type RecordData, type RecordType } from './records.js'
 import { decodeServiceBinding } from './service-binding.js'
@@ -40,9 +41,14 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
 
 /** Returns the record, unless its data must not be used. */
 function usable(answer: Plain, type: RecordType): FoundRecord[] {
-  const isBinding = type === 'SVCB' || type === 'HTTPS'
-  const data = isBinding ? decodeServiceBinding(answer.data as unknown as Buffer) : answer.data
+  const data = dataOf(answer, type)
   return data === undefined ? [] : [{ name: answer.name, type, ttl: timeToLive(answer), data }]
+}
+
+function dataOf({ data }: Plain, type: RecordType): unknown {
+  if (type === 'SVCB' || type === 'HTTPS') return decodeServiceBinding(data as unknown as Buffer)
+  // The codec shortens the first zeros, not the longest.
+  return type === 'AAAA' ? canonicalIP(data as string) : data
 }
 
 /** The codec accepts truncated addresses. */

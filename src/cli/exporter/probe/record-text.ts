@@ -1,4 +1,6 @@
 import type { Answer } from 'dns-packet'
+import { isIP } from '../../../builtins.js'
+import { canonicalIP } from '../../../sockets/ip.js'
 
 type Data = Record<string, string | number | Buffer>
 
@@ -17,6 +19,9 @@ function dataText(type: string, data: unknown): string {
     case 'NS':
     case 'PTR':
       return fqdn(String(data))
+    case 'AAAA':
+      // The codec accepts truncated addresses, and shortens the first zeros, not the longest.
+      return isIP(String(data)) ? canonicalIP(String(data)) : String(data)
     case 'MX':
       return `${fields.preference} ${fqdn(fields.exchange)}`
     case 'SOA': {
