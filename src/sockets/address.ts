@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { isIPv4 } from '../builtins.js'
 import { NetviaError } from '../errors.js'
-import { formatIPv6, parseIP, unmapped } from './ip.js'
+import { formatIPv6, parseIP, putIPv4, unmapped } from './ip.js'
 
 /** An address as the protocols see it. The text includes the IPv6 scope: `fe80::1%eth0`. */
 export interface SocketAddress {
@@ -34,15 +34,7 @@ export function encodeAddress(text: string, port = 0): Uint8Array {
   bytes[littleEndian ? 0 : 1] = v4 ? AF_INET : AF_INET6
   bytes[2] = port >> 8
   bytes[3] = port
-  if (v4) {
-    let at = 4
-    for (let i = 0; i < address.length; i++) {
-      const digit = address.charCodeAt(i) - 48
-      if (digit < 0) at++
-      else bytes[at] = bytes[at]! * 10 + digit
-    }
-    return bytes
-  }
+  if (v4) return putIPv4(address, bytes, 4)
   bytes.set(parseIP(address), 8)
   const zone = address.split('%')[1]
   if (zone !== undefined) new DataView(bytes.buffer).setUint32(24, scopeId(zone, address), littleEndian)

@@ -1,11 +1,22 @@
 /** The 4 or 16 bytes of a valid address (`isIP`), without its zone (RFC 4291 section 2.2). */
 export function parseIP(address: string): Uint8Array {
-  if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number)
+  if (!address.includes(':')) return putIPv4(address, new Uint8Array(4), 0)
   const [head = '', tail = ''] = address.replace(/%.*/, '').split('::')
   const bytes = new Uint8Array(16)
   const last = groups(tail)
   bytes.set(groups(head))
   bytes.set(last, 16 - last.length)
+  return bytes
+}
+
+/** Writes the 4 bytes of a valid IPv4 address. */
+export function putIPv4(address: string, bytes: Uint8Array, start: number): Uint8Array {
+  let at = start
+  for (let i = 0; i < address.length; i++) {
+    const digit = address.charCodeAt(i) - 48
+    if (digit < 0) at++
+    else bytes[at] = bytes[at]! * 10 + digit
+  }
   return bytes
 }
 

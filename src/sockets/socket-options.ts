@@ -89,8 +89,12 @@ export const tcpSocketOptions: Check = (value, name) => checkOptions(name, value
 /** Those with a number that concern this family, for `openDescriptor`. */
 export function numericOptions(family: 4 | 6, options?: TcpSocketOptions): Record<string, number> | undefined {
   if (options === undefined) return undefined
-  const numbers = Object.entries(options).filter(([name]) => name !== 'TCP_CONGESTION')
-  return Object.fromEntries(numbers.filter(([name]) => family === 6 || !name.startsWith('IPV6_')))
+  const numbers: Record<string, number> = {}
+  for (const name in options) {
+    if (name !== 'TCP_CONGESTION' && (family === 6 || !name.startsWith('IPV6_')))
+      numbers[name] = (options as Record<string, number>)[name]!
+  }
+  return numbers
 }
 
 export function setCongestionControl(fd: number, { TCP_CONGESTION: name }: TcpSocketOptions = {}): void {
