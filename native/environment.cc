@@ -35,11 +35,13 @@ int Environment::Own(int fd) {
   return fd;
 }
 
+bool Environment::Owns(int fd) const {
+  return fd >= 0 && fd / kBits < words_ && (owned_[fd / kBits] >> (fd % kBits) & 1);
+}
+
 bool Environment::Disown(int fd) {
-  if (fd < 0 || fd / kBits >= words_) return false;
-  uint64_t bit = uint64_t{1} << (fd % kBits);
-  if (!(owned_[fd / kBits] & bit)) return false;
-  owned_[fd / kBits] &= ~bit;
+  if (!Owns(fd)) return false;
+  owned_[fd / kBits] &= ~(uint64_t{1} << (fd % kBits));
   if (fd == lent_) lent_ = -1;
   return true;
 }

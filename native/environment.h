@@ -15,6 +15,7 @@ class Environment {
 
   // Owns the descriptor from now on, or closes it and returns -ENOMEM. Passes negative values through.
   int Own(int fd);
+  bool Owns(int fd) const;
   // Owns it no longer; false if it never did.
   bool Disown(int fd);
   // Another owner may take it at any moment from now on, until it is disowned.

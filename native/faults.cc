@@ -13,7 +13,7 @@ constexpr const char* kCalls[] = {
     "socket",     "close",    "bind",     "listen",  "connect",        "getsockname",    "getpeername",
     "getsockopt", "setsockopt", "sendmmsg", "recvmmsg", "eventfd",     "if_nametoindex", "if_indextoname",
     "epoll_create1", "epoll_ctl", "epoll_wait", "malloc",  "realloc",  "pthread_create", "getrandom",
-    "duplicate",  "pipe2",    "splice",   "read",    "send",           "shutdown",
+    "accept",     "duplicate",  "pipe2",    "splice",   "read",    "send",           "shutdown",
 };
 constexpr int kCallCount = sizeof kCalls / sizeof kCalls[0];
 constexpr int kAny = -1;
@@ -84,6 +84,10 @@ namespace sys {
 int socket(int family, int type, int protocol) {
   if (Fails("socket", family, type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), protocol)) return -1;
   return ::socket(family, type, protocol);
+}
+
+int accept(int fd, sockaddr* address, socklen_t* length) {
+  return Fails("accept") ? -1 : accept4(fd, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
 // The kernel closes the descriptor whatever it returns, close(2).

@@ -140,6 +140,7 @@ constexpr Constant kConstants[] = {
     {"BATCH_EVENTS", Poller::kEvents},
     {"SEND_FIELDS", static_cast<int>(kSendFields)},
     {"RECEIVE_FIELDS", static_cast<int>(kReceiveFields)},
+    {"RELAY_END_FIELDS", static_cast<int>(relay::Relay::kEndFields)},
     {"ADDRESS_ROOM", static_cast<int>(kAddressRoom)},
     CONSTANT(AF_INET),
     CONSTANT(AF_INET6),

@@ -36,6 +36,13 @@ static int Bind(const Arguments& arguments) {
 
 static int Listen(const Arguments& arguments) { return Result(sys::listen(arguments.Int(0), arguments.Int(1))); }
 
+static int Accept(const Arguments& arguments) {
+  View<uint8_t> address(arguments, 1);
+  socklen_t length = static_cast<socklen_t>(address.length);
+  return Environment::Of(arguments.Env())
+      .Own(Result(sys::accept(arguments.Int(0), reinterpret_cast<sockaddr*>(address.data), &length)));
+}
+
 static int Connect(const Arguments& arguments) {
   View<uint8_t> address(arguments, 1);
   return Result(
@@ -108,6 +115,7 @@ void DefineSockets(Napi::Env env, Napi::Object exports) {
              {"detach", Call<Detach>},
              {"bind", Call<Bind>},
              {"listen", Call<Listen>},
+             {"accept", Call<Accept>},
              {"connect", Call<Connect>},
              {"getsockname", Call<Name<sys::getsockname>>},
              {"getpeername", Call<Name<sys::getpeername>>},

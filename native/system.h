@@ -15,6 +15,7 @@
 namespace sys {
 
 #ifdef NETVIA_FAULTS
+int accept(int fd, sockaddr* address, socklen_t* length);
 int socket(int family, int type, int protocol);
 int close(int fd);
 int bind(int fd, const sockaddr* address, socklen_t length);
@@ -72,6 +73,10 @@ inline long transfer(long number, int fd, mmsghdr* messages, int count, int flag
 
 // By number: glibc has it from 2.25 only.
 inline long getrandom(void* out, size_t length) { return syscall(SYS_getrandom, out, length, 0); }
+
+inline int accept(int fd, sockaddr* address, socklen_t* length) {
+  return accept4(fd, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
 
 inline int duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 

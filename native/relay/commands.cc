@@ -66,24 +66,21 @@ int Relay::Open(int client, int upstream, Bytes toClient, Bytes toUpstream, uint
   tunnel->id = nextId_;
   tunnels_[tunnel->id] = tunnel;
   tunnel->idleTimeout = idleTimeout;
-  int error = 0;
-  tunnel->client.socket = Descriptor(sys::duplicate(client));
-  if (tunnel->client.socket) tunnel->upstream.socket = Descriptor(sys::duplicate(upstream));
-  if (!tunnel->upstream.socket) {
-    error = -errno;
-  } else if (!tunnel->receiving.Begin(toClient) || !tunnel->sending.Begin(toUpstream)) {
-    error = -ENOMEM;
-  }
-  if (error < 0) {
+  if (!tunnel->receiving.Begin(toClient) || !tunnel->sending.Begin(toUpstream)) {
     Free(tunnel);
-    return error;
+    return -ENOMEM;
   }
+  tunnel->client.socket = Descriptor(client);
+  tunnel->upstream.socket = Descriptor(upstream);
+  bool isFirst;
   {
     Lock lock(lock_);
+    isFirst = incoming_ == nullptr;
     tunnel->next = incoming_;
     incoming_ = tunnel;
   }
-  Signal(wake_);
+  // The others are taken with it.
+  if (isFirst) Signal(wake_);
   return tunnel->id;
 }
 
@@ -167,8 +164,24 @@ static int RelayOpen(const Arguments& arguments) {
   int idleTimeout = arguments.Int(4);
   // Bytes that aren't would be lost.
   if (!toClient.valid || !toUpstream.valid || idleTimeout < 1) return -EINVAL;
-  return RelayOf(arguments).Open(arguments.Int(0), arguments.Int(1), {toClient.data, toClient.length},
-                                 {toUpstream.data, toUpstream.length}, static_cast<uint32_t>(idleTimeout));
+  Environment& environment = Environment::Of(arguments.Env());
+  int ends[2];
+  Descriptor copies[2];
+  for (size_t i = 0; i < 2; i++) {
+    ends[i] = arguments.Int(i);
+    if (environment.Owns(ends[i])) continue;
+    copies[i] = Descriptor(sys::duplicate(ends[i]));
+    if (!copies[i]) return -errno;
+    ends[i] = copies[i].Get();
+  }
+  int id = environment.relay.Open(ends[0], ends[1], {toClient.data, toClient.length}, {toUpstream.data, toUpstream.length},
+                                  static_cast<uint32_t>(idleTimeout));
+  if (id < 0) return id;
+  for (size_t i = 0; i < 2; i++) {
+    copies[i].Release();
+    environment.Disown(ends[i]);
+  }
+  return id;
 }
 
 static int RelayCut(const Arguments& arguments) { return RelayOf(arguments).Cut(arguments.Int(0)); }

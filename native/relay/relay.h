@@ -30,7 +30,7 @@ class Relay {
   // Resets all tunnels.
   void Stop();
 
-  // Takes copies of the descriptors. The id of the tunnel, or a negative errno.
+  // The id of the tunnel, or a negative errno: the descriptors are still the caller's then.
   int Open(int client, int upstream, Bytes toClient, Bytes toUpstream, uint32_t idleTimeout);
   // Resets it: its end is reported like any other.
   int Cut(int id);

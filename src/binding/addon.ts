@@ -39,6 +39,8 @@ export interface Addon {
   detach(fd: number): number
   bind(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number
+  /** Returns the descriptor of a connection, and writes the address of the other end into `address`; or a negative errno. */
+  accept(fd: number, address: Uint8Array): number
   /** Returns 0, -EINPROGRESS or another negative errno. */
   connect(fd: number, address: Uint8Array): number
   /** Writes the local address into `address` and returns its length. */
@@ -90,8 +92,8 @@ export interface Addon {
    */
   relayStart(): number
   /**
-   * Moves bytes between two connected sockets, on copies of their descriptors: close the originals. `toClient` and `toUpstream`
-   * go first. It passes on the end of each side, and resets both sockets if one breaks, or is idle for `idleTimeout` ms. Returns
+   * Moves bytes between two connected sockets. It takes descriptors that were opened here, and copies of others: close these.
+   * `toClient` and `toUpstream` go first. It passes on the end of each side, and resets both sockets if one breaks, or is idle for `idleTimeout` ms. Returns
    * the tunnel's id, or a negative errno: then the descriptors are untouched.
    */
   relayOpen(client: number, upstream: number, toClient: Uint8Array, toUpstream: Uint8Array, idleTimeout: number): number
@@ -100,7 +102,7 @@ export interface Addon {
   /** Writes how many bytes were read from the client and from upstream, each as its low and high 32 bits, unsigned. */
   relayCounts(id: number, out: Int32Array): number
   /**
-   * Writes the tunnels that have ended, six numbers each: id, error (0: both sides ended), and the counts of `relayCounts`. Their
+   * Writes the tunnels that have ended, `tunnelEndFields` numbers each: id, error (0: both sides ended), and the counts of `relayCounts`. Their
    * ids may come again. Returns how many; fill the table again if that is all it has room for.
    */
   relayEnded(table: Int32Array): number
@@ -177,6 +179,9 @@ export const Batch = {
   /** Numbers of each packet in the table of `send`. */
   sendFields: 8,
 } as const
+
+/** Numbers of each tunnel in the table of `relayEnded`. */
+export const tunnelEndFields = 6
 
 /** Bytes of one address in a receive slot. */
 export const addressRoom = 32

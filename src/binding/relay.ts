@@ -1,9 +1,7 @@
 import { systemError } from '../errors.js'
-import { type Addon, addon } from './addon.js'
+import { type Addon, addon, tunnelEndFields } from './addon.js'
 import { hold, Watch } from './poller.js'
 
-/** Numbers of each tunnel in the table of `relayEnded`. */
-const endFields = 6
 const room = 64
 
 /** Two connected sockets, between which the addon's thread moves bytes. */
@@ -62,8 +60,8 @@ export interface Counts {
 class Relay {
   readonly native: Addon
   readonly #tunnels = new Map<number, Tunnel>()
-  readonly #counts = new Int32Array(endFields)
-  readonly #table = new Int32Array(room * endFields)
+  readonly #counts = new Int32Array(tunnelEndFields)
+  readonly #table = new Int32Array(room * tunnelEndFields)
   readonly #watch: Watch
 
   constructor(native: Addon) {
@@ -97,7 +95,7 @@ class Relay {
     do {
       count = this.native.relayEnded(this.#table)
       for (let i = 0; i < count; i++) {
-        const at = i * endFields
+        const at = i * tunnelEndFields
         const [id, errno] = [this.#table[at]!, this.#table[at + 1]!]
         const tunnel = this.#tunnels.get(id)!
         this.#tunnels.delete(id)
@@ -114,7 +112,7 @@ function countsAt(table: Int32Array, index: number): Counts {
 }
 
 export interface TunnelEnds {
-  /** Connected descriptors. The tunnel has copies: close these. */
+  /** Connected descriptors. The tunnel takes those of the addon, and copies of others: close these. */
   readonly client: number
   readonly upstream: number
   /** What goes first. */

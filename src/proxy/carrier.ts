@@ -3,12 +3,14 @@ import type { NetviaError } from '../errors.js'
 import { resetSocket } from '../sockets/reset.js'
 import type { Counting } from './statistics.js'
 
-/** What moves the bytes of a connection: one of Node's sockets, or a tunnel in its place. */
-export interface Carrier extends Counting {
-  /** Ends the connection early, with this error where a socket can report it. */
+/** A connection that can be ended early, with this error where a socket can report it. */
+export interface Cuttable {
   cut(error?: NetviaError): void
   onEnd(listener: () => void): void
 }
+
+/** What moves the bytes of a connection: one of Node's sockets, or a tunnel in its place. */
+export interface Carrier extends Cuttable, Counting {}
 
 export class SocketCarrier implements Carrier {
   readonly #socket: Socket

@@ -1,42 +1,41 @@
 import type { Socket } from 'node:net'
-import type { Tunnel } from '../binding/relay.js'
 import { Cancel, type Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
-import { unmapped } from '../sockets/ip.js'
-import { nextChunk } from './read-message.js'
+import { type Carrier, SocketCarrier } from './carrier.js'
+import type { End } from './descriptor.js'
+import type { NearDescriptor } from './near-descriptor.js'
 
 /** A client's connection, with a time limit for its requests. */
 export class Client {
-  readonly socket: Socket
+  readonly near: NearDescriptor
   readonly address: string
   /** Fires when the connection is gone: nothing needs to be opened for it any more. */
   readonly signal: Signal
-  /** A tunnel has taken the place of the socket. */
-  readonly passTo: (tunnel: Tunnel) => void
+  /** A socket or a tunnel has taken the place of the descriptor. */
+  readonly passTo: (carrier: Carrier) => void
+  readonly #gone = new Cancel()
   readonly #timeout: number
   #timer: NodeJS.Timeout | undefined
+  #socket: Socket | undefined
 
-  constructor(socket: Socket, handshakeTimeout: number, passTo: (tunnel: Tunnel) => void) {
-    const gone = new Cancel()
-    this.socket = socket
-    this.address = unmapped(socket.remoteAddress ?? '')
-    this.signal = gone
+  constructor(near: NearDescriptor, address: string, handshakeTimeout: number, passTo: (carrier: Carrier) => void) {
+    this.near = near
+    this.address = address
+    this.signal = this.#gone
     this.passTo = passTo
     this.#timeout = handshakeTimeout
-    // Its end only means that it sends nothing more.
-    socket.allowHalfOpen = true
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.heard()
-      gone.abort(noLongerNeeded)
-    })
+    near.onEnd(() => this.#ended())
     this.wait()
+  }
+
+  get connection(): End {
+    return this.#socket ?? this.near
   }
 
   /** Starts the time limit of a request, which `heard` ends. */
   wait(): void {
     this.heard()
-    this.#timer = setTimeout(() => this.socket.destroy(), this.#timeout)
+    this.#timer = setTimeout(() => this.connection.destroy(), this.#timeout)
   }
 
   /** The client has sent its request. */
@@ -44,10 +43,23 @@ export class Client {
     clearTimeout(this.#timer)
   }
 
-  /** Peeks at the first byte. */
-  async peek(): Promise<number> {
-    const chunk = await nextChunk(this.socket)
-    this.socket.unshift(chunk)
-    return chunk[0]!
+  toSocket(): Socket {
+    return this.#socket ?? this.#becomeSocket()
+  }
+
+  #becomeSocket(): Socket {
+    const socket = this.near.toSocket()
+    this.#socket = socket
+    // Its end only means that it sends nothing more.
+    socket.allowHalfOpen = true
+    socket.on('error', () => {})
+    socket.on('close', () => this.#ended())
+    this.passTo(new SocketCarrier(socket))
+    return socket
+  }
+
+  #ended(): void {
+    this.heard()
+    this.#gone.abort(noLongerNeeded)
   }
 }

@@ -5,7 +5,7 @@ import { NetviaError } from '../errors.js'
 import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
-import { toSocket } from './far-descriptor.js'
+import { toSocket } from './descriptor.js'
 import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
@@ -43,8 +43,9 @@ export class HttpService {
   }
 
   serve(client: Client): void {
-    this.#conversations.set(client.socket, { client, answered: Promise.resolve(), waiting: 0 })
-    this.#server.emit('connection', client.socket)
+    const socket = client.toSocket()
+    this.#conversations.set(socket, { client, answered: Promise.resolve(), waiting: 0 })
+    this.#server.emit('connection', socket)
   }
 
   /** Reset, an answer under way doesn't look complete. */

@@ -1,13 +1,14 @@
-import type { AddressInfo, Server, Socket } from 'node:net'
-import type { Tunnel } from '../binding/relay.js'
-import { listen } from '../protocols/tcp/listen.js'
-import { descriptorOf } from '../sockets/hand-over.js'
+import type { AddressInfo } from 'node:net'
+import { addon } from '../binding/addon.js'
+import { Acceptor } from '../protocols/tcp/acceptor.js'
+import { listenDescriptor } from '../protocols/tcp/listen.js'
+import { unmapped } from '../sockets/ip.js'
 import { trySetOption } from '../sockets/options.js'
-import { resetSocket } from '../sockets/reset.js'
-import { type Carrier, SocketCarrier } from './carrier.js'
+import type { Carrier, Cuttable } from './carrier.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
 import { ClientLimits } from './limits.js'
+import { NearDescriptor } from './near-descriptor.js'
 import { type ProxyAccess, type ProxyOptions, type ProxySettings, proxyAccess, proxySettings } from './options.js'
 import type { ProxyContext } from './proxy-context.js'
 import { serveSocks } from './socks.js'
@@ -50,15 +51,20 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
   const settings = proxySettings(options)
   const clients = new Clients(settings)
   const { host, port, signal, acceptMultipath: multipath } = settings
-  const server = await listen({ host, port, signal, multipath, keepAlive: 60_000 }, socket => clients.take(socket))
-  clients.haveNoDelay = trySetOption(descriptorOf(server), 'TCP_NODELAY', 1) === 0
-  // Accepting can fail for lack of descriptors. Open connections continue, and later ones may succeed.
-  server.on('error', () => {})
-  const close = () => closed(server, clients)
+  const fd = await listenDescriptor({ host, port, signal, multipath, keepAlive: 60_000 })
+  clients.haveNoDelay = trySetOption(fd, 'TCP_NODELAY', 1) === 0
+  const acceptor = new Acceptor(fd, (client, address) => clients.take(client, address))
+  const { address, family, port: boundPort } = acceptor.address
+  const close = () => {
+    acceptor.close()
+    signal?.removeEventListener('abort', close)
+    return clients.destroy()
+  }
   signal?.addEventListener('abort', close)
-  server.on('close', () => signal?.removeEventListener('abort', close))
+  if (signal?.aborted) await close()
+  signal?.throwIfAborted()
   return {
-    address: () => server.address() as AddressInfo,
+    address: () => ({ address, family: `IPv${family}`, port: boundPort }),
     get statistics() {
       return clients.statistics
     },
@@ -68,19 +74,13 @@ export async function listenProxy(options: ProxyOptions = {}): Promise<Listening
   }
 }
 
-async function closed(server: Server, clients: Clients): Promise<void> {
-  const gone = new Promise(resolve => server.close(resolve))
-  await clients.destroy()
-  await gone
-}
-
 /** The connected clients, and what serves each of them. */
 class Clients {
   readonly #settings: ProxySettings
   readonly #context: ProxyContext
   readonly #http: HttpService
   readonly #limits: ClientLimits
-  readonly #open = new Set<Carrier>()
+  readonly #open = new Set<Cuttable>()
   /** Accepted sockets have inherited TCP_NODELAY. */
   haveNoDelay = false
 
@@ -104,43 +104,50 @@ class Clients {
     this.#context.uplinks.targets = new Targets(access.allowTargets)
   }
 
-  take(socket: Socket): void {
-    const address = socket.remoteAddress
-    const release = address !== undefined && this.#settings.allow.has(address) && this.#limits.enter(address)
+  take(fd: number, from: string): void {
+    const address = unmapped(from)
+    const release = this.#settings.allow.has(address) && this.#limits.enter(address)
     if (!release) {
       this.#context.statistics.refused++
-      resetSocket(socket.on('error', () => {}))
+      addon().reset(fd)
       return
     }
-    if (!this.haveNoDelay) socket.setNoDelay(true)
-    const first = new SocketCarrier(socket)
-    this.#hold(first, release)
-    const passTo = (tunnel: Tunnel) => {
-      this.#open.delete(first)
-      this.#hold(tunnel, release)
+    if (!this.haveNoDelay) trySetOption(fd, 'TCP_NODELAY', 1)
+    const near = new NearDescriptor(fd)
+    this.#hold(near, release)
+    let current: Cuttable = near
+    const passTo = (carrier: Carrier) => {
+      this.#open.delete(current)
+      current = carrier
+      this.#hold(carrier, release)
     }
-    void this.#serve(new Client(socket, this.#settings.handshakeTimeout, passTo))
+    void this.#serve(new Client(near, address, this.#settings.handshakeTimeout, passTo))
   }
 
   async destroy(): Promise<void> {
-    const ends = [...this.#open].map(carrier => {
-      carrier.cut()
-      return new Promise<void>(resolve => carrier.onEnd(resolve))
+    const ends = [...this.#open].map(connection => {
+      const end = new Promise<void>(resolve => connection.onEnd(resolve))
+      connection.cut()
+      return end
     })
     await Promise.all(ends)
   }
 
-  #hold(carrier: Carrier, release: () => void): void {
-    this.#open.add(carrier)
-    carrier.onEnd(() => {
-      if (this.#open.delete(carrier)) release()
+  #hold(connection: Cuttable, release: () => void): void {
+    this.#open.add(connection)
+    connection.onEnd(() => {
+      if (this.#open.delete(connection)) release()
     })
   }
 
   async #serve(client: Client): Promise<void> {
-    const first = await client.peek().catch(() => -1)
+    const { near } = client
+    const chunk = await near.next().catch(() => undefined)
+    if (!chunk) return near.destroy()
+    near.unshift(chunk)
+    const first = chunk[0]!
     if (first === version) await serveSocks(client, this.#context)
     else if (first >= 0x41 && first <= 0x5a) this.#http.serve(client)
-    else client.socket.destroy()
+    else near.destroy()
   }
 }

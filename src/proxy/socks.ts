@@ -1,5 +1,6 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
+import type { NearDescriptor } from './near-descriptor.js'
 import type { ProxyContext } from './proxy-context.js'
 import { readMessage } from './read-message.js'
 import { relay } from './relay.js'
@@ -19,39 +20,41 @@ import { associate } from './udp-association.js'
 
 /** Serves one client that speaks SOCKS5 (RFC 1928). */
 export async function serveSocks(client: Client, context: ProxyContext): Promise<void> {
-  const { socket } = client
+  const { near } = client
   try {
-    if (!(await authenticate(client, context))) return
-    const request = await readMessage(socket, parseRequest)
+    if (!(await authenticate(near, context))) return
+    const request = await readMessage(near, parseRequest)
     client.heard()
+    near.awaitReset()
     if (request.command === command.connect) await connect(client, context, request.host, request.port)
     else if (request.command === command.udpAssociate && context.uplinks.carryDatagrams)
       await associate(client, context, request)
     else throw new SocksError('command not supported', reply.commandNotSupported)
   } catch (error) {
     const code = replyTo(error)
-    if (code !== undefined && socket.writable) socket.end(encodeReply(code), () => socket.destroy())
-    else socket.destroy()
+    if (code === undefined) near.destroy()
+    else near.end(encodeReply(code))
   }
 }
 
-async function authenticate(client: Client, { users, statistics }: ProxyContext): Promise<boolean> {
-  const { socket } = client
-  const known = await readMessage(socket, parseGreeting)
+async function authenticate(near: NearDescriptor, { users, statistics }: ProxyContext): Promise<boolean> {
+  const known = await readMessage(near, parseGreeting)
   const wanted = users ? method.password : method.none
-  const chosen = known.includes(wanted) ? wanted : method.unacceptable
-  socket.write(chooseMethod(chosen))
-  let accepted = chosen === method.none
-  if (users && chosen === method.password) {
-    const { name, password } = await readMessage(socket, parsePassword)
-    accepted = users.accepts(name, password)
-    socket.write(passwordVerdict(accepted))
-  }
-  if (!accepted) {
+  if (!known.includes(wanted)) {
     statistics.refused++
-    socket.end(() => socket.destroy())
+    near.end(chooseMethod(method.unacceptable))
+    return false
   }
-  return accepted
+  near.write(chooseMethod(wanted))
+  if (!users) return true
+  const { name, password } = await readMessage(near, parsePassword)
+  if (users.accepts(name, password)) {
+    near.write(passwordVerdict(true))
+    return true
+  }
+  statistics.refused++
+  near.end(passwordVerdict(false))
+  return false
 }
 
 async function connect(client: Client, context: ProxyContext, host: string, port: number): Promise<void> {

@@ -2,7 +2,7 @@ import { NetviaError } from '../errors.js'
 import { mappedIPv4, parseIP } from '../sockets/ip.js'
 import { reachesItself, reachOf } from '../system/reach.js'
 import { Blocks } from './blocks.js'
-import type { FarEnd } from './far-descriptor.js'
+import type { End } from './descriptor.js'
 
 /** Where only this machine or its own networks should get to, and what is no single host (IANA's special-purpose registries). */
 const inside = new Blocks([
@@ -31,9 +31,14 @@ export class Targets {
   }
 
   /** @throws NetviaError `ERR_PROXY_TARGET`, and closes the connection. */
-  checkConnected(far: FarEnd): void {
-    const { remoteAddress } = far
-    if (remoteAddress === undefined || !reachesItself(far) || this.#allowed.has(remoteAddress)) return
+  checkConnected(far: End): void {
+    const { localAddress, remoteAddress } = far
+    if (
+      remoteAddress === undefined ||
+      !reachesItself({ localAddress, remoteAddress }) ||
+      this.#allowed.has(remoteAddress)
+    )
+      return
     far.destroy()
     throw refused(remoteAddress)
   }

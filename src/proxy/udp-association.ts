@@ -1,4 +1,5 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
+import type { Socket as Control } from 'node:net'
 import { isIP } from '../builtins.js'
 import type { PathOptions } from '../options.js'
 import { resolve } from '../protocols/dns/resolve.js'
@@ -29,9 +30,9 @@ const maxLookups = 16
  */
 export async function associate(client: Client, context: ProxyContext, { port }: SocksRequest): Promise<void> {
   const { uplinks, idleTimeout, servers } = context
-  const { socket: control, address } = client
+  const { address } = client
   const signal = toAbortSignal(client.signal)
-  const near = await openUdp({ host: unmapped(control.localAddress!), signal })
+  const near = await openUdp({ host: unmapped(client.near.localAddress!), signal })
   try {
     const openFar = async ({ path }: Attempt): Promise<Far> => {
       const family = path.localAddress === undefined ? 4 : familyOf(path.localAddress)
@@ -39,8 +40,8 @@ export async function associate(client: Client, context: ProxyContext, { port }:
     }
     const opened = await uplinks.open(`${address} udp`, signal, openFar, late => late.socket.close())
     const association = new Association(client, signal, near, port, opened, context.uplinks.targets, servers)
-    association.start(Math.min(idleTimeout, longestIdle))
-    control.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
+    client.near.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
+    association.start(client.toSocket(), Math.min(idleTimeout, longestIdle))
   } catch (error) {
     near.close()
     throw error
@@ -89,8 +90,7 @@ class Association {
     this.#servers = servers
   }
 
-  start(idle: number): void {
-    const { socket: control } = this.#client
+  start(control: Control, idle: number): void {
     const { value, tally, onCut } = this.#opened
     const release = onCut(() => resetSocket(control))
     const end = () => control.destroy()
@@ -109,7 +109,7 @@ class Association {
   }
 
   #listen(socket: Socket): Socket {
-    const end = () => this.#client.socket.destroy()
+    const end = () => this.#client.connection.destroy()
     return socket.on('error', end).on('message', (data, from) => this.#fromTarget(data, from))
   }
 

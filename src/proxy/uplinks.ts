@@ -4,16 +4,16 @@ import type { GroupAttempts, NamedPath } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
 import { openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
-import { type ConnectOptions, dialDescriptor } from '../protocols/tcp/dial.js'
+import { dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { dialPaths } from '../protocols/tcp/multipath/dial.js'
 import type { MultipathDevice } from '../protocols/tcp/multipath/options.js'
-import { type Progress, withinTimeLimit } from '../protocols/tcp/time-limit.js'
+import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
 import type { Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import type { TcpSocketOptions } from '../sockets/socket-options.js'
 import { onLinkLoss } from '../system/device-loss.js'
 import type { Carrier } from './carrier.js'
-import { FarDescriptor, type FarEnd } from './far-descriptor.js'
+import { Descriptor, type End } from './descriptor.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
@@ -78,39 +78,39 @@ export class Uplinks {
   }
 
   /** A connection to a name or address; `client` is whose. Track it. */
-  connect(client: string, host: string, port: number, signal: Signal): Promise<Opened<FarEnd>> {
-    const { servers, upstream } = this.#settings
+  connect(client: string, host: string, port: number, signal: Signal): Promise<Opened<End>> {
+    const { multipath, upstream } = this.#settings
     if (upstream && isIP(host)) this.targets.check(host)
-    const dial = ({ path, signal, timeout }: Attempt) => {
-      const options = { ...path, servers, timeout, host: upstream?.host ?? host, port: upstream?.port ?? port }
-      return withinTimeLimit({ ...options, signal }, (limit, progress) =>
-        this.#dial(options, host, port, limit, progress),
-      )
-    }
+    const dial = (attempt: Attempt) =>
+      multipath === undefined && !upstream
+        ? this.#dialDescriptor(attempt, host, port)
+        : this.#dialSocket(attempt, host, port)
     return this.open(`${client} ${host}`, signal, dial, late => late.destroy())
   }
 
-  async #dial(
-    options: ConnectOptions,
-    host: string,
-    port: number,
-    signal: Signal,
-    progress: Progress,
-  ): Promise<FarEnd> {
-    const { multipath, multipathFallback, upstream } = this.#settings
-    const check = (address: string) => this.targets.check(address)
-    if (multipath === undefined && !upstream) {
-      const { fd } = await dialDescriptor({ ...options, socketOptions }, signal, progress, check)
-      const far = new FarDescriptor(fd, options.device)
-      this.targets.checkConnected(far)
-      return far
-    }
-    const sockets = { ...options, multipath, multipathFallback, noDelay: true, keepAlive: keepAliveMs }
-    const { socket } = await dialPaths(sockets, signal, progress, upstream ? undefined : check)
-    if (upstream) await connectThrough(socket, upstream, host, port, signal)
-    else this.targets.checkConnected(socket)
-    return socket
+  async #dialDescriptor({ path, signal, timeout }: Attempt, host: string, port: number): Promise<End> {
+    const { servers } = this.#settings
+    const options = { ...path, servers, timeout, host, port, socketOptions, signal }
+    const { fd } = await dialDescriptorInTime(options, this.#check)
+    const far = new Descriptor(fd, path.device)
+    this.targets.checkConnected(far)
+    return far
   }
+
+  #dialSocket({ path, signal, timeout }: Attempt, host: string, port: number): Promise<End> {
+    const { servers, multipath, multipathFallback, upstream } = this.#settings
+    const first = { host: upstream?.host ?? host, port: upstream?.port ?? port }
+    const options = { ...path, servers, timeout, ...first, multipath, multipathFallback, noDelay: true }
+    return withinTimeLimit({ ...options, signal }, async (limit, progress) => {
+      const check = upstream ? undefined : this.#check
+      const { socket } = await dialPaths({ ...options, keepAlive: keepAliveMs }, limit, progress, check)
+      if (upstream) await connectThrough(socket, upstream, host, port, limit)
+      else this.targets.checkConnected(socket)
+      return socket
+    })
+  }
+
+  readonly #check = (address: string) => this.targets.check(address)
 
   /** Opens a connection over the uplink that the policy picks, or else over the others. `discard` gets late results. */
   async open<T>(

@@ -4,7 +4,7 @@ import { isIP } from '../builtins.js'
 import { invalidArgument, joinHostPort, NetviaError, systemError } from '../errors.js'
 import { type Check, checkOptions, port, type Schema, string } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
-import { readMessage } from './read-message.js'
+import { type ChunkSource, chunksOf, readMessage } from './read-message.js'
 import {
   encodeConnect,
   encodeGreeting,
@@ -65,9 +65,10 @@ export async function connectThrough(
   signal.addEventListener('abort', end)
   socket.on('error', ignore)
   try {
-    await logIn(socket, upstream)
+    const chunks = chunksOf(socket)
+    await logIn(socket, chunks, upstream)
     socket.write(encodeConnect(host, port))
-    const code = await readMessage(socket, parseReply)
+    const code = await readMessage(chunks, parseReply)
     if (code !== reply.succeeded) throw replyError(code, upstream, host, port)
   } catch (error) {
     end()
@@ -79,17 +80,17 @@ export async function connectThrough(
   }
 }
 
-async function logIn(socket: Socket, upstream: Upstream): Promise<void> {
+async function logIn(socket: Socket, chunks: ChunkSource, upstream: Upstream): Promise<void> {
   const { user, password } = upstream
   socket.write(encodeGreeting(user === undefined ? method.none : method.password))
-  const chosen = await readMessage(socket, parseMethod)
+  const chosen = await readMessage(chunks, parseMethod)
   if (chosen === method.none && user === undefined) return
   if (chosen !== method.password || user === undefined) {
     const hint = user === undefined ? 'it may want a user and password' : 'it may not know passwords'
     throw failure(upstream, 'accepts no common method of authentication', hint)
   }
   socket.write(encodePassword(user, password!))
-  if (!(await readMessage(socket, parseVerdict))) throw failure(upstream, 'refuses the user or the password')
+  if (!(await readMessage(chunks, parseVerdict))) throw failure(upstream, 'refuses the user or the password')
 }
 
 const errnos: Record<number, number> = {

@@ -13,6 +13,7 @@ const errors: Record<string, string[]> = {
   close: ['EINTR', 'EIO'],
   bind: ['EADDRINUSE', 'EADDRNOTAVAIL', 'ENODEV', ...general],
   listen: ['EADDRINUSE'],
+  accept: ['ECONNABORTED', 'EMFILE', 'ENFILE', 'EPROTO', ...general],
   connect: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', ...general],
   getsockname: ['ENOBUFS'],
   getpeername: ['ENOBUFS', 'ENOTCONN'],

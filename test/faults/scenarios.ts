@@ -1,10 +1,11 @@
-import { createServer } from 'node:net'
+import { createServer, connect as plainConnect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
   checkHttp,
   connect,
   devices,
   listen,
+  listenProxy,
   openIcmp,
   openUdp,
   pathMtu,
@@ -72,6 +73,16 @@ export async function startScenarios() {
     listen: async () => {
       const server = await listen({ host, port: 0, ...path })
       await new Promise(closed => server.close(closed))
+    },
+    listenProxy: async () => {
+      const proxy = await listenProxy({ port: 0 })
+      const client = plainConnect({ port: proxy.address().port, host })
+      const closed = new Promise(resolve => client.on('close', resolve))
+      // Its target is refused, so that no tunnel begins, whose thread stays.
+      client.on('error', () => {}).end(Buffer.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 9))
+      client.setTimeout(500, () => client.destroy()).resume()
+      await closed
+      await proxy.close()
     },
     openUdp: async () => {
       const socket = await openUdp({ host, ...path })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { listenProxy, type ProxyOptions } from '../../src/index.js'
 import { proxiedPair, received } from '../unit/proxied-pair.js'
 import { type Fault, inject } from './inject.js'
 
@@ -70,28 +71,36 @@ describe('a tunnel that breaks is reset, never ended', () => {
 })
 
 describe('a tunnel that can’t begin', () => {
-  test.each<[string, Fault]>([
-    ['without descriptors', { call: 'duplicate', error: 'EMFILE' }],
-    ['without a second descriptor', { call: 'duplicate', error: 'EMFILE', skip: 1 }],
-    ['without memory', { call: 'malloc', error: 'ENOMEM', times: 1 }],
-  ])('%s: Node’s streams carry it', async (_what, fault) => {
+  /** The connection to the next proxy is a socket of Node's, of which the tunnel takes a copy. */
+  const nextProxy = async () => {
+    const next = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'] })
+    onTestFinished(() => next.close())
+    return { upstream: { host: '127.0.0.1', port: next.address().port } }
+  }
+
+  test.each<[string, Fault, () => Promise<ProxyOptions>]>([
+    ['without descriptors', { call: 'duplicate', error: 'EMFILE' }, nextProxy],
+    ['without memory', { call: 'malloc', error: 'ENOMEM', times: 1 }, async () => ({})],
+  ])('%s: Node’s streams carry it', async (_what, fault, options) => {
     // The thread runs.
     await carry()
     const before = descriptors()
+    const given = await options()
     const end = inject(fault)
-    const { client, target, proxy } = await proxiedPair({}, 'early')
+    const { client, target, proxy } = await proxiedPair(given, 'early')
     expect(end()[0]).toBeGreaterThan(0)
     client.end('later')
     target.end('answer')
     expect(String((await received(target)).bytes)).toBe('earlylater')
     expect(String((await received(client)).bytes)).toBe('answer')
     await proxy.close()
-    await expect.poll(descriptors).toBeLessThanOrEqual(before + 4)
+    await expect.poll(descriptors).toBeLessThanOrEqual(before + 5)
   })
 
   test('since the kernel won’t watch it: it is reset', async () => {
     await carry()
-    const end = inject({ call: 'epoll_ctl', numbers: [1], error: 'ENOSPC' })
+    // The listener and the client have been watched by then.
+    const end = inject({ call: 'epoll_ctl', numbers: [1], error: 'ENOSPC', skip: 2 })
     const { client, target } = await proxiedPair().catch(() => ({ client: undefined, target: undefined }))
     end()
     expect([client, target]).toEqual([undefined, undefined])

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 /** What Node reads in a response, or its error. */
 export interface NodeVerdict {
   error: string | undefined
-  /** The final response's, if its header was whole. */
+  /** Of the final response, if its header was whole. */
   status: number | undefined
   version: string | undefined
   /** Name and value in turn. */

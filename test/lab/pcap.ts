@@ -5,7 +5,7 @@ export interface CapturedPacket {
   timeMs: number
   /** The whole Ethernet frame. */
   frame: Buffer
-  /** This and what follows is set for IP packets. */
+  /** Of an IP packet: */
   source?: string
   destination?: string
   /** IP protocol number (of IPv6: the first next header). */

@@ -12,7 +12,7 @@ import { asNobody, goProgram, python, run, staticProgram } from './run-programs.
 needs('nginx', 'dnsmasq', 'cc', 'curl', 'git', 'ping', 'promtool')
 
 const { address4, address6, name } = lab.server
-/** The home of the user without rights. */
+/** Of the user without rights. */
 const folder = join(lab.folder, 'run')
 const env = { HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
 

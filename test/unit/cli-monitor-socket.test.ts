@@ -238,7 +238,7 @@ describe('the socket', () => {
       expect(await code(`${JSON.stringify({ ...force, ...changed })}\n`)).toBe('ERR_INVALID_ARG_VALUE')
     }
     expect(await exchange(at, '{"command":"status"}\n{"command":"status"}\n')).toMatch(/^\{"status":.*\}\n$/)
-    // Sixteen silent clients are let in. They are closed after their time, and then there is room again.
+    // Of a crowd that says nothing sixteen are let in. They are closed after their time, and then there is room again.
     const closed: number[] = []
     await Promise.all(Array.from({ length: 40 }, (_, index) => exchange(at).then(() => closed.push(index))))
     expect(closed.slice(0, 24).sort((a, b) => a - b)).toEqual(Array.from({ length: 24 }, (_, index) => 16 + index))

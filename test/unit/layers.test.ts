@@ -95,7 +95,7 @@ const faces: Record<string, string[]> = {
     ...['addresses', 'query-context', 'address-order', 'names', 'exchange-tcp'],
   ],
   'protocols/tcp': [
-    ...['connect', 'connect-tls', 'listen', 'dial', 'connect-errors', 'certificate', 'time-limit'],
+    ...['connect', 'connect-tls', 'listen', 'acceptor', 'dial', 'connect-errors', 'certificate', 'time-limit'],
     ...['tls-options', 'tls-error', 'secure-contexts', 'bind-address'],
     ...['multipath/dial', 'multipath/options', 'multipath/info'],
   ],

@@ -200,7 +200,7 @@ describe('traffic', () => {
   })
 })
 
-/** A day of traffic. TCP stalls where it loses a packet and its retransmission. */
+/** Of each second with traffic, TCP stalls when it loses a packet and its retransmission. */
 async function busyDay(line: Line, seed: number) {
   const one = meteredLine(line, true, seed)
   one.monitor.start()

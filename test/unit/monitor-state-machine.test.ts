@@ -22,7 +22,7 @@ interface Setup extends Partial<Thresholds & Limits> {
   reliability?: number
   checks?: number
   roles?: Partial<Role>[]
-  /** The limits of each check. */
+  /** Of each check: its own limits. */
   own?: Partial<Limits>[]
   quorum?: Record<string, number>
 }

@@ -27,7 +27,7 @@ export interface Received {
   from: string
   /** When this process heard of it, in milliseconds since 1970. */
   receivedAt: number
-  /** Size of the body as it came, perhaps compressed. */
+  /** Of the body as it came. */
   bytes: number
   resource: Record<string, string>
   points: Point[]

@@ -90,7 +90,7 @@ describe('netvia monitor --otlp', () => {
     await expect.poll(() => accepted('logs').length, patience).toBe(1)
     server.close()
     await expect.poll(sees('netvia.uplink.state', { 'netvia.uplink.state': 'down' }), patience).toBe(1)
-    // A mean over nothing has no point, rather than the last one forever.
+    // Of a mean over nothing there is no point, not the last one for ever.
     await expect.poll(sees('netvia.uplink.latency', {}), patience).toBeUndefined()
     await expect.poll(() => accepted('logs').length, patience).toBe(2)
 

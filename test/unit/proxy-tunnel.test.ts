@@ -13,7 +13,7 @@ vi.mock('../../src/binding/relay.js', async original => {
 const real = (await vi.importActual<typeof relay>('../../src/binding/relay.js')).openTunnel
 const openTunnel = vi.mocked(relay.openTunnel)
 
-/** Each carries the same. Bun and Deno have streams alone. */
+/** Each carries the same. */
 describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
   const isNative = name !== 'Node’s streams'
 

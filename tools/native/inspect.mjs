@@ -3,7 +3,7 @@ import { readElf } from './elf.mjs'
 /** With pages of 64 KiB, or large instructions, the proxy's relay took some above 52 KiB. */
 const budget = 64 * 1024
 
-/** The C library's functions that glibc and musl export alike, on every architecture. */
+/** Of the C library: functions that glibc and musl export alike, on every architecture. */
 const libc = new Set(
   (
     'abort bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd execvp _exit ' +

@@ -78,7 +78,7 @@ function asan(leaks) {
 function run(what, args) {
   const { status, signal } = spawnSync(node, args, {
     cwd: root,
-    // A worker that is ended in the middle of its work leaves much behind, and to go through it takes many minutes and gigabytes.
+    // Of a worker that is ended in the middle of its work much is left, and to go through it takes many minutes and gigabytes.
     env: { ...environment, ASAN_OPTIONS: asan(what.endsWith('leaks.mjs')) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })

@@ -86,7 +86,7 @@ async function startMonitor() {
     const { event, uplink, to } = JSON.parse(line)
     if (event !== 'state') return
     states[uplink] = to
-    // Parts of the first good rounds after an outage may have begun before its end.
+    // Of the first good rounds after an outage parts may have begun before its end.
     if (to !== 'degraded' || uplink !== 'wan2') told.push(`${uplink} ${to}`)
   })
   return {

@@ -136,12 +136,16 @@ export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options:
  * `dialInTime` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. An address
  * that answers within the call, like those nearby, costs neither timer nor signal.
  */
-export async function dialDescriptorInTime(options: DialOptions): Promise<Connected & Timings> {
+export async function dialDescriptorInTime(
+  options: DialOptions,
+  refuse?: (address: string) => void,
+): Promise<Connected & Timings> {
   const { port, device, signal } = options
   const [literal] = literalAddress(options.host, familiesOf(options)) ?? []
-  if (!literal) return withinTimeLimit(options, (limit, progress) => dialDescriptor(options, limit, progress))
+  if (!literal) return withinTimeLimit(options, (limit, progress) => dialDescriptor(options, limit, progress, refuse))
   signal?.throwIfAborted()
   const { address } = literal
+  refuse?.(address)
   const start = monotonicNow()
   const { fd, connected } = openConnecting(
     address,

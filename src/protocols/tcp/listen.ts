@@ -82,12 +82,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   if (onConnection !== undefined && typeof onConnection !== 'function')
     throw invalidArgument('listen: onConnection', onConnection, 'a function')
   const { device, signal, backlog = 511 } = options
-  signal?.throwIfAborted()
-  if (nodeCluster().isWorker) throw inClusterWorker()
-  const obstacle = options.multipath && listenObstacle()
-  if (obstacle) throw multipathUnavailable('listen', obstacle, 'listen without multipath')
-  const address = await bindAddress('listen', options)
-  const fd = address === undefined ? openAnywhere(options) : openListener(options, address)
+  const fd = await listenDescriptor(options)
   const server = nodeNet().createServer()
   // Runs before all other listeners, to read back the device that accepted sockets inherit.
   server.on('connection', socket => {
@@ -117,6 +112,16 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   if (signal?.aborted) close()
   signal?.throwIfAborted()
   return server
+}
+
+/** `listen` with checked options, for callers that need no server of Node's: they own the descriptor, which listens. */
+export async function listenDescriptor(options: ListenOptions): Promise<number> {
+  options.signal?.throwIfAborted()
+  if (nodeCluster().isWorker) throw inClusterWorker()
+  const obstacle = options.multipath && listenObstacle()
+  if (obstacle) throw multipathUnavailable('listen', obstacle, 'listen without multipath')
+  const address = await bindAddress('listen', options)
+  return address === undefined ? openAnywhere(options) : openListener(options, address)
 }
 
 /** Node would interpret our descriptor's number in the primary process, where it means something else. */

@@ -88,7 +88,7 @@ function get(path) {
   })
 }
 
-/** Summed over all its threads, proc_pid_stat(5). */
+/** Of all its threads, proc_pid_stat(5). */
 function cpuSeconds() {
   const fields = readFileSync(`/proc/${exporter.pid}/stat`, 'utf8').split(') ')[1].split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond

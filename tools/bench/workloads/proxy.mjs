@@ -2,7 +2,7 @@
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, rate } from './columns.mjs'
 
-/** The servers that clients ask for, one behind each proxy. `port` is that of the first. */
+/** Of the servers: `port` is that of the first. */
 const servers = {
   bulk: { program: 'serve-bulk', port: 9090 },
   new: { program: 'serve-http', port: 8080 },

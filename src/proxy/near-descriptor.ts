@@ -1,0 +1,107 @@
+import type { Socket } from 'node:net'
+import { constants as system } from 'node:os'
+import { addon } from '../binding/addon.js'
+import { Watch } from '../binding/poller.js'
+import { Descriptor } from './descriptor.js'
+import { type ChunkSource, ended } from './read-message.js'
+
+const { EAGAIN } = system.errno
+
+/** What is read at a time of what a client sends. The rest stays in the kernel. */
+const room = Buffer.alloc(4096)
+
+/** A client's connection until a socket or a tunnel takes its place. */
+export class NearDescriptor extends Descriptor implements ChunkSource {
+  readonly #watch = new Watch(this.fd, events => this.#onEvents(events))
+  readonly #onEnd: (() => void)[] = []
+  /** Of a pending `next`. */
+  #wake: (() => void) | undefined
+  #closed = false
+
+  async next(): Promise<Buffer> {
+    const bytes = this.takeUnread()
+    if (bytes.length > 0) return bytes
+    for (;;) {
+      const length = this.#closed ? 0 : addon().read(this.fd, room)
+      if (length > 0) return Buffer.from(room.subarray(0, length))
+      if (length !== -EAGAIN) throw ended()
+      await this.#readable()
+    }
+  }
+
+  /** @throws SocksError if the connection has ended, or takes no more: handshakes are shorter than any buffer. */
+  write(bytes: Buffer): void {
+    if (this.#closed || addon().write(this.fd, bytes) !== bytes.length) throw ended()
+  }
+
+  /** Closes it after a last answer. */
+  end(answer: Buffer): void {
+    if (this.#closed) return
+    addon().write(this.fd, answer)
+    // What nobody has read makes close(2) reset the connection, and the client may lose the answer.
+    addon().read(this.fd, room)
+    this.destroy()
+  }
+
+  /** Notices a reset, while nothing is read. */
+  awaitReset(): void {
+    if (!this.#closed) this.#watch.arm(0)
+  }
+
+  /** Resets the connection. */
+  cut(): void {
+    this.#close(() => addon().reset(this.fd))
+  }
+
+  override destroy(): void {
+    this.#close(() => super.destroy())
+  }
+
+  /** Calls it when the connection is closed, unless another has taken its place. */
+  onEnd(listener: () => void): void {
+    this.#onEnd.push(listener)
+  }
+
+  /** Another will take its place. */
+  leave(): void {
+    this.#watch.close()
+  }
+
+  override toSocket(): Socket {
+    this.leave()
+    try {
+      return super.toSocket()
+    } catch (error) {
+      this.#ended()
+      throw error
+    }
+  }
+
+  #readable(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+      this.#watch.arm(addon().constants.EPOLLIN!)
+    })
+  }
+
+  #onEvents(events: number): void {
+    const { EPOLLERR, EPOLLHUP } = addon().constants
+    const wake = this.#wake
+    this.#wake = undefined
+    if (wake) wake()
+    else if (events & (EPOLLERR! | EPOLLHUP!)) this.destroy()
+  }
+
+  #close(close: () => void): void {
+    if (this.#closed) return
+    this.leave()
+    close()
+    this.#ended()
+  }
+
+  #ended(): void {
+    this.#closed = true
+    this.#wake?.()
+    for (const listener of this.#onEnd) listener()
+  }
+}
