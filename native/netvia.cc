@@ -11,6 +11,7 @@
 #include "relay/relay.cc"
 #include "relay/tunnel.cc"
 #include "run/call_filter.cc"
+#include "run/connections.cc"
 #include "run/decision.cc"
 #include "run/destination.cc"
 #include "run/devices.cc"

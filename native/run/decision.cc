@@ -62,8 +62,9 @@ void Decision::OpenSocket() {
   const char* device = confinement_.devices.Next(type & kTypeMask);
   if (!device) return tracee_.Finish(Refuse(Refusal::kNoUplink, ENETDOWN));
   Descriptor made = OpenOn(device, domain, type, protocol);
-  if (made) return tracee_.Give(made.Get(), type & SOCK_CLOEXEC);
-  tracee_.Finish(errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV, device) : errno);
+  if (!made) return tracee_.Finish(errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV, device) : errno);
+  confinement_.mark.Put(made.Get());
+  tracee_.Give(made.Get(), type & SOCK_CLOEXEC);
 }
 
 int Decision::Judge() {
@@ -190,7 +191,9 @@ int Decision::Move(bool here) {
   const char* device = here ? kLoopback : confinement_.devices.Current();
   if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
   Descriptor made = LikeOn(device, old.Get(), true);
-  if (!made || !tracee_.Replace(fd_, made.Get())) return EADDRNOTAVAIL;
+  if (!made) return EADDRNOTAVAIL;
+  confinement_.mark.Put(made.Get());
+  if (!tracee_.Replace(fd_, made.Get())) return EADDRNOTAVAIL;
   confinement_.moved = true;
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <stdint.h>
 
+#include "connections.h"
 #include "devices.h"
 #include "tracee.h"
 
@@ -23,6 +24,8 @@ struct RefusalReport {
 
 struct Confinement {
   Devices devices;
+  // Of all sockets that the program gets.
+  Mark mark;
   // Whether questions to name services on this machine are let through: those ask by their own route.
   bool resolvers = false;
   // Whether a socket was moved to loopback so far: before that, none need be looked for.

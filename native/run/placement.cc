@@ -102,12 +102,13 @@ Descriptor LikeOn(const char* device, int old, bool named) {
   return made;
 }
 
-bool DisconnectOn(const char* device, int fd) {
+bool Disconnect(int fd) {
   // As long as the longest that a family asks for.
   sockaddr_storage none{};
   none.ss_family = AF_UNSPEC;
-  if (sys::connect(fd, reinterpret_cast<sockaddr*>(&none), sizeof(sockaddr_in6)) < 0) return false;
-  return IsOn(fd, device) || BindTo(device, fd);
+  return sys::connect(fd, reinterpret_cast<sockaddr*>(&none), sizeof(sockaddr_in6)) == 0;
 }
+
+bool DisconnectOn(const char* device, int fd) { return Disconnect(fd) && (IsOn(fd, device) || BindTo(device, fd)); }
 
 }  // namespace run

@@ -19,7 +19,10 @@ bool IsOn(int fd, const char* device);
 // A socket like `old`, on the device, with its options; `named`: and its local address.
 Descriptor LikeOn(const char* device, int old, bool named);
 
-// connect(2) with AF_UNSPEC, and bound to the device again after it.
+// connect(2) with AF_UNSPEC. It resets a TCP connection.
+bool Disconnect(int fd);
+
+// The same, and bound to the device again after it.
 bool DisconnectOn(const char* device, int fd);
 
 }  // namespace run

@@ -27,6 +27,7 @@ int Supervisor::Start(Descriptor listener, bool resolvers) {
   listener_ = std::move(listener);
   confinement_.resolvers = resolvers;
   confinement_.moved = false;
+  confinement_.mark = Mark::Make();
   int error = CreateThread(&thread_, Run, this);
   running_ = error == 0;
   return error;
@@ -127,6 +128,16 @@ static int RunProgram(const Arguments& arguments) {
   return error;
 }
 
+// programCut(device, pid, fd): the device with its zero byte.
+static int ProgramCut(const Arguments& arguments) {
+  View<uint8_t> device(arguments, 0);
+  if (device.length == 0 || device.data[device.length - 1] != 0) return -EINVAL;
+  const run::Supervisor& supervisor = Environment::Of(arguments.Env()).supervisor;
+  // Without a program there is no mark.
+  if (!supervisor.Running()) return 0;
+  return run::Cut(supervisor.Given(), reinterpret_cast<const char*>(device.data), arguments.Int(1), arguments.Int(2));
+}
+
 static int ProgramReports(const Arguments& arguments) {
   Environment& environment = Environment::Of(arguments.Env());
   return environment.Own(environment.supervisor.TakeReports());
@@ -150,6 +161,7 @@ void DefineRun(Napi::Env env, Napi::Object exports) {
          {
              {"runProgram", Call<RunProgram>},
              {"programDevices", Call<ProgramDevices>},
+             {"programCut", Call<ProgramCut>},
              {"programReports", Call<ProgramReports>},
              {"programHandle", Call<ProgramHandle>},
              {"programStatus", Call<ProgramStatus>},

@@ -20,6 +20,7 @@ class Supervisor {
   // A descriptor whose packets are a RefusalReport each; -1 if it was taken already.
   int TakeReports() { return reports_.Release(); }
   Devices& Used() { return confinement_.devices; }
+  const Mark& Given() const { return confinement_.mark; }
 
  private:
   static void* Run(void* self);

@@ -119,6 +119,11 @@ export interface Addon {
    * gets ENETDOWN. Returns 0 or a negative errno.
    */
   programDevices(devices: Uint8Array): number
+  /**
+   * Resets the TCP connection of a process's descriptor, if a program of `runProgram` opened it through this device, whose name
+   * ends with a zero byte, or through a device that is gone. Returns 1 if it did, 0 if it is none, or a negative errno.
+   */
+  programCut(device: Uint8Array, pid: number, fd: number): number
   /** Takes the descriptor on which refusals arrive, one a packet: reason, process id (32 bits each), a device in 16 bytes, and a socket address. */
   programReports(): number
   /** Opens a descriptor that becomes readable when the process ends (pidfd_open(2)). */

@@ -7,6 +7,7 @@ import { decodeAddress } from '../sockets/address.js'
 import { openDescriptor } from '../sockets/open.js'
 import { tryReadOption } from '../sockets/options.js'
 import { PacketSocket } from '../sockets/packet-socket.js'
+import { cutConnections } from './cut-connections.js'
 
 /** The numbers of `Refusal` in native/run/decision.h. */
 const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'unreadable', 'no-uplink'] as const
@@ -32,6 +33,11 @@ export interface ConfinedProgram {
   readonly ended: Promise<number>
   /** Its next sockets use these devices, one after another; with none they fail with ENETDOWN. Open sockets keep theirs. */
   use(devices: readonly string[]): void
+  /**
+   * Resets the TCP connections that it opened through the device, and those through devices that are gone. Returns how many. Those
+   * of processes that this one may not trace stay.
+   */
+  cut(device: string): number
 }
 
 /**
@@ -58,6 +64,7 @@ export function startConfined(
       const error = addon().programDevices(namesOf(devices))
       if (error < 0) throw systemError(error, 'malloc')
     },
+    cut: cutConnections,
   }
 }
 

@@ -1,4 +1,9 @@
 import { spawn } from 'node:child_process'
+import { on } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { lab } from '../lab/index.js'
 import { collect, command, type Ended } from '../unit/cli-process.js'
 
 /** A user without rights, as most are who run programs. */
@@ -27,6 +32,28 @@ export function beginRun(words: readonly string[], options: RunOptions = {}) {
   const path = config === undefined ? ['-I', device] : ['-c', config]
   const [first, ...rest] = [...before, process.execPath, command, 'run', ...path, ...flags, '--', ...words]
   return spawn(first!, rest, { env: { ...process.env, LC_ALL: 'C', ...env } })
+}
+
+let files = 0
+
+/** A file with a line for each uplink, and other options of the monitor. Each checks port 80 of the server. */
+export function uplinks(lines: string[], ...more: string[]): string {
+  const file = join(lab.folder, `run-${process.pid}-${++files}.yaml`)
+  const checks = `checks: [{ type: tcp, host: ${lab.server.address4}, port: 80 }]`
+  const text = lines.map(line => `  - { ${line}${line.includes('checks') ? '' : `, ${checks}`} }`)
+  const down = more.some(option => option.startsWith('down')) ? [] : ['down: 2']
+  const options = ['interval: 200ms', 'timeout: 500ms', 'up: 1', ...down, ...more, 'uplinks:', ...text]
+  writeFileSync(file, `${options.join('\n')}\n`)
+  return file
+}
+
+/** Waits until the stream has said the text. */
+export async function said(stream: Readable, text: string): Promise<void> {
+  let all = ''
+  for await (const [chunk] of on(stream, 'data')) {
+    all += chunk
+    if (all.includes(text)) return
+  }
 }
 
 const prelude = `

@@ -1,19 +1,17 @@
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { httpServer, lab, needs } from '../lab/index.js'
 import { collect, netvia } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
-import { beginRun, python, run } from './run-programs.js'
+import { beginRun, python, run, said, uplinks } from './run-programs.js'
 
 needs('nginx', 'dnsmasq', 'curl')
 
 const { address4, name } = lab.server
 const servers: { stop(): Promise<void> }[] = []
-let files = 0
 
 const locations = `
 location / { return 200 "$remote_addr"; }
@@ -28,25 +26,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const server of servers) await server.stop()
 })
-
-/** A file with a line for each uplink, and other options of the monitor. */
-function uplinks(lines: string[], ...more: string[]): string {
-  const file = join(lab.folder, `run-${process.pid}-${++files}.yaml`)
-  const checks = `checks: [{ type: tcp, host: ${address4}, port: 80 }]`
-  const text = lines.map(line => `  - { ${line}${line.includes('checks') ? '' : `, ${checks}`} }`)
-  const down = more.some(option => option.startsWith('down')) ? [] : ['down: 2']
-  const options = ['interval: 200ms', 'timeout: 500ms', 'up: 1', ...down, ...more, 'uplinks:', ...text]
-  writeFileSync(file, `${options.join('\n')}\n`)
-  return file
-}
-
-async function said(stream: Readable, text: string): Promise<void> {
-  let all = ''
-  for await (const [chunk] of on(stream, 'data')) {
-    all += chunk
-    if (all.includes(text)) return
-  }
-}
 
 const both = ['name: one, device: wan1', 'name: two, device: wan2, priority: 2']
 const unplugged = () => lab.fault('isp1', 'tcp dport 80 drop')
@@ -72,7 +51,7 @@ describe('failover', () => {
   })
 
   test('a download whose uplink dies is repeated over the other', async () => {
-    const words = ['curl', '-sS', '--speed-time', '2', '--speed-limit', '1', '--retry', '5', '--retry-delay', '1']
+    const words = ['curl', '-sS', '--retry', '5', '--retry-all-errors', '--retry-delay', '1']
     const child = beginRun([...words, '-w', '%{local_ip}', '-o', join(lab.folder, 'got'), `http://${address4}/long`], {
       config: uplinks(both),
       before: [],
@@ -198,6 +177,7 @@ test.each<[what: string, path: string[], message: string]>([
   ['neither device nor file', [], 'name a device by -I, or the file of the uplinks by -c'],
   ['both', ['-I', 'wan2', '-c', 'x'], 'name a device by -I, or the file of the uplinks by -c'],
   ['a policy without the file', ['-I', 'wan2', '--policy', 'sticky'], '--policy chooses among the uplinks'],
+  ['connections left alone without the file', ['-I', 'wan2', '--no-cut-connections'], '--no-cut-connections is for'],
   ['reports without the file', ['-I', 'wan2', '-v'], '--verbose reports on the uplinks'],
 ])('%s', async (_, path, message) => {
   const { code, stderr } = await netvia(['run', ...path, '--', 'true'])

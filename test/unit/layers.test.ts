@@ -35,6 +35,7 @@ const rooms: Record<string, string[]> = {
     'multipath',
     'privileges',
     'reach',
+    'cut-connections',
     'confined-program',
   ],
   protocols: [

@@ -14,6 +14,10 @@ export function defineRun(program: Command, state: CommandState): void {
     .addOption(new Option('-I, --device <name>', 'network device to use').argParser(text(deviceName)))
     .option('-c, --config <file>', 'the uplinks, as for netvia monitor; each new socket uses one that works')
     .addOption(new Option('--policy <name>', 'how to choose an uplink (default: failover)').choices(policyNames))
+    .option(
+      '--no-cut-connections',
+      'with --config: leave the TCP connections of an uplink that goes down to their timeouts',
+    )
     .option('-v, --verbose', 'with --config: report changes of the uplinks on standard error')
     .option('--local-resolver', 'allow DNS questions to this machine, whose resolver chooses its own route')
     .addHelpText(

@@ -6,6 +6,7 @@ import type { PolicyName } from '../../group/policies.js'
 import { type ConfinedProgram, type Refused, requireDevice, startConfined } from '../../system/confined-program.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
+import { plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 import { Uplinks } from './uplinks.js'
 
@@ -13,6 +14,7 @@ export interface RunFlags {
   device?: string
   config?: string
   policy?: PolicyName
+  cutConnections: boolean
   verbose?: boolean
   localResolver?: boolean
   json?: never
@@ -36,21 +38,30 @@ export async function run(session: Session, flags: RunFlags, program: string, wo
   }
 }
 
-function checkFlags({ device, config, policy, verbose }: RunFlags): void {
+function checkFlags({ device, config, policy, cutConnections, verbose }: RunFlags): void {
   if ((device === undefined) === (config === undefined))
     throw usageError('name a device by -I, or the file of the uplinks by -c')
   if (policy !== undefined && config === undefined)
     throw usageError('--policy chooses among the uplinks of --config: give that too')
+  if (!cutConnections && config === undefined)
+    throw usageError('--no-cut-connections is for the uplinks of --config: give that too')
   if (verbose && config === undefined) throw usageError('--verbose reports on the uplinks of --config: give that too')
   // A wrong name ends the command before the program starts.
   if (device !== undefined) requireDevice(device)
 }
 
-function watch({ output }: Session, { config, policy, verbose }: RunFlags, key: string): Uplinks {
-  return new Uplinks(config!, policy ?? 'failover', key, {
-    changed: event => verbose && output.note(`netvia: ${event.uplink}: ${event.from} -> ${event.to} (${event.reason})`),
-    warned: ({ message }) => output.note(`netvia: warning: ${message}`),
-  })
+function watch({ output }: Session, flags: RunFlags, key: string): Uplinks {
+  const { config, policy = 'failover', cutConnections: cut, verbose } = flags
+  const report = (text: string) => verbose && output.note(`netvia: ${text}`)
+  return new Uplinks(
+    config!,
+    { policy, key, cut },
+    {
+      changed: ({ uplink, from, to, reason }) => report(`${uplink}: ${from} -> ${to} (${reason})`),
+      cut: (uplink, count) => report(`${uplink}: reset ${plural(count, 'connection')}`),
+      warned: ({ message }) => output.note(`netvia: warning: ${message}`),
+    },
+  )
 }
 
 async function runOver(
@@ -75,7 +86,7 @@ async function runOver(
   })
   try {
     started = startConfined(words, uplinks?.devices ?? [device!], localResolver, onRefused)
-    uplinks?.follow(started.use)
+    uplinks?.lead(started)
   } catch (error) {
     const exit = exitOfStart(error, words[0])
     if (exit === undefined) throw error

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { NetviaError } from '../../errors.js'
-import { UplinkGroup } from '../../group/group.js'
+import { attemptsOf, UplinkGroup } from '../../group/group.js'
 import { type PolicyName, usable } from '../../group/policies.js'
 import { UplinkMonitor, watchedUplinks } from '../../monitor/monitor.js'
 import type { MonitorOptions } from '../../monitor/options.js'
 import type { StateEvent, WarningEvent } from '../../monitor/record/event-types.js'
+import type { Uplink } from '../../monitor/settings.js'
 import { pathOf } from '../../options.js'
+import type { ConfinedProgram } from '../../system/confined-program.js'
 import { ofMonitor, readConfig } from '../monitor/config.js'
 import { usageError } from '../shared/arguments.js'
 
@@ -15,8 +17,18 @@ const patience = 10_000
 /** Devices of one turn under 'weighted'. Longer turns are cut, which changes a share by less than a thousandth. */
 const longestTurn = 1000
 
+export interface Choice {
+  readonly policy: PolicyName
+  /** For 'sticky', see `UplinkGroup.pick`. */
+  readonly key: string
+  /** Whether connections of an uplink that goes down are cut. */
+  readonly cut: boolean
+}
+
 export interface Listener {
   changed(event: StateEvent): void
+  /** Connections were cut. */
+  cut(uplink: string, count: number): void
   warned(event: WarningEvent): void
 }
 
@@ -24,23 +36,25 @@ export interface Listener {
 export class Uplinks {
   readonly #monitor: UplinkMonitor
   readonly #group: UplinkGroup
-  readonly #policy: PolicyName
-  readonly #key: string
+  readonly #choice: Choice
   #devices: readonly string[] = []
   #whyNone = ''
-  #follow: (devices: readonly string[]) => void = () => {}
+  #program: ConfinedProgram | undefined
 
-  /** `key`: for 'sticky', see `UplinkGroup.pick`. */
-  constructor(file: string, policy: PolicyName, key: string, listener: Listener) {
-    this.#policy = policy
-    this.#key = key
+  constructor(file: string, choice: Choice, listener: Listener) {
+    const { policy, cut: cutConnections } = choice
+    this.#choice = choice
     this.#monitor = new UplinkMonitor(watchOnly(file))
     for (const { uplink } of watchedUplinks(this.#monitor)) {
       const { device, ...rest } = pathOf(uplink)
       if (device === undefined || Object.values(rest).some(value => value !== undefined))
         throw usageError(`${file}: uplink ${uplink.name}: run needs its device, and takes no other path option`)
     }
-    this.#group = new UplinkGroup(this.#monitor, { policy })
+    this.#group = new UplinkGroup(this.#monitor, { policy, cutConnections })
+    for (const { uplink } of watchedUplinks(this.#monitor)) {
+      // After the program has its next devices: it tries again immediately.
+      attemptsOf(this.#group).onCut(uplink.name, () => queueMicrotask(() => this.#cut(uplink, listener)))
+    }
     // After the group has followed it.
     this.#monitor.on('state', event => {
       this.#update()
@@ -74,13 +88,13 @@ export class Uplinks {
     this.#update()
   }
 
-  /** Calls `follow` with each change of `devices`. */
-  follow(follow: (devices: readonly string[]) => void): void {
-    this.#follow = follow
+  /** The program uses each change of `devices`. */
+  lead(program: ConfinedProgram): void {
+    this.#program = program
   }
 
   async stop(): Promise<void> {
-    this.#follow = () => {}
+    this.#program = undefined
     await Promise.all([this.#group.close(), this.#monitor.stop()])
   }
 
@@ -88,16 +102,23 @@ export class Uplinks {
     const devices = this.#turn()
     if (devices.join() === this.#devices.join()) return
     this.#devices = devices
-    this.#follow(devices)
+    this.#program?.use(devices)
+  }
+
+  #cut({ name, device }: Uplink, listener: Listener): void {
+    // Another uplink with other checks may work over the same device.
+    if (usable(watchedUplinks(this.#monitor)).some(({ uplink }) => uplink.device === device)) return
+    const count = this.#program?.cut(device!) ?? 0
+    if (count > 0) listener.cut(name, count)
   }
 
   /** What the group picks from now on. Under 'weighted' its picks repeat after as many as the sum of the weights. */
   #turn(): string[] {
     const working = usable(watchedUplinks(this.#monitor))
     const sum = working.reduce((sum, { uplink }) => sum + uplink.weight, 0)
-    const length = this.#policy === 'weighted' ? Math.min(sum, longestTurn) : 1
+    const length = this.#choice.policy === 'weighted' ? Math.min(sum, longestTurn) : 1
     try {
-      return Array.from({ length: Math.max(length, 1) }, () => this.#group.pick(this.#key).device!)
+      return Array.from({ length: Math.max(length, 1) }, () => this.#group.pick(this.#choice.key).device!)
     } catch (error) {
       if (!(error instanceof NetviaError) || error.code !== 'ERR_NO_UPLINK') throw error
       this.#whyNone = error.message
