@@ -12,7 +12,6 @@ namespace run {
 namespace {
 
 constexpr char kLoopback[] = "lo";
-constexpr int kTypeMask = 0xf;
 constexpr uint64_t kMostMessages = 1024;  // UIO_MAXIOV
 constexpr int kMostControls = 64;
 

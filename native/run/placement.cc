@@ -38,6 +38,13 @@ bool BindTo(const char* device, int fd) {
   return sys::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, length) == 0;
 }
 
+// A closed connection over IPv6 that waits for the other end's end becomes a small socket, whose packets ignore the device. With more than a
+// minute to wait it stays the socket that it is.
+void StayWholeWhenClosed(int fd) {
+  int seconds = 120;
+  sys::setsockopt(fd, IPPROTO_TCP, TCP_LINGER2, &seconds, sizeof seconds);
+}
+
 int Number(int fd, int name) {
   int value = -1;
   socklen_t length = sizeof value;
@@ -60,7 +67,11 @@ bool StaysOnItsDevice(int type, int protocol) {
 
 Descriptor OpenOn(const char* device, int domain, int type, int protocol) {
   Descriptor made(sys::socket(domain, type | SOCK_CLOEXEC, protocol));
-  if (!made || BindTo(device, made.Get())) return made;
+  if (!made) return made;
+  if (BindTo(device, made.Get())) {
+    if (domain == AF_INET6 && (type & kTypeMask) == SOCK_STREAM) StayWholeWhenClosed(made.Get());
+    return made;
+  }
   int error = errno;
   made.Reset();
   errno = error;

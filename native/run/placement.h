@@ -5,6 +5,9 @@
 
 namespace run {
 
+// The kind alone, without SOCK_NONBLOCK and SOCK_CLOEXEC (SOCK_TYPE_MASK of the kernel).
+constexpr int kTypeMask = 0xf;
+
 // Whether a socket of this kind uses no other device than the one it is bound to.
 bool StaysOnItsDevice(int type, int protocol);
 

@@ -1,12 +1,9 @@
 import { addon } from '../binding/addon.js'
 import { systemError } from '../errors.js'
 
-/** Options that have the same numbers on every architecture (linux/tcp.h), and that the addon doesn't list. */
-const universal: Readonly<Record<string, readonly [number, number]>> = { TCP_LINGER2: [6, 8] }
-
 /** The numbers of a socket option on this architecture. */
 export function optionNumbers(option: string): readonly [number, number] {
-  const found = addon().options[option] ?? universal[option]
+  const found = addon().options[option]
   if (!found) throw new TypeError(`no socket option ${option}`)
   return found
 }

@@ -10,21 +10,13 @@ import { tcpInfo } from '../../src/sockets/tcp-info.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { echoServer } from './echo-server.js'
-import { quiet } from './quiet.js'
+import { lateEndServer } from './late-end.js'
+import { movedDuring } from './moved.js'
 
 const port = 7000
-const uplinks = ['wan1', 'wan2'] as const
 const { address4, address6 } = lab.server
 
 beforeAll(() => echoServer(port))
-
-async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1: number; wan2: number }> {
-  await quiet()
-  const count = (device: string) => lab.counters(device).txPackets + lab.counters(device).rxPackets
-  const before = uplinks.map(count)
-  await work()
-  return { wan1: count('wan1') - before[0]!, wan2: count('wan2') - before[1]! }
-}
 
 /** The server's first line: the address it sees. Waits for the end, so that no packet comes late. */
 async function converse(socket: Socket): Promise<string> {
@@ -63,23 +55,14 @@ describe('by address', () => {
 
   // A socket that is closed, and whose end was acknowledged: the kernel answers the server's own end, which comes later.
   test.each([address4, address6])('the last acknowledgement to %s uses the device too', async host => {
-    const late = `require('node:net').createServer({ allowHalfOpen: true }, socket => {
-      socket.resume().on('end', () => process.stdin.once('data', () => socket.end()))
-    }).listen(${port + 1}, '::', () => console.log('ready'))`
-    const server = lab.spawn('internet', process.execPath, '-e', late)
-    await once(server.stdout!, 'data')
-    const states = (at: 'router' | 'internet') =>
-      lab.run(at, 'ss', '-Htn', 'state', 'connected', `( sport = ${port + 1} or dport = ${port + 1} )`)
+    const server = await lateEndServer(port + 1)
     const moved = await movedDuring(async () => {
       const socket = await connect({ host, port: port + 1, device: 'wan2', timeout: 5000 })
       socket.destroy()
-      await expect.poll(() => states('router'), { timeout: 10_000 }).toContain('FIN-WAIT-2')
-      server.stdin!.write('end')
-      await expect.poll(() => states('router'), { timeout: 10_000 }).toContain('TIME-WAIT')
+      await server.end()
     })
     expect(moved.wan1).toBe(0)
-    // Otherwise it would repeat its end for a minute or two.
-    await expect.poll(() => states('internet'), { timeout: 10_000 }).toBe('')
+    await server.isAcknowledged()
   })
 
   test("with wan2's address alone the packets use wan1", async () => {

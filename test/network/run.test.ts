@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { httpServer, lab, needs } from '../lab/index.js'
 import { collect, command } from '../unit/cli-process.js'
 import { aptUpdate, wasUpdated, writeRepository } from './apt.js'
+import { lateEndServer } from './late-end.js'
 import { movedDuring } from './moved.js'
 import { asNobody, goProgram, python, run, staticProgram } from './run-programs.js'
 
@@ -64,6 +65,16 @@ describe('an ordinary user sends nothing by wan1', () => {
     })
     expect(moved.wan1).toBe(0)
     expect(moved.wan2).toBeGreaterThan(1)
+  })
+
+  test.each([address4, address6])('the last acknowledgement to %s, after the program has ended', async host => {
+    const server = await lateEndServer(7009)
+    const moved = await movedDuring(async () => {
+      await run(['python3', '-c', `import socket; socket.create_connection(('${host}', 7009)).close()`], { env })
+      await server.end()
+    })
+    expect(moved.wan1).toBe(0)
+    await server.isAcknowledged()
   })
 
   test('apt-get, whose methods are processes of their own', async () => {

@@ -62,6 +62,7 @@ describe('the pages of error codes', () => {
   const internal = [
     'EAGAIN',
     'EALREADY',
+    'EBADF',
     'EEXIST',
     'EINPROGRESS',
     'ENOENT',

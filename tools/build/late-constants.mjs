@@ -1,0 +1,17 @@
+/** Constants of libraries that take 10 to 20 ms to make: what divides text into characters, and the set of all emoji. */
+const expensive = /^const (\w+) = (new Intl\.Segmenter\(.*\)|\/.*\\p\{RGI_Emoji\}.*\/v);$/gm
+
+/** Makes them when they are first used, which is never for plain text. A plugin of the bundler. */
+export const lateConstants = {
+  name: 'late-constants',
+  transform(code, id) {
+    if (!id.includes('node_modules')) return undefined
+    const constants = [...code.matchAll(expensive)]
+    if (constants.length === 0) return undefined
+    return constants.reduce((text, [declaration, name, value]) => {
+      const [before, after] = text.split(declaration)
+      const called = part => part.replace(new RegExp(`\\b${name}\\b`, 'g'), () => `${name}()`)
+      return `${called(before)}let ${name}Made;\nconst ${name} = () => (${name}Made ??= ${value});${called(after)}`
+    }, code)
+  },
+}
