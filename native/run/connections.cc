@@ -12,6 +12,9 @@
 namespace run {
 namespace {
 
+// UTIME_OMIT of utimensat(2): the headers of C libraries differ in where it is.
+constexpr long kOmitted = (1L << 30) - 2;
+
 bool IsConnection(int fd) {
   uint8_t state = TCP_CLOSE;
   socklen_t length = sizeof state;
@@ -33,7 +36,7 @@ Mark Mark::Make() {
 // The modification time of a socket: the kernel never sets it, and it lasts as long as the socket, whoever has it. A copy of the
 // descriptor, kept for later, would keep connections open that the program has closed.
 void Mark::Put(int fd) const {
-  const long times[] = {0, UTIME_OMIT, seconds_, nanoseconds_};
+  const long times[] = {0, kOmitted, seconds_, nanoseconds_};
   syscall(SYS_utimensat, fd, nullptr, times, 0);
 }
 
