@@ -4,7 +4,6 @@
 #include <linux/stat.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <time.h>
 
 #include "../arguments.h"
 #include "placement.h"
@@ -24,7 +23,8 @@ bool IsConnection(int fd) {
 }  // namespace
 
 Mark Mark::Make() {
-  uint32_t random[] = {static_cast<uint32_t>(getpid()), static_cast<uint32_t>(time(nullptr))};
+  // By number: what C libraries call it here differs in what they need.
+  uint32_t random[] = {static_cast<uint32_t>(syscall(SYS_getpid)), 0};
   sys::getrandom(random, sizeof random);
   Mark mark;
   // A long has 31 bits for them on some machines.

@@ -24,6 +24,7 @@ test('lines of nonsense do no harm', () => {
     'nonsense name\n1.2.3 short\n192.0.2.1\n\n\0\n192.0.2.2 good\r\n__proto__ x\n192.0.2.3 __proto__\n192.0.2.4 \r\n192.0.2.5  # none\n192.0.2.6#x y',
   )
   expect([...hosts.keys()]).toEqual(['good', '__proto__'])
+  expect(parseHosts(`${'\r'.repeat(200_000)}\n192.0.2.1 ${' '.repeat(200_000)}\n`).size).toBe(0)
 })
 
 test('a list that blocks 100,000 names keeps their address once', () => {

@@ -6,7 +6,7 @@ const budget = 64 * 1024
 /** Of the C library: functions that glibc and musl export alike, on every architecture. */
 const libc = new Set(
   (
-    'abort bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd execvp _exit ' +
+    'abort accept4 bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd execvp _exit ' +
     'fcntl free getpeername getsockname getsockopt if_indextoname if_nametoindex ioctl kill listen malloc memcmp memcpy ' +
     'memmove memset ntohl ntohs pipe2 poll prctl process_vm_readv pthread_create pthread_join pthread_mutex_lock ' +
     'pthread_mutex_unlock pthread_sigmask read readlink realloc send setsockopt shutdown sigemptyset sigfillset signal ' +

@@ -9,24 +9,29 @@ export interface HostAddress {
 /** The names of hosts(5) in lower case, each with its addresses in the file's order. */
 export type Hosts = ReadonlyMap<string, readonly HostAddress[]>
 
-/** An address, and the rest of its line up to a comment. */
-const entryLine = /^[^\S\n]*([^\s#]+)[^\S\n]+([^\s#][^#\n]*)/gm
+/** At the beginning of a line: an address, and the rest up to a comment. */
+const entryLine = /(?<![^\n])[^\S\n]*([^\s#]+)[^\S\n]+([^\s#][^#\n]*)/g
 
 /** Lists that block advertisements have 100,000 lines, most with the same address: names share its list while they have no other. */
 export function parseHosts(text: string): Hosts {
   const hosts = new Map<string, readonly HostAddress[]>()
   const lists = new Map<string, readonly HostAddress[]>()
+  const several = new Map<string, Map<string, HostAddress>>()
   for (const [, listed, names] of text.matchAll(entryLine)) {
     const list = lists.get(listed!) ?? listOf(listed!)
     lists.set(listed!, list)
-    const [first] = list
-    if (!first) continue
+    const [entry] = list
+    if (!entry) continue
     for (const name of names!.trimEnd().split(/\s+/).map(canonicalName)) {
       const known = hosts.get(name)
       if (!known) hosts.set(name, list)
-      else if (!known.some(({ address }) => address === first.address)) hosts.set(name, [...known, first])
+      else if (known !== list) {
+        const all = several.get(name) ?? new Map(known.map(first => [first.address, first]))
+        several.set(name, all.set(entry.address, entry))
+      }
     }
   }
+  for (const [name, all] of several) hosts.set(name, [...all.values()])
   return hosts
 }
 
