@@ -33,7 +33,7 @@ export class ClosableSocket {
   readonly #handlers: ClosableSocketHandlers
   readonly #ends: (() => void)[]
 
-  /** Owns the descriptor once it is made. */
+  /** Owns the descriptor, also if it throws. */
   constructor(fd: number, settings: ClosableSocketSettings, handlers: ClosableSocketHandlers) {
     const { name, device, signal, slotSize, largest } = settings
     this.#name = name

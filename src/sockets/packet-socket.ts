@@ -21,7 +21,7 @@ export class PacketSocket {
   #closed = false
 
   /**
-   * `payloadSize`: bytes kept per packet. Longer packets are cut, and their `Field.length` is larger. `selfArming`: arms at the
+   * Owns the descriptor, also if it throws. `payloadSize`: bytes kept per packet. Longer packets are cut, and their `Field.length` is larger. `selfArming`: arms at the
    * start and whenever the `readable` handler returns. Otherwise call `arm` each time.
    */
   constructor(fd: number, handlers: PacketHandlers, payloadSize = 2048, selfArming = true) {

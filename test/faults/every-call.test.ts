@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { fstatSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
@@ -38,6 +38,17 @@ const places = 3
 const hangs = 10_000
 
 const keepAlive = vi.spyOn(addon(), 'keepAlive')
+/** Numbers that were closed although nothing of that number was open: another descriptor may have it the next time. */
+const closedTwice: number[] = []
+const { close } = addon()
+vi.spyOn(addon(), 'close').mockImplementation(fd => {
+  try {
+    fstatSync(fd)
+  } catch {
+    closedTwice.push(fd)
+  }
+  return close(fd)
+})
 const descriptors = () => readdirSync('/proc/self/fd').length
 const { scenarios, stop } = await startScenarios()
 
@@ -62,6 +73,7 @@ async function survives(run: () => Promise<unknown>, fault: Fault, before: numbe
   end()
   if (outcome) return outcome
   await settle(before)
+  if (closedTwice.length > 0) return `closed twice: ${closedTwice.splice(0)}`
   if (descriptors() > before) return `${descriptors() - before} descriptors left`
   if (keepAlive.mock.lastCall?.[0]) return 'the event loop is kept alive'
   return undefined

@@ -36,11 +36,11 @@ function start(): PacketSocket {
     const errno = bindNetlink(fd)
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     setOption(fd, 'NETLINK_ADD_MEMBERSHIP', pack([4, group]))
-    return new PacketSocket(fd, { readable: drain }, netlinkPayload)
   } catch (error) {
     addon().close(fd)
     throw error
   }
+  return new PacketSocket(fd, { readable: drain }, netlinkPayload)
 }
 
 function drain(): void {

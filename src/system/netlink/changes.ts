@@ -120,13 +120,13 @@ function start(): PacketSocket {
     if (errno < 0) throw systemError(errno, 'bind(AF_NETLINK)')
     // Read after joining the groups. Changes in between are reported again, and then change nothing.
     readLinkTable()
-    const started = new PacketSocket(fd, { readable: drain }, netlinkPayload, false)
-    started.arm()
-    return started
   } catch (error) {
     addon().close(fd)
     throw error
   }
+  const started = new PacketSocket(fd, { readable: drain }, netlinkPayload, false)
+  started.arm()
+  return started
 }
 
 function readLinkTable(): void {

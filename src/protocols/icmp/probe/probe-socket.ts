@@ -6,7 +6,7 @@ import { verifyDevice } from '../../../sockets/open.js'
 import { getOption, heldBytes } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
 import { echoHeaders } from '../packet/message-types.js'
-import { Timestamps } from '../socket/timestamps.js'
+import type { Timestamps } from '../socket/timestamps.js'
 import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
@@ -29,7 +29,7 @@ export interface ProbeSocketSettings {
   device: string | undefined
   /** May send to broadcast addresses, where other hosts answer. */
   broadcast: boolean
-  stampSends: boolean
+  stamps: Timestamps<number>
   clock: Clock
   /** Buffer size for one packet. */
   slotSize: number
@@ -56,7 +56,6 @@ export class ProbeSocket {
   readonly settings: ProbeSocketSettings
   readonly #owner: ProbeSocketOwner
   readonly #socket: PacketSocket
-  readonly #stamps: Timestamps<number>
   readonly #table: ProbeTable
   readonly #queue: SendQueue
   readonly #deadlines: DeadlineQueue
@@ -69,16 +68,16 @@ export class ProbeSocket {
   #timer: Tick | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
+  /** Owns the descriptor, also if it throws. */
   constructor(settings: ProbeSocketSettings, owner: ProbeSocketOwner) {
     this.settings = settings
     this.#owner = owner
     this.#table = ProbeTable.take(settings.family)
-    this.#stamps = new Timestamps(settings.fd, settings.stampSends)
     this.#deadlines = new DeadlineQueue(this.#table)
     this.#judge = new ProbeJudge(settings, this.#table, this.#deadlines, owner.settled)
     const handlers = { readable: () => this.#onReadable(), writable: () => this.#queue.flush() }
     this.#socket = new PacketSocket(settings.fd, handlers, settings.slotSize, false)
-    this.#receiver = new Receiver(settings, this.#socket, this.#table, this.#stamps, this.#judge)
+    this.#receiver = new Receiver(settings, this.#socket, this.#table, settings.stamps, this.#judge)
     this.#readScheduler = new ReadScheduler({
       isAwaited: () => owner.isAwaited,
       arm: () => this.#socket.arm(),
@@ -88,7 +87,7 @@ export class ProbeSocket {
       clock: settings.clock,
       accepted: (batch, first, end, sent) => this.#accepted(batch, first, end, sent),
       refused: (probe, errno) => this.#refused(probe, errno),
-      oneByOne: () => this.#stamps.inDoubt,
+      oneByOne: () => settings.stamps.inDoubt,
       failedOnce: wall => this.#failedOnce(wall),
       batchSent: () => this.#receiver.read(1, false),
       flushed: () => {
@@ -152,7 +151,7 @@ export class ProbeSocket {
       state[probe] = State.sent
       sentWall[probe] = wall
       sentMonotonic[probe] = monotonic
-      if (this.#stamps.sends) this.#receiver.errors.sent(probe, wall, this.#readErrors)
+      if (this.settings.stamps.sends) this.#receiver.errors.sent(probe, wall, this.#readErrors)
       this.#deadlines.push(probe, timeout)
       if (timeout < soonest) soonest = timeout
     }
@@ -182,7 +181,7 @@ export class ProbeSocket {
   /** A send failed, perhaps with the error of an earlier packet, which the kernel reports once on the next send. */
   #failedOnce(wall: number): void {
     getOption(this.settings.fd, 'SO_ERROR')
-    this.#stamps.failed(wall, this.#readErrors)
+    this.settings.stamps.failed(wall, this.#readErrors)
   }
 
   #onReadable(): void {

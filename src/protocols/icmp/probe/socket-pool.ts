@@ -6,7 +6,7 @@ import { setOption } from '../../../sockets/options.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/open-icmp-descriptor.js'
 import { filterReplies } from '../socket/socket-filter.js'
-import { stampingOn } from '../socket/timestamps.js'
+import { stampingOn, Timestamps } from '../socket/timestamps.js'
 import { type Clock, systemClock } from './clock.js'
 import { type EchoRequest, emptyVerdict, type Verdict } from './echo-request.js'
 import { ProbeSocket, type ProbeSocketOwner } from './probe-socket.js'
@@ -168,24 +168,22 @@ export class SocketPool implements ProbeSocketOwner {
   }
 
   #open(): ProbeSocket {
-    const { family, kind, path, dontFragment, broadcast = false, stampSends, clock = systemClock } = this.#options
+    const { family, kind, path, broadcast = false, clock = systemClock } = this.#options
     const opened = openIcmpDescriptor(family, kind, pathOf(path))
     const identifier = opened.kind === 'raw' ? claimIdentifier() : 0
     const { device } = path
-    const settings = {
-      ...opened,
-      family,
-      identifier,
-      device,
-      broadcast,
-      stampSends,
-      clock,
-      slotSize: slotSize(this.#options),
-    }
     try {
-      setFragmentation(opened.fd, family, dontFragment)
-      if (broadcast) setOption(opened.fd, 'SO_BROADCAST', 1)
-      if (opened.kind === 'raw') filterReplies(opened.fd, family, identifier)
+      const stamps = this.#prepare(opened.fd, opened.kind, identifier)
+      const settings = {
+        ...opened,
+        family,
+        identifier,
+        device,
+        broadcast,
+        stamps,
+        clock,
+        slotSize: slotSize(this.#options),
+      }
       const socket: ProbeSocket = new ProbeSocket(settings, this)
       const onLoss = (error: unknown) => socket.lose(error as Error)
       this.#lossWatches.set(socket, onDeviceLoss(opened.fd, device, onLoss))
@@ -193,7 +191,20 @@ export class SocketPool implements ProbeSocketOwner {
       return socket
     } catch (error) {
       identifiers.delete(identifier)
-      addon().close(opened.fd)
+      throw error
+    }
+  }
+
+  /** Closes the descriptor if it fails. */
+  #prepare(fd: number, kind: IcmpKind, identifier: number): Timestamps<number> {
+    const { family, dontFragment, broadcast, stampSends } = this.#options
+    try {
+      setFragmentation(fd, family, dontFragment)
+      if (broadcast) setOption(fd, 'SO_BROADCAST', 1)
+      if (kind === 'raw') filterReplies(fd, family, identifier)
+      return new Timestamps(fd, stampSends)
+    } catch (error) {
+      addon().close(fd)
       throw error
     }
   }

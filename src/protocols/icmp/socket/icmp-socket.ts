@@ -78,20 +78,20 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     this.family = family
     this.kind = opened.kind
     this.#device = path.device
-    const settings = { name: 'ICMP', device: path.device, signal, slotSize: largest + 64, largest }
     try {
       // A raw socket receives errors as messages. The error queue would deliver them a second time.
       if (opened.kind === 'raw') setOption(opened.fd, family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR', 0)
-      this.#socket = new ClosableSocket(opened.fd, settings, {
-        readable: () => this.#read(),
-        sendError: errno => this.#sendError(errno),
-        lost: error => this.emit('error', error),
-        closed: () => this.emit('close'),
-      })
     } catch (error) {
       addon().close(opened.fd)
       throw error
     }
+    const settings = { name: 'ICMP', device: path.device, signal, slotSize: largest + 64, largest }
+    this.#socket = new ClosableSocket(opened.fd, settings, {
+      readable: () => this.#read(),
+      sendError: errno => this.#sendError(errno),
+      lost: error => this.emit('error', error),
+      closed: () => this.emit('close'),
+    })
   }
 
   /** Whether the socket is closed. */
