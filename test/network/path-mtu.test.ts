@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
+import { atOnce } from '../unit/at-once.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { movedDuring } from './moved.js'
 
@@ -108,7 +109,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     setTimeout(() => controller.abort(new Error('enough')), 50)
     const started = performance.now()
     await expect(pathMtu(host, { signal: controller.signal })).rejects.toThrow('enough')
-    expect(performance.now() - started).toBeLessThan(150)
+    expect(performance.now() - started).toBeLessThan(atOnce)
     repair()
     expect(await openSockets()).toBe(before)
   })

@@ -8,6 +8,7 @@ import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { resolve, resolveFirst } from '../../src/protocols/dns/resolve.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { connect } from '../../src/protocols/tcp/connect.js'
+import { atOnce } from './at-once.js'
 import { type Asked, a, fakeServer, type Reply } from './dns-fake-server.js'
 import { tcpServer } from './http-servers.js'
 
@@ -146,12 +147,13 @@ describe('a refusal goes on to the next server', () => {
       ({ id }) => header(id, rcode, 1),
     ]
     for (const form of forms) {
-      const refusing = await serve(form)
+      const refusing = await Promise.all(Array.from({ length: 8 }, () => serve(form)))
       const good = await serve(answer)
-      const list = [refusing.server, good.server]
+      const list = [...refusing, good].map(({ server }) => server)
       const { result, ms } = await timed(resolve('x.example', { family: 4, servers: list }))
       expect(result).toMatchObject(found)
-      expect(ms).toBeLessThan(250)
+      // A silent server costs 300 ms.
+      expect(ms).toBeLessThan(8 * 300 - atOnce)
     }
   })
 })
@@ -176,7 +178,7 @@ describe('EDNS', () => {
     const ask = () => timed(resolve('x.example', { family: 4, servers: [server] }))
     const first = await ask()
     expect(first.result).toMatchObject(found)
-    expect(first.ms).toBeLessThan(300)
+    expect(first.ms).toBeLessThan(atOnce)
     expect(asked.map(({ edns }) => edns)).toEqual([true, false])
     await ask()
     expect(asked.map(({ edns }) => edns)).toEqual([true, false, false])
@@ -231,5 +233,5 @@ test('a server of this machine that is not there ends the question: the kernel k
     resolve('x.example', { family: 4, servers: [`127.0.0.1:${port}`] }).catch(error => error.code),
   )
   expect(result).toBe('ECONNREFUSED')
-  expect(ms).toBeLessThan(500)
+  expect(ms).toBeLessThan(atOnce)
 })
