@@ -1,9 +1,14 @@
 #include "connections.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/stat.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../arguments.h"
 #include "placement.h"

@@ -65,6 +65,7 @@ class Question {
   /** Position in the plan, in milliseconds. */
   #at = 0
   #timer: NodeJS.Timeout | undefined
+  #due: NodeJS.Immediate | undefined
   #resolve!: (records: FoundRecord[]) => void
   #reject!: (reason: unknown) => void
 
@@ -110,6 +111,7 @@ class Question {
   /** Continues the plan: starts what is due now, or with `immediately` the next attempt that makes sense. */
   #next(immediately: boolean): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#due)
     if (this.#stop.aborted) return
     let due = this.#queue.shift()
     while (immediately && due && this.#isNeedless(due)) due = this.#queue.shift()
@@ -118,8 +120,13 @@ class Question {
       if (!this.#isNeedless(due)) this.#start(due)
     }
     const following = this.#queue[0]
-    if (following) this.#timer = setTimeout(() => this.#next(false), following.at - this.#at)
+    if (following) this.#timer = setTimeout(() => this.#isDue(), following.at - this.#at)
     else if (this.#running === 0) this.#reject(this.unanswered())
+  }
+
+  /** If the event loop was busy, the answer may be there: it is read before the next attempt. */
+  #isDue(): void {
+    this.#due = setImmediate(() => this.#next(false))
   }
 
   /** Asking without EDNS doesn't help if the server failed for another reason, and costs a TCP connection. */
