@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
+import { wasReset } from '../../src/sockets/reset.js'
 
 export interface Pair {
   readonly proxy: NetviaProxy
@@ -49,7 +50,7 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer> {
 export async function received(socket: Socket): Promise<{ bytes: Buffer; end: 'end' | 'reset' }> {
   const chunks: Buffer[] = []
   const end = new Promise<'end' | 'reset'>(resolve => {
-    socket.on('end', () => resolve('end')).on('error', () => resolve('reset'))
+    socket.on('end', () => resolve(wasReset(socket) ? 'reset' : 'end')).on('error', () => resolve('reset'))
     if (socket.errored) resolve('reset')
   })
   socket.on('data', chunk => chunks.push(chunk))

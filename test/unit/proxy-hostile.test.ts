@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
+import { resetSocket, wasReset } from '../../src/sockets/reset.js'
 import { openSockets } from './open-sockets.js'
 
 /** What a target does once a whole header has come, and all that it has got. */
@@ -56,7 +57,7 @@ function everything(socket: Socket): Promise<{ text: string; end: string }> {
     text += chunk
   })
   return new Promise(resolve => {
-    socket.on('end', () => resolve({ text, end: 'end' }))
+    socket.on('end', () => resolve({ text, end: wasReset(socket) ? 'ECONNRESET' : 'end' }))
     socket.on('error', (error: NodeJS.ErrnoException) => resolve({ text, end: error.code! }))
   })
 }
@@ -124,6 +125,14 @@ describe('an answer that was cut never looks complete', () => {
   const cut: [string, string, (socket: Socket) => void][] = [
     ['reset, without a length', 'HTTP/1.1 200 OK\r\n\r\npart', socket => socket.resetAndDestroy()],
     ['reset, with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart', socket => socket.resetAndDestroy()],
+    [
+      'reset right behind its last bytes, without a length',
+      'HTTP/1.1 200 OK\r\n\r\na ',
+      socket => {
+        socket.write('part')
+        resetSocket(socket)
+      },
+    ],
     ['ended too early', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart', socket => socket.end()],
     ['ended between chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n', s => s.end()],
     ['silent for too long', 'HTTP/1.1 200 OK\r\n\r\npart', () => {}],

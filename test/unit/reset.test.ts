@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { resetSocket } from '../../src/sockets/reset.js'
+import { resetSocket, wasReset } from '../../src/sockets/reset.js'
 
 /** Both ends of a connection. The far one reads nothing yet. */
 async function connected(): Promise<{ near: Socket; far: Socket }> {
@@ -50,4 +50,19 @@ test('a socket that is closed stays so', async () => {
   await once(near, 'close')
   resetSocket(near)
   expect(near.destroyed).toBe(true)
+})
+
+test('a reset behind bytes that nobody has read yet looks like an end, but is none', async () => {
+  const { near, far } = await connected()
+  const { near: other, far: orderly } = await connected()
+  const looks = [near, other].map(
+    socket =>
+      new Promise(resolve => socket.on('end', () => resolve(wasReset(socket))).on('error', () => resolve(true))),
+  )
+  // Both bytes and end are there when they are read.
+  far.write('part')
+  resetSocket(far)
+  orderly.end('part')
+  for (const socket of [near, other]) socket.resume()
+  expect(await Promise.all(looks)).toEqual([true, false])
 })
