@@ -7,21 +7,34 @@ needs('nft')
 const uplinks = ['wan1', 'wan2'] as const
 let tables = 0
 
+const interfaceOf = { prerouting: 'iifname', postrouting: 'oifname' } as const
+type Hook = keyof typeof interfaceOf
+
+/** IP packets that each uplink moved while `work` ran, in both directions. */
+export function movedDuring(work: () => unknown): Promise<{ wan1: number; wan2: number }> {
+  return countedDuring(work, ['prerouting', 'postrouting'])
+}
+
+/** The same for what it sent alone: an answer may come back by the other uplink. */
+export function sentDuring(work: () => unknown): Promise<{ wan1: number; wan2: number }> {
+  return countedDuring(work, ['postrouting'])
+}
+
 /**
- * IP packets that each uplink moved while `work` ran, counted by the kernel. What neighbours ask each other by themselves
+ * Counted by the kernel. What neighbours ask each other by themselves
  * (ARP, neighbour discovery, groups) is nobody's traffic, and comes at any time.
  */
-export async function movedDuring(work: () => Promise<unknown>): Promise<{ wan1: number; wan2: number }> {
+async function countedDuring(work: () => unknown, hooks: Hook[]): Promise<{ wan1: number; wan2: number }> {
   await quiet()
   const table = `moved_${process.pid}_${++tables}`
-  const chain = (hook: string, direction: string) => `chain ${hook} {
+  const chain = (hook: Hook) => `chain ${hook} {
     type filter hook ${hook} priority 300
     icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } return
     icmpv6 type { mld-listener-query, mld-listener-report, mld2-listener-report } return
-    ${uplinks.map(device => `${direction} "${device}" counter name ${device}`).join('\n')}
+    ${uplinks.map(device => `${interfaceOf[hook]} "${device}" counter name ${device}`).join('\n')}
   }`
   const counters = uplinks.map(device => `counter ${device} {}`).join('\n')
-  const text = `table inet ${table} {\n${counters}\n${chain('prerouting', 'iifname')}\n${chain('postrouting', 'oifname')}\n}\n`
+  const text = `table inet ${table} {\n${counters}\n${hooks.map(chain).join('\n')}\n}\n`
   runWithInput('router', text, 'nft', '-f', '-')
   try {
     await work()
