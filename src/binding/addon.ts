@@ -93,8 +93,8 @@ export interface Addon {
   relayStart(): number
   /**
    * Moves bytes between two connected sockets. It takes descriptors that were opened here, and copies of others: close these.
-   * `toClient` and `toUpstream` go first. It passes on the end of each side, and resets both sockets if one breaks, or is idle for `idleTimeout` ms. Returns
-   * the tunnel's id, or a negative errno: then the descriptors are untouched.
+   * `toClient` and `toUpstream` go first. It passes on the end of each side, and resets both sockets if one breaks, or is idle for
+   * `idleTimeout` ms. Returns the tunnel's id, or a negative errno: then the descriptors are untouched.
    */
   relayOpen(client: number, upstream: number, toClient: Uint8Array, toUpstream: Uint8Array, idleTimeout: number): number
   /** Resets both sockets of a tunnel. `relayEnded` reports the end. */
@@ -102,8 +102,8 @@ export interface Addon {
   /** Writes how many bytes were read from the client and from upstream, each as its low and high 32 bits, unsigned. */
   relayCounts(id: number, out: Int32Array): number
   /**
-   * Writes the tunnels that have ended, `tunnelEndFields` numbers each: id, error (0: both sides ended), and the counts of `relayCounts`. Their
-   * ids may come again. Returns how many; fill the table again if that is all it has room for.
+   * Writes the tunnels that have ended, `tunnelEndFields` numbers each: id, error (0: both sides ended), and the counts of
+   * `relayCounts`. Their ids may come again. Returns how many; fill the table again if that is all it has room for.
    */
   relayEnded(table: Int32Array): number
 

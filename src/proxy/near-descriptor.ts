@@ -14,7 +14,7 @@ const room = Buffer.alloc(4096)
 export class NearDescriptor extends Descriptor implements ChunkSource {
   readonly #watch = new Watch(this.fd, events => this.#onEvents(events))
   readonly #onEnd: (() => void)[] = []
-  /** Of a pending `next`. */
+  /** Lets a pending `next` look again. */
   #wake: (() => void) | undefined
   #closed = false
 

@@ -21,8 +21,8 @@ export class PacketSocket {
   #closed = false
 
   /**
-   * Owns the descriptor, also if it throws. `payloadSize`: bytes kept per packet. Longer packets are cut, and their `Field.length` is larger. `selfArming`: arms at the
-   * start and whenever the `readable` handler returns. Otherwise call `arm` each time.
+   * Owns the descriptor, also if it throws. `payloadSize`: bytes kept per packet. Longer packets are cut, and their `Field.length` is
+   * larger. `selfArming`: arms at the start and whenever the `readable` handler returns. Otherwise call `arm` each time.
    */
   constructor(fd: number, handlers: PacketHandlers, payloadSize = 2048, selfArming = true) {
     this.fd = fd

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { descriptorOf } from './hand-over.js'
-import { tryReadOption, trySetOption } from './options.js'
+import { getOption, trySetOption } from './options.js'
 
 /** A `struct linger` of SO_LINGER (socket(7)): close(2) sends a reset. */
 export const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
@@ -20,6 +20,6 @@ export function resetSocket(socket: Socket): void {
  * error stays in the socket (SO_ERROR, socket(7)).
  */
 export function wasReset(socket: Socket): boolean {
-  const error = new Int32Array(1)
-  return tryReadOption(descriptorOf(socket), 'SO_ERROR', new Uint8Array(error.buffer)) > 0 && error[0] !== 0
+  const fd = descriptorOf(socket)
+  return fd >= 0 && getOption(fd, 'SO_ERROR') !== 0
 }

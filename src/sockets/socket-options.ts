@@ -90,9 +90,8 @@ export const tcpSocketOptions: Check = (value, name) => checkOptions(name, value
 export function numericOptions(family: 4 | 6, options?: TcpSocketOptions): Record<string, number> | undefined {
   if (options === undefined) return undefined
   const numbers: Record<string, number> = {}
-  for (const name in options) {
-    if (name !== 'TCP_CONGESTION' && (family === 6 || !name.startsWith('IPV6_')))
-      numbers[name] = (options as Record<string, number>)[name]!
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'TCP_CONGESTION' && (family === 6 || !name.startsWith('IPV6_'))) numbers[name] = value
   }
   return numbers
 }

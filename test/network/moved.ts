@@ -21,8 +21,8 @@ export function sentDuring(work: () => unknown): Promise<{ wan1: number; wan2: n
 }
 
 /**
- * Counted by the kernel. What neighbours ask each other by themselves
- * (ARP, neighbour discovery, groups) is nobody's traffic, and comes at any time.
+ * Counted by the kernel. What neighbours ask each other by themselves (ARP, neighbour discovery, groups) is nobody's traffic, and comes at
+ * any time.
  */
 async function countedDuring(work: () => unknown, hooks: Hook[]): Promise<{ wan1: number; wan2: number }> {
   await quiet()

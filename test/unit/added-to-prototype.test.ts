@@ -10,7 +10,7 @@ const program = `
     const { port } = server.address()
     const { checkHttp, connect, ping, scanPorts } = netvia
     const http = await checkHttp('http://127.0.0.1:' + port, { expectBody: 'ok' })
-    const socket = await connect({ host: '127.0.0.1', port })
+    const socket = await connect({ host: '127.0.0.1', port, socketOptions: { TCP_SYNCNT: 3 } })
     const { outcome } = await ping('127.0.0.1')
     const open = await scanPorts('127.0.0.1', { ports: [port] }).open()
     console.log(JSON.stringify([http.ok, socket.destroy().destroyed, outcome, open.length]))

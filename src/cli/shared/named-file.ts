@@ -8,8 +8,8 @@ const longest = 1 << 24
 const pause = 10
 
 /**
- * Reads a file that the user named, which may be no file: a device has no end, and a pipe that nobody writes to would block for ever.
- * `patience` is for what pipes such as `<(pass show router)` take, in ms. The event loop stands still meanwhile.
+ * Reads a file that the user named. It may be a device, which never ends, or a pipe that nobody writes to. So size and time are limited.
+ * `patience`: how long to wait for a pipe such as `<(pass show router)`, in ms. It blocks the event loop.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` if it is too long or takes too long; the error of a file that can't be read.
  */

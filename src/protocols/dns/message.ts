@@ -1,6 +1,6 @@
 import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { random16 } from '../../binding/random.js'
-import { readPlainAnswer } from './plain-answer.js'
+import { headerSize, readPlainAnswer } from './plain-answer.js'
 import { codecType, type RecordType } from './records.js'
 
 /** A question as it is sent. Each attempt is a new one, with a new id. */
@@ -36,7 +36,6 @@ export function newQuery(name: string, type: RecordType, edns: boolean): Query {
   return { id: random16(), name, type, edns }
 }
 
-const headerSize = 12
 const dot = 0x2e
 const classIn = 1
 

@@ -1,6 +1,7 @@
 import type { Query, Response } from './message.js'
 
-const headerSize = 12
+/** Bytes of a message's header (RFC 1035 section 4.1.1). */
+export const headerSize = 12
 const dot = 0x2e
 /** Type A or class IN (RFC 1035 sections 3.2.2 and 3.2.4): the same number. */
 const one = 1

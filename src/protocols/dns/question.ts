@@ -120,12 +120,12 @@ class Question {
       if (!this.#isNeedless(due)) this.#start(due)
     }
     const following = this.#queue[0]
-    if (following) this.#timer = setTimeout(() => this.#isDue(), following.at - this.#at)
+    if (following) this.#timer = setTimeout(() => this.#nextAfterReading(), following.at - this.#at)
     else if (this.#running === 0) this.#reject(this.unanswered())
   }
 
   /** If the event loop was busy, the answer may be there: it is read before the next attempt. */
-  #isDue(): void {
+  #nextAfterReading(): void {
     this.#due = setImmediate(() => this.#next(false))
   }
 
