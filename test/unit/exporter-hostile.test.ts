@@ -47,6 +47,32 @@ test.each<[string, (socket: TLSSocket) => void]>([
   expect(log).toMatch(/the server ended the request without an answer|ECONNRESET/)
 })
 
+/** `:status: 200`, and a part of a body. */
+const begun = Buffer.concat([frame(1, 4, 1, [0x88]), frame(0, 0, 1, [120, 120])])
+const cancelled = frame(3, 0, 1, [0, 0, 0, 8])
+const end = frame(0, 1, 1)
+
+test.each<[string, (socket: TLSSocket) => void]>([
+  ['a reset without an error', socket => socket.write(Buffer.concat([begun, endedWithoutError]))],
+  ['a reset that cancels it', socket => socket.write(Buffer.concat([begun, cancelled]))],
+  ['a farewell', socket => socket.end(Buffer.concat([begun, frame(7, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0])]))],
+  ['the end of the connection', socket => socket.end(begun)],
+])('a body by HTTP/2 that is cut by %s is no success', async (_, answer) => {
+  const { success, log } = await probe(`https://127.0.0.1:${await http2Server(answer)}`, trusting)
+  expect(success).toBe(false)
+  expect(log).toContain("the body can't be read: the server ended it before its last byte")
+})
+
+test.each<[string, Buffer]>([
+  ['its end', Buffer.concat([begun, end])],
+  ['its end and a reset without an error', Buffer.concat([begun, end, endedWithoutError])],
+  ['trailers', Buffer.concat([begun, frame(1, 5, 1, [0, 1, 97, 1, 98])])],
+  ['headers alone', frame(1, 5, 1, [0x88])],
+])('a body by HTTP/2 is whole with %s', async (_, answer) => {
+  const port = await http2Server(socket => socket.write(answer))
+  expect(await probe(`https://127.0.0.1:${port}`, trusting)).toMatchObject({ success: true })
+})
+
 /** The command, because what ends it would end no test. */
 async function exporter(modules: string) {
   const child = startCli(['exporter', '-c', fileOf(modules), '--listen', '127.0.0.1:0'])

@@ -1,4 +1,4 @@
-import { connect, type IncomingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { PlainConnection } from '../../../protocols/http/plain-connection.js'
 import { type HttpAnswer as Answer, askByNode } from '../../../protocols/http/question.js'
@@ -50,6 +50,7 @@ function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion):
     session.on('stream', pushed => pushed.on('error', () => {}).close())
     const pseudo = { ':method': method, ':path': `${url.pathname}${url.search}`, ':authority': host }
     const stream = session.request({ ...pseudo, ...fields }, { endStream: body === undefined })
+    const content = wholeBody(stream)
     for (const emitter of [session, stream]) emitter.on('error', reject)
     stream.on('close', () => {
       session.destroy()
@@ -58,8 +59,25 @@ function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion):
     })
     stream.on('response', ({ ':status': status, ...received }: IncomingHttpHeaders & { ':status'?: number }) => {
       const entries = Object.entries(received).map(([name, value]) => [name, [value ?? []].flat()])
-      resolve({ protocol: 'HTTP/2.0', status: status!, headers: Object.fromEntries(entries), body: stream })
+      resolve({ protocol: 'HTTP/2.0', status: status!, headers: Object.fromEntries(entries), body: content })
     })
     if (body !== undefined) stream.end(body)
   })
+}
+
+/**
+ * The body, with an error if it is cut. To readers of Node's stream, a reset that names no fault and a connection that ends look like
+ * the end of the body. But Node closes the stream before it reports these.
+ */
+function wholeBody(stream: ClientHttp2Stream): AsyncIterable<Buffer> {
+  const { push } = stream
+  let isWhole = false
+  stream.push = (chunk, encoding) => {
+    isWhole ||= chunk === null && !stream.closed
+    return push.call(stream, chunk, encoding)
+  }
+  return (async function* () {
+    yield* stream
+    if (!isWhole) throw new Failed('the server ended it before its last byte')
+  })()
 }
