@@ -10,7 +10,7 @@
 
 namespace relay {
 namespace {
-// Of one direction, before others have their turn.
+// Bytes that one direction moves before others have their turn.
 constexpr size_t kTurn = 1 << 20;
 constexpr size_t kCopied = 1 << 16;
 

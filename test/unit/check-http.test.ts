@@ -6,9 +6,9 @@ import zlib, { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 
 import { describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import type { HttpCheckOptions } from '../../src/checks/http/options.js'
-import { atOnce } from './at-once.js'
 import { ca, closedPort, httpServer, httpsServer, silentUdpPort, tcpServer } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
+import { expectPromptAbort } from './prompt-abort.js'
 
 const device = 'lo'
 
@@ -551,20 +551,7 @@ describe('abort', () => {
 
   test.each(Object.entries(stages))('%s: rejects with the reason at once, nothing stays open', async (_stage, make) => {
     const [url, options] = await make()
-    const before = await openSockets()
-    const controller = new AbortController()
-    const check = checkHttp(url, { device: 'lo', ...options, signal: controller.signal }).then(
-      () => expect.unreachable(),
-      error => error,
-    )
-    await sleep(60)
-    const reason = new Error('enough')
-    const start = performance.now()
-    controller.abort(reason)
-    expect(await check).toBe(reason)
-    expect(performance.now() - start).toBeLessThan(atOnce)
-    await sleep(20)
-    expect(await openSockets()).toBe(before)
+    await expectPromptAbort(signal => checkHttp(url, { device: 'lo', ...options, signal }))
   })
 
   test('before', async () => {

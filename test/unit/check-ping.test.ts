@@ -1,8 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { checkPing } from '../../src/checks/check-ping.js'
-import { atOnce } from './at-once.js'
-import { openSockets } from './open-sockets.js'
+import { expectPromptAbort } from './prompt-abort.js'
 import { requires } from './requirements.js'
 
 beforeEach(context => requires(context, 'ping'))
@@ -59,15 +57,5 @@ test('local errors reject', async () => {
 })
 
 test('abort, and nothing stays open', async () => {
-  const before = await openSockets()
-  const controller = new AbortController()
-  const check = checkPing(host, { interval: 5000, signal: controller.signal }).catch(error => error)
-  await sleep(30)
-  const reason = new Error('enough')
-  const start = performance.now()
-  controller.abort(reason)
-  expect(await check).toBe(reason)
-  expect(performance.now() - start).toBeLessThan(atOnce)
-  await checkPing(host, { count: 1 })
-  expect(await openSockets()).toBe(before)
+  await expectPromptAbort(signal => checkPing(host, { interval: 5000, signal }))
 })

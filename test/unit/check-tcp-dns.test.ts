@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkTcp } from '../../src/checks/check-tcp.js'
-import { atOnce } from './at-once.js'
 import { a, aaaa, fakeServer, type Reply } from './dns-fake-server.js'
 import { closedPort, silentUdpPort, stalledPort, tcpServer } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
+import { expectPromptAbort } from './prompt-abort.js'
 
 const device = 'lo'
 const host = '127.0.0.1'
@@ -51,16 +50,7 @@ describe('checkTcp', () => {
 
   test('abort', async () => {
     const port = await stalledPort()
-    const before = await openSockets()
-    const controller = new AbortController()
-    const check = checkTcp({ host, port, device, signal: controller.signal }).catch(error => error)
-    await sleep(30)
-    const reason = new Error('enough')
-    const start = performance.now()
-    controller.abort(reason)
-    expect(await check).toBe(reason)
-    expect(performance.now() - start).toBeLessThan(atOnce)
-    expect(await openSockets()).toBe(before)
+    await expectPromptAbort(signal => checkTcp({ host, port, device, signal }))
   })
 })
 

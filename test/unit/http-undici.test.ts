@@ -6,9 +6,9 @@ import { request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DispatcherOptions } from '../../src/protocols/http/dispatcher.js'
 import { createDispatcher, fetch } from '../../src/undici.js'
-import { atOnce } from './at-once.js'
 import { ca, closedPort, httpServer, httpsServer, stalledPort } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
+import { expectPromptAbort } from './prompt-abort.js'
 
 const device = 'lo'
 
@@ -162,18 +162,7 @@ describe('fetch', () => {
 
   test('aborted during the connection: rejects with the reason at once, nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
-    const before = await openSockets()
-    const controller = new AbortController()
-    const answer = fetch(url, { device, signal: controller.signal }).catch(error => error)
-    await sleep(30)
-    expect(await openSockets()).toBeGreaterThan(before)
-    const reason = new Error('enough')
-    const start = performance.now()
-    controller.abort(reason)
-    expect(await answer).toBe(reason)
-    expect(performance.now() - start).toBeLessThan(atOnce)
-    await sleep(20)
-    expect(await openSockets()).toBe(before)
+    await expectPromptAbort(signal => fetch(url, { device, signal }))
     const { url: next } = await countingServer()
     expect(await (await fetch(next, { device })).text()).toBe('hello /')
   })

@@ -9,9 +9,9 @@ import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice } from '../../src/sockets/open.js'
 import { tcpInfo } from '../../src/sockets/tcp-info.js'
-import { atOnce } from './at-once.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { openSockets } from './open-sockets.js'
+import { expectPromptAbort } from './prompt-abort.js'
 
 const file = (name: string) => readFileSync(new URL(`../lab/certificates/${name}`, import.meta.url), 'utf8')
 const ca = file('ca.pem')
@@ -189,17 +189,7 @@ test('the time limit covers the handshake', async () => {
 
 test('aborting during the handshake: at once, and nothing stays open', async () => {
   const port = await silent()
-  const before = await openSockets()
-  const controller = new AbortController()
-  const pending = connectTls({ host: '127.0.0.1', port, device: 'lo', signal: controller.signal })
-  pending.catch(() => {})
-  await new Promise(done => setTimeout(done, 50))
-  const reason = new Error('enough')
-  const start = performance.now()
-  controller.abort(reason)
-  await expect(pending).rejects.toBe(reason)
-  expect(performance.now() - start).toBeLessThan(atOnce)
-  expect(await openSockets()).toBe(before)
+  await expectPromptAbort(signal => connectTls({ host: '127.0.0.1', port, device: 'lo', signal }))
 })
 
 test('options that make no sense are refused by name', async () => {

@@ -1,0 +1,17 @@
+import { expect } from 'vitest'
+import { atOnce } from './at-once.js'
+import { openSockets } from './open-sockets.js'
+
+/** Aborts what `begin` starts as soon as it waits: it rejects with the reason at once, and none of its sockets stays open. */
+export async function expectPromptAbort(begin: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const before = await openSockets()
+  const controller = new AbortController()
+  const outcome = begin(controller.signal).catch(error => error)
+  expect(await openSockets()).toBeGreaterThan(before)
+  const reason = new Error('enough')
+  const start = performance.now()
+  controller.abort(reason)
+  expect(await outcome).toBe(reason)
+  expect(performance.now() - start).toBeLessThan(atOnce)
+  expect(await openSockets()).toBe(before)
+}
