@@ -1,12 +1,20 @@
+import { monotonicNow } from '../monotonic.js'
 import { Cancel, type Signal } from './cancel.js'
+
+/** A timer is no more than this late, in milliseconds, unless the event loop was busy or the process stopped. */
+const punctualMs = 10
 
 /**
  * A signal for one operation. It fires with the caller's reason, or with `expired()` when the time is over, whichever comes
  * first. Call `end` to remove timer and listener. The timer keeps the event loop alive.
+ *
+ * Time in which the process could not read isn't the network's: what has arrived is read before the time is over, and time that
+ * a late timer shows as lost is given back once, at most as much as the timeout.
  */
 export class Deadline {
   readonly #cancel = new Cancel()
-  readonly #timer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
+  #lastReading: NodeJS.Immediate | undefined
   readonly #parent: Signal | undefined
   readonly #onAbort = () => this.#cancel.abort(this.#parent!.reason)
 
@@ -14,7 +22,16 @@ export class Deadline {
     parent?.throwIfAborted()
     this.#parent = parent
     parent?.addEventListener('abort', this.#onAbort)
-    if (timeout !== undefined) this.#timer = setTimeout(() => this.#cancel.abort(expired()), timeout)
+    if (timeout === undefined) return
+    const due = monotonicNow() + timeout
+    const expire = () => {
+      this.#lastReading = setImmediate(() => this.#cancel.abort(expired()))
+    }
+    this.#timer = setTimeout(() => {
+      const lost = Math.min(monotonicNow() - due, timeout)
+      if (lost > punctualMs) this.#timer = setTimeout(expire, lost)
+      else expire()
+    }, timeout)
   }
 
   get signal(): Signal {
@@ -23,6 +40,7 @@ export class Deadline {
 
   end(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#lastReading)
     this.#parent?.removeEventListener('abort', this.#onAbort)
   }
 }
