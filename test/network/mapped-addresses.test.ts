@@ -11,6 +11,7 @@ import {
   resolve,
   scanPorts,
   sweep,
+  sweepPorts,
   traceroute,
 } from '../../src/index.js'
 import { lab, needs } from '../lab/index.js'
@@ -83,6 +84,16 @@ describe.each(spellings)('%s means the IPv4 address', host => {
     for (const name of [host, `[${host}]:53`])
       expect(await resolve(server.name, { servers: [name], type: 'A' })).toMatchObject([{ address: target }])
     await dns.stop()
+  })
+
+  it('of a name', async () => {
+    const name = 'mapped.test'
+    await Promise.all([lab.nginx(), lab.dnsmasq([`host-record=${name},${host}`])])
+    const options = { device: 'wan1', timeout: 1000 }
+    expect(await ping(name, options)).toMatchObject({ ...reply, host: name })
+    expect(await collect(sweep(name, options))).toMatchObject([{ ...reply, host: name }])
+    expect(await collect(sweepPorts(name, { ...options, ports: [80] }))).toMatchObject([{ address: target, state: 'open' }])
+    expect(await checkTcp({ ...options, host: name, port: 80 })).toMatchObject({ ok: true, remoteAddress: target })
   })
 
   it('in the command', async () => {

@@ -1,5 +1,5 @@
 import { invalidArgument, NetviaError } from '../../errors.js'
-import { encodeAddress } from '../../sockets/address.js'
+import { encodeAddress, familyOf } from '../../sockets/address.js'
 import type { ResolvedAddress } from '../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
 
@@ -117,7 +117,8 @@ export class TargetSource {
     this.#handlers
       .resolve(name)
       .then(
-        ({ address, family }) => void this.#found.push({ family, address: encodeAddress(address), name }),
+        // An AAAA record may hold an IPv4-mapped address.
+        ({ address }) => void this.#found.push({ family: familyOf(address), address: encodeAddress(address), name }),
         error => {
           if (!this.#closed && !isUnknownName(error)) throw error
           if (!this.#closed) this.#handlers.unknown(name, error)
