@@ -92,7 +92,9 @@ describe.each(spellings)('%s means the IPv4 address', host => {
     const options = { device: 'wan1', timeout: 1000 }
     expect(await ping(name, options)).toMatchObject({ ...reply, host: name })
     expect(await collect(sweep(name, options))).toMatchObject([{ ...reply, host: name }])
-    expect(await collect(sweepPorts(name, { ...options, ports: [80] }))).toMatchObject([{ address: target, state: 'open' }])
+    expect(await collect(sweepPorts(name, { ...options, ports: [80] }))).toMatchObject([
+      { address: target, state: 'open' },
+    ])
     expect(await checkTcp({ ...options, host: name, port: 80 })).toMatchObject({ ok: true, remoteAddress: target })
   })
 

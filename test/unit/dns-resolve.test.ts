@@ -174,6 +174,24 @@ test('a datagram larger than was offered counts as cut off', async () => {
   expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
 })
 
+test.each<[string, (whole: Buffer) => Buffer]>([
+  ['ends in the middle of a record', whole => whole.subarray(0, -3)],
+  ['counts more records than it has', whole => (whole.writeUInt16BE(3, 6), whole)],
+])('an answer that %s is asked for again over TCP', async (_fault, spoil) => {
+  let overTcp = false
+  const { server, asked } = await serve(({ id, question, via }) => {
+    const answers = [a(question.name, '192.0.2.1'), a(question.name, '192.0.2.2')]
+    const whole = encode({ type: 'response', id, flags: 0x180, questions: [question], answers })
+    return via === 'tcp' && !overTcp ? { answers } : spoil(whole)
+  })
+  const ask = () => resolve('x.example', { family: 4, servers: [server] })
+  expect(await ask()).toHaveLength(2)
+  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
+  // A server that answers is not silent.
+  overTcp = true
+  await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
+})
+
 test('a TCP server that answers nonsense, cuts its answer off, or says nothing', async () => {
   let over: Parameters<typeof fakeServer>[0] = () => undefined
   const { server } = await serve(asked => (asked.via === 'udp' ? { truncated: true } : over(asked)))

@@ -15,7 +15,7 @@ export interface Query {
 export interface Response {
   /** RFC 1035 section 4.1.1, RFC 6895: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, … */
   readonly rcode: string
-  /** Truncated to fit UDP: ask again over TCP. */
+  /** Truncated to fit UDP, or with an answer section that can't be read to its end: ask again over TCP. */
   readonly truncated: boolean
   /** Neither authoritative nor recursive: a referral, which a stub resolver can't follow. */
   readonly referral: boolean
@@ -106,28 +106,27 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
   const flags = message.readUInt16BE(2)
   if (message.readUInt16BE(0) !== query.id || (flags & 0xf800) !== 0x8000) return undefined
   const rcode = rcodes[flags & 15] ?? `RCODE${flags & 15}`
-  const truncated = (flags & 0x0200) !== 0
+  const cut = (flags & 0x0200) !== 0
   const counts = [4, 6, 8, 10].map(at => message.readUInt16BE(at))
   const [questions, answers] = counts as [number, number]
   const isVerdict = rcode === 'NOERROR' || rcode === 'NXDOMAIN'
-  // A truncated answer is requested again in full.
-  const wanted = isVerdict && !truncated ? 1 : 0
-  const sections = questions === 0 ? undefined : sectionsOf(message, counts, wanted)
-  const question = sections?.questions?.[0]
+  // An answer that is truncated, or that a broken forwarder has cut or miscounted, is requested again in full.
+  const whole = isVerdict && !cut ? sectionsOf(message, counts, 1) : undefined
+  const question = (questions === 0 ? undefined : (whole ?? sectionsOf(message, counts, 0)))?.questions?.[0]
   if (question && !repeats(question, query)) return undefined
   // A server that refuses may leave out the question, or send a bare header, whatever its counts are (RFC 1035 section
   // 4.1.1).
   if (!isVerdict) return { rcode, truncated: false, referral: false, misplaced: false, answers: [] }
   if (!question || questions !== 1) return undefined
   const referral = (flags & 0x0480) === 0 && answers === 0
-  if (truncated) return { rcode, truncated, referral, misplaced: false, answers: [] }
-  const found = sections!.answers ?? []
+  if (!whole) return { rcode, truncated: true, referral, misplaced: false, answers: [] }
+  const found = whole.answers ?? []
   const misplaced =
     query.edns &&
     rcode === 'NOERROR' &&
     found.every(({ type }) => type === 'OPT') &&
     isMisplaced(message, counts, query)
-  return { rcode, truncated, referral: referral && !misplaced, misplaced, answers: found }
+  return { rcode, truncated: false, referral: referral && !misplaced, misplaced, answers: found }
 }
 
 function repeats({ name, type, class: kind }: Question, query: Query): boolean {
@@ -155,7 +154,9 @@ function sectionsOf(message: Buffer, counts: readonly number[], sections: 0 | 1 
     message.writeUInt16BE(section <= sections ? Math.min(counts[section]!, maxRecords) : 0, 4 + 2 * section)
   }
   try {
-    return decode(message)
+    const found = decode(message)
+    // The codec reads addresses beyond the end.
+    return decode.bytes > message.length ? undefined : found
   } catch {
     return undefined
   }
