@@ -1,9 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, openSync, renameSync, writeSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { readNamedFile } from '../../src/cli/shared/named-file.js'
-import { netvia, shell } from './cli-process.js'
-import { closedPort } from './http-servers.js'
+import { netvia, shell, startCli } from './cli-process.js'
+import { closedPort, httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 
 function fifo(): string {
@@ -59,4 +61,47 @@ test('a monitor whose configuration became a FIFO says so at SIGHUP, and goes on
   await monitor.says(/nobody has written to it.*\n.*continues with the previous one/)
   monitor.child.kill('SIGTERM')
   expect(await monitor.ended).toMatchObject({ signal: 'SIGTERM' })
+})
+
+/** Ends as a command at a terminal does, whatever pipe it waits for. */
+async function interrupted(child: ReturnType<typeof startCli>) {
+  onTestFinished(() => void child.kill('SIGKILL'))
+  child.kill('SIGINT')
+  expect(await child.ended).toMatchObject({ signal: 'SIGINT' })
+}
+
+test('a body to send comes by a pipe of the shell, even a slow one', async () => {
+  let body = ''
+  const port = await httpServer(async (request, response) => {
+    body = (await buffer(request)).toString()
+    response.end()
+  })
+  const { code } = await shell(`netvia http -d @<(sleep 0.3; printf first; sleep 0.3; printf second) "$URL"`, {
+    URL: `http://127.0.0.1:${port}/`,
+  })
+  expect({ code, body }).toEqual({ code: 0, body: 'firstsecond' })
+})
+
+test.each([
+  ['-d', '@'],
+  ['--cacert', ''],
+])('%s of a pipe that does not end: SIGINT and --timeout end it', async (flag, prefix) => {
+  const url = `http://127.0.0.1:${await closedPort()}/`
+  const silent = fifo()
+  const { code, stderr } = await netvia(['http', '-W', '0.5', flag, `${prefix}${silent}`, url])
+  expect({ code, stderr }).toEqual({
+    code: 3,
+    stderr: `netvia: ${silent}: it did not end within 500 ms; --timeout allows more\n`,
+  })
+  const path = fifo()
+  const child = startCli(['http', '-W', '3600', flag, `${prefix}${path}`, url])
+  const opened = () => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  await expect.poll(opened, { timeout: 20_000 }).toBeGreaterThan(0)
+  await interrupted(child)
+})
+
+test('the results of a scan for a pipe that nobody reads: SIGINT ends it', async () => {
+  const child = startCli(['scan', '--json', '-oG', fifo(), '-p', String(await closedPort()), '127.0.0.1'])
+  await once(child.stdout!, 'data')
+  await interrupted(child)
 })

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { checkHttp } from '../../checks/http/check-http.js'
 import type { HttpCheckResult } from '../../checks/http/result.js'
 import { publicUrl } from '../../checks/public-url.js'
@@ -7,6 +6,7 @@ import { type Exit, exitOf } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
 import { milliseconds, plural } from '../shared/output/format.js'
 import { type PathFlags, pathsOf } from '../shared/path-options.js'
+import { readPipedFile } from '../shared/piped-file.js'
 import type { Session } from '../shared/session.js'
 import { checkFormat, written } from './write-out.js'
 
@@ -35,8 +35,9 @@ export async function run(session: Session, flags: HttpFlags, urls: string[]): P
   const { color } = session.output
   const { writeOut, verbose, data } = flags
   if (writeOut !== undefined) checkFormat(writeOut)
-  const body = data?.startsWith('@') ? await readFile(data.slice(1)) : data
-  const ca = flags.cacert === undefined ? undefined : await readFile(flags.cacert)
+  const read = (file: string) => readPipedFile(file, session.signal, flags.timeout)
+  const body = data?.startsWith('@') ? await read(data.slice(1)) : data
+  const ca = flags.cacert === undefined ? undefined : await read(flags.cacert)
   const options = {
     method: flags.request ?? (body === undefined ? undefined : 'POST'),
     headers: headersOf(flags, body),

@@ -1,5 +1,7 @@
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fired } from '../shared/interrupt.js'
 import { escapeControls } from '../shared/output/escape.js'
 import type { Session } from '../shared/session.js'
 
@@ -8,8 +10,11 @@ export interface GrepableFile {
   end(): Promise<void>
 }
 
+/** In ms after an interrupt, for a file that is a pipe without a reader. */
+const patience = 1000
+
 /** Where `-oG` writes: a file, `-` for standard output, or nowhere. */
-export function grepableFile({ output }: Session, name: string | undefined): GrepableFile {
+export function grepableFile({ output, signal }: Session, name: string | undefined): GrepableFile {
   if (name === undefined) return { write() {}, async end() {} }
   const escaped = (line: string) => line.split('\t').map(escapeControls).join('\t')
   if (name === '-') return { write: line => output.text(escaped(line)), async end() {} }
@@ -21,7 +26,7 @@ export function grepableFile({ output }: Session, name: string | undefined): Gre
     write: line => void file.write(`${escaped(line)}\n`),
     async end() {
       file.end()
-      await done
+      await Promise.race([done, fired(signal).then(() => sleep(patience))])
     },
   }
 }
