@@ -369,6 +369,21 @@ describe('the body', () => {
     expect(await checkServer(headerOnly, { maxBodyBytes: 0 })).toMatchObject({ ok: true, bytes: 0 })
   })
 
+  test.each([
+    ['with the header', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n']],
+    ['behind a good one', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n', 'no size\r\n']],
+  ])('a chunk that is none, %s, is no broken connection', async (_when, said) => {
+    const result = await checkHttp(await saying(...said), { device })
+    expect(result).toMatchObject({ ok: false, status: 200, error: { code: 'HPE_INVALID_CHUNK_SIZE' } })
+  })
+
+  test.each([
+    ['no content', 'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 204],
+    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\nand more', 200],
+  ])('what comes behind %s spoils nothing', async (_what, said, status) => {
+    expect(await checkHttp(await saying(said), { device })).toMatchObject({ ok: true, status })
+  })
+
   test('cut off in the middle', async () => {
     const url = await saying('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this')
     expect(await checkHttp(url, { device })).toMatchObject({ ok: false, status: 200, error: { code: 'ECONNRESET' } })

@@ -35,8 +35,16 @@ export async function askByNode(connection: Duplex, { body, ...question }: HttpQ
     const onInterim = () => {
       if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
     }
+    const onResponse = (response: IncomingMessage) => {
+      // Without this, a body that the parser refuses would end as if the connection had broken.
+      response.on('error', () => {})
+      request.on('error', error => {
+        if (isOfParser(error) && !response.complete) response.destroy(error)
+      })
+      resolve(response)
+    }
     // An unrequested 101 counts as a status like any other.
-    request.on('response', resolve).on('upgrade', resolve).on('error', reject)
+    request.on('response', onResponse).on('upgrade', resolve).on('error', reject)
     request.on('continue', onInterim).on('information', onInterim).end(body)
   })
   return {
@@ -48,6 +56,10 @@ export async function askByNode(connection: Duplex, { body, ...question }: HttpQ
     },
     body: message,
   }
+}
+
+function isOfParser({ code }: NodeJS.ErrnoException): boolean {
+  return code?.startsWith('HPE_') === true
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/
