@@ -7,6 +7,7 @@ import type { UplinkState } from '../state/state-machine.js'
 import { historyError, isLocked } from './database.js'
 import { LatencyCounts } from './latency-counts.js'
 import { OpenHistory } from './open-history.js'
+import { prune } from './prune.js'
 
 /** Between two writes, in ms: flash lasts, and this is what a power cut may take. */
 export const batchInterval = 60_000
@@ -16,11 +17,9 @@ const changeWaits = 5000
 const lockedAttempts = 12
 /** Without a turn for so long, in ms, the machine was suspended or the process stopped. A write comes more often. */
 const longestSilence = 90_000
-/** How long minute values are kept, in ms: 90 days. Outages are kept permanently. */
-export const minutesKept = 90 * 86_400_000
 /** Changes of state that wait for a disk that takes nothing; then the oldest give way. */
 const maxWaiting = 10_000
-/** Minutes that are removed, or corrected after the clock was set, in one write: a tenth of a second on a slow machine. */
+/** Rows that are removed, or corrected after the clock was set, in one write: a tenth of a second on a slow machine. */
 const maxTouched = 5000
 /** In ms: later than any minute. */
 const farAway = 2 ** 50
@@ -98,6 +97,9 @@ export class HistoryFile {
   /** Takes the uplinks that are watched from now on. */
   follow(uplinks: readonly UplinkSnapshot[]): void {
     const devices = new Map(uplinks.map(({ name, device }) => [name, device]))
+    const isMoved = ({ name, device }: UplinkSnapshot) => this.#devices.has(name) && this.#devices.get(name) !== device
+    // What was measured until now belongs to the old device.
+    if (uplinks.some(isMoved)) this.#write()
     for (const [uplink, device] of this.#devices) {
       if (devices.has(uplink)) continue
       this.#change(uplink, 'unknown', false, 'no longer watched')
@@ -105,7 +107,10 @@ export class HistoryFile {
     }
     this.#lastAnswers.clear()
     for (const { name, state, forced, reason } of uplinks) {
-      if (!this.#devices.has(name)) this.#change(name, state, forced !== null, reason)
+      const last = this.#lastChange(name)
+      // On another path, an uplink begins without a verdict.
+      const isNew = !this.#devices.has(name) || last?.state !== state || last.forced !== (forced !== null)
+      if (isNew) this.#change(name, state, forced !== null, reason)
     }
     this.#devices = devices
   }
@@ -148,6 +153,10 @@ export class HistoryFile {
     if (this.#changes.length > maxWaiting) this.#changes.shift()
   }
 
+  #lastChange(name: string): Change | undefined {
+    return this.#changes.findLast(({ uplink }) => uplink === name) ?? this.#written.get(name)
+  }
+
   /** What happened in a long silence is unknown: this run ended before it, and another begins. */
   #look(): void {
     const [last, now] = [this.#seen, readClocks()]
@@ -182,7 +191,7 @@ export class HistoryFile {
       const begun = this.#correctedBegin(database, now)
       const run = this.#runRow(database, begun, now)
       this.#insert(database, run, now)
-      this.#prune(database, now)
+      prune(database, now.wall, elapsed(this.#minuteBegun, now), Math.max(maxTouched, 2 * this.#minutes.size))
       database.exec('COMMIT')
       this.#run = run
       this.#begun = begun
@@ -286,11 +295,5 @@ export class HistoryFile {
     const watched = [...this.#written.values()].filter(({ uplink }) => this.#devices.has(uplink))
     this.#written.clear()
     return watched.map(change => (change.at.monotonic < begun.monotonic ? { ...change, at: begun } : change))
-  }
-
-  #prune(database: SqliteDatabase, now: ClockReading): void {
-    const oldest = `DELETE FROM minute WHERE (at, target) IN
-      (SELECT at, target FROM minute WHERE at < ? ORDER BY at LIMIT ?)`
-    database.prepare(oldest).run(now.wall - minutesKept, Math.max(maxTouched, 2 * this.#minutes.size))
   }
 }
