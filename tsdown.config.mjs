@@ -4,16 +4,22 @@ import { minify } from 'terser'
 import { defineConfig } from 'tsdown'
 import { writeEntries } from './tools/build/entries.mjs'
 import { lateConstants } from './tools/build/late-constants.mjs'
+import { checkOrder, lateEntry, libraryParts, plainExports } from './tools/build/library-parts.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
+
+const inLibrary = new Set([...libraryParts.map(({ name }) => name), 'resolver', 'rolldown-runtime'])
 
 /** The command carries its libraries: minified. The library stays as it reads, in ASCII: beyond it V8 keeps two bytes a character. */
 const finished = {
   name: 'finished',
   async generateBundle(_options, chunks) {
+    checkOrder(chunks)
     for (const [file, chunk] of Object.entries(chunks)) {
       if (file.startsWith('lib/')) {
-        if (chunk.type === 'chunk') chunk.code = ownOnly(chunk.code.replace(/[^\0-\x7f]/g, escaped))
+        if (chunk.type !== 'chunk') continue
+        const code = chunk.isEntry ? lateEntry(chunk.code) : plainExports(chunk.code)
+        chunk.code = ownOnly(code.replace(/[^\0-\x7f]/g, escaped))
       } else if (chunk.type === 'chunk') {
         const format = { max_line_len: 200 }
         chunk.code = (await minify(chunk.code, { ecma: 2020, toplevel: true, compress: { passes: 2 }, format })).code
@@ -56,7 +62,7 @@ export default defineConfig([
     // dist is cleaned by the first one.
     clean: ['dist/lib', 'dist/cli'],
     outputOptions: {
-      chunkFileNames: ({ name }) => `${/^(resolver|library|rolldown-runtime)$/.test(name) ? 'lib' : 'cli'}/[name].cjs`,
+      chunkFileNames: ({ name }) => `${inLibrary.has(name) ? 'lib' : 'cli'}/[name].cjs`,
       codeSplitting: {
         groups: [
           // What is imported by `await import()`.
@@ -65,7 +71,12 @@ export default defineConfig([
             test: /[\\/](dns[\\/](question|edns-memory|exchange|late-answers|message|plain-answer|schedule|server-socket)|dns-packet[\\/]|ip-codec[\\/])/,
             priority: 1,
           },
-          { name: 'library', test: /^(?!.*node_modules).*[\\/]src[\\/](?!cli[\\/]|index\.ts$|undici\.ts$)/ },
+          ...libraryParts,
+          // What all subcommands need; the rest of it is loaded by those that do.
+          {
+            name: 'shared',
+            test: /[\\/]cli[\\/]shared[\\/](?!yaml-file|compare|young-generation|output[\\/](live|table|statistics))/,
+          },
         ],
         includeDependenciesRecursively: false,
       },

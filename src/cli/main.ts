@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CommanderError } from 'commander'
 import { makeProgram } from './program.js'
 import { Exit, exitOf } from './shared/exit-code.js'
@@ -35,7 +34,8 @@ run().then(
 async function run(): Promise<number> {
   try {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-    await makeProgram(version, state).parseAsync()
+    const program = await makeProgram(version, state, process.argv[2])
+    await program.parseAsync()
   } catch (error) {
     // What aborts the work at Ctrl-C is no failure of it; commander has said what is wrong already.
     if (error instanceof CommanderError) state.exit = error.exitCode === 0 ? Exit.good : Exit.usage
@@ -50,7 +50,7 @@ async function run(): Promise<number> {
 async function flushed(): Promise<void> {
   const waiting = [process.stdout, process.stderr].filter(stream => stream.writableLength > 0)
   const all = Promise.all(waiting.map(stream => new Promise(resolve => stream.write('', resolve))))
-  await (state.outlivesOutput ? Promise.race([all, sleep(patience)]) : all)
+  await (state.outlivesOutput ? Promise.race([all, new Promise(resolve => setTimeout(resolve, patience))]) : all)
 }
 
 function report(error: unknown): Exit {

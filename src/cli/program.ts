@@ -1,27 +1,6 @@
 import { Command } from 'commander'
-import { defineCompletion } from './completion/command.js'
-import { defineConnect } from './connect/command.js'
-import { defineDevices } from './devices/command.js'
-import { defineDns } from './dns/command.js'
-import { defineDoctor } from './doctor/command.js'
-import { defineExporter } from './exporter/command.js'
-import { defineForce } from './force/command.js'
-import { defineHttp } from './http/command.js'
-import { defineLine } from './line/command.js'
-import { defineMan } from './man/command.js'
-import { defineMonitor } from './monitor/command.js'
-import { defineMtr } from './mtr/command.js'
-import { definePing } from './ping/command.js'
-import { defineProxy } from './proxy/command.js'
-import { defineReport } from './report/command.js'
-import { defineRun } from './run/command.js'
-import { defineScan } from './scan/command.js'
-import { defineSchema } from './schema/command.js'
 import { escapeControlsLines } from './shared/output/escape.js'
 import type { CommandState } from './shared/session.js'
-import { defineStatus } from './status/command.js'
-import { defineSweep } from './sweep/command.js'
-import { defineTrace } from './trace/command.js'
 
 const exitCodes = `Exit codes:
   0  all good
@@ -69,8 +48,41 @@ function defineHelp(program: Command): void {
     })
 }
 
-/** Every subcommand with its options. What they do is loaded when one is called. */
-export function makeProgram(version: string, state: CommandState): Command {
+type Define = (program: Command, state: CommandState) => void
+
+/** The subcommands, in the order of the help. Each module defines one with its options, and loads what it does when it is called. */
+const subcommands: Readonly<Record<string, () => Promise<Define>>> = {
+  ping: async () => (await import('./ping/command.js')).definePing,
+  sweep: async () => (await import('./sweep/command.js')).defineSweep,
+  async trace() {
+    const { defineTrace } = await import('./trace/command.js')
+    return (program, state) => defineTrace(program, state, () => import('./mtr/run.js'))
+  },
+  mtr: async () => (await import('./mtr/command.js')).defineMtr,
+  connect: async () => (await import('./connect/command.js')).defineConnect,
+  http: async () => (await import('./http/command.js')).defineHttp,
+  dns: async () => (await import('./dns/command.js')).defineDns,
+  scan: async () => (await import('./scan/command.js')).defineScan,
+  line: async () => (await import('./line/command.js')).defineLine,
+  monitor: async () => (await import('./monitor/command.js')).defineMonitor,
+  status: async () => (await import('./status/command.js')).defineStatus,
+  force: async () => (await import('./force/command.js')).defineForce,
+  report: async () => (await import('./report/command.js')).defineReport,
+  exporter: async () => (await import('./exporter/command.js')).defineExporter,
+  proxy: async () => (await import('./proxy/command.js')).defineProxy,
+  run: async () => (await import('./run/command.js')).defineRun,
+  devices: async () => (await import('./devices/command.js')).defineDevices,
+  doctor: async () => (await import('./doctor/command.js')).defineDoctor,
+  schema: async () => (await import('./schema/command.js')).defineSchema,
+  completion: async () => (await import('./completion/command.js')).defineCompletion,
+  man: async () => (await import('./man/command.js')).defineMan,
+}
+
+/** They describe all of the others. */
+const ofTheWhole = ['completion', 'man']
+
+/** The command with the subcommand that is called. Only the help and what describes the whole command need all of them. */
+export async function makeProgram(version: string, state: CommandState, called: string | undefined): Promise<Command> {
   const program = new Command('netvia')
     .description('Network checks that really go out through the device you name.')
     .version(version, '-V, --version')
@@ -94,31 +106,9 @@ export function makeProgram(version: string, state: CommandState): Command {
     .showHelpAfterError('Try "netvia --help".')
     .addHelpText('after', `\n${exitCodes}`)
     .exitOverride()
-  for (const define of [
-    definePing,
-    defineSweep,
-    (program: Command, state: CommandState) => defineTrace(program, state, () => import('./mtr/run.js')),
-    defineMtr,
-    defineConnect,
-    defineHttp,
-    defineDns,
-    defineScan,
-    defineLine,
-    defineMonitor,
-    defineStatus,
-    defineForce,
-    defineReport,
-    defineExporter,
-    defineProxy,
-    defineRun,
-    defineDevices,
-    defineDoctor,
-    defineSchema,
-    defineCompletion,
-    defineMan,
-  ]) {
-    define(program, state)
-  }
+  const isOne = called !== undefined && Object.hasOwn(subcommands, called) && !ofTheWhole.includes(called)
+  const loading = isOne ? [subcommands[called]!()] : Object.values(subcommands).map(load => load())
+  for (const define of await Promise.all(loading)) define(program, state)
   defineHelp(program)
   for (const command of program.commands) command.showHelpAfterError(`Try "netvia ${command.name()} --help".`)
   return program

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
-import { command, netvia, objects, startCli } from './cli-process.js'
+import { netvia, objects, startCli } from './cli-process.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { closedPort, httpServer } from './http-servers.js'
 
@@ -92,19 +90,6 @@ describe('the command line', () => {
   it.each([[], ['ping'], ['http'], ['monitor']])('%s --help keeps to a narrow terminal', async (...names) => {
     const { stdout } = await netvia([...names, '--help'], { env: { COLUMNS: '60' } })
     expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(60)
-  })
-
-  it('loads little before it knows what to do', () => {
-    const program = `process.on('exit', () => console.error(JSON.stringify([Object.keys(require.cache), process.moduleLoadList])))
-      require(${JSON.stringify(command)})`
-    const { stderr } = spawnSync(process.execPath, ['-e', program, '--', '--help'], { encoding: 'utf8' })
-    const [files, modules] = JSON.parse(stderr) as string[][]
-    const names = files!.map(file => relative(dirname(command), file)).sort()
-    // The bundler decides whether the grammar of durations has a file of its own.
-    const little = ['cli.cjs', 'cli/duration.cjs', 'lib/library.cjs', 'lib/rolldown-runtime.cjs']
-    expect(names.filter(name => !little.includes(name))).toEqual([])
-    expect(modules).not.toContain('NativeModule http')
-    expect(modules).not.toContain('NativeModule tls')
   })
 })
 

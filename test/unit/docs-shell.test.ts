@@ -58,7 +58,7 @@ const commands: Line[] = pages.flatMap(page =>
 
 /** Why commander would refuse it; undefined if it would not. Nothing is run. */
 async function refusal(args: string[]): Promise<string | undefined> {
-  const program = makeProgram('0', { exit: 0 } as never)
+  const program = await makeProgram('0', { exit: 0 } as never, args[0])
   for (const command of program.commands) {
     command
       .action(() => {})

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { command, netvia } from './cli-process.js'
+
+const dist = dirname(command)
 
 test('a table of plain text makes no segmenter, which takes ten milliseconds', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
@@ -15,8 +18,59 @@ test('a table of plain text makes no segmenter, which takes ten milliseconds', a
 })
 
 test('nor the set of all emoji, which takes fifteen', () => {
-  const folder = join(dirname(command), 'cli')
+  const folder = join(dist, 'cli')
   const chunks = readdirSync(folder).filter(file => file.endsWith('.cjs'))
   const found = chunks.flatMap(file => readFileSync(join(folder, file), 'utf8').match(/.{3}\/\^\\p\{RGI_Emoji/g) ?? [])
   expect(found.map(text => text.slice(0, 3))).toEqual(['??='])
+})
+
+/** Files of dist, and Node's own modules, that a program has loaded when it ends. */
+function loadedBy(program: string, ...args: string[]): { files: string[]; modules: string[] } {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const [hook, report] = [join(folder, 'hook.cjs'), join(folder, 'report.json')]
+  const loaded = 'JSON.stringify([Object.keys(require.cache), process.moduleLoadList])'
+  writeFileSync(
+    hook,
+    `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(report)}, ${loaded}))`,
+  )
+  execFileSync(process.execPath, ['--require', hook, program, ...args])
+  const [files, modules] = JSON.parse(readFileSync(report, 'utf8')) as [string[], string[]]
+  return { files: files.filter(file => !file.startsWith(folder)).map(file => relative(dist, file)), modules }
+}
+
+describe('what is loaded', () => {
+  const rarelyUsed = ['http', 'tls', 'child_process', 'timers/promises'].map(name => `NativeModule ${name}`)
+
+  test('the help loads the flags of all subcommands, and none of what they run', () => {
+    const { files, modules } = loadedBy(command, '--help')
+    expect(files).toContain('cli/shared.cjs')
+    expect(files.filter(file => /^cli\/(run|yaml|table|live)/.test(file))).toEqual([])
+    expect(modules.filter(name => rarelyUsed.includes(name))).toEqual([])
+  })
+
+  test('a subcommand loads its own flags, and the parts of the library that it uses', () => {
+    const { files, modules } = loadedBy(command, 'ping', '--help')
+    expect(files.map(file => file.replace(/command\d*/, 'command')).sort()).toEqual([
+      ...['cli.cjs', 'cli/command.cjs', 'cli/shared.cjs'],
+      ...['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs'],
+    ])
+    expect(modules.filter(name => rarelyUsed.includes(name))).toEqual([])
+  })
+
+  test('a program that requires netvia loads nothing before its first use, and then that part', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const filesOf = (use: string) => {
+      const program = join(folder, `${use}.cjs`)
+      writeFileSync(program, `const netvia = require(${JSON.stringify(join(dist, 'index.cjs'))})\n${use}`)
+      return loadedBy(program)
+        .files.filter(file => !file.startsWith('..'))
+        .sort()
+    }
+    const entries = ['index.cjs', 'lib/index.cjs']
+    expect(filesOf('netvia')).toEqual(entries)
+    const parts = ['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs']
+    expect(filesOf('netvia.ping')).toEqual([...entries, ...parts].sort())
+  })
 })
