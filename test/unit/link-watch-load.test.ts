@@ -3,7 +3,12 @@ import { LinkHistory } from '../../src/monitor/link/link-fault.js'
 import { watchLinks } from '../../src/monitor/link/link-watch.js'
 import type { DeviceChange } from '../../src/system/netlink/changes.js'
 
-const world = vi.hoisted(() => ({ tell: (_change: unknown) => {}, readings: 0 }))
+const world = vi.hoisted(() => ({
+  tell: (_change: unknown) => {},
+  readings: 0,
+  links: [] as object[],
+  addresses: [] as object[],
+}))
 
 vi.mock('../../src/system/netlink/changes.js', () => ({
   onDeviceChange(callback: (change: unknown) => void) {
@@ -14,11 +19,11 @@ vi.mock('../../src/system/netlink/changes.js', () => ({
 
 /** A machine whose addresses take 20 ms to read. */
 vi.mock('../../src/system/netlink/tables.js', () => ({
-  readLinks: () => [],
+  readLinks: () => world.links,
   readAddresses() {
     world.readings++
     for (const until = performance.now() + 20; performance.now() < until; );
-    return []
+    return world.addresses
   },
 }))
 
@@ -39,4 +44,20 @@ test('addresses that change without end leave most of the time to the checks', a
   expect(world.readings).toBeGreaterThan(1)
   // Without a rest there were some 45.
   expect(world.readings).toBeLessThan(20)
+})
+
+test('a lost address is reported although nothing changes any more', async () => {
+  const facts: unknown[] = []
+  world.links = [{ name: 'lo', index: 1, up: true, running: true }]
+  world.addresses = [{ deviceIndex: 1, address: { family: 4, scope: 'global', tentative: false } }]
+  const end = watchLinks(
+    new Map([['lo', new LinkHistory()]]),
+    (_device, told) => facts.push(told),
+    error => facts.push(error),
+  )
+  world.addresses = []
+  world.tell({ type: 'address', change: 'removed', device: 'lo' } as DeviceChange)
+  await expect.poll(() => facts.at(-1)).toEqual({ fault: null, lost: [4] })
+  end()
+  expect(facts[0]).toEqual({ fault: null, lost: [] })
 })

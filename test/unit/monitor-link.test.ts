@@ -14,30 +14,55 @@ const device = (changed: Partial<LinkDevice> = {}): LinkDevice => ({
 describe('what is known of a device', () => {
   test('missing from the start, there, deleted, and there again', () => {
     const history = new LinkHistory()
-    expect(history.update(undefined).fault).toBe('no such device')
-    expect(history.update(device())).toEqual({ fault: null, lost: [] })
-    expect(history.update(undefined).fault).toBe('device deleted')
-    expect(history.update(device())).toEqual({ fault: null, lost: [] })
+    expect(history.update(undefined, 0).fault).toBe('no such device')
+    expect(history.update(device(), 0)).toEqual({ fault: null, lost: [] })
+    expect(history.update(undefined, 0).fault).toBe('device deleted')
+    expect(history.update(device(), 0)).toEqual({ fault: null, lost: [] })
   })
 
   test('switched off, cable pulled', () => {
     const history = new LinkHistory()
-    expect(history.update(device({ up: false, running: false })).fault).toBe('device switched off')
-    expect(history.update(device({ running: false })).fault).toBe('no carrier')
+    expect(history.update(device({ up: false, running: false }), 0).fault).toBe('device switched off')
+    expect(history.update(device({ running: false }), 0).fault).toBe('no carrier')
   })
 
   test('an address that was never there is not lost', () => {
-    expect(new LinkHistory().update(device({ addresses: [address(6, 'link')] }))).toEqual({ fault: null, lost: [] })
+    const history = new LinkHistory()
+    for (const now of [0, 10_000]) {
+      expect(history.update(device({ addresses: [address(6, 'link')] }), now)).toEqual({ fault: null, lost: [] })
+    }
   })
 
   test('one that was there is lost, until it is back and usable', () => {
     const history = new LinkHistory()
-    history.update(device())
-    expect(history.update(device({ addresses: [address(6)] })).lost).toEqual([4])
-    expect(history.update(device({ addresses: [address(4), address(6, 'global', true)] })).lost).toEqual([6])
-    expect(history.update(device({ addresses: [] })).lost).toEqual([4, 6])
-    expect(history.update(undefined)).toEqual({ fault: 'device deleted', lost: [4, 6] })
-    expect(history.update(device()).lost).toEqual([])
+    let now = 0
+    const lostAfterAWhile = (found: LinkDevice | undefined) => {
+      history.update(found, now)
+      now += 10_000
+      return history.update(found, now)
+    }
+    lostAfterAWhile(device())
+    expect(lostAfterAWhile(device({ addresses: [address(6)] })).lost).toEqual([4])
+    expect(lostAfterAWhile(device({ addresses: [address(4), address(6, 'global', true)] })).lost).toEqual([6])
+    expect(lostAfterAWhile(device({ addresses: [] })).lost).toEqual([4, 6])
+    expect(lostAfterAWhile(undefined)).toEqual({ fault: 'device deleted', lost: [4, 6] })
+    expect(lostAfterAWhile(device()).lost).toEqual([])
+  })
+
+  test('one that is back in a moment, as after a DHCP renewal, was never lost', () => {
+    const history = new LinkHistory()
+    const without4 = device({ addresses: [address(6)] })
+    history.update(device(), 0)
+    for (const start of [1000, 2000, 3000]) {
+      expect(history.update(without4, start)).toEqual({ fault: null, lost: [] })
+      expect(history.update(without4, start + 250)).toEqual({ fault: null, lost: [] })
+      expect(history.isWaiting).toBe(true)
+      expect(history.update(device(), start + 251)).toEqual({ fault: null, lost: [] })
+      expect(history.isWaiting).toBe(false)
+    }
+    history.update(without4, 4000)
+    expect(history.update(without4, 4300)).toEqual({ fault: null, lost: [4] })
+    expect(history.isWaiting).toBe(false)
   })
 })
 

@@ -21,18 +21,33 @@ export interface LinkDevice {
   readonly addresses: readonly { readonly family: Family; readonly scope: string; readonly tentative: boolean }[]
 }
 
+/** In ms. DHCP clients take an address away and give it back when they renew it. Connections survive that. */
+const patience = 300
+
 /** Follows one device. Its past distinguishes a lost address from one that was never needed. */
 export class LinkHistory {
   #seen = false
   readonly #had = new Set<Family>()
+  readonly #missedSince = new Map<Family, number>()
+  #lost: readonly Family[] = []
 
-  /** `device` is undefined while no device has that name. */
-  update(device: LinkDevice | undefined): LinkFacts {
+  /** `device` is undefined while no device has that name. `now` is monotonic, in ms. */
+  update(device: LinkDevice | undefined, now: number): LinkFacts {
     const has = device ? familiesOf(device) : []
     for (const family of has) this.#had.add(family)
+    for (const family of this.#had) {
+      if (has.includes(family)) this.#missedSince.delete(family)
+      else if (!this.#missedSince.has(family)) this.#missedSince.set(family, now)
+    }
+    this.#lost = [...this.#had].filter(family => now - (this.#missedSince.get(family) ?? now) >= patience)
     const fault = this.#faultOf(device)
     this.#seen ||= device !== undefined
-    return { fault, lost: [...this.#had].filter(family => !has.includes(family)) }
+    return { fault, lost: this.#lost }
+  }
+
+  /** Whether an address is missed that may still come back in time: read the device again soon. */
+  get isWaiting(): boolean {
+    return this.#missedSince.size > this.#lost.length
   }
 
   #faultOf(device: LinkDevice | undefined): string | null {

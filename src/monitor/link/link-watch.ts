@@ -31,7 +31,7 @@ export function watchLinks(
     if (reported.get(name)?.index !== device?.index) endCarriers()
     if (device) reported.set(name, device)
     else reported.delete(name)
-    onFacts(name, devices.get(name)!.update(device))
+    onFacts(name, devices.get(name)!.update(device, monotonicNow()))
   }
   const read = (names: Iterable<string>) => {
     const links = readLinks()
@@ -79,11 +79,15 @@ export function watchLinks(
     if (change.type === 'link' && change.change === 'removed') for (const name of names) report(name, undefined)
     readSoon(names)
   }
+  const look = () => {
+    lookAtCarriers()
+    readSoon([...devices.keys()].filter(name => devices.get(name)!.isWaiting))
+  }
   try {
     const unsubscribe = onDeviceChange(change => attempt(() => follow(change), failed))
     attempt(() => read(devices.keys()), failed)
     const release = hold()
-    const timer = setInterval(() => attempt(lookAtCarriers, failed), carrierInterval)
+    const timer = setInterval(() => attempt(look, failed), carrierInterval)
     return () => {
       clearInterval(timer)
       clearTimeout(reading)
