@@ -8,6 +8,7 @@ export const checkTimeout = 5000
 const localFaults = new Set([
   'EADDRINUSE',
   'EAFNOSUPPORT',
+  'EAGAIN',
   'EINVAL',
   'EMFILE',
   'ENFILE',
@@ -15,6 +16,7 @@ const localFaults = new Set([
   'ENODEV',
   'ENOMEM',
   'ENOPROTOOPT',
+  'ENOSPC',
   'EPERM',
   'EPROTONOSUPPORT',
   'ERR_ADDON_NOT_FOUND',

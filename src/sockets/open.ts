@@ -7,7 +7,7 @@ import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, optionNumbers, tryReadOption, trySetOption } from './options.js'
 import { onLink } from './zone.js'
 
-const { EACCES, EADDRNOTAVAIL, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -50,7 +50,22 @@ export function openConnecting(
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
   addon().close(fd)
-  throw systemError(errno, 'connect', { address, port, device: path.device })
+  const isPortless = errno === -EADDRNOTAVAIL && hasSource(family, path, to)
+  throw connectError(isPortless ? -EAGAIN : errno, { address, port, device: path.device })
+}
+
+/** Without a free local port, connect(2) of a stream fails as without a source address. A datagram needs its own port first. */
+function hasSource(family: 4 | 6, path: PathOptions, to: Uint8Array): boolean {
+  const { fd, errno } = open({ family, type: 'datagram', protocol: 0, path, to })
+  addon().close(fd)
+  return errno === 0 || errno === -EAGAIN
+}
+
+/** The error of connect(2). EAGAIN means that no local port is free, which isn't the network's fault. */
+export function connectError(errno: number, where: { address: string; port: number; device?: string }): NetviaError {
+  if (errno !== -EAGAIN) return systemError(errno, 'connect', where)
+  const hint = 'every local port is in use: "sysctl net.ipv4.ip_local_port_range" shows which there are'
+  return systemError(-EADDRINUSE, 'connect', { ...where, hint })
 }
 
 interface Opening {

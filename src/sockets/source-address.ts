@@ -1,8 +1,7 @@
 import { addon } from '../binding/addon.js'
-import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf, localAddressOf } from './address.js'
-import { openDescriptor } from './open.js'
+import { connectError, openDescriptor } from './open.js'
 
 /**
  * The address that the kernel would send from on a path. Connecting a datagram socket asks the routing table, and sends nothing.
@@ -13,7 +12,7 @@ export function sourceAddress({ address, port }: { address: string; port: number
   const fd = openDescriptor(familyOf(address), 'datagram', 0, path)
   try {
     const errno = addon().connect(fd, encodeAddress(address, port))
-    if (errno < 0) throw systemError(errno, 'connect', { address, port, device: path.device })
+    if (errno < 0) throw connectError(errno, { address, port, device: path.device })
     return localAddressOf(fd)!
   } finally {
     addon().close(fd)

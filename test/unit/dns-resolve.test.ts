@@ -46,6 +46,13 @@ test('asks for both families at the same time; for one with `family` or `type`',
   expect(asked).toHaveLength(4)
 })
 
+test('an address in the zone of a missing device comes last, and leaves no socket open', async () => {
+  const before = await openSockets()
+  const list = ['fe80::1%nosuch0', '127.0.0.1'].map(address => ({ address, family: familyOf(address) }))
+  expect(orderAddresses(list, {}).map(({ address }) => address)).toEqual(['127.0.0.1', 'fe80::1%nosuch0'])
+  expect(await openSockets()).toBe(before)
+})
+
 test('reachable addresses come first, IPv6 before IPv4, otherwise in the order of the server', () => {
   const list = ['127.0.0.2', '127.0.0.1', '::1'].map(address => ({ address, family: familyOf(address) }))
   const addresses = (items: { address: string }[]) => items.map(({ address }) => address)

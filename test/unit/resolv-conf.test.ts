@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +99,27 @@ test('a file is read again when it has changed, and reads as empty when it is go
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('while no descriptor is left to read a file, that is an error, and no empty file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
+  const path = join(folder, 'hosts')
+  writeFileSync(path, 'text')
+  const file = new ParsedFile(path, text => text)
+  const limit = 'prlimit --pid $PPID --nofile'
+  const limits = spawn('sh', [
+    '-ec',
+    `old=$(${limit} -o SOFT --noheadings); ${limit}=3:; echo; read x; ${limit}=$old:; echo`,
+  ])
+  try {
+    await once(limits.stdout, 'data')
+    expect(() => file.read()).toThrow(expect.objectContaining({ code: 'EMFILE' }))
+  } finally {
+    limits.stdin.end('\n')
+    await once(limits.stdout, 'data')
+  }
+  expect(file.read()).toBe('text')
+  rmSync(folder, { recursive: true })
 })
 
 test('a FIFO counts as empty, and is not waited for', () => {

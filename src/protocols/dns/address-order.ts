@@ -1,7 +1,5 @@
-import { addon } from '../../binding/addon.js'
 import type { PathOptions } from '../../options.js'
-import { encodeAddress, familyOf } from '../../sockets/address.js'
-import { openDescriptor } from '../../sockets/open.js'
+import { sourceAddress } from '../../sockets/source-address.js'
 
 /** RFC 8305 section 3: how long one family's addresses wait for the other's, in milliseconds. */
 export const resolutionDelay = 50
@@ -22,15 +20,13 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
-/** Connecting a datagram socket consults the routing table and sends nothing. */
 function hasRoute(address: string, path: PathOptions): boolean {
-  const discardPort = 9
   try {
-    const fd = openDescriptor(familyOf(address), 'datagram', 0, path)
-    const errno = addon().connect(fd, encodeAddress(address, discardPort))
-    addon().close(fd)
-    return errno === 0
+    sourceAddress({ address, port: discardPort }, path)
+    return true
   } catch {
     return false
   }
 }
+
+const discardPort = 9

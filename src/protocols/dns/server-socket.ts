@@ -5,7 +5,7 @@ import { type NetviaError, systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
-import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { connectError, openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { SendBatch } from '../../sockets/send-batch.js'
@@ -72,7 +72,7 @@ export class ServerSocket {
     const connected = addon().connect(fd, target)
     if (connected < 0) {
       addon().close(fd)
-      throw systemError(connected, 'connect', this.#where)
+      throw connectError(connected, this.#where)
     }
     this.#socket = new PacketSocket(fd, { readable: () => this.read() })
     this.#release = hold()

@@ -1,8 +1,14 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname } from 'node:path'
+import { systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
+
+const { EMFILE, ENFILE, ENOMEM } = constants.errno
+/** Until these are over, nobody knows what the file says. Without it, a question would go elsewhere. */
+const passing = new Set<number | undefined>([-EMFILE, -ENFILE, -ENOMEM])
 
 /**
  * A parsed file, read again when it has changed (inode, time or size). A file that is missing, unreadable or no file at
@@ -47,7 +53,9 @@ export class ParsedFile<T> {
   #text(): string {
     try {
       return readFileSync(this.#path, 'utf8')
-    } catch {
+    } catch (error) {
+      const { errno } = error as NodeJS.ErrnoException
+      if (passing.has(errno)) throw systemError(errno!, `open(${this.#path})`)
       return ''
     }
   }

@@ -1,0 +1,56 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkDns, checkHttp, checkPing, checkTcp } from '../../src/index.js'
+import { fakeServer } from '../unit/dns-fake-server.js'
+import { type Fault, inject } from './inject.js'
+
+const host = '127.0.0.1'
+const path = { device: 'lo', timeout: 1000 }
+const web = createServer((_request, response) => response.end('ok'))
+let port: number
+let names: Awaited<ReturnType<typeof fakeServer>>
+
+beforeAll(async () => {
+  await new Promise<void>(ready => web.listen(0, host, ready))
+  port = (web.address() as AddressInfo).port
+  names = await fakeServer(() => ({ answers: [{ type: 'A', name: 'a.test', ttl: 1, data: host }] }))
+})
+
+afterAll(async () => {
+  await names.close()
+  web.close()
+})
+
+const checks: Record<string, () => Promise<unknown>> = {
+  checkTcp: () => checkTcp({ host, port, ...path }),
+  checkHttp: () => checkHttp(`http://${host}:${port}/`, path),
+  checkDns: () => checkDns('a.test', { ...path, servers: [names.server] }),
+  checkPing: () => checkPing(host, { ...path, count: 1 }),
+}
+
+/** What the kernel says when the machine is short of something, whatever the network does. */
+const shortages: [fault: Fault, checks: string[]][] = [
+  [{ call: 'socket', error: 'EMFILE' }, Object.keys(checks)],
+  [{ call: 'socket', error: 'ENFILE' }, Object.keys(checks)],
+  [{ call: 'socket', error: 'ENOMEM' }, Object.keys(checks)],
+  [{ call: 'setsockopt', option: 'SO_BINDTODEVICE', error: 'ENOMEM' }, Object.keys(checks)],
+  // fs.epoll.max_user_watches.
+  [{ call: 'epoll_ctl', error: 'ENOSPC' }, ['checkHttp', 'checkDns', 'checkPing']],
+  [{ call: 'connect', error: 'ENOBUFS' }, ['checkTcp', 'checkHttp']],
+  // A packet filter of this machine refuses it.
+  [{ call: 'connect', error: 'EPERM' }, ['checkTcp', 'checkHttp', 'checkDns']],
+  [{ call: 'sendmmsg', error: 'ENOMEM' }, ['checkDns']],
+]
+
+describe.each(shortages)('%o is no verdict on the network', (fault, names) => {
+  test.each(names)('of %s', async name => {
+    await checks[name]!()
+    // Until then the next ping would use the socket of this one.
+    await sleep(200)
+    using end = inject(fault)
+    await expect(checks[name]!()).rejects.toMatchObject({ code: fault.error })
+    expect(end()[0]).toBeGreaterThan(0)
+  })
+})

@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { checkDns, checkHttp, checkTcp, connect, openUdp } from '../../src/index.js'
+import { lab } from '../lab/index.js'
+import { echoServer } from './echo-server.js'
+
+const { address4: host } = lab.server
+const device = 'wan1'
+const [port, dnsPort] = [7300, 7301]
+const range = '/proc/sys/net/ipv4/ip_local_port_range'
+const first = 50_000
+
+beforeAll(() => echoServer(port))
+
+/** Leaves two local ports, and takes both for UDP and for this server. */
+beforeAll(async () => {
+  const old = readFileSync(range, 'utf8')
+  writeFileSync(range, `${first} ${first + 1}`)
+  const udp = [await openUdp({ port: first }), await openUdp({ port: first + 1 })]
+  const tcp = [await connect({ host, port, device }), await connect({ host, port, device })]
+  return async () => {
+    writeFileSync(range, old)
+    for (const socket of tcp) socket.resetAndDestroy()
+    await Promise.all(udp.map(socket => once(socket.close(), 'close')))
+  }
+})
+
+test.each<[call: string, work: () => Promise<unknown>]>([
+  ['connect', () => connect({ host, port, device })],
+  ['checkTcp', () => checkTcp({ host, port, device })],
+  ['checkTcp from an address', () => checkTcp({ host, port, device, localAddress: lab.wan1.address4 })],
+  ['checkHttp', () => checkHttp(`http://${host}:${port}/`, { device })],
+  ['checkDns', () => checkDns('a.test', { device, servers: [`${host}:${dnsPort}`] })],
+])('%s rejects without a free local port: the network is not at fault', async (_call, work) => {
+  await expect(work()).rejects.toMatchObject({ code: 'EADDRINUSE', device })
+})
