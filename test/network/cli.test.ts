@@ -288,6 +288,19 @@ describe('doctor', () => {
     expect(await ping()).toMatchObject({ code: 0 })
   })
 
+  it('lets IPv6 packets have an address of their device, although it is deprecated', async () => {
+    const { address6, gateway6 } = lab.addDevice('tmp3')
+    const ping = () => netvia(['ping', '-I', 'tmp3', '-c', '1', '-W', '0.5', gateway6])
+    const about = 'tmp3: IPv6 source address'
+    expect((await findingsOf(['-I', 'tmp3']))(about)).toMatchObject({ status: 'not looked at' })
+    // As when the router of the link has fallen silent for a while.
+    const lifetimes = ['preferred_lft', '0', 'valid_lft', '1000']
+    lab.run('router', 'ip', 'address', 'change', `${address6}/64`, 'dev', 'tmp3', ...lifetimes)
+    expect(await ping()).toMatchObject({ code: 1 })
+    await cured(about, ['-I', 'tmp3'])
+    expect(await ping()).toMatchObject({ code: 0 })
+  })
+
   it('switches a device on, and gives it a route', async () => {
     const tmp1 = lab.addDevice('tmp1')
     lab.run('router', 'ip', 'link', 'set', 'tmp1', 'down')

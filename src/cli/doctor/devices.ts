@@ -36,7 +36,7 @@ export function routeFindings(routes: readonly DefaultRoute[]): Finding[] {
 /** What keeps packets from leaving by this device, or their answers from coming in. */
 export function deviceFindings(device: Device, routes: readonly DefaultRoute[], asked: boolean): Finding[] {
   const { name } = device
-  const finding = (about: string, status: Finding['status'], detail: string, fix?: string): Finding => {
+  const finding: MakeFinding = (about, status, detail, fix) => {
     return { about: `${name}: ${about}`, status, detail, fix, device: name }
   }
   if (!device.up) return [finding('up', 'no', 'it is switched off', `ip link set ${name} up`)]
@@ -55,21 +55,33 @@ export function deviceFindings(device: Device, routes: readonly DefaultRoute[], 
     findings.push(finding('default route', 'no', detail, `ip route add default via GATEWAY dev ${name} metric 1000`))
   }
   if (own.some(({ family }) => family === 4)) findings.push(reversePath(name, routes, finding))
+  const own6 = device.addresses.filter(({ family, scope }) => family === 6 && scope === 'global')
+  if (own6.length > 0 && own6.every(({ deprecated }) => deprecated)) findings.push(sourceAddress(name, finding))
   return findings
 }
 
+type MakeFinding = (about: string, status: Finding['status'], detail: string, fix?: string) => Finding
+
+/** A device's setting in the kernel, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation). */
+function setting(family: 'ipv4' | 'ipv6', name: string, option: string): number {
+  const read = (device: string) => Number(readFileSync(`/proc/sys/net/${family}/conf/${device}/${option}`, 'utf8'))
+  return Math.max(read('all'), read(name))
+}
+
+/** Rather than a deprecated address, the kernel takes one of another device (RFC 6724 section 5, rules 3 and 5). */
+function sourceAddress(name: string, finding: MakeFinding): Finding {
+  const about = 'IPv6 source address'
+  if (setting('ipv6', name, 'use_oif_addrs_only') > 0) return finding(about, 'yes', 'deprecated, but its own')
+  const detail = 'its own are deprecated: packets have one of another device, where answers go'
+  // Not with dots: a VLAN's name has one too.
+  return finding(about, 'no', detail, `sysctl -w net/ipv6/conf/${name}/use_oif_addrs_only=1`)
+}
+
 /** Strict filtering (RFC 3704) drops what comes in by a device that is not the best way back. */
-function reversePath(
-  name: string,
-  routes: readonly DefaultRoute[],
-  finding: (about: string, status: Finding['status'], detail: string, fix?: string) => Finding,
-): Finding {
-  const read = (device: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, 'utf8'))
-  // The higher of the two counts (the kernel's ip-sysctl documentation).
-  const value = Math.max(read('all'), read(name))
+function reversePath(name: string, routes: readonly DefaultRoute[], finding: MakeFinding): Finding {
+  const value = setting('ipv4', name, 'rp_filter')
   const best = routes.find(({ family }) => family === 4)!
   if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
   const detail = `strict: answers are dropped, because the way back leads by ${best.device}`
-  // Not with dots: a VLAN's name has one too.
   return finding('rp_filter', 'no', detail, `sysctl -w net/ipv4/conf/${name}/rp_filter=2`)
 }
