@@ -106,7 +106,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     for (const watched of gone) watched.takeForce()
     const leaving: (Promise<unknown> | undefined)[] = gone.map(watched => watched.stop())
     if (settings.stateFile !== before.stateFile) {
-      leaving.push(this.#stateFile?.save())
+      leaving.push(this.#stateFile?.save(false))
       this.#stateFile = this.#openStateFile()
     }
     if (!isDeepStrictEqual([settings.hook, settings.hookTimeout], [before.hook, before.hookTimeout])) {
@@ -148,7 +148,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     await Promise.all([...this.#uplinks.values()].map(watched => watched.stop()))
     this.#history?.end()
     this.#history = undefined
-    await Promise.all([this.#stateFile?.save(), this.#hook?.stop(), this.#leaving])
+    await Promise.all([this.#stateFile?.save(false), this.#hook?.stop(), this.#leaving])
     for (const buffer of this.#buffers) buffer.end()
   }
 

@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { targetOf } from '../../src/monitor/checks/check-target.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import { EventBuffer } from '../../src/monitor/record/event-buffer.js'
@@ -285,14 +285,26 @@ describe('the state file', () => {
     expect(readdirSync(temporary)).toEqual(['kept'])
   })
 
-  test('one that cannot be written is reported', async () => {
+  test('one that cannot be written is reported once, and written within a minute of when it can be', async () => {
     const failures: Error[] = []
+    const path = join(folder, 'missing', 'state.json')
     const file = new StateFile(
-      join(folder, 'missing', 'state.json'),
+      path,
       () => ({ uplinks: {}, forces: {} }),
       error => failures.push(error as Error),
     )
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await file.save()
     await file.save()
     expect(failures).toMatchObject([{ code: 'ENOENT' }])
+    mkdirSync(join(folder, 'missing'))
+    vi.advanceTimersByTime(60_000)
+    await vi.waitFor(() => expect(existsSync(path)).toBe(true))
+    rmSync(join(folder, 'missing'), { recursive: true })
+    await file.save(false)
+    expect(failures).toHaveLength(2)
+    // Nobody keeps it any more.
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

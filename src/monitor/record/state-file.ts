@@ -6,6 +6,8 @@ import { isSavedForce, type SavedForce } from './force.js'
 /** A state older than this says nothing about now, in ms. */
 const maxAge = 300_000
 const version = 1
+/** In ms, after a write that failed. */
+const pause = 60_000
 /** Bytes. The file of thousands of uplinks is smaller. */
 const maxSize = 1 << 24
 
@@ -28,8 +30,15 @@ export class StateFile {
   readonly #failed: (error: unknown) => void
   #writing: Promise<void> | undefined
   #again = false
+  #retry: NodeJS.Timeout | undefined
+  #retries = false
+  /** What the last write failed with, which has been reported. */
+  #failure: string | undefined
 
-  /** `failed` is called for a file that can't be read or written. The monitor continues without it. */
+  /**
+   * `failed` is called for a file that can't be read, and once for each reason why it can't be written. The monitor continues without
+   * it.
+   */
   constructor(path: string, content: () => Saved, failed: (error: unknown) => void) {
     this.#path = path
     this.#content = content
@@ -48,8 +57,10 @@ export class StateFile {
     }
   }
 
-  /** Resolves when the states of now, or later ones, are in the file. Never rejects. */
-  save(): Promise<void> {
+  /** Resolves when the states of now, or later ones, are in the file. Never rejects. `retries`: tries again later if that fails. */
+  save(retries = true): Promise<void> {
+    clearTimeout(this.#retry)
+    this.#retries = retries
     this.#again = true
     this.#writing ??= this.#write()
     return this.#writing
@@ -65,12 +76,16 @@ export class StateFile {
         await files.unlink(temporary).catch(unlessMissing)
         await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flag: 'wx', mode: 0o600, flush: true })
         await files.rename(temporary, this.#path)
+        this.#failure = undefined
       } catch (error) {
         await files.rm(temporary, { force: true }).catch(() => {})
-        this.#failed(error)
+        const { message } = error as Error
+        if (message !== this.#failure) this.#failed(error)
+        this.#failure = message
       }
     }
     this.#writing = undefined
+    if (this.#failure !== undefined && this.#retries) this.#retry = setTimeout(() => this.save(), pause).unref()
   }
 }
 
