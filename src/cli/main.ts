@@ -11,14 +11,20 @@ import type { CommandState } from './shared/session.js'
 /** Milliseconds for the reader of a service's last lines. */
 const patience = 1000
 
-const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good, outlivesOutput: false }
+const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good, outlivesOutput: false, isUnread: false }
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read it has seen enough, as `head` does; or the terminal is gone.
-    if (error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)) process.exit(state.exit)
-    if (state.outlivesOutput) return
-    throw error
+    const isUnread = error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)
+    if (!state.outlivesOutput) {
+      if (isUnread) process.exit(state.exit)
+      throw error
+    }
+    if (!isUnread) return
+    // The log daemon is gone. Who started the service can start it again, with another one.
+    state.isUnread = true
+    state.interrupt.end()
   })
 }
 
@@ -43,7 +49,7 @@ async function run(): Promise<number> {
   }
   await flushed()
   state.interrupt.finish()
-  return state.exit
+  return state.isUnread ? Exit.local : state.exit
 }
 
 /** What was printed may still wait for a slow reader of a pipe. A service that ends doesn't wait for one that has stopped. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { netvia, objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
+import { closedPort } from './http-servers.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 
 /** An uplink that is up while `port` listens. */
@@ -110,6 +111,29 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
         ({ code }) => code,
       )
     await expect.poll(closed).toBe('ECONNREFUSED')
+  })
+
+  test('SIGHUP with an address where it cannot listen changes nothing', async () => {
+    const target = await webServer()
+    const own = await closedPort()
+    const at = (address: string) => proxied(target).replace('127.0.0.1:0', address)
+    const taken = createServer().listen(own, '127.0.0.2')
+    onTestFinished(() => void taken.close())
+    await once(taken, 'listening')
+    const monitor = startMonitor(at(`127.0.0.1:${own}`))
+    await monitor.says(/-> up/)
+    for (const [count, address] of [`127.0.0.1:${target}`, `127.0.0.2:${own}`].entries()) {
+      writeFileSync(monitor.file, at(address))
+      monitor.child.kill('SIGHUP')
+      await monitor.says(new RegExp(`(?:EADDRINUSE[^]*the proxy continues as before[^]*){${count + 1}}`))
+      expect(await get(own, target)).toMatch(/127\.0\.0\.11$/)
+    }
+    const other = await closedPort()
+    writeFileSync(monitor.file, at(`127.0.0.1:${other}`))
+    monitor.child.kill('SIGHUP')
+    await monitor.says(new RegExp(`proxy: 127\\.0\\.0\\.1:${other}`))
+    expect(await get(other, target)).toMatch(/127\.0\.0\.11$/)
+    await expect.poll(() => get(own, target).catch(({ code }) => code)).toBe('ECONNREFUSED')
   })
 
   test('does not start where it cannot listen, and waits for an address of a device that comes up late', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MonitorSnapshot } from '../../src/monitor/record/event-types.js'
@@ -87,6 +87,20 @@ describe('at SIGHUP', () => {
     monitor.child.kill('SIGTERM')
     expect((await monitor.ended).signal).toBe('SIGTERM')
   })
+})
+
+test('at SIGHUP, a monitor that ends starts nothing again', async () => {
+  const [out, socket] = [fileOf('', 'hook'), `${fileOf('')}.sock`]
+  const hook = `hookTimeout: 60s\nhook: [sh, -c, 'echo begun > ${out}; sleep 60']\n`
+  const monitor = startMonitor(hook + tcpUplinks(['fibre', closed]), ['--socket', socket])
+  await expect.poll(() => readFileSync(out, 'utf8'), { timeout: 20_000 }).toBe('begun\n')
+  monitor.child.kill('SIGTERM')
+  // The hook has five seconds from here.
+  await expect.poll(() => existsSync(socket), { timeout: 20_000 }).toBe(false)
+  monitor.child.kill('SIGHUP')
+  const { stdout, signal } = await monitor.ended
+  expect(stdout).not.toContain('configuration read again')
+  expect(signal).toBe('SIGTERM')
 })
 
 test('a signal that comes while it starts ends it, too', async () => {

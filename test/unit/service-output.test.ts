@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { ServiceOutput } from '../../src/cli/shared/output/service-output.js'
 import { command, startCli } from './cli-process.js'
-import { fileOf, tcpUplinks } from './monitor-command.js'
+import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 import { requires } from './requirements.js'
 
 test('lines that nothing reads are left out and counted, and memory stays bounded', async () => {
@@ -70,3 +72,27 @@ test('a terminal that stands still holds up no check', async context => {
   const before = connections
   await expect.poll(() => connections, { timeout: 10_000 }).toBeGreaterThan(before + 20)
 })
+
+test.each(['stdout', 'stderr'] as const)(
+  'a service whose %s nobody reads any more ends as a failure, and leaves nothing',
+  async name => {
+    const server = createServer(socket => socket.destroy()).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const file = fileOf('')
+    const socket = join(dirname(file), 'monitor.sock')
+    const monitor = startMonitor(tcpUplinks(['fibre', (server.address() as { port: number }).port]), [
+      '--socket',
+      socket,
+    ])
+    await monitor.says(/-> up/)
+    expect(existsSync(socket)).toBe(true)
+    monitor.child[name]!.destroy()
+    server.close()
+    // A mistake for standard error; the state for standard output.
+    rmSync(monitor.file)
+    monitor.child.kill('SIGHUP')
+    expect(await monitor.ended).toMatchObject({ code: 4, signal: null })
+    expect(existsSync(socket)).toBe(false)
+  },
+)

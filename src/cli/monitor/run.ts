@@ -13,7 +13,7 @@ import { onlyDevices } from './only-devices.js'
 import { ConfiguredOtlp } from './otlp/configured-otlp.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
 import { ConfiguredProxy } from './proxy/configured-proxy.js'
-import { proxyPlan } from './proxy/section.js'
+import { type ProxyPlan, proxyPlan } from './proxy/section.js'
 import { Reporter } from './reporter.js'
 import { statusColumns, statusRows } from './status-table.js'
 import { ServiceStatus } from './systemd/service-status.js'
@@ -47,8 +47,7 @@ interface Beside {
 export async function run(session: Session, flags: MonitorFlags): Promise<Exit> {
   keepYoungGenerationSmall()
   const { output, signal, program } = session
-  let options = readOptions(flags)
-  const plan = planOf(options)
+  let { options, plan } = readAll(flags)
   if (flags.check) return reportValid(session, flags.config, options)
   const monitor = new UplinkMonitor(ofMonitor(options))
   const history = new RecentHistory(monitor)
@@ -73,7 +72,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   session.onHangUp(() => {
     service?.reloading()
     const accepted = reload(session, flags, monitor, beside)
-    options = accepted ?? options
+    if (accepted) ({ options, plan } = accepted)
     server?.metrics.reloaded(accepted !== undefined)
     otlp.reloaded(accepted !== undefined)
     service?.reloaded()
@@ -123,9 +122,10 @@ function readOptions(flags: MonitorFlags): Configuration {
   return { ...options, ...(isGiven(otlp) && { otlp }), ...(isGiven(mqtt) && { mqtt }) } as Configuration
 }
 
-/** Reads the users' file too. */
-function planOf({ proxy }: Configuration) {
-  return proxy && proxyPlan(proxy)
+/** Reads the users' file of the proxy too. */
+function readAll(flags: MonitorFlags): { options: Configuration; plan: ProxyPlan | undefined } {
+  const options = readOptions(flags)
+  return { options, plan: options.proxy && proxyPlan(options.proxy) }
 }
 
 /** Reports the mistakes of the file. The monitor continues as before. */
@@ -134,21 +134,23 @@ function reload(
   flags: MonitorFlags,
   monitor: UplinkMonitor,
   { routing, otlp, mqtt, proxy }: Beside,
-): Configuration | undefined {
+): ReturnType<typeof readAll> | undefined {
   const refuse = (error: unknown, consequence: string) => {
     output.object('error', { error })
     output.note(...(error as Error).message.split('\n'), `netvia: ${consequence}`)
   }
   try {
-    const options = readOptions(flags)
-    const plan = planOf(options)
+    const read = readAll(flags)
+    const { options, plan } = read
     // This rejects only options that reading the file has already refused.
     void monitor.configure(ofMonitor(options))
     routing.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
     otlp.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
-    proxy.set(plan).catch(error => refuse(error, 'no proxy is served'))
+    proxy
+      .set(plan)
+      .catch(error => refuse(error, proxy.statistics ? 'the proxy continues as before' : 'no proxy is served'))
     mqtt.set(options.mqtt).catch(error => refuse(error, 'mqtt continues as before'))
-    return options
+    return read
   } catch (error) {
     refuse(error, `${flags.config} is not accepted; netvia continues with the previous one`)
     return undefined

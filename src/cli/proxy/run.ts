@@ -126,7 +126,9 @@ function reload({ output }: Session, flags: ProxyFlags, proxy: ConfiguredProxy, 
   }
   try {
     const { configuration, plan } = readFiles(flags)
-    proxy.set(plan).catch(error => refuse(error, 'no proxy is served'))
+    proxy
+      .set(plan)
+      .catch(error => refuse(error, proxy.statistics ? 'the proxy continues as before' : 'no proxy is served'))
     // This rejects only options that reading the file has already refused.
     if (configuration) void monitor!.configure(ofMonitor(configuration))
     output.object('reload', { at: Date.now() })

@@ -16,9 +16,16 @@ export class Interrupt {
     for (const name of ending) process.once(name, this.#end)
   }
 
-  /** From now on SIGHUP ends nothing, and calls `work` instead. */
+  /** From now on SIGHUP ends nothing, and calls `work` instead, until the work is to end. */
   divertHangUp(work: () => void): void {
-    process.off('SIGHUP', this.#end).on('SIGHUP', work)
+    process.off('SIGHUP', this.#end).on('SIGHUP', () => {
+      if (!this.signal.aborted) work()
+    })
+  }
+
+  /** Ends the work as a signal does, but not the process. */
+  end(): void {
+    this.#controller.abort()
   }
 
   /** From now on signals end nothing, and `work` gets their names. */

@@ -29,6 +29,8 @@ export interface CommandState {
   /** The exit code of netvia, or of the program that `netvia run` started. */
   exit: Exit | number
   outlivesOutput: boolean
+  /** Nobody reads the output of a service any more. */
+  isUnread: boolean
 }
 
 /** An action for commander. It loads the subcommand's code when it runs, and keeps its exit code. */
