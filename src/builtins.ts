@@ -39,14 +39,41 @@ export const nodeZlib = late<typeof import('node:zlib')>('node:zlib')
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
-/** As `isIP` of node:net: 4 or 6, 0 for what is no address. IPv4 addresses and names need no module for it. */
+/** As `isIP` of node:net: 4 or 6, 0 for what is no address. */
 export function isIP(text: string): 0 | 4 | 6 {
   if (ipv4.test(text)) return 4
-  return text.includes(':') && nodeNet().isIPv6(text) ? 6 : 0
+  return isIPv6(text) ? 6 : 0
 }
 
 export const isIPv4 = (text: string): boolean => isIP(text) === 4
-export const isIPv6 = (text: string): boolean => isIP(text) === 6
+
+const zone = /^[\da-z.:-]+$/i
+const group = /^[\da-f]{1,4}$/i
+
+/** As node:net's, whose regular expression takes V8 3 ms to compile. */
+export function isIPv6(text: string): boolean {
+  const percent = text.indexOf('%')
+  if (percent >= 0 && !zone.test(text.slice(percent + 1))) return false
+  const end = percent < 0 ? text.length : percent
+  let gap = text.startsWith('::')
+  let bits = 0
+  for (let at = gap ? 2 : 0; at < end; ) {
+    const colon = text.indexOf(':', at)
+    const next = colon < 0 || colon > end ? end : colon
+    const part = text.slice(at, next)
+    if (group.test(part)) bits += 16
+    else if (next === end && ipv4.test(part)) bits += 32
+    else return false
+    if (next === end) break
+    at = next + 1
+    if (text[at] === ':') {
+      if (gap) return false
+      gap = true
+      at++
+    } else if (at === end) return false
+  }
+  return gap ? bits < 128 : bits === 128
+}
 
 const loadSqlite = late<{ DatabaseSync: new (path: string, options: { readOnly: boolean }) => SqliteDatabase }>(
   'node:sqlite',

@@ -17,6 +17,19 @@ test('a table of plain text makes no segmenter, which takes ten milliseconds', a
   expect(stdout).toContain('lo ')
 })
 
+test("no address is judged by Node's regular expression for IPv6, which takes 3 ms", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const hook = join(folder, 'hook.cjs')
+  const refused = 'net.isIP = net.isIPv6 = () => { throw new Error("asked") }'
+  writeFileSync(hook, `const net = require('node:net'); ${refused}`)
+  const env = { NODE_OPTIONS: `--require ${hook}` }
+  const pinged = await netvia(['ping', '-c', '1', '-I', 'lo', '::1'], { env })
+  expect(pinged).toMatchObject({ code: 0, stderr: '' })
+  const asked = await netvia(['dns', '--server', '[::1]:1', '-W', '1', '1.0.0.127.in-addr.arpa', 'PTR'], { env })
+  expect(asked.stderr + asked.stdout).not.toContain('Error: asked')
+})
+
 test('nor the set of all emoji, which takes fifteen', () => {
   const folder = join(dist, 'cli')
   const chunks = readdirSync(folder).filter(file => file.endsWith('.cjs'))

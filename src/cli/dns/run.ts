@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '../../builtins.js'
 import { checkDns, type DnsCheckResult } from '../../checks/check-dns.js'
 import type { DnsRecord, RecordData, RecordType } from '../../protocols/dns/records.js'
 import { usageError } from '../shared/arguments.js'

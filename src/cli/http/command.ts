@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isIP } from '../../builtins.js'
 import { httpCheckDefaults, httpCheckSchema } from '../../checks/http/options.js'
 import { parseHttpUrl } from '../../checks/http/url.js'
 import { numeric, several, time, usageError } from '../shared/arguments.js'

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '../../builtins.js'
 import { monotonicNow } from '../../monotonic.js'
 import { parseBlock } from '../../protocols/targets/address-block.js'
 import type { PortResult, PortScan } from '../../scan/port-scan.js'

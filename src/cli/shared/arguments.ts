@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
+import { isIP } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import type { Check } from '../../options.js'
 import { isNumericHost } from '../../sockets/ip.js'

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isIP } from '../../builtins.js'
 import { deviceName, type PathOptions, pathSchema } from '../../options.js'
 import { numeric, several, text } from './arguments.js'
 

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
+import { isIP } from '../../builtins.js'
 import { invalidArgument } from '../../errors.js'
 import { usageError } from '../shared/arguments.js'
 import type { SweepFlags } from './run.js'

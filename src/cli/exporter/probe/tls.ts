@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { rootCertificates, type TLSSocket } from 'node:tls'
+import { isIP } from '../../../builtins.js'
 import { chainOf, namesOf } from '../../../protocols/tcp/certificate.js'
 import { startTls } from '../../../protocols/tcp/connect-tls.js'
 import { type TlsConfig, tlsOptionsOf } from '../config/tls.js'

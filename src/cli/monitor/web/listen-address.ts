@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net'
+import { BlockList } from 'node:net'
+import { isIP } from '../../../builtins.js'
 import { invalidArgument } from '../../../errors.js'
 import { parseHostPort } from '../../../host-port.js'
 
