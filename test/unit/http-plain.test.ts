@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { nodeHttp } from '../../src/builtins.js'
@@ -9,33 +8,13 @@ import { encodePlainly } from '../../src/protocols/http/question.js'
 import { readPlainHead } from '../../src/protocols/http/response-head.js'
 import { optionNumbers } from '../../src/sockets/options.js'
 import { http as sameAsNode } from '../fuzz/targets.js'
-import { httpServer, tcpServer } from './http-servers.js'
+import { httpServer, serving } from './http-servers.js'
 
 const device = 'lo'
 const corpus = new URL('../fuzz/corpus/http/', import.meta.url)
 const ok = 'HTTP/1.1 200 OK\r\n'
 
 afterEach(() => void vi.restoreAllMocks())
-
-/** A server that sends these parts, one at a time, once it has the whole header of a request. */
-async function serving(...parts: string[]): Promise<{ url: string; requests: string[] }> {
-  const requests: string[] = []
-  const port = await tcpServer(socket => {
-    let request = ''
-    socket.on('data', async data => {
-      request += data.toString('latin1')
-      if (!request.endsWith('\r\n\r\n')) return
-      requests.push(request)
-      for (const part of parts) {
-        if (part === 'reset') socket.resetAndDestroy()
-        else socket.write(part, 'latin1')
-        await sleep(30)
-      }
-      socket.end()
-    })
-  })
-  return { url: `http://127.0.0.1:${port}/`, requests }
-}
 
 describe('what netvia reads itself', () => {
   const plain = [
@@ -76,7 +55,7 @@ describe('what netvia writes itself', () => {
     ['HEAD', { 'X-Name': '\xfc' }],
     ['GET', { host: 'other.test', 'user-agent': 'me', cookie: 'a=b; c=d', 'x-empty': '' }],
   ])('%s %j: what Node writes', async (method, headers) => {
-    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const request = vi.spyOn(nodeHttp(), 'request')
     const check = (more: object) => checkHttp(url.replace('//', '//me:p%40ss@'), { device, method, headers, ...more })
     await check({})
@@ -108,7 +87,7 @@ describe('what netvia writes itself', () => {
 describe('a check over plain HTTP', () => {
   test('needs no client of Node, nor does a body in pieces', async () => {
     const request = vi.spyOn(nodeHttp(), 'request')
-    const { url } = await serving(`${ok}content-length: 11\r\n\r\nall `, 'is ', 'well and more')
+    const { url } = await serving([`${ok}content-length: 11\r\n\r\nall `, 'is ', 'well and more'])
     const result = await checkHttp(url, { device, expectBody: /^all is well$/ })
     expect(result).toMatchObject({ ok: true, status: 200, bytes: 11, device })
     expect(request).not.toHaveBeenCalled()
@@ -121,7 +100,7 @@ describe('a check over plain HTTP', () => {
     ['early hints', ['HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', `${ok}content-length: 11\r\n\r\nall is well`]],
   ])('%s are left to Node', async (_what, parts) => {
     const request = vi.spyOn(nodeHttp(), 'request')
-    const { url, requests } = await serving(...parts)
+    const { url, requests } = await serving(parts)
     expect(await checkHttp(url, { device, expectBody: /^all is well$/ })).toMatchObject({ ok: true, bytes: 11 })
     expect(request).toHaveBeenCalledTimes(1)
     expect(requests).toHaveLength(1)
@@ -135,14 +114,14 @@ describe('a check over plain HTTP', () => {
     ['closed before anything', [], undefined, 'socket hang up'],
     ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
   ])('%s', async (_what, parts, status, message) => {
-    const { url } = await serving(...parts)
+    const { url } = await serving(parts)
     const { error, ...result } = await checkHttp(url, { device })
     expect(result).toMatchObject({ ok: false, status, remoteAddress: '127.0.0.1' })
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
   test('a request that does not fit into the send buffer arrives whole', async () => {
-    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const value = 'y'.repeat(8_000_000)
     expect(await checkHttp(url, { device, headers: { x: value } })).toMatchObject({ ok: true, status: 200 })
     expect(requests[0]).toBe(
@@ -157,7 +136,7 @@ describe('a check over plain HTTP', () => {
   })
 
   test('nothing is asked over a connection whose device was lost meanwhile', async () => {
-    const { url, requests } = await serving(`${ok}content-length: 0\r\n\r\n`)
+    const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const { getOption } = addon()
     const [level, option] = optionNumbers('SO_BINDTODEVICE')
     vi.spyOn(addon(), 'getOption').mockImplementation((...words) =>
@@ -178,7 +157,7 @@ describe('a check over plain HTTP', () => {
       [whole, 'reset'],
       ['reset'],
     ]) {
-      const { url } = await serving(...parts)
+      const { url } = await serving(parts)
       await checkHttp(url, { device })
       await checkHttp(url, { device, timeout: 1 })
       const signal = AbortSignal.timeout(1)

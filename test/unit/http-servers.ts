@@ -4,6 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { decodeAddress } from '../../src/sockets/address.js'
@@ -46,6 +47,36 @@ export function certificateOf(name: string) {
 
 export function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {
   return listening(createTcpServer(onConnection))
+}
+
+/** Without them plain TCP. */
+export type Secure = Pick<TlsOptions, 'maxVersion' | 'requestCert'>
+
+/** A server that sends these parts, one at a time, once it has the whole header of a request. */
+export async function serving(parts: readonly string[], secure?: Secure) {
+  const requests: string[] = []
+  const answer = (socket: Socket) => {
+    let request = ''
+    socket.on('error', () => {})
+    socket.on('data', async data => {
+      request += data.toString('latin1')
+      if (!request.endsWith('\r\n\r\n')) return
+      requests.push(request)
+      for (const part of parts) {
+        if (part === 'reset') raw.get(socket.remotePort!)!.resetAndDestroy()
+        else socket.write(part, 'latin1')
+        await sleep(30)
+      }
+      socket.end()
+    })
+  }
+  const server = secure
+    ? createTlsServer({ ...certificateOf('server'), ca, ...secure }, answer)
+    : createTcpServer(answer)
+  const raw = new Map<number, Socket>()
+  server.prependListener('connection', (socket: Socket) => raw.set(socket.remotePort!, socket))
+  const port = await listening(server)
+  return { url: `http${secure ? 's' : ''}://127.0.0.1:${port}/`, port, requests }
 }
 
 /** A port that nothing listens on. */

@@ -102,7 +102,7 @@ const faces: Record<string, string[]> = {
   ],
   'protocols/http': [
     ...['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],
-    ...['plain-connection', 'question'],
+    ...['plain-connection', 'question', 'secure-connection'],
   ],
   'protocols/icmp/probe': [
     ...['socket-pool', 'echo-request', 'echo-template', 'clock'],

@@ -2,7 +2,8 @@ import { addon } from '../../binding/addon.js'
 import { joinHostPort } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { PlainConnection } from '../../protocols/http/plain-connection.js'
-import { askByNode, type HttpAnswer, type HttpQuestion } from '../../protocols/http/question.js'
+import type { HttpAnswer, HttpQuestion } from '../../protocols/http/question.js'
+import { SecureConnection } from '../../protocols/http/secure-connection.js'
 import { connectTimeout as connectTimeoutError } from '../../protocols/tcp/connect-errors.js'
 import { startTls } from '../../protocols/tcp/connect-tls.js'
 import { dialDescriptor, toSocket } from '../../protocols/tcp/dial.js'
@@ -10,7 +11,6 @@ import { handshakeError } from '../../protocols/tcp/tls-error.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
 import { localAddressOf, remoteAddressOf } from '../../sockets/address.js'
-import { descriptorOf } from '../../sockets/hand-over.js'
 import { boundDevice, verifyDevice } from '../../sockets/open.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { HttpCheckPlan, HttpCheckTlsOptions } from './options.js'
@@ -148,13 +148,7 @@ async function openConnection(
     report.add('tlsMs', monotonicNow() - start)
     report.shown(secure, certificate, options.servername || options.host)
   })
-  return {
-    get descriptor() {
-      return descriptorOf(secured)
-    },
-    ask: question => askByNode(secured, question),
-    destroy: () => secured.destroy(),
-  }
+  return new SecureConnection(secured)
 }
 
 /** Client credentials and `servername` are meant only for the origin that the caller named. */

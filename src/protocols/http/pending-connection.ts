@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest } from 'node:http'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
+import { hangUp } from './question.js'
 
 /**
  * A placeholder in an agent's pool for a connection that is being made, so that `maxSockets` counts it. It ends the
@@ -47,9 +48,4 @@ export class PendingConnection extends EventEmitter {
     this.#request.destroy = this.#destroyRequest
     clearTimeout(this.#timer)
   }
-}
-
-/** Node's error for a request that is destroyed before there is an answer. */
-function hangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }

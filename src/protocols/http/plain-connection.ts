@@ -3,10 +3,9 @@ import { constants as system } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { addon } from '../../binding/addon.js'
 import { Watch } from '../../binding/poller.js'
-import { nodeStream } from '../../builtins.js'
 import { descriptorOf, handOver } from '../../sockets/hand-over.js'
-import { askByNode, encodePlainly, type HttpAnswer, type HttpQuestion } from './question.js'
-import { readPlainHead } from './response-head.js'
+import { plainAnswer } from './plain-answer.js'
+import { askByNode, askOnward, encodePlainly, type HttpAnswer, type HttpQuestion } from './question.js'
 
 const { EAGAIN } = system.errno
 
@@ -47,12 +46,9 @@ export class PlainConnection {
     if (sent !== bytes.length) return this.#askOnward(question, bytes.subarray(Math.max(0, sent)), none)
     const length = await this.#read()
     if (length < 0) throw failed(length, 'read')
-    const received = Buffer.from(room.subarray(0, length))
-    const head = readPlainHead(received, question.method)
-    if (!head) return this.#askOnward(question, none, received)
-    const { statusCode, httpVersion, headers, headersDistinct } = head
-    const body = this.#body(received.subarray(head.length), head.bodyLength)
-    return { statusCode, httpVersion, headers, headersDistinct, body }
+    const received = copyOf(length)
+    const answer = plainAnswer(received, question.method, async () => copyOf(Math.max(0, await this.#read())))
+    return answer ?? this.#askOnward(question, none, received)
   }
 
   /** A pending `ask`, and one that reads the body, reject with the error if there is one. */
@@ -67,16 +63,9 @@ export class PlainConnection {
 
   /** Lets Node's client take over, for which the request has been written except for `unsent`. */
   #askOnward(question: HttpQuestion, unsent: Uint8Array, received: Uint8Array): Promise<HttpAnswer> {
-    const { Duplex, Writable } = nodeStream()
     const socket = this.#toSocket()
     if (unsent.length > 0) socket.write(unsent)
-    if (received.length > 0) socket.unshift(received)
-    const writable = new Writable({ write: (_chunk, _encoding, done) => done() })
-    // That the socket was closed under it, once nobody listens any more, is no news.
-    return askByNode(
-      Duplex.from({ readable: socket, writable }).on('error', () => {}),
-      question,
-    )
+    return askOnward(socket, received, question)
   }
 
   #toSocket(): Socket {
@@ -86,21 +75,6 @@ export class PlainConnection {
     this.#socket = handOver(fd, this.#device)
     // Only `destroy` ends it once Node's client is done.
     return this.#socket.setNoDelay(true).on('error', () => {})
-  }
-
-  #body(first: Uint8Array, length: number): HttpAnswer['body'] {
-    return first.length < length ? this.#chunks(first, length) : [first.subarray(0, length)]
-  }
-
-  async *#chunks(first: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
-    yield first
-    for (let left = length - first.length; left > 0; ) {
-      const size = await this.#read()
-      if (size <= 0) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
-      const chunk = Buffer.from(room.subarray(0, Math.min(left, size)))
-      left -= chunk.length
-      yield chunk
-    }
   }
 
   /** Reads into `room` what comes next. Returns its length, 0 at the end, or a negative errno. */
@@ -122,6 +96,11 @@ export class PlainConnection {
 }
 
 const none = new Uint8Array(0)
+
+/** What was read. */
+function copyOf(length: number): Buffer {
+  return Buffer.from(room.subarray(0, length))
+}
 
 /** As of a socket of Node's. */
 function failed(errno: number, syscall: string): Error {

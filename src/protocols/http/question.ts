@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { nodeHttp } from '../../builtins.js'
 
 /** A request on a connection of its own. Header names are in lower case, `host` among them. */
@@ -25,7 +25,7 @@ const maxInterim = 100
 const tooMany = `Parse Error: more than ${maxInterim} interim responses`
 
 /** Asks by Node's HTTP client. */
-export async function askByNode(connection: Duplex, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
+export async function askByNode(connection: Socket, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = nodeHttp().request({
       ...{ createConnection: () => connection, setHost: false },
@@ -45,6 +45,8 @@ export async function askByNode(connection: Duplex, { body, ...question }: HttpQ
     }
     // An unrequested 101 counts as a status like any other.
     request.on('response', onResponse).on('upgrade', resolve).on('error', reject)
+    // Nothing is lost of a socket that was read until it paused: by now Node's client listens.
+    request.on('socket', socket => socket.resume())
     request.on('continue', onInterim).on('information', onInterim).end(body)
   })
   return {
@@ -60,6 +62,22 @@ export async function askByNode(connection: Duplex, { body, ...question }: HttpQ
 
 function isOfParser({ code }: NodeJS.ErrnoException): boolean {
   return code?.startsWith('HPE_') === true
+}
+
+/** Lets Node's client read the answer to a question that has been sent, and of which this much was received. */
+export function askOnward(socket: Socket, received: Uint8Array, question: HttpQuestion): Promise<HttpAnswer> {
+  if (received.length > 0) socket.unshift(received)
+  // It writes the question again.
+  const write = (_chunk: unknown, encoding?: unknown, done = encoding) => {
+    if (typeof done === 'function') queueMicrotask(done as () => void)
+    return true
+  }
+  return askByNode(Object.assign(socket, { write }), question)
+}
+
+/** Node's error for a request that ends before there is an answer. */
+export function hangUp(): Error {
+  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/

@@ -1,7 +1,8 @@
 import { type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { PlainConnection } from '../../../protocols/http/plain-connection.js'
-import { type HttpAnswer as Answer, askByNode } from '../../../protocols/http/question.js'
+import type { HttpAnswer as Answer } from '../../../protocols/http/question.js'
+import { SecureConnection } from '../../../protocols/http/secure-connection.js'
 import { Failed } from './probe.js'
 
 export interface HttpAnswer {
@@ -32,8 +33,8 @@ async function askHttp1(
   { url, method, headers, body }: HttpQuestion,
 ): Promise<HttpAnswer> {
   const question = { method, path: `${url.pathname}${url.search}`, headers, body }
-  const plain = connection instanceof PlainConnection
-  const answer = await (plain ? connection.ask(question) : askByNode(connection, question))
+  const asked = connection instanceof PlainConnection ? connection : new SecureConnection(connection)
+  const answer = await asked.ask(question)
   return {
     protocol: `HTTP/${answer.httpVersion}`,
     status: answer.statusCode,
