@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util'
 import { NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import { TokenBucket } from '../runtime/token-bucket.js'
+import { isWithoutFamily } from '../sockets/open.js'
 import type { Attempt, ScanHost } from './host-ring.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
 import type { ScannerHandlers, ScannerOptions } from './scanner-options.js'
@@ -124,7 +125,14 @@ export class Scanner {
       return true
     }
     const now = monotonicNow()
-    const slot = this.#open(host.family, now)
+    let slot: ScanSlot | undefined
+    try {
+      slot = this.#open(host.family, now)
+    } catch (error) {
+      if (!isWithoutFamily(error)) throw error
+      host.fault = error
+      return true
+    }
     if (!slot) return false
     const wait = this.#pace?.take(now) ?? 0
     if (wait > 0) {

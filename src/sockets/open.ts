@@ -27,6 +27,11 @@ export function openDescriptor(
   return open({ family, type, protocol, path, port, options }).fd
 }
 
+/** Whether the kernel has no sockets of that family, as one without IPv6. */
+export function isWithoutFamily(error: unknown): error is NetviaError {
+  return error instanceof NetviaError && error.code === 'EAFNOSUPPORT'
+}
+
 /** A TCP descriptor, which the caller owns. */
 export interface Connecting {
   readonly fd: number

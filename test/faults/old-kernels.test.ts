@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
-import { checkTcp, connect, listen, ping, tcpInfo } from '../../src/index.js'
+import { checkTcp, connect, listen, ping, scanPorts, sweep, sweepPorts, tcpInfo } from '../../src/index.js'
 import { requires } from '../unit/requirements.js'
 import { callCounts, type Fault, inject } from './inject.js'
 
@@ -83,3 +83,30 @@ it('without IP_BIND_ADDRESS_NO_PORT a connection from an address takes its port 
   socket.destroy()
   server.close()
 })
+
+it('without IPv6, sweeps ask their IPv4 targets, and say so of the others', async () => {
+  using faults = inject({ call: 'socket', numbers: [10], error: 'EAFNOSUPPORT' })
+  const targets = ['::1', '127.0.0.1', '::1']
+  const fault = { error: { code: 'EAFNOSUPPORT' } }
+  const swept = sweep(targets, { device: 'lo', timeout: 10_000 })
+  const pings = await collect(swept)
+  expect(pings.filter(({ family }) => family === 4)).toMatchObject([{ outcome: 'reply' }])
+  expect(pings.filter(({ family }) => family === 6)).toMatchObject(
+    [0, 1].map(() => ({ outcome: 'send-failed', ...fault })),
+  )
+  expect(swept.statistics).toMatchObject({ sent: 1, unsent: 2, received: 1 })
+  expect(swept.progress).toMatchObject({ done: 3, remaining: 0 })
+  const ports = await collect(sweepPorts(targets, { device: 'lo', ports: [9] }))
+  expect(ports.filter(({ address }) => address === '127.0.0.1')).toMatchObject([{ state: 'closed' }])
+  expect(ports.filter(({ address }) => address === '::1')).toMatchObject(
+    [0, 1].map(() => ({ state: 'unsent', ...fault })),
+  )
+  await expect(collect(scanPorts('::1', { device: 'lo', ports: [9] }))).rejects.toMatchObject(fault.error)
+  expect(faults()[0]).toBeGreaterThan(0)
+})
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}

@@ -5,6 +5,7 @@ import { pathOf } from '../../../options.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { TokenBucket } from '../../../runtime/token-bucket.js'
 import { addressText } from '../../../sockets/address.js'
+import { isWithoutFamily } from '../../../sockets/open.js'
 import { onLink } from '../../../sockets/zone.js'
 import type { RttCounter } from '../../../stats.js'
 import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
@@ -152,12 +153,28 @@ export class SweepRun implements ProbeOwner {
         this.#endIfDone()
         return
       }
-      const familySocket = this.#families.of(target.family)
+      const familySocket = this.#socketFor(target)
+      if (!familySocket) continue
       if (!familySocket.ready) {
         this.#held = target
         return
       }
       this.#submit(target, familySocket, again?.attempt ?? 0)
+    }
+  }
+
+  /** Without IPv6 in the kernel, the other targets can still be asked. */
+  #socketFor(target: SweepTarget): FamilySocket | undefined {
+    try {
+      return this.#families.of(target.family)
+    } catch (error) {
+      if (!isWithoutFamily(error)) throw error
+      this.#counter.sent()
+      this.#counter.refused()
+      this.counts.done++
+      const verdict = { ...emptyVerdict(target.address.slice()), outcome: 'send-failed' as const, error }
+      this.#report(verdict, target.name)
+      return undefined
     }
   }
 
