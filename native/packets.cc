@@ -137,21 +137,16 @@ static int Receive(const Arguments& arguments) {
                         View<int32_t>(arguments, 2), arguments.Int(3));
 }
 
-// Bytes of a stream, by the same calls: one message is as much as fits.
-static int TransferBytes(long call, const Arguments& arguments, int flags) {
+static int Write(const Arguments& arguments) {
   View<uint8_t> data(arguments, 1);
   if (data.length == 0) return -EINVAL;
-  iovec vector{data.data, data.length};
-  mmsghdr message{};
-  message.msg_hdr.msg_iov = &vector;
-  message.msg_hdr.msg_iovlen = 1;
-  int done = Transfer(call, arguments.Int(0), &message, 1, flags);
-  return done < 0 ? done : static_cast<int>(message.msg_len);
+  return Result(sys::send(arguments.Int(0), data.data, data.length, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
-static int Write(const Arguments& arguments) { return TransferBytes(SYS_sendmmsg, arguments, MSG_NOSIGNAL); }
-
-static int Read(const Arguments& arguments) { return TransferBytes(SYS_recvmmsg, arguments, 0); }
+static int Read(const Arguments& arguments) {
+  View<uint8_t> data(arguments, 1);
+  return data.length == 0 ? -EINVAL : Result(sys::read(arguments.Int(0), data.data, data.length));
+}
 
 void DefinePackets(Napi::Env env, Napi::Object exports) {
   Define(env, exports,

@@ -26,7 +26,8 @@ int Relay::Start() {
   if (epoll_) wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (wake_) reports_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
-  event.events = EPOLLIN;
+  // Edge-triggered, so that nobody needs to read it.
+  event.events = EPOLLIN | EPOLLET;
   int error = !reports_ || sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, wake_.Get(), &event) < 0 ? -errno : 0;
   if (error == 0) error = CreateThread(&thread_, Run, this);
   running_ = error == 0;
@@ -72,16 +73,32 @@ int Relay::Open(int client, int upstream, Bytes toClient, Bytes toUpstream, uint
   }
   tunnel->client.socket = Descriptor(client);
   tunnel->upstream.socket = Descriptor(upstream);
-  bool isFirst;
+  tunnel->client.tunnel = tunnel->upstream.tunnel = tunnel;
+  tunnel->lastMoved = Now();
+  uint32_t look = tunnel->lastMoved + idleTimeout;
+  // Without a lock, for which the thread would wait. It leaves a tunnel alone that it hasn't taken.
+  tunnel->isCut = Follow(tunnel->upstream, EPOLL_CTL_ADD) < 0;
+  if (!tunnel->isCut) {
+    tunnel->receiving.SendFirst(tunnel->client);
+    tunnel->sending.SendFirst(tunnel->upstream);
+    // Last, as it answers within microseconds.
+    tunnel->isCut = Follow(tunnel->client, EPOLL_CTL_ADD) < 0;
+  }
+  bool isUrgent = tunnel->HasBytes();
+  int id = tunnel->id;
   {
     Lock lock(lock_);
-    isFirst = incoming_ == nullptr;
+    cutting_ |= tunnel->isCut;
     tunnel->next = incoming_;
     incoming_ = tunnel;
+    bool isSooner = !looks_ || static_cast<int32_t>(look - nextLook_) < 0;
+    if (isSooner) nextLook_ = look;
+    looks_ = true;
+    isUrgent |= std::exchange(isAwaited_, false) || tunnel->isCut || isSooner;
   }
-  // The others are taken with it.
-  if (isFirst) Signal(wake_);
-  return tunnel->id;
+  // Otherwise the thread takes it with its next event.
+  if (isUrgent) Signal(wake_);
+  return id;
 }
 
 int Relay::Cut(int id) {

@@ -16,13 +16,13 @@ constexpr uint32_t kIdleStep = 10;
 // In ms: JavaScript hears of ends this often at most, because each report wakes two threads.
 constexpr uint32_t kReportStep = 5;
 
-uint32_t Milliseconds() {
+}  // namespace
+
+uint32_t Relay::Now() {
   int32_t now[2];
   ReadClock(CLOCK_MONOTONIC, now);
   return static_cast<uint32_t>(now[0]) * 1000 + static_cast<uint32_t>(now[1]) / 1000000;
 }
-
-}  // namespace
 
 void* Relay::Run(void* self) {
   static_cast<Relay*>(self)->Work();
@@ -31,55 +31,53 @@ void* Relay::Run(void* self) {
 
 void Relay::Work() {
   epoll_event events[kEvents];
-  now_ = Milliseconds();
+  now_ = Now();
   for (;;) {
     int count = sys::epoll_wait(epoll_.Get(), events, kEvents, Timeout());
     if (count < 0 && errno != EINTR) return;
-    now_ = Milliseconds();
-    bool woken = false;
+    now_ = Now();
+    if (!TakeCommands(false)) return;
+    bool areTaken = true;
     for (int i = 0; i < count; i++) {
       auto* side = static_cast<Side*>(events[i].data.ptr);
-      if (side) {
-        Note(*side, events[i].events);
-      } else {
-        woken = true;
-      }
+      if (side) areTaken &= Note(*side, events[i].events);
     }
-    if (woken && !TakeCommands()) return;
+    if (!areTaken && !TakeCommands(true)) return;
     EndIdle();
     MoveAll();
     Report();
   }
 }
 
-int Relay::Timeout() const {
+int Relay::Timeout() {
   if (ready_) return starved_ ? kMemoryRetry : 0;
   if (isReporting_) return static_cast<int>(kReportStep);
-  if (!open_) return -1;
-  int32_t left = static_cast<int32_t>(idleCheck_ - now_);
+  Lock lock(lock_);
+  if (!looks_) return -1;
+  int32_t left = static_cast<int32_t>(nextLook_ - now_);
   return left > 0 ? left : 0;
 }
 
 // False once the relay ends.
-bool Relay::TakeCommands() {
-  uint64_t count;
-  [[maybe_unused]] ssize_t taken = read(wake_.Get(), &count, sizeof count);
+bool Relay::TakeCommands(bool isAwaiting) {
   Tunnel* incoming;
-  {
-    Lock lock(lock_);
-    if (stopping_) return false;
-    incoming = std::exchange(incoming_, nullptr);
-  }
-  while (incoming) Watch(std::exchange(incoming, incoming->next));
   bool cutting;
   {
     Lock lock(lock_);
+    if (stopping_) return false;
+    isAwaited_ = (isAwaited_ || isAwaiting) && !incoming_;
+    incoming = std::exchange(incoming_, nullptr);
     cutting = std::exchange(cutting_, false);
-    for (Tunnel* tunnel = cutting ? open_ : nullptr; tunnel; tunnel = tunnel->next) {
+  }
+  while (incoming) Take(std::exchange(incoming, incoming->next));
+  if (!cutting) return true;
+  {
+    Lock lock(lock_);
+    for (Tunnel* tunnel = open_; tunnel; tunnel = tunnel->next) {
       if (tunnel->isCut) tunnel->error = ECONNABORTED;
     }
   }
-  for (Tunnel* tunnel = cutting ? open_ : nullptr; tunnel;) {
+  for (Tunnel* tunnel = open_; tunnel;) {
     Tunnel* next = tunnel->next;
     if (tunnel->error != 0) Finish(tunnel, tunnel->error);
     tunnel = next;
@@ -87,30 +85,33 @@ bool Relay::TakeCommands() {
   return true;
 }
 
-void Relay::Watch(Tunnel* tunnel) {
+void Relay::Take(Tunnel* tunnel) {
   tunnel->previous = nullptr;
   tunnel->next = open_;
   if (open_) open_->previous = tunnel;
-  uint32_t check = now_ + tunnel->idleTimeout;
-  if (!open_ || static_cast<int32_t>(check - idleCheck_) < 0) idleCheck_ = check;
   open_ = tunnel;
-  tunnel->lastMoved = now_;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  int error = 0;
-  for (Side* side : {&tunnel->client, &tunnel->upstream}) {
-    side->tunnel = tunnel;
-    event.data.ptr = side;
-    if (error == 0) error = Result(sys::epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, side->socket.Get(), &event));
-  }
-  if (error < 0) Finish(tunnel, -error);
+  tunnel->isTaken = true;
+  // For the bytes that had no room, and for events that came before.
+  GetReady(tunnel);
 }
 
-void Relay::Note(Side& side, uint32_t events) {
+// A socket that has had no room is followed for that too.
+int Relay::Follow(Side& side, int operation) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  if (!side.writable) event.events |= EPOLLOUT;
+  event.data.ptr = &side;
+  return Result(sys::epoll_ctl(epoll_.Get(), operation, side.socket.Get(), &event));
+}
+
+// False for one that JavaScript's thread still opens: the last, as it opens one after the other.
+bool Relay::Note(Side& side, uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) side.readable = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) side.writable = true;
   if (events & EPOLLERR) side.failed = true;
-  GetReady(side.tunnel);
+  side.ended = (events & EPOLLRDHUP) && !side.failed;
+  if (side.tunnel->isTaken) GetReady(side.tunnel);
+  return side.tunnel->isTaken;
 }
 
 void Relay::GetReady(Tunnel* tunnel) {
@@ -146,6 +147,8 @@ void Relay::Move(Tunnel* tunnel) {
   // What it could still move has been moved.
   for (Side* side : {&tunnel->client, &tunnel->upstream}) {
     if (error == 0 && !isDone && std::exchange(side->failed, false)) error = -side->TakeError();
+    if (error == 0 && !isDone && !side->writable && !std::exchange(side->wasFull, true))
+      error = Follow(*side, EPOLL_CTL_MOD);
   }
   if (error < 0 || isDone) return Finish(tunnel, -error);
   starved_ |= isStarved;
@@ -153,7 +156,10 @@ void Relay::Move(Tunnel* tunnel) {
 }
 
 void Relay::EndIdle() {
-  if (!open_ || static_cast<int32_t>(idleCheck_ - now_) > 0) return;
+  {
+    Lock lock(lock_);
+    if (!looks_ || static_cast<int32_t>(nextLook_ - now_) > 0) return;
+  }
   uint32_t next = INT32_MAX;
   for (Tunnel* tunnel = open_; tunnel;) {
     Tunnel* following = tunnel->next;
@@ -165,7 +171,9 @@ void Relay::EndIdle() {
     }
     tunnel = following;
   }
-  idleCheck_ = now_ + (next > kIdleStep ? next : kIdleStep);
+  Lock lock(lock_);
+  looks_ = open_ || incoming_;
+  nextLook_ = now_ + (incoming_ || next < kIdleStep ? kIdleStep : next);
 }
 
 void Relay::Finish(Tunnel* tunnel, int error) {

@@ -42,16 +42,19 @@ class Relay {
  private:
   static void* Run(void* self);
   void Work();
-  bool TakeCommands();
-  void Watch(Tunnel* tunnel);
-  void Note(Side& side, uint32_t events);
+  bool TakeCommands(bool isAwaiting);
+  void Take(Tunnel* tunnel);
+  int Follow(Side& side, int operation);
+  bool Note(Side& side, uint32_t events);
   void GetReady(Tunnel* tunnel);
   void MoveAll();
   void Move(Tunnel* tunnel);
   void EndIdle();
   void Finish(Tunnel* tunnel, int error);
   void Report();
-  int Timeout() const;
+  int Timeout();
+  // In ms.
+  static uint32_t Now();
   static void Signal(const Descriptor& event);
 
   Tunnel* Find(int id) const { return id >= 0 && id < size_ ? tunnels_[id] : nullptr; }
@@ -74,8 +77,13 @@ class Relay {
   pthread_mutex_t lock_ = PTHREAD_MUTEX_INITIALIZER;
   Tunnel* incoming_ = nullptr;
   Tunnel* ended_ = nullptr;
+  // The thread has met an event of the next one.
+  bool isAwaited_ = false;
   bool cutting_ = false;
   bool stopping_ = false;
+  // Whether the thread wakes up to look for idle tunnels, and when.
+  bool looks_ = false;
+  uint32_t nextLook_ = 0;
 
   // Only the relay's thread uses these.
   Pipes pipes_;
@@ -83,7 +91,6 @@ class Relay {
   Tunnel* ready_ = nullptr;
   Tunnel* finished_ = nullptr;
   uint32_t now_ = 0;
-  uint32_t idleCheck_ = 0;
   uint32_t reported_ = 0;
   bool isReporting_ = false;
   bool starved_ = false;

@@ -13,6 +13,8 @@ namespace {
 // Bytes that one direction moves before others have their turn.
 constexpr size_t kTurn = 1 << 20;
 constexpr size_t kCopied = 1 << 16;
+// Fewer bytes are copied: two calls of splice(2) cost more.
+constexpr size_t kSmall = 1 << 14;
 
 // An old kernel, a filter of system calls, or a kind of socket without it (Multipath TCP).
 bool LacksSplice(long error) {
@@ -43,6 +45,10 @@ bool Direction::Begin(Bytes first) {
   memcpy(bytes_, first.data, first.length);
   end_ = first.length;
   return true;
+}
+
+void Direction::SendFirst(const Side& to) {
+  if (!IsEmpty()) Write(to);
 }
 
 int Direction::Move(Side& from, Side& to, Pipes& pipes) {
@@ -77,8 +83,14 @@ int Direction::Move(Side& from, Side& to, Pipes& pipes) {
 }
 
 long Direction::Read(const Side& from, Pipes& pipes) {
-  if (!copies_ && !pipe_) pipe_ = pipes.Take();
-  if (copies_ || !pipe_) return Copy(from.socket.Get(), kCopied);
+  if (large_ && !copies_ && !pipe_) pipe_ = pipes.Take();
+  if (copies_ || !pipe_) {
+    auto most = static_cast<long>(large_ ? kCopied : kSmall);
+    long read = Copy(from.socket.Get(), static_cast<size_t>(most));
+    large_ |= read == most;
+    last_ = from.ended && read < most;
+    return read;
+  }
   long read = Result(sys::splice(from.socket.Get(), pipe_.in.Get(), kTurn));
   if (read > 0) pipe_.held = static_cast<size_t>(read);
   if (!LacksSplice(read)) return read;
@@ -112,7 +124,7 @@ long Direction::Write(const Side& to) {
     if (read > 0) pipe_.held -= static_cast<size_t>(read);
     return read;
   }
-  long written = Result(sys::send(to.socket.Get(), bytes_ + start_, end_ - start_, MSG_NOSIGNAL));
+  long written = Result(sys::send(to.socket.Get(), bytes_ + start_, end_ - start_, last_ ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL));
   if (written > 0) start_ += static_cast<size_t>(written);
   if (start_ == end_) free(std::exchange(bytes_, nullptr));
   return written;

@@ -15,13 +15,17 @@ struct Bytes {
 
 struct Tunnel;
 
-// Edge-triggered: each stays true until the kernel answers EAGAIN.
 struct Side {
   Tunnel* tunnel = nullptr;
   Descriptor socket;
+  // Edge-triggered: each stays true until the kernel answers EAGAIN.
   bool readable = false;
-  bool writable = false;
+  bool writable = true;
+  // Once it wasn't writable.
+  bool wasFull = false;
   bool failed = false;
+  // Nothing comes after what it holds, not even a reset.
+  bool ended = false;
 
   // The errno that waits in it, which it forgets; 0 without one.
   int TakeError() const;
@@ -34,6 +38,8 @@ class Direction {
 
   // Bytes that go before all others. False without memory.
   bool Begin(Bytes first);
+  // As much of them as there is room for. The next `Move` meets an error again.
+  void SendFirst(const Side& to);
   // Moves what it can, up to a turn's share. 0, or the negative errno that breaks the tunnel.
   int Move(Side& from, Side& to, Pipes& pipes);
   // Bytes read since the last call.
@@ -43,13 +49,13 @@ class Direction {
   // Memory was short.
   bool IsStarved() const { return starved_; }
   bool IsDone() const { return done_; }
+  bool IsEmpty() const { return start_ == end_ && pipe_.held == 0; }
   void Drop(Pipes& pipes) { pipes.Give(std::move(pipe_)); }
 
  private:
   long Read(const Side& from, Pipes& pipes);
   long Copy(int from, size_t most);
   long Write(const Side& to);
-  bool IsEmpty() const { return start_ == end_ && pipe_.held == 0; }
 
   Pipe pipe_;
   // Bytes outside of a pipe: those of the beginning, and copied ones.
@@ -57,7 +63,11 @@ class Direction {
   size_t start_ = 0;
   size_t end_ = 0;
   size_t read_ = 0;
+  // More than a small read came at a time.
+  bool large_ = false;
   bool copies_ = false;
+  // The end is on its way with the bytes: in one packet.
+  bool last_ = false;
   bool ended_ = false;
   bool done_ = false;
   bool more_ = false;
@@ -73,6 +83,8 @@ struct Tunnel {
   Side upstream;
   Direction sending;
   Direction receiving;
+  bool HasBytes() const { return !sending.IsEmpty() || !receiving.IsEmpty(); }
+  bool isTaken = false;
   bool isReady = false;
   bool isFinished = false;
   int error = 0;

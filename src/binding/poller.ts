@@ -69,18 +69,22 @@ function poller(): Poller {
 /** The readiness of one descriptor. Each `arm` reports at most once (EPOLLONESHOT). */
 export class Watch {
   readonly #fd: number
-  readonly #token: number
+  readonly #onReady: Handler
   readonly #poller = poller()
+  /** From the first `arm` on: many a descriptor is never waited for. */
+  #token: number | undefined
   #closed = false
 
   constructor(fd: number, onReady: Handler) {
     this.#fd = fd
-    this.#token = this.#poller.add(onReady)
+    this.#onReady = onReady
   }
 
   arm(events: number): void {
     // The number may be another descriptor's by now.
-    const errno = this.#closed ? -constants.errno.EBADF : this.#poller.native.watch(this.#fd, this.#token, events)
+    if (this.#closed) throw systemError(-constants.errno.EBADF, 'epoll_ctl')
+    this.#token ??= this.#poller.add(this.#onReady)
+    const errno = this.#poller.native.watch(this.#fd, this.#token, events)
     if (errno < 0) throw systemError(errno, 'epoll_ctl')
   }
 
@@ -88,6 +92,7 @@ export class Watch {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    if (this.#token === undefined) return
     this.#poller.delete(this.#token)
     this.#poller.native.unwatch(this.#fd)
   }

@@ -3,6 +3,7 @@ import { addon } from '../binding/addon.js'
 import { localNameOf, remoteAddressOf, type SocketAddress } from '../sockets/address.js'
 import { handOver } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
+import { tryGetOption } from '../sockets/options.js'
 
 const none = Buffer.alloc(0)
 
@@ -37,6 +38,11 @@ export class Descriptor {
   /** Undefined once the connection is reset. */
   get remoteAddress(): string | undefined {
     return remoteAddressOf(this.fd)
+  }
+
+  /** Index of the device that it is bound to, 0 for none; undefined before Linux 5.1. */
+  get deviceIndex(): number | undefined {
+    return tryGetOption(this.fd, 'SO_BINDTOIFINDEX')
   }
 
   unshift(rest: Buffer): void {

@@ -142,8 +142,12 @@ class Clients {
 
   async #serve(client: Client): Promise<void> {
     const { near } = client
-    const chunk = await near.next().catch(() => undefined)
-    if (!chunk) return near.destroy()
+    let chunk: Buffer
+    try {
+      chunk = await near.next()
+    } catch {
+      return near.destroy()
+    }
     near.unshift(chunk)
     const first = chunk[0]!
     if (first === version) await serveSocks(client, this.#context)

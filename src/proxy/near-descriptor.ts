@@ -17,16 +17,11 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
   /** Lets a pending `next` look again. */
   #wake: (() => void) | undefined
   #closed = false
+  #hasLeft = false
 
-  async next(): Promise<Buffer> {
+  next(): Buffer | Promise<Buffer> {
     const bytes = this.takeUnread()
-    if (bytes.length > 0) return bytes
-    for (;;) {
-      const length = this.#closed ? 0 : addon().read(this.fd, room)
-      if (length > 0) return Buffer.from(room.subarray(0, length))
-      if (length !== -EAGAIN) throw ended()
-      await this.#readable()
-    }
+    return bytes.length > 0 ? bytes : (this.#read() ?? this.#later())
   }
 
   /** @throws SocksError if the connection has ended, or takes no more: handshakes are shorter than any buffer. */
@@ -43,9 +38,16 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
     this.destroy()
   }
 
-  /** Notices a reset, while nothing is read. */
+  /** Notices a reset while nothing is read. A near target is connected to before that needs a watch. */
   awaitReset(): void {
-    if (!this.#closed) this.#watch.arm(0)
+    process.nextTick(() => {
+      if (this.#closed || this.#hasLeft) return
+      try {
+        this.#watch.arm(0)
+      } catch {
+        // Without memory for a watch, the reset shows when the target is connected to.
+      }
+    })
   }
 
   /** Resets the connection. */
@@ -64,6 +66,7 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
 
   /** Another will take its place. */
   leave(): void {
+    this.#hasLeft = true
     this.#watch.close()
   }
 
@@ -74,6 +77,22 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
     } catch (error) {
       this.#ended()
       throw error
+    }
+  }
+
+  /** Undefined: nothing yet. */
+  #read(): Buffer | undefined {
+    const length = this.#closed ? 0 : addon().read(this.fd, room)
+    if (length > 0) return Buffer.from(room.subarray(0, length))
+    if (length === -EAGAIN) return undefined
+    throw ended()
+  }
+
+  async #later(): Promise<Buffer> {
+    for (;;) {
+      await this.#readable()
+      const bytes = this.#read()
+      if (bytes) return bytes
     }
   }
 

@@ -6,8 +6,8 @@ const longest = 600
 
 /** A connection that is read in chunks. */
 export interface ChunkSource {
-  /** @throws SocksError once the connection has ended. */
-  next(): Promise<Buffer>
+  /** Immediately what there is, or later. @throws SocksError once the connection has ended. */
+  next(): Buffer | Promise<Buffer>
   /** Gives back the rest of a chunk. */
   unshift(rest: Buffer): void
 }

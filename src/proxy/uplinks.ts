@@ -90,7 +90,9 @@ export class Uplinks {
 
   async #dialDescriptor({ path, signal, timeout }: Attempt, host: string, port: number): Promise<End> {
     const { servers } = this.#settings
-    const options = { ...path, servers, timeout, host, port, socketOptions, signal }
+    const { device, localAddress, mark, tos } = path
+    // A spread would make hidden classes for each tunnel.
+    const options = { device, localAddress, mark, tos, servers, timeout, host, port, socketOptions, signal }
     const { fd } = await dialDescriptorInTime(options, this.#check)
     const far = new Descriptor(fd, path.device)
     this.targets.checkConnected(far)
@@ -136,8 +138,9 @@ export class Uplinks {
     const { uplink, value } = await openOver(attempts, attempts.first(key), client, counted, discard)
     const tally = this.statistics.of(uplink.name)
     tally.connections++
+    const index = value instanceof Descriptor ? value.deviceIndex : undefined
     const onCut: Opened<T>['onCut'] = cut => {
-      const ends = [attempts.onCut(uplink.name, cut), onLinkLoss(uplink.device, cut)]
+      const ends = [attempts.onCut(uplink.name, cut), onLinkLoss(uplink.device, cut, index)]
       return () => {
         for (const end of ends) end()
       }

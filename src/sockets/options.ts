@@ -29,6 +29,11 @@ export function getOption(fd: number, option: string): number {
   return int[0]!
 }
 
+/** The same; undefined where the kernel lacks the option. */
+export function tryGetOption(fd: number, option: string): number | undefined {
+  return tryReadOption(fd, option, intBytes) < 0 ? undefined : int[0]
+}
+
 export function getOptionBytes(fd: number, option: string, size: number): Uint8Array {
   const out = new Uint8Array(size)
   return out.subarray(0, readOption(fd, option, out))

@@ -41,10 +41,13 @@ export function onDeviceLoss(
   return device === undefined ? () => {} : watch({ device, verify: () => verifyDevice(fd, device), lost, isOpen })
 }
 
-/** The same for what has left JavaScript: what was opened on the device before this call is lost with it. */
-export function onLinkLoss(device: string | undefined, lost: (error: NetviaError) => void): () => void {
+/** The same for what has left JavaScript, and was opened on the device of this index: by default, the device of that name now. */
+export function onLinkLoss(
+  device: string | undefined,
+  lost: (error: NetviaError) => void,
+  index = device === undefined ? 0 : addon().deviceIndex(device),
+): () => void {
   if (device === undefined) return () => {}
-  const index = addon().deviceIndex(device)
   const verify = () => {
     if (addon().deviceIndex(device) === index) return
     throw new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
