@@ -72,10 +72,10 @@ export default defineConfig([
             priority: 1,
           },
           ...libraryParts,
-          // What all subcommands need; the rest of it is loaded by those that do.
+          // What every subcommand loads.
           {
             name: 'shared',
-            test: /[\\/]cli[\\/]shared[\\/](?!yaml-file|compare|young-generation|output[\\/](live|table|statistics))/,
+            test: /[\\/]cli[\\/]shared[\\/]((arguments|duration|exit-code|familiar|interrupt|monitor-socket|options|path-options|session|size)\.|output[\\/](escape|format|json|output|service-output|terminal)\.)/,
           },
         ],
         includeDependenciesRecursively: false,

@@ -53,7 +53,9 @@ function loadedBy(program: string, ...args: string[]): { files: string[]; module
 }
 
 describe('what is loaded', () => {
-  const rarelyUsed = ['http', 'tls', 'child_process', 'timers/promises'].map(name => `NativeModule ${name}`)
+  const rarelyUsed = ['http', 'tls', 'child_process', 'timers/promises', 'fs/promises'].map(
+    name => `NativeModule ${name}`,
+  )
 
   test('the help loads the flags of all subcommands, and none of what they run', () => {
     const { files, modules } = loadedBy(command, '--help')
