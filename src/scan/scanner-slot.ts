@@ -4,19 +4,11 @@ import { Watch } from '../binding/poller.js'
 import type { PathOptions } from '../options.js'
 import { openDescriptor, verifyDevice } from '../sockets/open.js'
 import { getOption } from '../sockets/options.js'
+import { meetsItself, resetConnection } from '../sockets/self-connection.js'
 import { tcpInfo } from '../sockets/tcp-info.js'
 import type { Attempt } from './host-ring.js'
 
 const { ECONNREFUSED, ECONNRESET, EALREADY, EPIPE } = constants.errno
-
-/**
- * An address of family AF_UNSPEC. Connecting to it resets the connection and returns the descriptor to its state before the
- * first connect (connect(2)).
- */
-const nowhere = new Uint8Array(16)
-
-/** Buffer for a local address, reused for each. */
-const local = new Uint8Array(28)
 
 /** Buffers for one entry of an error queue. */
 const entry = new Uint8Array(slotHeader + 64)
@@ -87,17 +79,8 @@ export class ScanSlot {
     this.#watch.arm(addon().constants.EPOLLOUT!)
   }
 
-  /**
-   * Whether the kernel chose the target's port as the local one, so that the descriptor connected to itself (RFC 9293 section
-   * 3.5, simultaneous open). Nobody listens there, or the kernel could not have chosen the port.
-   */
   meetsItself(): boolean {
-    const { host, port } = this.attempt!
-    const { target } = host
-    addon().getsockname(this.fd, local)
-    if (local[2]! * 256 + local[3]! !== port) return false
-    const [start, end] = target.length === 16 ? [4, 8] : [8, 24]
-    return Buffer.compare(local.subarray(start, end), target.subarray(start, end)) === 0
+    return meetsItself(this.fd, this.#target(this.attempt!))
   }
 
   /**
@@ -123,10 +106,14 @@ export class ScanSlot {
     return unreachable
   }
 
-  #connect({ host: { target }, port }: Attempt): number {
+  #connect(attempt: Attempt): number {
+    return addon().connect(this.fd, this.#target(attempt))
+  }
+
+  #target({ host: { target }, port }: Attempt): Uint8Array {
     target[2] = port >> 8
     target[3] = port & 255
-    return addon().connect(this.fd, target)
+    return target
   }
 
   #readError(): number {
@@ -138,7 +125,7 @@ export class ScanSlot {
     this.attempt = undefined
     this.#watch?.close()
     this.#watch = undefined
-    if (!this.#over) addon().connect(this.fd, nowhere)
+    if (!this.#over) resetConnection(this.fd)
     // An entry left in the queue would report the next attempt as ready.
     while (this.#readError() > 0);
   }

@@ -5,9 +5,11 @@ import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, optionNumbers, tryReadOption, trySetOption } from './options.js'
+import { meetsItself, resetConnection } from './self-connection.js'
 import { onLink } from './zone.js'
 
-const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } =
+  system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -53,10 +55,14 @@ export function openConnecting(
   const to = onLink(encodeAddress(address, port), path.device)
   const family = to.length === room[4].length ? 4 : 6
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
-  if (errno === 0 || errno === -EINPROGRESS) return { fd, connected: errno === 0 }
+  const begun = errno === 0 || errno === -EINPROGRESS
+  const alone = begun && meetsItself(fd, to)
+  if (begun && !alone) return { fd, connected: errno === 0 }
+  if (alone) resetConnection(fd)
   addon().close(fd)
-  const isPortless = errno === -EADDRNOTAVAIL && hasSource(family, path, to)
-  throw connectError(isPortless ? -EAGAIN : errno, { address, port, device: path.device })
+  const where = { address, port, device: path.device }
+  if (alone) throw connectError(-ECONNREFUSED, where)
+  throw connectError(errno === -EADDRNOTAVAIL && hasSource(family, path, to) ? -EAGAIN : errno, where)
 }
 
 /** Without a free local port, connect(2) of a stream fails as without a source address. A datagram needs its own port first. */

@@ -74,9 +74,11 @@ describe('devices in the laboratory', () => {
     for (let i = 0; i < 10; i++) packets.add(Buffer.from('x'), encodeAddress(lab.server.address4, 9))
     packets.send(fd)
     addon().close(fd)
+    const sent = lab.counters('wan2').txPackets
     const { counters } = await device('wan2')
-    expect(counters.txPackets).toBeGreaterThanOrEqual(before + 10)
-    expect(counters.txPackets).toBe(lab.counters('wan2').txPackets)
+    expect(sent).toBeGreaterThanOrEqual(before + 10)
+    expect(counters.txPackets).toBeGreaterThanOrEqual(sent)
+    expect(counters.txPackets).toBeLessThanOrEqual(lab.counters('wan2').txPackets)
   })
 
   it('says why a device has no address to use', async () => {

@@ -7,17 +7,7 @@ import { resolve } from '../../src/protocols/dns/resolve.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
-import { quiet } from './quiet.js'
-
-const uplinks = ['wan1', 'wan2']
-
-/** What `work` sends by each uplink, in packets. */
-async function sentDuring(work: () => Promise<unknown>): Promise<number[]> {
-  await quiet()
-  const before = uplinks.map(device => lab.counters(device).txPackets)
-  await work()
-  return uplinks.map((device, index) => lab.counters(device).txPackets - before[index]!)
-}
+import { sentDuring } from './moved.js'
 
 /** More than fits into a datagram. */
 const long = Array.from({ length: 20 }, (_, i) => `txt-record=long.test,"${String(i).padStart(200, 'x')}"`)
@@ -45,30 +35,29 @@ describe('over a device', () => {
   ])('every packet leaves by %s, to a server at %s', async (device, server) => {
     // Otherwise a busy machine, which answers after 40 ms, is asked without EDNS too.
     rememberEdns(parseDnsServer(server)!, { device }, true)
-    const moved = await sentDuring(async () => {
+    const sent = await sentDuring(async () => {
       const found = await resolve('server.test', { device, servers: [server] })
       expect(found.map(({ address }) => address)).toEqual([address6, address4])
     })
-    expect(moved[device === 'wan1' ? 0 : 1]).toBe(2)
-    expect(moved[device === 'wan1' ? 1 : 0]).toBe(0)
+    expect(sent).toEqual({ wan1: 0, wan2: 0, [device]: 2 })
   })
 
   test('and so they do over TCP, after a truncated answer', async () => {
-    const moved = await sentDuring(async () => {
+    const sent = await sentDuring(async () => {
       expect(await resolve('long.test', { type: 'TXT', device: 'wan2', servers: [address4] })).toHaveLength(20)
     })
-    expect(moved[0]).toBe(0)
-    expect(moved[1]).toBeGreaterThan(5)
+    expect(sent.wan1).toBe(0)
+    expect(sent.wan2).toBeGreaterThan(5)
   })
 
   test("with wan2's address alone they use wan1", async () => {
     const localAddress = lab.wan2.address4
-    const moved = await sentDuring(() => resolve('server.test', { family: 4, localAddress, servers: [address4] }))
-    expect(moved).toEqual([1, 0])
+    const sent = await sentDuring(() => resolve('server.test', { family: 4, localAddress, servers: [address4] }))
+    expect(sent).toEqual({ wan1: 1, wan2: 0 })
   })
 
   test('the name servers of /etc/resolv.conf are asked by the device too', async () => {
-    const moved = await sentDuring(async () => {
+    const sent = await sentDuring(async () => {
       expect(await resolve('alias.test', { device: 'wan2', family: 4 })).toMatchObject([{ address: address4 }])
       await expect(resolve('missing.test', { device: 'wan2' })).rejects.toMatchObject({
         code: 'ENOTFOUND',
@@ -77,18 +66,18 @@ describe('over a device', () => {
       expect((await resolve('server.test', { device: 'wan2', type: 'MX' }))[0]!.data.exchange).toBe('mail.test')
       await expect(resolve('server.test', { device: 'wan2', type: 'SRV' })).rejects.toMatchObject({ code: 'ENODATA' })
     })
-    expect(moved[0]).toBe(0)
+    expect(sent.wan1).toBe(0)
   })
 
   test('a lookup for other libraries asks by the device', async () => {
     const lookup = createLookup({ device: 'wan2' })
-    const moved = await sentDuring(async () => {
+    const sent = await sentDuring(async () => {
       const address = await new Promise((done, fail) =>
         lookup('server.test', 4, (error, address) => (error ? fail(error) : done(address))),
       )
       expect(address).toBe(address4)
     })
-    expect(moved).toEqual([0, 1])
+    expect(sent).toEqual({ wan1: 0, wan2: 1 })
   })
 
   test('a device without IPv6 has IPv4 first', async () => {
@@ -127,14 +116,14 @@ test('a name server with a link-local address, by its zone or by the device', as
 })
 
 test('a name server with the zone of another device is not asked, and the error says what to write', async () => {
-  const moved = await sentDuring(async () => {
+  const sent = await sentDuring(async () => {
     const asked = resolve('server.test', { device: 'wan2', servers: ['fe80::1%wan1'], timeout: 1000 })
     await expect(asked).rejects.toMatchObject({
       code: 'ENETUNREACH',
       hint: 'write fe80::1%wan2, or name the device wan1',
     })
   })
-  expect(moved).toEqual([0, 0])
+  expect(sent).toEqual({ wan1: 0, wan2: 0 })
 })
 
 describe('failing closed', () => {
@@ -144,10 +133,10 @@ describe('failing closed', () => {
     const dns = await lab.dnsmasq()
     const dead = lab.addDevice('dead0', 'slow')
     try {
-      const moved = await sentDuring(() =>
+      const sent = await sentDuring(() =>
         expect(resolve('server.test', { device: 'dead0', timeout: 400 })).rejects.toMatchObject({ device: 'dead0' }),
       )
-      expect(moved).toEqual([0, 0])
+      expect(sent).toEqual({ wan1: 0, wan2: 0 })
     } finally {
       dead.remove()
       await dns.stop()

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../src/protocols/tcp/connect.js'
 import { compileExample, Example } from '../examples/run.js'
 import { httpServer, lab, needs } from '../lab/index.js'
-import { movedDuring } from './moved.js'
+import { movedDuring, sentDuring } from './moved.js'
 
 const { address4, name } = lab.server
 const { wan1, wan2 } = lab
@@ -184,9 +184,8 @@ describe('http-health', () => {
     await serve(lab.nginx())
     const url = `http://${address4}/`
     const through = async (env: NodeJS.ProcessEnv) => {
-      const before = lab.counters('wan2').txPackets
-      expect(await health([url], env)).toEqual([good(url)])
-      return lab.counters('wan2').txPackets - before > 0 ? 'wan2' : 'wan1'
+      const sent = await sentDuring(async () => expect(await health([url], env)).toEqual([good(url)]))
+      return sent.wan2 > 0 ? 'wan2' : 'wan1'
     }
     expect(await through({ SOURCE: wan2.address4, DEVICE: undefined })).toBe('wan1')
     expect(await through({ SOURCE: wan2.address4 })).toBe('wan2')

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { lab, needs } from '../lab/index.js'
-import { quiet } from './quiet.js'
+import { sentDuring } from './moved.js'
 
 /** What the README says of net-ping and raw-socket. The bench installs them. */
 const folder = new URL('../../.cache/bench/peers/', import.meta.url)
@@ -58,10 +58,8 @@ if (!existsSync(addon)) {
     test('uses a device if its socket is bound to it, not through an option', async () => {
       const { SocketLevel, SocketOption } = load().raw
       const sent = async (session: Session) => {
-        await quiet()
-        const before = lab.counters('wan2').txPackets
-        expect(await outcome(session, server.address4)).toBe('reply')
-        return lab.counters('wan2').txPackets - before
+        const packets = await sentDuring(async () => expect(await outcome(session, server.address4)).toBe('reply'))
+        return packets.wan2
       }
       expect(await sent(open({ device: 'wan2', localAddress: wan2.address4 }))).toBe(0)
       const bound = open()

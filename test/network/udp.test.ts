@@ -1,11 +1,11 @@
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { openUdp } from '../../src/protocols/udp/open-udp.js'
 import { lab } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { echoServer } from './echo-server.js'
-import { quiet } from './quiet.js'
+import { sentDuring } from './moved.js'
 
 const port = 7001
 const { address4, address6 } = lab.server
@@ -19,30 +19,27 @@ async function echo(socket: Socket, address: string, count: number): Promise<voi
   }
 }
 
-beforeEach(quiet)
-
-const counters = () => ['wan1', 'wan2'].map(device => lab.counters(device).txPackets)
-
 test.each([
   ['wan1', address4, 4],
   ['wan2', address4, 4],
   ['wan1', address6, 6],
   ['wan2', address6, 6],
 ] as const)('over %s to %s, and by no other device', async (device, address, family) => {
-  const before = counters()
-  const socket = await openUdp({ device, family })
-  await echo(socket, address, 10)
-  socket.close()
-  const moved = counters().map((count, index) => count - before[index]!)
-  expect(moved).toEqual(device === 'wan1' ? [10, 0] : [0, 10])
+  const sent = await sentDuring(async () => {
+    const socket = await openUdp({ device, family })
+    await echo(socket, address, 10)
+    socket.close()
+  })
+  expect(sent).toEqual({ wan1: 0, wan2: 0, [device]: 10 })
 })
 
 test("with wan2's address alone the packets use wan1", async () => {
-  const before = counters()
-  const socket = await openUdp({ localAddress: lab.wan2.address4 })
-  await echo(socket, address4, 10)
-  socket.close()
-  expect(counters().map((count, index) => count - before[index]!)).toEqual([10, 0])
+  const sent = await sentDuring(async () => {
+    const socket = await openUdp({ localAddress: lab.wan2.address4 })
+    await echo(socket, address4, 10)
+    socket.close()
+  })
+  expect(sent).toEqual({ wan1: 10, wan2: 0 })
 })
 
 test('what comes in by another device is not received', async () => {

@@ -19,14 +19,14 @@ describe.each([
   }
 
   test('opens sockets', async () => {
-    const options = JSON.stringify({ host: '127.0.0.1', port: await closedPort(), device: 'lo' })
+    const options = JSON.stringify({ host: '127.0.0.1', port: closedPort, device: 'lo' })
     const program = `const { checkTcp } = ${load('index')}
       checkTcp(${options}).then(result => console.log(JSON.stringify(result)))`
     expect(await evaluate(program)).toMatchObject({ ok: false, error: { code: 'ECONNREFUSED', device: 'lo' } })
   })
 
   test('finds undici', async () => {
-    const url = `http://127.0.0.1:${await closedPort()}/`
+    const url = `http://127.0.0.1:${closedPort}/`
     const program = `const { fetch } = ${load('undici')}
       fetch('${url}', { device: 'lo' }).catch(({ cause }) => console.log(JSON.stringify(cause)))`
     expect(await evaluate(program)).toMatchObject({ code: 'ECONNREFUSED', device: 'lo' })
@@ -44,7 +44,7 @@ test('import and require in one process give one netvia', async () => {
     import { createRequire } from 'node:module'
     import * as imported from 'netvia'
     const required = createRequire(import.meta.url)('netvia')
-    const attempts = [imported, required].map(({ connect }) => connect({ host: '127.0.0.1', port: ${await closedPort()} }))
+    const attempts = [imported, required].map(({ connect }) => connect({ host: '127.0.0.1', port: ${closedPort} }))
     const errors = (await Promise.allSettled(attempts)).map(({ reason }) => reason)
     console.log(JSON.stringify({
       names: [Object.keys(imported).sort(), Object.keys(required).sort()],
@@ -61,11 +61,10 @@ test('import and require in one process give one netvia', async () => {
 })
 
 test('loaded twice beside one addon, as test runners do, both get events of their sockets', async () => {
-  const port = await closedPort()
   const found = await program(`
     import { createRequire } from 'node:module'
     const require = createRequire(import.meta.url)
-    const options = { servers: ['127.0.0.1:${port}'] }
+    const options = { servers: ['127.0.0.1:${closedPort}'] }
     const codes = []
     for (let i = 0; i < 2; i++) {
       codes.push(await require('netvia').resolve('name.test', options).catch(({ code }) => code))
@@ -124,7 +123,7 @@ test('what is imported is the library itself', async () => {
 })
 
 test('stacks lead to the sources where Node reads source maps', async () => {
-  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
+  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${closedPort} })`
   const { stderr } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', text], {
     cwd,
   }).catch(error => error)
@@ -155,7 +154,7 @@ test('importing loads neither the addon nor the costlier modules of Node, and a 
 })
 
 test('an uncaught error shows its own line and the names on its way', async () => {
-  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${await closedPort()} })`
+  const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${closedPort} })`
   const { stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd }).catch(error => error)
   expect(stderr).toContain('NetviaError: connect ECONNREFUSED')
   expect(stderr).toMatch(/ at .*dialInTime/)

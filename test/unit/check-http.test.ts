@@ -412,7 +412,7 @@ describe('servers that are slow, old or broken', () => {
   })
 
   test('refused', async () => {
-    const result = await checkHttp(`http://127.0.0.1:${await closedPort()}/`, { device })
+    const result = await checkHttp(`http://127.0.0.1:${closedPort}/`, { device })
     expect(result).toMatchObject({
       ok: false,
       error: { code: 'ECONNREFUSED', name: 'NetviaError' },

@@ -27,7 +27,7 @@ describe('checkTcp', () => {
 
   test('refused, silent: values', async () => {
     const nothing = { ok: false, latencyMs: undefined, localAddress: undefined, remoteAddress: undefined }
-    expect(await checkTcp({ host, port: await closedPort(), device })).toMatchObject({
+    expect(await checkTcp({ host, port: closedPort, device })).toMatchObject({
       ...nothing,
       error: { code: 'ECONNREFUSED', port: expect.any(Number), device },
     })
@@ -120,7 +120,7 @@ describe('checkDns', () => {
     const servers = [`127.0.0.1:${await silentUdpPort()}`]
     const result = await checkDns('a.test', { servers, timeout: 100 })
     expect(result).toMatchObject({ ok: false, latencyMs: undefined, server: undefined, error: { code: 'ETIMEOUT' } })
-    const refused = await checkDns('a.test', { servers: [`127.0.0.1:${await closedPort()}`] })
+    const refused = await checkDns('a.test', { servers: [`127.0.0.1:${closedPort}`] })
     expect(refused).toMatchObject({ ok: false, server: undefined, error: { code: 'ECONNREFUSED' } })
   })
 

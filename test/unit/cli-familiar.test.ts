@@ -179,7 +179,7 @@ describe('http', () => {
     expect(connect).toBeGreaterThan(0)
     expect(connect).toBeLessThan(first!)
     expect(first).toBeLessThanOrEqual(total!)
-    const refused = await netvia(['http', '-w', '%{http_code}', `http://${host}:${await closedPort()}/`])
+    const refused = await netvia(['http', '-w', '%{http_code}', `http://${host}:${closedPort}/`])
     expect(refused).toMatchObject({ code: 1, stdout: '000\n', stderr: expect.stringContaining('ECONNREFUSED') })
   })
 
@@ -217,7 +217,7 @@ describe('http', () => {
   })
 
   it('-s reports no error in words, -sS does', async () => {
-    const url = `http://${host}:${await closedPort()}/`
+    const url = `http://${host}:${closedPort}/`
     expect((await netvia(['http', '-s', url])).stdout).not.toContain('ECONNREFUSED')
     expect((await netvia(['http', '-sS', url])).stdout).toContain('ECONNREFUSED')
   })
@@ -240,8 +240,7 @@ describe('dns', () => {
 describe('scan', () => {
   it('-oG writes what grep finds, -Pn and --open change nothing', async () => {
     const open = await tcpServer(socket => socket.destroy())
-    const closed = await closedPort()
-    const args = ['scan', '-Pn', '--open', '-p', `${open},${closed}`]
+    const args = ['scan', '-Pn', '--open', '-p', `${open},${closedPort}`]
     const ended = await netvia([...args, '-oG', '-', host])
     expect(ended.stdout.split('\n')).toEqual([
       '# netvia scan of 2 ports through default',
@@ -259,8 +258,7 @@ describe('scan', () => {
 
   it('-oG has two lines for each of many hosts that answers', async () => {
     const open = await tcpServer(socket => socket.destroy())
-    const closed = await closedPort()
-    const args = ['scan', '-p', `${open},${closed}`, '-oG', '-', '127.0.0.1-127.0.0.2']
+    const args = ['scan', '-p', `${open},${closedPort}`, '-oG', '-', '127.0.0.1-127.0.0.2']
     const lines = (await netvia(args)).stdout.split('\n')
     expect(lines[0]).toBe('# netvia scan through default')
     expect(lines.slice(1).sort()).toEqual([

@@ -115,7 +115,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
 
   test('SIGHUP with an address where it cannot listen changes nothing', async () => {
     const target = await webServer()
-    const own = await closedPort()
+    const own = closedPort
     const at = (address: string) => proxied(target).replace('127.0.0.1:0', address)
     const taken = createServer().listen(own, '127.0.0.2')
     onTestFinished(() => void taken.close())
@@ -128,7 +128,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
       await monitor.says(new RegExp(`(?:EADDRINUSE[^]*the proxy continues as before[^]*){${count + 1}}`))
       expect(await get(own, target)).toMatch(/127\.0\.0\.11$/)
     }
-    const other = await closedPort()
+    const other = closedPort
     writeFileSync(monitor.file, at(`127.0.0.1:${other}`))
     monitor.child.kill('SIGHUP')
     await monitor.says(new RegExp(`proxy: 127\\.0\\.0\\.1:${other}`))

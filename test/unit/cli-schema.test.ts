@@ -23,13 +23,12 @@ describe('every line that --json prints is as the schema says:', () => {
       response.statusCode = request.url === '/missing' ? 404 : 200
       response.end('hello')
     })
-    const closed = await closedPort()
     await printed('http', '-I', 'lo', `http://127.0.0.1:${port}/`, `http://127.0.0.1:${port}/missing`)
-    await printed('http', `http://127.0.0.1:${closed}/`, '-I', 'nosuch0', '-I', 'lo')
+    await printed('http', `http://127.0.0.1:${closedPort}/`, '-I', 'nosuch0', '-I', 'lo')
     await printed('connect', '-c', '2', '127.0.0.1', String(port))
-    await printed('connect', '-I', 'lo', '127.0.0.1', String(closed))
-    await printed('scan', '-a', '-p', `${port},${closed}`, '127.0.0.1')
-    await printed('scan', '-a', '-p', `${port},${closed}`, '127.0.0.1', '127.255.255.255')
+    await printed('connect', '-I', 'lo', '127.0.0.1', String(closedPort))
+    await printed('scan', '-a', '-p', `${port},${closedPort}`, '127.0.0.1')
+    await printed('scan', '-a', '-p', `${port},${closedPort}`, '127.0.0.1', '127.255.255.255')
   })
 
   test('dns', async () => {

@@ -127,7 +127,7 @@ describe('http', () => {
     const dns = await fakeServer(() => ({ rcode: 3 }))
     const codeOf = async (...args: string[]) => (await netvia(['http', ...args])).code
     expect(await codeOf(url)).toBe(0)
-    expect(await codeOf(`http://127.0.0.1:${await closedPort()}`)).toBe(1)
+    expect(await codeOf(`http://127.0.0.1:${closedPort}`)).toBe(1)
     expect(await codeOf('--expect-status', '404', `${url}/missing`)).toBe(0)
     expect(await codeOf('--expect-body', 'goodbye', url)).toBe(1)
     expect(await codeOf('--server', dns.server, 'http://nowhere.test/')).toBe(2)
@@ -212,7 +212,7 @@ describe('connect', () => {
   })
 
   it('says what refused', async () => {
-    const { code, stdout } = await netvia(['connect', '127.0.0.1', String(await closedPort())])
+    const { code, stdout } = await netvia(['connect', '127.0.0.1', String(closedPort)])
     expect(stdout).toMatch(/^default +ECONNREFUSED/m)
     expect(code).toBe(1)
   })
@@ -261,36 +261,34 @@ describe('dns', () => {
 describe('scan', () => {
   it('prints the open ports, with -a the others too', async () => {
     const { port } = new URL(await server())
-    const closed = await closedPort()
-    const list = `${port},${closed}`
+    const list = `${port},${closedPort}`
     const open = await netvia(['scan', '-p', list, '127.0.0.1'])
     expect(open.stdout).toMatch(new RegExp(`^ *${port} +open +[\\d.]+ ms$`, 'm'))
-    expect(open.stdout).not.toMatch(new RegExp(`^ *${closed} `, 'm'))
+    expect(open.stdout).not.toMatch(new RegExp(`^ *${closedPort} `, 'm'))
     expect(open.stdout).toMatch(/: 2 ports in [\d.]+ ms: 1 open, 1 closed, 0 filtered$/m)
     expect(open.code).toBe(0)
     const all = await netvia(['scan', '-a', '-I', 'lo', '-p', list, '127.0.0.1'])
-    expect(all.stdout).toMatch(new RegExp(`^ *${closed} +closed`, 'm'))
+    expect(all.stdout).toMatch(new RegExp(`^ *${closedPort} +closed`, 'm'))
     expect(await netvia(['scan', '-q', '-p', list, '127.0.0.1'])).toMatchObject({ code: 0, stdout: `${port}\n` })
-    expect(await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
+    expect(await netvia(['scan', '-q', '-p', String(closedPort), '127.0.0.1'])).toMatchObject({ code: 1, stdout: '' })
   })
 
   it('prints a line for each open port of many hosts', async () => {
     const { port } = new URL(await server())
-    const closed = await closedPort()
-    const many = ['scan', '-p', `${port},${closed}`, '127.0.0.1-127.0.0.3', '127.0.0.4/31']
+    const many = ['scan', '-p', `${port},${closedPort}`, '127.0.0.1-127.0.0.3', '127.0.0.4/31']
     const open = await netvia(many)
     expect(open.stdout).toMatch(new RegExp(`^127.0.0.1:${port} open [\\d.]+ ms$`, 'm'))
     expect(open.stdout).toMatch(/^10 ports in [\d.]+ ms: 1 open on 1 host, 9 closed, 0 filtered, 0 not sent$/m)
     expect(open.stdout.split('\n').length).toBe(3)
     expect(open.code).toBe(0)
     expect(await netvia([...many, '-q'])).toMatchObject({ code: 0, stdout: `127.0.0.1:${port}\n` })
-    expect((await netvia([...many, '-a'])).stdout).toMatch(new RegExp(`^127.0.0.5:${closed} closed`, 'm'))
+    expect((await netvia([...many, '-a'])).stdout).toMatch(new RegExp(`^127.0.0.5:${closedPort} closed`, 'm'))
     const printed = objects(await netvia([...many, '--json', '-I', 'lo']))
     expect(printed).toEqual([
       expect.objectContaining({ event: 'result', host: '127.0.0.1', port: Number(port), state: 'open', device: 'lo' }),
       expect.objectContaining({ event: 'summary', hosts: 1, open: 1, closed: 9, filtered: 0, unsent: 0 }),
     ])
-    expect((await netvia(['scan', '-q', '-p', String(closed), '127.0.0.1/32', '127.0.0.2'])).code).toBe(1)
+    expect((await netvia(['scan', '-q', '-p', String(closedPort), '127.0.0.1/32', '127.0.0.2'])).code).toBe(1)
   })
 
   it('says why it did not try the ports of a host', async () => {

@@ -118,7 +118,7 @@ describe('HttpAgent', () => {
 
   test('a refused connection fails its request, and each one that waits', async () => {
     const agent = httpAgent({ maxSockets: 1 })
-    const url = `http://127.0.0.1:${await closedPort()}/`
+    const url = `http://127.0.0.1:${closedPort}/`
     const errors = await Promise.all(Array.from({ length: 4 }, () => get(url, { agent }).catch(error => error)))
     for (const error of errors) expect(error).toMatchObject({ code: 'ECONNREFUSED', name: 'NetviaError' })
     expect(Object.keys(agent.sockets)).toEqual([])

@@ -79,14 +79,11 @@ export async function serving(parts: readonly string[], secure?: Secure) {
   return { url: `http${secure ? 's' : ''}://127.0.0.1:${port}/`, port, requests }
 }
 
-/** A port that nothing listens on. */
-export async function closedPort(): Promise<number> {
-  const server = createTcpServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
+/**
+ * A port that nothing listens on, over TCP and UDP, and that the kernel gives to no one: it is below the ephemeral ones. Fetch refuses
+ * most others of these.
+ */
+export const closedPort = 2
 
 /** A name server that never answers. */
 export async function silentUdpPort(): Promise<number> {

@@ -76,7 +76,7 @@ describe('createDispatcher', () => {
       code: 'ENODEV',
     })
     expect(connections.size).toBe(0)
-    const refused = `http://127.0.0.1:${await closedPort()}/`
+    const refused = `http://127.0.0.1:${closedPort}/`
     await expect(request(refused, { dispatcher: dispatcher() })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     const stalled = `http://127.0.0.1:${await stalledPort()}/`
     await expect(request(stalled, { dispatcher: dispatcher({ connectTimeout: 50 }) })).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe('fetch', () => {
   })
 
   test('what went wrong is the cause', async () => {
-    const url = `http://127.0.0.1:${await closedPort()}/`
+    const url = `http://127.0.0.1:${closedPort}/`
     await expect(fetch(url, { device })).rejects.toMatchObject({ name: 'TypeError', cause: { code: 'ECONNREFUSED' } })
     await expect(fetch(url, { device: 'nosuch0' })).rejects.toMatchObject({ cause: { code: 'ENODEV' } })
     const unknown = { device, dispatcher: dispatcher() }

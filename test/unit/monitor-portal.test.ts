@@ -33,7 +33,7 @@ test('with the page as it should be the uplink is up', async () => {
 })
 
 test('a redirect to a sign-in page takes it down, with the reason', async () => {
-  const location = `http://localhost:${await closedPort()}/login`
+  const location = `http://localhost:${closedPort}/login`
   const { state, reason } = await watch(answer(302, { location }))
   expect(state).toBe('down')
   expect(reason).toMatch(

@@ -54,7 +54,7 @@ test('commands take a configuration from a pipe of the shell, even a slow one', 
 })
 
 test('a monitor whose configuration became a FIFO says so at SIGHUP, and goes on', async () => {
-  const monitor = startMonitor(tcpUplinks(['a', await closedPort()]))
+  const monitor = startMonitor(tcpUplinks(['a', closedPort]))
   await monitor.says(/a: unknown -> down/)
   renameSync(fifo(), monitor.file)
   monitor.child.kill('SIGHUP')
@@ -86,7 +86,7 @@ test.each([
   ['-d', '@'],
   ['--cacert', ''],
 ])('%s of a pipe that does not end: SIGINT and --timeout end it', async (flag, prefix) => {
-  const url = `http://127.0.0.1:${await closedPort()}/`
+  const url = `http://127.0.0.1:${closedPort}/`
   const silent = fifo()
   const { code, stderr } = await netvia(['http', '-W', '0.5', flag, `${prefix}${silent}`, url])
   expect({ code, stderr }).toEqual({
@@ -101,7 +101,7 @@ test.each([
 })
 
 test('the results of a scan for a pipe that nobody reads: SIGINT ends it', async () => {
-  const child = startCli(['scan', '--json', '-oG', fifo(), '-p', String(await closedPort()), '127.0.0.1'])
+  const child = startCli(['scan', '--json', '-oG', fifo(), '-p', String(closedPort), '127.0.0.1'])
   await once(child.stdout!, 'data')
   await interrupted(child)
 })

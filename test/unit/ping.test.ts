@@ -257,8 +257,8 @@ test('a loop of pings leaves the event loop its turns', async context => {
   requires(context, 'ping')
   let turns = 0
   const timer = setInterval(() => turns++, 1)
-  const end = performance.now() + 300
-  while (performance.now() < end) await ping('127.0.0.1')
+  const end = performance.now() + 10_000
+  while (turns <= 3 && performance.now() < end) await ping('127.0.0.1')
   clearInterval(timer)
   expect(turns).toBeGreaterThan(3)
 })

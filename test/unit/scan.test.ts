@@ -52,8 +52,11 @@ describe('scanPorts', () => {
     const before = await openSockets()
     const scan = scanPorts(host, { ports: '1-65535' })
     const results: PortResult[] = []
-    for await (const result of scan) results.push(result)
-    for (const port of wildcardPorts()) others.add(port)
+    for await (const result of scan) {
+      results.push(result)
+      // Other programs may begin and end to listen meanwhile.
+      if (result.state === 'open') for (const port of wildcardPorts()) others.add(port)
+    }
     const mine = results.filter(({ port }) => !others.has(port))
     expect(new Set(results.map(({ port }) => port)).size).toBe(65_535)
     expect(results.length).toBe(65_535)
@@ -83,19 +86,6 @@ describe('scanPorts', () => {
     expect(await scanPorts('::1', { ports: [port] }).open()).toEqual([port])
     server.close()
   })
-
-  it('does not take a connection with itself for an open port', async () => {
-    // The kernel chooses the local port among the even ones first: with source and target the same, now and then the target's.
-    const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number)
-    const address = '127.83.67.66'
-    const others = new Set(wildcardPorts())
-    const options = { ports: `${first}-${last}`, localAddress: address }
-    for (let i = 0; i < 5; i++) {
-      const open = await scanPorts(address, options).open()
-      for (const port of wildcardPorts()) others.add(port)
-      expect(open.filter(port => !others.has(port))).toEqual([])
-    }
-  }, 60_000)
 
   it('works with the few descriptors it may have, and loses no port', async context => {
     requires(context, 'prlimit')

@@ -8,6 +8,7 @@ import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { connectError, openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
+import { meetsItself } from '../../sockets/self-connection.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { onLink } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
@@ -70,9 +71,10 @@ export class ServerSocket {
     const target = onLink(encodeAddress(server.address, server.port), path.device)
     const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
     const connected = addon().connect(fd, target)
-    if (connected < 0) {
+    const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected
+    if (errno < 0) {
       addon().close(fd)
-      throw connectError(connected, this.#where)
+      throw connectError(errno, this.#where)
     }
     this.#socket = new PacketSocket(fd, { readable: () => this.read() })
     this.#release = hold()
