@@ -3,7 +3,7 @@ import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
-import { type Connecting, openConnecting } from '../sockets/open.js'
+import { type Connecting, openConnecting } from '../sockets/connecting.js'
 import { getOption } from '../sockets/options.js'
 import { onDeviceLoss } from '../system/device-loss.js'
 

@@ -5,11 +5,9 @@ import { NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, optionNumbers, tryReadOption, trySetOption } from './options.js'
-import { meetsItself, resetConnection } from './self-connection.js'
 import { onLink } from './zone.js'
 
-const { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS, EINVAL, ENODEV, ENOPROTOOPT } =
-  system.errno
+const { EACCES, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -34,52 +32,7 @@ export function isWithoutFamily(error: unknown): error is NetviaError {
   return error instanceof NetviaError && error.code === 'EAFNOSUPPORT'
 }
 
-/** A TCP descriptor, which the caller owns. */
-export interface Connecting {
-  readonly fd: number
-  /** Whether the handshake is over: near peers answer within the call. */
-  readonly connected: boolean
-}
-
-/**
- * Opens a TCP descriptor on its path like `openDescriptor`, and starts to connect it to an address, not a name. Nothing is sent
- * before the binding has been read back.
- */
-export function openConnecting(
-  address: string,
-  port: number,
-  path: PathOptions,
-  options?: Readonly<Record<string, number>>,
-  protocol = 0,
-): Connecting {
-  const to = onLink(encodeAddress(address, port), path.device)
-  const family = to.length === room[4].length ? 4 : 6
-  const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
-  const begun = errno === 0 || errno === -EINPROGRESS
-  const alone = begun && meetsItself(fd, to)
-  if (begun && !alone) return { fd, connected: errno === 0 }
-  if (alone) resetConnection(fd)
-  addon().close(fd)
-  const where = { address, port, device: path.device }
-  if (alone) throw connectError(-ECONNREFUSED, where)
-  throw connectError(errno === -EADDRNOTAVAIL && hasSource(family, path, to) ? -EAGAIN : errno, where)
-}
-
-/** Without a free local port, connect(2) of a stream fails as without a source address. A datagram needs its own port first. */
-function hasSource(family: 4 | 6, path: PathOptions, to: Uint8Array): boolean {
-  const { fd, errno } = open({ family, type: 'datagram', protocol: 0, path, to })
-  addon().close(fd)
-  return errno === 0 || errno === -EAGAIN
-}
-
-/** The error of connect(2). EAGAIN means that no local port is free, which isn't the network's fault. */
-export function connectError(errno: number, where: { address: string; port: number; device?: string }): NetviaError {
-  if (errno !== -EAGAIN) return systemError(errno, 'connect', where)
-  const hint = 'every local port is in use: "sysctl net.ipv4.ip_local_port_range" shows which there are'
-  return systemError(-EADDRINUSE, 'connect', { ...where, hint })
-}
-
-interface Opening {
+export interface Opening {
   readonly family: 4 | 6
   readonly type: SocketType
   readonly protocol: number
@@ -94,8 +47,8 @@ const none = new Uint8Array(0)
 /** For the socket address to connect to: an array that the addon sees for the first time gets memory outside the heap. */
 const room = { 4: new Uint8Array(16), 6: new Uint8Array(28) }
 
-/** The descriptor, and the errno of connect(2). */
-function open(opening: Opening): { fd: number; errno: number } {
+/** The descriptor, which the caller owns, and the errno of connect(2). */
+export function open(opening: Opening): { fd: number; errno: number } {
   const { family, path } = opening
   if (opening.to) room[family].set(opening.to)
   const to = opening.to ? room[family] : none

@@ -1,7 +1,8 @@
 import { addon } from '../binding/addon.js'
 import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf, localAddressOf } from './address.js'
-import { connectError, openDescriptor } from './open.js'
+import { connectError } from './connecting.js'
+import { openDescriptor } from './open.js'
 
 /**
  * The address that the kernel would send from on a path. Connecting a datagram socket asks the routing table, and sends nothing.

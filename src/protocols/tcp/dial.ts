@@ -14,9 +14,9 @@ import {
 } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { familyOf } from '../../sockets/address.js'
+import { openConnecting } from '../../sockets/connecting.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
-import { openConnecting } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 import {
   numericOptions,

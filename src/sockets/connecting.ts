@@ -1,0 +1,55 @@
+import { constants } from 'node:os'
+import { addon } from '../binding/addon.js'
+import { type NetviaError, systemError } from '../errors.js'
+import type { PathOptions } from '../options.js'
+import { encodeAddress, familyOf } from './address.js'
+import { open } from './open.js'
+import { meetsItself, resetConnection } from './self-connection.js'
+import { onLink } from './zone.js'
+
+const { EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS } = constants.errno
+
+/** A TCP descriptor, which the caller owns. */
+export interface Connecting {
+  readonly fd: number
+  /** Whether the handshake is over: near peers answer within the call. */
+  readonly connected: boolean
+}
+
+/**
+ * Opens a TCP descriptor on its path like `openDescriptor`, and starts to connect it to an address, not a name. Nothing is sent
+ * before the binding has been read back.
+ */
+export function openConnecting(
+  address: string,
+  port: number,
+  path: PathOptions,
+  options?: Readonly<Record<string, number>>,
+  protocol = 0,
+): Connecting {
+  const to = onLink(encodeAddress(address, port), path.device)
+  const family = familyOf(address)
+  const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
+  const begun = errno === 0 || errno === -EINPROGRESS
+  const alone = begun && meetsItself(fd, to)
+  if (begun && !alone) return { fd, connected: errno === 0 }
+  if (alone) resetConnection(fd)
+  addon().close(fd)
+  const where = { address, port, device: path.device }
+  if (alone) throw connectError(-ECONNREFUSED, where)
+  throw connectError(errno === -EADDRNOTAVAIL && hasSource(family, path, to) ? -EAGAIN : errno, where)
+}
+
+/** Without a free local port, connect(2) of a stream fails as without a source address. A datagram needs its own port first. */
+function hasSource(family: 4 | 6, path: PathOptions, to: Uint8Array): boolean {
+  const { fd, errno } = open({ family, type: 'datagram', protocol: 0, path, to })
+  addon().close(fd)
+  return errno === 0 || errno === -EAGAIN
+}
+
+/** The error of connect(2). EAGAIN means that no local port is free, which isn't the network's fault. */
+export function connectError(errno: number, where: { address: string; port: number; device?: string }): NetviaError {
+  if (errno !== -EAGAIN) return systemError(errno, 'connect', where)
+  const hint = 'every local port is in use: "sysctl net.ipv4.ip_local_port_range" shows which there are'
+  return systemError(-EADDRINUSE, 'connect', { ...where, hint })
+}
