@@ -38,6 +38,11 @@ export class Deadline {
     return this.#cancel
   }
 
+  /** Fires now, for a reason that comes before the end of the time. */
+  abort(reason: unknown): void {
+    this.#cancel.abort(reason)
+  }
+
   end(): void {
     clearTimeout(this.#timer)
     clearImmediate(this.#lastReading)

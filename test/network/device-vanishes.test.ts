@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
+import type { Module } from '../../src/cli/exporter/config/modules.js'
+import { runProbe } from '../../src/cli/exporter/run-probe.js'
 import { measureRate } from '../../src/line/rate/measure-rate.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
@@ -70,6 +72,35 @@ describe('a device that is lost while the server is silent ends', () => {
   ])('%s', async (_what, work) => {
     const gone = lab.addDevice(device)
     await expectLoss(work, gone.remove)
+  })
+})
+
+const tls = { tls_config: { insecure_skip_verify: true } }
+
+describe('a device that is lost fails a probe of the exporter, which says so', () => {
+  test.each<[what: string, target: string, module: Module]>([
+    ['by HTTP', `${host}:8001`, { prober: 'http' }],
+    ['that reads the body', `${host}:8002`, { prober: 'http' }],
+    ['by HTTPS', `https://${host}:8443`, { prober: 'http', http: tls }],
+    ['that reads the body by HTTPS', `https://${host}:8444`, { prober: 'http', http: tls }],
+    [
+      'by TCP',
+      `${host}:8001`,
+      { prober: 'tcp', tcp: { query_response: [{ send: 'x' }, { expect: { pattern: 'y', compiled: /y/ } }] } },
+    ],
+    ['by DNS', `${host}:5353`, { prober: 'dns', dns: { query_name: 'a.test', transport_protocol: 'tcp' } }],
+  ])('%s', async (_what, target, module) => {
+    const gone = lab.addDevice(device)
+    const about = { moduleName: 'm', hostname: undefined, userAgent: 'test', signal: new AbortController().signal }
+    const before = await openSockets()
+    const reached = once(server.stdout!, 'data')
+    const pending = runProbe({ ...about, target, module, device, timeout })
+    await reached
+    gone.remove()
+    const { success, log } = await pending
+    expect(success).toBe(false)
+    expect(log.lines().join('\n')).toContain(`device ${device} was deleted or renamed`)
+    await expect.poll(openSockets).toBe(before)
   })
 })
 

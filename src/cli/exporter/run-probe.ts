@@ -1,6 +1,7 @@
 import { monotonicNow } from '../../monotonic.js'
 import { type Signal, toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
+import { onLinkLoss } from '../../system/device-loss.js'
 import type { Module } from './config/modules.js'
 import { ProbeLog } from './log.js'
 import { ProbeMetrics } from './metrics.js'
@@ -38,6 +39,7 @@ export async function runProbe(request: Request): Promise<Probed> {
   const start = monotonicNow()
   const deadline = new Deadline(timeout, request.signal, () => new Failed(`it took more than ${timeout} ms`))
   const signal = toAbortSignal(deadline.signal)
+  const unwatch = onLinkLoss(device, error => deadline.abort(error))
   const note: Probe['log'] = (message, details) => log.add('info', message, details)
   const probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
   let success = false
@@ -52,8 +54,10 @@ export async function runProbe(request: Request): Promise<Probed> {
     signal.throwIfAborted()
     success = true
   } catch (error) {
-    log.add('error', (error as Error).message)
+    // Node's streams report that they were aborted, and not why.
+    log.add('error', ((signal.aborted ? signal.reason : error) as Error).message)
   } finally {
+    unwatch()
     deadline.end()
     clearTimeout(timer!)
   }
