@@ -16,7 +16,7 @@ const response: Response = await group.fetch('http://name.test/', { method: 'POS
 export const text: string = await response.text()
 `
 
-test('a program without undici compiles, without skipLibCheck too', () => {
+test('a program without undici compiles, without skipLibCheck too', { timeout: 180_000 }, () => {
   expect(errors(group, false)).toEqual([])
   const needing = "import type { Agent } from 'undici'\nexport declare const agent: Agent\n"
   expect(errors(needing, false)).toEqual([expect.stringContaining("Cannot find module 'undici'")])
