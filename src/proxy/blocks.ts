@@ -13,6 +13,9 @@ interface Block {
 export class Blocks {
   readonly #texts: readonly string[]
   #blocks: readonly Block[] | undefined
+  /** The last question, because a client tends to come again. */
+  #asked: string | undefined
+  #hasAsked = false
 
   constructor(texts: readonly string[]) {
     this.#texts = texts
@@ -20,6 +23,14 @@ export class Blocks {
 
   /** False of what is no address. */
   has(address: string): boolean {
+    if (address !== this.#asked) {
+      this.#hasAsked = this.#find(address)
+      this.#asked = address
+    }
+    return this.#hasAsked
+  }
+
+  #find(address: string): boolean {
     const plain = unmapped(address).replace(/%.*/, '')
     if (isIP(plain) === 0) return false
     this.#blocks ??= this.#texts.map(text => parseBlock(text)!)

@@ -74,8 +74,7 @@ export function parseDatagram(bytes: Buffer): { host: string; port: number; data
 
 /** ATYP, address and port. `length` counts from the start of `bytes`. */
 function parseAddress(bytes: Buffer, at: number): Parsed<{ host: string; port: number }> {
-  const sizes: Record<number, number> = { [type.ipv4]: 4, [type.ipv6]: 16, [type.name]: bytes[at + 1]! }
-  const size = sizes[bytes[at]!]
+  const size = sizeOf(bytes, at)
   if (size === undefined) throw new SocksError('unknown type of address', reply.addressNotSupported)
   const start = at + (bytes[at] === type.name ? 2 : 1)
   const end = start + size
@@ -84,6 +83,12 @@ function parseAddress(bytes: Buffer, at: number): Parsed<{ host: string; port: n
   const host =
     bytes[at] === type.ipv4 ? content.join('.') : bytes[at] === type.ipv6 ? formatIPv6(content) : nameIn(content)
   return { value: { host, port: bytes.readUInt16BE(end) }, length: end + 2 }
+}
+
+function sizeOf(bytes: Buffer, at: number): number | undefined {
+  if (bytes[at] === type.ipv4) return 4
+  if (bytes[at] === type.ipv6) return 16
+  return bytes[at] === type.name ? bytes[at + 1]! : undefined
 }
 
 function nameIn(content: Buffer): string {
@@ -103,16 +108,16 @@ export function passwordVerdict(accepted: boolean): Buffer {
 
 /** The address is what the proxy bound; of a failure it has none. */
 export function encodeReply(code: number, address = '0.0.0.0', port = 0): Buffer {
-  return Buffer.concat([Buffer.of(version, code, 0), encodeAddress(address, port)])
+  return Buffer.of(version, code, 0, ...encodeAddress(address, port))
 }
 
 export function encodeDatagram(address: string, port: number, data: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(0, 0, 0), encodeAddress(address, port), data])
+  return Buffer.concat([Buffer.of(0, 0, 0, ...encodeAddress(address, port)), data])
 }
 
-function encodeAddress(address: string, port: number): Buffer {
+function encodeAddress(address: string, port: number): number[] {
   const bytes = parseIP(address)
-  return Buffer.concat([Buffer.of(bytes.length === 4 ? type.ipv4 : type.ipv6), bytes, Buffer.of(port >> 8, port & 255)])
+  return [bytes.length === 4 ? type.ipv4 : type.ipv6, ...bytes, port >> 8, port & 255]
 }
 
 /** What a client says first: the one method that it can use. */
@@ -128,11 +133,10 @@ export function encodePassword(name: string, password: string): Buffer {
 
 /** @throws SocksError for a name of over 255 bytes. */
 export function encodeConnect(host: string, port: number): Buffer {
-  const head = Buffer.of(version, command.connect, 0)
-  if (isIP(host)) return Buffer.concat([head, encodeAddress(host, port)])
+  if (isIP(host)) return Buffer.of(version, command.connect, 0, ...encodeAddress(host, port))
   const name = Buffer.from(host)
   if (name.length > 255) throw new SocksError('name too long', reply.failure)
-  return Buffer.concat([head, Buffer.of(type.name, name.length), name, Buffer.of(port >> 8, port & 255)])
+  return Buffer.of(version, command.connect, 0, type.name, name.length, ...name, port >> 8, port & 255)
 }
 
 /** The method that a server chose. */

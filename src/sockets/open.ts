@@ -106,7 +106,12 @@ function planOf({ family, type, protocol }: Opening, settings: readonly Setting[
   plan[2] = protocol
   for (let i = 0; i < size; i++) {
     const [option, value, dispensable = false] = settings[i]!
-    plan.set([...optionNumbers(option), value, Number(dispensable)], 3 + 4 * i)
+    const [level, name] = optionNumbers(option)
+    const at = 3 + 4 * i
+    plan[at] = level
+    plan[at + 1] = name
+    plan[at + 2] = value
+    plan[at + 3] = Number(dispensable)
   }
   return plan
 }

@@ -56,7 +56,7 @@ while (!(await listens())) {
   await sleep(20)
 }
 // What V8 compiles in the first second is left out of a service that runs for months.
-if (work === 'new') await tunnels('new', [Math.ceil(Number(counts[0]) / 4), counts[1]])
+if (work === 'new') await tunnels('new', counts)
 const before = cpuSeconds()
 const report = await tunnels(work, counts, () => ({ proxyMb: memoryMb() }))
 console.log(JSON.stringify({ ...report, cpuSeconds: cpuSeconds() - before }))
