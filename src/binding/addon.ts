@@ -214,10 +214,20 @@ function load(): Addon {
     const message = (cause as Error).message.trim().replaceAll(/\s+/g, ' ')
     throw new NetviaError(`no netvia addon loads on ${process.platform}-${process.arch}: ${message}`, {
       code: 'ERR_ADDON_NOT_FOUND',
-      hint: `build it: npm install --no-save node-gyp node-addon-api && cd node_modules/netvia && echo "{'includes': ['native/addon.gypi']}" > binding.gyp && npx node-gyp rebuild`,
+      hint: loadHint(cause as NodeJS.ErrnoException),
       cause,
     })
   }
+}
+
+function loadHint({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_DLOPEN_DISABLED')
+    return 'start Node without --no-addons, and with --allow-addons if it has --permission'
+  // In the words of glibc, then of musl.
+  if (/failed to map segment|: Operation not permitted$/.test(message)) {
+    return 'mount without noexec the file system that has the file, or install netvia on another one'
+  }
+  return `build it: npm install --no-save node-gyp node-addon-api && cd node_modules/netvia && echo "{'includes': ['native/addon.gypi']}" > binding.gyp && npx node-gyp rebuild`
 }
 
 const key = Symbol.for('netvia.addons')

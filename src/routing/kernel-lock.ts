@@ -30,5 +30,5 @@ export function openOnlyNetlink(): number {
 /** Whether a process of this network namespace holds that socket. */
 export function isLockHeld(): boolean {
   // sk, protocol, port id, …: NETLINK_ROUTE is 0.
-  return new RegExp(`^\\S+ +0 +${ourPortId} `, 'm').test(readFileSync('/proc/net/netlink', 'utf8'))
+  return new RegExp(`^\\S+ +0 +${ourPortId} `, 'm').test(readFileSync('/proc/self/net/netlink', 'utf8'))
 }

@@ -48,7 +48,8 @@ export async function readKernel(): Promise<KernelTables> {
 }
 
 export function hasIPv6(): boolean {
-  return existsSync('/proc/net/if_inet6')
+  // Of this process, as there may be nothing else in /proc (its mount option subset=pid).
+  return existsSync('/proc/self/net/if_inet6')
 }
 
 /** Whether netvia made it. Nothing in the main table is. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { lab, needs } from '../lab/index.js'
+import { collect, command, objects } from '../unit/cli-process.js'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const probe = [process.execPath, path('confined.mjs')]
@@ -103,6 +104,61 @@ describe('with little else', () => {
       whole: true,
       left: [],
     })
+  })
+})
+
+describe('where the addon is not let in, the hint says how it would be', () => {
+  const packageFolder = path('../..')
+  const print =
+    "require('./dist/index.cjs').device('lo').catch(({ code, hint }) => console.log(JSON.stringify({ code, hint })))"
+
+  test('Node without addons', async () => {
+    const program = ['sh', '-c', 'cd "$0" && exec "$@"', packageFolder, process.execPath, '--no-addons', '-e', print]
+    const hint = expect.stringContaining('without --no-addons')
+    expect(await confined(program)).toEqual({ code: 'ERR_ADDON_NOT_FOUND', hint })
+  })
+
+  test('a file system that is mounted noexec', async () => {
+    const copied = ['package.json', 'dist', 'prebuilds', 'node_modules/node-gyp-build'].map(
+      part => `'${packageFolder}/${part}'`,
+    )
+    const script = [
+      `mount -t tmpfs -o noexec none '${lab.folder}'`,
+      `mkdir '${lab.folder}/node_modules'`,
+      `cp -r ${copied.slice(0, -1).join(' ')} '${lab.folder}'`,
+      `cp -r ${copied.at(-1)} '${lab.folder}/node_modules'`,
+      `cd '${lab.folder}'`,
+    ].join('\n')
+    const hint = expect.stringContaining('without noexec')
+    const program = [process.execPath, '-e', print]
+    expect(await confined(withOwnFiles(script, program))).toEqual({ code: 'ERR_ADDON_NOT_FOUND', hint })
+  })
+})
+
+describe('where /proc shows nothing but processes (ProcSubset=pid of systemd)', () => {
+  const processesOnly = (...program: string[]) => withOwnFiles('mount -t proc -o subset=pid none /proc', program)
+
+  test('everything works', async () => {
+    expect(await confined(processesOnly(...probe))).toMatchObject(everything)
+  })
+
+  test('both families are routed', async () => {
+    const uplinks = [{ name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: lab.server.address4 }] }]
+    const [file, ...args] = processesOnly(process.execPath, path('routed.mjs'), JSON.stringify(uplinks))
+    const child = lab.spawn('router', file!, ...args)
+    const [line] = await once(createInterface(child.stdout!), 'line')
+    expect(JSON.parse(line)).toMatchObject({ running: true })
+    const rules = lab.run('router', 'ip', '-6', 'rule')
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect(rules).not.toBe(lab.run('router', 'ip', '-6', 'rule'))
+  })
+
+  test('doctor says what it cannot see', async () => {
+    const [file, ...args] = processesOnly(process.execPath, command, 'doctor', '-I', 'wan1', '--json')
+    const found = await collect(lab.spawn('router', file!, ...args))
+    expect(found.stderr).toBe('')
+    expect(objects(found)).toContainEqual(expect.objectContaining({ about: 'wan1: rp_filter', status: 'note' }))
   })
 })
 

@@ -62,16 +62,27 @@ export function deviceFindings(device: Device, routes: readonly DefaultRoute[], 
 
 type MakeFinding = (about: string, status: Finding['status'], detail: string, fix?: string) => Finding
 
-/** A device's setting in the kernel, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation). */
-function setting(family: 'ipv4' | 'ipv6', name: string, option: string): number {
+/**
+ * A device's setting in the kernel, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
+ * Undefined where /proc has none of them (its mount option subset=pid).
+ */
+function setting(family: 'ipv4' | 'ipv6', name: string, option: string): number | undefined {
   const read = (device: string) => Number(readFileSync(`/proc/sys/net/${family}/conf/${device}/${option}`, 'utf8'))
-  return Math.max(read('all'), read(name))
+  try {
+    return Math.max(read('all'), read(name))
+  } catch {
+    return undefined
+  }
 }
+
+const unseen = 'unknown: /proc/sys cannot be read here'
 
 /** Rather than a deprecated address, the kernel takes one of another device (RFC 6724 section 5, rules 3 and 5). */
 function sourceAddress(name: string, finding: MakeFinding): Finding {
   const about = 'IPv6 source address'
-  if (setting('ipv6', name, 'use_oif_addrs_only') > 0) return finding(about, 'yes', 'deprecated, but its own')
+  const value = setting('ipv6', name, 'use_oif_addrs_only')
+  if (value === undefined) return finding(about, 'note', unseen)
+  if (value > 0) return finding(about, 'yes', 'deprecated, but its own')
   const detail = 'its own are deprecated: packets have one of another device, where answers go'
   // Not with dots: a VLAN's name has one too.
   return finding(about, 'no', detail, `sysctl -w net/ipv6/conf/${name}/use_oif_addrs_only=1`)
@@ -80,6 +91,7 @@ function sourceAddress(name: string, finding: MakeFinding): Finding {
 /** Strict filtering (RFC 3704) drops what comes in by a device that is not the best way back. */
 function reversePath(name: string, routes: readonly DefaultRoute[], finding: MakeFinding): Finding {
   const value = setting('ipv4', name, 'rp_filter')
+  if (value === undefined) return finding('rp_filter', 'note', unseen)
   const best = routes.find(({ family }) => family === 4)!
   if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
   const detail = `strict: answers are dropped, because the way back leads by ${best.device}`
