@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
 import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
+import { Deadline, noLongerNeeded } from '../runtime/deadline.js'
 import { SerialQueue } from '../runtime/serial-queue.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
@@ -117,25 +118,28 @@ function runInWorker(job: Job, signal: Signal | undefined): Promise<Found> {
   worker = thread
   return new Promise(resolve => {
     const settle = (found: Found) => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      limit.end()
       // Not all of them: by its own, the thread's port opens again for the next match.
       thread.removeAllListeners('message').removeAllListeners('error')
       if (found === undefined) endWorker()
       else idle = setTimeout(endWorker, idleMs).unref()
       resolve(found)
     }
-    const onAbort = () => settle(undefined)
-    let timer = setTimeout(onAbort, isReady ? matchLimitMs : startLimitMs)
+    const giveUp = () => settle(undefined)
+    const within = (ms: number) => {
+      const deadline = new Deadline(ms, signal, () => noLongerNeeded)
+      deadline.signal.addEventListener('abort', giveUp)
+      return deadline
+    }
+    let limit = within(isReady ? matchLimitMs : startLimitMs)
     const begin = () => {
       isReady = true
-      clearTimeout(timer)
-      timer = setTimeout(onAbort, matchLimitMs)
+      limit.end()
+      limit = within(matchLimitMs)
     }
-    signal?.addEventListener('abort', onAbort)
     thread.on('message', said => (said === ready ? begin() : settle(said)))
     // For environments that refuse threads.
-    thread.on('error', onAbort)
+    thread.on('error', giveUp)
     thread.postMessage(job)
   })
 }

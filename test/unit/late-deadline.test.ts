@@ -1,12 +1,14 @@
-import { stat } from 'node:fs'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { anyMatches, matchLimitMs } from '../../src/checks/match.js'
 import { checkHttp, connectTls, resolve } from '../../src/index.js'
 import { Deadline } from '../../src/runtime/deadline.js'
 
 const host = '127.0.0.1'
-const timeout = 500
+const timeout = 1500
 const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
 
 /** Servers in a thread of their own. They answer a little later, and count what they were asked and what they answered. */
@@ -66,13 +68,16 @@ beforeAll(async () => {
 afterAll(() => worker.terminate())
 
 /** Holds the event loop while it hands over what has arrived, as a stopped process is held: its timers come first then. */
-function hold(until: () => void): Promise<void> {
-  return new Promise(done =>
-    stat('/', () => {
+async function hold(until: () => void): Promise<void> {
+  const own = createSocket('udp4').bind(0, host)
+  await once(own, 'listening')
+  await new Promise<void>(done => {
+    own.on('message', () => {
       until()
-      done()
-    }),
-  )
+      own.close(done)
+    })
+    own.send('now', own.address().port, host)
+  })
 }
 
 const sleep = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
@@ -103,14 +108,28 @@ describe('an answer that came while the process could not read is no timeout', (
     ],
   ])('%s', async (_call, work, result) => {
     counts.fill(0)
-    const ended = work().catch(error => error)
-    while (Atomics.load(counts, 0) === 0) await new Promise(setImmediate)
+    let isOver = false
+    const ended = work()
+      .catch(error => error)
+      .finally(() => {
+        isOver = true
+      })
+    while (!isOver && Atomics.load(counts, 0) === 0) await new Promise(setImmediate)
     await hold(() => {
-      while (Atomics.load(counts, 1) === 0) Atomics.wait(counts, 1, 0)
+      Atomics.wait(counts, 1, 0, 10_000)
       sleep(2 * timeout)
     })
     expect(await ended).toMatchObject(result as object)
   })
+})
+
+test('a pattern that its thread has matched meanwhile is no slow one', async () => {
+  // Quadratic: too long for the event loop.
+  const match = () => anyMatches(['a'.repeat(10_000)], /a*b|a$/)
+  await match()
+  const matched = match()
+  await hold(() => sleep(2 * matchLimitMs))
+  expect(await matched).toBe(true)
 })
 
 test('time that was lost is given back once, at most as much as the timeout', async () => {
