@@ -47,6 +47,11 @@ interface NodeAgent extends Agent {
   removeSocket(socket: Socket, options: ClientRequestArgs): void
 }
 
+/** The name of a connection's pool, in the options that Node keeps with it. Making one takes as long as a system call. */
+const poolName = Symbol('poolName')
+
+type Named = ClientRequestArgs & { readonly [poolName]?: string }
+
 /** Returns false if it wasn't there. Removes empty lists. */
 function removeFrom<T>(lists: Record<string, T[]>, name: string, item: T): boolean {
   const list = lists[name] ?? []
@@ -82,12 +87,14 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       this.#path = pathOf(options)
       this.#pathKey = pathKey(options)
       this.#connectTimeout = options.timeout || connectTimeout
-      // Before Node's own listener, which gives the connection to the next request.
-      this.prependListener('free', () => this.#dropDead())
+      // Before Node's own listener, which gives the connection to a request that waits.
+      this.prependListener('free', (_socket, options) => {
+        if (this.requests[this.getName(options)]) this.#dropDead()
+      })
     }
 
-    override getName(options?: ClientRequestArgs): string {
-      return `${super.getName(options)}:${this.#pathKey}`
+    override getName(options?: Named): string {
+      return options?.[poolName] ?? `${super.getName(options)}:${this.#pathKey}`
     }
 
     override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
@@ -104,7 +111,8 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       this.sockets[name].push(standIn)
       this.totalSocketCount++
       const signal = pending.signal as AbortSignal
-      super.createSocket(request, { ...options, signal }, (error, socket) => {
+      const named: Named = { ...options, signal, [poolName]: name }
+      super.createSocket(request, named, (error, socket) => {
         pending.end()
         this.totalSocketCount--
         removeFrom(this.sockets, name, standIn)

@@ -6,8 +6,9 @@ import { peer, stopwatch } from './common.mjs'
 
 const [client, address, port, atOnce, requests, mode, device] = process.argv.slice(2)
 const url = `http://${address}:${port}/`
-// What netvia's agents have by default, as http.globalAgent does.
-const agentOptions = { keepAlive: mode === 'keep', maxSockets: Number(atOnce), scheduling: 'lifo', timeout: 5000 }
+// What netvia's agents have by default, as http.globalAgent does. An agent with a limit keeps connections for requests that wait.
+const maxSockets = mode === 'keep' ? Number(atOnce) : Number.POSITIVE_INFINITY
+const agentOptions = { keepAlive: mode === 'keep', maxSockets, scheduling: 'lifo', timeout: 5000 }
 const dispatcherOptions = { connections: Number(atOnce) }
 // undici keeps connections by itself: `reset` asks for a new one.
 const reset = mode === 'new'
