@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'

@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from 'node:timers'
 import { monotonicNow } from '../monotonic.js'
 import { Cancel, type Signal } from './cancel.js'
 

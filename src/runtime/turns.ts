@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { monotonicNow } from '../monotonic.js'
 
 /** Milliseconds that calls may run before timers get a turn. */

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { clearImmediate, setImmediate } from 'node:timers'
 import { getSystemErrorName } from 'node:util'
 import { NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'

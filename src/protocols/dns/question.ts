@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from 'node:timers'
 import type { NetviaError } from '../../errors.js'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:dgram'
+import { setImmediate } from 'node:timers'
 import { nodeCrypto } from '../../builtins.js'
 import { NetviaError, shown } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'

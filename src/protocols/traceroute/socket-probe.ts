@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from 'node:timers'
 import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { setImmediate } from 'node:timers'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import { isolated } from '../../runtime/isolated.js'

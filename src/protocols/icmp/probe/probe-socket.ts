@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { setImmediate } from 'node:timers'
 import { systemError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
 import { random16 } from '../../../binding/random.js'

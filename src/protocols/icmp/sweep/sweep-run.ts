@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from 'node:timers'
 import { hold } from '../../../binding/poller.js'
 import type { NetviaError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
