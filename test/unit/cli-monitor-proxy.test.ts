@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { netvia, objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
-import { closedPort } from './http-servers.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 
 /** An uplink that is up while `port` listens. */
@@ -115,11 +114,12 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
 
   test('SIGHUP with an address where it cannot listen changes nothing', async () => {
     const target = await webServer()
-    const own = closedPort
     const at = (address: string) => proxied(target).replace('127.0.0.1:0', address)
-    const taken = createServer().listen(own, '127.0.0.2')
+    const [taken, moved] = [createServer().listen(0, '127.0.0.2'), createServer().listen(0, '127.0.0.1')]
     onTestFinished(() => void taken.close())
-    await once(taken, 'listening')
+    await Promise.all([once(taken, 'listening'), once(moved, 'listening')])
+    const [own, other] = [taken, moved].map(server => (server.address() as AddressInfo).port) as [number, number]
+    moved.close()
     const monitor = startMonitor(at(`127.0.0.1:${own}`))
     await monitor.says(/-> up/)
     for (const [count, address] of [`127.0.0.1:${target}`, `127.0.0.2:${own}`].entries()) {
@@ -128,7 +128,6 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
       await monitor.says(new RegExp(`(?:EADDRINUSE[^]*the proxy continues as before[^]*){${count + 1}}`))
       expect(await get(own, target)).toMatch(/127\.0\.0\.11$/)
     }
-    const other = closedPort
     writeFileSync(monitor.file, at(`127.0.0.1:${other}`))
     monitor.child.kill('SIGHUP')
     await monitor.says(new RegExp(`proxy: 127\\.0\\.0\\.1:${other}`))
