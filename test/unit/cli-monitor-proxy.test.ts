@@ -109,7 +109,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
         () => 'open',
         ({ code }) => code,
       )
-    await expect.poll(closed).toBe('ECONNREFUSED')
+    await expect.poll(closed, { timeout: 10_000 }).toBe('ECONNREFUSED')
   })
 
   test('SIGHUP with an address where it cannot listen changes nothing', async () => {
@@ -132,7 +132,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     monitor.child.kill('SIGHUP')
     await monitor.says(new RegExp(`proxy: 127\\.0\\.0\\.1:${other}`))
     expect(await get(other, target)).toMatch(/127\.0\.0\.11$/)
-    await expect.poll(() => get(own, target).catch(({ code }) => code)).toBe('ECONNREFUSED')
+    await expect.poll(() => get(own, target).catch(({ code }) => code), { timeout: 10_000 }).toBe('ECONNREFUSED')
   })
 
   test('does not start where it cannot listen, and waits for an address of a device that comes up late', async () => {
