@@ -1,7 +1,7 @@
 import { readElf } from './elf.mjs'
 
-/** With pages of 64 KiB, or large instructions, the proxy's relay took some above 52 KiB. */
-const budget = 64 * 1024
+/** With pages of 64 KiB, or large instructions as those of ppc64, the proxy's relay took some above 52 KiB. */
+const budget = 68 * 1024
 
 /** Of the C library: functions that glibc and musl export alike, on every architecture. */
 const libc = new Set(
