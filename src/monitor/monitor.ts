@@ -27,6 +27,8 @@ const world = { makeRunner, watchLinks, watchTraffic }
 
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
+/** Whether the state file has the forces. */
+export let keepsForces: (monitor: UplinkMonitor) => boolean
 
 /**
  * Watches the uplinks of a router: runs their checks, follows their links, and keeps a state for each, with the reason.
@@ -62,6 +64,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   static {
     watchedUplinks = monitor => [...monitor.#uplinks.values()]
+    keepsForces = monitor => monitor.#stateFile?.isWritten ?? false
   }
 
   constructor(options: MonitorOptions)
@@ -154,7 +157,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   /**
    * Puts an uplink into a state, whatever its checks and its link say. They continue. 'auto' lets them decide again.
-   * A force survives `configure()`, and a restart if there is a `stateFile`. Resolves when the state file has it.
+   * A force survives `configure()`, and a restart if there is a `stateFile`. Resolves when the state file has it, or can't be written.
    *
    * @throws NetviaError `ERR_INVALID_ARG_VALUE`, also for a name that no uplink has.
    */

@@ -371,6 +371,35 @@ describe('netvia monitor', () => {
     expect(everything()).toBe(before)
   })
 
+  test('a table that another program uses: the routes are set as before, and follow the uplinks', async () => {
+    const foreign = ['default', 'via', lab.wan2.gateway4, 'table', '6000']
+    ip('route', 'add', ...foreign)
+    onTestFinished(() => void ip('route', 'del', ...foreign))
+    const before = everything()
+    const file = join(lab.folder, 'refused.yaml')
+    const give = (table: number) =>
+      writeFileSync(file, JSON.stringify({ interval: '100ms', routing: { table }, uplinks: uplinks() }))
+    give(7770)
+    const child = lab.spawn('router', process.execPath, 'dist/cli.cjs', 'monitor', '--no-socket', '-c', file)
+    let said = ''
+    child.stdout!.resume()
+    child.stderr!.on('data', data => {
+      said += data
+    })
+    await expect.poll(() => table(7770), { timeout: 15_000 }).toMatch('dev wan1')
+    give(6000)
+    child.kill('SIGHUP')
+    await expect.poll(() => said, { timeout: 15_000 }).toMatch(/6000.*\nnetvia: the routes are set as before\n/)
+    expect(table(7770)).toMatch('dev wan1')
+    onTestFinished(() => void cable('up'))
+    cable('down')
+    await expect.poll(() => table(7770), { timeout: 15_000 }).toMatch('dev wan2')
+    cable('up')
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    await expect.poll(everything, { timeout: 15_000 }).toBe(before)
+  })
+
   test('does so with the configuration that docs/routers.md begins with', async () => {
     const before = everything()
     const [configuration] = blocksOf('docs/routers.md', 'yaml')

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -131,11 +132,25 @@ describe('netvia force', () => {
     await next.says(/fibre: (down|unknown) -> up/)
   })
 
+  test('is not kept by a state file that can not be written, and is again once it can', async () => {
+    const dir = folder()
+    const file = join(dir, 'gone', 'state.json')
+    const { ask, asked } = await running({ extra: `stateFile: ${file}\n` })
+    const words = ['force', 'fibre', 'down'] as const
+    expect(await asked(...words)).toMatchObject({ code: 0, state: 'down', kept: false })
+    expect((await ask(...words)).stderr).toBe(
+      'netvia: the monitor has no stateFile that it can write, so the force ends when the monitor does\n',
+    )
+    mkdirSync(join(dir, 'gone'))
+    expect(await asked(...words)).toMatchObject({ code: 0, kept: true })
+    expect(readFileSync(file, 'utf8')).toContain('"forces":{"fibre"')
+  })
+
   test('names the mistake: the name, the state, the time; and says that nothing keeps it over a restart', async () => {
     const { monitor, ask, asked } = await running({ args: ['--json'] })
     expect(await asked('force', 'lte', 'up')).toMatchObject({ state: 'up', reason: 'forced up', kept: false })
     expect((await ask('force', 'lte', 'up')).stderr).toBe(
-      'netvia: the monitor has no stateFile, so the force ends when the monitor does\n',
+      'netvia: the monitor has no stateFile that it can write, so the force ends when the monitor does\n',
     )
     expect(await ask('force', 'radio', 'down')).toMatchObject({ code: 2, stderr: expect.stringContaining('"radio"') })
     for (const args of [

@@ -27,6 +27,6 @@ export async function run(
   output.object('result', { uplink: name, state: uplink.state, reason, forced, kept: keepsForces })
   output.line(`${output.color.bold(name)}: ${forced ? forcedText(forced) : `${uplink.state} (${reason})`}`)
   if (forced && !keepsForces)
-    output.note('netvia: the monitor has no stateFile, so the force ends when the monitor does')
+    output.note('netvia: the monitor has no stateFile that it can write, so the force ends when the monitor does')
   return Exit.good
 }

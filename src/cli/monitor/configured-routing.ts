@@ -18,21 +18,42 @@ export class ConfiguredRouting {
     this.#reporter = reporter
   }
 
-  /** Switches to these options, one call after another. Unchanged options have no effect. */
+  get running(): boolean {
+    return this.#routing !== undefined
+  }
+
+  /**
+   * Switches to these options, one call after another. Unchanged options have no effect. If the new routing can't start, the old one is
+   * set again.
+   */
   set(options: RoutingOptions | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(options))
   }
 
   async #set(options: RoutingOptions | undefined): Promise<void> {
-    if (isDeepStrictEqual(options, this.#options)) return
-    await this.#routing?.stop()
-    this.#routing = undefined
-    this.#options = undefined
-    if (!options) return
+    const before = this.#options
+    if (isDeepStrictEqual(options, before)) return
+    try {
+      await this.#end()
+      if (options) await this.#begin(options)
+    } catch (error) {
+      if (options && before) await this.#begin(before).catch(() => {})
+      throw error
+    }
+  }
+
+  async #begin(options: RoutingOptions): Promise<void> {
     const routing = new UplinkRouting(this.#monitor, options)
     this.#reporter.followRoutes(routing)
     await routing.start()
     this.#routing = routing
     this.#options = options
+  }
+
+  async #end(): Promise<void> {
+    const routing = this.#routing
+    this.#routing = undefined
+    this.#options = undefined
+    await routing?.stop()
   }
 }

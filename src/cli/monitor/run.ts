@@ -67,8 +67,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const service = ServiceStatus.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, proxy)
-  const keepsForces = () => options.stateFile !== undefined
-  const control = await serveControl(session, flags, monitor, reporter, keepsForces, () => proxy.statistics)
+  const control = await serveControl(session, flags, monitor, reporter, () => proxy.statistics)
   session.onHangUp(() => {
     service?.reloading()
     const accepted = reload(session, flags, monitor, beside)
@@ -144,7 +143,9 @@ function reload(
     const { options, plan } = read
     // This rejects only options that reading the file has already refused.
     void monitor.configure(ofMonitor(options))
-    routing.set(options.routing).catch(error => refuse(error, 'the routes are not set'))
+    routing
+      .set(options.routing)
+      .catch(error => refuse(error, routing.running ? 'the routes are set as before' : 'the routes are not set'))
     otlp.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
     proxy
       .set(plan)

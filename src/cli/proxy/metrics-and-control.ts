@@ -70,12 +70,5 @@ function control(session: Session, flags: ProxyFlags, proxy: ConfiguredProxy, mo
   const events = {
     forced: (uplink: string, forced: unknown) => output.object('force', { uplink, forced, at: Date.now() }),
   }
-  return serveControl(
-    session,
-    flags,
-    monitor,
-    events,
-    () => false,
-    () => proxy.statistics,
-  )
+  return serveControl(session, flags, monitor, events, () => proxy.statistics)
 }

@@ -45,6 +45,11 @@ export class StateFile {
     this.#failed = failed
   }
 
+  /** Whether the last write succeeded, or none has been tried. */
+  get isWritten(): boolean {
+    return this.#failure === undefined
+  }
+
   /** The saved data and its time. Old states are left out. Empty if there is no such file. */
   read(now: number): Saved & { savedAt: number } {
     try {

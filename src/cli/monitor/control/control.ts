@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { NetviaError } from '../../../errors.js'
-import type { UplinkMonitor } from '../../../monitor/monitor.js'
+import { keepsForces, type UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Forced } from '../../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
 import {
@@ -27,19 +27,12 @@ export interface ControlEvents {
 export class Control {
   readonly server: Server
   readonly #monitor: UplinkMonitor
-  readonly #keepsForces: () => boolean
   readonly #events: ControlEvents
   readonly #proxied: () => ProxyStatistics | undefined
   readonly #sockets = new Set<Socket>()
 
-  constructor(
-    monitor: UplinkMonitor,
-    keepsForces: () => boolean,
-    events: ControlEvents,
-    proxied: () => ProxyStatistics | undefined,
-  ) {
+  constructor(monitor: UplinkMonitor, events: ControlEvents, proxied: () => ProxyStatistics | undefined) {
     this.#monitor = monitor
-    this.#keepsForces = keepsForces
     this.#events = events
     this.#proxied = proxied
     this.server = createServer(socket => this.#serve(socket))
@@ -97,7 +90,7 @@ export class Control {
     const { at, uplinks } = this.#monitor.snapshot()
     return {
       ...{ at, uplinks, inUse: inUse(this.#monitor) },
-      keepsForces: this.#keepsForces(),
+      keepsForces: keepsForces(this.#monitor),
       proxy: this.#proxied(),
     }
   }

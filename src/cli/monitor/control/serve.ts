@@ -15,11 +15,10 @@ export async function serveControl(
   { socket, socketGroup }: Pick<MonitorFlags, 'socket' | 'socketGroup'>,
   monitor: UplinkMonitor,
   events: ControlEvents,
-  keepsForces: () => boolean,
   proxied: () => ProxyStatistics | undefined,
 ): Promise<Control | undefined> {
   if (socket === false) return undefined
-  const control = new Control(monitor, keepsForces, events, proxied)
+  const control = new Control(monitor, events, proxied)
   try {
     if (socket === undefined) makeFolderOf(defaultSocket)
     await listenAt(control.server, socket ?? defaultSocket, socketGroup)
