@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { encode } from 'dns-packet'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
 import { createLookup } from '../../src/protocols/dns/lookup.js'
@@ -13,8 +13,9 @@ import { type Asked, a, fakeServer, type Reply } from './dns-fake-server.js'
 import { tcpServer } from './http-servers.js'
 
 const servers: Awaited<ReturnType<typeof fakeServer>>[] = []
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close()
+// Not after each test: what is known of a server would be believed of the next one at its port.
+afterAll(() => {
+  for (const server of servers) server.close()
 })
 
 async function serve(reply: (asked: Asked, count: number) => Reply | Reply[] | Promise<Reply>) {
@@ -178,7 +179,8 @@ describe('EDNS', () => {
     const ask = () => timed(resolve('x.example', { family: 4, servers: [server] }))
     const first = await ask()
     expect(first.result).toMatchObject(found)
-    expect(first.ms).toBeLessThan(atOnce)
+    // A server that drops it costs 300 ms.
+    expect(first.ms).toBeLessThan(300 + atOnce)
     expect(asked.map(({ edns }) => edns)).toEqual([true, false])
     await ask()
     expect(asked.map(({ edns }) => edns)).toEqual([true, false, false])

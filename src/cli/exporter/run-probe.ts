@@ -28,7 +28,7 @@ export interface Probed {
   log: ProbeLog
 }
 
-/** In ms after a probe's time: it ends then, even if a part of it has not noticed that its time is over. */
+/** In ms after its end is due: a probe ends then, even if a part of it has not noticed that. */
 const grace = 100
 
 /** Runs a probe and never throws. Local errors, such as a missing device, are failed probes too, and are in the log. */
@@ -43,9 +43,12 @@ export async function runProbe(request: Request): Promise<Probed> {
   const note: Probe['log'] = (message, details) => log.add('info', message, details)
   const probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
   let success = false
-  let timer: NodeJS.Timeout
-  const overdue = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, timeout + grace)
+  let timer: NodeJS.Timeout | undefined
+  const overdue = new Promise<never>((_, reject) => {
+    // Not by a timer that begins with the probe's: the deadline moves if the process was busy.
+    signal.addEventListener('abort', () => {
+      timer = setTimeout(reject, grace, signal.reason)
+    })
   })
   log.add('info', 'Beginning probe', { prober: module.prober, timeout_seconds: timeout / 1000 })
   try {
@@ -59,7 +62,7 @@ export async function runProbe(request: Request): Promise<Probed> {
   } finally {
     unwatch()
     deadline.end()
-    clearTimeout(timer!)
+    clearTimeout(timer)
   }
   const seconds = (monotonicNow() - start) / 1000
   metrics.set('probe_success', 'Whether the probe was a success', Number(success))

@@ -2,6 +2,7 @@ import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { UplinkGroup } from '../../../group/group.js'
+import { Deadline, noLongerNeeded } from '../../../runtime/deadline.js'
 import { readHeaders } from './headers-file.js'
 import type { OtlpSettings } from './options.js'
 import type { Attempt, Outbox } from './outbox.js'
@@ -104,14 +105,12 @@ class Requests {
 
 /** Undefined: not in time. */
 async function within<T>(timeout: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), timeout)
-  })
+  const deadline = new Deadline(timeout, undefined, () => noLongerNeeded)
+  const late = new Promise<undefined>(resolve => deadline.signal.addEventListener('abort', () => resolve(undefined)))
   try {
     return await Promise.race([work, late])
   } finally {
-    clearTimeout(timer)
+    deadline.end()
   }
 }
 
