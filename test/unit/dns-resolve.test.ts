@@ -183,7 +183,10 @@ test('a datagram larger than was offered counts as cut off', async () => {
 
 test.each<[string, (whole: Buffer) => Buffer]>([
   ['ends in the middle of a record', whole => whole.subarray(0, -3)],
-  ['counts more records than it has', whole => Buffer.concat([whole.subarray(0, 6), Buffer.of(0, 3), whole.subarray(8)])],
+  [
+    'counts more records than it has',
+    whole => Buffer.concat([whole.subarray(0, 6), Buffer.of(0, 3), whole.subarray(8)]),
+  ],
 ])('an answer that %s is asked for again over TCP', async (_fault, spoil) => {
   let overTcp = false
   const { server, asked } = await serve(({ id, question, via }) => {
