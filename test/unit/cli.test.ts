@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { describe, expect, it, test } from 'vitest'
+import { type AddressInfo, createServer } from 'node:net'
+import { describe, expect, it, onTestFinished, test } from 'vitest'
 import { netvia, objects, startCli } from './cli-process.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { closedPort, httpServer } from './http-servers.js'
@@ -300,10 +302,15 @@ describe('scan', () => {
   })
 
   it('takes -p- for all ports, and says nothing of ports it could not ask', async () => {
-    const { port } = new URL(await server())
-    const [summary] = objects(await netvia(['scan', '--json', '-p-', '127.0.0.1'])).slice(-1)
+    // Its own address: other tests have their servers on 127.0.0.1.
+    const host = '127.67.76.73'
+    const server = createServer(socket => socket.on('error', () => {})).listen(0, host)
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const [summary] = objects(await netvia(['scan', '--json', '-p-', host])).slice(-1)
     expect(Number(summary!.open) + Number(summary!.closed) + Number(summary!.filtered)).toBe(65_535)
-    expect((await netvia(['scan', '-q', '-p-', '127.0.0.1'])).stdout.split('\n')).toContain(port)
+    expect((await netvia(['scan', '-q', '-p-', host])).stdout.split('\n')).toContain(String(port))
     expect(await netvia(['scan', '-I', 'nosuch0', '127.0.0.1'])).toMatchObject({ code: 4, stdout: '' })
   })
 })

@@ -31,16 +31,15 @@ const program = `
     socket.on('error', () => {}).on('data', () => later(done => socket.end(ok, done))))
   const servers = [
     net.createServer(socket => later(done => {
-      socket.on('error', () => {})
       secure.emit('connection', socket)
       setTimeout(done, 50)
     })),
     secure,
-    net.createServer(socket => socket.on('error', () => {}).once('data', () => {
+    net.createServer(socket => socket.once('data', () => {
       socket.write('HTTP/1.1 200 OK\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n')
       later(done => socket.end('2\\r\\nok\\r\\n0\\r\\n\\r\\n', done))
     })),
-    net.createServer(socket => socket.on('error', () => {}).on('data', message => later(done => {
+    net.createServer(socket => socket.on('data', message => later(done => {
       message.writeUInt16BE(0x8183, 4)
       socket.write(message, done)
     }))),
@@ -51,6 +50,8 @@ const program = `
     message.writeUInt16BE(0x8380, 2)
     cut.send(message, port, address)
   })
+  // A stranger's scan of ports may reset a connection at any time.
+  for (const server of servers) server.prependListener('connection', socket => socket.on('error', () => {}))
   Promise.all(servers.map(server => new Promise(ready => server.listen(0, '${host}', ready)))).then(() => {
     const ports = servers.map(server => server.address().port)
     cut.bind(ports[3], '${host}', () => parentPort.postMessage(ports))
