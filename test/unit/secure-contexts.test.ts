@@ -27,6 +27,14 @@ test('bytes that the caller writes over afterwards make another context', () => 
   expect(secureContextFor({ key })).not.toBe(context)
 })
 
+test('so do bytes within a list of keys', () => {
+  const pem = Buffer.from(keyOf())
+  const context = secureContextFor({ key: [{ pem }] })
+  expect(secureContextFor({ key: [{ pem: Buffer.from(pem) }] })).toBe(context)
+  Buffer.from(keyOf()).copy(pem)
+  expect(secureContextFor({ key: [{ pem }] })).not.toBe(context)
+})
+
 test('what is neither text, number nor bytes shares nothing', () => {
   const ticketKeys = new DataView(new ArrayBuffer(48)) as unknown as Buffer
   const context = secureContextFor({ ticketKeys })

@@ -24,8 +24,11 @@ const maxContexts = 32
 /** Milliseconds. The CAs that Node trusts by default can change while a program runs (tls.setDefaultCACertificates). */
 const defaultTrustLasts = 10_000
 
+/** Everything that makes a context: Node's defaults and the values of `ofContext`, in that order. */
+type Recipe = readonly unknown[]
+
 interface Kept {
-  readonly recipe: object
+  readonly recipe: Recipe
   readonly context: SecureContext
   readonly until: number
 }
@@ -38,28 +41,47 @@ const kept: Kept[] = []
  * the rest of a handshake. A context holds no state of a connection. Throws the errors of `tls.createSecureContext`.
  */
 export function secureContextFor(options: TlsOptions): SecureContext {
-  const given = options as Record<string, unknown>
-  const wanted: Record<string, unknown> = {}
-  for (const name of ofContext) if (given[name] !== undefined) wanted[name] = given[name]
-  const make = () => nodeTls().createSecureContext(wanted)
-  if (!Object.values(wanted).every(isPlainData)) return make()
-  const { DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION } = nodeTls()
-  const recipe = [wanted, DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION]
+  const recipe = recipeOf(options)
   const now = monotonicNow()
-  const index = kept.findIndex(({ recipe: other }) => isDeepStrictEqual(other, recipe))
-  const [found] = index < 0 ? [] : kept.splice(index, 1)
-  const usable =
-    found && now < found.until
-      ? found
-      : {
-          // This copies, because the caller may write other bytes into its buffers.
-          recipe: copied(recipe, '') as unknown as object,
-          context: make(),
-          until: wanted.ca === undefined ? now + defaultTrustLasts : Number.POSITIVE_INFINITY,
-        }
-  kept.unshift(usable)
+  const index = kept.findIndex(({ recipe: other }) => isSame(other, recipe))
+  const found = kept[index]
+  if (index > 0) kept.unshift(...kept.splice(index, 1))
+  if (found && now < found.until) return found.context
+  const context = contextOf(options)
+  if (!recipe.every(isPlainData)) return context
+  if (found) kept.shift()
+  // This copies, because the caller may write other bytes into its buffers.
+  const own = copied(recipe, '') as Recipe
+  kept.unshift({
+    recipe: own,
+    context,
+    until: options.ca === undefined ? now + defaultTrustLasts : Number.POSITIVE_INFINITY,
+  })
   kept.length = Math.min(kept.length, maxContexts)
-  return usable.context
+  return context
+}
+
+function recipeOf(options: TlsOptions): Recipe {
+  const { DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION } = nodeTls()
+  const recipe: unknown[] = [DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION]
+  for (const name of ofContext) recipe.push((options as Record<string, unknown>)[name])
+  return recipe
+}
+
+/** Most values are absent or texts, for which Node's own comparison takes as long as a system call. */
+function isSame(one: Recipe, other: Recipe): boolean {
+  return one.every(
+    (value, index) => value === other[index] || (typeof value === 'object' && isDeepStrictEqual(value, other[index])),
+  )
+}
+
+function contextOf(options: TlsOptions): SecureContext {
+  const wanted: Record<string, unknown> = {}
+  for (const name of ofContext) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value !== undefined) wanted[name] = value
+  }
+  return nodeTls().createSecureContext(wanted)
 }
 
 /** Values that can be compared. Other objects, such as a KeyObject, hide their contents. */
