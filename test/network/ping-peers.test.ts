@@ -129,7 +129,7 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     expect(hubs.at(-1)).toMatchObject({ host, 'Loss%': 0 })
     expect(pingSaid).toContain('60 received')
     // The others take their times themselves: a busy machine adds to their averages, not to the least.
-    for (const other of [average!, mean(times), hubs.at(-1).Avg]) expect(Math.abs(other - avgMs!)).toBeLessThan(15)
+    for (const other of [average!, mean(times), hubs.at(-1).Avg]) expect(other).toBeGreaterThan(0.9 * avgMs!)
     for (const other of [least!, Math.min(...times), hubs.at(-1).Best]) expect(Math.abs(other - minMs!)).toBeLessThan(1)
   })
 })

@@ -9,10 +9,11 @@ import { netvia, objects, startCli } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { fileOf } from './monitor-command.js'
 
-const uplinks = `
+/** Checked at a port where somebody listens: with uplinks that are down, a late request would get no answer. */
+const uplinks = (port: number) => `
 uplinks:
-  - { name: one, localAddress: 127.0.0.11, checks: [{ type: tcp, host: 127.0.0.1, port: 9 }] }
-  - { name: two, localAddress: 127.0.0.12, checks: [{ type: tcp, host: 127.0.0.1, port: 9 }] }
+  - { name: one, localAddress: 127.0.0.11, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }
+  - { name: two, localAddress: 127.0.0.12, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }
 `
 
 /** A server that answers with whom it was asked by. */
@@ -62,7 +63,7 @@ describe('netvia proxy', () => {
 
   test('shares connections out among the uplinks of a file', { timeout: 30_000 }, async () => {
     const target = await webServer()
-    const { child, port, said } = await start(['-c', fileOf(uplinks), '--policy', 'weighted'])
+    const { child, port, said } = await start(['-c', fileOf(uplinks(target)), '--policy', 'weighted'])
     const answers = [await get(port, target), await get(port, target)].map(text => text.split('\r\n').at(-1))
     expect(answers.toSorted()).toEqual(['127.0.0.11', '127.0.0.12'])
     await expect.poll(said, { timeout: 15_000 }).toContain('"state"')
@@ -85,7 +86,7 @@ describe('netvia proxy', () => {
     const target = await webServer()
     const socket = join(mkdtempSync(join(tmpdir(), 'netvia-proxy-')), 'proxy.sock')
     const { port, child, said } = await start([
-      ...['-c', fileOf(uplinks), '--listen-metrics', '127.0.0.1:0', '--socket', socket],
+      ...['-c', fileOf(uplinks(target)), '--listen-metrics', '127.0.0.1:0', '--socket', socket],
     ])
     await expect.poll(said, { timeout: 10_000 }).toContain('"metrics"')
     const { url } = said()
@@ -116,7 +117,7 @@ describe('netvia proxy', () => {
 
   test('SIGHUP reads users and uplinks again, and a wrong file changes nothing', { timeout: 30_000 }, async () => {
     const target = await webServer()
-    const [config, users] = [fileOf(uplinks), fileOf('ann:first\n', 'users')]
+    const [config, users] = [fileOf(uplinks(target)), fileOf('ann:first\n', 'users')]
     const { port, child, said } = await start(['-c', config, '--users-file', users])
     const status = async (password: string) => {
       const field = `Proxy-Authorization: Basic ${Buffer.from(`ann:${password}`).toString('base64')}\r\n`
@@ -124,7 +125,7 @@ describe('netvia proxy', () => {
     }
     expect(await status('first')).toEqual(['200', '127.0.0.11'])
     writeFileSync(users, 'ann:second\n')
-    writeFileSync(config, uplinks.replace('127.0.0.11', '127.0.0.13'))
+    writeFileSync(config, uplinks(target).replace('127.0.0.11', '127.0.0.13'))
     child.kill('SIGHUP')
     await expect.poll(said, { timeout: 10_000 }).toContain('"reload"')
     expect(await status('first')).toEqual(['407', undefined])
@@ -150,7 +151,7 @@ describe('netvia proxy', () => {
   })
 
   test('a path beside a file is refused', async () => {
-    const { code, stderr } = await netvia(['proxy', '-I', 'lo', '-c', fileOf(uplinks)])
+    const { code, stderr } = await netvia(['proxy', '-I', 'lo', '-c', fileOf(uplinks(9))])
     expect([code, stderr]).toEqual([3, expect.stringContaining('--config names the paths')])
   })
 
