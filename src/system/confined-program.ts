@@ -91,15 +91,15 @@ function checkKernel(): void {
 }
 
 const O_CLOEXEC = 0o2000000
-const internet = ['AF_INET', 'AF_INET6']
+/** AF_UNIX, AF_NETLINK and AF_ALG: sockets that the filter lets the program open itself, because they send nothing through a device. */
+const withoutDevice = [1, 16, 38]
 
 /** A socket that the program would get from whoever started this process: it is bound to no device, and can't be exchanged. */
 function checkInherited(): void {
-  const { constants } = addon()
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     const domain = new Int32Array(1)
     if (tryReadOption(fd, 'SO_DOMAIN', new Uint8Array(domain.buffer)) < 0) continue
-    if (!internet.some(name => constants[name] === domain[0]) || (fd > 2 && isClosedOnExec(fd))) continue
+    if (withoutDevice.includes(domain[0]!) || (fd > 2 && isClosedOnExec(fd))) continue
     const hint = 'redirect it, as in </dev/null or | cat'
     throw new NetviaError(
       `descriptor ${fd} is a socket that the program would inherit, with a device of its own; ${hint}`,

@@ -312,6 +312,15 @@ print(attempt(lambda: socket.socket(1, 1).connect('/run/nscd/socket')))`
     expect(await collect(child)).toMatchObject({ code: 4, stderr: expect.stringContaining('descriptor 0 is a socket') })
   })
 
+  test('a packet socket as another descriptor', async () => {
+    const pass = `import os, socket, sys; s = socket.socket(17, 3); os.dup2(s.fileno(), 200); os.execvp(sys.argv[1], sys.argv[1:])`
+    const before = ['python3', '-c', pass]
+    expect(await run(['true'], { before })).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('is a socket that'),
+    })
+  })
+
   test('sockets once the device is gone', async () => {
     lab.run('router', 'ip', 'link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone-too')
     const script = `os.system('ip link delete gone'); print(attempt(udp))`
