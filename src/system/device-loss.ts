@@ -19,12 +19,18 @@ const graceMs = 50
 /** Milliseconds between checks without netlink. */
 const pollMs = 200
 
-/** Emptied when it is forgotten: what V8 leaves of a set that has grown or shrunk keeps alive what it held. */
 interface Entry {
+  /** Undefined once it is forgotten. */
   own: Watched | undefined
+  /** In `watched`. */
+  index: number
 }
 
-const watched = new Set<Entry>()
+/**
+ * Not a set: the tables that V8 leaves of one that grows and shrinks keep alive what they held. V8 then makes such objects, and
+ * all that they hold, in its old generation.
+ */
+const watched: Entry[] = []
 let end: (() => void) | undefined
 
 /**
@@ -67,16 +73,21 @@ export function destroyWithDevice(socket: Socket, device: string | undefined): v
 }
 
 function watch(own: Watched): () => void {
-  const entry: Entry = { own }
-  watched.add(entry)
+  const entry: Entry = { own, index: watched.length }
+  watched.push(entry)
   end ??= startLater()
   return () => forget(entry)
 }
 
 function forget(entry: Entry): void {
-  watched.delete(entry)
+  if (!entry.own) return
   entry.own = undefined
-  if (watched.size > 0) return
+  const last = watched.pop()!
+  if (last !== entry) {
+    watched[entry.index] = last
+    last.index = entry.index
+  }
+  if (watched.length > 0) return
   end?.()
   end = undefined
 }

@@ -8,6 +8,11 @@ import { onDeviceLoss } from '../../system/device-loss.js'
 /** Milliseconds during which requests ask the kernel once. A device that disappears a moment later fails them anyway. */
 const validMs = 1
 
+/** Emptied when the connection is over: what V8 leaves of a set that has grown or shrunk keeps alive what it held. */
+interface Entry {
+  socket: Socket | undefined
+}
+
 /**
  * The open connections of a pool by device. If a device is deleted and created again (PPPoE, WireGuard, USB modems), its
  * sockets are dead without an error. So they are destroyed when that is reported, and a pool checks them here before it reuses
@@ -15,7 +20,7 @@ const validMs = 1
  */
 export class BoundSockets {
   readonly #inWords: (error: NetviaError) => Error
-  readonly #devices = new Map<string, Set<Socket>>()
+  readonly #devices = new Map<string, Set<Entry>>()
   #checkedAt = Number.NEGATIVE_INFINITY
 
   /** `inWords` turns the loss of the device into the error that ends a connection of the pool. */
@@ -25,13 +30,15 @@ export class BoundSockets {
 
   add(socket: Socket, device: string | undefined): void {
     if (device === undefined) return
-    const sockets = this.#devices.get(device) ?? new Set()
-    this.#devices.set(device, sockets.add(socket))
+    const entry: Entry = { socket }
+    const entries = this.#devices.get(device) ?? new Set()
+    this.#devices.set(device, entries.add(entry))
     const onLoss = (error: unknown) => socket.destroy(this.#inWords(error as NetviaError))
     const endLossWatch = onDeviceLoss(descriptorOf(socket), device, onLoss, () => !socket.destroyed)
     socket.once('close', () => {
       endLossWatch()
-      sockets.delete(socket)
+      entries.delete(entry)
+      entry.socket = undefined
     })
   }
 
@@ -44,14 +51,14 @@ export class BoundSockets {
     const now = monotonicNow()
     if (now - this.#checkedAt < validMs) return
     this.#checkedAt = now
-    for (const [device, sockets] of this.#devices) this.#dropDeadOf(device, sockets, onDropped)
+    for (const [device, entries] of this.#devices) this.#dropDeadOf(device, entries, onDropped)
   }
 
-  #dropDeadOf(device: string, sockets: Set<Socket>, onDropped?: (socket: Socket) => void): void {
-    const oldest = oldestOf(sockets)
+  #dropDeadOf(device: string, entries: Set<Entry>, onDropped?: (socket: Socket) => void): void {
+    const oldest = oldestOf(entries)
     if (!oldest || isBoundTo(oldest, device)) return
-    for (const socket of sockets) {
-      if (socket.destroyed || isBoundTo(socket, device)) continue
+    for (const { socket } of entries) {
+      if (!socket || socket.destroyed || isBoundTo(socket, device)) continue
       const error = new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
       socket.destroy(this.#inWords(error))
       onDropped?.(socket)
@@ -60,10 +67,10 @@ export class BoundSockets {
 }
 
 /** Connections that are closing no longer have a descriptor. Their `close` event comes later. */
-function oldestOf(sockets: Set<Socket>): Socket | undefined {
-  for (const socket of sockets) {
-    if (!socket.destroyed) return socket
-    sockets.delete(socket)
+function oldestOf(entries: Set<Entry>): Socket | undefined {
+  for (const entry of entries) {
+    if (entry.socket && !entry.socket.destroyed) return entry.socket
+    entries.delete(entry)
   }
   return undefined
 }
