@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers'
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
@@ -6,6 +5,7 @@ import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../runtime/deadline.js'
 import { SerialQueue } from '../runtime/serial-queue.js'
+import { setImmediate } from '../runtime/timers.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10

@@ -1,6 +1,6 @@
-import { clearImmediate, setImmediate } from 'node:timers'
 import { monotonicNow } from '../monotonic.js'
 import { Cancel, type Signal } from './cancel.js'
+import { clearImmediate, setImmediate } from './timers.js'
 
 /** A timer is no more than this late, in milliseconds, unless the event loop was busy or the process stopped. */
 const punctualMs = 10

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers'
 import { monotonicNow } from '../monotonic.js'
+import { setImmediate } from './timers.js'
 
 /** Milliseconds that calls may run before timers get a turn. */
 const longestTurn = 5

@@ -68,12 +68,12 @@ describe('what is loaded', () => {
     const { files, modules } = loadedBy(command, 'ping', '--help')
     expect(files.map(file => file.replace(/command\d*/, 'command')).sort()).toEqual([
       ...['cli.cjs', 'cli/command.cjs', 'cli/shared.cjs'],
-      ...['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs'],
+      ...['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs'],
     ])
     expect(modules.filter(name => rarelyUsed.includes(name))).toEqual([])
   })
 
-  test('a program that requires netvia loads nothing before its first use, and then that part', () => {
+  test('a program that requires netvia loads only timers before its first use, and then that part', () => {
     const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const filesOf = (use: string) => {
@@ -83,9 +83,9 @@ describe('what is loaded', () => {
         .files.filter(file => !file.startsWith('..'))
         .sort()
     }
-    const entries = ['index.cjs', 'lib/index.cjs']
+    const entries = ['index.cjs', 'lib/index.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs']
     expect(filesOf('netvia')).toEqual(entries)
-    const parts = ['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs']
+    const parts = ['lib/foundation.cjs', 'lib/probes.cjs']
     expect(filesOf('netvia.ping')).toEqual([...entries, ...parts].sort())
   })
 })

@@ -1,5 +1,6 @@
 /** The files of the library, each with folders and modules of src. A program that doesn't use a file doesn't compile it. */
 const parts = {
+  timers: ['runtime/timers'],
   foundation: [
     ...['builtins', 'errors', 'host-port', 'monotonic', 'options', 'stats', 'runtime', 'binding', 'sockets'],
     ...['system/netlink', 'system/reach', 'system/device-(loss|return)', 'checks/outcome'],
@@ -48,11 +49,11 @@ export function plainExports(code) {
 const fromPart =
   /exports\.(\w+) = require_(\w+)\.(\w+);|exports, "(\w+)", \{\n.*\n\tget: function\(\) \{\n\t\treturn require_(\w+)\.(\w+);/g
 
-/** An entry that loads a part when something of it is first used. */
+/** An entry that loads a part when something of it is first used; but timers immediately, before a test replaces Node's. */
 export function lateEntry(code) {
   const getters = [...code.matchAll(fromPart)].map(([, ...found]) => {
     const [name, part, local] = found.filter(text => text !== undefined)
     return `\tget ${name}() { return require("./${part}.cjs").${local}; }`
   })
-  return `module.exports = {\n${getters.join(',\n')}\n};\n`
+  return `require('./timers.cjs')\nmodule.exports = {\n${getters.join(',\n')}\n};\n`
 }

@@ -1,7 +1,7 @@
-import { clearImmediate, setImmediate } from 'node:timers'
 import type { NetviaError } from '../../errors.js'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'
+import { clearImmediate, setImmediate } from '../../runtime/timers.js'
 import { type FoundRecord, followChain } from './answer.js'
 import { copesWithEdns, rememberEdns } from './edns-memory.js'
 import { exchange } from './exchange.js'

@@ -1,7 +1,7 @@
-import { clearImmediate, setImmediate } from 'node:timers'
 import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
+import { clearImmediate, setImmediate } from '../../runtime/timers.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'

@@ -1,4 +1,5 @@
 import { addon, Field } from '../../../binding/addon.js'
+import { pause } from '../../../runtime/timers.js'
 import { trySetOption } from '../../../sockets/options.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
 
@@ -15,7 +16,7 @@ const beforeQueue = 1
 
 /** Resolves once the first socket that asks for timestamps gets them. */
 export function stampingOn(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, warmUp))
+  return pause(warmUp)
 }
 
 /**

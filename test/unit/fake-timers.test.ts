@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { command } from './cli-process.js'
+
+/** What fake timers of test libraries put in the place of Node's, in CommonJS, ES modules and globals. */
+const fake = `
+  const timers = require('node:timers')
+  const realTimeout = setTimeout
+  for (const name of ['setTimeout', 'setInterval', 'setImmediate']) globalThis[name] = timers[name] = () => ({ unref() {} })
+  for (const name of ['clearTimeout', 'clearInterval', 'clearImmediate']) globalThis[name] = timers[name] = () => {}
+  process.hrtime = () => [1, 0]
+  require('node:module').syncBuiltinESMExports()`
+
+const work = `
+  realTimeout(() => process.exit(7), 20_000)
+  Promise.all([
+    netvia.ping('127.0.0.1').then(({ outcome }) => outcome),
+    netvia.checkPing('::1', { count: 1 }).then(({ ok }) => ok),
+    netvia.scanPorts('127.0.0.1', { ports: [port] }).open(),
+    netvia.resolve('localhost', { family: 4 }),
+    (async () => { for await (const { reached } of netvia.traceroute('127.0.0.1')) if (reached) return 'reached' })(),
+  ]).then(results => {
+    console.log(JSON.stringify(results))
+    process.exit()
+  })`
+
+test('fake timers that replace those of Node later stop no packet', async () => {
+  const server = createServer(socket => socket.on('error', () => {}))
+  const port = await new Promise<number>(done => {
+    server.listen(0, '127.0.0.1', () => done((server.address() as { port: number }).port))
+  })
+  const path = JSON.stringify(join(dirname(command), 'index.cjs'))
+  const program = `const port = ${port}\nconst netvia = require(${path})\n${fake}\n${work}`
+  const printed = execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })
+  server.close()
+  expect(JSON.parse(printed)).toEqual(['reply', true, [port], expect.anything(), 'reached'])
+})
