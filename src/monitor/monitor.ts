@@ -72,6 +72,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   constructor(options: MonitorOptions, through: Partial<typeof world>)
   constructor(options: MonitorOptions, through: Partial<typeof world> = {}) {
     super()
+    // Groups, proxies and pages follow one monitor: eleven are no leak.
+    this.setMaxListeners(Number.POSITIVE_INFINITY)
     this.#world = { ...world, ...through }
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))

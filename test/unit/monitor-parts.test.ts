@@ -259,7 +259,11 @@ describe('the state file', () => {
 
   test('what is in the way when it is written is not written through: a link, a FIFO, a folder', async () => {
     const { file, path, failures } = open()
-    const temporary = `${path}.${process.pid}.tmp`
+    const unlink = vi.spyOn(promises, 'unlink')
+    await file.save()
+    const temporary = String(unlink.mock.calls[0]![0])
+    unlink.mockRestore()
+    rmSync(path)
     const victim = join(folder, 'victim')
     writeFileSync(victim, 'mine')
     for (const make of [
@@ -281,8 +285,17 @@ describe('the state file', () => {
     mkdirSync(temporary)
     writeFileSync(join(temporary, 'kept'), '')
     await file.save()
-    expect(failures.map(({ message }) => message)).toEqual([expect.stringMatching(/unlink '.*state\.json\.\d+\.tmp'/)])
+    expect(failures.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/unlink '.*state\.json\.\d+\.\d+\.tmp'/),
+    ])
     expect(readdirSync(temporary)).toEqual(['kept'])
+  })
+
+  test('may be left and taken again while it is written, as by reloads', async () => {
+    const several = Array.from({ length: 5 }, () => open())
+    await Promise.all(several.map(({ file }) => file.save(false)))
+    expect(several.flatMap(({ failures }) => failures)).toEqual([])
+    expect(readdirSync(folder)).toEqual(['state.json'])
   })
 
   test('one that cannot be written is reported once, and written within a minute of when it can be', async () => {

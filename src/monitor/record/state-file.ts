@@ -11,6 +11,9 @@ const pause = 60_000
 /** Bytes. The file of thousands of uplinks is smaller. */
 const maxSize = 1 << 24
 
+/** Of this process. A reload may leave a file and take it again while it is still written. */
+let opened = 0
+
 export interface SavedUplink extends SavedState {
   /** Set for a metered uplink. */
   meter?: SavedBudget
@@ -26,6 +29,7 @@ export interface Saved {
 /** States of the uplinks in a file that is always whole: written beside it, then renamed into place. */
 export class StateFile {
   readonly #path: string
+  readonly #temporary: string
   readonly #content: () => Saved
   readonly #failed: (error: unknown) => void
   #writing: Promise<void> | undefined
@@ -41,6 +45,7 @@ export class StateFile {
    */
   constructor(path: string, content: () => Saved, failed: (error: unknown) => void) {
     this.#path = path
+    this.#temporary = `${path}.${process.pid}.${++opened}.tmp`
     this.#content = content
     this.#failed = failed
   }
@@ -74,7 +79,7 @@ export class StateFile {
   async #write(): Promise<void> {
     while (this.#again) {
       this.#again = false
-      const temporary = `${this.#path}.${process.pid}.tmp`
+      const temporary = this.#temporary
       try {
         const content = { version, savedAt: Date.now(), ...this.#content() }
         // A process of this number that was killed may have left one. Whatever else is in the way, nothing is written through it.
