@@ -10,9 +10,12 @@ const { EMFILE, ENFILE, ENOMEM } = constants.errno
 /** Until these are over, nobody knows what the file says. Without it, a question would go elsewhere. */
 const passing = new Set<number | undefined>([-EMFILE, -ENFILE, -ENOMEM])
 
+/** Milliseconds that the clock of a file system stands still at most: a tick of the kernel, 10 ms, with room. */
+const clockTick = 100
+
 /**
- * A parsed file, read again when it has changed (inode, time or size). A file that is missing, unreadable or no file at
- * all counts as empty.
+ * A parsed file, read again when it has changed (inode, time or size), and each time while it is so new that a further change
+ * may leave the same time. A file that is missing, unreadable or no file at all counts as empty.
  */
 export class ParsedFile<T> {
   readonly #path: string
@@ -43,8 +46,9 @@ export class ParsedFile<T> {
       const status = statSync(this.#path)
       // A FIFO would hold the event loop until somebody writes to it.
       if (!status.isFile()) return ''
-      const { dev, ino, mtimeMs, size } = status
-      return `${dev}:${ino}:${mtimeMs}:${size}`
+      const { dev, ino, ctimeMs, size } = status
+      const unsettled = Date.now() - ctimeMs < clockTick ? monotonicNow() : ''
+      return `${dev}:${ino}:${ctimeMs}:${size}:${unsettled}`
     } catch {
       return ''
     }
