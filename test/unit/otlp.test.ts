@@ -143,6 +143,13 @@ describe('netvia monitor --otlp', () => {
     expect(failed.length).toBeGreaterThan(0)
     expect(times.filter(at => at < failed[0]!.points[0]!.at + 1000).length).toBeGreaterThan(1)
 
+    // A headers file that is gone changes nothing.
+    const count = accepted('metrics').length
+    writeFileSync(monitor.file, text(100_000).replace('timeout: 2s', 'headersFile: /nonexistent/headers'))
+    monitor.child.kill('SIGHUP')
+    await monitor.says(/ENOENT.*headers.*otlp continues as before/s)
+    await expect.poll(() => accepted('metrics').length, patience).toBeGreaterThan(count + 5)
+
     // A smaller limit, by another file: SIGHUP keeps what waits.
     await answer(503)
     writeFileSync(monitor.file, text(60))

@@ -146,7 +146,9 @@ function reload(
     routing
       .set(options.routing)
       .catch(error => refuse(error, routing.running ? 'the routes are set as before' : 'the routes are not set'))
-    otlp.set(options.otlp).catch(error => refuse(error, 'nothing is pushed'))
+    otlp
+      .set(options.otlp)
+      .catch(error => refuse(error, otlp.running ? 'otlp continues as before' : 'nothing is pushed'))
     proxy
       .set(plan)
       .catch(error => refuse(error, proxy.statistics ? 'the proxy continues as before' : 'no proxy is served'))

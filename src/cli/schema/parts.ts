@@ -179,6 +179,7 @@ export const parts: Record<string, JsonSchema> = {
     'code?': text(),
     'errno?': integer('Negative'),
     'syscall?': text(),
+    'path?': text('Of a file'),
     'address?': text(),
     'port?': integer(),
     'hostname?': text(),

@@ -18,6 +18,10 @@ export class ConfiguredOtlp {
     this.#about = about
   }
 
+  get running(): boolean {
+    return this.#pusher !== undefined
+  }
+
   /** Switches to these options, one call after another. */
   set(options: OtlpOptions | undefined): Promise<void> {
     return this.#calls.run(() => this.#set(options))
