@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { checkOptions, type PathOptions } from '../../options.js'
+import { anything, checkOptions, type PathOptions } from '../../options.js'
 import { type ConnectOptions, connectSchema, type DialOptions, dialInTime } from './dial.js'
 import { dialPathsInTime } from './multipath/dial.js'
 import { type MultipathOptions, multipathSchema } from './multipath/options.js'
@@ -27,10 +27,12 @@ const schema = { ...connectSchema, ...multipathSchema }
 /** Makes the connections of a pool. It may use another path than that of the options, and returns which. */
 export type Connector = (options: DialOptions) => Promise<{ readonly socket: Socket; readonly path: PathOptions }>
 
+/** For pools, whose signals are netvia's own. */
+const pooledSchema = { ...connectSchema, signal: anything }
+
 /** Connects over the path of the options. */
-export const connectOnPath: Connector = async ({ signal, ...given }) => {
-  const path: DialOptions = checkOptions('connect', given, connectSchema, ['host', 'port'])
-  path.signal = signal
+export const connectOnPath: Connector = async given => {
+  const path: DialOptions = checkOptions('connect', given, pooledSchema, ['host', 'port'])
   const { socket } = await dialInTime(path)
   return { socket, path }
 }
