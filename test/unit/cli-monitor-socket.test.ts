@@ -85,9 +85,14 @@ describe('netvia status', () => {
 
   test('of what is no monitor says so', async () => {
     const at = join(folder(), 'other.sock')
-    const server = createServer(socket => socket.on('error', () => {}).end('220 hello\r\n')).listen(at)
+    let answer = '220 hello\r\n'
+    const server = createServer(socket => socket.on('error', () => {}).end(answer)).listen(at)
     onTestFinished(() => void server.close())
-    expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '' })
+    const stderr = expect.stringContaining('what answers there is no monitor')
+    expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '', stderr })
+    // A monitor that is too busy ends an exchange after its time.
+    for (answer of ['', '{"status":{"at":1'])
+      expect((await netvia(['status', '--socket', at])).stderr).toContain('its answer ended too early')
   })
 })
 

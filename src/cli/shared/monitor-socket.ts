@@ -68,6 +68,7 @@ async function exchange(path: string, line: string): Promise<string> {
     }
     throw error instanceof NetviaError ? error : noMonitor(path, (error as Error).message)
   }
+  if (!answer.endsWith('\n')) throw noMonitor(path, 'its answer ended too early')
   return answer
 }
 
