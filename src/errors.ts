@@ -89,13 +89,18 @@ const { ENETDOWN, ENETUNREACH } = constants.errno
 
 /** The kernel says "network is unreachable" for a device that is down, too. */
 function deviceHint(errno: number, device: string | undefined): string | undefined {
-  if (device === undefined || (errno !== -ENETDOWN && errno !== -ENETUNREACH)) return undefined
+  if (errno !== -ENETDOWN && errno !== -ENETUNREACH) return undefined
+  return isSetDown(device) ? `the device is down: ip link set ${device} up` : undefined
+}
+
+/** Whether somebody has set the device down: then nothing arrives, whatever the network does. */
+export function isSetDown(device: string | undefined): boolean {
+  if (device === undefined) return false
   try {
     // IFF_UP, netdevice(7).
-    const isUp = (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & 1) === 1
-    return isUp ? undefined : `the device is down: ip link set ${device} up`
+    return (Number(readFileSync(`/sys/class/net/${device}/flags`, 'utf8')) & 1) === 0
   } catch {
-    return undefined
+    return false
   }
 }
 

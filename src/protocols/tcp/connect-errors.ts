@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { NetviaError, systemError } from '../../errors.js'
+import { isSetDown, NetviaError, systemError } from '../../errors.js'
 
 /** Error codes, sorted by how much they say about the other end. Local errors rank before all of them. */
 const network = [
@@ -27,6 +27,7 @@ export function raceFailure(errors: readonly unknown[]): unknown {
 
 /** The error for an expired `timeout` in `connect` and `connectTls`. */
 export function connectTimeout(where: { address: string; port: number; device?: string }, hint: string): NetviaError {
+  if (isSetDown(where.device)) return systemError(-constants.errno.ENETDOWN, 'connect', where)
   return systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
 }
 
