@@ -1,7 +1,7 @@
 import { endianness } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { isIPv4 } from '../builtins.js'
-import { NetviaError } from '../errors.js'
+import { NetviaError, systemError } from '../errors.js'
 import { formatIPv6, parseIP, putIPv4, unmapped } from './ip.js'
 
 /** An address as the protocols see it. The text includes the IPv6 scope: `fe80::1%eth0`. */
@@ -83,6 +83,13 @@ const name = new Uint8Array(28)
 /** The local address and port of a descriptor. */
 export function localNameOf(fd: number): SocketAddress | undefined {
   return decodeAddress(name, addon().getsockname(fd, name))
+}
+
+/** The same where nothing works without it. */
+export function boundNameOf(fd: number): SocketAddress {
+  const length = addon().getsockname(fd, name)
+  if (length < 0) throw systemError(length, 'getsockname')
+  return decodeAddress(name, length)!
 }
 
 /** The local address of a descriptor. */

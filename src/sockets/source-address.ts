@@ -1,6 +1,6 @@
 import { addon } from '../binding/addon.js'
 import type { PathOptions } from '../options.js'
-import { encodeAddress, familyOf, localAddressOf } from './address.js'
+import { boundNameOf, encodeAddress, familyOf } from './address.js'
 import { connectError } from './connecting.js'
 import { openDescriptor } from './open.js'
 
@@ -14,7 +14,7 @@ export function sourceAddress({ address, port }: { address: string; port: number
   try {
     const errno = addon().connect(fd, encodeAddress(address, port))
     if (errno < 0) throw connectError(errno, { address, port, device: path.device })
-    return localAddressOf(fd)!
+    return boundNameOf(fd).address
   } finally {
     addon().close(fd)
   }

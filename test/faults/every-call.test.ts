@@ -27,13 +27,18 @@ const errors: Record<string, string[]> = {
   realloc: ['ENOMEM'],
   sendmmsg: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ENODEV', 'EMSGSIZE', 'EHOSTUNREACH', ...general],
   recvmmsg: ['EINTR', 'EAGAIN', 'ENETDOWN', 'ECONNREFUSED', 'ENOMEM', 'ENOBUFS'],
+  send: ['EINTR', 'EAGAIN', 'EPIPE', 'ECONNRESET', ...general],
+  read: ['EINTR', 'EAGAIN', 'ECONNRESET', 'ENOMEM', 'ENOBUFS'],
+  shutdown: ['ENOTCONN', 'ENOBUFS'],
+  duplicate: ['EMFILE'],
+  getrandom: ['EINTR', 'ENOSYS'],
 }
 /** The kernel takes memory where a descriptor is added (EPOLL_CTL_ADD), not where one is armed again. */
 const only: Record<string, number[]> = { epoll_ctl: [1] }
 /** What no kernel says for ever: such a call is simply made again, at once or when there is room. */
 const passing = ['EINTR', 'EAGAIN']
 /** A call that is made over and over is struck at its first times only. */
-const places = 3
+const places = 8
 /** An operation that is still under way then hangs, in ms. */
 const hangs = 10_000
 

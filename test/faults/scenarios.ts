@@ -1,27 +1,35 @@
+import { once } from 'node:events'
 import { createServer, connect as plainConnect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
   checkHttp,
   connect,
   devices,
+  discoverNat,
   listen,
   listenProxy,
+  neighbours,
   openIcmp,
   openUdp,
+  openUdpPackets,
   pathMtu,
   ping,
   pings,
+  privileges,
   resolve,
   scanPorts,
   sweep,
+  sweepPorts,
   tcpInfo,
   traceroute,
+  traceroutes,
   watchDevices,
 } from '../../src/index.js'
 import { fakeServer } from '../unit/dns-fake-server.js'
 
 const host = '127.0.0.1'
 const path = { device: 'lo' }
+const flows = { ...path, flows: 2, maxHops: 1, count: 1, timeout: 100 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
@@ -60,6 +68,8 @@ export async function startScenarios() {
     traceroute: () => all(traceroute(host, { ...path, queries: 1, maxHops: 2, timeout: 100 })),
     'traceroute by UDP': () => all(traceroute(host, { ...path, method: 'udp', queries: 1, maxHops: 2, timeout: 100 })),
     'traceroute by TCP': () => all(traceroute(host, { ...path, method: 'tcp', queries: 1, maxHops: 2, timeout: 100 })),
+    'traceroutes of two flows by UDP': () => all(traceroutes(host, { ...flows, method: 'udp' })),
+    'traceroutes of two flows by TCP': () => all(traceroutes(host, { ...flows, method: 'tcp' })),
     pathMtu: () => pathMtu(host, { ...path, timeout: 100 }),
     connect: async () => {
       const socket = await connect({ host, port, noDelay: true, timeout: 500, ...path })
@@ -88,10 +98,27 @@ export async function startScenarios() {
       const socket = await openUdp({ host, ...path })
       await new Promise<void>(closed => socket.close(closed))
     },
+    openUdpPackets: async () => {
+      const socket = await openUdpPackets({ host, ...path })
+      socket.on('error', () => {})
+      try {
+        const { port: own } = socket.address()
+        const message = once(socket, 'message', { signal: AbortSignal.timeout(500) }).catch(() => undefined)
+        await socket.send(new Uint8Array(8), own, host)
+        const found = await message
+        if (found) await socket.reply(found[1], new Uint8Array(8))
+      } finally {
+        socket.close()
+      }
+    },
+    discoverNat: () => discoverNat(`${host}:9`, { ...path, timeout: 100 }),
     resolve: () => resolve('a.test', { ...path, servers: [names.server], family: 4 }),
     scanPorts: () => all(scanPorts(host, { ...path, ports: [port, 1, 2], timeout: 100 })),
+    sweepPorts: () => all(sweepPorts([host, '127.0.0.2'], { ...path, ports: [port, 1], timeout: 100 })),
     checkHttp: () => checkHttp(`http://${host}:${port}/`, { ...path, timeout: 500 }),
     devices: () => devices(),
+    neighbours: () => neighbours(),
+    privileges: () => privileges(),
     watchDevices: async () => {
       const watch = watchDevices()
       await watch.return()

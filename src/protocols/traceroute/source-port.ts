@@ -1,8 +1,8 @@
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
-import { NetviaError, systemError } from '../../errors.js'
+import { NetviaError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
-import { decodeAddress } from '../../sockets/address.js'
+import { boundNameOf } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 
@@ -21,27 +21,18 @@ export function holdSourcePort(family: 4 | 6, method: 'udp' | 'tcp', path: PathO
   for (let attempt = 1; ; attempt++) {
     // The kernel chooses a TCP port only at connect(2), so a UDP socket chooses the number for both.
     const chosen = openDescriptor(family, 'datagram', 0, path, 0)
-    const port = localPort(chosen)
-    if (method === 'udp') {
-      // Set after bind(2): two flows must not get the same port.
-      setOption(chosen, 'SO_REUSEADDR', 1)
-      return { port, close: () => addon().close(chosen) }
-    }
+    let held = -1
     try {
-      const held = openDescriptor(family, 'stream', 0, path, port, { SO_REUSEADDR: 1 })
+      const { port } = boundNameOf(chosen)
+      // Set after bind(2): two flows must not get the same port.
+      if (method === 'udp') setOption(chosen, 'SO_REUSEADDR', 1)
+      held = method === 'udp' ? chosen : openDescriptor(family, 'stream', 0, path, port, { SO_REUSEADDR: 1 })
       return { port, close: () => addon().close(held) }
     } catch (error) {
       const isTaken = error instanceof NetviaError && error.errno === -constants.errno.EADDRINUSE
       if (!isTaken || attempt === attempts) throw error
     } finally {
-      addon().close(chosen)
+      if (held !== chosen) addon().close(chosen)
     }
   }
-}
-
-export function localPort(fd: number): number {
-  const address = new Uint8Array(28)
-  const length = addon().getsockname(fd, address)
-  if (length < 0) throw systemError(length, 'getsockname')
-  return decodeAddress(address.subarray(0, length))!.port
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { addon } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
+import { boundNameOf } from '../../sockets/address.js'
 import { getOption, setOption } from '../../sockets/options.js'
 import { resetOnClose } from '../../sockets/reset.js'
 import { tcpInfo } from '../../sockets/tcp-info.js'
@@ -8,7 +9,6 @@ import type { ClockSample } from '../icmp/probe/clock.js'
 import { Timestamps } from '../icmp/socket/timestamps.js'
 import type { RefusalStamps } from './refusal-stamps.js'
 import { now, type ProbeOrder, SocketProbe } from './socket-probe.js'
-import { localPort } from './source-port.js'
 
 const { EINPROGRESS, ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EPIPE, ETIMEDOUT } = constants.errno
 /** The target has accepted and closed the connection, or has refused it. */
@@ -46,7 +46,7 @@ export class TcpProbe extends SocketProbe {
   protected override launch(fd: number): number {
     const errno = addon().connect(fd, this.target)
     if (errno < 0 && errno !== -EINPROGRESS) return errno
-    this.#port = localPort(fd)
+    this.#port = boundNameOf(fd).port
     this.refusals?.expect(this.#port, this.sent!.wall)
     // Without a timestamp of the refusal, the event loop's time would include sending the other probes.
     if (!isUnderWay(tcpInfo(fd).state)) this.#answeredAt = now()

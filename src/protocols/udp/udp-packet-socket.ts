@@ -4,7 +4,7 @@ import { addon, Field } from '../../binding/addon.js'
 import { invalidArgument, systemError } from '../../errors.js'
 import { type CommonOptions, deviceName, ipAddress, isBytes, port as portCheck } from '../../options.js'
 import { isolated } from '../../runtime/isolated.js'
-import { decodeAddress, encodeAddress, localNameOf, type SocketAddress } from '../../sockets/address.js'
+import { boundNameOf, decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { masterOf, onLink } from '../../sockets/zone.js'
@@ -88,7 +88,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     port: number
   } {
     this.#socket.refuseClosed()
-    return localNameOf(this.#socket.packets.fd)!
+    return boundNameOf(this.#socket.packets.fd)
   }
 
   /**
