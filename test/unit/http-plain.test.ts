@@ -8,7 +8,7 @@ import { encodePlainly } from '../../src/protocols/http/question.js'
 import { readPlainHead } from '../../src/protocols/http/response-head.js'
 import { optionNumbers } from '../../src/sockets/options.js'
 import { http as sameAsNode } from '../fuzz/targets.js'
-import { httpServer, serving } from './http-servers.js'
+import { brokenAnswers, httpServer, serving } from './http-servers.js'
 
 const device = 'lo'
 const corpus = new URL('../fuzz/corpus/http/', import.meta.url)
@@ -106,14 +106,7 @@ describe('a check over plain HTTP', () => {
     expect(requests).toHaveLength(1)
   })
 
-  test.each([
-    ['reset', [`${ok}content-length: 100\r\n\r\nonly this`, 'reset'], 200, 'aborted'],
-    ['closed', [`${ok}content-length: 100\r\n\r\nonly this`], 200, 'aborted'],
-    ['reset in chunks', [`${ok}transfer-encoding: chunked\r\n\r\n5\r\nhe`, 'reset'], 200, 'aborted'],
-    ['reset before anything', ['reset'], undefined, 'read ECONNRESET'],
-    ['closed before anything', [], undefined, 'socket hang up'],
-    ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
-  ])('%s', async (_what, parts, status, message) => {
+  test.each(brokenAnswers)('%s', async (_what, parts, status, message) => {
     const { url } = await serving(parts)
     const { error, ...result } = await checkHttp(url, { device })
     expect(result).toMatchObject({ ok: false, status, remoteAddress: '127.0.0.1' })

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { nodeHttp } from '../../src/builtins.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
-import { ca, type Secure, serving, tcpServer } from './http-servers.js'
+import { brokenAnswers, ca, type Secure, serving, tcpServer } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
 
 const device = 'lo'
@@ -43,14 +43,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     expect(requests).toHaveLength(1)
   })
 
-  test.each([
-    ['reset', [`${ok}content-length: 100\r\n\r\nonly this`, 'reset'], 200, 'aborted'],
-    ['closed', [`${ok}content-length: 100\r\n\r\nonly this`], 200, 'aborted'],
-    ['reset in chunks', [`${ok}transfer-encoding: chunked\r\n\r\n5\r\nhe`, 'reset'], 200, 'aborted'],
-    ['reset before anything', ['reset'], undefined, 'read ECONNRESET'],
-    ['closed before anything', [], undefined, 'socket hang up'],
-    ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
-  ])('%s', async (_what, parts, status, message) => {
+  test.each(brokenAnswers)('%s', async (_what, parts, status, message) => {
     const { url } = await serving(parts, secure)
     const { error, ...result } = await checkHttp(url, { device, tls })
     expect(result).toMatchObject({ ok: false, status, remoteAddress: '127.0.0.1' })

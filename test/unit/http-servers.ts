@@ -52,6 +52,16 @@ export function tcpServer(onConnection: (socket: Socket) => void): Promise<numbe
 /** Without them plain TCP. */
 export type Secure = Pick<TlsOptions, 'maxVersion' | 'requestCert'>
 
+/** Parts of an answer that breaks, for `serving`, with the status that was read and the message of the error. */
+export const brokenAnswers: [what: string, parts: string[], status: number | undefined, message: string][] = [
+  ['reset', ['HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this', 'reset'], 200, 'aborted'],
+  ['closed', ['HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this'], 200, 'aborted'],
+  ['reset in chunks', ['HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe', 'reset'], 200, 'aborted'],
+  ['reset before anything', ['reset'], undefined, 'read ECONNRESET'],
+  ['closed before anything', [], undefined, 'socket hang up'],
+  ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
+]
+
 /** A server that sends these parts, one at a time, once it has the whole header of a request. */
 export async function serving(parts: readonly string[], secure?: Secure) {
   const requests: string[] = []
