@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/cli/monitor/config.js'
+import { explained } from '../../src/cli/shared/yaml-file.js'
+import { NetviaError } from '../../src/errors.js'
 import { netvia, objects } from './cli-process.js'
 import { fileOf } from './monitor-command.js'
 
@@ -257,4 +259,8 @@ describe('netvia monitor --check', () => {
     const none = await netvia(['monitor', '-I', 'eth9', '-c', fileOf(good)])
     expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining('(wan1, wan2); got "eth9"') })
   })
+})
+
+test.each(['it is missing', 'it is missing; install it'])('what helps is said once, with the error %j', message => {
+  expect(explained(new NetviaError(message, { code: 'E', hint: 'install it' }))).toBe('it is missing; install it')
 })

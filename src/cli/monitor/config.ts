@@ -3,7 +3,7 @@ import { errorAt, invalidArgument, NetviaError, type OptionPath } from '../../er
 import type { MonitorOptions } from '../../monitor/options.js'
 import { settingsOf, type Uplink } from '../../monitor/settings.js'
 import { type RoutingOptions, routingSettings } from '../../routing/options.js'
-import { maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
+import { explained, maxProblems, type Problem, readYaml } from '../shared/yaml-file.js'
 import { withTimes } from './config-times.js'
 import { type MqttOptions, mqttSettings } from './mqtt/options.js'
 import { type OtlpOptions, otlpSettings } from './otlp/options.js'
@@ -68,11 +68,11 @@ function problemsOf(options: unknown): Problem[] {
       break
     } catch (error) {
       if (!(error instanceof NetviaError)) throw error
-      const { option = [], message, hint } = error
-      const text = message.replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
+      const { option = [] } = error
+      const message = explained(error).replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
       // It was removed already, and is required.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
-      if (!known) problems.push({ option, message: hint ? `${text}; ${hint}` : text })
+      if (!known) problems.push({ option, message })
       if (!known && leaveOut(rest, option)) continue
       if (!replace(rest, option) && !leaveOut(rest, option.slice(0, -1))) break
     }

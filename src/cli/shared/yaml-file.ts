@@ -34,6 +34,11 @@ export interface Problem {
   message: string
 }
 
+/** What is wrong, and what to do about it. Most messages say both. */
+export function explained({ message, hint }: NetviaError): string {
+  return hint && !message.endsWith(hint) ? `${message}; ${hint}` : message
+}
+
 export interface YamlFile {
   value: unknown
   /** The error with a line for each mistake: file, line, column and message. */

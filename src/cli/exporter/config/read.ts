@@ -1,6 +1,6 @@
 import { NetviaError } from '../../../errors.js'
 import { checkOptions } from '../../../options.js'
-import { readYaml } from '../../shared/yaml-file.js'
+import { explained, readYaml } from '../../shared/yaml-file.js'
 import { type Module, moduleSchema } from './modules.js'
 
 export interface Configuration {
@@ -28,11 +28,8 @@ export function readModules(file: string): Configuration {
       modules.set(name, checkOptions(name, module as Module, moduleSchema, ['prober']))
     } catch (thrown) {
       if (!(thrown instanceof NetviaError)) throw thrown
-      const { message, hint, option = [] } = thrown
-      problems.push({
-        option: ['modules', name, ...option.map(String)],
-        message: hint ? `${message}; ${hint}` : message,
-      })
+      const { option = [] } = thrown
+      problems.push({ option: ['modules', name, ...option.map(String)], message: explained(thrown) })
     }
   }
   if (problems.length > 0) throw error(problems)
