@@ -108,7 +108,7 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     expect(times.filter(time => time !== '-')).toHaveLength(fpingWire.received)
   })
 
-  test('over a plain path: one average for all', { timeout: 60_000 }, async () => {
+  test('over a plain path: the same least time for all', { timeout: 60_000 }, async () => {
     const relay = await lab.relay({ delayMs: 10 })
     const series = pings(host, { count: 60, interval: 30 })
     const ours = (async () => {
@@ -128,8 +128,8 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     expect(received).toBe(60)
     expect(hubs.at(-1)).toMatchObject({ host, 'Loss%': 0 })
     expect(pingSaid).toContain('60 received')
-    // The others take their times themselves: a busy machine adds to their averages, not to the least.
-    for (const other of [average!, mean(times), hubs.at(-1).Avg]) expect(other).toBeGreaterThan(0.9 * avgMs!)
+    // The others take their times themselves, and at other moments: a busy machine adds to averages, not to the least.
+    for (const other of [average!, mean(times), hubs.at(-1).Avg, avgMs!]) expect(other).toBeGreaterThan(minMs! - 1)
     for (const other of [least!, Math.min(...times), hubs.at(-1).Best]) expect(Math.abs(other - minMs!)).toBeLessThan(1)
   })
 })
