@@ -11,6 +11,7 @@ import {
   UplinkGroup,
   UplinkMonitor,
 } from '../../src/index.js'
+import { atOnce } from './at-once.js'
 
 /** Sends back what it gets, and its end. */
 let echo: Server
@@ -477,7 +478,7 @@ describe('access', () => {
   })
 
   test('so is one that says nothing more, after an answer or in a tunnel', async () => {
-    const proxy = await start({ handshakeTimeout: 200, idleTimeout: 200 })
+    const proxy = await start({ handshakeTimeout: atOnce, idleTimeout: atOnce })
     const kept = await clientOf(proxy)
     kept.write(`GET http://127.0.0.1:${portOf(web)}/ HTTP/1.1\r\nHost: x\r\n\r\n`)
     expect(await all(kept)).toMatch(/answer to \//)
