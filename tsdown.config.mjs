@@ -44,7 +44,7 @@ export default defineConfig([
     outExtensions: () => ({ dts: '.d.cts' }),
   },
   {
-    // The library as one file, and the command beside it with libraries of its own, so that who uses the library installs none of
+    // The library in its parts, and the command beside it with libraries of its own, so that who uses the library installs none of
     // them. Each subcommand is a chunk that is loaded when it is called.
     ...shared,
     entry: {

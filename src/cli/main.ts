@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
+import { pause } from '../runtime/timers.js'
 import { makeProgram } from './program.js'
 import { Exit, exitOf } from './shared/exit-code.js'
 import { Interrupt } from './shared/interrupt.js'
@@ -22,7 +23,7 @@ for (const stream of [process.stdout, process.stderr]) {
       throw error
     }
     if (!isUnread) return
-    // The log daemon is gone. Who started the service can start it again, with another one.
+    // The log daemon is gone. The service manager can start netvia again, with a new one.
     state.isUnread = true
     state.interrupt.end()
   })
@@ -56,7 +57,7 @@ async function run(): Promise<number> {
 async function flushed(): Promise<void> {
   const waiting = [process.stdout, process.stderr].filter(stream => stream.writableLength > 0)
   const all = Promise.all(waiting.map(stream => new Promise(resolve => stream.write('', resolve))))
-  await (state.outlivesOutput ? Promise.race([all, new Promise(resolve => setTimeout(resolve, patience))]) : all)
+  await (state.outlivesOutput ? Promise.race([all, pause(patience)]) : all)
 }
 
 function report(error: unknown): Exit {

@@ -31,12 +31,11 @@ export function openConnecting(
   const family = familyOf(address)
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   const begun = errno === 0 || errno === -EINPROGRESS
-  const alone = begun && meetsItself(fd, to)
-  if (begun && !alone) return { fd, connected: errno === 0 }
-  if (alone) resetConnection(fd)
+  if (begun && !meetsItself(fd, to)) return { fd, connected: errno === 0 }
+  if (begun) resetConnection(fd)
   addon().close(fd)
   const where = { address, port, device: path.device }
-  if (alone) throw connectError(-ECONNREFUSED, where)
+  if (begun) throw connectError(-ECONNREFUSED, where)
   throw connectError(errno === -EADDRNOTAVAIL && hasSource(family, path, to) ? -EAGAIN : errno, where)
 }
 

@@ -20,9 +20,8 @@ export const libraryParts = names.map(name => ({
 /** One that needed a later one would be loaded with half of it. */
 export function checkOrder(chunks) {
   for (const { name, imports } of Object.values(chunks)) {
-    const later = names
-      .slice(names.indexOf(name))
-      .find(other => names.includes(name) && imports.includes(`lib/${other}.cjs`))
+    if (!names.includes(name)) continue
+    const later = names.slice(names.indexOf(name)).find(other => imports.includes(`lib/${other}.cjs`))
     if (later)
       throw new Error(
         `dist/lib/${name}.cjs needs ${later}.cjs, which is loaded after it: tools/build/library-parts.mjs`,

@@ -27,6 +27,7 @@ const required = [
 // Rate and latency under load added some 40 KB to the library, 15 KB packed: the load, its server, and what its samples show.
 // Scans of many hosts added 11 KB to the library and 5 KB packed, UDP messages with their path 12 and 11 KB.
 // Tunnels of the proxy added 7 to 11 KB to each addon and 7 to the library; history, Multipath TCP and output of services 20.
+// With local errors kept apart from the network's, and plain answers read over TLS, the library has 970 KB, and the package 841.
 const budgets = { packed: 860_000, library: 1_000_000 }
 
 /** Pairs of a name and what is wrong, if anything. `packed`: what npm pack --json says. */

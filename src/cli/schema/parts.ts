@@ -179,7 +179,7 @@ export const parts: Record<string, JsonSchema> = {
     'code?': text(),
     'errno?': integer('Negative'),
     'syscall?': text(),
-    'path?': text('Of a file'),
+    'path?': text('The file that the error is about'),
     'address?': text(),
     'port?': integer(),
     'hostname?': text(),

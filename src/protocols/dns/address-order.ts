@@ -20,6 +20,8 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
+const discardPort = 9
+
 function hasRoute(address: string, path: PathOptions): boolean {
   try {
     sourceAddress({ address, port: discardPort }, path)
@@ -28,5 +30,3 @@ function hasRoute(address: string, path: PathOptions): boolean {
     return false
   }
 }
-
-const discardPort = 9
