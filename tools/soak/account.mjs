@@ -1,6 +1,6 @@
 // What a soak uses: memory over time, CPU, descriptors.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ping } from 'netvia'
 
@@ -16,6 +16,23 @@ export function megabytes(pid = 'self') {
 
 export const descriptors = (pid = 'self') => readdirSync(`/proc/${pid}/fd`).length
 
+/** What each descriptor is open on; of a socket the table of /proc/net that has it. */
+function openFiles(pid) {
+  const tables = ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6', 'icmp', 'icmp6', 'packet', 'netlink', 'unix']
+  const entries = tables.map(table => [table, readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n')])
+  const tableOf = inode => entries.find(([, lines]) => lines.some(line => line.split(/\s+/).includes(inode)))?.[0]
+  return readdirSync(`/proc/${pid}/fd`).flatMap(number => {
+    try {
+      const target = readlinkSync(`/proc/${pid}/fd/${number}`)
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1]
+      return [inode ? `${number} socket of ${tableOf(inode)}` : `${number} ${target}`]
+    } catch {
+      // Closed meanwhile.
+      return []
+    }
+  })
+}
+
 /** User and system time, proc_pid_stat(5), which counts in hundredths. */
 export function cpuSeconds(pid = 'self') {
   const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13)
@@ -28,6 +45,7 @@ export class Account {
   #begun = performance.now()
   #cpu
   #descriptors
+  #files
   #samples = []
   #timer = setInterval(() => this.#samples.push(megabytes(this.#pid)), sampleMs).unref()
 
@@ -35,6 +53,7 @@ export class Account {
     this.#pid = pid
     this.#cpu = cpuSeconds(pid)
     this.#descriptors = descriptors(pid)
+    this.#files = openFiles(pid)
   }
 
   /** When the library is warm: what it keeps open for good is open then. */
@@ -56,7 +75,7 @@ export class Account {
       `${what}; ${seconds.toFixed(1)} s, CPU ${(cpuSeconds(this.#pid) - this.#cpu).toFixed(1)} s, ${memory}, ${left} descriptors left`,
     )
     assert.deepEqual(wrong, {})
-    assert.ok(left <= 0, `${left} descriptors stayed open`)
+    assert.ok(left <= 0, `${left} descriptors stayed open: ${openFiles(this.#pid)}; at first ${this.#files}`)
     assert.ok(growth === undefined || growth <= mostGrowthMb, `memory grew by ${growth} MB`)
   }
 
