@@ -117,6 +117,26 @@ describe('an outbox', () => {
     expect(delivered).toEqual([1])
   })
 
+  test('tries at its own pace while there is one reason after the other', async () => {
+    const { outbox, world } = outboxOf(100)
+    world.answer = 'failed'
+    outbox.add(1)
+    // An uplink that flaps each half second.
+    for (let i = 0; i < 7200; i++) {
+      await vi.advanceTimersByTimeAsync(500)
+      outbox.retry()
+    }
+    expect(world.attempts).toBeGreaterThan(95)
+    expect(world.attempts).toBeLessThan(170)
+    // A whole pause later, one reason is enough.
+    for (const before = world.attempts; world.attempts < before + 2; ) await vi.advanceTimersByTimeAsync(500)
+    const before = world.attempts
+    await vi.advanceTimersByTimeAsync(2000)
+    outbox.retry()
+    await soon()
+    expect(world.attempts).toBe(before + 1)
+  })
+
   test('sends what waits by another route when it gets one', async () => {
     const { outbox, world, delivered } = outboxOf(100)
     world.answer = 'failed'

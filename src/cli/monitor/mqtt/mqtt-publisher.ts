@@ -176,7 +176,7 @@ export class MqttPublisher {
 
   readonly #onState = ({ uplink }: StateEvent): void => {
     this.#retained.put(this.#states(uplink))
-    this.#pause.end()
+    this.#pause.shorten()
     this.#follow()
   }
 

@@ -69,18 +69,18 @@ export class Outbox<Item> {
   set route(route: Route<Item>) {
     this.#route = route
     this.#trim()
-    this.retry()
+    this.#pause.end()
   }
 
-  /** Ends a pause, because an attempt may succeed now. */
+  /** Shortens a pause, because an attempt may succeed now. */
   retry(): void {
-    this.#pause.end()
+    this.#pause.shorten()
   }
 
   /** Tries again for at most `patience` ms. Anything left is lost. */
   async close(patience: number): Promise<void> {
     this.#isClosing = true
-    this.retry()
+    this.#pause.end()
     let timer: NodeJS.Timeout | undefined
     const end = new Promise<void>(resolve => {
       timer = setTimeout(resolve, patience)
