@@ -93,8 +93,18 @@ function deviceHint(errno: number, device: string | undefined): string | undefin
   return isSetDown(device) ? `the device is down: ip link set ${device} up` : undefined
 }
 
-/** Whether somebody has set the device down: then nothing arrives, whatever the network does. */
-export function isSetDown(device: string | undefined): boolean {
+/**
+ * The error of a wait that has ended without an answer, if the device of the call has been set down: then nothing arrives,
+ * whatever the network does. Undefined if silence is the network's.
+ */
+export function deviceDown(
+  syscall: string,
+  where: Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>,
+): NetviaError | undefined {
+  return isSetDown(where.device) ? systemError(-ENETDOWN, syscall, where) : undefined
+}
+
+function isSetDown(device: string | undefined): boolean {
   if (device === undefined) return false
   try {
     // IFF_UP, netdevice(7).

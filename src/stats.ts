@@ -2,7 +2,7 @@
 export interface PingStatistics {
   /** Probes the kernel has taken. */
   sent: number
-  /** Probes that never left this machine (`send-failed`). They count neither as sent nor as lost. */
+  /** Probes that never left this machine, or whose device was set down (`send-failed`). They count neither as sent nor as lost. */
   unsent: number
   /** Probes with a reply, including late ones. */
   received: number

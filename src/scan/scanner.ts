@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
-import { NetviaError, systemError } from '../errors.js'
+import { deviceDown, NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import { clearImmediate, setImmediate } from '../runtime/timers.js'
 import { TokenBucket } from '../runtime/token-bucket.js'
@@ -233,7 +233,8 @@ export class Scanner {
   readonly #expire = () => {
     this.#expiry = undefined
     try {
-      const { timeout } = this.#options
+      const { timeout, path } = this.#options
+      const down = deviceDown('connect', { device: path.device })
       for (let slot = this.#waiting.oldest; slot; slot = this.#waiting.oldest) {
         const left = slot.startedAt + timeout - monotonicNow()
         if (left > 0) {
@@ -241,7 +242,9 @@ export class Scanner {
           break
         }
         this.#waiting.remove(slot)
-        this.#conclude(slot, slot.ask())
+        const errno = slot.ask()
+        if (errno === pending && down) throw down
+        this.#conclude(slot, errno)
       }
       this.#pump()
     } catch (error) {

@@ -8,7 +8,7 @@ export type Reach = 'machine' | 'link' | 'elsewhere'
 /** Classifies a literal address. `machine` includes any address that a device of this machine has now. */
 export function reachOf(address: string): Reach {
   const text = unmapped(address)
-  if (isThisMachine(text) || isOwn(text)) return 'machine'
+  if (isThisMachine(text) || isOwnAddress(text)) return 'machine'
   if (!text.includes(':')) return text.startsWith('169.254.') ? 'link' : 'elsewhere'
   const bytes = parseIP(text)
   // fe80::/10.
@@ -38,7 +38,7 @@ const longestKept = 1000
 let own: { readonly at: number; readonly addresses: ReadonlySet<string> } | undefined
 
 /** Includes the addresses of devices that are down, and link-local addresses without a zone. At most a second old. */
-function isOwn(text: string): boolean {
+export function isOwnAddress(text: string): boolean {
   try {
     if (own === undefined || monotonicNow() - own.at > longestKept) {
       own = { at: monotonicNow(), addresses: new Set(readAddresses().map(({ address }) => bytesOf(address.address))) }

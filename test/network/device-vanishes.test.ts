@@ -3,18 +3,15 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import { connect as connectPlain } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkDns } from '../../src/checks/check-dns.js'
-import { checkTcp } from '../../src/checks/check-tcp.js'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import type { Module } from '../../src/cli/exporter/config/modules.js'
 import { runProbe } from '../../src/cli/exporter/run-probe.js'
 import { measureRate } from '../../src/line/rate/measure-rate.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
-import { connect } from '../../src/protocols/tcp/connect.js'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { listenProxy } from '../../src/proxy/listen-proxy.js'
 import { fetch } from '../../src/undici.js'
@@ -70,6 +67,7 @@ describe('a device that is lost while the server is silent ends', () => {
     ['a response of an agent', () => get(`http://${host}:8002/`, new HttpAgent({ device }))],
     ['a request by HTTPS', () => get(`https://${host}:8443/`, new HttpsAgent({ device, rejectUnauthorized: false }))],
     ['measureRate', () => measureRate(`${host}:8005`, { device, timeout, token: 'a token of some length' })],
+    ['a response by HTTPS', () => get(`https://${host}:8444/`, new HttpsAgent({ device, rejectUnauthorized: false }))],
     ['fetch', () => fetch(`http://${host}:8001/`, { device })],
     ['the body of fetch', async () => (await fetch(`http://${host}:8002/`, { device })).text()],
   ])('%s', async (_what, work) => {
@@ -155,30 +153,5 @@ describe('a check by HTTP ends when its device', () => {
     await expectLoss(() => checkHttp(`http://${host}:8001/`, check), move)
     back()
     gone.remove()
-  })
-})
-
-describe('a device that is set down before the time is over is no timeout of the network, in', () => {
-  const down = { device, timeout: 1500 }
-  const failed = async (check: Promise<{ error?: unknown }>) => {
-    throw (await check).error
-  }
-  test.each<[what: string, work: () => Promise<unknown>]>([
-    ['connect', () => connect({ host: '198.18.5.7', port: 80, ...down })],
-    ['connectTls', () => connectTls({ host, port: 8001, ...down })],
-    ['checkTcp', () => failed(checkTcp({ host: '198.18.5.7', port: 80, ...down }))],
-    ['checkHttp that connects', () => failed(checkHttp('http://198.18.5.7/', down))],
-    ['checkHttp that waits', () => failed(checkHttp(`http://${host}:8001/`, down))],
-  ])('%s', async (_what, work) => {
-    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.5.0/24')
-    lab.addDevice(device)
-    const ended = work().catch(error => error)
-    await sleep(300)
-    lab.run('router', 'ip', 'link', 'set', device, 'down')
-    expect(await ended).toMatchObject({
-      code: 'ENETDOWN',
-      device,
-      hint: `the device is down: ip link set ${device} up`,
-    })
   })
 })

@@ -1,5 +1,4 @@
-import { constants } from 'node:os'
-import { isSetDown, joinHostPort, NetviaError, shown, systemError } from '../../errors.js'
+import { deviceDown, joinHostPort, NetviaError, shown } from '../../errors.js'
 import type { HttpAnswer } from '../../protocols/http/question.js'
 import { withHint } from '../../protocols/tcp/connect-errors.js'
 import type { Signal } from '../../runtime/cancel.js'
@@ -82,7 +81,8 @@ function timedOut(
   { awaited, progress }: HttpReport,
 ): NetviaError {
   const { host, port } = hostAndPort(request)
-  if (isSetDown(device)) return systemError(-constants.errno.ENETDOWN, 'HTTP', { port, device })
+  const down = deviceDown('HTTP', { port, device })
+  if (down) return down
   const dns =
     awaited === undefined && progress.phase === 'name resolution' ? progress.unanswered?.('ETIMEDOUT') : undefined
   if (dns) return withHint(dns, `the time of ${timeout} ms altogether is over`)

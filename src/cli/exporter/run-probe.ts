@@ -1,3 +1,4 @@
+import { deviceDown } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { type Signal, toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
@@ -37,7 +38,8 @@ export async function runProbe(request: Request): Promise<Probed> {
   const metrics = new ProbeMetrics(device)
   const log = new ProbeLog({ module: moduleName, target, device })
   const start = monotonicNow()
-  const deadline = new Deadline(timeout, request.signal, () => new Failed(`it took more than ${timeout} ms`))
+  const late = () => deviceDown('probe', { device }) ?? new Failed(`it took more than ${timeout} ms`)
+  const deadline = new Deadline(timeout, request.signal, late)
   const signal = toAbortSignal(deadline.signal)
   const unwatch = onLinkLoss(device, error => deadline.abort(error))
   const note: Probe['log'] = (message, details) => log.add('info', message, details)

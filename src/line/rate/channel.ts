@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { nodeCrypto } from '../../builtins.js'
-import { joinHostPort, NetviaError } from '../../errors.js'
+import { deviceDown, joinHostPort, NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { destroyWithDevice } from '../../system/device-loss.js'
 
@@ -21,6 +21,7 @@ const mostWaiting = 4
 export class Channel {
   readonly #socket: Socket
   readonly #limit: number
+  readonly #device: string | undefined
   readonly #messages: Message[] = []
   #text = ''
   #error: Error | undefined
@@ -31,6 +32,7 @@ export class Channel {
   constructor(socket: Socket, limit: number, device?: string) {
     this.#socket = socket
     this.#limit = limit
+    this.#device = device
     socket.setNoDelay(true)
     destroyWithDevice(socket, device)
     socket.on('data', this.#onData)
@@ -60,7 +62,7 @@ export class Channel {
     signal?.throwIfAborted()
     const message = this.#messages.shift()
     if (message) return message
-    throw this.#error ?? this.#lost('ETIMEDOUT', `no answer within ${timeout} ms`)
+    throw this.#error ?? this.#silence(timeout)
   }
 
   #waited(timeout: number, signal: Signal | undefined): Promise<void> {
@@ -121,13 +123,23 @@ export class Channel {
     this.#wake()
   }
 
+  #silence(timeout: number): NetviaError {
+    return (
+      deviceDown('rate', { ...this.#far, device: this.#device }) ??
+      this.#lost('ETIMEDOUT', `no answer within ${timeout} ms`)
+    )
+  }
+
   #lost(code: string, words: string): NetviaError {
-    const { remoteAddress: address = '', remotePort: port = 0 } = this.#socket
-    const where = address === '' ? '' : ` (${joinHostPort(address, port)})`
-    return new NetviaError(`rate ${code}: ${words}${where}`, {
-      ...{ code, syscall: 'rate' },
-      ...(address !== '' && { address, port }),
-    })
+    const far = this.#far
+    const where = far ? ` (${joinHostPort(far.address, far.port)})` : ''
+    return new NetviaError(`rate ${code}: ${words}${where}`, { code, syscall: 'rate', ...far })
+  }
+
+  /** The other end, until the socket is closed. */
+  get #far(): { address: string; port: number } | undefined {
+    const { remoteAddress: address, remotePort: port = 0 } = this.#socket
+    return address === undefined ? undefined : { address, port }
   }
 }
 

@@ -3,7 +3,7 @@ import { checkTcp } from '../../checks/check-tcp.js'
 import type { CaptivePortal } from '../../checks/http/captive-portal.js'
 import { checkHttp } from '../../checks/http/check-http.js'
 import { judge } from '../../checks/outcome.js'
-import { NetviaError } from '../../errors.js'
+import { deviceDown, NetviaError } from '../../errors.js'
 import type { CommonOptions, PathOptions } from '../../options.js'
 import { ping } from '../../protocols/icmp/ping.js'
 import type { PingReply, PingResult } from '../../protocols/icmp/result.js'
@@ -49,7 +49,8 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
 /** One time limit for name and answer together; and as in other checks, a name without an address is the network's verdict. */
 async function pingByName(check: PingCheck, common: CommonOptions, timeout: number): Promise<Outcome> {
   const { type: _type, host, ...options } = withoutRules(check)
-  const deadline = new Deadline(timeout, common.signal, () => new NetviaError('timeout', { code: 'ETIMEDOUT' }))
+  const late = () => deviceDown('ping', common) ?? new NetviaError('timeout', { code: 'ETIMEDOUT' })
+  const deadline = new Deadline(timeout, common.signal, late)
   const send = async () => {
     const result = await ping(host, { ...options, ...common, signal: toAbortSignal(deadline.signal), timeout })
     return result.outcome === 'reply' ? passed(result.rttMs) : pingFailure(result)

@@ -1,4 +1,4 @@
-import { NetviaError } from '../../errors.js'
+import { deviceDown, NetviaError } from '../../errors.js'
 import type { RecordType } from './records.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 
@@ -49,7 +49,7 @@ export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
 ): NetviaError {
-  const silence = silent.length > 0 ? [noAnswer(silent)] : []
+  const silence = silent.length > 0 ? [deviceDown('recvmsg', { ...silent[0], device }) ?? noAnswer(silent)] : []
   const skipped = unusable.map(({ text, why, hint }) => {
     return new NetviaError(`${text} ${why}`, { code: 'ENETUNREACH', hint })
   })

@@ -105,7 +105,7 @@ export interface PingTimeout extends Unanswered {
   error: undefined
 }
 
-/** This machine did not send the request: not loss in the network. */
+/** This machine did not send the request, or can't receive: its device was set down. Not loss in the network. */
 export interface PingSendFailed extends Unanswered {
   outcome: 'send-failed'
   reason: string

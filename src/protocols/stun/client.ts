@@ -1,6 +1,6 @@
 import type { Socket } from 'node:dgram'
 import { nodeCrypto } from '../../builtins.js'
-import { NetviaError, shown } from '../../errors.js'
+import { deviceDown, NetviaError, shown, systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
@@ -39,10 +39,12 @@ interface Open {
 /** Sends Binding requests from one UDP socket, and so from one port. */
 export class StunClient {
   readonly #socket: Socket
+  readonly #device: string | undefined
   readonly #open = new Map<string, Open>()
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, device: string | undefined) {
     this.#socket = socket
+    this.#device = device
     socket.on('message', (bytes, source) => this.#hear(bytes, source))
     socket.on('error', error => {
       for (const request of this.#open.values()) request.fail(error)
@@ -50,7 +52,7 @@ export class StunClient {
   }
 
   static async open(path: PathOptions, family: 4 | 6): Promise<StunClient> {
-    return new StunClient(await openUdp({ ...path, family }))
+    return new StunClient(await openUdp({ ...path, family }), path.device)
   }
 
   get port(): number {
@@ -98,13 +100,15 @@ export class StunClient {
       }
       // By then, everything that arrived while this process was busy has been read.
       const giveUp = () => {
+        const down = deviceDown('STUN', { ...to, device: this.#device })
+        if (down) return fail(down)
         settle()
         resolve(undefined)
       }
       const send = (wait: number) => {
         sentAt = monotonicNow()
         if (sentAt >= end) return void setImmediate(giveUp)
-        this.#socket.send(bytes, to.port, to.address, error => error && fail(error))
+        this.#socket.send(bytes, to.port, to.address, error => error && fail(this.#notSent(error, to)))
         timer = setTimeout(send, Math.min(wait, end - sentAt), wait * 2)
       }
       if (signal.aborted) return reject(signal.reason)
@@ -112,6 +116,11 @@ export class StunClient {
       this.#open.set(key, { to, from, hear, fail })
       send(retransmission)
     })
+  }
+
+  /** dgram's error knows neither device nor hint. */
+  #notSent({ errno = 0 }: NodeJS.ErrnoException, to: Endpoint): NetviaError {
+    return systemError(errno, 'STUN', { ...to, device: this.#device })
   }
 
   /** Only an answer to an open request, from an expected address, counts. Anybody can send anything else. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { isSetDown, NetviaError, systemError } from '../../errors.js'
+import { deviceDown, NetviaError, systemError } from '../../errors.js'
 
 /** Error codes, sorted by how much they say about the other end. Local errors rank before all of them. */
 const network = [
@@ -25,10 +25,15 @@ export function raceFailure(errors: readonly unknown[]): unknown {
   })
 }
 
-/** The error for an expired `timeout` in `connect` and `connectTls`. */
-export function connectTimeout(where: { address: string; port: number; device?: string }, hint: string): NetviaError {
-  if (isSetDown(where.device)) return systemError(-constants.errno.ENETDOWN, 'connect', where)
-  return systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
+/** The error for an expired `timeout` in `connect` and `connectTls`. `dns`: that of the name which they still wait for. */
+export function connectTimeout(
+  where: { address: string; port: number; device?: string },
+  hint: string,
+  dns?: NetviaError,
+): NetviaError {
+  const down = deviceDown('connect', where)
+  if (down) return down
+  return dns ? withHint(dns, hint) : systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
 }
 
 /** The same error with another hint added. */

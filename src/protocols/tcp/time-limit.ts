@@ -1,7 +1,7 @@
 import type { NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
-import { connectTimeout, withHint } from './connect-errors.js'
+import { connectTimeout } from './connect-errors.js'
 import type { DialOptions } from './dial.js'
 
 /** The progress of a connection, for the timeout error. */
@@ -22,7 +22,7 @@ export async function withinTimeLimit<T>(
   const deadline = new Deadline(timeout, signal, () => {
     const dns = progress.phase === 'name resolution' ? progress.unanswered?.('ETIMEDOUT') : undefined
     const hint = `${progress.phase} took longer than ${timeout} ms`
-    return dns ? withHint(dns, hint) : connectTimeout({ address: progress.address ?? host, port, device }, hint)
+    return connectTimeout({ address: progress.address ?? host, port, device }, hint, dns)
   })
   try {
     return await work(deadline.signal, progress)

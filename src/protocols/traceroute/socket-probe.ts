@@ -1,5 +1,5 @@
 import { addon, Field } from '../../binding/addon.js'
-import { systemError } from '../../errors.js'
+import { deviceDown, systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { clearImmediate, setImmediate } from '../../runtime/timers.js'
 import { openDescriptor } from '../../sockets/open.js'
@@ -184,7 +184,13 @@ export abstract class SocketProbe implements TraceProbe {
   /** The event loop may be late although the answer came in time. */
   #onTimeout(): void {
     this.read()
-    this.settle('timeout')
+    this.silent()
+  }
+
+  protected silent(): void {
+    const down = deviceDown('recvmsg', { device: this.order.path.device })
+    if (down) this.fail(down)
+    else this.settle('timeout')
   }
 }
 

@@ -60,7 +60,7 @@ export class TcpProbe extends SocketProbe {
     if (isUnderWay(state)) return
     const errno = getOption(fd, 'SO_ERROR')
     if (state === 'close' ? answers.includes(errno) : errno === 0) this.#reached(rttMs)
-    else if (errno === ETIMEDOUT) this.settle('timeout')
+    else if (errno === ETIMEDOUT) this.silent()
     else this.#broken(errno || ECONNABORTED)
   }
 

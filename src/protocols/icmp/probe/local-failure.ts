@@ -1,25 +1,13 @@
-import { constants, networkInterfaces } from 'node:os'
+import { constants } from 'node:os'
 import { NetviaError, systemError } from '../../../errors.js'
-import { monotonicNow } from '../../../monotonic.js'
 import { decodeAddress } from '../../../sockets/address.js'
+import { isOwnAddress } from '../../../system/reach.js'
 import { typeOf } from '../packet/message-types.js'
 import type { Verdict } from './echo-request.js'
 import { sameHost } from './source-check.js'
 
 /** Host unreachable and address unreachable: the errors the kernel itself reports if a neighbour doesn't answer. */
 const neighbourFailure = { 4: { type: typeOf[4].unreachable, code: 1 }, 6: { type: typeOf[6].unreachable, code: 3 } }
-const cachedMs = 1000
-
-let own = new Set<string>()
-let readAt = Number.NEGATIVE_INFINITY
-
-function ownAddresses(): Set<string> {
-  if (monotonicNow() - readAt > cachedMs) {
-    own = new Set(Object.values(networkInterfaces()).flatMap(list => list!.map(({ address }) => address)))
-    readAt = monotonicNow()
-  }
-  return own
-}
 
 /**
  * Whether this machine's own kernel reported the error, about a packet that it could not pass to the next hop. Such a packet
@@ -31,7 +19,8 @@ export function isOwnReport(
 ): boolean {
   const sign = neighbourFailure[family]
   if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false
-  return ownAddresses().has(decodeAddress(from!)?.address ?? '')
+  const own = decodeAddress(from!)
+  return own !== undefined && isOwnAddress(own.address)
 }
 
 /** `silentHop`: the next hop, if it is known not to answer. */

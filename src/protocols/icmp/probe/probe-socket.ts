@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { systemError } from '../../../errors.js'
+import { deviceDown, systemError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { setImmediate } from '../../../runtime/timers.js'
@@ -192,12 +192,13 @@ export class ProbeSocket {
 
   readonly #readErrors = (): void => this.#receiver.readErrors()
 
-  #giveUp(probe: number): void {
+  /** `down`: nothing can arrive. */
+  #giveUp(probe: number, down: Error | undefined): void {
     if (this.#table.state[probe] === State.overdue) {
       this.#table.free(probe, false)
       return
     }
-    const why = this.#whyNotSent(probe)
+    const why = down ?? this.#whyNotSent(probe)
     if (why) this.#judge.fail(probe, why)
     else this.#judge.timeout(probe)
   }
@@ -236,7 +237,10 @@ export class ProbeSocket {
     this.#receiver.read(batchesInAll, true)
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
-    this.#deadlines.expire(monotonic, probe => this.#giveUp(probe))
+    if (this.#deadlines.next() <= monotonic) {
+      const down = deviceDown('recvmsg', { device: this.settings.device })
+      this.#deadlines.expire(monotonic, probe => this.#giveUp(probe, down))
+    }
     const next = this.#deadlines.next()
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
   }

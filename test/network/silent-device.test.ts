@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import * as netvia from '../../src/index.js'
+import { fetch } from '../../src/undici.js'
+import { lab } from '../lab/index.js'
+
+const device = 'gone0'
+const host = lab.server.address4
+/** Behind a route that takes packets and answers nothing. */
+const silent = '198.18.5.7'
+const program = fileURLToPath(new URL('stalling-server.mjs', import.meta.url))
+const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
+const limit = { device, timeout: 3000 }
+const token = 'a token of some length'
+
+beforeAll(async () => {
+  lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.5.0/24')
+  const server = lab.spawn('internet', process.execPath, program, certificates, host)
+  await once(server.stdout!, 'data')
+})
+
+const get = (url: string, agent: http.Agent) =>
+  new Promise((resolve, reject) => http.get(url, { agent }, resolve).on('error', reject))
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+function group() {
+  const checks = [{ type: 'tcp' as const, host, port: 9 }]
+  const monitor = new netvia.UplinkMonitor({ uplinks: [{ name: 'one', device, checks }] })
+  const made = new netvia.UplinkGroup(monitor, { policy: 'failover', whenAllDown: 'least-bad' })
+  onTestFinished(() => made.close())
+  return made
+}
+
+const trace = { ...limit, maxHops: 3, queries: 1 }
+const over = { ...limit, servers: [silent] }
+
+/** Every call that ends by its own time. */
+const calls: Record<string, () => Promise<unknown>> = {
+  connect: () => netvia.connect({ host: silent, port: 80, ...limit }),
+  'connect by a name': () => netvia.connect({ host: 'a.test', port: 80, ...over }),
+  connectTls: () => netvia.connectTls({ host, port: 8001, ...limit }),
+  checkTcp: () => netvia.checkTcp({ host: silent, port: 80, ...limit }),
+  checkHttp: () => netvia.checkHttp(`http://${silent}/`, limit),
+  'checkHttp with a time for the connection': () =>
+    netvia.checkHttp(`http://${silent}/`, { ...limit, connectTimeout: 2500 }),
+  'checkHttp that waits for the response': () => netvia.checkHttp(`http://${host}:8001/`, limit),
+  'checkHttp that waits for the body': () => netvia.checkHttp(`http://${host}:8002/`, limit),
+  checkDns: () => netvia.checkDns('a.test', over),
+  checkPing: () => netvia.checkPing(silent, { ...limit, count: 1 }),
+  resolve: () => netvia.resolve('a.test', over),
+  'resolve over TCP': () => netvia.resolve('a.test', { ...limit, servers: [`${host}:5353`], type: 'TXT' }),
+  ping: () => netvia.ping(silent, limit),
+  pings: () => all(netvia.pings(silent, { ...limit, count: 1 })),
+  sweep: () => all(netvia.sweep([silent], limit)),
+  scanPorts: () => all(netvia.scanPorts(silent, { ...limit, ports: '1-3' })),
+  sweepPorts: () => all(netvia.sweepPorts([silent], { ...limit, ports: '1-3' })),
+  traceroute: async () => (await all(netvia.traceroute(silent, trace))).at(-1)!.probes,
+  'traceroute by UDP': async () => (await all(netvia.traceroute(silent, { ...trace, method: 'udp' }))).at(-1)!.probes,
+  'traceroute by TCP': async () => (await all(netvia.traceroute(silent, { ...trace, method: 'tcp' }))).at(-1)!.probes,
+  pathMtu: () => netvia.pathMtu(silent, limit),
+  discoverNat: () => netvia.discoverNat(silent, limit),
+  measureRate: () => netvia.measureRate(`${host}:8005`, { ...limit, token }),
+  'measureRate that connects': () => netvia.measureRate(silent, { ...limit, token }),
+  'a request of an agent': () => get(`http://${silent}/`, new netvia.HttpAgent(limit)),
+  fetch: () => fetch(`http://${silent}/`, { device }),
+  'group.connect': () => group().connect({ host: silent, port: 80, timeout: 3000 }),
+  'group.resolve': () => group().resolve('a.test', { servers: [silent], timeout: 3000 }),
+  'group.fetch': () => group().fetch(`http://${silent}/`),
+}
+
+/** The error that a call throws or has in its result, if it has one. */
+async function faultOf(call: () => Promise<unknown>): Promise<unknown> {
+  try {
+    const result = [await call()].flat()[0] as { error?: unknown; outcome?: string; state?: string; reason?: string }
+    return result.error ?? result.outcome ?? result.state ?? result.reason
+  } catch (error) {
+    return (error as Error).message === 'fetch failed' ? (error as Error).cause : error
+  }
+}
+
+async function whenAll(work: Record<string, () => Promise<unknown>>, change: () => void) {
+  const pending = Object.entries(work).map(async ([name, call]) => [name, await faultOf(call)] as const)
+  await sleep(1000)
+  change()
+  return Object.fromEntries(await Promise.all(pending))
+}
+
+const of = (names: Record<string, unknown>, expected: unknown) =>
+  Object.fromEntries(Object.keys(names).map(name => [name, expected]))
+
+describe('each call whose time ends', () => {
+  test('while its device is set down says so, and does not blame the network', async () => {
+    lab.addDevice(device)
+    const found = await whenAll(calls, () => lab.run('router', 'ip', 'link', 'set', device, 'down'))
+    const hint = expect.stringContaining(`the device is down: ip link set ${device} up`)
+    expect(found).toEqual(of(calls, expect.objectContaining({ device, hint })))
+  })
+
+  test('while its device is deleted says so', async () => {
+    const gone = lab.addDevice(device)
+    const found = await whenAll(calls, gone.remove)
+    expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENODEV', device })))
+  })
+
+  test('while the cable is pulled has the verdict of silence', async () => {
+    lab.addDevice(device)
+    const found = await whenAll(calls, () => lab.run('internet', 'ip', 'link', 'set', device, 'down'))
+    const verdicts = Object.entries(found).map(([name, fault]) => [name, (fault as { code?: string }).code ?? fault])
+    // The neighbour is no longer there, which is this machine's own report.
+    const silence = /^(ETIMEDOUT|ETIMEOUT|EHOSTUNREACH|filtered|timeout|the host answers to no size)$/
+    expect(Object.fromEntries(verdicts)).toEqual(of(calls, expect.stringMatching(silence)))
+  })
+})
