@@ -8,7 +8,7 @@ import { ResultStream } from '../runtime/result-stream.js'
 import { endWithDevice } from './device-watch.js'
 import { HostRing, type HostSource, type ScanHost } from './host-ring.js'
 import { type PortState, scanDefaults } from './port-scan.js'
-import { hostOf, unknownHost } from './scan-host.js'
+import { sweptHost, unknownHost } from './scan-host.js'
 import type { ScanOptions } from './scan-ports.js'
 import { Scanner } from './scanner.js'
 
@@ -143,7 +143,7 @@ export class PortSweep extends ResultStream<PortSweepResult> {
         const known = unknown.shift()
         if (known) return known
         const target = source.next()
-        return target && hostOf(target.name, target.address, device)
+        return target && sweptHost(target, device)
       },
     }
   }

@@ -5,7 +5,7 @@ import type { PathOptions } from '../options.js'
 import { encodeAddress, familyOf } from './address.js'
 import { open } from './open.js'
 import { meetsItself, resetConnection } from './self-connection.js'
-import { onLink } from './zone.js'
+import { targetOnPath } from './zone.js'
 
 const { EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS } = constants.errno
 
@@ -27,7 +27,7 @@ export function openConnecting(
   options?: Readonly<Record<string, number>>,
   protocol = 0,
 ): Connecting {
-  const to = onLink(encodeAddress(address, port), path.device)
+  const to = targetOnPath(encodeAddress(address, port), path.device)
   const family = familyOf(address)
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   const begun = errno === 0 || errno === -EINPROGRESS

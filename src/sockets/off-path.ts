@@ -9,6 +9,10 @@ export function offPath(what: string, hint: string, device?: string): NetviaErro
   return new NetviaError(`${what}; ${hint}`, { code: 'ERR_OFF_PATH', device, hint })
 }
 
+export function isOffPath(error: unknown): error is NetviaError {
+  return error instanceof NetviaError && error.code === 'ERR_OFF_PATH'
+}
+
 /**
  * Throws if the zone of an address, a name or an index, is another device. An address without a zone means the socket's device.
  */

@@ -11,7 +11,7 @@ import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { meetsItself } from '../../sockets/self-connection.js'
 import { SendBatch } from '../../sockets/send-batch.js'
-import { onLink } from '../../sockets/zone.js'
+import { targetOnPath } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { isThisMachine } from '../../system/reach.js'
 import { endLinger, linger } from './late-answers.js'
@@ -69,7 +69,7 @@ export class ServerSocket {
   constructor(server: DnsServer, path: PathOptions) {
     this.#server = server
     this.#device = path.device
-    const target = onLink(encodeAddress(server.address, server.port), path.device)
+    const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
     const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
     const connected = addon().connect(fd, target)
     const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected

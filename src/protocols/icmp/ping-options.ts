@@ -16,7 +16,7 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { unmapped } from '../../sockets/ip.js'
-import { onLink } from '../../sockets/zone.js'
+import { targetOnPath } from '../../sockets/zone.js'
 import { resolveFirst } from '../dns/resolve.js'
 import { EchoTemplate } from './probe/echo-template.js'
 import { SocketPool } from './probe/socket-pool.js'
@@ -106,7 +106,7 @@ export async function findTarget(host: string, options: PingOptions): Promise<Ta
 /** The socket address, and the packet template for it. */
 export function prepare(target: Target, options: PingOptions) {
   return {
-    address: onLink(encodeAddress(target.address), options.device),
+    address: targetOnPath(encodeAddress(target.address), options.device),
     template: makeTemplate(target.family, options),
   }
 }

@@ -2,7 +2,7 @@ import { addon } from '../../binding/addon.js'
 import { pathOf } from '../../options.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
-import { onLink } from '../../sockets/zone.js'
+import { targetOnPath } from '../../sockets/zone.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { Target } from '../icmp/result.js'
 import { stampingOn, Timestamps } from '../icmp/socket/timestamps.js'
@@ -76,7 +76,7 @@ export class SocketProber implements Prober {
   }
 
   #addressAt(port: number): Uint8Array {
-    return onLink(encodeAddress(this.#target.address, port), this.#settings.device)
+    return targetOnPath(encodeAddress(this.#target.address, port), this.#settings.device)
   }
 
   close(): void {

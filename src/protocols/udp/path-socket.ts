@@ -4,8 +4,10 @@ import { addon } from '../../binding/addon.js'
 import { isIP, nodeDgram } from '../../builtins.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
+import { encodeAddress } from '../../sockets/address.js'
 import { checkZone } from '../../sockets/off-path.js'
 import { bindToDevice } from '../../sockets/open.js'
+import { refuseThisHost } from '../../sockets/zone.js'
 import { type CreateLookupOptions, createLookup } from '../dns/lookup.js'
 import { keepMembershipsOn } from './membership.js'
 
@@ -19,7 +21,7 @@ export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & Path
   const lookup = (name: string, given: LookupOneOptions | number, callback: Callback) => {
     // A closed socket reports nothing more, as with Node's own look-up.
     const answer: Callback = (error, address, family) => {
-      if (!signal.aborted) callback(error ?? zoneError(address, path.device), address, family)
+      if (!signal.aborted) callback(error ?? targetError(address, path.device), address, family)
     }
     const literal = isIP(name)
     if (literal) process.nextTick(answer, null, name, literal)
@@ -29,10 +31,11 @@ export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & Path
   return socket.once('close', () => controller.abort())
 }
 
-/** A zone in the address passed to sendmsg(2) overrides the device that the socket is bound to. */
-function zoneError(address: string, device: string | undefined): Error | null {
+/** A zone in the address passed to sendmsg(2) overrides the device that the socket is bound to, and so does 0.0.0.0. */
+function targetError(address: string, device: string | undefined): Error | null {
   try {
     checkZone(address, device)
+    refuseThisHost(encodeAddress(address), device)
     return null
   } catch (error) {
     return error as Error

@@ -7,7 +7,7 @@ import { isolated } from '../../runtime/isolated.js'
 import { boundNameOf, decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { masterOf, onLink } from '../../sockets/zone.js'
+import { masterOf, targetOnPath } from '../../sockets/zone.js'
 import { ClosableSocket } from '../closable-socket.js'
 import { changeMembership, checkAddress } from './membership.js'
 import { type ReplyPath, replyPath6 } from './reply-path.js'
@@ -153,7 +153,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     portCheck(port, `${caller}: port`)
     ipAddress(address, `${caller}: address`)
     checkAddress(caller, address, this.family, this.#device)
-    return onLink(encodeAddress(address, port), this.#device)
+    return targetOnPath(encodeAddress(address, port), this.#device)
   }
 
   #send(caller: string, data: Uint8Array, address: Uint8Array, from?: Partial<ReplyPath>): Promise<void> {

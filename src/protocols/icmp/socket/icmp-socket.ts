@@ -15,7 +15,7 @@ import { isolated } from '../../../runtime/isolated.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { setOption } from '../../../sockets/options.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
-import { onLink } from '../../../sockets/zone.js'
+import { targetOnPath } from '../../../sockets/zone.js'
 import { ClosableSocket } from '../../closable-socket.js'
 import { encode, messageCheck } from '../packet/encode.js'
 import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
@@ -117,7 +117,7 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
     }
     this.#socket.refuseClosed()
     const bytes = encode(message)
-    const target = onLink(encodeAddress(address), this.#device)
+    const target = targetOnPath(encodeAddress(address), this.#device)
     await this.#socket.send({ data: bytes, address: target })
   }
 

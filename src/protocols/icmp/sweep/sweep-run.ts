@@ -6,8 +6,9 @@ import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { clearImmediate, setImmediate } from '../../../runtime/timers.js'
 import { TokenBucket } from '../../../runtime/token-bucket.js'
 import { addressText } from '../../../sockets/address.js'
+import { isOffPath } from '../../../sockets/off-path.js'
 import { isWithoutFamily } from '../../../sockets/open.js'
-import { onLink } from '../../../sockets/zone.js'
+import { onLink, refuseThisHost } from '../../../sockets/zone.js'
 import type { RttCounter } from '../../../stats.js'
 import { nameTimeout, resolveFirst } from '../../dns/resolve.js'
 import { type SweepTarget, TargetSource, type Targets } from '../../targets/target-source.js'
@@ -164,12 +165,13 @@ export class SweepRun implements ProbeOwner {
     }
   }
 
-  /** Without IPv6 in the kernel, the other targets can still be asked. */
+  /** Undefined for a target that can't be asked, which is reported: without IPv6 in the kernel, or for this host itself. */
   #socketFor(target: SweepTarget): FamilySocket | undefined {
     try {
+      refuseThisHost(target.address, this.#options.device)
       return this.#families.of(target.family)
     } catch (error) {
-      if (!isWithoutFamily(error)) throw error
+      if (!isWithoutFamily(error) && !isOffPath(error)) throw error
       this.#counter.sent()
       this.#counter.refused()
       this.counts.done++
