@@ -1,6 +1,7 @@
-// The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [file name parts or vitest options …]`.
+// The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [--times N] [file name parts or vitest options …]`.
 // Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, six runs at a time (every-node.mjs).
+// boots machines. With --every-node the network tests run on other Nodes too, six runs at a time (every-node.mjs). With --times N each
+// run is made N times, also six at a time: a busy machine, which shows what is flaky.
 // Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
@@ -28,6 +29,8 @@ const runsOf = {
 }
 const args = process.argv.slice(2)
 const projects = Object.hasOwn(runsOf, args[0]) ? [args.shift()] : ['unit', 'network']
+const timesAt = args.indexOf('--times')
+const times = timesAt < 0 ? 1 : Number(args.splice(timesAt, 2)[1])
 const filters = args.filter(arg => arg !== '--every-node')
 const onEveryNode = args.includes('--every-node')
 
@@ -48,9 +51,8 @@ const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
 // Someone who runs a few files in the middle of an edit gets their results all the same.
 if (!compile() && filters.length === 0) totals.failed = 1
 const runs = projects
-  .flatMap(project =>
-    runsOf[project]().map(run => ({ project, name: thisNode, path: process.execPath, env: process.env, ...run })),
-  )
+  .flatMap(project => Array.from({ length: times }, () => runsOf[project]().map(run => ({ project, ...run }))).flat())
+  .map(run => ({ name: thisNode, path: process.execPath, env: process.env, ...run }))
   .map((run, index) => ({ ...run, log: logOf(index) }))
 await pool(runs.length, atOnce, async index => {
   const run = runs[index]
