@@ -59,7 +59,8 @@ export interface Counts {
 
 class Relay {
   readonly native: Addon
-  readonly #tunnels = new Map<number, Tunnel>()
+  /** By their ids, of which the lowest free one is the next. */
+  readonly #tunnels: (Tunnel | undefined)[] = []
   readonly #counts = new Int32Array(tunnelEndFields)
   readonly #table = new Int32Array(room * tunnelEndFields)
   readonly #watch: Watch
@@ -77,7 +78,7 @@ class Relay {
     const id = this.native.relayOpen(client, upstream, toClient, toUpstream, idleTimeout)
     if (id < 0) return undefined
     const tunnel = new Tunnel(this, id, before)
-    this.#tunnels.set(id, tunnel)
+    this.#tunnels[id] = tunnel
     return tunnel
   }
 
@@ -97,8 +98,8 @@ class Relay {
       for (let i = 0; i < count; i++) {
         const at = i * tunnelEndFields
         const [id, errno] = [this.#table[at]!, this.#table[at + 1]!]
-        const tunnel = this.#tunnels.get(id)!
-        this.#tunnels.delete(id)
+        const tunnel = this.#tunnels[id]!
+        this.#tunnels[id] = undefined
         tunnel.ended(errno, countsAt(this.#table, at + 2))
       }
     } while (count === room)

@@ -1,21 +1,22 @@
 import type { Socket } from 'node:net'
 import type { NetviaError } from '../errors.js'
+import { Bag } from '../runtime/bag.js'
 
 type Cut = (error: NetviaError) => void
 
 /** Connections open or being opened on each uplink, so that they can be cut when it goes down. */
 export class Connections {
-  readonly #cuts = new Map<string, Set<Cut>>()
+  readonly #cuts = new Map<string, Bag<Cut>>()
 
   /** Calls `cut` with the error when the uplink goes down, until you call the returned function. */
   add(uplink: string, cut: Cut): () => void {
     let cuts = this.#cuts.get(uplink)
     if (!cuts) {
-      cuts = new Set()
+      cuts = new Bag()
       this.#cuts.set(uplink, cuts)
     }
-    cuts.add(cut)
-    return () => cuts.delete(cut)
+    const place = cuts.add(cut)
+    return () => cuts.delete(place)
   }
 
   /** Destroys the socket when the uplink goes down. */
@@ -27,6 +28,6 @@ export class Connections {
   }
 
   cut(uplink: string, error: NetviaError): void {
-    for (const cut of [...(this.#cuts.get(uplink) ?? [])]) cut(error)
+    for (const { value: cut } of this.#cuts.get(uplink)?.places() ?? []) cut?.(error)
   }
 }

@@ -104,13 +104,10 @@ export class UplinkGroup {
   async connect(given: GroupConnectOptions): Promise<Socket> {
     const options = checkOptions('UplinkGroup.connect', given, connectOptions, ['host', 'port'])
     const { key = options.host, signal, ...rest } = options
-    const { uplink, value: socket } = await openOver(
-      this.#attempts,
-      this.#choose(key).uplink,
-      signal,
-      (path, signal) => connect({ ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
-      late => late.destroy(),
-    )
+    const { uplink, value: socket } = await openOver(this.#attempts, this.#choose(key).uplink, signal, {
+      open: (path, signal) => connect({ ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
+      discard: late => late.destroy(),
+    })
     this.#connections.track(uplink.name, socket)
     return socket
   }
@@ -124,13 +121,10 @@ export class UplinkGroup {
   async resolve(name: string, options: GroupResolveOptions): Promise<ResolvedAddress[] | DnsRecord[]>
   async resolve(name: string, options: GroupResolveOptions = {}): Promise<ResolvedAddress[] | DnsRecord[]> {
     const { key = name, signal, ...rest } = checkOptions('UplinkGroup.resolve', options, resolveOptions)
-    const { value } = await openOver(
-      this.#attempts,
-      this.#choose(key).uplink,
-      signal,
-      (path, signal) => resolve(name, { ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
-      () => {},
-    )
+    const { value } = await openOver(this.#attempts, this.#choose(key).uplink, signal, {
+      open: (path, signal) => resolve(name, { ...rest, ...pathOf(path), signal: toAbortSignal(signal) }),
+      discard: () => {},
+    })
     return value
   }
 
@@ -237,13 +231,11 @@ export class UplinkGroup {
 
   /** For the pool of an uplink. It must not keep what another uplink connected: the pool is left then. */
   async #connectPooled(own: Uplink, options: DialOptions): Promise<{ socket: Socket; path: PathOptions }> {
-    const { uplink, value: socket } = await openOver(
-      this.#attempts,
-      own,
-      options.signal,
-      (path, signal) => connect({ ...options, ...(path === own ? {} : pathOf(path)), signal: toAbortSignal(signal) }),
-      late => late.destroy(),
-    )
+    const { uplink, value: socket } = await openOver(this.#attempts, own, options.signal, {
+      open: (path, signal) =>
+        connect({ ...options, ...(path === own ? {} : pathOf(path)), signal: toAbortSignal(signal) }),
+      discard: late => late.destroy(),
+    })
     this.#pooled.track(uplink.name, socket)
     if (uplink.name !== own.name) this.#leave(own.name, undefined)
     return { socket, path: pathOf(uplink) }

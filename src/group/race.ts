@@ -28,19 +28,53 @@ export interface Opened<T> {
   readonly value: T
 }
 
+/** What is opened over an uplink, and how. */
+export interface Work<T> {
+  /** `tried` has the uplinks so far, with this one. When the signal fires, it must release everything and reject. */
+  open(uplink: NamedPath, signal: Signal, tried: ReadonlySet<string>): T | Promise<T>
+  /** Receives a result that nobody needs any more. */
+  discard(late: T): void
+  /** Notices what `open` has thrown. */
+  failed?(uplink: NamedPath, error: unknown): void
+}
+
 /**
  * Opens something over `first`, then over the others: each when the one before has failed, or has taken its delay. The first
- * success wins. `work` must release everything and reject when its signal fires; `discard` gets late results.
+ * success wins.
  */
 export async function openOver<T>(
   attempts: GroupAttempts,
   first: NamedPath,
   signal: Signal | undefined,
-  work: (uplink: NamedPath, signal: Signal) => Promise<T>,
-  discard: (late: T) => void,
+  work: Work<T>,
 ): Promise<Opened<T>> {
   signal?.throwIfAborted()
   const tried = new Set<string>()
+  if (attempts.delay(first.name) !== Number.POSITIVE_INFINITY) return race(attempts, first, tried, signal, work)
+  // Nothing runs beside it, and most connections need no other: a race would take longer than a near connection.
+  tried.add(first.name)
+  try {
+    const value = await attempt(attempts, first, tried, signal, work)
+    if (signal?.aborted) work.discard(value)
+    signal?.throwIfAborted()
+    attempts.learned(first.name, true)
+    return { uplink: first, value }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (isFinal(error)) throw error
+    return race(attempts, first, tried, signal, work, error)
+  }
+}
+
+/** `failure` is that of the uplink which was tried before. */
+async function race<T>(
+  attempts: GroupAttempts,
+  first: NamedPath,
+  tried: Set<string>,
+  signal: Signal | undefined,
+  work: Work<T>,
+  failure?: unknown,
+): Promise<Opened<T>> {
   const opening = new Staggered<NamedPath, Opened<T>>(
     {
       next() {
@@ -49,14 +83,15 @@ export async function openOver<T>(
         return uplink
       },
       mayGrow: () => false,
-      attempt: async (uplink, signal) => ({ uplink, value: await attempt(attempts, uplink, signal, work) }),
-      discard: ({ value }) => discard(value),
+      attempt: async (uplink, signal) => ({ uplink, value: await attempt(attempts, uplink, tried, signal, work) }),
+      discard: ({ value }) => work.discard(value),
       delay: ({ name }) => attempts.delay(name),
-      isFinal: error => error instanceof NetviaError && final.has(error.code),
+      isFinal,
       failure: raceFailure,
     },
     signal,
   )
+  if (failure !== undefined) opening.failed(failure)
   opening.advance()
   const opened = await opening.result
   const order = [...tried]
@@ -66,21 +101,29 @@ export async function openOver<T>(
   return opened
 }
 
+function isFinal(error: unknown): boolean {
+  return error instanceof NetviaError && final.has(error.code)
+}
+
 /** Ends with the signal, and with the uplink. */
 async function attempt<T>(
   { onCut }: GroupAttempts,
   uplink: NamedPath,
-  signal: Signal,
-  work: (uplink: NamedPath, signal: Signal) => Promise<T>,
+  tried: ReadonlySet<string>,
+  signal: Signal | undefined,
+  work: Work<T>,
 ): Promise<T> {
   const cancel = new Cancel()
-  const onAbort = () => cancel.abort(signal.reason)
-  signal.addEventListener('abort', onAbort)
+  const onAbort = () => cancel.abort(signal!.reason)
+  signal?.addEventListener('abort', onAbort)
   const release = onCut(uplink.name, error => cancel.abort(error))
   try {
-    return await work(uplink, cancel)
+    return await work.open(uplink, cancel, tried)
+  } catch (error) {
+    work.failed?.(uplink, error)
+    throw error
   } finally {
     release()
-    signal.removeEventListener('abort', onAbort)
+    signal?.removeEventListener('abort', onAbort)
   }
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { Cancel, type Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
-import { type Carrier, SocketCarrier } from './carrier.js'
+import { type Carrier, type Cuttable, SocketCarrier } from './carrier.js'
 import type { End } from './descriptor.js'
 import type { NearDescriptor } from './near-descriptor.js'
 
@@ -11,20 +11,22 @@ export class Client {
   readonly address: string
   /** Fires when the connection is gone: nothing needs to be opened for it any more. */
   readonly signal: Signal
-  /** A socket or a tunnel has taken the place of the descriptor. */
-  readonly passTo: (carrier: Carrier) => void
   readonly #gone = new Cancel()
   readonly #timeout: number
+  readonly #onEnd: () => void
+  /** The descriptor, or what has taken its place. */
+  #current: Cuttable
   #timer: NodeJS.Timeout | undefined
   #socket: Socket | undefined
 
-  constructor(near: NearDescriptor, address: string, handshakeTimeout: number, passTo: (carrier: Carrier) => void) {
+  constructor(near: NearDescriptor, address: string, handshakeTimeout: number, onEnd: () => void) {
     this.near = near
     this.address = address
     this.signal = this.#gone
-    this.passTo = passTo
     this.#timeout = handshakeTimeout
-    near.onEnd(() => this.#ended())
+    this.#onEnd = onEnd
+    this.#current = near
+    near.onEnd(() => this.#ended(near))
     this.wait()
   }
 
@@ -43,6 +45,20 @@ export class Client {
     clearTimeout(this.#timer)
   }
 
+  /** A socket or a tunnel has taken the place of the descriptor. */
+  passTo(carrier: Carrier): void {
+    this.#current = carrier
+    carrier.onEnd(() => this.#ended(carrier))
+  }
+
+  /** Resets the connection. Resolves once it has ended. */
+  cut(): Promise<void> {
+    return new Promise(resolve => {
+      this.#current.onEnd(resolve)
+      this.#current.cut()
+    })
+  }
+
   toSocket(): Socket {
     return this.#socket ?? this.#becomeSocket()
   }
@@ -53,13 +69,14 @@ export class Client {
     // Its end only means that it sends nothing more.
     socket.allowHalfOpen = true
     socket.on('error', () => {})
-    socket.on('close', () => this.#ended())
     this.passTo(new SocketCarrier(socket))
     return socket
   }
 
-  #ended(): void {
+  #ended(what: Cuttable): void {
+    if (what !== this.#current) return
     this.heard()
     this.#gone.abort(noLongerNeeded)
+    this.#onEnd()
   }
 }

@@ -13,19 +13,21 @@ export class ClientLimits {
     this.#mostPerClient = mostPerClient
   }
 
-  /** Counts a connection until the returned function is called. Undefined: there are too many. */
-  enter(address: string): (() => void) | undefined {
+  /** Counts a connection. Returns what `leave` takes once it has ended; undefined if there are too many. */
+  enter(address: string): string | undefined {
     const client = clientOf(unmapped(address))
     const count = this.#counts.get(client) ?? 0
     if (this.#total >= this.#most || count >= this.#mostPerClient) return undefined
     this.#total++
     this.#counts.set(client, count + 1)
-    return () => {
-      this.#total--
-      const left = this.#counts.get(client)! - 1
-      if (left > 0) this.#counts.set(client, left)
-      else this.#counts.delete(client)
-    }
+    return client
+  }
+
+  leave(client: string): void {
+    this.#total--
+    const left = this.#counts.get(client)! - 1
+    if (left > 0) this.#counts.set(client, left)
+    else this.#counts.delete(client)
   }
 }
 

@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { Acceptor } from '../protocols/tcp/acceptor.js'
 import { listenDescriptor } from '../protocols/tcp/listen.js'
+import { Bag } from '../runtime/bag.js'
 import { unmapped } from '../sockets/ip.js'
 import { trySetOption } from '../sockets/options.js'
-import type { Carrier, Cuttable } from './carrier.js'
 import { Client } from './client.js'
 import { HttpService } from './http.js'
 import { ClientLimits } from './limits.js'
@@ -80,7 +80,7 @@ class Clients {
   readonly #context: ProxyContext
   readonly #http: HttpService
   readonly #limits: ClientLimits
-  readonly #open = new Set<Cuttable>()
+  readonly #open = new Bag<Client>()
   /** Accepted sockets have inherited TCP_NODELAY. */
   haveNoDelay = false
 
@@ -106,38 +106,22 @@ class Clients {
 
   take(fd: number, from: string): void {
     const address = unmapped(from)
-    const release = this.#settings.allow.has(address) && this.#limits.enter(address)
-    if (!release) {
+    const counted = this.#settings.allow.has(address) ? this.#limits.enter(address) : undefined
+    if (counted === undefined) {
       this.#context.statistics.refused++
       addon().reset(fd)
       return
     }
     if (!this.haveNoDelay) trySetOption(fd, 'TCP_NODELAY', 1)
-    const near = new NearDescriptor(fd)
-    this.#hold(near, release)
-    let current: Cuttable = near
-    const passTo = (carrier: Carrier) => {
-      this.#open.delete(current)
-      current = carrier
-      this.#hold(carrier, release)
-    }
-    void this.#serve(new Client(near, address, this.#settings.handshakeTimeout, passTo))
+    const client = new Client(new NearDescriptor(fd), address, this.#settings.handshakeTimeout, () => {
+      if (this.#open.delete(place)) this.#limits.leave(counted)
+    })
+    const place = this.#open.add(client)
+    void this.#serve(client)
   }
 
   async destroy(): Promise<void> {
-    const ends = [...this.#open].map(connection => {
-      const end = new Promise<void>(resolve => connection.onEnd(resolve))
-      connection.cut()
-      return end
-    })
-    await Promise.all(ends)
-  }
-
-  #hold(connection: Cuttable, release: () => void): void {
-    this.#open.add(connection)
-    connection.onEnd(() => {
-      if (this.#open.delete(connection)) release()
-    })
+    await Promise.all(this.#open.places().map(({ value: client }) => client?.cut()))
   }
 
   async #serve(client: Client): Promise<void> {

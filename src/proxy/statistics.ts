@@ -1,3 +1,5 @@
+import { Bag, type Place } from '../runtime/bag.js'
+
 /** Statistics of one uplink, since the proxy started. */
 export interface ProxyUplinkStatistics {
   /** Connections and UDP associations that were opened. */
@@ -33,21 +35,23 @@ export class Tally {
   failures = 0
   #sent = 0
   #received = 0
-  readonly #open = new Set<Counting>()
+  readonly #open = new Bag<Counting>()
 
-  add(socket: Counting): void {
-    this.#open.add(socket)
+  add(socket: Counting): Place<Counting> {
+    return this.#open.add(socket)
   }
 
-  remove(socket: Counting): void {
-    if (!this.#open.delete(socket)) return
+  remove(place: Place<Counting>): void {
+    const socket = place.value
+    if (!socket || !this.#open.delete(place)) return
     this.#sent += socket.bytesWritten
     this.#received += socket.bytesRead
   }
 
   report(): ProxyUplinkStatistics {
     const { connections, failures } = this
-    const sum = (of: (socket: Counting) => number) => [...this.#open].reduce((total, socket) => total + of(socket), 0)
+    const open = this.#open.places()
+    const sum = (of: (socket: Counting) => number) => open.reduce((total, { value }) => total + of(value!), 0)
     return {
       ...{ connections, open: this.#open.size, failures },
       bytesSent: this.#sent + sum(({ bytesWritten }) => bytesWritten),

@@ -94,7 +94,7 @@ class Association {
     const { value, tally, onCut } = this.#opened
     const release = onCut(() => resetSocket(control))
     const end = () => control.destroy()
-    tally.add(this)
+    const place = tally.add(this)
     this.#near.on('message', (bytes, from) => void this.#fromClient(bytes, from).catch(() => {}))
     this.#near.on('error', end)
     this.#far.set(value.family, Promise.resolve(this.#listen(value.socket)))
@@ -104,7 +104,7 @@ class Association {
     this.#signal.addEventListener('abort', () => {
       clearTimeout(this.#idle)
       release()
-      tally.remove(this)
+      tally.remove(place)
     })
   }
 

@@ -1,10 +1,10 @@
 import { isIP } from '../builtins.js'
 import { NetviaError } from '../errors.js'
-import type { GroupAttempts, NamedPath } from '../group/attempts.js'
+import type { GroupAttempts } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
 import { openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
-import { dialDescriptorInTime } from '../protocols/tcp/dial.js'
+import { type Connected, dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { dialPaths } from '../protocols/tcp/multipath/dial.js'
 import type { MultipathDevice } from '../protocols/tcp/multipath/options.js'
 import { withinTimeLimit } from '../protocols/tcp/time-limit.js'
@@ -46,11 +46,11 @@ export interface Opened<T> {
 
 /** Counts a connection until it ends, and cuts it with its uplink. */
 export function track({ tally, onCut }: Opened<unknown>, carrier: Carrier): void {
-  tally.add(carrier)
+  const place = tally.add(carrier)
   const release = onCut(error => carrier.cut(error))
   carrier.onEnd(() => {
     release()
-    tally.remove(carrier)
+    tally.remove(place)
   })
 }
 
@@ -88,13 +88,19 @@ export class Uplinks {
     return this.open(`${client} ${host}`, signal, dial, late => late.destroy())
   }
 
-  async #dialDescriptor({ path, signal, timeout }: Attempt, host: string, port: number): Promise<End> {
+  #dialDescriptor({ path, signal, timeout }: Attempt, host: string, port: number): End | Promise<End> {
     const { servers } = this.#settings
     const { device, localAddress, mark, tos } = path
     // A spread would make hidden classes for each tunnel.
     const options = { device, localAddress, mark, tos, servers, timeout, host, port, socketOptions, signal }
-    const { fd } = await dialDescriptorInTime(options, this.#check)
-    const far = new Descriptor(fd, path.device)
+    const dialed = dialDescriptorInTime(options, this.#check)
+    return dialed instanceof Promise
+      ? dialed.then(far => this.#connected(far, device))
+      : this.#connected(dialed, device)
+  }
+
+  #connected({ fd }: Connected, device: string | undefined): Descriptor {
+    const far = new Descriptor(fd, device)
     this.targets.checkConnected(far)
     return far
   }
@@ -118,31 +124,30 @@ export class Uplinks {
   async open<T>(
     key: string,
     client: Signal,
-    work: (attempt: Attempt) => Promise<T>,
+    work: (attempt: Attempt) => T | Promise<T>,
     discard: (late: T) => void,
   ): Promise<Opened<T>> {
     const attempts = this.#attempts
-    const tried = new Set<string>()
-    const counted = async (uplink: NamedPath, signal: Signal) => {
-      const { name } = uplink
-      tried.add(name)
-      const isLast = attempts.delay(name) !== Number.POSITIVE_INFINITY || attempts.next(tried) === undefined
-      try {
-        return await work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
-      } catch (error) {
+    const { uplink, value } = await openOver(attempts, attempts.first(key), client, {
+      open(uplink, signal, tried) {
+        const isLast = attempts.delay(uplink.name) !== Number.POSITIVE_INFINITY || attempts.next(tried) === undefined
+        return work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
+      },
+      failed: ({ name }, error) => {
         const isRefused = error instanceof NetviaError && error.code === 'ERR_PROXY_TARGET'
         if (!client.aborted && error !== noLongerNeeded && !isRefused) this.statistics.of(name).failures++
-        throw error
-      }
-    }
-    const { uplink, value } = await openOver(attempts, attempts.first(key), client, counted, discard)
+      },
+      discard,
+    })
     const tally = this.statistics.of(uplink.name)
     tally.connections++
     const index = value instanceof Descriptor ? value.deviceIndex : undefined
     const onCut: Opened<T>['onCut'] = cut => {
-      const ends = [attempts.onCut(uplink.name, cut), onLinkLoss(uplink.device, cut, index)]
+      const endCuts = attempts.onCut(uplink.name, cut)
+      const endLoss = onLinkLoss(uplink.device, cut, index)
       return () => {
-        for (const end of ends) end()
+        endCuts()
+        endLoss()
       }
     }
     return { value, tally, onCut }

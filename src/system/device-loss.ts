@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { NetviaError } from '../errors.js'
+import { Bag, type Place } from '../runtime/bag.js'
 import { isolated } from '../runtime/isolated.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
@@ -19,18 +20,7 @@ const graceMs = 50
 /** Milliseconds between checks without netlink. */
 const pollMs = 200
 
-interface Entry {
-  /** Undefined once it is forgotten. */
-  own: Watched | undefined
-  /** In `watched`. */
-  index: number
-}
-
-/**
- * Not a set: the tables that V8 leaves of one that grows and shrinks keep alive what they held. V8 then makes such objects, and
- * all that they hold, in its old generation.
- */
-const watched: Entry[] = []
+const watched = new Bag<Watched>()
 let end: (() => void) | undefined
 
 /**
@@ -73,21 +63,13 @@ export function destroyWithDevice(socket: Socket, device: string | undefined): v
 }
 
 function watch(own: Watched): () => void {
-  const entry: Entry = { own, index: watched.length }
-  watched.push(entry)
+  const place = watched.add(own)
   end ??= startLater()
-  return () => forget(entry)
+  return () => forget(place)
 }
 
-function forget(entry: Entry): void {
-  if (!entry.own) return
-  entry.own = undefined
-  const last = watched.pop()!
-  if (last !== entry) {
-    watched[entry.index] = last
-    last.index = entry.index
-  }
-  if (watched.length > 0) return
+function forget(place: Place<Watched>): void {
+  if (!watched.delete(place) || watched.size > 0) return
   end?.()
   end = undefined
 }
@@ -116,18 +98,18 @@ function follow(): () => void {
 
 /** Checks the sockets of one device, or all of them. */
 function verifyAll(only?: string): void {
-  for (const entry of [...watched]) {
-    if (!entry.own) continue
-    const { device, verify, lost, isOpen } = entry.own
+  for (const place of watched.places()) {
+    if (!place.value) continue
+    const { device, verify, lost, isOpen } = place.value
     if (only !== undefined && only !== device) continue
     if (!isOpen()) {
-      forget(entry)
+      forget(place)
       continue
     }
     try {
       verify()
     } catch (error) {
-      forget(entry)
+      forget(place)
       isolated(() => lost(error))
     }
   }

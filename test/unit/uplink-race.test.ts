@@ -34,11 +34,8 @@ function start(delay = 250) {
   const begun: string[] = []
   const discarded: string[] = []
   const controller = new AbortController()
-  const opened = openOver(
-    attempts,
-    { name: 'one' },
-    controller.signal,
-    ({ name }, signal) => {
+  const opened = openOver(attempts, { name: 'one' }, controller.signal, {
+    open({ name }, signal) {
       begun.push(name)
       return new Promise<string>((resolve, reject) => {
         running.set(name, {
@@ -48,8 +45,8 @@ function start(delay = 250) {
         signal.addEventListener('abort', () => reject(signal.reason))
       })
     },
-    late => void discarded.push(late),
-  )
+    discard: late => void discarded.push(late),
+  })
   opened.catch(() => {})
   return { opened, begun, discarded, suspects, running, cuts, controller }
 }

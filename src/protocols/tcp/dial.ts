@@ -136,31 +136,30 @@ export function toSocket({ fd, dnsMs, connectMs }: Connected & Timings, options:
  * `dialInTime` for callers that need no socket of Node's. They verify the descriptor's binding again, and close it. An address
  * that answers within the call, like those nearby, costs neither timer nor signal.
  */
-export async function dialDescriptorInTime(
+export function dialDescriptorInTime(
   options: DialOptions,
   refuse?: (address: string) => void,
-): Promise<Connected & Timings> {
-  const { port, device, signal } = options
+): (Connected & Timings) | Promise<Connected & Timings> {
+  const { port, signal } = options
   const [literal] = literalAddress(options.host, familiesOf(options)) ?? []
   if (!literal) return withinTimeLimit(options, (limit, progress) => dialDescriptor(options, limit, progress, refuse))
   signal?.throwIfAborted()
   const { address } = literal
   refuse?.(address)
   const start = monotonicNow()
-  const { fd, connected } = openConnecting(
-    address,
-    port,
-    options,
-    numericOptions(familyOf(address), options.socketOptions),
-  )
-  if (!connected) {
-    await withinTimeLimit(options, (limit, progress) => {
-      Object.assign(progress, { address, phase: 'connection' })
-      return handshake(fd, address, port, device, limit)
-    })
-    if (signal?.aborted) addon().close(fd)
-    signal?.throwIfAborted()
-  }
+  const socketOptions = numericOptions(familyOf(address), options.socketOptions)
+  const { fd, connected } = openConnecting(address, port, options, socketOptions)
+  return connected ? { fd, address, dnsMs: 0, connectMs: monotonicNow() - start } : later(fd, address, start, options)
+}
+
+async function later(fd: number, address: string, start: number, options: DialOptions): Promise<Connected & Timings> {
+  const { port, device, signal } = options
+  await withinTimeLimit(options, (limit, progress) => {
+    Object.assign(progress, { address, phase: 'connection' })
+    return handshake(fd, address, port, device, limit)
+  })
+  if (signal?.aborted) addon().close(fd)
+  signal?.throwIfAborted()
   return { fd, address, dnsMs: 0, connectMs: monotonicNow() - start }
 }
 
