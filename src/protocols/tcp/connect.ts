@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { anything, checkOptions, type PathOptions } from '../../options.js'
-import { type ConnectOptions, connectSchema, type DialOptions, dialInTime } from './dial.js'
+import { sharedTurn } from '../../runtime/turns.js'
+import { type ConnectOptions, close, connectSchema, type DialOptions, dialDescriptorInTime, toSocket } from './dial.js'
 import { dialPathsInTime } from './multipath/dial.js'
 import { type MultipathOptions, multipathSchema } from './multipath/options.js'
 
@@ -33,6 +34,10 @@ const pooledSchema = { ...connectSchema, signal: anything }
 /** Connects over the path of the options. */
 export const connectOnPath: Connector = async given => {
   const path: DialOptions = checkOptions('connect', given, pooledSchema, ['host', 'port'])
-  const { socket } = await dialInTime(path)
-  return { socket, path }
+  const connected = await dialDescriptorInTime(path)
+  // A near server then wakes once for all connections of a turn, and once for all their requests, instead of for each.
+  await sharedTurn()
+  if (path.signal?.aborted) close(connected)
+  path.signal?.throwIfAborted()
+  return { socket: toSocket(connected, path).socket, path }
 }
