@@ -31,14 +31,14 @@ export function routeId(family: 4 | 6, table: number, metric = metricOf(family))
 const { create, replace, exclusive } = MessageFlag
 
 export function routeEntry(route: DefaultRoute): Entry {
-  const { family, table, metric, hops, preferredSource } = route
+  const { family, table, metric, hops, preferredSource, metrics = [] } = route
   // The kernel does not keep the order of IPv6 hops.
   const sorted = hops
     .map(({ deviceIndex, gateway, onLink, weight }) => JSON.stringify([deviceIndex, gateway, onLink, weight]))
     .sort()
   return {
     id: routeId(family, table, metric),
-    content: JSON.stringify([sorted, preferredSource]),
+    content: JSON.stringify([sorted, preferredSource, [...metrics]]),
     words: `the IPv${family} default route of table ${table}`,
     devices: hops.map(({ deviceIndex }) => deviceIndex),
     put: { type: MessageType.newRoute, flags: create | replace, payload: encodeDefaultRoute(route) },

@@ -9,10 +9,17 @@ import type { UplinkFacts } from './kernel-tables.js'
 /** Deleted with the event loop having its turns in between. */
 const ordersAtOnce = 256
 
+type Family = 4 | 6
+const families = [4, 6] as const
+
+function keyOf(uplink: string, family: Family): string {
+  return `${family} ${uplink}`
+}
+
 /** Deletes the tracked connections of uplinks that went down: once each time. */
 export class Flusher {
   readonly #failed: (error: Error) => void
-  /** The last known addresses of each uplink. One that went down may have lost them. */
+  /** The last known addresses of each uplink and family. One that went down may have lost them. */
   readonly #addresses = new Map<string, readonly string[]>()
   readonly #done = new Set<string>()
   #hasFailed = false
@@ -25,17 +32,23 @@ export class Flusher {
 
   learn(uplinks: readonly UplinkFacts[]): void {
     for (const { name, addresses } of uplinks) {
-      const own = addresses.map(({ address }) => address)
-      if (own.length > 0) this.#addresses.set(name, own)
+      for (const family of families) {
+        const own = addresses.filter(address => address.family === family).map(({ address }) => address)
+        if (own.length > 0) this.#addresses.set(keyOf(name, family), own)
+      }
     }
   }
 
-  /** The uplinks that are down now, while the traffic goes out through others. */
-  left(names: readonly string[]): void {
-    const fresh = names.filter(name => !this.#done.has(name))
+  /** `down` are the uplinks that don't work now, `inForce` those that the traffic of each family goes out through. */
+  left(down: readonly string[], inForce: Readonly<Record<Family, readonly string[]>>): void {
+    const left = families.flatMap(family => {
+      if (inForce[family].length === 0) return []
+      return down.filter(name => !inForce[family].includes(name)).map(name => keyOf(name, family))
+    })
+    const fresh = left.filter(key => !this.#done.has(key))
     this.#done.clear()
-    for (const name of names) this.#done.add(name)
-    const addresses = new Set(fresh.flatMap(name => this.#addresses.get(name) ?? []))
+    for (const key of left) this.#done.add(key)
+    const addresses = new Set(fresh.flatMap(key => this.#addresses.get(key) ?? []))
     if (addresses.size > 0) this.#work = this.#work.then(() => forgetTranslated(addresses)).catch(this.#fail)
   }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Uplink } from '../monitor/settings.js'
 import type { Link } from '../system/netlink/link.js'
 import type { AddressMessage } from '../system/netlink/link-address.js'
-import { mainTable, type Route, type RouteHop } from '../system/netlink/route.js'
+import { byMerit, type KernelRoute, mainTable, type Route, type RouteHop } from '../system/netlink/route.js'
 import type { Rule } from '../system/netlink/rule.js'
 import { readAddresses, readDefaultRoutes, readLinks, readRules } from '../system/netlink/tables.js'
 
@@ -16,7 +16,7 @@ export const firstTable = 256
 export interface KernelTables {
   readonly links: readonly Link[]
   readonly addresses: readonly AddressMessage[]
-  readonly defaultRoutes: readonly Route[]
+  readonly defaultRoutes: readonly KernelRoute[]
   readonly rules: readonly Rule[]
 }
 
@@ -24,6 +24,8 @@ export interface KernelTables {
 export interface WayOut {
   readonly hop: RouteHop
   readonly preferredSource?: string
+  /** MTU and the like. */
+  readonly metrics?: Uint8Array
 }
 
 /** The facts about one uplink that routing depends on. */
@@ -74,14 +76,14 @@ export function uplinkFacts({ name, device, localAddress, weight, mark }: Uplink
 }
 
 /** The best default route of the main table through the device. */
-function wayOut(family: 4 | 6, index: number | undefined, routes: readonly Route[]): WayOut | undefined {
+function wayOut(family: 4 | 6, index: number | undefined, routes: readonly KernelRoute[]): WayOut | undefined {
   const found = routes
     .filter(route => route.family === family && route.table === mainTable)
     .filter(({ type, source }) => type === 'unicast' && source === undefined)
-    .sort((a, b) => a.metric - b.metric)
-    .flatMap(({ hops, preferredSource }) => hops.map(hop => ({ hop, preferredSource })))
+    .sort(byMerit)
+    .flatMap(({ hops, preferredSource, metrics }) => hops.map(hop => ({ hop, preferredSource, metrics })))
     .find(({ hop }) => hop.deviceIndex === index)
   if (!found) return undefined
   const { deviceIndex, gateway, onLink } = found.hop
-  return { hop: { deviceIndex, gateway, onLink }, preferredSource: found.preferredSource }
+  return { ...found, hop: { deviceIndex, gateway, onLink } }
 }

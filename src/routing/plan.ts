@@ -1,41 +1,52 @@
-import type { DefaultRoute } from '../system/netlink/default-route.js'
+import { type DefaultRoute, mtuOf } from '../system/netlink/default-route.js'
 import { mainTable } from '../system/netlink/route.js'
 import type { Rule } from '../system/netlink/rule.js'
 import { type Entry, metricOf, routeEntry, ruleEntry } from './entries.js'
 import { ourProtocol, type UplinkFacts } from './kernel-tables.js'
 import type { RoutingSettings } from './options.js'
 
+/** Of the last rule, after `rulePriority`. */
+export const lastPlace = 2
 /** `rtnh_hops` is a byte. */
 const maxWeight = 256
+/** IPv6 takes no hop without a gateway beside others. Devices whose routes have none (PPP, LTE) ignore it. */
+const anyGateway6 = 'fe80::1'
 
 /**
  * The routes and rules of one family, in the order in which they have to be made: what a rule leads to is there before the rule. `inForce` are
- * the uplinks that the default route leads to. Pure.
+ * the uplinks that the default route leads to. Without any, it refuses packets if `isRefused`. Pure.
  */
 export function planFamily(
   family: 4 | 6,
   uplinks: readonly UplinkFacts[],
   inForce: readonly UplinkFacts[],
-  { table, rulePriority, whenAllDown }: RoutingSettings,
+  isRefused: boolean,
+  { table, rulePriority }: RoutingSettings,
 ): Entry[] {
   const common = { family, protocol: ourProtocol, metric: metricOf(family) }
   const routes: DefaultRoute[] = uplinks.flatMap(uplink => {
-    const way = uplink[family]
-    return way ? [{ ...common, table: uplink.table, hops: [way.hop], preferredSource: way.preferredSource }] : []
+    return uplink[family] ? [{ ...common, table: uplink.table, ...leadingTo(family, [uplink]) }] : []
   })
-  const isRefused = inForce.length === 0 && whenAllDown === 'unreachable'
   if (inForce.length > 0 || isRefused) routes.push({ ...common, table, ...leadingTo(family, inForce) })
   return [...routes.map(routeEntry), ...rules(family, uplinks, table, rulePriority).map(ruleEntry)]
 }
 
-function leadingTo(family: 4 | 6, uplinks: readonly UplinkFacts[]): Pick<DefaultRoute, 'hops' | 'preferredSource'> {
+type Destination = Pick<DefaultRoute, 'hops' | 'preferredSource' | 'metrics'>
+
+function leadingTo(family: 4 | 6, uplinks: readonly UplinkFacts[]): Destination {
   if (uplinks.length < 2) {
-    const way = uplinks[0]?.[family]
-    return { hops: way ? [way.hop] : [], preferredSource: way?.preferredSource }
+    const { hop, ...way } = uplinks[0]?.[family] ?? {}
+    return { ...way, hops: hop ? [hop] : [] }
   }
   const scale = Math.min(1, maxWeight / Math.max(...uplinks.map(({ weight }) => weight)))
-  const weightOf = (weight: number) => Math.max(1, Math.round(weight * scale))
-  return { hops: uplinks.map(uplink => ({ ...uplink[family]!.hop, weight: weightOf(uplink.weight) })) }
+  const hops = uplinks.map(uplink => {
+    const { hop } = uplink[family]!
+    const gateway = hop.gateway ?? (family === 6 ? anyGateway6 : undefined)
+    return { ...hop, gateway, weight: Math.max(1, Math.round(uplink.weight * scale)) }
+  })
+  // One route has the metrics of one. The smallest MTU is right for all.
+  const metrics = uplinks.map(uplink => uplink[family]!.metrics).reduce((a, b) => (mtuOf(b) < mtuOf(a) ? b : a))
+  return { hops, metrics }
 }
 
 /**
@@ -53,5 +64,5 @@ function rules(family: 4 | 6, uplinks: readonly UplinkFacts[], table: number, pr
       .filter(({ family: own }) => own === family)
       .map(({ address }) => rule(1, uplink.table, { source: address })),
   ])
-  return [rule(0, mainTable, { suppressPrefixLength: 0 }), ...owned, rule(2, table)]
+  return [rule(0, mainTable, { suppressPrefixLength: 0 }), ...owned, rule(lastPlace, table)]
 }

@@ -18,6 +18,7 @@ import { planFamily } from './plan.js'
 import { Refusals } from './refusals.js'
 import { retryStart } from './retry-start.js'
 import { TableNumbers } from './table-numbers.js'
+import { unreachedRules } from './unreached-rules.js'
 import { uplinkSnapshot } from './uplink-snapshot.js'
 
 /** Changes come in bursts: the kernel's tables are read once for all within this time, in ms. */
@@ -108,8 +109,13 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
 
   #route(family: Family): DefaultRouteSnapshot | undefined {
     if (!this.#unfollow || !this.#families.includes(family)) return undefined
-    const uplinks = this.#inForce[family]
-    return { uplinks, unreachable: uplinks.length === 0 && this.#settings.whenAllDown === 'unreachable' }
+    return { uplinks: this.#inForce[family], unreachable: this.#isRefused(family) }
+  }
+
+  /** Without an uplink that has a default route of the family, others may have one: they are refused only if all uplinks are down. */
+  #isRefused(family: Family): boolean {
+    if (this.#inForce[family].length > 0 || this.#settings.whenAllDown === 'keep') return false
+    return this.#facts.some(uplink => uplink[family]) || this.#down().length === watchedUplinks(this.#monitor).length
   }
 
   async #start(): Promise<void> {
@@ -119,10 +125,12 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     this.#installed = new Installed(message => this.#warn('interference', message), later)
     try {
       this.#follow()
-      const { policy, ipv4, ipv6 } = this.#settings
+      const { policy, ipv4, ipv6, rulePriority } = this.#settings
       this.#families = ([4, 6] as const).filter(family => (family === 4 ? ipv4 : ipv6 && hasIPv6()))
-      this.#refusals.report(this.#takeOver(await readKernel()))
+      const kernel = await readKernel()
+      this.#refusals.report(this.#takeOver(kernel))
       const remarks = policy === 'weighted' ? multipathRemarks(this.#families) : []
+      remarks.push(...unreachedRules(kernel.rules, rulePriority))
       for (const remark of remarks) this.#warn('configuration', remark)
     } catch (error) {
       this.#end()
@@ -252,7 +260,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     const wanted = this.#wanted()
     if (kernel) this.#installed!.compare(kernel, wanted)
     const error = this.#installed!.set(wanted)
-    if (this.#settings.flushConnections) this.#flush()
+    if (this.#settings.flushConnections) this.#flusher.left(this.#down(), this.#inForce)
     for (const family of this.#families) {
       const [from, to] = [before[family], this.#inForce[family]]
       if (from.join('\0') !== to.join('\0')) this.#publish('change', { family, from, to, at: Date.now() })
@@ -271,17 +279,13 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
     return entriesOf(
       this.#families.flatMap(family => {
         const inForce = this.#facts.filter(({ name }) => this.#inForce[family].includes(name))
-        return planFamily(family, this.#facts, inForce, this.#settings)
+        return planFamily(family, this.#facts, inForce, this.#isRefused(family), this.#settings)
       }),
     )
   }
 
-  /** Forgets the connections of uplinks that are down, while another can take them. */
-  #flush(): void {
-    const inUse = this.#families.flatMap(family => this.#inForce[family])
-    const down = watchedUplinks(this.#monitor).filter(({ state }) => state === 'down')
-    const left = down.map(({ uplink }) => uplink.name).filter(name => !inUse.includes(name))
-    this.#flusher.left(inUse.length > 0 ? left : [])
+  #down(): string[] {
+    return watchedUplinks(this.#monitor).flatMap(({ state, uplink }) => (state === 'down' ? uplink.name : []))
   }
 
   #warn(source: RoutingWarning['source'], message: string, error?: unknown): void {

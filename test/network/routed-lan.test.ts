@@ -5,11 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import type { MonitorOptions } from '../../src/monitor/options.js'
+import type { MonitorOptions, UplinkOptions } from '../../src/monitor/options.js'
 import type { RoutingOptions } from '../../src/routing/options.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { type Host, lab, needs } from '../lab/index.js'
 import { runWithInput, startWith } from '../lab/processes.js'
+import { removeDefaultRoute } from './routed-uplinks.js'
 
 /** A host behind the router: made here, as no other test needs it. Named as the laboratory's own, so that it is removed with them. */
 const name = lab.names.router.replace(/router$/, 'lan')
@@ -67,7 +68,7 @@ function translate(rules: string, more = '') {
   atEnd.push(() => nft('delete table inet routed'))
 }
 
-function uplinks(more: { mark?: number }[] = [{}, {}]): MonitorOptions['uplinks'] {
+function uplinks(more: Partial<UplinkOptions>[] = [{}, {}]): MonitorOptions['uplinks'] {
   const checks = [{ type: 'ping', host: server.address4 } as const]
   return [
     { name: 'fibre', device: 'wan1', priority: 1, weight: 3, checks, ...more[0] },
@@ -167,6 +168,17 @@ describe.each([
     console.log(`${family}, cable pulled: new connection begun after ${tcp} ms, UDP after ${udp} ms`)
     expect(tcp).toBeLessThan(1000)
     expect(udp).toBeLessThan(1000)
+  })
+
+  test('moves its UDP even if the other uplink has no default route of the other family', async () => {
+    translate(fixed.join(';'))
+    removeDefaultRoute(family === 'IPv4' ? '-6' : '-4', 'wan2')
+    const checks = [{ type: 'ping', host } as const]
+    await routed({}, uplinks([{ checks }, { checks }]))
+    const answers = await begin()
+    atEnd.push(() => cable('up'))
+    await cable('down')
+    await moved(answers, 'udp')
   })
 
   test('sends its first packet over the other uplink within 150 ms of the last one over a pulled cable', async () => {

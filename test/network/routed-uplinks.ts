@@ -1,4 +1,4 @@
-import { afterEach, expect } from 'vitest'
+import { afterEach, expect, onTestFinished } from 'vitest'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
 import type { RoutingWarning } from '../../src/routing/event-types.js'
@@ -27,6 +27,16 @@ export const table = (number: number, family = '-4') => {
 }
 /** The device that a packet of a host behind the router goes out through. */
 export const outgoing = (address: string) => / dev (\S+)/.exec(ip('route', 'get', address))![1]
+
+/** Until the end of the test. `family`: as ip(8) has it. */
+export function removeDefaultRoute(family: '-4' | '-6', device: string): void {
+  const route = ip(family, 'route', 'show', 'default', 'dev', device)
+    .replace(/ pref medium/, '')
+    .trim()
+    .split(/ +/)
+  ip(family, 'route', 'del', ...route, 'dev', device)
+  onTestFinished(() => void ip(family, 'route', 'replace', ...route, 'dev', device))
+}
 
 export function uplinks(host = lab.server.address4): MonitorOptions['uplinks'] {
   return [

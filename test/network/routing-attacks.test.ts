@@ -109,6 +109,20 @@ describe('what other programs have', () => {
     expect(everything()).toBe(before)
   })
 
+  test('rules behind those of netvia, as wg-quick has them, are reported', async () => {
+    const monitor = await monitored()
+    ip('rule', 'add', 'not', 'fwmark', '0xca6c', 'priority', '32765', 'lookup', '51820')
+    ip('rule', 'add', 'priority', '32764', 'lookup', 'main', 'suppress_prefixlength', '0')
+    ip('rule', 'add', 'fwmark', '0x1', 'priority', '900', 'lookup', '52')
+    onTestFinished(() => {
+      for (const priority of ['32765', '32764', '900']) ip('rule', 'del', 'priority', priority)
+    })
+    const { warnings } = await routed(monitor)
+    expect(warnings).toMatchObject([
+      { source: 'configuration', message: expect.stringMatching(/: 32765 \(table 51820\); .* below 20000$/) },
+    ])
+  })
+
   test('changes without end, and the routes still follow the uplinks', { timeout: 30_000 }, async () => {
     const monitor = await monitored()
     const { routing } = await routed(monitor)

@@ -13,7 +13,19 @@ import { lab } from '../lab/index.js'
 import { runWithInput } from '../lab/processes.js'
 import { netvia, objects } from '../unit/cli-process.js'
 import { blocksOf } from '../unit/markdown.js'
-import { atEnd, cable, everything, ip, monitored, outgoing, routed, states, table, uplinks } from './routed-uplinks.js'
+import {
+  atEnd,
+  cable,
+  everything,
+  ip,
+  monitored,
+  outgoing,
+  removeDefaultRoute,
+  routed,
+  states,
+  table,
+  uplinks,
+} from './routed-uplinks.js'
 
 describe('start and stop', () => {
   test('leave the rules and routes as they were, and meanwhile each uplink has its table', async () => {
@@ -63,6 +75,33 @@ describe('start and stop', () => {
     expect(table(5002)).toMatch('dev wan2')
     expect(ip('rule')).toMatch('1002:\tfrom all lookup 5000')
     expect(ip('-6', 'rule')).not.toMatch('proto 77')
+  })
+
+  test('copy the MTU and the like of a route, as DHCP clients set them', async () => {
+    const monitor = await monitored()
+    const narrow = ['default', 'via', lab.wan1.gateway4, 'dev', 'wan1', 'metric', '50']
+    ip('route', 'add', ...narrow, 'mtu', '1400', 'advmss', '1300')
+    onTestFinished(() => void ip('route', 'del', ...narrow))
+    const { routing, warnings } = await routed(monitor, { policy: 'weighted', ipv6: false })
+    for (const number of [7770, 7771]) expect(table(number)).toMatch(/ mtu 1400 advmss 1300/)
+    expect(table(7772)).not.toMatch('mtu')
+    ip('route', 'change', ...narrow, 'mtu', '1300')
+    await expect.poll(() => table(7770)).toMatch(' mtu 1300')
+    expect(table(7771)).toMatch(' mtu 1300')
+    await routing.stop()
+    expect(warnings.filter(({ source }) => source !== 'configuration')).toEqual([])
+  })
+
+  test('through a nexthop object whose gateway is on the link only by its word', async () => {
+    const monitor = await monitored()
+    lab.run('router', 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=0')
+    onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=1'))
+    ip('nexthop', 'add', 'id', '7', 'via', '10.250.0.1', 'dev', 'wan2', 'onlink')
+    onTestFinished(() => void ip('nexthop', 'del', 'id', '7'))
+    ip('route', 'add', 'default', 'nhid', '7', 'metric', '1')
+    const { warnings } = await routed(monitor)
+    expect(table(7772)).toMatch('default via 10.250.0.1 dev wan2 proto 77 onlink')
+    expect(warnings).toEqual([])
   })
 
   test('twice in one network namespace are refused', async () => {
@@ -206,6 +245,21 @@ describe('all uplinks down', () => {
     expect(table(7770, '-6')).toMatch('dev wan1')
     expect(warnings).toEqual([])
   })
+
+  test('unreachable: IPv6 is as before where no uplink has a default route of it, until all are down', async () => {
+    for (const device of ['wan1', 'wan2']) removeDefaultRoute('-6', device)
+    // A tunnel, for example, that is no uplink.
+    const tunnel = ['default', 'dev', 'slow0', 'metric', '300']
+    ip('-6', 'route', 'add', ...tunnel)
+    onTestFinished(() => void ip('-6', 'route', 'del', ...tunnel))
+    const monitor = await monitored({ down: 1 })
+    const { routing } = await routed(monitor, { whenAllDown: 'unreachable' })
+    expect(routing.snapshot().ipv6).toEqual({ uplinks: [], unreachable: false })
+    expect(outgoing(lab.server.address6)).toBe('slow0')
+    await monitor.configure({ interval: 50, timeout: 100, down: 1, uplinks: down })
+    await expect.poll(() => routing.snapshot().ipv6, { timeout: 5000 }).toEqual({ uplinks: [], unreachable: true })
+    expect(table(7770, '-6')).toMatch(/^unreachable default /)
+  })
 })
 
 describe('weighted', () => {
@@ -230,6 +284,17 @@ describe('weighted', () => {
       for (const family of ['-4', '-6']) expect(table(7770, family).match(/nexthop/g)).toHaveLength(2)
     }
     expect(warnings).toHaveLength(2)
+  })
+
+  test('has IPv6 hops without a gateway too, as those of PPP and LTE are', async () => {
+    removeDefaultRoute('-6', 'wan2')
+    const route = ['default', 'dev', 'wan2', 'metric', '200']
+    ip('-6', 'route', 'add', ...route)
+    onTestFinished(() => void ip('-6', 'route', 'del', ...route))
+    const { warnings } = await routed(await monitored(), { policy: 'weighted' })
+    expect(table(7770, '-6').match(/dev wan[12]/g)).toHaveLength(2)
+    expect(table(7772, '-6')).toMatch(/^default dev wan2 /)
+    expect(warnings.filter(({ source }) => source !== 'configuration')).toEqual([])
   })
 })
 

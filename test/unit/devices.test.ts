@@ -8,7 +8,7 @@ import { device, deviceAddress, devices } from '../../src/system/devices/devices
 import { watchDevices } from '../../src/system/devices/watch.js'
 import { onDeviceChange } from '../../src/system/netlink/changes.js'
 import type { Link } from '../../src/system/netlink/link.js'
-import type { Route } from '../../src/system/netlink/route.js'
+import type { KernelRoute } from '../../src/system/netlink/route.js'
 import { neighbour } from '../../src/system/netlink/tables.js'
 import { openSockets } from './open-sockets.js'
 
@@ -70,12 +70,17 @@ describe('assembleDevices', () => {
     ...{ index, name: `d${index}`, kind: 'physical', up: true, running: true, mtu: 1500 },
     ...more,
   })
-  const route = (metric: number, hops: Route['hops'], more: Partial<Route> = {}): Route => ({
-    ...{ family: 4, type: 'unicast', destination: '0.0.0.0/0', table: 254, protocol: 4, metric, hops },
+  const route = (metric: number, hops: KernelRoute['hops'], more: Partial<KernelRoute> = {}): KernelRoute => ({
+    ...{ family: 4, type: 'unicast', destination: '0.0.0.0/0', table: 254, protocol: 4, metric, hops, preference: 0 },
     ...more,
   })
-  const gateways = (routes: Route[]) =>
+  const gateways = (routes: KernelRoute[]) =>
     assembleDevices([link(1), link(2), link(3)], [], routes).map(({ gateway4 }) => gateway4)
+
+  it('of one metric, takes the gateway that router advertisements prefer', () => {
+    const by = (preference: number, gateway: string) => route(1024, [{ deviceIndex: 1, gateway }], { preference })
+    expect(gateways([by(-1, '192.0.2.1'), by(1, '192.0.2.2'), by(0, '192.0.2.3')])[0]).toBe('192.0.2.2')
+  })
 
   it('takes the gateway of the lowest metric of each device, of multipath routes too', () => {
     expect(

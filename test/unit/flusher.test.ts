@@ -19,13 +19,25 @@ test('a kernel without connection tracking is reported once, and asked again at 
   const flusher = new Flusher(failed)
   flusher.learn([fibre])
   for (let fall = 0; fall < 3; fall++) {
-    flusher.left(['fibre'])
+    flusher.left(['fibre'], { 4: ['lte'], 6: [] })
     // Still down: nothing new.
-    flusher.left(['fibre'])
-    flusher.left([])
+    flusher.left(['fibre'], { 4: ['lte'], 6: [] })
+    flusher.left([], { 4: ['fibre'], 6: [] })
     await flusher.idle()
   }
   expect(asked).toHaveBeenCalledTimes(3)
   expect(failed).toHaveBeenCalledTimes(1)
   expect(failed).toHaveBeenCalledWith(expect.objectContaining({ message: 'EPROTONOSUPPORT' }))
+})
+
+test('a family that no other uplink can take keeps its connections, and the other does not', async () => {
+  asked.mockClear()
+  const flusher = new Flusher(vi.fn())
+  flusher.learn([fibre])
+  flusher.left(['fibre'], { 4: ['fibre'], 6: ['lte'] })
+  await flusher.idle()
+  expect(asked).not.toHaveBeenCalled()
+  flusher.left(['fibre'], { 4: ['lte'], 6: ['fibre'] })
+  await flusher.idle()
+  expect(asked).toHaveBeenCalledTimes(1)
 })

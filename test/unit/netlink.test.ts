@@ -173,6 +173,15 @@ describe('routes', () => {
     })
   })
 
+  it.each([
+    { preference: 1, byte: 1 },
+    { preference: 0, byte: 0 },
+    { preference: -1, byte: 3 },
+  ])('have the preference $preference of a router advertisement', ({ preference, byte }) => {
+    const payload = join(header(10, 0), attribute(4, u32(3)), attribute(20, Uint8Array.of(byte)))
+    expect(decodeDefaultRoute(payload)).toMatchObject({ preference })
+  })
+
   it('have an IPv6 gateway for IPv4 where RTA_VIA says so', () => {
     const via = join(u16(10), Uint8Array.of(0xfe, 0x80, ...new Array(13).fill(0), 1))
     const payload = join(header(2, 0), attribute(4, u32(3)), attribute(18, via))
@@ -229,6 +238,7 @@ describe('default routes', () => {
     { hops: [{ deviceIndex: 3, gateway: '192.0.2.1' }], preferredSource: '192.0.2.2' },
     { hops: [{ deviceIndex: 3, gateway: '192.0.2.1', onLink: true as const }] },
     { hops: [{ deviceIndex: 3 }] },
+    { hops: [{ deviceIndex: 3 }], metrics: attribute(2, u32(1400)) },
     { hops: [{ deviceIndex: 3, gateway: 'fe80::1' }] },
     { family: 6 as const, metric: 1024, hops: [{ deviceIndex: 3, gateway: 'fe80::1' }] },
     {
@@ -241,7 +251,7 @@ describe('default routes', () => {
     const { family } = { ...common, ...route }
     const destination = family === 4 ? '0.0.0.0/0' : '::/0'
     expect(decodeDefaultRoute(encodeDefaultRoute({ ...common, ...route }))).toEqual({
-      ...{ ...common, type: 'unicast', destination },
+      ...{ ...common, type: 'unicast', destination, preference: 0 },
       ...route,
     })
   })

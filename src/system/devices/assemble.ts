@@ -1,6 +1,6 @@
 import type { DeviceCounters, Link } from '../netlink/link.js'
 import type { AddressMessage } from '../netlink/link-address.js'
-import { mainTable, type Route } from '../netlink/route.js'
+import { byMerit, type KernelRoute, mainTable } from '../netlink/route.js'
 import type { Device } from './device.js'
 
 const noCounters: DeviceCounters = {
@@ -20,7 +20,7 @@ const noCounters: DeviceCounters = {
 export function assembleDevices(
   links: readonly Link[],
   addresses: readonly AddressMessage[],
-  defaultRoutes: readonly Route[],
+  defaultRoutes: readonly KernelRoute[],
 ): Device[] {
   const names = new Map(links.map(({ index, name }) => [index, name]))
   const gateways = { 4: gatewaysOf(4, defaultRoutes), 6: gatewaysOf(6, defaultRoutes) }
@@ -36,13 +36,13 @@ export function assembleDevices(
 
 /**
  * The gateway of each device, from its best default route. The main table comes before those of policy routing, and routes for
- * every source before source-specific ones. The lowest metric then wins.
+ * every source before source-specific ones.
  */
-function gatewaysOf(family: 4 | 6, routes: readonly Route[]): Map<number, string | undefined> {
-  const rank = ({ table, source }: Route) => (table === mainTable ? 0 : 2) + (source === undefined ? 0 : 1)
+function gatewaysOf(family: 4 | 6, routes: readonly KernelRoute[]): Map<number, string | undefined> {
+  const rank = ({ table, source }: KernelRoute) => (table === mainTable ? 0 : 2) + (source === undefined ? 0 : 1)
   const ordered = routes
     .filter(route => route.family === family && route.type === 'unicast')
-    .sort((a, b) => rank(a) - rank(b) || a.metric - b.metric)
+    .sort((a, b) => rank(a) - rank(b) || byMerit(a, b))
   const gateways = new Map<number, string | undefined>()
   for (const { hops } of ordered) {
     for (const { deviceIndex, gateway } of hops) if (!gateways.has(deviceIndex)) gateways.set(deviceIndex, gateway)

@@ -1,24 +1,36 @@
 import { AF_INET6, addressFamily } from '../../sockets/address.js'
 import { parseIP } from '../../sockets/ip.js'
-import { encodeAttribute } from './attributes.js'
-import { pack } from './bytes.js'
-import type { Route, RouteHop } from './route.js'
+import { decodeAttributes, encodeAttribute } from './attributes.js'
+import { pack, readU32 } from './bytes.js'
+import type { KernelRoute, RouteHop } from './route.js'
 
-const attribute = { device: 4, gateway: 5, metric: 6, preferredSource: 7, multipath: 9, table: 15, via: 18 } as const
+const attribute = {
+  device: 4,
+  gateway: 5,
+  metric: 6,
+  preferredSource: 7,
+  metrics: 8,
+  multipath: 9,
+  table: 15,
+  via: 18,
+} as const
 const scope = { universe: 0, link: 253, any: 255 } as const
 const type = { any: 0, unicast: 1, unreachable: 7 } as const
 const flagOnLink = 0x4
 const hopHeaderSize = 8
+/** RTAX_MTU of linux/rtnetlink.h. */
+const metricMtu = 2
 
 /** The fields of a default route that netvia sets. */
-export interface DefaultRoute extends Pick<Route, 'family' | 'table' | 'protocol' | 'metric' | 'preferredSource'> {
+export interface DefaultRoute
+  extends Pick<KernelRoute, 'family' | 'table' | 'protocol' | 'metric' | 'preferredSource' | 'metrics'> {
   /** The hops. Without any, the route refuses packets as unreachable. */
   readonly hops: readonly RouteHop[]
 }
 
 /** RTM_NEWROUTE (rtnetlink(7)). Pure. */
 export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
-  const { family, hops, preferredSource } = route
+  const { family, hops, preferredSource, metrics } = route
   const [first] = hops
   // Like ip-route(8): a route without a gateway has link scope.
   const isLink = family === 4 && hops.length === 1 && first!.gateway === undefined
@@ -32,6 +44,7 @@ export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
     ),
     ...common(route),
     ...(preferredSource === undefined ? [] : [encodeAttribute(attribute.preferredSource, parseIP(preferredSource))]),
+    ...(metrics === undefined ? [] : [encodeAttribute(attribute.metrics, metrics)]),
     ...attributes,
   ])
 }
@@ -39,6 +52,11 @@ export function encodeDefaultRoute(route: DefaultRoute): Uint8Array {
 /** RTM_DELROUTE, whatever the route's hops. Pure. */
 export function encodeDefaultRouteRemoval(route: DefaultRoute): Uint8Array {
   return Buffer.concat([header(route, scope.any, type.any, 0), ...common(route)])
+}
+
+/** The MTU among the metrics of a route; Infinity without one. Pure. */
+export function mtuOf(metrics: Uint8Array = new Uint8Array()): number {
+  return readU32(decodeAttributes(metrics).get(metricMtu) ?? new Uint8Array()) ?? Number.POSITIVE_INFINITY
 }
 
 /** `struct rtmsg`. */

@@ -1,10 +1,11 @@
 import { decodeAttributes } from './attributes.js'
 import { pack, readI32, readU32 } from './bytes.js'
 import { formatAddress } from './ip-address.js'
-import type { RouteHop } from './route.js'
+import { isOnLink, type RouteHop } from './route.js'
 
 const headerSize = 8
 const groupEntrySize = 8
+const flagsOffset = 4
 const attribute = { id: 1, group: 2, device: 5, gateway: 6 } as const
 
 /** A nexthop object (ip-nexthop(8)): one hop, or a group of others. */
@@ -24,12 +25,13 @@ export function decodeNexthop(payload: Uint8Array): Nexthop | undefined {
   if (id === undefined) return undefined
   const deviceIndex = readI32(attributes.get(attribute.device) ?? new Uint8Array())
   const gateway = formatAddress(attributes.get(attribute.gateway))
+  const onLink = isOnLink(readU32(payload, flagsOffset)!)
   const members = attributes.get(attribute.group) ?? new Uint8Array()
   const group = []
   for (let offset = 0; offset + groupEntrySize <= members.length; offset += groupEntrySize) {
     group.push(readU32(members, offset)!)
   }
-  return { id, hop: deviceIndex === undefined ? undefined : { deviceIndex, gateway }, group }
+  return { id, hop: deviceIndex === undefined ? undefined : { deviceIndex, gateway, onLink }, group }
 }
 
 /** The hops of an id. The kernel doesn't allow groups within groups. Pure. */

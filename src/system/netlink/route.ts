@@ -13,10 +13,12 @@ const attribute = {
   gateway: 5,
   metric: 6,
   preferredSource: 7,
+  metrics: 8,
   multipath: 9,
   table: 15,
   mark: 16,
   via: 18,
+  preference: 20,
   nexthopId: 30,
 } as const
 const flagCloned = 0x200
@@ -71,16 +73,41 @@ export interface Route {
   readonly nexthopId?: number
 }
 
+/** A default route in the kernel, with what matters only to those that choose or copy one. */
+export interface KernelRoute extends Route {
+  /** Order among IPv6 routes of the same metric: 1 high, 0 medium, -1 low (RTA_PREF, RFC 4191). */
+  readonly preference: number
+  /** MTU and the like, as the kernel has them (RTA_METRICS). */
+  readonly metrics?: Uint8Array
+}
+
 /** `struct rtmsg` that requests all routes. */
 export const routeDumpRequest = pack([4, 0], [4, 0], [4, 0])
 
 /** RTM_NEWROUTE and RTM_DELROUTE; undefined for truncated messages, other families, and the kernel's own routes. Pure. */
 export function decodeRoute(payload: Uint8Array): Route | undefined {
   const header = decodeHeader(payload)
+  return header && routeOf(payload, header, decodeAttributes(payload.subarray(headerSize)))
+}
+
+/** Decodes only default routes, and skips all others early: a router may have a million. Pure. */
+export function decodeDefaultRoute(payload: Uint8Array): KernelRoute | undefined {
+  const header = payload[1] === 0 ? decodeHeader(payload) : undefined
   if (!header) return undefined
   const attributes = decodeAttributes(payload.subarray(headerSize))
+  // Two bits with a sign.
+  const preference = ((attributes.get(attribute.preference)?.[0] ?? 0) << 30) >> 30
+  const metrics = attributes.get(attribute.metrics)
+  return { ...routeOf(payload, header, attributes), preference, metrics: metrics && Uint8Array.from(metrics) }
+}
+
+/** Sorts the routes of one table and destination as the kernel prefers them. */
+export function byMerit(a: KernelRoute, b: KernelRoute): number {
+  return a.metric - b.metric || b.preference - a.preference
+}
+
+function routeOf(payload: Uint8Array, { family, type }: Header, attributes: Attributes): Route {
   const u32 = (type: number) => readU32(attributes.get(type) ?? new Uint8Array())
-  const { family, type } = header
   const prefix = (attributeType: number, length: number) => {
     const any = family === 4 ? '0.0.0.0' : '::'
     return `${formatAddress(attributes.get(attributeType)) ?? any}/${length}`
@@ -97,11 +124,6 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
     hops: decodeHops(attributes, readU32(payload, 8)!),
     nexthopId: u32(attribute.nexthopId),
   }
-}
-
-/** Decodes only default routes, and skips all others early: a router may have a million. Pure. */
-export function decodeDefaultRoute(payload: Uint8Array): Route | undefined {
-  return payload[1] === 0 ? decodeRoute(payload) : undefined
 }
 
 /** What the kernel chooses a route by, beside the destination. */
@@ -136,7 +158,12 @@ export function decodeChosenHop(payload: Uint8Array): RouteHop | undefined {
   return decodeHops(decodeAttributes(payload.subarray(headerSize)), readU32(payload, 8) ?? 0)[0]
 }
 
-function decodeHeader(payload: Uint8Array): { family: 4 | 6; type: RouteType } | undefined {
+interface Header {
+  readonly family: 4 | 6
+  readonly type: RouteType
+}
+
+function decodeHeader(payload: Uint8Array): Header | undefined {
   const family = ipFamily(payload[0] ?? 0)
   const type = types.get(payload[7] ?? 0)
   const flags = readU32(payload, 8)
@@ -169,7 +196,8 @@ function decodeMultipath(bytes: Uint8Array): RouteHop[] {
   return hops
 }
 
-function isOnLink(flags: number): true | undefined {
+/** `rtnh_flags`. */
+export function isOnLink(flags: number): true | undefined {
   return (flags & hopFlagOnLink) !== 0 || undefined
 }
 

@@ -17,6 +17,7 @@ import {
   decodeDefaultRoute,
   decodeIsLocal,
   encodeRouteRequest,
+  type KernelRoute,
   type Route,
   type RouteKey,
   routeDumpRequest,
@@ -47,7 +48,7 @@ export function readQueueing(): QueueCounters[] {
 }
 
 /** The default routes of all tables, with nexthop objects resolved to their hops. */
-export async function readDefaultRoutes(signal?: AbortSignal): Promise<Route[]> {
+export async function readDefaultRoutes(signal?: AbortSignal): Promise<KernelRoute[]> {
   const routes = await dump(MessageType.getRoute, routeDumpRequest, decodeDefaultRoute, signal)
   // With net.ipv4.nexthop_compat_mode on (the default), the kernel reports the hops too.
   const isBare = ({ hops, nexthopId }: Route) => hops.length === 0 && nexthopId !== undefined
