@@ -26,13 +26,27 @@ const work = `
     process.exit()
   })`
 
-test('fake timers that replace those of Node later stop no packet', async () => {
+/** Node's own, for node:test. */
+const mocked = `
+  const realTimeout = setTimeout
+  require('node:test').mock.timers.enable()`
+
+/** Those of Sinon have a form with a promise too. */
+const withPromise = `${fake}
+  timers.setImmediate[require('node:util').promisify.custom] = () => new Promise(() => {})`
+
+test.each([
+  ['that replace those of Node later', '', fake],
+  ['that have replaced those of Node', fake, ''],
+  ['with a form of their own that resolves, that have replaced those of Node', withPromise, ''],
+  ['of node:test that have replaced those of Node', mocked, ''],
+])('fake timers %s stop no packet', async (_what, before, after) => {
   const server = createServer(socket => socket.on('error', () => {}))
   const port = await new Promise<number>(done => {
     server.listen(0, '127.0.0.1', () => done((server.address() as { port: number }).port))
   })
   const path = JSON.stringify(join(dirname(command), 'index.cjs'))
-  const program = `const port = ${port}\nconst netvia = require(${path})\n${fake}\n${work}`
+  const program = `const port = ${port}\n${before}\nconst netvia = require(${path})\n${after}\n${work}`
   const printed = execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })
   server.close()
   expect(JSON.parse(printed)).toEqual(['reply', true, [port], expect.anything(), 'reached'])

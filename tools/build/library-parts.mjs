@@ -1,8 +1,8 @@
 /** The files of the library, each with folders and modules of src. A program that doesn't use a file doesn't compile it. */
 const parts = {
-  timers: ['runtime/timers'],
+  timers: ['builtins', 'runtime/isolated', 'runtime/timers'],
   foundation: [
-    ...['builtins', 'errors', 'host-port', 'monotonic', 'options', 'stats', 'runtime', 'binding', 'sockets'],
+    ...['errors', 'host-port', 'monotonic', 'options', 'stats', 'runtime', 'binding', 'sockets'],
     ...['system/netlink', 'system/reach', 'system/device-(loss|return)', 'checks/outcome'],
     ...['protocols/dns', 'protocols/connect-descriptor', 'protocols/closable-socket'],
   ],
