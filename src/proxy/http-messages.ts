@@ -14,14 +14,24 @@ export function parseAuthority(text: string): HttpTarget | undefined {
 }
 
 /** The target of any other request: an absolute `http:` URL (RFC 9112 section 3.2.2). Undefined for anything else. */
-export function parseAbsolute(text: string): (HttpTarget & { path: string; authority: string }) | undefined {
+export function parseAbsolute(
+  method: string,
+  text: string,
+): (HttpTarget & { path: string; authority: string }) | undefined {
   if (!/^http:\/\//i.test(text) || !URL.canParse(text)) return undefined
   const { hostname, host: authority, port, username, password } = new URL(text)
-  if (hostname === '' || username !== '' || password !== '') return undefined
+  if (hostname === '' || username !== '' || password !== '' || port === '0') return undefined
   // As it was written: a URL object would change it.
   const [, rest = ''] = /^http:\/\/[^/?#\\]*([^#]*)/i.exec(text) ?? []
-  const path = rest.startsWith('/') ? rest : `/${rest}`
+  // OPTIONS without a path is about the whole server (RFC 9112 section 3.2.4).
+  const isWhole = method === 'OPTIONS' && rest === ''
+  const path = isWhole ? '*' : rest.startsWith('/') ? rest : `/${rest}`
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 80), path, authority }
+}
+
+/** How many more may pass an OPTIONS on (RFC 9110 section 7.6.2). Infinity if it sets no limit. */
+export function forwardsLeft(method: string, limit: unknown): number {
+  return method === 'OPTIONS' && /^\d+$/.test(String(limit)) ? Number(limit) : Number.POSITIVE_INFINITY
 }
 
 /** Fields of one connection alone (RFC 9110 section 7.6.1), or of the proxy's own concern. */

@@ -6,7 +6,7 @@ import { resetSocket, wasReset } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
-import { parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
+import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
 import { track } from './uplinks.js'
@@ -86,7 +86,9 @@ export class HttpService {
 
   async #answer(client: Client, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { uplinks } = this.#context
-    const target = parseAbsolute(request.url!)
+    const method = request.method!
+    const target = parseAbsolute(method, request.url!)
+    const left = forwardsLeft(method, request.headers['max-forwards'])
     const coding = request.headers['transfer-encoding']
     try {
       if (!this.#authenticated(request)) return end(response, 407, challenge)
@@ -94,7 +96,8 @@ export class HttpService {
       const isOld = request.httpVersion !== '1.1'
       if (!target || !hasOneHost(request) || (isOld && coding !== undefined)) return end(response, 400)
       // TRACE would show what the client's other requests carry; a coding other than chunked would be lost with its field.
-      if (request.method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
+      if (method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
+      if (left === 0) return end(response, 200)
       const { host, port, path, authority } = target
       const opened = await uplinks.connect(client.address, host, port, client.signal)
       const upstream = toSocket(opened.value)
@@ -102,11 +105,12 @@ export class HttpService {
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
       const sent = nodeHttp().request({
-        ...{ method: request.method, path, createConnection: () => upstream },
+        ...{ method, path, createConnection: () => upstream },
         headers: [
           'Host',
           authority,
-          ...passedOn(request.rawHeaders, ['host']),
+          ...passedOn(request.rawHeaders, Number.isFinite(left) ? ['host', 'max-forwards'] : ['host']),
+          ...(Number.isFinite(left) ? ['Max-Forwards', String(left - 1)] : []),
           ...framing,
           'Connection',
           'close',

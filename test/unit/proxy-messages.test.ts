@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Blocks, block } from '../../src/proxy/blocks.js'
-import { parseAbsolute, parseAuthority, passedOn } from '../../src/proxy/http-messages.js'
+import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from '../../src/proxy/http-messages.js'
 import { ClientLimits } from '../../src/proxy/limits.js'
 import {
   encodeDatagram,
@@ -100,7 +100,24 @@ describe('HTTP targets', () => {
     ['http://server.test?b', { host: 'server.test', port: 80, path: '/?b', authority: 'server.test' }],
     ['HTTP://[2001:db8::1]/%7e/../x', { host: '2001:db8::1', port: 80, path: '/%7e/../x', authority: '[2001:db8::1]' }],
     ['http://2130706433/', { host: '127.0.0.1', port: 80, path: '/', authority: '127.0.0.1' }],
-  ])('%s', (url, target) => expect(parseAbsolute(url)).toEqual(target))
+  ])('%s', (url, target) => expect(parseAbsolute('GET', url)).toEqual(target))
+
+  it.each([
+    ['http://server.test', '*'],
+    ['http://server.test:8080', '*'],
+    ['http://server.test/', '/'],
+    ['http://server.test?b', '/?b'],
+  ])('OPTIONS %s', (url, path) => expect(parseAbsolute('OPTIONS', url)).toMatchObject({ path }))
+
+  it.each([
+    ['OPTIONS', '3', 3],
+    ['OPTIONS', '0', 0],
+    ['OPTIONS', undefined, Number.POSITIVE_INFINITY],
+    ['OPTIONS', '-1', Number.POSITIVE_INFINITY],
+    ['GET', '0', Number.POSITIVE_INFINITY],
+  ])('how often a %s with Max-Forwards: %s is passed on', (method, limit, left) => {
+    expect(forwardsLeft(method, limit)).toBe(left)
+  })
 
   it.each([
     '/',
@@ -110,7 +127,8 @@ describe('HTTP targets', () => {
     'http://',
     'http://a:b@server.test/',
     'http://x:99999/',
-  ])('%s is refused', url => expect(parseAbsolute(url)).toBeUndefined())
+    'http://x:0/',
+  ])('%s is refused', url => expect(parseAbsolute('GET', url)).toBeUndefined())
 
   it('hop-by-hop fields go, with those that Connection names, and the others stay as they are', () => {
     const given = {

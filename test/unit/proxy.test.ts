@@ -394,6 +394,15 @@ describe('HTTP', () => {
     expect(seen.map(({ request }) => request.url)).toEqual([])
   })
 
+  test('OPTIONS of the whole server is passed on as such, and as often as it allows', async () => {
+    const url = `http://127.0.0.1:${portOf(web)}`
+    const options = (left: number) => `OPTIONS ${url} HTTP/1.1\r\nHost: x\r\nMax-Forwards: ${left}\r\n\r\n`
+    expect(await ask(await start(), options(0))).toMatch(/^HTTP\/1.1 200 /)
+    expect(seen).toEqual([])
+    expect(await ask(await start(), options(5))).toMatch(/^HTTP\/1.1 200 /)
+    expect(seen).toMatchObject([{ request: { method: 'OPTIONS', url: '*', headers: { 'max-forwards': '4' } } }])
+  })
+
   test.each([
     ['a control character in the status line', 'HTTP/1.1 200 O\0K'],
     ['a status that is none', 'HTTP/1.1 099 OK'],
