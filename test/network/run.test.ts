@@ -280,6 +280,22 @@ for number, words in ((425, (1, 0)), (438, (0, 0, 0))): c.syscall(number, *words
     expect((await run(python(script))).stdout).toBe('Function not implemented\nOperation not permitted\n')
   })
 
+  test('a call that a tracer has taken away is none, and fails as without netvia', async () => {
+    const script = 'print(c.syscall(-1), os.strerror(ctypes.get_errno()))'
+    expect(await run(python(script))).toMatchObject({ stdout: '-1 Function not implemented\n', stderr: '', code: 0 })
+  })
+
+  test('a filter of the program itself kills it: netvia blames no ABI', async () => {
+    // The code of SECCOMP_RET_KILL_PROCESS alone, by prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER).
+    const script = `
+code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x80000000), 8)
+c.prctl(22, 2, ctypes.create_string_buffer(struct.pack('HxxxxxxP', 1, ctypes.addressof(code)), 16))`
+    expect(await run(python(script))).toMatchObject({
+      signal: 'SIGSYS',
+      stderr: expect.stringContaining('or one that a filter of its own refuses'),
+    })
+  })
+
   test.runIf(process.arch === 'x64')('system calls of x32: the program is killed', async () => {
     expect(await run(python('c.syscall(0x40000000 + 39)'))).toMatchObject({
       signal: 'SIGSYS',

@@ -106,7 +106,8 @@ function exitOfStart(error: unknown, program: string): number | undefined {
 function endAs(session: Session, signal: number): number {
   if (signal === constants.signals.SIGSYS) {
     session.output.note(
-      'netvia: the program made a system call of another ABI (32-bit, x32): netvia runs native programs only',
+      'netvia: the kernel killed the program for a system call: one of another ABI (32-bit, x32), which netvia refuses, ' +
+        'or one that a filter of its own refuses',
     )
   }
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] as NodeJS.Signals
