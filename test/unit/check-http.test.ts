@@ -313,6 +313,20 @@ describe('the body', () => {
     expect(await checkServer(answer(200, body, headers), { expectBody: 'grün' })).toMatchObject({ ok: true })
   })
 
+  const marked = (mark: string, charset: BufferEncoding, text: string) =>
+    Buffer.concat([Buffer.from(mark, 'hex'), Buffer.from(text, charset)])
+  test.each([
+    ['little-endian UTF-16', marked('fffe', 'utf16le', 'grün'), 'text/plain'],
+    ['big-endian UTF-16', marked('fffe', 'utf16le', 'grün').swap16(), 'text/plain'],
+    ['UTF-8, whatever the charset', marked('efbbbf', 'utf8', 'grün'), 'text/plain; charset=iso-8859-1'],
+    ['UTF-16, whatever the charset', marked('fffe', 'utf16le', 'grün'), 'text/plain; charset=utf-8'],
+    ['no mark and an unknown charset', Buffer.from('grün'), 'text/plain; charset=nosuch'],
+  ])('with a byte order mark: %s', async (_what, bytes, type) => {
+    const body = bytes as unknown as string
+    const headers = { 'content-type': type }
+    expect(await checkServer(answer(200, body, headers), { expectBody: /^grün$/ })).toMatchObject({ ok: true })
+  })
+
   test('1 GB is not downloaded', async () => {
     let sent = 0
     const chunk = Buffer.alloc(64 * 1024)

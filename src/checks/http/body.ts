@@ -29,7 +29,8 @@ export async function readBody({ body, headers }: HttpAnswer, limit: number, dec
   const chunks: Uint8Array[] = []
   const { codings, unknown } = codingsOf(headers['content-encoding'])
   for await (const chunk of decoded.pass(await undo(codings, encoded))) chunks.push(chunk)
-  const text = textDecoder(headers['content-type']).decode(Buffer.concat(chunks))
+  const whole = Buffer.concat(chunks)
+  const text = textDecoder(whole, headers['content-type']).decode(whole)
   return { bytes: received.bytes, cut: received.cut || decoded.cut, text, unknown }
 }
 
@@ -137,14 +138,20 @@ function decoderOf(coding: string, firstByte: number): Transform {
 }
 
 /**
- * Chooses the decoder by the charset of Content-Type (RFC 9110 section 8.3.2). It falls back to UTF-8 if the charset is missing
- * or unknown.
+ * Chooses the decoder as browsers do (WHATWG Encoding, "decode"): by a byte order mark, else by the charset of Content-Type (RFC
+ * 9110 section 8.3.2). It falls back to UTF-8 if there is none or an unknown one.
  */
-function textDecoder(contentType: string | undefined): InstanceType<typeof TextDecoder> {
+function textDecoder(body: Uint8Array, contentType: string | undefined): InstanceType<typeof TextDecoder> {
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '')?.[1]
   try {
-    return new TextDecoder(charset)
+    return new TextDecoder(markedCharset(body) ?? charset)
   } catch {
     return new TextDecoder()
   }
+}
+
+function markedCharset([first, second, third]: Uint8Array): string | undefined {
+  if (first === 0xef && second === 0xbb && third === 0xbf) return 'utf-8'
+  if (first === 0xfe && second === 0xff) return 'utf-16be'
+  return first === 0xff && second === 0xfe ? 'utf-16le' : undefined
 }
