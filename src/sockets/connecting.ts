@@ -31,7 +31,12 @@ export function openConnecting(
   const family = familyOf(address)
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   const begun = errno === 0 || errno === -EINPROGRESS
-  if (begun && !meetsItself(fd, to)) return { fd, connected: errno === 0 }
+  try {
+    if (begun && !meetsItself(fd, to)) return { fd, connected: errno === 0 }
+  } catch (error) {
+    addon().close(fd)
+    throw error
+  }
   if (begun) resetConnection(fd)
   addon().close(fd)
   const where = { address, port, device: path.device }

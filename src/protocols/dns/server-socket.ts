@@ -71,11 +71,13 @@ export class ServerSocket {
     this.#device = path.device
     const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
     const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
-    const connected = addon().connect(fd, target)
-    const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected
-    if (errno < 0) {
+    try {
+      const connected = addon().connect(fd, target)
+      const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected
+      if (errno < 0) throw connectError(errno, this.#where)
+    } catch (error) {
       addon().close(fd)
-      throw connectError(errno, this.#where)
+      throw error
     }
     this.#socket = new PacketSocket(fd, { readable: () => this.read() })
     this.#release = hold()
