@@ -21,6 +21,7 @@ export interface SqliteDatabase {
  * Modules of Node that take a millisecond or more to load, each loaded when it is first used: importing netvia must cost little,
  * and a ping needs neither HTTP nor TLS.
  */
+export const nodeAsyncHooks = late<typeof import('node:async_hooks')>('node:async_hooks')
 export const nodeChildProcess = late<typeof import('node:child_process')>('node:child_process')
 export const nodeCluster = late<typeof import('node:cluster').default>('node:cluster')
 export const nodeCrypto = late<typeof import('node:crypto')>('node:crypto')

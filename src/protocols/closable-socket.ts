@@ -1,4 +1,5 @@
 import { hold } from '../binding/poller.js'
+import { nodeAsyncHooks } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { PacketSocket } from '../sockets/packet-socket.js'
 import { type Outgoing, SendQueue } from '../sockets/send-queue.js'
@@ -37,15 +38,21 @@ export class ClosableSocket {
   constructor(fd: number, settings: ClosableSocketSettings, handlers: ClosableSocketHandlers) {
     const { name, device, signal, slotSize, largest } = settings
     this.#name = name
-    this.#handlers = handlers
-    const { readable } = handlers
+    const inContext = nodeAsyncHooks().AsyncResource.bind((report: () => void) => report())
+    this.#handlers = {
+      readable: () => inContext(handlers.readable),
+      sendError: handlers.sendError,
+      lost: error => inContext(() => handlers.lost(error)),
+      closed: () => inContext(handlers.closed),
+    }
+    const { readable } = this.#handlers
     this.packets = new PacketSocket(fd, { readable, writable: () => this.#queue.writable() }, slotSize)
     this.#queue = new SendQueue(this.packets, largest, handlers.sendError)
     const close = () => this.close()
     signal?.addEventListener('abort', close)
     const lost = (error: unknown) => {
       this.close()
-      handlers.lost(error as Error)
+      this.#handlers.lost(error as Error)
     }
     this.#ends = [hold(), onDeviceLoss(fd, device, lost), () => signal?.removeEventListener('abort', close)]
   }

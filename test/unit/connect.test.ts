@@ -11,6 +11,7 @@ import { getOption, optionNumbers } from '../../src/sockets/options.js'
 import { a, aaaa, fakeServer } from './dns-fake-server.js'
 import { openSockets } from './open-sockets.js'
 import { expectPromptAbort } from './prompt-abort.js'
+import { uncaught } from './uncaught.js'
 
 const closers: (() => void)[] = []
 afterEach(() => {
@@ -319,4 +320,15 @@ test('a connection whose device was lost meanwhile is closed, and not returned',
     device: 'lo',
   })
   expect(await openSockets()).toBe(before)
+})
+
+test('a connection that is reset while nobody listens does not end the process', async () => {
+  const thrown = uncaught()
+  const server = createServer(socket => socket.resetAndDestroy()).listen(0, '127.0.0.1')
+  closers.push(() => server.close())
+  await once(server, 'listening')
+  const socket = await connect({ host: '127.0.0.1', port: (server.address() as { port: number }).port })
+  await new Promise(resolve => socket.on('close', resolve))
+  expect(socket.errored).toMatchObject({ code: 'ECONNRESET' })
+  expect(thrown).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer as createPlainServer } from 'node:net'
+import { createConnection, createServer as createPlainServer, type Socket } from 'node:net'
 import tls, { createServer, type TlsOptions } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
@@ -12,6 +12,7 @@ import { tcpInfo } from '../../src/sockets/tcp-info.js'
 import { a, fakeServer } from './dns-fake-server.js'
 import { openSockets } from './open-sockets.js'
 import { expectPromptAbort } from './prompt-abort.js'
+import { uncaught } from './uncaught.js'
 
 const file = (name: string) => readFileSync(new URL(`../lab/certificates/${name}`, import.meta.url), 'utf8')
 const ca = file('ca.pem')
@@ -237,4 +238,30 @@ test('what Node finds wrong with TLS options leaves nothing open', async () => {
     code: 'ERR_TLS_INVALID_PROTOCOL_VERSION',
   })
   expect(await openSockets()).toBe(before)
+})
+
+test('a connection that is reset while nobody listens does not end the process', async () => {
+  const thrown = uncaught()
+  const behind = createServer({ cert: file('server.pem'), key: file('server.key') }, socket => {
+    socket.on('error', () => {}).write('x')
+  })
+  await once(behind.listen(0, '127.0.0.1'), 'listening')
+  const clients: Socket[] = []
+  const server = createPlainServer(client => {
+    clients.push(client.on('error', () => {}))
+    client.pipe(createConnection((behind.address() as { port: number }).port).on('error', () => {})).pipe(client)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  closers.push(
+    () => behind.close(),
+    () => server.close(),
+  )
+  const { port } = server.address() as { port: number }
+  const secure = await connectTls({ host: '127.0.0.1', port, ca, rejectUnauthorized: false })
+  // The server's tickets for another session come before.
+  await once(secure, 'data')
+  for (const client of clients) client.resetAndDestroy()
+  await new Promise(resolve => secure.on('close', resolve))
+  expect(secure.errored).toMatchObject({ code: 'ECONNRESET' })
+  expect(thrown).toEqual([])
 })

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { expect, onTestFinished, test } from 'vitest'
-import { openUdp, openUdpPackets, type UdpMessageInfo } from '../../src/index.js'
+import { openIcmp, openUdp, openUdpPackets, type UdpMessageInfo } from '../../src/index.js'
 import { uncaught } from './uncaught.js'
 
 const host = '127.0.0.1'
@@ -72,4 +73,28 @@ test('a group on another device than the socket is on is off its path', async ()
   const refused = expect.objectContaining({ name: 'NetviaError', code: 'ERR_OFF_PATH', device: 'lo' })
   expect(() => socket.addMembership('224.0.0.251', 'wan1')).toThrow(refused)
   expect(() => socket.dropMembership('224.0.0.251', 'wan1')).toThrow(refused)
+})
+
+test('the events of a socket have the asynchronous context of the call that opened it', async () => {
+  const context = new AsyncLocalStorage<number>()
+  const seen: [number, number | undefined][] = []
+  const use = async (number: number) => {
+    const socket = await opened()
+    const ping = openIcmp({ family: 4 })
+    const events = [
+      new Promise<void>(resolve => socket.on('close', () => resolve(void seen.push([number, context.getStore()])))),
+      new Promise<void>(resolve => ping.on('close', () => resolve(void seen.push([number, context.getStore()])))),
+    ]
+    const close = (closing: { close(): void }) => {
+      seen.push([number, context.getStore()])
+      context.run(9, () => closing.close())
+    }
+    socket.on('message', () => close(socket))
+    ping.once('message', () => close(ping))
+    const message = { family: 4, kind: 'echo-request', identifier: 1, sequence: number, payload: data } as const
+    await Promise.all([socket.send(data, socket.address().port, host), ping.send(message, host), ...events])
+  }
+  await Promise.all([1, 2].map(number => context.run(number, use, number)))
+  expect(seen).toHaveLength(8)
+  expect(seen.every(([number, store]) => number === store)).toBe(true)
 })

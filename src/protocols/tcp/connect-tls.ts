@@ -12,6 +12,7 @@ import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema } from './dial.js'
 import { dialPaths } from './multipath/dial.js'
 import { type MultipathOptions, multipathSchema } from './multipath/options.js'
+import { outlivingErrors } from './outliving-errors.js'
 import { secureContextFor } from './secure-contexts.js'
 import { withinTimeLimit } from './time-limit.js'
 import { certificateError, handshakeError } from './tls-error.js'
@@ -69,9 +70,7 @@ export async function startTls(
     const secureContext = options.secureContext ?? secureContextFor(options)
     // The code below verifies the certificate, while it can still read it.
     const own = { secureContext, host, socket, rejectUnauthorized: false, checkServerIdentity }
-    secure = nodeTls()
-      .connect(Object.assign({}, name, pickTls(options), own))
-      .on('error', ignore)
+    secure = outlivingErrors(nodeTls().connect(Object.assign({}, name, pickTls(options), own)))
     // To check the name, Node reads the whole chain, which takes a tenth of a handshake. Its check needs one certificate.
     let verifying = options.checkServerIdentity === undefined
     const read = secure.getPeerCertificate.bind(secure) as TLSSocket['getPeerCertificate']
@@ -86,7 +85,6 @@ export async function startTls(
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
     onHandshake?.(secure, certificate)
     if (refused) throw certificateError(secure, certificate, identity, options, address)
-    secure.off('error', ignore)
     return refuseReconnect(secure, options.device)
   } catch (error) {
     secure?.destroy()
@@ -94,9 +92,6 @@ export async function startTls(
     throw error
   }
 }
-
-/** For what is still to come when the handshake has failed: an error without a listener would end the process. */
-function ignore(): void {}
 
 /** The server's certificate, with those of its issuers read when somebody asks for them. */
 function withLateIssuers(read: TLSSocket['getPeerCertificate']): DetailedPeerCertificate {

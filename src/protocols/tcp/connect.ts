@@ -4,11 +4,12 @@ import { sharedTurn } from '../../runtime/turns.js'
 import { type ConnectOptions, close, connectSchema, type DialOptions, dialDescriptorInTime, toSocket } from './dial.js'
 import { dialPathsInTime } from './multipath/dial.js'
 import { type MultipathOptions, multipathSchema } from './multipath/options.js'
+import { outlivingErrors } from './outliving-errors.js'
 
 /**
  * Connects over TCP to a name or an address, like Go's `Dialer.DialContext`. netvia resolves the name over the path and races
  * all addresses (RFC 8305). Each attempt has its own descriptor, which is bound to the device and read back. The promise
- * resolves once the socket is connected.
+ * resolves once the socket is connected. If it breaks while nobody listens for `error`, `socket.errored` has the error.
  *
  * With `multipath`, several devices carry the connection (Multipath TCP, RFC 8684), and it survives the loss of all but one.
  * `multipathInfo(socket)` returns how it is carried.
@@ -20,7 +21,8 @@ import { type MultipathOptions, multipathSchema } from './multipath/options.js'
  */
 export async function connect(given: ConnectOptions & MultipathOptions): Promise<Socket> {
   const options = checkOptions('connect', given, schema, ['host', 'port'])
-  return (await dialPathsInTime(options)).socket
+  const { socket } = await dialPathsInTime(options)
+  return outlivingErrors(socket)
 }
 
 const schema = { ...connectSchema, ...multipathSchema }
