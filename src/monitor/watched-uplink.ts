@@ -4,7 +4,7 @@ import { pathOf } from '../options.js'
 import type { MakeRunner } from './checks/check-runner.js'
 import { judgedChecks, targetOf } from './checks/check-target.js'
 import { Runners } from './checks/runners.js'
-import { type LinkFacts, linkFault } from './link/link-fault.js'
+import { type LinkFacts, linkFault, withSource } from './link/link-fault.js'
 import { Metering } from './metered/metering.js'
 import type { Traffic } from './metered/traffic.js'
 import { type ClockReading, readClocks, shifted, wallTime } from './record/clock-reading.js'
@@ -45,6 +45,7 @@ export class WatchedUplink {
   #since = readClocks()
   /** Overrides checks and link. */
   #force: Force | undefined
+  #link: LinkFacts | undefined
   #running = false
   /** Rounds until a suspicion is settled; 0 if there is none. */
   #doubts = 0
@@ -163,9 +164,12 @@ export class WatchedUplink {
 
   /** Called when the device changes. Without a link no rounds run. */
   link(facts: LinkFacts): void {
+    const source = this.#link?.borrowed?.address
+    this.#link = facts
     const fault = linkFault(facts, this.uplink.checks, this.#quorum)
     const before = this.#machine.linkFault
     this.#onChange(this.#machine.link(fault, monotonicNow()))
+    if (facts.borrowed?.address !== source) this.suspectSilence()
     if (!this.#running || (fault === null) === (before === null)) return
     this.#doubts = 0
     if (fault === null) this.#startLoop(0)
@@ -228,9 +232,10 @@ export class WatchedUplink {
     return this.#force?.reason ?? this.#machine.reason
   }
 
-  #onOutcome(check: number, outcome: Outcome): void {
+  #onOutcome(check: number, found: Outcome): void {
     const { type } = this.uplink.checks[check]!
     const target = this.#targets[check]!
+    const outcome = withSource(found, this.uplink.checks[check]!, this.#link)
     const { ok, local, latencyMs, error } = outcome
     if (this.#isChecked) {
       const event = { uplink: this.uplink.name, check, type, target, ok, local, latencyMs, error, at: Date.now() }

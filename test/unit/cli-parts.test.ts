@@ -122,9 +122,9 @@ describe('doctor', () => {
 
   it('does not complain of an unused socket, only of an uplink without carrier', () => {
     const device = { name: 'eth9', up: true, running: false, addresses: [] } as unknown as Device
-    expect(deviceFindings(device, [], false)[0]!.status).toBe('note')
-    expect(deviceFindings(device, [], true)[0]!.status).toBe('no')
-    expect(deviceFindings(device, [{ device: 'eth9', family: 6, metric: 1 }], false)[0]!.status).toBe('no')
+    expect(deviceFindings(device, [device], [], false)[0]!.status).toBe('note')
+    expect(deviceFindings(device, [device], [], true)[0]!.status).toBe('no')
+    expect(deviceFindings(device, [device], [{ device: 'eth9', family: 6, metric: 1 }], false)[0]!.status).toBe('no')
   })
 
   it('takes one way to ping for enough', () => {

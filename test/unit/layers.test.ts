@@ -35,6 +35,7 @@ const rooms: Record<string, string[]> = {
     'multipath',
     'privileges',
     'reach',
+    'borrowed-source',
     'cut-connections',
     'confined-program',
   ],

@@ -36,7 +36,7 @@ test('addresses that change without end leave most of the time to the checks', a
   )
   const until = performance.now() + 1000
   while (performance.now() < until) {
-    world.tell({ type: 'address', change: 'added', device: 'wan1' } as DeviceChange)
+    world.tell({ type: 'address', change: 'added', device: 'wan1', address: { family: 4 } } as DeviceChange)
     await new Promise(resolve => setImmediate(resolve))
   }
   end()
@@ -56,7 +56,7 @@ test('a lost address is reported although nothing changes any more', async () =>
     error => facts.push(error),
   )
   world.addresses = []
-  world.tell({ type: 'address', change: 'removed', device: 'lo' } as DeviceChange)
+  world.tell({ type: 'address', change: 'removed', device: 'lo', address: { family: 4 } } as DeviceChange)
   await expect.poll(() => facts.at(-1)).toEqual({ fault: null, lost: [4] })
   end()
   expect(facts[0]).toEqual({ fault: null, lost: [] })

@@ -3,11 +3,14 @@ import { type LinkDevice, LinkHistory, linkFault } from '../../src/monitor/link/
 import type { UplinkCheck } from '../../src/monitor/options.js'
 import { Quorum } from '../../src/monitor/state/quorum.js'
 
-const address = (family: 4 | 6, scope = 'global', tentative = false) => ({ family, scope, tentative })
+const address = (family: 4 | 6, scope = 'global', tentative = false) => ({
+  ...{ family, scope, tentative, deprecated: false },
+})
 const device = (changed: Partial<LinkDevice> = {}): LinkDevice => ({
   up: true,
   running: true,
   addresses: [address(4), address(6), address(6, 'link')],
+  borrowed: () => undefined,
   ...changed,
 })
 
@@ -63,6 +66,27 @@ describe('what is known of a device', () => {
     history.update(without4, 4000)
     expect(history.update(without4, 4300)).toEqual({ fault: null, lost: [4] })
     expect(history.isWaiting).toBe(false)
+  })
+
+  test('packets with an address of the LAN, as with a delegated prefix: the checks decide', () => {
+    const history = new LinkHistory()
+    history.update(device(), 0)
+    const lan = { address: '2001:db8:2:1::1', device: 'lan', ofUplink: false }
+    const without6 = device({ addresses: [address(4)], borrowed: () => lan })
+    history.update(without6, 0)
+    expect(history.update(without6, 10_000)).toEqual({ fault: null, lost: [], borrowed: lan })
+    const other = { address: '2001:db8:1::2', device: 'wan1', ofUplink: true }
+    history.update({ ...without6, borrowed: () => other }, 20_000)
+    expect(history.update({ ...without6, borrowed: () => other }, 30_000)).toMatchObject({ lost: [6], borrowed: other })
+  })
+
+  test('a deprecated address is an address, but packets may have that of another device', () => {
+    const history = new LinkHistory()
+    const other = { address: '2001:db8:1::2', device: 'wan1', ofUplink: true }
+    const deprecated = device({ addresses: [{ ...address(6), deprecated: true }], borrowed: () => other })
+    for (const now of [0, 10_000])
+      expect(history.update(deprecated, now)).toEqual({ fault: null, lost: [], borrowed: other })
+    expect(history.update(device({ borrowed: () => other }), 20_000)).toEqual({ fault: null, lost: [] })
   })
 })
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { type BorrowedSource, borrowedSource } from '../../system/borrowed-source.js'
 import type { Device } from '../../system/devices/device.js'
 import { mainTable, type Route } from '../../system/netlink/route.js'
 import type { Finding } from './finding.js'
@@ -33,8 +34,13 @@ export function routeFindings(routes: readonly DefaultRoute[]): Finding[] {
   })
 }
 
-/** What keeps packets from leaving by this device, or their answers from coming in. */
-export function deviceFindings(device: Device, routes: readonly DefaultRoute[], asked: boolean): Finding[] {
+/** What keeps packets from leaving by this device, or their answers from coming in. `all`: the devices of this machine. */
+export function deviceFindings(
+  device: Device,
+  all: readonly Device[],
+  routes: readonly DefaultRoute[],
+  asked: boolean,
+): Finding[] {
   const { name } = device
   const finding: MakeFinding = (about, status, detail, fix) => {
     return { about: `${name}: ${about}`, status, detail, fix, device: name }
@@ -55,19 +61,19 @@ export function deviceFindings(device: Device, routes: readonly DefaultRoute[], 
     findings.push(finding('default route', 'no', detail, `ip route add default via GATEWAY dev ${name} metric 1000`))
   }
   if (own.some(({ family }) => family === 4)) findings.push(reversePath(name, routes, finding))
-  const own6 = device.addresses.filter(({ family, scope }) => family === 6 && scope === 'global')
-  if (own6.length > 0 && own6.every(({ deprecated }) => deprecated)) findings.push(sourceAddress(name, finding))
-  return findings
+  const ownerOf = (source: string) => all.find(({ addresses }) => addresses.some(isGlobal6(source)))?.name
+  const source = sourceAddress(device, borrowedSource(name, ownerOf), finding)
+  return source ? [...findings, source] : findings
 }
 
 type MakeFinding = (about: string, status: Finding['status'], detail: string, fix?: string) => Finding
 
 /**
- * A device's setting in the kernel, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
+ * The device's rp_filter, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
  * Undefined where /proc has none of them (its mount option subset=pid).
  */
-function setting(family: 'ipv4' | 'ipv6', name: string, option: string): number | undefined {
-  const read = (device: string) => Number(readFileSync(`/proc/sys/net/${family}/conf/${device}/${option}`, 'utf8'))
+function reversePathSetting(name: string): number | undefined {
+  const read = (device: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, 'utf8'))
   try {
     return Math.max(read('all'), read(name))
   } catch {
@@ -75,23 +81,34 @@ function setting(family: 'ipv4' | 'ipv6', name: string, option: string): number 
   }
 }
 
-const unseen = 'unknown: /proc/sys cannot be read here'
+/** `wanted`: default: any. */
+function isGlobal6(wanted?: string) {
+  return ({ family, scope, address }: Device['addresses'][number]) =>
+    family === 6 && scope === 'global' && (wanted ?? address) === address
+}
 
-/** Rather than a deprecated address, the kernel takes one of another device (RFC 6724 section 5, rules 3 and 5). */
-function sourceAddress(name: string, finding: MakeFinding): Finding {
+/** What the kernel gives to packets where the device has no address that it prefers. */
+function sourceAddress(
+  device: Device,
+  borrowed: BorrowedSource | undefined,
+  finding: MakeFinding,
+): Finding | undefined {
   const about = 'IPv6 source address'
-  const value = setting('ipv6', name, 'use_oif_addrs_only')
-  if (value === undefined) return finding(about, 'note', unseen)
-  if (value > 0) return finding(about, 'yes', 'deprecated, but its own')
-  const detail = 'its own are deprecated: packets have one of another device, where answers go'
+  const own = device.addresses.filter(isGlobal6())
+  const isDeprecated = own.length > 0 && own.every(({ deprecated }) => deprecated)
+  if (!borrowed) return isDeprecated ? finding(about, 'yes', 'deprecated, but its own') : undefined
+  const packets = `packets have ${borrowed.address} of ${borrowed.device}, where answers go`
+  if (own.length === 0)
+    return finding(about, 'note', `it has none: ${packets}, unless a prefix is delegated through it`)
   // Not with dots: a VLAN's name has one too.
-  return finding(about, 'no', detail, `sysctl -w net/ipv6/conf/${name}/use_oif_addrs_only=1`)
+  const fix = `sysctl -w net/ipv6/conf/${device.name}/use_oif_addrs_only=1`
+  return finding(about, 'no', `its own are deprecated: ${packets}`, fix)
 }
 
 /** Strict filtering (RFC 3704) drops what comes in by a device that is not the best way back. */
 function reversePath(name: string, routes: readonly DefaultRoute[], finding: MakeFinding): Finding {
-  const value = setting('ipv4', name, 'rp_filter')
-  if (value === undefined) return finding('rp_filter', 'note', unseen)
+  const value = reversePathSetting(name)
+  if (value === undefined) return finding('rp_filter', 'note', 'unknown: /proc/sys cannot be read here')
   const best = routes.find(({ family }) => family === 4)!
   if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
   const detail = `strict: answers are dropped, because the way back leads by ${best.device}`

@@ -46,7 +46,7 @@ export async function run(session: Session, flags: DoctorFlags): Promise<Exit> {
   report(privilegeFindings(await privileges()))
   report(routeFindings(routes))
   report(routingFindings(everyDefault, readRules()))
-  for (const one of [...idle(all, uplinks), ...uplinks]) report(deviceFindings(one, routes, named.length > 0))
+  for (const one of [...idle(all, uplinks), ...uplinks]) report(deviceFindings(one, all, routes, named.length > 0))
   // Loopback has no name server, and needs none.
   const paths = uplinks.filter(({ running, kind }) => running && kind !== 'loopback').map(({ name }) => name)
   const asked = uplinks.length ? paths : [undefined]

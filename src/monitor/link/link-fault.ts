@@ -1,8 +1,10 @@
 import { isIP } from '../../builtins.js'
 import { parseHttpUrl } from '../../checks/http/url.js'
 import { unmapped } from '../../sockets/ip.js'
+import type { BorrowedSource } from '../../system/borrowed-source.js'
 import type { UplinkCheck } from '../options.js'
 import type { Quorum } from '../state/quorum.js'
+import type { Outcome } from '../state/state-machine.js'
 
 type Family = 4 | 6
 
@@ -12,13 +14,29 @@ export interface LinkFacts {
   fault: string | null
   /** Address families of which it had an address before, but has none now. */
   lost: readonly Family[]
+  /** The address of another device that its IPv6 packets have. */
+  borrowed?: Borrowed
+}
+
+interface Borrowed extends BorrowedSource {
+  /** Whether that device is a watched one too. Answers to its address come in through it. */
+  readonly ofUplink: boolean
 }
 
 /** As much of a device as the link depends on. */
 export interface LinkDevice {
   readonly up: boolean
   readonly running: boolean
-  readonly addresses: readonly { readonly family: Family; readonly scope: string; readonly tentative: boolean }[]
+  readonly addresses: readonly LinkAddress[]
+  /** The address of another device that its IPv6 packets have now. */
+  borrowed(): Borrowed | undefined
+}
+
+interface LinkAddress {
+  readonly family: Family
+  readonly scope: string
+  readonly tentative: boolean
+  readonly deprecated: boolean
 }
 
 /** In ms. DHCP clients take an address away and give it back when they renew it. Connections survive that. */
@@ -30,11 +48,17 @@ export class LinkHistory {
   readonly #had = new Set<Family>()
   readonly #missedSince = new Map<Family, number>()
   #lost: readonly Family[] = []
+  #mayBorrow = false
 
   /** `device` is undefined while no device has that name. `now` is monotonic, in ms. */
   update(device: LinkDevice | undefined, now: number): LinkFacts {
-    const has = device ? familiesOf(device) : []
+    const usable = device?.addresses.filter(isUsable) ?? []
+    const has = usable.map(({ family }) => family)
     for (const family of has) this.#had.add(family)
+    this.#mayBorrow = device !== undefined && !usable.some(({ family, deprecated }) => family === 6 && !deprecated)
+    const borrowed = this.#mayBorrow ? device!.borrowed() : undefined
+    // With a delegated prefix (RFC 8415), a device of the LAN may have the only address. The checks show whether it works.
+    if (borrowed?.ofUplink === false) has.push(6)
     for (const family of this.#had) {
       if (has.includes(family)) this.#missedSince.delete(family)
       else if (!this.#missedSince.has(family)) this.#missedSince.set(family, now)
@@ -42,7 +66,12 @@ export class LinkHistory {
     this.#lost = [...this.#had].filter(family => now - (this.#missedSince.get(family) ?? now) >= patience)
     const fault = this.#faultOf(device)
     this.#seen ||= device !== undefined
-    return { fault, lost: this.#lost }
+    return { fault, lost: this.#lost, borrowed }
+  }
+
+  /** Whether it depends on the addresses of other devices, and on the routes. */
+  get mayBorrow(): boolean {
+    return this.#mayBorrow
   }
 
   /** Whether an address is missed that may still come back in time: read the device again soon. */
@@ -57,9 +86,8 @@ export class LinkHistory {
   }
 }
 
-function familiesOf({ addresses }: LinkDevice): Family[] {
-  const usable = addresses.filter(({ scope, tentative }) => (scope === 'global' || scope === 'site') && !tentative)
-  return usable.map(({ family }) => family)
+function isUsable({ scope, tentative }: LinkAddress): boolean {
+  return (scope === 'global' || scope === 'site') && !tentative
 }
 
 /**
@@ -70,6 +98,14 @@ export function linkFault({ fault, lost }: LinkFacts, checks: readonly UplinkChe
   if (fault !== null || lost.length === 0) return fault
   const isAble = (check: number) => checkFamilies(checks[check]!).some(family => !lost.includes(family))
   return !quorum.met(isAble) ? `no IPv${lost.join(' and IPv')} address any more` : null
+}
+
+/** A failure of the network with what the check can't know: this machine may have sent from an address of another device. */
+export function withSource(outcome: Outcome, check: UplinkCheck, facts: LinkFacts | undefined): Outcome {
+  const { borrowed } = facts ?? {}
+  if (outcome.ok || outcome.local || !borrowed || !checkFamilies(check).includes(6)) return outcome
+  const { address, device } = borrowed
+  return { ...outcome, error: `${outcome.error} (IPv6 packets have the address ${address} of ${device})` }
 }
 
 /** The families that a check can use: only one if its target is an address. */

@@ -1,5 +1,6 @@
 import { hold } from '../../binding/poller.js'
 import { monotonicNow } from '../../monotonic.js'
+import { borrowedSource } from '../../system/borrowed-source.js'
 import { type DeviceChange, onDeviceChange } from '../../system/netlink/changes.js'
 import { RunningReader } from '../../system/netlink/running-devices.js'
 import { readAddresses, readLinks } from '../../system/netlink/tables.js'
@@ -36,10 +37,18 @@ export function watchLinks(
   const read = (names: Iterable<string>) => {
     const links = readLinks()
     const addresses = readAddresses()
+    const ownerOf = (source: string) => {
+      const owner = addresses.find(({ address }) => address.address === source && address.scope === 'global')
+      return links.find(({ index }) => index === owner?.deviceIndex)?.name
+    }
     for (const name of names) {
       const link = links.find(link => link.name === name)
       const own = addresses.filter(({ deviceIndex }) => deviceIndex === link?.index).map(({ address }) => address)
-      report(name, link && { ...link, addresses: own })
+      const borrowed = () => {
+        const source = borrowedSource(name, ownerOf)
+        return source && { ...source, ofUplink: devices.has(source.device) }
+      }
+      report(name, link && { ...link, addresses: own, borrowed })
     }
   }
   const endCarriers = () => {
@@ -78,6 +87,7 @@ export function watchLinks(
     // Even if it is there again by now: its sockets are dead.
     if (change.type === 'link' && change.change === 'removed') for (const name of names) report(name, undefined)
     readSoon(names)
+    if (mayChangeSource(change)) readSoon([...devices.keys()].filter(name => devices.get(name)!.mayBorrow))
   }
   const look = () => {
     lookAtCarriers()
@@ -105,6 +115,12 @@ export function watchLinks(
 function namesOf(change: DeviceChange): string[] {
   if (change.type === 'link') return [change.device, ...(change.previous ? [change.previous.name] : [])]
   return change.type === 'address' ? [change.device] : []
+}
+
+/** Whether it may change which address of this machine IPv6 packets have. */
+function mayChangeSource(change: DeviceChange): boolean {
+  if (change.type === 'address') return change.address.family === 6
+  return change.type === 'route' && change.route.destination === '::/0'
 }
 
 function attempt(work: () => void, failed: (error: unknown) => void): void {
