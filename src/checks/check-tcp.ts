@@ -81,12 +81,12 @@ export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> 
   options.timeout ??= checkTimeout
   const start = monotonicNow()
   try {
-    const { fd, address } = await dialDescriptorInTime(options)
+    const { fd, address, localAddress } = await dialDescriptorInTime(options)
     const latencyMs = monotonicNow() - start
     try {
       if (options.device !== undefined) verifyDevice(fd, options.device)
       const remoteAddress = canonical(address, options.device)
-      return { ok: true, latencyMs, localAddress: localAddressOf(fd), remoteAddress, error: undefined }
+      return { ok: true, latencyMs, localAddress: localAddress ?? localAddressOf(fd), remoteAddress, error: undefined }
     } finally {
       // Resets like load balancers' checks do, so that nothing stays in TIME_WAIT. In that state, Linux answers late IPv6
       // packets over the default route, whatever device the socket was bound to.

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { type NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
-import { encodeAddress, familyOf } from './address.js'
+import { decodeAddress, encodeAddress, familyOf } from './address.js'
 import { open } from './open.js'
 import { meetsItself, resetConnection } from './self-connection.js'
 import { targetOnPath } from './zone.js'
@@ -14,7 +14,12 @@ export interface Connecting {
   readonly fd: number
   /** Whether the handshake is over: near peers answer within the call. */
   readonly connected: boolean
+  /** Once it is connected: until then, the kernel may choose another one. */
+  readonly localAddress: string | undefined
 }
+
+/** Buffer for a local address, reused for each. */
+const local = new Uint8Array(28)
 
 /**
  * Opens a TCP descriptor on its path like `openDescriptor`, and starts to connect it to an address, not a name. Nothing is sent
@@ -32,7 +37,10 @@ export function openConnecting(
   const { fd, errno } = open({ family, type: 'stream', protocol, path, options, to })
   const begun = errno === 0 || errno === -EINPROGRESS
   try {
-    if (begun && !meetsItself(fd, to)) return { fd, connected: errno === 0 }
+    if (begun && !meetsItself(fd, to, local)) {
+      const connected = errno === 0
+      return { fd, connected, localAddress: connected ? decodeAddress(local, to.length)?.address : undefined }
+    }
   } catch (error) {
     addon().close(fd)
     throw error

@@ -1,4 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
 import { checkDns } from '../../src/checks/check-dns.js'
 import { checkTcp } from '../../src/checks/check-tcp.js'
 import { a, aaaa, fakeServer, type Reply } from './dns-fake-server.js'
@@ -23,6 +24,14 @@ describe('checkTcp', () => {
     expect(result).toMatchObject({ ok: true, localAddress: host, remoteAddress: host, error: undefined })
     expect(result.latencyMs).toBeGreaterThan(0)
     await expect.poll(() => closed, { timeout: 5000 }).toBe(1)
+  })
+
+  test('a port that answers within the call costs one question for the local address', async () => {
+    const port = await tcpServer(socket => void socket.resume())
+    const asked = vi.spyOn(addon(), 'getsockname')
+    onTestFinished(() => asked.mockRestore())
+    expect(await checkTcp({ host, port, device })).toMatchObject({ ok: true, localAddress: host })
+    expect(asked).toHaveBeenCalledTimes(1)
   })
 
   test('refused, silent: values', async () => {

@@ -95,6 +95,8 @@ export interface Dialed extends Timings {
 export interface Connected {
   readonly fd: number
   readonly address: string
+  /** Known already if the address answered within the call. */
+  readonly localAddress?: string
 }
 
 /**
@@ -148,8 +150,9 @@ export function dialDescriptorInTime(
   refuse?.(address)
   const start = monotonicNow()
   const socketOptions = numericOptions(familyOf(address), options.socketOptions)
-  const { fd, connected } = openConnecting(address, port, options, socketOptions)
-  return connected ? { fd, address, dnsMs: 0, connectMs: monotonicNow() - start } : later(fd, address, start, options)
+  const { fd, connected, localAddress } = openConnecting(address, port, options, socketOptions)
+  if (!connected) return later(fd, address, start, options)
+  return { fd, address, localAddress, dnsMs: 0, connectMs: monotonicNow() - start }
 }
 
 async function later(fd: number, address: string, start: number, options: DialOptions): Promise<Connected & Timings> {
