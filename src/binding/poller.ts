@@ -5,11 +5,19 @@ import { type Addon, addon, Batch } from './addon.js'
 
 type Handler = (events: number) => void
 
+/** A descriptor that is watched. */
+interface Watched {
+  readonly token: number
+  /** Undefined once it isn't: what V8 leaves of a map that has grown or shrunk keeps alive what it held. */
+  handle: Handler | undefined
+  /** A report is due. */
+  isArmed: boolean
+}
+
 /** Passes readiness reports from the addon's thread to the handlers. */
 class Poller {
   readonly native: Addon
-  /** Emptied when it is deleted: what V8 leaves of a map that has grown or shrunk keeps alive what it held. */
-  readonly #handlers = new Map<number, { handle: Handler | undefined }>()
+  readonly #watched = new Map<number, Watched>()
   readonly #pairs = new Int32Array(2 * Batch.events)
   #nextToken = 1
   #holds = 0
@@ -20,22 +28,21 @@ class Poller {
     this.native = native
   }
 
-  /** Returns the handler's token. */
-  add(handler: Handler): number {
+  add(handle: Handler): Watched {
     let token: number
     // 31 bits, so that a token stays a small integer in the handler's array; a collision after 2^31 watches is skipped.
     do {
       token = this.#nextToken
       this.#nextToken = token === 0x7fff_ffff ? 1 : token + 1
-    } while (this.#handlers.has(token))
-    this.#handlers.set(token, { handle: handler })
-    return token
+    } while (this.#watched.has(token))
+    const watched = { token, handle, isArmed: false }
+    this.#watched.set(token, watched)
+    return watched
   }
 
-  delete(token: number): void {
-    const known = this.#handlers.get(token)
-    if (known) known.handle = undefined
-    this.#handlers.delete(token)
+  delete(watched: Watched): void {
+    watched.handle = undefined
+    this.#watched.delete(watched.token)
   }
 
   hold(): void {
@@ -50,8 +57,15 @@ class Poller {
   #dispatch(count: number): void {
     for (let i = 0; i < count; i++) {
       // The other descriptors of the batch are one-shot: their handlers must still run.
-      isolated(() => this.#handlers.get(this.#pairs[2 * i]!)?.handle?.(this.#pairs[2 * i + 1]!))
+      isolated(() => this.#report(this.#pairs[2 * i]!, this.#pairs[2 * i + 1]!))
     }
+  }
+
+  #report(token: number, events: number): void {
+    const watched = this.#watched.get(token)
+    if (!watched) return
+    watched.isArmed = false
+    watched.handle?.(events)
   }
 }
 
@@ -72,7 +86,7 @@ export class Watch {
   readonly #onReady: Handler
   readonly #poller = poller()
   /** From the first `arm` on: many a descriptor is never waited for. */
-  #token: number | undefined
+  #watched: Watched | undefined
   #closed = false
 
   constructor(fd: number, onReady: Handler) {
@@ -83,18 +97,20 @@ export class Watch {
   arm(events: number): void {
     // The number may be another descriptor's by now.
     if (this.#closed) throw systemError(-constants.errno.EBADF, 'epoll_ctl')
-    this.#token ??= this.#poller.add(this.#onReady)
-    const errno = this.#poller.native.watch(this.#fd, this.#token, events)
+    this.#watched ??= this.#poller.add(this.#onReady)
+    const errno = this.#poller.native.watch(this.#fd, this.#watched.token, events)
     if (errno < 0) throw systemError(errno, 'epoll_ctl')
+    this.#watched.isArmed = true
   }
 
   /** Call this before you close the descriptor. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#token === undefined) return
-    this.#poller.delete(this.#token)
-    this.#poller.native.unwatch(this.#fd)
+    if (!this.#watched) return
+    this.#poller.delete(this.#watched)
+    // One that has been reported stays silent until it is armed again, or closed.
+    if (this.#watched.isArmed) this.#poller.native.unwatch(this.#fd)
   }
 }
 

@@ -128,13 +128,14 @@ class Clients {
     const { near } = client
     let chunk: Buffer
     try {
-      chunk = await near.next()
+      const next = near.next()
+      chunk = next instanceof Promise ? await next : next
     } catch {
       return near.destroy()
     }
     near.unshift(chunk)
     const first = chunk[0]!
-    if (first === version) await serveSocks(client, this.#context)
+    if (first === version) void serveSocks(client, this.#context)
     else if (first >= 0x41 && first <= 0x5a) this.#http.serve(client)
     else near.destroy()
   }

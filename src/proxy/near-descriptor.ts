@@ -88,18 +88,22 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
     throw ended()
   }
 
-  async #later(): Promise<Buffer> {
-    for (;;) {
-      await this.#readable()
-      const bytes = this.#read()
-      if (bytes) return bytes
-    }
-  }
-
-  #readable(): Promise<void> {
-    return new Promise(resolve => {
-      this.#wake = resolve
-      this.#watch.arm(addon().constants.EPOLLIN!)
+  #later(): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const wait = () => {
+        this.#wake = look
+        this.#watch.arm(addon().constants.EPOLLIN!)
+      }
+      const look = () => {
+        try {
+          const bytes = this.#read()
+          if (bytes) resolve(bytes)
+          else wait()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      wait()
     })
   }
 

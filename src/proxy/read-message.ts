@@ -4,6 +4,8 @@ import { type Parsed, SocksError } from './socks-messages.js'
 /** Longer than any message of a handshake: 2 + 255, 3 + 2 * 255, 7 + 255 bytes. */
 const longest = 600
 
+const none = Buffer.alloc(0)
+
 /** A connection that is read in chunks. */
 export interface ChunkSource {
   /** Immediately what there is, or later. @throws SocksError once the connection has ended. */
@@ -12,18 +14,30 @@ export interface ChunkSource {
   unshift(rest: Buffer): void
 }
 
-/** Reads one message of SOCKS, however many chunks it comes in. Later bytes stay where they are. */
-export async function readMessage<T>(source: ChunkSource, parse: (bytes: Buffer) => Parsed<T>): Promise<T> {
-  let bytes = await source.next()
-  for (;;) {
-    const parsed = parse(bytes)
-    if (parsed) {
-      if (parsed.length < bytes.length) source.unshift(bytes.subarray(parsed.length))
-      return parsed.value
-    }
-    if (bytes.length > longest) throw new SocksError('message too long')
-    bytes = Buffer.concat([bytes, await source.next()])
+/** Reads one message of SOCKS, however many chunks it comes in: immediately if it is there. Later bytes stay where they are. */
+export function readMessage<T>(source: ChunkSource, parse: (bytes: Buffer) => Parsed<T>): T | Promise<T> {
+  const bytes = source.next()
+  return bytes instanceof Promise ? readLater(source, parse, none, bytes) : parseFrom(source, parse, bytes)
+}
+
+function parseFrom<T>(source: ChunkSource, parse: (bytes: Buffer) => Parsed<T>, bytes: Buffer): T | Promise<T> {
+  const parsed = parse(bytes)
+  if (parsed) {
+    if (parsed.length < bytes.length) source.unshift(bytes.subarray(parsed.length))
+    return parsed.value
   }
+  if (bytes.length > longest) throw new SocksError('message too long')
+  return readLater(source, parse, bytes, source.next())
+}
+
+async function readLater<T>(
+  source: ChunkSource,
+  parse: (bytes: Buffer) => Parsed<T>,
+  begun: Buffer,
+  next: Buffer | Promise<Buffer>,
+): Promise<T> {
+  const chunk = await next
+  return parseFrom(source, parse, begun.length === 0 ? chunk : Buffer.concat([begun, chunk]))
 }
 
 export function ended(): SocksError {

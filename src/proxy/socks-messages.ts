@@ -98,8 +98,10 @@ function nameIn(content: Buffer): string {
   return name
 }
 
+const choices = new Map(Object.values(method).map(chosen => [chosen as number, Buffer.of(version, chosen)]))
+
 export function chooseMethod(chosen: number): Buffer {
-  return Buffer.of(version, chosen)
+  return choices.get(chosen)!
 }
 
 export function passwordVerdict(accepted: boolean): Buffer {
@@ -108,16 +110,22 @@ export function passwordVerdict(accepted: boolean): Buffer {
 
 /** The address is what the proxy bound; of a failure it has none. */
 export function encodeReply(code: number, address = '0.0.0.0', port = 0): Buffer {
-  return Buffer.of(version, code, 0, ...encodeAddress(address, port))
+  return encodeAddress([version, code, 0], address, port)
 }
 
 export function encodeDatagram(address: string, port: number, data: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(0, 0, 0, ...encodeAddress(address, port)), data])
+  return Buffer.concat([encodeAddress([0, 0, 0], address, port), data])
 }
 
-function encodeAddress(address: string, port: number): number[] {
+/** Three bytes, and an address behind them. */
+function encodeAddress(head: readonly number[], address: string, port: number): Buffer {
   const bytes = parseIP(address)
-  return [bytes.length === 4 ? type.ipv4 : type.ipv6, ...bytes, port >> 8, port & 255]
+  const message = Buffer.allocUnsafe(6 + bytes.length)
+  message.set(head)
+  message[3] = bytes.length === 4 ? type.ipv4 : type.ipv6
+  message.set(bytes, 4)
+  message.writeUInt16BE(port, 4 + bytes.length)
+  return message
 }
 
 /** What a client says first: the one method that it can use. */
@@ -133,7 +141,7 @@ export function encodePassword(name: string, password: string): Buffer {
 
 /** @throws SocksError for a name of over 255 bytes. */
 export function encodeConnect(host: string, port: number): Buffer {
-  if (isIP(host)) return Buffer.of(version, command.connect, 0, ...encodeAddress(host, port))
+  if (isIP(host)) return encodeAddress([version, command.connect, 0], host, port)
   const name = Buffer.from(host)
   if (name.length > 255) throw new SocksError('name too long', reply.failure)
   return Buffer.of(version, command.connect, 0, type.name, name.length, ...name, port >> 8, port & 255)

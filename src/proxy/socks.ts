@@ -17,17 +17,25 @@ import {
   SocksError,
 } from './socks-messages.js'
 import { associate } from './udp-association.js'
+import type { Users } from './users.js'
 
 /** Serves one client that speaks SOCKS5 (RFC 1928). */
 export async function serveSocks(client: Client, context: ProxyContext): Promise<void> {
   const { near } = client
   try {
-    if (!(await authenticate(near, context))) return
+    const greeting = readMessage(near, parseGreeting)
+    // Nearly every greeting has come: an await would cost as much as a system call.
+    if (!chooseFrom(greeting instanceof Promise ? await greeting : greeting, near, context)) return
+    if (context.users && !(await logIn(near, context.users, context))) return
     const request = await readMessage(near, parseRequest)
     client.heard()
     near.awaitReset()
-    if (request.command === command.connect) await connect(client, context, request.host, request.port)
-    else if (request.command === command.udpAssociate && context.uplinks.carryDatagrams)
+    if (request.command === command.connect) {
+      if (request.port === 0) throw new SocksError('no port', reply.failure)
+      const upstream = await context.uplinks.connect(client.address, request.host, request.port, client.signal)
+      const { localAddress, localPort } = upstream.value
+      relay(client, upstream, encodeReply(reply.succeeded, localAddress, localPort), context)
+    } else if (request.command === command.udpAssociate && context.uplinks.carryDatagrams)
       await associate(client, context, request)
     else throw new SocksError('command not supported', reply.commandNotSupported)
   } catch (error) {
@@ -37,16 +45,19 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   }
 }
 
-async function authenticate(near: NearDescriptor, { users, statistics }: ProxyContext): Promise<boolean> {
-  const known = await readMessage(near, parseGreeting)
+/** False, and the end, if the client doesn't know the method that is wanted. */
+function chooseFrom(known: Buffer, near: NearDescriptor, { users, statistics }: ProxyContext): boolean {
   const wanted = users ? method.password : method.none
-  if (!known.includes(wanted)) {
-    statistics.refused++
-    near.end(chooseMethod(method.unacceptable))
-    return false
+  if (known.includes(wanted)) {
+    near.write(chooseMethod(wanted))
+    return true
   }
-  near.write(chooseMethod(wanted))
-  if (!users) return true
+  statistics.refused++
+  near.end(chooseMethod(method.unacceptable))
+  return false
+}
+
+async function logIn(near: NearDescriptor, users: Users, { statistics }: ProxyContext): Promise<boolean> {
   const { name, password } = await readMessage(near, parsePassword)
   if (users.accepts(name, password)) {
     near.write(passwordVerdict(true))
@@ -55,13 +66,6 @@ async function authenticate(near: NearDescriptor, { users, statistics }: ProxyCo
   statistics.refused++
   near.end(passwordVerdict(false))
   return false
-}
-
-async function connect(client: Client, context: ProxyContext, host: string, port: number): Promise<void> {
-  if (port === 0) throw new SocksError('no port', reply.failure)
-  const upstream = await context.uplinks.connect(client.address, host, port, client.signal)
-  const { localAddress, localPort } = upstream.value
-  relay(client, upstream, encodeReply(reply.succeeded, localAddress, localPort), context)
 }
 
 const replies: Record<string, number> = {

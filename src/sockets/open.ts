@@ -54,8 +54,7 @@ export function open(opening: Opening): { fd: number; errno: number } {
   const to = opening.to ? room[family] : none
   const { device } = path
   const source = sourceOf(opening)
-  const settings = settingsOf(opening)
-  const plan = planOf(opening, settings)
+  const plan = planOf(opening)
   const fd = addon().open(plan, device === undefined ? none : nameBytes(device), source, to)
   if (fd < 0) throw systemError(fd, 'socket', { device })
   const [step, errno] = [plan[0]!, plan[1]!]
@@ -64,57 +63,53 @@ export function open(opening: Opening): { fd: number; errno: number } {
     if (step === Step.device) throw deviceError(errno, 'setsockopt(SO_BINDTODEVICE)', device!)
     if (step === Step.readBack) throw notBound(fd, device!, errno)
     if (step === Step.bind) throw bindError(errno, opening)
-    throw settingError(errno, settings[step - Step.option]![0], opening)
+    throw settingError(errno, planned[step - Step.option]!, opening)
   } finally {
     addon().close(fd)
   }
 }
 
-/** Without the last, a failure is an error. */
-type Setting = readonly [option: string, value: number, dispensable?: boolean]
-
 /** Seconds that a closed socket waits for the other end's end: the kernel's maximum (TCP_FIN_TIMEOUT_MAX). */
 const longestLinger = 120
 
-/** The options to set, in their order. */
-function settingsOf({ family, type, path, port, options }: Opening): Setting[] {
-  const { device, mark, tos, localAddress } = path
-  const settings: Setting[] = []
-  if (mark !== undefined) settings.push(['SO_MARK', mark])
-  if (tos !== undefined) settings.push([family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos])
-  for (const [option, value] of Object.entries(options ?? {})) settings.push([option, value])
-  // While a closed socket waits, Linux replaces it by a small one, whose IPv6 packets follow the routes instead of the binding. With
-  // more than a minute to wait, the socket itself remains until only a minute is left.
-  if (type === 'stream' && family === 6 && device !== undefined) settings.push(['TCP_LINGER2', longestLinger, true])
-  // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
-  if (type === 'stream' && !port && (localAddress ?? port) !== undefined)
-    settings.push(['IP_BIND_ADDRESS_NO_PORT', 1, true])
-  return settings
-}
-
-const kinds = { stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' } as const
-
-/** By the number of settings, reused for the same reason. */
+/** Of the last plan: how many options to set, which in their order, and four numbers of each. Reused, as are plans by their length. */
+let size = 0
+const planned: string[] = []
+const numbers: number[] = []
 const plans: Int32Array[] = []
 
-function planOf({ family, type, protocol }: Opening, settings: readonly Setting[]): Int32Array {
-  const size = settings.length
+function planOf({ family, type, protocol, path, port, options }: Opening): Int32Array {
+  const { device, mark, tos, localAddress } = path
+  size = 0
+  if (mark !== undefined) set('SO_MARK', mark)
+  if (tos !== undefined) set(family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
+  for (const option in options) set(option, options[option]!)
+  // While a closed socket waits, Linux replaces it by a small one, whose IPv6 packets follow the routes instead of the binding. With
+  // more than a minute to wait, the socket itself remains until only a minute is left.
+  if (type === 'stream' && family === 6 && device !== undefined) set('TCP_LINGER2', longestLinger, true)
+  // Without this, a bound client takes its port at bind, from one pool for all destinations (ip(7)).
+  if (type === 'stream' && !port && (localAddress ?? port) !== undefined) set('IP_BIND_ADDRESS_NO_PORT', 1, true)
   plans[size] ??= new Int32Array(3 + 4 * size)
-  const plan = plans[size]
+  const plan = plans[size]!
   plan[0] = addressFamily(family)
   plan[1] = addon().constants[kinds[type]]!
   plan[2] = protocol
-  for (let i = 0; i < size; i++) {
-    const [option, value, dispensable = false] = settings[i]!
-    const [level, name] = optionNumbers(option)
-    const at = 3 + 4 * i
-    plan[at] = level
-    plan[at + 1] = name
-    plan[at + 2] = value
-    plan[at + 3] = Number(dispensable)
-  }
+  for (let i = 0; i < 4 * size; i++) plan[3 + i] = numbers[i]!
   return plan
 }
+
+/** Plans an option. The kernel may lack a dispensable one. */
+function set(option: string, value: number, dispensable = false): void {
+  const [level, name] = optionNumbers(option)
+  const at = 4 * size
+  planned[size++] = option
+  numbers[at] = level
+  numbers[at + 1] = name
+  numbers[at + 2] = value
+  numbers[at + 3] = Number(dispensable)
+}
+
+const kinds = { stream: 'SOCK_STREAM', datagram: 'SOCK_DGRAM', raw: 'SOCK_RAW' } as const
 
 /** The last name, because calls in a row tend to be for one device. */
 let lastName: string | undefined

@@ -89,11 +89,10 @@ export const tcpSocketOptions: Check = (value, name) => checkOptions(name, value
 /** Those with a number that concern this family, for `openDescriptor`. */
 export function numericOptions(family: 4 | 6, options?: TcpSocketOptions): Record<string, number> | undefined {
   if (options === undefined) return undefined
-  const numbers: Record<string, number> = {}
-  for (const [name, value] of Object.entries(options)) {
-    if (name !== 'TCP_CONGESTION' && (family === 6 || !name.startsWith('IPV6_'))) numbers[name] = value
-  }
-  return numbers
+  const applies = (name: string) => name !== 'TCP_CONGESTION' && (family === 6 || !name.startsWith('IPV6_'))
+  const names = Object.keys(options)
+  if (names.every(applies)) return options as Record<string, number>
+  return Object.fromEntries(Object.entries(options).filter(([name]) => applies(name)))
 }
 
 export function setCongestionControl(fd: number, { TCP_CONGESTION: name }: TcpSocketOptions = {}): void {
