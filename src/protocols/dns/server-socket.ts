@@ -4,7 +4,7 @@ import { hold } from '../../binding/poller.js'
 import { type NetviaError, systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
-import { encodeAddress, familyOf } from '../../sockets/address.js'
+import { decodeAddress, encodeAddress, familyOf } from '../../sockets/address.js'
 import { connectError } from '../../sockets/connecting.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
@@ -53,6 +53,8 @@ const noAddress = new Uint8Array()
 export class ServerSocket {
   readonly #server: DnsServer
   readonly #device: string | undefined
+  /** The server runs on this machine. */
+  readonly #isHere: boolean
   readonly #socket: PacketSocket
   readonly #release: () => void
   readonly #endLossWatch: () => void
@@ -69,8 +71,11 @@ export class ServerSocket {
   constructor(server: DnsServer, path: PathOptions) {
     this.#server = server
     this.#device = path.device
+    this.#isHere = isThisMachine(server.address)
     const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
-    const fd = openDescriptor(familyOf(server.address), 'datagram', 0, path)
+    const family = familyOf(server.address)
+    const reporting = { [family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR']: 1 }
+    const fd = openDescriptor(family, 'datagram', 0, path, undefined, this.#isHere ? reporting : undefined)
     try {
       const connected = addon().connect(fd, target)
       const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected
@@ -172,13 +177,27 @@ export class ServerSocket {
   /** An error that recvmmsg(2) or sendmmsg(2) has reported. It doesn't say which query it is about. */
   #report(errno: number): void {
     const error = systemError(errno, 'recvmmsg', this.#where)
-    // This machine knows which of its own ports are closed, so the error is true.
-    if (this.#open === 0 || !icmpErrors.has(errno) || isThisMachine(this.#server.address)) {
+    if (this.#open === 0 || !icmpErrors.has(errno) || this.#isOwnReport()) {
       this.#failAll(error)
       return
     }
     // A failed query may ask again on this socket.
     for (const open of [...this.#queries.values()]) open?.unreachable(error)
+  }
+
+  /**
+   * Whether this machine reports that the port of its own server is closed: it knows. Anybody can quote such a packet, but the
+   * kernel takes no IPv4 packet with an address of its own, and none with ::1, from outside.
+   */
+  #isOwnReport(): boolean {
+    if (!this.#isHere) return false
+    let isOwn = false
+    const look = ({ offender }: Packet) => {
+      const { family, address = '' } = decodeAddress(offender) ?? {}
+      isOwn ||= address === '::1' || (family === 4 && isThisMachine(address))
+    }
+    while (this.#socket.receive(look, true) > 0);
+    return isOwn
   }
 
   #failAll(error: unknown): void {
@@ -197,7 +216,7 @@ export class ServerSocket {
     if (this.#open > 0 || this.#socket.closed) return
     this.#endLossWatch()
     this.#release()
-    if (this.#queries.size === 0 || isThisMachine(this.#server.address)) endLinger(this.#socket)
+    if (this.#queries.size === 0 || this.#isHere) endLinger(this.#socket)
     else linger(this.#socket)
   }
 }

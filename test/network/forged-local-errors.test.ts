@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { resolve } from '../../src/protocols/dns/resolve.js'
+import { encodeAddress } from '../../src/sockets/address.js'
+import { lab } from '../lab/index.js'
+import { a, fakeServer } from '../unit/dns-fake-server.js'
+
+const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
+
+/** The head of a datagram between two addresses, as an ICMP error quotes it (RFC 792, RFC 4443). */
+function headOf(family: 4 | 6, source: Uint8Array, target: Uint8Array): Buffer {
+  const [start, end] = family === 4 ? [4, 8] : [8, 24]
+  const addresses = Buffer.concat([source.subarray(start, end), target.subarray(start, end)])
+  const ip = family === 4 ? '4500003c0000000040110000' : '6000000000281140'
+  const ports = Buffer.concat([source.subarray(2, 4), target.subarray(2, 4), Buffer.of(0, 40, 0, 0)])
+  return Buffer.concat([Buffer.from(ip, 'hex'), addresses, ports])
+}
+
+test.each([
+  [4, '127.0.0.1', lab.wan1.address4, '10.1.0.2'],
+  [6, '::1', lab.wan1.address6, 'fd00:1::2'],
+] as const)('an ICMP error of IPv%i from elsewhere says nothing about a name server here', async (...given) => {
+  const [family, host, to, source] = given
+  const received = () => readFileSync('/proc/net/snmp', 'utf8') + readFileSync('/proc/net/snmp6', 'utf8')
+  const server = await fakeServer(async ({ port }) => {
+    const own = Number(server.server.split(':').at(-1))
+    const quote = headOf(family, encodeAddress(host, port), encodeAddress(host, own)).toString('hex')
+    const changes = [{ at: 0, length: 0, cut: quote.length / 2 }]
+    const before = received()
+    const code = family === 4 ? 3 : 4
+    lab.run(
+      'internet',
+      process.execPath,
+      script,
+      JSON.stringify({ family, source, to, code, quote, changes, tries: 1 }),
+    )
+    await expect.poll(received).not.toBe(before)
+    // The question hears of it before its answer.
+    await sleep(300)
+    return { answers: [a('a.test', '192.0.2.9')] }
+  }, host)
+  onTestFinished(server.close)
+  expect(await resolve('a.test', { type: 'A', servers: [server.server] })).toMatchObject([{ address: '192.0.2.9' }])
+})
+
+test('and a port of this machine that nobody listens on is refused immediately', async () => {
+  const refused = { code: 'ECONNREFUSED', syscall: 'resolve' }
+  await expect(resolve('a.test', { type: 'A', servers: ['127.0.0.1:9'] })).rejects.toMatchObject(refused)
+  await expect(resolve('a.test', { type: 'A', servers: ['[::1]:9'] })).rejects.toMatchObject(refused)
+})
