@@ -27,8 +27,12 @@ export function openOnlyNetlink(): number {
   })
 }
 
-/** Whether a process of this network namespace holds that socket. */
-export function isLockHeld(): boolean {
-  // sk, protocol, port id, …: NETLINK_ROUTE is 0.
-  return new RegExp(`^\\S+ +0 +${ourPortId} `, 'm').test(readFileSync('/proc/self/net/netlink', 'utf8'))
+/** Whether a process of this network namespace holds that socket; undefined where there is no /proc. */
+export function isLockHeld(): boolean | undefined {
+  try {
+    // sk, protocol, port id, …: NETLINK_ROUTE is 0.
+    return new RegExp(`^\\S+ +0 +${ourPortId} `, 'm').test(readFileSync('/proc/self/net/netlink', 'utf8'))
+  } catch {
+    return undefined
+  }
 }

@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
+import { addon } from '../binding/addon.js'
 import type { Uplink } from '../monitor/settings.js'
+import { isWithoutFamily, openDescriptor } from '../sockets/open.js'
 import type { Link } from '../system/netlink/link.js'
 import type { AddressMessage } from '../system/netlink/link-address.js'
 import { byMerit, type KernelRoute, mainTable, type Route, type RouteHop } from '../system/netlink/route.js'
@@ -50,8 +51,13 @@ export async function readKernel(): Promise<KernelTables> {
 }
 
 export function hasIPv6(): boolean {
-  // Of this process, as there may be nothing else in /proc (its mount option subset=pid).
-  return existsSync('/proc/self/net/if_inet6')
+  try {
+    addon().close(openDescriptor(6, 'datagram', 0, {}))
+    return true
+  } catch (error) {
+    if (isWithoutFamily(error)) return false
+    throw error
+  }
 }
 
 /** Whether netvia made it. Nothing in the main table is. */

@@ -96,7 +96,7 @@ const withoutDevice = [1, 16, 38]
 
 /** A socket that the program would get from whoever started this process: it is bound to no device, and can't be exchanged. */
 function checkInherited(): void {
-  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+  for (const fd of ownDescriptors()) {
     const domain = new Int32Array(1)
     if (tryReadOption(fd, 'SO_DOMAIN', new Uint8Array(domain.buffer)) < 0) continue
     if (withoutDevice.includes(domain[0]!) || (fd > 2 && isClosedOnExec(fd))) continue
@@ -105,6 +105,16 @@ function checkInherited(): void {
       `descriptor ${fd} is a socket that the program would inherit, with a device of its own; ${hint}`,
       { code: 'ERR_INHERITED_SOCKET', hint },
     )
+  }
+}
+
+function ownDescriptors(): number[] {
+  try {
+    return readdirSync('/proc/self/fd').map(Number)
+  } catch (cause) {
+    const hint = 'mount -t proc proc /proc'
+    const message = `without /proc it is unknown which sockets the program would inherit; ${hint}`
+    throw new NetviaError(message, { code: 'ERR_UNSUPPORTED_PLATFORM', hint, cause })
   }
 }
 

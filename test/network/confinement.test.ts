@@ -162,6 +162,39 @@ describe('where /proc shows nothing but processes (ProcSubset=pid of systemd)', 
   })
 })
 
+describe('where there is no /proc (chroot)', () => {
+  const withoutProc = (...program: string[]) => {
+    const [file, ...args] = withOwnFiles('mount -t tmpfs none /proc && mount -t tmpfs none /sys', program)
+    return lab.spawn('router', file!, ...args)
+  }
+
+  test('everything works', async () => {
+    expect(
+      await collect(withoutProc(process.execPath, command, 'ping', '-I', 'wan2', '-c', '1', lab.server.address4)),
+    ).toMatchObject({ code: 0 })
+  })
+
+  test('both families are routed', async () => {
+    const uplinks = [{ name: 'fibre', device: 'wan1', checks: [{ type: 'ping', host: lab.server.address4 }] }]
+    const child = withoutProc(process.execPath, path('routed.mjs'), JSON.stringify(uplinks))
+    const [line] = await once(createInterface(child.stdout!), 'line')
+    expect(JSON.parse(line)).toMatchObject({ running: true })
+    const rules = lab.run('router', 'ip', '-6', 'rule')
+    const found = objects(await collect(withoutProc(process.execPath, command, 'doctor', '--json')))
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect(rules).not.toBe(lab.run('router', 'ip', '-6', 'rule'))
+    const note = expect.objectContaining({ about: 'routing', status: 'note' })
+    expect(found).toEqual(expect.arrayContaining([note, expect.objectContaining({ about: '/proc', status: 'no' })]))
+  })
+
+  test('run refuses to start a program, and says what is missing', async () => {
+    const ran = await collect(withoutProc(process.execPath, command, 'run', '-I', 'wan2', 'true'))
+    expect(ran.stderr).toMatch(/without \/proc it is unknown which sockets the program would inherit; mount -t proc/)
+    expect(ran.code).not.toBe(0)
+  })
+})
+
 describe('under seccomp', () => {
   needs('cc')
 

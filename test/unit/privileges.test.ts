@@ -13,7 +13,7 @@ const works = {
   ...{ rawIcmp4: 0, rawIcmp6: 0, datagramIcmp4: 0, datagramIcmp6: 0 },
   ...{ bindToDevice: 0, mark: 0, lowPort: 0, transmitTimestamps: 0 },
 }
-const root = { uid: 0, groups: [0], effective: all, bounding: all, noNewPrivileges: false }
+const root = { isKnown: true, uid: 0, groups: [0], effective: all, bounding: all, noNewPrivileges: false }
 const user = { ...root, uid: 1000, groups: [1000, 27], effective: 0n }
 
 type Change = Partial<Omit<PrivilegeFacts, 'trials'>> & { trials?: Partial<PrivilegeFacts['trials']> }
@@ -41,6 +41,12 @@ describe('privileges', () => {
   it('are all there for root', () => {
     const { kernel, userNamespace, ...entries } = judge({ status: root })
     expect(Object.values(entries).every(({ allowed, fix }) => allowed && fix === undefined)).toBe(true)
+  })
+
+  it('are unknown without /proc, where no command is offered', () => {
+    expect(judge({ status: parseProcessStatus('') }).netRaw).toEqual({
+      ...{ allowed: false, reason: 'unknown: /proc/self/status cannot be read' },
+    })
   })
 
   it('show the command that allows raw sockets, and keep existing capabilities', () => {
@@ -119,7 +125,7 @@ describe('process status', () => {
     expect(status).toMatchObject({ uid: 1001, groups: [101, 4, 27], noNewPrivileges: true })
     expect(hasCapability(status.effective, 'NET_RAW')).toBe(true)
     expect(hasCapability(status.effective, 'NET_BIND_SERVICE')).toBe(false)
-    expect(parseProcessStatus('')).toMatchObject({ effective: 0n, groups: [] })
+    expect(parseProcessStatus('')).toMatchObject({ isKnown: false, effective: 0n, groups: [] })
   })
 
   it('knows a user namespace by its map', () => {

@@ -21,7 +21,10 @@ export function routingFindings(routes: readonly Route[], rules: readonly Rule[]
   if (ownRoutes.length === 0 && ownRules.length === 0) return []
   const what = `${plural(ownRoutes.length, 'route')} and ${plural(ownRules.length, 'rule')} of netvia`
   const about = 'routing'
-  if (isLockHeld()) return [{ about, status: 'yes', detail: `${what}, which follow the uplinks` }]
+  const isHeld = isLockHeld()
+  if (isHeld === undefined)
+    return [{ about, status: 'note', detail: `${what}; without /proc it is unknown whether their process runs` }]
+  if (isHeld) return [{ about, status: 'yes', detail: `${what}, which follow the uplinks` }]
   const detail = `${what} are in force, but the process that made them has ended: start it again, or remove them`
   return [{ about, status: 'no', optional: true, detail, fix: removal(ownRoutes) }]
 }

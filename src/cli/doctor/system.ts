@@ -7,12 +7,17 @@ const oldest = [5, 4] as const
 
 /** Kernel, seccomp and container: what sets the bounds of everything else. */
 export function systemFindings(): Finding[] {
-  return [
-    kernel(release()),
-    ...confinement(readFileSync('/proc/self/status', 'utf8')),
-    ...container(),
-    ...pathManager(),
-  ]
+  return [kernel(release()), ...ownConfinement(), ...container(), ...pathManager()]
+}
+
+function ownConfinement(): Finding[] {
+  try {
+    return confinement(readFileSync('/proc/self/status', 'utf8'))
+  } catch {
+    const detail =
+      'it is not mounted, or not to be read: what it has is unknown below, and "netvia run" refuses to start'
+    return [{ about: '/proc', status: 'no', optional: true, detail, fix: 'mount -t proc proc /proc' }]
+  }
 }
 
 /** netvia changes the setting for microseconds; a process killed in between leaves it changed. */

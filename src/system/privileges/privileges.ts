@@ -126,6 +126,7 @@ function missing(errno: number): boolean {
 }
 
 function judgeCapability(name: CapabilityName, facts: PrivilegeFacts): Privilege {
+  if (!facts.status.isKnown) return { allowed: false, reason: 'unknown: /proc/self/status cannot be read' }
   if (hasCapability(facts.status.effective, name)) return { allowed: true, reason: `CAP_${name} is in effect` }
   return { allowed: false, reason: `CAP_${name} is not in effect`, fix: grant(name, facts) }
 }

@@ -1,5 +1,7 @@
 /** The rights of this process, from /proc/self/status (proc(5), capabilities(7)). */
 export interface ProcessStatus {
+  /** Whether it could be read. Otherwise the rights below are none. */
+  readonly isKnown: boolean
   /** Effective user and group, and the supplementary groups. */
   readonly uid: number
   readonly groups: readonly number[]
@@ -18,6 +20,7 @@ export function parseProcessStatus(text: string): ProcessStatus {
   const numbers = (name: string) => field(name).split(/\s+/).filter(Boolean).map(Number)
   const mask = (name: string) => BigInt(`0x${field(name) || '0'}`)
   return {
+    isKnown: text !== '',
     uid: numbers('Uid')[1] ?? -1,
     groups: [...numbers('Gid').slice(1, 2), ...numbers('Groups')],
     effective: mask('CapEff'),
