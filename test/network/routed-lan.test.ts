@@ -10,6 +10,7 @@ import type { RoutingOptions } from '../../src/routing/options.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { type Host, lab, needs } from '../lab/index.js'
 import { runWithInput, startWith } from '../lab/processes.js'
+import { blocksOf } from '../unit/markdown.js'
 import { removeDefaultRoute } from './routed-uplinks.js'
 
 /** A host behind the router: made here, as no other test needs it. Named as the laboratory's own, so that it is removed with them. */
@@ -284,6 +285,28 @@ describe.each([
     expect(shared).toBeGreaterThanOrEqual(1990)
     expect(shared).toBeLessThanOrEqual(2000)
     expect(Math.abs(seen![first]! / shared - 0.75)).toBeLessThan(0.05)
+  })
+})
+
+describe('a port that is forwarded to a host behind the router', () => {
+  needs('nft', 'tcpdump')
+
+  test('is answered through the uplink that it was asked by, with the marks of docs/routers.md', async () => {
+    const blocks = blocksOf('docs/routers.md', 'text').map(({ source }) => source)
+    for (const rules of blocks.filter(source => source.includes('table inet uplinks'))) nft(rules)
+    atEnd.push(() => nft('delete table inet uplinks'))
+    const hook = 'type nat hook prerouting priority dstnat'
+    translate(masquerade, `chain pre { ${hook}; iifname "wan2" tcp dport 7000 dnat ip to 10.55.0.2; }\n`)
+    const behind = startWith(['pipe', 'pipe', 'inherit'], lan, process.execPath, program, 'server', '10.55.0.2')
+    await once(behind.stdout!, 'data')
+    await routed({}, uplinks([{ mark: 1 }, { mark: 2 }]))
+    const [first, second] = await Promise.all(['wan1', 'wan2'].map(device => lab.capture(device, 'tcp port 7000')))
+    const asks = ['many', wan2.address4, '10']
+    const client = startWith(['pipe', 'pipe', 'inherit'], 'internet', process.execPath, program, ...asks)
+    const [line] = await once(createInterface(client.stdout!), 'line')
+    expect(Object.values(JSON.parse(line))).toEqual([10])
+    expect(await second!.stop()).not.toEqual([])
+    expect(await first!.stop()).toEqual([])
   })
 })
 
