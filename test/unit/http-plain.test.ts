@@ -113,6 +113,13 @@ describe('a check over plain HTTP', () => {
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
+  test('a body without a length that a reset ends is not whole', async () => {
+    const { url } = await serving([`${ok}\r\nonly this`, 'reset'])
+    const { ok: passed, error } = await checkHttp(url, { device, expectBody: 'only this' })
+    expect(passed).toBe(false)
+    expect(error).toMatchObject({ code: 'ECONNRESET', message: 'aborted', device })
+  })
+
   test('a request that does not fit into the send buffer arrives whole', async () => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const value = 'y'.repeat(8_000_000)

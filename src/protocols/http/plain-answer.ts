@@ -1,4 +1,4 @@
-import type { HttpAnswer } from './question.js'
+import { aborted, type HttpAnswer } from './question.js'
 import { readPlainHead } from './response-head.js'
 
 /** Resolves with the bytes that come next, which are the caller's to keep; empty at the end. */
@@ -21,7 +21,7 @@ async function* chunks(first: Uint8Array, length: number, read: Read): AsyncGene
   yield first
   for (let left = length - first.length; left > 0; ) {
     const received = await read()
-    if (received.length === 0) throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+    if (received.length === 0) throw aborted()
     const chunk = received.subarray(0, left)
     left -= chunk.length
     yield chunk

@@ -36,10 +36,11 @@ export async function askByNode(connection: Socket, { body, ...question }: HttpQ
       if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
     }
     const onResponse = (response: IncomingMessage) => {
-      // Without this, a body that the parser refuses would end as if the connection had broken.
+      // Without this, a body that the parser refuses would end as if the connection had broken, and one that only the end of the
+      // connection ends would be whole when the connection is reset.
       response.on('error', () => {})
       request.on('error', error => {
-        if (isOfParser(error) && !response.complete) response.destroy(error)
+        if (!response.complete) response.destroy(isOfParser(error) ? error : aborted())
       })
       resolve(response)
     }
@@ -78,6 +79,11 @@ export function askOnward(socket: Socket, received: Uint8Array, question: HttpQu
 /** Node's error for a request that ends before there is an answer. */
 export function hangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+}
+
+/** Node's error for a body that breaks off. */
+export function aborted(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/
