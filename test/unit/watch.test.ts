@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { Watch } from '../../src/binding/poller.js'
 import { openDescriptor } from '../../src/sockets/open.js'
@@ -21,4 +21,26 @@ test('a watch that was closed takes no reports of the next descriptor with the s
   watch.arm(EPOLLOUT!)
   await expect.poll(() => reported).toBe(2)
   watch.close()
+})
+
+test('a closed watch stays silent, and only one whose report is due costs a system call', async () => {
+  const fd = openDescriptor(4, 'datagram', 0, {})
+  onTestFinished(() => void addon().close(fd))
+  const unwatch = vi.spyOn(addon(), 'unwatch')
+  onTestFinished(() => unwatch.mockRestore())
+  let [first, second, third] = [0, 0, 0]
+  const reported = new Watch(fd, () => first++)
+  reported.arm(EPOLLOUT!)
+  await expect.poll(() => first).toBe(1)
+  reported.close()
+  expect(unwatch).not.toHaveBeenCalled()
+  const due = new Watch(fd, () => second++)
+  due.arm(EPOLLOUT!)
+  due.close()
+  expect(unwatch).toHaveBeenCalledExactlyOnceWith(fd)
+  const last = new Watch(fd, () => third++)
+  last.arm(EPOLLOUT!)
+  await expect.poll(() => third).toBe(1)
+  last.close()
+  expect([first, second, third]).toEqual([1, 0, 1])
 })
