@@ -4,7 +4,7 @@ import { minify } from 'terser'
 import { defineConfig } from 'tsdown'
 import { writeEntries } from './tools/build/entries.mjs'
 import { lateConstants } from './tools/build/late-constants.mjs'
-import { checkOrder, lateEntry, libraryParts, plainExports } from './tools/build/library-parts.mjs'
+import { lateEntry, lateParts, libraryParts, plainExports } from './tools/build/library-parts.mjs'
 
 const shared = { platform: 'node', target: 'node20', fixedExtension: false, logLevel: 'warn' }
 
@@ -14,11 +14,10 @@ const inLibrary = new Set([...libraryParts.map(({ name }) => name), 'resolver', 
 const finished = {
   name: 'finished',
   async generateBundle(_options, chunks) {
-    checkOrder(chunks)
     for (const [file, chunk] of Object.entries(chunks)) {
       if (file.startsWith('lib/')) {
         if (chunk.type !== 'chunk') continue
-        const code = chunk.isEntry ? lateEntry(chunk.code) : plainExports(chunk.code)
+        const code = chunk.isEntry ? lateEntry(chunk.code) : lateParts(chunk.name, plainExports(chunk.code))
         chunk.code = ownOnly(code.replace(/[^\0-\x7f]/g, escaped))
       } else if (chunk.type === 'chunk') {
         const format = { max_line_len: 200 }

@@ -23,7 +23,8 @@ import { type Settings, settingsOf, type Uplink } from './settings.js'
 import { WatchedUplink } from './watched-uplink.js'
 
 /** The monitor's view of the world. Tests replace it. */
-const world = { makeRunner, watchLinks, watchTraffic }
+const world = () => ({ makeRunner, watchLinks, watchTraffic })
+type World = ReturnType<typeof world>
 
 /** For the groups that follow a monitor. */
 export let watchedUplinks: (monitor: UplinkMonitor) => readonly WatchedUplink[]
@@ -41,7 +42,7 @@ export let keepsForces: (monitor: UplinkMonitor) => boolean
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` naming the option, the uplink and the check that is wrong.
  */
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
-  readonly #world: typeof world
+  readonly #world: World
   readonly #channels = diagnosticsChannels()
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
@@ -69,12 +70,12 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   constructor(options: MonitorOptions)
   /** @internal */
-  constructor(options: MonitorOptions, through: Partial<typeof world>)
-  constructor(options: MonitorOptions, through: Partial<typeof world> = {}) {
+  constructor(options: MonitorOptions, through: Partial<World>)
+  constructor(options: MonitorOptions, through: Partial<World> = {}) {
     super()
     // Groups, proxies and pages follow one monitor: eleven are no leak.
     this.setMaxListeners(Number.POSITIVE_INFINITY)
-    this.#world = { ...world, ...through }
+    this.#world = { ...world(), ...through }
     this.#settings = settingsOf(options)
     this.#uplinks = new Map(this.#settings.uplinks.map(uplink => [uplink.name, this.#watched(uplink)]))
     this.#stateFile = this.#openStateFile()

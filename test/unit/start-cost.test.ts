@@ -68,24 +68,44 @@ describe('what is loaded', () => {
     const { files, modules } = loadedBy(command, 'ping', '--help')
     expect(files.map(file => file.replace(/command\d*/, 'command')).sort()).toEqual([
       ...['cli.cjs', 'cli/command.cjs', 'cli/shared.cjs'],
-      ...['lib/foundation.cjs', 'lib/probes.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs'],
+      ...['lib/basics.cjs', 'lib/foundation.cjs', 'lib/probing.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs'],
     ])
     expect(modules.filter(name => rarelyUsed.includes(name))).toEqual([])
   })
 
-  test('a program that requires netvia loads only timers before its first use, and then that part', () => {
+  const entries = ['index.cjs', 'lib/index.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs']
+
+  /** Files of dist that a program has loaded. It finds the folder as `dist`. */
+  function filesOf(type: 'cjs' | 'mjs', code: (dist: string) => string): string[] {
     const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
-    const filesOf = (use: string) => {
-      const program = join(folder, `${use}.cjs`)
-      writeFileSync(program, `const netvia = require(${JSON.stringify(join(dist, 'index.cjs'))})\n${use}`)
-      return loadedBy(program)
-        .files.filter(file => !file.startsWith('..'))
-        .sort()
-    }
-    const entries = ['index.cjs', 'lib/index.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs']
-    expect(filesOf('netvia')).toEqual(entries)
-    const parts = ['lib/foundation.cjs', 'lib/probes.cjs']
-    expect(filesOf('netvia.ping')).toEqual([...entries, ...parts].sort())
+    const program = join(folder, `program.${type}`)
+    writeFileSync(program, code(dist))
+    return loadedBy(program)
+      .files.filter(file => !file.startsWith('..'))
+      .sort()
+  }
+
+  test('a program that requires netvia loads only timers before its first use, and then what that needs', () => {
+    const requiring = (use: string) => (dist: string) => `const netvia = require('${dist}/index.cjs')\n${use}`
+    expect(filesOf('cjs', requiring('netvia'))).toEqual(entries)
+    const call = ['lib/basics.cjs', 'lib/probing.cjs']
+    expect(filesOf('cjs', requiring('netvia.ping'))).toEqual([...entries, ...call].sort())
+    const called = [...call, 'lib/foundation.cjs', 'lib/probes.cjs']
+    expect(filesOf('cjs', requiring("netvia.ping('127.0.0.1')"))).toEqual([...entries, ...called].sort())
+  })
+
+  test('a program that imports netvia loads its calls and classes, and not what they do when they are called', () => {
+    const files = filesOf('mjs', dist => `import * as netvia from '${dist}/index.js'\nObject.values(netvia)`)
+    const names = ['lib/basics.cjs', 'lib/calls.cjs', 'lib/probing.cjs']
+    expect(files).toEqual([...entries.slice(1), ...names].sort())
+  })
+
+  test('each part can be the first that is loaded', () => {
+    const lib = join(dist, 'lib')
+    const parts = readdirSync(lib).filter(file => file.endsWith('.cjs'))
+    const forget = 'for (const file of Object.keys(require.cache)) delete require.cache[file]'
+    const program = parts.map(part => `require('${lib}/${part}')\n${forget}`).join('\n')
+    execFileSync(process.execPath, ['-e', program])
   })
 })

@@ -1,14 +1,39 @@
-/** The files of the library, each with folders and modules of src. A program that doesn't use a file doesn't compile it. */
+/**
+ * The files of the library, each with folders and modules of src. A part loads the earlier ones that it uses immediately, and a
+ * later one when something of it is first used. So a program compiles what it calls, even one that imports all names: these are
+ * in the three parts after timers.
+ */
 const parts = {
   timers: ['builtins', 'runtime/isolated', 'runtime/timers'],
+  // What calls are checked with, and the parents of their classes.
+  basics: [
+    ...['errors', 'host-port', 'monotonic', 'options', 'stats', 'checks/(outcome|http/options)'],
+    ...['group/call-options', 'line/(rate/rate-limits|server-address)', 'protocols/dns/(records|server-address)'],
+    ...['protocols/http/(agent-options|fetch)', 'protocols/icmp/ping-options', 'protocols/traceroute/options'],
+    ...['protocols/tcp/(dial|keep-alive|tls-options|multipath/options)', 'runtime/(result-.+|serial-queue)'],
+    ...['scan/port-list', 'sockets/(ip|options|socket-options|zone)'],
+  ],
+  // The calls themselves: those that probe or resolve, and all others.
+  probing: [
+    ...['protocols/icmp/(packet/codec|pings?|socket/icmp-socket|sweep/sweep)', 'protocols/traceroute/traceroutes?'],
+    ...['protocols/dns/(lookup|resolve)', 'sockets/tcp-info'],
+  ],
+  calls: [
+    ...['checks/(check-.+|http/check-http)', 'group/group', 'line/(inspect-line|nat|serve-line|rate/measure-rate)'],
+    ...['monitor/(monitor|instrument)', 'protocols/http/agent'],
+    ...['protocols/path-mtu/path-mtu', 'protocols/tcp/(connect|connect-tls|listen|multipath/info)'],
+    ...['protocols/udp/open-udp(-packets)?', 'proxy/listen-proxy', 'routing/routing', 'scan/(scan|sweep)-ports'],
+    ...['system/devices/(devices|neighbours|watch)', 'system/privileges/privileges', 'via'],
+  ],
   foundation: [
-    ...['errors', 'host-port', 'monotonic', 'options', 'stats', 'runtime', 'binding', 'sockets'],
-    ...['system/netlink', 'system/reach', 'system/device-(loss|return)', 'checks/outcome'],
+    ...['runtime', 'binding', 'sockets', 'system/netlink', 'system/reach', 'system/device-(loss|return)'],
     ...['protocols/dns', 'protocols/connect-descriptor', 'protocols/closable-socket'],
   ],
-  probes: ['protocols/icmp', 'protocols/targets', 'protocols/traceroute'],
-  connections: ['system', 'protocols', 'scan', 'checks', 'line'],
-  uplinks: ['monitor', 'group', 'routing', 'proxy', 'via'],
+  probes: ['protocols/icmp', 'protocols/targets'],
+  traces: ['protocols/traceroute'],
+  checks: ['checks', 'protocols/tcp', 'protocols/http'],
+  connections: ['system', 'protocols', 'scan', 'line'],
+  uplinks: ['monitor', 'group', 'routing', 'proxy'],
 }
 const names = Object.keys(parts)
 
@@ -16,18 +41,6 @@ export const libraryParts = names.map(name => ({
   name,
   test: new RegExp(`^(?!.*node_modules).*/src/(${parts[name].join('|')})(/|\\.ts$)`),
 }))
-
-/** One that needed a later one would be loaded with half of it. */
-export function checkOrder(chunks) {
-  for (const { name, imports } of Object.values(chunks)) {
-    if (!names.includes(name)) continue
-    const later = names.slice(names.indexOf(name)).find(other => imports.includes(`lib/${other}.cjs`))
-    if (later)
-      throw new Error(
-        `dist/lib/${name}.cjs needs ${later}.cjs, which is loaded after it: tools/build/library-parts.mjs`,
-      )
-  }
-}
 
 const getter =
   /^Object\.defineProperty\(exports, "(\w+)", \{\n\tenumerable: true,\n\tget: function\(\) \{\n\t\treturn ([\w$]+);\n\t\}\n\}\);\n/gm
@@ -43,6 +56,24 @@ export function plainExports(code) {
     return name === local ? name : `${name}: ${local}`
   })
   return `${code.replace(getter, '').trimEnd()}\n\nmodule.exports = {\n\t${exported.join(',\n\t')}\n};\n`
+}
+
+/**
+ * A part that loads later ones when something of them is first used. `another` is made last, so that one which needs a later part
+ * before that fails instead of getting half of it. No line and no column of the code changes: the source map still fits.
+ */
+export function lateParts(name, code) {
+  if (!names.includes(name)) return code
+  const late = []
+  const begin = code.replace(/^const require_(\w+) = require\("\.\/\1\.cjs"\);$/gm, (line, other) => {
+    if (names.indexOf(other) <= names.indexOf(name)) return line
+    late.push(other)
+    return `let ${other}_part;`
+  })
+  if (late.length === 0) return code
+  const used = begin.replace(new RegExp(`\\brequire_(${late.join('|')})\\b`, 'g'), 'another.$1')
+  const getters = late.map(other => `\tget ${other}() { return ${other}_part ??= require("./${other}.cjs"); }`)
+  return `${used}\nconst another = {\n${getters.join(',\n')}\n};\n`
 }
 
 const fromPart =
