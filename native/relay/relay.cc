@@ -98,7 +98,7 @@ void Relay::Take(Tunnel* tunnel) {
 // A socket that has had no room is followed for that too.
 int Relay::Follow(Side& side, int operation) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  event.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
   if (!side.writable) event.events |= EPOLLOUT;
   event.data.ptr = &side;
   return Result(sys::epoll_ctl(epoll_.Get(), operation, side.socket.Get(), &event));
@@ -106,6 +106,7 @@ int Relay::Follow(Side& side, int operation) {
 
 // False for one that JavaScript's thread still opens: the last, as it opens one after the other.
 bool Relay::Note(Side& side, uint32_t events) {
+  if (events & EPOLLPRI) side.readable = side.urgent = true;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) side.readable = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) side.writable = true;
   if (events & EPOLLERR) side.failed = true;

@@ -83,6 +83,7 @@ int Direction::Move(Side& from, Side& to, Pipes& pipes) {
 }
 
 long Direction::Read(const Side& from, Pipes& pipes) {
+  copies_ |= from.urgent;
   if (large_ && !copies_ && !pipe_) pipe_ = pipes.Take();
   if (copies_ || !pipe_) {
     auto most = static_cast<long>(large_ ? kCopied : kSmall);
@@ -93,7 +94,8 @@ long Direction::Read(const Side& from, Pipes& pipes) {
   }
   long read = Result(sys::splice(from.socket.Get(), pipe_.in.Get(), kTurn));
   if (read > 0) pipe_.held = static_cast<size_t>(read);
-  if (!LacksSplice(read)) return read;
+  // 0 may be urgent data in the way instead of the end.
+  if (read != 0 && !LacksSplice(read)) return read;
   copies_ = true;
   return -EINTR;
 }

@@ -24,6 +24,8 @@ struct Side {
   // Once it wasn't writable.
   bool wasFull = false;
   bool failed = false;
+  // It has had urgent data, where splice(2) stops for good.
+  bool urgent = false;
   // Nothing comes after what it holds, not even a reset.
   bool ended = false;
 
