@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { runProbe } from '../../src/cli/exporter/run-probe.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
+import { Cancel } from '../../src/runtime/cancel.js'
 import { encodeAddress } from '../../src/sockets/address.js'
 import { lab } from '../lab/index.js'
 import { a, fakeServer } from '../unit/dns-fake-server.js'
@@ -18,31 +20,47 @@ function headOf(family: 4 | 6, source: Uint8Array, target: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(ip, 'hex'), addresses, ports])
 }
 
-test.each([
+describe.each([
   [4, '127.0.0.1', lab.wan1.address4, '10.1.0.2'],
   [6, '::1', lab.wan1.address6, 'fd00:1::2'],
-] as const)('an ICMP error of IPv%i from elsewhere says nothing about a name server here', async (...given) => {
+] as const)('an ICMP error of IPv%i from elsewhere says nothing about a name server here', (...given) => {
   const [family, host, to, source] = given
   const received = () => readFileSync('/proc/net/snmp', 'utf8') + readFileSync('/proc/net/snmp6', 'utf8')
-  const server = await fakeServer(async ({ port }) => {
-    const own = Number(server.server.split(':').at(-1))
-    const quote = headOf(family, encodeAddress(host, port), encodeAddress(host, own)).toString('hex')
-    const changes = [{ at: 0, length: 0, cut: quote.length / 2 }]
-    const before = received()
-    const code = family === 4 ? 3 : 4
-    lab.run(
-      'internet',
-      process.execPath,
-      script,
-      JSON.stringify({ family, source, to, code, quote, changes, tries: 1 }),
-    )
-    await expect.poll(received).not.toBe(before)
-    // The question hears of it before its answer.
-    await sleep(300)
-    return { answers: [a('a.test', '192.0.2.9')] }
-  }, host)
-  onTestFinished(server.close)
-  expect(await resolve('a.test', { type: 'A', servers: [server.server] })).toMatchObject([{ address: '192.0.2.9' }])
+
+  /** A name server whose answer comes after a forged error. */
+  async function accusedServer(): Promise<string> {
+    const server = await fakeServer(async ({ port }) => {
+      const own = Number(server.server.split(':').at(-1))
+      const quote = headOf(family, encodeAddress(host, port), encodeAddress(host, own)).toString('hex')
+      const changes = [{ at: 0, length: 0, cut: quote.length / 2 }]
+      const before = received()
+      const code = family === 4 ? 3 : 4
+      const error = { family, source, to, code, quote, changes, tries: 1 }
+      lab.run('internet', process.execPath, script, JSON.stringify(error))
+      await expect.poll(received).not.toBe(before)
+      // The question hears of it before its answer.
+      await sleep(300)
+      return { answers: [a('a.test', '192.0.2.9')] }
+    }, host)
+    onTestFinished(server.close)
+    return server.server
+  }
+
+  test('to a look-up', async () => {
+    const answer = await resolve('a.test', { type: 'A', servers: [await accusedServer()] })
+    expect(answer).toMatchObject([{ address: '192.0.2.9' }])
+  })
+
+  test("to the exporter's probe", async () => {
+    const { success, log } = await runProbe({
+      target: await accusedServer(),
+      moduleName: 'dns',
+      module: { prober: 'dns', dns: { query_name: 'a.test', query_type: 'A' } },
+      ...{ device: undefined, hostname: undefined, timeout: 30_000, userAgent: '', signal: new Cancel() },
+    })
+    expect(success, log.lines().join()).toBe(true)
+    expect(log.lines().join()).toContain('ECONNREFUSED')
+  })
 })
 
 test('and a port of this machine that nobody listens on is refused immediately', async () => {

@@ -70,9 +70,9 @@ async function overTcp(probe: Probe, module: DnsModule, server: Server, message:
   })
 }
 
-/** A message from another address, or with another id, is no answer: the wait continues. */
+/** A message from another address, or with another id, is no answer: the wait continues. So it does after an ICMP error. */
 async function overUdp(probe: Probe, module: DnsModule, server: Server, message: Uint8Array): Promise<Reply> {
-  const { path, signal } = probe
+  const { path, signal, log } = probe
   const localAddress = module.source_ip_address ?? path.localAddress
   const family = server.address.includes(':') ? 6 : 4
   const socket = await openUdp({ ...path, localAddress, family, signal })
@@ -82,7 +82,10 @@ async function overUdp(probe: Probe, module: DnsModule, server: Server, message:
       onAbort = () => reject(signal.reason)
       signal.addEventListener('abort', onAbort)
       let start = 0
-      socket.on('error', reject)
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.syscall !== 'recvmsg') return reject(error)
+        log('An ICMP error came, which anybody can forge', { error: error.code })
+      })
       socket.on('message', bytes => {
         if (answers(bytes, message)) resolve({ bytes, requestMs: monotonicNow() - start })
       })
