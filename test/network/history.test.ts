@@ -124,15 +124,19 @@ if (!hasSqlite) {
       for (const value of jitter) expect(value).toBeCloseTo(4, 2)
     })
 
-    test('goes on with a history of before there was jitter, which can be read as it is', async () => {
-      const { monitor, history, report } = kept()
+    test('goes on with a history of before there was jitter or a device of each state, which can be read as it is', async () => {
+      const { monitor, says, history, report } = kept()
+      says.wan1 = bad
+      await pass(minute)
+      says.wan1 = ok
       await pass(10 * minute)
       await monitor.stop()
       const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
       const old = new DatabaseSync(history)
-      old.exec('ALTER TABLE minute DROP COLUMN jitter')
+      old.exec('ALTER TABLE minute DROP COLUMN jitter; ALTER TABLE state DROP COLUMN device')
       old.close()
-      expect(report()).toMatchObject({ jitterMs: null, p50Ms: expect.closeTo(10, 0) })
+      const outages = [{ device: 'wan1' }]
+      expect(report()).toMatchObject({ jitterMs: null, p50Ms: expect.closeTo(10, 0), outages })
       const range = { seconds: 7200, step: 1800 }
       const jitter = async () => (await readPast(history, 'fibre', range)).checks[0]!.jitterMs
       expect(new Set(await jitter())).toEqual(new Set([null]))
@@ -140,7 +144,7 @@ if (!hasSqlite) {
       await pass(10 * minute)
       await next.monitor.stop()
       expect(next.warnings).toEqual([])
-      expect(report().jitterMs).toBe(0)
+      expect(report()).toMatchObject({ jitterMs: 0, outages })
       expect(await jitter()).toContain(0)
     })
 
@@ -274,6 +278,33 @@ if (!hasSqlite) {
       expect(downMs).toBeLessThan(10 * minute)
       expect(unknownMs).toBeGreaterThan(9 * minute)
       expect(upMs).toBeGreaterThan(9 * minute)
+    })
+
+    test('has the device of each outage', async () => {
+      const { monitor, says, report, history } = kept()
+      const on = (device?: string) => monitor.configure({ history, uplinks: [{ ...uplinks[0]!, device }] })
+      says.wan1 = says.undefined = bad
+      await pass(10 * minute)
+      await on(undefined)
+      await pass(10 * minute)
+      says.wan2 = bad
+      await on('wan2')
+      await pass(10 * minute)
+      await monitor.stop()
+      const next = kept({ uplinks: [{ ...uplinks[0]!, device: 'wan1' }] }, history)
+      await pass(10 * minute)
+      await next.monitor.stop()
+      expect(next.warnings).toEqual([])
+      expect(report()).toMatchObject({
+        device: 'wan1',
+        outages: [{ device: 'wan1' }, { device: null }, { device: 'wan2' }],
+      })
+      vi.useRealTimers()
+      const told = async (...args: string[]) =>
+        (await netvia(['report', '--history', history, '--since', '2001-09-08', ...args])).stdout
+      expect(await told()).toMatch(/ fibre +3 bad.*\n.* fibre \(no device\) +3 bad.*\n.* fibre \(wan2\) +3 bad/)
+      expect(await told('--csv', 'outages')).toMatch(/\nfibre,wan1,.*\nfibre,,.*\nfibre,wan2,/)
+      expect(await schemaErrors(objects(await netvia(['report', '--history', history, '--json'])))).toEqual([])
     })
 
     test('waits for a folder that is not there yet, warns once, and loses nothing', async () => {

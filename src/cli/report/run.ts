@@ -58,7 +58,12 @@ async function print(output: Session['output'], uplinks: UplinkReport[], period:
     ]),
   )
   const outages = uplinks
-    .flatMap(({ name, outages }) => outages.map(outage => ({ name, ...outage })))
+    .flatMap(({ name, device, outages }) =>
+      outages.map(outage => ({
+        ...outage,
+        name: outage.device === device ? name : `${name} (${outage.device ?? 'no device'})`,
+      })),
+    )
     .sort((a, b) => a.from - b.from)
   if (outages.length === 0) return output.line('', 'no outage')
   output.line('', plural(outages.length, 'outage'))
@@ -73,8 +78,8 @@ async function print(output: Session['output'], uplinks: UplinkReport[], period:
 
 function csv(uplinks: readonly UplinkReport[], rows: 'uplinks' | 'outages'): string[] {
   if (rows === 'outages') {
-    const of = ({ name, device, outages }: UplinkReport) =>
-      outages.map(({ from, to, ms, reason }) =>
+    const of = ({ name, outages }: UplinkReport) =>
+      outages.map(({ device, from, to, ms, reason }) =>
         csvLine([name, device, iso(from), to === null ? null : iso(to), ms / 1000, reason]),
       )
     return ['uplink,device,from,to,seconds,cause', ...uplinks.flatMap(of)]

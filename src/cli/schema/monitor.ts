@@ -93,6 +93,7 @@ export const monitorParts: Record<string, JsonSchema> = {
     to: orNull('number', 'null: the history ends within it'),
     ms: milliseconds('Until its end, or until the end of the history'),
     reason: text('Why'),
+    device: orNull('string', 'The device of that time; null: a path without a device'),
   }),
   latencyReport: object('Loss and latency; of an uplink with pings, that of its pings', {
     checks: count('Results of the period'),

@@ -7,14 +7,17 @@ import { NetviaError } from '../../errors.js'
 const applicationId = 0x6e766961
 const version = 1
 
-/** Times are in ms since the epoch; jitter is in microseconds. */
+/**
+ * Times are in ms since the epoch; jitter is in microseconds. The device of a state is empty if it had none, and null from a netvia
+ * that didn't note it.
+ */
 const tables = `
 CREATE TABLE run (id INTEGER PRIMARY KEY, begun INTEGER NOT NULL, ended INTEGER NOT NULL);
 CREATE TABLE uplink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, device TEXT);
 CREATE TABLE target (id INTEGER PRIMARY KEY, uplink INTEGER NOT NULL, type TEXT NOT NULL, target TEXT NOT NULL,
   UNIQUE (uplink, type, target));
 CREATE TABLE state (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, uplink INTEGER NOT NULL, at INTEGER NOT NULL,
-  state TEXT NOT NULL, forced INTEGER NOT NULL, reason TEXT NOT NULL);
+  state TEXT NOT NULL, forced INTEGER NOT NULL, reason TEXT NOT NULL, device TEXT);
 CREATE INDEX state_of_run ON state (run, uplink, at);
 CREATE TABLE minute (at INTEGER NOT NULL, target INTEGER NOT NULL, run INTEGER NOT NULL, good INTEGER NOT NULL,
   bad INTEGER NOT NULL, latencies BLOB, jitter INTEGER, PRIMARY KEY (at, target)) WITHOUT ROWID;
@@ -51,10 +54,14 @@ export function openToWrite(path: string): SqliteDatabase {
     const isEmpty = numberOf(database, 'SELECT count(*) AS value FROM sqlite_master') === 0
     if (isEmpty) database.exec(`BEGIN; ${tables} COMMIT`)
     else checkVersion(database)
-    // The first histories lack this column. A netvia that doesn't know it ignores it.
-    const hasJitter = "SELECT count(*) AS value FROM pragma_table_info('minute') WHERE name = 'jitter'"
-    if (numberOf(database, hasJitter) === 0) database.exec('ALTER TABLE minute ADD COLUMN jitter INTEGER')
+    // The first histories lack these columns. A netvia that doesn't know them ignores them.
+    if (!hasColumn(database, 'minute', 'jitter')) database.exec('ALTER TABLE minute ADD COLUMN jitter INTEGER')
+    if (!hasColumn(database, 'state', 'device')) database.exec('ALTER TABLE state ADD COLUMN device TEXT')
   })
+}
+
+export function hasColumn(database: SqliteDatabase, table: string, column: string): boolean {
+  return numberOf(database, `SELECT count(*) AS value FROM pragma_table_info('${table}') WHERE name = '${column}'`) > 0
 }
 
 /** The file beside a history whose lock says who writes to it. */

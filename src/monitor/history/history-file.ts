@@ -45,6 +45,7 @@ interface Change {
   state: UplinkState
   forced: boolean
   reason: string
+  device: string | null
   at: ClockReading
 }
 
@@ -102,22 +103,21 @@ export class HistoryFile {
     if (uplinks.some(isMoved)) this.#write()
     for (const [uplink, device] of this.#devices) {
       if (devices.has(uplink)) continue
-      this.#change(uplink, 'unknown', false, 'no longer watched')
+      this.#change({ uplink, state: 'unknown', forced: false, reason: 'no longer watched', device })
       this.#removed.set(uplink, device)
     }
     this.#lastAnswers.clear()
-    for (const { name, state, forced, reason } of uplinks) {
-      const last = this.#lastChange(name)
-      // On another path, an uplink begins without a verdict.
-      const isNew = !this.#devices.has(name) || last?.state !== state || last.forced !== (forced !== null)
-      if (isNew) this.#change(name, state, forced !== null, reason)
+    for (const { name: uplink, device, state, forced: by, reason } of uplinks) {
+      const [last, forced] = [this.#lastChange(uplink), by !== null]
+      const isSame = this.#devices.get(uplink) === device && last?.state === state && last.forced === forced
+      if (!isSame) this.#change({ uplink, state, forced, reason, device })
     }
     this.#devices = devices
   }
 
   state({ uplink, to, forced, reason }: StateEvent): void {
     this.#look()
-    this.#change(uplink, to, forced !== undefined, reason)
+    this.#change({ uplink, state: to, forced: forced !== undefined, reason, device: this.#devices.get(uplink) ?? null })
     this.#writeIn(changeWaits)
   }
 
@@ -148,8 +148,8 @@ export class HistoryFile {
     this.#file.close()
   }
 
-  #change(uplink: string, state: UplinkState, forced: boolean, reason: string): void {
-    this.#changes.push({ uplink, state, forced, reason, at: readClocks() })
+  #change(change: Omit<Change, 'at'>): void {
+    this.#changes.push({ ...change, at: readClocks() })
     if (this.#changes.length > maxWaiting) this.#changes.shift()
   }
 
@@ -239,11 +239,11 @@ export class HistoryFile {
     )
     for (const [name, device] of [...this.#removed, ...this.#devices]) add.run(name, device)
     const change = database.prepare(
-      `INSERT INTO state (run, uplink, at, state, forced, reason)
-       SELECT ?, id, ?, ?, ?, ? FROM uplink WHERE name = ?`,
+      `INSERT INTO state (run, uplink, at, state, forced, reason, device)
+       SELECT ?, id, ?, ?, ?, ?, ? FROM uplink WHERE name = ?`,
     )
-    for (const { uplink, state, forced, reason, at } of this.#changes)
-      change.run(run, wallTime(at, now), state, forced ? 1 : 0, reason, uplink)
+    for (const { uplink, state, forced, reason, device, at } of this.#changes)
+      change.run(run, wallTime(at, now), state, forced ? 1 : 0, reason, device ?? '', uplink)
     const target = database.prepare(
       'INSERT OR IGNORE INTO target (uplink, type, target) SELECT id, ?, ? FROM uplink WHERE name = ?',
     )

@@ -12,6 +12,8 @@ export interface Stretch extends Period {
   /** Set by `netvia force`. */
   forced: boolean
   reason: string
+  /** Its device then; null: none. Only in a history. */
+  device?: string | null
   /** The next state is unknown, or has not come yet. */
   isLast: boolean
 }
@@ -36,6 +38,8 @@ export interface Outage {
   /** Lasts until its end, or until the end of the history. */
   ms: number
   reason: string
+  /** As of `Stretch`. */
+  device?: string | null
 }
 
 /**
@@ -72,7 +76,7 @@ export function sharesOf(stretches: readonly Stretch[], period: Period): Share {
 export function outagesOf(stretches: readonly Stretch[], period: Period): Outage[] {
   return stretches
     .filter(stretch => stretch.state === 'down' && !stretch.forced && overlap(stretch, period) > 0)
-    .map(({ from, to, reason, isLast }) => ({ from, to: isLast ? null : to, ms: to - from, reason }))
+    .map(({ from, to, reason, device, isLast }) => ({ from, to: isLast ? null : to, ms: to - from, reason, device }))
 }
 
 function overlap({ from, to }: Period, period: Period): number {
