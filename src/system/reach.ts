@@ -1,4 +1,5 @@
 import { monotonicNow } from '../monotonic.js'
+import { encodeAddress, scopeOf } from '../sockets/address.js'
 import { parseIP, unmapped } from '../sockets/ip.js'
 import { isDeliveredHere, readAddresses } from './netlink/tables.js'
 
@@ -9,49 +10,63 @@ export type Reach = 'machine' | 'link' | 'elsewhere'
 export function reachOf(address: string): Reach {
   const text = unmapped(address)
   if (isThisMachine(text) || isOwnAddress(text)) return 'machine'
-  if (!text.includes(':')) return text.startsWith('169.254.') ? 'link' : 'elsewhere'
-  const bytes = parseIP(text)
-  // fe80::/10.
-  return bytes[0] === 0xfe && bytes[1]! >> 6 === 2 ? 'link' : 'elsewhere'
+  return text.startsWith('169.254.') || isLinkLocal(text) ? 'link' : 'elsewhere'
 }
 
 /** Whether packets to an address stay on this machine: loopback, the unspecified address, or one that a device here has. */
 export function isThisMachine(address: string): boolean {
   const text = unmapped(address)
-  if (isLoopback(text, parseIP(text))) return true
+  if (isLoopback(text)) return true
   try {
-    return isDeliveredHere(text)
+    return isDeliveredHere(text, linkOf(text))
   } catch {
-    // No route, or netlink is refused.
+    // No route, no such link, or netlink is refused.
     return false
   }
 }
 
 /** Loopback, or the unspecified address, which means this machine on Linux (ip(7), ipv6(7)). */
-function isLoopback(text: string, bytes: Uint8Array): boolean {
+export function isLoopback(text: string): boolean {
   if (!text.includes(':')) return /^(0|127)\./.test(text)
+  const bytes = parseIP(text)
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
 }
 
 /** In ms. Anybody's packets may ask about any number of addresses, and reading a long table takes time. */
 const longestKept = 1000
-let own: { readonly at: number; readonly addresses: ReadonlySet<string> } | undefined
+let own: { readonly at: number; readonly keys: ReadonlySet<string> } | undefined
 
 /** Includes the addresses of devices that are down, and link-local addresses without a zone. At most a second old. */
 export function isOwnAddress(text: string): boolean {
   try {
-    if (own === undefined || monotonicNow() - own.at > longestKept) {
-      own = { at: monotonicNow(), addresses: new Set(readAddresses().map(({ address }) => bytesOf(address.address))) }
-    }
-    return own.addresses.has(bytesOf(text))
+    if (own === undefined || monotonicNow() - own.at > longestKept) own = { at: monotonicNow(), keys: ownKeys() }
+    return own.keys.has(keyOf(text, linkOf(text)))
   } catch {
     // If netlink is refused, `reachesItself` must decide, from the connected socket.
     return false
   }
 }
 
-function bytesOf(address: string): string {
-  return parseIP(address).join()
+/** Each address, and with its link. */
+function ownKeys(): Set<string> {
+  return new Set(
+    readAddresses().flatMap(({ address: { address }, deviceIndex }) => [keyOf(address), keyOf(address, deviceIndex)]),
+  )
+}
+
+function keyOf(address: string, link?: number): string {
+  return [...parseIP(address), link].join()
+}
+
+/** Index of the device in a link-local address's zone. On another link, the same address may be another host's. */
+function linkOf(address: string): number | undefined {
+  return isLinkLocal(address) ? scopeOf(encodeAddress(address)) || undefined : undefined
+}
+
+/** fe80::/10 (RFC 4291 section 2.5.6). */
+function isLinkLocal(address: string): boolean {
+  const bytes = parseIP(address)
+  return bytes.length === 16 && bytes[0] === 0xfe && bytes[1]! >> 6 === 2
 }
 
 /** Whether a connected socket leads to this machine: its source and destination address are then the same. */

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type PingResult, ping, pings, sweep } from '../../src/index.js'
+import { checkPing, type PingResult, ping, pings, sweep } from '../../src/index.js'
+import { context } from '../lab/context.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { netvia, objects } from '../unit/cli-process.js'
 
 const { wan1 } = lab
 const broadcast = '192.0.2.255'
 const kinds = ['datagram', 'raw'] as const
+const others = ['isp1', 'slow'] as const
 const groups = [broadcast, '224.0.0.1', 'ff02::1%wan1']
 const matrix = kinds.flatMap(kind => groups.map(group => ({ kind, group })))
 
@@ -15,22 +17,33 @@ async function collect(results: AsyncIterable<PingResult>): Promise<PingResult[]
   return all
 }
 
-/** Addresses of a host on the link of wan1 by which it answers a group: both ends of the cable do. */
+/** The address by which a host on the link of wan1 answers a group. */
 function linkAddress(host: Host, device: string, group: string): string {
-  if (!group.includes(':')) return host === 'router' ? wan1.address4 : wan1.gateway4
-  const shown = lab.run(host, 'ip', '-6', '-o', 'address', 'show', 'dev', device, 'scope', 'link')
-  return `${/inet6 (\S+)\//.exec(shown)![1]}%wan1`
+  const family = group.includes(':') ? '-6' : '-4'
+  const shown = lab.run(host, 'ip', family, '-o', 'address', 'show', 'dev', device)
+  return family === '-4' ? /inet (\S+)\//.exec(shown)![1]! : `${/inet6 (fe80\S+)\//.exec(shown)![1]}%wan1`
 }
 
-const hostsOf = (group: string) => [linkAddress('router', 'wan1', group), linkAddress('isp1', 'customer', group)].sort()
+/** All but this machine, which answers too. */
+const hostsOf = (group: string) => [linkAddress('isp1', 'customer', group), linkAddress('slow', 'second', group)].sort()
 const hostsIn = (results: readonly PingResult[]) => results.map(({ from }) => from).sort()
 
 beforeAll(() => {
-  for (const host of ['router', 'isp1'] as const) {
+  for (const host of ['router', ...others] as const) {
     lab.run(host, 'sysctl', '-qw', 'net.ipv4.icmp_echo_ignore_broadcasts=0')
     atEnd(() => lab.run(host, 'sysctl', '-qw', 'net.ipv4.icmp_echo_ignore_broadcasts=1'))
   }
+  // A second host on the link of wan1.
+  lab.run('isp1', 'ip', 'link', 'add', 'second', 'link', 'customer', 'type', 'macvlan', 'mode', 'bridge')
+  atEnd(() => lab.run('slow', 'ip', 'link', 'delete', 'second'))
+  lab.run('isp1', 'ip', 'link', 'set', 'second', 'netns', context.names.slow)
+  lab.run('slow', 'ip', 'link', 'set', 'second', 'up')
+  lab.run('slow', 'ip', 'address', 'add', '192.0.2.7/24', 'dev', 'second')
 })
+
+function silence(): void {
+  for (const host of others) lab.fault(host, 'meta l4proto { icmp, ipv6-icmp } drop')
+}
 
 describe.each(matrix)('the group $group, $kind', ({ kind, group }) => {
   const options = { kind, device: 'wan1', broadcast: true, timeout: 400 }
@@ -60,12 +73,16 @@ describe.each(matrix)('the group $group, $kind', ({ kind, group }) => {
     expect(swept.progress).toMatchObject({ done: 2, answered: 2 })
   })
 
-  it('gives ping its first host, and silence where nobody answers', async () => {
+  it('gives ping its first host, and silence where only this machine answers', async () => {
     const result = await ping(group, options)
     expect(hostsOf(group)).toContain(result.from)
-    lab.fault('isp1', 'meta l4proto { icmp, ipv6-icmp } drop')
-    const [only, ...others] = await collect(pings(group, { ...options, count: 1 }))
-    expect([only!.from, others]).toEqual([linkAddress('router', 'wan1', group), []])
+    silence()
+    expect(await ping(group, options)).toMatchObject({ outcome: 'timeout', from: undefined })
+    const series = pings(group, { ...options, count: 1 })
+    expect(await collect(series)).toMatchObject([{ outcome: 'timeout', from: undefined }])
+    expect(series.statistics).toMatchObject({ sent: 1, received: 0, duplicates: 0, lossRatio: 1 })
+    expect(await collect(sweep([group], options))).toMatchObject([{ outcome: 'timeout', from: undefined }])
+    expect(await checkPing(group, { ...options, count: 1 })).toMatchObject({ ok: false })
   })
 })
 
@@ -115,4 +132,36 @@ describe('in the command', () => {
     const swept = await netvia(['sweep', '--broadcast', '-I', 'wan1', '-r', '0', broadcast])
     for (const host of hostsOf(broadcast)) expect(swept.stdout).toContain(`${broadcast} is alive: ${host}`)
   })
+})
+
+describe('what only this machine can answer has its answer', () => {
+  it.each([
+    ['224.0.0.1', 'lo', '10.77.0.1'],
+    ['127.255.255.255', undefined, '127.0.0.1'],
+    ['0.0.0.0', undefined, '127.0.0.1'],
+  ])('%s on %s', async (target, device, from) => {
+    lab.run('router', 'ip', 'address', 'add', '10.77.0.1/32', 'dev', 'lo')
+    atEnd(() => lab.run('router', 'ip', 'address', 'delete', '10.77.0.1/32', 'dev', 'lo'))
+    const options = { device, broadcast: true }
+    expect(await ping(target, options)).toMatchObject({ outcome: 'reply', from })
+  })
+})
+
+it("another host answers from a link-local address that is also this machine's on another link", async () => {
+  const shared = 'fe80::7'
+  lab.run('router', 'ip', 'address', 'add', `${shared}/64`, 'dev', 'wan2', 'nodad')
+  atEnd(() => lab.run('router', 'ip', 'address', 'delete', `${shared}/64`, 'dev', 'wan2'))
+  lab.run('slow', 'ip', '-6', 'address', 'flush', 'dev', 'second')
+  lab.run('slow', 'ip', 'address', 'add', `${shared}/64`, 'dev', 'second', 'nodad')
+  const results = await collect(pings('ff02::1', { device: 'wan1', count: 1 }))
+  expect(hostsIn(results)).toContain(`${shared}%wan1`)
+})
+
+it('without a cable, nobody answers a group', async () => {
+  lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
+  atEnd(() => lab.run('isp1', 'ip', 'link', 'set', 'customer', 'up'))
+  for (const { kind, group } of matrix) {
+    const { outcome } = await ping(group, { kind, device: 'wan1', broadcast: true, timeout: 400 })
+    expect(['timeout', 'send-failed']).toContain(outcome)
+  }
 })

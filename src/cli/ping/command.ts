@@ -39,7 +39,7 @@ export function definePing(program: Command, state: CommandState): void {
       new Option('-M, --pmtudisc <hint>', 'do: never fragment, report the MTU instead').choices(['do', 'dont']),
     )
     .option('-p, --pattern <hex>', 'up to 16 bytes to fill the payload with', pattern)
-    .option('-b, --broadcast', 'allow a broadcast address: all hosts of the link answer')
+    .option('-b, --broadcast', 'allow a broadcast address: all other hosts of the link answer')
     .option('-a, --audible', 'ring the bell for each reply')
     .option('-v, --verbose', 'add which clock stamped the reply, the wait in the queue here, and codes of ICMP errors')
     .option('-D, --timestamp', 'print the time of day before each line')
@@ -55,7 +55,7 @@ export function definePing(program: Command, state: CommandState): void {
   addOutputOptions(command, 'only the summary')
   refuseFlags(command, 'ping', {
     '-B': 'name the device with -I',
-    '-L': 'the sender gets no copy of its own multicast requests from netvia',
+    '-L': "this machine's own answer to a group never counts",
     '-R': 'use netvia trace, as routers ignore the record route option',
     '-T': '-D prints the time of each line',
     '-U': 'the kernel stamps both packets, and -v names the clock',

@@ -58,7 +58,7 @@ export function defineSweep(program: Command, state: CommandState): void {
         .conflicts('rate'),
     )
     .option('-b, --size <bytes>', 'payload of each request', numeric(sweepSchema.payloadSize), pingDefaults.payloadSize)
-    .option('--broadcast', 'allow broadcast addresses: all hosts of the link answer')
+    .option('--broadcast', 'allow broadcast addresses: all other hosts of the link answer')
     .option('-H, --ttl <hops>', 'time to live', numeric(sweepSchema.ttl))
   addFamilyOptions(command)
   addPathOptions(command, { source: 'S', mark: 'k', tos: 'O' })

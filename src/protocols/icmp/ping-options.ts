@@ -39,7 +39,7 @@ export interface PingOptions extends CommonOptions {
   /** Forbids fragmentation: a packet that doesn't fit results in `too-big` (RFC 1191, RFC 8201). Default false. */
   dontFragment?: boolean
   /**
-   * Allows broadcast addresses (IPv4), like `ping -b`. All hosts of the link answer unless they ignore broadcasts
+   * Allows broadcast addresses (IPv4), like `ping -b`. All other hosts of the link answer unless they ignore them
    * (`SO_BROADCAST`, socket(7)). Default false: a broadcast address results in `send-failed` with `ERR_BROADCAST_ADDRESS`.
    */
   broadcast?: boolean

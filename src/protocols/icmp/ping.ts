@@ -17,7 +17,7 @@ import { type PingResult, type Target, toResult } from './result.js'
  * `timeout`, `unreachable`, `ttl-exceeded`, `too-big`, and `send-failed` if this machine refuses to send.
  *
  * For a group (multicast, or a broadcast address with `broadcast`), `ping` returns the first reply. `pings` returns all of
- * them.
+ * them. This machine's own answer doesn't count, except on loopback.
  *
  * A reply counts only if identifier, sequence number, source and random cookie match. `rttMs` is the difference of kernel
  * timestamps if `clock` is `kernel`.

@@ -60,7 +60,8 @@ const lateMs = 10_000
  * answers nor for the consumer. The series keeps up to 10,000 results, then drops the oldest; the statistics still count them.
  *
  * Several hosts may answer a group (multicast, or a broadcast address with `broadcast`). Each reply within the timeout is a
- * result of its own, with the same `sequence` and the host's address in `from`.
+ * result of its own, with the same `sequence` and the host's address in `from`. This machine's own answer doesn't count, except
+ * on loopback.
  *
  * A reply up to 10 s after its timeout takes the loss back. Requests in flight count neither as answered nor as lost. While the
  * device is deleted or down, results are `send-failed` (ENODEV, ENETUNREACH, …). When it returns, the next request leaves

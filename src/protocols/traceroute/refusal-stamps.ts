@@ -72,7 +72,7 @@ export class RefusalStamps {
   }
 
   readonly #onReset = (packet: Packet): void => {
-    if (!sameHost(packet.address, this.#target, this.#family, true)) return
+    if (!sameHost(packet.address, this.#target, this.#family)) return
     // Raw IPv4 sockets see the IP header, raw IPv6 sockets don't.
     const at = this.#family === 4 ? (packet.data[0]! & 15) * 4 : 0
     const port = (packet.data[at + 2]! << 8) | packet.data[at + 3]!

@@ -168,7 +168,7 @@ export abstract class SocketProbe implements TraceProbe {
     this.ttl = packet.field(Field.ttl)
     this.mtu = packet.unsigned(Field.errorInfo)
     this.quoted = packet.data.slice()
-    const fromTarget = sameHost(packet.offender, this.target, family, true)
+    const fromTarget = sameHost(packet.offender, this.target, family)
     this.from = fromTarget ? this.target : packet.offender.slice()
     if (isOwnReport(family, this)) {
       this.fail(notSent(path.device))

@@ -76,9 +76,9 @@ export function readSilentNeighbours(): NeighbourMessage[] {
   return dumpNow(MessageType.getNeighbour, neighbourDumpRequest, decodeSilentNeighbour)
 }
 
-/** Whether the kernel delivers packets to this address on this machine. */
-export function isDeliveredHere(address: string): boolean {
-  return requestOne(MessageType.getRoute, encodeRouteRequest(address), decodeIsLocal) ?? false
+/** Whether the kernel delivers packets to this address on this machine. `deviceIndex`: the link that the address is on. */
+export function isDeliveredHere(address: string, deviceIndex?: number): boolean {
+  return requestOne(MessageType.getRoute, encodeRouteRequest(address, { deviceIndex }), decodeIsLocal) ?? false
 }
 
 /** The next hop of a packet through this device: a gateway, or the address itself. */

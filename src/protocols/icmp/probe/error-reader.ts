@@ -126,7 +126,7 @@ export class ErrorReader {
     if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
     const probe = this.#table.probeOf(word(quoted, 6))
     if (this.#table.state[probe] !== State.sent) return
-    if (!sameHost(packet.address, this.#table.targetOf(probe), family, true)) return
+    if (!sameHost(packet.address, this.#table.targetOf(probe), family)) return
     if (!this.#isOurs(probe, quoted)) return
     this.#errors.push({
       probe,

@@ -18,7 +18,7 @@ export function isOwnReport(
   { type, code, from, target }: Pick<Verdict, 'type' | 'code' | 'from' | 'target'>,
 ): boolean {
   const sign = neighbourFailure[family]
-  if (type !== sign.type || code !== sign.code || sameHost(from!, target, family, true)) return false
+  if (type !== sign.type || code !== sign.code || sameHost(from!, target, family)) return false
   const own = decodeAddress(from!)
   return own !== undefined && isOwnAddress(own.address)
 }

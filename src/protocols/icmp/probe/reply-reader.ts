@@ -4,7 +4,7 @@ import { hasValidChecksum } from '../packet/checksum.js'
 import { milliseconds } from '../socket/timestamps.js'
 import type { PacketMemory } from './echo-template.js'
 import { type ProbeTable, State } from './probe-table.js'
-import { isBroadcast, standsForMany } from './source-check.js'
+import { isBroadcast, isMulticast, isOwnAnswer, isUnspecified } from './source-check.js'
 
 const headerLength = 8
 /** Word offsets of the address within a socket address. */
@@ -95,6 +95,8 @@ export class ReplyReader {
     if (same) return true
     this.from = memory.slice(slot, slot + fields[row + Field.addressLength]!)
     const target = this.#table.targetOf(probe)
-    return standsForMany(target, this.#family) || (this.#broadcast && isBroadcast(target, this.#device))
+    if (isUnspecified(target, this.#family)) return true
+    const isGroup = isMulticast(target, this.#family) || (this.#broadcast && isBroadcast(target, this.#device))
+    return isGroup && !isOwnAnswer(this.from, this.#device)
   }
 }

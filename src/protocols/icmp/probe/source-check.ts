@@ -1,30 +1,41 @@
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
+import { decodeAddress } from '../../../sockets/address.js'
 import { openDescriptor } from '../../../sockets/open.js'
 import { setOption } from '../../../sockets/options.js'
+import { isLoopback, isOwnAddress } from '../../../system/reach.js'
 
 const ipv4Length = 16
 
 /** Offset and length of the address within `struct sockaddr_in` and `sockaddr_in6`. */
 const place = { 4: [4, 4], 6: [8, 16] } as const
 
-/**
- * Whether the answer came from the host that was asked. With `exactly: false`, any host may answer for a group (multicast), and
- * any address of this machine for the unspecified one.
- */
-export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6, exactly = false): boolean {
+/** Whether the answer came from the host that was asked. */
+export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6): boolean {
   const [start, length] = place[family]
   let same = source.length >= start + length
   for (let i = start; same && i < start + length; i++) same = source[i] === target[i]
-  return same || (!exactly && standsForMany(target, family))
+  return same
 }
 
-/** Whether the address is a group or the unspecified address: others may answer for it. */
-export function standsForMany(target: Uint8Array, family: 4 | 6): boolean {
+/** The unspecified address means this machine, which answers with any of its addresses. */
+export function isUnspecified(target: Uint8Array, family: 4 | 6): boolean {
   const [start, length] = place[family]
-  const first = target[start]!
-  const multicast = family === 4 ? first >= 224 && first < 240 : first === 0xff
-  return multicast || target.subarray(start, start + length).every(byte => byte === 0)
+  return target.subarray(start, start + length).every(byte => byte === 0)
+}
+
+export function isMulticast(target: Uint8Array, family: 4 | 6): boolean {
+  const first = target[place[family][0]]!
+  return family === 4 ? first >= 224 && first < 240 : first === 0xff
+}
+
+/**
+ * Whether this machine itself has answered its request to a group. It does so even without a cable, so that proves nothing
+ * about the network. On loopback there is nobody else.
+ */
+export function isOwnAnswer(source: Uint8Array, device: string | undefined): boolean {
+  const { address } = decodeAddress(source)!
+  return device !== 'lo' && !isLoopback(address) && isOwnAddress(address)
 }
 
 /**

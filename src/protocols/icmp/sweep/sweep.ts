@@ -63,8 +63,8 @@ const capacity = 10_000
  *
  * The sweep starts with the first `next()`. A slow consumer slows sending down. `break`, `return()` and the signal end the
  * sweep and leave nothing open. A group (multicast, or a broadcast address with `broadcast`) gives one result for each host
- * that answers, with its address in `from`. A name without an address is `send-failed` with the error of `resolve`. `sequence`
- * is the number of the attempt.
+ * that answers, with its address in `from`. This machine's own answer doesn't count, except on loopback. A name without an
+ * address is `send-failed` with the error of `resolve`. `sequence` is the number of the attempt.
  *
  * @throws NetviaError as `ping`: the call throws for bad options, the iteration for errors that appear later.
  */
