@@ -83,7 +83,7 @@ function planOf({ family, type, protocol, path, port, options }: Opening): Int32
   size = 0
   if (mark !== undefined) set('SO_MARK', mark)
   if (tos !== undefined) set(family === 4 ? 'IP_TOS' : 'IPV6_TCLASS', tos)
-  for (const option in options) set(option, options[option]!)
+  for (const option in options) if (Object.hasOwn(options, option)) set(option, options[option]!)
   // While a closed socket waits, Linux replaces it by a small one, whose IPv6 packets follow the routes instead of the binding. With
   // more than a minute to wait, the socket itself remains until only a minute is left.
   if (type === 'stream' && family === 6 && device !== undefined) set('TCP_LINGER2', longestLinger, true)
