@@ -49,6 +49,19 @@ afterAll(() => {
   for (const server of servers) server.close()
 })
 
+test.each(['GET', 'POST'])('%s: a redirect is followed, behind however many fields', async method => {
+  const port = await serve(socket => {
+    socket.on('data', bytes => {
+      const answer = String(bytes).includes(' /next ') ? '204 No Content' : '302 Found'
+      socket.end(`HTTP/1.1 ${answer}\r\n${'A:\r\n'.repeat(2100)}Location: /next\r\n\r\n`)
+    })
+  })
+  expect(await checkHttp(`http://${host}:${port}/`, { method, maxRedirects: 1 })).toMatchObject({
+    ok: true,
+    status: 204,
+  })
+})
+
 test('a body of one byte now and then ends with the time limit', async () => {
   const port = await serve(socket => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n')

@@ -105,6 +105,30 @@ describe('what one side may read in another way than the other is refused', () =
     expect(seen.filter(request => !request.startsWith('POST'))).toEqual([])
   })
 
+  // Node drops fields behind the first 2,000 by default.
+  const many = 'A:\r\n'.repeat(2100)
+  const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
+
+  test.each([
+    [`Content-Length: ${smuggled.length}`, smuggled],
+    ['Transfer-Encoding: chunked', `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`],
+  ])('%s is passed on, behind however many fields', async (field, body) => {
+    const socket = await client(await start())
+    socket.write(`GET http://${base}/ HTTP/1.1\r\nHost: x\r\n${many}Connection: A\r\n${field}\r\n\r\n${body}`)
+    await expect.poll(() => seen.join()).toContain(body)
+    const [head] = seen[0]!.split('\r\n\r\n')
+    expect(head).toContain(field)
+    expect(head).not.toContain('\r\nA:')
+  })
+
+  test('and a coding of an answer that would be lost is seen behind however many fields', async () => {
+    answer = socket => void socket.write(`HTTP/1.1 200 OK\r\n${many}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`)
+    const socket = await client(await start())
+    socket.write(get())
+    const [first] = await once(socket, 'data')
+    expect(String(first)).toMatch(/^HTTP\/1.1 502 /)
+  })
+
   test('and what concerns the connection alone never reaches the target', async () => {
     const fields = [
       ...['Connection: Upgrade, X-Secret, host', 'Upgrade: h2c', 'X-Secret: 1', 'TE: trailers', 'Trailer: A'],

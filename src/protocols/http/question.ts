@@ -31,6 +31,8 @@ export async function askByNode(connection: Socket, { body, ...question }: HttpQ
       ...{ createConnection: () => connection, setHost: false },
       ...(question as { headers: Record<string, string> }),
     })
+    // Node drops fields behind the first 2,000 otherwise. Their size is bounded.
+    request.maxHeadersCount = 0
     let interim = 0
     const onInterim = () => {
       if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
