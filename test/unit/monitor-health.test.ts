@@ -13,15 +13,22 @@ const options: MonitorOptions = {
 }
 /** Two rounds, a timeout, and half a minute for a busy machine. */
 const patience = 34_000
+const begin = 1_000_000_000_000
 const uplink = (changed: object) => [{ since: 0, linkFault: null, checks: [], ...changed } as unknown as UplinkSnapshot]
 
 test('it is well while every uplink that has a link was checked lately', () => {
-  const at = (time: number, changed: object) => healthy(uplink(changed), options, 0, time)
+  const at = (time: number, changed: object) => healthy(uplink(changed), options, time, time)
   expect(at(patience, {})).toBe(true)
   expect(at(patience + 1, {})).toBe(false)
   expect(at(patience + 1, { checks: [{ at: 1 }] })).toBe(true)
   expect(at(patience + 1, { since: 1 })).toBe(true)
   expect(at(patience + 1, { linkFault: 'no carrier' })).toBe(true)
+})
+
+test('a clock that was set back by a day since the start hides no stall', () => {
+  const now = begin - 86_400_000
+  expect(healthy(uplink({}), options, patience + 1, now)).toBe(false)
+  expect(healthy(uplink({ checks: [{ at: now - patience }] }), options, patience + 1, now)).toBe(true)
 })
 
 test('/healthz says so: 200, or 503 where it has stalled', async () => {

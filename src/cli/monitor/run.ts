@@ -1,4 +1,5 @@
 import { UplinkMonitor } from '../../monitor/monitor.js'
+import { monotonicNow } from '../../monotonic.js'
 import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
@@ -62,8 +63,8 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   history.start()
   reporter.start()
   // Loaded only if the monitor listens.
-  const begun = Date.now()
-  const isHealthy = () => healthy(monitor.snapshot().uplinks, options, begun, Date.now())
+  const begun = monotonicNow()
+  const isHealthy = () => healthy(monitor.snapshot().uplinks, options, monotonicNow() - begun, Date.now())
   const service = ServiceStatus.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, proxy)
