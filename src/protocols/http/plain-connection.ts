@@ -9,7 +9,7 @@ import { askByNode, askOnward, encodePlainly, type HttpAnswer, type HttpQuestion
 
 const { EAGAIN } = system.errno
 
-/** Reading is synchronous, and what is kept of it copied. */
+/** For all connections: what was read is copied before another can read. */
 const room = Buffer.alloc(65_536)
 
 /**
@@ -44,10 +44,12 @@ export class PlainConnection {
     const sent = addon().write(this.#fd, bytes)
     if (sent < 0 && sent !== -EAGAIN) throw failed(sent, 'write')
     if (sent !== bytes.length) return this.#askOnward(question, bytes.subarray(Math.max(0, sent)), none)
-    const length = await this.#read()
-    if (length < 0) throw failed(length, 'read')
-    const received = copyOf(length)
-    const answer = plainAnswer(received, question.method, async () => copyOf(Math.max(0, await this.#read())))
+    const received = await this.#read()
+    if (typeof received === 'number') throw failed(received, 'read')
+    const answer = plainAnswer(received, question.method, async () => {
+      const more = await this.#read()
+      return typeof more === 'number' ? none : more
+    })
     return answer ?? this.#askOnward(question, none, received)
   }
 
@@ -77,11 +79,12 @@ export class PlainConnection {
     return this.#socket.setNoDelay(true).on('error', () => {})
   }
 
-  /** Reads into `room` what comes next. Returns its length, 0 at the end, or a negative errno. */
-  async #read(): Promise<number> {
+  /** What comes next, empty at the end, or a negative errno. */
+  async #read(): Promise<Buffer | number> {
     for (;;) {
       await this.#readable()
       const length = addon().read(this.#fd, room)
+      if (length >= 0) return Buffer.from(room.subarray(0, length))
       if (length !== -EAGAIN) return length
     }
   }
@@ -96,11 +99,6 @@ export class PlainConnection {
 }
 
 const none = new Uint8Array(0)
-
-/** What was read. */
-function copyOf(length: number): Buffer {
-  return Buffer.from(room.subarray(0, length))
-}
 
 /** As of a socket of Node's. */
 function failed(errno: number, syscall: string): Error {
