@@ -59,8 +59,8 @@ describe('a resolver of this machine, through a device', () => {
     expect(found).toMatchObject({ code: 'ENETUNREACH', hint: expect.stringContaining('give servers') })
     expect(found.message).toContain(address)
     expect(moved).toMatchObject({ wan1: 0, wan2: 0 })
-    // 3 s is the time limit.
-    expect(ms).toBeLessThan(2900)
+    // 30 s is the time limit.
+    expect(ms).toBeLessThan(20_000)
   })
 
   test('nor where the caller names it', async () => {

@@ -3,7 +3,7 @@ import { resolve } from '../../dist/index.js'
 
 const { device, servers } = JSON.parse(process.argv[2])
 try {
-  const found = await resolve('server.test', { device, family: 4, timeout: 3000, servers })
+  const found = await resolve('server.test', { device, family: 4, timeout: 30_000, servers })
   console.log(JSON.stringify({ addresses: found.map(({ address }) => address) }))
 } catch ({ code, message, hint }) {
   console.log(JSON.stringify({ code, message, hint }))
