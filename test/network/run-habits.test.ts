@@ -1,5 +1,5 @@
 // What other wrappers of programs got wrong: those by LD_PRELOAD, by ptrace, and other supervisors by seccomp.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -153,8 +153,10 @@ if (process.arch === 'x64') {
       '-nostdlib',
       '-static',
     )
+    // Some virtual machines run no 32-bit programs. Such a one ends by itself, without netvia too.
+    const isRun = spawnSync(program, { timeout: 1000 }).signal !== null
     const { stdout, code } = await run(['sh', '-c', `${program}; echo $?`])
-    expect([stdout, code]).toEqual(['159\n', 0])
+    expect([stdout, code]).toEqual([isRun ? '159\n' : '126\n', 0])
   })
 }
 
