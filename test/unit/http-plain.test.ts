@@ -147,23 +147,6 @@ describe('a check over plain HTTP', () => {
     expect(requests).toEqual([])
   })
 
-  test('answers that come at the same moment are each for their own check', async () => {
-    const held: (() => void)[] = []
-    const paths = Array.from({ length: 20 }, (_, i) => `/${i}`)
-    const port = await httpServer(({ url }, response) => {
-      response.sendDate = false
-      held.push(() => void response.setHeader('content-length', 9).end(url!.padEnd(9, '.')))
-      if (held.length === paths.length) for (const answer of held) answer()
-      // Meanwhile the poller's thread gathers the reports.
-      if (held.length === paths.length) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
-    })
-    const wanted = paths.map(path => path.padEnd(9, '.'))
-    const results = await Promise.all(
-      paths.map((path, i) => checkHttp(`http://127.0.0.1:${port}${path}`, { device, expectBody: wanted[i] })),
-    )
-    expect(results.map(({ ok }) => ok)).toEqual(paths.map(() => true))
-  })
-
   test('however it ends, its descriptor is watched no longer', async () => {
     const armed = vi.spyOn(Watch.prototype, 'arm')
     const closed = vi.spyOn(Watch.prototype, 'close')
