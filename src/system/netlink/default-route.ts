@@ -2,22 +2,10 @@ import { AF_INET6, addressFamily } from '../../sockets/address.js'
 import { parseIP } from '../../sockets/ip.js'
 import { decodeAttributes, encodeAttribute } from './attributes.js'
 import { pack, readU32 } from './bytes.js'
-import type { KernelRoute, RouteHop } from './route.js'
+import { attribute, hopFlagOnLink, hopHeaderSize, type KernelRoute, type RouteHop } from './route.js'
 
-const attribute = {
-  device: 4,
-  gateway: 5,
-  metric: 6,
-  preferredSource: 7,
-  metrics: 8,
-  multipath: 9,
-  table: 15,
-  via: 18,
-} as const
 const scope = { universe: 0, link: 253, any: 255 } as const
 const type = { any: 0, unicast: 1, unreachable: 7 } as const
-const flagOnLink = 0x4
-const hopHeaderSize = 8
 /** RTAX_MTU of linux/rtnetlink.h. */
 const metricMtu = 2
 
@@ -95,5 +83,5 @@ function encodeMultipath(family: 4 | 6, hops: readonly RouteHop[]): Uint8Array {
 }
 
 function hopFlags({ onLink }: RouteHop): number {
-  return onLink ? flagOnLink : 0
+  return onLink ? hopFlagOnLink : 0
 }

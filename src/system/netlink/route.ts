@@ -5,8 +5,9 @@ import { align, pack, readI32, readU16, readU32 } from './bytes.js'
 import { formatAddress, ipFamily } from './ip-address.js'
 
 const headerSize = 12
-const hopHeaderSize = 8
-const attribute = {
+export const hopHeaderSize = 8
+/** RTA_… of rtnetlink(7). */
+export const attribute = {
   destination: 1,
   source: 2,
   device: 4,
@@ -22,7 +23,7 @@ const attribute = {
   nexthopId: 30,
 } as const
 const flagCloned = 0x200
-const hopFlagOnLink = 0x4
+export const hopFlagOnLink = 0x4
 
 export const mainTable = 254
 
