@@ -66,12 +66,14 @@ export const brokenAnswers: [what: string, parts: string[], status: number | und
 export async function serving(parts: readonly string[], secure?: Secure) {
   const requests: string[] = []
   const answer = (socket: Socket) => {
-    let request = ''
+    const chunks: Buffer[] = []
+    let end = ''
     socket.on('error', () => {})
     socket.on('data', async data => {
-      request += data.toString('latin1')
-      if (!request.endsWith('\r\n\r\n')) return
-      requests.push(request)
+      chunks.push(data)
+      end = (end + data.subarray(-4).toString('latin1')).slice(-4)
+      if (end !== '\r\n\r\n') return
+      requests.push(Buffer.concat(chunks).toString('latin1'))
       for (const part of parts) {
         if (part === 'reset') raw.get(socket.remotePort!)!.resetAndDestroy()
         else socket.write(part, 'latin1')
