@@ -59,7 +59,7 @@ export interface Counts {
 
 class Relay {
   readonly native: Addon
-  /** By their ids, of which the lowest free one is the next. */
+  /** Indexed by id. The addon gives a new tunnel the lowest free id. */
   readonly #tunnels: (Tunnel | undefined)[] = []
   readonly #counts = new Int32Array(tunnelEndFields)
   readonly #table = new Int32Array(room * tunnelEndFields)

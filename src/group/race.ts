@@ -28,13 +28,13 @@ export interface Opened<T> {
   readonly value: T
 }
 
-/** What is opened over an uplink, and how. */
+/** How to open something over an uplink. */
 export interface Work<T> {
   /** `tried` has the uplinks so far, with this one. When the signal fires, it must release everything and reject. */
   open(uplink: NamedPath, signal: Signal, tried: ReadonlySet<string>): T | Promise<T>
   /** Receives a result that nobody needs any more. */
   discard(late: T): void
-  /** Notices what `open` has thrown. */
+  /** Called with the error of `open`. */
   failed?(uplink: NamedPath, error: unknown): void
 }
 
@@ -66,7 +66,7 @@ export async function openOver<T>(
   }
 }
 
-/** `failure` is that of the uplink which was tried before. */
+/** `failure`: the error of an uplink that was tried before. */
 async function race<T>(
   attempts: GroupAttempts,
   first: NamedPath,

@@ -117,7 +117,7 @@ export function encodeDatagram(address: string, port: number, data: Buffer): Buf
   return Buffer.concat([encodeAddress([0, 0, 0], address, port), data])
 }
 
-/** Three bytes, and an address behind them. */
+/** Writes three bytes, then an address (RFC 1928 section 5). */
 function encodeAddress(head: readonly number[], address: string, port: number): Buffer {
   const bytes = parseIP(address)
   const message = Buffer.allocUnsafe(6 + bytes.length)

@@ -24,7 +24,7 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   const { near } = client
   try {
     const greeting = readMessage(near, parseGreeting)
-    // Nearly every greeting has come: an await would cost as much as a system call.
+    // Nearly every greeting is already there, and an await would cost as much as a system call.
     if (!chooseFrom(greeting instanceof Promise ? await greeting : greeting, near, context)) return
     if (context.users && !(await logIn(near, context.users, context))) return
     const request = await readMessage(near, parseRequest)
@@ -45,7 +45,7 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   }
 }
 
-/** False, and the end, if the client doesn't know the method that is wanted. */
+/** Ends the connection and returns false if the client doesn't offer the wanted method. */
 function chooseFrom(known: Buffer, near: NearDescriptor, { users, statistics }: ProxyContext): boolean {
   const wanted = users ? method.password : method.none
   if (known.includes(wanted)) {

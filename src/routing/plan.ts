@@ -5,7 +5,7 @@ import { type Entry, metricOf, routeEntry, ruleEntry } from './entries.js'
 import { ourProtocol, type UplinkFacts } from './kernel-tables.js'
 import type { RoutingSettings } from './options.js'
 
-/** Of the last rule, after `rulePriority`. */
+/** The last rule of netvia has the priority `rulePriority` + 2. */
 export const lastPlace = 2
 /** `rtnh_hops` is a byte. */
 const maxWeight = 256

@@ -72,7 +72,10 @@ export function open(opening: Opening): { fd: number; errno: number } {
 /** Seconds that a closed socket waits for the other end's end: the kernel's maximum (TCP_FIN_TIMEOUT_MAX). */
 const longestLinger = 120
 
-/** Of the last plan: how many options to set, which in their order, and four numbers of each. Reused, as are plans by their length. */
+/**
+ * The options that the current plan sets: their count, their names in order, and four numbers for each. All plans reuse these
+ * arrays. Plans of the same length share one array too.
+ */
 let size = 0
 const planned: string[] = []
 const numbers: number[] = []

@@ -30,7 +30,8 @@ export function refuseThisHost(address: Uint8Array, device: string | undefined):
 /** The kernel's loopback device has this index in each network namespace. */
 const loopbackIndex = 1
 
-function isThisHost(address: Uint8Array): boolean {
+/** Whether a socket address is 0.0.0.0 or `::`. */
+export function isThisHost(address: Uint8Array): boolean {
   const [start, end] = address.length === ipv6Length ? [8, 24] : [4, 8]
   for (let i = start; i < end; i++) if (address[i] !== 0) return false
   return true

@@ -12,7 +12,7 @@ export interface Stretch extends Period {
   /** Set by `netvia force`. */
   forced: boolean
   reason: string
-  /** Its device then; null: none. Only in a history. */
+  /** The device that the uplink had then; null if it had none. Only a history knows it. */
   device?: string | null
   /** The next state is unknown, or has not come yet. */
   isLast: boolean
@@ -38,7 +38,7 @@ export interface Outage {
   /** Lasts until its end, or until the end of the history. */
   ms: number
   reason: string
-  /** As of `Stretch`. */
+  /** See `Stretch`. */
   device?: string | null
 }
 

@@ -9,7 +9,7 @@ import { askByNode, askOnward, encodePlainly, type HttpAnswer, type HttpQuestion
 
 const { EAGAIN } = system.errno
 
-/** For all connections: what was read is copied before another can read. */
+/** All connections share this buffer. What one has read is copied before another can read. */
 const room = Buffer.alloc(65_536)
 
 /**

@@ -95,7 +95,7 @@ export interface Dialed extends Timings {
 export interface Connected {
   readonly fd: number
   readonly address: string
-  /** Known already if the address answered within the call. */
+  /** Only set if the connection was established within the call. */
   readonly localAddress?: string
 }
 

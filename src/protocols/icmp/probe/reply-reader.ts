@@ -1,10 +1,11 @@
 import { Field, slotHeader } from '../../../binding/addon.js'
 import type { ReceiveBuffer } from '../../../sockets/receive-buffer.js'
+import { isThisHost } from '../../../sockets/zone.js'
 import { hasValidChecksum } from '../packet/checksum.js'
 import { milliseconds } from '../socket/timestamps.js'
 import type { PacketMemory } from './echo-template.js'
 import { type ProbeTable, State } from './probe-table.js'
-import { isBroadcast, isMulticast, isOwnAnswer, isUnspecified } from './source-check.js'
+import { isBroadcast, isMulticast, isOwnAnswer } from './source-check.js'
 
 const headerLength = 8
 /** Word offsets of the address within a socket address. */
@@ -95,7 +96,8 @@ export class ReplyReader {
     if (same) return true
     this.from = memory.slice(slot, slot + fields[row + Field.addressLength]!)
     const target = this.#table.targetOf(probe)
-    if (isUnspecified(target, this.#family)) return true
+    // This machine answers for it, with any of its addresses.
+    if (isThisHost(target)) return true
     const isGroup = isMulticast(target, this.#family) || (this.#broadcast && isBroadcast(target, this.#device))
     return isGroup && !isOwnAnswer(this.from, this.#device)
   }

@@ -18,12 +18,6 @@ export function sameHost(source: Uint8Array, target: Uint8Array, family: 4 | 6):
   return same
 }
 
-/** The unspecified address means this machine, which answers with any of its addresses. */
-export function isUnspecified(target: Uint8Array, family: 4 | 6): boolean {
-  const [start, length] = place[family]
-  return target.subarray(start, start + length).every(byte => byte === 0)
-}
-
 export function isMulticast(target: Uint8Array, family: 4 | 6): boolean {
   const first = target[place[family][0]]!
   return family === 4 ? first >= 224 && first < 240 : first === 0xff
