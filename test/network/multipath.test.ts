@@ -134,8 +134,9 @@ if (existsSync(setting)) {
     await goesOn(state)
     expect(backupBytes()).toBe(0)
     cut('isp1')
+    // What is still on its way over wan1 arrives first.
+    await expect.poll(backupBytes, { timeout: 15_000 }).toBeGreaterThan(0)
     await goesOn(state)
-    expect(backupBytes()).toBeGreaterThan(0)
     expect(state.wrong).toBe(0)
   })
 

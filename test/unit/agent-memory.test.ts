@@ -25,7 +25,9 @@ async function surviving(port: number, options: object): Promise<number> {
   return (megabytes * 2 ** 20) / requests
 }
 
-test('new connections on a device leave no more in the old generation than those without one', async () => {
+test('new connections on a device leave no more in the old generation than those without one', {
+  timeout: 300_000,
+}, async () => {
   const port = await httpServer((_request, response) => void response.end('hello'))
   const most = (await surviving(port, {})) + 1500
   let onDevice = Number.POSITIVE_INFINITY

@@ -22,12 +22,7 @@ const hosts = {
     triple: 'riscv64-linux-gnu.2.36',
     run: ['qemu-riscv64-static', '-L', '/usr/riscv64-linux-gnu'],
   },
-  // By the kernel itself.
-  'ia32, glibc': {
-    arch: 'ia32',
-    triple: 'x86-linux-gnu.2.36',
-    run: ['/usr/i686-linux-gnu/lib/ld-linux.so.2', '--library-path', '/usr/i686-linux-gnu/lib'],
-  },
+  'ia32, glibc': { arch: 'ia32', triple: 'x86-linux-gnu.2.36', run: on32Bits() },
   'arm, musl': { arch: 'arm', triple: 'arm-linux-musleabihf', musl: 'arm', debian: 'armhf', qemu: 'qemu-arm-static' },
   'mipsel, musl': {
     arch: 'mipsel',
@@ -44,6 +39,13 @@ const hosts = {
     run: ['qemu-arm-static', '-cpu', 'arm1176'],
   },
   'loong64, static': { arch: 'loong64', triple: 'loongarch64-linux-musl', run: ['qemu-loongarch64-static'] },
+}
+
+/** By the kernel itself, but for those of virtual machines that run no 32-bit programs. */
+function on32Bits() {
+  const loader = ['/usr/i686-linux-gnu/lib/ld-linux.so.2', '--library-path', '/usr/i686-linux-gnu/lib']
+  const { status } = spawnSync(loader[0], ['--version'])
+  return status === 0 ? loader : ['qemu-i386-static', ...loader]
 }
 
 /** Pairs of a name and what went wrong, if anything. */

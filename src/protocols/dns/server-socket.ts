@@ -30,6 +30,8 @@ const icmpErrors = new Set(
  */
 const maxQueries = 32
 const maxAge = 1000
+/** Errors read in one turn. A kernel that never stops to report them must not stop the event loop. */
+const maxErrors = 16
 /** Queries within this many milliseconds read the binding once, as HTTP agents do. */
 const validMs = 1
 
@@ -138,14 +140,18 @@ export class ServerSocket {
   }
 
   read(): void {
-    while (!this.#socket.closed) {
+    let errors = 0
+    while (!this.#socket.closed && errors < maxErrors) {
       const count = this.#socket.receive(packet => this.#hear(packet))
       if (count > 0) {
         this.#closeIfDone()
         // Fewer than a batch means that no more were waiting. If more have come since, the poller reports again.
         if (count < SendBatch.capacity) return
       } else if (count === -addon().constants.EAGAIN!) return
-      else this.#report(count)
+      else {
+        errors++
+        this.#report(count)
+      }
     }
   }
 
