@@ -1,5 +1,5 @@
 // `npm run bench [-- workload …] [--rounds 7] [--only name …] [--smoke] [--publish]`
-// Measures netvia, its peers and the physical limit side by side: see docs/performance/method.md. Needs root, gcc and iproute2.
+// Measures netvia, the alternatives and the physical limit side by side, see docs/performance/method.md. Needs root, gcc and iproute2.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ if (unknown.length || !(rounds >= 1)) {
   process.exit(3)
 }
 if (flags.publish && (flags.smoke || flags.only)) {
-  console.error('--publish is for whole workloads: not with --smoke or --only')
+  console.error('--publish needs whole workloads: it cannot be combined with --smoke or --only')
   process.exit(3)
 }
 const missing = whyNoLab()
@@ -42,7 +42,7 @@ if (missing) {
 if (!compile()) process.exit(1)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-// A smoke run does without them, but for CI, where tests ask for them afterwards.
+// A smoke run doesn't need the npm packages, except in CI, where tests use them afterwards.
 if ((!flags.smoke || process.env.CI) && !installPeers() && process.env.CI) process.exit(1)
 const lab = await makeLab(baseline)
 const driver = (name, ...args) =>
@@ -100,7 +100,7 @@ function resultOf({ title, contestants, columns, chart, targets }, { rounds: per
   }
 }
 
-/** What a smoke run reports: its figures mean nothing. */
+/** The report of a smoke run, whose figures mean nothing. */
 function attendance({ summaries, absent, failures }) {
   const names = [...Object.values(absent), ...failures.map(({ name, reason }) => `${name} failed: ${reason}`)]
   return [`${Object.keys(summaries).length} ran`, ...names].join('; ')

@@ -1,11 +1,11 @@
-// Makes the laboratory of the tests, the demo, the soak and `npm run lab`, before anything is compiled.
+// Creates the laboratory that the tests, the demo, the soak and `npm run lab` share. Needs no compiled code.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addLink, applySysctls, batch, makeNamespaces } from './namespaces.mjs'
 import { deviceCommands, hostSysctls, hosts, links, plan, routes, sysctls } from './plan.mjs'
 
-/** Makes a laboratory, which is removed when this process ends. */
+/** Creates a laboratory. It is removed when this process ends. */
 export function makeLab() {
   const { id, names } = makeNamespaces(hosts)
   const folder = mkdtempSync(join(tmpdir(), `${id}-`))
@@ -18,12 +18,12 @@ export function makeLab() {
   return labContext({ folder, names, repairs })
 }
 
-/** What the tests are handed in the environment variable NETVIA_LAB (test/lab/context.ts). */
+/** The description of a laboratory that tests read from the environment variable NETVIA_LAB (test/lab/context.ts). */
 export function labContext(run) {
   return { ...plan, ...run }
 }
 
-/** `ip netns exec` mounts it over /etc/resolv.conf, for the namespace alone. */
+/** `ip netns exec` mounts this file over /etc/resolv.conf in the namespace. */
 function writeResolvConf(namespace) {
   const folder = join('/etc/netns', namespace)
   mkdirSync(folder, { recursive: true })

@@ -1,4 +1,4 @@
-// Removes a laboratory once its maker is gone: the maker holds the other end of our standard input.
+// Removes a laboratory when the process that created it ends. That process holds the other end of our standard input.
 import { removeLab } from './namespaces.mjs'
 
 process.on('SIGINT', () => {})

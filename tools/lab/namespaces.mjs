@@ -1,4 +1,4 @@
-// Network namespaces joined by veth pairs: what every laboratory is made of. The root namespace is never touched.
+// Network namespaces joined by veth pairs: the parts of every laboratory. The root namespace is never touched.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ function attempt(action) {
   }
 }
 
-/** Why no laboratory can be made here, in words for a skipped test; undefined if one can. */
+/** The reason why no laboratory can be created here, worded for a skipped test. Undefined if one can. */
 export function whyNoLab() {
   if (process.platform !== 'linux') return 'the laboratory needs Linux'
   if (process.getuid() !== 0) return 'the laboratory needs root'
@@ -42,12 +42,12 @@ export function whyNoLab() {
   }
 }
 
-/** How many laboratories this process has made. */
+/** The number of laboratories that this process has created. */
 let made = 0
 
 /**
- * Makes a namespace for each host, the first time after removing those of dead processes. They and all that bears their id are
- * removed when this process ends, however it ends: by an exit handler, and by a janitor process for the ends no handler sees.
+ * Creates a namespace for each host. The first call also removes the namespaces of dead processes. However this process
+ * ends, the namespaces and all files with their id are removed: by an exit handler, or by a janitor process if no handler runs.
  */
 export function makeNamespaces(hosts) {
   const maker = `nv${process.pid}`
@@ -62,7 +62,7 @@ export function makeNamespaces(hosts) {
   return { id, names }
 }
 
-/** Kills what runs in the laboratories of a process and removes all that was made. Doing it twice does no harm. */
+/** Kills all processes in the laboratories of one process, and removes namespaces and files. A second call does no harm. */
 export function removeLab(id) {
   for (const name of namespacesOf(id)) {
     for (const pid of attempt(() => run('ip', ['netns', 'pids', name]).split('\n').filter(Boolean)) ?? []) {
@@ -99,7 +99,7 @@ function startJanitor(id) {
   janitor.stdin.unref?.()
 }
 
-/** `optional`: not there on every kernel, or not per namespace. */
+/** `optional` settings don't exist on every kernel, or not in every namespace. */
 export function applySysctls(namespace, settings) {
   const lines = Object.entries(settings).map(([name, { value, optional }]) => {
     const path = `/proc/sys/${name.replaceAll('.', '/')}`
@@ -108,28 +108,28 @@ export function applySysctls(namespace, settings) {
   run('ip', ['netns', 'exec', namespace, 'sh', '-ec', lines.join('\n')])
 }
 
-/** Runs commands of `ip` in a namespace. */
+/** Runs `ip` commands in a namespace. */
 export function batch(namespace, commands) {
   run('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
 }
 
-/** A cable between two devices, each `{ namespace, device, mac }`. */
+/** Connects two devices, each `{ namespace, device, mac }`, by a veth pair. */
 export function addLink(left, right) {
   const end = ({ device, mac }) => ['name', device, 'address', mac]
   const peer = ['type', 'veth', 'peer', ...end(right), 'netns', right.namespace]
   run('ip', ['-n', left.namespace, 'link', 'add', ...end(left), ...peer])
 }
 
-/** Runs a server until this process ends, and waits for its "ready". Returns what ends it before. */
+/** Starts a server, which ends with this process, and waits until it prints "ready". Returns a function that ends it earlier. */
 export async function startServer([command, ...args]) {
-  // A Ctrl-C in a shell of the laboratory is not for it.
+  // In a process group of its own, so a Ctrl-C in the laboratory's shell doesn't reach it.
   const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   process.on('exit', () => server.kill('SIGKILL'))
   const [text] = await Promise.race([
     once(server.stdout, 'data'),
-    once(server, 'exit').then(([code]) => Promise.reject(new Error(`${args.join(' ')} ended with ${code}`))),
+    once(server, 'exit').then(([code]) => Promise.reject(new Error(`${args.join(' ')} exited with code ${code}`))),
   ])
-  if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} said ${text}`)
+  if (!String(text).startsWith('ready')) throw new Error(`${args.join(' ')} printed ${text} instead of "ready"`)
   server.unref()
   server.stdout.unref?.()
   return async () => {

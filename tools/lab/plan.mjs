@@ -1,4 +1,4 @@
-// What stands where in the laboratory. Addresses are of documentation (RFC 5737, RFC 3849) and private ranges.
+// The hosts, cables, addresses and routes of the laboratory. All addresses are documentation (RFC 5737, RFC 3849) or private ones.
 
 export const hosts = ['router', 'isp1', 'isp2', 'internet', 'relay', 'slow']
 
@@ -7,7 +7,7 @@ export const plan = {
   wan2: uplink('wan2', '198.51.100.2', '2001:db8:2::2', '198.51.100.1', '2001:db8:2::1'),
   server: { address4: '203.0.113.1', address6: '2001:db8:ff::1', name: 'server.test' },
   slow: { device: 'slow0', address4: '10.9.0.2', address6: 'fd00:9::2' },
-  /** A block of addresses that all answer, behind the internet host. */
+  /** A block of addresses on the internet host. All of them answer. */
   crowd: '10.64.0.0/16',
 }
 
@@ -54,7 +54,7 @@ export const links = [
   ),
 ]
 
-/** A cable cut in two: what lies between is the relay's business. The ends know each other as if it were whole. */
+/** Splits a cable in two, and connects each end to the relay. The ends have each other's MAC addresses, as on one cable. */
 function relayed([left, right]) {
   return [
     [left, { host: 'relay', device: 'near', mac: mac(6, 1) }],
@@ -86,8 +86,8 @@ export const routes = {
 }
 
 /**
- * Sets up the devices of a host, or sets right what a test has left of them. The neighbour entries are permanent: no ARP or
- * neighbour discovery, so a device nobody sends through has counters that stand still.
+ * Commands that set up the devices of a host, or repair them after a test. The neighbour entries are permanent. Without ARP and
+ * neighbour discovery, the counters of an unused device don't change.
  */
 export function deviceCommands(host) {
   return links
@@ -102,22 +102,22 @@ export function deviceCommands(host) {
     ])
 }
 
-/** For every namespace. `optional`: not there on every kernel, or not per namespace. */
+/** Applied in every namespace. `optional` settings don't exist on every kernel, or not in every namespace. */
 export const sysctls = {
   'net.ipv4.ip_forward': { value: '1' },
   'net.ipv6.conf.all.forwarding': { value: '1' },
-  // Answers may come back by the other uplink.
+  // Replies may arrive through the other uplink.
   'net.ipv4.conf.all.rp_filter': { value: '0' },
   'net.ipv4.conf.default.rp_filter': { value: '0' },
   'net.ipv4.conf.all.send_redirects': { value: '0' },
   'net.ipv4.conf.default.send_redirects': { value: '0' },
-  // A rate-limited responder looks like loss.
+  // A responder that limits its rate would look like packet loss.
   'net.ipv4.icmp_ratelimit': { value: '0' },
   'net.ipv6.icmp.ratelimit': { value: '0' },
   'net.ipv4.icmp_msgs_per_sec': { value: '1000000', optional: true },
   'net.ipv4.icmp_msgs_burst': { value: '1000000', optional: true },
   'net.ipv4.ping_group_range': { value: '0 2147483647' },
-  // No address waits for duplicate detection, and nothing is sent that nobody asked for.
+  // No address waits for duplicate address detection, and IPv6 sends nothing unsolicited.
   'net.ipv6.conf.all.accept_dad': { value: '0' },
   'net.ipv6.conf.default.accept_dad': { value: '0' },
   'net.ipv6.conf.all.accept_ra': { value: '0' },
@@ -127,7 +127,7 @@ export const sysctls = {
   'net.ipv6.conf.default.mldv2_unsolicited_report_interval': { value: '1' },
 }
 
-/** The relay's devices carry frames of others and say nothing themselves. */
+/** The relay's devices only forward frames. They must send none of their own. */
 export const hostSysctls = {
   relay: {
     'net.ipv6.conf.all.disable_ipv6': { value: '1' },

@@ -1,5 +1,5 @@
-// Carries whole frames between two devices of the namespace it runs in, "near" and "far", with the delay, jitter, loss,
-// duplication and reordering asked for: what netem does where the kernel has it. Settings: test/lab/relay.ts.
+// Forwards whole frames between the devices "near" and "far" of its namespace, with configurable delay, jitter, loss,
+// duplication and reordering. It replaces netem, which not every kernel has. test/lab/relay.ts describes the settings.
 import { endianness } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import nodeGypBuild from 'node-gyp-build'
@@ -11,15 +11,15 @@ const littleEndian = endianness() === 'LE'
 const fields = native.constants.RECEIVE_FIELDS
 const slotHeader = 2 * native.constants.ADDRESS_ROOM
 const slots = 16
-// A frame of 64 KB, as segmentation offload makes them, behind struct virtio_net_hdr.
+// Segmentation offload makes frames of up to 64 KB. A struct virtio_net_hdr precedes each.
 const slotSize = slotHeader + 10 + 14 + 65_536
 const memory = new Uint8Array(slots * slotSize)
 const table = new Int32Array(slots * fields)
 
 const settings = { out: {}, back: {} }
-/** Frames that wait, by the time they are due. */
+/** Waiting frames, ordered by the time at which they are due. */
 const queue = []
-/** When the last frame of each direction that kept its place is due: jitter alone must not reorder. */
+/** When the last frame that kept its place is due, for each direction. Jitter alone must not reorder frames. */
 const lastDue = { out: 0, back: 0 }
 let timer
 let look
@@ -35,7 +35,7 @@ function open(device) {
     const bytes = new Uint8Array(new Int32Array([value]).buffer)
     check(native.setOption(fd, ...native.options[option], bytes), option)
   }
-  // Frames whose checksum or segmentation is left to a device stay as they are, and pass as they are.
+  // Forward frames unchanged, even if a device is still to compute their checksums or to segment them.
   set('PACKET_VNET_HDR', 1)
   set('PACKET_IGNORE_OUTGOING', 1)
   set('SO_TIMESTAMPNS', 1)
@@ -51,7 +51,7 @@ function open(device) {
 
 const clock = new Int32Array(4)
 
-/** CLOCK_REALTIME, as the kernel stamps arriving frames. */
+/** CLOCK_REALTIME in ms: the clock of the kernel's receive timestamps. */
 function now() {
   native.clocks(clock)
   return (clock[0] >>> 0) * 1000 + clock[1] / 1e6
@@ -95,11 +95,11 @@ function work() {
     const { frame, to } = queue.shift()
     sendRow[1] = frame.length
     const sent = native.send(to, frame, sendRow, 1, 0)
-    if (sent < 0) console.error(`relay: a frame of ${frame.length} bytes was not sent: ${sent}`)
+    if (sent < 0) console.error(`relay: sending a frame of ${frame.length} bytes failed with ${sent}`)
   }
   if (queue.length === 0) return
   const wait = queue[0].due - now()
-  // Timers have a grain of a millisecond: the last stretch is spent looking at the clock.
+  // Timers have a resolution of 1 ms, so the last 2 ms are spent polling the clock.
   if (wait > 2) timer = setTimeout(work, wait - 2)
   else look = setImmediate(work)
 }
@@ -129,7 +129,7 @@ process.on('message', message => {
   set(message)
   process.send('done')
 })
-// Ends with whoever started it.
+// End with the parent process.
 process.on('disconnect', () => process.exit())
 if (process.send) process.send('done')
-else console.log('ready: Ctrl-C ends the relay. Its argument is JSON, such as \'{"delayMs":10,"loss":0.1}\'')
+else console.log('ready: Ctrl-C ends the relay. It takes one argument, JSON such as \'{"delayMs":10,"loss":0.1}\'')

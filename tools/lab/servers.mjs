@@ -1,5 +1,5 @@
-// The other end of the demo's checks: one echo server for TCP and UDP each, a DNS server, HTTP and HTTPS, on one address.
-// Run as a program it serves the addresses in its arguments on the usual ports until it is ended, and prints "ready".
+// The servers that the demo and the laboratory check: TCP and UDP echo, DNS, HTTP and HTTPS, on one address.
+// As a program it takes addresses as arguments, serves them on the usual ports until it is killed, and prints "ready".
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -16,13 +16,13 @@ export const authority = readFileSync(new URL('ca.pem', certificates))
 
 export const usualPorts = { tcp: 7, udp: 7, dns: 53, http: 80, https: 443 }
 
-/** All of them at the laboratory's internet host, until this process ends. */
+/** Runs all servers on the laboratory's internet host until this process ends. */
 export function serveInternet({ names, server }) {
   const program = [process.execPath, fileURLToPath(import.meta.url), server.address4, server.address6]
   return startServer(['ip', 'netns', 'exec', names.internet, ...program])
 }
 
-/** On `wanted` ports, or on any that are free. `known`: the addresses that the DNS server knows of `name`. */
+/** Uses the `wanted` ports, or free ones. The DNS server answers questions for `name` with the `known` addresses. */
 export async function startServers(address, wanted = {}, known = [address]) {
   const pem = file => readFileSync(new URL(file, certificates))
   const hello = (_, response) => response.end('hello from the demo\n')

@@ -1,4 +1,4 @@
-// The laboratory by hand: `npm run lab` makes what the tests run in, opens a shell in its router, and removes it all after.
+// `npm run lab` creates the laboratory that the tests use, opens a shell in its router, and removes everything afterwards.
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ import { serveInternet } from './servers.mjs'
 const missing = whyNoLab()
 if (missing) console.error(missing)
 if (missing || !compile()) process.exit(1)
-// The shell sees them too, and decides: here it is the end of the shell that ends the laboratory.
+// The shell receives SIGINT too and decides what to do. The laboratory ends when the shell does.
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
@@ -35,7 +35,7 @@ console.log(`
   wan1  ${wan1.address4}  ${wan1.address6}  gateway ${wan1.gateway4}  ${wan1.gateway6}   the default route
   wan2  ${wan2.address4}  ${wan2.address6}  gateway ${wan2.gateway4}  ${wan2.gateway6}   the second one
 
-This shell is in the router. In the others:
+This shell runs in the router. To run a command on another host:
 ${Object.keys(names)
   .map(host => `  ${inside(host)} …`)
   .join('\n')}
@@ -47,9 +47,9 @@ ${server.name} has DNS, HTTP, HTTPS and echo (port 7, TCP and UDP). For example:
   netvia sweep -a -I wan2 10.64.0.0/28
   netvia scan ${server.name}
   netvia dns -I wan1 -I wan2 ${server.name} AAAA
-  netvia ping -c 3 --source ${wan2.address4} ${server.address4}   # wan2's address, and yet by wan1: see "ip -s link show wan1"
+  netvia ping -c 3 --source ${wan2.address4} ${server.address4}   # wan2's address, but still through wan1: see "ip -s link show wan1"
 
-An outage of wan1, and its end, seen by a monitor of both:
+A monitor of both uplinks shows an outage of wan1 and its end:
   netvia monitor -c ${root}tools/lab/uplinks.yaml
   ${inside('isp1')} ip route add blackhole ${server.address4}   # in another terminal
   ${inside('isp1')} ip route del blackhole ${server.address4}
@@ -71,7 +71,7 @@ const shell = spawn('ip', ['netns', 'exec', names.router, process.env.SHELL || '
 })
 shell.on('exit', code => process.exit(code ?? 1))
 
-/** Where the shell finds `netvia`: it goes with the laboratory. */
+/** Creates the folder in which the shell finds `netvia`. It is removed with the laboratory. */
 function commandFolder() {
   const commands = join(folder, 'bin')
   mkdirSync(commands)

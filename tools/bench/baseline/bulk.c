@@ -1,4 +1,4 @@
-// The limit of reading a TCP stream, 64 KB at a time (Node's own size): bulk <address> <port> <megabytes>
+// The upper limit for reading a TCP stream, 64 KB per call as in Node: bulk <address> <port> <megabytes>
 #include "common.h"
 
 int main(int argc, char **argv) {

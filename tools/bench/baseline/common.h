@@ -1,4 +1,4 @@
-// What the programs of bench/baseline/ share. Each prints one line of JSON.
+// Shared by the programs in tools/bench/baseline/. Each program prints one line of JSON.
 #ifndef COMMON_H
 #define COMMON_H
 
@@ -21,7 +21,7 @@ static inline double now(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/** Seconds of processor time of this process, user and system. */
+/** The user and system CPU time of this process in seconds. */
 static inline double cpu(void) {
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);

@@ -1,5 +1,5 @@
-// A cable that takes its time: forwards the frames of two devices to each other after a delay.
-// delay <device> <device> <ms each way>
+// A slow cable: forwards frames between two devices after a delay.
+// delay <device> <device> <delay per direction in ms>
 #include "common.h"
 
 #include <linux/if_ether.h>
@@ -42,7 +42,7 @@ static void take(struct way *way, double delay) {
   }
 }
 
-/** Sends what is due; returns the seconds until the next frame is. */
+/** Sends the frames that are due. Returns the seconds until the next frame is due. */
 static double give(struct way *way) {
   while (way->tail != way->head) {
     struct frame *frame = &way->frames[way->tail % QUEUE];

@@ -16,7 +16,7 @@ static inline uint16_t checksum(const void *data, size_t length) {
   return (uint16_t)~sum;
 }
 
-/** Echo request; the checksum of a packet that differs in its sequence only is one subtraction away. */
+/** Writes an echo request. Only the sequence number changes, so its checksum is computed by one subtraction. */
 static inline void fill_echo(uint8_t *packet, uint16_t id, uint16_t sequence) {
   static uint8_t model[ECHO_BYTES];
   static uint32_t inverse;
@@ -36,7 +36,7 @@ static inline void fill_echo(uint8_t *packet, uint16_t id, uint16_t sequence) {
   memcpy(packet + 6, &sequence, 2);
 }
 
-/** Raw socket that is woken by answers only. */
+/** Opens a raw socket that receives only echo replies and destination-unreachable errors. */
 static inline int open_echo(const char *device) {
   int fd = check(socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP), "socket");
   struct icmp_filter filter = {.data = ~((1u << ICMP_ECHOREPLY) | (1u << ICMP_DEST_UNREACH))};
@@ -50,7 +50,7 @@ static inline int open_echo(const char *device) {
 
 enum verdict { FOREIGN, ANSWER, REJECTION };
 
-/** Reads one received IP packet: what it says, and of which of our probes. */
+/** Parses a received IP packet: its verdict, and the probe that it belongs to. */
 static inline enum verdict read_answer(const uint8_t *packet, size_t length, uint16_t id, uint32_t *target,
                                        uint16_t *sequence) {
   size_t at = (size_t)(packet[0] & 15) * 4;

@@ -1,5 +1,5 @@
-// The limit of steady probing: `count` targets, each probed every `interval`, evenly spread, for `seconds`.
-// One raw socket, everything that is due sent in one batch at each tick of 10 ms.
+// The upper limit for steady probing: probes `count` targets once per `interval`, evenly spread, for `seconds`.
+// One raw socket sends all due probes in one batch every 10 ms.
 // fleet <first address> <count> <interval ms> <seconds>
 #include "echo.h"
 
@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
   uint64_t total = (uint64_t)(rate * seconds), sent = 0, replies = 0;
   struct timespec tick;
   clock_gettime(CLOCK_MONOTONIC, &tick);
-  // One second longer than the last probe, for its answer.
+  // Waits one more second for the last reply.
   while (now() - start < seconds + 1) {
     uint64_t due = (uint64_t)((now() - start) * rate);
     if (due > total) due = total;

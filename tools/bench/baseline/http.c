@@ -1,4 +1,5 @@
-// The limit of an HTTP client: keep-alive connections, one thread, the smallest request: http <address> <port> <connections> <requests>
+// The upper limit for an HTTP client: one thread, keep-alive connections and minimal requests.
+// http <address> <port> <connections> <requests>
 #include "serve.h"
 
 int main(int argc, char **argv) {
@@ -20,7 +21,7 @@ int main(int argc, char **argv) {
     struct epoll_event events[64];
     int n = epoll_wait(epoll, events, 64, -1);
     for (int i = 0; i < n; i++) {
-      // An answer is one segment.
+      // Each response fits into one segment.
       char answer[1024];
       if (recv(events[i].data.fd, answer, sizeof answer, 0) <= 0) die("recv");
       done++;

@@ -1,5 +1,5 @@
-// Runs a program and writes what it cost to descriptor 3: measure <program> <arguments …>
-// A tiny parent on purpose: the peak memory the kernel keeps of a process begins with that of the one it came from.
+// Runs a program and writes its time, CPU time and peak memory to descriptor 3: measure <program> <arguments …>
+// The parent must be small, because a process inherits its parent's peak memory as the starting value of its own.
 #include "common.h"
 
 #include <sys/wait.h>

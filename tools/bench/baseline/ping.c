@@ -1,4 +1,4 @@
-// The limit of one ping after the other: time from before sendto to after recv, beyond the kernel's own RTT.
+// The lower limit for the overhead of sequential pings: the time from before sendto to after recv, minus the kernel's RTT.
 // ping <address> <count>
 #include "echo.h"
 
@@ -13,7 +13,7 @@ static int by_value(const void *a, const void *b) {
 
 static double wall_us(const struct timespec *t) { return (double)t->tv_sec * 1e6 + (double)t->tv_nsec / 1e3; }
 
-/** The stamp of the next message of the socket or of its error queue; 0 for one without, before the kernel begins to stamp. */
+/** The timestamp of the next message of the socket or its error queue. 0 without one: the kernel starts stamping with a delay. */
 static double read_stamp(int fd, int flags) {
   uint8_t packet[256];
   char control[256];

@@ -1,4 +1,4 @@
-// The limit of exactness: kernel transmit and receive times of one probe after the other, paired by option id.
+// The upper limit for accuracy: RTTs from the kernel's transmit and receive timestamps of sequential probes, paired by option id.
 // rtt <address> <count> <interval ms>
 #include "echo.h"
 
@@ -13,7 +13,7 @@ static double stamp_of(const struct cmsghdr *message) {
   return (double)stamps->ts[0].tv_sec * 1e6 + (double)stamps->ts[0].tv_nsec / 1e3;
 }
 
-/** One message of the socket or of its error queue; false when there is none. */
+/** Reads one message of the socket or its error queue. Returns false if there is none. */
 static int read_one(int fd, int flags, uint32_t count, uint16_t id) {
   uint8_t packet[512];
   char control[512];

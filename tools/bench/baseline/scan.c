@@ -1,5 +1,6 @@
-// The limit of a connect scan: one thread, epoll, edge-triggered and registered once. The second connect() of a refused
-// descriptor takes its error and frees it for the next port; a silent one is freed by connecting it to AF_UNSPEC.
+// The upper limit for a connect scan: one thread, with descriptors registered once in an edge-triggered epoll. After a refused
+// connection, a second connect() reads the error and makes the descriptor usable for the next port. After a timeout, connecting
+// to AF_UNSPEC does.
 // scan <address> <first port> <last port> <at once> <timeout ms>
 #include "common.h"
 
@@ -8,7 +9,7 @@
 struct slot {
   int fd, port;
   double since;
-  // Ring of slots by age: all have the same timeout.
+  // Slots form a ring ordered by age, because all have the same timeout.
   struct slot *older, *newer;
 };
 
@@ -29,7 +30,7 @@ static void open_slot(struct slot *s) {
   check(epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event), "epoll_ctl");
 }
 
-/** Asks the kernel about the pending connection: connect() again takes its error. False while it does not know. */
+/** Reads the result of the connection by a second connect(). Returns false while the connection is pending. */
 static int settled(struct slot *s) {
   target.sin_port = htons((uint16_t)s->port);
   int result = connect(s->fd, (void *)&target, sizeof target);
@@ -46,7 +47,7 @@ static int settled(struct slot *s) {
   return 1;
 }
 
-/** Tries ports until one has to be waited for. The answer of a host nearby is there at once; of a far one it never is. */
+/** Connects to ports until one is pending. A nearby host answers before connect() returns, a remote host never does. */
 static void start(struct slot *s) {
   static int unanswered;
   while ((s->port = port <= last ? port++ : 0)) {
@@ -113,7 +114,7 @@ int main(int argc, char **argv) {
     int n = epoll_wait(epoll, events, 256, wait > 0 ? (int)(wait * 1000) + 1 : 0);
     for (int i = 0; i < n; i++) {
       struct slot *s = events[i].data.ptr;
-      // The report may be of a port the slot has left behind: then its new one is still pending, or it has none.
+      // The event may belong to an earlier port of the slot. Then the new port is still pending, or there is none.
       if (s->port) conclude(s);
     }
     expire(timeout);

@@ -1,4 +1,4 @@
-// Sends zeros to whoever connects, as fast as they are taken: serve-bulk <address> <port>
+// Sends zeros to every client as fast as it reads them: serve-bulk <address> <port>
 #include "serve.h"
 
 int main(int argc, char **argv) {

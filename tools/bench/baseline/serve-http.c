@@ -1,4 +1,4 @@
-// Answers every HTTP request with 64 bytes, and closes where the client asks for it: serve-http <address> <port>
+// Answers every HTTP request with 64 bytes, and closes the connection if the client asks for it: serve-http <address> <port>
 #include "serve.h"
 
 #define BODY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"
@@ -6,7 +6,7 @@
 static const char kept[] = HEAD "keep-alive\r\n\r\n" BODY, last[] = HEAD "close\r\n\r\n" BODY;
 
 static void answer(int fd) {
-  // Requests of the bench are small and come whole, one at a time.
+  // The bench's requests are small. Each arrives as a whole, without pipelining.
   char request[4096];
   ssize_t length = recv(fd, request, sizeof request - 1, 0);
   if (length <= 0) {

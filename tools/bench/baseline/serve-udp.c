@@ -1,4 +1,4 @@
-// Sends every datagram back, in batches of 64: serve-udp <address> <port>
+// Echoes every datagram, in batches of 64: serve-udp <address> <port>
 #include "serve.h"
 
 enum { BATCH = 64, ROOM = 2048 };

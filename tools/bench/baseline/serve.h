@@ -1,4 +1,4 @@
-// Servers of the bench: one thread, epoll, until killed. They run in the far namespace and print "ready" when they listen.
+// Shared by the bench's servers: one thread with epoll each, in the far namespace. They print "ready" and run until killed.
 #ifndef SERVE_H
 #define SERVE_H
 

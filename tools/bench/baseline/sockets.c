@@ -1,4 +1,4 @@
-// Opens and closes TCP sockets one after another: sockets <count> [device to bind them to]
+// Opens and closes TCP sockets sequentially: sockets <count> [device to bind to]
 #include "common.h"
 
 int main(int argc, char **argv) {

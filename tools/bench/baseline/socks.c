@@ -1,6 +1,7 @@
-// A client of a SOCKS5 proxy (RFC 1928) at 127.0.0.1, so that no proxy waits for it:
+// A client for a SOCKS5 proxy (RFC 1928) on 127.0.0.1, fast enough that no proxy waits for it:
 // socks <proxy port> <new|bulk|idle> <address> <port> <count> [<at once>]
-// new: so many tunnels with one HTTP request each; bulk: so many megabytes read; idle: so many tunnels that stay open until stdin ends
+// new: opens `count` tunnels with one HTTP request each. bulk: reads `count` megabytes. idle: keeps `count` tunnels open until
+// stdin ends.
 #include "common.h"
 
 #include <netinet/tcp.h>
@@ -25,10 +26,10 @@ static int tunnel(void) {
   check(connect(fd, (void *)&proxy, sizeof proxy), "connect");
   check(send(fd, greeting, sizeof greeting, 0), "send");
   receive(fd, answer, 2);
-  if (answer[1] != 0) die("the proxy wants a password");
+  if (answer[1] != 0) die("the proxy requires authentication");
   check(send(fd, request, sizeof request, 0), "send");
   receive(fd, answer, sizeof answer);
-  if (answer[1] != 0) die("the proxy refuses");
+  if (answer[1] != 0) die("the proxy refused the connection");
   return fd;
 }
 
@@ -51,7 +52,7 @@ static void read_all(long megabytes) {
   }
 }
 
-// Each child with its share, one after the other.
+// Each child process sends its share of the requests sequentially.
 static void ask_all(long count, int at_once) {
   for (int i = 0; i < at_once; i++) {
     if (check(fork(), "fork")) continue;

@@ -1,4 +1,4 @@
-// The limit of a sweep: one thread, one raw socket, sendmmsg and recvmmsg of 64, `window` probes in flight.
+// The upper limit for a sweep: one thread and one raw socket, 64 packets per sendmmsg and recvmmsg, `window` probes in flight.
 // sweep <first address> <count> <window> <timeout ms> [device] [stamps]
 #include "echo.h"
 

@@ -1,4 +1,4 @@
-// The limit of UDP echo: 64 bytes, 64 in flight, in batches: udp <address> <port> <count>
+// The upper limit for UDP echo: datagrams of 64 bytes, 64 in flight, sent in batches: udp <address> <port> <count>
 #include "common.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
-// What tools/bench/dns/run.mjs measures: for each kind of faulty name server the list of resolv.conf, in order. A server without a
-// behaviour does not exist.
+// The cases that tools/bench/dns/run.mjs measures: for each fault, the name servers of resolv.conf in order. Nothing listens on the
+// address of a server without a behaviour.
 const refusals = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 }
 
 const kinds = [

@@ -1,11 +1,11 @@
-// The name servers of tools/bench/dns/run.mjs: one address for each kind of fault. Prints "ready" once all listen.
+// The name servers for tools/bench/dns/run.mjs, each on its own address. Prints "ready" once all listen.
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decode, encode } from 'dns-packet'
 import { faults } from './faults.mjs'
 
-/** What the query asks for: an A record, and nothing of the other types. */
+/** The correct response: an address for A queries, and no records for other types. */
 function answerTo({ id, questions: [question] }, more = {}) {
   const answers = question.type === 'A' ? [{ type: 'A', name: question.name, ttl: 60, data: '192.0.2.1' }] : []
   return encode({ type: 'response', id, flags: 0x180, questions: [question], answers, ...more })
@@ -45,7 +45,7 @@ async function serve(address, [behaviour, detail]) {
   const tcp = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', async data => {
-      // The C library puts both families' questions into one segment.
+      // The C library sends its A and AAAA queries in one segment.
       for (let at = 0; at < data.length; at += 2 + data.readUInt16BE(at)) {
         const response = await reply(data.subarray(at + 2, at + 2 + data.readUInt16BE(at)), true)
         if (response)

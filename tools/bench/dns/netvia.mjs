@@ -1,4 +1,5 @@
-// Prints how long a look-up took in this process, in milliseconds, or null without an answer. One of a good server before it loads what it needs.
+// Prints how long a lookup took in this process, in milliseconds, or null without an answer. An earlier query to a good server
+// loads the code, so loading isn't measured.
 import { createLookup, resolve } from '../../../dist/index.js'
 
 const lookUp = createLookup()

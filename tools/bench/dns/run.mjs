@@ -1,5 +1,6 @@
-// `npm run bench:dns [-- --rounds 3] [--publish]`: how long netvia, getent and dig take to find an address with each kind of faulty name
-// server, side by side. Runs in namespaces of its own, on loopback alone. Needs root and dig. `--publish` puts the table into docs/performance/dns.md.
+// `npm run bench:dns [-- --rounds 3] [--publish]` measures how long netvia, getent and dig take to look up an address with each
+// kind of faulty name server. It runs in its own namespaces and uses only loopback. It needs root and dig. `--publish` writes the
+// table into docs/performance/dns.md.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,9 +17,9 @@ const { values: flags } = parseArgs({
 })
 const isolated = 'NETVIA_BENCH_ISOLATED'
 const path = name => fileURLToPath(new URL(name, import.meta.url))
-/** Each is asked once: servers remember. */
+/** The number of names used so far. Every lookup uses a new name, because the faulty servers remember names. */
 let names = 0
-/** More than any of them takes. */
+/** Longer than any lookup takes. */
 const limitMs = 30_000
 
 if (process.env[isolated]) await measureAll()
@@ -43,7 +44,7 @@ async function measureAll() {
     const resolvConf = join(folder, 'resolv.conf')
     writeFileSync(resolvConf, '')
     execFileSync('mount', ['--bind', resolvConf, '/etc/resolv.conf'])
-    // Plain files and DNS, whatever else this machine has.
+    // Use only /etc/hosts and DNS, whatever the machine has configured.
     const nsswitch = join(folder, 'nsswitch.conf')
     writeFileSync(nsswitch, 'hosts: files dns\n')
     execFileSync('mount', ['--bind', nsswitch, '/etc/nsswitch.conf'])
@@ -61,7 +62,7 @@ async function measureAll() {
   }
 }
 
-/** The median of each, and they take turns. Undefined where one had no answer. */
+/** The median time of each tool in ms. The tools take turns. Undefined if any lookup of a tool had no answer. */
 async function measure() {
   const times = { netvia: [], getent: [], dig: [] }
   for (let round = 0; round < Number(flags.rounds); round++) {
@@ -81,7 +82,7 @@ async function output(...command) {
   return stdout
 }
 
-/** Undefined without the answer. */
+/** The duration of the command in ms, or undefined if its output lacks the answer. */
 async function timed(...command) {
   const start = performance.now()
   const stdout = await output(...command).catch(() => '')
@@ -98,7 +99,7 @@ function report(rows) {
   const tooSlow = rows.filter(({ netvia = Number.POSITIVE_INFINITY, getent, dig }) => {
     return netvia > Math.min(getent ?? Number.POSITIVE_INFINITY, dig ?? Number.POSITIVE_INFINITY) + 50
   })
-  for (const { title } of tooSlow) console.error(`more than 50 ms slower than the better of the two: ${title}`)
+  for (const { title } of tooSlow) console.error(`more than 50 ms slower than both getent and dig: ${title}`)
   if (flags.publish) publish(table)
   process.exitCode = tooSlow.length > 0 ? 1 : 0
 }

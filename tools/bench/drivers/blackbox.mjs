@@ -1,11 +1,11 @@
-// The same checks by blackbox_exporter: what counts is its own process.
+// Runs the checks of checks.mjs through blackbox_exporter, and reports only the exporter's own CPU time and memory.
 // blackbox.mjs <kind> <at once> <checks> <address> <device> <ca>
 import { pool } from '../../pool.mjs'
 import { startBlackbox } from '../lib/blackbox.mjs'
 
 const [kind, atOnceText, checksText, address, , ca] = process.argv.slice(2)
 const [atOnce, checks] = [Number(atOnceText), Number(checksText)]
-// A smoke run has them all at once.
+// A smoke run starts several of these at the same time, so each needs its own port.
 const blackbox = await startBlackbox({ address, ca, port: 9000 + atOnce, atOnce })
 const probe = () => blackbox.probe(kind)
 await pool(300, atOnce, probe)

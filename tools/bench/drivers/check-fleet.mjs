@@ -1,4 +1,4 @@
-// A thousand checks of four kinds, each every ten seconds: check-fleet.mjs <client> <checks> <seconds> <address> <device> <ca>
+// Runs checks of four kinds, each once every ten seconds: check-fleet.mjs <client> <checks> <seconds> <address> <device> <ca>
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -23,7 +23,7 @@ const clients = {
     }
     return { check, cpuSeconds, report: () => ({}) }
   },
-  // As a program with little memory can do it.
+  // With the V8 flag that a program with little memory can set.
   'netvia-small'() {
     setFlagsFromString('--semi-space-growth-factor=1')
     return clients.netvia()

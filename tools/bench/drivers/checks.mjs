@@ -1,5 +1,5 @@
-// Checks of one kind, a new connection each: checks.mjs <client> <kind> <at once> <checks> <address> <device> <ca>
-// The first 200 are told apart, as the cold ones; those up to a second 1,000 warm the program up; the rest is measured.
+// Runs checks of one kind, each on a new connection: checks.mjs <client> <kind> <at once> <checks> <address> <device> <ca>
+// The first 200 checks are reported separately, as cold ones. The next 1,000 warm the program up. The rest is measured.
 import { Resolver } from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { get as httpGet } from 'node:http'

@@ -1,7 +1,7 @@
-// What the Node programs of the bench share. Each prints one line of JSON, as the C programs do.
+// Shared by the bench's Node programs. Each prints one line of JSON, like the C programs.
 import { createRequire } from 'node:module'
 
-/** Begins to count time and CPU; the returned function prints them with what it is given. */
+/** Starts measuring time and CPU time. The returned function prints both with the properties of its argument. */
 export function stopwatch() {
   const begin = performance.now()
   const cpu = process.cpuUsage()
@@ -12,19 +12,19 @@ export function stopwatch() {
   }
 }
 
-/** A package of bench/peers. */
+/** Loads a package of tools/bench/peers. */
 export function peer(name) {
   return createRequire(process.env.NETVIA_BENCH_PEERS)(name)
 }
 
-/** IPv4 address `index` after `first`. */
+/** The IPv4 address `index` addresses after `first`. */
 export function addressAfter(first, index) {
   const [a, b, c, d] = first.split('.').map(Number)
   const number = ((a << 24) | (b << 16) | (c << 8) | d) + index
   return `${(number >>> 24) & 255}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
 }
 
-/** Blocks the event loop 20 ms of every 50, as a busy program would. */
+/** Blocks the event loop for 20 of every 50 ms, like a busy program. */
 export function blockLoop() {
   return setInterval(() => {
     const end = performance.now() + 20
@@ -32,7 +32,7 @@ export function blockLoop() {
   }, 50)
 }
 
-/** Watches how long the event loop is held up; the returned function gives the longest gap between two turns, in ms. */
+/** Starts measuring event-loop delays. The returned function returns the longest time between two turns, in ms. */
 export function watchLoop() {
   let longest = 0
   let last = performance.now()

@@ -1,4 +1,5 @@
-// One connection after the other, from the call to the established connection: connect.mjs <client> <connections> <address> <port> <device>
+// Opens connections sequentially, and measures from the call to the established connection:
+// connect.mjs <client> <connections> <address> <port> <device>
 import { once } from 'node:events'
 import { connect as plainConnect } from 'node:net'
 import { stopwatch } from './common.mjs'

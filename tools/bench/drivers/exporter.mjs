@@ -1,5 +1,5 @@
-// Probes a second and CPU of an exporter that it starts: `netvia exporter` or blackbox_exporter, from the same configuration. Only
-// the exporter's own CPU and memory are counted, not those of this client.
+// Starts `netvia exporter` or blackbox_exporter with the same configuration, and measures probes per second and CPU time. Only
+// the exporter's CPU time and memory count, not those of this client.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 const [which, module, target, warmUp, probes, atOnce] = process.argv.slice(2)
 const port = await freePort()
-/** USER_HZ of every architecture that Node runs on. */
+/** USER_HZ on every architecture that Node supports. */
 const ticksPerSecond = 100
 const folder = mkdtempSync(join(tmpdir(), 'netvia-bench-'))
 const configuration = join(folder, 'blackbox.yml')
@@ -44,10 +44,10 @@ process.on('exit', () => {
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: Number(atOnce) })
 while (!(await get('/-/healthy').catch(() => undefined))) {
-  if (exporter.exitCode !== null) throw new Error(`the exporter ended: ${exporter.exitCode}`)
+  if (exporter.exitCode !== null) throw new Error(`the exporter exited with code ${exporter.exitCode}`)
   await sleep(20)
 }
-// An exporter runs for months: the minute in which V8 compiles it is left out.
+// An exporter runs for months, so the first minute, in which V8 compiles it, doesn't count.
 await probeAll(Number(warmUp))
 const [begin, cpu] = [performance.now(), cpuSeconds()]
 await probeAll(Number(probes))
@@ -88,7 +88,7 @@ function get(path) {
   })
 }
 
-/** Of all its threads, proc_pid_stat(5). */
+/** The CPU time of all threads of the exporter in seconds, see proc_pid_stat(5). */
 function cpuSeconds() {
   const fields = readFileSync(`/proc/${exporter.pid}/stat`, 'utf8').split(') ')[1].split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond

@@ -1,4 +1,4 @@
-// From nothing to the first answer: import and one ping of loopback.
+// From process start to the first reply: imports netvia and pings loopback once.
 import { ping } from 'netvia'
 
 const { alive } = await ping('127.0.0.1')

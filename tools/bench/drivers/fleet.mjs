@@ -1,4 +1,4 @@
-// netvia: every target probed at each interval, evenly spread, by one sweep that never ends.
+// One endless netvia sweep probes every target once per interval, evenly spread.
 // fleet.mjs <first address> <targets> <interval ms> <seconds> [device …]: each device probes its share of the targets.
 import { sweep } from 'netvia'
 import { addressAfter, stopwatch } from './common.mjs'

@@ -1,4 +1,4 @@
-// Many HTTP requests at once, over kept connections or over a new one each.
+// Sends concurrent HTTP requests over keep-alive connections, or each over a new connection.
 // http.mjs <client> <address> <port> <at once> <requests> <keep|new> [device]
 import { get, Agent as NodeAgent } from 'node:http'
 import { pool } from '../../pool.mjs'
@@ -6,11 +6,11 @@ import { peer, stopwatch } from './common.mjs'
 
 const [client, address, port, atOnce, requests, mode, device] = process.argv.slice(2)
 const url = `http://${address}:${port}/`
-// What netvia's agents have by default, as http.globalAgent does. An agent with a limit keeps connections for requests that wait.
+// The defaults of netvia's agents and of http.globalAgent. An agent with a limit keeps connections for queued requests.
 const maxSockets = mode === 'keep' ? Number(atOnce) : Number.POSITIVE_INFINITY
 const agentOptions = { keepAlive: mode === 'keep', maxSockets, scheduling: 'lifo', timeout: 5000 }
 const dispatcherOptions = { connections: Number(atOnce) }
-// undici keeps connections by itself: `reset` asks for a new one.
+// undici always keeps connections. `reset` makes it close the connection after the request.
 const reset = mode === 'new'
 
 const clients = {

@@ -1,4 +1,5 @@
-// Accepts short connections of a client beside it, over loopback: listen.mjs <client> <connections>. Only this process is counted.
+// Accepts short connections over loopback from a client in another process: listen.mjs <client> <connections>. Only this process
+// is measured.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

@@ -1,5 +1,5 @@
-// `netvia monitor` as a service, its page open and Prometheus reading its metrics. Only the service itself is counted.
-// monitor-service.mjs <port> <checks of an uplink> <uplinks> <seconds> <first address> <page> <device> …
+// Runs `netvia monitor` as a service while a page is open and its metrics are scraped. Only the service itself is measured.
+// monitor-service.mjs <port> <checks per uplink> <uplinks> <seconds> <first address> <page> <device> …
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,11 +12,11 @@ import { addressAfter } from './common.mjs'
 const [port, kind, uplinksText, secondsText, first, page, ...devices] = process.argv.slice(2)
 const [count, seconds] = [Number(uplinksText), Number(secondsText)]
 const url = `http://127.0.0.1:${port}`
-/** Compiling, and the first verdicts: a service that runs for months does it once. */
+/** Seconds for compiling and the first verdicts, which a service that runs for months needs only once. */
 const warmUp = Math.min(10, seconds)
 const scrapeInterval = 15_000
 
-/** With the limits of examples/router/uplinks.yaml. */
+/** Uses the limits of examples/router/uplinks.yaml. */
 const site = { type: 'http', url: page, required: true, latencyMs: { enter: 1500, leave: 1000 } }
 const checksOf = index => {
   const ping = place => ({ type: 'ping', host: addressAfter(first, 2 * index + place), group: 'pings' })
@@ -39,7 +39,7 @@ process.on('exit', () => {
   rmSync(folder, { recursive: true })
 })
 while (!(await fetch(`${url}/healthz`).catch(() => undefined))) {
-  if (monitor.exitCode !== null) throw new Error(`it ended: ${monitor.exitCode}`)
+  if (monitor.exitCode !== null) throw new Error(`the monitor exited with code ${monitor.exitCode}`)
   await sleep(50)
 }
 const events = await fetch(`${url}/api/events?after=0&snapshots`)
@@ -52,7 +52,7 @@ await sleep(seconds * 1000)
 const took = (performance.now() - before[0]) / 1000
 const cpu = cpuSeconds(monitor.pid) - before[1]
 const up = (await scrape()).match(/^netvia_uplink_state\{.*state="up".*\} 1$/gm)?.length ?? 0
-/** proc_pid_status(5): the most that it ever had. */
+/** Peak memory, see proc_pid_status(5). */
 const memoryMb = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${monitor.pid}/status`, 'utf8'))[1]) / 1024
 console.log(JSON.stringify({ seconds: took, cpuSeconds: cpu, cpuPercent: (100 * cpu) / took, memoryMb, reply: up }))
 process.exit()

@@ -1,4 +1,4 @@
-// netvia: the monitor, with an uplink a target, each asked once an interval.
+// A netvia monitor with one uplink per target. Each uplink is checked once per interval.
 // monitor.mjs <first address> <targets> <interval ms> <seconds>
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UplinkMonitor } from 'netvia'

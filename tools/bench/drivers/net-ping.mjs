@@ -1,4 +1,4 @@
-// net-ping: a sweep, steady probing, or a series while the loop is blocked.
+// net-ping: a sweep, steady probing, or a series while the event loop is blocked.
 // net-ping.mjs sweep <first> <count> <at once> <timeout ms>
 // net-ping.mjs fleet <first> <targets> <interval ms> <seconds>
 // net-ping.mjs rtt <address> <count> <interval ms>
@@ -24,7 +24,7 @@ const works = {
     })
     return counts
   },
-  // A batch every 10 ms, as its users do who spread their probes.
+  // Sends a batch every 10 ms, as users who spread their probes do.
   async fleet(targets, interval, seconds) {
     const session = createSession({ retries: 0, timeout: 900 })
     const total = (targets * seconds * 1000) / interval
@@ -58,7 +58,7 @@ const works = {
 }
 
 const done = stopwatch()
-// It ends without a word where its session is collected as garbage while it waits.
+// Without a timer, the process can exit early: net-ping's session may be garbage-collected while it waits.
 const alive = setInterval(() => {}, 1000)
 done(await works[work](...arguments_))
 clearInterval(alive)

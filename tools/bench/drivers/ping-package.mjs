@@ -1,4 +1,4 @@
-// The package ping, which runs /bin/ping for each host. ping-package.mjs <first address> <count> <at once>
+// The npm package ping, which runs /bin/ping for each host. ping-package.mjs <first address> <count> <at once>
 
 import { pool } from '../../pool.mjs'
 import { addressAfter, peer, stopwatch } from './common.mjs'
@@ -10,5 +10,5 @@ let replies = 0
 await pool(Number(count), Number(atOnce), async index => {
   if ((await promise.probe(addressAfter(first, index), { timeout: 1 })).alive) replies++
 })
-// Most of the work is its children's, which the bench counts from outside.
+// Children do most of the work. tools/bench/baseline/measure.c counts their CPU time.
 done({ items: Number(count), reply: replies, cpuSeconds: undefined })

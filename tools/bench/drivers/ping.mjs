@@ -1,11 +1,11 @@
-// One ping after the other of an address: time from the call to the result. ping.mjs <client> <address> <count>
+// Pings an address sequentially, and measures from the call to the result. ping.mjs <client> <address> <count>
 
 import { median } from '../lib/statistics.mjs'
 import { peer, stopwatch } from './common.mjs'
 
 const [client, address, count] = process.argv.slice(2)
 
-/** Each: one ping, resolving with its RTT in ms where the client tells it finely enough. */
+/** Functions that ping once. Each resolves with the RTT in ms, or undefined if the client's RTT is too coarse. */
 const clients = {
   netvia: async () => {
     const { ping } = await import('netvia')

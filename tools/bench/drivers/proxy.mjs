@@ -1,4 +1,4 @@
-// Tunnels through a SOCKS5 proxy that it starts. Only the proxy's own CPU and memory are counted, those of its children included.
+// Starts a SOCKS5 proxy and opens tunnels through it. Only the CPU time and memory of the proxy and its children count.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const [which, port, go, work, client, device, target, ...counts] = process.argv.slice(2)
-/** USER_HZ of every architecture that Node runs on. */
+/** USER_HZ on every architecture that Node supports. */
 const ticksPerSecond = 100
 const folder = mkdtempSync(join(tmpdir(), 'netvia-bench-'))
 const danted = join(folder, 'danted.conf')
@@ -42,27 +42,27 @@ const commands = {
   'socks5-server': () => [process.execPath, '-e', npmServer, process.env.NETVIA_BENCH_PEERS, port],
   Go: () => [go, port, device],
 }
-// 5,000 tunnels have 10,000 descriptors.
+// 5,000 tunnels need 10,000 descriptors.
 const proxy = spawn('sh', ['-c', 'ulimit -n 100000; exec "$@"', 'sh', ...commands[which]().map(String)], {
   stdio: 'ignore',
 })
 process.on('exit', () => {
-  // Children that it has end with it.
+  // The proxy's children end with it.
   proxy.kill('SIGKILL')
   rmSync(folder, { recursive: true })
 })
 while (!(await listens())) {
-  if (proxy.exitCode !== null) throw new Error(`the proxy ended: ${proxy.exitCode}`)
+  if (proxy.exitCode !== null) throw new Error(`the proxy exited with code ${proxy.exitCode}`)
   await sleep(20)
 }
-// What V8 compiles in the first second is left out of a service that runs for months.
+// A proxy runs for months, so the first second, in which V8 compiles it, doesn't count.
 if (work === 'new') await tunnels('new', counts)
 const before = cpuSeconds()
 const report = await tunnels(work, counts, () => ({ proxyMb: memoryMb() }))
 console.log(JSON.stringify({ ...report, cpuSeconds: cpuSeconds() - before }))
 process.exit()
 
-/** Runs the client, and calls `done` when it has opened or read everything and still holds it. */
+/** Runs the client. Calls `done` when the client has opened or read everything, while its tunnels are still open. */
 async function tunnels(work, counts, done = () => ({})) {
   const child = spawn(client, [port, work, ...target.split(':'), ...counts].map(String), {
     stdio: 'pipe',
@@ -99,19 +99,19 @@ function processes() {
   return all.filter(({ pid, parent }) => pid === proxy.pid || parent === proxy.pid)
 }
 
-/** proc_pid_stat(5): of all threads, and of the children that have ended. */
+/** CPU time in seconds, including all threads and ended children, see proc_pid_stat(5). */
 function cpuSeconds() {
   const ticks = processes().map(({ fields }) => fields.slice(11, 15).reduce((sum, value) => sum + Number(value), 0))
   return ticks.reduce((sum, value) => sum + value, 0) / ticksPerSecond
 }
 
-/** What they share counts once. */
+/** The proportional set size (PSS), which counts shared memory once. */
 function memoryMb() {
   const sizes = processes().map(({ pid }) => {
     try {
       return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1])
     } catch {
-      // It has ended.
+      // The process has ended.
       return 0
     }
   })

@@ -1,4 +1,4 @@
-// netvia: a series while the event loop is blocked. rtt.mjs <address> <count> <interval ms>
+// A netvia ping series while the event loop is blocked. rtt.mjs <address> <count> <interval ms>
 import { pings } from 'netvia'
 import { blockLoop, stopwatch } from './common.mjs'
 

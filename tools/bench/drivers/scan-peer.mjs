@@ -1,4 +1,5 @@
-// Port scans as packages of npm and plain net.connect do them. scan-peer.mjs <client> <address> <first> <last> <at once> <timeout ms>
+// Port scans by npm packages and by plain net.connect.
+// scan-peer.mjs <client> <address> <first> <last> <at once> <timeout ms>
 import { connect } from 'node:net'
 import { pool } from '../../pool.mjs'
 import { peer, stopwatch } from './common.mjs'
@@ -25,7 +26,7 @@ const clients = {
   'net.connect': () => pool(counts.items, atOnce, index => netConnect(first + index)),
   portscanner: () => {
     const { checkPortStatus } = peer('portscanner')
-    // It tells a silent port as a closed one.
+    // portscanner reports ports that don't answer as closed.
     return pool(counts.items, atOnce, async index => {
       const state = await checkPortStatus(first + index, { host: address, timeout }).catch(() => 'closed')
       counts[state]++

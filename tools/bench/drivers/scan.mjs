@@ -1,4 +1,4 @@
-// netvia: a port scan. scan.mjs <address> <options as JSON>
+// A netvia port scan. scan.mjs <address> <options as JSON>
 import { ping, scanPorts } from 'netvia'
 import { stopwatch, watchLoop } from './common.mjs'
 

@@ -1,4 +1,4 @@
-// netvia: one endless series a target, their starts spread over an interval.
+// One netvia ping series per target. The starts are spread over one interval.
 // series.mjs <first address> <targets> <interval ms> <seconds>
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pings } from 'netvia'

@@ -1,4 +1,4 @@
-// netvia: a sweep. sweep.mjs <targets> <options as JSON> [warm]; warm: measures the second of two.
+// A netvia sweep. sweep.mjs <targets> <options as JSON> [warm]. With `warm`, it measures the second of two sweeps.
 import { ping, sweep } from 'netvia'
 import { verdictOf } from '../lib/lab.mjs'
 import { stopwatch, watchLoop } from './common.mjs'
@@ -10,7 +10,7 @@ async function run() {
   for await (const { outcome, address } of sweep([targets], JSON.parse(options))) {
     counts.items++
     counts[outcome] = (counts[outcome] ?? 0) + 1
-    // Every address outside the mixed crowd is alive.
+    // Every address outside the mixed block replies.
     const expected = address.startsWith('10.80.')
       ? verdictOf(Number(address.slice(address.lastIndexOf('.') + 1)))
       : 'reply'

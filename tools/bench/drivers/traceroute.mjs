@@ -1,4 +1,4 @@
-// One trace after the other in a program that runs already: traceroute.mjs <address> <device> <hops> <traces>
+// Runs traces sequentially in a warm process: traceroute.mjs <address> <device> <hops> <traces>
 import { traceroute } from 'netvia'
 import { median } from '../lib/statistics.mjs'
 import { stopwatch } from './common.mjs'

@@ -1,4 +1,4 @@
-// UDP echo, 64 bytes, 64 in flight. udp.mjs <node|netvia> <address> <port> <count> [device]
+// UDP echo with datagrams of 64 bytes, 64 in flight. udp.mjs <node|netvia> <address> <port> <count> [device]
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { stopwatch } from './common.mjs'
@@ -32,7 +32,7 @@ socket.on('message', () => {
   if (++received === total) finish()
   else send()
 })
-// A lost echo would leave the window short for ever.
+// Lost echoes are never sent again, so end when no more arrive.
 const watchdog = setInterval(() => {
   if (watchdog.last === received) finish()
   watchdog.last = received

@@ -1,4 +1,4 @@
-// Checks of one kind, a new connection each, bound to a device, as a Go program would write them.
+// Runs checks of one kind as a typical Go program would: each on a new connection that is bound to a device.
 // checks <kind> <at once> <checks> <address> <device> <ca> <tcp and http port> <https port> <domain>
 package main
 

@@ -1,4 +1,4 @@
-// An HTTP client: many concurrent requests over kept connections, or each over a new one.
+// An HTTP client: concurrent requests over keep-alive connections, or each over a new connection.
 // http <url> <at once> <requests> <keep-alive|new>
 package main
 

@@ -1,4 +1,4 @@
-// A port scanner: net.DialTimeout in goroutines. `0` at once starts one for each port, as simple Go programs do.
+// A port scanner: net.DialTimeout in goroutines. With 0 for <at once>, each port gets a goroutine, as in simple Go programs.
 // scan <address> <first port> <last port> <at once> <timeout ms>
 package main
 
@@ -21,7 +21,7 @@ func main() {
 	atOnce, _ := strconv.Atoi(os.Args[4])
 	milliseconds, _ := strconv.Atoi(os.Args[5])
 	timeout := time.Duration(milliseconds) * time.Millisecond
-	// Go 1.19 does this by itself; said here so that no port is missed for want of descriptors.
+	// Go 1.19 and later do this automatically. With older versions, ports would fail for lack of descriptors.
 	limit := syscall.Rlimit{}
 	syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 	limit.Cur = limit.Max

@@ -1,4 +1,4 @@
-// A typical SOCKS5 proxy in Go: only CONNECT, a goroutine for each direction, and io.Copy, which uses splice(2).
+// A typical SOCKS5 proxy in Go: CONNECT only, with a goroutine and io.Copy, which uses splice(2), for each direction.
 // socks <port> <device>
 package main
 

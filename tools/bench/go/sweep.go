@@ -1,4 +1,4 @@
-// A typical sweep in Go: a raw socket, one goroutine that receives, and 1,024 that send and wait for their reply.
+// A typical sweep in Go: a raw socket, one goroutine that receives, and <at once> goroutines that send and wait for a reply.
 // sweep <first address> <count> <at once> <timeout ms>
 package main
 

@@ -1,4 +1,4 @@
-// The real blackbox_exporter with a module for each kind of check, asked for over HTTP as Prometheus asks.
+// The real blackbox_exporter with a module for each kind of check, queried over HTTP as by Prometheus.
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { domain, ports } from './check-servers.mjs'
 
-/** Starts it on this port of loopback. Resolves once it probes; it ends with this process. */
+/** Starts blackbox_exporter on a loopback port. Resolves once it probes. It ends with this process. */
 export async function startBlackbox({ address, ca, port, atOnce }) {
   const config = join(dirname(ca), `blackbox-${process.pid}.yml`)
   writeFileSync(
@@ -40,7 +40,7 @@ export async function startBlackbox({ address, ca, port, atOnce }) {
         let text = ''
         for await (const part of response.setEncoding('utf8')) text += part
         if (/^probe_success 1$/m.test(text)) resolve()
-        else reject(new Error(`blackbox_exporter: the probe failed: ${text.slice(-300)}`))
+        else reject(new Error(`blackbox_exporter: probe failed: ${text.slice(-300)}`))
       }).on('error', reject)
     })
 
@@ -55,7 +55,7 @@ export async function startBlackbox({ address, ca, port, atOnce }) {
   }
   return {
     probe,
-    /** CPU seconds (proc(5), in hundredths). */
+    /** CPU time in seconds. proc_pid_stat(5) counts it in hundredths. */
     cpuSeconds: () => {
       const fields = readFileSync(`/proc/${exporter.pid}/stat`, 'utf8')
         .replace(/^.*\) /s, '')

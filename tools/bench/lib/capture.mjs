@@ -1,9 +1,9 @@
-// The wire's own account of echoes: tcpdump on a device, read back as the time between each request and its reply.
+// Measures RTTs on the wire: tcpdump captures echoes on a device, and the RTTs are computed from its timestamps.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 
-/** Captures ICMP in a namespace until the returned function is called, which gives the RTTs in the order of the requests. */
+/** Starts capturing ICMP in a namespace. The returned function stops it, and returns the RTTs in the order of the requests. */
 export async function captureEchoes(inNamespace, device, file) {
   const [command, ...args] = inNamespace('tcpdump', '-i', device, '-w', file, '-U', '--immediate-mode', '-B', '16384')
   const options = ['--time-stamp-precision=nano', '-Z', 'root', '-n', 'icmp']
@@ -22,7 +22,7 @@ export async function captureEchoes(inNamespace, device, file) {
   }
 }
 
-/** RTT in ms of each echo request of a capture file (pcap, nanoseconds, Ethernet), undefined where no reply came. */
+/** The RTT in ms of each echo request in a capture file (pcap, nanoseconds, Ethernet), or undefined without a reply. */
 export function echoTimes(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(0, true) !== 0xa1b23c4d) throw new Error('not a capture file with nanoseconds')

@@ -1,4 +1,5 @@
-// Bar charts as SVG: one bar a contestant, a whisker from the least to the most of the rounds. Readable on light and dark.
+// Bar charts as SVG: one bar per contestant, with a whisker from the minimum to the maximum of the rounds. Readable on light and
+// dark backgrounds.
 import { format } from './table.mjs'
 
 const row = 30
@@ -19,7 +20,7 @@ const style = `
 const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const escapeText = text => text.replace(/[&<>"]/g, character => escapes[character])
 
-/** `bars`: `{ name, role, median, min, max }`; `note` says which way is good. */
+/** `bars`: `{ name, role, median, min, max }`. `note` says whether more or less is better. */
 export function barChart({ title, note, unit, bars }) {
   const most = Math.max(...bars.map(bar => bar.max))
   const x = value => left + (most > 0 ? (value / most) * room : 0)

@@ -1,4 +1,4 @@
-// What the checks are made of: nginx for HTTP and HTTPS, dnsmasq for DNS, a certificate of a CA of its own.
+// The servers for the check workloads: nginx for HTTP and HTTPS, dnsmasq for DNS, and a certificate from a private CA.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export const needs = ['nginx', 'dnsmasq', 'openssl']
 export const ports = { http: 8081, https: 8443 }
-/** Every name below it has one address, which dnsmasq knows itself. */
+/** dnsmasq resolves every name in this domain to one address. */
 export const domain = 'bench.test'
-/** One of a thousand names. */
+/** One of 1,000 names. */
 export const nameOf = index => `name${index % 1000}.${domain}`
 const body = 'x'.repeat(64)
 
-/** Starts them in the far namespace. Resolves with `{ ca, stop }`: the path of the CA's certificate, and what ends them. */
+/** Starts the servers in the far namespace. Resolves with the path of the CA's certificate, and a function that stops them. */
 export async function startCheckServers(lab) {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-bench-'))
   const { server } = lab.plan
@@ -58,7 +58,7 @@ function makeCertificates(folder, address) {
   return path('ca.pem')
 }
 
-/** One process, so that killing it ends it. */
+/** nginx runs as a single process, so killing it leaves no workers behind. */
 const nginxConf = (folder, address) => `
 daemon off; master_process off; pid ${folder}/nginx.pid; worker_rlimit_nofile 20000;
 events { worker_connections 8192; multi_accept on; }

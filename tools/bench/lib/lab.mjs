@@ -1,34 +1,33 @@
-// The bench's laboratory: two namespaces, near and far, joined by eight cables, with a million live addresses behind far; and
-// places beside near with a cable each, for programs that run at the same time: raw sockets in one namespace get each other's
-// replies.
-// A ninth cable goes through a third namespace, where a program of ours takes its time with every frame.
+// The bench's laboratory. Eight cables join two namespaces, near and far, and a million addresses in far reply. Programs that run
+// at the same time get namespaces of their own ("places"), each with a cable to far, because raw sockets in one namespace receive
+// each other's replies. A ninth cable runs through a third namespace, where tools/bench/baseline/delay.c delays every frame.
 import { addLink, applySysctls, batch, makeNamespaces, run, startServer } from '../../lab/namespaces.mjs'
 
-/** What the programs of the bench are told of it. */
+/** The part of the laboratory that the bench's programs know. */
 export const plan = {
-  /** Every address of 10.64.0.0/12 answers. */
+  /** Every address in 10.64.0.0/12 replies. */
   crowd: '10.64.0.0',
-  /** Of 10.80.0.0/16 some are silent and some rejected, see `verdictOf`. */
+  /** Some addresses in 10.80.0.0/16 don't answer and some are rejected, see `verdictOf`. */
   mixed: '10.80.0.0',
   server: '10.62.0.2',
-  /** An address of far whose TCP ports are all silent. */
+  /** An address in far that drops all TCP connections. */
   silentServer: '10.62.0.99',
-  /** The first place beside near: behind far, where a workload has far forward. */
+  /** The address of the first place. A workload can make far forward to it. */
   behind: '10.62.16.1',
   device: 'bench0',
   devices: Array.from({ length: 8 }, (_, i) => `bench${i}`),
-  /** masscan has its own network stack, and must be told its place. */
+  /** masscan has its own network stack, which needs the local address and the gateway's MAC address. */
   masscan: ['--adapter-ip', '10.62.0.1', '--router-mac', '02-be-00-00-02-00', '--wait', '1'],
   slow: { address: '10.61.0.2', device: 'slow0', delayMs: 10 },
 }
 
-/** What an address of the mixed crowd does, by its last byte: 1 of 4 is silent, 13 of 256 are rejected. */
+/** The expected verdict for an address of the mixed block, by its last byte. 64 of 256 time out and 13 are rejected. */
 export function verdictOf(lastByte) {
   if (lastByte % 4 === 1) return 'timeout'
   return lastByte % 20 === 2 ? 'unreachable' : 'reply'
 }
 
-/** As many as a group of contestants has members. */
+/** As many as the largest group of concurrent contestants. */
 const placeNames = Array.from({ length: 7 }, (_, index) => `place${index}`)
 
 const rejected = Array.from({ length: 256 }, (_, i) => i).filter(i => verdictOf(i) === 'unreachable')
@@ -40,7 +39,7 @@ const sysctls = Object.fromEntries(
     'net.ipv4.icmp_msgs_burst': 10_000_000,
     'net.ipv4.ping_group_range': '0 2147483647',
     'net.ipv4.ip_local_port_range': '1024 65535',
-    // Beyond some 25,000 closed connections to one server, connect(2) would search long for a port.
+    // With more than some 25,000 closed connections to one server, connect(2) takes long to find a free port.
     'net.ipv4.tcp_max_tw_buckets': 4096,
     'net.ipv4.conf.all.rp_filter': 0,
     'net.ipv4.conf.default.rp_filter': 0,
@@ -63,12 +62,12 @@ table ip mixed {
   }
 }`
 
-/** Makes it, and removes it when this process ends, however it ends. */
+/** Creates the laboratory. It is removed however this process ends. */
 export async function makeLab(program) {
   const { names } = makeNamespaces(['near', 'far', 'between', ...placeNames])
   const { near, far, between } = names
   const besides = placeNames.map(place => names[place])
-  // Before the devices: those made later take over what is set by default.
+  // Before the devices are created, because new devices inherit the `default` settings.
   for (const name of Object.values(names)) {
     applySysctls(name, sysctls)
     batch(name, ['link set lo up'])
@@ -83,12 +82,12 @@ export async function makeLab(program) {
     (...command) => ['ip', 'netns', 'exec', namespace, ...command.map(String)]
   run('ip', ['netns', 'exec', far, 'nft', '-f', '-'], rules)
   await startServer(['ip', 'netns', 'exec', between, program('delay'), 'near', 'far', String(plan.slow.delayMs / 2)])
-  /** Moves a command for near to a place of its own. */
+  /** Rewrites a command for near so that it runs at a place. */
   const atPlace = (index, command) => command.with(command.indexOf(near), besides[index])
   return { plan, inNear: inside(near), inFar: inside(far), atPlace }
 }
 
-/** While the returned function has not been called, the mixed crowd is silent and rejecting as `verdictOf` says. */
+/** Makes the mixed block behave as `verdictOf` says, until the returned function is called. */
 export function mixCrowd(lab) {
   const [command, ...args] = lab.inFar('nft', '-f', '-')
   run(command, args, mixedRules)
@@ -108,7 +107,7 @@ function addCable(near, far, device, index) {
   batch(far, [`neighbour replace 10.62.${index}.1 lladdr ${macs[0]} nud permanent dev ${device}`])
 }
 
-/** The two ends know each other's hardware address as if the cable were whole. */
+/** Each end has the other end's MAC address, as on one cable. */
 function addSlowCable(near, far, between) {
   const [mine, theirs] = ['02:be:00:00:01:61', '02:be:00:00:02:61']
   addVeth([near, 'slow0', mine, '10.61.0.1/24'], [between, 'near', '02:be:00:00:03:61'])

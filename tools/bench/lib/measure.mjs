@@ -1,9 +1,9 @@
-// Runs one program in the laboratory and reads what it did and what it cost.
+// Runs one program in the laboratory, and reads its results and its cost.
 import { spawn } from 'node:child_process'
 
 /**
- * Runs a command under `bench/baseline/measure`. Resolves with its output, exit code, and `cost`: `{ wallSeconds,
- * processCpuSeconds, memoryMb }` of the whole process, its reaped children included.
+ * Runs a command under `tools/bench/baseline/measure.c`. Resolves with its output, its exit code and its `cost`: `{ wallSeconds,
+ * processCpuSeconds, memoryMb }` of the process and the children that it has waited for.
  */
 export async function measure(command, { limitMs, environment = {} }) {
   const child = spawn(command[0], command.slice(1), {
@@ -32,17 +32,17 @@ async function text(stream) {
   return all
 }
 
-/** What a program of ours prints: one line of JSON, the last. */
+/** Parses the result of a bench program: the last line, in JSON. */
 export function ownReport({ stdout, stderr, code }) {
   const line = stdout.trim().split('\n').at(-1)
   if (code !== 0 || !line?.startsWith('{')) throw new Error(`exit code ${code}: ${stderr.trim() || stdout.trim()}`)
   return JSON.parse(line)
 }
 
-/** All numbers of one run: what the program said of itself, what its process cost, and what follows from both. */
+/** All figures of a run: those that the program reported, the cost of its process, and the rates computed from both. */
 export function numbers(report, cost) {
   const { items, seconds = cost.wallSeconds, cpuSeconds = cost.processCpuSeconds, ...rest } = report
-  // A program that watches another tells that one's memory.
+  // The report wins: a program that measures another one reports the memory of that one.
   const result = { ...cost, ...rest, items, seconds, cpuSeconds }
   if (items > 0) {
     result.rate = items / seconds

@@ -1,7 +1,7 @@
-// A check of each kind by netvia, bound to the device.
+// netvia's checks of each kind, bound to the device.
 import { nameOf, ports } from './check-servers.mjs'
 
-/** Functions by kind. Each takes the index of the check and resolves with netvia's result. */
+/** A function for each kind of check. It takes the index of the check and resolves with netvia's result. */
 export async function netviaChecks({ address, device, ca }) {
   const { checkTcp, checkDns, checkHttp } = await import('netvia')
   const servers = [address]

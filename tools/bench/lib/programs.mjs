@@ -1,5 +1,5 @@
-// The programs that take part: compiled from baseline/ and go/ into .cache, installed from npm into .cache, or
-// Debian's. What is missing is told with the reason, so that the report can name it.
+// The measured programs: compiled from baseline/ and go/ into .cache, installed from npm into .cache, or from Debian packages.
+// A missing program is reported with the reason.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -40,7 +40,7 @@ function build(what, output, sources, command, args, environment = {}) {
   return output
 }
 
-/** Path of a program of tools/bench/baseline, compiled if need be. */
+/** The path of a program of tools/bench/baseline. Compiles it if necessary. */
 export function baseline(name) {
   const folder = join(bench, 'baseline')
   const headers = readdirSync(folder).filter(file => file.endsWith('.h'))
@@ -57,7 +57,7 @@ export function baseline(name) {
   ])
 }
 
-/** Path of a program of tools/bench/go, compiled if need be. */
+/** The path of a program of tools/bench/go. Compiles it if necessary. */
 export function go(name) {
   const source = join(bench, 'go', `${name}.go`)
   const output = join(cache, 'go', name)
@@ -65,13 +65,13 @@ export function go(name) {
   return build(`tools/bench/go/${name}.go`, output, [source], 'go', ['build', '-o', output, source], environment)
 }
 
-/** Why a command of Debian's isn't there, or undefined if it is. */
+/** The reason why a command is missing, or undefined if it is installed. */
 function missingCommand(name) {
   if (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0) return undefined
   return `${name} is not installed (Debian package ${debian[name]})`
 }
 
-/** Installs tools/bench/peers/package.json into .cache. False if it can't. */
+/** Installs the packages of tools/bench/peers/package.json into .cache. Returns false if that fails. */
 export function installPeers() {
   const wanted = readFileSync(join(bench, 'peers', 'package.json'), 'utf8')
   const manifest = join(peers, 'package.json')
@@ -84,11 +84,11 @@ export function installPeers() {
   })
   if (install.status === 0) return true
   writeFileSync(manifest, '')
-  console.error(`The npm peers could not be installed: ${install.stderr}`)
+  console.error(`The npm packages to compare with could not be installed: ${install.stderr}`)
   return false
 }
 
-/** Where the drivers find the npm peers: `createRequire(process.env.NETVIA_BENCH_PEERS)`. */
+/** The drivers load the npm packages through it: `createRequire(process.env.NETVIA_BENCH_PEERS)`. */
 export const peersManifest = join(peers, 'package.json')
 
 function missingPackage(name) {
@@ -96,7 +96,7 @@ function missingPackage(name) {
   return status === 0 ? undefined : `the npm package ${name} is not installed (tools/bench/peers/package.json)`
 }
 
-/** Why a need such as 'fping', 'go' or 'npm:net-ping' isn't met, or undefined if it is. */
+/** The reason why a need such as 'fping', 'go' or 'npm:net-ping' isn't met, or undefined if it is. */
 export function missing(need) {
   known[need] ??= { reason: need.startsWith('npm:') ? missingPackage(need.slice(4)) : missingCommand(need) }
   return known[need].reason

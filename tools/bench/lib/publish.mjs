@@ -1,4 +1,4 @@
-// Puts results into the documentation, docs/performance/results.md and docs/scale.md between their marks, with charts and figures beside.
+// Writes results between the marks of docs/performance/results.md and docs/scale.md, and saves charts and figures next to them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chart, markdown } from './report.mjs'
@@ -7,7 +7,7 @@ const docs = fileURLToPath(new URL('../../../docs/', import.meta.url))
 const file = `${docs}performance/results.json`
 const [begin, end] = ['<!-- bench: begin -->', '<!-- bench: end -->']
 
-/** Workloads that were not run this time keep what was published of them. */
+/** Workloads that weren't run keep their published results. */
 export function publish(machine, results) {
   mkdirSync(`${docs}performance`, { recursive: true })
   const published = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}

@@ -1,8 +1,8 @@
-// One workload's results as Markdown and as a chart.
+// The results of one workload as Markdown and as a chart.
 import { barChart } from './chart.mjs'
 import { format, range, table } from './table.mjs'
 
-/** `result`: what `tools/bench/run.mjs` keeps of a workload. With `picture`, the path of its chart. */
+/** `result`: from `resultOf` in tools/bench/run.mjs. `picture`: the path of the chart. */
 export function markdown(result, picture) {
   const parts = [`### ${result.title}`]
   const { columns, contestants, summaries } = result
@@ -34,13 +34,13 @@ export function markdown(result, picture) {
 const cell = (summary, unit) =>
   summary && summary.min !== summary.max ? range(summary, unit) : format(summary?.median, unit)
 
-/** The line that says what went wrong, if one does. */
+/** The line of an error output that names the error, or the last line. */
 export function gist(reason) {
   const lines = reason.split('\n').filter(line => line.trim() && !/^Node\.js v/.test(line))
   return (lines.find(line => /Error\b.*: /.test(line)) ?? lines.at(-1) ?? '').trim().slice(0, 160)
 }
 
-/** SVG of a workload, or undefined where nothing was measured. */
+/** The SVG chart of a workload, or undefined if nothing was measured. */
 export function chart({ title, chart, contestants, summaries, rounds }) {
   const bars = contestants
     .filter(({ name }) => summaries[name]?.[chart?.metric])

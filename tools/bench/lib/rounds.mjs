@@ -1,4 +1,4 @@
-// Runs the contestants of a workload, interleaved: each round runs all of them once, each beginning with another.
+// Runs the contestants of a workload in rounds. Each round runs all contestants once, and starts with a different one.
 
 import { measure, numbers, ownReport } from './measure.mjs'
 import { baseline, missing } from './programs.mjs'
@@ -6,9 +6,9 @@ import { gist } from './report.mjs'
 import { median } from './statistics.mjs'
 
 /**
- * Resolves with `{ rounds, absent, failures }`: the numbers of each contestant in each round, why some could not take part, and
- * which runs failed. `together`: all of a round at once, where the figures don't matter. Not if the workload is to be taken `apart`:
- * the kernel may give a bound and an unbound socket the same port to the same server, which then refuses one of them.
+ * Resolves with `{ rounds, absent, failures }`: the figures of each contestant in each round, why contestants are absent, and which
+ * runs failed. `together` runs a whole round at the same time, for runs whose figures don't matter. Workloads marked `apart` still
+ * run one by one: the kernel may give a bound and an unbound socket the same port to one server, which then refuses one of them.
  */
 export async function runWorkload(workload, { rounds, environment, say, together = false }) {
   const absent = {}
@@ -36,7 +36,7 @@ export async function runWorkload(workload, { rounds, environment, say, together
         }
       }
       const order = [...contestants.slice(turn), ...contestants.slice(0, turn)]
-      // What is wrapped (a capture of the wire) would see the others.
+      // A wrapper (a capture on the wire) would see the packets of the other contestants.
       const waves = together && !workload.around && !workload.apart ? [order] : wavesOf(order)
       for (const wave of waves) await Promise.all(wave.map(take))
       results.push(result)
@@ -47,7 +47,7 @@ export async function runWorkload(workload, { rounds, environment, say, together
   return { rounds: results, absent, failures }
 }
 
-/** Those with the same `beside` run beside each other, all others alone. */
+/** Contestants with the same `beside` run at the same time, all others alone. */
 function wavesOf(contestants) {
   const waves = new Map()
   for (const contestant of contestants) {
@@ -59,7 +59,7 @@ function wavesOf(contestants) {
 
 async function runContestant(contestant, around = run => run(), environment) {
   const { read = ownReport, limitMs = 120_000, repeat = 1, sumUp = median } = contestant
-  // A function where compiling must wait until it is known that the compiler is there.
+  // A function where a program must be compiled first, which needs the compiler to be installed.
   const command = typeof contestant.command === 'function' ? contestant.command() : contestant.command
   const runs = []
   for (let i = 0; i < repeat; i++) {

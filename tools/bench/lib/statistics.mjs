@@ -1,7 +1,7 @@
-// Medians and ratios over the rounds of one run. A ratio is taken within each round, between neighbours in time, and only
-// then summed up: what slows the machine down slows both.
+// Medians and ratios over the rounds of one run. Ratios are computed within each round and summarized afterwards. The two runs are
+// close in time, so a slow machine slows both.
 
-/** Linear interpolation between the two nearest; `q` from 0 to 1. */
+/** The quantile `q`, 0 to 1, by linear interpolation between the two nearest values. */
 export function quantile(values, q) {
   if (values.length === 0) return undefined
   const sorted = [...values].sort((a, b) => a - b)
@@ -23,8 +23,8 @@ const combine = {
 }
 
 /**
- * A target: `{ text, metric, of, over?, compare?: 'ratio' | 'difference', atLeast?, atMost? }`. `rounds`: for each round, the
- * values of each contestant by name. Undefined where no round has both.
+ * Compares two contestants with a target: `{ text, metric, of, over?, compare?: 'ratio' | 'difference', atLeast?, atMost? }`.
+ * `rounds` has the values of each contestant by name for each round. Undefined if no round has both contestants.
  */
 export function judge(target, rounds) {
   const { metric, of, over, overMetric = metric, compare = 'ratio', atLeast = -Infinity, atMost = Infinity } = target
@@ -39,7 +39,7 @@ export function judge(target, rounds) {
   return result && { ...result, met: result.median >= atLeast && result.median <= atMost }
 }
 
-/** Sums up each number of each contestant over the rounds. */
+/** Summarizes each figure of each contestant over the rounds. */
 export function summarize(rounds) {
   const names = new Set(rounds.flatMap(round => Object.keys(round)))
   const result = {}

@@ -1,6 +1,6 @@
-// Text of numbers and tables.
+// Formats numbers and tables.
 
-/** Three digits that matter, with a unit that fits. */
+/** Three significant digits, with the unit. */
 export function format(value, unit = '') {
   if (value === undefined || !Number.isFinite(value)) return '–'
   if (unit === '/s') return `${significant(value, true)}/s`
@@ -19,7 +19,7 @@ export function range({ median, min, max }, unit) {
   return `${format(median, unit)} (${format(min)}–${format(max)})`
 }
 
-/** A Markdown table with its columns aligned, so that it reads as well on a terminal. */
+/** A Markdown table with aligned columns, which is readable on a terminal too. */
 export function table(head, rows) {
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map(row => row[column])].map(cell => cell.length)),

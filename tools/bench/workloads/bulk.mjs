@@ -1,4 +1,4 @@
-// A TCP stream read through a bound socket against a plain one.
+// Reads a TCP stream through a bound socket and through a plain one.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 

@@ -1,4 +1,4 @@
-// A thousand checks of the four kinds, each every ten seconds: what a router or a probe does all day.
+// A thousand checks of four kinds, each once every ten seconds, as a router or a probe runs them all day.
 import { needs, startCheckServers } from '../lib/check-servers.mjs'
 import { missing } from '../lib/programs.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'

@@ -1,4 +1,4 @@
-// Checks with a new connection each, by netvia, Go, blackbox_exporter and bare Node: what one costs its client.
+// The client's cost per check, each on a new connection, for netvia, Go, blackbox_exporter and plain Node.
 import { domain, needs, ports, startCheckServers } from '../lib/check-servers.mjs'
 import { missing } from '../lib/programs.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
@@ -34,7 +34,7 @@ const checksOf = kind => setup => {
         name: name('blackbox_exporter'),
         role: 'peer',
         needs: ['prometheus-blackbox-exporter'],
-        // A fifth of the checks: it takes that much longer.
+        // A fifth of the checks, because it takes five times as long.
         command: () => driver('blackbox', ...args(5)),
       },
       { name: name('Node'), role: 'baseline', command: () => driver('checks', 'node', ...args(1)) },

@@ -1,4 +1,4 @@
-// One connection after the other to nginx: how long a caller waits for each.
+// Sequential connections to nginx: how long a caller waits for each.
 import { needs, ports, startCheckServers } from '../lib/check-servers.mjs'
 import { missing } from '../lib/programs.mjs'
 import { cpuPerItem, memory } from './columns.mjs'

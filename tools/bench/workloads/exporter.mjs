@@ -1,4 +1,4 @@
-// Probes for Prometheus: `netvia exporter` beside the real blackbox_exporter, from the same file.
+// Probes for Prometheus: `netvia exporter` and the real blackbox_exporter with the same configuration file.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, rate } from './columns.mjs'
 

@@ -1,5 +1,5 @@
-// Steady probing: a thousand targets each second, and a hundred thousand every ten seconds. Those of a size run side by side,
-// each at a place of its own: they wait most of the time, and what disturbs one disturbs all.
+// Steady probing: 1,000 targets every second, and 100,000 every ten seconds. Contestants of the same size run at the same time, each
+// at its own place. They wait most of the time, and any disturbance affects all of them.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
 import { atPlaces, steadyFping } from './steady.mjs'

@@ -1,4 +1,4 @@
-// HTTP requests of 64 bytes, 50 at once: agents bound to a device against the same agents without.
+// HTTP responses of 64 bytes, 50 requests at once: agents bound to a device, compared with the same agents without a device.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
@@ -53,7 +53,7 @@ function http({ lab, baseline, go, driver }, { title, mode, requests, atLeast })
       client('undici', 'baseline', 'undici'),
       client('dispatcher on a device', 'netvia', 'netvia/undici', true),
       client('dispatcher', 'netvia', 'netvia/undici'),
-      // A fifth of the requests: it takes five times as long.
+      // A fifth of the requests, because it takes five times as long.
       client('global fetch', 'peer', 'fetch', false, 5),
       {
         name: 'Go',

@@ -1,11 +1,11 @@
-// What is measured, in the order of the report. A workload is a function of the setup (run.mjs) that gives
+// All workloads, in the order of the report. A workload is a function that takes the setup of run.mjs and returns
 // `{ title, contestants, columns, chart?, targets, rounds?, begin?, around? }`:
-// - a contestant: `{ name, role, command, needs?, read?, limitMs?, environment?, repeat?, sumUp?, beside? }`; `read` makes a
-//   report of what it printed, one line of JSON unless said; `role`: limit, netvia, baseline or peer; those with the same `beside` run
-//   at the same time, where each leaves the machine almost idle;
-// - a column or chart: which number, its title and unit;
-// - a target: see `judge` (tools/bench/lib/statistics.mjs);
-// - `begin()` prepares the laboratory and returns what undoes it; `around(run)` wraps each run and returns its report.
+// - Contestants are `{ name, role, command, needs?, read?, limitMs?, environment?, repeat?, sumUp?, beside? }`. `read` parses the
+//   output, by default one line of JSON. `role` is limit, netvia, baseline or peer. Contestants with the same `beside` run at the
+//   same time, because each leaves the machine almost idle.
+// - A column or chart names a figure, its title and its unit.
+// - `judge` (tools/bench/lib/statistics.mjs) describes targets.
+// - `begin()` prepares the laboratory and returns a function that undoes it. `around(run)` wraps each run and returns its report.
 import { bulk } from './bulk.mjs'
 import { checkFleet } from './check-fleet.mjs'
 import { checksDns, checksHttp, checksHttps, checksTcp } from './checks.mjs'

@@ -1,4 +1,4 @@
-// Servers: short connections accepted over loopback, of a client in a process of its own.
+// Servers accept short connections over loopback from a client in another process.
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
 export function listen({ smoke, driver }) {

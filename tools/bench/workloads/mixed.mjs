@@ -1,4 +1,4 @@
-// A sweep where one host in four is silent and one in twenty rejected.
+// A sweep where one host in four doesn't answer and one in twenty is rejected.
 import { addressAfter } from '../drivers/common.mjs'
 import { mixCrowd, verdictOf } from '../lib/lab.mjs'
 import { ownReport } from '../lib/measure.mjs'
@@ -6,7 +6,7 @@ import { cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 import { aliveOf } from './fping.mjs'
 
 const timeoutMs = 200
-// More than the silent ones, so that waiting for them holds nobody up.
+// More than the hosts that don't answer, so waiting for them doesn't delay the other probes.
 const inFlight = 20_000
 
 export function mixed({ lab, smoke, baseline, go, driver }) {

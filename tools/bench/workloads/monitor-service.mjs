@@ -1,4 +1,4 @@
-// `netvia monitor` with 200 uplinks, as a service that is looked at: what it costs the router.
+// The cost of `netvia monitor` with 200 uplinks on a router, with its page open.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpu, memory } from './columns.mjs'
 

@@ -1,4 +1,4 @@
-// A monitor of a thousand uplinks, each asked once a second, as it runs for months: two minutes of it, with its start.
+// Two minutes of a monitor that checks a thousand uplinks once a second, including its start.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpu, memory } from './columns.mjs'
 import { atPlaces, steadyFping } from './steady.mjs'

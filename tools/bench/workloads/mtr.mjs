@@ -1,4 +1,4 @@
-// A route of two hops, watched for a while: ten rounds a second, each a probe to each hop.
+// Probes both hops of a path ten times a second.
 import { fileURLToPath } from 'node:url'
 import { run } from '../../lab/namespaces.mjs'
 import { cpu, cpuPerItem, memory } from './columns.mjs'
@@ -11,7 +11,7 @@ export function mtr({ lab, smoke }) {
   const rounds = smoke ? 10 : 100
   const target = lab.plan.behind
   const watch = ['--report', '-n', '-c', rounds, '-i', interval]
-  /** The line of the target has the rounds; where there is no report, it is printed in each round. */
+  /** Counts rounds in the target's line of a report. Without a report, each round prints such a line. */
   const read = pattern => report => {
     const found = [...report.stdout.matchAll(pattern)]
     const sent = found.reduce((sum, [, number = 1]) => sum + Number(number), 0)
@@ -55,7 +55,7 @@ export function mtr({ lab, smoke }) {
   }
 }
 
-/** far forwards to a place beside near, which then has two hops to it. */
+/** Makes far forward to the first place, so that near reaches it over two hops. */
 function routeBehindFar(lab) {
   const [gateway, back, far] = [lab.plan.server, '10.62.16.2', '10.62.0.0/24']
   const inPlace = (...command) => lab.atPlace(0, lab.inNear(...command))

@@ -1,4 +1,4 @@
-// One ping after the other: what a call costs beyond the RTT.
+// Sequential pings: the overhead of a call beyond the RTT.
 export function ping({ lab, smoke, baseline, driver }) {
   const address = '127.0.0.1'
   const count = smoke ? 200 : 2000

@@ -1,8 +1,8 @@
-// `netvia proxy` beside other SOCKS5 proxies: the smallest in C, Debian's usual one, one of npm's and one in Go.
+// `netvia proxy` compared with other SOCKS5 proxies: microsocks (the smallest in C), Dante, one from npm and one in Go.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, rate } from './columns.mjs'
 
-/** Of the servers: `port` is that of the first. */
+/** `port` is that of the first server. Each proxy has its own. */
 const servers = {
   bulk: { program: 'serve-bulk', port: 9090 },
   new: { program: 'serve-http', port: 8080 },
@@ -21,14 +21,14 @@ const over = (names, metric, text, limit) =>
   names.map(name => ({ text: `${text} over ${name}`, metric, of: ours, over: name, ...limit }))
 
 /**
- * The same proxies for each kind of work. Each has a server of its own behind it: thousands of closed connections of one would leave the
- * next one few ports to the same server, and connect(2) would search long.
+ * The same proxies for each kind of work. Each proxy has its own server, because thousands of closed connections to a shared one
+ * would leave the next proxy few free ports, and connect(2) would take long to find one.
  */
 function workload({ lab, baseline, go, driver }, work, counts, rest) {
   const { server: address, device } = lab.plan
   const { program, port } = servers[work]
   const names = ['netvia', ...Object.keys(needs)]
-  // A smoke run has them all at the same time, and clients come from 1024 and above.
+  // A smoke run starts all of them at the same time, so each needs its own port. Clients use ports from 1024.
   const command = (name, index) => () =>
     driver(
       ...['proxy', name, 900 + index, name === 'Go' ? go('socks') : '', work, baseline('socks'), device],
@@ -79,6 +79,6 @@ export function proxyIdle(setup) {
     chart: { metric: 'proxyMb', unit: 'MB', note: 'memory of the proxy, its own share; less is better' },
     targets: over(['socks5-server', 'dante', 'microsocks'], 'proxyMb', 'memory', { atMost: 1 }),
   })
-  // The program in Go doesn't open that many within two minutes.
+  // The Go proxy doesn't open that many tunnels within two minutes.
   return { ...shared, contestants: shared.contestants.filter(({ name }) => name !== 'Go') }
 }

@@ -1,4 +1,4 @@
-// How far a told RTT is from the wire's, while the event loop is blocked 20 ms of every 50.
+// The difference between reported RTTs and those on the wire, while the event loop is blocked for 20 of every 50 ms.
 import { join } from 'node:path'
 import { captureEchoes } from '../lib/capture.mjs'
 import { cache } from '../lib/programs.mjs'
@@ -64,7 +64,7 @@ export function rtt({ lab, smoke, baseline, driver }) {
   }
 }
 
-/** Told and captured times of the same probes, both in the order sent. */
+/** Compares reported with captured RTTs. Both are in the order in which the probes were sent. */
 export function errors(told, wire) {
   const pairs = wire.map((ms, index) => [ms, told[index]]).filter(([ms]) => ms !== undefined)
   const differences = pairs.filter(([, ms]) => typeof ms === 'number').map(([ms, mine]) => Math.abs(mine - ms) * 1000)

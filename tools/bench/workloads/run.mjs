@@ -1,4 +1,4 @@
-// A program by `netvia run` beside the same program that binds its sockets itself.
+// A program under `netvia run`, compared with the same program binding its sockets itself.
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ export function runBulk(setup) {
   }
 }
 
-/** nginx with one file of zeros. */
+/** Starts nginx with one file of zeros. */
 async function serve({ inFar, plan }, megabytes) {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-bench-'))
   writeFileSync(join(folder, 'file'), '')

@@ -1,4 +1,4 @@
-// How cost grows: ever more targets, each every ten seconds, and the same targets over more devices.
+// How cost grows with the number of targets, each probed every ten seconds, and with the number of devices.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
@@ -15,7 +15,7 @@ export function scale({ lab, smoke, driver }) {
   })
   const middle = sizes.at(-2)
   return {
-    // Of no target: what it shows is seen in few rounds.
+    // Without a target to judge, few rounds suffice.
     rounds: 3,
     title: 'How cost grows with targets (each every 10 s) and devices',
     contestants: [

@@ -1,4 +1,4 @@
-// Connect scans: a host that refuses, and one that says nothing.
+// Connect scans of a host that refuses connections, and of one that doesn't answer.
 import { startServer } from '../../lab/namespaces.mjs'
 import { ownReport } from '../lib/measure.mjs'
 import { cpu, cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
@@ -23,7 +23,7 @@ export function scan({ lab, smoke, baseline, go, driver }) {
     command: lab.inNear('nmap', '-sT', '-n', '-Pn', speed, '-p', `1-${last}`, '-oG', '-', server),
     read: ({ stdout }) => judged({ items: last, open: stdout.split('/open/').length - 1 }),
   })
-  /** Scans the first `upTo` ports: the slow ones need not go to the end to show how fast they are. */
+  /** Scans ports up to `upTo`, because the rate of a slow scanner is clear before the last port. */
   const npm = (name, needs, upTo = last) => ({
     name: `${name}, 512 at once`,
     role: 'peer',

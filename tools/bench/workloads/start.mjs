@@ -1,4 +1,4 @@
-// What it costs to begin: Node alone, with the library imported, and to the first answer.
+// The cost of starting: Node alone, with the library imported, and up to the first reply.
 import { memory } from './columns.mjs'
 
 export function start({ lab, smoke, driver }) {
@@ -86,7 +86,7 @@ export function start({ lab, smoke, driver }) {
   }
 }
 
-/** Starting does the same each time: whatever takes longer than the least was something else on the machine. */
+/** Every start does the same work, so anything above the minimum was caused by other load on the machine. */
 const least = values => Math.min(...values)
 
 function readStart({ code, stderr, cost }) {

@@ -1,7 +1,7 @@
-// What steady probing of many targets is measured by, in whichever workload.
+// Shared by the workloads that probe many targets steadily.
 import { addressAfter } from '../drivers/common.mjs'
 
-/** Each of a group at its own place. */
+/** Moves each contestant of a group to its own place. */
 export function atPlaces(lab, contestants) {
   const taken = {}
   return contestants.map(one => {
@@ -10,7 +10,7 @@ export function atPlaces(lab, contestants) {
   })
 }
 
-/** Rounds of all targets, their probes spread over the interval by -i. */
+/** fping in rounds over all targets. `-i` spreads the probes over the interval. */
 export function steadyFping(lab, name, first, count, interval, seconds) {
   const rounds = Math.max(1, Math.floor((seconds * 1000) / interval))
   const between = ['-i', interval / count, '-p', interval, '-c', rounds, '-t', 900]
@@ -20,7 +20,7 @@ export function steadyFping(lab, name, first, count, interval, seconds) {
     needs: ['fping'],
     limitMs: (seconds + 30) * 1000,
     command: lab.inNear('fping', '-q', ...between, '-g', first, addressAfter(first, count - 1)),
-    // One line a host on stderr: host : xmt/rcv/%loss = 20/20/0%, …
+    // stderr has one line per host: host : xmt/rcv/%loss = 20/20/0%, …
     read: ({ stderr }) => {
       const replies = [...stderr.matchAll(/= \d+\/(\d+)\//g)].reduce((sum, [, received]) => sum + Number(received), 0)
       return { items: count * rounds, reply: replies }

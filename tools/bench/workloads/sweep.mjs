@@ -1,4 +1,4 @@
-// A sweep of hosts that all answer.
+// A sweep of hosts that all reply.
 import { addressAfter } from '../drivers/common.mjs'
 import { cpuPerItem, loopHeld, memory, rate } from './columns.mjs'
 import { aliveOf } from './fping.mjs'
@@ -104,7 +104,7 @@ export function sweep({ lab, smoke, baseline, go, driver }) {
 
 const occurrences = (text, part) => text.split(part).length - 1
 
-// Once all is quiet it waits for ever for one more packet: a slow ping beside it sends some.
+// masscan ends only when another packet arrives after its wait. A slow ping in the background provides packets.
 const masscan = `ping -q -i 0.2 "$1" >&2 & ping=$!
 shift
 masscan "$@" --ping --rate 100000 -oG -

@@ -1,4 +1,4 @@
-// A route of ten hops: time to a finished trace, three probes a hop, of the command and of a program that runs already.
+// The time of a complete trace over ten hops with three probes per hop, for the command and for a warm process.
 import { fileURLToPath } from 'node:url'
 import { addLink, applySysctls, batch, makeNamespaces } from '../../lab/namespaces.mjs'
 import { memory } from './columns.mjs'
@@ -40,14 +40,14 @@ export function traceroute({ lab, smoke, driver }) {
   }
 }
 
-/** All of the route has answered: the last hop is the target. */
+/** Checks that the trace is complete: its last hop is the target. */
 function read({ stdout, stderr, cost }) {
   const last = new RegExp(`^ *${hops}\\b.*${target.replaceAll('.', '\\.')}`, 'm')
   if (!last.test(stdout)) throw new Error(`no trace of ${hops} hops:\n${stdout}${stderr}`)
   return { items: 1, traceMs: cost.wallSeconds * 1000, cpuMs: cost.processCpuSeconds * 1000 }
 }
 
-/** A chain of namespaces: each forwards to the next, and the last is the target. */
+/** Creates a chain of namespaces. Each forwards to the next, and the last is the target. */
 function makeRoute(lab) {
   const names = Array.from({ length: hops }, (_, index) => `hop${index + 1}`)
   const made = makeNamespaces(names).names

@@ -1,4 +1,4 @@
-// UDP echo through a bound socket against a plain one.
+// UDP echo through a bound socket and through a plain one.
 import { startServer } from '../../lab/namespaces.mjs'
 import { cpuPerItem, memory, rate } from './columns.mjs'
 
