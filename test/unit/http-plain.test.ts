@@ -114,8 +114,8 @@ describe('a check over plain HTTP', () => {
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
-  test('a body without a length that a reset ends is not whole', async () => {
-    const { url } = await serving([`${ok}\r\nonly this`, 'reset'])
+  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: not whole', async reset => {
+    const { url } = await serving([`${ok}\r\n`, 'only this', reset])
     const { ok: passed, error } = await checkHttp(url, { device, expectBody: 'only this' })
     expect(passed).toBe(false)
     expect(error).toMatchObject({ code: 'ECONNRESET', message: 'aborted', device })

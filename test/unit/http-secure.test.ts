@@ -50,6 +50,13 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
+  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: not whole', async reset => {
+    const { url } = await serving([`${ok}\r\n`, 'only this', reset], secure)
+    const { ok: passed, error } = await checkHttp(url, { device, tls, expectBody: 'only this' })
+    expect(passed).toBe(false)
+    expect(error).toMatchObject({ code: 'ECONNRESET', message: 'aborted', device })
+  })
+
   test('a server that requires a client certificate', async () => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`], { ...secure, requestCert: true })
     const { error } = await checkHttp(url, { device, tls })

@@ -62,7 +62,10 @@ export const brokenAnswers: [what: string, parts: string[], status: number | und
   ['closed in the header', ['HTTP/1.1 2'], undefined, 'socket hang up'],
 ]
 
-/** A server that sends these parts, one at a time, once it has the whole header of a request. */
+/**
+ * A server that sends these parts, one at a time, once it has the whole header of a request. `reset` ends the connection, and `reset
+ * behind it` before anybody can have read the part before it.
+ */
 export async function serving(parts: readonly string[], secure?: Secure) {
   const requests: string[] = []
   const answer = (socket: Socket) => {
@@ -74,10 +77,10 @@ export async function serving(parts: readonly string[], secure?: Secure) {
       end = (end + data.subarray(-4).toString('latin1')).slice(-4)
       if (end !== '\r\n\r\n') return
       requests.push(Buffer.concat(chunks).toString('latin1'))
-      for (const part of parts) {
-        if (part === 'reset') raw.get(socket.remotePort!)!.resetAndDestroy()
+      for (const [index, part] of parts.entries()) {
+        if (part.startsWith('reset')) raw.get(socket.remotePort!)!.resetAndDestroy()
         else socket.write(part, 'latin1')
-        await sleep(30)
+        if (parts[index + 1] !== 'reset behind it') await sleep(30)
       }
       socket.end()
     })
