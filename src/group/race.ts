@@ -101,7 +101,8 @@ async function race<T>(
   return opened
 }
 
-function isFinal(error: unknown): boolean {
+/** Whether no other uplink need try. */
+export function isFinal(error: unknown): boolean {
   return error instanceof NetviaError && final.has(error.code)
 }
 

@@ -49,8 +49,11 @@ const ofConnection = new Set([
   'upgrade',
 ])
 
-/** Names and values in turn, as Node's `rawHeaders`: without what is of this connection alone, and with `Via`. */
-export function passedOn(rawHeaders: readonly string[], without: readonly string[] = []): string[] {
+/**
+ * Names and values in turn, as Node's `rawHeaders`: without what is of this connection alone, and with the `Via` of a message that
+ * came by this version of HTTP (RFC 9110 section 7.6.3).
+ */
+export function passedOn(rawHeaders: readonly string[], version: string, without: readonly string[] = []): string[] {
   const pairs = Array.from({ length: rawHeaders.length / 2 }, (_, i) => [rawHeaders[2 * i]!, rawHeaders[2 * i + 1]!])
   const named = pairs
     .filter(([name]) => name!.toLowerCase() === 'connection')
@@ -59,5 +62,9 @@ export function passedOn(rawHeaders: readonly string[], without: readonly string
     // The length belongs to the message, even if the sender lists it as a header of the connection.
     .filter(token => token !== 'content-length')
   const dropped = new Set([...ofConnection, ...named, ...without])
-  return [...(pairs.filter(([name]) => !dropped.has(name!.toLowerCase())).flat() as string[]), 'Via', '1.1 netvia']
+  return [
+    ...(pairs.filter(([name]) => !dropped.has(name!.toLowerCase())).flat() as string[]),
+    'Via',
+    `${version} netvia`,
+  ]
 }

@@ -112,7 +112,11 @@ export class HttpService {
         headers: [
           'Host',
           authority,
-          ...passedOn(request.rawHeaders, Number.isFinite(left) ? ['host', 'max-forwards'] : ['host']),
+          ...passedOn(
+            request.rawHeaders,
+            request.httpVersion,
+            Number.isFinite(left) ? ['host', 'max-forwards'] : ['host'],
+          ),
           ...(Number.isFinite(left) ? ['Max-Forwards', String(left - 1)] : []),
           ...framing,
           'Connection',
@@ -175,7 +179,7 @@ async function exchange(
   upstream.prependListener('end', () => {
     if (wasReset(upstream)) cut()
   })
-  response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders))
+  response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders, answer.httpVersion))
   await pipeline(answer, response)
   await upload
 }

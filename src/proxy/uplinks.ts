@@ -1,8 +1,8 @@
 import { isIP } from '../builtins.js'
-import { NetviaError } from '../errors.js'
+import type { NetviaError } from '../errors.js'
 import type { GroupAttempts } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
-import { openOver } from '../group/race.js'
+import { isFinal, openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
 import { type Connected, dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { dialPaths } from '../protocols/tcp/multipath/dial.js'
@@ -17,7 +17,7 @@ import { Descriptor, type End } from './descriptor.js'
 import type { ProxySettings } from './options.js'
 import { Statistics, type Tally } from './statistics.js'
 import { Targets } from './targets.js'
-import { connectThrough } from './upstream.js'
+import { connectThrough, failBecauseOf } from './upstream.js'
 
 /** In ms: two retransmissions of a SYN. Then another uplink has its turn, if there is one. */
 const patience = 4000
@@ -111,7 +111,8 @@ export class Uplinks {
     const options = { ...path, servers, timeout, ...first, multipath, multipathFallback, noDelay: true }
     return withinTimeLimit({ ...options, signal }, async (limit, progress) => {
       const check = upstream ? undefined : this.#check
-      const { socket } = await dialPaths({ ...options, keepAlive: keepAliveMs }, limit, progress, check)
+      const dialed = dialPaths({ ...options, keepAlive: keepAliveMs }, limit, progress, check)
+      const { socket } = await (upstream ? dialed.catch(error => failBecauseOf(error, upstream)) : dialed)
       if (upstream) await connectThrough(socket, upstream, host, port, limit)
       else this.targets.checkConnected(socket)
       return socket
@@ -134,8 +135,7 @@ export class Uplinks {
         return work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
       },
       failed: ({ name }, error) => {
-        const isRefused = error instanceof NetviaError && error.code === 'ERR_PROXY_TARGET'
-        if (!client.aborted && error !== noLongerNeeded && !isRefused) this.statistics.of(name).failures++
+        if (!client.aborted && error !== noLongerNeeded && !isFinal(error)) this.statistics.of(name).failures++
       },
       discard,
     })

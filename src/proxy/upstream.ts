@@ -113,6 +113,14 @@ function replyError(code: number, upstream: Upstream, host: string, port: number
   })
 }
 
+/** What the network says of a target, and a client would take for its own. */
+const ofNetwork = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'ENODATA'])
+
+/** Rejects with the error of a connection to the proxy. @throws NetviaError `ERR_UPSTREAM_PROXY` for what the network says of it. */
+export function failBecauseOf(error: NetviaError, upstream: Upstream): never {
+  throw ofNetwork.has(error.code) ? failure(upstream, `can't be reached: ${error.message}`) : error
+}
+
 function failure({ host: address, port }: Upstream, what: string, hint?: string): NetviaError {
   const message = `the proxy ${joinHostPort(address, port)} ${what}`
   return new NetviaError(hint === undefined ? message : `${message}; ${hint}`, {

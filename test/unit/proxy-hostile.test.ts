@@ -70,6 +70,14 @@ async function ask(proxy: NetviaProxy, text: string) {
 
 const get = (version = '1.1') => `GET http://${base}/ HTTP/${version}\r\nHost: x\r\n\r\n`
 
+test('Via has the version that each message came by', async () => {
+  answer = socket => void socket.end('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi')
+  const proxy = await start()
+  expect((await ask(proxy, get('1.0'))).text).toContain('\r\nVia: 1.0 netvia\r\n')
+  expect((await ask(proxy, get('1.1'))).text).toContain('\r\nVia: 1.0 netvia\r\n')
+  expect(seen.map(text => /Via: \S+/.exec(text)?.[0])).toEqual(['Via: 1.0', 'Via: 1.1'])
+})
+
 describe('what one side may read in another way than the other is refused', () => {
   const post = (fields: string, body = '', version = '1.1') =>
     `POST http://${base}/ HTTP/${version}\r\nHost: x\r\n${fields}\r\n\r\n${body}`

@@ -144,7 +144,7 @@ describe('HTTP targets', () => {
       'Set-Cookie': 'a',
       'set-cookie': 'b',
     }
-    expect(passedOn(Object.entries(given).flat())).toEqual([
+    expect(passedOn(Object.entries(given).flat(), '1.1')).toEqual([
       ...['Accept', '*/*', 'Content-Length', '3', 'Set-Cookie', 'a', 'set-cookie', 'b', 'Via', '1.1 netvia'],
     ])
   })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy, type ProxyOptions, type UpstreamProxy } from '../../src/index.js'
+import { closedPort } from './http-servers.js'
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
@@ -78,8 +79,17 @@ describe('what another proxy may say', () => {
     [0x7f, 1],
   ])('reply %d reaches the client as %d', async (code, seen) => {
     const { port } = await far(script(Buffer.of(5, 0), Buffer.of(5, code, 0, 1, 0, 0, 0, 0, 0, 0)))
-    const { answer } = await request({ host: '127.0.0.1', port })
+    const { proxy, answer } = await request({ host: '127.0.0.1', port })
     expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, seen])
+    // What the target and the rules of a proxy refuse is no failure of an uplink.
+    const { failures } = proxy.statistics.uplinks.default ?? { failures: 0 }
+    expect(failures).toBe(code === 2 || code === 5 ? 0 : 1)
+  })
+
+  test('a proxy that refuses the connection is no target that does', async () => {
+    const { proxy, answer } = await request({ host: '127.0.0.1', port: closedPort })
+    expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, 1])
+    expect(proxy.statistics.uplinks).toMatchObject({ default: { connections: 0, failures: 1 } })
   })
 
   test('all in one segment, or byte by byte: the target’s first bytes reach the client', async () => {

@@ -136,8 +136,10 @@ export function queueing(
   { metrics: { AggregationTemporality, InstrumentType } }: OpenTelemetry,
   outbox: Outbox<ResourceMetrics>,
 ): PushMetricExporter {
+  const correct = startCorrector()
   return {
     export(metrics, done) {
+      correct(metrics)
       outbox.add(metrics)
       done({ code: 0 })
     },
@@ -146,6 +148,25 @@ export function queueing(
       type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
     forceFlush: async () => {},
     shutdown: async () => {},
+  }
+}
+
+/**
+ * After the clock was set back, the SDK's series begin after their own points. Such a series gets its first point's time as its
+ * beginning: OpenTelemetry's data model has that for a beginning that is unknown.
+ */
+function startCorrector(): (metrics: ResourceMetrics) => void {
+  const known = new WeakMap<object, [seconds: number, nanoseconds: number]>()
+  return ({ scopeMetrics }) => {
+    for (const { dataPoints } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
+      for (const point of dataPoints) {
+        const { startTime, endTime } = point
+        const start = known.get(startTime) ?? startTime
+        const isLater = start[0] > endTime[0] || (start[0] === endTime[0] && start[1] > endTime[1])
+        if (isLater) known.set(startTime, endTime)
+        Object.assign(point, { startTime: isLater ? endTime : start })
+      }
+    }
   }
 }
 
