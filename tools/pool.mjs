@@ -1,4 +1,4 @@
-/** `count` calls of `action(index)`, `atOnce` of them pending at any time. */
+/** Calls `action(index)` `count` times, with at most `atOnce` calls pending at any time. */
 export async function pool(count, atOnce, action) {
   let next = 0
   const worker = async () => {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const probe = { preferred_ip_protocol: 'ip4', source_ip_address: wan2.address4 }
   const modules = Object.fromEntries(['tcp', 'icmp'].map(prober => [prober, { prober, [prober]: probe }]))
   const file = join(lab.folder, 'blackbox.yml')
-  // JSON is YAML.
+  // JSON is valid YAML.
   writeFileSync(file, JSON.stringify({ modules }))
   const listen = `--web.listen-address=${new URL(exporter).host}`
   lab.spawn('router', 'prometheus-blackbox-exporter', `--config.file=${file}`, listen, '--log.level=error')

@@ -4,13 +4,13 @@ import { root } from '../root.mjs'
 
 const changed = path => statSync(path).mtimeMs
 
-/** Compiles src/ to dist/ where that is missing or older than the sources. False if it can't. */
+/** Compiles src/ to dist/ if dist/ is missing or older than the sources. Returns false if that fails. */
 export function compile() {
   const output = `${root}dist/index.cjs`
   const sources = readdirSync(`${root}src`, { recursive: true }).map(name => changed(`${root}src/${name}`))
   if (existsSync(output) && changed(output) > Math.max(...sources)) return true
   if (!existsSync(`${root}node_modules/tsdown`)) {
-    console.error('first: npm ci')
+    console.error('node_modules is missing: run npm ci first')
     return false
   }
   const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/tsdown/dist/run.mjs'], { cwd: root })

@@ -1,5 +1,6 @@
-// What a program gets by `import` and by `require`: the one library in dist/lib, so that a program which does both has one netvia
-// and not two. `require` loads a part of it when something of that is first used; `import`, whose names are bindings, loads all at once.
+// Writes the entries for `import` and `require`. Both load the library in dist/lib, so a program that uses both has one netvia and
+// not two. `require` loads a part of the library when one of its names is first used. `import` creates bindings for all names, so
+// it loads everything immediately.
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'

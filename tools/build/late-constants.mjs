@@ -1,11 +1,11 @@
 /**
- * Constants of libraries that take 10 to 20 ms to make: what divides text into characters, and the set of all emoji. And what
- * commander starts other programs with, which netvia has none of: 3 ms and 2 MB.
+ * Constants in bundled libraries that are expensive to create. Intl.Segmenter and the pattern for emoji take 10 to 20 ms.
+ * node:child_process takes 3 ms and 2 MB: commander loads it for subcommands in programs of their own, which netvia doesn't have.
  */
 const expensive =
   /^const (\w+) = (new Intl\.Segmenter\(.*\)|\/.*\\p\{RGI_Emoji\}.*\/v|require\('node:child_process'\));$/gm
 
-/** Makes them when they are first used, which is never for plain text. A plugin of the bundler. */
+/** A bundler plugin that creates these constants on first use. Plain text never uses them. */
 export const lateConstants = {
   name: 'late-constants',
   transform(code, id) {

@@ -1,11 +1,11 @@
 /**
- * The files of the library, each with folders and modules of src. A part loads the earlier ones that it uses immediately, and a
- * later one when something of it is first used. So a program compiles what it calls, even one that imports all names: these are
- * in the three parts after timers.
+ * The files of the library ("parts"), with the folders and modules of src that each contains. A part loads the earlier parts that it
+ * uses immediately, and a later part on first use. So a program compiles only what it calls, even if it imports all names: the
+ * three parts after timers define them.
  */
 const parts = {
   timers: ['builtins', 'runtime/isolated', 'runtime/timers'],
-  // What calls are checked with, and the parents of their classes.
+  // Everything that checks the arguments of calls, and the base classes.
   basics: [
     ...['errors', 'host-port', 'monotonic', 'options', 'stats', 'checks/(outcome|http/options)'],
     ...['group/call-options', 'line/(rate/rate-limits|server-address)', 'protocols/dns/(records|server-address)'],
@@ -13,7 +13,7 @@ const parts = {
     ...['protocols/tcp/(dial|keep-alive|tls-options|multipath/options)', 'runtime/(result-.+|serial-queue)'],
     ...['scan/port-list', 'sockets/(ip|options|socket-options|zone)'],
   ],
-  // The calls themselves: those that probe or resolve, and all others.
+  // The calls themselves: first those that probe or resolve, then all others.
   probing: [
     ...['protocols/icmp/(packet/codec|pings?|socket/icmp-socket|sweep/sweep)', 'protocols/traceroute/traceroutes?'],
     ...['protocols/dns/(lookup|resolve)', 'sockets/tcp-info'],
@@ -46,8 +46,8 @@ const getter =
   /^Object\.defineProperty\(exports, "(\w+)", \{\n\tenumerable: true,\n\tget: function\(\) \{\n\t\treturn ([\w$]+);\n\t\}\n\}\);\n/gm
 
 /**
- * What a part exports, as one object of plain values. The bundler makes a function for each name, which takes time at the start,
- * and then at each use by another part until V8 has optimized that.
+ * Replaces the getters that the bundler generates for the exports of a part by one object of plain values. Getters cost time at
+ * startup, and at each use by another part until V8 has optimized them.
  */
 export function plainExports(code) {
   const variables = new Set([...code.matchAll(/^let ([\w$]+)/gm)].map(([, name]) => name))
@@ -59,8 +59,8 @@ export function plainExports(code) {
 }
 
 /**
- * A part that loads later ones when something of them is first used. `another` is made last, so that one which needs a later part
- * before that fails instead of getting half of it. No line and no column of the code changes: the source map still fits.
+ * Makes a part load later parts on first use. `another` is created last, so a part that needs a later part during its own loading
+ * fails instead of getting half of it. The lines of the existing code stay in place, so the source map still fits.
  */
 export function lateParts(name, code) {
   if (!names.includes(name)) return code
@@ -79,7 +79,7 @@ export function lateParts(name, code) {
 const fromPart =
   /exports\.(\w+) = require_(\w+)\.(\w+);|exports, "(\w+)", \{\n.*\n\tget: function\(\) \{\n\t\treturn require_(\w+)\.(\w+);/g
 
-/** An entry that loads a part when something of it is first used; but timers immediately, before a test replaces Node's. */
+/** An entry that loads each part on first use. It loads timers immediately, before a test can replace Node's timers. */
 export function lateEntry(code) {
   const getters = [...code.matchAll(fromPart)].map(([, ...found]) => {
     const [name, part, local] = found.filter(text => text !== undefined)

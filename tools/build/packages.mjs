@@ -1,4 +1,4 @@
-// The libraries that are bundled into dist.
+// The libraries bundled into dist.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ export const carried = [
   'uplot',
 ]
 
-/** Name, version, licence and folder of packages and of all that they depend on. */
+/** Name, version, licence and folder of packages and all their dependencies. */
 export function packagesOf(names) {
   const found = new Map()
   const collect = (name, from) => {
@@ -29,7 +29,7 @@ export function packagesOf(names) {
   return [...found.values()]
 }
 
-/** Where a package is found from a folder; packages need not export their package.json. */
+/** The folder of a package as resolved from another folder. Packages don't have to export their package.json. */
 function folderOf(name, from) {
   const paths = createRequire(join(from, 'package.json')).resolve.paths(name)
   return paths.map(path => join(path, name)).find(folder => existsSync(join(folder, 'package.json')))

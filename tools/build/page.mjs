@@ -1,4 +1,4 @@
-// The page of `netvia monitor --listen`: src/cli/page with all that it needs, as the one file dist/cli/page.html.
+// Bundles src/cli/page, the page of `netvia monitor --listen`, into one file: dist/cli/page.html.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ const script = readFileSync(join(outDir, 'page.iife.js'), 'utf8')
 const library = readFileSync(createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css'), 'utf8')
 const style = readFileSync(join(source, 'page.css'), 'utf8')
 const page = readFileSync(join(source, 'page.html'), 'utf8')
-// By functions: a $ in what is put in means nothing.
+// Replacement functions keep a $ in the inserted text literal.
 const whole = page
   .replace('<!-- style -->', () => `<style>${library}${style.replaceAll(/\s*\n\s*/g, '\n')}</style>`)
   .replace('<!-- script -->', () => `<script>${script.trim().replaceAll('</script', '<\\/script')}</script>`)

@@ -1,4 +1,5 @@
-// The types of everything: `npm run check`. By TypeScript 7, which takes a fifth of the time; 5 is there for the tools that use its API.
+// `npm run check`: checks the types of all projects with TypeScript 7, which takes a fifth of the time. Version 5 is installed for
+// tools that use its API.
 import { spawnSync } from 'node:child_process'
 
 for (const project of ['.', 'src/cli/page', 'test/network/page']) {

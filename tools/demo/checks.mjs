@@ -1,4 +1,4 @@
-// What the demo checks over a path: every protocol of netvia against the demo's servers. Each resolves with words for the
+// The demo's checks over a path: every protocol of netvia against the demo's servers. Each resolves with a time and text for the
 // table, or throws.
 import { once } from 'node:events'
 import { checkHttp, checkTcp, openUdp, ping, resolve } from 'netvia'

@@ -1,4 +1,4 @@
-// The demo without root: every protocol over device "lo", against servers it starts itself.
+// The demo without root: every protocol over device "lo", against servers that the demo starts.
 import { privileges } from 'netvia'
 import { startServers } from '../lab/servers.mjs'
 import { checks } from './checks.mjs'
@@ -31,6 +31,6 @@ export async function loopbackDemo() {
 async function explain() {
   const missing = Object.entries(await privileges()).filter(([, privilege]) => privilege?.allowed === false)
   if (missing.length === 0) return
-  console.log('\nWhat this process may not do, and how to allow it:\n')
+  console.log('\nPermissions that this process lacks, and how to grant them:\n')
   for (const [what, { reason, fix }] of missing) console.log(`  ${what}: ${reason}${fix ? `\n      ${fix}` : ''}`)
 }

@@ -1,5 +1,5 @@
-// The main job, end to end: `npm run demo`. As root with iproute2 on a simulated router with two uplinks; for anyone
-// else on loopback. Exit code 0 only if all of it worked.
+// `npm run demo` shows netvia's main purpose, end to end. As root with iproute2 it uses a simulated router with two uplinks, otherwise
+// loopback. The exit code is 0 only if everything worked.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ const missing = whyNoLab()
 let good = await loopbackDemo()
 
 if (missing) {
-  console.log(`\nThe router with two uplinks is left out: ${missing}.`)
+  console.log(`\nSkipped the router with two uplinks: ${missing}.`)
   console.log('To see it: sudo npm run demo (with iproute2 installed).')
 } else {
   console.log('')

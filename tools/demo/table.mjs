@@ -1,4 +1,4 @@
-/** Prints rows under a heading, columns as wide as their widest cell; numbers to the right. */
+/** Prints rows under a heading. Columns are as wide as their widest cell, and numbers are right-aligned. */
 export function printTable(heading, rows) {
   const cells = [heading, ...rows].map(row => row.map(String))
   const widths = heading.map((_, column) => Math.max(...cells.map(row => row[column].length)))

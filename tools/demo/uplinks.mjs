@@ -1,5 +1,5 @@
-// The demo on a router with two uplinks. Runs inside the router's namespace of the laboratory.
-// The same checks twice: bound to wan2's source address, and bound to device wan2; counted at both devices.
+// The demo on a router with two uplinks. It runs in the laboratory's router namespace.
+// It runs each check twice, bound to wan2's source address and bound to device wan2, and counts the packets of both devices.
 import { device } from 'netvia'
 import { serveInternet, usualPorts } from '../lab/servers.mjs'
 import { checks } from './checks.mjs'
@@ -44,7 +44,7 @@ console.log(
 )
 process.exit(wrong === 0 ? 0 : 1)
 
-/** Packets sent so far, once nothing has moved for 50 ms: the last packets of a connection come after its end. */
+/** Waits until no packet is sent for 50 ms, then returns the counts. The last packets of a connection follow its end. */
 async function sent() {
   for (let last; ; await new Promise(resolve => setTimeout(resolve, 50))) {
     const [first, second] = await Promise.all([device('wan1'), device('wan2')])

@@ -1,12 +1,12 @@
-// What is made from the compiled command: the manual page, the licences of the libraries that dist carries, and the reference
-// in docs/command.md and docs/command/. `--write` writes the reference; `--check` only compares it.
+// Generates three things from the compiled command: the manual page, the licences of the bundled libraries, and the reference in
+// docs/command.md and docs/command/. `--write` updates the reference, `--check` only compares it.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { carried, packagesOf } from '../build/packages.mjs'
 import { root } from '../root.mjs'
 
-/** The subcommands of each page in docs/command/. */
+/** The subcommands on each page of docs/command/. */
 const groups = {
   probes: ['ping', 'sweep', 'trace', 'mtr'],
   checks: ['connect', 'http', 'dns', 'scan', 'line'],
@@ -23,14 +23,14 @@ if (mode) {
   for (const [name, commands] of Object.entries(groups)) update(`docs/command/${name}.md`, reference(commands))
 }
 
-/** Puts the text between the two marks of the page, or reports that it isn't there. */
+/** Writes the text between the two marks of the page, or reports that the page is out of date. */
 function update(page, text) {
   const old = readFileSync(join(root, page), 'utf8')
   const [before, rest] = old.split(begin)
   const current = `${before}${begin}\n\n${text}\n${end}${rest.split(end)[1]}`
   if (current === old) return
   if (mode === '--write') return writeFileSync(join(root, page), current)
-  console.error(`${page} is not up to date: node tools/docs/command.mjs --write`)
+  console.error(`${page} is out of date: run node tools/docs/command.mjs --write`)
   process.exitCode = 1
 }
 
@@ -59,7 +59,7 @@ function reference(commands) {
   return commands.map(name => `## ${name}\n\n\`\`\`text\n${netvia(name, '--help').trimEnd()}\n\`\`\`\n`).join('\n')
 }
 
-/** The licences of everything that is bundled. */
+/** The licences of all bundled libraries. */
 function licences() {
   const namesOf = new Map()
   for (const { name, version, license, folder } of packagesOf(carried)) {

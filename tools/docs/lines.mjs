@@ -1,5 +1,5 @@
-// Writes the table of simulated lines into docs/simulated-lines.md: what the monitor's defaults make of each, against the rules of
-// mwan3 and dpinger on the same traces. test/lines has the lines and the rules.
+// Writes the table of simulated lines into docs/simulated-lines.md. It compares the monitor's defaults with the rules of mwan3 and
+// dpinger on the same traces. test/lines/ has the lines and the rules.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'tsdown'

@@ -1,5 +1,5 @@
-// Makes the pictures of README.md from real runs: `node tools/docs/picture.mjs [demo|mtr|page …]`. Needs root, and chromium for
-// the page, which takes four minutes.
+// Generates the pictures in README.md from real runs: `node tools/docs/picture.mjs [demo|mtr|page …]`. It needs root. The page takes
+// four minutes and needs chromium.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -44,7 +44,7 @@ function demo() {
   writeFileSync(readme, `${before}${begin}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n\n${after}`)
 }
 
-/** `netvia mtr` over both uplinks, of which wan2 loses packets. */
+/** `netvia mtr` over both uplinks. wan2 loses packets. */
 async function mtr() {
   const names = await makeNetwork()
   const args = ['mtr', '--report', '-c', '60', '-I', 'wan1', '-I', 'wan2', 'server.test']
@@ -55,7 +55,7 @@ async function mtr() {
   writeFileSync(path('../../docs/pictures/mtr.svg'), terminalImage(`$ netvia ${args.join(' ')}\n${output}`))
 }
 
-/** The live page after four minutes, with an outage of wan1 behind it that no device shows. */
+/** The live page after four minutes, with a past outage of wan1 that its device didn't show. */
 async function page() {
   const names = await makeNetwork()
   const inside = (host, ...command) => ['netns', 'exec', names[host], ...command]

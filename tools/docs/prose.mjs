@@ -1,4 +1,4 @@
-// Part of `npm run docs`: the pages have no prose over 100 columns, and none of the phrases that made them hard to read.
+// Part of `npm run docs`: fails if a page has prose wider than 100 columns, or one of the phrases that are hard to read.
 import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../../', import.meta.url)
@@ -34,7 +34,7 @@ const faults = pages.flatMap(page => {
 for (const fault of faults) console.error(fault)
 process.exitCode = faults.length ? 1 : 0
 
-/** The page with as many lines, but without its code and what is generated. */
+/** Blanks out code and generated parts, and keeps the number of lines. */
 function prose(page) {
   const empty = text => text.replaceAll(/[^\n]/g, '')
   return page.replaceAll(/^ *```[\s\S]*?^ *```|<!-- bench: begin -->[\s\S]*?<!-- bench: end -->/gm, empty)

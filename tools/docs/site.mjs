@@ -1,5 +1,5 @@
-// `npm run docs`: README, the pages of docs/ and the reference of every public name as a static site in site/. Fails where a
-// public name is not documented, and where a link of the site leads nowhere.
+// `npm run docs` builds a static site in site/ from README.md, the pages of docs/ and the reference of every public name. It fails if
+// a public name is undocumented, or a link of the site is broken.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { Application, Converter, ReflectionKind } from 'typedoc'
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)))
 
 const app = await Application.bootstrap()
-// A page is called by its heading, not by its file.
+// Name each page after its heading instead of its file.
 app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
   for (const page of project.getReflectionsByKind(ReflectionKind.Document)) {
     const [{ text }] = page.content
@@ -21,11 +21,11 @@ app.validate(project)
 const site = app.options.getValue('out')
 await app.generateDocs(project, site)
 const broken = brokenLinks(site)
-for (const { page, link } of broken) console.error(`${page}: ${link} leads nowhere`)
+for (const { page, link } of broken) console.error(`${page}: broken link ${link}`)
 console.log(`${relative('.', site)}: ${broken.length} broken links, ${app.logger.warningCount} warnings`)
 process.exitCode = broken.length || app.logger.warningCount || app.logger.hasErrors() ? 1 : 0
 
-/** Links and sources that lead to no file of the site, or to no such place in it. */
+/** Links and sources whose file or fragment doesn't exist in the site. */
 function brokenLinks(folder) {
   const files = readdirSync(folder, { recursive: true }).map(name => join(folder, name))
   const pages = new Map(files.filter(file => file.endsWith('.html')).map(file => [file, readFileSync(file, 'utf8')]))

@@ -1,4 +1,4 @@
-/** Bytes and words at which decoders change their minds. */
+/** Bytes and words at the boundaries of decoders' branches. */
 const edges = [0, 1, 2, 3, 4, 7, 8, 15, 16, 20, 40, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xfe, 0xff]
 const longest = 4096
 
@@ -27,7 +27,7 @@ const mutations = [
   bytes => cut(bytes),
 ]
 
-/** A changed copy of `bytes`, perhaps with a part of `other`, or of a word of `dictionary`. */
+/** A mutated copy of `bytes`, which may contain a part of `other` or a word of `dictionary`. */
 export function mutate(bytes, other, dictionary) {
   let changed = Buffer.from(bytes)
   for (let left = 1 + below(4); left > 0; left--) {

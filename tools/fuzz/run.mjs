@@ -1,5 +1,5 @@
-// Fuzzing with coverage: `npm run fuzz -- [--minutes N] [target …]`. The native parser by libFuzzer (needs clang), the decoders
-// of TypeScript by tools/fuzz/worker.mjs. Seeds are in test/fuzz/corpus; what is found meanwhile is kept in .cache/fuzz.
+// Fuzzing guided by coverage: `npm run fuzz -- [--minutes N] [target …]`. libFuzzer (needs clang) fuzzes the native parser, and
+// tools/fuzz/worker.mjs the TypeScript decoders. Seeds are in test/fuzz/corpus. Inputs that reach new code are kept in .cache/fuzz.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 })
 const targets = positionals.length > 0 ? positionals : ['received', ...decoders]
 const seconds = Math.max(1, Math.round((Number(values.minutes) * 60) / targets.length))
-/** An input that takes longer never ends, in ms. */
+/** In ms. An input that takes longer counts as a hang. */
 const hangs = 60_000
 
 const seedsOf = target => join(root, 'test/fuzz/corpus', target)
@@ -32,7 +32,7 @@ for (const target of targets) {
 }
 process.exit(failed === 0 ? 0 : 1)
 
-/** Compiles test/fuzz/targets.ts with all it imports into one file, with counters in it. */
+/** Bundles test/fuzz/targets.ts and its imports into one file with coverage counters. */
 function instrument() {
   execFileSync(
     process.execPath,

@@ -1,5 +1,5 @@
-// One target, fed with changed inputs for some time; those that reach code in a new way are changed further. Coverage is that
-// of istanbul's counters. Tells { runs, corpus, covered, counters } or { failure } at the end.
+// Fuzzes one target for a limited time. Inputs that reach new coverage, counted by istanbul's counters, join the corpus and are
+// mutated further. Posts `{ runs, corpus, covered, all, failure }` at the end.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,15 +8,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { mutate } from './mutate.mjs'
 
 const { bundle, target, seeds, kept, milliseconds, shared } = workerData
-/** For the main thread, which sees in it when one input takes for ever: its number, its length, its bytes. */
+/** Shared with the main thread, which detects inputs that hang: the input's number, length and bytes. */
 const numbers = new Int32Array(shared, 0, 2)
 const current = new Uint8Array(shared, 8)
 const run = createRequire(import.meta.url)(bundle)[target]
 const counters = flatten(Object.values(globalThis.__coverage__))
-/** By counter, which orders of magnitude of its count have been seen. */
+/** For each counter, the orders of magnitude that it has reached. */
 const seen = new Uint8Array(counters.length)
 
-/** All counters in one array, in the place of istanbul's objects: they are read after every input. */
+/** Moves all counters from istanbul's objects into one array, because they are read after every input. */
 function flatten(files) {
   const sizeOf = table => Object.keys(table).length
   const tables = files.flatMap(file => [[file, 's'], [file, 'f'], ...Object.keys(file.b).map(key => [file.b, key])])

@@ -1,5 +1,5 @@
-// Static analysis of native/: `node tools/native/analyze.mjs`, g++ -fanalyzer and clang-tidy (.clang-tidy says which of its checks).
-// Silent and 0 if neither finds anything.
+// Static analysis of native/ with g++ -fanalyzer and clang-tidy: `node tools/native/analyze.mjs`. .clang-tidy lists the checks.
+// Without findings it prints nothing and exits with 0.
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -14,7 +14,7 @@ const options = [
   ...['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED'],
   ...headers.flatMap(folder => ['-isystem', folder]),
 ]
-/** What is known to be none: a view of some length has memory, and what a function returns in place is initialized. */
+/** Known false positives: a view with a length above 0 has memory, and a value that is returned in place is initialized. */
 const falseAlarms = {
   'packets.cc': ['-Wno-analyzer-null-dereference'],
   'relay/pipes.cc': ['-Wno-analyzer-use-of-uninitialized-value'],
@@ -22,17 +22,17 @@ const falseAlarms = {
   'run/tracee.cc': ['-Wno-analyzer-use-of-uninitialized-value'],
 }
 /**
- * Not netvia.cc, which includes the others, not faults.cc, which is for tests alone, and not runtime.cc: a C++ runtime's names are
- * reserved, and its memory is its callers'.
+ * Excludes netvia.cc, which includes the others, faults.cc, which is only for tests, and runtime.cc. The names in a C++ runtime are
+ * reserved, and its memory belongs to its callers.
  */
 const files = readdirSync(join(root, 'native'), { recursive: true }).filter(name =>
   /^(?!faults|runtime|netvia).*\.cc$/.test(name),
 )
 const tidy = (checks, file) => ['clang-tidy-16', '--quiet', `--checks=${checks}`, `native/${file}`, '--', ...options]
 const commands = [
-  // These look at every declaration, mostly the headers': once is enough.
+  // These checks visit every declaration, mostly those in headers. One run is enough.
   tidy('-clang-analyzer-*,-bugprone-suspicious-include', 'netvia.cc'),
-  // These follow the paths through the functions of the file itself.
+  // These checks follow the paths through the functions of one file.
   ...files.flatMap(name => [
     ['g++', ...options, '-O1', '-fanalyzer', ...(falseAlarms[name] ?? []), '-c', `native/${name}`, '-o', '/dev/null'],
     tidy('-*,clang-analyzer-*', name),

@@ -4,8 +4,8 @@ import { root } from '../root.mjs'
 import { copySources, runBuild } from './node-gyp.mjs'
 
 /**
- * Builds the addon for tests, with variables of native/addon.gypi such as `{ sanitize: 'address' }`, where that is missing or older
- * than the sources. Needs a compiler. Returns the folder that NETVIA_PREBUILD is to name.
+ * Builds the addon for tests with variables of native/addon.gypi such as `{ sanitize: 'address' }`, if it is missing or older than
+ * the sources. Needs a compiler. Returns the folder for NETVIA_PREBUILD.
  */
 export function buildDebugAddon(name, variables) {
   const folder = join(root, '.cache', name)

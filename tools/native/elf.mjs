@@ -1,4 +1,4 @@
-// Just enough of elf(5) to say what a shared object is and needs, read as a loader does: by its program headers.
+// Parses the parts of elf(5) that show what a shared object is and needs. Like a loader, it reads the program headers.
 
 const mips = 8
 const PT = { load: 1, dynamic: 2, mipsAbiFlags: 0x70000003 }
@@ -12,7 +12,7 @@ const DT = {
   versionNeeded: 0x6ffffffe,
 }
 
-/** Numbers of a file at offsets, in its own class and byte order. */
+/** Reads numbers at offsets in a file, in the file's class and byte order. */
 class Reader {
   constructor(bytes) {
     this.bytes = bytes
@@ -22,14 +22,14 @@ class Reader {
   }
   half = offset => this.view.getUint16(offset, this.little)
   word = offset => this.view.getUint32(offset, this.little)
-  /** An address or size: 4 or 8 bytes. */
+  /** An address or a size, in 4 or 8 bytes. */
   long = offset => (this.wide ? Number(this.view.getBigUint64(offset, this.little)) : this.word(offset))
   text(offset) {
     return this.bytes.toString('latin1', offset, this.bytes.indexOf(0, offset))
   }
 }
 
-/** What a shared object says of itself. Throws where it is none. */
+/** Parses the headers of a shared object. Throws if the file isn't one. */
 export function readElf(bytes) {
   if (bytes.toString('latin1', 0, 4) !== '\x7fELF') throw new Error('not an ELF file')
   const reader = new Reader(bytes)
@@ -54,9 +54,9 @@ export function readElf(bytes) {
     flags: word(wide ? 48 : 36),
     sections: half(wide ? 60 : 48),
     loaded,
-    /** Where the bytes end that a loader may read. */
+    /** The end of the bytes that a loader may read. */
     end: Math.max(...segments.map(segment => segment.offset + segment.size)),
-    /** Offset of the floating-point ABI of MIPS, which the loader of glibc compares with the process's. */
+    /** The offset of the MIPS floating-point ABI, which glibc's loader compares with that of the process. */
     mipsFloatAbi: abiFlags ? abiFlags.offset + 7 : undefined,
     ...readDynamic(reader, segments, loaded),
   }
@@ -77,7 +77,7 @@ function readDynamic(reader, segments, loaded) {
   }
   const strings = at(find(DT.stringTable))
   const symbols = at(find(DT.symbolTable))
-  // The hash table has a chain for every symbol.
+  // The hash table has one chain entry per symbol.
   const count = word(at(find(DT.hash)) + 4)
   const undefinedNames = []
   const definedNames = []

@@ -1,9 +1,9 @@
 import { readElf } from './elf.mjs'
 
-/** With pages of 64 KiB, or large instructions as those of ppc64, the proxy's relay took some above 52 KiB. */
+/** In bytes. With the proxy's relay, targets with pages of 64 KiB or long instructions, such as ppc64, exceeded 52 KiB. */
 const budget = 68 * 1024
 
-/** Of the C library: functions that glibc and musl export alike, on every architecture. */
+/** The C library functions that glibc and musl export on every architecture. */
 const libc = new Set(
   (
     'abort accept4 bind calloc clock_gettime close connect epoll_create1 epoll_ctl epoll_wait __errno_location eventfd execvp _exit ' +
@@ -15,7 +15,7 @@ const libc = new Set(
 )
 const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
 
-/** What is wrong with an addon for this target (targets.mjs); nothing if it can be shipped. */
+/** The faults of an addon for this target (targets.mjs). Empty if it can be shipped. */
 export function faults(bytes, target) {
   const elf = readElf(bytes)
   const found = []
@@ -36,7 +36,7 @@ export function faults(bytes, target) {
   return found
 }
 
-/** A double among the arguments would tie the file to one floating-point ABI. */
+/** Functions with a double argument are excluded, because they would tie the file to one floating-point ABI. */
 function isPlain(name) {
   return libc.has(name) || (/^napi_/.test(name) && !/double|date|int64/.test(name))
 }

@@ -1,5 +1,5 @@
-// Builds prebuilds/ from the sources with a pinned compiler: `npm run prebuild [architecture …]`, and looks at each file.
-// With --check it builds elsewhere and compares the bytes with what is committed.
+// Builds prebuilds/ with a pinned compiler and inspects each file: `npm run prebuild [architecture …]`.
+// With --check it builds in another folder and compares the bytes with the committed files.
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checksums } from '../package/contents.mjs'
@@ -23,7 +23,7 @@ for (const arch of chosen.length ? chosen : Object.keys(targets)) {
   const bytes = build(arch, file)
   const found = faults(bytes, targets[arch])
   if (check && !(existsSync(join(root, file)) && bytes.equals(readFileSync(join(root, file)))))
-    found.push('the committed file is not what the sources give')
+    found.push('the committed file differs from a build of the sources')
   console.log(`${file}: ${bytes.length} bytes${found.map(fault => `\n  WRONG: ${fault}`).join('')}`)
   wrong += found.length
 }
@@ -42,14 +42,14 @@ function build(arch, file) {
   return finished
 }
 
-/** A built addon without what no loader reads: section headers and the sections that are not mapped. */
+/** Strips what no loader reads from a built addon: section headers and unmapped sections. */
 function finish(bytes) {
   const { bits, end, mipsFloatAbi } = readElf(bytes)
   const file = Buffer.from(bytes.subarray(0, end))
   const [sections, numbers] = bits === 64 ? [40, 58] : [32, 46]
   file.fill(0, sections, sections + bits / 8) // e_shoff
   file.fill(0, numbers, numbers + 6) // e_shentsize, e_shnum, e_shstrndx
-  // Compiled for soft float, but it has no floating point at all (inspect.mjs): glibc may load it into either kind of process.
+  // Compiled for soft float, but without any floating point (inspect.mjs). So glibc can load it into either kind of process.
   if (mipsFloatAbi) file[mipsFloatAbi] = 0
   return file
 }

@@ -1,7 +1,7 @@
-// Builds the addon with a sanitizer and runs on it, where nothing may be said:
-// `node tools/native/sanitize.mjs [address|undefined|thread] [unit|network [file name parts …]]`. With nothing more than a sanitizer:
-// test/sanitize/, as CI does with `address`; else those tests. `thread`: as Node is not built for ThreadSanitizer, in the small host
-// of test/runtimes/host/. Needs a compiler.
+// Builds the addon with a sanitizer and runs tests on it. Any report fails the run. Needs a compiler.
+// `node tools/native/sanitize.mjs [address|undefined|thread] [unit|network [file name parts …]]`
+// Without a test project it runs test/sanitize/, as CI does with `address`. Node isn't built for ThreadSanitizer, so `thread` runs the
+// small host of test/runtimes/host/.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,10 +12,10 @@ import { buildDebugAddon } from './debug-addon.mjs'
 
 const [kind = 'address', ...tests] = process.argv.slice(2)
 const libraries = { address: 'libasan.so', undefined: 'libubsan.so', thread: 'libtsan.so' }
-if (!(kind in libraries)) throw new Error(`address, undefined or thread; not ${kind}`)
+if (!(kind in libraries)) throw new Error(`unknown sanitizer ${kind} (known: address, undefined, thread)`)
 
 const reports = mkdtempSync(join(tmpdir(), 'netvia-sanitize-'))
-// Other users run in tests, too.
+// Some tests run Node.js as another user, which must be able to write reports.
 chmodSync(reports, 0o1777)
 process.on('exit', () => rmSync(reports, { recursive: true, force: true }))
 const logged = `log_path=${reports}/report`
@@ -48,7 +48,7 @@ else {
 }
 process.exit(failed === 0 ? 0 : 1)
 
-/** The exit status of the host: the sanitizer makes it 66 where it had something to say. */
+/** Returns the host's exit status. ThreadSanitizer makes it 66 if it reported anything. */
 function runThreads() {
   const host = join(reports, 'threads')
   const sources = ['threads.c', 'node-api.c'].map(file => join(root, 'test/runtimes/host', file))
@@ -78,12 +78,12 @@ function asan(leaks) {
 function run(what, args) {
   const { status, signal } = spawnSync(node, args, {
     cwd: root,
-    // Of a worker that is ended in the middle of its work much is left, and to go through it takes many minutes and gigabytes.
+    // Workers that are terminated while they work leave much memory behind. Checking it for leaks takes many minutes and gigabytes.
     env: { ...environment, ASAN_OPTIONS: asan(what.endsWith('leaks.mjs')) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  // Node and V8 do not free what they hold at their end: of leaks only those count that the addon itself has allocated. With the last
-  // worker that has it, it is unloaded: then it has no name.
+  // Node and V8 don't free all memory when they exit, so only leaks of memory that the addon allocated count. The addon is unloaded
+  // with the last worker that uses it. After that, stack traces don't show its name.
   const names = readdirSync(reports).filter(name => name.startsWith('report'))
   const found = names
     .flatMap(name => readFileSync(join(reports, name), 'utf8').split(/\n\n(?=Direct leak|Indirect leak)/))

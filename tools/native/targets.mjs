@@ -1,8 +1,8 @@
-// The architectures, by Node's names: the compiler's target, and what the file must then say of itself.
+// The architectures by Node's names, each with the compiler's target and the expected values of the file's ELF headers.
 
 /**
- * `machine`: e_machine; `flags`: e_flags, the ABI; `page`: the largest page of this architecture's kernels (segments are aligned to it).
- * `cpu`: the oldest processor that the file must run on, where that is not the compiler's choice anyway.
+ * `machine` is e_machine. `flags` is e_flags, the ABI. `page` is the largest page size of the architecture's kernels, to which segments
+ * are aligned. `cpu` is the oldest supported processor, if it differs from the compiler's default.
  */
 export const targets = {
   x64: { triple: 'x86_64-linux-gnu.2.17', machine: 62, bits: 64, little: true, flags: 0, page: 0x1000 },

@@ -1,5 +1,5 @@
-// The tarball has no docs, so links of its README.md and CHANGELOG.md lead to the repository, to the tag of the same version.
-// `--absolute` (prepack) rewrites both files where they are, as npm packs no others, and `--restore` (postpack) puts them back.
+// The tarball has no docs, so the links in its README.md and CHANGELOG.md must point to the repository, at the tag of the same version.
+// `--absolute` (prepack) rewrites both files in place, because npm packs no others. `--restore` (postpack) restores them.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ import { root } from '../root.mjs'
 
 const pages = ['README.md', 'CHANGELOG.md']
 
-/** Links to files become links below `repository`; pictures become the files themselves. */
+/** Turns links to files into links to their pages in the repository, and links to pictures into links to the raw files. */
 export function absoluteLinks(page, repository, version) {
   return page.replaceAll(/(!?)(\[[^\]]*\])\((?!#|[a-z]+:)([^)\s]+)\)/g, (_, image, text, path) => {
     return `${image}${text}(${repository}/${image ? 'raw' : 'blob'}/v${version}/${path})`
@@ -24,7 +24,7 @@ export function makeAbsolute(folder) {
   mkdirSync(savedIn(folder), { recursive: true })
   for (const name of pages) {
     const page = readFileSync(join(folder, name), 'utf8')
-    // What a pack that was interrupted saved is the original.
+    // A file that an interrupted pack has saved is the original. Don't overwrite it.
     if (!existsSync(join(savedIn(folder), name))) writeFileSync(join(savedIn(folder), name), page)
     writeFileSync(join(folder, name), absoluteLinks(page, repository, version))
   }

@@ -1,11 +1,11 @@
-// Fills in who publishes netvia, and where its sources are: `node tools/package/publisher.mjs --write` takes publisher.json and
-// writes the fields of package.json. `npm run release:check` compares them.
+// `node tools/package/publisher.mjs --write` copies the publisher and the repository from publisher.json to package.json.
+// `npm run release:check` compares them.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root } from '../root.mjs'
 
-/** The fields of package.json. Throws an error that says what publisher.json lacks. */
+/** The fields for package.json. Throws an error that names what publisher.json lacks. */
 export function publishFields({ repository, author }) {
   if (!/^https:\/\/[^/\s]+\/[^/\s]+\/[^/\s]+$/.test(repository ?? '') || repository.endsWith('.git'))
     throw new Error('publisher.json: repository must be a URL such as https://github.com/owner/netvia')
@@ -18,7 +18,7 @@ export function publishFields({ repository, author }) {
   }
 }
 
-/** What package.json lacks or has differently; empty if all is well. */
+/** The fields that package.json lacks or that differ. */
 export function missingFields(manifest, publisher) {
   const wanted = publishFields(publisher)
   return Object.keys(wanted).filter(key => JSON.stringify(manifest[key]) !== JSON.stringify(wanted[key]))
@@ -26,12 +26,12 @@ export function missingFields(manifest, publisher) {
 
 const read = name => JSON.parse(readFileSync(join(root, name), 'utf8'))
 
-/** Whether package.json says what publisher.json says. */
+/** Whether package.json agrees with publisher.json. Prints the reason if not. */
 export function checkPublisher() {
   try {
     const missing = missingFields(read('package.json'), read('publisher.json'))
     if (missing.length === 0) return true
-    console.error(`package.json: ${missing.join(', ')}: run node tools/package/publisher.mjs --write`)
+    console.error(`package.json: outdated ${missing.join(', ')}: run node tools/package/publisher.mjs --write`)
   } catch (error) {
     console.error(error.message)
   }

@@ -1,5 +1,5 @@
-// All that must hold before a release: `npm run release:check [-- part of a step's name …]`, as root on Debian. What CI checks, the
-// services, and the list of materials: about twenty minutes.
+// `npm run release:check [-- part of a step's name …]` runs every check that a release must pass, as root on Debian: the checks of CI,
+// the services, and the bill of materials. It takes about twenty minutes.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,9 +26,9 @@ for (const [name, step] of Object.entries(steps)) {
     `=== ${name}: ${failed.includes(name) ? 'FAILED' : 'ok'}, ${Math.round((performance.now() - started) / 1000)} s`,
   )
 }
-if (failed.length) console.log(`\nnot to be released: ${failed.join(', ')}`)
-else if (chosen.length) console.log('\nok as far as it was asked for')
-else console.log('\nfit to be released')
+if (failed.length) console.log(`\nnot ready for release, failed: ${failed.join(', ')}`)
+else if (chosen.length) console.log('\nthe chosen steps passed')
+else console.log('\nready for release')
 process.exit(failed.length ? 1 : 0)
 
 function run(command, args) {
@@ -36,12 +36,12 @@ function run(command, args) {
   return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0
 }
 
-/** CycloneDX, of what is installed with netvia and of what its files carry. */
+/** Writes a CycloneDX bill of materials: the packages installed with netvia, and those bundled in its files. */
 function listMaterials() {
   const all = execFileSync('npm', ['sbom', '--sbom-format=cyclonedx'], { cwd: root, maxBuffer: 1e8 })
   const { components, dependencies, ...head } = JSON.parse(all)
   const { name, dependencies: installed } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  // npm says the folder's name.
+  // npm reports the folder's name.
   head.metadata.component.name = name
   const shipped = new Set(
     packagesOf([...Object.keys(installed), ...carried]).map(({ name, version }) => `${name}@${version}`),

@@ -1,4 +1,5 @@
-// The packed package in every way it is installed, bundled and embedded: `npm run test:package`. Needs Linux. Last line: N passed, N failed.
+// `npm run test:package` tests the packed package in every way that it is installed, bundled and embedded. Needs Linux. The last line
+// of its output is "N passed, N failed".
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -55,7 +56,8 @@ for (const linker of ['node-modules', 'pnp']) {
   check(`yarn, ${linker}: the command`, folder, [node, yarn, 'netvia', '--version'], packed.version)
 }
 
-// A bundle that holds netvia too has the addons and what finds them beside it, and an ES module what CommonJS is used to (docs/packaging.md).
+// A bundle that includes netvia needs the addons and node-gyp-build next to it. An ES module also needs CommonJS globals
+// (docs/packaging.md).
 const whole = join(npm, 'whole')
 const [banner] = /^import .*createRequire.*$/m.exec(readFileSync(join(root, 'docs/packaging.md'), 'utf8'))
 cpSync(join(npm, 'node_modules/netvia/prebuilds'), join(whole, 'prebuilds'), { recursive: true })
@@ -86,7 +88,8 @@ writeFileSync(join(tools, 'node_modules/run-webpack.cjs'), webpack)
 run(npm, node, [join(tools, 'node_modules/run-webpack.cjs')])
 check('bundled by webpack, netvia external', npm, [node, 'webpack.cjs'])
 
-// A single executable's own require knows Node's modules only: the package lies beside it (docs/packaging.md).
+// The require of a single executable application finds only Node's modules, so the package is installed next to the executable
+// (docs/packaging.md).
 const itsOwn = "require = require('node:module').createRequire(process.execPath)\n"
 writeFileSync(join(npm, 'single.cjs'), itsOwn + readFileSync(join(npm, 'program.cjs'), 'utf8'))
 writeFileSync(
@@ -105,7 +108,7 @@ run(npm, node, [
 ])
 check('a Node single executable application', npm, ['./single'])
 
-// Last, since it takes the addon away.
+// Last, because it removes the addon.
 rmSync(join(npm, 'node_modules/netvia/prebuilds'), { recursive: true })
 const missing = check('no addon for this machine', npm, [node, 'elsewhere.mjs', 'ERR_ADDON_NOT_FOUND'])
 for (const part of [`${process.platform}-${process.arch}`, 'node-gyp rebuild', 'node_modules/netvia'])
@@ -134,13 +137,13 @@ function run(cwd, command, args, env = {}) {
   if (status !== 0) count(`${command} ${args[0]} in ${cwd.slice(work.length + 1)}`, `${stdout}${stderr}`)
 }
 
-/** Package managers compile what has a `binding.gyp`, on machines without a compiler too, unless they are told not to run scripts. */
+/** Package managers compile packages with a `binding.gyp`, even without a compiler, unless scripts are disabled. */
 function notCompiled(name, folder) {
   const built = readdirSync(folder, { recursive: true }).filter(path => path.endsWith('/Release/netvia.node'))
   count(`${name}: nothing is compiled`, built.join(' '))
 }
 
-/** Runs a program that is to print `wanted`; what it said to standard error. */
+/** Runs a program that must print `wanted`. Returns its standard error. */
 function check(name, cwd, [command, ...args], wanted = 'works') {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
@@ -152,7 +155,7 @@ function check(name, cwd, [command, ...args], wanted = 'works') {
   return stderr ?? ''
 }
 
-/** In a mount namespace where the folder can't be written. */
+/** A command in a mount namespace where the folder is read-only. */
 function readOnly(folder, command) {
   const mount =
     'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && ! touch written 2>/dev/null && exec "$@"'

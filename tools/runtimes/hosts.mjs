@@ -1,5 +1,5 @@
-// Machines for which there is no JavaScript runtime: the addon in a small Node-API host (test/runtimes/host/) that the pinned compiler
-// makes, on Debian's C libraries for that machine, glibc or musl.
+// Tests the addon on machines without a JavaScript runtime. The pinned compiler builds a small Node-API host (test/runtimes/host/), which
+// runs with Debian's C library for that machine, glibc or musl.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -31,7 +31,7 @@ const hosts = {
     debian: 'mipsel',
     qemu: 'qemu-mipsel-static',
   },
-  // On a processor without any newer instruction (the first Raspberry Pi's).
+  // The processor of the first Raspberry Pi, without newer instructions.
   'arm (v6), static': {
     arch: 'arm',
     triple: 'arm-linux-musleabihf',
@@ -41,14 +41,14 @@ const hosts = {
   'loong64, static': { arch: 'loong64', triple: 'loongarch64-linux-musl', run: ['qemu-loongarch64-static'] },
 }
 
-/** By the kernel itself, but for those of virtual machines that run no 32-bit programs. */
+/** Runs 32-bit programs natively, or by emulation if the kernel can't run them, as in some virtual machines. */
 function on32Bits() {
   const loader = ['/usr/i686-linux-gnu/lib/ld-linux.so.2', '--library-path', '/usr/i686-linux-gnu/lib']
   const { status } = spawnSync(loader[0], ['--version'])
   return status === 0 ? loader : ['qemu-i386-static', ...loader]
 }
 
-/** Pairs of a name and what went wrong, if anything. */
+/** Yields pairs of a name and the failure, if any. */
 export function* runHosts() {
   mkdirSync(folder, { recursive: true })
   downloadMusl(Object.values(hosts).flatMap(({ debian }) => debian ?? []))
@@ -89,7 +89,10 @@ function build({ arch, triple }) {
   return program
 }
 
-/** With the compiler's own musl, which has no dlopen: test/runtimes/host/loader.c takes its place, and wants a list of what the addon needs. */
+/**
+ * Links the compiler's musl statically. It has no dlopen, so test/runtimes/host/loader.c loads the addon. The loader needs a list of
+ * the symbols that the addon imports.
+ */
 function buildStatic({ arch, triple, cpu = 'baseline' }) {
   const names = readElf(readFileSync(join(root, `prebuilds/linux-${arch}/netvia.node`))).undefinedNames
   const list = join(folder, `${arch}-symbols.c`)
@@ -105,7 +108,7 @@ const struct { const char* name; void* address; } symbols[] = {${names.map(name 
   return program
 }
 
-/** The compiler would build its own static musl, without dlopen. So: a program that takes everything from the loader it is run by. */
+/** The compiler would link its own static musl, without dlopen. So the program imports everything from the loader that runs it. */
 function buildForMusl({ arch, triple, musl: kind }) {
   const compile = ['cc', '-target', triple, ...warnings, '-fPIC', '-fno-stack-protector', '-fno-sanitize=all', '-c']
   const inside = [`arch/${kind}`, 'arch/generic', 'src/internal', 'src/include', 'include'].map(
@@ -128,7 +131,7 @@ function muslLoader(debian) {
   )
 }
 
-/** Debian's musl of other machines, unpacked beside this one's packages and not among them. */
+/** Downloads Debian's musl for other machines and unpacks it in a separate folder, not into the system. */
 function downloadMusl(architectures) {
   const missing = architectures.filter(name => !existsSync(join(folder, name, 'lib')))
   if (missing.length === 0) return
@@ -140,7 +143,7 @@ function downloadMusl(architectures) {
     `Dir::Cache=${apt}/cache`,
     'APT::Sandbox::User=root',
   ].flatMap(option => ['-o', option])
-  // One of several lists may be amiss; what is needed is seen below.
+  // One of several package lists may fail to download. The download below fails if a package is missing.
   spawnSync('apt-get', [...options, 'update'], { stdio: 'ignore' })
   for (const name of missing) {
     execFileSync('apt-get', [...options, 'download', `musl:${name}`], {

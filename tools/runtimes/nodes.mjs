@@ -7,14 +7,14 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 
 export const thisNode = `Node ${process.versions.node.split('.')[0]}`
 
-/** Installs them, unless npm has done so since the lock file changed. Most of them are for other machines than this. */
+/** Installs the runtimes, unless they are up to date with the lock file. `--force`, because most are for other machines. */
 export function installRuntimes() {
   const changed = path => statSync(`${folder}${path}`, { throwIfNoEntry: false })?.mtimeMs ?? 0
   if (changed('node_modules/.package-lock.json') > changed('package-lock.json')) return
   execFileSync('npm', ['ci', '--force', '--ignore-scripts'], { cwd: folder, stdio: 'ignore' })
 }
 
-/** The Nodes for this machine, each with its path. */
+/** The Nodes for this machine, with their paths. */
 export function nodes() {
   installRuntimes()
   return Object.entries(runtimes)

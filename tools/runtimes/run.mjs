@@ -1,5 +1,6 @@
-// Runs test/runtimes/smoke.mjs in every runtime of tools/runtimes/table.mjs: `npm run test:runtimes [part of a name …]`. As root, with
-// Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). Last line: N passed, N failed.
+// `npm run test:runtimes [part of a name …]` runs test/runtimes/smoke.mjs in every runtime of tools/runtimes/table.mjs. It needs root,
+// Debian's qemu-user-static, musl and the C libraries of the foreign machines (see .ci/run). The last line of its output is
+// "N passed, N failed".
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
@@ -21,7 +22,7 @@ installRuntimes()
 if (!compile()) process.exit(1)
 prepareMusl()
 
-// As many at once as there are processors: the lanes take from one list.
+// One lane per processor. All lanes take from the same iterator.
 const waiting = Object.entries(runtimes)
   .filter(([name]) => !chosen.length || chosen.some(part => name.includes(part)))
   .values()

@@ -6,8 +6,8 @@ const packages = fileURLToPath(new URL('node_modules', import.meta.url))
 const muslFolder = fileURLToPath(new URL('../../.cache/musl', import.meta.url))
 
 /**
- * qemu-user hands over 4 bytes of a socket option that it does not know, such as TCP_INFO, and the kernel's times as they are, in the byte
- * order of this machine.
+ * qemu-user passes only 4 bytes of socket options that it doesn't know, such as TCP_INFO. It also passes the kernel's timestamps
+ * unconverted, in the byte order of the host.
  */
 const underQemu = {
   'what the kernel knows of a connection': /mss undefined/,
@@ -19,13 +19,13 @@ function foreignNode(arch, qemu, libraries) {
   return { command: [`qemu-${qemu}-static`, '-L', `/usr/${libraries}`, node], missing: underQemu }
 }
 
-/** With as little as docs/security.md says is enough. */
+/** Node with only the permissions that docs/security.md lists. */
 function confinedNode(major) {
   const folders = [root, '/etc', '/proc', '/sys', '/run', '/tmp']
   const flags = [
     major === 20 ? '--experimental-permission' : '--permission',
     '--allow-addons',
-    // A permission that there was none of before.
+    // Older versions don't have this permission.
     ...(major >= 26 ? ['--allow-net'] : []),
     ...folders.map(folder => `--allow-fs-read=${join(folder, '*')}`),
   ]
@@ -37,7 +37,7 @@ function confinedNode(major) {
 
 const musl = { env: { LD_LIBRARY_PATH: muslFolder } }
 
-/** Each with its command, and the cases it may refuse, with what it says then. */
+/** Each runtime has its command, and patterns for the errors of test cases that it may fail. */
 export const runtimes = {
   'Node 20': { command: [join(packages, 'node20/bin/node')] },
   'Node 22': { command: [join(packages, 'node22/bin/node')] },

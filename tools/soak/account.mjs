@@ -1,22 +1,22 @@
-// What a soak uses: memory over time, CPU, descriptors.
+// Measures a soak's resources: memory over time, CPU time and descriptors.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ping } from 'netvia'
 
 const sampleMs = 500
-/** In a shorter run memory has not settled, and is not judged. */
+/** Memory hasn't settled in shorter runs, so they don't judge it. */
 const fewestSamples = 60
 const mostGrowthMb = 32
 
-/** Resident memory, proc_pid_status(5). */
+/** Resident memory in MB, see proc_pid_status(5). */
 export function megabytes(pid = 'self') {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 }
 
 export const descriptors = (pid = 'self') => readdirSync(`/proc/${pid}/fd`).length
 
-/** What each descriptor is open on; of a socket the table of /proc/net that has it. */
+/** The target of each open descriptor. For a socket, the table in /proc/net that lists it. */
 function openFiles(pid) {
   const tables = ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6', 'icmp', 'icmp6', 'packet', 'netlink', 'unix']
   const entries = tables.map(table => [table, readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n')])
@@ -27,19 +27,19 @@ function openFiles(pid) {
       const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1]
       return [inode ? `${number} socket of ${tableOf(inode)}` : `${number} ${target}`]
     } catch {
-      // Closed meanwhile.
+      // The descriptor has been closed since readdir.
       return []
     }
   })
 }
 
-/** User and system time, proc_pid_stat(5), which counts in hundredths. */
+/** User and system time in seconds. proc_pid_stat(5) counts in hundredths. */
 export function cpuSeconds(pid = 'self') {
   const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13)
   return (Number(user) + Number(system)) / 100
 }
 
-/** Figures of this process, or of another. */
+/** Measures this process or another one. */
 export class Account {
   #pid
   #begun = performance.now()
@@ -56,13 +56,13 @@ export class Account {
     this.#files = openFiles(pid)
   }
 
-  /** When the library is warm: what it keeps open for good is open then. */
+  /** Starts when the library is warm, so descriptors that it keeps open permanently are already open. */
   static async open() {
     await ping('127.0.0.1')
     return new Account()
   }
 
-  /** Prints the figures, and fails for what was wrong only then. `wrong`: verdicts, by what they were and should have been. */
+  /** Prints the figures first, then fails if anything was wrong. `wrong`: wrong verdicts, with the expected ones. */
   async settle(what, wrong) {
     clearInterval(this.#timer)
     const seconds = (performance.now() - this.#begun) / 1000
@@ -79,7 +79,7 @@ export class Account {
     assert.ok(growth === undefined || growth <= mostGrowthMb, `memory grew by ${growth} MB`)
   }
 
-  /** The most of the last three quarters over the most of the first. */
+  /** The maximum of the last three quarters minus the maximum of the first, in MB. */
   get #growth() {
     if (this.#samples.length < fewestSamples) return undefined
     const quarter = this.#samples.length >> 2
@@ -87,7 +87,7 @@ export class Account {
   }
 }
 
-/** Counts outcomes, and those that are not what they should be. */
+/** Counts outcomes, and separately those that differ from the expected ones. */
 export class Tally {
   counts = {}
   wrong = {}

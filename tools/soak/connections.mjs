@@ -1,4 +1,5 @@
-// Very many TCP connections open at once, all bound to a device that is not the default route; twice, to see what stays of the first.
+// Opens thousands of TCP connections at the same time, all bound to a device that isn't the default route. A second round shows what
+// the first one left behind.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'netvia'
@@ -8,7 +9,7 @@ import { Account, descriptors, megabytes, Tally } from './account.mjs'
 
 const { count, device, localAddress, host, server } = JSON.parse(process.argv[2])
 const port = 7007
-/** Connecting at the same time. */
+/** Concurrent connection attempts. */
 const atOnce = 200
 
 const account = await Account.open()
@@ -24,7 +25,7 @@ for (let round = 1; round <= 2; round++) {
   const seconds = (performance.now() - begun) / 1000
   await Promise.all(sockets.map(async (socket, index) => tally.add(await echo(socket, index), localAddress)))
   const [memory, open] = [megabytes() - before.memory, descriptors() - before.descriptors]
-  // A reset leaves nothing in TIME_WAIT: among ten thousand of those the kernel takes a millisecond to find a free port.
+  // A reset leaves no socket in TIME_WAIT. With ten thousand of them, the kernel takes a millisecond to find a free port.
   for (const socket of sockets) socket.resetAndDestroy()
   await Promise.all(sockets.map(socket => once(socket, 'close')))
   console.log(
@@ -37,7 +38,7 @@ for (let round = 1; round <= 2; round++) {
 stop()
 await account.settle(`${count.toLocaleString('en')} connections bound to ${device}, twice`, {})
 
-/** Sends a number and gives the address it was seen to come from, if it came back. */
+/** Sends a number. Returns the source address that the server saw, if the number came back. */
 async function echo(socket, index) {
   socket.write(`${index}\n`)
   const [data] = await once(socket, 'data')

@@ -1,9 +1,9 @@
-// Who is behind the laboratory's internet host for a soak, and what they answer.
+// The addresses that a soak probes behind the laboratory's internet host, and how they answer.
 import { execFileSync } from 'node:child_process'
 
 /**
- * A /8 that is silent but for two addresses of every 4,096: one answers, one is rejected; neither is in the laboratory's own networks. What is silent is dropped by isp1. And a /12
- * where a quarter is silent and a sixteenth rejected.
+ * In 10.0.0.0/8, isp1 drops everything but two of every 4,096 addresses. One replies, and one is rejected. Neither is in the
+ * laboratory's own networks. In 172.16.0.0/12, a quarter doesn't answer and a sixteenth is rejected.
  */
 const rules = {
   isp1: `table ip soak {
@@ -24,7 +24,7 @@ const rules = {
   }`,
 }
 
-/** What an address of 10.0.0.0/8 or 172.16.0.0/12 does. */
+/** The expected verdict for an address in 10.0.0.0/8 or 172.16.0.0/12. */
 export function verdictOf(address) {
   const [first, , third, last] = address.split('.').map(Number)
   if (first === 10) {
@@ -35,7 +35,7 @@ export function verdictOf(address) {
   return last % 16 === 2 ? 'unreachable' : 'reply'
 }
 
-/** Of 172.16.0.0/12, from its beginning, without end and around again. */
+/** Yields the first `size` addresses of 172.16.0.0/12 that are `wanted`, over and over. */
 export function* fleet(size, wanted = () => true) {
   const all = Array.from({ length: size }, (_, i) => `172.16.${i >> 8}.${i & 255}`).filter(wanted)
   for (;;) yield* all
@@ -43,7 +43,7 @@ export function* fleet(size, wanted = () => true) {
 
 export function prepare({ names }) {
   const run = (args, input) => execFileSync('ip', args, { input, stdio: ['pipe', 'ignore', 'inherit'] })
-  // Its network lies within 10.0.0.0/8.
+  // Its network is within 10.0.0.0/8.
   run(['-n', names.router, 'link', 'delete', 'slow0'])
   for (const block of ['10.0.0.0/8', '172.16.0.0/12'])
     run(['-n', names.internet, 'route', 'add', 'local', block, 'dev', 'lo'])

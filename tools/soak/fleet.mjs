@@ -1,4 +1,4 @@
-// Many targets, each asked once a second for minutes; some are silent, some rejected.
+// Probes many targets once a second for minutes. Some don't answer, some are rejected.
 import { sweep } from 'netvia'
 import { Account, Tally } from './account.mjs'
 import { fleet, verdictOf } from './crowds.mjs'

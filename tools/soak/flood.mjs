@@ -1,5 +1,5 @@
-// Steady probing, first in peace and then under a flood of echo replies that belong to nobody: neither its CPU nor its results may
-// tell the difference.
+// Steady probing, first undisturbed and then during a flood of echo replies that match no probe. Neither the CPU time nor the results
+// may differ.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { sweep } from 'netvia'
@@ -14,20 +14,20 @@ const mostCpu = 1.5
 
 const account = await Account.open()
 const wrong = {}
-// What V8 compiles in the first seconds would be counted as peace.
+// Warm up, so that V8's compilation doesn't count as CPU time of the undisturbed run.
 await probe(kinds[0])
 for (const kind of kinds) {
   const peace = await probe(kind)
   const stop = await startServer([...flooder, victim, String(rate)])
   const flood = await probe(kind)
   stop()
-  console.log(`${kind} socket in peace: ${words(peace)}`)
+  console.log(`${kind} socket, undisturbed: ${words(peace)}`)
   console.log(
     `${kind} socket, ${Math.round(flood.foreign / seconds).toLocaleString('en')} foreign replies/s: ${words(flood)}`,
   )
   Object.assign(wrong, peace.tally.wrong, flood.tally.wrong)
-  assert.ok(flood.foreign > (rate * seconds) / 10, 'the flood arrived')
-  assert.ok(smoke || flood.cpu < peace.cpu * mostCpu, `CPU ${flood.cpu / peace.cpu} times that in peace`)
+  assert.ok(flood.foreign > (rate * seconds) / 10, 'the flood must arrive')
+  assert.ok(smoke || flood.cpu < peace.cpu * mostCpu, `the flood multiplied CPU time by ${flood.cpu / peace.cpu}`)
 }
 await account.settle('flood of foreign replies', wrong)
 
@@ -60,7 +60,7 @@ function wakes() {
   return process.resourceUsage().voluntaryContextSwitches
 }
 
-/** By the kernel of this namespace, whoever they were for. */
+/** All echo replies that the kernel received in this namespace. */
 function repliesReceived() {
   const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
     .match(/^Icmp: .*$/gm)

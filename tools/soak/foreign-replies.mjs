@@ -1,10 +1,10 @@
-// Floods an address with ICMP echo replies nobody asked for, until it is killed. Arguments: address, how many a second.
+// Floods an address with unsolicited ICMP echo replies until it is killed. Arguments: address, replies per second.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { icmp } from 'netvia'
 
-// Below the public API: a promise for each packet would be too slow.
+// Uses the addon directly, because the public API's promise for each packet is too slow.
 const addon = createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('../..', import.meta.url)))
 const [address, rate] = process.argv.slice(2)
 const { EINVAL } = constants.errno
@@ -33,10 +33,10 @@ let sent = 0
 const begun = performance.now()
 setInterval(() => {
   const due = ((performance.now() - begun) / 1000) * rate
-  // What the kernel has no room for now is made up for by the next tick.
+  // The next tick catches up on packets that the kernel has no room for now.
   while (sent + together <= due) {
     const count = addon.send(fd, data, table, together, 0)
-    if (count === -EINVAL) throw new Error('the addon refuses the table')
+    if (count === -EINVAL) throw new Error('the addon rejected the table')
     if (count <= 0) break
     sent += count
   }

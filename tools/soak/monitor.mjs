@@ -1,5 +1,5 @@
-// `netvia monitor` as a service: checks of three kinds over two uplinks, a Prometheus and a page that ask it, and in each period an outage
-// of wan2: now of the cable, now silence behind it. Each must be told once, and nothing of wan1.
+// Runs `netvia monitor` as a service with three kinds of checks over two uplinks, a metrics scraper and an open page. Each period has an
+// outage of wan2, alternately a pulled cable and silent loss behind it. The monitor must report each outage once, and nothing about wan1.
 import assert from 'node:assert/strict'
 import { execSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { Account, megabytes } from './account.mjs'
 
 const { host, servers, seconds, period, interval, timeout, outages } = JSON.parse(process.argv[2])
 const url = 'http://127.0.0.1:9777'
-/** For a change of state, in ms. */
+/** The longest wait for a change of state, in ms. */
 const patience = 120_000
 
 await startServer([...servers.lines, '7007'])
@@ -44,15 +44,15 @@ for (let outage = 0; performance.now() < until; outage++) {
 const { ok, failed, local } = await results()
 const now = megabytes(pid)
 await account.settle(
-  `monitor: ${ok} good checks, ${failed} bad, ${local} that could not be made, ${expected.length / 2} outages, ` +
-    `${atFirst.toFixed(1)} MB at first, ${now.toFixed(1)} MB in the end`,
+  `monitor: ${ok} checks passed, ${failed} failed, ${local} could not be made, ${expected.length / 2} outages, ` +
+    `${atFirst.toFixed(1)} MB at the start, ${now.toFixed(1)} MB at the end`,
   {},
 )
 assert.deepEqual(told.slice(changes), expected)
 reader.abort()
 await end()
 
-/** `netvia monitor`, and what it tells of its uplinks. */
+/** Starts `netvia monitor` and collects its reports about the uplinks. */
 async function startMonitor() {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-soak-'))
   process.on('exit', () => rmSync(folder, { recursive: true }))
@@ -63,12 +63,12 @@ async function startMonitor() {
   ]
   const options = {
     ...{ interval, timeout, stateFile: join(folder, 'state') },
-    // All these outages are no flapping.
+    // These outages must not count as flapping.
     damping: { suppress: 1000, reuse: 1, halfLife: 1000 },
     uplinks: ['wan1', 'wan2'].map(device => ({ name: device, device, checks })),
   }
   const file = join(folder, 'uplinks.yaml')
-  // JSON is YAML.
+  // JSON is valid YAML.
   writeFileSync(file, JSON.stringify(options))
   const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
   const child = spawn(
@@ -86,7 +86,7 @@ async function startMonitor() {
     const { event, uplink, to } = JSON.parse(line)
     if (event !== 'state') return
     states[uplink] = to
-    // Of the first good rounds after an outage parts may have begun before its end.
+    // Some checks of the first good round after an outage may have started before its end.
     if (to !== 'degraded' || uplink !== 'wan2') told.push(`${uplink} ${to}`)
   })
   return {
@@ -106,10 +106,10 @@ async function startMonitor() {
   }
 }
 
-/** What Prometheus would read: results of checks, by their kind. */
+/** The check results by kind, as Prometheus would read them. */
 async function results() {
   const health = await fetch(`${url}/healthz`)
-  // A body that nobody reads keeps its connection, which would count as a descriptor that the monitor left open.
+  // An unread body keeps its connection open, which would count as a descriptor that the monitor leaked.
   await health.text()
   assert.equal(health.status, 200)
   const metrics = await (await fetch(`${url}/metrics`)).text()

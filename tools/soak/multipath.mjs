@@ -1,6 +1,6 @@
-// A stream over two devices by Multipath TCP, whose uplinks are cut silently again and again: none may end it, and no byte may be
-// lost. The receiver measures the silence after each cut: downwards with two active devices, and with an active one and a backup
-// in both directions.
+// Streams over two devices by Multipath TCP while the uplinks are cut silently in turn. No cut may end the stream or lose a byte. The
+// receiver measures the silence after each cut: for downloads with two active devices, and in both directions with an active device
+// and a backup.
 import assert from 'node:assert/strict'
 import { execSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ import { readNumbers, sendNumbers } from './numbers.mjs'
 
 const { cuts, hosts, server, outages, limits } = JSON.parse(process.argv[2])
 const port = 7008
-/** After a cut so many bytes must come. */
+/** The number of bytes that must arrive after a cut. */
 const enough = 200_000
 const mostMs = 20_000
 
@@ -38,14 +38,14 @@ for (const [kind, backup, open] of [
     await beyond(enough)
     await until(() => carried(socket).length === 2)
     for (let i = 0; i < cuts / hosts.length; i++) {
-      // The one that carries data now: the kernel sends a slow stream by one of them alone.
+      // Cut the device that carries data now. The kernel sends a slow stream over only one device.
       const device = await busiest(socket)
       await watch()
       execSync(outages[device].cut)
       await beyond((await read()).received + enough)
       silences.push((await read()).silenceMs)
       execSync(outages[device].mend)
-      // It carries data again, and a backup none.
+      // Wait until the device carries data again, and a backup carries none.
       await until(async () => {
         const used = (await grown(socket)).filter(one => one.bytes > 0).map(one => one.device)
         return used.includes(device) && !(backup && used.includes('wan2'))
@@ -62,7 +62,7 @@ for (const [kind, backup, open] of [
   const limit = limits[backup ? 'backup' : 'active']
   console.log(
     `${kind}: ${silences.length} of ${cuts} cuts survived, ${bytes.toLocaleString('en')} bytes, none lost; ` +
-      `silence: median ${at(0.5)} ms, 95th percentile ${at(0.95)} ms, most ${at(1)} ms; ` +
+      `silence: median ${at(0.5)} ms, 95th percentile ${at(0.95)} ms, maximum ${at(1)} ms; ` +
       `${silences.filter(ms => ms <= limit).length} of them at most ${limit} ms`,
   )
 }
@@ -87,14 +87,14 @@ async function upload(socket) {
   return { watch: () => ask('watch'), read: () => ask('read'), close: () => control.destroy() }
 }
 
-/** The subflows that are established, and how much each has carried. */
+/** The established subflows, and the bytes that each has carried. */
 function carried(socket) {
   return multipathInfo(socket)
     .subflows.filter(({ tcp }) => tcp.state === 'established')
     .map(({ device, localPort, tcp }) => ({ device, localPort, bytes: tcp.bytesReceived + tcp.bytesAcknowledged }))
 }
 
-/** What each carries within a moment. */
+/** The bytes that each subflow carries within 200 ms. */
 async function grown(socket) {
   const before = carried(socket)
   await sleep(200)

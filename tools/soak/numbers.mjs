@@ -1,4 +1,4 @@
-// A stream of numbers that count up, 4 kB every 5 ms, and what the other end makes of it.
+// Sends a stream of ascending numbers, 4 KB every 5 ms, and checks it at the other end.
 
 /** Sends until the socket closes. */
 export function sendNumbers(socket) {
@@ -7,7 +7,7 @@ export function sendNumbers(socket) {
   socket.on('close', () => clearInterval(timer))
 }
 
-/** Checks each number that comes, and measures the longest silence since the last `watch`. */
+/** Checks each received number, and measures the longest silence since the last call of `watch`. */
 export function readNumbers(socket) {
   let rest = Buffer.alloc(0)
   let next = 0

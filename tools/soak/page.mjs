@@ -1,5 +1,5 @@
-// Everything a client can do to the page of `netvia monitor`: a thousand pipelined requests in one write, again and again, 190
-// connections that read nothing, with a token and without. Meanwhile the checks stay on time, memory stays bounded, and SIGTERM ends it.
+// Attacks the page of `netvia monitor`, with and without a token: repeated writes of a thousand pipelined requests, and clients that
+// read nothing, on 190 connections. The checks must stay on time, memory must stay bounded, and SIGTERM must end the monitor.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,8 +14,8 @@ import { megabytes } from './account.mjs'
 const { host, seconds, uplinks: count, smoke } = JSON.parse(process.argv[2])
 const interval = 100
 const [port, connections, pipelined] = [9778, 190, 1000]
-/** Beyond the interval, in ms; and beyond the memory in peace, in MB. */
-// A smoke run is short, and its first figure is of a process that has hardly begun.
+// The allowed delay of a check in ms, and the allowed growth of memory in MB, both compared with the undisturbed monitor. A smoke run
+// is short, and its first figures are those of a process that has just started.
 const [mostLate, mostGrowth] = smoke ? [500, 45] : [100, 30]
 const token = 'a token of some length'
 
@@ -36,7 +36,7 @@ for (const secret of [undefined, token]) {
 }
 assert.deepEqual(wrong, [])
 
-/** `secret`: the token that the page asks for, which the attacker does not have. */
+/** `secret`: the token that the page requires. The attacker doesn't have it. */
 async function attack(path, secret) {
   const { child, checks } = startMonitor(secret)
   const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
@@ -57,7 +57,7 @@ async function attack(path, secret) {
   load.stop()
   const what = `${path}${secret ? ', without the token' : ''}`
   console.log(
-    `page: ${what}: checks at most ${late.toFixed(0)} ms late (${quiet.toFixed(0)} in peace), ${before.toFixed(0)} MB at first, ` +
+    `page: ${what}: checks at most ${late.toFixed(0)} ms late (${quiet.toFixed(0)} undisturbed), ${before.toFixed(0)} MB at the start, ` +
       `${memory.toFixed(0)} MB at most, SIGTERM took ${took.toFixed(0)} ms, ${load.connected()} connections made`,
   )
   return [
@@ -69,7 +69,7 @@ async function attack(path, secret) {
 
 function startMonitor(secret) {
   const file = join(folder, 'uplinks.yaml')
-  // JSON is YAML.
+  // JSON is valid YAML.
   const uplinks = Array.from({ length: count }, (_, index) => ({
     name: `uplink${index}`,
     device: 'wan1',
@@ -103,7 +103,7 @@ function startMonitor(secret) {
   }
 }
 
-/** How late the latest check was: what lies between two results, beyond the interval. */
+/** The largest delay of a check in ms: the time between two results minus the interval. */
 async function latest({ times }, ms) {
   const from = times.length
   await sleep(ms)
@@ -123,7 +123,7 @@ function flood(path) {
     sockets.add(socket)
     socket.on('connect', () => {
       made++
-      // A third each: all in one write, one after the other, and one that never reads its answer.
+      // A third of the clients each: all requests in one write, sequential requests, and clients that never read the response.
       if (index % 3 === 0) socket.write(all)
       else socket.write(request)
     })

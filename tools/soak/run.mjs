@@ -1,6 +1,7 @@
-// Load tests and long runs: `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`, as root with iproute2
-// and nftables. Each runs in the router of a laboratory of its own, says its figures in a line, and fails for a wrong verdict, a
-// descriptor left or memory that grows. --minutes: of the fleet and the monitor, ten by default. --smoke: all of it small, in seconds.
+// Load tests and long runs, as root with iproute2 and nftables:
+// `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`
+// They run in the laboratory's router, print their figures in one line, and fail for a wrong verdict, a leaked descriptor or growing
+// memory. --minutes sets the duration of the fleet and the monitor, 10 by default. --smoke runs a small version of each, in seconds.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +20,7 @@ const seconds = Number(values.minutes) * 60
 
 const missing = whyNoLab() ?? (compile() ? undefined : 'the library does not compile')
 if (missing || !(seconds > 0)) {
-  console.error(missing ?? '--minutes: a number above 0')
+  console.error(missing ?? '--minutes must be a number above 0')
   process.exit(1)
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
@@ -53,13 +54,13 @@ const works = {
     ...{ cuts: smoke ? 4 : 100, limits: { active: 250, backup: 500 }, server: elsewhere('stream') },
     ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
   },
-  // Last: a device whose cable was pulled has lost its IPv6 addresses and routes.
+  // Last, because a device loses its IPv6 addresses and routes when its cable is pulled.
   monitor: {
     ...{ host: lab.server.address4, servers: { lines: elsewhere('serve'), page: elsewhere('website') } },
     ...(smoke
       ? { seconds: 2, period: 1, interval: 100, timeout: 500 }
       : { seconds, period: 60, interval: 250, timeout: 2000 }),
-    // A cable, and silence behind it.
+    // A pulled cable, and silent loss behind it.
     outages: [
       { cut: `ip -n ${isp2} link set customer down`, mend: `ip -n ${isp2} link set customer up` },
       cutOf('isp2'),

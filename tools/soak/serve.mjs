@@ -1,4 +1,4 @@
-// Answers each line over TCP with that line and the address it came from. Argument: port.
+// Echoes each TCP line, followed by the client's address. Argument: port.
 import { createServer } from 'node:net'
 
 const server = createServer(socket => {

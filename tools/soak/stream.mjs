@@ -1,5 +1,6 @@
-// Exchanges numbers by Multipath TCP with the newest client: sends them after "down", takes them after "take". By a Unix socket,
-// which no outage cuts, it answers each message with what came; "watch" begins to measure the silence. Arguments: port, path.
+// Exchanges numbers over Multipath TCP with the newest client: after "down" it sends them, after any other first message it receives
+// them. On a Unix socket, which no outage cuts, it answers each message with its statistics. "watch" restarts the measurement of
+// silence. Arguments: port, path.
 import { createServer } from 'node:net'
 import { listen } from 'netvia'
 import { readNumbers, sendNumbers } from './numbers.mjs'
@@ -12,7 +13,7 @@ const server = await listen({ port: Number(port), multipath: true }, socket => {
   socket.once('data', order => {
     if (String(order) === 'down') return sendNumbers(socket)
     state = readNumbers(socket)
-    // The other paths join once bytes have gone both ways.
+    // Other subflows can join only after data has been sent in both directions.
     socket.write('ready')
   })
 })

@@ -1,4 +1,4 @@
-// A sweep of very many addresses, almost all of them silent.
+// Sweeps millions of addresses, almost all of which don't answer.
 import assert from 'node:assert/strict'
 import { sweep } from 'netvia'
 import { Account, Tally } from './account.mjs'

@@ -1,8 +1,8 @@
 import { nodes, thisNode } from '../runtimes/nodes.mjs'
 
 /**
- * Made of packets and netlink, which come from the addon and the kernel, or of the laboratory: whatever a Node could change of that,
- * test/runtimes/smoke.mjs looks at on each. These run on one Node.
+ * Tests of packets, netlink and the laboratory run on one Node, because the addon and the kernel do that work. test/runtimes/smoke.mjs
+ * checks on every Node what a Node could change.
  */
 const ofPackets = [
   'devices',
@@ -19,7 +19,7 @@ const ofPackets = [
   'traceroute',
 ]
 
-/** What is made of Node's own classes (net, tls, http, dgram, workers, SQLite), or is a whole program of netvia's. */
+/** Tests that depend on Node's own classes (net, tls, http, dgram, workers, SQLite), or run netvia's command. */
 const ofNode = [
   'check-http',
   'cli.test',
@@ -45,8 +45,8 @@ const mostUsed = 'Node 24'
 const filesOf = parts => parts.map(part => `test/network/${part}`)
 
 /**
- * The Nodes for the network tests, each with the vitest arguments that choose its files, and into how many runs they are divided. Without
- * `filters`, the one that most users have runs all files, this Node all but those of packets, and the rest what depends on Node most.
+ * The Nodes for the network tests, with the vitest arguments that select the files, and the number of runs ("shards"). Without
+ * `filters`, the most used version runs all files, this Node all except those in `ofPackets`, and the others only those in `ofNode`.
  */
 export function everyNode(filters) {
   const others = nodes().filter(({ name }) => name !== thisNode)

@@ -1,8 +1,8 @@
 import { relative } from 'node:path'
 
 /**
- * How many tests passed, failed, were skipped, and passed only at their second try (flaky: they count as passed too). In words, which
- * failed and which were flaky: for the end of the output, where somebody who has nothing else will look.
+ * Counts passed, failed and skipped tests. A test that passed only in its second try is flaky, and also counts as passed. `words` names
+ * the failed and flaky tests for the end of the output, where readers look first.
  */
 export function readReport({ testResults }) {
   const counts = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
@@ -18,7 +18,7 @@ export function readReport({ testResults }) {
         `${outcome === 'failed' ? 'FAILED' : 'FLAKY'}: ${name} > ${test.fullName}\n${firstLines(test.failureMessages[0])}`,
       )
     }
-    // A file that broke before its tests, or in a hook after them.
+    // A file that failed outside its tests: while it loaded, or in a hook.
     if (status === 'failed' && !assertionResults.some(test => test.status === 'failed')) {
       counts.failed++
       words.push(`FAILED: ${name}\n${firstLines(message)}`)
@@ -27,7 +27,7 @@ export function readReport({ testResults }) {
   return { counts, words }
 }
 
-/** A counterexample found by chance stays one, whatever the next try finds. */
+/** A counterexample of a property test stays valid, even if the next try doesn't find it. */
 function refuted({ failureMessages }) {
   return failureMessages.some(text => text.includes('Property failed after'))
 }

@@ -1,8 +1,10 @@
-// The tests: `npm test`, or `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [--times N] [file name parts or vitest options …]`.
-// Run by their names only: `faults`, for which an addon is compiled whose system calls can be told to fail, and `services`, which
-// boots machines. With --every-node the network tests run on other Nodes too, six runs at a time (every-node.mjs). With --times N each
-// run is made N times, also six at a time: a busy machine, which shows what is flaky.
-// Last line: N passed, N failed[, N flaky][, N skipped]. With CI or NETVIA_NO_SKIPS set, a skipped test is a failed one.
+// Runs the tests: `npm test`, or
+// `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [--times N] [file name parts or vitest options …]`
+// `faults` and `services` run only if you name them. `faults` compiles an addon whose system calls can be made to fail. `services` boots
+// machines. --every-node runs the network tests on other Nodes too, six runs at a time (every-node.mjs). --times N repeats each run N
+// times, also six at a time. That keeps the machine busy and shows flaky tests.
+// The last line of the output is "N passed, N failed[, N flaky][, N skipped]". With CI or NETVIA_NO_SKIPS set, skipped tests count as
+// failed.
 import { readFileSync, rmSync } from 'node:fs'
 import { compile } from '../build/compile.mjs'
 import { labContext, makeLab } from '../lab/build.mjs'
@@ -18,9 +20,9 @@ import { runVitest, stopRuns } from './vitest.mjs'
 process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
-/** Runs at the same time. Those of the network wait most of the time; with more, tests of a machine with two processors are late. */
+/** Concurrent runs. Network tests wait most of the time. With more runs, tests would be late on two processors. */
 const atOnce = 6
-/** What runs for each project. */
+/** The runs for each project. */
 const runsOf = {
   unit: () => [{}],
   network: () => (onEveryNode ? everyNode(filters).flatMap(onNode) : [inLab()]),
@@ -45,10 +47,10 @@ for (const [signal, number] of [
   })
 }
 
-/** What to say of single tests, at the end. */
+/** Lines about single tests for the end of the output. */
 const remarks = []
 const totals = { passed: 0, failed: 0, flaky: 0, skipped: 0 }
-// Someone who runs a few files in the middle of an edit gets their results all the same.
+// If you run single files in the middle of an edit, their results still count.
 if (!compile() && filters.length === 0) totals.failed = 1
 const runs = projects
   .flatMap(project => Array.from({ length: times }, () => runsOf[project]().map(run => ({ project, ...run }))).flat())
@@ -64,7 +66,7 @@ if (noSkips && totals.skipped) {
   totals.skipped = 0
 }
 if (totals.passed + totals.failed + totals.skipped === 0) {
-  console.log('\nno test was found')
+  console.log('\nno tests found')
   totals.failed = 1
 }
 if (remarks.length) console.log(`\n${remarks.join('\n')}`)
@@ -78,7 +80,7 @@ function inLab(variables = {}) {
   return { prefix, env: { ...process.env, ...variables, NETVIA_LAB: JSON.stringify(lab) } }
 }
 
-/** Some Nodes run their files in several laboratories: they take longest, and wait most of the time. */
+/** One run per shard, each in its own laboratory. These runs take longest, and mostly wait. */
 function onNode({ name, path, files, shards }) {
   return Array.from({ length: shards }, (_, index) => ({
     ...inLab(),
@@ -89,7 +91,7 @@ function onNode({ name, path, files, shards }) {
   }))
 }
 
-/** The output of the first run shows that it goes on; that of the others is shown where a test failed or was skipped. */
+/** The output of the first run appears live, as progress. That of the others appears if a test failed or was skipped. */
 function logOf(index) {
   if (index === 0) return undefined
   const log = `.cache/tests-${process.pid}-${index}.log`
@@ -99,12 +101,12 @@ function logOf(index) {
 
 function count(run, { status, report }) {
   const { counts, words } = readReport(report)
-  // Unhandled errors, or a run that broke off: failed without a failed test.
+  // The run failed without a failed test: an unhandled error, or an aborted run.
   if (status !== 0 && counts.failed === 0) {
     counts.failed = 1
     words.push(`FAILED: the ${run.project} tests ended with status ${status}`)
   }
-  // Skipped tests are named there, with the reason.
+  // The log names skipped tests with the reason.
   if (run.log && (counts.failed || counts.skipped)) console.log(readFileSync(run.log, 'utf8'))
   console.log(`${run.project} tests on ${run.name}: ${inWords(counts)}`)
   remarks.push(...words.map(word => `${run.name}: ${word}`))

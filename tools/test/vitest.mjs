@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 
-/** A run that takes longer hangs, in ms. */
+/** In ms. A run that takes longer counts as hanging. */
 const timeLimit = 1_800_000
 const running = new Set()
 let started = 0
 let stopping = false
 
 /**
- * Runs vitest on the Node at `path`, in its own process group, so that nothing of it is left when it has to end. `log`: a file for
- * its output. `shard`: which part of the files, as vitest has it. Returns its exit code and its JSON report.
+ * Runs vitest on the Node at `path`, in its own process group, so that all of its processes can be ended. `log` is a file for its
+ * output. `shard` selects a part of the files (vitest's --shard). Returns the exit code and the JSON report.
  */
 export async function runVitest({ project, path, prefix = [], env, log, shard }, filters) {
   mkdirSync('.cache', { recursive: true })
@@ -23,7 +23,7 @@ export async function runVitest({ project, path, prefix = [], env, log, shard },
   if (log) closeSync(output)
   running.add(child)
   const watchdog = setTimeout(() => {
-    console.log(`\nthe ${project} tests did not end within ${timeLimit / 1000} s`)
+    console.log(`\nthe ${project} tests did not finish within ${timeLimit / 1000} s`)
     endGroup(child)
   }, timeLimit)
   const status = await new Promise(resolve => child.on('exit', status => stopping || resolve(status)))
@@ -34,7 +34,7 @@ export async function runVitest({ project, path, prefix = [], env, log, shard },
   return { status, report }
 }
 
-/** Ends all runs; none of them returns any more. */
+/** Ends all runs. Their promises never resolve. */
 export async function stopRuns() {
   stopping = true
   await Promise.all([...running].map(endGroup))

@@ -29,7 +29,7 @@ const uplinks = Array.from({ length: count }, (_, index) => ({
   ...{ name: `site${index}`, device: devices[index % devices.length], ...checksOf(index) },
 }))
 const folder = mkdtempSync(join(tmpdir(), 'netvia-bench-'))
-// JSON is YAML.
+// JSON is valid YAML.
 writeFileSync(join(folder, 'uplinks.yaml'), JSON.stringify({ uplinks }))
 const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 const command = ['monitor', '--no-socket', '-c', join(folder, 'uplinks.yaml'), '--listen', port]

@@ -1,5 +1,5 @@
-// A router with two uplinks to one server: wan1 is a good line, wan2 a lossy one. Both meet at a transit provider. The lines'
-// delay and loss come from the laboratory's relay, as most kernels of CI have no netem.
+// A router with two uplinks to one server. wan1 is a good line, wan2 a lossy one. Both lead to a transit provider. The laboratory's
+// relay adds delay and loss, because most CI kernels lack netem.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +32,7 @@ const hosts = {
     'address add 10.1.0.2/24 dev isp1',
     'address add 10.2.0.2/24 dev isp2',
     'address add 10.3.0.1/24 dev server',
-    // One address in all its answers, as of a router's loopback.
+    // All replies come from one address, like a router's loopback address.
     'route add 192.0.2.0/24 via 10.1.0.1 src 10.3.0.1',
     'route add 198.51.100.0/24 via 10.2.0.1 src 10.3.0.1',
     `route add ${server}/32 via 10.3.0.2`,
@@ -50,7 +50,7 @@ const cables = [
   ['transit server', 'server transit'],
 ]
 
-/** Makes it, until this process ends. Returns the namespace of each host by its name. */
+/** Creates the network, which is removed when this process ends. Returns the namespace of each host by its name. */
 export async function makeNetwork() {
   const { names } = makeNamespaces(Object.keys(hosts))
   for (const name of Object.values(names)) applySysctls(name, sysctls)

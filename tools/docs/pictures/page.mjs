@@ -1,4 +1,4 @@
-// Saves the page at an address as a PNG: `node page.mjs <url> <file>`. It runs in the namespace of the monitor.
+// Saves a page as a PNG: `node page.mjs <url> <file>`. It runs in the monitor's namespace.
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
@@ -11,7 +11,7 @@ const browser = await chromium.launch({ executablePath, args: flags })
 const page = await browser.newPage({ viewport: { width: 1100, height: 900 } })
 await page.goto(url)
 await page.waitForSelector('canvas')
-// The first events, and charts that have been drawn.
+// Wait for the first events, and until the charts are drawn.
 await page.waitForTimeout(3000)
 const bottom = await page.evaluate(() => {
   return Math.max(...[...document.querySelectorAll('body *')].map(element => element.getBoundingClientRect().bottom))

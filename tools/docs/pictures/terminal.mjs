@@ -1,10 +1,10 @@
-// A terminal's text as an SVG image.
+// Renders terminal text as an SVG image.
 
 const [cell, line, margin] = [8.4, 19, 16]
 const colors = { 31: '#ff7b72', 32: '#7ee787', 33: '#e3b341', 36: '#79c0ff' }
 const end = { 22: ['weight', 'opacity'], 39: ['fill'], 0: ['weight', 'opacity', 'fill'] }
 
-/** `text` may have the colours that the command uses: bold, dim, and four foreground colours (ECMA-48 section 8.3.117). */
+/** `text` may use the command's styles: bold, dim, and four foreground colours (ECMA-48 section 8.3.117). */
 export function terminalImage(text) {
   const lines = text.trimEnd().split('\n').map(runsOf)
   const columns = Math.max(...lines.map(runs => runs.reduce((sum, { text }) => sum + text.length, 0)))
@@ -31,7 +31,7 @@ ${rows.join('\n')}
 `
 }
 
-/** Pieces of a line that look the same. */
+/** Splits a line into runs of the same style. */
 function runsOf(line) {
   const [first, ...rest] = line.split('\x1b[')
   const runs = [{ text: first }]
@@ -51,7 +51,7 @@ function changed(style, code) {
   return Object.fromEntries(Object.entries(style).filter(([key]) => !end[code]?.includes(key)))
 }
 
-/** A fixed length keeps the columns straight in every font. */
+/** A fixed text length keeps columns aligned in every font. */
 function attributes(text, { weight, opacity, fill }) {
   const all = { textLength: (text.length * cell).toFixed(1), 'font-weight': weight, opacity, fill }
   return Object.entries(all)

@@ -1,5 +1,5 @@
-// Node.js with a sanitizer's library, however bare its environment is: the tests start it as "this Node.js". A program and no script, so
-// that a test can give it capabilities.
+// Starts Node.js with a sanitizer's library, even in an empty environment. Tests start it as "this Node.js". It is a program instead of
+// a script, so that a test can set capabilities on it.
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// To a program with capabilities of its own the loader gives no LD_PRELOAD: Node.js inherits them as ambient ones, which don't count as
-// such (capabilities(7)).
+// The loader ignores LD_PRELOAD for a program with file capabilities. So Node.js inherits them as ambient capabilities, for which the
+// loader makes no exception (capabilities(7)).
 static void hand_on_capabilities(void) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct sets[2];
