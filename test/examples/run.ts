@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest'
 const root = new URL('../../', import.meta.url)
 const compiled = new URL('.cache/examples/', root)
 
-/** An example as a process, compiled as its reader's own TypeScript would be; `netvia` is the package as published. */
+/** Runs an example as a process, compiled like a user's own TypeScript. `netvia` is the published package. */
 export class Example {
   readonly child: ChildProcessWithoutNullStreams
   output = ''
@@ -31,7 +31,7 @@ export class Example {
     return this.output.split('\n').filter(Boolean)
   }
 
-  /** Waits until the output has `text`, or matches. */
+  /** Waits until the output contains or matches `text`. */
   async prints(text: string | RegExp): Promise<void> {
     const found = () => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output))
     const deadline = Date.now() + 10_000
@@ -41,7 +41,7 @@ export class Example {
     }
   }
 
-  /** Its exit code. */
+  /** Waits for the end of the process and returns its exit code. */
   async ends(): Promise<number | null> {
     await this.#exit
     return this.child.exitCode
@@ -55,7 +55,7 @@ export function compileExample(name: string): string {
   })
   mkdirSync(compiled, { recursive: true })
   const path = fileURLToPath(new URL(`${name}.mjs`, compiled))
-  // Renamed as a whole: tests on another Node may be about to load it.
+  // Write and rename, because tests on another Node may load the file at the same time.
   writeFileSync(`${path}.${process.pid}`, outputText)
   renameSync(`${path}.${process.pid}`, path)
   return path

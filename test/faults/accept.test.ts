@@ -5,10 +5,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy } from '../../src/index.js'
 import { callCounts, type Fault, inject } from './inject.js'
 
-/** EPOLL_CTL_ADD. */
+/** The value of EPOLL_CTL_ADD. */
 const adding = 1
 
-/** A proxy whose clients come while the faults strike, and an echo through it. */
+/** Starts an echo server and a proxy in front of it. Its clients connect while the faults are active. */
 async function startProxy() {
   const server = createServer(socket => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -28,7 +28,7 @@ async function startProxy() {
   return { proxy, client }
 }
 
-/** What a client gets: 12 bytes of answers, unless the connection ends before. */
+/** The number of response bytes that a client receives: 12, unless the connection ends earlier. */
 async function answers(socket: Socket): Promise<number> {
   let length = 0
   const closed = new Promise(resolve => socket.on('close', resolve))
@@ -42,14 +42,14 @@ async function answers(socket: Socket): Promise<number> {
   return length
 }
 
-describe('a client is accepted in the end', () => {
+describe('a client is eventually accepted', () => {
   test.each<[string, Fault]>([
-    ['after those that were gone by then', { call: 'accept', error: 'ECONNABORTED', times: 200 }],
-    ['after one with an error of its own', { call: 'accept', error: 'EHOSTUNREACH', times: 1 }],
+    ['after connections that were already aborted', { call: 'accept', error: 'ECONNABORTED', times: 200 }],
+    ['after one with a pending error', { call: 'accept', error: 'EHOSTUNREACH', times: 1 }],
     ['after one that a filter forbids', { call: 'accept', error: 'EPERM', times: 1 }],
     ['if accepting is interrupted', { call: 'accept', error: 'EINTR', times: 3 }],
-    ['once there are descriptors', { call: 'accept', error: 'EMFILE', times: 3 }],
-    ['once the system has some', { call: 'accept', error: 'ENFILE', times: 3 }],
+    ['once the process has free descriptors', { call: 'accept', error: 'EMFILE', times: 3 }],
+    ['once the system has free descriptors', { call: 'accept', error: 'ENFILE', times: 3 }],
     ['once there is memory', { call: 'accept', error: 'ENOMEM', times: 3 }],
     ['once there is room for buffers', { call: 'accept', error: 'ENOBUFS', times: 3 }],
   ])('%s', async (_what, fault) => {
@@ -61,7 +61,7 @@ describe('a client is accepted in the end', () => {
   })
 })
 
-test('while there are no descriptors, the proxy asks for some now and then, not all the time', async () => {
+test('without free descriptors, the proxy retries now and then, not all the time', async () => {
   const { client } = await startProxy()
   using _ = inject({ call: 'accept', error: 'EMFILE' })
   const socket = client()
@@ -76,15 +76,15 @@ test('while there are no descriptors, the proxy asks for some now and then, not 
 test.each<[string, Fault]>([
   ['can’t be watched', { call: 'epoll_ctl', numbers: [adding], error: 'ENOSPC', times: 1 }],
   ['can’t be read', { call: 'read', error: 'ENOMEM', times: 1 }],
-  ['takes no answer', { call: 'send', error: 'ENOBUFS', times: 1 }],
-])('a client that %s is closed, and the next one served', async (_what, fault) => {
+  ['can’t be answered', { call: 'send', error: 'ENOBUFS', times: 1 }],
+])('a client that %s is closed, and the next one is served', async (_what, fault) => {
   const { proxy, client } = await startProxy()
   const end = inject(fault)
   const socket = connect({ port: proxy.address().port, host: '127.0.0.1' }).on('error', () => {})
   onTestFinished(() => void socket.destroy())
   const got = answers(socket)
   await once(socket, 'connect')
-  // It is read, and then watched, before it has said anything.
+  // The proxy reads from it, and then watches it, before the client has sent anything.
   await sleep(50)
   socket.write(Buffer.of(5, 1, 0))
   expect(await got).toBeLessThan(12)

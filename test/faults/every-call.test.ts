@@ -7,7 +7,7 @@ import { callCounts, type Fault, inject } from './inject.js'
 import { startScenarios } from './scenarios.js'
 
 const general = ['ENOMEM', 'EPERM', 'ENOBUFS']
-/** What each call may well say, by its manual page or by an old kernel. */
+/** The errors that each call can return, according to its manual page or on an old kernel. */
 const errors: Record<string, string[]> = {
   socket: ['EMFILE', 'ENFILE', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'EACCES', ...general],
   close: ['EINTR', 'EIO'],
@@ -33,17 +33,17 @@ const errors: Record<string, string[]> = {
   duplicate: ['EMFILE'],
   getrandom: ['EINTR', 'ENOSYS'],
 }
-/** The kernel takes memory where a descriptor is added (EPOLL_CTL_ADD), not where one is armed again. */
+/** The kernel allocates memory when a descriptor is added (EPOLL_CTL_ADD), not when it is armed again. */
 const only: Record<string, number[]> = { epoll_ctl: [1] }
-/** What no kernel says for ever: such a call is simply made again, at once or when there is room. */
+/** Errors that no kernel returns permanently. The call is simply repeated, immediately or when there is room. */
 const passing = ['EINTR', 'EAGAIN']
-/** A call that is made over and over is struck at its first times only. */
+/** For a call that is made repeatedly, only the first calls are made to fail, one in each run. */
 const places = 8
-/** An operation that is still under way then hangs, in ms. */
+/** In ms. An operation that takes longer counts as hanging. */
 const hangs = 10_000
 
 const keepAlive = vi.spyOn(addon(), 'keepAlive')
-/** Numbers that were closed although nothing of that number was open: another descriptor may have it the next time. */
+/** Descriptors that were closed although they weren't open. Next time, that could close another descriptor. */
 const closedTwice: number[] = []
 const { close } = addon()
 vi.spyOn(addon(), 'close').mockImplementation(fd => {
@@ -60,12 +60,12 @@ const { scenarios, stop } = await startScenarios()
 beforeEach(context => requires(context, 'ping'))
 afterAll(stop)
 
-/** The descriptor of the monitor of devices and of ICMP paths linger a little. */
+/** Waits a little, because the descriptors of the device watcher and of ICMP paths linger. */
 async function settle(before: number): Promise<void> {
   for (let i = 0; i < 50 && descriptors() > before; i++) await sleep(20)
 }
 
-/** What is wrong with how the fault was taken, if anything. */
+/** The problem with how the operation handled the fault, if any. */
 async function survives(run: () => Promise<unknown>, fault: Fault, before: number): Promise<string | undefined> {
   const end = inject(fault)
   const outcome = await Promise.race([
@@ -92,7 +92,7 @@ describe.each(Object.keys(scenarios))('%s', name => {
     const before = callCounts()
     await run()
     const after = callCounts()
-    // What lingers, on either side of a connection, has gone by then.
+    // By then, lingering descriptors on both sides of a connection are closed.
     await sleep(300)
     let open = descriptors()
     const wrong: string[] = []
@@ -104,10 +104,10 @@ describe.each(Object.keys(scenarios))('%s', name => {
           for (const times of [1, passing.includes(error) ? 5 : undefined]) {
             const problem = await survives(run, { call, numbers: only[call], error, skip, times }, open)
             struck++
-            // What was left counts once.
+            // Report each leaked descriptor only once.
             open = Math.max(open, descriptors())
             if (problem)
-              wrong.push(`${call} ${error} after ${skip}${times ? `, ${times} times` : ', for ever'}: ${problem}`)
+              wrong.push(`${call} ${error} after ${skip}${times ? `, ${times} times` : ', permanently'}: ${problem}`)
           }
         }
       }

@@ -7,7 +7,7 @@ import { callCounts, inject } from './inject.js'
 
 const open = () => openDescriptor(4, 'datagram', 0, { localAddress: '127.0.0.1' })
 
-test('a call fails as told, as often as told, and is counted', () => {
+test('a call fails with the given error, as often as requested, and is counted', () => {
   const before = callCounts().socket!
   const end = inject({ call: 'socket', error: 'EMFILE', skip: 1, times: 2 })
   addon().close(open())
@@ -18,7 +18,7 @@ test('a call fails as told, as often as told, and is counted', () => {
   expect(callCounts().socket! - before).toBe(4)
 })
 
-test('one socket option is refused and the others are taken; after the end all are', () => {
+test('one socket option fails and the others work; after the end all work', () => {
   const fd = open()
   try {
     const end = inject({ call: 'setsockopt', option: 'SO_TIMESTAMPING', error: 'ENOPROTOOPT' })

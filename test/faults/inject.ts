@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { type Addon, addon } from '../../src/binding/addon.js'
 
-/** What a build with NETVIA_FAULTS has besides (native/faults.cc). */
+/** The additional functions of a build with NETVIA_FAULTS (native/faults.cc). */
 interface FaultyAddon extends Addon {
   readonly faultCalls: readonly string[]
   setFaults(rows: Int32Array): void
@@ -10,19 +10,19 @@ interface FaultyAddon extends Addon {
 }
 
 export interface Fault {
-  /** A system call, or a function of the C library that can fail, by its name: `sendmmsg`, `setsockopt`, `malloc`. */
+  /** The name of a system call, or of a C library function that can fail: `sendmmsg`, `setsockopt`, `malloc`. */
   call: string
-  /** Only calls for this socket option, of those the addon knows: `SO_TIMESTAMPING`. */
+  /** Only calls for this socket option, one of those that the addon knows: `SO_TIMESTAMPING`. */
   option?: string
-  /** Only calls whose first numbers are these: family, type and protocol of `socket`, the operation of `epoll_ctl`. */
+  /** Only calls whose first numeric arguments are these: family, type and protocol of `socket`, the operation of `epoll_ctl`. */
   numbers?: readonly number[]
-  /** How many calls are let through before. Default: 0. */
+  /** The number of calls that succeed first. Default: 0. */
   skip?: number
-  /** How many fail then. Default: all. */
+  /** The number of calls that fail after that. Default: all. */
   times?: number
-  /** What they fail with: `ENOBUFS`. A `setsockopt` without an error succeeds and has no effect. */
+  /** The error, such as `ENOBUFS`. A `setsockopt` without an error succeeds but has no effect. */
   error?: string
-  /** Instead of an error: batches of at most so many packets. */
+  /** Instead of an error: the maximum number of packets in a batch. */
   limit?: number
 }
 
@@ -45,8 +45,8 @@ function row({ call, option, numbers, skip = 0, times = forever, error, limit = 
 }
 
 /**
- * From now on these calls fail, in place of those of an earlier call. Returns their end, which tells how many each has struck.
- * With `using`: until the end of the block.
+ * Makes these calls fail from now on, instead of those of an earlier `inject`. Returns a function that ends this, and returns how many
+ * calls each fault has hit. With `using`, the faults end with the block.
  */
 export function inject(...faults: Fault[]): (() => number[]) & Disposable {
   const rows = Int32Array.from(faults.flatMap(row))
@@ -60,7 +60,7 @@ export function inject(...faults: Fault[]): (() => number[]) & Disposable {
   return Object.assign(end, { [Symbol.dispose]: end })
 }
 
-/** How often each call was made since the process began. */
+/** The number of times that each call was made since the process started. */
 export function callCounts(): Record<string, number> {
   const counts = new Int32Array(faulty().faultCalls.length)
   faulty().callCounts(counts)

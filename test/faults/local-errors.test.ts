@@ -30,24 +30,24 @@ const checks: Record<string, () => Promise<unknown>> = {
   checkPing: () => checkPing(host, { ...path, count: 1 }),
 }
 
-/** What the kernel says when the machine is short of something, whatever the network does. */
+/** Kernel errors for a lack of resources on this machine, which say nothing about the network. */
 const shortages: [fault: Fault, checks: string[]][] = [
   [{ call: 'socket', error: 'EMFILE' }, Object.keys(checks)],
   [{ call: 'socket', error: 'ENFILE' }, Object.keys(checks)],
   [{ call: 'socket', error: 'ENOMEM' }, Object.keys(checks)],
   [{ call: 'setsockopt', option: 'SO_BINDTODEVICE', error: 'ENOMEM' }, Object.keys(checks)],
-  // fs.epoll.max_user_watches.
+  // The limit fs.epoll.max_user_watches is reached.
   [{ call: 'epoll_ctl', error: 'ENOSPC' }, ['checkHttp', 'checkDns', 'checkPing']],
   [{ call: 'connect', error: 'ENOBUFS' }, ['checkTcp', 'checkHttp']],
-  // A packet filter of this machine refuses it.
+  // A packet filter on this machine rejects the connection.
   [{ call: 'connect', error: 'EPERM' }, ['checkTcp', 'checkHttp', 'checkDns']],
   [{ call: 'sendmmsg', error: 'ENOMEM' }, ['checkDns']],
 ]
 
-describe.each(shortages)('%o is no verdict on the network', (fault, names) => {
+describe.each(shortages)('%o is a local error, not a verdict on the network', (fault, names) => {
   test.each(names)('of %s', async name => {
     await checks[name]!()
-    // Until then the next ping would use the socket of this one.
+    // Until its socket is closed, the next ping would use it again.
     await sleep(200)
     using end = inject(fault)
     await expect(checks[name]!()).rejects.toMatchObject({ code: fault.error })

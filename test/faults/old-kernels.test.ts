@@ -4,11 +4,11 @@ import { checkTcp, connect, listen, ping, scanPorts, sweep, sweepPorts, tcpInfo 
 import { requires } from '../unit/requirements.js'
 import { callCounts, type Fault, inject } from './inject.js'
 
-// What a kernel of 5.4, or qemu-user, lacks, one at a time: each has its fallback, and it is seen that the call was refused.
+// Each feature that Linux 5.4 or qemu-user lacks has a fallback. Each test disables one of them and checks that the call was made.
 
 beforeEach(context => requires(context, 'ping'))
 
-/** The path is open for a while after a ping: another mark of the packets asks for one of its own. */
+/** After a ping, its path stays open for a while. A different TOS needs a new path. */
 let tos = 0
 async function pinged(...faults: Fault[]) {
   const end = inject(...faults)
@@ -22,39 +22,42 @@ async function pinged(...faults: Fault[]) {
 
 const lacks = (option: string, error = 'ENOPROTOOPT'): Fault => ({ call: 'setsockopt', option, error })
 
-it("without SO_TIMESTAMPING the kernel's receive time comes by SO_TIMESTAMPNS, and the clock is the user's", async () => {
+it("without SO_TIMESTAMPING, SO_TIMESTAMPNS provides the kernel's receive time, and the clock is user space's", async () => {
   expect((await pinged(lacks('SO_TIMESTAMPING'))).clock).toBe('user')
 })
 
-it("without SO_TIMESTAMPNS either, times are user space's own", async () => {
+it('without SO_TIMESTAMPNS either, both times are taken in user space', async () => {
   expect((await pinged(lacks('SO_TIMESTAMPING'), lacks('SO_TIMESTAMPNS'))).clock).toBe('user')
 })
 
-it('without SO_RXQ_OVFL drops are not counted, and nothing else changes', async () => {
+it('without SO_RXQ_OVFL, drops are not counted, and nothing else changes', async () => {
   await pinged(lacks('SO_RXQ_OVFL'))
 })
 
-it('without SO_RCVBUFFORCE the buffer is what SO_RCVBUF gives', async () => {
+it('without SO_RCVBUFFORCE, SO_RCVBUF sets the buffer size', async () => {
   await pinged(lacks('SO_RCVBUFFORCE', 'EPERM'))
 })
 
-it.each(['EACCES', 'EPROTONOSUPPORT'])('without ping sockets (%s) a raw one is opened', async error => {
+it.each(['EACCES', 'EPROTONOSUPPORT'])('without ping sockets (%s), a raw socket is opened', async error => {
   const { AF_INET, SOCK_DGRAM, IPPROTO_ICMP } = addon().constants
   await pinged({ call: 'socket', numbers: [AF_INET!, SOCK_DGRAM!, IPPROTO_ICMP!], error })
 })
 
-it('without unprivileged SO_BINDTODEVICE (before Linux 5.7) it is an error that says so, never an unbound socket', async () => {
+it('without unprivileged SO_BINDTODEVICE (before Linux 5.7), calls fail with a hint instead of using an unbound socket', async () => {
   using _ = inject(lacks('SO_BINDTODEVICE', 'EPERM'))
   const refused = { code: 'EPERM', device: 'lo', hint: expect.stringContaining('Linux 5.7') }
   await expect(ping('127.0.0.1', { device: 'lo', tos: 0xfc })).rejects.toMatchObject(refused)
   await expect(connect({ host: '127.0.0.1', port: 9, device: 'lo' })).rejects.toMatchObject(refused)
 })
 
-it.each(['EINVAL', 'ENOPROTOOPT'])('where a bound device can not be read by name (%s), its index is', async error => {
-  await pinged({ call: 'getsockopt', option: 'SO_BINDTODEVICE', error })
-})
+it.each(['EINVAL', 'ENOPROTOOPT'])(
+  'if the bound device cannot be read by name (%s), it is read by index',
+  async error => {
+    await pinged({ call: 'getsockopt', option: 'SO_BINDTODEVICE', error })
+  },
+)
 
-it('without either way to read it, the socket is not used', async () => {
+it('if the bound device cannot be read in either way, the socket is not used', async () => {
   using _ = inject(
     { call: 'getsockopt', option: 'SO_BINDTODEVICE', error: 'ENOPROTOOPT' },
     { call: 'getsockopt', option: 'SO_BINDTOIFINDEX', error: 'ENOPROTOOPT' },
@@ -62,7 +65,7 @@ it('without either way to read it, the socket is not used', async () => {
   await expect(ping('127.0.0.1', { device: 'lo', tos: 0xf8 })).rejects.toMatchObject({ code: 'ENOPROTOOPT' })
 })
 
-it('a binding that the kernel accepts and does not make is found out before anything is sent', async () => {
+it('a binding that the kernel accepts but does not apply is detected before anything is sent', async () => {
   using _ = inject({ call: 'setsockopt', option: 'SO_BINDTODEVICE' })
   const { connect: before } = callCounts()
   const notBound = { code: 'ERR_DEVICE_NOT_BOUND', device: 'lo' }
@@ -72,7 +75,7 @@ it('a binding that the kernel accepts and does not make is found out before anyt
   expect(callCounts().connect).toBe(before)
 })
 
-it('without IP_BIND_ADDRESS_NO_PORT a connection from an address takes its port earlier', async () => {
+it('without IP_BIND_ADDRESS_NO_PORT, a connection from an address gets its port earlier', async () => {
   const server = await listen({ host: '127.0.0.1', port: 0 }, client => client.end())
   const end = inject(lacks('IP_BIND_ADDRESS_NO_PORT'))
   const { port } = server.address() as { port: number }
@@ -84,7 +87,7 @@ it('without IP_BIND_ADDRESS_NO_PORT a connection from an address takes its port 
   server.close()
 })
 
-it('without IPv6, sweeps ask their IPv4 targets, and say so of the others', async () => {
+it('without IPv6, sweeps probe their IPv4 targets and report the error for the others', async () => {
   using faults = inject({ call: 'socket', numbers: [10], error: 'EAFNOSUPPORT' })
   const targets = ['::1', '127.0.0.1', '::1']
   const fault = { error: { code: 'EAFNOSUPPORT' } }

@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const end of atEnd.splice(0).reverse()) await end()
 })
 
-/** So many uplinks that their routes and rules take several system calls. */
+/** Uses so many uplinks that writing their routes and rules takes several system calls. */
 async function setUp() {
   batch(
     devices.flatMap((device, i) => [
@@ -37,7 +37,7 @@ async function setUp() {
   return { monitor, routing, warnings }
 }
 
-/** The whole plan in one line: a rule each for device and address, the tables, the first and the last rule, the route in force. */
+/** The size of the complete plan: rules for each device and address plus the first and the last one, tables, and the active route. */
 const complete = { rules: 2 * devices.length + 2, routes: devices.length + 1 }
 const counted = () => ({
   rules: linesOf(ip('rule')).length,
@@ -45,9 +45,9 @@ const counted = () => ({
 })
 
 describe('setting routes', () => {
-  test('that is forbidden half way leaves nothing behind', async () => {
+  test('leaves nothing behind if it is forbidden halfway', async () => {
     const { routing } = await setUp()
-    // Reading the tables takes five calls; the sixth has the first orders.
+    // Reading the tables takes five calls. The sixth makes the first changes.
     const end = inject({ call: 'sendmmsg', error: 'EPERM', skip: 6, times: 1 })
     await expect(routing.start()).rejects.toMatchObject({
       code: 'EPERM',
@@ -66,7 +66,7 @@ describe('setting routes', () => {
     { call: 'recvmmsg', error: 'EAGAIN' },
     { call: 'recvmmsg', error: 'EINTR' },
   ])(
-    'survives $error of any $call, also while it reads at the start: it tries again',
+    'tries again after $error of any $call, also while it reads the tables at the start',
     { timeout: 60_000 },
     async fault => {
       const { routing, warnings } = await setUp()
@@ -86,7 +86,7 @@ describe('setting routes', () => {
     },
   )
 
-  test('that fails again and again at the start rejects, and leaves nothing', async () => {
+  test('rejects if it fails permanently at the start, and leaves nothing', async () => {
     const { routing } = await setUp()
     const end = inject({ call: 'recvmmsg', error: 'ENOBUFS' })
     await expect(routing.start()).rejects.toMatchObject({ code: 'ENOBUFS' })
@@ -96,7 +96,7 @@ describe('setting routes', () => {
     expect(counted()).toEqual(complete)
   })
 
-  test('in the middle of a change of state ends nothing, and the change is made after all', async () => {
+  test('makes a change of state later if the first try fails', async () => {
     const { monitor, routing, warnings } = await setUp()
     await routing.start()
     const before = ip('route', 'show', 'table', '7770')
@@ -108,7 +108,7 @@ describe('setting routes', () => {
     expect(warnings.map(({ source }) => source)).toEqual(['kernel'])
   })
 
-  test('is taken away even if the tables can not be read', async () => {
+  test('is undone even if the tables cannot be read', async () => {
     const { routing } = await setUp()
     await routing.start()
     const end = inject({ call: 'socket', error: 'EMFILE' })

@@ -37,7 +37,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found
 }
 
-/** Every way by which the library makes system calls, over loopback, each with everything closed at its end. */
+/** Scenarios over loopback for every way in which the library makes system calls. Each closes everything at its end. */
 export async function startScenarios() {
   const web = createServer(socket =>
     socket
@@ -88,7 +88,7 @@ export async function startScenarios() {
       const proxy = await listenProxy({ port: 0 })
       const client = plainConnect({ port: proxy.address().port, host })
       const closed = new Promise(resolve => client.on('close', resolve))
-      // Its target is refused, so that no tunnel begins, whose thread stays.
+      // The proxy rejects the target, so no tunnel starts. A tunnel's thread would keep running.
       client.on('error', () => {}).end(Buffer.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 9))
       client.setTimeout(500, () => client.destroy()).resume()
       await closed

@@ -8,7 +8,7 @@ import { type Fault, inject } from './inject.js'
 
 const descriptors = () => readdirSync('/proc/self/fd').length
 
-/** Megabytes both ways over a tunnel that the faults meet. How often each struck, and how it ended. */
+/** Sends megabytes both ways through a tunnel under these faults. Returns how often each fault hit, and how the tunnel ended. */
 async function carry(...faults: Fault[]) {
   const pair = await proxiedPair({ idleTimeout: 5000 })
   const end = inject(...faults)
@@ -26,10 +26,10 @@ const complete = { ends: ['end', 'end'], whole: true }
 
 describe('a tunnel loses nothing', () => {
   test.each<[string, Fault]>([
-    // The first, because a tunnel leaves its pipe to the next.
+    // This one comes first, because a tunnel passes its pipe on to the next.
     ['without descriptors for pipes', { call: 'pipe2', error: 'EMFILE' }],
-    ['where the kernel has no splice', { call: 'splice', error: 'ENOSYS' }],
-    ['where a filter forbids splice', { call: 'splice', error: 'EPERM' }],
+    ['if the kernel has no splice', { call: 'splice', error: 'ENOSYS' }],
+    ['if a filter forbids splice', { call: 'splice', error: 'EPERM' }],
     ['over a socket without splice', { call: 'splice', error: 'EINVAL' }],
     ['if splice fails with bytes in the pipe', { call: 'splice', error: 'EINVAL', skip: 1, times: 1 }],
     ['if splice fails late', { call: 'splice', error: 'EINVAL', skip: 7, times: 1 }],
@@ -43,7 +43,7 @@ describe('a tunnel loses nothing', () => {
     expect(result.struck[0]).toBeGreaterThan(0)
   })
 
-  test('that is copied, while memory is short', async () => {
+  test('if it copies data while memory is short', async () => {
     const result = await carry(
       { call: 'splice', error: 'ENOSYS' },
       { call: 'malloc', error: 'ENOMEM', skip: 1, times: 20 },
@@ -55,7 +55,7 @@ describe('a tunnel loses nothing', () => {
   })
 })
 
-describe('a tunnel that breaks is reset, never ended', () => {
+describe('a tunnel that fails is reset, never closed normally', () => {
   test.each<[string, Fault]>([
     ['splice', { call: 'splice', error: 'EIO', skip: 5, times: 1 }],
     ['shutdown', { call: 'shutdown', error: 'ENOTCONN', times: 1 }],
@@ -65,14 +65,14 @@ describe('a tunnel that breaks is reset, never ended', () => {
     expect(ends).toContain('reset')
   })
 
-  test('by a lack of memory that lasts: it is idle then', async () => {
+  test('by a permanent lack of memory, as an idle tunnel', async () => {
     const { ends } = await carry({ call: 'splice', error: 'ENOMEM' })
     expect(ends).toEqual(['reset', 'reset'])
   })
 })
 
 describe('a tunnel that can’t begin', () => {
-  /** The connection to the next proxy is a socket of Node's, of which the tunnel takes a copy. */
+  /** The connection to the next proxy is a Node socket. The tunnel duplicates its descriptor. */
   const nextProxy = async () => {
     const next = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'] })
     onTestFinished(() => next.close())
@@ -83,7 +83,7 @@ describe('a tunnel that can’t begin', () => {
     ['without descriptors', { call: 'duplicate', error: 'EMFILE' }, nextProxy],
     ['without memory', { call: 'malloc', error: 'ENOMEM', skip: 2, times: 1 }, async () => ({})],
   ])('%s: Node’s streams carry it', async (_what, fault, options) => {
-    // The thread runs.
+    // Starts the relay thread.
     await carry()
     const before = descriptors()
     const given = await options()
@@ -98,7 +98,7 @@ describe('a tunnel that can’t begin', () => {
     await expect.poll(descriptors).toBeLessThanOrEqual(before + 5)
   })
 
-  test('carried by Node’s streams, a transfer that is reset right behind its last bytes does not look complete', async () => {
+  test('carried by Node’s streams, a transfer that is reset right after its last bytes does not look complete', async () => {
     await carry()
     const given = await nextProxy()
     const end = inject({ call: 'duplicate', error: 'EMFILE' })
@@ -106,14 +106,14 @@ describe('a tunnel that can’t begin', () => {
     expect(end()[0]).toBeGreaterThan(0)
     target.write('part')
     resetSocket(target)
-    // The next proxy's thread passes on both before anything is read.
+    // The next proxy's thread relays the data and the reset before this thread reads anything.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     expect(await received(client)).toEqual({ bytes: Buffer.from('part'), end: 'reset' })
   })
 
-  test('since the kernel won’t watch it: it is reset', async () => {
+  test('because the kernel won’t watch it is reset', async () => {
     await carry()
-    // The listener is watched by then. So is the client if the proxy waits for its first bytes, or else the target.
+    // The listener is already watched by then, and either the client, if the proxy waits for its first bytes, or the target.
     const end = inject({ call: 'epoll_ctl', numbers: [1], error: 'ENOSPC', skip: 2 })
     const pair = await proxiedPair().catch(() => undefined)
     expect(end()[0]).toBeGreaterThan(0)

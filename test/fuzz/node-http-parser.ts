@@ -1,17 +1,17 @@
-// Node's own parser, in one synchronous call. No public module has it: only tests may reach for it here.
+// Node's own HTTP parser in one synchronous call. It is internal to Node, so only tests may use it.
 
 import { createRequire } from 'node:module'
 
-/** What Node reads in a response, or its error. */
+/** What Node parses from a response, or its error. */
 export interface NodeVerdict {
   error: string | undefined
-  /** Of the final response, if its header was whole. */
+  /** The status of the final response, if its header was complete. */
   status: number | undefined
   version: string | undefined
-  /** Name and value in turn. */
+  /** Alternating names and values. */
   rawHeaders: string[]
   body: Buffer
-  /** Whether the message ended. */
+  /** Whether the message is complete. */
   complete: boolean
 }
 
@@ -45,7 +45,7 @@ export function judgeByNode(data: Buffer, method: string): NodeVerdict {
     verdict.version = `${major}.${minor}`
     verdict.status = status
     if (fields) verdict.rawHeaders.push(...fields)
-    // 1: no body follows, whatever the header says.
+    // 1: no body follows, even if the header announces one.
     return method === 'HEAD' ? 1 : 0
   }
   parser[HTTPParser.kOnBody! | 0] = (chunk: Buffer) => {

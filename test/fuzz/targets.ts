@@ -1,5 +1,5 @@
-// What tools/fuzz/run.mjs gives bytes to: every decoder of what comes from the network, the kernel or a file. A target throws
-// where a promise of the decoder is broken; the errors that a decoder may throw are caught.
+// The targets of tools/fuzz/run.mjs: every decoder of input from the network, the kernel or a file. A target throws if the decoder
+// breaks a promise. It catches the errors that the decoder may throw.
 import { isIP } from 'node:net'
 import { NetviaError } from '../../src/errors.js'
 import type { MonitorOptions } from '../../src/monitor/options.js'
@@ -29,7 +29,7 @@ function expect(holds: boolean, promise: string): void {
   if (!holds) throw new Error(`broken: ${promise}`)
 }
 
-/** Lets a decoder refuse with its own error, and with no other. */
+/** Allows a decoder to reject its input with a NetviaError, but with no other error. */
 function mayRefuse<T>(work: () => T): T | undefined {
   try {
     return work()
@@ -44,7 +44,7 @@ export function icmp(data: Buffer): void {
   const bytes = new Uint8Array(data.subarray(1))
   const message = mayRefuse(() => decode(bytes, family))
   if (message) {
-    // What was read can be written, in whatever form, or is refused by name.
+    // A decoded message can be encoded again, or is rejected with a NetviaError.
     const again = mayRefuse(() => encode(message))
     if (again) expect(decode(again, family).kind === message.kind, 'a message read, written and read is of its kind')
   }
@@ -85,7 +85,7 @@ const types = ['A', 'AAAA', 'TXT', 'MX', 'SRV', 'NS', 'SOA', 'CNAME', 'PTR', 'CA
 export function dns(data: Buffer): void {
   const type = types[(data[0] ?? 0) % types.length]!
   const bytes = new Uint8Array(data.subarray(1))
-  // Time of the processor: others may have it meanwhile.
+  // Measures CPU time, because other processes run too.
   const started = process.cpuUsage()
   const response = decodeResponse(bytes, { ...query, type })
   for (const record of (response && followChain(response.answers, query.name, type)) ?? []) {
@@ -96,7 +96,7 @@ export function dns(data: Buffer): void {
   }
   const { user, system } = process.cpuUsage(started)
   expect(user + system < 1_000_000, 'no message costs a second')
-  // The head of the question, so that what follows is reached without having been guessed.
+  // Starts with a valid header and question, so that the fuzzer reaches the records without guessing those.
   const question = encodeQuery({ ...query, type })
   const answer = Buffer.concat([question, bytes])
   answer.writeUInt16BE(0x8180, 2)
@@ -128,7 +128,7 @@ export function options(data: Buffer): void {
   if (settings) expect(settings.uplinks.length > 0, 'a monitor has something to watch')
 }
 
-/** What netvia reads itself, Node's parser must read in the same way. */
+/** Node's parser must read a response in the same way as netvia's. */
 export function http(data: Buffer): void {
   const method = data[0]! & 1 ? 'HEAD' : 'GET'
   const bytes = data.subarray(1)

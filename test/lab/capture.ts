@@ -5,13 +5,13 @@ import { type CapturedPacket, parsePcap } from './pcap.js'
 import { atOnce, start, stop } from './processes.js'
 
 export interface Capture {
-  /** Ends it, and gives all packets since `capture` resolved. */
+  /** Stops the capture. Returns all packets since `capture` resolved. */
   stop(): Promise<CapturedPacket[]>
 }
 
-/** tcpdump on a device: what really was on the wire, and when. Resolves once it listens. `filter`: pcap-filter(7). */
+/** Runs tcpdump on a device, to see what was really on the wire. Resolves once it listens. `filter`: see pcap-filter(7). */
 export async function capture(device: string, filter = '', host: Host = 'router'): Promise<Capture> {
-  // The kernel has a place of one size for each packet: sixteen by default, and 256 with this (-B counts KiB).
+  // The kernel's ring has slots of one size, one for each packet. This makes 256 slots instead of 16. -B is in KiB.
   const room = ['-s', '65000', '-B', '32768']
   const options = [
     '-i',
@@ -42,7 +42,7 @@ export async function capture(device: string, filter = '', host: Host = 'router'
       await sleep(5)
     }
   }
-  /** What tcpdump has read by now, and what the kernel holds for it. On a busy machine the answer waits until it has had a turn. */
+  /** The packets that tcpdump has read and that the kernel still holds for it. Waits until tcpdump reports them. */
   const counts = async () => {
     said = ''
     child.kill('SIGUSR1')
@@ -53,7 +53,7 @@ export async function capture(device: string, filter = '', host: Host = 'router'
   await heard(/listening on/)
   return {
     async stop() {
-      // What the kernel holds for it would be lost: it ends where it stands.
+      // tcpdump drops the packets that the kernel still holds when it ends, so wait until it has read all of them.
       for (let before = -1; child.exitCode === null; await sleep(100)) {
         const { captured, held, lost } = await counts()
         if (lost > 0) throw new Error(`tcpdump: the kernel had no room for ${lost} packets of ${device}`)
@@ -61,7 +61,7 @@ export async function capture(device: string, filter = '', host: Host = 'router'
         before = captured
       }
       await stop(child, 'SIGINT')
-      // A busy test process may read what was written before the end only now.
+      // A busy test process may not have read all of tcpdump's output yet.
       await closed
       return parsePcap(Buffer.concat(chunks))
     },

@@ -5,8 +5,8 @@ type Cleanup = () => unknown
 const cleanups: Cleanup[] = []
 
 /**
- * Runs last in first out: at the end of the test that says so, so that neither its next try nor the next test finds what it left;
- * outside a test, at the end of the test (of the file, outside a test).
+ * Registers a cleanup. Cleanups run in reverse order at the end of the test, before its next try, or at the end of the file if you
+ * register them outside a test.
  */
 export function atEnd(cleanup: Cleanup): void {
   if (TestRunner.getCurrentTest()) onTestFinished(async () => void (await cleanup()))

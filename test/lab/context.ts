@@ -1,6 +1,6 @@
 export type Host = 'router' | 'isp1' | 'isp2' | 'internet' | 'relay' | 'slow'
 
-/** One of the router's ways out: its own addresses and the gateways behind it. */
+/** An uplink of the router, with its addresses and gateways. */
 export interface Uplink {
   device: string
   address4: string
@@ -9,15 +9,15 @@ export interface Uplink {
   gateway6: string
 }
 
-/** What tools/test/run.mjs hands over: tools/lab/plan.mjs with the names of this run. */
+/** The laboratory's description from tools/test/run.mjs: tools/lab/plan.mjs with the names of this run. */
 interface Context {
-  /** Why there is no laboratory. Addresses are there all the same, so that tests can be collected and named. */
+  /** The reason why there is no laboratory. The addresses are still present, so that tests can be collected and named. */
   missing?: string
-  /** Folder for files of this run, removed with the laboratory. */
+  /** A folder for the files of this run. It is removed with the laboratory. */
   folder: string
-  /** Namespace of each host. */
+  /** The namespace of each host. */
   names: Record<Host, string>
-  /** For `ip -batch` in a namespace each: set devices and routes as they were at the start. */
+  /** Commands for `ip -batch` in each namespace that restore devices and routes. */
   repairs: [namespace: string, commands: string[]][]
   wan1: Uplink
   wan2: Uplink
@@ -28,7 +28,7 @@ interface Context {
 
 function readContext(): Context {
   const text = process.env.NETVIA_LAB
-  if (!text) throw new Error('tests of the laboratory are run by: npm test -- network')
+  if (!text) throw new Error('run tests that need the laboratory by: npm test -- network')
   return JSON.parse(text)
 }
 

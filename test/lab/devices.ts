@@ -5,9 +5,8 @@ import { run, runWithInput } from './processes.js'
 let devices = 0
 
 /**
- * A further device of the router, joined to a device of the same name in `host`, which is its gateway: a third way out,
- * with a default route of the highest metric. Its neighbours are found by ARP and neighbour discovery, as in real life.
- * `remove` deletes it; so does the end of the test.
+ * Adds a third uplink to the router. A device of the same name in `host` is its gateway, and its default route has the highest metric.
+ * Unlike the laboratory's own devices, it uses ARP and neighbour discovery. `remove` deletes it, and so does the end of the test.
  */
 export function addDevice(device: string, host: Host = 'internet'): Uplink & { remove(): void } {
   const number = ++devices
@@ -25,7 +24,7 @@ export function addDevice(device: string, host: Host = 'internet'): Uplink & { r
     `route add default via ${uplink.gateway4} dev ${device} metric ${900 + number}`,
     `route add default via ${uplink.gateway6} dev ${device} metric ${900 + number}`,
   ])
-  // Each end by itself: until the kernel has seen to it, what it sends is dropped.
+  // Wait for both ends, because the kernel drops packets until an end is up.
   for (const end of [host, 'router'] as const) while (!isUp(end, device)) pause()
   return { ...uplink, remove }
 }

@@ -9,14 +9,14 @@ let instances = 0
 
 export interface DnsServerOptions {
   host?: Host
-  /** Default: the server's addresses, which the router's /etc/resolv.conf names. Every address of `lab.crowd` works too. */
+  /** Default: the server's addresses. The router's /etc/resolv.conf names its IPv4 address. Addresses in `lab.crowd` work too. */
   addresses?: string[]
   port?: number
 }
 
 /**
- * Runs dnsmasq with these records, lines of its configuration file (`host-record=name,192.0.2.7`, `txt-record=…`), over
- * UDP and TCP. It knows all of `.test`: other names there do not exist. It ends with the test, or by `stop`.
+ * Runs dnsmasq over UDP and TCP with these records, which are lines of its configuration file (`host-record=name,192.0.2.7`,
+ * `txt-record=…`). It is authoritative for `.test`: other names there don't exist. It ends with the test, or by `stop`.
  */
 export async function dnsmasq(
   records: string[] = [`host-record=${server.name},${server.address4},${server.address6}`],

@@ -5,9 +5,9 @@ import { run, runWithInput } from './processes.js'
 let faults = 0
 
 /**
- * An nftables rule for what `host` forwards or receives, in nft's own words: `icmp type echo-request drop`,
+ * Adds an nftables rule for packets that `host` forwards or receives, in nft's syntax: `icmp type echo-request drop`,
  * `tcp dport 80 reject with tcp reset`, `ip saddr 192.0.2.2 reject with icmp type admin-prohibited`, or `loss(0.3)`.
- * Returns the repair, which also happens at the end of the test (of the file, outside a test).
+ * Returns a function that removes it. The end of the test (or of the file, outside a test) removes it too.
  */
 export function fault(host: Host, rule: string): () => void {
   const table = `fault_${process.pid}_${++faults}`
@@ -22,7 +22,7 @@ export function fault(host: Host, rule: string): () => void {
   return repair
 }
 
-/** A rule that drops packets by chance; `match` (nft's words) says which. */
+/** A rule that randomly drops packets that match `match` (nft's syntax). */
 export function loss(probability: number, match = ''): string {
   return `${match} numgen random mod 1000000 < ${Math.round(probability * 1e6)} drop`
 }

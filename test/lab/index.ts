@@ -23,7 +23,7 @@ function counter(device: string, name: string): number {
   return Number(readFileSync(`/sys/class/net/${device}/statistics/${name}`, 'utf8'))
 }
 
-/** The laboratory this test runs in: its process is already in the router's namespace. See docs/laboratory.md. */
+/** The laboratory of this test, whose process runs in the router's namespace. See docs/laboratory.md. */
 export const lab = {
   wan1: context.wan1,
   wan2: context.wan2,
@@ -43,10 +43,10 @@ export const lab = {
   fault,
   addDevice,
   relay,
-  /** PEM of the CA of nginx's certificates. */
+  /** The CA of nginx's certificates, in PEM. */
   ca,
 
-  /** Packets a device of the router has moved so far. */
+  /** The packets that a device of the router has received and sent so far. */
   counters(device: string): { rxPackets: number; txPackets: number } {
     return { rxPackets: counter(device, 'rx_packets'), txPackets: counter(device, 'tx_packets') }
   },

@@ -8,19 +8,19 @@ import { listening, start, stop } from './processes.js'
 let instances = 0
 
 export interface MosquittoOptions {
-  /** Takes no others than this one. Default: anybody. */
+  /** The only user that the broker accepts. Default: it accepts every client. */
   user?: { name: string; password: string }
 }
 
 /**
- * Runs a mosquitto on the internet host: port 1883, and port 8883 with TLS. It forgets all when it ends: with the test, or by
- * `stop`.
+ * Runs mosquitto on the internet host, on port 1883 and, with TLS, on port 8883. It ends with the test, or by `stop`, and keeps no
+ * data.
  */
 export async function mosquitto({ user }: MosquittoOptions = {}) {
   const file = join(context.folder, `mosquitto-${process.pid}-${++instances}`)
   if (user) execFileSync('mosquitto_passwd', ['-c', '-b', `${file}.users`, user.name, user.password])
   const settings = [
-    // It would become one that can't read the laboratory's files.
+    // mosquitto's default user can't read the laboratory's files.
     'user root',
     'log_dest stdout',
     'log_type all',
@@ -39,7 +39,7 @@ export async function mosquitto({ user }: MosquittoOptions = {}) {
   await listening(child, 'internet', 'tcp', [1883, 8883])
   return {
     stop: () => stop(child),
-    /** The addresses that clients of this identifier came from, in their order. */
+    /** The source addresses of clients with this identifier, in the order of their connections. */
     clients: (id: string) =>
       [...log.matchAll(/New client connected from (\S+):\d+ as (\S+) /g)].flatMap(([, from, as]) =>
         as === id ? [from] : [],
@@ -47,7 +47,7 @@ export async function mosquitto({ user }: MosquittoOptions = {}) {
   }
 }
 
-/** What the broker sends to one that takes all topics: the retained messages, then those that come. */
+/** Subscribes to all topics: collects the retained messages, then the new ones. */
 export function subscribe({ user }: MosquittoOptions = {}) {
   const login = user ? ['-u', user.name, '-P', user.password] : []
   const child = start('internet', 'mosquitto_sub', '-h', context.server.address4, ...login, '-t', '#', '-F', '%t %p')
@@ -64,7 +64,7 @@ export function subscribe({ user }: MosquittoOptions = {}) {
   }
   return {
     messages,
-    /** The newest of each topic. */
+    /** The newest payload of each topic. */
     latest: (): Record<string, string> => Object.fromEntries(messages().map(({ topic, payload }) => [topic, payload])),
     stop: () => stop(child),
   }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { type RunnerTestSuite, TestRunner } from 'vitest'
 
-/** Tools beyond iproute2, and the Debian packages they come in. */
+/** Tools other than iproute2, and the Debian packages that contain them. */
 const packages = {
   cc: 'gcc',
   chromium: 'chromium',
@@ -33,18 +33,18 @@ const packages = {
 
 type Tool = keyof typeof packages
 
-// Vitest loads modules anew between runner and tests: a variable of this module would be two.
+// Vitest loads modules separately for its runner and for tests, so a variable of this module would exist twice.
 const store = globalThis as { netviaLabNeeds?: Map<RunnerTestSuite | undefined, Tool[]> }
 store.netviaLabNeeds ??= new Map()
 const needed = store.netviaLabNeeds
 
-/** At the top of a test file, or of a `describe`: skips its tests, aloud, where one of the tools is missing. */
+/** Call it at the top of a test file or a `describe`: if one of the tools is missing, the tests are skipped with the reason. */
 export function needs(...tools: Tool[]): void {
   const { suite } = TestRunner.getCurrentSuite()
   needed.set(suite, [...(needed.get(suite) ?? []), ...tools])
 }
 
-/** Why the tests of a suite (`undefined`: of the file) can't run, if they can't. */
+/** The reason why the tests of a suite (`undefined`: of the file) can't run, if any. */
 export function missingTools(suite: RunnerTestSuite | undefined): string | undefined {
   const missing = (needed.get(suite) ?? []).filter(tool => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
   if (missing.length === 0) return undefined

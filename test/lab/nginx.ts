@@ -6,10 +6,10 @@ import { listening, start, stop } from './processes.js'
 
 export const certificateFolder = fileURLToPath(new URL('certificates/', import.meta.url))
 
-/** PEM of the test CA that signed all certificates here: what a client passes as `ca`. */
+/** The test CA that signed all certificates here, in PEM, for a client's `ca` option. */
 export const ca = readFileSync(join(certificateFolder, 'ca.pem'), 'utf8')
 
-/** `wrong-name` is for elsewhere.example; the others for server.test and the addresses of the laboratory. */
+/** `wrong-name` is valid for elsewhere.example, the others for server.test and the laboratory's addresses. */
 export type Certificate = 'server' | 'expired' | 'wrong-name'
 
 let instances = 0
@@ -35,7 +35,7 @@ export function httpServer(
 export async function nginx(servers = httpServer(), host: Host = 'internet'): Promise<{ stop(): Promise<void> }> {
   const folder = join(context.folder, `nginx-${process.pid}-${++instances}`)
   mkdirSync(folder)
-  // One process, so that killing it leaves no worker behind.
+  // Runs as a single process, so killing it leaves no workers behind.
   const config = `daemon off;
 master_process off;
 pid ${folder}/pid;

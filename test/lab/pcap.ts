@@ -1,23 +1,23 @@
 import ipaddr from 'ipaddr.js'
 
 export interface CapturedPacket {
-  /** When the kernel saw it, milliseconds since the epoch, to the microsecond. */
+  /** The time at which the kernel captured the packet, in ms since the epoch, to the microsecond. */
   timeMs: number
   /** The whole Ethernet frame. */
   frame: Buffer
-  /** Of an IP packet: */
+  /** The source address. This and the next three properties exist only for IP packets. */
   source?: string
   destination?: string
-  /** IP protocol number (of IPv6: the first next header). */
+  /** The IP protocol number. For IPv6, that of the first next header. */
   protocol?: number
-  /** What follows the IP header. */
+  /** The bytes after the IP header. */
   payload?: Buffer
 }
 
 const fileHeader = 24
 const recordHeader = 16
 
-/** Reads a capture with nanoseconds (magic 0xa1b23c4d) in this machine's byte order, as tcpdump writes it. */
+/** Parses a capture file with nanoseconds (magic 0xa1b23c4d) in either byte order, as tcpdump writes it. */
 export function parsePcap(file: Buffer): CapturedPacket[] {
   const packets: CapturedPacket[] = []
   const view = new DataView(file.buffer, file.byteOffset, file.length)

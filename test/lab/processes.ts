@@ -6,10 +6,10 @@ import { context, type Host } from './context.js'
 
 const inside = (host: Host) => ['netns', 'exec', context.names[host]]
 
-/** Before a command: on a busy machine it is not kept waiting by those under test. Becomes the command. */
+/** A prefix for commands that must not wait for the tested programs on a busy machine. nice(1) executes the command in its place. */
 export const atOnce = ['nice', '-n', '-20'] as const
 
-/** Runs a command in the namespace of `host` to its end, and returns its standard output. Throws if it fails. */
+/** Runs a command in the namespace of `host` and returns its standard output. Throws if it fails. */
 export function run(host: Host, command: string, ...args: string[]): string {
   return runWithInput(host, '', command, ...args)
 }
@@ -18,12 +18,12 @@ export function runWithInput(host: Host, input: string, command: string, ...args
   return execFileSync('ip', [...inside(host), command, ...args], { encoding: 'utf8', input, maxBuffer: 2 ** 26 })
 }
 
-/** Starts a command in the namespace of `host`. It is killed at the end of the test (of the file, outside a test). */
+/** Starts a command in the namespace of `host`. The end of the test (or of the file, outside a test) kills it. */
 export function start(host: Host, command: string, ...args: string[]): ChildProcess {
   return startWith(['pipe', 'pipe', 'pipe'], host, command, ...args)
 }
 
-/** `ip netns exec` becomes the command, so the process is the command itself, descriptors and all. */
+/** `ip netns exec` executes the command in its place, so the child is the command itself and has the given descriptors. */
 export function startWith(stdio: StdioOptions, host: Host, command: string, ...args: string[]): ChildProcess {
   const child = spawn('ip', [...inside(host), command, ...args], { stdio })
   atEnd(() => stop(child))
@@ -37,7 +37,7 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGKIL
   await exit
 }
 
-/** Waits until `child` listens on every port, without sending a packet. Fails when it ends first. */
+/** Waits until `child` listens on every port, without sending a packet. Throws if it ends first. */
 export async function listening(
   child: ChildProcess,
   host: Host,

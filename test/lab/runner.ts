@@ -2,7 +2,7 @@ import { type RunnerTestFile, type RunnerTestSuite, TestRunner } from 'vitest'
 import { context } from './context.js'
 import { missingTools } from './needs.js'
 
-/** Skips what can't run here, each test by its name and with the reason, and without running a hook for it. */
+/** Skips every test that can't run here, with the reason, and without running its hooks. */
 export default class LabRunner extends TestRunner {
   onCollected(files: RunnerTestFile[]): void {
     for (const file of files) skipWhereMissing(file, context.missing ?? missingTools(undefined))

@@ -5,8 +5,8 @@ import { context } from './context.js'
 import { run } from './processes.js'
 
 /**
- * A cable that was pulled takes addresses, neighbours and routes with it, and connections of processes that have ended go on
- * trying: the next file finds all as at the start, and so does the next try of a test that failed.
+ * Restores the network for the next file, or the next try of a failed test. A pulled cable removes addresses, neighbours and routes, and
+ * the connections of processes that have ended keep retransmitting.
  */
 function repairNetwork(): void {
   if (context.missing) return

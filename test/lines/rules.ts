@@ -3,13 +3,13 @@ import { Quorum } from '../../src/monitor/state/quorum.js'
 import { type Outcome, StateMachine } from '../../src/monitor/state/state-machine.js'
 import type { Line } from './traces.js'
 
-/** Watches a line from 0 to `end` (ms), and tells each state from the time it begins. */
+/** Watches a line from 0 to `end` (ms), and reports each state with the time at which it starts. */
 export type Rule = (line: Line, random: () => number, end: number, report: (state: string, at: number) => void) => void
 
 const ok: Outcome = { ok: true, local: false, latencyMs: 20, error: null }
 const lost: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout', silent: true }
 
-/** netvia as it is, with the defaults and one ping. */
+/** netvia's own rules, with the defaults and one ping check. */
 export const netvia: Rule = (line, random, end, report) => {
   const { rounds } = settingsOf({ uplinks: [{ name: 'line', checks: [{ type: 'ping', host: '192.0.2.1' }] }] })
   const check = { label: 'ping 192.0.2.1', target: '192.0.2.1', loss: rounds.loss, latencyMs: rounds.latencyMs }
@@ -25,7 +25,7 @@ export const netvia: Rule = (line, random, end, report) => {
   }
 }
 
-/** mwan3track with its defaults: a ping each 10 s, waited for 4 s; 5 lost in a row take the line down, 5 answered bring it back. */
+/** mwan3track's defaults: a ping every 10 s with a timeout of 4 s. The line is down after 5 lost pings in a row, up after 5 replies. */
 export const mwan3: Rule = (line, random, end, report) => {
   const [interval, timeout, down, up] = [10_000, 4000, 5, 5]
   let isUp = true
@@ -41,7 +41,7 @@ export const mwan3: Rule = (line, random, end, report) => {
   }
 }
 
-/** dpinger as pfSense starts it: a ping each 500 ms, lost after 2 s; down while the mean loss of a minute is above 20 %. */
+/** dpinger as pfSense starts it: a ping every 500 ms, lost after 2 s. The line is down while a minute's mean loss exceeds 20 %. */
 export const dpinger: Rule = (line, random, end, report) => {
   const [interval, lossInterval, period, limit] = [500, 2000, 60_000, 0.2]
   const results: number[] = []

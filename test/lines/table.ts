@@ -1,14 +1,14 @@
 import { dpinger, mwan3, netvia, type Rule } from './rules.js'
 import { type Case, cases, randomNumbers } from './traces.js'
 
-/** Each line is watched for so long, in ms. */
+/** The duration for which each line is watched, in ms. */
 const watched = 12 * 3_600_000
 
 interface Shares {
-  /** Share of the time, 0-1. */
+  /** Shares of the time, 0-1. */
   up: number
   down: number
-  /** How often it became 'up' or ceased to be. */
+  /** The number of changes to 'up' or from it. */
   moves: number
 }
 
@@ -18,7 +18,7 @@ export interface Row extends Case {
   dpinger: Shares
 }
 
-/** What each rule makes of each line: the same for all time. */
+/** The result of each rule for each line. It is deterministic. */
 export function simulate(): Row[] {
   return cases.map((one, index) => ({
     ...one,
@@ -43,7 +43,7 @@ function watch(rule: Rule, { line }: Case, seed: number): Shares {
   return { up: (lasted.up ?? 0) / watched, down: (lasted.down ?? 0) / watched, moves }
 }
 
-/** The rows as Markdown. */
+/** Formats the rows as Markdown. */
 export function markdown(rows: readonly Row[]): string {
   const head = [
     '| line, watched for 12 h | a person says | netvia: up, down, moves | mwan3: up, moves | dpinger: up, moves |',

@@ -1,7 +1,7 @@
-/** The chance (0-1) that what is sent at `at` (ms) is lost. */
+/** The probability (0-1) that a packet sent at `at` (ms) is lost. */
 export type Line = (at: number) => number
 
-/** A line for the table, and what a person would say of it. */
+/** A line for the table, and how a person would judge it. */
 export interface Case {
   name: string
   line: Line
@@ -16,13 +16,13 @@ const losing =
   () =>
     share
 
-/** On first, then off, again and again. */
+/** Alternates between on and off, starting with on. */
 const flapping =
   (off: number, on: number, loss = 1): Line =>
   at =>
     at % (off + on) < on ? 0 : loss
 
-/** The same with lengths that differ from one time to the next: exponential around their means. */
+/** The same with random lengths, exponentially distributed around their means. */
 function bursty(off: number, on: number, loss: number): Line {
   const random = randomNumbers(7)
   const ends: number[] = []
@@ -77,7 +77,7 @@ function lossCase(share: number, verdict: Case['verdict']): Case {
   return { name: share === 0 ? 'no loss' : `${Math.round(share * 100)} % loss`, line: losing(share), verdict }
 }
 
-/** Mulberry32: the same numbers (0-1) for the same seed. */
+/** Mulberry32 generates the same numbers (0-1) for the same seed. */
 export function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,5 +1,5 @@
-// Another system, or no addon for this one: importing works, the first call says what is wrong. Arguments: expected code, and a
-// platform to pretend.
+// On another system, or without an addon for this one, importing works and the first call rejects with the reason. Arguments: the
+// expected code, and a platform to simulate.
 const [, , code, platform] = process.argv
 if (platform) Object.defineProperty(process, 'platform', { value: platform })
 const { ping } = await import('netvia')

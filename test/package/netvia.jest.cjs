@@ -1,4 +1,4 @@
-/** Run by Jest, whose test files have a realm of their own: their ArrayBuffer, Error and Promise are not Node's. */
+/** Run by Jest, whose test files have their own realm: their ArrayBuffer, Error and Promise differ from Node's. */
 const { connect, icmp, listen, NetviaError, ping } = require('netvia')
 
 test('a connection over the loopback device', async () => {

@@ -1,4 +1,4 @@
-// What an installed netvia must do: a connection over the loopback device. Prints one line.
+// Uses an installed netvia for a connection over the loopback device. Prints one line.
 import { connect, listen } from 'netvia'
 
 const server = await listen({ host: '127.0.0.1', port: 0, device: 'lo' }, client => client.end('works'))

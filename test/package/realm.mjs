@@ -1,4 +1,4 @@
-// The library inside another realm, as Electron's renderer has one: its ArrayBuffer, Error and Promise are not Node's own.
+// Runs the library in another realm, as in Electron's renderer, where ArrayBuffer, Error and Promise differ from Node's.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'

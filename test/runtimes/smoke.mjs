@@ -1,5 +1,5 @@
-// What every runtime must do with the packed library, on the loopback device: one line a case, then the process ends by itself.
-// tools/runtimes/run.mjs runs it where there is no other network, and knows which runtime can't do what.
+// Test cases that every runtime must pass, on the loopback device. Prints one line per case. The process must end on its own.
+// tools/runtimes/run.mjs runs it in a namespace with only loopback, and tools/runtimes/table.mjs lists the exceptions.
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
@@ -86,7 +86,7 @@ for (const [name, run] of Object.entries(cases)) {
 }
 console.log('end')
 
-/** Closed after the case, however it ends. */
+/** Closes an object after the case, however the case ends. */
 function keep(one) {
   opened.push(one)
   return one

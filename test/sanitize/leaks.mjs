@@ -1,4 +1,4 @@
-// A little of everything, here and in workers, ended as a program ends: what the addon has allocated and nobody holds is then told as a leak.
+// Uses a little of everything, here and in workers, and ends normally. LeakSanitizer then reports unreachable memory of the addon.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'

@@ -1,5 +1,5 @@
-// Workers terminated at random moments, every other one at work, the rest while they load, while the main thread pings too. One kind
-// of work each, several of it at once. Run as it is, and by tools/native/sanitize.mjs under a sanitized addon; loopback only.
+// Terminates workers at random moments, half of them while they load and half while they work. Each runs several operations of one kind at
+// the same time. The main thread pings too. CI runs this plain, and tools/native/sanitize.mjs with a sanitized addon. Uses only loopback.
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -11,14 +11,14 @@ import { ping } from 'netvia'
 
 const terminations = Number(process.env.NETVIA_TERMINATIONS ?? 220)
 const together = 8
-/** In ms. */
+/** The longest time that a worker works before it is terminated, in ms. */
 const longestWork = 30
 
 const host = '127.0.0.1'
 const tcp = createTcpServer(socket => socket.on('error', () => {}).resume()).listen(0, host)
 const http = createServer((_request, response) => response.end('x'.repeat(10_000))).listen(0, host)
 const sink = createSocket('udp4').bind(0, host)
-// Every question has the answer 127.0.0.1: with the flags of a response, the question, and one record that points to its name.
+// Answers every question with 127.0.0.1: a header with the response flags, the question, and one record that points to its name.
 const dns = createSocket('udp4').bind(0, host)
 const record = Buffer.from('c00c000100010000003c00047f000001', 'hex')
 await Promise.all([tcp, http, sink, dns].map(server => once(server, 'listening')))
@@ -29,7 +29,7 @@ dns.on('message', (question, { port, address }) => {
 })
 const portOf = server => server.address().port
 
-/** What each does without pause until it is terminated. */
+/** The operation of each kind, which a worker repeats until it is terminated. */
 const works = {
   ping: `async i => { await ping(i % 2 ? host : '::1', { device: 'lo', kind: i % 4 < 2 ? 'raw' : 'auto', payloadSize: 1000 }) }`,
   sweep: `async () => { for await (const _ of sweep('127.0.0.0/27', { device: 'lo' })); }`,
@@ -41,7 +41,7 @@ const works = {
     ;(await connect({ host, port: server.address().port, device: 'lo' })).destroy()
     server.close()
   }`,
-  // Nothing is received: at that, Node 20 itself aborts where the worker is being terminated (FromJust in UDPWrap::OnRecv).
+  // Receives nothing, because Node 20 itself aborts if a worker is terminated while it receives (FromJust in UDPWrap::OnRecv).
   udp: `async () => {
     const socket = await openUdp({ host, device: 'lo' })
     await new Promise((resolve, reject) => socket.send('x', ${portOf(sink)}, host, error => (error ? reject(error) : resolve())))
@@ -69,8 +69,8 @@ const works = {
 }
 
 /**
- * Its first words are that it is at work: each of those that go on at once has come to its end once. Without await at the top: Node 20
- * itself aborts where a worker is terminated as such a module begins (SourceTextModule::ExecuteAsyncModule).
+ * A worker's program. Its first message means that each of its concurrent operations has finished once. It has no top-level await, because
+ * Node 20 itself aborts if a worker is terminated while such a module starts (SourceTextModule::ExecuteAsyncModule).
  */
 const program = work => `
   import { once } from 'node:events'
@@ -92,7 +92,7 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const kinds = Object.keys(works)
 const atWork = Object.fromEntries(kinds.map(kind => [kind, 0]))
 let loading = 0
-/** What one took until it was at work, in ms. */
+/** The time that a worker took until it was working, in ms. */
 let loadingTime = 200
 
 async function terminateOne(index) {
@@ -120,7 +120,7 @@ async function terminateOne(index) {
   await worker.terminate()
 }
 
-/** Sockets, event descriptors and epoll; not files: a worker ended in the middle of an import leaves Node's own open. */
+/** Counts sockets, event descriptors and epoll. Not files, because a worker terminated during an import leaves Node's files open. */
 function descriptors() {
   return readdirSync('/proc/self/fd').filter(fd => {
     try {
@@ -155,6 +155,6 @@ assert.ok(Math.min(...counts) >= Math.floor(terminations / 2 / kinds.length), JS
 console.log(
   `${working} workers terminated at work (${kinds.map(kind => `${atWork[kind]} ${kind}`).join(', ')}), ${loading} while they loaded; no descriptor left`,
 )
-// In the middle of things: nothing here may keep process.exit() from being clean.
+// An operation in progress must not keep process.exit() from ending cleanly.
 ping(host)
 process.exit(0)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The first process of a machine: this one's files with a layer of its own over them, gone with it, and systemd. Run in namespaces
-# of its own for everything but the network: boot.sh <an empty folder>
+# Boots a container with systemd. Its root is this machine's file system under a temporary layer for changes. Run it as the first process
+# in new namespaces of every kind except the network: boot.sh <an empty folder>
 set -e
 layer=$1
 mount -t tmpfs tmpfs "$layer"
@@ -22,7 +22,7 @@ mkdir "$root/dev/shm" "$root/dev/pts"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 : >"$root/etc/machine-id"
-# What would change the kernel that this machine shares with its host.
+# Disable units that would change the kernel, which the container shares with its host.
 for unit in systemd-binfmt systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger systemd-tmpfiles-setup-dev; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
 done
@@ -31,6 +31,6 @@ cd "$root"
 mkdir old
 pivot_root . old
 umount -l old
-# As systemd expects of a container's maker: mounts made for a service must reach it.
+# systemd requires shared propagation from container managers, so that mounts for a service become visible to it.
 mount --make-rshared /
 exec env -i container=netvia-test PATH="$PATH" /lib/systemd/systemd --system --unit=basic.target

@@ -15,11 +15,11 @@ interface Finding {
 }
 
 const raw = 'ping by raw socket, IPv4'
-// It ends with 4 for whatever does not work: here no name server answers.
+// doctor exits with 4 if anything doesn't work. Here, no name server answers.
 const doctor = ['/bin/sh', '-c', 'netvia doctor --json || true']
 const ping = ['netvia', 'ping', '--json', '-c', '1', '-I', 'wan2', lab.server.address4]
 
-/** Of `netvia doctor --json`: what it says of raw sockets. */
+/** The finding about raw sockets in the output of `netvia doctor --json`. */
 function ofRawSockets(output: string): Finding | undefined {
   const findings = output
     .trim()
@@ -28,9 +28,9 @@ function ofRawSockets(output: string): Finding | undefined {
   return findings.find(({ about }) => about === raw)
 }
 
-describe('in a container of Podman, behind its own filter of system calls', () => {
+describe('in a Podman container with its default seccomp filter', () => {
   needs('podman')
-  // The machine has no image, and no right to raise limits: its own files under a layer, and limits it has.
+  // The machine has no images and can't raise limits, so the container uses the machine's own files and limits.
   const limits = ['--ulimit=nofile=1024:20000', '--ulimit=nproc=1000:1000', '--cgroups=disabled']
   const storage = ['--root=/tmp/containers', '--runroot=/run/containers']
   const podman = (flags: string[], ...command: string[]) => {
@@ -46,13 +46,13 @@ describe('in a container of Podman, behind its own filter of system calls', () =
     expect(podman([flag!], ...ping, '--kind', 'raw')).toContain('"outcome":"reply"')
   })
 
-  test('a user without any right pings by a device', () => {
+  test('a user without privileges pings through a device', () => {
     const flags = ['--cap-drop=ALL', '--user=1000', '--security-opt=no-new-privileges']
     expect(podman(flags, ...ping)).toContain('"outcome":"reply"')
   })
 })
 
-describe('in a service of systemd', () => {
+describe('in a systemd service', () => {
   needs('systemctl')
   const inService = (properties: string[], ...command: string[]) => {
     const own = ['--quiet', '--wait', '--pipe', '--uid=1000', '--property=NoNewPrivileges=yes']
@@ -61,7 +61,7 @@ describe('in a service of systemd', () => {
 
   test.each([
     ['without new privileges', []],
-    ['without any capability to be had', ['--property=CapabilityBoundingSet=']],
+    ['with an empty bounding set', ['--property=CapabilityBoundingSet=']],
   ])('%s, the property that doctor names opens raw sockets', (_, properties) => {
     const before = ofRawSockets(inService(properties, ...doctor))
     expect(before).toMatchObject({ status: 'no', fix: expect.stringMatching(/^systemd-run --property=\S+ \S+ …$/) })

@@ -10,14 +10,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const installed = ['package.json', 'dist', 'prebuilds', 'node_modules/node-gyp-build']
 const own = ['--mount', '--pid', '--ipc', '--uts', '--cgroup']
 
-/** A machine that systemd runs, at the place of the laboratory's router and with its network. */
+/** A container that boots systemd and uses the network of the laboratory's router. */
 export interface Machine {
-  /** Runs a command there, and returns its standard output. Throws if it fails. */
+  /** Runs a command in the container and returns its standard output. Throws if it fails. */
   run(command: string, ...args: string[]): string
   write(path: string, text: string): void
 }
 
-/** Where netvia is installed as `npm install --global` does it. It ends with the test (with the file, outside a test). */
+/** Boots a machine on which netvia is installed like `npm install --global`. It ends with the test (or the file, outside a test). */
 export async function bootMachine(): Promise<Machine> {
   const folder = mkdtempSync(join(lab.folder, 'machine-'))
   const unshare = lab.spawn(

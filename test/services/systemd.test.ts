@@ -7,7 +7,7 @@ const token = '0f1e2d3c4b5a69788796'
 const unit = readFileSync(new URL('../../examples/router/netvia-monitor.service', import.meta.url), 'utf8')
 const patience = { timeout: 20_000, interval: 100 }
 
-/** The example's configuration, with what this network has to ask. */
+/** The example's configuration, with targets in this network. */
 function configuration(names: [string, string]): string {
   return `
 interval: 100ms
@@ -31,7 +31,7 @@ async function states(): Promise<Record<string, string> | string> {
   }
 }
 
-describe('the unit for systemd, on a machine that systemd runs', () => {
+describe('the systemd unit, on a machine that runs systemd', () => {
   needs('systemctl')
   let machine: Machine
   const property = (name: string) =>
@@ -47,7 +47,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     machine.run('systemctl', 'start', 'netvia-monitor')
   }, 90_000)
 
-  test('watches both uplinks as nobody, without a capability and behind a filter of system calls', async () => {
+  test('watches both uplinks as an unprivileged user, without capabilities and under a seccomp filter', async () => {
     await expect.poll(states, patience).toEqual({ fibre: 'up', lte: 'up' })
     const status = machine.run('cat', `/proc/${property('MainPID')}/status`)
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -58,7 +58,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(status).not.toMatch(/^Uid:.*\b0\b/m)
   })
 
-  test('says that it is ready and how its uplinks are, and shows signs of life', async () => {
+  test('reports that it is ready and the state of its uplinks, and feeds the watchdog', async () => {
     expect(property('Type')).toBe('notify')
     await expect.poll(() => property('StatusText'), patience).toBe('2 up')
     expect(property('WatchdogUSec')).toBe('1min')
@@ -69,7 +69,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
       .toBeGreaterThan(before)
   }, 90_000)
 
-  test('answers netvia status, and is forced, by root alone', async () => {
+  test('lets only root use netvia status and netvia force', async () => {
     const status = () => machine.run('sh', '-c', 'netvia status || true')
     expect(status()).toMatch(/^new connections take fibre$/m)
     machine.run('netvia', 'force', 'fibre', 'down', '--why', 'maintenance')
@@ -82,14 +82,14 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(machine.run('sh', '-c', other)).toMatch(/permission denied/)
   })
 
-  test('sees a cable pulled', async () => {
+  test('detects a pulled cable', async () => {
     lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
     await expect.poll(states, patience).toEqual({ fibre: 'down', lte: 'up' })
     lab.run('isp1', 'ip', 'link', 'set', 'customer', 'up')
     await expect.poll(states, patience).toEqual({ fibre: 'up', lte: 'up' })
   })
 
-  test('takes a new configuration at systemctl reload, in the same process', async () => {
+  test('applies a new configuration on systemctl reload, in the same process', async () => {
     const before = property('MainPID')
     machine.write('/etc/netvia/uplinks.yaml', configuration(['fibre', 'radio']))
     machine.run('systemctl', 'reload', 'netvia-monitor')
@@ -98,7 +98,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(property('StatusText')).toBe('2 up')
   })
 
-  test('sets routes with CAP_NET_ADMIN, as the comment in the unit says, and takes them away', async () => {
+  test('sets routes with CAP_NET_ADMIN, as the comment in the unit says, and removes them', async () => {
     const lines = ['AmbientCapabilities', 'CapabilityBoundingSet'].map(name => `${name}=CAP_NET_ADMIN`)
     machine.write('/etc/systemd/system/netvia-monitor.service.d/routing.conf', ['[Service]', ...lines, ''].join('\n'))
     machine.write('/etc/netvia/uplinks.yaml', `${configuration(['fibre', 'radio'])}routing: { policy: failover }\n`)
@@ -116,7 +116,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(rules()).toBe(before)
   })
 
-  test('comes back when it was killed, and with the states it had at systemctl restart', async () => {
+  test('restarts after it was killed, and keeps its states across systemctl restart', async () => {
     const before = property('MainPID')
     machine.run('systemctl', 'kill', '--signal=KILL', 'netvia-monitor')
     await expect.poll(() => property('NRestarts'), patience).toBe('1')
@@ -129,7 +129,7 @@ describe('the unit for systemd, on a machine that systemd runs', () => {
     expect(machine.run('cat', '/run/netvia/uplinks.json')).toContain('radio')
     machine.run('systemctl', 'stop', 'netvia-monitor')
     expect(property('Result')).toBe('success')
-    // It knew them: nothing had to be found out again.
+    // It restored the states from its file, without checking the uplinks again.
     expect(journal().match(/radio: unknown -> up/g)).toHaveLength(1)
     expect(journal()).not.toContain(token)
   })

@@ -44,7 +44,7 @@ test('sockets that left the device are destroyed with an error, the others stay'
   expect([lost.destroyed, bound.destroyed]).toEqual([true, false])
 })
 
-test('a binding that the kernel accepts and does not make is found out before anything is sent', () => {
+test('a binding that the kernel accepts but does not apply is detected before anything is sent', () => {
   const fd = openDescriptor(4, 'datagram', 0, {})
   const set = vi.spyOn(addon(), 'setOption').mockReturnValue(0)
   onTestFinished(() => {

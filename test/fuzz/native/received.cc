@@ -1,4 +1,4 @@
-// libFuzzer on the parser of what the kernel says of a packet: input is the control data, after two bytes of lengths.
+// Fuzzes the parser of a packet's control data with libFuzzer. The input is two length bytes, followed by the control data.
 #include <stdlib.h>
 
 #include "../../../native/received.h"
@@ -10,7 +10,7 @@ static void Expect(bool holds) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   size_t length = size - 2;
-  // Of just this size, so that AddressSanitizer sees a read past its end.
+  // Allocate the exact size, so that AddressSanitizer detects a read past the end.
   void* control = malloc(length ? length : 1);
   memcpy(control, data + 2, length);
   mmsghdr packet{};

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the certificates of the laboratory anew, with openssl. They are committed: tests need no openssl.
-# For tests only: the keys are public.
+# Creates the laboratory's certificates again, with openssl. They are committed, so tests don't need openssl.
+# Use them only for tests, because the keys are public.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)

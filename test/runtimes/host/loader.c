@@ -1,4 +1,4 @@
-// Knows the kinds of relocation that the addon has.
+// Supports only the relocation types that the addon contains.
 #include "loader.h"
 
 #include <elf.h>
@@ -16,7 +16,7 @@ enum { kRelative = R_ARM_RELATIVE, kSlot = R_ARM_JUMP_SLOT, kGlobal = R_ARM_GLOB
 enum { kRelative = 3, kSlot = 5, kGlobal = -1, kAddress = 2 };  // R_LARCH_*: elf.h of 2022 has none of them.
 #endif
 
-// What the addon wants of the process; tools/runtimes/hosts.mjs writes the list.
+// The symbols that the addon imports from the process. tools/runtimes/hosts.mjs generates the list.
 struct symbol {
   const char* name;
   void* address;

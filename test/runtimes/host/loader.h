@@ -1,4 +1,4 @@
-// dlopen(3) for a static program, for machines whose C library is to be had in no other form.
+// A replacement for dlopen(3) in a static program, for machines whose C library is only available for static linking.
 #pragma once
 
 void* LoadAddon(const char* path);

@@ -1,4 +1,4 @@
-// Loads an addon as a runtime would, and moves one UDP packet and one ICMP echo over loopback with it. Silent and 0 if all is well.
+// Loads an addon like a runtime, and sends one UDP packet and one ICMP echo over loopback. Prints nothing and returns 0 on success.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static int SetOption(int fd, const char* name, void* value, size_t size) {
   return CALL("setOption", Int(fd), Get(option, "0"), Get(option, "1"), Array(napi_uint8_array, value, size));
 }
 
-// Sends `payload` to the socket's own address and waits for what comes back to it, with which hop limit.
+// Sends `payload` to the socket's own address, waits for the packet that comes back, and checks its hop limit.
 static size_t RoundTrip(int fd, const struct sockaddr_in* to, const uint8_t* payload, size_t size, uint8_t* back, int ttl) {
   uint8_t out[kSlot] = {0};
   memcpy(out, payload, size);
@@ -85,7 +85,7 @@ int main(int count, char** arguments) {
   int ping = Open("IPPROTO_ICMP", &self);
   self.sin_port = 0;
   const uint8_t request[12] = {8, 0, 0, 0, 0, 0, 0, 1, 'n', 'e', 't', 'v'};
-  // The kernel answers, with a hop limit of its own.
+  // The kernel replies with its own hop limit.
   Check("echo length", (int)RoundTrip(ping, &self, request, sizeof request, back, 64), sizeof request);
   Check("echo reply", back[0], 0);
   Check("echo payload", memcmp(back + 6, request + 6, 6), 0);

@@ -1,5 +1,5 @@
-// What Debian's libstdc++, made for glibc 2.36, wants of its C library and musl lacks; and one function of a newer libstdc++. Runtimes
-// that are built for musl run on it well enough for a test. Exceptions are not unwound, destructors of threads not run.
+// The functions that Debian's libstdc++ for glibc 2.36 needs and musl lacks, and one function of a newer libstdc++. Runtimes built for
+// musl run on it well enough for a test. Exceptions aren't unwound, and destructors of threads don't run.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,7 +25,7 @@ size_t __strftime_l(char* out, size_t size, const char* format, const struct tm*
   return strftime_l(out, size, format, time, locale);
 }
 
-// std::string::_M_replace_cold, GCC 13.
+// std::string::_M_replace_cold of GCC 13.
 void _ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE15_M_replace_coldEPcmPKcmm(
     void* self, char* at, size_t length, const char* text, size_t size, size_t rest) {
   (void)self;

@@ -124,7 +124,7 @@ API(napi_create_object, napi_value* result) { RETURN(New(napi_object)); }
 void Register(void* entry) {
   exports = New(napi_object);
   napi_value (*init)(napi_env, napi_value) = (napi_value(*)(napi_env, napi_value))entry;
-  // Never looked into, but the addon's wrapper takes a null environment for one that is going away.
+  // The environment's content is never read, but the addon treats a null environment as one that is being torn down.
   Check("registered", init && init((napi_env)&exports, exports), 1);
 }
 
@@ -226,7 +226,7 @@ API(napi_call_function, napi_value self, napi_value function, size_t count, cons
 }
 API(napi_is_exception_pending, bool* result) { RETURN(false); }
 
-// Of no consequence here.
+// Functions that have no effect in this host.
 #define NOTHING(name, ...) \
   napi_status name(__VA_ARGS__) { return napi_ok; }
 NOTHING(napi_open_handle_scope, napi_env env, napi_handle_scope* result)
@@ -235,7 +235,7 @@ NOTHING(napi_ref_threadsafe_function, node_api_basic_env env, napi_threadsafe_fu
 NOTHING(napi_unref_threadsafe_function, node_api_basic_env env, napi_threadsafe_function function)
 NOTHING(napi_release_threadsafe_function, napi_threadsafe_function function, napi_threadsafe_function_release_mode mode)
 
-// Called only where something has failed.
+// The addon calls these only after a failure.
 #define FAILURE(name, ...) \
   napi_status name(__VA_ARGS__) { fprintf(stderr, #name "\n"), abort(); }
 FAILURE(napi_create_error, napi_env env, napi_value code, napi_value text, napi_value* result)

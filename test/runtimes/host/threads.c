@@ -1,5 +1,5 @@
-// The addon's threads beside its environment's: opened, used and closed over and over, every other time in the middle of a delivery.
-// Built with a sanitizer by tools/native/sanitize.mjs, which has something to say where the two touch the same memory. Loopback only.
+// Exercises the addon's threads together with the environment's thread: opens, uses and closes environments repeatedly, every other one
+// during a delivery. tools/native/sanitize.mjs builds it with a sanitizer, which reports data races. Uses only loopback.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ static void Receive(int fd) {
   Check("receive", CALL("receive", Int(fd), Array(napi_uint8_array, in, kSlot), Array(napi_int32_array, row, kFields), Int(0)), 1);
 }
 
-// A tunnel between two pairs of sockets, whose outer ends are in `ends`.
+// Opens a tunnel between two socket pairs. `ends` receives their outer ends.
 static int OpenTunnel(int* ends) {
   int client[2], upstream[2];
   socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, client);
@@ -76,7 +76,7 @@ static void ReadThrough(int fd, const char* expected, size_t size) {
   }
 }
 
-// Until `wanted` tunnels have been reported as ended.
+// Waits until `wanted` tunnels have been reported as ended.
 static void AwaitEnds(int reports, int wanted) {
   struct pollfd ready = {.fd = reports, .events = POLLIN};
   int32_t table[6 * 8];
@@ -88,7 +88,7 @@ static void AwaitEnds(int reports, int wanted) {
   }
 }
 
-// Bytes both ways, while the counts are read. One tunnel ends, one is cut, and one stays open.
+// Sends bytes both ways while the counters are read. One tunnel ends, one is cut, and one stays open.
 static void Relay(void) {
   int reports = CALL("relayStart", Int(0));
   Check("relayStart", reports >= 0, 1);
@@ -120,7 +120,7 @@ int main(int count, char** arguments) {
     struct sockaddr_in self;
     int fd = Open(&self);
     for (int round = 1; round <= kRounds; round++) {
-      // Half of them find the thread waiting for it, half are there before it is watched.
+      // In half of the rounds the data arrives while the thread watches the descriptor, in the other half before that.
       if (round % 2) SendToSelf(fd, &self);
       Check("watch", CALL("watch", Int(fd), Int(round), Int(EPOLLIN)), 0);
       if (round % 2 == 0) SendToSelf(fd, &self);
