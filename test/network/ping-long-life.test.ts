@@ -124,6 +124,13 @@ describe.each(families)('nobody on the link answers for the next hop, IPv$family
     remove()
   })
 
+  test('a target that did not answer on the link earlier is behind a gateway now, which is still asked', async () => {
+    const { device, remove } = silentUplink(`left${family}`)
+    lab.run('router', 'ip', 'neighbour', 'replace', host, 'dev', device, 'nud', 'failed')
+    expect(await ping(host, { device, timeout: 300 })).toMatchObject({ outcome: 'timeout' })
+    remove()
+  })
+
   test('silence beyond a neighbour that answers stays a loss', { timeout: 20_000 }, async () => {
     const silent = silentUplink(`mute${family}b`)
     const { device, remove } = lab.addDevice(`fine${family}`)

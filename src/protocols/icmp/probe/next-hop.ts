@@ -29,8 +29,8 @@ export function silentNextHop(target: Uint8Array, device: string, ageMs: number)
     refresh(ageMs)
     if (silent.size === 0) return undefined
     const index = addon().deviceIndex(device)
-    const address = decodeAddress(target)!.address.replace(/%.*/, '')
-    const hop = silent.has(keyOf(address, index)) ? address : nextHop(address, index)
+    // A target that was on the link earlier may still be in the table, and be behind a gateway now.
+    const hop = nextHop(decodeAddress(target)!.address.replace(/%.*/, ''), index)
     if (!silent.has(keyOf(hop, index))) return undefined
     const found = neighbour(hop, index)
     // The kernel removes a failed neighbour some time later.
