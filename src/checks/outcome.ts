@@ -15,7 +15,6 @@ const localFaults = new Set([
   'ENOBUFS',
   'ENODEV',
   'ENOMEM',
-  'ENOPROTOOPT',
   'ENOSPC',
   'EPERM',
   'EPROTONOSUPPORT',
@@ -27,9 +26,10 @@ const localFaults = new Set([
 ])
 
 /**
- * connect(2) returns these codes as answers too: a firewall or router prohibits the connection, or there is no source address.
+ * connect(2) returns these codes as answers too: a firewall or router prohibits the connection, the host reports that it has no
+ * TCP, or there is no source address.
  */
-const localUnlessConnect = new Set(['EACCES', 'EADDRNOTAVAIL'])
+const localUnlessConnect = new Set(['EACCES', 'EADDRNOTAVAIL', 'ENOPROTOOPT'])
 
 /** Returns a network error as the value for a check's `error`. Throws local errors instead. */
 export function networkOutcome(

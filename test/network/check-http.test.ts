@@ -111,6 +111,15 @@ describe('faults on the way', () => {
     }
   })
 
+  test('a host that has no TCP: a value too', async () => {
+    onTestFinished(lab.fault('isp2', 'tcp dport 80 reject with icmp type prot-unreachable'))
+    const results = [
+      await checkHttp(`http://${address4}/`, { device }),
+      await checkTcp({ host: address4, port: 80, device }),
+    ]
+    for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ENOPROTOOPT' } })
+  })
+
   test('a device that is down, one without a way there, and one that is deleted in the middle', async () => {
     const dead = lab.addDevice('down0', 'slow')
     lab.run('router', 'ip', 'link', 'set', 'down0', 'down')
