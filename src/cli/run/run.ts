@@ -27,6 +27,9 @@ const notFound = 127
 /** The terminal sends these to the program as well. */
 const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
+/** Until a listener has come and gone. */
+const ignoredByNode: readonly NodeJS.Signals[] = ['SIGPIPE', 'SIGXFSZ']
+
 export async function run(session: Session, flags: RunFlags, program: string, words: string[]): Promise<Exit | number> {
   checkFlags(flags)
   const uplinks = flags.config === undefined ? undefined : watch(session, flags, [program, ...words].join(' '))
@@ -111,8 +114,10 @@ function endAs(session: Session, signal: number): number {
     )
   }
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] as NodeJS.Signals
-  process.removeAllListeners(name)
-  process.kill(process.pid, name)
+  if (ignoredByNode.includes(name)) process.on(name, () => {})
+  // Real-time signals have no names, and no listeners.
+  if (name !== undefined) process.removeAllListeners(name)
+  process.kill(process.pid, signal)
   return 128 + signal
 }
 
