@@ -220,7 +220,8 @@ function load(): Addon {
   }
 }
 
-function loadHint({ code, message }: NodeJS.ErrnoException): string {
+function loadHint({ code, message, resource }: NodeJS.ErrnoException & { resource?: string }): string {
+  if (code === 'ERR_ACCESS_DENIED') return `start Node with --allow-fs-read=${resource}`
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'start Node without --no-addons, and with --allow-addons if it has --permission'
   // In the words of glibc, then of musl.

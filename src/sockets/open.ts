@@ -199,7 +199,7 @@ function boundByIndex(fd: number): string {
 function deviceError(errno: number, syscall: string, device: string): NetviaError {
   const error = systemError(errno, syscall, { device })
   if (error.code === 'ENODEV') {
-    return systemError(errno, syscall, { device, hint: `the devices here are ${deviceNames().join(', ')}` })
+    return systemError(errno, syscall, { device, hint: devicesHint(device) })
   }
   if (error.code === 'EPERM') {
     return systemError(errno, syscall, {
@@ -208,6 +208,16 @@ function deviceError(errno: number, syscall: string, device: string): NetviaErro
     })
   }
   return error
+}
+
+/**
+ * What to write in place of a name that is no device's. Linux also accepts alternative names (`ip link property add dev wan2
+ * altname …`), but only reports the main one, so a binding to another could not be read back.
+ */
+export function devicesHint(device: string, names = deviceNames()): string {
+  const main = addon().deviceName(Math.max(addon().deviceIndex(device), 0))
+  if (typeof main === 'string' && main !== device) return `${device} is an alternative name of ${main}: write ${main}`
+  return `the devices here are ${names.join(', ')}`
 }
 
 function deviceNames(): string[] {

@@ -41,6 +41,8 @@ const everything = {
 }
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs']
 
+const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+
 describe('with little privilege', () => {
   needs()
 
@@ -61,13 +63,12 @@ describe('with little privilege', () => {
   })
 
   test('with the permission model of Node', async () => {
-    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
     const [node, script] = probe
     const root = fileURLToPath(new URL('../..', import.meta.url))
     // For the addon's loader, the library's own files, and what the kernel tells in files.
     const read = [root, '/etc', '/proc', '/sys', '/run', '/tmp'].map(folder => `--allow-fs-read=${folder}/*`)
     expect(
-      await confined([node!, flag, '--allow-addons', '--allow-net', ...read, script!].filter(allowed)),
+      await confined([node!, permission, '--allow-addons', '--allow-net', ...read, script!].filter(allowed)),
     ).toMatchObject(everything)
   })
 })
@@ -115,6 +116,13 @@ describe('where the addon is not let in, the hint says how it would be', () => {
   test('Node without addons', async () => {
     const program = ['sh', '-c', 'cd "$0" && exec "$@"', packageFolder, process.execPath, '--no-addons', '-e', print]
     const hint = expect.stringContaining('without --no-addons')
+    expect(await confined(program)).toEqual({ code: 'ERR_ADDON_NOT_FOUND', hint })
+  })
+
+  test('the permission model without a file that the loader asks for', async () => {
+    const flags = [permission, '--allow-addons', `--allow-fs-read=${packageFolder}/*`]
+    const program = ['sh', '-c', 'cd "$0" && exec "$@"', packageFolder, process.execPath, ...flags, '-e', print]
+    const hint = 'start Node with --allow-fs-read=/etc/alpine-release'
     expect(await confined(program)).toEqual({ code: 'ERR_ADDON_NOT_FOUND', hint })
   })
 

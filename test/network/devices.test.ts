@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { addon } from '../../src/binding/addon.js'
 import { ping } from '../../src/index.js'
 import { encodeAddress } from '../../src/sockets/address.js'
@@ -222,6 +222,16 @@ describe('watchDevices', () => {
     const { seen } = await until(watch, ({ type }) => type === 'resync')
     expect(seen.length).toBe(1)
     ip('link', 'delete', 'slow7')
+  })
+})
+
+describe('an alternative name of a device', () => {
+  it('is refused, and the hint has the name that the kernel reports', async () => {
+    ip('link', 'property', 'add', 'dev', 'wan2', 'altname', 'uplink-two')
+    onTestFinished(() => void ip('link', 'property', 'del', 'dev', 'wan2', 'altname', 'uplink-two'))
+    const error = { code: 'ENODEV', hint: expect.stringMatching(/write wan2$/) }
+    await expect(ping('203.0.113.1', { device: 'uplink-two' })).rejects.toMatchObject(error)
+    await expect(device('uplink-two')).rejects.toMatchObject(error)
   })
 })
 

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { systemError } from '../../errors.js'
 import { checkOptions, deviceName, oneOf, signalCheck } from '../../options.js'
+import { devicesHint } from '../../sockets/open.js'
 import type { DeviceAddress } from '../netlink/link-address.js'
 import { readAddresses, readDefaultRoutes, readLinks } from '../netlink/tables.js'
 import { assembleDevices } from './assemble.js'
@@ -40,8 +41,11 @@ export async function device(name: string, options: DevicesOptions = {}): Promis
   const all = await devices(checkOptions('device', options, devicesSchema))
   const found = all.find(candidate => candidate.name === name)
   if (found) return found
-  const names = all.map(candidate => candidate.name).join(', ')
-  throw systemError(-constants.errno.ENODEV, 'rtnetlink', { device: name, hint: `the devices here are ${names}` })
+  const hint = devicesHint(
+    name,
+    all.map(candidate => candidate.name),
+  )
+  throw systemError(-constants.errno.ENODEV, 'rtnetlink', { device: name, hint })
 }
 
 /**
