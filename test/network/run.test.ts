@@ -175,11 +175,14 @@ test('exit codes and signals are those of the program', async () => {
   })
 })
 
-test.each([13, 25, 34])('signal %i, which Node ignores or has no name for, ends netvia as it ended the program', async signal => {
-  const show = 'import subprocess, sys; print(subprocess.call(sys.argv[1:]))'
-  const { stdout } = await run(['sh', '-c', `kill -${signal} $$`], { before: ['python3', '-c', show] })
-  expect(stdout).toBe(`-${signal}\n`)
-})
+test.each([13, 25, 34])(
+  'signal %i, which Node ignores or has no name for, ends netvia as it ended the program',
+  async signal => {
+    const show = 'import subprocess, sys; print(subprocess.call(sys.argv[1:]))'
+    const { stdout } = await run(['sh', '-c', `kill -${signal} $$`], { before: ['python3', '-c', show] })
+    expect(stdout).toBe(`-${signal}\n`)
+  },
+)
 
 test('a signal to netvia reaches the program, which decides', async () => {
   const words = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done']

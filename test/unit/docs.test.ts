@@ -67,6 +67,7 @@ describe('the pages of error codes', () => {
     'EINPROGRESS',
     'ENOENT',
     'ENOTCONN',
+    'ERR_ACCESS_DENIED',
     'ERR_DLOPEN_DISABLED',
     'ERR_SCRIPT_EXECUTION_TIMEOUT',
     'ESRCH',
