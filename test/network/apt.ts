@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The package of the repository that `writeRepository` makes. */
+/** The package in the repository that `writeRepository` creates. */
 const sample = 'netvia-test'
 
-/** A repository of one package for a server to show. */
+/** Creates a repository with one package, which a web server can serve. */
 export function writeRepository(folder: string): void {
   mkdirSync(folder)
   const entry = [
@@ -17,7 +17,7 @@ export function writeRepository(folder: string): void {
   writeFileSync(join(folder, 'Packages'), `${[...entry, 'Size: 1', 'Description: none'].join('\n')}\n`)
 }
 
-/** `apt-get update` of that repository alone, with directories of its own. `user`: what its methods run as, if root runs it. */
+/** `apt-get update` for only that repository, with its own directories. If root runs it, its methods run as `user`. */
 export function aptUpdate(folder: string, url: string, user: string): string[] {
   for (const part of ['etc', 'state/lists/partial', 'cache/archives/partial'])
     mkdirSync(join(folder, part), { recursive: true })
@@ -38,7 +38,7 @@ export function aptUpdate(folder: string, url: string, user: string): string[] {
   return ['apt-get', ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]), 'update']
 }
 
-/** Whether it has fetched the package. */
+/** Whether `apt-get update` has fetched the package list. */
 export function wasUpdated(folder: string): boolean {
   const lists = join(folder, 'state', 'lists')
   const found = readdirSync(lists).find(file => file.endsWith('_Packages'))

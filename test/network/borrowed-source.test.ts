@@ -11,7 +11,7 @@ beforeEach(() => {
   checks = []
 })
 
-/** A monitor of wan1 and of another device, both checked over IPv6. */
+/** A monitor that checks wan1 and another device over IPv6. */
 function watched(device: string): UplinkMonitor {
   const check = { type: 'ping' as const, host: lab.server.address6, timeout: 500 }
   const uplinks = ['wan1', device].map(name => ({ name, device: name, checks: [check] }))
@@ -26,7 +26,7 @@ const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
 const stateOf = (monitor: UplinkMonitor, name: string) =>
   monitor.snapshot().uplinks.find(uplink => uplink.name === name)!.state
 
-test('an uplink whose addresses are all deprecated is down, and the reason has the address that its packets have', async () => {
+test('an uplink whose addresses are all deprecated is down, and the reason names the address that its packets use', async () => {
   const { address6 } = lab.addDevice('dep0')
   ip('address', 'change', `${address6}/64`, 'dev', 'dep0', 'preferred_lft', '0', 'valid_lft', '1000')
   const monitor = watched('dep0')
@@ -35,7 +35,7 @@ test('an uplink whose addresses are all deprecated is down, and the reason has t
   expect(reason).toMatch(/timeout \(IPv6 packets have the address \S+ of (wan1|wan2)\)/)
 })
 
-test('an uplink that loses its address stays up while its packets have one of a LAN that works', async () => {
+test('an uplink that loses its address stays up while its packets use a working address of a LAN', async () => {
   const { address6, gateway6 } = lab.addDevice('pd0')
   ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1')
   atEnd(() => ip('link', 'delete', 'lan0'))
@@ -51,7 +51,7 @@ test('an uplink that loses its address stays up while its packets have one of a 
   const lost = checks.length
   await expect.poll(() => checks.length, { timeout: 20_000 }).toBeGreaterThan(lost + 20)
   expect(states.filter(({ uplink }) => uplink === 'pd0').map(({ to }) => to)).toEqual(['up'])
-  // Without the LAN's address, its packets have one of another uplink.
+  // Without the LAN's address, the kernel gives packets the address of another uplink.
   ip('address', 'delete', `${lanAddress}/64`, 'dev', 'lan0')
   await expect
     .poll(() => states.at(-1), { timeout: 20_000 })

@@ -10,7 +10,7 @@ needs('nft', 'nginx', 'dnsmasq')
 
 const example = fileURLToPath(new URL('../../examples/router/uplinks.yaml', import.meta.url))
 const patience = { timeout: 30_000, interval: 50 }
-/** Both providers have one of the name servers that the example pings. */
+/** Each provider hosts one of the name servers that the example pings. */
 const pinged = { isp1: '192.0.2.53', isp2: '198.51.100.53' } as const
 
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await lab.nginx(httpServer('location = /generate_204 { return 204; }'))
 })
 
-/** The example configuration as it is, but for its pace, and its file of states. */
+/** The unchanged example configuration, except for the intervals and the state file. */
 function watch() {
   const { stateFile: _file, ...options } = readConfig(example)
   const monitor = new UplinkMonitor({ ...options, interval: 50, failureInterval: 50 })
@@ -33,7 +33,7 @@ function watch() {
   return { changes, states: () => monitor.snapshot().uplinks.map(({ state }) => state) }
 }
 
-/** A portal at fibre's provider: what its customers send to these ports is answered by the provider itself, until it opens. */
+/** Starts a captive portal at fibre's provider, which answers requests to these ports itself. Returns a function that opens it. */
 async function portal(answer: string, ports: string): Promise<() => void> {
   await lab.nginx(`server { listen 8080; location / { ${answer} } }`, 'isp1')
   const hook = 'type nat hook prerouting priority dstnat'
@@ -49,7 +49,7 @@ async function portal(answer: string, ports: string): Promise<() => void> {
 
 const signIn = 'return 200 "<html>Please sign in";'
 const web = 'tcp dport 80 redirect to :8080'
-/** The page's own address is left alone: whoever asks for it gets 204. */
+/** The portal page's own address isn't redirected. It answers with 204. */
 const names = `udp dport 53 redirect to :53; iifname "customer" ip daddr ${lab.wan1.gateway4} ${web}`
 
 test.each([
@@ -57,7 +57,7 @@ test.each([
   ['its page in place of every other', web, signIn, 200, ''],
   ['its own address for every name', names, signIn, 200, ''],
 ])(
-  'a portal that answers with %s takes its uplink down, and no other, until it opens',
+  'a portal that answers with %s takes down only its own uplink, until it opens',
   async (_kind, ports, answer, status, where) => {
     const { changes, states } = watch()
     await expect.poll(states, patience).toEqual(['up', 'up'])

@@ -13,7 +13,7 @@ import { movedDuring, sentDuring } from './moved.js'
 const { address4, address6, name } = lab.server
 const device = 'wan2'
 const tls = { ca: lab.ca }
-/** Node 22.23.3 itself takes no certificate for an IPv6 address: there it has to be the server's name. */
+/** Node 22.23.3 itself rejects certificates for IPv6 addresses, so the test uses the server's name on such a Node. */
 const certificate = { subject: {}, subjectaltname: `IP Address:${address6}` } as PeerCertificate
 const ipv6Identity = checkServerIdentity(address6, certificate) ? { servername: name } : {}
 
@@ -23,7 +23,7 @@ const locations = `
   location /far { return 302 https://$host/; }
   location /none { return 204; }`
 
-/** Until the end of the test, also of one that fails. */
+/** Stops the servers at the end of the test, even if it fails. */
 async function serve(...starting: Promise<{ stop(): Promise<void> }>[]): Promise<void> {
   for (const server of await Promise.all(starting)) onTestFinished(() => server.stop())
 }
@@ -39,7 +39,7 @@ describe('checkHttp with nginx', () => {
     ['HTTPS over IPv6', `https://[${address6}]/`],
     ['HTTPS by name', `https://${name}/`],
     ['from HTTP to HTTPS by name', `http://${name}/far`],
-  ])('%s leaves by wan2, and by wan2 alone', async (_what, url) => {
+  ])('%s uses wan2 and nothing else', async (_what, url) => {
     await serve(lab.nginx(httpServer(locations)), lab.dnsmasq())
     const moved = await movedDuring(async () => {
       const identity = url.startsWith(`https://[`) ? ipv6Identity : {}
@@ -77,7 +77,7 @@ describe('checkHttp with nginx', () => {
     expect(result.certificate!.daysLeft < 0).toBe(certificate === 'expired')
   })
 
-  test('204, and 301 followed and not', async () => {
+  test('204, and 301 with and without following redirects', async () => {
     await serve(lab.nginx(httpServer(locations)))
     expect(await checkHttp(`http://${address4}/none`, { device })).toMatchObject({ ok: true, status: 204, bytes: 0 })
     expect(await checkHttp(`http://${address4}/moved`, { device })).toMatchObject({ status: 200, redirects: 1 })
@@ -87,7 +87,7 @@ describe('checkHttp with nginx', () => {
   })
 })
 
-describe('faults on the way', () => {
+describe('faults on the path', () => {
   needs('nft')
 
   test.each([
@@ -98,7 +98,7 @@ describe('faults on the way', () => {
   ] as const)('%s: a value, not an error', async (_what, rule, code) => {
     const repair = lab.fault('isp2', rule)
     onTestFinished(repair)
-    // Linux takes an ICMPv6 error that comes while connect(2) still runs at the next SYN only, a second later.
+    // If an ICMPv6 error arrives while connect(2) still runs, Linux reports it only after the next SYN, a second later.
     const timeout = code === 'ETIMEDOUT' ? 300 : 5000
     for (const host of [address4, address6]) {
       const url = `http://${host.includes(':') ? `[${host}]` : host}/`
@@ -111,7 +111,7 @@ describe('faults on the way', () => {
     }
   })
 
-  test('a host that has no TCP: a value too', async () => {
+  test('a host without TCP: a value too', async () => {
     onTestFinished(lab.fault('isp2', 'tcp dport 80 reject with icmp type prot-unreachable'))
     const results = [
       await checkHttp(`http://${address4}/`, { device }),
@@ -120,7 +120,7 @@ describe('faults on the way', () => {
     for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ENOPROTOOPT' } })
   })
 
-  test('a device that is down, one without a way there, and one that is deleted in the middle', async () => {
+  test('a device that is down, one without a route, and one that is deleted during the check', async () => {
     const dead = lab.addDevice('down0', 'slow')
     lab.run('router', 'ip', 'link', 'set', 'down0', 'down')
     const down = await checkHttp(`http://${address4}/`, { device: 'down0', timeout: 500 })
@@ -150,17 +150,17 @@ describe('checkTcp and checkDns', () => {
     }
   })
 
-  test('nothing that comes late is rejected over wan1', async () => {
+  test('late packets are not rejected through wan1', async () => {
     await serve(lab.nginx(), lab.dnsmasq())
     const moved = await movedDuring(async () => {
-      // Often the first address is connected to before the answer about the second one is there.
+      // Often the first connection is established before the answer for the second address family arrives.
       for (let i = 0; i < 300; i++) expect(await checkTcp({ host: name, port: 80, device })).toMatchObject({ ok: true })
       await sleep(300)
     })
     expect(moved.wan1).toBe(0)
   })
 
-  test('checkDns over wan2, the server of resolv.conf and one that is named', async () => {
+  test('checkDns over wan2, with the server in resolv.conf and with a given one', async () => {
     await serve(lab.dnsmasq())
     for (const servers of [undefined, [address4], [`[${address6}]:53`]]) {
       const moved = await movedDuring(async () => {
@@ -209,12 +209,12 @@ describe('a server elsewhere that redirects', () => {
       error: { code: 'ERR_HTTP_REDIRECT', message: expect.stringContaining('this machine') },
     })
     expect(asked).toEqual([])
-    // The user himself may.
+    // The user may request it directly.
     expect(await checkHttp(`http://${host}:${port}/mine`)).toMatchObject({ ok: true })
     expect(asked).toEqual(['/mine'])
   })
 
-  test('does not reach it by a name that has another address when it is asked for again', async () => {
+  test('does not reach it by a name that resolves to another address the second time', async () => {
     const asked: string[] = []
     const inside = createServer((request, response) => {
       asked.push(JSON.stringify(request.headers))
@@ -230,7 +230,7 @@ describe('a server elsewhere that redirects', () => {
     onTestFinished(() => dns.close())
     await serve(lab.nginx(`server { listen ${port}; location / { return 307 /secret; } }`))
     const headers = { authorization: 'Bearer secret', cookie: 'a=b' }
-    // Within one origin, which is trusted with the credentials.
+    // The redirect stays within one origin, which may receive the credentials.
     const result = await checkHttp(`http://rebound.test:${port}/`, { servers: [dns.server], headers })
     expect(result).toMatchObject({ ok: false, redirects: 1, error: { code: 'ERR_HTTP_REDIRECT' } })
     expect(questions).toBe(2)

@@ -31,8 +31,8 @@ describe('with faults', () => {
     })
   })
 
-  test('one lost of three: good, unless it must not be', async () => {
-    // One of every three in turn.
+  test('one of three lost is good, unless maxLossRatio forbids it', async () => {
+    // Drops exactly one of every three requests.
     onTestFinished(lab.fault('internet', `ip daddr ${address4} icmp type echo-request numgen inc mod 3 == 1 drop`))
     const some = await checkPing(address4, fast)
     expect(some).toMatchObject({ ok: true, statistics: { sent: 3, received: 2 } })

@@ -7,7 +7,7 @@ import { netvia } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
 
 const { server } = lab
-/** On the servers' network, and nobody has it. */
+/** An address in the servers' network that no host has. */
 const silent = '203.0.113.99'
 
 needs('dnsmasq', 'nginx', 'nft')
@@ -17,13 +17,13 @@ beforeAll(async () => {
 })
 
 describe('hosts that do not answer', () => {
-  test('ping -f leaves a dot for each', async () => {
+  test('ping -f prints a dot for each', async () => {
     const { code, stdout } = await netvia(['ping', '-f', '-c', '3', '-W', '100ms', silent])
     expect(stdout).toMatch(/^PING .*\n\.\.\.\n---/)
     expect(code).toBe(1)
   })
 
-  test('sweep -C writes dashes, and -x is content with the others', async () => {
+  test('sweep -C prints dashes, and -x accepts the hosts that answer', async () => {
     const args = ['sweep', '-q', '-C', '2', '-p', '50', '-t', '300', server.address4, silent]
     const { code, stderr } = await netvia(args)
     expect(stderr).toMatch(new RegExp(`^${server.address4} : [\\d.]+ [\\d.]+$`, 'm'))
@@ -32,7 +32,7 @@ describe('hosts that do not answer', () => {
     expect(await netvia([...args, '-x', '1'])).toMatchObject({ code: 0 })
   })
 
-  test('http --connect-timeout is for the connection alone', async () => {
+  test('http --connect-timeout limits only the connection', async () => {
     const repair = lab.fault('isp2', 'tcp dport 80 drop')
     const args = ['http', '-I', 'wan2', '--connect-timeout', '0.3', `http://${server.address4}/`]
     const { code, stdout } = await netvia(args)
@@ -50,7 +50,7 @@ test.each([
   ['http', '--resolve', `nowhere.test:80:${server.address4}`, 'http://nowhere.test/'],
   ['dns', '+short', server.name],
   ['ping', '-A', '-l', '3', '-c', '5', server.address4],
-])('with -I wan2 nothing leaves by wan1: %s', async (...args) => {
+])('with -I wan2 nothing uses wan1: %s', async (...args) => {
   const [name, ...rest] = args
   const moved = await movedDuring(async () => {
     expect(await netvia([name!, '-I', 'wan2', ...rest])).toMatchObject({ code: 0 })
@@ -77,7 +77,7 @@ describe('errors say what to do', () => {
     }
   })
 
-  test('what needs a privilege, by the path of this Node', async () => {
+  test('for what needs a privilege, with the path of this Node', async () => {
     const node = join(lab.folder, 'node-without')
     chmodSync(lab.folder, 0o755)
     copyFileSync(process.execPath, node)

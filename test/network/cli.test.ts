@@ -24,7 +24,7 @@ describe('two uplinks', () => {
     writeFileSync(ca, lab.ca)
   })
 
-  it('stand side by side in one table of http, each measured over its own', async () => {
+  it('are shown side by side in one table of http, each measured over its own device', async () => {
     let ended: Ended | undefined
     const packets = await movedDuring(async () => {
       ended = await netvia(['http', ...bothDevices, '--cacert', ca, '-4', `https://${server.name}/`])
@@ -36,7 +36,7 @@ describe('two uplinks', () => {
       expect(stdout).toMatch(new RegExp(`^${device} +200 +${time.repeat(5)}203\\.0\\.113\\.1 +\\d+ days$`, 'm'))
     }
     expect(code).toBe(0)
-    // A question, a handshake, TLS, a request: each uplink carried all of its own.
+    // DNS, handshake, TLS and request: each uplink carried all packets of its own check.
     expect(Math.min(packets.wan1, packets.wan2)).toBeGreaterThan(10)
   })
 
@@ -50,7 +50,7 @@ describe('two uplinks', () => {
     ['trace', server.name],
     ['trace', '-M', 'udp', server.name],
     ['trace', '-M', 'tcp', server.name],
-  ])('with -I wan2 nothing leaves by wan1: %s', async (...args) => {
+  ])('with -I wan2 nothing uses wan1: %s', async (...args) => {
     const [name, ...rest] = args
     const packets = await movedDuring(async () => {
       expect(await netvia([name!, '-I', 'wan2', ...rest])).toMatchObject({ code: 0, stderr: '' })
@@ -65,7 +65,7 @@ describe('two uplinks', () => {
     expect(by).toEqual({ wan1: wan1.address4, wan2: wan2.address4 })
   })
 
-  it('are compared by ping, sweep and scan too', async () => {
+  it('are compared by ping, sweep and scan as well', async () => {
     const ping = await netvia(['ping', '-c', '3', '-i', '0.01', ...bothDevices, server.address4])
     for (const device of ['wan1', 'wan2']) {
       expect(ping.stdout).toMatch(new RegExp(`^${device}: 64 bytes from 203\\.0\\.113\\.1: icmp_seq=3 `, 'm'))
@@ -91,7 +91,7 @@ describe('two uplinks', () => {
     expect({ rest, code }).toEqual({ rest: [], code: 0 })
   })
 
-  it('show in a trace that nobody answers beyond a hop', async () => {
+  it('show in a trace that nothing answers beyond a hop', async () => {
     const repair = lab.fault('isp2', 'oifname "core" drop')
     const args = ['trace', '-I', 'wan2', '-m', '3', '-q', '1', '-w', '300ms', '-n', '--json', server.address4]
     const ended = await netvia(args)
@@ -106,7 +106,7 @@ describe('two uplinks', () => {
     expect(ended.code).toBe(1)
   })
 
-  it('are pinged side by side, several hosts of one call too', async () => {
+  it('are pinged side by side, also with several hosts in one call', async () => {
     const both = [server.address4, '203.0.113.99']
     const { code, stdout } = await netvia([
       'ping',
@@ -131,7 +131,7 @@ describe('two uplinks', () => {
     expect(summaries.map(({ device, host }) => [host, device])).toHaveLength(4)
   })
 
-  it('say by ping how many answers were refusals, and by http what to do about a certificate', async () => {
+  it('report rejections in ping, and in http what to do about a certificate', async () => {
     const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-t', '1', '-I', 'wan2', server.address4])
     expect(stdout).toMatch(/^2 packets transmitted, 0 received, \+2 errors, 100% packet loss, time \d+ms$/m)
     expect(code).toBe(1)
@@ -139,7 +139,7 @@ describe('two uplinks', () => {
     expect(http.stdout).toMatch(/^wan2: TLS handshake .*; --cacert names who signed it, -k accepts any$/m)
   })
 
-  it('fail one without the other', async () => {
+  it('fail independently of each other', async () => {
     const repair = lab.fault('isp2', 'tcp dport 80 reject with tcp reset')
     const { code, stdout } = await netvia(['http', ...bothDevices, `http://${server.name}/`])
     repair()
@@ -162,7 +162,7 @@ describe('--json', () => {
     ['dns', '-t', 'AAAA', server.name],
     ['scan', '-a', '-p', '53,9', server.address4],
     ['devices'],
-  ])('prints what the schema says: %s', async (name, ...args) => {
+  ])('prints objects that match the schema: %s', async (name, ...args) => {
     const lines = objects(await netvia([name!, '--json', ...args]))
     expect(lines).not.toEqual([])
     expect(await schemaErrors(lines)).toEqual([])
@@ -200,7 +200,7 @@ describe('doctor', () => {
     return about => all.find(finding => finding.about === about) ?? { about, status: 'not looked at' }
   }
 
-  /** Says no; its command is run; then it says yes. */
+  /** Expects that doctor reports "no", runs the command that it names, and expects "yes". */
   async function cured(
     about: string,
     args: string[] = [],
@@ -222,7 +222,7 @@ describe('doctor', () => {
 
   const ownNode = `${lab.folder}/node`
 
-  /** As a user without any privilege, with a Node of his own: setcap must not touch that of the machine. */
+  /** Runs netvia as an unprivileged user with a copy of Node, because setcap must not change the machine's own Node. */
   function nobody(args: string[]): Promise<Ended> {
     const wrapper = [
       '--reuid',
@@ -274,13 +274,13 @@ describe('doctor', () => {
     'ping by raw socket, IPv6',
     'firewall marks',
   ])('gives Node what it needs: %s', async about => {
-    // Made anew: without what the test before gave it.
+    // Copy Node again, without the capabilities from the previous test.
     rmSync(ownNode)
     copyFileSync(process.execPath, ownNode)
     await cured(about, [], undefined, nobody)
   })
 
-  it('lets answers in by the second uplink', async () => {
+  it('lets replies in through the second uplink', async () => {
     sysctl('ipv4/conf/wan2/rp_filter', '1')
     const ping = () => netvia(['ping', '-I', 'wan2', '-c', '1', '-W', '0.5', server.address4])
     expect(await ping()).toMatchObject({ code: 1 })
@@ -288,16 +288,16 @@ describe('doctor', () => {
     expect(await ping()).toMatchObject({ code: 0 })
   })
 
-  it('lets IPv6 packets have an address of their device, although it is deprecated', async () => {
+  it('lets IPv6 packets use a deprecated address of their device', async () => {
     const { address6, gateway6 } = lab.addDevice('tmp3')
     const ping = () => netvia(['ping', '-I', 'tmp3', '-c', '1', '-W', '0.5', gateway6])
     const about = 'tmp3: IPv6 source address'
     expect((await findingsOf(['-I', 'tmp3']))(about)).toMatchObject({ status: 'not looked at' })
-    // As when the router of the link has fallen silent for a while.
+    // The address is deprecated, as if the link's router had been silent for a while.
     const lifetimes = ['preferred_lft', '0', 'valid_lft', '1000']
     lab.run('router', 'ip', 'address', 'change', `${address6}/64`, 'dev', 'tmp3', ...lifetimes)
     expect(await ping()).toMatchObject({ code: 1 })
-    // The kernel asks the device alone.
+    // The kernel uses only the device's own addresses.
     sysctl('ipv6/conf/all/use_oif_addrs_only', '1')
     await cured(about, ['-I', 'tmp3'])
     expect(await ping()).toMatchObject({ code: 0 })
@@ -307,19 +307,19 @@ describe('doctor', () => {
     const tmp1 = lab.addDevice('tmp1')
     lab.run('router', 'ip', 'link', 'set', 'tmp1', 'down')
     await cured('tmp1: up', ['-I', 'tmp1'])
-    // With the device its routes went away.
+    // The kernel removed the routes with the device.
     await cured('tmp1: default route', ['-I', 'tmp1'], fix => fix.replace('GATEWAY', tmp1.gateway4))
     expect(await netvia(['ping', '-I', 'tmp1', '-c', '1', server.address4])).toMatchObject({ code: 0 })
   })
 
-  it('sees a device without carrier', async () => {
+  it('detects a device without carrier', async () => {
     lab.addDevice('tmp2')
     lab.run('internet', 'ip', 'link', 'set', 'tmp2', 'down')
     expect((await findingsOf(['-I', 'tmp2']))('tmp2: carrier')).toMatchObject({ status: 'no' })
     expect(await netvia(['doctor', '-I', 'tmp2'])).toMatchObject({ code: 4 })
   })
 
-  it('finds a name server that answers by the device', async () => {
+  it('finds a name server that answers through the device', async () => {
     const file = '/etc/resolv.conf'
     const old = readFileSync(file, 'utf8')
     atEnd(() => writeFileSync(file, old))
@@ -328,12 +328,12 @@ describe('doctor', () => {
     const before = (await findingsOf(['-I', 'wan2']))(about)
     expect(before).toMatchObject({ status: 'no', fix: expect.stringContaining('ADDRESS') })
     lab.run('router', 'sh', '-ec', before.fix!.replace('ADDRESS', server.address4))
-    // This dnsmasq refuses what is not its own: it is there all the same.
+    // This dnsmasq refuses questions about other domains, but it does answer.
     expect((await findingsOf(['-I', 'wan2']))(about).status).not.toBe('no')
   })
 })
 
-describe('trace where nothing can be sent', () => {
+describe('trace when nothing can be sent', () => {
   test.each(
     (['4', '6'] as const).flatMap(family => (['icmp', 'udp', 'tcp'] as const).map(method => [family, method] as const)),
   )('says why, IPv%s by %s', async (family, method) => {
@@ -343,7 +343,7 @@ describe('trace where nothing can be sent', () => {
     const { stdout, code } = await netvia(['trace', '-M', method, host])
     expect(stdout.split('\n')[1]).toMatch(/^ 1 {2}not sent: \w+ EHOSTUNREACH: [^*]+$/)
     expect(code).toBe(1)
-    // By a device the kernel passes such a route by.
+    // For a socket bound to a device, the kernel skips such a route.
     const { device } = lab.addDevice('usb9')
     lab.run('router', 'ip', 'link', 'set', device, 'down')
     const side = await netvia(['trace', '-M', method, '-I', device, '-I', 'wan2', '-m', '1', host])

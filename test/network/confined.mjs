@@ -1,5 +1,5 @@
-// Everything the library does, over loopback, in a process that may do little. Prints what became of each as JSON: the outcome,
-// or the code of the error. Run by confinement.test.ts, under one restriction or another.
+// Uses everything in the library over loopback, in a restricted process. Prints a JSON object with the outcome or error code of each
+// operation. confinement.test.ts runs it under different restrictions.
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { checkHttp, connect, devices, openUdp, ping, resolve, scanPorts, sweep, traceroute, watchDevices } from 'netvia'
@@ -33,7 +33,7 @@ const found = {}
 for (const [name, work] of Object.entries(works)) {
   found[name] = await work().catch(error => error.code ?? error.stack)
 }
-// Many at once: with few descriptors some fail, by their own code.
+// Many connections at once. With few descriptors, some fail with EMFILE.
 const many = await Promise.all(
   Array.from({ length: 40 }, () =>
     connect({ host, port }).then(

@@ -11,14 +11,14 @@ import { collect, command, objects } from '../unit/cli-process.js'
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const probe = [process.execPath, path('confined.mjs')]
 
-/** What confined.mjs found when it was run by this command. */
+/** The output of confined.mjs when it is run by this command. */
 async function confined(command: string[]): Promise<Record<string, unknown>> {
   const [file, ...args] = command
   const { stdout } = await promisify(execFile)(file!, args)
   return JSON.parse(stdout)
 }
 
-/** In a shell with file systems of its own, that ends with the test. */
+/** Runs a program after a shell script in its own mount namespace. */
 const withOwnFiles = (script: string, program = probe) => {
   return ['unshare', '--mount', 'sh', '-ec', `${script}\nexec "$@"`, 'sh', ...program]
 }
@@ -48,26 +48,26 @@ const permission = process.allowedNodeEnvironmentFlags.has('--permission')
 describe('with little privilege', () => {
   needs()
 
-  test('CAP_NET_RAW and nothing else is enough for everything', async () => {
+  test('CAP_NET_RAW alone is enough for everything', async () => {
     const sets = ['--bounding-set=-all,+net_raw', '--inh-caps=-all,+net_raw', '--ambient-caps=-all,+net_raw']
     expect(await confined([...nobody, ...sets, ...probe])).toMatchObject(everything)
   })
 
-  test('no capability at all: everything but raw sockets, where ping sockets are allowed', async () => {
+  test('no capability at all: everything except raw sockets, if ping sockets are allowed', async () => {
     const none = ['--bounding-set=-all', '--inh-caps=-all']
     expect(await confined([...nobody, ...none, ...probe])).toMatchObject({ ...everything, raw: 'EPERM' })
   })
 
   test('in a user namespace', async () => {
     const own = ['unshare', '--user', '--map-root-user', '--net', 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh']
-    // Its ping sockets are refused there by the sysctl's default.
+    // The sysctl's default forbids ping sockets in a new network namespace.
     expect(await confined([...own, ...probe])).toMatchObject({ ...everything, datagram: 'EACCES' })
   })
 
-  test('with the permission model of Node', async () => {
+  test("with Node's permission model", async () => {
     const [node, script] = probe
     const root = fileURLToPath(new URL('../..', import.meta.url))
-    // For the addon's loader, the library's own files, and what the kernel tells in files.
+    // Read permission for the addon's loader, the library's own files, and the kernel's virtual files.
     const read = [root, '/etc', '/proc', '/sys', '/run', '/tmp'].map(folder => `--allow-fs-read=${folder}/*`)
     expect(
       await confined([node!, permission, '--allow-addons', '--allow-net', ...read, script!].filter(allowed)),
@@ -75,30 +75,30 @@ describe('with little privilege', () => {
   })
 })
 
-/** Node 20 to 24 have no permission for the network to give. */
+/** Node 20 to 24 have no network permission, so they don't know its flag. */
 function allowed(argument: string): boolean {
   return argument !== '--allow-net' || process.allowedNodeEnvironmentFlags.has('--allow-net')
 }
 
-describe('with little else', () => {
+describe('with few resources', () => {
   needs()
 
-  test('32 descriptors: what is too much fails with EMFILE, and the rest goes on', async () => {
+  test('32 descriptors: excess calls fail with EMFILE, and the rest continues', async () => {
     expect(await confined(['prlimit', '--nofile=32', ...probe])).toMatchObject({
       ...everything,
       many: ['EMFILE', true],
     })
   })
 
-  test('no memory may be locked', async () => {
+  test('no locked memory', async () => {
     expect(await confined(['prlimit', '--memlock=0', ...probe])).toMatchObject(everything)
   })
 
-  test('a root that can only be read', async () => {
+  test('a read-only root file system', async () => {
     expect(await confined(withOwnFiles('mount --bind / / && mount -o remount,bind,ro /'))).toMatchObject(everything)
   })
 
-  test('a full disk: the monitor says so and goes on, and the state of before stays whole', async () => {
+  test('a full disk: the monitor warns and continues, and the saved state stays intact', async () => {
     const mount = `mount -t tmpfs -o size=32k none '${lab.folder}'`
     const program = [process.execPath, path('full-disk.mjs'), lab.folder]
     expect(await confined(withOwnFiles(mount, program))).toEqual({
@@ -110,7 +110,7 @@ describe('with little else', () => {
   })
 })
 
-describe('where the addon is not let in, the hint says how it would be', () => {
+describe('if the addon cannot be loaded, the hint says how to allow it', () => {
   const packageFolder = path('../..')
   const print =
     "require('./dist/index.cjs').device('lo').catch(({ code, hint }) => console.log(JSON.stringify({ code, hint })))"
@@ -145,7 +145,7 @@ describe('where the addon is not let in, the hint says how it would be', () => {
   })
 })
 
-describe('where /proc shows nothing but processes (ProcSubset=pid of systemd)', () => {
+describe("if /proc shows only processes (systemd's ProcSubset=pid)", () => {
   const processesOnly = (...program: string[]) => withOwnFiles('mount -t proc -o subset=pid none /proc', program)
 
   test('everything works', async () => {
@@ -172,7 +172,7 @@ describe('where /proc shows nothing but processes (ProcSubset=pid of systemd)', 
   })
 })
 
-describe('where there is no /proc (chroot)', () => {
+describe('without /proc (chroot)', () => {
   const withoutProc = (...program: string[]) => {
     const [file, ...args] = withOwnFiles('mount -t tmpfs none /proc && mount -t tmpfs none /sys', program)
     return lab.spawn('router', file!, ...args)
@@ -228,7 +228,7 @@ describe('under seccomp', () => {
     child.kill('SIGTERM')
     await once(child, 'exit')
     expect(lab.run('router', 'ip', 'rule')).toBe(before)
-    // It does confine: the shell cannot be started there.
+    // Check that the filter is active: process.kill isn't allowed.
     expect(() => execFileSync(launcher, [process.execPath, '-e', 'process.kill(1, 0)'], { stdio: 'pipe' })).toThrow(
       /EPERM/,
     )

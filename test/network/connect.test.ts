@@ -18,7 +18,7 @@ const { address4, address6 } = lab.server
 
 beforeAll(() => echoServer(port))
 
-/** The server's first line: the address it sees. Waits for the end, so that no packet comes late. */
+/** Returns the server's first line, the address that it sees. Waits for the end, so that no packet arrives late. */
 async function converse(socket: Socket): Promise<string> {
   socket.end('hello')
   const said = (await socket.toArray()).join('')
@@ -26,7 +26,7 @@ async function converse(socket: Socket): Promise<string> {
   return said.split('\n')[0]!.replace('::ffff:', '')
 }
 
-test('a user timeout ends a connection whose line went silent', async () => {
+test('a user timeout ends a connection whose line stopped answering', async () => {
   const socket = await connect({ host: address4, port, device: 'wan1', userTimeout: 500 })
   const repair = lab.fault('isp1', 'meta l4proto tcp drop')
   const failed = once(socket, 'error', { signal: AbortSignal.timeout(20_000) })
@@ -53,7 +53,7 @@ describe('by address', () => {
     expect(moved[device === 'wan1' ? 'wan2' : 'wan1']).toBe(0)
   })
 
-  // A socket that is closed, and whose end was acknowledged: the kernel answers the server's own end, which comes later.
+  // After the socket is closed and its FIN acknowledged, the kernel acknowledges the server's FIN, which arrives later.
   test.each([address4, address6])('the last acknowledgement to %s uses the device too', async host => {
     const server = await lateEndServer(port + 1)
     const moved = await movedDuring(async () => {
@@ -124,7 +124,7 @@ describe('by name', () => {
     await dns.stop()
   })
 
-  test('IPv6 that leads nowhere costs no more than the attempt delay', async () => {
+  test('unreachable IPv6 costs no more than the attempt delay', async () => {
     const dns = await lab.dnsmasq()
     const repair = lab.fault('isp2', `ip6 daddr ${address6} tcp dport ${port} drop`)
     const start = performance.now()
@@ -138,9 +138,9 @@ describe('by name', () => {
     await dns.stop()
   })
 
-  test('a name with two addresses, one of them reachable by the default route alone, through a dead end: it fails', async () => {
+  test('a name with two addresses fails through a dead end, although the default route reaches one of them', async () => {
     const dead = lab.addDevice('dead0', 'slow')
-    // The name server is reachable through the dead end; neither address is.
+    // The name server is reachable through the dead end, but neither of the addresses is.
     const dns = await lab.dnsmasq([`host-record=two.test,${address4},${address6}`], {
       host: 'slow',
       addresses: [dead.gateway4],
@@ -170,7 +170,7 @@ describe('by name', () => {
 })
 
 describe('what goes wrong', () => {
-  test('rejected on the way: at once, with the kind', async () => {
+  test('rejected on the path: fails immediately, with the kind', async () => {
     const repair = lab.fault('isp2', `tcp dport ${port} reject with icmpx type host-unreachable`)
     await expect(connect({ host: address4, port, device: 'wan2', timeout: 3000 })).rejects.toMatchObject({
       code: 'EHOSTUNREACH',
@@ -180,7 +180,7 @@ describe('what goes wrong', () => {
     repair()
   })
 
-  test('dropped on the way: at the time limit', async () => {
+  test('dropped on the path: fails at the time limit', async () => {
     const repair = lab.fault('isp2', `tcp dport ${port} drop`)
     const start = performance.now()
     await expect(connect({ host: address4, port, device: 'wan2', timeout: 400 })).rejects.toMatchObject({
@@ -195,7 +195,7 @@ describe('what goes wrong', () => {
   })
 
   test.each([false, true])(
-    'the device deleted while connecting (made again: %s): ENODEV, and nothing stays open',
+    'the device deleted while connecting (created again: %s): ENODEV, and nothing stays open',
     async again => {
       const repair = lab.fault('internet', `tcp dport ${port} drop`)
       const before = await openSockets()
@@ -231,7 +231,7 @@ describe('what goes wrong', () => {
 describe('TLS', () => {
   needs('nginx', 'dnsmasq')
 
-  test('over the device, by name, with a certificate that fits', async () => {
+  test('over the device, by name, with a matching certificate', async () => {
     const nginx = await lab.nginx()
     const dns = await lab.dnsmasq()
     const moved = await movedDuring(async () => {
@@ -256,7 +256,7 @@ describe('listening on a device', () => {
        s.on('error', e => console.log(e.code)).on('data', d => console.log(String(d))).on('close', () => process.exit())`,
     )
 
-  /** In the same process as the server, so it must not block. */
+  /** The server runs in this process, so this must not block. */
   const clientBeside = async (address: string, listenPort: number): Promise<string> => {
     const child = lab.spawn(
       'internet',
@@ -268,7 +268,7 @@ describe('listening on a device', () => {
     return (await child.stdout!.toArray()).join('').trim()
   }
 
-  test('takes what comes in by it and refuses what comes in by another', async () => {
+  test('accepts connections through it and refuses those through another', async () => {
     const server = await listen({ port: 0, device: 'wan2' }, socket =>
       socket.end(`by ${boundDevice(descriptorOf(socket))}`),
     )
@@ -282,7 +282,7 @@ describe('listening on a device', () => {
     expect(client(lab.wan2.address4, own)).toContain('ECONNREFUSED')
   })
 
-  test('the device deleted while listening: the server says so and closes', async () => {
+  test('the device deleted while listening: the server reports it and closes', async () => {
     const before = await openSockets()
     const gone = lab.addDevice('gone1')
     const server = await listen({ port: 0, device: 'gone1' })

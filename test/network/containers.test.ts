@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, test } from 'vitest'
 import { atEnd, lab } from '../lab/index.js'
 import { collect, command, type Ended, objects } from '../unit/cli-process.js'
 
-/** What Docker, Podman and containerd leave a container by default. */
+/** The capabilities that Docker, Podman and containerd give a container by default. */
 const usual = [
   ...['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'net_bind_service'],
   ...['net_raw', 'sys_chroot', 'mknod', 'audit_write', 'setfcap'],
@@ -15,11 +15,11 @@ interface Container {
   user?: number
   /** `allowPrivilegeEscalation: false`, `--security-opt no-new-privileges`. */
   noNewPrivileges?: boolean
-  /** AmbientCapabilities of systemd. */
+  /** systemd's AmbientCapabilities. */
   ambient?: string
 }
 
-/** The command with what a process in such a container has, and with the devices of the router. */
+/** Runs the command with the privileges of a process in such a container, but with the router's devices. */
 function inContainer(container: Container, ...args: string[]): Promise<Ended> {
   const { capabilities = usual, user = 0, noNewPrivileges = false, ambient } = container
   const set = ['-all', ...capabilities.map(name => `+${name}`)].join(',')
@@ -56,7 +56,7 @@ describe('in a container', () => {
     ['root without any', { capabilities: [] }, false, true],
     ['another user', { user: 1000 }, false, true],
     ['another user without new privileges', { user: 1000, noNewPrivileges: true }, false, true],
-  ])('%s may ping by a device', async (_name, container, raw, datagram) => {
+  ])('%s may ping through a device', async (_name, container, raw, datagram) => {
     for (const [kind, allowed] of [
       ['raw', raw],
       ['datagram', datagram],
@@ -70,14 +70,14 @@ describe('in a container', () => {
     ['root with the usual capabilities', {}, true],
     ['root without any', { capabilities: [] }, false],
     ['another user', { user: 1000 }, false],
-  ])('where the sysctl lets nobody, %s needs CAP_NET_RAW', async (_name, container, allowed) => {
+  ])('if the sysctl allows nobody, %s needs CAP_NET_RAW', async (_name, container, allowed) => {
     pingGroups('1 0')
     const { code, stderr } = await inContainer(container, ...ping)
     expect(code).toBe(allowed ? 0 : 4)
     expect(stderr).toContain(allowed ? '' : 'ping_group_range')
   })
 
-  it('the devices of the host are not there', async () => {
+  it("the host's devices are not visible", async () => {
     const child = lab.spawn('internet', process.execPath, command, ...ping)
     const { code, stderr } = await collect(child)
     expect({ code, stderr }).toMatchObject({
@@ -88,7 +88,7 @@ describe('in a container', () => {
 })
 
 describe('doctor in a container', () => {
-  it('names the capability to add, for everything that lacks one', async () => {
+  it('names the capability to add for each missing permission', async () => {
     const before = await doctor({ capabilities: [] })
     const lacking = before.filter(({ fix }) => fix?.startsWith('docker run'))
     expect(lacking.length).toBeGreaterThan(4)

@@ -22,7 +22,7 @@ const program = fileURLToPath(new URL('stalling-server.mjs', import.meta.url))
 const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
 const device = 'gone0'
 const host = lab.server.address4
-/** Longer than a test may take, so it never decides. */
+/** Longer than a test may take, so the timeout is never the reason. */
 const timeout = 60_000
 const check = { device, timeout, expectBody: 'whole', tls: { rejectUnauthorized: false } }
 let server: ChildProcess
@@ -39,7 +39,7 @@ const get = (url: string, agent: HttpAgent | HttpsAgent) =>
     get(url, { agent }, response => response.on('error', reject).on('end', resolve).resume()).on('error', reject)
   })
 
-/** Rejects with ENODEV, and leaves nothing open, once the device is lost while the server is silent. */
+/** Expects that `work` rejects with ENODEV, and leaves nothing open, if its device is lost while the server doesn't answer. */
 async function expectLoss(work: () => Promise<unknown>, lose: () => void): Promise<void> {
   const before = await openSockets()
   const reached = once(server.stdout!, 'data')
@@ -51,15 +51,15 @@ async function expectLoss(work: () => Promise<unknown>, lose: () => void): Promi
   await expect.poll(openSockets).toBe(before)
 }
 
-describe('a device that is lost while the server is silent ends', () => {
+describe('losing a device while the server is silent ends', () => {
   test.each<[what: string, work: () => Promise<unknown>]>([
     ['a check by HTTP', () => checkHttp(`http://${host}:8001/`, check)],
-    ['one that reads the body', () => checkHttp(`http://${host}:8002/`, check)],
-    ['one that reads a body in chunks', () => checkHttp(`http://${host}:8003/`, check)],
-    ['one that was redirected', () => checkHttp(`http://${host}:8004/`, check)],
-    ['one in its TLS handshake', () => checkHttp(`https://${host}:8001/`, check)],
-    ['one by HTTPS', () => checkHttp(`https://${host}:8443/`, check)],
-    ['one that reads the body by HTTPS', () => checkHttp(`https://${host}:8444/`, check)],
+    ['a check by HTTP that reads the body', () => checkHttp(`http://${host}:8002/`, check)],
+    ['a check by HTTP that reads a chunked body', () => checkHttp(`http://${host}:8003/`, check)],
+    ['a check by HTTP after a redirect', () => checkHttp(`http://${host}:8004/`, check)],
+    ['a check by HTTPS in its TLS handshake', () => checkHttp(`https://${host}:8001/`, check)],
+    ['a check by HTTPS', () => checkHttp(`https://${host}:8443/`, check)],
+    ['a check by HTTPS that reads the body', () => checkHttp(`https://${host}:8444/`, check)],
     ['connectTls', () => connectTls({ host, port: 8001, device })],
     ['a question over TCP', () => resolve('a.test', { device, servers: [`${host}:5353`], timeout })],
     ['a check by DNS over TCP', () => checkDns('a.test', { device, servers: [`${host}:5353`], timeout })],
@@ -78,7 +78,7 @@ describe('a device that is lost while the server is silent ends', () => {
 
 const tls = { tls_config: { insecure_skip_verify: true } }
 
-describe('a device that is lost fails a probe of the exporter, which says so', () => {
+describe('losing a device fails a probe of the exporter, with the reason', () => {
   test.each<[what: string, target: string, module: Module]>([
     ['by HTTP', `${host}:8001`, { prober: 'http' }],
     ['that reads the body', `${host}:8002`, { prober: 'http' }],
@@ -105,10 +105,10 @@ describe('a device that is lost fails a probe of the exporter, which says so', (
   })
 })
 
-describe('a device that is lost resets what the proxy carries', () => {
+describe('losing a device resets connections through the proxy', () => {
   test.each([
     ['a tunnel', `CONNECT ${host}:8001 HTTP/1.1\r\nHost: x\r\n\r\nhello`],
-    ['an answer that has begun', `GET http://${host}:8002/ HTTP/1.1\r\nHost: x\r\n\r\n`],
+    ['a response that has started', `GET http://${host}:8002/ HTTP/1.1\r\nHost: x\r\n\r\n`],
   ])('%s', async (_what, request) => {
     const gone = lab.addDevice(device)
     const proxy = await listenProxy({ port: 0, device })
@@ -126,7 +126,7 @@ describe('a device that is lost resets what the proxy carries', () => {
 describe('a check by HTTP ends when its device', () => {
   const ip = (...words: string[]) => lab.run('router', 'ip', 'link', ...words)
 
-  test('is made again', async () => {
+  test('is created again', async () => {
     const gone = lab.addDevice(device)
     const again = () => {
       gone.remove()

@@ -17,7 +17,7 @@ import { openSockets } from '../unit/open-sockets.js'
 const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
 const batch = (lines: string[]) => lab.run('router', 'sh', '-c', `printf '%s\\n' "$@" | ip -batch -`, 'sh', ...lines)
 
-/** Events until one fits, at most two seconds; with the time from now until it came. */
+/** Waits for up to two seconds until an event fits. Returns it with the time that it took. */
 async function until(watch: AsyncIterable<DeviceEvent>, fits: (event: DeviceEvent) => boolean) {
   const start = performance.now()
   const seen: DeviceEvent[] = []
@@ -35,12 +35,12 @@ async function until(watch: AsyncIterable<DeviceEvent>, fits: (event: DeviceEven
   }
 }
 
-/** `for await` ends the iterator it is given; the watch goes on. */
+/** Wraps the watch in an iterator without `return`, so that leaving `for await` doesn't end it. */
 function keepOpen(watch: AsyncIterable<DeviceEvent>): AsyncIterator<DeviceEvent> {
   return { next: () => watch[Symbol.asyncIterator]().next() }
 }
 
-/** A cable whose other end, up already, is here too. Kernels without dummy devices have this one. */
+/** Adds a veth pair whose other end is already up. It replaces a dummy device, which not every kernel has. */
 function addCable(name: string): void {
   batch([cable(name), `link set ${name}x up`])
 }
@@ -81,7 +81,7 @@ describe('devices in the laboratory', () => {
     expect(counters.txPackets).toBeLessThanOrEqual(lab.counters('wan2').txPackets)
   })
 
-  it('says why a device has no address to use', async () => {
+  it('reports why a device has no usable address', async () => {
     addCable('bare0')
     await expect(deviceAddress('bare0')).rejects.toMatchObject({
       ...{ code: 'EADDRNOTAVAIL', device: 'bare0', hint: expect.stringContaining('no address at all') },
@@ -132,7 +132,7 @@ describe('devices in the laboratory', () => {
 })
 
 describe('watchDevices', () => {
-  it('reports a device created, renamed, switched on, given an address, robbed of it, and deleted, within 100 ms', async () => {
+  it('reports within 100 ms that a device was created, renamed, switched on, gained and lost an address, and was deleted', async () => {
     await using watch = watchDevices()
     const link = (change: string, name: string) => (event: DeviceEvent) =>
       event.type === 'link' && event.change === change && event.device === name
@@ -166,7 +166,7 @@ describe('watchDevices', () => {
     expect(Math.max(...times)).toBeLessThan(100)
   })
 
-  it('shows a pulled cable by running, and a device created again by its index', async () => {
+  it('shows a pulled cable in `running`, and a device created again by its index', async () => {
     await using watch = watchDevices()
     const added = lab.addDevice('third0', 'isp1')
     lab.run('isp1', 'ip', 'link', 'set', 'third0', 'down')
@@ -180,7 +180,7 @@ describe('watchDevices', () => {
     expect((gone.event as { index: number }).index).not.toBe((back.event as { index: number }).index)
   })
 
-  it('does not take a port that leaves its bridge for a device that is gone', async () => {
+  it('does not report a port that leaves its bridge as a deleted device', async () => {
     await using watch = watchDevices()
     batch(['link add br8 type bridge', cable('p8'), 'link set p8 master br8', 'link set p8 nomaster'])
     ip('link', 'delete', 'br8')
@@ -200,7 +200,7 @@ describe('watchDevices', () => {
     const unsubscribe = onDeviceChange(({ type }) => {
       if (type === 'overrun') overruns++
     })
-    // Far more than the socket holds, while the event loop is blocked by execFileSync.
+    // Far more messages than the socket can hold while execFileSync blocks the event loop.
     const routes = Array.from({ length: 6000 }, (_, i) => `10.90.${i >> 8}.${i & 255}/32 dev storm0`)
     batch(routes.map(route => `route add ${route}`))
     ip('link', 'set', 'storm0', 'name', 'storm1')
@@ -244,7 +244,7 @@ describe('neighbour', () => {
     ])
   }
 
-  it('lists what ARP and neighbour discovery know', async () => {
+  it('returns the entries of ARP and neighbour discovery', async () => {
     const { index } = await device('wan1')
     expect(neighbour('192.0.2.77', index)?.state).toBe('permanent')
     expect(neighbour('2001:db8:1::77', index)?.state).toBe('stale')
@@ -277,12 +277,12 @@ describe('neighbour', () => {
   })
 })
 
-describe('whether devices are running, asked often', () => {
+describe('frequent queries for running devices', () => {
   const names = Array.from({ length: 80 }, (_, i) => `carrier${i}`)
   const plugged = (i: number) => i % 3 === 0
   const gone = [1, 79]
 
-  it('reads more devices than fit into one request, immediately after a change, and none that are gone', async () => {
+  it('cover more devices than fit into one request, immediately after a change, without deleted ones', async () => {
     batch(
       names.flatMap((name, i) => [
         cable(name),

@@ -15,14 +15,14 @@ import { movedDuring } from './moved.js'
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const { address4 } = lab.server
 
-describe('a resolver of this machine, through a device', () => {
+describe('a resolver on this machine, through a device', () => {
   needs('dnsmasq')
   beforeAll(async () => {
     const { stop } = await lab.dnsmasq()
     return stop
   })
 
-  /** A look-up through wan2 with this resolv.conf, and these files below /run. */
+  /** Looks a name up through wan2 with this resolv.conf and these files below /run. */
   async function lookUp(resolvConf: string, files: Record<string, string> = {}, servers?: string[]) {
     const file = join(lab.folder, 'dns-faults-resolv.conf')
     writeFileSync(file, resolvConf)
@@ -54,22 +54,22 @@ describe('a resolver of this machine, through a device', () => {
     lab.wan1.address6,
   ]
 
-  test.each(own)('at %s it is not asked: without servers behind it the look-up fails immediately', async address => {
+  test.each(own)('at %s is not asked: without upstream servers, the lookup fails immediately', async address => {
     const { found, moved, ms } = await lookUp(`nameserver ${address}\n`)
     expect(found).toMatchObject({ code: 'ENETUNREACH', hint: expect.stringContaining('give servers') })
     expect(found.message).toContain(address)
     expect(moved).toMatchObject({ wan1: 0, wan2: 0 })
-    // 30 s is the time limit.
+    // The lookup's time limit is 30 s.
     expect(ms).toBeLessThan(20_000)
   })
 
-  test('nor where the caller names it', async () => {
+  test('is not asked even if the caller names it', async () => {
     const { found, moved } = await lookUp(`nameserver ${address4}\n`, {}, ['127.0.0.53', lab.wan1.address4])
     expect(found).toMatchObject({ code: 'ENETUNREACH' })
     expect(moved).toMatchObject({ wan1: 0, wan2: 0 })
   })
 
-  test('an address of a device without carrier is one of this machine, too', async () => {
+  test("an address of a device without carrier counts as this machine's too", async () => {
     lab.run('router', 'ip', 'link', 'add', 'bridge9', 'type', 'bridge')
     try {
       lab.run('router', 'ip', 'address', 'add', '198.51.100.9/24', 'dev', 'bridge9')
@@ -82,7 +82,7 @@ describe('a resolver of this machine, through a device', () => {
     }
   })
 
-  test('a further address of a subnet is one of this machine, too', async () => {
+  test("a further address of a subnet counts as this machine's too", async () => {
     const further = lab.wan1.address4.replace(/\d+$/, '77')
     lab.run('router', 'ip', 'address', 'add', `${further}/24`, 'dev', 'wan1')
     try {
@@ -107,13 +107,13 @@ describe('a resolver of this machine, through a device', () => {
     ['resolvconf with dnsmasq', stub, { '/run/dnsmasq/resolv.conf': `nameserver ${address4}\n` }],
     ['Docker', `nameserver 127.0.0.11\n# ExtServers: [host(${address4})]\n`, {}],
     ['the fourth of a list', `${stub}nameserver 127.0.0.1\nnameserver ::1\nnameserver ${address4}\n`, {}],
-  ])('the server behind it is asked: %s', async (_where, resolvConf, files) => {
+  ])('its upstream server is asked: %s', async (_where, resolvConf, files) => {
     const { found, moved } = await lookUp(resolvConf, files as Record<string, string>)
     expect(found).toEqual({ addresses: [address4] })
     expect(moved.wan1).toBe(0)
   })
 
-  test('the servers of this device come before those of the machine', async () => {
+  test('the servers of this device precede those of the machine', async () => {
     const { found, moved } = await lookUp(stub, {
       '/run/systemd/resolve/resolv.conf': `nameserver ${lab.wan1.gateway4}\n`,
       [`/run/systemd/resolve/netif/${wan2Index}`]: `SERVERS=${address4}\n`,
@@ -133,7 +133,7 @@ describe('a slow name server', () => {
     return `${address4}:${port}`
   }
 
-  test('that answers too late, or after an abort, makes the kernel send nothing on the default route', async () => {
+  test('that answers too late, or after an abort, causes no packet on the default route', async () => {
     const servers = [await slowServer(1200)]
     const capture = await lab.capture('wan1', 'icmp')
     const options = { device: 'wan2', type: 'A', servers } as const
@@ -145,7 +145,7 @@ describe('a slow name server', () => {
     expect(await capture.stop()).toEqual([])
   })
 
-  test('is believed, though ICMP errors said before that its port is closed', async () => {
+  test('is believed, although earlier ICMP errors said that its port is closed', async () => {
     const servers = [await slowServer(800, true)]
     const asked = resolve('slow.test', { device: 'wan2', type: 'A', servers, timeout: 5000 })
     await expect(asked).rejects.toMatchObject({ code: 'ENODATA' })
@@ -174,13 +174,13 @@ describe('exit codes', () => {
   }
   const all = (code: number) => Object.fromEntries(commands('').map(([command]) => [command, code]))
 
-  test('a name that does not exist is 2 in every subcommand', async () => {
+  test('a name that does not exist exits with 2 in every subcommand', async () => {
     expect(await codes('missing.test')).toEqual(all(2))
   })
-  test('a name server that refuses is 1', async () => {
+  test('a name server that refuses exits with 1', async () => {
     expect(await codes('host.example')).toEqual(all(1))
   })
-  test('a name server that is silent is 1', async () => {
+  test('a silent name server exits with 1', async () => {
     lab.fault('internet', 'udp dport 53 drop')
     expect(await codes('server.test')).toEqual(all(1))
   })

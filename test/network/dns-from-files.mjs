@@ -1,4 +1,4 @@
-// Run where /etc/resolv.conf and /run are the test's own: one look-up over a device, and how it ended. See dns-faults.test.ts.
+// Prints the result of one lookup over a device. It runs where /etc/resolv.conf and /run belong to the test. See dns-faults.test.ts.
 import { resolve } from '../../dist/index.js'
 
 const { device, servers } = JSON.parse(process.argv[2])

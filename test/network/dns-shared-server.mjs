@@ -1,5 +1,6 @@
-// Run in another namespace: a name server for dns-shared-sockets.test.ts. It answers `<number>.<milliseconds>.<kind>.test` after that time
-// with 10.<number>.<the client's port, two bytes>. Before that it sends what `kind` says, all of it with the address 203.0.113.66.
+// A name server for dns-shared-sockets.test.ts, in another namespace. It answers `<number>.<milliseconds>.<kind>.test` after that time with
+// the address 10.<number>.<the client's port in two bytes>. Before that it sends forged answers with the address 203.0.113.66. `kind` says
+// which.
 import { createSocket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decode, encode } from 'dns-packet'
@@ -13,7 +14,7 @@ async function open(host, port) {
   return socket
 }
 
-/** The last id seen of each client port. */
+/** The last query id from each client port. */
 const ids = new Map()
 
 server.on('message', async (message, from) => {

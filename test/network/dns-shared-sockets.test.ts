@@ -15,12 +15,12 @@ beforeAll(async () => {
   lab.run('internet', 'ip', 'address', 'add', `${otherAddress}/32`, 'dev', 'lo')
   const where = JSON.stringify({ address, otherAddress, port: 5310 })
   await once(lab.spawn('internet', process.execPath, program, where).stdout!, 'data')
-  // From now on it is known that the server copes with EDNS: one query for each question.
+  // After this, netvia knows that the server supports EDNS, and sends one query for each question.
   await Promise.all(['wan1', 'wan2'].map(device => ask('0.0.plain', { device })))
   return () => lab.run('internet', 'ip', 'address', 'delete', `${otherAddress}/32`, 'dev', 'lo')
 })
 
-/** The number of the name, as the answer repeats it, and the source port of the query. */
+/** Returns the number in the name, which the answer repeats, and the source port of the query. */
 async function ask(name: string, { device = 'wan1', timeout = 8000 } = {}) {
   const found = await resolve(`${name}.test`, { type: 'A', device, servers, timeout })
   const [first, number, high, low] = found[0]!.address.split('.').map(Number) as [number, number, number, number]
@@ -31,13 +31,13 @@ async function ask(name: string, { device = 'wan1', timeout = 8000 } = {}) {
 const asksFor = (count: number, name: (number: number) => string) =>
   Promise.all(Array.from({ length: count }, (_, number) => ask(name(number))))
 
-test('questions that are open at the same time share a port, and each gets its own answer', async () => {
+test('concurrent questions share a port, and each gets its own answer', async () => {
   const found = await asksFor(20, number => `${number}.${200 - 10 * number}.plain`)
   expect(found.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, number) => number))
   expect(new Set(found.map(({ port }) => port)).size).toBe(1)
 })
 
-test('a port is renewed after 32 questions, and once no question is open', async () => {
+test('a port is replaced after 32 questions, and once no question is open', async () => {
   const found = await asksFor(100, number => `${number}.300.plain`)
   const uses = new Map<number, number>()
   for (const { port } of found) uses.set(port, (uses.get(port) ?? 0) + 1)
@@ -47,7 +47,7 @@ test('a port is renewed after 32 questions, and once no question is open', async
   expect(alone.size).toBeGreaterThan(7)
 })
 
-test('a port is renewed after a second', async () => {
+test('a port is replaced after a second', async () => {
   const first = ask('1.2500.plain')
   await sleep(1200)
   const second = ask('2.0.plain')
@@ -64,7 +64,7 @@ test('questions through two devices never share a port', async () => {
   expect(ports1).not.toEqual(ports2)
 })
 
-describe('beside other questions on its port, a question takes no answer', () => {
+describe('a question that shares its port ignores an answer', () => {
   test.each([
     ['with another id', 'wrong-id'],
     ['with the id of another open question', 'swapped'],
@@ -77,16 +77,16 @@ describe('beside other questions on its port, a question takes no answer', () =>
   })
 })
 
-test("a late answer to a question that was given up is nobody else's, and its port stays open for it", async () => {
+test('a late answer to an abandoned question goes to no other one, and its port stays open for it', async () => {
   const capture = await lab.capture('wan1', 'icmp')
   const before = await openSockets()
   const other = ask('2.2500.plain')
   await expect(ask('1.2000.plain', { timeout: 300 })).rejects.toMatchObject({ code: 'ETIMEOUT' })
   expect(await other).toMatchObject({ number: 2 })
-  // With nobody else on its port.
+  // No other question uses its port.
   await expect(ask('3.2000.plain', { timeout: 300 })).rejects.toMatchObject({ code: 'ETIMEOUT' })
   expect(await ask('4.0.plain')).toMatchObject({ number: 4 })
-  // Until its answer has come.
+  // Wait until its answer has arrived.
   await sleep(2500)
   await expect.poll(openSockets, { timeout: 8000 }).toBe(before)
   expect(await capture.stop()).toEqual([])
@@ -109,7 +109,7 @@ test('a device that is deleted fails all its open questions, and leaves no socke
   }
 })
 
-test('a device of the same name that has come back gets a socket of its own', async () => {
+test('a device that was created again under the same name gets its own socket', async () => {
   const first = lab.addDevice('back0')
   try {
     const lost = ask('1.3000.plain', { device: 'back0' }).catch(error => error)

@@ -1,5 +1,5 @@
-// Run in another namespace: a name server that says "no such record" after a time, and that the port is closed before, if it is told to. See
-// dns-faults.test.ts.
+// A name server in another namespace that answers "no such record" after a delay. On request, it sends ICMP port-unreachable errors before
+// that. See dns-faults.test.ts.
 import { createSocket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openIcmp } from '../../dist/index.js'
@@ -8,7 +8,7 @@ const { address, port, delay, unreachable } = JSON.parse(process.argv[2])
 const icmp = openIcmp({ family: 4, kind: 'raw', localAddress: address })
 const server = createSocket('udp4')
 
-/** The head of the packet that the question came in, as an ICMP error quotes it (RFC 792). */
+/** The header of the packet with the question, as an ICMP error quotes it (RFC 792). */
 function headOf({ address: source, port: sourcePort, size }) {
   const head = Buffer.alloc(28)
   head.writeUInt16BE(0x4500)

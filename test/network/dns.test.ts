@@ -9,7 +9,7 @@ import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { sentDuring } from './moved.js'
 
-/** More than fits into a datagram. */
+/** More records than fit into a datagram. */
 const long = Array.from({ length: 20 }, (_, i) => `txt-record=long.test,"${String(i).padStart(200, 'x')}"`)
 
 describe('over a device', () => {
@@ -32,8 +32,8 @@ describe('over a device', () => {
     ['wan2', address4],
     ['wan1', address6],
     ['wan2', address6],
-  ])('every packet leaves by %s, to a server at %s', async (device, server) => {
-    // Otherwise a busy machine, which answers after 40 ms, is asked without EDNS too.
+  ])('every packet uses %s, to a server at %s', async (device, server) => {
+    // Without this, a busy server that answers after 40 ms would also be asked without EDNS.
     rememberEdns(parseDnsServer(server)!, { device }, true)
     const sent = await sentDuring(async () => {
       const found = await resolve('server.test', { device, servers: [server] })
@@ -42,7 +42,7 @@ describe('over a device', () => {
     expect(sent).toEqual({ wan1: 0, wan2: 0, [device]: 2 })
   })
 
-  test('and so they do over TCP, after a truncated answer', async () => {
+  test('also over TCP, after a truncated answer', async () => {
     const sent = await sentDuring(async () => {
       expect(await resolve('long.test', { type: 'TXT', device: 'wan2', servers: [address4] })).toHaveLength(20)
     })
@@ -56,7 +56,7 @@ describe('over a device', () => {
     expect(sent).toEqual({ wan1: 1, wan2: 0 })
   })
 
-  test('the name servers of /etc/resolv.conf are asked by the device too', async () => {
+  test('the name servers in /etc/resolv.conf are asked through the device too', async () => {
     const sent = await sentDuring(async () => {
       expect(await resolve('alias.test', { device: 'wan2', family: 4 })).toMatchObject([{ address: address4 }])
       await expect(resolve('missing.test', { device: 'wan2' })).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe('over a device', () => {
     expect(sent.wan1).toBe(0)
   })
 
-  test('a lookup for other libraries asks by the device', async () => {
+  test('a lookup for other libraries asks through the device', async () => {
     const lookup = createLookup({ device: 'wan2' })
     const sent = await sentDuring(async () => {
       const address = await new Promise((done, fail) =>
@@ -80,7 +80,7 @@ describe('over a device', () => {
     expect(sent).toEqual({ wan1: 0, wan2: 1 })
   })
 
-  test('a device without IPv6 has IPv4 first', async () => {
+  test('a device without IPv6 returns IPv4 addresses first', async () => {
     const four = lab.addDevice('four0')
     lab.run('router', 'sysctl', '-q', '-w', 'net.ipv6.conf.four0.disable_ipv6=1')
     try {
@@ -92,10 +92,10 @@ describe('over a device', () => {
   })
 })
 
-test('a name server with a link-local address, by its zone or by the device', async () => {
+test('a name server with a link-local address is found by its zone or the device', async () => {
   const text = lab.run('isp2', 'ip', '-6', '-oneline', 'address', 'show', 'dev', 'customer', 'scope', 'link')
   const address = /inet6 (fe80::[^/]+)/.exec(text)![1]!
-  // Says that there is no such record, to whatever it is asked.
+  // Answers every question with "no such record".
   const program = `
     const socket = require('node:dgram').createSocket('udp6')
     socket.on('message', (message, from) => {
@@ -115,7 +115,7 @@ test('a name server with a link-local address, by its zone or by the device', as
   }
 })
 
-test('a name server with the zone of another device is not asked, and the error says what to write', async () => {
+test("a name server in another device's zone is not asked, and the error says what to write", async () => {
   const sent = await sentDuring(async () => {
     const asked = resolve('server.test', { device: 'wan2', servers: ['fe80::1%wan1'], timeout: 1000 })
     await expect(asked).rejects.toMatchObject({
@@ -129,7 +129,7 @@ test('a name server with the zone of another device is not asked, and the error 
 describe('failing closed', () => {
   needs('dnsmasq')
 
-  test('through a device that leads nowhere there is no answer, and nobody else is asked', async () => {
+  test('through a device without a working path there is no answer, and nobody else is asked', async () => {
     const dns = await lab.dnsmasq()
     const dead = lab.addDevice('dead0', 'slow')
     try {
@@ -143,8 +143,8 @@ describe('failing closed', () => {
     }
   })
 
-  test.each(['udp', 'tcp'])('a device deleted while an answer is waited for over %s', async transport => {
-    // Nobody listens, and nobody says so.
+  test.each(['udp', 'tcp'])('a device deleted while waiting for an answer over %s', async transport => {
+    // The server drops questions without an error.
     const repair = lab.fault('internet', transport === 'udp' ? 'udp dport 53 drop' : 'tcp dport 53 drop')
     const dns = await lab.dnsmasq(long)
     const before = await openSockets()

@@ -14,7 +14,7 @@ const program = `
     udp.bind(+process.argv[1], () => console.log('ready'))
   })`
 
-/** Echo over TCP (after a line with the client's address) and UDP, IPv4 and IPv6. Killed at the end of the test file. */
+/** Echo over TCP (after a line with the client's address) and UDP, for IPv4 and IPv6. The end of the test file kills it. */
 export async function echoServer(port: number, host: Host = 'internet'): Promise<ChildProcess> {
   const child = lab.spawn(host, process.execPath, '-e', program, String(port))
   await once(child.stdout!, 'data')

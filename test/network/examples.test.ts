@@ -9,19 +9,19 @@ import { movedDuring, sentDuring } from './moved.js'
 
 const { address4, name } = lab.server
 const { wan1, wan2 } = lab
-/** Of `lab.crowd`: nothing is listening there, but they answer echo requests. */
+/** Addresses in `lab.crowd`. They reply to echo requests, but nothing listens there. */
 const [dropped, rejected] = ['10.64.0.7', '10.64.0.8']
 
 function fault(...[host, rule]: Parameters<typeof lab.fault>): void {
   onTestFinished(lab.fault(host, rule))
 }
 
-/** Until the end of the test, also of one that fails. */
+/** Stops the servers at the end of the test, even if it fails. */
 async function serve(...starting: Promise<{ stop(): Promise<void> }>[]): Promise<void> {
   for (const server of await Promise.all(starting)) onTestFinished(() => server.stop())
 }
 
-/** A program of the internet host, until the end of the test; resolves when it has said `ready`. The lines it prints go into the list. */
+/** Runs a program on the internet host until the end of the test. Resolves after it printed `ready`, with the list of its later lines. */
 async function program(source: string): Promise<string[]> {
   const child = lab.spawn('internet', process.execPath, '-e', source)
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -33,14 +33,14 @@ async function program(source: string): Promise<string[]> {
   return lines
 }
 
-/** Runs an example to its end. */
+/** Runs an example until it ends, and returns its output lines. */
 async function output(example: string, args: (string | number)[], env: NodeJS.ProcessEnv = {}): Promise<string[]> {
   const twin = new Example(example, args, env)
   expect(await twin.ends()).toBe(0)
   return twin.lines
 }
 
-/** Says who connects, and hangs up: on a port of the internet host. */
+/** A server that prints each client's address. */
 const guestBook = (port: number) => `require('node:net').createServer(socket => {
   socket.on('error', () => {})
   console.log(socket.remoteAddress.replace('::ffff:', ''))
@@ -72,7 +72,7 @@ describe('ping', () => {
 describe('icmp-packet', () => {
   needs('nft')
 
-  test('a reply, an error of the way, and silence, by wan2 alone', async () => {
+  test('a reply, an ICMP error from the path, and silence, through wan2 only', async () => {
     fault('internet', `ip daddr ${dropped} icmp type echo-request drop`)
     fault('isp2', `ip daddr ${rejected} reject with icmp type admin-prohibited`)
     const answers: string[] = []
@@ -100,7 +100,7 @@ describe('http-health', () => {
   const good = (url: string) =>
     expect.stringMatching(new RegExp(`^${url.replace(/[.?[\]]/g, '\\$&')}: \\d+\\.\\d{3}ms$`))
 
-  test('statuses, as nginx gives them', async () => {
+  test('the statuses that nginx returns', async () => {
     const locations = `
       location / { return 200 "hello"; }
       location /none { return 204; }
@@ -175,7 +175,7 @@ describe('http-health', () => {
       expect.stringMatching(/\/drip: FAILED \(.*ETIMEDOUT.*\)$/),
       expect.stringMatching(/:8081\/: FAILED \(.*ECONNREFUSED.*\)$/),
     ])
-    // Of 1 GiB the server got rid of the 1 MiB that was read, and of what lay in buffers on the way.
+    // The client read 1 MiB of 1 GiB. The server also sent what fitted into buffers on the path.
     expect(given).toHaveLength(1)
     expect(Number(given[0])).toBeLessThan(16 * 2 ** 20)
   })
@@ -195,7 +195,7 @@ describe('http-health', () => {
 describe('bind-interface', () => {
   needs('tcpdump')
 
-  test('by address and by device: the server sees the same, the uplinks do not', async () => {
+  test('by address and by device: the server sees the same address, but the uplinks differ', async () => {
     const port = 7443
     const seen = await program(guestBook(port))
     const calls = `dst port ${port} and tcp[tcpflags] & tcp-syn != 0`
@@ -215,7 +215,7 @@ describe('bind-interface', () => {
       expect.stringMatching(/^wan9 failed by device: .*ENODEV/),
     ])
     await expect.poll(() => seen).toEqual([wan1.address4, wan1.address4, wan2.address4, wan2.address4])
-    // The third one has wan2's address, and left by wan1 all the same.
+    // The third connection has wan2's address, but went out through wan1.
     expect(out1!.map(({ source }) => source)).toEqual([wan1.address4, wan1.address4, wan2.address4])
     expect(out2!.map(({ source }) => source)).toEqual([wan2.address4])
   })
@@ -224,7 +224,7 @@ describe('bind-interface', () => {
 describe('port-scanner', () => {
   needs('nft', 'nmap')
 
-  test('open ports alone; nmap finds the same', async () => {
+  test('open ports only, and nmap finds the same', async () => {
     const ports = [22, 80, 443, 1000]
     await program(`Promise.all(${JSON.stringify(ports)}.map(port => new Promise(resolve =>
       require('node:net').createServer(socket => socket.on('error', () => {})).listen(port, '::', resolve)
@@ -248,7 +248,7 @@ describe('dial-timeout', () => {
   const port = 443
   const blackHole = () => fault('internet', `ip daddr ${dropped} tcp dport ${port} drop`)
 
-  /** Milliseconds until it is rejected, and by what. Other work on the machine only adds to it: the shortest of three counts. */
+  /** The time until the rejection in ms, and its error. Takes the minimum of three tries, because other load only adds to it. */
   async function shortest(dial: () => Promise<unknown>): Promise<{ took: number; error: unknown }> {
     let took = Number.POSITIVE_INFINITY
     let error: unknown
@@ -262,7 +262,7 @@ describe('dial-timeout', () => {
 
   const within50 = (took: number, limit: number) => expect(Math.abs(took - limit)).toBeLessThan(50)
 
-  test('the twin gives up on a black-holed address both ways', async () => {
+  test('both variants give up on a black-holed address', async () => {
     blackHole()
     const twin = new Example('dial-timeout', [dropped, port, 400])
     await twin.prints('Failed: connect ETIMEDOUT')
@@ -290,7 +290,7 @@ describe('dial-timeout', () => {
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ETIMEDOUT' })
   })
 
-  test('an AbortSignal, and AbortSignal.any: whichever comes first', async () => {
+  test('an AbortSignal, and AbortSignal.any: the first one wins', async () => {
     blackHole()
     const dial = (signal: AbortSignal) => connect({ host: dropped, port, device: 'wan2', signal })
     const one = await shortest(() => dial(AbortSignal.timeout(300)))
@@ -308,13 +308,13 @@ describe('dial-timeout', () => {
 })
 
 describe('servers on a device', () => {
-  /** What a client of the internet host gets for one line. */
+  /** A client on the internet host that sends one line and prints the answer. */
   const ask = (port: number, host: string) =>
     `const socket = require('node:net').connect(${port}, '${host}', () => socket.write('hello\\n'))
      socket.on('error', ({ code }) => { console.log(code); process.exit() })
      socket.on('data', data => { console.log(String(data).trim()); process.exit() })`
 
-  /** A connected socket hears of it when nobody is there. */
+  /** The same over UDP. A connected socket reports an error if nobody listens. */
   const askByUdp = (port: number, host: string) =>
     `const socket = require('node:dgram').createSocket('udp4')
      socket.on('error', ({ code }) => { console.log(code); process.exit() })
@@ -326,7 +326,7 @@ describe('servers on a device', () => {
     return (await child.stdout!.toArray()).join('').trim()
   }
 
-  test('tcp-server: a client that comes in by the other device is refused', async () => {
+  test('tcp-server: a client through the other device is refused', async () => {
     const server = new Example('tcp-server', [], { PORT: '7080', DEVICE: 'wan2' })
     await server.prints('Server listening on :7080')
     expect(await answer(ask(7080, wan2.address4))).toBe('Echo: hello')
@@ -339,7 +339,7 @@ describe('servers on a device', () => {
     ])
   })
 
-  test('udp-server: a datagram that comes in by the other device is not taken', async () => {
+  test('udp-server: a datagram through the other device is ignored', async () => {
     const server = new Example('udp-server', [], { PORT: '7999', DEVICE: 'wan2' })
     await server.prints('UDP Server listening on :7999')
     expect(await answer(askByUdp(7999, wan2.address4))).toBe('ACK: hello')
@@ -349,21 +349,21 @@ describe('servers on a device', () => {
 })
 
 describe('clients on a device', () => {
-  /** A twin as a server of the internet host. */
+  /** Runs an example as a server on the internet host. */
   async function twinOnTheInternet(example: string, port: number): Promise<void> {
     const child = lab.spawn('internet', 'env', `PORT=${port}`, process.execPath, compileExample(example))
     onTestFinished(() => void child.kill('SIGKILL'))
     await once(child.stdout!, 'data')
   }
 
-  test('tcp-client and udp-client talk to their servers by wan2 alone', async () => {
+  test('tcp-client and udp-client reach their servers through wan2 only', async () => {
     await twinOnTheInternet('tcp-server', 7180)
     await twinOnTheInternet('udp-server', 7199)
     const moved = await movedDuring(async () => {
       const client = new Example('tcp-client', [address4, 7180, 'wan2'])
       client.child.stdin.end('hello\n')
       expect(await client.ends()).toBe(0)
-      // Asked once more or not: the end of the input may come before the answer.
+      // The second prompt is optional, because the input may end before the answer arrives.
       expect(client.output).toMatch(/^Connected to server\nEnter message: Server: Echo: hello\n(Enter message: )?$/)
       expect(await output('udp-client', ['hello', address4, 7199, 'wan2'])).toEqual(['Server: ACK: hello'])
     })

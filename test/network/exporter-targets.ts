@@ -2,7 +2,7 @@ import { lab } from '../lab/index.js'
 
 const { address4, address6, name } = lab.server
 
-/** A CA file that the configuration names is written beside it. */
+/** The modules of the configuration, which names the CA file `ca`. */
 export const modules = (ca: string) => `
 modules:
   http_2xx: { prober: http, timeout: 5s }
@@ -56,7 +56,7 @@ modules:
   dns_authority: { prober: dns, timeout: 2s, dns: { preferred_ip_protocol: ip4, query_name: ${name}, query_type: A, validate_authority_rrs: { fail_if_not_matches_regexp: [.] } } }
 `
 
-/** Module and target, the good and the bad. */
+/** Modules and targets, both working and failing. */
 export const probes = (banner: number, starttls: number, closed: number): [module: string, target: string][] => [
   ['http_2xx', `http://${name}/`],
   ['http_2xx', name],

@@ -16,7 +16,7 @@ const certificates = fileURLToPath(new URL('../lab/certificates/', import.meta.u
 const examples = fileURLToPath(new URL('../../examples/exporter/', import.meta.url))
 const pem = (name: string) => readFileSync(join(certificates, name))
 
-/** Lines as `answer` makes them of lines. Returns its port. */
+/** Starts a server that answers each line with `answer(line)`. Returns its port. */
 async function lineServer(greeting: string, answer: (line: string, socket: Socket) => string): Promise<number> {
   const serve = (socket: Socket) => {
     let held = ''
@@ -57,7 +57,7 @@ function startTlsServer(): Promise<number> {
 
 type Metrics = Map<string, number>
 
-/** Labels in one order, whoever wrote them. */
+/** Parses metrics, with the labels in a fixed order. */
 function parse(text: string): Metrics {
   const samples = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
   return new Map(
@@ -71,12 +71,12 @@ function parse(text: string): Metrics {
 
 const isTime = (name: string) => /duration_seconds|lookup_time/.test(name)
 
-/** What has to be equal: every name with its labels, and every value that is no time. */
+/** The part that must be equal: every name with its labels, and every value that isn't a time. */
 const facts = (metrics: Metrics) =>
   Object.fromEntries([...metrics].map(([name, value]) => [name, isTime(name) ? 'a time' : value]))
 
 async function probe(base: string, parameters: Record<string, string> | [string, string][], headers = {}) {
-  // A connection that is kept may be closed by the other end just as it is used again.
+  // The server may close a kept connection just as it is used again.
   const own = { connection: 'close', ...headers }
   const response = await fetch(`${base}/probe?${new URLSearchParams(parameters)}`, { headers: own })
   return { status: response.status, text: await response.text() }
@@ -141,11 +141,11 @@ async function differencesOf(module: string, target: string) {
   return different.map(name => [name, got[name], expected[name]])
 }
 
-describe('beside blackbox_exporter', () => {
-  test('every metric has the same name and labels, and the same value where it is no time', async () => {
+describe('compared with blackbox_exporter', () => {
+  test('every metric has the same name and labels, and the same value unless it is a time', async () => {
     const differences: unknown[] = []
     for (const [module, target] of all) {
-      // On a busy machine one of the two may run out of its second.
+      // On a busy machine, one of the two may exceed its second.
       let different = await differencesOf(module, target)
       if (different.length > 0) different = await differencesOf(module, target)
       if (different.length > 0) differences.push({ module, target, different })
@@ -155,8 +155,8 @@ describe('beside blackbox_exporter', () => {
   }, 180_000)
 })
 
-describe('where blackbox_exporter has no answer', () => {
-  test('a device is where the probe goes out, whatever the prober, name resolution included', async () => {
+describe('beyond blackbox_exporter', () => {
+  test('every prober uses the device, including for name resolution', async () => {
     for (const [module, target] of [
       ['icmp', lab.server.name],
       ['tcp', `${lab.server.name}:80`],
@@ -172,7 +172,7 @@ describe('where blackbox_exporter has no answer', () => {
     }
   })
 
-  test('several devices are a probe each, distinguished by a label; only a device that is cut off fails', async () => {
+  test('several devices are one probe each, distinguished by a label; only a device that is cut off fails', async () => {
     lab.run('isp1', 'ip', 'link', 'set', 'customer', 'down')
     try {
       const { text } = await probe(ours, { module: 'both', target: lab.server.address4 })
@@ -186,7 +186,7 @@ describe('where blackbox_exporter has no answer', () => {
     }
   })
 
-  test('the devices of the request come before those of the module', async () => {
+  test('the devices in the request override those in the module', async () => {
     const query: [string, string][] = [
       ['module', 'both'],
       ['target', lab.server.address4],
@@ -198,7 +198,7 @@ describe('where blackbox_exporter has no answer', () => {
     ])
   })
 
-  test('a device that is not there is a failure, and the log says why', async () => {
+  test('a missing device is a failure, and the log says why', async () => {
     const query = { module: 'icmp', target: lab.server.address4, device: 'nosuch0' }
     expect(parse((await probe(ours, query)).text).get('probe_success{device="nosuch0"}')).toBe(0)
     const { text } = await probe(ours, { ...query, debug: 'true' })
@@ -207,7 +207,7 @@ describe('where blackbox_exporter has no answer', () => {
     expect(await probe(ours, { ...query, device: 'a/b' })).toMatchObject({ status: 400 })
   })
 
-  test("the scrape's timeout ends a probe in time, and what its exporter can't do is refused", async () => {
+  test("the scrape's timeout ends a probe in time, and unsupported settings are refused", async () => {
     const start = performance.now()
     const query = { module: 'http_2xx', target: 'http://10.64.255.1:81/' }
     lab.run(
@@ -256,7 +256,7 @@ describe('where blackbox_exporter has no answer', () => {
 describe('a real Prometheus', () => {
   needs('prometheus', 'promtool')
 
-  test('scrapes targets over two devices by the example, and sees which of them is cut off', async () => {
+  test("scrapes targets over two devices with the example's configuration, and shows which one is cut off", async () => {
     const folder = mkdtempSync(join(lab.folder, 'prometheus-'))
     const base = await startExporter(join(examples, 'blackbox.yml'))
     const config = readFileSync(join(examples, 'prometheus.yml'), 'utf8')

@@ -1,4 +1,4 @@
-// Sends echo replies that belong to nobody. Run by foreign-replies.test.ts; arguments: address, how many.
+// Sends unsolicited echo replies. Run by foreign-replies.test.ts. Arguments: address, number of replies.
 import { openIcmp } from 'netvia'
 
 const [address, count] = process.argv.slice(2)

@@ -11,7 +11,7 @@ needs()
 const host = '127.0.0.1'
 const sender = fileURLToPath(new URL('foreign-replies.mjs', import.meta.url))
 
-test.each(['raw', 'datagram'] as const)('20,000 replies of other programs never reach a %s socket', async kind => {
+test.each(['raw', 'datagram'] as const)('20,000 replies to other programs never reach a %s socket', async kind => {
   const receive = vi.spyOn(addon(), 'receive')
   const stopped = new AbortController()
   let answered = 0
@@ -28,6 +28,6 @@ test.each(['raw', 'datagram'] as const)('20,000 replies of other programs never 
   const packets = receive.mock.results.reduce((sum, { value }) => sum + Math.max(0, value as number), 0)
   receive.mockRestore()
   expect(answered).toBeGreaterThan(3)
-  // For each probe a reply and two stamps: when it entered the device's queue, and when it left it.
+  // Each probe causes three packets: a reply and two transmit timestamps, for entering and leaving the device's queue.
   expect(packets).toBeLessThanOrEqual(3 * answered + 10)
 })

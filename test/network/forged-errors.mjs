@@ -1,4 +1,4 @@
-// Run in another namespace: sends ICMP errors about a packet, each with other random changes to their quote of it. See
+// Sends ICMP errors about a packet from another namespace, each with different random changes to the quoted packet. See
 // forged-errors.test.ts.
 import { openIcmp } from '../../dist/index.js'
 
@@ -10,7 +10,7 @@ for (let i = 0; i < tries; i++) {
   for (const { at, length, cut } of changes) {
     const quoted = Buffer.from(original.subarray(0, cut))
     for (let byte = at; byte < at + length; byte++) quoted[byte] ^= Math.random() * 256
-    // Never what it was.
+    // Make sure that the first byte really changes.
     if (length > 0 && quoted[at] === original[at]) quoted[at] ^= 1 + Math.random() * 255
     await socket.send({ family, kind: 'unreachable', code, quoted }, to)
     sent++

@@ -10,9 +10,9 @@ import { lab, needs } from '../lab/index.js'
 needs('nft', 'tcpdump')
 
 const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
-/** Number of each kind of forgery. */
+/** The number of forgeries of each kind. */
 const tries = 1000
-/** Codes of destination unreachable, to tell the forged from the true ones. */
+/** Codes of destination-unreachable errors. They distinguish forged errors from the real one. */
 const codes = { 4: { forged: 1, real: 13 }, 6: { forged: 0, real: 1 } } as const
 const headerLength = { 4: 20, 6: 40 } as const
 
@@ -33,7 +33,7 @@ const families = {
   },
 } as const
 
-/** Errors "destination unreachable" that this namespace has received, of whatever truth. */
+/** The number of destination-unreachable errors, forged or real, that this namespace has received. */
 function received(family: 4 | 6): number {
   const table = readFileSync(`/proc/net/${family === 4 ? 'snmp' : 'snmp6'}`, 'utf8')
   if (family === 6) return Number(/^Icmp6InDestUnreachs\s+(\d+)/m.exec(table)![1])
@@ -41,7 +41,7 @@ function received(family: 4 | 6): number {
   return Number(values![names!.indexOf('InDestUnreachs')])
 }
 
-/** Where a quote is changed, and where it is cut. */
+/** The position at which a quote is changed, and the length to which it is cut. */
 interface Change {
   at: number
   length: number
@@ -64,7 +64,7 @@ function forgeries(family: 4 | 6, whole: number): (Change & { name: string })[] 
   ]
 }
 
-/** The same packet with more between its IP and its ICMP header: IPv4 options (router alert), or hop-by-hop options. */
+/** The same packet with additional headers before the ICMP header: IPv4 options (router alert), or hop-by-hop options. */
 function withMoreHeaders(packet: Buffer, family: 4 | 6): Buffer {
   const header = Buffer.from(packet.subarray(0, headerLength[family]))
   const rest = packet.subarray(header.length)
@@ -86,7 +86,7 @@ describe.each([
   const { host, victim, source, asked, requests } = families[family]
   const icmp = headerLength[family]
 
-  /** A ping that nobody answers, and the packet it sent. */
+  /** Sends a ping that nobody answers. Returns it with the packet that it sent. */
   async function unanswered() {
     onTestFinished(lab.fault('internet', `${asked} drop`))
     const capture = await lab.capture('wan1', requests)
@@ -105,7 +105,7 @@ describe.each([
   const order = (quote: Buffer, code: number, changes: object[], count: number) =>
     JSON.stringify({ family, source, to: victim, code, quote: quote.toString('hex'), changes, tries: count })
 
-  test('almost right in any way: never, in thousands of tries', { timeout: 60_000 }, async () => {
+  test('that are almost right are never accepted, in thousands of tries', { timeout: 60_000 }, async () => {
     const { waiting, packet } = await unanswered()
     const changes = forgeries(family, packet.length)
     const before = received(family)
@@ -138,7 +138,7 @@ describe.each([
     await accepted(waiting)
   })
 
-  /** Sends such quotes, sees them arrive, and then that the probe still waits for the true one. */
+  /** Sends forged errors, waits until they arrive, and checks that the probe is still waiting. */
   async function disbelieved(waiting: { result?: PingResult }, packet: Buffer, ...errors: [Buffer, Change?][]) {
     const before = received(family)
     for (const error of errors) sendOne(...error)
@@ -156,13 +156,17 @@ describe.each([
       await accepted(waiting)
     })
 
-    test('but after one that is cut there and has another checksum no such any more', { timeout: 60_000 }, async () => {
+    test('but after one that is cut there and has another checksum, none that is cut there is accepted any more', {
+      timeout: 60_000,
+    }, async () => {
       const { waiting, packet } = await unanswered()
       const forged = { at: icmp + 2, length: 2, cut: icmp + 8 }
       await disbelieved(waiting, packet, [packet, forged], [cut(packet)])
     })
   } else {
-    test('and none that is cut before the cookie, as no router does (RFC 4443)', { timeout: 60_000 }, async () => {
+    test('and one that is cut before the cookie, which no router does (RFC 4443), is not accepted', {
+      timeout: 60_000,
+    }, async () => {
       const { waiting, packet } = await unanswered()
       await disbelieved(waiting, packet, [cut(packet)])
     })
@@ -170,13 +174,13 @@ describe.each([
 })
 
 describe('the sequence numbers of two sockets', () => {
-  test.each(['raw', 'datagram'] as const)('begin each somewhere else, %s', async kind => {
+  test.each(['raw', 'datagram'] as const)('start at different values, %s', async kind => {
     const capture = await lab.capture('wan1', 'icmp[icmptype] = icmp-echo')
     for (const tos of [0, 32, 64, 96])
       expect(await ping(lab.server.address4, { kind, tos })).toMatchObject({ alive: true })
     const numbers = (await capture.stop()).map(({ payload }) => payload!.readUInt16BE(6))
     expect(numbers).toHaveLength(4)
-    // Counted on, they would be within four.
+    // Consecutive numbers would be within four.
     expect(Math.max(...numbers) - Math.min(...numbers)).toBeGreaterThan(3)
   })
 })

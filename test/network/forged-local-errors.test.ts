@@ -11,7 +11,7 @@ import { a, fakeServer } from '../unit/dns-fake-server.js'
 
 const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
 
-/** The head of a datagram between two addresses, as an ICMP error quotes it (RFC 792, RFC 4443). */
+/** The headers of a datagram between two addresses, as an ICMP error quotes them (RFC 792, RFC 4443). */
 function headOf(family: 4 | 6, source: Uint8Array, target: Uint8Array): Buffer {
   const [start, end] = family === 4 ? [4, 8] : [8, 24]
   const addresses = Buffer.concat([source.subarray(start, end), target.subarray(start, end)])
@@ -23,11 +23,11 @@ function headOf(family: 4 | 6, source: Uint8Array, target: Uint8Array): Buffer {
 describe.each([
   [4, '127.0.0.1', lab.wan1.address4, '10.1.0.2'],
   [6, '::1', lab.wan1.address6, 'fd00:1::2'],
-] as const)('an ICMP error of IPv%i from elsewhere says nothing about a name server here', (...given) => {
+] as const)('a remote ICMP error over IPv%i is ignored for a name server on this machine', (...given) => {
   const [family, host, to, source] = given
   const received = () => readFileSync('/proc/net/snmp', 'utf8') + readFileSync('/proc/net/snmp6', 'utf8')
 
-  /** A name server whose answer comes after a forged error. */
+  /** A name server whose answer arrives after a forged ICMP error about it. */
   async function accusedServer(): Promise<string> {
     const server = await fakeServer(async ({ port }) => {
       const own = Number(server.server.split(':').at(-1))
@@ -38,7 +38,7 @@ describe.each([
       const error = { family, source, to, code, quote, changes, tries: 1 }
       lab.run('internet', process.execPath, script, JSON.stringify(error))
       await expect.poll(received).not.toBe(before)
-      // The question hears of it before its answer.
+      // Make sure that the socket receives the error before the answer.
       await sleep(300)
       return { answers: [a('a.test', '192.0.2.9')] }
     }, host)
@@ -46,12 +46,12 @@ describe.each([
     return server.server
   }
 
-  test('to a look-up', async () => {
+  test('by a lookup', async () => {
     const answer = await resolve('a.test', { type: 'A', servers: [await accusedServer()] })
     expect(answer).toMatchObject([{ address: '192.0.2.9' }])
   })
 
-  test("to the exporter's probe", async () => {
+  test("by the exporter's probe", async () => {
     const { success, log } = await runProbe({
       target: await accusedServer(),
       moduleName: 'dns',
@@ -63,7 +63,7 @@ describe.each([
   })
 })
 
-test('and a port of this machine that nobody listens on is refused immediately', async () => {
+test('a local port that nobody listens on is refused immediately', async () => {
   const refused = { code: 'ECONNREFUSED', syscall: 'resolve' }
   await expect(resolve('a.test', { type: 'A', servers: ['127.0.0.1:9'] })).rejects.toMatchObject(refused)
   await expect(resolve('a.test', { type: 'A', servers: ['[::1]:9'] })).rejects.toMatchObject(refused)

@@ -1,4 +1,4 @@
-// A monitor whose state file lies on a full disk. Run by confinement.test.ts. Arguments: an empty file system of little room.
+// A monitor whose state file is on a full disk. Run by confinement.test.ts. Argument: a small, empty file system.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { UplinkMonitor } from 'netvia'
 
@@ -23,7 +23,7 @@ try {
 } catch (error) {
   if (error.code !== 'ENOSPC') throw error
 }
-// Something new to save: nobody listens there.
+// A new state to save: nobody listens on this port, so the uplink goes down.
 const warnings = await runUntil('down', { type: 'tcp', host: '127.0.0.1', port: 1 })
 const left = readdirSync(folder).filter(name => name.endsWith('.tmp'))
 const whole = existsSync(stateFile) && readFileSync(stateFile, 'utf8') === saved

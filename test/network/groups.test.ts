@@ -17,14 +17,14 @@ async function collect(results: AsyncIterable<PingResult>): Promise<PingResult[]
   return all
 }
 
-/** The address by which a host on the link of wan1 answers a group. */
+/** The address from which a host on wan1's link answers a group. */
 function linkAddress(host: Host, device: string, group: string): string {
   const family = group.includes(':') ? '-6' : '-4'
   const shown = lab.run(host, 'ip', family, '-o', 'address', 'show', 'dev', device)
   return family === '-4' ? /inet (\S+)\//.exec(shown)![1]! : `${/inet6 (fe80\S+)\//.exec(shown)![1]}%wan1`
 }
 
-/** All but this machine, which answers too. */
+/** All hosts in the group except this machine, which answers too. */
 const hostsOf = (group: string) => [linkAddress('isp1', 'customer', group), linkAddress('slow', 'second', group)].sort()
 const hostsIn = (results: readonly PingResult[]) => results.map(({ from }) => from).sort()
 
@@ -33,7 +33,7 @@ beforeAll(() => {
     lab.run(host, 'sysctl', '-qw', 'net.ipv4.icmp_echo_ignore_broadcasts=0')
     atEnd(() => lab.run(host, 'sysctl', '-qw', 'net.ipv4.icmp_echo_ignore_broadcasts=1'))
   }
-  // A second host on the link of wan1.
+  // Adds a second host to wan1's link.
   lab.run('isp1', 'ip', 'link', 'add', 'second', 'link', 'customer', 'type', 'macvlan', 'mode', 'bridge')
   atEnd(() => lab.run('slow', 'ip', 'link', 'delete', 'second'))
   lab.run('isp1', 'ip', 'link', 'set', 'second', 'netns', context.names.slow)
@@ -73,7 +73,7 @@ describe.each(matrix)('the group $group, $kind', ({ kind, group }) => {
     expect(swept.progress).toMatchObject({ done: 2, answered: 2 })
   })
 
-  it('gives ping its first host, and silence where only this machine answers', async () => {
+  it('returns its first host to ping, and silence if only this machine answers', async () => {
     const result = await ping(group, options)
     expect(hostsOf(group)).toContain(result.from)
     silence()
@@ -86,7 +86,7 @@ describe.each(matrix)('the group $group, $kind', ({ kind, group }) => {
   })
 })
 
-describe.each(kinds)('a broadcast address that is not meant, %s', kind => {
+describe.each(kinds)('a broadcast address without the broadcast option, %s', kind => {
   needs('fping')
   const refused = {
     outcome: 'send-failed',
@@ -94,7 +94,7 @@ describe.each(kinds)('a broadcast address that is not meant, %s', kind => {
     error: { code: 'ERR_BROADCAST_ADDRESS', hint: expect.stringContaining('broadcast: true') },
   }
 
-  it('is a result that says what it is, by ping and by a sweep that goes on', async () => {
+  it('is a result that says so in ping, and in a sweep, which continues', async () => {
     expect(await ping(broadcast, { kind })).toMatchObject(refused)
     const swept = sweep(`192.0.2.254-${broadcast}`, { kind, timeout: 100 })
     const results = await collect(swept)
@@ -102,13 +102,13 @@ describe.each(kinds)('a broadcast address that is not meant, %s', kind => {
     expect(results).toHaveLength(2)
   })
 
-  it('has not its own prohibit route for a cause', async () => {
+  it('is not blamed for a prohibit route', async () => {
     lab.run('router', 'ip', 'route', 'add', 'prohibit', '10.99.0.1')
     atEnd(() => lab.run('router', 'ip', 'route', 'delete', 'prohibit', '10.99.0.1'))
     expect(await ping('10.99.0.1', { kind })).toMatchObject({ outcome: 'send-failed', error: { code: 'EACCES' } })
   })
 
-  it('ends the commands as fping does', async () => {
+  it('makes the commands exit with 1, like fping', async () => {
     const fping = lab.run('router', 'sh', '-c', `fping -q -r0 -t100 ${broadcast} 2>&1; echo "code $?"`)
     expect(fping).toContain('code 1')
     const swept = await netvia(['sweep', '-r', '0', '-t', '100', wan1.gateway4, broadcast])
@@ -121,7 +121,7 @@ describe.each(kinds)('a broadcast address that is not meant, %s', kind => {
 })
 
 describe('in the command', () => {
-  it('each host of a group is a line and an object', async () => {
+  it('each host of a group is one line, or one object', async () => {
     const args = ['-I', 'wan1', '-c', '1', '-W', '0.4']
     const text = await netvia(['ping', '-b', ...args, broadcast])
     for (const host of hostsOf(broadcast)) expect(text.stdout).toContain(`bytes from ${host}: icmp_seq=1 `)
@@ -134,12 +134,12 @@ describe('in the command', () => {
   })
 })
 
-describe('what only this machine can answer has its answer', () => {
+describe('groups that only this machine can answer', () => {
   it.each([
     ['224.0.0.1', 'lo', '10.77.0.1'],
     ['127.255.255.255', undefined, '127.0.0.1'],
     ['0.0.0.0', undefined, '127.0.0.1'],
-  ])('%s on %s', async (target, device, from) => {
+  ])('%s on %s is answered by this machine', async (target, device, from) => {
     lab.run('router', 'ip', 'address', 'add', '10.77.0.1/32', 'dev', 'lo')
     atEnd(() => lab.run('router', 'ip', 'address', 'delete', '10.77.0.1/32', 'dev', 'lo'))
     const options = { device, broadcast: true }
@@ -147,7 +147,7 @@ describe('what only this machine can answer has its answer', () => {
   })
 })
 
-it("another host answers from a link-local address that is also this machine's on another link", async () => {
+it('another host answers from a link-local address that this machine has on another link', async () => {
   const shared = 'fe80::7'
   lab.run('router', 'ip', 'address', 'add', `${shared}/64`, 'dev', 'wan2', 'nodad')
   atEnd(() => lab.run('router', 'ip', 'address', 'delete', `${shared}/64`, 'dev', 'wan2'))

@@ -12,7 +12,7 @@ import { inSimulatedTime, kept, minute, openDatabase, pass, place } from './kept
 const attacks = () => {
   inSimulatedTime()
 
-  test('belongs to one monitor: another one warns, and takes over when the first has ended', async () => {
+  test('belongs to one monitor: a second one warns, and takes over when the first has ended', async () => {
     const first = kept()
     await pass(10 * minute)
     const second = kept({}, first.history)
@@ -35,7 +35,7 @@ const attacks = () => {
     expect(second.warnings).toHaveLength(1)
   })
 
-  test('is free again when its monitor was given another file', async () => {
+  test('is free again when its monitor switches to another file', async () => {
     const first = kept()
     await pass(minute)
     await first.monitor.configure({
@@ -48,7 +48,7 @@ const attacks = () => {
     for (const { monitor } of [first, second]) await monitor.stop()
   })
 
-  test('counts no time twice when the clock was set back between two runs', async () => {
+  test('counts no time twice if the clock was set back between two runs', async () => {
     const first = kept()
     await pass(30 * minute)
     await first.monitor.stop()
@@ -61,7 +61,7 @@ const attacks = () => {
     expect(unknownMs).toBeGreaterThanOrEqual(0)
   })
 
-  test('can be read on a disk that can only be read, except for a log that is left there', async () => {
+  test('can be read on a read-only disk, except for a leftover log', async () => {
     const folder = join(place(), '..', 'disk')
     mkdirSync(folder)
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', folder])
@@ -87,14 +87,14 @@ const attacks = () => {
     await next.stop()
   })
 
-  test('that is missing is said to be missing', async () => {
+  test('that is missing is reported as missing', async () => {
     const file = place()
     expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(`${file}: there is no such file`)
   })
 
   test.each([
     ['text as a time', "UPDATE state SET at = 'x'", /history\.db: the time of a state is damaged: x/],
-    ['a time without end', 'UPDATE run SET ended = 9e18', /history\.db: .*too large/],
+    ['an infinite time', 'UPDATE run SET ended = 9e18', /history\.db: .*too large/],
     ['an escape sequence as a time', "UPDATE state SET at = '\x1b[2J' WHERE id = 3", /the time of a state is damaged/],
   ])('with %s is an error that names the file', async (_, sql, words) => {
     const { monitor, history } = kept()
@@ -117,12 +117,12 @@ const attacks = () => {
   })
 
   test.each([
-    ['a target that is gone', 'DELETE FROM target'],
+    ['a removed target', 'DELETE FROM target'],
     [
       'names that are bytes',
       "UPDATE uplink SET device = x'00ff'; UPDATE target SET target = x'1b5b'; UPDATE state SET reason = x'07'",
     ],
-    ['latencies that are none', "UPDATE minute SET latencies = 'x'"],
+    ['invalid latencies', "UPDATE minute SET latencies = 'x'"],
   ])('with %s can be read', async (_, sql) => {
     const { monitor, history, report } = kept()
     await pass(3 * minute)
@@ -134,7 +134,7 @@ const attacks = () => {
     expect(await readPast(history, 'fibre', { seconds: 3600, step: 600 })).toMatchObject({ availability: 1 })
   })
 
-  test('of a line that has flapped for a year is read from where the range begins, in parts', async () => {
+  test('of a line that has flapped for a year is read in parts, from the start of the range', async () => {
     const { monitor, history } = kept()
     await pass(minute)
     await monitor.stop()
@@ -154,7 +154,7 @@ const attacks = () => {
       let counting = setImmediate(count)
       const { outages, outageCount } = await readPast(history, 'fibre', { seconds, step: seconds / 100 })
       clearImmediate(counting)
-      // An answer has the newest.
+      // The report has the newest outages.
       expect(outages).toHaveLength(1000)
       expect(outages.at(-1)!.from).toBeGreaterThan(begin - 3000)
       return { turns, outages: outageCount }
@@ -167,7 +167,7 @@ const attacks = () => {
     expect(day.turns).toBeGreaterThan(count / 1000)
   })
 
-  test('goes on in a new file when all its files were moved away', async () => {
+  test('continues in a new file when all its files were moved away', async () => {
     const { monitor, history, report, warnings } = kept()
     await pass(10 * minute)
     for (const end of ['', '-wal', '-shm', '-lock']) renameSync(history + end, `${history}.old${end}`)
@@ -182,7 +182,7 @@ const attacks = () => {
 
 if (hasSqlite) describe('a history that is shared, damaged, huge or out of reach', attacks)
 else
-  test('without SQLite, a history out of reach is the fault of Node', () => {
+  test('without SQLite, the error for a history names Node', () => {
     expect(() => readHistory('/nowhere/history.db', { from: 0, to: 1 })).toThrow(
       expect.objectContaining({ code: 'ERR_UNSUPPORTED_RUNTIME' }),
     )

@@ -7,7 +7,7 @@ import { inSimulatedTime, kept, minute, openDatabase, pass, place } from './kept
 
 type World = ReturnType<typeof kept>
 
-/** Counts what the checks of `fibre` said, to compare it with the history. */
+/** Counts the check results of `fibre`, for comparison with the history. */
 function counted(world: World) {
   let checks = 0
   world.monitor.on('check', ({ uplink }) => {
@@ -16,13 +16,13 @@ function counted(world: World) {
   return () => checks
 }
 
-/** Whenever the clock was set to. */
+/** All checks in the history, for any setting of the clock. */
 const everything = (world: World) => world.report('fibre', 0, Number.MAX_SAFE_INTEGER).checks
 
 const losses = () => {
   inSimulatedTime()
 
-  test.each([-7, 10, 25])('the clock set by %i whole minutes, in which minutes would meet', async steps => {
+  test.each([-7, 10, 25])('the clock set by %i whole minutes, so that minutes would overlap', async steps => {
     const world = kept()
     const checks = counted(world)
     await pass(20 * minute)
@@ -32,7 +32,7 @@ const losses = () => {
     expect(everything(world)).toBe(checks())
   })
 
-  test('an uplink that is no longer watched when the disk is there at last', async () => {
+  test('an uplink that is no longer watched when the disk appears', async () => {
     const folder = join(place(), '..', 'later')
     const world = kept({}, join(folder, 'history.db'))
     const checks = counted(world)
@@ -46,7 +46,7 @@ const losses = () => {
     expect(world.report()).toMatchObject({ device: 'wan1', availability: 1 })
   })
 
-  test('the last minute of a monitor that ends while its file is locked is missed, and that is said', async () => {
+  test('a monitor that ends while its file is locked loses its last minute, and warns', async () => {
     const world = kept()
     await pass(2 * minute)
     const other = openDatabase(world.history)
@@ -58,7 +58,7 @@ const losses = () => {
     expect(world.warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/database is locked/)])
   })
 
-  test('a lock that somebody removed lets a second monitor in: the first one leaves', async () => {
+  test('a removed lock lets a second monitor in, and the first one stops writing', async () => {
     const first = kept()
     await pass(5 * minute)
     rmSync(`${first.history}-lock`)
@@ -68,11 +68,11 @@ const losses = () => {
       expect.stringMatching(/another monitor writes to this history/),
     ])
     for (const { monitor } of [first, second]) await monitor.stop()
-    // Not of both.
+    // The file has the checks of one monitor, not of both.
     expect(everything(first)).toBeLessThan(11 * 60)
     expect(everything(first)).toBeGreaterThan(9 * 60)
   })
 }
 
 if (hasSqlite) describe('what a history could lose or count twice', losses)
-else test('nothing without SQLite, which has no history', () => expect(hasSqlite).toBe(false))
+else test('without SQLite there is no history', () => expect(hasSqlite).toBe(false))

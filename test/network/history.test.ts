@@ -30,7 +30,7 @@ import { inSimulatedTime, kept, minute, openDatabase, pass, place } from './kept
 import { configuration } from './monitored.js'
 
 if (!hasSqlite) {
-  test('a history says which Node it needs, in the library and in the command', async () => {
+  test('a history without SQLite names the Node that it needs, in the library and in the command', async () => {
     const options = { history: '/tmp/history.db', uplinks: [{ name: 'a', checks: [{ type: 'ping', host: '::1' }] }] }
     expect(() => new UplinkMonitor(options as MonitorOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_UNSUPPORTED_RUNTIME', hint: 'use Node 22.13 or later' }),
@@ -55,7 +55,7 @@ if (!hasSqlite) {
       const [outage] = fibre.outages
       expect(fibre.outages).toHaveLength(1)
       expect(outage).toMatchObject({ reason: '3 bad rounds in a row: ping 192.0.2.1: timeout' })
-      // Three rounds to find it, and three to believe that it is over.
+      // Three rounds until the uplink is down, and three until it is up again.
       expect(outage!.from).toBeGreaterThanOrEqual(begin + 10 * minute)
       expect(outage!.from).toBeLessThan(begin + 10 * minute + 5000)
       expect(outage!.ms).toBeGreaterThan(minute)
@@ -70,7 +70,7 @@ if (!hasSqlite) {
       expect(report('lte')).toMatchObject({ outages: [], lossRatio: 0, downMs: 0 })
     })
 
-    test('gives the page one uplink in steps, and the checks go on while it is read', async () => {
+    test('returns one uplink in steps to the page, and the checks continue meanwhile', async () => {
       const { monitor, says, history } = kept()
       await pass(10 * minute)
       says.wan1 = bad
@@ -88,7 +88,7 @@ if (!hasSqlite) {
       const reading = readPast(history, 'fibre', range)
       const { from, step, state, checks, availability, outages } = await reading
       clearImmediate(counting)
-      // 300 minutes, 200 a turn.
+      // 300 minutes are read, 200 per turn.
       expect(turns).toBeGreaterThan(0)
       expect(state).toHaveLength(20)
       const first = (begin / 1000 - ((begin / 1000) % step) - from) / step
@@ -124,7 +124,7 @@ if (!hasSqlite) {
       for (const value of jitter) expect(value).toBeCloseTo(4, 2)
     })
 
-    test('goes on with a history of before there was jitter or a device of each state, which can be read as it is', async () => {
+    test('continues a history from before jitter and devices were recorded, which can also be read unchanged', async () => {
       const { monitor, says, history, report } = kept()
       says.wan1 = bad
       await pass(minute)
@@ -163,7 +163,7 @@ if (!hasSqlite) {
       expect(unknownMs).toBe(120 * minute - upMs)
     })
 
-    test('leaves what netvia force did out of the availability', async () => {
+    test('excludes forced states from the availability', async () => {
       const { monitor, report } = kept()
       await pass(10 * minute)
       await monitor.force('fibre', 'down', { forMs: 20 * minute, why: 'maintenance' })
@@ -186,7 +186,7 @@ if (!hasSqlite) {
       expect(report('lte').upMs).toBeGreaterThan(55 * minute)
     })
 
-    test('is right after the clock was set: a router without a battery begins in another year', async () => {
+    test('is correct after the clock was set: a router without a battery starts in another year', async () => {
       const { monitor, says, report } = kept()
       says.wan1 = bad
       await pass(10 * minute)
@@ -204,7 +204,7 @@ if (!hasSqlite) {
       expect(unknownMs).toBeLessThan(minute)
     })
 
-    test('tells an hour in which the machine was suspended as unknown, and moves nothing', async () => {
+    test('reports an hour in which the machine was suspended as unknown, and shifts nothing', async () => {
       let suspended = 0
       vi.spyOn(os, 'uptime').mockImplementation(() => (process.hrtime()[0] * 1000 + suspended) / 1000)
       onTestFinished(() => void vi.restoreAllMocks())
@@ -244,7 +244,7 @@ if (!hasSqlite) {
       expect(old.downMs).toBeGreaterThan(9 * minute)
     })
 
-    test('has all but the oldest minutes after the clock was a year ahead for a while', async () => {
+    test('loses only the oldest minutes after the clock was a year ahead for a while', async () => {
       const first = kept()
       await pass(120 * minute)
       await first.monitor.stop()
@@ -259,16 +259,16 @@ if (!hasSqlite) {
       vi.setSystemTime(Date.now() - ahead)
       await pass(10 * minute)
       await monitor.stop()
-      // Twenty minutes of a wrong clock cost forty, and the change of state one more.
+      // Twenty minutes of a wrong clock lose forty minutes, and the change of state loses one more.
       expect(checks()).toBeGreaterThan((before * 78) / 120)
       expect(first.report('fibre', right).outages).toHaveLength(1)
     })
 
-    test('gives an uplink whose device was changed no state of the old one', async () => {
+    test("does not apply the old device's state to an uplink whose device was changed", async () => {
       const { monitor, says, report, history } = kept()
       says.wan1 = bad
       await pass(10 * minute)
-      // The first verdict takes ten minutes.
+      // With `up: 600`, the first verdict takes ten minutes.
       await monitor.configure({ history, up: 600, uplinks: [{ ...uplinks[0]!, device: 'wan2' }] })
       await pass(20 * minute)
       await monitor.stop()
@@ -307,7 +307,7 @@ if (!hasSqlite) {
       expect(await schemaErrors(objects(await netvia(['report', '--history', history, '--json'])))).toEqual([])
     })
 
-    test('waits for a folder that is not there yet, warns once, and loses nothing', async () => {
+    test('waits for a missing folder, warns once, and loses nothing', async () => {
       const folder = join(place(), '..', 'later')
       const { monitor, says, report, warnings } = kept({}, join(folder, 'history.db'))
       says.wan1 = bad
@@ -324,7 +324,7 @@ if (!hasSqlite) {
       expect(report().checks).toBeGreaterThan(1000)
     })
 
-    test('waits for no lock: it tries again soon, warns after a minute, and loses nothing', async () => {
+    test('retries without waiting for a lock, warns after a minute, and loses nothing', async () => {
       const file = place()
       const { monitor, says, report, warnings } = kept({}, file)
       await pass(minute)
@@ -343,14 +343,14 @@ if (!hasSqlite) {
       await pass(5 * minute)
       expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/database is locked/)])
       other.exec('COMMIT')
-      // Each of some twenty attempts took a second of the event loop when it waited.
+      // If it waited for the lock, each of about twenty attempts would block the event loop for a second.
       expect(performance.now() - begun).toBeLessThan(15_000)
       await pass(minute)
       expect(report().checks).toBeGreaterThan(fibre.checks + 5 * 60)
       await monitor.stop()
     })
 
-    test('goes on in a new file when its own was moved or replaced, with the states of now', async () => {
+    test('continues in a new file with the current states when its own was moved or replaced', async () => {
       const { monitor, says, report, history } = kept()
       await pass(10 * minute)
       says.wan1 = bad
@@ -359,7 +359,7 @@ if (!hasSqlite) {
       await pass(10 * minute)
       expect(report()).toMatchObject({ outages: [{ to: null }], downMs: expect.any(Number) })
       expect(report().downMs).toBeGreaterThan(19 * minute)
-      // A copy of the first takes its place: its runs have the same numbers.
+      // A copy of the first file, whose runs have the same numbers, takes its place.
       rmSync(history)
       copyFileSync(`${history}.old`, history)
       await pass(10 * minute)
@@ -369,7 +369,7 @@ if (!hasSqlite) {
       expect(runs.prepare('SELECT count(*) AS count FROM run').get()).toEqual({ count: 2 })
     })
 
-    test('keeps what a long run has written when the clock is set, and removes old minutes in parts', async () => {
+    test('keeps the data of a long run when the clock is set, and removes old minutes in parts', async () => {
       const { monitor, says, history, report } = kept({ interval: minute })
       for (let hour = 0; hour < 45; hour++) await pass(60 * minute)
       const [first, step] = [report('fibre', begin, begin + 60 * minute).checks, 60 * minute]
@@ -394,12 +394,12 @@ if (!hasSqlite) {
       const later = kept({}, history)
       await pass(60 * minute)
       await later.monitor.stop()
-      // Two targets: each of sixty minutes adds two rows, and removes four.
+      // With two targets, each of sixty minutes adds two rows and removes four.
       expect(before - minutes()).toBeGreaterThan(110)
       expect(before - minutes()).toBeLessThan(130)
     })
 
-    test('never writes to a file of another program, and the rounds go on', async () => {
+    test("never writes to another program's file, and the rounds continue", async () => {
       const file = place()
       const other = openDatabase(file)
       other.exec('CREATE TABLE precious (id)')
@@ -417,23 +417,20 @@ if (!hasSqlite) {
       ['a device', (file: string) => symlinkSync('/dev/zero', file), /this is not a file/],
       ['a folder', (file: string) => void mkdirSync(file), /this is not a file/],
       ['text', (file: string) => writeFileSync(file, 'precious'.repeat(1000)), /not a database; move the damaged file/],
-    ])(
-      'in whose place there is %s: one warning, no rounds lost, a clear error of the report',
-      async (_, put, words) => {
-        const file = place()
-        put(file)
-        const { monitor, warnings } = kept({}, file)
-        await pass(3 * minute)
-        expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(words)])
-        expect(monitor.snapshot().uplinks[0]!.state).toBe('up')
-        await monitor.stop()
-        expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(
-          expect.objectContaining({ code: 'ERR_HISTORY', message: expect.stringMatching(words) }),
-        )
-      },
-    )
+    ])('with %s in its place: one warning, no lost rounds, and a clear error of the report', async (_, put, words) => {
+      const file = place()
+      put(file)
+      const { monitor, warnings } = kept({}, file)
+      await pass(3 * minute)
+      expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(words)])
+      expect(monitor.snapshot().uplinks[0]!.state).toBe('up')
+      await monitor.stop()
+      expect(() => readHistory(file, { from: 0, to: 1 })).toThrow(
+        expect.objectContaining({ code: 'ERR_HISTORY', message: expect.stringMatching(words) }),
+      )
+    })
 
-    test('of which half is overwritten is said to be damaged, and the next one is begun in a free place', async () => {
+    test('that is half overwritten is reported as damaged, and a new one is started under a free name', async () => {
       const first = kept()
       await pass(30 * minute)
       await first.monitor.stop()
@@ -464,7 +461,7 @@ if (!hasSqlite) {
           ],
         })),
       })
-      // Around 10 ms, as lines have it.
+      // Realistic latencies of around 10 ms.
       Object.defineProperty(says, 'wan1', { get: () => ({ ...ok, latencyMs: 8 + 2 / (1 - Math.random()) ** 0.3 }) })
       await pass(86_400_000)
       await monitor.stop()
@@ -478,7 +475,7 @@ if (!hasSqlite) {
   describe('netvia report', () => {
     needs('nft')
 
-    test('says what was, also after the monitor was killed in an outage', { timeout: 60_000 }, async () => {
+    test('reports the past, also after the monitor was killed in an outage', { timeout: 60_000 }, async () => {
       const history = place()
       const monitor = startMonitor(`history: ${history}\n${configuration}`)
       await monitor.says(/fibre.*: unknown -> up/)
@@ -512,7 +509,7 @@ if (!hasSqlite) {
       expect((await report('nope')).code).toBe(3)
     })
 
-    test('finds the history that the configuration names, and says where none is', async () => {
+    test('finds the history that the configuration names, and reports a missing one', async () => {
       const history = place()
       const file = join(history, '..', 'uplinks.yaml')
       writeFileSync(file, `history: ${history}\n${configuration}`)

@@ -12,7 +12,7 @@ const example = (name: string) => fileURLToPath(new URL(`../../examples/hooks/${
 const patience = { timeout: 20_000 }
 afterEach(plug)
 
-/** What a web hook's server is sent, with the sender's address, a line each. */
+/** A webhook server that prints each request with the sender's address, one per line. */
 const receiver = `
   require('node:http').createServer((request, response) => {
     let body = ''
@@ -36,7 +36,7 @@ async function received(port: number) {
       .map(line => JSON.parse(line))
 }
 
-test('netvia status and netvia force on a router: maintenance, and a cable pulled meanwhile', async () => {
+test('netvia status and netvia force on a router: a cable is pulled during maintenance', async () => {
   const at = join(mkdtempSync(join(lab.folder, 'socket-')), 'monitor.sock')
   const { monitor } = await watchUplinks(['--socket', at])
   const status = async () => objects(await netvia(['status', '--json', '--socket', at]))[0] as unknown as MonitorStatus
@@ -82,12 +82,12 @@ const metrics = (device: string) =>
     return (routes as { metric?: number }[]).map(({ metric = 0 }) => metric)
   })
 
-test('route-metric.sh moves the default routes of a bad uplink behind, and its checks find the way back', async () => {
+test("route-metric.sh raises the metrics of a bad uplink's default routes, and its checks still detect recovery", async () => {
   const before = metrics('wan1')
   const hook = `hook: [${example('route-metric.sh')}]\nhookAtStart: true\n`
   const { monitor } = await watchUplinks([], {}, hook + configuration)
   expect(metrics('wan1')).toEqual(before)
-  // Beyond the cable: the link stays, and only checks can tell.
+  // An outage behind the link. Only checks can detect it.
   lab.run('isp1', 'ip', 'route', 'add', 'blackhole', `${lab.server.address4}/32`)
   await monitor.says(/fibre: up -> down/)
   await expect.poll(() => metrics('wan1'), patience).toEqual(before.map(of => of.map(metric => metric + 10_000)))

@@ -19,10 +19,10 @@ needs('nginx', 'dnsmasq')
 
 const { address4, address6, name } = lab.server
 const device = 'wan2'
-/** As the servers see it. */
+/** wan2's addresses, as the servers see them. */
 const ours = new RegExp(`^(${lab.wan2.address4}|${lab.wan2.address6})$`)
 
-/** WebSocket on 8080, which says who comes. */
+/** A WebSocket server on port 8080 that sends each client its address. */
 const program = `
   const { WebSocketServer } = require('ws')
   new WebSocketServer({ port: 8080 }, () => console.log('ready')).on('connection', (socket, { socket: { remoteAddress } }) => {
@@ -53,7 +53,7 @@ beforeEach(() => {
   })
 })
 
-/** Who the server saw; all of it must have gone over wan2. */
+/** Checks that the server saw wan2's address, and that all packets used wan2. */
 async function leavesByWan2(ask: () => Promise<string>): Promise<void> {
   let seen = ''
   const moved = await movedDuring(async () => {
@@ -98,7 +98,7 @@ describe('clients that take an agent', () => {
     }),
   )
 
-  test('twelve requests at a time over two connections', () =>
+  test('twelve concurrent requests over two connections', () =>
     leavesByWan2(async () => {
       const agent = new HttpAgent({ device, maxSockets: 2 })
       const answers = await Promise.all(
@@ -153,7 +153,7 @@ describe('clients that take a socket', () => {
   })
 })
 
-describe('a device that is deleted and made again', () => {
+describe('a device that is deleted and created again', () => {
   const get = (agent: HttpAgent | HttpsAgent, url: string) =>
     new Promise<http.ClientRequest>((resolve, reject) => {
       const send = url.startsWith('https') ? https.get : http.get
@@ -188,7 +188,7 @@ describe('a device that is deleted and made again', () => {
   ])('undici: its connections are not used again: %s, HTTP/2: %s', (scheme, allowH2) => {
     const url = `${scheme}://${address4}/`
 
-    test.each(['before the next request', 'with two requests under way', 'and is used at once by several'])(
+    test.each(['before the next request', 'with two requests under way', 'and then several at once'])(
       '%s',
       async when => {
         const first = lab.addDevice('modem1')

@@ -1,4 +1,4 @@
-// Run in another namespace: sends one ICMP message as it is told. See traceroute.test.ts.
+// Sends one given ICMP message from another namespace. See traceroute.test.ts.
 import { openIcmp } from '../../dist/index.js'
 
 const { family, source, to, type, body } = JSON.parse(process.argv[2])

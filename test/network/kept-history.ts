@@ -11,7 +11,7 @@ import { begin, simulate } from '../unit/monitor-world.js'
 export const minute = 60_000
 export const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
-/** Only where this Node has node:sqlite. */
+/** Works only if this Node has node:sqlite. */
 export function openDatabase(file: string): SqliteDatabase {
   const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite')
   return new DatabaseSync(file)
@@ -23,7 +23,7 @@ export function place() {
   return join(folder, 'history.db')
 }
 
-/** A simulated world whose monitor keeps a history, and what is in it. */
+/** A simulated world whose monitor keeps a history, with functions that read it. */
 export function kept(changed: Partial<MonitorOptions> = {}, history = place()) {
   const world = simulate({ history, ...changed })
   const warnings: WarningEvent[] = []

@@ -1,4 +1,4 @@
-// A monitor that keeps its states in a file, and another that goes on from them. Run by confinement.test.ts. Argument: the file.
+// A monitor saves its states to a file, and another one restores them. Run by confinement.test.ts. Argument: the file.
 import { once } from 'node:events'
 import { UplinkMonitor } from 'netvia'
 

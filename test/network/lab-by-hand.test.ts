@@ -8,7 +8,7 @@ const script = fileURLToPath(new URL('../../tools/lab/shell.mjs', import.meta.ur
 /** A busy machine takes seconds to remove a laboratory. */
 const patience = { timeout: 30_000, interval: 20 }
 
-/** `npm run lab` with a shell that reads what is written to it, and what all of it has printed. */
+/** Starts `npm run lab` with a shell that reads commands from a pipe, and collects the output. */
 function labByHand() {
   const child = lab.spawn('router', 'env', 'SHELL=/bin/sh', process.execPath, script)
   let output = ''
@@ -23,24 +23,24 @@ function labByHand() {
     child,
     prints,
     output: () => output,
-    /** Runs a line in the shell and gives what was printed meanwhile, and its exit code. */
+    /** Runs a line in the shell. Returns its output and exit code. */
     async run(line: string) {
       const end = `[${++commands}]`
       const before = output.length
       child.stdin!.write(`${line}\necho "code $? ${end}"\n`)
       await expect.poll(() => output.slice(before), patience).toContain(end)
-      // What a monitor in the background prints may follow.
+      // More output of a monitor in the background may follow.
       const [printed] = output.slice(before).split(end)
       return { printed, code: Number(/code (\d+) $/.exec(printed!)?.[1]) }
     },
   }
 }
 
-/** The lines to try, without what is said of them. */
+/** The suggested commands, without their comments. */
 const offered = (text: string) =>
   [...text.matchAll(/^ {2}((?:netvia|ip netns exec) [^…\n]+?)(?: {3}#.*)?$/gm)].map(match => match[1]!)
 
-test('each command that the laboratory offers to try works there as it stands', { timeout: 180_000 }, async () => {
+test('every command that the laboratory suggests works there as printed', { timeout: 180_000 }, async () => {
   const shell = labByHand()
   await shell.prints('"exit" removes everything.')
   const lines = offered(shell.output())
@@ -51,7 +51,7 @@ test('each command that the laboratory offers to try works there as it stands', 
   for (const line of checks) expect(await shell.run(line), line).toMatchObject({ code: 0 })
   expect((await shell.run(checks[0]!)).printed).toMatch(/wan1 +5\/5 +200.*\nwan2 +5\/5 +200/)
   await shell.run(relay)
-  // The relay is there once something comes back.
+  // The relay works as soon as a reply arrives.
   expect(await shell.run(`until netvia ping -q -c 1 -W 0.2 ${lab.slow.address4}; do :; done`)).toMatchObject({
     code: 0,
   })
@@ -61,7 +61,7 @@ test('each command that the laboratory offers to try works there as it stands', 
   expect(readdirSync('/run/netns').filter(name => name.startsWith(`nv${shell.child.pid}-`))).toEqual([])
 })
 
-test('the outage that the laboratory offers is seen by its monitor, and its end', { timeout: 180_000 }, async () => {
+test('the suggested monitor shows the suggested outage and its end', { timeout: 180_000 }, async () => {
   const shell = labByHand()
   await shell.prints('"exit" removes everything.')
   const lines = offered(shell.output())

@@ -27,7 +27,7 @@ test.each([
   ['throws', "throw new Error('on purpose')"],
   ['gets SIGTERM', "process.kill(process.pid, 'SIGTERM')"],
   ['gets SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
-])('nothing is left of a laboratory whose maker %s', async (_how, end) => {
+])('nothing is left of a laboratory whose process %s', async (_how, end) => {
   const process_ = lab.spawn('router', process.execPath, '--input-type=module', '-e', maker)
   await once(process_.stdout!, 'data')
   expect(leftovers(process_.pid!)).toHaveLength(8)

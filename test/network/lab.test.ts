@@ -9,7 +9,7 @@ import { movedDuring, sentDuring } from './moved.js'
 
 const pingOnce = ['ping', '-n', '-c', '1', '-W', '1'] as const
 
-/** ping exits with 1 where nothing answers. */
+/** Returns ping's output. Ignores its exit code, which is 1 if nothing answers. */
 function pingSays(...args: string[]): string {
   return lab.run('router', 'sh', '-c', '"$@" 2>&1 || true', 'sh', 'ping', '-n', '-W', '1', ...args)
 }
@@ -22,7 +22,7 @@ describe('two uplinks', () => {
     ['wan2', 'IPv4', lab.server.address4],
     ['wan1', 'IPv6', lab.server.address6],
     ['wan2', 'IPv6', lab.server.address6],
-  ])('the server answers by %s over %s, and the other stands still', async (device, _family, address) => {
+  ])('the server answers through %s over %s, and the other device is idle', async (device, _family, address) => {
     const sent = await sentDuring(() => lab.run('router', ...pingOnce, '-I', device, address))
     expect(sent).toEqual({ wan1: 0, wan2: 0, [device]: 1 })
   })
@@ -33,7 +33,7 @@ describe('two uplinks', () => {
     expect(await movedDuring(ping)).toEqual({ wan1: 1, wan2: 1 })
   })
 
-  test('all of a block of addresses answers', () => {
+  test('every address in the block replies', () => {
     for (const address of ['10.64.0.1', '10.64.255.254']) lab.run('router', ...pingOnce, address)
   })
 })
@@ -42,7 +42,7 @@ describe('faults', () => {
   needs('ping', 'nft')
   const server = lab.server.address4
 
-  test('dropped packets stay away until the repair', () => {
+  test('packets are dropped until the repair', () => {
     const repair = lab.fault('isp1', 'icmp type echo-request drop')
     expect(pingSays('-c', '1', server)).toContain('0 received')
     repair()
@@ -59,7 +59,7 @@ describe('faults', () => {
     repair()
   })
 
-  test('some are lost by chance', () => {
+  test('some are lost randomly', () => {
     const repair = lab.fault('isp1', loss(0.5, 'icmp type echo-request'))
     const received = Number(/(\d+) received/.exec(pingSays('-c', '200', '-i', '0.002', server))![1])
     repair()
@@ -71,7 +71,7 @@ describe('faults', () => {
 describe('a further device', () => {
   needs('ping')
 
-  test('carries IPv4 and IPv6 by its own gateway, and is gone when removed', () => {
+  test('carries IPv4 and IPv6 through its own gateway, and is gone when removed', () => {
     const tmp0 = lab.addDevice('tmp0')
     expect(pingSays('-c', '1', '-I', 'tmp0', lab.server.address4)).toContain('1 received')
     expect(pingSays('-c', '1', '-I', 'tmp0', lab.server.address6)).toContain('1 received')
@@ -107,7 +107,7 @@ describe('a capture', () => {
 describe('the relay', () => {
   needs('ping')
 
-  /** Until the end of the test, also of one that fails. */
+  /** Runs a relay until the end of the test, even if the test fails. */
   async function joined(settings?: RelaySettings): Promise<Relay> {
     const relay = await lab.relay(settings)
     onTestFinished(() => relay.stop())
@@ -128,7 +128,7 @@ describe('the relay', () => {
     expect(pingSays('-c', '1', address4)).toContain('0 received')
   })
 
-  test('carries TCP whose checksums and segments are left to the device', async () => {
+  test('carries TCP with checksum and segmentation offload', async () => {
     await joined()
     const server = lab.spawn('slow', process.execPath, '-e', countingServer)
     await once(server.stdout!, 'data')
@@ -145,7 +145,7 @@ describe('the relay', () => {
     expect(rtts[25]).toBeLessThan(15)
   })
 
-  test('delays unevenly, in order', async () => {
+  test('adds jitter without reordering', async () => {
     await joined({ delayMs: 5, jitterMs: 20, direction: 'out' })
     const said = pingSays('-c', '50', '-i', '0.01', address4)
     const rtts = times(said)
@@ -165,7 +165,7 @@ describe('the relay', () => {
     expect(new Set(order).size).toBe(40)
   })
 
-  test('loses, and takes new settings while it runs', async () => {
+  test('loses packets, and takes new settings while it runs', async () => {
     const relay = await joined({ loss: 1 })
     expect(pingSays('-c', '1', address4)).toContain('0 received')
     await relay.set({ loss: 0 })
@@ -184,7 +184,7 @@ describe('nginx', () => {
   needs('nginx')
 
   async function get(host: string, servername: string): Promise<string> {
-    // Without an agent: it would keep the connection to a server that has ended, and use it for the next one.
+    // Without an agent, because it would reuse a connection to a server that has ended.
     const outgoing = request({ host, servername, ca: lab.ca, path: '/', agent: false }).end()
     const [response] = await once(outgoing, 'response')
     return (await response.toArray()).join('')
@@ -202,7 +202,7 @@ describe('nginx', () => {
   test.each([
     ['expired', 'CERT_HAS_EXPIRED'],
     ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ] as const)('has a certificate that is no good: %s', async (certificate, code) => {
+  ] as const)('has an invalid certificate: %s', async (certificate, code) => {
     await using_(await lab.nginx(httpServer(undefined, certificate)), async () => {
       await expect(get(lab.server.address4, 'server.test')).rejects.toMatchObject({ code })
     })
@@ -224,7 +224,7 @@ describe('dnsmasq', () => {
     return dnsPacket.decode(message)
   }
 
-  test('answers with its records, and says when there is none', async () => {
+  test('answers with its records, and for missing ones with an error', async () => {
     await using_(await lab.dnsmasq(), async () => {
       expect((await ask('server.test')).answers).toMatchObject([{ data: lab.server.address4 }])
       expect(await ask('missing.test')).toMatchObject({ rcode: 'NXDOMAIN', answers: [] })

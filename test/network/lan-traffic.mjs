@@ -1,6 +1,9 @@
-// The two ends of the traffic in routed-lan.test.ts. `server ADDRESS…` tells everybody the address they come from, over TCP and UDP, port 7000. `client ADDRESS`
-// begins a connection and sends a packet of one UDP socket every 10 ms; it says of each answer when it was begun, and what address was seen.
-// `many ADDRESS COUNT` counts the addresses of so many connections. `keep ADDRESS` says what one connection hears, every 20 ms.
+// Both ends of the traffic in routed-lan.test.ts.
+// `server ADDRESS…` tells each client its source address over TCP and UDP, on port 7000.
+// `client ADDRESS` opens a connection and sends a packet from one UDP socket every 10 ms. For each answer it reports when the connection
+// or packet was started, and the source address that the server saw.
+// `many ADDRESS COUNT` opens `COUNT` connections and counts their source addresses.
+// `keep ADDRESS` reports what one connection receives, every 20 ms.
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { createInterface } from 'node:readline'
@@ -13,7 +16,7 @@ function ask(answered) {
   const socket = net.connect({ host, port })
   socket.once('data', data => {
     answered(data.toString().trim())
-    // A port in TIME_WAIT is one less for the next.
+    // A reset leaves no port in TIME_WAIT, which later connections may need.
     socket.resetAndDestroy()
   })
   socket.on('error', () => {})
@@ -29,7 +32,7 @@ if (role === 'server') {
       socket.on('data', () => socket.write(`${plain(socket.remoteAddress)}\n`))
     })
     .listen(port, '::', () => say('ready'))
-  // Bound to the addresses that are asked: an answer comes from there.
+  // Bind to each requested address, so that answers come from it.
   for (const own of process.argv.slice(3)) {
     const socket = dgram.createSocket(net.isIPv6(own) ? 'udp6' : 'udp4')
     socket.on('message', (data, { address, port }) => socket.send(`${data} ${address}`, port, address)).bind(port, own)

@@ -8,10 +8,10 @@ import { openSockets } from '../unit/open-sockets.js'
 import { movedDuring } from './moved.js'
 
 const { server, wan1 } = lab
-/** Another address of the internet host. */
+/** Another address on the internet host. */
 const second = '10.64.0.2'
 const stun = `${server.address4}:3478`
-/** isp1's own address on its other side, which a NAT there uses. */
+/** isp1's own address on its outer side, which a NAT there uses. */
 const outside = '10.1.0.1'
 const [anyEnd, byAddress, byPort] = ['endpoint-independent', 'address-dependent', 'address-and-port-dependent'] as const
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   await new Promise(resolve => createInterface(serving.stdout!).once('line', resolve))
 })
 
-/** Rules of nftables in a table of their own, until the end of the test. */
+/** Adds a table of nftables rules until the end of the test. */
 function translate(host: Host, rules: string): void {
   lab.run(host, 'nft', `table ip translated {\n${rules}\n}`)
   atEnd(() => void lab.run(host, 'nft', 'delete', 'table', 'ip', 'translated'))
@@ -67,7 +67,7 @@ describe('discoverNat', () => {
     expect({ name, open: await openSockets() }).toEqual({ name, open: before })
   })
 
-  it('proves nothing by the silence of a server that does not work', async () => {
+  it('concludes nothing from the silence of a server that does not work', async () => {
     lab.fault('isp1', `ip saddr ${server.address4} udp sport 3479 drop`)
     lab.fault('isp1', `ip saddr ${second} udp sport 3479 drop`)
     const { mapping, filtering } = (await discoverNat(stun, { device: 'wan1', timeout: 500 })) as NatFound
@@ -80,7 +80,7 @@ describe('discoverNat with coturn as the server', () => {
   needs('nft', 'turnserver')
   const port = 5478
 
-  /** Resolves once it answers over UDP at each address. */
+  /** Starts coturn. Resolves once it answers over UDP on each address. */
   async function coturn(...addresses: string[]): Promise<void> {
     const plain = ['-n', '--stun-only', '--no-tls', '--no-dtls', '--no-cli', '--no-tcp', '--log-file=stdout']
     const places = addresses.flatMap(address => ['-L', address])
@@ -105,7 +105,7 @@ describe('discoverNat with coturn as the server', () => {
     })
   })
 
-  it.each([server.address4, server.address6])('shows the address alone where it has only %s', async address => {
+  it.each([server.address4, server.address6])('shows only the address if the server has only %s', async address => {
     await coturn(address)
     const nat = await discoverNat(joinHostPort(address, port), { device: 'wan1', timeout: 1000 })
     const behaviour = { behaviour: 'unknown', evidence: expect.stringContaining('no second address') }
@@ -116,7 +116,7 @@ describe('discoverNat with coturn as the server', () => {
 describe('inspectLine', () => {
   needs('nft', 'dnsmasq')
 
-  it('uses its device alone, names included', async () => {
+  it('uses only its device, names included', async () => {
     await lab.dnsmasq()
     let report: unknown
     const moved = await movedDuring(async () => {
@@ -139,7 +139,7 @@ describe('inspectLine', () => {
     expect(moved.wan1).toBe(0)
   })
 
-  it('rejects where there is no such device', async () => {
+  it('rejects if the device does not exist', async () => {
     await expect(inspectLine({ stun, device: 'nosuch0' })).rejects.toMatchObject({ code: 'ENODEV' })
   })
 })

@@ -11,7 +11,7 @@ const batch = (lines: string[]) => void runWithInput('router', `${lines.join('\n
 
 afterEach(() => batch([`link del ${device}`]))
 
-test('reads the tables once for all changes of a turn: a device may get thousands of addresses together', async () => {
+test('reads the tables once for all changes of a turn, even for thousands of addresses', async () => {
   batch([`link add ${device} type veth peer name many1`, `link set ${device} up`])
   const failed = vi.fn()
   const facts: unknown[] = []
@@ -19,7 +19,7 @@ test('reads the tables once for all changes of a turn: a device may get thousand
   try {
     expect(facts).toHaveLength(1)
     const before = vi.mocked(tables.readAddresses).mock.calls.length
-    // While this process waits for ip(8), the changes pile up.
+    // Changes accumulate while this process waits for ip(8).
     batch(Array.from({ length: 400 }, (_, i) => `addr add 10.78.${i >> 8}.${i & 255}/32 dev ${device}`))
     batch(['link set many1 up'])
     await expect.poll(() => facts.at(-1)).toMatchObject({ fault: null })

@@ -13,7 +13,7 @@ const first = 50_000
 
 beforeAll(() => echoServer(port))
 
-/** Leaves two local ports, and takes both for UDP and for this server. */
+/** Restricts the kernel to two local ports, and uses both for UDP and for this server. */
 beforeAll(async () => {
   const old = readFileSync(range, 'utf8')
   writeFileSync(range, `${first} ${first + 1}`)
@@ -32,6 +32,6 @@ test.each<[call: string, work: () => Promise<unknown>]>([
   ['checkTcp from an address', () => checkTcp({ host, port, device, localAddress: lab.wan1.address4 })],
   ['checkHttp', () => checkHttp(`http://${host}:${port}/`, { device })],
   ['checkDns', () => checkDns('a.test', { device, servers: [`${host}:${dnsPort}`] })],
-])('%s rejects without a free local port: the network is not at fault', async (_call, work) => {
+])('without a free local port, %s rejects with a local error', async (_call, work) => {
   await expect(work()).rejects.toMatchObject({ code: 'EADDRINUSE', device })
 })

@@ -19,7 +19,7 @@ import { netvia, objects } from '../unit/cli-process.js'
 
 const { server, wan1 } = lab
 const target = server.address4
-/** As `remoteAddress` of a dual-stack server, and the same in hexadecimal. */
+/** The `remoteAddress` format of a dual-stack server, and the same address in hexadecimal. */
 const spellings = [`::ffff:${target}`, `0:0:0:0:0:FFFF:${hexOf(target)}`]
 const local = `::ffff:${wan1.address4}`
 

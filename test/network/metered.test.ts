@@ -11,18 +11,18 @@ needs('nft', 'tcpdump')
 
 const { address4: host, address6 } = lab.server
 const port = 7045
-/** IPv4 header, ICMP header and payload, and the same back. */
+/** IPv4 header, ICMP header and payload, for the request and the reply. */
 const pingBytes = 2 * (20 + 8 + 56)
-/** For a ping each `idle` ms while the line is idle: that uses four fifths of the quota. */
+/** A quota that allows a ping every `idle` ms on an idle line, which uses four fifths of the quota. */
 const quotaFor = (idle: number) => ({ quota: 1000 * pingBytes, period: 800 * idle })
 
-/** Sends a line each 20 ms on each connection, and reads what comes. */
+/** A server that sends a byte every 20 ms on each connection, and discards what it receives. */
 const server = `
   require('node:net').createServer(socket => {
     const timer = setInterval(() => socket.write('.'), 20)
     socket.resume().on('error', () => {}).on('close', () => clearInterval(timer))
   }).listen(${port}, '::', () => console.log('ready'))`
-/** Broadcasts of a neighbour: they arrive although nothing else does. */
+/** Broadcasts from a neighbour, which arrive although nothing else does. */
 const noise = `
   const socket = require('node:dgram').createSocket('udp4').bind(0, () => {
     socket.setBroadcast(true)
@@ -72,7 +72,7 @@ async function nextDown(monitor: UplinkMonitor): Promise<StateEvent> {
 }
 
 test.each([host, address6])(
-  'no probe leaves while a TCP stream to %s flows, and its silence is reported soon',
+  'no probe is sent while a TCP stream to %s flows, and its silence is reported soon',
   async to => {
     const { monitor, uplink } = await start(2000)
     await stream(to)
@@ -95,13 +95,13 @@ test('an idle line is probed at the pace of its quota, and what that costs is co
   const pings = await pingsDuring(2000)
   const spent = (uplink().metered!.spentBytes - before) / pingBytes
   expect(uplink().metered).toMatchObject({ evidence: 'probe', idleIntervalMs: 300, quota: 1000 * pingBytes })
-  // tcpdump sees 2 s, and the counter a little more.
+  // tcpdump sees 2 s of traffic, the counter slightly more.
   expect(pings).toBeGreaterThan(3)
   expect(pings).toBeLessThan(10)
   expect(spent).toBeGreaterThanOrEqual(pings - 1)
 })
 
-test('broadcasts alone prove nothing: a silent line goes down, and stays', async () => {
+test('broadcasts alone prove nothing: a silent line goes down and stays down', async () => {
   const { monitor, uplink } = await start(300)
   await program('isp2', noise)
   const down = nextDown(monitor)
@@ -113,7 +113,7 @@ test('broadcasts alone prove nothing: a silent line goes down, and stays', async
   expect(uplink()).toMatchObject({ state: 'down', metered: { evidence: 'probe' } })
 })
 
-test('a connection counts by the device that its packets use, not by its source address', () => {
+test('a connection counts for the device that its packets use, not for its source address', () => {
   const [wan1, wan2] = [readLink('wan1')!.index, readLink('wan2')!.index]
   const remote = parseIP(host)
   const source = parseIP(lab.wan2.address4)

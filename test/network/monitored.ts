@@ -1,7 +1,7 @@
 import { lab } from '../lab/index.js'
 import { startMonitor } from '../unit/monitor-command.js'
 
-/** The two uplinks of the laboratory, as somebody would write them down. */
+/** A typical configuration for the laboratory's two uplinks. */
 export const configuration = `
 interval: 100ms
 timeout: 1s
@@ -15,7 +15,7 @@ uplinks:
     checks: [{ type: ping, host: ${lab.server.address4} }]
 `
 
-/** `netvia monitor` in the laboratory's router, once both uplinks are up. */
+/** Starts `netvia monitor` in the laboratory's router. Resolves once both uplinks are up. */
 export async function watchUplinks(args: string[] = [], env: NodeJS.ProcessEnv = {}, text = configuration) {
   const monitor = startMonitor(text, ['--listen', '0', ...args], env)
   await monitor.says(/fibre.*: unknown -> up/)

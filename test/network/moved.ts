@@ -10,19 +10,19 @@ let tables = 0
 const interfaceOf = { prerouting: 'iifname', postrouting: 'oifname' } as const
 type Hook = keyof typeof interfaceOf
 
-/** IP packets that each uplink moved while `work` ran, in both directions. */
+/** The number of IP packets in both directions on each uplink while `work` ran. */
 export function movedDuring(work: () => unknown): Promise<{ wan1: number; wan2: number }> {
   return countedDuring(work, ['prerouting', 'postrouting'])
 }
 
-/** The same for what it sent alone: an answer may come back by the other uplink. */
+/** The same for sent packets only, because replies may arrive through the other uplink. */
 export function sentDuring(work: () => unknown): Promise<{ wan1: number; wan2: number }> {
   return countedDuring(work, ['postrouting'])
 }
 
 /**
- * Counted by the kernel. What neighbours ask each other by themselves (ARP, neighbour discovery, groups) is nobody's traffic, and comes at
- * any time.
+ * Lets the kernel count packets. Excludes what hosts send on their own at any time: ARP, neighbour discovery and multicast group
+ * reports.
  */
 async function countedDuring(work: () => unknown, hooks: Hook[]): Promise<{ wan1: number; wan2: number }> {
   await quiet()

@@ -24,10 +24,10 @@ const entities = (...uplinks: string[]) =>
 const mqtt = (more: string, url = `mqtt://${broker}`) => `mqtt: { url: '${url}', instance: router, ${more} }\n`
 const withoutLte = configuration.slice(0, configuration.indexOf('  - name: lte'))
 
-/** How mosquitto_sub shows an empty payload, depending on its version. */
+/** An empty payload in the output of mosquitto_sub, which depends on its version. */
 const removed = /^(\(null\))?$/
 
-/** Everything for the internet host vanishes at this provider. */
+/** Drops all packets to the broker at this provider. */
 const cutOff = (provider: 'isp1' | 'isp2') => lab.fault(provider, `ip daddr ${broker} drop`)
 
 type Subscriber = ReturnType<typeof lab.subscribe>
@@ -66,7 +66,7 @@ test('announces a device with its entities, over TLS and with a password', async
   const numbers = () => JSON.parse(subscriber.latest()['netvia/router/uplink/fibre']!)
   await expect.poll(() => numbers().latencyMs, patience).toBeGreaterThan(0)
   expect(numbers()).toMatchObject({ device: 'wan1', lossPercent: 0, forced: false })
-  // What is retained is what one that comes later gets, such as Home Assistant after its own restart.
+  // A client that subscribes later, such as Home Assistant after a restart, gets the retained messages.
   const later = lab.subscribe({ user })
   await expect.poll(() => announced(later), patience).toEqual(entities('fibre', 'lte'))
   await bothUp(later)
@@ -80,7 +80,7 @@ test('announces a device with its entities, over TLS and with a password', async
   expect(await schemaErrors(lines)).toEqual([])
 }, 120_000)
 
-test('reports an outage over the other uplink, and returns without a word of offline', async () => {
+test('reports an outage over the other uplink, and returns without being reported offline', async () => {
   needs('tcpdump')
   const { clients } = await lab.mosquitto()
   const subscriber = lab.subscribe()
@@ -102,7 +102,7 @@ test('reports an outage over the other uplink, and returns without a word of off
   await expect.poll(() => subscriber.messages().length, patience).toBeGreaterThan(before + 5)
   const [dead, working] = await Promise.all(captures.map(capture => capture.stop()))
   expect(working!.length).toBeGreaterThan(5)
-  // The kernel may repeat what was cut.
+  // The kernel may retransmit what was lost.
   expect(dead!.length).toBeLessThan(5)
   const offlines = () =>
     subscriber.messages().filter(({ topic, payload }) => topic === availability && payload === 'offline')
@@ -170,7 +170,7 @@ test('reports a wrong password, and connects when the file has the right one', a
   expect(monitor.said()).not.toContain('wrong-one')
 }, 120_000)
 
-test('refuses a broker whose certificate nobody trusted has signed', async () => {
+test('refuses a broker with an untrusted certificate', async () => {
   const { clients } = await lab.mosquitto()
   const monitor = startMonitor(mqtt('timeout: 5s', `mqtts://${broker}`) + configuration)
   await monitor.says(/mqtt: not connected: .*certificate/i)
@@ -190,7 +190,7 @@ test('sends the discovery again when Home Assistant says that it is online', asy
   await expect.poll(times, patience).toBeGreaterThan(before)
 }, 120_000)
 
-test('removes the entities of an uplink that the file has no more, and all with the section', async () => {
+test('removes the entities of a removed uplink, and all of them without the section', async () => {
   await lab.mosquitto()
   const subscriber = lab.subscribe()
   const section = mqtt('interval: 1s')
@@ -207,7 +207,7 @@ test('removes the entities of an uplink that the file has no more, and all with 
   await expect.poll(() => announced(subscriber), patience).toEqual([])
 }, 120_000)
 
-test('removes what an earlier run announced, and nothing of others', async () => {
+test('removes what an earlier run announced, and nothing else', async () => {
   await lab.mosquitto()
   const subscriber = lab.subscribe()
   const first = startMonitor(mqtt('interval: 1s') + configuration)

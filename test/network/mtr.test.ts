@@ -8,10 +8,10 @@ import { schemaErrors } from '../unit/cli-schema.js'
 import { movedDuring } from './moved.js'
 
 const { server } = lab
-/** Behind the internet host, from wan1: three hops. */
+/** An address three hops away through wan1, behind the internet host. */
 const far = '10.2.0.1'
 
-/** What `host` sends is dropped by chance: its answers, not what it forwards. */
+/** Randomly drops packets that `host` itself sends, but not those that it forwards. */
 function loseAnswers(host: Host, probability: number): () => void {
   const table = `answers_${host}`
   lab.run(host, 'nft', `add table inet ${table}; add chain inet ${table} out { type filter hook output priority 0; }`)
@@ -33,8 +33,8 @@ interface Figures {
 describe('mtr', () => {
   needs('nft', 'mtr', 'tmux')
 
-  it('finds the loss that mtr(8) finds, and marks that of the route alone', async () => {
-    // No limit of the routers' own.
+  it('finds the same loss as mtr(8), and marks only the loss that continues to the target', async () => {
+    // Disable the routers' ICMP rate limits.
     for (const host of ['isp1', 'isp2', 'internet'] as const) {
       lab.run(host, 'sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', 'net.ipv4.icmp_msgs_per_sec=100000')
     }
@@ -57,7 +57,7 @@ describe('mtr', () => {
     const losses = lines.map(line => Number(line.split(',')[6]) / 100)
     expect(hops.map(({ address }) => address)).toEqual(lines.map(line => line.split(',')[5]))
     for (const [index, expected] of [0, 0.3, 0.1].entries()) {
-      // Four standard deviations of the two samples' difference; mtr's own is drawn too.
+      // Four standard deviations of the difference. Both samples, netvia's and mtr's, are random.
       const allowed = 4 * Math.sqrt((2 * expected * (1 - expected)) / Number(count)) + 1e-9
       expect({ index, apart: Math.abs(hops[index]!.lossRatio! - losses[index]!) <= allowed }).toEqual({
         index,
@@ -65,7 +65,7 @@ describe('mtr', () => {
       })
       expect(Math.abs(hops[index]!.lossRatio! - expected)).toBeLessThanOrEqual(allowed)
     }
-    // The loss of the second is drawn around three times the target's, and seldom less than twice as much.
+    // The second hop's loss is about three times the target's, and rarely less than twice as much.
     const goesOn = hops[2]!.lossRatio! >= hops[1]!.lossRatio! / 2
     expect(hops.map(({ lossContinues }) => lossContinues)).toEqual([false, goesOn, true])
     expect(hops.map(({ sent }) => sent)).toEqual([150, 150, 150])
@@ -102,7 +102,7 @@ describe('mtr', () => {
     expect(flows.stdout).toMatch(/^192\.0\.2\.1$[\s\S]*10\.2\.0\.1 {2}flows 1, 2$/m)
   })
 
-  it('of two uplinks marks the first common hop, and which one loses', async () => {
+  it('with two uplinks marks the first common hop, and the uplink that loses packets', async () => {
     lab.run('isp2', 'nft', 'add table inet lossy; add chain inet lossy f { type filter hook forward priority 0; }')
     lab.run('isp2', 'nft', `add rule inet lossy f ${loss(0.5)}`)
     atEnd(() => void lab.run('isp2', 'nft', 'delete table inet lossy'))
@@ -130,7 +130,7 @@ describe('mtr', () => {
     ])
   })
 
-  test.each([80, 40])('is a live table on a terminal of %i columns, and obeys keys', async width => {
+  test.each([80, 40])('shows a live table on a terminal of %i columns, and obeys keys', async width => {
     const socket = `${lab.folder}/tmux-${width}`
     const tmux = (...args: string[]) => spawnSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' })
     const run = `${process.execPath} ${command} mtr -n -i 100ms -I wan1 ${far}; echo ended $?; sleep 60`

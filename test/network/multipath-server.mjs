@@ -1,6 +1,6 @@
-// Listens for Multipath TCP, or with "tcp" as second argument for plain TCP alone. It sends numbers of 4 bytes that count up: after
-// "stream" 4 kB every 5 ms without end, after "burst" for half a second, after anything else 4 kB once. "sink": takes what comes.
-// "subflows": how it sees the connection, as a line.
+// Listens for Multipath TCP, or with "tcp" as the second argument for plain TCP only. It sends ascending 4-byte numbers: 4 KB every 5 ms
+// after "stream", the same for half a second after "burst", and 4 KB once after any other message. After "sink" it only receives. After
+// "subflows" it sends its view of the connection as one line.
 import { listen, multipathInfo } from '../../dist/index.js'
 
 const port = Number(process.argv[2])

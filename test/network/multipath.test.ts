@@ -16,7 +16,7 @@ const port = 7150
 const plainPort = 7151
 const setting = '/proc/sys/net/mptcp/pm_type'
 
-/** Counts what the server of multipath-server.mjs sends, and the numbers that are not the next one. */
+/** Connects to multipath-server.mjs. Counts the received bytes, and the numbers that are out of sequence. */
 async function open(options: Partial<Parameters<typeof connect>[0]> = {}) {
   const socket = await connect({ host: address4, port, multipath: ['wan1', 'wan2'], timeout: 10_000, ...options })
   onTestFinished(() => void socket.destroy())
@@ -42,13 +42,13 @@ const joined = (socket: Socket, second = 'active') =>
     .poll(() => paths(socket), { timeout: 10_000 })
     .toEqual(['wan1 active established', `wan2 ${second} established`])
 
-/** Bytes that went either way through a device. */
+/** Bytes in both directions through a device. */
 const carried = (socket: Socket, name: string) => {
   const { bytesReceived, bytesAcknowledged } = multipathInfo(socket).subflows.find(({ device }) => device === name)!.tcp
   return bytesReceived! + bytesAcknowledged!
 }
 
-/** So much that a connection which lost a path must go on by another. */
+/** Waits for so many bytes that a connection must continue on another path after losing one. */
 const goesOn = async (state: { received: number }) => {
   const before = state.received
   await expect.poll(() => state.received - before, { timeout: 15_000 }).toBeGreaterThan(100_000)
@@ -56,7 +56,7 @@ const goesOn = async (state: { received: number }) => {
 
 const cut = (isp: 'isp1' | 'isp2') => lab.fault(isp, 'meta l4proto tcp drop')
 
-/** A counter of /proc/net/netstat. */
+/** Reads a counter of /proc/net/netstat. */
 const counter = (group: string, key: string): number => {
   const lines = readFileSync('/proc/net/netstat', 'utf8').split('\n')
   const [keys, values] = lines.filter(line => line.startsWith(`${group}: `)).map(line => line.split(' '))
@@ -81,12 +81,12 @@ if (existsSync(setting)) {
   })
 
   beforeEach(() => {
-    // However a connection ends, the namespace is as before.
+    // However a connection ends, netvia restores the namespace's setting.
     onTestFinished(() => expect(readFileSync(setting, 'utf8').trim()).toBe('0'))
   })
 
-  // First: after a cut the other end repeats what was lost, for a while, and that is answered.
-  test('no device but the named ones is used, not even one that the namespace has an endpoint for', async () => {
+  // This test comes first: after a cut, the other end retransmits for a while, and this machine answers.
+  test('only the named devices are used, even if the namespace has an endpoint for another', async () => {
     const wan3 = lab.addDevice('wan3')
     lab.run('router', 'ip', 'mptcp', 'endpoint', 'add', lab.wan1.address4, 'dev', 'wan1', 'subflow')
     onTestFinished(() => void lab.run('router', 'ip', 'mptcp', 'endpoint', 'flush'))
@@ -126,7 +126,7 @@ if (existsSync(setting)) {
     expect(state.wrong).toBe(0)
   })
 
-  test('a backup carries nothing until the active device is cut', async () => {
+  test('a backup carries no data until the active device is cut', async () => {
     const { socket, state } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
     socket.write('stream')
     await joined(socket, 'backup')
@@ -134,7 +134,7 @@ if (existsSync(setting)) {
     await goesOn(state)
     expect(backupBytes()).toBe(0)
     cut('isp1')
-    // What is still on its way over wan1 arrives first.
+    // Packets that are still in flight on wan1 arrive first.
     await expect.poll(backupBytes, { timeout: 15_000 }).toBeGreaterThan(0)
     await goesOn(state)
     expect(state.wrong).toBe(0)
@@ -157,7 +157,7 @@ if (existsSync(setting)) {
       await expect.poll(() => paths(socket), { timeout: 10_000 }).toContain('wan2 active established')
       repair()
       await joined(socket, 'backup')
-      // The other end uses the active device alone again.
+      // The other end again uses only the active device.
       const byBackup = async () => {
         const before = carried(socket, 'wan2')
         await wait(300)
@@ -167,14 +167,14 @@ if (existsSync(setting)) {
     },
   )
 
-  test('a pause of the other end is no outage', async () => {
+  test('a pause of the other end does not count as an outage', async () => {
     const { socket, state } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
     const answers = () => counter('MPTcpExt', 'MPJoinSynAckRx')
     socket.write('1')
     await joined(socket, 'backup')
     const before = answers()
     socket.write('burst')
-    // The device that fell silent has answered.
+    // The device that was cut has received an answer again.
     await expect.poll(answers, { timeout: 10_000 }).toBeGreaterThan(before)
     socket.write('stream')
     await goesOn(state)
@@ -183,13 +183,13 @@ if (existsSync(setting)) {
     expect(state.wrong).toBe(0)
   })
 
-  test('a device that is switched off and on again joins again', async () => {
+  test('a device that is switched off and on joins again', async () => {
     const { socket, state } = await open()
     socket.write('stream')
     await joined(socket)
     lab.run('router', 'ip', 'link', 'set', 'wan2', 'down')
     await goesOn(state)
-    // Switching it off took its IPv6 address and its routes.
+    // Switching the device off removed its IPv6 address and its routes.
     lab.run('router', 'ip', 'link', 'set', 'wan2', 'up')
     lab.run('router', 'ip', 'route', 'replace', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
     await joined(socket)
@@ -198,7 +198,7 @@ if (existsSync(setting)) {
     expect(state.wrong).toBe(0)
   })
 
-  test('where the preferred device is dead from the start, the next one connects and stays a backup', async () => {
+  test('if the preferred device is dead from the start, the next one connects and stays a backup', async () => {
     const repair = cut('isp1')
     const { socket } = await open({ multipath: ['wan1', { device: 'wan2', backup: true }] })
     expect(paths(socket)).toEqual(['wan2 backup established'])
@@ -224,14 +224,14 @@ if (existsSync(setting)) {
     expect(clients).toEqual([lab.wan1.address4, lab.wan2.address4].sort())
   })
 
-  test('a server without Multipath TCP gives plain TCP, or an error by option', async () => {
+  test('a server without Multipath TCP causes plain TCP, or an error by option', async () => {
     const { socket } = await open({ port: plainPort })
     expect(multipathInfo(socket)).toMatchObject({ fallback: true, subflows: [{ device: 'wan1' }] })
     const error = await rejection({ port: plainPort, multipathFallback: 'never' })
     expect(error).toMatchObject({ code: 'ERR_MULTIPATH_FALLBACK', address: address4, device: 'wan1' })
   })
 
-  test('a name is resolved through the named devices, the next one where the first is dead', async () => {
+  test('a name is resolved through the named devices, using the next one if the first is dead', async () => {
     await lab.dnsmasq()
     const repair = lab.fault('isp1', 'meta l4proto { tcp, udp } drop')
     const { socket } = await open({ host: name, servers: [address4] })
@@ -239,7 +239,7 @@ if (existsSync(setting)) {
     repair()
   })
 
-  test('a kernel or a process that cannot is an error with a hint, or plain TCP by option', async () => {
+  test('without support in the kernel or process, there is an error with a hint, or plain TCP by option', async () => {
     lab.run('router', 'sysctl', '-qw', 'net.mptcp.enabled=0')
     onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.mptcp.enabled=1'))
     const error = await rejection({})
@@ -259,13 +259,13 @@ if (existsSync(setting)) {
     )
   })
 
-  test('a path beside multipath, an abort and a dead network are refused, leaving nothing open', async () => {
+  test('a path besides multipath, an abort and a dead network reject, and leave nothing open', async () => {
     expect(await rejection({ device: 'wan1' })).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE', option: ['device'] })
     expect(await rejection({ multipath: ['nowhere1', 'nowhere2'] })).toMatchObject({ code: 'ENODEV' })
     const descriptors = () => readdirSync('/proc/self/fd').length
     cut('isp1')
     cut('isp2')
-    // What threads share of netlink is open then, or closed.
+    // Let shared netlink sockets settle before counting descriptors.
     await wait(200)
     const before = descriptors()
     expect(await rejection({ timeout: 700 })).toMatchObject({ code: 'ETIMEDOUT' })
@@ -275,7 +275,7 @@ if (existsSync(setting)) {
     await expect.poll(descriptors).toBeLessThanOrEqual(before)
   })
 
-  test("the namespace's own setting stays, and doctor mentions it", async () => {
+  test("the namespace's own setting is kept, and doctor mentions it", async () => {
     expect(systemFindings().map(({ about }) => about)).not.toContain('path manager')
     writeFileSync(setting, '1')
     onTestFinished(() => writeFileSync(setting, '0'))
@@ -286,7 +286,7 @@ if (existsSync(setting)) {
     expect(systemFindings()).toContainEqual(expect.objectContaining({ about: 'path manager', status: 'note' }))
   })
 
-  test('the socket refuses to be connected again', async () => {
+  test('the socket cannot be connected again', async () => {
     const { socket } = await open()
     expect(() => socket.connect(port, address4)).toThrow(/would leave the path/)
   })

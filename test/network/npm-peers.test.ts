@@ -6,7 +6,7 @@ import { ping } from '../../src/protocols/icmp/ping.js'
 import { lab, needs } from '../lab/index.js'
 import { sentDuring } from './moved.js'
 
-/** What the README says of net-ping and raw-socket. The bench installs them. */
+/** Tests the README's statements about net-ping and raw-socket, which the bench installs. */
 const folder = new URL('../../.cache/bench/peers/', import.meta.url)
 
 interface Session {
@@ -24,7 +24,7 @@ function load() {
 const { server, wan2 } = lab
 const addon = fileURLToPath(new URL('node_modules/raw-socket/build/Release/raw.node', folder))
 
-/** raw-socket is no Node-API addon: it loads in the version of Node that compiled it. */
+/** raw-socket isn't a Node-API addon, so it loads only in the version of Node that compiled it. */
 function builtForAnotherNode(): boolean {
   try {
     load()
@@ -36,11 +36,11 @@ function builtForAnotherNode(): boolean {
 }
 
 if (!existsSync(addon)) {
-  test('net-ping and raw-socket are not installed ("npm run bench" does it): nothing said of them is tried', () => {
+  test('net-ping and raw-socket are not installed ("npm run bench" does it), so they are not tested', () => {
     expect(process.env.CI, 'in CI the bench has installed them before').toBeUndefined()
   })
 } else if (builtForAnotherNode()) {
-  test('raw-socket loads in no other Node than the one that compiled it', () => {
+  test('raw-socket loads only in the Node that compiled it', () => {
     expect(load).toThrow(/NODE_MODULE_VERSION/)
   })
 } else {
@@ -68,20 +68,20 @@ if (!existsSync(addon)) {
       expect(await sent(bound)).toBe(1)
     })
 
-    test('two sessions take replies to each other for their own; those of netvia do not', async () => {
+    test("two sessions accept replies to each other, but netvia's do not", async () => {
       const [silent, alive] = [`${lab.crowd.split('.').slice(0, 2).join('.')}.7.1`, server.address4]
       lab.fault('internet', `ip daddr ${silent} icmp type echo-request drop`)
       const [one, other] = [open(), open()]
       const asked = outcome(one, silent)
       expect(await outcome(other, alive)).toBe('reply')
-      // Nobody there has answered.
+      // The silent host didn't answer.
       expect(await asked).toBe('reply')
       const both = await Promise.all([ping(silent, { kind: 'raw', timeout: 1000 }), ping(alive, { kind: 'raw' })])
       expect(both.map(result => result.outcome)).toEqual(['timeout', 'reply'])
     })
   })
 
-  test('raw-socket opens nothing for a user without privilege', () => {
+  test('raw-socket opens no socket for an unprivileged user', () => {
     const script = `try { require('raw-socket').createSocket({ protocol: 1 }) } catch (error) { console.log(error.message) }`
     const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all']
     const program = [process.execPath, '-e', script]

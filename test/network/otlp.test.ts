@@ -7,7 +7,7 @@ import { configuration } from './monitored.js'
 const port = 4318
 const patience = { timeout: 60_000, interval: 100 }
 
-/** A collector on the internet host, decoding with OpenTelemetry's own code. */
+/** A collector on the internet host. It decodes with OpenTelemetry's own code. */
 async function collector() {
   const child = lab.spawn('internet', process.execPath, receiverProgram, lab.server.address4, String(port))
   const receiver = following(child)
@@ -28,7 +28,7 @@ async function pushing(interval: string, more = '') {
   return { receiver, monitor, metrics, times }
 }
 
-/** Everything for the internet host vanishes at this provider. */
+/** Drops all packets to the internet host at this provider. */
 const cutOff = (provider: 'isp1' | 'isp2') => lab.fault(provider, `ip daddr ${lab.server.address4} drop`)
 
 const longestGap = (times: number[]) => Math.max(...times.slice(1).map((time, index) => time - times[index]!))
@@ -51,9 +51,9 @@ describe('netvia monitor --otlp', () => {
     const [dead, working] = await Promise.all(captures.map(capture => capture.stop()))
     console.log(`packets with the collector: ${dead!.length} on wan1 (dead), ${working!.length} on wan2`)
     expect(working!.length).toBeGreaterThan(20)
-    // At most what the kernel repeats of a request that was cut.
+    // At most the kernel's retransmissions of an interrupted request.
     expect(dead!.length).toBeLessThan(5)
-    // Timers of a busy machine are late, but those of the seconds until wan1 was known to be dead are not missing.
+    // Points may be late on a busy machine, but those from before wan1's death was detected must not be missing.
     expect(longestGap(times())).toBeLessThan(2500)
     const records = receiver.accepted('logs').flatMap(({ records }) => records)
     expect(records.find(({ attributes }) => attributes['netvia.uplink.state'] === 'down')).toMatchObject({
@@ -75,7 +75,7 @@ describe('netvia monitor --otlp', () => {
     expect(metrics().length).toBeGreaterThan(during + 20)
     expect(times()).toEqual(times().toSorted((a, b) => a - b))
     expect(longestGap(times())).toBeLessThan(2500)
-    // The state of each moment, not that of the end: the uplinks were down meanwhile.
+    // Each point has the state of its own time, so some show that the uplinks were down.
     const isDown = ({ points }: { points: { name: string; value: number; attributes: object }[] }) =>
       points.some(
         ({ name, value, attributes }) =>
@@ -114,7 +114,7 @@ describe('netvia monitor --otlp', () => {
           ({ name, attributes }) => name === 'netvia.otlp.lost' && attributes['netvia.otlp.signal'] === 'metrics',
         )?.value
     await expect.poll(reported, patience).toBe(Number(lost))
-    // A thousand points are 21 pushes, each a tenth of a second or more after the one before.
+    // A thousand points are 21 pushes, at least 0.1 s apart.
     const [oldest] = metrics().slice(during)
     console.log(
       `${lost} points were lost; the oldest that was kept waited ${oldest!.receivedAt - oldest!.points[0]!.at} ms`,

@@ -9,7 +9,7 @@ const { server, wan1, wan2 } = lab
 const families = [4, 6] as const
 const hostOf = { 4: server.address4, 6: server.address6 }
 
-/** Both ends of the cable behind a provider; back to 1500 by the returned function, or with the test file. */
+/** Sets the MTU on both ends of the cable behind a provider. The returned function, or the end of the file, restores 1500. */
 function narrow(isp: 'isp1' | 'isp2', mtu: number): () => void {
   const set = (host: Host, device: string, size: number) =>
     lab.run(host, 'ip', 'link', 'set', device, 'mtu', String(size))
@@ -42,13 +42,13 @@ describe.each(families)('pathMtu, IPv%i', family => {
     })
   })
 
-  it('believes the router that says what fits', async () => {
+  it('uses the MTU that a router reports', async () => {
     const widen = narrow('isp1', 1400)
     expect(await pathMtu(host)).toMatchObject({ mtu: 1400, method: 'too-big', limitedBy: gateway(wan1), probes: 4 })
     widen()
   })
 
-  it("is not taken in by the kernel's memory of a narrower path", async () => {
+  it("ignores the kernel's cached MTU of a narrower path", async () => {
     const widen = narrow('isp1', 1300)
     await pathMtu(host)
     expect(lab.run('router', 'ip', 'route', 'get', host)).toContain('mtu 1300')
@@ -56,7 +56,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(await pathMtu(host)).toMatchObject({ mtu: 1500, method: 'device' })
   })
 
-  it.each([1280, 1401, 1499])('finds %i where routers say nothing', async mtu => {
+  it.each([1280, 1401, 1499])('finds %i if routers report nothing', async mtu => {
     const widen = narrow('isp1', mtu)
     const repair = lab.fault('router', tooBig)
     const found = await pathMtu(host, { timeout: 100 })
@@ -66,7 +66,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(found.probes).toBeLessThan(50)
   })
 
-  it('does not take a lost packet for one that is too large', async () => {
+  it('does not mistake a lost packet for one that is too large', async () => {
     const request = family === 4 ? 'icmp type echo-request' : 'icmpv6 type echo-request'
     const repair = lab.fault('isp1', `${request} numgen inc mod 2 0 drop`)
     const found = await pathMtu(host, { timeout: 100 })
@@ -74,7 +74,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(found).toMatchObject({ mtu: 1500, method: 'device', probes: 5 })
   })
 
-  it('uses only the device, whose path is another', async () => {
+  it('uses only the device, whose path has another MTU', async () => {
     const widen = narrow('isp2', 1350)
     let found: unknown
     const moved = await movedDuring(async () => {
@@ -85,7 +85,7 @@ describe.each(families)('pathMtu, IPv%i', family => {
     expect(moved.wan1).toBe(0)
   })
 
-  it('says why there is none', async () => {
+  it('reports why there is no result', async () => {
     const match = family === 4 ? 'ip daddr' : 'ip6 daddr'
     let repair = lab.fault('isp1', `${match} ${host} drop`)
     expect(await pathMtu(host, { timeout: 50 })).toMatchObject({

@@ -17,7 +17,7 @@ import { quiet } from './quiet.js'
 
 type Family = 4 | 6
 
-/** One way to use the network; `port` 0 for a protocol without ports. */
+/** One way to use the network. `port` is 0 for protocols without ports. */
 interface Usage {
   name: string
   protocol: 'icmp' | 'tcp' | 'udp'
@@ -28,7 +28,7 @@ interface Usage {
 const numbers = { icmp: { 4: 1, 6: 58 }, tcp: { 4: 6, 6: 6 }, udp: { 4: 17, 6: 17 } }
 const serverAddress = (family: Family) => (family === 4 ? lab.server.address4 : lab.server.address6)
 const wan2Address = (family: Family) => (family === 4 ? lab.wan2.address4 : lab.wan2.address6)
-/** /etc/resolv.conf names the server's IPv4 address; a socket on an IPv6 source address needs the other. */
+/** /etc/resolv.conf names the server's IPv4 address, but a socket on an IPv6 source address needs its IPv6 address. */
 const nameServers = (family: Family) => (family === 4 ? undefined : [lab.server.address6])
 
 const ipv4Name = `v4.${lab.server.name}`
@@ -57,7 +57,7 @@ beforeAll(async () => {
   await once(lab.spawn('internet', process.execPath, '-e', echo).stdout!, 'data')
 })
 
-/** By its name, since Node 22.23.3 takes no certificate for an IPv6 address (`tls.checkServerIdentity`). */
+/** Verifies the name, because Node 22.23.3 rejects certificates for IPv6 addresses (`tls.checkServerIdentity`). */
 const identity = { ca: lab.ca, servername: lab.server.name }
 
 const usages: Usage[] = [
@@ -195,11 +195,11 @@ async function body(request: http.ClientRequest): Promise<string> {
 interface Traffic {
   rxPackets: number
   txPackets: number
-  /** What tcpdump saw, both ways. */
+  /** The packets in both directions that tcpdump saw. */
   packets: CapturedPacket[]
 }
 
-/** What went over wan1 and wan2 meanwhile. */
+/** The traffic on wan1 and wan2 during `action`. */
 async function trafficOf(action: () => Promise<void>): Promise<[wan1: Traffic, wan2: Traffic]> {
   const captures = await Promise.all(['wan1', 'wan2'].map(device => lab.capture(device)))
   const before = ['wan1', 'wan2'].map(lab.counters)
@@ -215,12 +215,12 @@ async function trafficOf(action: () => Promise<void>): Promise<[wan1: Traffic, w
   return traffic as [Traffic, Traffic]
 }
 
-/** For the message of a failed test. */
+/** Describes a packet for the message of a failed test. */
 function inWords({ source, destination, protocol, frame }: CapturedPacket): string {
   return `protocol ${protocol} from ${source} to ${destination}: ${frame.toString('hex')}`
 }
 
-/** Packets of this usage from wan2's address. */
+/** The packets of this usage that were sent from wan2's address. */
 function sentFrom({ packets }: Traffic, { protocol, port }: Usage, family: Family): CapturedPacket[] {
   return packets.filter(
     packet =>

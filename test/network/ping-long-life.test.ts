@@ -18,7 +18,7 @@ const families = [
   { family: 6, host: host6 },
 ]
 
-/** A series that runs beside the test, and ends with it. */
+/** Runs a ping series in the background until the end of the test. */
 function follow(host: string, options: PingsOptions) {
   const results: PingResult[] = []
   const series = pings(host, options)
@@ -34,9 +34,9 @@ function follow(host: string, options: PingsOptions) {
     results,
     series,
     end,
-    /** What the last probe came to: outcome, and the code of a local error. */
+    /** The outcome of the last probe, with the code of a local error. */
     last: () => [results.at(-1)?.outcome, results.at(-1)?.error?.code].filter(Boolean).join(' '),
-    /** Waits for a reply to a probe that was sent after now, and says how long after now that was, in ms. */
+    /** Waits for a reply to a probe that is sent after this call. Returns the time until it was sent, in ms. */
     async repliedAfter(): Promise<number> {
       const now = Date.now()
       const fresh = () => results.find(({ outcome, sentAt }) => outcome === 'reply' && sentAt > now)
@@ -70,7 +70,7 @@ describe.each(families)('a series over IPv$family', ({ family, host }) => {
     if (interval === 50) await expect.poll(last).toMatch(/^send-failed E(NETUNREACH|NETDOWN|NODEV)$/)
     await sleep(300)
     lab.run('router', 'ip', 'link', 'set', device, 'up')
-    // The kernel drops routes and IPv6 addresses with the link.
+    // The kernel removes routes and IPv6 addresses with the link.
     const [gateway, prefix] = family === 4 ? [gateway4, undefined] : [gateway6, gateway6.replace('::2', '::1/64')]
     if (prefix) lab.run('router', 'ip', 'address', 'replace', prefix, 'dev', device, 'nodad')
     lab.run('router', 'ip', 'route', 'replace', 'default', 'via', gateway, 'dev', device, 'metric', '990')
@@ -183,7 +183,7 @@ describe('a thousand devices deleted and made again', () => {
       numbers.flatMap(n => [`link set cycle${n} up`, `address add 10.78.${n}.2/24 dev cycle${n}`]),
     )
 
-  /** Bytes in use after a full collection. */
+  /** The heap's bytes in use after a full garbage collection. */
   function heapUsed(): number {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc')

@@ -13,7 +13,7 @@ const families = [
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** A command in the router's namespace, and all it says on both of its outputs. */
+/** Runs a command in the router's namespace. Returns its standard output and standard error. */
 async function output(command: string, ...args: string[]): Promise<string> {
   const child = lab.spawn('router', command, ...args)
   let said = ''
@@ -27,7 +27,7 @@ async function output(command: string, ...args: string[]): Promise<string> {
   return said
 }
 
-/** What the wire says of the echo requests with so many bytes of payload: this tells the programs apart. */
+/** The wire's counts and times for echo requests with `bytes` of payload. The size distinguishes the programs. */
 function onTheWire(packets: CapturedPacket[], bytes: number, { request, reply }: { request: number; reply: number }) {
   const asked = new Map<number, number>()
   const rtts = new Map<number, number>()
@@ -73,7 +73,7 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     const results: PingResult[] = []
     for await (const result of series) {
       results.push(result)
-      // Duplicates behind the last reply would find nobody waiting: the end is quiet.
+      // Disable duplication for the last replies, because nobody would wait for duplicates of them.
       if (results.length === 70) await relay.set({ delayMs: 10, direction: 'back' })
     }
     const [pingSaid, fpingSaid] = await Promise.all([theirs, list])
@@ -95,12 +95,12 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     expect(Math.abs(statistics.avgMs! - mean(wire.rtts))).toBeLessThan(0.3)
     expect(Math.abs(statistics.p50Ms! - median(wire.rtts))).toBeLessThan(0.3)
 
-    // ping counts its own just so.
+    // ping's counts match the wire's.
     const pingWire = onTheWire(packets, pingBytes, family)
     const [, received, , duplicates] = /(\d+) received,( \+(\d+) duplicates,)?/.exec(pingSaid)!
     expect([Number(received), Number(duplicates ?? 0)]).toEqual([pingWire.received, pingWire.duplicates])
     const average = Number(/= [\d.]+\/([\d.]+)\//.exec(pingSaid)![1])
-    // It counts duplicates into its times as well.
+    // ping includes duplicates in its times.
     expect(Math.abs(average - statistics.avgMs!)).toBeLessThan(20)
 
     const times = fpingSaid.trim().split('\n').at(-1)!.split(' : ')[1]!.split(' ')
@@ -128,20 +128,20 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     expect(received).toBe(60)
     expect(hubs.at(-1)).toMatchObject({ host, 'Loss%': 0 })
     expect(pingSaid).toContain('60 received')
-    // The others take their times themselves, and at other moments: a busy machine adds to averages, not to the least.
+    // The other tools take timestamps in user space and at other moments. A busy machine increases averages, not minimums.
     for (const other of [average!, mean(times), hubs.at(-1).Avg, avgMs!]) expect(other).toBeGreaterThan(minMs! - 1)
     for (const other of [least!, Math.min(...times), hubs.at(-1).Best]) expect(Math.abs(other - minMs!)).toBeLessThan(1)
   })
 })
 
 describe('two processes at one host, with the same identifier and the same sequence numbers', () => {
-  /** A raw socket's identifier is random bytes of the kernel: here it is not. */
+  /** Replaces the random identifier of raw sockets by a fixed one. */
   const script = (host: string) => `
     import { createRequire } from 'node:module'
     const root = ${JSON.stringify(fileURLToPath(new URL('../..', import.meta.url)))}
     const native = createRequire(root)('node-gyp-build')(root)
     const { random } = native
-    // Identifiers are drawn 256 at once (src/binding/random.ts), cookies more.
+    // Identifiers are drawn 256 at a time (src/binding/random.ts), cookies in larger batches.
     native.random = out => {
       if (out.length !== 512) return random(out)
       new Uint16Array(out.buffer, out.byteOffset, out.length / 2).fill(4242)
@@ -186,14 +186,14 @@ describe('cadence', () => {
     const offsets = packets.map(
       ({ payload, timeMs }) => timeMs - ((payload!.readUInt16BE(6) - base + 0x10000) % 0x10000) * 10,
     )
-    // The first probe may be late itself, as any other. The one that was least late has left on time.
+    // Any probe may be late, including the first. The one with the smallest offset was on time.
     const start = Math.min(...offsets)
     const delays = offsets.map(offset => offset - start)
     expect(delays.length).toBeGreaterThan(590)
     const drift = median(delays.slice(-100)) - median(delays.slice(0, 100))
-    // Timers that start when the one before fires would add up to hundreds.
+    // Chained timers would accumulate hundreds of milliseconds.
     expect(Math.abs(drift)).toBeLessThan(20)
-    // A timer fires up to a millisecond late, a busy machine makes it more: a quarter are on time all the same.
+    // Timers fire up to 1 ms late, and later on a busy machine. A quarter must still be on time.
     expect(delays.toSorted((a, b) => a - b)[delays.length >> 2]).toBeLessThan(5)
   })
 

@@ -15,15 +15,15 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
-/** How each family's echo requests are seen on the wire. */
+/** How to capture each family's echo requests. */
 const families = {
   4: { slow: lab.slow.address4, filter: 'icmp', request: 8, requests: 'icmp[icmptype] = icmp-echo' },
   6: { slow: lab.slow.address6, filter: 'icmp6', request: 128, requests: 'icmp6 and ip6[40] = 128' },
 } as const
 
 /**
- * Round trips on the wire by the results' numbers: on the wire they begin anywhere, and tcpdump may miss some on a busy machine, so the
- * first it saw is the request that left at that time.
+ * Round-trip times on the wire by the sequence numbers of the results. Numbers on the wire start anywhere, and tcpdump may miss packets
+ * on a busy machine. So the send time of the first captured request identifies its result.
  */
 function wireTimes(packets: CapturedPacket[], request: number, results: PingResult[]): Map<number, number> {
   const requests = new Map<number, number>()
@@ -64,7 +64,7 @@ describe.each([
     const wire = wireTimes(await capture.stop(), request, results)
     await relay.stop()
     expect(results).toHaveLength(300)
-    // A busy machine's relay may hold one for longer than the timeout: the wire says so too.
+    // On a busy machine, the relay may hold a packet for longer than the timeout. The wire shows that too.
     const inTime = results.filter(({ sequence }) => !(wire.get(sequence)! > timeout - 1))
     expect(inTime.length).toBeGreaterThan(200)
     expect(inTime.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
@@ -113,7 +113,7 @@ describe.each([
   })
 })
 
-describe('a user without privilege', () => {
+describe('an unprivileged user', () => {
   const script = `
     import { ping } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
     for (const { host, ...options } of ${JSON.stringify([{ host: server, device: 'wan2' }, { host: lab.server.address6 }])}) {

@@ -4,7 +4,7 @@ import { type PingsOptions, pings } from '../../src/protocols/icmp/pings.js'
 import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
 import { lab, needs } from '../lab/index.js'
 
-// Cases of other pingers' own tests that no other file here has: docs/compatibility.md says whose.
+// Test cases from other ping tools that no other file here covers. docs/compatibility.md names their sources.
 
 const { address4: server4, address6: server6 } = lab.server
 const families = [
@@ -55,7 +55,7 @@ describe.each(families)('IPv$family', ({ family, host, echo, any, far }) => {
   test('the source of one device, out by the other (mtr: source address; fping: oiface)', async () => {
     const sent = await lab.capture('wan2', family === 4 ? 'icmp' : 'icmp6')
     expect(await ping(host, { device: 'wan2', localAddress: local2 })).toMatchObject({ outcome: 'reply' })
-    // The answer goes to the address, and comes in by wan1: a socket bound to wan2 does not see it.
+    // The reply goes to wan1's address and arrives through wan1, so a socket bound to wan2 doesn't receive it.
     expect(await ping(host, { device: 'wan2', localAddress: local1, timeout: 200 })).toMatchObject({
       outcome: 'timeout',
     })
@@ -81,7 +81,7 @@ describe.each(families)('IPv$family', ({ family, host, echo, any, far }) => {
     const pairs = Array.from({ length: 32 }, (_, pair) => pair)
     await Promise.all(pairs.flatMap(pair => [ask(far, pair), ask(host, pair)]))
     await relay.stop()
-    // A busy machine may take longer than the far host to send all of them, but not to send two that follow each other.
+    // On a busy machine, sending all probes may take longer than the far host, but sending two in a row doesn't.
     const early = pairs.filter(pair => order.indexOf(`${far} ${pair}`) < order.indexOf(`${host} ${pair}`))
     expect(early).toEqual([])
   })

@@ -22,7 +22,7 @@ type Uplink = ReturnType<typeof lab.addDevice>
 const gatewayOf = ({ gateway4, gateway6 }: Uplink, family: 4 | 6) => (family === 4 ? gateway4 : gateway6)
 const outcomesOf = (results: PingResult[]) => results.map(({ outcome }) => outcome)
 
-/** A token bucket of 100 kbit/s: a packet of 1000 bytes takes 80 ms. `limit`: bytes that may wait. */
+/** Adds a token bucket of 100 kbit/s, which takes 80 ms for a packet of 1,000 bytes. `limit`: the queue size in bytes. */
 function shape({ device }: Uplink, limit: number): () => void {
   const words = `qdisc add dev ${device} root tbf rate 100kbit burst 1600 limit ${limit}`
   lab.run('router', 'tc', ...words.split(' '))
@@ -43,7 +43,7 @@ describe.each(kinds)("the queue of this machine's own device, $kind, IPv$family"
   const options = { kind, device, payloadSize: 1000 }
   afterAll(uplink.remove)
 
-  test('the wait in it is a part of the round trip, and reported', async () => {
+  test('the wait in it is part of the round trip, and reported', async () => {
     await ping(host, options)
     onTestFinished(shape(uplink, 100_000))
     const results = await Promise.all(Array.from({ length: 6 }, () => ping(host, options)))
@@ -55,8 +55,8 @@ describe.each(kinds)("the queue of this machine's own device, $kind, IPv$family"
     expect(last.queuedMs).toBeLessThan(last.rttMs!)
   })
 
-  test('after it was full, stamps are still those of their own packets: a loss on the path stays a loss', async () => {
-    // It keeps the socket open, as a monitor does.
+  test('after it was full, timestamps still match their packets: a loss on the path stays a loss', async () => {
+    // This series keeps the socket open, like a monitor.
     const other = pings(host, { ...options, interval: 100_000 })
     await other.next()
     onTestFinished(() => void other.return())
@@ -77,7 +77,7 @@ describe.each(kinds)("the queue of this machine's own device, $kind, IPv$family"
   })
 })
 
-test('whatever fails in a send, the stamps of the next packets are their own', { timeout: 30_000 }, async () => {
+test('after any failed send, the timestamps of the next packets match them', { timeout: 30_000 }, async () => {
   needs('nft')
   const { device, remove } = lab.addDevice('mixed')
   onTestFinished(remove)
@@ -92,7 +92,7 @@ test('whatever fails in a send, the stamps of the next packets are their own', {
   onTestFinished(() => void lab.run('router', 'nft', 'delete', 'table', 'inet', 'own'))
   lab.run('router', 'nft', 'add rule inet own out icmp type echo-request ip length 100-200 numgen inc mod 2 == 0 drop')
   for (let round = 0; round < 5; round++) {
-    // Filtered, without a route, too large, and fine: in one batch.
+    // One batch with a filtered packet, one without a route, one too large, and a good one.
     const results = await Promise.all([
       ping(host, options),
       ping(host, { ...options, payloadSize: 100 }),
@@ -127,11 +127,11 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
     return { ...uplink, gateway: gatewayOf(uplink, family), heal }
   }
 
-  test('while it is only asked, that is silence; once it has failed, nothing was sent: with and without a device', {
+  test('is silence while the kernel asks, and a failed send once it has given up, with and without a device', {
     timeout: 30_000,
   }, async () => {
     const [named, unnamed] = [dead('named'), dead('plain')]
-    // The kernel asks three times, a second apart or more: the first request is given up before that ends, the second one after.
+    // The kernel asks three times, at least a second apart. The first request times out before that ends, the second one after it.
     const series = { interval: 2500, count: 2, timeout: 2900 }
     const by = [
       { host: named.gateway, device: named.device },
@@ -144,11 +144,11 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
     }
   })
 
-  test('an outage while the kernel holds the packets is a loss, and a check that allows none says so', {
+  test('is a loss while the kernel still holds the packets, and a check that allows none fails', {
     timeout: 30_000,
   }, async () => {
     const { device, gateway, heal } = dead('hold')
-    // On a busy machine, healing takes longer than the three seconds after which the kernel gives up.
+    // On a busy machine, the repair takes longer than the three seconds after which the kernel gives up.
     const cache = family === 4 ? 'arp_cache' : 'ndisc_cache'
     lab.run('router', 'ip', 'ntable', 'change', 'name', cache, 'dev', device, 'mcast_probes', '20')
     const check = await checkPing(gateway, { device, interval: 100, timeout: 200, maxLossRatio: 0 })
@@ -162,7 +162,7 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
     expect(series.statistics).toMatchObject({ sent: 12, unsent: 0 })
   })
 
-  test('a sweep asks again, and finds a host whose address is resolved late', { timeout: 30_000 }, async () => {
+  test('is asked again by a sweep, which finds a host that is resolved late', { timeout: 30_000 }, async () => {
     const { device, gateway, heal } = dead('late')
     const healed = sleep(700).then(heal)
     const [result] = await all(sweep([gateway], { device, timeout: 500, retries: 4 }))
@@ -172,7 +172,7 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
   })
 })
 
-test.each([4, 6] as const)('what is not sent is tried again by a sweep, and counted, IPv%i', async family => {
+test.each([4, 6] as const)('a sweep retries unsent requests and counts them, IPv%i', async family => {
   const address = family === 4 ? '10.66.2.1' : 'fd00:66:2::1'
   lab.run('router', 'ip', 'route', 'add', 'unreachable', address)
   onTestFinished(() => void lab.run('router', 'ip', 'route', 'delete', 'unreachable', address))
@@ -182,7 +182,7 @@ test.each([4, 6] as const)('what is not sent is tried again by a sweep, and coun
   expect(swept.progress).toMatchObject({ sent: 0, retried: 0, done: 1 })
 })
 
-test('requests that this machine refuses are no loss and no success of a check', async () => {
+test('requests that this machine refuses count neither as loss nor as success in a check', async () => {
   needs('nft')
   const device = 'wan2'
   lab.run('router', 'nft', 'add table inet own; add chain inet own out { type filter hook output priority 0; }')
@@ -204,7 +204,7 @@ describe.each(kinds)('replies with a wrong checksum, $kind, IPv$family', ({ kind
   const host = server[family]
   const word = family === 4 ? 'icmp' : 'icmpv6'
 
-  test('are no replies', async () => {
+  test('are ignored', async () => {
     const repair = lab.fault('isp1', `${word} type echo-reply @th,16,16 set 0x1234`)
     using socket = openIcmp({ family, kind })
     let seen = 0

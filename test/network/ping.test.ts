@@ -43,7 +43,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
       sentAt: expect.any(Number),
       clock: 'kernel',
     })
-    // Within the call, however long a busy machine takes; clocks may differ by their ticks.
+    // The RTT is within the duration of the call. Clocks may differ by their resolution.
     expect(result.rttMs).toBeGreaterThan(0)
     expect(result.rttMs).toBeLessThan(answeredAt - sentAt + 5)
     expect(result.sentAt).toBeGreaterThan(sentAt - 5)
@@ -158,7 +158,7 @@ describe.each(each)('$kind, IPv$family', ({ kind, family }) => {
     lab.run('router', 'nft', 'add table inet own; add chain inet own out { type filter hook output priority 0; }')
     lab.run('router', 'nft', `add rule inet own out ${echo} drop`)
     try {
-      // Linux does not tell an IPv6 ping socket what became of its packet (ping_v6_sendmsg): only the device's stamp does.
+      // Linux doesn't report a failed send to IPv6 ping sockets (ping_v6_sendmsg). Only a missing timestamp from the device shows it.
       const device = family === 6 && kind === 'datagram' ? 'wan1' : undefined
       expect(await ping(host, { kind, device, timeout: 200 })).toMatchObject({
         outcome: 'send-failed',

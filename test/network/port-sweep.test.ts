@@ -9,7 +9,7 @@ import { movedDuring } from './moved.js'
 
 const descriptors = () => readdirSync('/proc/self/fd').length
 
-/** Every address of 10.64.0.0/16 accepts connections to these. */
+/** Every address in 10.64.0.0/16 accepts connections to these ports. */
 const openPorts = [22, 443]
 const ports = [22, 443, 8080]
 
@@ -65,9 +65,9 @@ describe('sweepPorts', () => {
     expect(moved.wan1).toBe(0)
   })
 
-  it('leaves out the other ports of hosts that are reported unreachable, and no more than those', async () => {
+  it('skips the other ports of hosts that are reported unreachable, and no other ports', async () => {
     lab.fault('isp1', 'ip daddr 10.64.3.0/28 reject with icmp type host-unreachable')
-    // The default of many firewalls is the same errno, and says nothing about other ports.
+    // Many firewalls answer with host-prohibited by default. It has the same errno, but says nothing about other ports.
     lab.fault('isp1', 'ip daddr 10.64.3.16/28 tcp dport != 443 reject with icmp type host-prohibited')
     const list = '1-20,443'
     const results = await collect('10.64.3.0-10.64.3.31', { ports: list, concurrency: 8, timeout: 3000 })
@@ -81,9 +81,9 @@ describe('sweepPorts', () => {
     expect(count(guarded, ({ state, port }) => state === 'open' && port === 443)).toBe(16)
   })
 
-  it('leaves out nothing of a host that has answered once', async () => {
+  it('skips no port of a host that has answered once', async () => {
     lab.fault('isp1', 'ip daddr 10.64.3.32/28 tcp dport != 443 reject with icmp type host-unreachable')
-    // One connection at a time: the first of each host is answered.
+    // One connection at a time, so the first connection to each host is answered.
     const results = await collect('10.64.3.32-10.64.3.47', { ports: '443,1-5', concurrency: 1, timeout: 3000 })
     expect(count(results, ({ state, port }) => state === 'open' && port === 443)).toBe(16)
     expect(count(results, ({ state, code }) => state === 'filtered' && code === 'EHOSTUNREACH')).toBe(16 * 5)
@@ -96,7 +96,7 @@ describe('sweepPorts', () => {
     expect(count(results, ({ state }) => state === 'unsent')).toBeGreaterThan(14)
   })
 
-  it('calls a port unsent that this machine did not try, and goes on', async () => {
+  it('reports ports that this machine could not try as unsent, and continues', async () => {
     const route = ['unreachable', '10.64.4.2/32']
     lab.run('router', 'ip', 'route', 'replace', ...route)
     onTestFinished(() => void lab.run('router', 'ip', 'route', 'del', ...route))
@@ -111,14 +111,14 @@ describe('sweepPorts', () => {
     expect(of('no-such-name.invalid')).toEqual(ports.map(() => ['unsent', expect.any(String)]))
   })
 
-  it('spreads over the hosts: a few connections to each at a time', async () => {
+  it('spreads over the hosts, with few connections to each at a time', async () => {
     const results = await collect('10.64.5.1-10.64.5.200', { ports: '1-5', concurrency: 20, timeout: 3000 })
     expect(results.length).toBe(1000)
     const first = results.slice(0, 200).map(({ host }) => host)
     expect(new Set(first).size).toBeGreaterThanOrEqual(180)
   })
 
-  it('tries a silent port again, and no other', async () => {
+  it('retries only silent ports', async () => {
     lab.fault('internet', 'ip daddr 10.64.6.1 tcp dport 22 drop')
     const capture = await lab.capture('wan1', 'dst 10.64.6.1 and tcp[tcpflags] & tcp-syn != 0')
     const results = await collect('10.64.6.1', { ports, retries: 3, timeout: 300 })
@@ -136,7 +136,7 @@ describe('sweepPorts', () => {
     expect(swept.progress).toMatchObject({ total: 508, done: 508, open: 508, inFlight: 0 })
   })
 
-  it('starts immediately with 16 million hosts in bounded memory, and ends by its signal', async () => {
+  it('starts immediately with 16 million hosts in bounded memory, and ends with its signal', async () => {
     lab.fault('isp1', 'ip daddr 10.128.0.0/9 drop')
     const before = descriptors()
     const controller = new AbortController()
@@ -152,7 +152,7 @@ describe('sweepPorts', () => {
     expect(descriptors()).toBe(before)
   })
 
-  it('rejects when its device is deleted in the middle, and leaves nothing open', async () => {
+  it('rejects if its device is deleted during the sweep, and leaves nothing open', async () => {
     const third = lab.addDevice('sweep0')
     lab.fault('internet', 'iifname "sweep0" tcp dport 1-65535 drop')
     const before = descriptors()

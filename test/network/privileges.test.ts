@@ -12,14 +12,14 @@ const say = (expression: string) => `
   const { privileges, ping } = await import(${JSON.stringify(library)})
   console.log(JSON.stringify(await (${expression})()))`
 
-/** Runs in the router as a user without rights; or with what comes before node on the command line. */
+/** Evaluates an expression in the router as an unprivileged user, or with another command before node. */
 function run<T = Privileges>(expression = 'privileges', prefix = nobody, node = process.execPath): T {
   const [command, ...args] = [...prefix, node, '--input-type=module', '-e', say(expression)]
   return JSON.parse(lab.run('router', command!, ...args))
 }
 
 const sysctl = (name: string, value: string) => lab.run('router', 'sysctl', '-qw', `${name}=${value}`)
-/** A fix is a command as it would be typed. */
+/** Runs a fix, which is a shell command. */
 const apply = (fix: string | undefined) => lab.run('router', 'sh', '-ec', fix!)
 const outcome = `async () => {
   try { return (await ping('${lab.server.address4}', { kind: KIND, timeout: 1000 })).outcome } catch (error) { return error.code }
@@ -30,8 +30,8 @@ afterEach(() => {
   sysctl('net.ipv4.ip_unprivileged_port_start', '1024')
 })
 
-describe('privileges of a user without rights', () => {
-  it('report what works without: datagram ICMP, binding to a device, timestamps', () => {
+describe('privileges of an unprivileged user', () => {
+  it('report what works without privilege: datagram ICMP, binding to a device, timestamps', () => {
     const found = run()
     expect(found).toMatchObject({
       ...{ netRaw: { allowed: false }, netAdmin: { allowed: false }, netBindService: { allowed: false } },
@@ -44,7 +44,7 @@ describe('privileges of a user without rights', () => {
     expect(found.rawIcmp4.reason).toContain('CAP_NET_RAW')
   })
 
-  it('say who may use ping sockets, and the command that allows it does', () => {
+  it('report who may use ping sockets, and their command allows it', () => {
     for (const [range, reason] of [
       ['1 0', 'not even root'],
       ['100 200', 'only the groups 65534'],
@@ -60,7 +60,7 @@ describe('privileges of a user without rights', () => {
     }
   })
 
-  it('say which ports are free, and the command that frees the others does', () => {
+  it('report which ports are unprivileged, and their command frees the others', () => {
     sysctl('net.ipv4.ip_unprivileged_port_start', '80')
     const { lowPorts } = run()
     expect(lowPorts).toMatchObject({ allowed: false, reason: expect.stringContaining('below 80') })
@@ -85,7 +85,7 @@ describe('privileges of a user without rights', () => {
 })
 
 describe('privileges of root', () => {
-  it('are all there, but for ping sockets where the sysctl shuts out everybody', () => {
+  it('are complete, except for ping sockets if the sysctl excludes everybody', () => {
     sysctl('net.ipv4.ping_group_range', '1 0')
     const { kernel, userNamespace, datagramIcmp4, datagramIcmp6, ...rest } = run('privileges', [])
     expect(Object.entries(rest).filter(([, { allowed }]) => !allowed)).toEqual([])
@@ -95,13 +95,13 @@ describe('privileges of root', () => {
     expect(kernel).toMatch(/^\d/)
   })
 
-  it('in a container without the capability say how to start it', () => {
+  it('in a container without the capability, they name the flag that adds it', () => {
     const { rawIcmp4, netRaw } = run('privileges', ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'])
     expect(netRaw).toMatchObject({ allowed: false, fix: 'docker run --cap-add=NET_RAW …' })
     expect(rawIcmp4).toMatchObject({ allowed: false, fix: 'docker run --cap-add=NET_RAW …' })
   })
 
-  it('of a user namespace are distinguished from those that count here', () => {
+  it('in a user namespace are distinguished from those that are effective here', () => {
     const { userNamespace, netRaw, rawIcmp4 } = run('privileges', ['unshare', '--user', '--map-root-user'])
     expect(userNamespace).toBe(true)
     expect(netRaw.allowed).toBe(true)

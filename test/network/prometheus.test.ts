@@ -37,7 +37,7 @@ async function query(expression: string): Promise<Sample[]> {
 
 const value = async (expression: string) => Number((await query(expression))[0]?.value[1])
 
-/** A Prometheus that asks the monitor twice a second, with the example's alerts. */
+/** Starts Prometheus with the example's alerts. It scrapes the monitor twice a second. */
 async function prometheus(url: string): Promise<void> {
   const folder = mkdtempSync(join(lab.folder, 'prometheus-'))
   writeFileSync(join(folder, 'token'), token)
@@ -63,12 +63,12 @@ async function prometheus(url: string): Promise<void> {
   await expect.poll(ready, patience).toBe(true)
 }
 
-test.each(['monitoring', 'fleet'])('the alert rules of examples/%s do what they say', name => {
+test.each(['monitoring', 'fleet'])('the alert rules of examples/%s fire as described', name => {
   promtool(['check', 'rules', `../${name}/alerts.yml`])
   promtool(['test', 'rules', `../${name}/alerts.test.yml`])
 })
 
-test('the dashboard of a fleet asks in PromQL', () => {
+test('the queries of the fleet dashboard are valid PromQL', () => {
   const { panels } = JSON.parse(readFileSync(join(examples, '../fleet/grafana-dashboard.json'), 'utf8')) as {
     panels: { targets: { expr: string }[] }[]
   }
@@ -81,7 +81,7 @@ test('the dashboard of a fleet asks in PromQL', () => {
 })
 
 describe('a real Prometheus', () => {
-  test('sees a failover, and what the dashboard asks for', async () => {
+  test('shows a failover, and has the data for the dashboard', async () => {
     const { url } = await watchUplinks([], { NETVIA_TOKEN: token })
     const headers = { authorization: `Bearer ${token}` }
     const metrics = await (await fetch(`${url}metrics`, { headers })).text()

@@ -12,10 +12,10 @@ import { movedDuring } from './moved.js'
 needs('nginx', 'dnsmasq', 'git')
 
 const { name } = lab.server
-/** More than one packet holds. */
+/** Larger than one packet. */
 const content = 'netvia '.repeat(20_000)
 
-/** In a process of its own: the proxy is in this one. */
+/** Runs the command without blocking this process, which runs the proxy. */
 async function run(command: string, ...args: string[]): Promise<string> {
   const env = { PATH: process.env.PATH, HOME: lab.folder, GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' }
   const { stdout } = await promisify(execFile)(command, args, { timeout: 40_000, env })
@@ -43,13 +43,13 @@ beforeAll(async () => {
   }
 }, 60_000)
 
-/** What the work moved has to have gone through wan2. `failures`: connections that the proxy could not make. */
+/** Checks that the traffic of `work` used wan2. `failures`: the expected number of failed connections of the proxy. */
 async function through(work: (port: number) => Promise<void>, failures: unknown = 0): Promise<void> {
   const proxy = await listenProxy({ port: 0, device: 'wan2' })
   onTestFinished(() => proxy.close())
   const moved = await movedDuring(() => work(proxy.address().port))
   expect(moved.wan2).toBeGreaterThan(10)
-  // A device also counts what the kernel says to its neighbours.
+  // A device also counts the kernel's packets to neighbours.
   expect(moved.wan1).toBeLessThan(moved.wan2 / 2)
   expect(proxy.statistics.uplinks.wan2).toMatchObject({ failures, bytesReceived: expect.any(Number) })
   expect(proxy.statistics.uplinks.wan2!.connections).toBeGreaterThan(0)
@@ -81,7 +81,7 @@ describe.each([
 ])('by %s', (_scheme, kind) => {
   needs('ssh', 'sshd', 'nc')
 
-  test('ssh logs in through wan2, by nc -X', { timeout: 60_000 }, async () => {
+  test('ssh logs in through wan2, using nc -X', { timeout: 60_000 }, async () => {
     const folder = join(lab.folder, `ssh-${kind}-${Date.now()}`)
     mkdirSync(folder)
     const file = (name: string) => join(folder, name)
@@ -91,7 +91,7 @@ describe.each([
       ...[`HostKey ${file('host')}`, `AuthorizedKeysFile ${file('client.pub')}`],
     ]
     writeFileSync(file('sshd_config'), `${settings.join('\n')}\n`)
-    // It separates its privileges there. Debian makes it when its service starts.
+    // sshd needs this folder for privilege separation. Debian creates it when the service starts.
     mkdirSync('/run/sshd', { recursive: true })
     chmodSync('/run/sshd', 0o755)
     const daemon = (await run('sh', '-c', 'command -v sshd')).trim()
@@ -103,7 +103,7 @@ describe.each([
       const given = [...options, 'LogLevel=ERROR', proxy].flatMap(option => ['-o', option])
       said = await run('ssh', '-F', '/dev/null', '-i', file('client'), ...given, `root@${name}`, 'cat /proc/net/dev')
     })
-    // The server's devices, not the router's.
+    // These are the server's devices, not the router's.
     expect(said).toContain('lo:')
     expect(said).not.toContain('wan2')
   })
@@ -112,7 +112,7 @@ describe.each([
 describe.each(['socks5', 'http'])('by %s', scheme => {
   needs('chromium')
 
-  test('Chromium shows a page through wan2, and what the page loads', { timeout: 90_000 }, async () => {
+  test('Chromium loads a page and its resources through wan2', { timeout: 90_000 }, async () => {
     const folder = join(lab.folder, `chromium-${scheme}-${Date.now()}`)
     const flags = ['headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-sync']
     const silent = ['disable-background-networking', 'disable-component-update', `user-data-dir=${folder}`]
@@ -121,7 +121,7 @@ describe.each(['socks5', 'http'])('by %s', scheme => {
       const proxy = `proxy-server=${scheme}://127.0.0.1:${port}`
       const given = [...flags, ...silent, proxy, 'dump-dom'].map(flag => `--${flag}`)
       shown = await run('chromium', ...given, `http://${name}/page`)
-      // It asks for names of its maker, too, and the laboratory has none of them.
+      // Chromium also asks for its vendor's names, which don't exist in the laboratory.
     }, expect.any(Number))
     expect(shown).toContain('written by a script')
   })

@@ -23,7 +23,7 @@ async function start(options: ProxyOptions = {}) {
   return proxy
 }
 
-/** In a process of its own: the proxy is in this one. */
+/** Runs curl without blocking this process, which runs the proxy. */
 async function curl(proxy: { address(): { port: number } }, scheme: string, ...args: string[]): Promise<string> {
   const through = ['-sS', '--max-time', '30', '-x', `${scheme}://127.0.0.1:${proxy.address().port}`]
   const { stdout } = await promisify(execFile)('curl', [...through, ...args], {
@@ -33,7 +33,7 @@ async function curl(proxy: { address(): { port: number } }, scheme: string, ...a
   return stdout
 }
 
-/** Downloads slowly; resolves when the first bytes have come, with the rest to come. */
+/** Starts a slow download. Resolves after the first bytes, with a promise for the rest. */
 async function download(proxy: { address(): { port: number } }) {
   const through = ['-sSN', '--max-time', '30', '-x', `socks5h://127.0.0.1:${proxy.address().port}`]
   const child = spawn('curl', [...through, `http://${name}/slow/big`])
@@ -61,7 +61,7 @@ if (existsSync('/proc/sys/net/mptcp/pm_type')) {
     await once(child.stdout!, 'data')
   })
 
-  test('a download of a program that knows nothing of it survives the silent loss of either uplink', async () => {
+  test('the download of a program without Multipath TCP survives the silent loss of either uplink', async () => {
     const proxy = await start()
     for (const isp of ['isp1', 'isp2'] as const) {
       const { done } = await download(proxy)
@@ -90,7 +90,7 @@ if (existsSync('/proc/sys/net/mptcp/pm_type')) {
       ['socks5', `http://${address4}/`],
       ['socks5', `http://[${address6}]/`],
       ['http', `http://${name}/`],
-    ])('curl by %s to %s leaves by wan2 alone, names included', async (scheme, url) => {
+    ])('curl by %s to %s uses only wan2, names included', async (scheme, url) => {
       const proxy = await start({ multipath: undefined, device: 'wan2' })
       let seen = ''
       const moved = await movedDuring(async () => {
@@ -105,14 +105,14 @@ if (existsSync('/proc/sys/net/mptcp/pm_type')) {
       ['a target that refuses', `http://${address4}:9/`, { code: 97, said: /\(5\)|refused/i, status: '502' }],
       ['a name that does not exist', 'http://missing.test/', { code: 97, said: /\(4\)|unreachable/i, status: '502' }],
       ['a target that the other one refuses', 'http://10.9.9.9/', { code: 97, said: /\(2\)|allowed/i, status: '403' }],
-    ])('says what it says of %s', async (_, url, { code, said, status }) => {
+    ])("passes on the other proxy's answer for %s", async (_, url, { code, said, status }) => {
       const proxy = await start({ allowTargets: ['10.9.9.9'] })
       const error = await curl(proxy, 'socks5h', url).catch(error => error)
       expect(error).toMatchObject({ code, stderr: expect.stringMatching(said) })
       expect(await curl(proxy, 'http', '-o', '/dev/null', '-w', '%{http_code}', url)).toBe(status)
     })
 
-    test('an address that this one refuses never reaches the other', async () => {
+    test('an address that this proxy refuses never reaches the other', async () => {
       const proxy = await start()
       expect(await curl(proxy, 'http', '-o', '/dev/null', '-w', '%{http_code}', 'http://10.9.9.9/')).toBe('403')
       expect(proxy.statistics.uplinks).toEqual({})
@@ -127,7 +127,7 @@ if (existsSync('/proc/sys/net/mptcp/pm_type')) {
       expect(proxy.statistics.uplinks).toMatchObject({ 'wan1+wan2': { connections: 0, failures: 1 } })
     })
 
-    test('UDP ASSOCIATE is refused, as it would go round the other proxy', async () => {
+    test('UDP ASSOCIATE is refused, because it would bypass the other proxy', async () => {
       const proxy = await start()
       const client = (await import('node:net')).connect(proxy.address().port, '127.0.0.1')
       onTestFinished(() => void client.destroy())

@@ -30,6 +30,6 @@ test('urgent data in a large transfer does not stop the tunnel', { timeout: 20_0
   const server = lab.spawn('internet', 'python3', '-c', target)
   await once(server.stdout!, 'data')
   lab.spawn('router', 'python3', '-c', client(proxy.address().port))
-  // The urgent byte itself is read by none: it isn't in the stream of a socket without SO_OOBINLINE.
+  // Nobody reads the urgent byte itself. Without SO_OOBINLINE, it isn't in the socket's stream.
   expect((await text(server.stdout!)).trim()).toBe('1000005 bbccc')
 })

@@ -39,7 +39,7 @@ async function start(options: ProxyOptions): Promise<NetviaProxy> {
   return proxy
 }
 
-/** Without what the environment says of proxies. In its own process: the proxy is in this one. */
+/** Runs a command without the environment's proxy settings, and without blocking this process, which runs the proxy. */
 async function run(command: string, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, {
     timeout: 20_000,
@@ -88,7 +88,7 @@ describe('real clients use wan2', () => {
     expect(proxy.statistics.uplinks).toMatchObject({ wan2: { connections: 1, failures: 0 } })
   })
 
-  test.each(['socks5h', 'http'])('curl by %s: a body of many packets, over a connection that is kept', async scheme => {
+  test.each(['socks5h', 'http'])('curl by %s: a body of many packets, over a kept connection', async scheme => {
     const proxy = await start({ device: 'wan2' })
     const url = `http://${name}/big`
     expect(await curl(scheme, proxy, url, url)).toBe(body + body)
@@ -97,7 +97,7 @@ describe('real clients use wan2', () => {
   })
 })
 
-/** Speaks SOCKS5 by itself, in a process of its own, and prints what comes back. */
+/** A SOCKS5 client that sends a UDP datagram through the proxy and prints the answer. */
 const udpClient = `
   const [, proxy, target, port] = process.argv
   const control = require('node:net').connect(Number(proxy), '127.0.0.1')
@@ -147,7 +147,7 @@ describe('UDP ASSOCIATE', () => {
 })
 
 describe('a proxy over a group', () => {
-  /** Looks so seldom that it doesn't notice by itself; only its links are watched. */
+  /** A group whose checks are so rare that they don't detect the outage. Only its links are watched. */
   async function grouped(interval = 60_000) {
     const checks = [{ type: 'ping' as const, host: address4 }]
     const monitor = new UplinkMonitor({
@@ -166,11 +166,11 @@ describe('a proxy over a group', () => {
     return { group, states }
   }
 
-  test.each(['socks5h', 'http'])('what a dead uplink can not connect the next one does: curl by %s', async scheme => {
+  test.each(['socks5h', 'http'])('if a dead uplink cannot connect, the next one does: curl by %s', async scheme => {
     const { group, states } = await grouped()
     const proxy = await start({ group })
     expect(await curl(scheme, proxy, `http://${address4}/`)).toBe(lab.wan1.address4)
-    // The monitor's pings go on.
+    // The monitor's pings still pass.
     const repair = lab.fault('isp1', 'meta l4proto { tcp, udp } drop')
     expect(ours).toContain(await curl(scheme, proxy, `http://${name}/`))
     expect(states()).toEqual(['up', 'up'])
@@ -179,16 +179,16 @@ describe('a proxy over a group', () => {
     expect(await curl(scheme, proxy, `http://${address4}/`)).toBe(lab.wan1.address4)
   })
 
-  test('a connection that only another uplink could make has the uplink checked now', async () => {
+  test('a failed connection that another uplink could make causes an immediate check', async () => {
     const { group, states } = await grouped()
     const proxy = await start({ group })
-    // The next round would begin after a minute.
+    // The next regular round would start after a minute.
     lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
     expect(await curl('socks5', proxy, `http://${address4}/`)).toBe(lab.wan2.address4)
     await expect.poll(states, { timeout: 15_000 }).toEqual(['down', 'up'])
   })
 
-  test('connections of an uplink that goes down are cut, and new ones take the other', async () => {
+  test('connections of an uplink that goes down are cut, and new ones use the other', async () => {
     const { group } = await grouped(100)
     const proxy = await start({ group })
     const port = 7031
@@ -203,7 +203,7 @@ describe('a proxy over a group', () => {
     expect(await curl('socks5', proxy, `http://${address4}/`)).toBe(lab.wan2.address4)
   })
 
-  test('it has no uplink left when all are down', async () => {
+  test('fails when all uplinks are down', async () => {
     const { group, states } = await grouped(100)
     const proxy = await start({ group })
     lab.fault('isp1', 'ip daddr 203.0.113.1 drop')
@@ -213,7 +213,7 @@ describe('a proxy over a group', () => {
   })
 })
 
-describe('what it refuses', () => {
+describe('refuses', () => {
   test.each([lab.wan1.address4, lab.wan2.address4, '127.0.0.1', `[${lab.wan2.address6}]`, lab.slow.address4])(
     'the target %s',
     async host => {
@@ -227,7 +227,7 @@ describe('what it refuses', () => {
     },
   )
 
-  test('a name that leads to a private address, asked for over wan2', async () => {
+  test('a name with a private address, resolved over wan2', async () => {
     const proxy = await start({ device: 'wan2', servers: [`${address4}:5301`] })
     const dns = await lab.dnsmasq(['host-record=inside.test,10.9.0.2'], { port: 5301, addresses: [address4] })
     const status = ['-o', '/dev/null', '-w', '%{http_code}']

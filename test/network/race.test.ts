@@ -16,7 +16,7 @@ const port = 7040
 const race = 250
 const byWan2 = lab.wan2.address4
 
-/** Answers each request with the client's address and how many there were for this path; `/slow` after 3 seconds. */
+/** Answers each request with the client's address and the number of requests for this path. Answers `/slow` after 3 s. */
 const server = `
   const requests = {}
   const { createServer } = require('node:http')
@@ -53,7 +53,7 @@ async function start(interval = 1000, cutConnections = false) {
 
 const silence = () => lab.fault('isp1', 'meta l4proto { tcp, udp, icmp } drop')
 
-test('no dial fails while the preferred uplink is silently dead and nobody knows it yet', async () => {
+test('no dial fails while the preferred uplink is silently dead and still counts as up', async () => {
   const { group, states } = await start()
   silence()
   const dial = async () => {
@@ -75,7 +75,7 @@ test('no dial fails while the preferred uplink is silently dead and nobody knows
   const times = results.map(({ ms }) => ms).sort((a, b) => b - a)
   console.log(`40 dials: worst ${times[0]!.toFixed(0)} ms, then ${times[1]!.toFixed(0)} ms`)
   expect(times[0]).toBeLessThan(race + 500)
-  // The first one made the uplink suspect: the others took the next uplink at once.
+  // The first dial made the uplink suspect, so the others used the next uplink immediately.
   expect(times[20]).toBeLessThan(race / 2)
   expect(states()).toEqual(['down', 'up'])
 })
@@ -86,7 +86,7 @@ test('healthy uplinks see no second handshake, and no other device is used', asy
     for (let i = 0; i < 200; i++) (await group.connect({ host, port })).destroy()
   })
   expect(moved.wan1).toBeGreaterThan(600)
-  // A busy machine may need longer than the race for a handshake; a handshake and its end are a few packets.
+  // On a busy machine, a handshake may take longer than the race, which causes a few packets on the other uplink.
   expect(moved.wan2).toBeLessThan(12)
 })
 
@@ -102,12 +102,12 @@ test('a suspect that answers again is used again', async () => {
   expect(await device()).toBe(byWan2)
   expect(group.pick().name).toBe('lte')
   repair()
-  // The rounds of the uplink are a minute apart, those of a suspicion a second.
+  // Regular rounds are a minute apart, those of a suspect uplink a second.
   await expect.poll(() => group.pick().name, { timeout: 10_000 }).toBe('fibre')
   expect(await device()).toBe(lab.wan1.address4)
 })
 
-test('names, agents and dispatcher are raced too, and each request is sent once', async () => {
+test('names, agents and dispatcher race too, and each request is sent once', async () => {
   const dns = await lab.dnsmasq()
   onTestFinished(() => dns.stop())
   const calls: Record<string, (group: UplinkGroup) => Promise<string>> = {
@@ -134,7 +134,7 @@ test('names, agents and dispatcher are raced too, and each request is sent once'
   }
 })
 
-test('a request that another uplink took over is not cut when its own goes down', async () => {
+test('a request that moved to another uplink is not cut when the first goes down', async () => {
   const { monitor, group } = await start(500, true)
   silence()
   const down = once(monitor, 'state')

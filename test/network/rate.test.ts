@@ -16,7 +16,7 @@ const { server, slow } = lab
 const token = 'a token of the laboratory'
 const tokenFile = join(lab.folder, 'rate-token')
 
-/** Another server for rates, until the end of the test (of the file, outside a test). */
+/** Starts another rate server until the end of the test (or of the file, outside a test). */
 async function serve(host: Host, address: string, ...flags: string[]) {
   const words = ['line', '--serve', '--token-file', tokenFile, '--listen', address, ...flags]
   const child = lab.spawn(host, process.execPath, command, ...words)
@@ -26,7 +26,7 @@ async function serve(host: Host, address: string, ...flags: string[]) {
 
 let lastPort = 4500
 
-/** The address of a server that has measured nothing: one whose client was cut off is busy for some seconds. */
+/** The address of a new server, because one whose client was cut off stays busy for some seconds. */
 async function freshServer(address = server.address4): Promise<string> {
   const port = ++lastPort
   await serve('internet', address, '--port', String(port))
@@ -35,7 +35,7 @@ async function freshServer(address = server.address4): Promise<string> {
 
 beforeAll(() => writeFileSync(tokenFile, token))
 
-/** A token bucket on a device, in Mbit/s: `queueMs` of data may wait. */
+/** Adds a token bucket to a device, with `rate` in Mbit/s and a queue for `queueMs` of data. */
 function shape(host: Host, device: string, rate: number, queueMs: number): void {
   const limit = Math.max(16_000, Math.round((rate * 1000 * queueMs) / 8))
   const words = `qdisc add dev ${device} root tbf rate ${rate}mbit burst ${rate > 5 ? 16_000 : 3_200} limit ${limit}`
@@ -43,26 +43,26 @@ function shape(host: Host, device: string, rate: number, queueMs: number): void 
   atEnd(() => void lab.run(host, 'tc', 'qdisc', 'delete', 'dev', device, 'root'))
 }
 
-/** Until so much data has gone through wan1 that a load in this direction is under way: acknowledgements are far less. */
+/** Waits until wan1 has moved so much data that the load in this direction has started. Acknowledgements are far less. */
 async function wan1Moves(counter: 'rx_bytes' | 'tx_bytes'): Promise<void> {
   const read = () => Number(readFileSync(`/sys/class/net/wan1/statistics/${counter}`, 'utf8'))
   const begin = read()
   await expect.poll(read, { timeout: 30_000, interval: 20 }).toBeGreaterThan(begin + 100_000)
 }
 
-/** How far `value` is from `wanted`, as a share of that. */
+/** The relative deviation of `value` from `wanted`. */
 const off = (value: number, wanted: number) => Math.abs(value / wanted - 1)
 
 const echo = { 1: { request: 8, reply: 0 }, 58: { request: 128, reply: 129 } } as const
 
-/** Pings, and what opens TCP connections. */
+/** Captures pings and TCP SYNs. */
 const pingsAndSyns = 'icmp or icmp6 or tcp[tcpflags] & tcp-syn != 0 or ( ip6 proto 6 and ip6[53] & 2 != 0 )'
 
-/** What comes after the last packet that opened a connection: those that carry the load up, before its pings. */
+/** The packets after the last SYN. The last connections carry the upload, and its pings follow. */
 const afterLastSyn = (packets: readonly CapturedPacket[]) =>
   packets.slice(packets.findLastIndex(({ protocol }) => protocol === 6) + 1)
 
-/** The round trip of each ping in the order of sending, as tcpdump saw it. */
+/** The RTT of each ping that tcpdump saw, in the order of sending. */
 function roundTrips(packets: readonly CapturedPacket[]): number[] {
   const sent = new Map<string, number>()
   const found = new Map<string, number>()
@@ -113,11 +113,11 @@ describe('measureRate', () => {
       expect(latency.p50Ms!).toBeGreaterThan(rate.idle.p50Ms! + given.queueMs / 20)
       expect(latency.p95Ms!).toBeLessThan(given.queueMs * 1.5 + 30)
     }
-    // No queue of this machine held anything back.
+    // This machine's queue delayed nothing.
     expect(rate.up.limitedBy.filter(({ what }) => what === 'queue')).toEqual([])
   })
 
-  it('uses its device alone, moves no more bytes than allowed, and leaves nothing open', async () => {
+  it('uses only its device, moves no more bytes than allowed, and leaves nothing open', async () => {
     shape('isp2', 'customer', 20, 50)
     shape('isp2', 'core', 20, 50)
     const to = await freshServer()
@@ -136,14 +136,14 @@ describe('measureRate', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it("marks what this machine's own queue did", async () => {
+  it("marks a limit by this machine's own queue", async () => {
     shape('router', 'wan1', 5, 100)
     const { up } = (await measureRate(await freshServer(), { device: 'wan1', token, duration: 2000 })) as RateFound
     const evidence = expect.stringMatching(/^tbf on wan1 dropped/)
     expect(up.limitedBy).toContainEqual({ side: 'client', what: 'queue', evidence })
   })
 
-  it('marks what a small receive window of this machine did', async () => {
+  it("marks a limit by this machine's small receive window", async () => {
     const name = 'net.ipv4.tcp_rmem'
     const usual = lab.run('router', 'sysctl', '-n', name).trim()
     atEnd(() => void lab.run('router', 'sysctl', '-qw', `${name}=${usual}`))
@@ -157,7 +157,7 @@ describe('measureRate', () => {
   it('measures a lossy path', async () => {
     await serve('slow', slow.address4)
     await lab.relay({ loss: 0.05, delayMs: 5 })
-    // Without a limit the load has moved all its bytes after a few pings, none of which needs to be lost.
+    // Without a rate limit, the load would end after a few pings, and possibly none of them would be lost.
     shape('router', 'slow0', 20, 100)
     shape('slow', 'router', 20, 100)
     const rate = (await measureRate(slow.address4, {
@@ -171,7 +171,7 @@ describe('measureRate', () => {
     expect(rate.down.latency.lossRatio! + rate.up.latency.lossRatio!).toBeGreaterThan(0)
   })
 
-  it('ends with what it knows when the server dies, or falls silent', async () => {
+  it('ends with a partial result when the server dies, or stops answering', async () => {
     shape('isp1', 'core', 2, 100)
     shape('isp1', 'customer', 2, 100)
     const options = { device: 'wan1', token }
@@ -190,7 +190,7 @@ describe('measureRate', () => {
     expect(silent.down?.bitsPerSecond).toBeGreaterThan(0)
   })
 
-  it('has its server free again some seconds after it was cut off', async () => {
+  it('frees its server some seconds after it was cut off', async () => {
     const to = await freshServer()
     shape('isp1', 'customer', 2, 100)
     const options = { token, duration: 2000 }
@@ -198,7 +198,7 @@ describe('measureRate', () => {
     await wan1Moves('rx_bytes')
     lab.fault('isp1', 'drop')
     const cutAt = performance.now()
-    // The load of 2 s would end, and 15 s of waiting for the next part begin.
+    // Without detection, the server would finish the load of 2 s and wait another 15 s for the next part.
     let again: RateFound | RateUnknown
     let askedAt: number
     do {
@@ -222,12 +222,12 @@ describe('measureRate', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('refuses another token, and has one measurement at a time', async () => {
+  it('refuses a wrong token, and allows one measurement at a time', async () => {
     const options = { device: 'wan1', duration: 2000 }
     const to = await freshServer()
     const wrong = await measureRate(to, { ...options, token: 'not the token of it' })
     expect(wrong.error).toMatchObject({ code: 'ERR_RATE_REFUSED', message: expect.stringContaining('token') })
-    // Slow, it takes all of its time.
+    // On a slow line, the measurement takes its whole duration.
     shape('isp1', 'core', 2, 100)
     shape('isp1', 'customer', 2, 100)
     const ours = measureRate(to, { ...options, token, duration: 5000 })
@@ -240,7 +240,7 @@ describe('measureRate', () => {
 })
 
 describe('netvia line --server', () => {
-  it('shows lines side by side, one of them dead', async () => {
+  it('compares lines, one of them dead', async () => {
     shape('isp2', 'customer', 20, 50)
     shape('isp2', 'core', 5, 50)
     lab.fault('isp1', 'drop')
@@ -261,7 +261,7 @@ describe('netvia line --server', () => {
     expect(code).toBe(1)
   })
 
-  it('is never measured by accident', async () => {
+  it('is never used unless requested', async () => {
     const { code, stderr } = await netvia(['line', '-I', 'wan1', '--duration', '2s'])
     expect([code, stderr]).toEqual([3, expect.stringContaining('--duration is for --server')])
     const without = await netvia(['line', '-I', 'wan1', '--server', server.address4])

@@ -41,7 +41,7 @@ async function all(results: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of results);
 }
 
-/** Every call that sends, started before it returns. What it needs beside the path is in the options, which the call shares. */
+/** Every call that sends packets. `needed`: the options that it needs besides the path. All calls share one options object. */
 const calls: Record<string, { needed?: object; call: (options: never) => Promise<unknown> }> = {
   ping: { call: options => ping(host, options) },
   pings: { needed: { count: 2, interval: 10 }, call: options => all(pings(host, options)) },
@@ -74,7 +74,7 @@ const calls: Record<string, { needed?: object; call: (options: never) => Promise
 }
 
 describe.each(Object.entries(calls))('%s', (_name, { needed, call }) => {
-  test('goes out through the device that the options name when it is called', async () => {
+  test('uses the device that the options name at the time of the call', async () => {
     const options: PathOptions = { ...needed }
     const moved = await movedDuring(async () => {
       const jobs: Promise<unknown>[] = []
@@ -88,7 +88,7 @@ describe.each(Object.entries(calls))('%s', (_name, { needed, call }) => {
     expect(moved.wan2).toBeGreaterThan(0)
   })
 
-  test('goes out through a device that its options inherit', async () => {
+  test('uses a device that its options inherit', async () => {
     const moved = await movedDuring(() => call(Object.assign(Object.create({ device: 'wan2' }), needed) as never))
     expect(moved.wan1).toBe(0)
     expect(moved.wan2).toBeGreaterThan(0)

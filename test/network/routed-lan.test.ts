@@ -13,7 +13,7 @@ import { runWithInput, startWith } from '../lab/processes.js'
 import { blocksOf } from '../unit/markdown.js'
 import { removeDefaultRoute } from './routed-uplinks.js'
 
-/** A host behind the router: made here, as no other test needs it. Named as the laboratory's own, so that it is removed with them. */
+/** A host behind the router, which only this file needs. Its name makes the laboratory's cleanup remove it too. */
 const name = lab.names.router.replace(/router$/, 'lan')
 Object.assign(lab.names, { lan: name })
 const lan = 'lan' as Host
@@ -32,7 +32,7 @@ beforeAll(async () => {
   runWithInput(lan, [...host, 'route add default via fd00:55::1'].join('\n'), 'ip', '-batch', '-')
   const own = ['link set lan0 up', 'address add 10.55.0.1/24 dev lan0', 'address add fd00:55::1/64 dev lan0 nodad']
   runWithInput('router', own.join('\n'), 'ip', '-batch', '-')
-  // A provider's router has its address when the cable is plugged in again.
+  // Keeps the address of the provider's router when the cable is pulled.
   lab.run('isp1', 'sysctl', '-qw', 'net.ipv6.conf.customer.keep_addr_on_down=1')
   const child = startWith(
     ['pipe', 'pipe', 'inherit'],
@@ -55,9 +55,9 @@ afterEach(async () => {
   for (const end of atEnd.splice(0).reverse()) await end()
 })
 
-/** NAT as most routers have it. */
+/** NAT like on most routers. */
 const masquerade = 'oifname { "wan1", "wan2" } masquerade'
-/** The kernel itself forgets masqueraded connections that come to another device, but none of these. */
+/** The kernel itself drops masqueraded connections that move to another device, but not these. */
 const fixed = ['wan1', 'wan2'].map((device, i) => {
   const { address4, address6 } = [wan1, wan2][i]!
   return `oifname "${device}" meta nfproto ipv4 snat ip to ${address4}; oifname "${device}" meta nfproto ipv6 snat ip6 to ${address6}`
@@ -94,12 +94,12 @@ async function routed(options: RoutingOptions = {}, own = uplinks()) {
 
 interface Answer {
   kind: 'tcp' | 'udp'
-  /** In ms since 1970. */
+  /** In ms since the epoch. */
   begun: number
   from: string
 }
 
-/** What the host behind the router does; its words as they come. */
+/** Runs lan-traffic.mjs on the host behind the router. The returned array receives its messages as they arrive. */
 function traffic<T>(...args: string[]): T[] {
   const child = startWith(['pipe', 'pipe', 'inherit'], lan, process.execPath, program, ...args)
   const words: T[] = []
@@ -107,7 +107,7 @@ function traffic<T>(...args: string[]): T[] {
   return words
 }
 
-/** The kernel's times of the SYNs that leave the router through a device: one every 10 ms. To be stopped when none do. */
+/** Records the kernel's times of SYNs on a device, one every 10 ms. Call `stop` when no more are sent. */
 async function requests(device: string) {
   const capture = await lab.capture(device, 'tcp dst port 7000')
   return {
@@ -118,11 +118,11 @@ async function requests(device: string) {
   }
 }
 
-/** How often the first uplink fails. A busy machine may be late, but not most times. */
+/** The number of failures of the first uplink. A busy machine may be late sometimes, but not mostly. */
 const pulls = 5
 const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)]
 
-/** Without blocking this process meanwhile. */
+/** Switches the cable without blocking this process. */
 async function cable(state: 'up' | 'down') {
   await once(lab.spawn('isp1', 'ip', 'link', 'set', 'customer', state), 'exit')
 }
@@ -133,7 +133,7 @@ describe.each([
 ])('a host behind the router, over $family,', ({ family, host, first, second }) => {
   needs('nft', 'tcpdump')
 
-  /** Until its traffic goes out through the first uplink. */
+  /** Starts traffic and waits until it uses the first uplink. */
   async function begin() {
     const answers = traffic<Answer>('client', host)
     for (const kind of ['tcp', 'udp'])
@@ -144,13 +144,13 @@ describe.each([
     return answers
   }
 
-  /** Until an answer to something begun later shows this address. */
+  /** Waits until something that was started after `since` is answered to this address. */
   async function seenFrom(answers: Answer[], address: string, since: number): Promise<void> {
     const seen = () => answers.some(({ begun, from }) => begun > since && from === address)
     await expect.poll(seen, { timeout: 10_000 }).toBe(true)
   }
 
-  /** When the first connection or packet was begun that came out through the second uplink. */
+  /** The start time of the first connection or packet that used the second uplink. */
   async function moved(answers: Answer[], kind: Answer['kind']): Promise<number> {
     const found = () => answers.find(answer => answer.kind === kind && answer.from === second)
     await expect.poll(found, { timeout: 5000 }).toBeDefined()
@@ -171,7 +171,7 @@ describe.each([
     expect(udp).toBeLessThan(1000)
   })
 
-  test('moves its UDP even if the other uplink has no default route of the other family', async () => {
+  test('moves its UDP even if the other uplink has no default route for the other family', async () => {
     translate(fixed.join(';'))
     removeDefaultRoute(family === 'IPv4' ? '-6' : '-4', 'wan2')
     const checks = [{ type: 'ping', host } as const]
@@ -203,7 +203,7 @@ describe.each([
     expect(median(gaps)).toBeLessThan(150)
   })
 
-  test('keeps its UDP on the dead uplink where its tracked connection is not deleted', async () => {
+  test('keeps its UDP on the dead uplink if its tracked connection is not deleted', async () => {
     translate(fixed.join(';'))
     await routed({ flushConnections: false })
     const answers = await begin()
@@ -214,7 +214,7 @@ describe.each([
     expect(answers.some(({ kind, from }) => kind === 'udp' && from === second)).toBe(false)
   })
 
-  test('moves after a silent death as soon as the monitor knows, and back again', async () => {
+  test('moves after a silent outage as soon as the monitor detects it, and back again', async () => {
     translate(masquerade)
     const { monitor } = await routed()
     const answers = await begin()
@@ -271,7 +271,7 @@ describe.each([
     expect(seen).toEqual({ [first]: 10 })
   })
 
-  test('has its connections shared out 3:1 with the policy weighted', async () => {
+  test('has its connections distributed 3:1 with the policy weighted', async () => {
     translate(masquerade)
     const sysctl = (value: string) =>
       lab.run('router', 'sysctl', '-qw', `net.${family.toLowerCase()}.fib_multipath_hash_policy=${value}`)
@@ -281,7 +281,7 @@ describe.each([
     const [seen] = await counted(host, 2000)
     console.log(`${family}, weighted 3:1: ${JSON.stringify(seen)}`)
     const shared = seen![first]! + seen![second]!
-    // On a busy machine one in a thousand is not answered within the client's two seconds.
+    // On a busy machine, one in a thousand may not be answered within the client's two seconds.
     expect(shared).toBeGreaterThanOrEqual(1990)
     expect(shared).toBeLessThanOrEqual(2000)
     expect(Math.abs(seen![first]! / shared - 0.75)).toBeLessThan(0.05)
@@ -291,7 +291,7 @@ describe.each([
 describe('a port that is forwarded to a host behind the router', () => {
   needs('nft', 'tcpdump')
 
-  test('is answered through the uplink that it was asked by, with the marks of docs/routers.md', async () => {
+  test('answers through the uplink of the request, with the marks of docs/routers.md', async () => {
     const blocks = blocksOf('docs/routers.md', 'text').map(({ source }) => source)
     for (const rules of blocks.filter(source => source.includes('table inet uplinks'))) nft(rules)
     atEnd.push(() => nft('delete table inet uplinks'))

@@ -6,29 +6,29 @@ import type { RoutingOptions } from '../../src/routing/options.js'
 import { UplinkRouting } from '../../src/routing/routing.js'
 import { lab } from '../lab/index.js'
 
-/** Called after each test, the last one first. */
+/** Cleanups that run after each test, in reverse order. */
 export const atEnd: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const end of atEnd.splice(0).reverse()) await end()
 })
 
-/** ip(8) in the router. */
+/** Runs ip(8) in the router. */
 export const ip = (...args: string[]) => lab.run('router', 'ip', ...args)
-/** All rules and all routes of both families: what has to be as it was before. */
+/** All rules and routes of both families, for comparing the state before and after. */
 export const everything = () =>
   ['-4', '-6'].flatMap(family => [ip(family, 'rule'), ip(family, 'route', 'show', 'table', 'all')]).join('\n')
 export const table = (number: number, family = '-4') => {
   try {
     return ip(family, 'route', 'show', 'table', String(number)).trim()
   } catch {
-    // A table without routes is none.
+    // A table without routes doesn't exist.
     return ''
   }
 }
-/** The device that a packet of a host behind the router goes out through. */
+/** The outgoing device for a packet from a host behind the router. */
 export const outgoing = (address: string) => / dev (\S+)/.exec(ip('route', 'get', address))![1]
 
-/** Until the end of the test. `family`: as ip(8) has it. */
+/** Removes a default route until the end of the test. */
 export function removeDefaultRoute(family: '-4' | '-6', device: string): void {
   const route = ip(family, 'route', 'show', 'default', 'dev', device)
     .replace(/ pref medium/, '')

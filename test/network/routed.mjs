@@ -1,4 +1,4 @@
-// A monitor and the routes that follow it. Run by routing.test.ts. Argument: the uplinks, as JSON. Says what it has set, or why not.
+// A monitor with routes that follow it. Run by routing.test.ts. Argument: the uplinks as JSON. Prints what it has set, or the error.
 import { once } from 'node:events'
 import { UplinkMonitor, UplinkRouting } from 'netvia'
 

@@ -12,7 +12,7 @@ import { atEnd, cable, everything, ip, monitored, outgoing, routed, table } from
 
 let loops = 0
 
-/** Runs commands in the router again and again, until the test ends. */
+/** Repeats commands in the router until the test ends. */
 function inLoop(commands: string): () => Promise<void> {
   const flag = join(lab.folder, `loop-${++loops}`)
   writeFileSync(flag, '')
@@ -26,10 +26,10 @@ function inLoop(commands: string): () => Promise<void> {
   return end
 }
 
-/** ip(8) in the router. */
+/** Runs ip(8) commands in the router. */
 const batch = (lines: string[]) => void runWithInput('router', lines.join(''), 'ip', '-batch', '-')
 
-/** Lets an uplink's default route in the main table lead to a gateway that can't be reached any more. */
+/** Replaces an uplink's default route in the main table by one to an unreachable gateway. */
 function loseGateway() {
   const { gateway4 } = lab.wan2
   ip('route', 'add', '192.0.2.222', 'dev', 'wan2')
@@ -46,7 +46,7 @@ function loseGateway() {
 }
 
 describe('what the kernel refuses', () => {
-  test('is reported once, tried again, and keeps the other routes from nothing', { timeout: 30_000 }, async () => {
+  test('is reported once, tried again, and does not affect other routes', { timeout: 30_000 }, async () => {
     const monitor = await monitored()
     const { repair } = loseGateway()
     const { routing, warnings } = await routed(monitor)
@@ -65,7 +65,7 @@ describe('what the kernel refuses', () => {
     expect(everything()).not.toMatch('proto 77')
   })
 
-  test('without a table of their own is said at the start, and nothing is left', async () => {
+  test('is reported at the start if another program uses a table, and nothing is left', async () => {
     const monitor = await monitored()
     const foreign = ['default', 'via', lab.wan2.gateway4, 'table', '7770']
     ip('route', 'add', ...foreign)
@@ -84,8 +84,8 @@ describe('what the kernel refuses', () => {
   })
 })
 
-describe('what other programs have', () => {
-  test('stays theirs: tables with the numbers of the uplinks, the same rules, routes of the main table', async () => {
+describe('the state of other programs', () => {
+  test('is left alone: tables with the numbers of the uplinks, the same rules, routes of the main table', async () => {
     const monitor = await monitored()
     ip('route', 'add', 'default', 'via', lab.wan2.gateway4, 'table', '7771')
     ip('rule', 'add', 'priority', '20002', 'lookup', '7770')
@@ -99,7 +99,7 @@ describe('what other programs have', () => {
     const { routing, warnings } = await routed(monitor)
     expect(routing.snapshot().uplinks.map(uplink => uplink.table)).toEqual([7772, 7773])
     expect(outgoing(lab.server.address4)).toBe('wan1')
-    // Something to look at again.
+    // A change that makes routing read the state again.
     ip('address', 'add', '10.77.1.5/32', 'dev', 'wan2')
     await expect.poll(() => ip('rule')).toMatch('from 10.77.1.5')
     ip('address', 'del', '10.77.1.5/32', 'dev', 'wan2')
@@ -123,10 +123,10 @@ describe('what other programs have', () => {
     ])
   })
 
-  test('changes without end, and the routes still follow the uplinks', { timeout: 30_000 }, async () => {
+  test('may change constantly, and the routes still follow the uplinks', { timeout: 30_000 }, async () => {
     const monitor = await monitored()
     const { routing } = await routed(monitor)
-    // They make reading longer than the pauses between the changes.
+    // With so many routes, reading takes longer than the pauses between the changes.
     const many = Array.from({ length: 15_000 }, (_, i) => `10.${64 + (i >> 16)}.${(i >> 8) & 255}.${i & 255} dev lo\n`)
     batch(many.map(route => `route add ${route}`))
     onTestFinished(() => batch(many.map(route => `route del ${route}`)))
@@ -153,8 +153,8 @@ describe('what other programs have', () => {
 })
 
 describe('a flood of route changes', () => {
-  test('is taken in parts, between which other work has its turn', async () => {
-    // What the test before removed has been seen by then.
+  test('is processed in parts, between which other work has its turn', async () => {
+    // By then, the changes of the previous test have been processed.
     await wait(500)
     let [turn, most, seen] = [0, 0, 0]
     atEnd.push(async () => unsubscribe())
@@ -173,7 +173,7 @@ describe('a flood of route changes', () => {
     batch(routes.map(route => `route del ${route}`))
   })
 
-  test('leaves the event loop its turns, and what came last is known', { timeout: 60_000 }, async () => {
+  test('does not block the event loop, and the last change is known', { timeout: 60_000 }, async () => {
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor)
     let seen = 0

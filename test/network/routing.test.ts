@@ -28,7 +28,7 @@ import {
 } from './routed-uplinks.js'
 
 describe('start and stop', () => {
-  test('leave the rules and routes as they were, and meanwhile each uplink has its table', async () => {
+  test('restore the rules and routes, and each uplink has its table in between', async () => {
     const before = everything()
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor)
@@ -65,7 +65,7 @@ describe('start and stop', () => {
     expect(warnings).toEqual([])
   })
 
-  test('keep the routes of the main table that are no default routes, and the options of the numbers', async () => {
+  test("keep the main table's other routes, and the options for the numbers", async () => {
     const monitor = await monitored()
     ip('route', 'add', '203.0.113.0/24', 'via', lab.wan2.gateway4)
     onTestFinished(() => void ip('route', 'del', '203.0.113.0/24', 'via', lab.wan2.gateway4))
@@ -77,7 +77,7 @@ describe('start and stop', () => {
     expect(ip('-6', 'rule')).not.toMatch('proto 77')
   })
 
-  test('copy the MTU and the like of a route, as DHCP clients set them', async () => {
+  test('copy the MTU and other metrics of a route, as DHCP clients set them', async () => {
     const monitor = await monitored()
     const narrow = ['default', 'via', lab.wan1.gateway4, 'dev', 'wan1', 'metric', '50']
     ip('route', 'add', ...narrow, 'mtu', '1400', 'advmss', '1300')
@@ -92,7 +92,7 @@ describe('start and stop', () => {
     expect(warnings.filter(({ source }) => source !== 'configuration')).toEqual([])
   })
 
-  test('through a nexthop object whose gateway is on the link only by its word', async () => {
+  test('work with a nexthop object whose gateway is marked as on-link', async () => {
     const monitor = await monitored()
     lab.run('router', 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=0')
     onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=1'))
@@ -104,7 +104,7 @@ describe('start and stop', () => {
     expect(warnings).toEqual([])
   })
 
-  test('twice in one network namespace are refused', async () => {
+  test('a second time in one network namespace are refused', async () => {
     const monitor = await monitored()
     const { routing } = await routed(monitor)
     const other = new UplinkRouting(monitor)
@@ -115,7 +115,7 @@ describe('start and stop', () => {
     await other.stop()
   })
 
-  test('a hundred times leave nothing, even with the two calls at the same time', async () => {
+  test('a hundred times leave nothing behind, even with concurrent calls', async () => {
     const monitor = await monitored()
     const before = everything()
     const routing = new UplinkRouting(monitor)
@@ -128,7 +128,7 @@ describe('start and stop', () => {
   })
 })
 
-/** A process with a monitor and its routes, which have been set when this resolves. */
+/** Starts a process with a monitor and routing. Resolves once the routes are set. */
 async function routedProcess(prefix: string[] = []) {
   const program = fileURLToPath(new URL('routed.mjs', import.meta.url))
   const [command, ...args] = [...prefix, process.execPath, program, JSON.stringify(uplinks())]
@@ -157,7 +157,7 @@ describe('failover', () => {
     expect(warnings).toEqual([])
   })
 
-  test('sockets bound to a device, or to an address of it, keep to its table meanwhile', async () => {
+  test('sockets bound to a device, or to its address, keep using its table', async () => {
     await routed(await monitored())
     const way = (...selector: string[]) => / dev (\S+)/.exec(ip('route', 'get', '203.0.113.1', ...selector))![1]
     expect(way()).toBe('wan1')
@@ -167,7 +167,7 @@ describe('failover', () => {
     expect(way6).toBe('wan2')
   })
 
-  test('the gateway, the addresses and the devices are followed as they change', async () => {
+  test('follows changes of the gateway, the addresses and the devices', async () => {
     const { device, address4, gateway4, remove } = lab.addDevice('tmp0')
     const check = { type: 'ping', host: lab.server.address4 } as const
     const third = { name: 'cable', device, priority: 3, checks: [check] }
@@ -192,7 +192,7 @@ describe('failover', () => {
     expect(warnings).toEqual([])
   })
 
-  test('other uplinks in the monitor are other routes, and an uplink keeps its table', async () => {
+  test('new uplinks in the monitor get routes, and an uplink keeps its table', async () => {
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor)
     const [, lte] = uplinks()
@@ -219,17 +219,17 @@ describe('all uplinks down', () => {
     }
   }
 
-  test('keep: the last one stays in force', async () => {
+  test('keep: the last one stays active', async () => {
     const monitor = await monitored({ down: 1 })
     const { routing } = await routed(monitor)
     await monitor.configure({ interval: 50, timeout: 100, down: 1, uplinks: down })
     await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['down', 'down'])
-    // By then one was down before the other.
+    // The uplinks went down one after the other.
     expect(routing.snapshot().ipv4).toMatchObject({ uplinks: [expect.any(String)], unreachable: false })
     expect(route()).toMatch(/wan[12]/)
   })
 
-  test('unreachable: packets are refused, but not those of checks, until one works again', async () => {
+  test('unreachable: packets are rejected, except those of checks, until one works again', async () => {
     const monitor = await monitored({ down: 1 })
     const { routing, warnings } = await routed(monitor, { whenAllDown: 'unreachable' })
     await monitor.configure({ interval: 50, timeout: 100, down: 1, uplinks: down })
@@ -237,7 +237,7 @@ describe('all uplinks down', () => {
     expect(table(7770)).toMatch(/^unreachable default proto 77/)
     expect(table(7770, '-6')).toMatch(/^unreachable default .*proto 77/)
     expect(route()).toBe(undefined)
-    // Otherwise no uplink would ever be seen to work again.
+    // Without this, no check could ever find that an uplink works again.
     expect(await ping(lab.server.address4, { device: 'wan2', timeout: 1000 })).toMatchObject({ outcome: 'reply' })
     expect(await ping(lab.server.address6, { device: 'wan2', timeout: 1000 })).toMatchObject({ outcome: 'reply' })
     await monitor.configure({ interval: 50, up: 1, uplinks: uplinks() })
@@ -246,9 +246,9 @@ describe('all uplinks down', () => {
     expect(warnings).toEqual([])
   })
 
-  test('unreachable: IPv6 is as before where no uplink has a default route of it, until all are down', async () => {
+  test('unreachable: IPv6 without a default route of any uplink is unchanged until all are down', async () => {
     for (const device of ['wan1', 'wan2']) removeDefaultRoute('-6', device)
-    // A tunnel, for example, that is no uplink.
+    // A default route through another device, such as a tunnel.
     const tunnel = ['default', 'dev', 'slow0', 'metric', '300']
     ip('-6', 'route', 'add', ...tunnel)
     onTestFinished(() => void ip('-6', 'route', 'del', ...tunnel))
@@ -263,7 +263,7 @@ describe('all uplinks down', () => {
 })
 
 describe('weighted', () => {
-  test('has a next hop for each uplink that works, and one where only one does', async () => {
+  test('has a next hop for each working uplink, and a single one if only one works', async () => {
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor, { policy: 'weighted' })
     for (const family of ['-4', '-6']) {
@@ -286,7 +286,7 @@ describe('weighted', () => {
     expect(warnings).toHaveLength(2)
   })
 
-  test('has IPv6 hops without a gateway too, as those of PPP and LTE are', async () => {
+  test('has IPv6 hops without a gateway too, as with PPP and LTE', async () => {
     removeDefaultRoute('-6', 'wan2')
     const route = ['default', 'dev', 'wan2', 'metric', '200']
     ip('-6', 'route', 'add', ...route)
@@ -299,7 +299,7 @@ describe('weighted', () => {
 })
 
 describe('interference', () => {
-  test('is put back and reported, five times a minute and no more', async () => {
+  test('is repaired and reported, at most five times a minute', async () => {
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor)
     const rule = ['rule', 'del', 'priority', '20002']
@@ -329,7 +329,7 @@ describe('interference', () => {
 })
 
 describe('a process that is killed', () => {
-  test('leaves the last choice in force, and the next one takes it over without a gap', async () => {
+  test('leaves the last choice active, and the next process takes over without a gap', async () => {
     const before = everything()
     const { child } = await routedProcess()
     cable('down')
@@ -348,7 +348,7 @@ describe('a process that is killed', () => {
     atEnd.push(() => monitor.stop())
     monitor.start()
     const { routing } = await routed(monitor)
-    // The preferred uplink has no verdict yet, and it is dead.
+    // The preferred uplink is dead, but has no verdict yet.
     expect(routing.snapshot()).toMatchObject({ ipv4: { uplinks: ['lte'] }, ipv6: { uplinks: ['lte'] } })
     await expect.poll(() => states(monitor), { timeout: 5000 }).toEqual(['down', 'up'])
     await wait(200)
@@ -367,7 +367,7 @@ describe('netvia doctor', () => {
   }
 
   test('finds the routes of a process that was killed, and the command that removes them and no others', async () => {
-    // Somebody else uses this protocol too.
+    // A route of another program with the same protocol number.
     const foreign = ['default', 'via', lab.wan2.gateway4, 'metric', '9000', 'proto', '77']
     ip('route', 'add', ...foreign)
     onTestFinished(() => void ip('route', 'del', ...foreign))
@@ -402,14 +402,14 @@ describe('privileges', () => {
     expect(ip('rule')).not.toMatch('proto 77')
   })
 
-  test('without it the start is refused, and says what is missing', async () => {
+  test('without it the start is refused, and the error says what is missing', async () => {
     const { line } = await routedProcess([...nobody, ...only('')])
     expect(line).toMatchObject({ code: 'EPERM', hint: expect.stringContaining('CAP_NET_ADMIN') })
   })
 })
 
 describe('netvia monitor', () => {
-  test('sets the routes that its file asks for, follows the file, and takes them away at its end', async () => {
+  test('sets the routes that its file requests, follows the file, and removes them when it ends', async () => {
     const before = everything()
     const file = join(lab.folder, 'routed.yaml')
     const write = (routing: string) =>
@@ -436,7 +436,7 @@ describe('netvia monitor', () => {
     expect(everything()).toBe(before)
   })
 
-  test('a table that another program uses: the routes are set as before, and follow the uplinks', async () => {
+  test('keeps setting routes if another program uses a table, and they follow the uplinks', async () => {
     const foreign = ['default', 'via', lab.wan2.gateway4, 'table', '6000']
     ip('route', 'add', ...foreign)
     onTestFinished(() => void ip('route', 'del', ...foreign))
@@ -465,11 +465,11 @@ describe('netvia monitor', () => {
     await expect.poll(everything, { timeout: 15_000 }).toBe(before)
   })
 
-  test('does so with the configuration that docs/routers.md begins with', async () => {
+  test('works with the first configuration in docs/routers.md', async () => {
     const before = everything()
     const [configuration] = blocksOf('docs/routers.md', 'yaml')
     const [firewall] = blocksOf('docs/routers.md', 'text').filter(({ source }) => source.includes('masquerade'))
-    // Its devices are the laboratory's; its targets are not.
+    // The page's devices exist in the laboratory, but its targets don't.
     const file = join(lab.folder, 'routers-page.yaml')
     writeFileSync(file, configuration!.source.replace(/host: [\d.]+/g, `host: ${lab.server.address4}`))
     runWithInput('router', firewall!.source, 'nft', '--check', '-f', '-')

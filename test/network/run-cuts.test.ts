@@ -13,7 +13,7 @@ needs('nginx', 'curl')
 const { address4 } = lab.server
 const both = ['name: one, device: wan1', 'name: two, device: wan2, priority: 2']
 const silent = () => lab.fault('isp1', 'tcp dport 80 drop')
-/** As the kernel wakes what waits for the connection: in a call of its own, or in epoll. */
+/** The error depends on how the kernel wakes the program: in a blocking call or in epoll. */
 const reset = /^(Connection reset by peer|Broken pipe)$/m
 
 const hasGo = spawnSync('go', ['version']).status === 0
@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop())
 
-/** A program that prints a line when it is connected; then `break` happens. */
+/** Runs a program that prints a line when it is connected. Then calls `breakIt`. */
 async function broken(words: string[], breakIt: () => unknown, options: RunOptions = {}) {
   const child = beginRun(words, { config: uplinks(both), flags: ['-v'], ...options })
   const ended = collect(child)
@@ -96,7 +96,7 @@ func main() {
   })
 }
 
-test('Node, which waits by epoll', async () => {
+test('Node, which waits with epoll', async () => {
   const script = `require('net').connect(80, '${address4}', () => console.log('connected'))
     .on('error', error => console.log(error.code)).on('end', () => console.log('looks complete'))`
   const { ended } = await broken([process.execPath, '-e', script], silent)
@@ -104,7 +104,7 @@ test('Node, which waits by epoll', async () => {
 })
 
 describe('processes', () => {
-  test('a daemon that has the connection of a parent that ended', async () => {
+  test('a daemon with the connection of its ended parent', async () => {
     const script = `${connected}
 s = connect(); done, write = os.pipe()
 if os.fork() == 0:
@@ -116,7 +116,7 @@ s.close(); print(os.read(done, 99).decode())`
     expect((await ended).stdout).toMatch(reset)
   })
 
-  test('several that share one: it is cut once', async () => {
+  test('several that share a connection: it is cut once', async () => {
     const script = `${connected}
 s = connect(); os.fork(); print(end(s), flush=True)`
     const { ended } = await broken(python(script), silent)
@@ -124,7 +124,7 @@ s = connect(); os.fork(); print(end(s), flush=True)`
     expect(stderr).toContain('one: reset 1 connection\n')
   })
 
-  test('a connection that the program has closed ends at once, not with the uplink', async () => {
+  test('a connection that the program closes ends immediately, not with the uplink', async () => {
     const script = `${connected}
 connect().close(); sys.stdin.readline()`
     const { child, ended } = await broken(python(script), () => {
@@ -137,7 +137,7 @@ connect().close(); sys.stdin.readline()`
   })
 })
 
-describe('what stays', () => {
+describe('connections that stay', () => {
   const after = `
 def state(s):
   try: s.recv(1, socket.MSG_DONTWAIT)
@@ -157,7 +157,7 @@ sys.stdin.readline()`
     expect((await ended).stdout).toBe('wan1\nConnection reset by peer wan1 9 1 wan1\n')
   })
 
-  test('of other programs of this user, also of another netvia run', async () => {
+  test("those of the user's other programs, also under another netvia run", async () => {
     const waits = python(`${connected}${after}
 s = connect(); sys.stdin.readline(); print(state(s))`)
     const bound = python(`${connected}${after}
@@ -175,7 +175,7 @@ sys.stdin.readline(); print(state(s))`)
     expect((await freeEnded).stdout).toBe('connected\nopen\n')
   })
 
-  test('while no other uplink works: only then they are cut', async () => {
+  test('those without another working uplink, until one works', async () => {
     const script = `${connected}${after}
 s = connect(); sys.stdin.readline(); print(state(s), flush=True); print(end(s))`
     const { child, ended } = await broken(python(script), () => {})
@@ -189,7 +189,7 @@ s = connect(); sys.stdin.readline(); print(state(s), flush=True); print(end(s))`
     expect((await ended).stdout).toMatch(/^wan1\nopen\n(Broken pipe|Connection reset by peer)\n$/)
   })
 
-  test('where another uplink works over the same device', async () => {
+  test('those whose device another working uplink uses', async () => {
     const port = (name: string, port: number) =>
       `name: ${name}, device: wan1, checks: [{ type: tcp, host: ${address4}, port: ${port} }]`
     const script = `${connected}${after}
@@ -206,7 +206,7 @@ s = connect(); sys.stdin.readline(); print(state(s))`
   })
 })
 
-test('a device that is gone', async () => {
+test('a deleted device', async () => {
   const stick = lab.addDevice('stick')
   const script = `${connected}
 print(end(connect())); print(device(tcp()))`
@@ -215,7 +215,7 @@ print(end(connect())); print(device(tcp()))`
   expect((await ended).stdout).toMatch(/^stick\n(Broken pipe|Connection reset by peer)\nwan2\n$/)
 })
 
-test('a cable that is pulled', async () => {
+test('a pulled cable', async () => {
   const cable = lab.addDevice('cable')
   const script = `${connected}
 print(end(connect())); print(device(tcp()))`

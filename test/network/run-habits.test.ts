@@ -1,4 +1,4 @@
-// What other wrappers of programs got wrong: those by LD_PRELOAD, by ptrace, and other supervisors by seccomp.
+// Cases that other program wrappers got wrong: those based on LD_PRELOAD, on ptrace, and other seccomp supervisors.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { python, run } from './run-programs.js'
 
 needs('cc')
 
-/** Connecting to a loopback address needs the caller's descriptor, and an exchange. */
+/** Connects to a loopback address. For that, netvia takes the caller's descriptor and exchanges its socket. */
 const here = `
 import threading
 def here(s): s.connect(('127.0.0.1', 9)); return device(s)
@@ -25,7 +25,7 @@ c.pthread_exit(None)`
   expect(await run(python(script))).toMatchObject({ code: 0, stdout: 'lo\n', stderr: '' })
 })
 
-test('a thread with descriptors of its own', async () => {
+test('a thread with its own descriptor table', async () => {
   const script = `${here}
 def work():
   c.unshare(0x400)
@@ -34,7 +34,7 @@ t = threading.Thread(target=work); t.start(); t.join()`
   expect((await run(python(script))).stdout).toBe('wan2 lo')
 })
 
-/** How many of `count` calls of socket(2) a signal interrupts, while 15 threads open sockets too. `flags`: of sigaction(2). */
+/** A program that counts how many of `count` socket(2) calls are interrupted by a signal while 15 other threads open sockets. */
 const interrupted = (flags: string, count: number) => `
 #include <errno.h>
 #include <pthread.h>
@@ -74,21 +74,21 @@ function compiled(name: string, source: string, ...flags: string[]): string {
   return program
 }
 
-test('signals that restart calls: none fails, and no descriptor is left', async () => {
+test('signals that restart calls: no call fails, and no descriptor leaks', async () => {
   const program = compiled('restarted', interrupted('SA_RESTART', 1000), '-pthread')
   expect((await run([program])).stdout).toBe('0 3\n')
 })
 
-test('signals that interrupt calls: few fail, whatever waits before them', async () => {
+test('signals that interrupt calls: few calls fail, whatever is queued before them', async () => {
   const count = 2000
   const program = compiled('interrupted', interrupted('0', count), '-pthread')
   const [failed, next] = (await run([program])).stdout.split(' ').map(Number)
-  // 1 to 3 % at 2000 signals a second; 60 to 70 % if netvia takes a call only when it has answered the one before.
+  // 1 to 3 % at 2,000 signals a second. It would be 60 to 70 % if netvia accepted a call only after answering the previous one.
   expect(failed).toBeLessThan(0.4 * count)
   expect(next).toBe(3)
 })
 
-test('flags of a descriptor are kept, after an exchange too', async () => {
+test("a descriptor's flags are kept, even after its socket is exchanged", async () => {
   const script = `${here}
 import fcntl
 for flags in (0, 0o4000, 0o2000000, 0o2004000):
@@ -98,7 +98,7 @@ for flags in (0, 0o4000, 0o2000000, 0o2004000):
   expect((await run(python(script))).stdout).toBe('0 lo 0\n2048 lo 2048\n1 lo 1\n2049 lo 2049\n')
 })
 
-test('the limit of descriptors is that of the program, not that of netvia', async () => {
+test("the program's descriptor limit applies, not netvia's", async () => {
   const script = `
 import resource
 def limit(count): resource.setrlimit(resource.RLIMIT_NOFILE, (count, 1024))
@@ -127,7 +127,7 @@ except ChildProcessError: pass`
   expect((await run(python(script))).stdout).toBe('0\n'.repeat(5))
 })
 
-test('processes killed in their calls', async () => {
+test('processes killed during their calls', async () => {
   const script = `
 for i in range(100):
   pid = os.fork()
@@ -138,14 +138,14 @@ print(device(udp()))`
   expect((await run(python(script))).stdout).toBe('wan2\n')
 })
 
-test('a child by vfork', async () => {
+test('a child created by vfork', async () => {
   const child = `import socket; print(socket.socket().getsockopt(1, 25, 16))`
   const script = `import subprocess; subprocess.run(['python3', '-c', ${JSON.stringify(child)}])`
   expect((await run(python(script))).stdout).toContain('wan2')
 })
 
 if (process.arch === 'x64') {
-  test('a 32-bit program of a shell: the kernel kills it, and the shell goes on', async () => {
+  test('a 32-bit program in a shell: the kernel kills it, and the shell continues', async () => {
     const program = compiled(
       'foreign',
       'void _start(void) { for (;;) __asm__("int $0x80" : : "a"(20)); }',
@@ -153,7 +153,7 @@ if (process.arch === 'x64') {
       '-nostdlib',
       '-static',
     )
-    // Some virtual machines run no 32-bit programs. Such a one ends by itself, without netvia too.
+    // Some virtual machines run no 32-bit programs. There the program ends on its own, with or without netvia.
     const isRun = spawnSync(program, { timeout: 1000 }).signal !== null
     const { stdout, code } = await run(['sh', '-c', `${program}; echo $?`])
     expect([stdout, code]).toEqual([isRun ? '159\n' : '126\n', 0])

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { lab } from '../lab/index.js'
 import { collect, command, type Ended } from '../unit/cli-process.js'
 
-/** A user without rights, as most are who run programs. */
+/** A prefix that runs a command as an unprivileged user. */
 export const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 
 export interface RunOptions {
@@ -19,14 +19,14 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv
 }
 
-/** `netvia run` of a program, by a user without rights unless `before` says otherwise. */
+/** Runs a program under `netvia run`, as an unprivileged user unless `before` says otherwise. */
 export function run(words: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const child = beginRun(words, options)
   child.stdin.end(options.input ?? '')
   return collect(child)
 }
 
-/** The same while it runs: its standard input is open. */
+/** The same, but returns while the program runs, with its standard input open. */
 export function beginRun(words: readonly string[], options: RunOptions = {}) {
   const { before = asNobody, flags = [], device = 'wan2', config, env = {} } = options
   const path = config === undefined ? ['-I', device] : ['-c', config]
@@ -36,7 +36,7 @@ export function beginRun(words: readonly string[], options: RunOptions = {}) {
 
 let files = 0
 
-/** A file with a line for each uplink, and other options of the monitor. Each checks port 80 of the server. */
+/** Writes a configuration file with a line for each uplink, and `more` options. Each uplink checks port 80 of the server. */
 export function uplinks(lines: string[], ...more: string[]): string {
   const file = join(lab.folder, `run-${process.pid}-${++files}.yaml`)
   const checks = `checks: [{ type: tcp, host: ${lab.server.address4}, port: 80 }]`
@@ -47,7 +47,7 @@ export function uplinks(lines: string[], ...more: string[]): string {
   return file
 }
 
-/** Waits until the stream has said the text. */
+/** Waits until the stream contains the text. */
 export async function said(stream: Readable, text: string): Promise<void> {
   let all = ''
   for await (const [chunk] of on(stream, 'data')) {
@@ -68,12 +68,12 @@ def attempt(work):
   return 'done'
 `
 
-/** Python with short names for sockets; what it prints is in `stdout`. */
+/** A Python script with short names for sockets. */
 export function python(script: string): string[] {
   return ['python3', '-c', prelude + script]
 }
 
-/** In C. Asks for `/` of an address, and prints the answer's first line. */
+/** A C program that requests `/` from an address and prints the first line of the response. */
 export const staticProgram = `
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ int main(int count, char** words) {
   return printf("%.12s\\n", text) < 0;
 }`
 
-/** The same in Go, for `host:port`. */
+/** The same in Go, with `host:port` as argument. */
 export const goProgram = `package main
 import ("fmt"; "net"; "os")
 func main() {

@@ -32,17 +32,17 @@ const unplugged = () => lab.fault('isp1', 'tcp dport 80 drop')
 const printDevice = python('print(device(udp()))')
 
 describe('failover', () => {
-  test('takes the preferred uplink, and prints nothing of its own', async () => {
+  test('uses the preferred uplink, and prints nothing itself', async () => {
     expect(await run(printDevice, { config: uplinks(both) })).toMatchObject({ code: 0, stdout: 'wan1\n', stderr: '' })
   })
 
-  test('begins with the first verdict on each: a preferred one that is silent is not used', async () => {
+  test('waits for the first verdict on each: a silent preferred uplink is not used', async () => {
     unplugged()
     const curl = ['curl', '-sS', '--max-time', '10', `http://${address4}/`]
     expect(await run(curl, { config: uplinks(both) })).toMatchObject({ stdout: lab.wan2.address4, stderr: '' })
   })
 
-  test('nothing uses other devices than the uplinks, names included', async () => {
+  test("only the uplinks' devices are used, names included", async () => {
     const moved = await movedDuring(async () => {
       const words = ['curl', '-sS', '--max-time', '10', `http://${name}/`]
       expect(await run(words, { config: uplinks(both.slice(1)) })).toMatchObject({ code: 0 })
@@ -64,7 +64,7 @@ describe('failover', () => {
     expect(await ended).toMatchObject({ code: 0, stdout: lab.wan2.address4 })
   })
 
-  test('an open socket keeps its uplink, and the next one uses the other', async () => {
+  test('an open socket keeps its uplink, and new ones use the other', async () => {
     const script = `
 one = udp(); print(device(one), flush=True); sys.stdin.readline()
 two = udp(); print(device(one), device(two)); sys.exit(9)`
@@ -80,7 +80,7 @@ two = udp(); print(device(one), device(two)); sys.exit(9)`
   })
 })
 
-test('without a working uplink sockets fail, with the reason, until one works again', async () => {
+test('without a working uplink, sockets fail with the reason until one works again', async () => {
   const repair = lab.fault('isp1', 'tcp dport 80 drop')
   const script = `
 print(attempt(udp), flush=True)
@@ -99,7 +99,7 @@ print(device(udp()))`
 })
 
 describe('weighted', () => {
-  test('connections have their shares, whatever datagram sockets are between them', async () => {
+  test('connections are distributed by weight, regardless of datagram sockets in between', async () => {
     const script = `
 def tcp(): udp(); return device(socket.socket())
 print(' '.join(tcp() for i in range(8)))`
@@ -108,7 +108,7 @@ print(' '.join(tcp() for i in range(8)))`
     expect(stdout).toBe('wan1 wan1 wan2 wan1 wan1 wan1 wan2 wan1\n')
   })
 
-  test('with weights beyond a turn of a thousand', async () => {
+  test('with weights above a thousand', async () => {
     const script = `
 count = {'wan1': 0, 'wan2': 0}
 for i in range(2000): s = udp(); count[device(s)] += 1; s.close()
@@ -164,7 +164,7 @@ test("the file's hook, state and history are left to the monitor that runs as a 
   expect([mark, `${mark}-state`].map(file => existsSync(file))).toEqual([false, false])
 })
 
-test('a signal before the first verdict ends netvia, and no program begins', async () => {
+test('a signal before the first verdict ends netvia without starting the program', async () => {
   lab.fault('isp1', 'tcp dport 80 drop')
   const child = beginRun(['echo', 'begun'], { before: [], config: uplinks(both, 'down: 100') })
   const ended = collect(child)
@@ -186,7 +186,7 @@ test.each<[what: string, path: string[], message: string]>([
 })
 
 test.each(['name: one', 'name: one, device: wan1, mark: 7', 'name: one, localAddress: 192.0.2.1'])(
-  'an uplink that a socket can not be bound to alone: %s',
+  'an uplink that is not defined by its device alone: %s',
   async line => {
     const { code, stderr } = await run(['true'], { config: uplinks([line]) })
     expect(code).toBe(3)

@@ -13,7 +13,7 @@ import { asNobody, goProgram, python, run, staticProgram } from './run-programs.
 needs('nginx', 'dnsmasq', 'cc', 'curl', 'git', 'ping', 'promtool')
 
 const { address4, address6, name } = lab.server
-/** Of the user without rights. */
+/** A folder of the unprivileged user. */
 const folder = join(lab.folder, 'run')
 const env = { HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
 
@@ -49,7 +49,7 @@ beforeAll(async () => {
   }
 }, 60_000)
 
-describe('an ordinary user sends nothing by wan1', () => {
+describe('an ordinary user sends nothing through wan1', () => {
   test.each<[string, string[]]>([
     ['curl', ['curl', '-sS', '-o', '/dev/null', `http://${name}/`]],
     ['git', ['git', 'clone', '-q', `http://${name}/repository.git`, join(folder, `clone-${process.pid}`)]],
@@ -58,7 +58,7 @@ describe('an ordinary user sends nothing by wan1', () => {
     ['Node', [process.execPath, '-e', `fetch('http://${name}/').then(r => r.text())`]],
     ['promtool, a Go program', ['sh', '-c', `promtool query instant http://${name} up; true`]],
     ['a static program', [join(folder, 'one'), address4]],
-    ['what a shell starts', ['sh', '-c', `(curl -sS -o /dev/null http://${name}/ & wait) | cat`]],
+    ["a shell's child", ['sh', '-c', `(curl -sS -o /dev/null http://${name}/ & wait) | cat`]],
   ])('%s', async (_, words) => {
     const moved = await movedDuring(async () => {
       expect(await run(words, { env })).toMatchObject({ code: 0 })
@@ -77,7 +77,7 @@ describe('an ordinary user sends nothing by wan1', () => {
     await server.isAcknowledged()
   })
 
-  test('apt-get, whose methods are processes of their own', async () => {
+  test('apt-get, whose methods are separate processes', async () => {
     const own = join(lab.folder, 'apt-nobody')
     const words = aptUpdate(own, `http://${name}/apt`, 'root')
     execFileSync('chown', ['-R', '65534', own])
@@ -101,7 +101,7 @@ describe('an ordinary user sends nothing by wan1', () => {
     })
   }
 
-  test('nor do the methods of apt-get that root starts, as another user', async () => {
+  test("and neither do apt-get's methods, which root runs as another user", async () => {
     const own = join(lab.folder, 'apt-root')
     const words = aptUpdate(own, `http://${name}/apt`, '_apt')
     execFileSync('chown', ['-R', '_apt', own])
@@ -112,7 +112,7 @@ describe('an ordinary user sends nothing by wan1', () => {
     expect(moved.wan1).toBe(0)
   })
 
-  test('nor does root, with a ping that asks for another device', async () => {
+  test('and neither does root, with a ping that requests another device', async () => {
     const moved = await movedDuring(async () => {
       const { code, stderr } = await run(['ping', '-c', '1', '-I', 'wan1', address4], { before: [] })
       expect(code).toBe(2)
@@ -123,7 +123,7 @@ describe('an ordinary user sends nothing by wan1', () => {
 })
 
 describe('this machine', () => {
-  test.each(['127.0.0.1', '::1'])('a TCP server at %s is reached, and by nothing but lo', async host => {
+  test.each(['127.0.0.1', '::1'])('a TCP server at %s is reached, and only through lo', async host => {
     const server = createServer(socket => socket.end('hello')).listen(0, host)
     onTestFinished(() => void server.close())
     await new Promise(resolve => server.once('listening', resolve))
@@ -135,7 +135,7 @@ describe('this machine', () => {
     expect(moved).toEqual({ wan1: 0, wan2: 0 })
   })
 
-  test('a server of the program at loopback is reached by another of its sockets', async () => {
+  test("the program's own server on loopback is reached by its other sockets", async () => {
     const script = `
 l = socket.socket(); l.setsockopt(1, 2, 1); l.bind(('127.0.0.1', 0)); l.listen()
 s = socket.create_connection(l.getsockname()); a, _ = l.accept()
@@ -143,7 +143,7 @@ s.send(b'x'); print(a.recv(1), device(l), device(s))`
     expect((await run(python(script))).stdout).toBe("b'x' lo lo\n")
   })
 
-  test('a datagram socket goes to loopback and back, and keeps its port', async () => {
+  test('a datagram socket switches to loopback and back, and keeps its port', async () => {
     const script = `
 s = udp(); s.bind(('', 0)); port = s.getsockname()[1]
 s.sendto(b'x', ('127.0.0.1', 9)); one = device(s)
@@ -156,15 +156,15 @@ print(one, two, s.getsockname()[1] == port)`
   })
 })
 
-test('a datagram socket that is disconnected stays on the device', async () => {
+test('a disconnected datagram socket stays on the device', async () => {
   const script = `
 s = udp(); s.connect(('${address4}', 9)); c.connect(s.fileno(), bytes(16), 16)
 print(device(s), s.getsockname()[0], attempt(s.getpeername))`
-  // The kernel unbinds it: without netvia the device is none.
+  // On disconnect, the kernel unbinds the socket. Without netvia it would have no device.
   expect((await run(python(script))).stdout).toBe('wan2 0.0.0.0 Transport endpoint is not connected\n')
 })
 
-test('exit codes and signals are those of the program', async () => {
+test("exit codes and signals are the program's", async () => {
   expect(await run(['sh', '-c', 'cat; exit 9'], { input: 'in' })).toMatchObject({ code: 9, stdout: 'in' })
   expect(await run(['sh', '-c', 'kill -TERM $$'])).toMatchObject({ code: null, signal: 'SIGTERM' })
   expect(await run(['/no/such'])).toMatchObject({ code: 127, stderr: expect.stringContaining('ENOENT') })
@@ -176,7 +176,7 @@ test('exit codes and signals are those of the program', async () => {
 })
 
 test.each([13, 25, 34])(
-  'signal %i, which Node ignores or has no name for, ends netvia as it ended the program',
+  'signal %i, which Node ignores or has no name for, ends netvia like the program',
   async signal => {
     const show = 'import subprocess, sys; print(subprocess.call(sys.argv[1:]))'
     const { stdout } = await run(['sh', '-c', `kill -${signal} $$`], { before: ['python3', '-c', show] })
@@ -184,14 +184,14 @@ test.each([13, 25, 34])(
   },
 )
 
-test('a signal to netvia reaches the program, which decides', async () => {
+test('netvia forwards signals to the program, which handles them', async () => {
   const words = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done']
   const child = spawn(process.execPath, [command, 'run', '-I', 'wan2', '--', ...words])
   child.stdout.once('data', () => child.kill('SIGTERM'))
   expect(await collect(child)).toMatchObject({ code: 7 })
 })
 
-test('without netvia the program can open no more sockets', async () => {
+test('without netvia, the program cannot open more sockets', async () => {
   const script = `
 os.kill(os.getppid(), 9)
 for i in range(100):
@@ -202,7 +202,7 @@ print(said)`
   expect((await run(python(script))).stdout).toBe('Function not implemented\n')
 })
 
-/** What docs/run.md lists. */
+/** The list in docs/run.md. */
 describe('refused', () => {
   test.each<[what: string, script: string, said: string]>([
     ['packet sockets', 'socket.socket(17, 3, 0)', 'Address family not supported by protocol'],
@@ -234,7 +234,7 @@ describe('refused', () => {
   const otherDevice =
     'netvia: python3: refused a packet or an address that names another device than wan2 (IP_PKTINFO, or a zone)\n'
 
-  test('a packet that names wan1 itself, which SO_BINDTODEVICE does not keep', async () => {
+  test('a packet that names wan1, which SO_BINDTODEVICE does not prevent', async () => {
     const send = `udp().sendmsg([b'x'], [(0, 8, index('wan1'))], 0, ('${address4}', 9))`
     const moved = await movedDuring(async () => {
       const { stdout, stderr } = await run(python(`print(attempt(lambda: ${send}))`))
@@ -268,7 +268,7 @@ print(attempt(lambda: ${send}))`
     expect(moved.wan1).toBe(0)
   })
 
-  test('the zone of the device itself is its own', async () => {
+  test("the device's own zone is allowed", async () => {
     const script = `
 s = socket.socket(10, 2); s.bind(('${linkLocal('wan2')[0]}', 0, 0, socket.if_nametoindex('wan2')))
 s.sendto(b'x', ('ff02::7', 9, 0, socket.if_nametoindex('wan2'))); print(device(s))`
@@ -278,7 +278,7 @@ s.sendto(b'x', ('ff02::7', 9, 0, socket.if_nametoindex('wan2'))); print(device(s
     expect(moved).toMatchObject({ wan1: 0, wan2: 1 })
   })
 
-  test('raw sockets, to a program without the right to them, whatever rights netvia has', async () => {
+  test('raw sockets for an unprivileged program, whatever privileges netvia has', async () => {
     const script = 'os.setgid(65534); os.setuid(65534); print(attempt(lambda: socket.socket(2, 3, 1)))'
     expect((await run(python(script), { before: [] })).stdout).toBe('Operation not permitted\n')
   })
@@ -289,13 +289,13 @@ for number, words in ((425, (1, 0)), (438, (0, 0, 0))): c.syscall(number, *words
     expect((await run(python(script))).stdout).toBe('Function not implemented\nOperation not permitted\n')
   })
 
-  test('a call that a tracer has taken away is none, and fails as without netvia', async () => {
+  test('a call that a tracer cancels fails as without netvia', async () => {
     const script = 'print(c.syscall(-1), os.strerror(ctypes.get_errno()))'
     expect(await run(python(script))).toMatchObject({ stdout: '-1 Function not implemented\n', stderr: '', code: 0 })
   })
 
   test('a filter of the program itself kills it: netvia blames no ABI', async () => {
-    // The code of SECCOMP_RET_KILL_PROCESS alone, by prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER).
+    // Installs a filter that only returns SECCOMP_RET_KILL_PROCESS, by prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER).
     const script = `
 code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x80000000), 8)
 c.prctl(22, 2, ctypes.create_string_buffer(struct.pack('HxxxxxxP', 1, ctypes.addressof(code)), 16))`
@@ -305,7 +305,7 @@ c.prctl(22, 2, ctypes.create_string_buffer(struct.pack('HxxxxxxP', 1, ctypes.add
     })
   })
 
-  test.runIf(process.arch === 'x64')('system calls of x32: the program is killed', async () => {
+  test.runIf(process.arch === 'x64')('x32 system calls: the program is killed', async () => {
     expect(await run(python('c.syscall(0x40000000 + 39)'))).toMatchObject({
       signal: 'SIGSYS',
       stderr: expect.stringContaining('another ABI'),
@@ -346,7 +346,7 @@ print(attempt(lambda: socket.socket(1, 1).connect('/run/nscd/socket')))`
     })
   })
 
-  test('sockets once the device is gone', async () => {
+  test('sockets after the device was deleted', async () => {
     lab.run('router', 'ip', 'link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone-too')
     const script = `os.system('ip link delete gone'); print(attempt(udp))`
     const { stdout, stderr } = await run(python(script), { before: [], device: 'gone' })
@@ -354,7 +354,7 @@ print(attempt(lambda: socket.socket(1, 1).connect('/run/nscd/socket')))`
     expect(stderr).toContain('there is no device gone')
   })
 
-  test('addresses of a program whose memory the kernel hides', async () => {
+  test('addresses of a program whose memory is not readable', async () => {
     const script = `c.prctl(4, 0, 0, 0, 0); print(attempt(lambda: udp().connect(('${address4}', 9))))`
     const { stdout, stderr } = await run(python(script))
     expect(stdout).toBe('Operation not permitted\n')

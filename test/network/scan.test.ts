@@ -44,7 +44,7 @@ describe('scanPorts', () => {
   it.each([
     ['IPv4', lab.server.address4],
     ['IPv6', lab.server.address6],
-  ])('tells open, closed and filtered apart over %s', async (_, address) => {
+  ])('distinguishes open, closed and filtered over %s', async (_, address) => {
     fault('internet', 'tcp dport { 443, 500-502 } drop')
     const unreachable = address.includes(':') ? 'admin-prohibited' : 'host-unreachable'
     fault('isp1', `tcp dport 600-602 reject with ${address.includes(':') ? 'icmpv6' : 'icmp'} type ${unreachable}`)
@@ -64,7 +64,7 @@ describe('scanPorts', () => {
     expect([...scan.values()].filter(({ state }) => state === 'closed').length).toBe(1024 - 3 - 4 - 3)
   })
 
-  it('goes out by the device it is given, and by no other', async () => {
+  it('uses the given device and no other', async () => {
     const moved = await movedDuring(async () =>
       expect(await scanPorts(lab.server.address4, { device: 'wan2' }).open()).toEqual(openPorts),
     )
@@ -72,7 +72,7 @@ describe('scanPorts', () => {
     expect(moved.wan2).toBeGreaterThanOrEqual(2 * 1024)
   })
 
-  it('takes what its concurrency allows for silent ports, and no more', async () => {
+  it('takes the time that its concurrency allows for silent ports', async () => {
     fault('internet', 'tcp dport 2000-3999 drop')
     const scan = scanPorts(lab.server.address4, { ports: '2000-3999', timeout: 300, concurrency: 500 })
     const most: number[] = []
@@ -85,7 +85,7 @@ describe('scanPorts', () => {
     expect(scan.progress.elapsedMs).toBeGreaterThan(4 * 300 - 10)
   })
 
-  it('calls no port filtered because the event loop was blocked', async () => {
+  it('reports no port as filtered because the event loop was blocked', async () => {
     const relay = await lab.relay({ delayMs: 30 })
     await serve('slow', [80, 81, 82])
     const collecting = collect(lab.slow.address4, { ports: '80-89', timeout: 150 })
@@ -96,12 +96,12 @@ describe('scanPorts', () => {
     const scan = await collecting
     expect(states(scan, 80, 81, 82)).toEqual(['open', 'open', 'open'])
     expect([...scan.values()].filter(({ state }) => state === 'closed').length).toBe(7)
-    // The kernel's time and not the loop's; the relay is late where the machine is busy.
+    // The time is the kernel's, not the event loop's. On a busy machine, the relay is late.
     for (const port of [80, 81, 82]) expect(Math.abs(scan.get(port)!.rttMs! - 60)).toBeLessThan(200)
     await relay.stop()
   })
 
-  it('loses no port when descriptors run out in the middle', async () => {
+  it('loses no port if descriptors run out during the scan', async () => {
     fault('internet', 'tcp dport 2000-2399 drop')
     const program = `
       import { openSync } from 'node:fs'
@@ -130,11 +130,11 @@ describe('scanPorts', () => {
     expect(code).toBe('EMFILE')
     expect(new Set(results.map(({ port }) => port)).size).toBe(400)
     expect(results.every(({ state }) => state === 'filtered')).toBe(true)
-    // One after the other on the few descriptors there were, not all at once.
+    // The ports share the few descriptors, one after the other.
     expect(elapsedMs).toBeGreaterThan(250)
   })
 
-  it('rejects when its device is deleted in the middle, at once, and leaves nothing open', async () => {
+  it('rejects immediately if its device is deleted during the scan, and leaves nothing open', async () => {
     const third = lab.addDevice('scan0')
     fault('internet', 'iifname "scan0" tcp dport 1-65535 drop')
     const before = descriptors()
@@ -149,7 +149,7 @@ describe('scanPorts', () => {
     expect(descriptors()).toBe(before)
   })
 
-  it('rejects for local faults instead of calling ports filtered', async () => {
+  it('rejects for local errors instead of reporting ports as filtered', async () => {
     const third = lab.addDevice('scan1')
     lab.run('router', 'ip', 'link', 'set', 'scan1', 'down')
     await expect(scanPorts(lab.server.address4, { device: 'scan1' }).open()).rejects.toMatchObject({
@@ -186,7 +186,7 @@ describe('nmap', () => {
         state,
       ]),
     )
-    // What nmap sums up instead of listing.
+    // The state of ports that nmap summarizes instead of listing.
     const rest = /<extraports state="(\w+)"/.exec(text)![1]
     const different = [...scan.values()].filter(({ port, state }) => state !== (theirs.get(port) ?? rest))
     expect(different).toEqual([])

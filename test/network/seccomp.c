@@ -1,5 +1,5 @@
-// Runs a program under a list of allowed system calls: seccomp(2) with a filter of classic BPF. ALLOWED(…) comes from the test,
-// one for each name of docs/seccomp.json; names that this architecture does not have are left out.
+// Runs a program with a list of allowed system calls: seccomp(2) with a classic BPF filter. The test generates an ALLOWED(…) for each
+// name in docs/seccomp.json. Names that this architecture lacks are skipped.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 const cwd = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The only port that the kernel has for a client. A socket that connects to it connects to itself (RFC 9293 section 3.5). */
+/** The only local port that the kernel can choose. A socket that connects to it connects to itself (RFC 9293 section 3.5). */
 const port = 40_001
 
 const namespace = `ip link set lo up
@@ -18,7 +18,7 @@ async function alone(program: string): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-test.each(['127.0.0.1', '::1'])('a port of %s that nobody listens on is refused, and stays free', async host => {
+test.each(['127.0.0.1', '::1'])('a port on %s that nobody listens on is refused, and stays free', async host => {
   const found = await alone(`
     import { checkHttp, checkTcp, connect, listen, resolve, scanPorts, via } from 'netvia'
     const [host, port] = ['${host}', ${port}]

@@ -10,7 +10,7 @@ import { movedDuring } from './moved.js'
 
 needs('dnsmasq')
 
-/** What docs/http.md says of clients that take a socket; `npm ci --ignore-scripts --prefix test/clients` installs them. */
+/** Tests clients that take a socket, as docs/sockets.md shows. `npm ci --ignore-scripts --prefix test/clients` installs them. */
 const manifest = new URL('../clients/package.json', import.meta.url)
 const installed = existsSync(new URL('node_modules/pg', manifest))
 // biome-ignore lint/suspicious/noExplicitAny: the clients' types are not installed
@@ -21,7 +21,7 @@ const { name } = lab.server
 
 const mysqlPort = 7013
 
-/** Handshake of MySQL's protocol 10. */
+/** The handshake packet of MySQL's protocol 10. */
 const greeting = Buffer.concat([
   Buffer.from('\n8.0.0\0abcd12345678\0'),
   Buffer.from('ff f7 2d 02 00 08 00 15'.replaceAll(' ', ''), 'hex'),
@@ -30,7 +30,7 @@ const greeting = Buffer.concat([
 ])
 const mysqlGreeting = Buffer.concat([Buffer.from([greeting.length, 0, 0, 0]), greeting])
 
-/** Greets, prints whom it was connected from and the first bytes, in hex, and ends: as far as a client has to get here. */
+/** A server that greets, prints the client's address and first bytes in hex, and closes. No client needs to get further. */
 const program = `
   const serve = (port, hello) => require('node:net').createServer(socket => {
     socket.on('error', () => {})
@@ -54,7 +54,7 @@ beforeAll(async () => {
 
 const to = (at = port): Promise<Socket> => connect({ host: name, port: at, device: 'wan2' })
 
-/** The first bytes the server got; they came from wan2, and nothing moved on wan1. */
+/** The first bytes that the server received. Checks that they came from wan2, and that nothing used wan1. */
 async function firstBytes(start: () => Promise<unknown>): Promise<Buffer> {
   let said = ''
   const moved = await movedDuring(async () => {
@@ -69,16 +69,16 @@ async function firstBytes(start: () => Promise<unknown>): Promise<Buffer> {
   return Buffer.from(bytes!, 'hex')
 }
 
-/** The server ends what each client begins. */
+/** Ignores the client's error, because the server closes every connection. */
 const ends = (promise: Promise<unknown>) => promise.catch(() => {})
 
 if (!installed) {
-  test('the clients are not installed: nothing said of them is tried', () => {
+  test('the clients are not installed, so they are not tested', () => {
     expect(process.env.CI, 'in CI they have been installed before').toBeUndefined()
   })
 } else {
-  describe('clients that take a socket go over its device', () => {
-    test('pg, with a stream that is connected already', async () => {
+  describe('clients that take a socket use its device', () => {
+    test('pg, with a connected stream', async () => {
       const bytes = await firstBytes(async () => {
         const socket = await to()
         const stream = Object.assign(socket, { connect: () => process.nextTick(() => socket.emit('connect')) })
@@ -86,11 +86,11 @@ if (!installed) {
         database.on('error', () => {})
         await ends(database.connect())
       })
-      // Protocol 3.0.
+      // Protocol version 3.0.
       expect(bytes.readUInt32BE(4)).toBe(3 << 16)
     })
 
-    test('pg, with a stream that it connects itself: refused', async () => {
+    test('pg, with a stream that it connects itself, is refused', async () => {
       const socket = await to()
       const moved = await movedDuring(async () => {
         const database = new (client('pg').Client)({ user: 'me', host: name, port, stream: () => socket })
@@ -128,7 +128,7 @@ if (!installed) {
         await once(broker, 'close')
         await broker.endAsync(true)
       })
-      // CONNECT, with the protocol's name.
+      // A CONNECT packet with the protocol's name.
       expect(bytes[0]).toBe(0x10)
       expect(bytes.includes('MQTT')).toBe(true)
     })
@@ -156,7 +156,7 @@ if (!installed) {
         const connection = client('mysql2').createConnection({ user: 'me', stream: await to(mysqlPort) })
         connection.on('error', () => {})
       })
-      // The login, in answer to the greeting.
+      // The login packet, in answer to the greeting.
       expect(bytes.includes('me\0')).toBe(true)
     })
 

@@ -51,7 +51,7 @@ async function requested(dispatcher: Agent | ReturnType<typeof createDispatcher>
   await dispatcher.close()
 }
 
-/** The comparison in the README: who leaves by which device, by the kernel's own counters. */
+/** The comparison in the README: which device each tool uses, according to the kernel's counters. */
 describe('meant to use wan2', () => {
   test.each<[string, () => unknown, 'wan1' | 'wan2']>([
     ["node:http's localAddress", () => fetched({ localAddress: wan2.address4, agent: false }), 'wan1'],

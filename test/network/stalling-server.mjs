@@ -1,4 +1,4 @@
-// Run in another namespace: servers that say on their output how far they let a client come, and then nothing more. See
+// Servers in another namespace that stop answering at a given point, and print when a client has reached it. See
 // device-vanishes.test.ts.
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const tls = { key: readFileSync(`${folder}/server.key`), cert: readFileSync(`${f
 const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'
 const chunk = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'
 
-/** Answers with this, and is silent from then on. */
+/** Answers with `text`, then never again. */
 const after = text => socket => {
   socket.on('error', () => {})
   socket.once('data', () => {

@@ -24,7 +24,7 @@ function count(results: readonly PingResult[]): Record<string, number> {
 }
 
 describe('sweep', () => {
-  it('asks every address of a /20 once, by the device alone', async () => {
+  it('probes every address of a /20 once, only through the device', async () => {
     const swept = sweep('10.64.16.0/20', { device: 'wan2', rate: 20_000 })
     const moved = await movedDuring(async () => {
       const results = await collect(swept)
@@ -43,14 +43,14 @@ describe('sweep', () => {
     expect(swept.statistics).toMatchObject({ sent: 4094, received: 4094, lossRatio: 0 })
   })
 
-  it('loses nothing of its own without a rate either', async () => {
+  it('causes no loss of its own without a rate either', async () => {
     const swept = sweep('10.64.0.0/16')
     const results = await collect(swept)
     expect(count(results)).toEqual({ reply: 65_534 })
     expect(swept.progress.dropped).toBe(0)
   })
 
-  it('takes no more memory for more targets', { timeout: 120_000 }, async () => {
+  it('needs no more memory for more targets', { timeout: 120_000 }, async () => {
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc')
     const heapAfter = async (blocks: number) => {
@@ -65,12 +65,12 @@ describe('sweep', () => {
       }
       return heap
     }
-    // More than 65,536: each sequence number remembers its last probe, so that duplicates are known.
+    // Each sequence number remembers its last probe to detect duplicates, so both sweeps have more than 65,536 targets.
     const few = await heapAfter(3)
     expect((await heapAfter(10)) - few).toBeLessThan(10e6)
   })
 
-  it('leaves the event loop its turns', async () => {
+  it('does not block the event loop', async () => {
     let turns = 0
     const timer = setInterval(() => turns++, 5)
     const started = performance.now()
@@ -129,7 +129,7 @@ describe('sweep', () => {
     await swept.return()
   })
 
-  it('waits for a slow consumer: no more than 10,000 results and what is in flight', async () => {
+  it('waits for a slow consumer, with at most 10,000 results and the probes in flight', async () => {
     const swept = sweep('10.64.0.0/16')
     await swept.next()
     await sleep(1500)
@@ -140,7 +140,7 @@ describe('sweep', () => {
     expect((await collect(swept)).length).toBe(65_533)
   })
 
-  it('starts a /8 at once, and ends by break with nothing left open', async () => {
+  it('starts a /8 immediately, and leaves nothing open after break', async () => {
     await sleep(100)
     const before = descriptors()
     lab.fault('isp1', 'ip daddr 10.128.0.0/9 drop')
@@ -154,7 +154,7 @@ describe('sweep', () => {
     expect(descriptors()).toBe(before)
   })
 
-  it('rejects with the reason of its signal at once, and leaves nothing open', async () => {
+  it('rejects immediately with the reason of its signal, and leaves nothing open', async () => {
     await sleep(100)
     const before = descriptors()
     lab.fault('isp1', 'ip daddr 10.64.5.0/24 drop')
@@ -169,7 +169,7 @@ describe('sweep', () => {
     expect(descriptors()).toBe(before)
   })
 
-  it('refuses what is wrong by name', async () => {
+  it('refuses wrong arguments by name', async () => {
     expect(() => sweep('10.0.0.0/24', { rate: -1 })).toThrow(/rate/)
     // @ts-expect-error no such option
     expect(() => sweep('10.0.0.0/24', { burst: 1 })).toThrow(/burst/)

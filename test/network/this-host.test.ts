@@ -60,7 +60,7 @@ const calls: Record<string, (host: string) => Promise<unknown>> = {
   },
 }
 
-describe.each(['0.0.0.0', '::'])('%s is this host, which no device but the loopback one leads to', host => {
+describe.each(['0.0.0.0', '::'])('%s is this host, which only the loopback device reaches', host => {
   test.each(Object.entries(calls))('%s', async (_, call) => {
     const before = lab.counters('lo').txPackets
     await expect(call(host)).rejects.toMatchObject({ code: 'ERR_OFF_PATH', device })
@@ -76,7 +76,7 @@ describe.each(['0.0.0.0', '::'])('%s is this host, which no device but the loopb
     expect(await checkHttp(url, { device: 'lo' })).toMatchObject({ ok: true })
   })
 
-  test('sweeps ask the others', async () => {
+  test('sweeps probe the other targets', async () => {
     const others = [host, host === '::' ? lab.server.address6 : lab.server.address4]
     const outcomes = (await all(sweep(others, { device }))).map(({ outcome, error }) => error?.code ?? outcome)
     expect(outcomes).toEqual(['ERR_OFF_PATH', 'reply'])
@@ -85,7 +85,7 @@ describe.each(['0.0.0.0', '::'])('%s is this host, which no device but the loopb
   })
 })
 
-test('a name that its server blocks by 0.0.0.0 is not that of a web server here', async () => {
+test('a name that its server blocks with 0.0.0.0 does not reach a web server here', async () => {
   await lab.dnsmasq(['address=/blocked.test/0.0.0.0'])
   const result = await checkHttp(`http://blocked.test:${port}/`, { device })
   expect(result).toMatchObject({ ok: false, error: { code: 'ERR_OFF_PATH', device } })

@@ -15,7 +15,7 @@ const families = [4, 6] as const
 const matrix = families.flatMap(family => methods.map(method => ({ family, method })))
 const hostOf = { 4: server.address4, 6: server.address6 }
 const slowOf = { 4: lab.slow.address4, 6: lab.slow.address6 }
-/** Behind the internet host, from wan1: the near end of the other provider. Three hops. */
+/** The near end of the other provider, three hops away through wan1, behind the internet host. */
 const farOf = { 4: '10.2.0.1', 6: 'fd00:2::1' }
 const middleOf = { 4: '10.1.0.2', 6: 'fd00:1::2' }
 const gateway = (family: 4 | 6, uplink = wan1) => (family === 4 ? uplink.gateway4 : uplink.gateway6)
@@ -29,14 +29,14 @@ async function collect(hops: AsyncIterable<Hop>): Promise<Hop[]> {
 const addresses = (hops: readonly Hop[]) => hops.map(({ address }) => address)
 const outcomes = (hops: readonly Hop[]) => hops.map(({ probes }) => probes.map(({ outcome }) => outcome).join(' '))
 
-/** Until the end of what is probed and closed: descriptors, and the timers of Node. */
+/** The open descriptors and Node's timers, after a moment for closing. */
 async function leftOpen(): Promise<string> {
   await sleep(100)
   const timers = process.getActiveResourcesInfo().filter(name => name === 'Timeout' || name === 'Immediate').length
   return `${readdirSync('/proc/self/fd').length} descriptors, ${timers} timers`
 }
 
-/** Packets that a router would answer are dropped before it sees that they are at their end. */
+/** Drops packets before the router can see that their TTL has expired, so that it doesn't answer. */
 function silence(host: Host, rule: string): () => void {
   lab.run(
     host,
@@ -47,7 +47,7 @@ function silence(host: Host, rule: string): () => void {
   return once(() => lab.run(host, 'nft', 'delete table inet silence'))
 }
 
-/** Done when it is called, or else at the end of the file. */
+/** Runs the repair when it is called, or else at the end of the file. */
 function once(repair: () => unknown): () => void {
   let broken = true
   const repaired = () => {
@@ -101,7 +101,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(hops[0]).not.toHaveProperty('address')
   })
 
-  it('gives up at maxHops where the target is silent, and starts at firstHop', async () => {
+  it('gives up at maxHops if the target is silent, and starts at firstHop', async () => {
     const repair = lab.fault('isp1', `${to} ${host} drop`)
     const started = performance.now()
     const hops = await collect(traceroute(host, { method, timeout: 150, queries: 2, firstHop: 2, maxHops: 20 }))
@@ -109,12 +109,12 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     repair()
     expect(hops.map(hop => hop.ttl)).toEqual(Array.from({ length: 19 }, (_, index) => index + 2))
     expect(new Set(outcomes(hops))).toEqual(new Set(['timeout timeout']))
-    // One after the other it would be 19 times the timeout.
+    // Sequential hops would take 19 times the timeout.
     expect(took).toBeLessThan(19 * 150)
   })
 
-  it('ends where a router knows no way, with its reason', async () => {
-    // Not by a route: of the kernel's own refusals only some are sent (net.ipv4.route.error_cost).
+  it('ends at a router without a route, with its reason', async () => {
+    // A firewall rule instead of a route, because the kernel limits the rate of its own errors (net.ipv4.route.error_cost).
     const repair = lab.fault('internet', `${to} ${farOf[family]} reject with icmpx type no-route`)
     const hops = await collect(traceroute(farOf[family], { method }))
     repair()
@@ -124,7 +124,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(hops[2]!.probes[0]!.reason).toBe(family === 4 ? 'network unreachable' : 'no route to destination')
   })
 
-  it('ends where a firewall refuses, with its reason', async () => {
+  it('ends at a firewall that rejects, with its reason', async () => {
     const repair = lab.fault('isp1', `${to} ${host} reject with icmpx type admin-prohibited`)
     const hops = await collect(traceroute(host, { method }))
     repair()
@@ -136,7 +136,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     })
   })
 
-  it('shows all that answer at one distance', async () => {
+  it('shows all routers that answer at one distance', async () => {
     const ip = (...args: string[]) => lab.run('router', 'ip', `-${family}`, ...args)
     const policy = `net.ipv${family}.fib_multipath_hash_policy`
     const nexthops = [wan1, wan2].flatMap(uplink => ['nexthop', 'via', gateway(family, uplink), 'dev', uplink.device])
@@ -146,7 +146,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     ip('route', 'delete', host)
     lab.run('router', 'sysctl', '-qw', `${policy}=0`)
     const found = new Set(hops[0]!.probes.map(({ from }) => from))
-    // Echo requests to one host are one flow to a router that looks at ports.
+    // Echo requests have no ports, so a router that hashes ports sees one flow.
     expect([...found].sort()).toEqual(
       method === 'icmp' ? [hops[0]!.address] : [gateway(family), gateway(family, wan2)].sort(),
     )
@@ -154,7 +154,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
   })
 
   it.each(['unreachable', 'prohibit', 'blackhole', 'throw'])(
-    'says why nothing was sent: a route of type %s',
+    'reports why nothing was sent: a route of type %s',
     async type => {
       lab.run('router', 'ip', `-${family}`, 'route', 'add', type, host)
       const repair = once(() => lab.run('router', 'ip', `-${family}`, 'route', 'delete', type, host))
@@ -166,7 +166,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     },
   )
 
-  it('says why nothing was sent: the device is down', async () => {
+  it('reports why nothing was sent: the device is down', async () => {
     const { device } = lab.addDevice('usb8')
     lab.run('router', 'ip', 'link', 'set', device, 'down')
     const hops = await collect(traceroute(host, { method, device, timeout: 500 }))
@@ -203,9 +203,9 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     expect(hop!.probes[0]).toMatchObject({ outcome: 'ttl-exceeded' })
   })
 
-  it('says what this machine would not send', async () => {
+  it('reports what this machine refused to send', async () => {
     const options = { method, device: 'wan1', timeout: 200, maxHops: 2 } as const
-    // That the device stamps what it sends is known from here on: then a lack of it tells that nothing was sent.
+    // After this, netvia knows that the device stamps packets, so a missing stamp means that nothing was sent.
     await collect(traceroute(host, options))
     lab.run('router', 'nft', 'add table inet shut; add chain inet shut out { type filter hook output priority 0; }')
     lab.run('router', 'nft', `add rule inet shut out ${to} ${host} drop`)
@@ -213,7 +213,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     const [hop, ...others] = await collect(traceroute(host, options))
     repair()
     if (method === 'tcp') {
-      // connect(2) tells nothing of a firewall that drops.
+      // connect(2) doesn't report that a firewall dropped the packet.
       expect(hop!.probes[0]).toMatchObject({ outcome: 'timeout' })
     } else {
       expect(outcomes([hop!])).toEqual(['send-failed send-failed send-failed'])
@@ -222,7 +222,7 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     }
   })
 
-  it('aborts at once, and leaves nothing open', async () => {
+  it('aborts immediately, and leaves nothing open', async () => {
     const repair = lab.fault('isp1', `${to} ${host} drop`)
     const before = await leftOpen()
     const controller = new AbortController()
@@ -245,13 +245,13 @@ describe.each(matrix)('traceroute, IPv$family by $method', ({ family, method }) 
     repair()
   })
 
-  it('works for a user without privilege', async () => {
+  it('works for an unprivileged user', async () => {
     const hops = await asNobody(() => collect(traceroute(host, { method, device: 'wan2' })))
     expect(addresses(hops)).toEqual([gateway(family, wan2), host])
   })
 })
 
-/** A process that was root and is nobody for a while: effective capabilities are gone (capabilities(7)). */
+/** Runs `work` as nobody, without effective capabilities (capabilities(7)), and becomes root again. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   process.setegid!(65_534)
   process.seteuid!(65_534)
@@ -263,7 +263,7 @@ async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Isp1 answers with two labels, as RFC 4950 has it: the quote filled up to 128 bytes, then the extension. */
+/** Makes isp1 answer with two labels as in RFC 4950: the quote padded to 128 bytes, then the extension. */
 function sendLabelled(request: CapturedPacket, family: 4 | 6, withChecksum: boolean): void {
   const quote = Buffer.alloc(128)
   request.frame.copy(quote, 0, 14)
@@ -287,7 +287,7 @@ function checksum(bytes: Buffer): number {
   return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff
 }
 
-describe('beside mtr', () => {
+describe('compared with mtr', () => {
   needs('mtr')
 
   it.each(matrix)('IPv$family by $method: the same hops', async ({ family, method }) => {
@@ -326,7 +326,7 @@ describe('names', () => {
     expect(moved.wan1).toBe(0)
     expect(hops.map(({ name }) => name)).toEqual(['gateway.test', undefined])
     await dns.stop()
-    // Who owns the addresses writes what he likes into their zone.
+    // The owner of an address can put any text into its reverse zone.
     const hostile = await lab.dnsmasq(
       ['gate.test;reboot', 'gate.test'].map(name => `ptr-record=1.100.51.198.in-addr.arpa,${name}`),
     )
@@ -349,7 +349,7 @@ describe('a target that answers', () => {
     async family => {
       const options = { method: 'tcp', port: 9, firstHop: 2, timeout: 1000 } as const
       const waiting = collect(traceroute(hostOf[family], options))
-      // The first turn after the probes have left.
+      // Wait until the first turn after the probes were sent.
       await sleep(0)
       await sleep(5)
       const end = performance.now() + 300
@@ -382,7 +382,7 @@ describe('a target that answers', () => {
     await relay.stop()
   })
 
-  it('with nothing by TCP for longer than the kernel repeats: silence', async () => {
+  it('with nothing over TCP for longer than the kernel retransmits: silence', async () => {
     lab.fault('isp1', `ip daddr ${server.address4} drop`)
     const [hop] = await collect(
       traceroute(server.address4, { method: 'tcp', firstHop: 2, maxHops: 2, timeout: 10_000 }),
@@ -390,7 +390,7 @@ describe('a target that answers', () => {
     expect(outcomes([hop!])).toEqual(['timeout timeout timeout'])
   })
 
-  it('by TCP with an open port, which sees no connection that stays', async () => {
+  it('over TCP with an open port, which keeps no connection', async () => {
     await lab.nginx()
     const connections = () =>
       (['router', 'internet'] as const).flatMap(host =>
@@ -404,8 +404,8 @@ describe('a target that answers', () => {
   })
 })
 
-describe('a device that goes', () => {
-  it.each(methods)('in the middle: failures with the reason, and an end, %s', async method => {
+describe('a device that disappears', () => {
+  it.each(methods)('during a trace causes failures with the reason, and an end, %s', async method => {
     const device = lab.addDevice('usb7')
     lab.fault('internet', 'iifname usb7 drop')
     const waiting = collect(traceroute(server.address4, { method, device: 'usb7', timeout: 5000 }))
@@ -423,7 +423,7 @@ describe('an event loop that is blocked for longer than the timeout', () => {
     await collect(traceroute(lab.slow.address4, { method }))
     const waiting = collect(traceroute(lab.slow.address4, { method, timeout: 100 }))
     await sleep(8)
-    // After these, timers come before what was received.
+    // After an immediate, timers run before received data is processed.
     await new Promise(setImmediate)
     const end = performance.now() + 300
     while (performance.now() < end);
@@ -433,7 +433,7 @@ describe('an event loop that is blocked for longer than the timeout', () => {
     for (const { rttMs, clock } of hops[0]!.probes) {
       expect(rttMs).toBeGreaterThan(19)
       expect(rttMs).toBeLessThan(200)
-      // A connection request has no stamp of leaving.
+      // A SYN has no transmit timestamp.
       expect(clock).toBe(method === 'tcp' ? 'user' : 'kernel')
     }
   })

@@ -10,14 +10,14 @@ interface Question {
   to: string
   port: number
   family: 4 | 6
-  /** Hears only answers from the address it asked, as most clients do. */
+  /** Receives only answers from the address that it asked, like most clients. */
   connected?: boolean
   ttl?: number
   broadcast?: boolean
   multicastFrom?: string
 }
 
-/** A client on another host: sends `ask` and returns the answer and where it came from. */
+/** Runs a client on another host: sends a message and returns the answer with its source address. */
 async function ask(host: Host, question: Question): Promise<{ data: string; from: string }> {
   const program = `
     const { to, port, family, connected, ttl, broadcast, multicastFrom } = ${JSON.stringify(question)}
@@ -45,7 +45,7 @@ async function open(options: OpenUdpOptions): Promise<{ socket: UdpPacketSocket;
   return { socket, port: socket.address().port }
 }
 
-/** Answers every message, and keeps how it came. */
+/** Answers every message, and collects the information about it. */
 function answer(socket: UdpPacketSocket): UdpMessageInfo[] {
   const infos: UdpMessageInfo[] = []
   socket.on('message', (data, info) => {
@@ -66,7 +66,7 @@ describe.each([
   [4, lab.wan2.address4],
   [6, lab.wan2.address6],
 ] as const)('IPv%i messages', (family, address) => {
-  it('an answer of a socket on all addresses leaves from the address and device that the question came to', async () => {
+  it('a socket on all addresses answers from the address and device that received the question', async () => {
     const { socket, port } = await open({ family })
     const infos = answer(socket)
     const others = await lab.capture('wan1', 'udp')
@@ -81,7 +81,7 @@ describe.each([
     expect(await others.stop()).toEqual([])
   })
 
-  it('does the same on a socket with the device', async () => {
+  it('a socket on a device does the same', async () => {
     const { socket, port } = await open({ family, device: 'wan2' })
     const infos = answer(socket)
     const others = await lab.capture('wan1', 'udp')
@@ -90,7 +90,7 @@ describe.each([
     expect(await others.stop()).toEqual([])
   })
 
-  it('never answers past its device, whatever the information says', async () => {
+  it('a socket never answers through another device, whatever the information says', async () => {
     const { socket } = await open({ family, device: 'wan2' })
     const target = family === 4 ? lab.server.address4 : lab.server.address6
     const info = { address: target, family, port: 9, destination: address, localAddress: address, ttl: 64 }
@@ -106,7 +106,7 @@ describe.each([
     expect(await others.stop()).toEqual([])
   })
 
-  it('takes a group, and joins one on a device', async () => {
+  it('receives messages to a group, and joins one on a device', async () => {
     const group = family === 4 ? '239.1.2.3' : 'ff02::4242'
     const { socket, port } = await open({ family })
     const infos = answer(socket)
@@ -127,7 +127,7 @@ describe.each([
   })
 })
 
-it('refuses an IPv6 answer that the routes take through another device, and obeys a rule for it', async () => {
+it('refuses an IPv6 answer that the routes send through another device, and follows a rule for it', async () => {
   const second = '2001:db8:2::77'
   lab.run('router', 'ip', '-6', 'addr', 'add', `${second}/64`, 'dev', 'wan2', 'nodad', 'preferred_lft', '0')
   onTestFinished(() => void lab.run('router', 'ip', '-6', 'addr', 'del', `${second}/64`, 'dev', 'wan2'))
@@ -172,7 +172,7 @@ it('answers a link-local question, with the zones of both ends', async () => {
   expect(infos[0]!.address).toMatch(/^fe80:.*%wan1$/)
 })
 
-it('closes with its device, and says so', async () => {
+it('closes with its device, and reports why', async () => {
   const third = lab.addDevice('udp0')
   const { socket } = await open({ device: 'udp0' })
   await new Promise(resolve => setTimeout(resolve, 100))
@@ -185,7 +185,7 @@ it('closes with its device, and says so', async () => {
   })
 })
 
-it('closes with its signal, and sends as an ordinary socket', async () => {
+it('closes with its signal, and sends like an ordinary socket', async () => {
   const controller = new AbortController()
   const { socket: one } = await open({ host: '127.0.0.1', signal: controller.signal })
   const { socket: other, port } = await open({ host: '127.0.0.1' })

@@ -35,8 +35,9 @@ async function open(options: OpenUdpOptions = {}): Promise<Socket> {
   return socket
 }
 
-/** Nothing moves on wan1 meanwhile, and something does on wan2. */
-/** Datagrams alone: a device also counts what IPv6 says to its neighbours at times of its own. */
+/**
+ * Checks that the action's traffic uses wan2 and not wan1. Counts only UDP, because IPv6 talks to neighbours on its own at any time.
+ */
 async function onlyOnWan2(action: () => Promise<unknown>): Promise<void> {
   const captures = await Promise.all(['wan1', 'wan2'].map(name => lab.capture(name, 'udp')))
   await action()
@@ -50,7 +51,7 @@ async function answered(socket: Socket): Promise<void> {
 }
 
 describe.each(families)('names, over IPv%i', family => {
-  test('send asks for the name over the device', async () => {
+  test('send resolves the name over the device', async () => {
     const socket = await open({ family })
     await onlyOnWan2(async () => {
       socket.send('hello', port, server.name)
@@ -58,7 +59,7 @@ describe.each(families)('names, over IPv%i', family => {
     })
   })
 
-  test('connect asks for the name over the device', async () => {
+  test('connect resolves the name over the device', async () => {
     const socket = await open({ family })
     await onlyOnWan2(async () => {
       socket.connect(port, server.name)
@@ -67,7 +68,7 @@ describe.each(families)('names, over IPv%i', family => {
     })
   })
 
-  test('a host to bind to is asked for over the device', async () => {
+  test('the host to bind to is resolved over the device', async () => {
     await onlyOnWan2(async () => {
       const socket = await open({ family, host: 'router.test' })
       expect(socket.address().address).toBe(family === 4 ? wan2.address4 : wan2.address6)
@@ -96,7 +97,7 @@ describe.each(families)('names, over IPv%i', family => {
     })
   })
 
-  test('after disconnect() the socket is on its device still', async () => {
+  test('after disconnect() the socket is still bound to its device', async () => {
     const socket = await open({ family })
     socket.connect(port, address[family])
     await once(socket, 'connect')
@@ -105,17 +106,17 @@ describe.each(families)('names, over IPv%i', family => {
   })
 })
 
-test.each(families)('after disconnect() over IPv%i the socket hears only its device', async family => {
+test.each(families)('after disconnect() over IPv%i the socket receives only from its device', async family => {
   const socket = await open({ family })
   socket.connect(9, address[family])
   await once(socket, 'connect')
   socket.disconnect()
-  // It has a port again from here on.
+  // Sending gives the socket a port again.
   await new Promise(done => socket.send('x', 9, address[family], done))
   const heard = once(socket, 'message')
   const [other, named] = family === 4 ? [wan1.address4, wan2.address4] : [wan1.address6, wan2.address6]
   for (const host of [other, named]) {
-    // From the address that it was connected to: an IPv6 socket hears no other one any more, see docs/paths.md.
+    // Send from the address that it was connected to. An IPv6 socket receives from no other address after that, see docs/paths.md.
     const program = `const s = require('node:dgram').createSocket('udp${family}')
       s.bind(0, '${address[family]}', () => s.send('${host}', ${socket.address().port}, '${host}', () => s.close()))`
     await once(lab.spawn('internet', process.execPath, '-e', program), 'exit')
@@ -125,10 +126,10 @@ test.each(families)('after disconnect() over IPv%i the socket hears only its dev
 
 describe.each(families)('multicast, over IPv%i', family => {
   const group = groups[family]
-  /** IGMP, or MLD, which alone has the hop-by-hop option of RFC 3810 here; neighbour discovery has none. */
+  /** IGMP or MLD. Only MLD has the hop-by-hop option of RFC 3810 here. Neighbour discovery doesn't. */
   const isReport = ({ protocol }: CapturedPacket) => protocol === (family === 4 ? 2 : 0)
 
-  /** Membership reports that each uplink sends meanwhile. */
+  /** The number of membership reports that each uplink sends during `action`. */
   async function reports(action: () => void): Promise<[wan1: number, wan2: number]> {
     const captures = await Promise.all(['wan1', 'wan2'].map(name => lab.capture(name, 'igmp or ip6')))
     action()
@@ -141,8 +142,12 @@ describe.each(families)('multicast, over IPv%i', family => {
   const source = address[family]
   test.each<[string, (socket: Socket) => void, (socket: Socket) => void]>([
     ['addMembership', s => s.addMembership(group), s => s.dropMembership(group)],
-    ['the device named', s => s.addMembership(group, own[family]), s => s.dropMembership(group, own[family])],
-    ['joined by name', s => s.addMembership(group, 'wan2'), s => s.dropMembership(group)],
+    [
+      "addMembership with the device's address or zone",
+      s => s.addMembership(group, own[family]),
+      s => s.dropMembership(group, own[family]),
+    ],
+    ["addMembership with the device's name", s => s.addMembership(group, 'wan2'), s => s.dropMembership(group)],
     [
       'addSourceSpecificMembership',
       s => s.addSourceSpecificMembership(source, group),
@@ -158,7 +163,7 @@ describe.each(families)('multicast, over IPv%i', family => {
     expect(left2).toBeGreaterThan(0)
   })
 
-  test('what comes to the group by the device is received', async () => {
+  test('packets to the group through the device are received', async () => {
     const socket = await open({ family })
     socket.addMembership(group)
     const send = (via: string, host: 'isp1' | 'isp2') => {
@@ -201,7 +206,7 @@ describe.each(families)('multicast, over IPv%i', family => {
     expect(moved).toEqual({ wan1: 0, wan2: 0 })
   })
 
-  test('what the kernel refuses says what it was about', async () => {
+  test("the kernel's errors name the group", async () => {
     const socket = await open({ family })
     expect(() => socket.addMembership(address[family])).toThrow(
       expect.objectContaining({ code: 'EINVAL', syscall: 'addMembership', address: address[family], device }),

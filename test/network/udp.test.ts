@@ -42,7 +42,7 @@ test("with wan2's address alone the packets use wan1", async () => {
   expect(sent).toEqual({ wan1: 10, wan2: 0 })
 })
 
-test('what comes in by another device is not received', async () => {
+test('packets through another device are not received', async () => {
   const socket = await openUdp({ device: 'wan2' })
   const received: string[] = []
   socket.on('message', message => received.push(String(message)))
@@ -58,7 +58,7 @@ test('what comes in by another device is not received', async () => {
   socket.close()
 })
 
-test('the device deleted: the socket says so and closes', async () => {
+test('the device deleted: the socket reports it and closes', async () => {
   const before = await openSockets()
   const gone = lab.addDevice('gone2')
   const socket = await openUdp({ device: 'gone2' })

@@ -37,7 +37,7 @@ async function watch(changed: Partial<MonitorOptions> = {}) {
 
 const states = (monitor: UplinkMonitor) => monitor.snapshot().uplinks.map(({ state }) => state)
 
-/** Without blocking this process meanwhile, as lab.run would: the time of the event is measured. */
+/** Runs a command without blocking this process as lab.run would, because the time of events is measured. */
 async function run(host: Parameters<typeof lab.spawn>[0], ...command: [string, ...string[]]): Promise<void> {
   const [code] = await once(lab.spawn(host, ...command), 'exit')
   expect(code).toBe(0)
@@ -52,13 +52,13 @@ describe('the link', () => {
   const unplug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'down')
   const plug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'up')
 
-  test('a pulled cable takes the uplink down at once, without waiting for checks', async () => {
+  test('a pulled cable takes the uplink down immediately, without waiting for checks', async () => {
     const damping = { suppress: 100, reuse: 1, halfLife: 1000 }
     const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20, failureInterval: 5000, damping })
     const delays: number[] = []
     for (let i = 0; i < 5; i++) {
       const down = nextEvent(monitor)
-      // From before ip(8) was started at all.
+      // This includes the start of ip(8).
       const pulled = Date.now()
       await unplug()
       expect(await down).toMatchObject({ uplink: 'fibre', from: 'up', to: 'down', reason: 'no carrier' })
@@ -68,11 +68,11 @@ describe('the link', () => {
       expect(await up).toMatchObject({ uplink: 'fibre', from: 'down', to: 'up', reason: '3 good rounds in a row' })
     }
     console.log(`pulled -> down: ${delays.join(', ')} ms`)
-    // Some 20 ms on a quiet machine, most of it for ip(8). A round of checks would be up to 10 s later.
+    // About 20 ms on an idle machine, mostly for ip(8). The next round of checks would come up to 10 s later.
     expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(1000)
   })
 
-  test('so does a lost address, and it takes a new one to come back', async () => {
+  test('so does a lost address, until there is a new one', async () => {
     const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20 })
     const address = `${lab.wan2.address4}/24`
     const down = nextEvent(monitor)
@@ -84,7 +84,7 @@ describe('the link', () => {
     expect(await up).toMatchObject({ uplink: 'lte', to: 'up' })
   })
 
-  test('reads again what an overrun of the netlink socket lost', async () => {
+  test('changes lost by an overrun of the netlink socket are read again', async () => {
     const { monitor } = await watch({ interval: 10_000, recoveryInterval: 20 })
     const { device } = lab.addDevice('storm2')
     let overruns = 0
@@ -95,10 +95,10 @@ describe('the link', () => {
     )
     const routes = Array.from({ length: 6000 }, (_, i) => `route add 10.90.${i >> 8}.${i & 255}/32 dev ${device}`)
     const file = join(lab.folder, 'storm')
-    // The address goes when the socket is full already: nobody is told of it.
+    // The address is removed when the socket is already full, so its removal isn't reported.
     writeFileSync(file, [...routes, `address delete ${lab.wan2.address4}/24 dev wan2`].join('\n'))
     const down = nextEvent(monitor)
-    // Blocks the event loop meanwhile.
+    // This blocks the event loop.
     lab.run('router', 'ip', '-batch', file)
     expect(await down).toMatchObject({ uplink: 'lte', from: 'up', to: 'down' })
     expect(overruns).toBe(1)
@@ -106,7 +106,7 @@ describe('the link', () => {
     lab.run('router', 'ip', 'route', 'replace', 'default', 'via', lab.wan2.gateway4, 'dev', 'wan2', 'metric', '200')
   })
 
-  test('and a deleted device, until it is made again', async () => {
+  test('so does a deleted device, until it is created again', async () => {
     const device = lab.addDevice('tmp0')
     const check = { type: 'ping', host: lab.server.address4 } as const
     const monitor = new UplinkMonitor({ interval: 50, uplinks: [{ name: 'usb', device: 'tmp0', checks: [check] }] })
@@ -127,7 +127,7 @@ describe('the link', () => {
 describe('the network behind it', () => {
   needs('nft')
 
-  test('a silent upstream is down after `down` rounds, and only there', async () => {
+  test('a silent upstream takes only its uplink down, after `down` rounds', async () => {
     const { monitor, events } = await watch({ failureInterval: 50, recoveryInterval: 50 })
     const down = nextEvent(monitor)
     const repair = lab.fault('isp1', 'icmp type echo-request drop')
@@ -139,7 +139,7 @@ describe('the network behind it', () => {
       to: 'down',
       reason: `3 bad rounds in a row: ping ${lab.server.address4}: timeout`,
     })
-    // One interval until the first check that fails, then three timeouts of 300 ms.
+    // One interval until the first failing check, then three timeouts of 300 ms.
     expect(at - silent).toBeGreaterThan(800)
     expect(at - silent).toBeLessThan(2000)
     expect(monitor.snapshot().uplinks.map(({ lossRatio }) => lossRatio! > 0)).toEqual([true, false])
@@ -150,7 +150,7 @@ describe('the network behind it', () => {
     expect(events.filter(({ uplink }) => uplink === 'lte')).toHaveLength(1)
   })
 
-  test('a rejecting one is down as fast, with who said what', async () => {
+  test('a rejecting upstream does so as fast, and the reason names the router', async () => {
     const { monitor } = await watch({ failureInterval: 50 })
     const down = nextEvent(monitor)
     const repair = lab.fault('isp2', 'meta l4proto icmp icmp type echo-request reject with icmp type admin-prohibited')
@@ -172,7 +172,7 @@ describe('the network behind it', () => {
 describe('failover', () => {
   needs('nginx')
 
-  test('of HTTP traffic at 200 requests a second: only what was under way when the cable was pulled fails', async () => {
+  test('of HTTP traffic at 200 requests a second: only requests in flight when the cable is pulled fail', async () => {
     const server = await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }'))
     const { monitor } = await watch()
     await using group = new UplinkGroup(monitor, { policy: 'failover', cutConnections: true })
@@ -181,7 +181,7 @@ describe('failover', () => {
     const get = async () => {
       const result: (typeof results)[number] = { sent: performance.now(), done: Number.POSITIVE_INFINITY }
       results.push(result)
-      // Node tells the request of what ends its connection even after the response has begun.
+      // Node emits connection errors on the request even after the response has started.
       const request = http.get({ host: lab.server.address4, agent }).on('error', () => {})
       try {
         const [response] = await once(request, 'response')
@@ -210,7 +210,7 @@ describe('failover', () => {
       `pulled -> down ${(known - pulled).toFixed(1)} ms, -> first success on wan2 ${(first.done - pulled).toFixed(1)} ms; ` +
         `${failed.length} of ${results.length} requests failed`,
     )
-    // Every one of them was sent before the monitor knew, and not finished when the cable was pulled.
+    // Each failed request was sent before the monitor knew, and was unfinished when the cable was pulled.
     for (const { sent, done } of failed) {
       expect(sent).toBeLessThan(known)
       expect(done).toBeGreaterThan(pulled)
@@ -223,7 +223,7 @@ describe('failover', () => {
     await server.stop()
   })
 
-  test('after a new configuration the pools of an uplink that is another device now go by that', async () => {
+  test('after a new configuration, the pools of an uplink use its new device', async () => {
     const server = await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }'))
     const { monitor } = await watch()
     await using group = new UplinkGroup(monitor, { policy: 'failover' })
@@ -234,7 +234,7 @@ describe('failover', () => {
       const { body } = await request(origin, { dispatcher: group.dispatcher as Dispatcher })
       return [(await response.toArray()).join(''), await body.text(), await (await group.fetch(origin)).text()]
     }
-    // The second time by the connections that were kept.
+    // The second time uses the kept connections.
     expect([await seen(), await seen()].flat()).toEqual(Array(6).fill(lab.wan1.address4))
     const checks = [{ type: 'ping', host } as const]
     await monitor.configure({ interval: 100, timeout: 300, uplinks: [{ name: 'fibre', device: 'wan2', checks }] })

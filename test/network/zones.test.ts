@@ -20,7 +20,7 @@ const peer = 'fe80::3'
 const own = 'fe80::77'
 const webPort = 7014
 
-/** Answers HTTP with the Host field of the request. */
+/** Answers each HTTP request with its Host header. */
 const web = `require('node:http').createServer((request, response) => response.end(request.headers.host))
   .listen(${webPort}, '::', () => console.log('ready'))`
 
@@ -65,7 +65,7 @@ const calls: Record<string, (host: string, path: Path) => Promise<unknown>> = {
 }
 
 describe.each(Object.entries(calls))('%s', (_, call) => {
-  it('says what to write where the link is missing, or is another than the device', async () => {
+  it('says what to write if the zone is missing, or is not the device', async () => {
     await expect(call(peer, {})).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
       hint: expect.stringContaining(`${peer}%`),
@@ -84,7 +84,7 @@ describe.each(Object.entries(calls))('%s', (_, call) => {
     })
   })
 
-  it('says that a local address is not of the device', async () => {
+  it('says that a local address is not on the device', async () => {
     const refused = call(`${peer}%wan1`, { device: 'wan1', localAddress: 'fe80::1' })
     const failure = await refused.then(
       value => (value as { error?: unknown })?.error,
@@ -94,8 +94,8 @@ describe.each(Object.entries(calls))('%s', (_, call) => {
   })
 })
 
-describe('with the link said once', () => {
-  it.each(['datagram', 'raw'] as const)('by zone or device, it is found, %s', async kind => {
+describe('with the link named once', () => {
+  it.each(['datagram', 'raw'] as const)('it is found by zone or device, %s', async kind => {
     for (const [host, path] of [
       [`${peer}%wan1`, {}],
       [peer, { device: 'wan1' }],

@@ -10,7 +10,7 @@ import { configuration, plug, unplug, watchUplinks } from '../monitored.js'
 
 needs('chromium', 'nginx')
 
-/** A browser on a busy machine. */
+/** Generous, for a browser on a busy machine. */
 const patience = { timeout: 60_000 }
 const flags = [
   '--headless',
@@ -29,7 +29,7 @@ const twoChecks = configuration.replace(
   `checks: [{ type: ping, host: ${lab.server.address4} }]`,
   `checks: [{ type: ping, host: ${lab.server.address4} }, { type: ping, host: ${lab.wan1.gateway4} }]`,
 )
-/** Two hundred; one of them has no device. The first two are called as those of the laboratory. */
+/** 200 uplinks. The first two have the names of the laboratory's uplinks. One has no device. */
 const many = [
   'interval: 5s',
   'uplinks:',
@@ -43,7 +43,7 @@ const many = [
 
 let browser: Browser
 beforeAll(async () => {
-  // On the PATH, in whatever folder.
+  // Find chromium on the PATH.
   const executablePath = process.env
     .PATH!.split(':')
     .map(folder => `${folder}/chromium`)
@@ -52,7 +52,7 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(() => browser.close())
 
-/** The page as somebody sees it; whatever goes wrong in it fails the test. `asked` hears of each request. */
+/** Opens the page in a browser. Errors on the page fail the test. `asked` is called for each request. */
 async function open(
   url: string,
   options: BrowserContextOptions = {},
@@ -64,7 +64,7 @@ async function open(
   page.setDefaultTimeout(patience.timeout)
   const wrong: string[] = []
   page.on('pageerror', ({ message }) => wrong.push(message))
-  // What the policy of the page forbids is told here, too.
+  // The console also reports violations of the page's content security policy.
   page.on('console', message => message.type() === 'error' && wrong.push(message.text()))
   page.on('request', request => {
     asked(request.url())
@@ -73,7 +73,7 @@ async function open(
   })
   onTestFinished(async () => {
     await context.close()
-    // A stream that breaks is opened again; a browser also breaks it by itself when a cable is pulled.
+    // The page reopens a broken event stream. The browser itself breaks it when a cable is pulled.
     expect(wrong.filter(text => !/net::ERR_/.test(text))).toEqual([])
   })
   await page.goto(url)
@@ -84,7 +84,7 @@ async function open(
 const card = (page: Page, name: string) => page.locator('.uplink', { has: page.getByRole('heading', { name }) })
 const badge = (page: Page, name: string) => card(page, name).locator('.badge')
 
-/** What stands below the names of the facts. */
+/** The values of the facts by name. */
 function facts(page: Page, name: string): Promise<Record<string, string>> {
   return card(page, name)
     .locator('.facts > div')
@@ -93,7 +93,7 @@ function facts(page: Page, name: string): Promise<Record<string, string>> {
     )
 }
 
-/** How many points of the first and of the last column of the chart have something on them. */
+/** The number of painted pixels in the first and in the last column of the chart. */
 function edges(page: Page, name: string): Promise<number[]> {
   return card(page, name)
     .locator('canvas')
@@ -106,7 +106,7 @@ function edges(page: Page, name: string): Promise<number[]> {
     })
 }
 
-/** How many points of the chart have something like this colour of the style sheet. */
+/** The number of pixels in the chart that are close to this colour of the style sheet. */
 function painted(page: Page, name: string, color: string): Promise<number> {
   return card(page, name)
     .locator('canvas')
@@ -126,7 +126,7 @@ function painted(page: Page, name: string, color: string): Promise<number> {
 }
 
 describe('behind nginx, below a path', () => {
-  test('the page is live, and its events are not held back', async () => {
+  test('the page is live, and nginx does not buffer its events', async () => {
     const { url } = await watchUplinks()
     await lab.nginx(
       `server { listen 127.0.0.1:8080; location /uplinks/ { proxy_buffering on; proxy_pass ${url}; } }`,
@@ -211,7 +211,7 @@ describe('the page', () => {
           smallest: Math.min(...sizes.map(Number.parseFloat)),
         }
       })
-      // Nothing to scroll sideways, and nothing too small to read.
+      // The page needs no horizontal scrolling, and no text is too small to read.
       expect(width).toBe(options.viewport!.width)
       expect(smallest).toBeGreaterThanOrEqual(12)
       const brightness = (color: string) =>
@@ -239,7 +239,7 @@ describe('the page', () => {
     await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(5)
   }, 120_000)
 
-  test('each check has its own figures and chart; the figures are those of the time that is pointed at', async () => {
+  test('each check has its own figures and chart, and pointing at a time shows its figures', async () => {
     const { url } = await watchUplinks([], {}, twoChecks)
     const page = await open(url)
     const checks = card(page, 'fibre').locator('.check')
@@ -254,35 +254,35 @@ describe('the page', () => {
     const { x, y, width, height } = (await checks.first().locator('.u-over').boundingBox())!
     await page.mouse.move(x + width / 2, y + height / 2)
     await expect.poll(() => checks.first().locator('.when').textContent(), patience).toMatch(/:\d\d:\d\d/)
-    // Then nothing was measured yet.
+    // At that time, nothing had been measured yet.
     await expect.poll(texts, patience).toEqual(['–', '–', '–', '–', '–'])
     await page.mouse.move(0, 0)
     await expect.poll(() => checks.first().locator('.when').textContent(), patience).toBe('now')
   }, 120_000)
 
-  test('a chart without data says so, and one of a single step shows it', async () => {
+  test('a chart without data says so, and a chart with a single step shows it', async () => {
     const none = `  - { name: none, device: wan9, checks: [{ type: ping, host: ${lab.server.address4} }] }`
     const { url } = await watchUplinks([], {}, configuration + none)
     const page = await open(`${url}#range=24h`)
     const note = (name: string) => card(page, name).locator('.empty')
     await expect.poll(() => note('none').textContent(), patience).toBe('No data in this time')
     expect(await note('fibre').textContent()).toBe('')
-    // A dot, or a line to the next step if that has begun.
+    // It is a dot, or a line if the next step has started.
     await expect.poll(() => painted(page, 'fibre', 'latency'), patience).toBeGreaterThan(0)
   }, 120_000)
 
-  test('no label of an axis is cut off', async () => {
+  test('no axis label is cut off', async () => {
     const { url } = await watchUplinks()
     const page = await open(url, { viewport: phone })
     for (const range of ['5 min', '1 h', '24 h']) {
       await page.getByText(range, { exact: true }).click()
       await expect.poll(() => painted(page, 'fibre', 'quiet'), patience).toBeGreaterThan(20)
-      // Whatever is drawn as a label leaves the first and the last columns of the picture empty.
+      // Labels must leave the first and last columns of the picture empty.
       expect(await edges(page, 'fibre')).toEqual([0, 0])
     }
   }, 120_000)
 
-  test('an address leads to an uplink and a time, and goes along with what is chosen', async () => {
+  test('a URL opens an uplink and a time range, and follows the selection', async () => {
     const { url } = await watchUplinks()
     const asked: string[] = []
     const page = await open(`${url}#uplink=lte&range=1h`, {}, request => asked.push(request))
@@ -297,7 +297,7 @@ describe('the page', () => {
     await expect.poll(() => page.evaluate(() => document.activeElement!.textContent), patience).toMatch(/fibre/)
   }, 120_000)
 
-  test('is used with the keyboard alone', async () => {
+  test('works with the keyboard alone', async () => {
     const { url } = await watchUplinks()
     const page = await open(url)
     await page.keyboard.press('Tab')
@@ -308,7 +308,7 @@ describe('the page', () => {
     await expect.poll(() => card(page, 'fibre').getAttribute('open'), patience).toBe(null)
   }, 120_000)
 
-  test('of many uplinks those in trouble come first, the others are folded, and some can be sought', async () => {
+  test('with many uplinks, those in trouble come first, the others are folded, and a search finds some', async () => {
     const { url } = await watchUplinks([], {}, many)
     const page = await open(url, {}, undefined, '.group')
     await expect
@@ -328,9 +328,9 @@ describe('the page', () => {
     await expect.poll(() => page.locator('#none').isVisible(), patience).toBe(true)
   }, 180_000)
 
-  // history.test.ts has what Node 20 says.
+  // history.test.ts tests Node 20, which has no SQLite.
   if (hasSqlite) {
-    test('shows days where a history is kept', async () => {
+    test('shows days if a history is kept', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'netvia-page-'))
       onTestFinished(() => rmSync(folder, { recursive: true }))
       const file = join(folder, 'history.db')
@@ -341,19 +341,19 @@ describe('the page', () => {
       const page = await open(`${url}#range=30d`)
       await expect.poll(() => painted(page, 'fibre', 'up'), patience).toBeGreaterThan(0)
       expect((await facts(page, 'fibre'))['Uptime, 30 days']).toBe('100 %')
-      // Node 22 says that its SQLite is experimental.
+      // Node 22 would print an ExperimentalWarning for SQLite.
       expect(monitor.said()).not.toContain('Warning')
     }, 240_000)
   }
 
-  test('shows no days where none are kept, and says what that takes', async () => {
+  test('shows no days without a history, and says how to keep one', async () => {
     const { url } = await watchUplinks()
     const page = await open(url)
     expect(await page.getByText('30 d', { exact: true }).isVisible()).toBe(false)
     expect(await page.locator('#ranges').getAttribute('title')).toMatch(/"history"/)
   }, 120_000)
 
-  test('takes names and reasons as text, whatever they look like', async () => {
+  test('shows names and reasons as text, whatever they contain', async () => {
     const name = '<img src=x onerror=alert(1)> fibre'
     const { url } = await watchUplinks([], {}, configuration.replace('name: fibre', `name: "${name}"`))
     const page = await open(url)
