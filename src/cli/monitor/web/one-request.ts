@@ -3,8 +3,9 @@ import { Duplex } from 'node:stream'
 
 /** In ms without a byte sent or received, while a response is being sent or no request is pending. */
 const idleTimeout = 60_000
-/** In ms, from the connection or the last answer to the end of the next header. */
+/** In ms, from the connection or the last answer to the next request, or to the end that the client was asked for. */
 const requestTimeout = 5000
+const emptyLine = Buffer.from('\r\n')
 const endOfHeader = Buffer.from('\r\n\r\n')
 
 /**
@@ -38,11 +39,17 @@ export class OneRequest extends Duplex {
     })
   }
 
-  /** Lets the next request in, because the answer is complete. */
+  /** The request has come. */
+  begin(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** Lets the next request in, because the answer is complete, unless that ends the connection. */
   next(): void {
     if (this.destroyed) return
-    this.#busy = false
     this.#expect()
+    if (this.writableEnded) return
+    this.#busy = false
     this.#admit()
   }
 
@@ -72,7 +79,10 @@ export class OneRequest extends Duplex {
 
   #expect(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#refuse('408 Request Timeout'), requestTimeout)
+    this.#timer = setTimeout(() => {
+      if (this.writableEnded) this.destroy()
+      else this.#refuse('408 Request Timeout')
+    }, requestTimeout)
   }
 
   #refuse(status: string): void {
@@ -90,13 +100,14 @@ export class OneRequest extends Duplex {
   }
 
   #admit(): void {
-    if (this.#busy || this.#held.length === 0) return
+    if (this.#busy) return
+    // Before a request (RFC 9112 section 2.2).
+    while (this.#held.indexOf(emptyLine) === 0) this.#held = this.#held.subarray(emptyLine.length)
     const end = this.#held.indexOf(endOfHeader)
     if (end === -1) return
     const header = this.#held.subarray(0, end + endOfHeader.length)
     this.#held = this.#held.subarray(header.length)
     this.#busy = true
-    clearTimeout(this.#timer)
     this.push(header)
   }
 }
