@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, test } from 'vitest'
 import { loss } from '../lab/faults.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
-import { command, netvia, objects } from '../unit/cli-process.js'
+import { command, netvia, objects, startCli } from '../unit/cli-process.js'
 import { schemaErrors } from '../unit/cli-schema.js'
 import { movedDuring } from './moved.js'
 
@@ -117,6 +118,19 @@ describe('mtr', () => {
     expect(stdout).toMatch(/^wan1 {2}no loss on the route$/m)
     expect(stdout).toMatch(/^wan2 {2}\d+% loss, from hop 2 /m)
     expect(Math.min(packets.wan1, packets.wan2)).toBeGreaterThan(20)
+  })
+
+  it('says that the device is gone, which is no loss of the route', async () => {
+    const { device, address4, remove } = lab.addDevice('mtrgone')
+    const nobody = address4.replace(/1$/, '77')
+    const series = startCli(['mtr', '--json', '-c', '5', '-i', '300ms', '-Z', '200ms', '-I', device, nobody])
+    await once(series.stdout!, 'data')
+    remove()
+    const ended = await series.ended
+    expect(ended.code).toBe(4)
+    const lines = objects(ended)
+    expect(lines.at(-1)).toMatchObject({ event: 'summary', reached: false, error: { code: 'ENODEV', device } })
+    expect(await schemaErrors(lines)).toEqual([])
   })
 
   it('prints CSV', async () => {

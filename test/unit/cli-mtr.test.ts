@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { commonHop, verdict } from '../../src/cli/mtr/common-hop.js'
 import { csvLines } from '../../src/cli/mtr/csv.js'
 import { tree } from '../../src/cli/mtr/tree.js'
+import { draw } from '../../src/cli/mtr/view.js'
+import { describeTerminal } from '../../src/cli/shared/output/terminal.js'
+import { NetviaError } from '../../src/errors.js'
 import type { HopStatistics, RouteStatistics } from '../../src/protocols/traceroute/route-statistics.js'
 import { netvia } from './cli-process.js'
 
@@ -34,6 +37,18 @@ describe('the first common hop', () => {
     )
     expect(verdict(route([at('1'), { address: '2', lossRatio: 0.5 }, at('3')]), '3')).toBe('no loss on the route')
     expect(verdict(route([at('1'), {}], false), undefined)).toBe('no answer beyond hop 1 (1)')
+  })
+
+  it('blames no route for what this machine could not send', () => {
+    const error = new NetviaError('no such device', { code: 'ENODEV' })
+    expect(verdict({ ...route([at('1'), at('9')]), error }, undefined)).toBe('not sent: no such device')
+    const terminal = describeTerminal({} as NodeJS.WriteStream, {})
+    const drawn = draw(
+      [{ name: 'wan2', route: { ...route([at('9')]), error } }],
+      { order: 'L', numeric: true },
+      terminal,
+    )
+    expect(drawn).toMatch(/\nnot sent: no such device$/)
   })
 })
 

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { NetviaError } from '../../src/errors.js'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
 import type { TraceProbe } from '../../src/protocols/traceroute/prober.js'
 import { Round } from '../../src/protocols/traceroute/round.js'
@@ -78,6 +81,34 @@ describe('loss', () => {
   ])('%s', (_what, losses, expected) => {
     expect(marked(...losses)).toEqual(expected)
   })
+})
+
+describe('a local error', () => {
+  it('is that of the newest probe', () => {
+    const one = record([1], [1])
+    const error = new NetviaError('no such device', { code: 'ENODEV' })
+    one.add(1, { ...result('send-failed'), error } as PingResult)
+    expect(one.error).toBe(error)
+    one.add(1, result('timeout'))
+    expect(one.error).toBe(undefined)
+  })
+})
+
+describe('pauses', () => {
+  // In a process of its own: the fault stops the event loop.
+  it('that follow each other immediately leave the event loop free', () => {
+    const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
+    const script = `
+      const series = require(${JSON.stringify(library)}).traceroutes('127.0.0.1', { method: 'udp' })
+      series.next().then(() => {
+        series.pause()
+        series.resume()
+        series.pause()
+        setTimeout(() => series.return().then(() => console.log('ended')), 50)
+      })`
+    const { stdout } = spawnSync(process.execPath, ['-e', script], { timeout: 15_000, encoding: 'utf8' })
+    expect(stdout).toBe('ended\n')
+  }, 20_000)
 })
 
 describe('the length of a route', () => {

@@ -11,7 +11,8 @@ export function commonHop(routes: readonly RouteStatistics[]): string | undefine
 }
 
 /** In words: how a route is, and on which side of the hop where it meets the others. */
-export function verdict({ hops, reached }: RouteStatistics, common: string | undefined): string {
+export function verdict({ hops, reached, error }: RouteStatistics, common: string | undefined): string {
+  if (error) return `not sent: ${error.message}`
   const target = hops.at(-1)
   if (!target || target.sent === 0) return 'nothing was sent'
   const answering = hops.findLast(({ received }) => received > 0)

@@ -1,6 +1,6 @@
 import { type RouteSeries, traceroutes } from '../../protocols/traceroute/traceroutes.js'
 import { onEachPath } from '../shared/each-path.js'
-import { Exit, worst } from '../shared/exit-code.js'
+import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf } from '../shared/options.js'
 import { escapeControls } from '../shared/output/escape.js'
 import { type Path, type PathFlags, pathsOf } from '../shared/path-options.js'
@@ -73,7 +73,8 @@ export async function run(session: Session, flags: MtrFlags, host: string): Prom
     }
     line.route = series.statistics
     if (line.route) output.object('summary', { ...path.label, ...line.route })
-    return line.route?.reached ? Exit.good : Exit.unreachable
+    const { reached, error } = line.route ?? {}
+    return reached ? Exit.good : error ? exitOf(error) : Exit.unreachable
   }
   let exits: Exit[] = []
   const work = async () => {

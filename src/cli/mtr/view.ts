@@ -67,7 +67,11 @@ function one(
     ])
   const drawn = grid(columns, rowsWith(hostRoom(columns, figures, width)), width, color)
   const routes = route.flows?.map(({ hops }) => hops.map(hop => hostText(hop, settings, width, undefined, color)))
-  return [drawn, ...(routes ? ['', ...tree(routes).map(escapeControls)] : [])]
+  return [drawn, ...(routes ? ['', ...tree(routes).map(escapeControls)] : []), ...unsent(route)]
+}
+
+function unsent({ error }: RouteStatistics): string[] {
+  return error ? ['', escapeControls(`not sent: ${error.message}`)] : []
 }
 
 /** What the figures leave of the line. */

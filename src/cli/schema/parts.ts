@@ -72,6 +72,7 @@ export const parts: Record<string, JsonSchema> = {
     family,
     rounds: count('Rounds that have ended'),
     reached: bool('The target has answered'),
+    'error?': ref('error'),
     hops: list(ref('hopStatistics')),
     'flows?': list(ref('flowStatistics')),
   }),

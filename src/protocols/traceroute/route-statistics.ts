@@ -1,3 +1,4 @@
+import type { NetviaError } from '../../errors.js'
 import { RttCounter } from '../../stats.js'
 import type { PingResult } from '../icmp/result.js'
 import { isReached } from './hop.js'
@@ -63,6 +64,8 @@ export interface RouteStatistics {
   rounds: number
   /** The target has answered. */
   reached: boolean
+  /** Why this machine didn't send the newest probe; missing if it did. */
+  error?: NetviaError
   /** In order of distance, of all flows together. */
   hops: HopStatistics[]
   /** Each flow separately, if there are several. */
@@ -81,6 +84,7 @@ export class RouteRecord {
   /** The hop at which the end of the route last answered. */
   #end: number | undefined
   #furthest: number
+  #error: NetviaError | undefined
 
   constructor({ firstHop, maxHops }: { firstHop: number; maxHops: number }) {
     this.#firstHop = firstHop
@@ -102,7 +106,13 @@ export class RouteRecord {
     return this.#hops.get(this.depth)?.reached ?? false
   }
 
+  /** Why this machine didn't send the newest probe. */
+  get error(): NetviaError | undefined {
+    return this.#error
+  }
+
   add(ttl: number, result: PingResult): void {
+    this.#error = result.outcome === 'send-failed' ? result.error : undefined
     const hop = this.#hops.get(ttl) ?? new HopRecord()
     this.#hops.set(ttl, hop)
     hop.add(result)
@@ -116,6 +126,7 @@ export class RouteRecord {
   /** Resets the figures, but keeps the known length of the route. */
   reset(): void {
     this.#hops.clear()
+    this.#error = undefined
   }
 
   statistics(nameOf: (address: string) => string | undefined, depth = this.depth): HopStatistics[] {

@@ -111,6 +111,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
       family,
       rounds: this.#rounds,
       reached: this.#flows.some(({ record }) => record.reached),
+      ...(this.#record.error && { error: this.#record.error }),
       hops: this.#record.statistics(nameOf, depth),
       ...(this.#flows.length > 1 && {
         flows: this.#flows.map(({ record, sourcePort }) => {
@@ -123,6 +124,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   /** Pauses: no round starts until `resume`. */
   pause(): void {
     this.#paused = true
+    this.#hurried = false
   }
 
   /** Resumes: the next round starts now. */
