@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const common = {
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // The summary of a run shows only messages. Cut to 40 characters, as by default, they tell nothing.
   chaiConfig: { truncateThreshold: 400 },
 }
