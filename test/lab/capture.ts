@@ -4,6 +4,9 @@ import type { Host } from './context.js'
 import { type CapturedPacket, parsePcap } from './pcap.js'
 import { atOnce, start, stop } from './processes.js'
 
+/** After this many checks, 100 ms apart, without progress, tcpdump reads no more: it runs at a higher priority than the tests. */
+const patience = 20
+
 export interface Capture {
   /** Stops the capture. Returns all packets since `capture` resolved. */
   stop(): Promise<CapturedPacket[]>
@@ -53,12 +56,16 @@ export async function capture(device: string, filter = '', host: Host = 'router'
   await heard(/listening on/)
   return {
     async stop() {
-      // tcpdump drops the packets that the kernel still holds when it ends, so wait until it has read all of them.
-      for (let before = -1; child.exitCode === null; await sleep(100)) {
-        const { captured, held, lost } = await counts()
-        if (lost > 0) throw new Error(`tcpdump: the kernel had no room for ${lost} packets of ${device}`)
-        if (held <= 0 && captured === before) break
-        before = captured
+      // tcpdump drops the packets that the kernel still holds when it ends, so wait until it has read all of them. Packets that
+      // came before tcpdump set its filter are never read, and count as held.
+      let captured = -1
+      for (let turns = 0; child.exitCode === null && turns < patience; await sleep(100)) {
+        const now = await counts()
+        if (now.lost > 0) throw new Error(`tcpdump: the kernel had no room for ${now.lost} packets of ${device}`)
+        if (now.captured !== captured) turns = 0
+        else if (now.held <= 0) break
+        else turns++
+        captured = now.captured
       }
       await stop(child, 'SIGINT')
       // A busy test process may not have read all of tcpdump's output yet.
