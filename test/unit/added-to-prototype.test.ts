@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 const library = fileURLToPath(new URL('../../dist/lib/index.cjs', import.meta.url))
 
-/** Uses what a call loads late, and what sets socket options. */
+/** A program that uses late-loaded parts of the library, and functions that set socket options. */
 const program = `
   const server = require('node:http').createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {
     const { port } = server.address()
@@ -19,7 +19,7 @@ const program = `
 const add = 'Object.prototype.added = () => {}'
 const load = `const netvia = require(${JSON.stringify(library)})`
 
-describe('what a program adds to Object.prototype is no option of a socket and no export', () => {
+describe('properties that a program adds to Object.prototype are neither socket options nor exports', () => {
   test.each([
     ['before it loads the library', [add, load]],
     ['later', [load, add]],

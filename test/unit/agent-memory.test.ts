@@ -7,7 +7,7 @@ import { httpServer } from './http-servers.js'
 const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
 const requests = 12_000
 
-/** Bytes a request that outlive a scavenge, with a new connection for each of 50 requests at once. */
+/** Bytes per request that survive a scavenge, with 50 concurrent requests, each on a new connection. */
 async function surviving(port: number, options: object): Promise<number> {
   const program = `
     const { HttpAgent } = require(${JSON.stringify(library)})
@@ -25,13 +25,13 @@ async function surviving(port: number, options: object): Promise<number> {
   return (megabytes * 2 ** 20) / requests
 }
 
-test('new connections on a device leave no more in the old generation than those without one', {
+test('new connections on a device leave no more in the old generation than those without a device', {
   timeout: 300_000,
 }, async () => {
   const port = await httpServer((_request, response) => void response.end('hello'))
   const most = (await surviving(port, {})) + 1500
   let onDevice = Number.POSITIVE_INFINITY
-  // On a busy machine, more is alive at a scavenge, and V8 may decide as it did of every run when something was kept.
+  // On a busy machine, more objects are alive at a scavenge, so V8 may promote some by chance. The best of four runs counts.
   for (let run = 0; run < 4 && onDevice >= most; run++) onDevice = await surviving(port, { device: 'lo' })
   expect(onDevice).toBeLessThan(most)
 })

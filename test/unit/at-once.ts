@@ -1,2 +1,2 @@
-/** In ms: more than a busy machine takes for what happens at once, and less than any time limit that could have ended it instead. */
+/** In ms: longer than an immediate event takes on a busy machine, and shorter than any time limit that could cause it instead. */
 export const atOnce = 1000

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Bag } from '../../src/runtime/bag.js'
 
-test('a bag holds what has not left, whichever leaves first, and each leaves once', () => {
+test('a bag holds what was not removed, in any order of removal, and each item is removed once', () => {
   const bag = new Bag<string>()
   const [one, two, three] = ['one', 'two', 'three'].map(value => bag.add(value))
   const held = () =>

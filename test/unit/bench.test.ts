@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-// The bench is plain JavaScript outside the compiler's view.
+// The bench is plain JavaScript, which the type check doesn't cover.
 const bench = (module: string) => import(new URL(`../../tools/bench/${module}`, import.meta.url).href)
 const { judge, median, quantile, summarize } = await bench('lib/statistics.mjs')
 const { format, table } = await bench('lib/table.mjs')
@@ -15,7 +15,7 @@ const { errors } = await bench('workloads/rtt.mjs')
 const { workloads } = await bench('workloads/index.mjs')
 
 describe('statistics', () => {
-  it('takes quantiles between neighbours, and leaves its argument alone', () => {
+  it('interpolates quantiles, and does not change its argument', () => {
     const values = [4, 1, 3, 2]
     expect(median(values)).toBe(2.5)
     expect(quantile(values, 0)).toBe(1)
@@ -31,25 +31,25 @@ describe('statistics', () => {
     { ours: { rate: 300, wrong: 1 }, limit: { rate: 300 } },
   ]
 
-  it('takes a ratio within each round, not of the medians', () => {
+  it('computes ratios within each round, not between medians', () => {
     const result = judge({ metric: 'rate', of: 'ours', over: 'limit', atLeast: 0.85 }, rounds)
     expect(result).toEqual({ median: 0.9, min: 0.8, max: 1, rounds: 3, met: true })
     expect(judge({ metric: 'rate', of: 'ours', over: 'limit', atLeast: 0.95 }, rounds).met).toBe(false)
   })
 
-  it('takes differences and plain values', () => {
+  it('computes differences and plain values', () => {
     const difference = { metric: 'rate', of: 'ours', over: 'limit', compare: 'difference', atMost: -5 }
     expect(judge(difference, rounds)).toMatchObject({ median: -10, met: true })
     expect(judge({ metric: 'wrong', of: 'ours', atMost: 0 }, rounds)).toMatchObject({ median: 0, max: 1, met: true })
   })
 
-  it('says nothing of a target that was not measured, and leaves out a round that lacks one side', () => {
+  it('has no result for a target that was not measured, and skips rounds that lack one side', () => {
     expect(judge({ metric: 'rate', of: 'absent', over: 'limit', atLeast: 1 }, rounds)).toBeUndefined()
     const broken = [...rounds, { limit: { rate: 1 } }, { ours: { rate: 1 } }]
     expect(judge({ metric: 'rate', of: 'ours', over: 'limit', atLeast: 0 }, broken).rounds).toBe(3)
   })
 
-  it('sums up each number of each contestant', () => {
+  it('summarizes each figure of each contestant', () => {
     const { ours } = summarize(rounds)
     expect(ours.rate).toEqual({ median: 90, min: 40, max: 300, rounds: 3 })
     expect(ours.wrong.max).toBe(1)
@@ -57,20 +57,20 @@ describe('statistics', () => {
 })
 
 describe('a run', () => {
-  it('gives rate and CPU per item, by the clock of the program if it has one', () => {
+  it("returns rate and CPU per item, by the program's own clock if it has one", () => {
     const cost = { wallSeconds: 3, processCpuSeconds: 2, memoryMb: 50 }
     expect(numbers({ items: 1000, seconds: 2, cpuSeconds: 0.01 }, cost)).toMatchObject({ rate: 500, cpuPerItemUs: 10 })
     expect(numbers({ items: 300 }, cost)).toMatchObject({ rate: 100, memoryMb: 50 })
     expect(numbers({ items: 0 }, cost)).not.toHaveProperty('rate')
   })
 
-  it('is read from the last line, and is no success with another exit code', () => {
+  it('is read from the last line, and fails with another exit code', () => {
     expect(ownReport({ stdout: 'hello\n{"items":1}\n', stderr: '', code: 0 })).toEqual({ items: 1 })
     expect(() => ownReport({ stdout: '{"items":1}\n', stderr: 'broken', code: 1 })).toThrow('exit code 1: broken')
     expect(() => ownReport({ stdout: '', stderr: '', code: 0 })).toThrow('exit code 0')
   })
 
-  it('shows the line that says why it failed', () => {
+  it('shows the line with the reason for a failure', () => {
     const reason = 'exit code 1: file:///x.mjs:3\n  code\n  ^\nTypeError: no such thing\n    at y\n\nNode.js v20.0.0'
     expect(gist(reason)).toBe('TypeError: no such thing')
     expect(gist('not done after 5 s')).toBe('not done after 5 s')
@@ -78,7 +78,7 @@ describe('a run', () => {
 })
 
 describe('report', () => {
-  it('writes numbers with three digits that matter', () => {
+  it('writes numbers with three significant digits', () => {
     expect([0, 0.123, 12.34, 123.4].map(value => format(value))).toEqual(['0.00', '0.12', '12.3', '123'])
     expect([217_345, 950].map(value => format(value, '/s'))).toEqual(['217k/s', '950/s'])
     expect(format(undefined, 'ms')).toBe('–')
@@ -126,7 +126,7 @@ describe('report', () => {
     expect(text).toContain('- Failed: netvia, round 2: it broke')
   })
 
-  it('draws a bar for each that was measured, to one scale, and escapes text', () => {
+  it('draws a bar for each measured contestant, to one scale, and escapes text', () => {
     const svg = chart(result)
     expect(svg).toContain('A &lt;work&gt;')
     const bars = [...svg.matchAll(/<rect class="(\w+)" .*width="([\d.]+)"/g)].map(([, role, width]) => [
@@ -138,12 +138,12 @@ describe('report', () => {
     expect(chart({ ...result, summaries: {} })).toBeUndefined()
   })
 
-  it('draws nothing but zeros without dividing by them', () => {
+  it('draws all zeros without dividing by zero', () => {
     const bars = [{ name: 'a', role: 'peer', median: 0, min: 0, max: 0 }]
     expect(barChart({ title: '', note: '', unit: '', bars })).not.toContain('NaN')
   })
 
-  it('replaces what lies between the marks only', () => {
+  it('replaces only the text between the marks', () => {
     const page = 'before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n'
     expect(replaceBetween(page, 'new')).toBe('before\n<!-- bench: begin -->\nnew\n<!-- bench: end -->\nafter\n')
     expect(() => replaceBetween('no marks', 'new')).toThrow('was not found')
@@ -151,7 +151,7 @@ describe('report', () => {
 })
 
 describe('RTT against the wire', () => {
-  it('reads request and reply of each echo from a capture', () => {
+  it('reads the request and reply of each echo from a capture', () => {
     const icmp = (type: number, sequence: number, options = 0) => {
       const packet = new Uint8Array(14 + 20 + options + 8)
       packet[14] = 0x45 + options / 4
@@ -162,7 +162,7 @@ describe('RTT against the wire', () => {
       [1, 0, icmp(8, 1)],
       [1, 5_000_000, icmp(8, 2)],
       [1, 10_500_000, icmp(0, 1, 4)],
-      // A duplicate, and a reply to nobody.
+      // A duplicate, and a reply without a request.
       [1, 11_000_000, icmp(0, 1)],
       [1, 12_000_000, icmp(0, 9)],
       [2, 0, icmp(8, 3)],
@@ -200,13 +200,13 @@ describe('RTT against the wire', () => {
 })
 
 describe('workloads', () => {
-  it('knows the mixed crowd: a quarter silent, a twentieth rejected', () => {
+  it('knows the mixed block: a quarter silent, a twentieth rejected', () => {
     const counts: Record<string, number> = {}
     for (let byte = 0; byte < 256; byte++) counts[verdictOf(byte)] = (counts[verdictOf(byte)] ?? 0) + 1
     expect(counts).toEqual({ reply: 179, timeout: 64, unreachable: 13 })
   })
 
-  it('counts addresses over the borders of bytes', () => {
+  it('counts addresses across byte boundaries', () => {
     expect(addressAfter('10.64.0.1', 65_533)).toBe('10.64.255.254')
     expect(addressAfter('10.64.0.0', 1_000_000)).toBe('10.79.66.64')
     expect(addressAfter('203.0.113.255', 1)).toBe('203.0.114.0')
@@ -225,7 +225,7 @@ describe('workloads', () => {
     driver: (...command: unknown[]) => command,
   })
 
-  it.each(Object.keys(workloads))('%s: names differ, and targets speak of those that take part', name => {
+  it.each(Object.keys(workloads))('%s: names are unique, and targets name existing contestants', name => {
     for (const smoke of [true, false]) {
       const { contestants, targets, columns } = workloads[name](setup(smoke))
       const names: string[] = contestants.map((one: { name: string }) => one.name)

@@ -4,7 +4,7 @@ import { addon } from '../../src/binding/addon.js'
 import { BoundSockets } from '../../src/protocols/http/bound-sockets.js'
 import { bindToDevice, openDescriptor } from '../../src/sockets/open.js'
 
-/** As a pool sees it: a descriptor on a device, or none any more once it is destroyed. */
+/** A connection in a pool: it has a descriptor on a device, or none after it was destroyed. */
 function connection(device: string | undefined): Socket {
   const fd = openDescriptor(4, 'stream', 0, { device })
   onTestFinished(() => void addon().close(fd))
@@ -20,7 +20,7 @@ function connection(device: string | undefined): Socket {
   return socket as unknown as Socket
 }
 
-test('the kernel is asked about one connection, however many have just ended before it', () => {
+test('the kernel is asked about only one connection, even if many have just ended', () => {
   const sockets = new BoundSockets()
   const ended = Array.from({ length: 100 }, () => connection('lo'))
   const open = connection('lo')
@@ -33,7 +33,7 @@ test('the kernel is asked about one connection, however many have just ended bef
   expect(open.destroyed).toBe(false)
 })
 
-test('sockets that left the device are destroyed with an error, the others stay', () => {
+test('sockets that left the device are destroyed with an error, and the others stay', () => {
   const sockets = new BoundSockets()
   const [lost, ended, bound] = [connection(undefined), connection('lo'), connection('lo')]
   for (const socket of [ended, lost, bound]) sockets.add(socket, 'lo')
@@ -52,6 +52,6 @@ test('a binding that the kernel accepts but does not apply is detected before an
     addon().close(fd)
   })
   const notBound = expect.objectContaining({ code: 'ERR_DEVICE_NOT_BOUND', device: 'lo' })
-  // test/faults has the same for descriptors that are opened bound.
+  // test/faults has the same test for descriptors that are bound when they are opened.
   expect(() => bindToDevice(fd, 'lo')).toThrow(notBound)
 })

@@ -5,7 +5,7 @@ import { addon } from '../../src/binding/addon.js'
 import { fillRandomly } from '../../src/binding/random.js'
 import { isIP, isIPv4, isIPv6 } from '../../src/builtins.js'
 
-/** Addresses, and texts that differ from one by a little. */
+/** Addresses, and texts that differ slightly from one. */
 const nearlyAddress = fc
   .tuple(fc.oneof(fc.ipV4(), fc.ipV6(), fc.constant('::ffff:1.2.3.4'), fc.constant('fe80::1%lo')), fc.nat(40))
   .chain(([address, at]) =>
@@ -15,7 +15,7 @@ const nearlyAddress = fc
     }),
   )
 
-test('what is an address: as node:net says', () => {
+test('an address is what node:net accepts', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6(), nearlyAddress, fc.string()), text => {
       expect([text, isIP(text), isIPv4(text), isIPv6(text)]).toEqual([
@@ -77,7 +77,7 @@ test('what is an address: as node:net says', () => {
   }
 })
 
-test('random bytes fill all there is, each time others, without getrandom(2) too', () => {
+test('random bytes fill the whole array and differ each time, even without getrandom(2)', () => {
   const fill = () => {
     const out = new Uint32Array(64)
     fillRandomly(out)
@@ -88,6 +88,6 @@ test('random bytes fill all there is, each time others, without getrandom(2) too
   onTestFinished(() => random.mockRestore())
   values.push(...fill())
   expect(random).toHaveBeenCalled()
-  // Two of 192 numbers of 32 bits are the same once in 200,000 runs, three never.
+  // Two of 192 random 32-bit numbers are equal in one of 200,000 runs, three practically never.
   expect(new Set(values).size).toBeGreaterThan(189)
 })

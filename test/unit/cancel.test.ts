@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { Cancel, toAbortSignal } from '../../src/runtime/cancel.js'
 
-/** What is done to a signal, and what it then tells. */
+/** Uses a signal in many ways, and records its calls and values. */
 function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListener' | 'aborted'>, abort: () => void) {
   const calls: string[] = []
   const twice = () => calls.push(`twice, aborted: ${signal.aborted}`)
@@ -19,7 +19,7 @@ function story(signal: Pick<AbortSignal, 'addEventListener' | 'removeEventListen
   return calls
 }
 
-test('it reports the reason of an AbortSignal', () => {
+test('it has the reason of its AbortSignal', () => {
   const controller = new AbortController()
   const cancel = new Cancel()
   const calls = story(cancel, () => cancel.abort('why'))
@@ -36,7 +36,7 @@ test('the first reason counts', () => {
   expect(() => cancel.throwIfAborted()).toThrow('first')
 })
 
-test('as an AbortSignal, before and after', () => {
+test('it behaves like an AbortSignal, before and after an abort', () => {
   const cancel = new Cancel()
   const signal = toAbortSignal(cancel)
   const listener = vi.fn()

@@ -10,7 +10,7 @@ const answer =
   (_request, response) =>
     response.writeHead(status, headers).end(status === 204 ? undefined : body)
 
-/** What a check of a server with this answer says of a portal. */
+/** The portal that a check of a server with this answer reports. */
 async function portalOf(listener: RequestListener, options: HttpCheckOptions) {
   const { ok, captivePortal } = await checkHttp(`http://127.0.0.1:${await httpServer(listener)}/`, options)
   return ok ? 'ok' : captivePortal
@@ -19,11 +19,11 @@ async function portalOf(listener: RequestListener, options: HttpCheckOptions) {
 describe('a check that expects 204', () => {
   const expectStatus = 204
 
-  test('has no portal where it gets one', async () => {
+  test('reports no portal if it gets 204', async () => {
     expect(await portalOf(answer(204), { expectStatus })).toBe('ok')
   })
 
-  test('is sent to another host: followed, not followed, and when nothing answers there', async () => {
+  test('is redirected to another host: followed, not followed, and if nothing answers there', async () => {
     const portal = await httpServer(answer(200))
     const to = (port: number) => answer(302, { location: `http://localhost:${port}/login` })
     const found = (port: number) => ({ evidence: 'redirect', host: `localhost:${port}` })
@@ -41,16 +41,16 @@ describe('a check that expects 204', () => {
     expect(await portalOf(answer(511), {})).toEqual({ evidence: 'status', host: undefined })
   })
 
-  test.each([404, 500, 503])('gets %i, as servers in trouble say', async status => {
+  test.each([404, 500, 503])('gets %i from a server in trouble, which is no portal', async status => {
     expect(await portalOf(answer(status), { expectStatus })).toBeUndefined()
   })
 })
 
-test('another body than the expected one', async () => {
+test('a body other than the expected one', async () => {
   expect(await portalOf(answer(200), { expectBody: 'success' })).toEqual({ evidence: 'content', host: undefined })
 })
 
-test('a redirect within the domain, or one where any page is fine, is none', async () => {
+test('a redirect within the domain, or in a check that accepts any page, is no portal', async () => {
   const own = answer(302, { location: 'http://127.0.0.1:1/login' })
   expect(await portalOf(own, { expectStatus: 204 })).toBeUndefined()
   expect(await portalOf(answer(302, { location: `http://localhost:${closedPort}/` }), {})).toBeUndefined()
@@ -61,11 +61,11 @@ describe('with TLS', () => {
     const port = await httpsServer(answer(200), 'wrong-name')
     const found = { evidence: 'certificate', host: 'elsewhere.example' }
     expect(await checkHttp(`https://127.0.0.1:${port}/`, { tls: { ca } })).toMatchObject({ captivePortal: found })
-    // Nor do portals' own authorities tend to be known.
+    // Without the CA too, because a portal's CA is usually unknown.
     expect(await checkHttp(`https://127.0.0.1:${port}/`)).toMatchObject({ captivePortal: found })
   })
 
-  test('a certificate that is only expired or unknown is none', async () => {
+  test('a certificate that is only expired or unknown is no portal', async () => {
     const expired = await httpsServer(answer(200), 'expired')
     expect(await checkHttp(`https://127.0.0.1:${expired}/`, { tls: { ca } })).not.toHaveProperty('captivePortal')
     const unknown = await httpsServer(answer(200))
@@ -85,7 +85,7 @@ describe('with TLS', () => {
   })
 })
 
-test('the command says so', async () => {
+test('the command shows it', async () => {
   const portal = await httpServer(answer(200))
   const port = await httpServer(answer(302, { location: `http://localhost:${portal}/login` }))
   const args = ['http', '-I', 'lo', '--expect-status', '204', `http://127.0.0.1:${port}/`]

@@ -22,13 +22,13 @@ async function serve({ cert, key }: Pick<MadeCertificate, 'cert' | 'key'>): Prom
   return (server.address() as AddressInfo).port
 }
 
-/** Descriptors of this process, of every kind. */
+/** The number of open descriptors of this process. */
 const descriptors = () => readdirSync('/proc/self/fd').length
 
 const authority = () =>
   makeCertificate({ subject: '/CN=an authority', extensions: 'basicConstraints = critical, CA:TRUE' })
 
-describe('certificates that lack what most have', () => {
+describe('incomplete certificates', () => {
   test('no subject (RFC 5280 section 4.1.2.6), trusted and not', async () => {
     const signer = authority()
     const extensions = `subjectAltName = critical, IP:${host}`
@@ -48,10 +48,10 @@ describe('certificates that lack what most have', () => {
 
   test.each([
     ['neither subject nor names', '/', ''],
-    ['names that are none', '/CN=x', 'subjectAltName = email:me@name.test, URI:urn:x, RID:1.2.3'],
+    ['invalid names', '/CN=x', 'subjectAltName = email:me@name.test, URI:urn:x, RID:1.2.3'],
     ['a subject without a common name', '/O=nobody', ''],
     ['a name with commas and quotes', '/CN=x', 'subjectAltName = @alt\n[alt]\nDNS.1 = a", DNS:b'],
-  ])('%s: a failed check, whose certificate is told', async (_what, subject, extensions) => {
+  ])('%s: a failed check that reports the certificate', async (_what, subject, extensions) => {
     const signer = authority()
     const port = await serve(makeCertificate({ subject, extensions, signer }))
     const result = await checkHttp(`https://${host}:${port}/`, { tls: { ca: signer.cert } })
@@ -66,7 +66,7 @@ describe('certificates that lack what most have', () => {
     })
   })
 
-  test('no descriptor is left by any of them', async () => {
+  test('none of them leaks a descriptor', async () => {
     const signer = authority()
     const nameless = await serve(makeCertificate({ subject: '/', signer }))
     const url = `https://${host}:${nameless}/`
@@ -78,7 +78,7 @@ describe('certificates that lack what most have', () => {
     await ask()
     const before = descriptors()
     for (let i = 0; i < 20; i++) await ask()
-    // The server's ends close a moment later.
+    // The server's sockets close a moment later.
     await expect.poll(descriptors, { timeout: 5000 }).toBeLessThanOrEqual(before)
   })
 })
@@ -93,7 +93,7 @@ describe('a certificate error says', () => {
   }
   const names = `subjectAltName = IP:${host}`
 
-  test('for which names it is', async () => {
+  test('the names of the certificate', async () => {
     const signer = authority()
     const many = Array.from({ length: 40 }, (_, i) => `DNS:host${i}.portal.test`).join(',')
     const message = await messageOf(
@@ -105,7 +105,7 @@ describe('a certificate error says', () => {
     )
   })
 
-  test('since when it is out of date, or from when it is valid', async () => {
+  test('when it expired, or from when it is valid', async () => {
     const signer = authority()
     const old = { from: '20200101000000Z', to: '20210203040506Z' }
     expect(
@@ -117,7 +117,7 @@ describe('a certificate error says', () => {
     ).toMatch(/CERT_NOT_YET_VALID: the certificate is not valid before 2110-02-03 04:05:06 UTC .*clock/)
   })
 
-  test('which certificate of the chain is out of date', async () => {
+  test('which certificate of the chain has expired', async () => {
     const root = authority()
     const extensions = 'basicConstraints = critical, CA:TRUE'
     const middle = makeCertificate({ subject: '/CN=the middle', extensions, signer: root, to: '20210101000000Z' })
@@ -138,7 +138,7 @@ describe('a certificate error says', () => {
     )
   })
 
-  test.each(['-tls1_2', '-tls1_3'])('that one of the client is wanted: OpenSSL with %s', async version => {
+  test.each(['-tls1_2', '-tls1_3'])('that the server requires a client certificate: OpenSSL with %s', async version => {
     const signer = authority()
     const server = makeCertificate({ subject: '/CN=x', extensions: names, signer })
     const port = await opensslServer(

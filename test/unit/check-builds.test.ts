@@ -8,7 +8,7 @@ import { closedPort } from './http-servers.js'
 const run = promisify(execFile)
 const cwd = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Both builds, as a user's program has them; tools/test/run.mjs compiles them. */
+/** Both builds as a user's program loads them. tools/test/run.mjs compiles them. */
 describe.each([
   ['ESM', 'module', (entry: string) => `await import('./dist/${entry}.js')`],
   ['CommonJS', 'commonjs', (entry: string) => `require('./dist/${entry}.cjs')`],
@@ -33,13 +33,13 @@ describe.each([
   })
 })
 
-/** Runs a program of a user of the package, and gives what it says. */
+/** Runs a program that uses the package, and returns its output, parsed as JSON. */
 async function program(text: string): Promise<unknown> {
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd })
   return JSON.parse(stdout)
 }
 
-test('import and require in one process give one netvia', async () => {
+test('import and require in one process share one netvia', async () => {
   const found = await program(`
     import { createRequire } from 'node:module'
     import * as imported from 'netvia'
@@ -60,7 +60,7 @@ test('import and require in one process give one netvia', async () => {
   expect(constructors).toEqual([true, true, true, true])
 })
 
-test('loaded twice beside one addon, as test runners do, both get events of their sockets', async () => {
+test('two copies with one addon, as in test runners, both get events of their sockets', async () => {
   const found = await program(`
     import { createRequire } from 'node:module'
     const require = createRequire(import.meta.url)
@@ -74,7 +74,7 @@ test('loaded twice beside one addon, as test runners do, both get events of thei
   expect(found).toEqual(['ECONNREFUSED', 'ECONNREFUSED'])
 })
 
-test('imported classes are classes: made, extended and asked for instances', async () => {
+test('imported classes can be constructed, extended and used with instanceof', async () => {
   const found = await program(`
     import http from 'node:http'
     import https from 'node:https'
@@ -106,7 +106,7 @@ test('imported classes are classes: made, extended and asked for instances', asy
   ])
 })
 
-test('what is imported is the library itself', async () => {
+test("imports are the library's own objects", async () => {
   const found = await program(`
     import { createRequire } from 'node:module'
     import * as imported from 'netvia'
@@ -122,7 +122,7 @@ test('what is imported is the library itself', async () => {
   expect(found).toEqual([[], true, ['ping', sources.ping.length, sources.checkTcp.length], true])
 })
 
-test('stacks lead to the sources where Node reads source maps', async () => {
+test('stack traces show the sources if Node reads source maps', async () => {
   const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${closedPort} })`
   const { stderr } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', text], {
     cwd,
@@ -130,7 +130,7 @@ test('stacks lead to the sources where Node reads source maps', async () => {
   expect(stderr).toMatch(/src\/protocols\/tcp\/dial\.ts:\d+/)
 })
 
-test('importing loads neither the addon nor the costlier modules of Node, and a ping not these', async () => {
+test("importing loads neither the addon nor Node's expensive modules, and a ping does not load the latter", async () => {
   const found = await program(`
     import * as netvia from 'netvia'
     console.log(JSON.stringify(process.moduleLoadList))`)
@@ -153,7 +153,7 @@ test('importing loads neither the addon nor the costlier modules of Node, and a 
   expect((report as string[]).filter(name => name.endsWith('.node'))).toEqual([])
 })
 
-test('an uncaught error shows its own line and the names on its way', async () => {
+test('an uncaught error shows its own line and the function names in its stack', async () => {
   const text = `import { connect } from 'netvia'; await connect({ host: '127.0.0.1', port: ${closedPort} })`
   const { stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { cwd }).catch(error => error)
   expect(stderr).toContain('NetviaError: connect ECONNREFUSED')

@@ -11,7 +11,7 @@ const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'netvia-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Hidden classes that V8 makes in a process of `count` checks, one after the other. */
+/** The number of hidden classes that V8 creates in a process with `count` sequential checks. */
 async function hiddenClasses(check: string, count: number): Promise<number> {
   const log = join(folder, `${count}.log`)
   const flags = ['--log-maps', '--no-log-maps-details', '--no-logfile-per-isolate', `--logfile=${log}`]
@@ -23,8 +23,9 @@ async function hiddenClasses(check: string, count: number): Promise<number> {
   return readFileSync(log, 'latin1').match(/^map,/gm)!.length
 }
 
-// With spreads of several objects in its way, Node 20 makes fourteen an HTTP check, in its old generation. Later ones make none.
-test.each(['checkHttp', 'checkTcp'])('%s makes no hidden classes of its own for each check', async name => {
+// If a check spread several objects, Node 20 would create fourteen hidden classes per HTTP check in its old generation. Later versions
+// create none.
+test.each(['checkHttp', 'checkTcp'])('%s creates no hidden classes per check', async name => {
   const port = await httpServer((_request, response) => void response.end('hello'))
   const check =
     name === 'checkHttp' ? `checkHttp('http://127.0.0.1:${port}/')` : `checkTcp({ host: '127.0.0.1', port: ${port} })`

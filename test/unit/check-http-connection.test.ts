@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { httpServer, silentUdpPort } from './http-servers.js'
 
-test('connectTimeout ends a connection that waits for a name, long before timeout', async () => {
+test('connectTimeout ends a connection that waits for name resolution, long before timeout', async () => {
   const servers = [`127.0.0.1:${await silentUdpPort()}`]
   const started = Date.now()
   const { ok, error } = await checkHttp('http://www.test/', { servers, connectTimeout: 200, timeout: 60_000 })
@@ -11,7 +11,7 @@ test('connectTimeout ends a connection that waits for a name, long before timeou
   expect(Date.now() - started).toBeLessThan(30_000)
 })
 
-test('addresses replace a name, in redirects as well, and leave the Host header as it is', async () => {
+test('addresses replace a name, also in redirects, and do not change the Host header', async () => {
   const hosts: (string | undefined)[] = []
   const port = await httpServer(({ url, headers }, response) => {
     hosts.push(headers.host)
@@ -24,7 +24,7 @@ test('addresses replace a name, in redirects as well, and leave the Host header 
   expect(hosts).toEqual([`one.test:${port}`, `two.test:${port}`])
 })
 
-test.each([307, 303, 302])('a body follows a %i only with its method', async status => {
+test.each([307, 303, 302])('a redirect with %i keeps the body only if it keeps the method', async status => {
   const bodies: string[] = []
   const port = await httpServer(async (request, response) => {
     let body = ''

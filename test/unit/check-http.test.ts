@@ -20,7 +20,7 @@ function answer(status: number, body = 'fine', headers: Record<string, string> =
   return (_request, response) => response.writeHead(status, headers).end(body)
 }
 
-/** A server that says just these bytes to each request, and ends the connection. */
+/** Starts a server that answers each request with exactly these bytes, and closes the connection. */
 async function saying(...parts: (string | Buffer)[]): Promise<string> {
   const port = await tcpServer(socket => {
     socket.once('data', () => {
@@ -32,7 +32,7 @@ async function saying(...parts: (string | Buffer)[]): Promise<string> {
 }
 
 describe('status', () => {
-  test('200: all of the result', async () => {
+  test('200: all fields of the result', async () => {
     const result = await checkServer(answer(200, 'x'.repeat(100_000)))
     expect(result).toMatchObject({
       ...{ ok: true, status: 200, redirects: 0, bytes: 100_000, error: undefined },
@@ -48,7 +48,7 @@ describe('status', () => {
     expect(result.latencyMs).toBeLessThanOrEqual(totalMs)
   })
 
-  test('without a device it is bound to none', async () => {
+  test('without a device it is not bound', async () => {
     const result = await checkServer(answer(200), { device: undefined })
     expect(result).toMatchObject({ ok: true, device: undefined, localAddress: '127.0.0.1' })
   })
@@ -112,7 +112,7 @@ describe('redirects', () => {
     expect(result).toMatchObject({ ok: true, status: 200, redirects: 1, bytes: 11 })
   })
 
-  test('301 not followed is judged as it is', async () => {
+  test('an unfollowed 301 is judged by its own status', async () => {
     expect(await checkServer(chain, { maxRedirects: 0 }, '/1')).toMatchObject({ ok: true, status: 301, redirects: 0 })
     expect(await checkServer(chain, { maxRedirects: 0, expectStatus: 200 }, '/1')).toMatchObject({
       ok: false,
@@ -120,14 +120,14 @@ describe('redirects', () => {
     })
   })
 
-  test('as many as allowed, and one more', async () => {
+  test('as many as allowed, and one too many', async () => {
     expect(await checkServer(chain, {}, '/5')).toMatchObject({ ok: true, redirects: 5 })
     expect(await checkServer(chain, {}, '/6')).toMatchObject({
       ...{ ok: false, status: 301, redirects: 5, error: { code: 'ERR_HTTP_REDIRECT' } },
     })
   })
 
-  test('a 303 makes a GET of a POST, a 307 does not', async () => {
+  test('a 303 changes POST to GET, a 307 does not', async () => {
     const see =
       (status: number): RequestListener =>
       (request, response) =>
@@ -158,7 +158,7 @@ describe('redirects', () => {
     expect(await (await fetch(url)).text()).toBe(expectBody)
   })
 
-  test('credentials do not go from https to http on the same host', async () => {
+  test('credentials are not sent from https to http on the same host', async () => {
     const seen: string[][] = []
     const plain = await httpServer((request, response) => {
       seen.push(Object.keys(request.headers))
@@ -196,7 +196,7 @@ describe('redirects', () => {
     })
   })
 
-  test('credentials of the url go along to an absolute location of the same origin', async () => {
+  test('credentials of the url are kept for an absolute location of the same origin', async () => {
     const port = await httpServer((request, response) => {
       const location = `http://${request.headers.host}/next`
       if (request.url === '/') response.writeHead(302, { location }).end()
@@ -206,7 +206,7 @@ describe('redirects', () => {
     expect(result).toMatchObject({ status: 200, redirects: 1 })
   })
 
-  test('the servername is for the first origin alone', async () => {
+  test('the servername applies only to the first origin', async () => {
     const seen: unknown[] = []
     const other = await httpsServer((request, response) => {
       seen.push((request.socket as TLSSocket).servername)
@@ -245,7 +245,7 @@ describe('the body', () => {
     ['two codings', 'deflate, gzip', text => gzipSync(deflateSync(text))],
     ['three codings', 'br, deflate, x-gzip', text => gzipSync(deflateRawSync(brotliCompressSync(text)))],
     ['two members', 'gzip', text => Buffer.concat([gzipSync(text.slice(0, 5)), gzipSync(text.slice(5))])],
-    ['a charset in its place', 'utf-8', text => text],
+    ['a charset instead of a coding', 'utf-8', text => text],
   ])('%s is read as fetch reads it', async (_what, coding, encode) => {
     const body = encode('all is well')
     const port = await httpServer((_request, response) =>
@@ -264,7 +264,7 @@ describe('the body', () => {
     expect(error?.message.length).toBeLessThan(500)
   })
 
-  // Defined only where Node has it: CI counts a skipped test as a failure.
+  // Defined only if Node supports it, because CI counts skipped tests as failed.
   if ('zstdCompressSync' in zlib) {
     test('zstd', async () => {
       const { zstdCompressSync } = zlib as unknown as { zstdCompressSync(text: string): Buffer }
@@ -279,13 +279,13 @@ describe('the body', () => {
     expect(await checkServer(listener, { expectBody: /^$/ })).toMatchObject({ ok: true, bytes: 0 })
   })
 
-  test('identity in a list, at which fetch gives up', async () => {
+  test('identity in a list, which fetch rejects', async () => {
     const body = gzipSync('all is well') as unknown as string
     const listener = answer(200, body, { 'content-encoding': 'identity, gzip' })
     expect(await checkServer(listener, { expectBody: /^all is well$/ })).toMatchObject({ ok: true })
   })
 
-  test('more codings than any server has', async () => {
+  test('more codings than any real server uses', async () => {
     const listener = answer(200, 'x', { 'content-encoding': 'gzip, gzip, gzip, gzip, gzip, gzip' })
     expect(await checkServer(listener, { expectBody: 'x' })).toMatchObject({ error: { code: 'ERR_HTTP_BODY' } })
   })
@@ -301,13 +301,13 @@ describe('the body', () => {
     expect(result).toMatchObject({ ok: true, bytes: 11 })
   })
 
-  test('a pattern with flags that remember', async () => {
+  test('a pattern with stateful flags', async () => {
     const expectBody = /well/g
     for (let i = 0; i < 2; i++)
       expect(await checkServer(answer(200, 'all is well'), { expectBody })).toMatchObject({ ok: true })
   })
 
-  test('in the charset that the server names', async () => {
+  test("in the server's charset", async () => {
     const body = Buffer.from('grün', 'latin1') as unknown as string
     const headers = { 'content-type': 'text/plain; charset="ISO-8859-1"' }
     expect(await checkServer(answer(200, body, headers), { expectBody: 'grün' })).toMatchObject({ ok: true })
@@ -348,7 +348,7 @@ describe('the body', () => {
     })
   })
 
-  test('what is compressed and cut is decoded as far as it goes', async () => {
+  test('compressed data that is cut off is decoded as far as possible', async () => {
     const body = gzipSync(Buffer.concat([Buffer.from('all is well'), randomBytes(100_000)]))
     const listener: RequestListener = (_request, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(body)
@@ -356,7 +356,7 @@ describe('the body', () => {
     expect(await checkServer(listener, options)).toMatchObject({ ok: true, bytes: 50_000 })
   })
 
-  test('a bomb does not go off', async () => {
+  test('a decompression bomb is limited', async () => {
     const bomb = gzipSync(Buffer.alloc(256 * 2 ** 20))
     const before = process.memoryUsage.rss()
     const result = await checkServer(
@@ -378,15 +378,15 @@ describe('the body', () => {
     })
   })
 
-  test('maxBodyBytes 0 does not wait for it', async () => {
+  test('maxBodyBytes 0 does not wait for the body', async () => {
     const headerOnly: RequestListener = (_request, response) => response.writeHead(200).flushHeaders()
     expect(await checkServer(headerOnly, { maxBodyBytes: 0 })).toMatchObject({ ok: true, bytes: 0 })
   })
 
   test.each([
     ['with the header', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n']],
-    ['behind a good one', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n', 'no size\r\n']],
-  ])('a chunk that is none, %s, is no broken connection', async (_when, said) => {
+    ['after a valid one', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n', 'no size\r\n']],
+  ])('an invalid chunk, %s, does not count as a broken connection', async (_when, said) => {
     const result = await checkHttp(await saying(...said), { device })
     expect(result).toMatchObject({ ok: false, status: 200, error: { code: 'HPE_INVALID_CHUNK_SIZE' } })
   })
@@ -394,7 +394,7 @@ describe('the body', () => {
   test.each([
     ['no content', 'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 204],
     ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\nand more', 200],
-  ])('what comes behind %s spoils nothing', async (_what, said, status) => {
+  ])('bytes after %s do no harm', async (_what, said, status) => {
     expect(await checkHttp(await saying(said), { device })).toMatchObject({ ok: true, status })
   })
 
@@ -460,7 +460,7 @@ describe('servers that are slow, old or broken', () => {
     expect(await checkHttp(url, { device })).toMatchObject({ ok: true, status: 200 })
   })
 
-  test('101 without being asked', async () => {
+  test('an unsolicited 101', async () => {
     const url = await saying('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
     expect(await checkHttp(url, { device })).toMatchObject({
       ok: false,
@@ -475,7 +475,7 @@ describe('servers that are slow, old or broken', () => {
     expect({ ok, code: error!.code }).toEqual({ ok: false, code: 'HPE_INVALID_CONSTANT' })
   })
 
-  test('a header without an end', async () => {
+  test('an endless header', async () => {
     const url = await saying(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`)
     expect(await checkHttp(url, { device })).toMatchObject({ ok: false, error: { code: 'HPE_HEADER_OVERFLOW' } })
   })
@@ -497,7 +497,7 @@ describe('TLS', () => {
     expect(result.timings.tlsMs).toBeGreaterThan(0)
   })
 
-  test('an address is good enough where the certificate has it', async () => {
+  test('an address is accepted if the certificate has it', async () => {
     const port = await httpsServer(answer(200))
     expect(await checkHttp(`https://127.0.0.1:${port}/`, { device, tls: { ca } })).toMatchObject({ ok: true })
   })
@@ -505,7 +505,7 @@ describe('TLS', () => {
   test.each([
     ['expired', 'CERT_HAS_EXPIRED'],
     ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('%s: not accepted, nothing is sent, and the certificate is told about', async (certificate, code) => {
+  ])('%s: rejected, nothing is sent, and the certificate is reported', async (certificate, code) => {
     let requests = 0
     const port = await httpsServer(() => requests++, certificate)
     const result = await checkHttp(`https://127.0.0.1:${port}/`, { device, tls: { ca } })
@@ -514,7 +514,7 @@ describe('TLS', () => {
     expect(requests).toBe(0)
   })
 
-  test('of an unknown issuer; accepted where that is asked for', async () => {
+  test('from an unknown issuer, accepted on request', async () => {
     const port = await httpsServer(answer(200))
     const unknown = await checkHttp(`https://127.0.0.1:${port}/`, { device })
     expect(unknown).toMatchObject({ ok: false, error: { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' } })
@@ -535,11 +535,11 @@ describe('local errors reject', () => {
   test.each<[string, unknown, object]>([
     ['unknown option', url, { devise: 'lo' }],
     ['method', url, { method: 'CONNECT' }],
-    ['method with a line', url, { method: 'GET /\r\n' }],
-    ['expectStatus upside down', url, { expectStatus: [399, 200] }],
+    ['method with a line break', url, { method: 'GET /\r\n' }],
+    ['reversed expectStatus', url, { expectStatus: [399, 200] }],
     ['expectStatus', url, { expectStatus: [200] }],
     ['expectBody', url, { expectBody: 5 }],
-    ['expectBody of nothing', url, { expectBody: 'x', maxBodyBytes: 0 }],
+    ['empty expectBody', url, { expectBody: 'x', maxBodyBytes: 0 }],
     ['headers', url, { headers: { x: 'secret\r\ny: z' } }],
     ['unknown tls option', url, { tls: { host: 'x' } }],
     ['tls', url, { tls: { cert: 'secret' } }],
@@ -578,10 +578,13 @@ describe('abort', () => {
     },
   }
 
-  test.each(Object.entries(stages))('%s: rejects with the reason at once, nothing stays open', async (_stage, make) => {
-    const [url, options] = await make()
-    await expectPromptAbort(signal => checkHttp(url, { device: 'lo', ...options, signal }))
-  })
+  test.each(Object.entries(stages))(
+    '%s: rejects with the reason immediately, and nothing stays open',
+    async (_stage, make) => {
+      const [url, options] = await make()
+      await expectPromptAbort(signal => checkHttp(url, { device: 'lo', ...options, signal }))
+    },
+  )
 
   test('before', async () => {
     const reason = new Error('never')

@@ -28,8 +28,8 @@ test('too slow', async () => {
   expect(result.latencyMs).toBeGreaterThan(0)
 })
 
-test('what this machine does not send is a value', async () => {
-  // Larger than the loopback device takes in one piece.
+test('a request that this machine does not send is a value', async () => {
+  // Larger than the MTU of the loopback device.
   const result = await checkPing('::1', { count: 1, payloadSize: 65_507, dontFragment: true, device })
   expect(result).toMatchObject({ ok: false, latencyMs: undefined, statistics: { received: 0 } })
   expect(result.error).toMatchObject({ name: 'NetviaError', code: 'EMSGSIZE' })

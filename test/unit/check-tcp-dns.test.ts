@@ -17,7 +17,7 @@ async function nameServer(reply: Reply) {
 }
 
 describe('checkTcp', () => {
-  test('a port that accepts, closed again at once', async () => {
+  test('an open port, which is closed again immediately', async () => {
     let closed = 0
     const port = await tcpServer(socket => socket.resume().on('close', () => closed++))
     const result = await checkTcp({ host, port, device })
@@ -26,7 +26,7 @@ describe('checkTcp', () => {
     await expect.poll(() => closed, { timeout: 5000 }).toBe(1)
   })
 
-  test('a port that answers within the call costs one question for the local address', async () => {
+  test('a port that answers during the call needs one system call for the local address', async () => {
     const port = await tcpServer(socket => void socket.resume())
     const asked = vi.spyOn(addon(), 'getsockname')
     onTestFinished(() => asked.mockRestore())
@@ -64,7 +64,7 @@ describe('checkTcp', () => {
 })
 
 describe('checkDns', () => {
-  test('answers, and who gave them', async () => {
+  test('answers, and the server that sent them', async () => {
     const servers = await nameServer({ answers: [a('a.test', '192.0.2.1'), a('a.test', '192.0.2.2')] })
     const result = await checkDns('a.test', { servers })
     expect(result).toMatchObject({ ok: true, server: servers[0], error: undefined })
@@ -86,7 +86,7 @@ describe('checkDns', () => {
     expect(result.answers).toHaveLength(2)
   })
 
-  test('other records: their text is expected', async () => {
+  test('expects the text of other records', async () => {
     const servers = await nameServer({ answers: [{ type: 'TXT', name: 'a.test', data: ['v=spf1 ', '-all'], ttl: 60 }] })
     expect(await checkDns('a.test', { servers, type: 'TXT', expect: 'v=spf1 -all' })).toMatchObject({
       ...{ ok: true, answers: [{ type: 'TXT', data: ['v=spf1 ', '-all'] }] },
@@ -102,7 +102,7 @@ describe('checkDns', () => {
     },
   )
 
-  test('the hosts file is not asked', async () => {
+  test('the hosts file is not used', async () => {
     const servers = await nameServer({ rcode: 3 })
     expect(await checkDns('ip6-loopback', { servers })).toMatchObject({ ok: false, error: { code: 'ENOTFOUND' } })
   })

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { netvia } from './cli-process.js'
 import { requires } from './requirements.js'
 
-/** What is typed, some of what is offered then, and what is not. */
+/** A typed line, some of the expected completions, and one that must not appear. */
 const typed: [line: string, offered: string[], not?: string][] = [
   ['netvia ', ['ping', 'http', 'doctor', 'monitor']],
   ['netvia ht', ['http'], 'ping'],
@@ -40,11 +40,11 @@ describe('completion', () => {
     return stdout
   }
 
-  /** What each shell's own completion says at the end of these lines. */
+  /** The completions that each shell offers at the end of these lines. */
   const offers: Record<string, (lines: string[]) => string[][]> = {
     bash: lines =>
       lines.map(line => {
-        // Bash splits words at "=" as well.
+        // Bash also splits words at "=".
         const words = line.split(/ |(?==)|(?<==)/).map(word => `'${word}'`)
         const script = `source ${file('bash')}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _netvia; echo "\${COMPREPLY[*]}"`
         return run('bash', '-c', script).trim().split(' ')
@@ -60,7 +60,7 @@ describe('completion', () => {
     },
   }
 
-  test.for(['bash', 'zsh', 'fish'] as const)('%s offers what fits', (name, context) => {
+  test.for(['bash', 'zsh', 'fish'] as const)('%s offers matching completions', (name, context) => {
     requires(context, name)
     const offered = offers[name]!(typed.map(([line]) => line))
     for (const [index, [line, wanted, not]] of typed.entries()) {
@@ -71,7 +71,7 @@ describe('completion', () => {
     }
   })
 
-  test.each(['bash', 'zsh', 'fish'])('of %s knows every subcommand and option', async name => {
+  test.each(['bash', 'zsh', 'fish'])('for %s knows every subcommand and option', async name => {
     const { code, stdout } = await netvia(['completion', name])
     expect(code).toBe(0)
     const { stdout: help } = await netvia(['--help'])
@@ -99,14 +99,14 @@ describe('the manual page', () => {
 })
 
 describe('the pages of the command', () => {
-  it('has the help of every subcommand as it is', () => {
+  it('have the current help of every subcommand', () => {
     const { stderr, status } = spawnSync(process.execPath, ['tools/docs/command.mjs', '--check'], {
       encoding: 'utf8',
     })
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
   }, 120_000)
 
-  it('documents the schema version that is printed', async () => {
+  it('document the printed schema version', async () => {
     const { stdout } = await netvia(['devices', '--json', '-I', 'lo'])
     const { schema } = JSON.parse(stdout.split('\n')[0]!)
     expect(readFileSync('docs/command/json.md', 'utf8')).toContain(`"schema":${schema}`)

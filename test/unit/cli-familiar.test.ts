@@ -40,13 +40,13 @@ test.each([
   [['sweep', '-c', '2', '-a', host], "option '-c, --count <number>' cannot be used with option '-a, --alive'"],
   [['trace', '-F', host], '-F of traceroute is not available; netvia ping -M do'],
   [['mtr', '-z', host], '-z of mtr is not available'],
-])('%j is refused by name, with what to use instead', async (args, text) => {
+])('%j is refused by name, with the alternative', async (args, text) => {
   const { code, stdout, stderr } = await netvia(args)
   expect(stderr).toContain(text)
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
 })
 
-it('help, manual page and completion leave out flags that are only refused', async () => {
+it('help, manual page and completion omit flags that are only refused', async () => {
   for (const args of [['http', '--help'], ['man'], ['completion', 'bash']]) {
     const { stdout } = await netvia(args)
     expect(stdout).toContain('max')
@@ -55,13 +55,13 @@ it('help, manual page and completion leave out flags that are only refused', asy
 })
 
 describe('ping', () => {
-  it('-A sends when an answer comes, not a second later', async () => {
+  it('-A sends as soon as an answer arrives', async () => {
     const { code, stdout } = await netvia(['ping', '-A', '-q', '-c', '30', host])
     expect(code).toBe(0)
     expect(Number(/time (\d+)ms/.exec(stdout)![1])).toBeLessThan(15_000)
   })
 
-  it('-f prints nothing for requests that are answered', async () => {
+  it('-f prints nothing for answered requests', async () => {
     const { stdout } = await netvia(['ping', '-f', '-c', '20', host])
     expect(stdout).toMatch(/^PING .*\n\n---/)
   })
@@ -70,7 +70,7 @@ describe('ping', () => {
     const lines = objects(await netvia(['ping', '--json', '-l', '5', '-c', '6', '-i', '0.5', host]))
     const sent = lines.filter(({ event }) => event === 'result').map(({ sentAt }) => Number(sentAt))
     expect(sent).toHaveLength(6)
-    // Five at once, and the sixth an interval later.
+    // The first five are sent together, the sixth an interval later.
     expect(sent[4]! - sent[0]!).toBeLessThan(sent[5]! - sent[4]!)
     expect(sent[5]! - sent[4]!).toBeGreaterThan(400)
   })
@@ -104,7 +104,7 @@ describe('sweep', () => {
     expect(stderr).toMatch(/^127\.0\.0\.1 : [\d.]+ [\d.]+ [\d.]+\n$/)
   })
 
-  it('counts rounds in JSON as the schema says', async () => {
+  it('counts rounds in JSON according to the schema', async () => {
     const lines = objects(await netvia(['sweep', '--json', '-c', '2', '-p', '20', targets[0]!]))
     expect(lines.map(({ event, sequence }) => [event, sequence])).toEqual([
       ['result', 0],
@@ -114,7 +114,7 @@ describe('sweep', () => {
     expect(lines[2]).toMatchObject({ alive: 1, unreachable: 0, sent: 2, received: 2, lossRatio: 0 })
   })
 
-  it('-x needs so many hosts', async () => {
+  it('-x requires this many hosts', async () => {
     const few = await netvia(['sweep', '-x', '3', ...targets])
     expect(few).toMatchObject({
       code: 1,
@@ -183,7 +183,7 @@ describe('http', () => {
     expect(refused).toMatchObject({ code: 1, stdout: '000\n', stderr: expect.stringContaining('ECONNREFUSED') })
   })
 
-  it('-d posts a form or a file, and a redirect with 303 drops it; -A names the client', async () => {
+  it('-d posts a form or a file, and a redirect with 303 drops it; -A sets the user agent', async () => {
     const { url, seen } = await serve()
     const folder = mkdtempSync(join(tmpdir(), 'netvia-data-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -199,7 +199,7 @@ describe('http', () => {
     ])
   })
 
-  it('--resolve connects there, under the same name', async () => {
+  it('--resolve connects to the address, with the same name', async () => {
     const { url, seen } = await serve()
     const { port } = new URL(url)
     const { code } = await netvia(['http', '--resolve', `www.test:${port}:${host}`, `http://www.test:${port}/`])
@@ -216,7 +216,7 @@ describe('http', () => {
     expect((await netvia(['http', '-m', '0.3', `http://${host}:${silent}/`])).stdout).toMatch(/after 300 ms altogether/)
   })
 
-  it('-s reports no error in words, -sS does', async () => {
+  it('-s prints no error message, -sS does', async () => {
     const url = `http://${host}:${closedPort}/`
     expect((await netvia(['http', '-s', url])).stdout).not.toContain('ECONNREFUSED')
     expect((await netvia(['http', '-sS', url])).stdout).toContain('ECONNREFUSED')
@@ -224,21 +224,21 @@ describe('http', () => {
 })
 
 describe('dns', () => {
-  it('+short prints the data alone; -p and IN are what they are for dig', async () => {
+  it("+short prints only the data; -p and IN work like dig's", async () => {
     const dns = await fakeServer(({ question: { name } }) => ({
       answers: ['192.0.2.7', '192.0.2.8'].map(address => a(name, address, 300)),
     }))
     const [server, port] = dns.server.split(':')
     const ended = await netvia(['dns', `@${server}`, '-p', port!, 'IN', 'A', 'www.test', '+short'])
     expect(ended).toMatchObject({ code: 0, stdout: '192.0.2.7\n192.0.2.8\n', stderr: '' })
-    // A busy machine asks twice.
+    // On a busy machine, a question is asked twice.
     expect(new Set(dns.asked.map(({ question }) => question.name))).toEqual(new Set(['www.test']))
     dns.close()
   })
 })
 
 describe('scan', () => {
-  it('-oG writes what grep finds, -Pn and --open change nothing', async () => {
+  it('-oG writes grepable output, -Pn and --open change nothing', async () => {
     const open = await tcpServer(socket => socket.destroy())
     const args = ['scan', '-Pn', '--open', '-p', `${open},${closedPort}`]
     const ended = await netvia([...args, '-oG', '-', host])
@@ -256,7 +256,7 @@ describe('scan', () => {
     expect(stdout).toMatch(new RegExp(`^ *${open} +open`, 'm'))
   })
 
-  it('-oG has two lines for each of many hosts that answers', async () => {
+  it('-oG has two lines for each answering host of many', async () => {
     const open = await tcpServer(socket => socket.destroy())
     const args = ['scan', '-p', `${open},${closedPort}`, '-oG', '-', '127.0.0.1-127.0.0.2']
     const lines = (await netvia(args)).stdout.split('\n')

@@ -14,15 +14,15 @@ import { type Ended, netvia } from './cli-process.js'
 import { fileOf } from './monitor-command.js'
 import { makeCertificate } from './odd-certificates.js'
 
-/** A colour, a title, C1, a direction, and a line that looks like one of ours. */
+/** A colour, a window title, a C1 control, a direction mark, and a forged output line. */
 const hostile = 'a\x1b[31mred\x1b]0;title\x07\x9b2J\u202eevil\u2028\r\nforged: line'
-/** What may not reach a terminal. */
+/** Characters that must not reach a terminal. */
 const commands = /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/u
-/** Our own colours. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** netvia's own colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
 const colours = /\x1b\[(?:1|2|22|31|32|33|36|39)m/g
 
-/** A server on a socket of files that answers each line with `answer`. */
+/** Starts a server on a Unix socket that answers each line with `answer`. */
 async function monitorSocket(answer: object): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-hostile-'))
   const server = createServer(socket =>
@@ -78,12 +78,12 @@ async function tlsServer(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** In double quotes, YAML has these escapes. */
+/** The same text with YAML's escapes for double-quoted strings. */
 const inYaml = '"a\\e[31mred\\a\\u009b2J\\u202eevil\\u2028\\r\\nforged: line"'
 const yaml = (text: string) => fileOf(text)
 const check = 'checks: [{ type: tcp, host: 127.0.0.1, port: 9 }]'
 
-/** Each prints text that came from elsewhere. The pattern is what it writes of it, without `--json`. */
+/** Commands that print foreign text, with the pattern of the escaped output without `--json`. */
 const sources: [string, () => Promise<string[]> | string[], RegExp][] = [
   ['status', async () => ['status', '--socket', await monitorSocket({ status })], /a\\x1b\[31mred/],
   [
@@ -159,7 +159,7 @@ const sources: [string, () => Promise<string[]> | string[], RegExp][] = [
 ]
 
 test.each(sources)(
-  '%s: nothing of it is a command for the terminal, or a line of its own',
+  '%s: foreign text is neither a terminal command nor a separate line',
   async (_what, argsOf, shown) => {
     const args = await argsOf()
     const spoken = ({ stdout, stderr }: Ended) => stdout + stderr
@@ -175,7 +175,7 @@ test.each(sources)(
   },
 )
 
-test('a cell of CSV is no formula, and no line', () => {
+test('a CSV cell is neither a formula nor a separate line', () => {
   for (const text of ['=cmd|x', '+cmd', '-1+1', '@sum', '\t=1', '\r=1'])
     expect(csvLine([text, 1])).toMatch(/^"?'[=+\-@\t\r]/)
   expect(csvLine([-1, '-', '', null, 'a=b', '-1.5', '+2'])).toBe('-1,-,,,a=b,-1.5,+2')
@@ -185,7 +185,7 @@ test('a cell of CSV is no formula, and no line', () => {
   ])
 })
 
-test('a label or a line of a log is no other one', () => {
+test('foreign text cannot forge a label or a log line', () => {
   const metrics = new ProbeMetrics()
   metrics.set('a', 'b', 1, { c: `${hostile}"} 2\n# HELP \\` })
   expect(exposition([metrics]).trimEnd().split('\n')).toHaveLength(3)
@@ -195,7 +195,7 @@ test('a label or a line of a log is no other one', () => {
   expect(log.lines()[0]).not.toMatch(commands)
 })
 
-test('a monitor that answers without end is none', async () => {
+test('an endless answer is not accepted as that of a monitor', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-hostile-'))
   const server = createServer(socket => {
     const more = () => {

@@ -8,14 +8,14 @@ import { fakeServer } from './dns-fake-server.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 import { requires } from './requirements.js'
 
-/** A colour of ours, a title for the window, the way back, a bell, C1, directions, ends of lines. */
+/** One of netvia's colours, a window title, carriage return and backspace, a bell, a C1 control, direction marks, and line ends. */
 const hostile = 'a\x1b[31mred\x1b]0;title\x07\rover\bb\x7f\x9b2J\u202eevil\u2066\u200f\u2028\u0085\nline\tend\0.'
 const writtenOut =
   'a\\x1b[31mred\\x1b]0;title\\x07\\x0dover\\x08b\\x7f\\x9b2J\\u202eevil\\u2066\\u200f\\u2028\\x85\\nline\\x09end\\x00.'
-/** All but the end of a line. */
+/** All of these except line feed. */
 const commands = /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/u
-/** What the command itself says to a terminal: colours, and a table drawn again. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** The command's own control sequences: colours, and redrawing a table. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
 const own = /\x1b\[(?:[\d?]*[A-HJKhl]|(?:1|2|22|31|32|33|36|39)m)|\r/g
 
 let server: Awaited<ReturnType<typeof fakeServer>>
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-describe('a record from anywhere is no command for the terminal', () => {
+describe('a foreign record is not a terminal command', () => {
   test.each(['TXT', 'PTR', 'CNAME'])('%s, as text', async type => {
     const { stdout, stderr } = await netvia(['dns', `@${server.server}`, type, 'a.test'])
     expect(stdout).not.toMatch(commands)
@@ -36,20 +36,20 @@ describe('a record from anywhere is no command for the terminal', () => {
     expect(stderr).toBe('')
   })
 
-  test('not even a colour, where we use colours ourselves', async () => {
+  test('not even a colour, if the output uses colours', async () => {
     const { stdout } = await netvia(['dns', `@${server.server}`, 'TXT', 'a.test'], { env: { FORCE_COLOR: '1' } })
     expect(stdout).toContain('\x1b[1m')
     expect(stdout).toContain(writtenOut)
     expect(stdout.replace(own, '')).not.toMatch(commands)
   })
 
-  test('as JSON, which means the same', async () => {
+  test('as JSON, with the same meaning', async () => {
     const ended = await netvia(['dns', '--json', `@${server.server}`, 'TXT', 'a.test'])
     expect(ended.stdout).not.toMatch(commands)
     expect(objects(ended)[0]).toMatchObject({ answers: [{ data: [hostile] }] })
   })
 
-  test('in a table that is drawn again', async context => {
+  test('in a redrawn table', async context => {
     requires(context, 'bash', 'script')
     const inner = `stty cols 300 rows 20; exec '${process.execPath}' '${command}' dns @${server.server} TXT a.test`
     const { stdout } = await shell(`script -qec "${inner}" /dev/null`, { TERM: 'xterm' })
@@ -58,7 +58,7 @@ describe('a record from anywhere is no command for the terminal', () => {
   })
 })
 
-test('what was typed is none either', async () => {
+test('neither are arguments', async () => {
   for (const args of [
     ['ping', hostile.replace('\0', '')],
     ['ping', '-I', '\x1b[31m', '127.0.0.1'],
@@ -73,7 +73,7 @@ test('what was typed is none either', async () => {
   }
 })
 
-test('names of a configuration and the words of a hook are none, as text, as JSON and on a terminal', async context => {
+test('neither are names from a configuration and the output of a hook, as text, as JSON and on a terminal', async context => {
   requires(context, 'bash', 'script')
   const text = `interval: 50ms
 timeout: 1s
@@ -101,7 +101,7 @@ uplinks:
   terminal.stdout.on('data', chunk => {
     const before = seen
     seen += chunk
-    // Ctrl-C, once the table has it.
+    // Press Ctrl-C once the table shows the state.
     const down = /line +lo .*down/
     if (down.test(seen) && !down.test(before)) terminal.stdin.write('\x03')
   })
@@ -110,14 +110,14 @@ uplinks:
   expect(stripVTControlCharacters(stdout).split(`${name}  lo      down`).length).toBeGreaterThan(1)
 })
 
-test('nothing goes out by another way', () => {
+test('no output bypasses the escaping', () => {
   const root = new URL('../../src/cli/', import.meta.url)
   const writers = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts') && !file.startsWith('page/'))
     .filter(file =>
       /process\.std(out|err)\.write|\bstream\.write|console\./.test(readFileSync(new URL(file, root), 'utf8')),
     )
-  // The subcommands here write what was written here: a schema, a script, a manual page.
+  // The subcommands in this list print only text from netvia itself: a schema, a script, a manual page.
   expect(writers.sort()).toEqual([
     'completion/run.ts',
     'main.ts',

@@ -9,7 +9,7 @@ import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 const token = 'correct horse battery'
 const config = tcpUplinks(['fibre', 9])
 
-/** Status and body, with headers that fetch does not let one set. */
+/** Sends a request with headers that fetch doesn't allow. Returns status and body. */
 function ask(
   url: string,
   headers: Record<string, string> = {},
@@ -24,7 +24,7 @@ function ask(
   })
 }
 
-/** The stream's text until it holds `pattern`. */
+/** Reads a stream until its text matches `pattern`. */
 async function streamed(url: string, pattern: RegExp, headers: Record<string, string> = {}): Promise<string> {
   const controller = new AbortController()
   const response = await fetch(url, { headers, signal: controller.signal })
@@ -58,7 +58,7 @@ describe('access', () => {
     }
   })
 
-  test('with a token: clients that send it, as bearer or as password; anybody may ask whether it is alive', async () => {
+  test('with a token: clients need it, as bearer or as password, except for the health check', async () => {
     const monitor = startMonitor(config, ['--listen', '0', '--token-file', fileOf(`${token}\n`, 'token'), '-v'])
     const url = await monitor.url()
     const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
@@ -79,7 +79,7 @@ describe('access', () => {
     expect((await ask(`${url}metrics`, basic(`anybody:${token}`))).status).toBe(200)
     expect((await ask(url, basic(`:${token}`))).status).toBe(200)
     expect(await ask(`${url}healthz`)).toEqual({ status: 200, body: '{"status":"ok"}' })
-    // With spaces it is a password; as a bearer it would be none (RFC 6750).
+    // A token with spaces works as a password, but isn't a valid bearer token (RFC 6750).
     expect(monitor.said()).not.toContain(token)
   })
 
@@ -93,13 +93,13 @@ describe('access', () => {
     expect(monitor.said()).not.toContain(secret)
   })
 
-  test('the hook does not get it', async () => {
+  test('the hook does not get the token', async () => {
     const hook = 'hook: [sh, -c, "echo \\"token: <$NETVIA_TOKEN>\\" >&2; exit 1"]\n'
     const monitor = startMonitor(hook + config, ['--listen', '0'], { NETVIA_TOKEN: token })
     await monitor.says(/token: <>/)
   })
 
-  test('without one: only requests for this machine, not those of a foreign page whose name resolves here', async () => {
+  test('without a token: only requests for this machine, not from a foreign page whose name resolves here', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const { port } = new URL(url)
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]) {
@@ -119,7 +119,7 @@ describe('access', () => {
   })
 })
 
-/** A connection that sends `head`, then `drop` five times a second; resolves with what it received when it is closed. */
+/** A connection that sends `head`, then `drop` five times a second. Resolves with the received text when it is closed. */
 function hold(url: string, head: string, drop = ''): Promise<string> {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) })
@@ -140,7 +140,7 @@ function hold(url: string, head: string, drop = ''): Promise<string> {
 }
 
 describe('clients that only occupy a connection', () => {
-  test('loses it after some seconds: silence, dripping headers, a dripping body, a request too large, no token', async () => {
+  test('lose it after some seconds: silence, dripping headers, a dripping body, a request too large, no token', async () => {
     const url = await startMonitor(config, ['--listen', '0', '--token-file', fileOf(token, 'token')]).url()
     const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
     const answers = await Promise.all([
@@ -156,7 +156,7 @@ describe('clients that only occupy a connection', () => {
     expect(answers.at(-1)).toMatch(/^connection: close\r$/im)
   })
 
-  test('is one of two hundred at most; the next are sent away, and there is room when those are gone', async () => {
+  test('are limited to two hundred; later ones are rejected until there is room', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const { hostname, port } = new URL(url)
     const sockets = Array.from({ length: 300 }, () => connect({ host: hostname, port: Number(port) }))
@@ -174,7 +174,7 @@ describe('clients that only occupy a connection', () => {
 describe('a client that sends many requests in one write', () => {
   const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
 
-  test('gets its answers one after the other, in order', async () => {
+  test('gets its answers in order', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const text = await hold(url, request('/healthz') + request('/api/history?range=7') + request('/nothing'))
     expect(text.match(/^HTTP\/1\.1 \d+|HTTP\/1\.1 \d+/g)).toEqual(
@@ -182,7 +182,7 @@ describe('a client that sends many requests in one write', () => {
     )
   })
 
-  test('loses the connection when they are more than 8 KiB, and the checks go on meanwhile', async () => {
+  test('loses the connection beyond 8 KiB, and the checks continue meanwhile', async () => {
     const monitor = startMonitor(config, ['--listen', '0', '--json', '-v'])
     const url = await monitor.url()
     const answers = await Promise.all(Array.from({ length: 50 }, () => hold(url, request('/metrics').repeat(1000))))
@@ -191,15 +191,15 @@ describe('a client that sends many requests in one write', () => {
   })
 })
 
-test('histories and metrics are made once a second, however many ask', async () => {
+test('histories and metrics are generated at most once a second', async () => {
   const url = await startMonitor(config, ['--listen', '0']).url()
   const first = (await ask(`${url}metrics`)).body
   const rest = await Promise.all(Array.from({ length: 20 }, () => ask(`${url}metrics`)))
   expect(new Set([first, ...rest.map(({ body }) => body)]).size).toBeLessThanOrEqual(2)
 })
 
-describe('what is served', () => {
-  test('names with everything that means something to Prometheus', async () => {
+describe('the page and its data', () => {
+  test('escapes names with every character that is special to Prometheus', async () => {
     const name = `${String.raw`fi"b\r{e}`}\n# HELP x`
     const device = String.raw`w"a\{n},`
     const text = tcpUplinks(['fibre', 9]).replace('fibre', JSON.stringify(name)).replace('lo', JSON.stringify(device))
@@ -210,7 +210,7 @@ describe('what is served', () => {
     expect(metrics.split('\n').filter(line => line.includes('HELP x') && !line.includes(labels))).toEqual([])
   })
 
-  test('the page: one file, that asks nobody else', async () => {
+  test('the page: one file, without requests to other hosts', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     const response = await fetch(url)
     const text = await response.text()
@@ -233,7 +233,7 @@ describe('what is served', () => {
     })
     const past = await streamed(`${url}api/events?after=0`, /"to":"up"/)
     expect(past).toMatch(/^retry: \d+\n\nid: 1\nevent: state\ndata: \{"uplink":"fibre","from":"unknown","to":"up",/)
-    // Known already: only what comes.
+    // The client already knows the first event, so it gets only new ones.
     const missed = await streamed(`${url}api/events?snapshots`, /event: snapshot\n.*\n\n/, { 'last-event-id': '1' })
     expect(missed).not.toContain('event: state')
     const snapshot = JSON.parse(/event: snapshot\ndata: (.*)\n/.exec(missed)![1]!)
@@ -241,7 +241,7 @@ describe('what is served', () => {
     const history = async (more = '') => {
       return JSON.parse((await ask(`${url}api/history?uplink=fibre&range=300${more}`)).body)
     }
-    // The second under way has no check in its first milliseconds.
+    // The current second has no check in its first milliseconds.
     const report = await vi.waitFor(async () => {
       const report = await history()
       expect(report.checks[0].medianMs.at(-1)).toBeTypeOf('number')
@@ -252,7 +252,7 @@ describe('what is served', () => {
     expect({ step, name, availability, outages }).toEqual({ step: 1, name: 'fibre', availability: 1, outages: [] })
     expect(state).toHaveLength(300)
     expect(checks).toMatchObject([{ type: 'tcp', target: `127.0.0.1:${port}` }])
-    // What comes later goes on with the step that was under way.
+    // The next request continues with the step that was in progress.
     const later = await history(`&since=${from + 299}`)
     expect(later.from).toBe(from + 299)
     expect(later.state[0]).toBe('up')
@@ -271,7 +271,7 @@ describe('what is served', () => {
     })
   }, 60_000)
 
-  test('requests change nothing, and unknown paths are not found', async () => {
+  test('requests change nothing, and unknown paths return 404', async () => {
     const url = await startMonitor(config, ['--listen', '0']).url()
     expect((await ask(`${url}api/snapshot`, {}, 'POST')).status).toBe(405)
     expect((await ask(`${url}api/snapshot`, {}, 'DELETE')).status).toBe(405)
@@ -281,7 +281,7 @@ describe('what is served', () => {
     }
   })
 
-  test('a port that is taken is a local failure', async () => {
+  test('a port in use is a local error', async () => {
     const port = await httpServer((_request, response) => response.end())
     const { code, stderr } = await netvia(['monitor', '--no-socket', '-c', fileOf(config), '--listen', String(port)])
     expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('EADDRINUSE') })
@@ -296,7 +296,7 @@ describe('what is served', () => {
   })
 })
 
-test('secrets of URLs and headers are nowhere to be seen', async () => {
+test('secrets in URLs and headers appear nowhere', async () => {
   const port = await httpServer((_request, response) => response.writeHead(500).end())
   const uuid = '0b1f7c0e-3d52-4f7e-9a55-0f3c8a1e2d4b'
   const target = `127.0.0.1:${port}/hooks/${uuid}/ping?key=s3cret-query#s3cret-part`

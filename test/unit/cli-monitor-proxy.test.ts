@@ -9,7 +9,7 @@ import { netvia, objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 
-/** An uplink that is up while `port` listens. */
+/** A configuration with an uplink that is up while something listens on `port`. */
 const uplinks = (port: number) => `
 interval: 200ms
 uplinks:
@@ -23,7 +23,7 @@ proxy:
 ${more}
 `
 
-/** A server that answers with whom it was asked by. */
+/** A server that answers with the client's address. */
 async function webServer(): Promise<number> {
   const server = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -37,7 +37,7 @@ async function get(proxy: number, target: number, fields = ''): Promise<string> 
   return String(Buffer.concat(await socket.toArray()))
 }
 
-/** The ports of all its proxies so far. */
+/** The ports of all proxies that the monitor has started so far. */
 function ports(said: string): number[] {
   return [...said.matchAll(/SOCKS5 and HTTP proxy: 127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
 }
@@ -50,7 +50,7 @@ async function port(monitor: ReturnType<typeof startMonitor>): Promise<number> {
 const basic = (text: string) => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
 
 describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
-  test('serves a proxy over its own uplinks, and shows what went through it', async () => {
+  test('serves a proxy over its own uplinks, and shows its traffic', async () => {
     const target = await webServer()
     const socket = join(mkdtempSync(join(tmpdir(), 'netvia-proxied-')), 'monitor.sock')
     const monitor = startMonitor(proxied(target), ['--listen', '0', '--socket', socket])
@@ -74,11 +74,11 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     expect(await schemaErrors(lines)).toEqual([])
   })
 
-  test('SIGHUP adds, changes and ends it; users and targets change without a new one', async () => {
+  test('SIGHUP adds, changes and ends it, and changes users and targets without a restart', async () => {
     const target = await webServer()
     const users = fileOf('ann:first\n', 'users')
     const monitor = startMonitor(uplinks(target))
-    // By then it reloads at SIGHUP, and no longer ends.
+    // After this, SIGHUP makes the monitor reload and no longer ends it.
     await monitor.says(/-> up/)
     const reload = async (text: string, count: number) => {
       writeFileSync(monitor.file, text)
@@ -94,12 +94,12 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     await reload(proxied(target, `  usersFile: ${users}`), 2)
     await expect.poll(() => status(first, 'second')).toBe('200')
     expect(await status(first, 'first')).toBe('407')
-    // The file of users gone wrong changes nothing.
+    // An invalid users file changes nothing.
     writeFileSync(users, 'nothing\n')
     monitor.child.kill('SIGHUP')
     await monitor.says(/lines of name:password[\s\S]*netvia continues with the previous one/)
     expect(await status(first, 'second')).toBe('200')
-    // Without users it must not go on asking for none of them: another one listens.
+    // Without users, a new proxy must replace the one that requires a password.
     await reload(proxied(target), 3)
     await expect.poll(() => ports(monitor.said()), { timeout: 10_000 }).toHaveLength(2)
     expect((await get(ports(monitor.said())[1]!, target)).slice(9, 12)).toBe('200')
@@ -112,7 +112,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     await expect.poll(closed, { timeout: 10_000 }).toBe('ECONNREFUSED')
   })
 
-  test('SIGHUP with an address where it cannot listen changes nothing', async () => {
+  test('SIGHUP with an unusable listen address changes nothing', async () => {
     const target = await webServer()
     const at = (address: string) => proxied(target).replace('127.0.0.1:0', address)
     const [taken, moved] = [createServer().listen(0, '127.0.0.2'), createServer().listen(0, '127.0.0.1')]
@@ -135,7 +135,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     await expect.poll(() => get(own, target).catch(({ code }) => code), { timeout: 10_000 }).toBe('ECONNREFUSED')
   })
 
-  test('does not start where it cannot listen, and waits for an address of a device that comes up late', async () => {
+  test('does not start if it cannot listen, but waits for the address of a device that comes up late', async () => {
     const target = await webServer()
     const failed = startMonitor(proxied(target).replace('127.0.0.1:0', `127.0.0.1:${target}`))
     const { code, stderr } = await failed.ended
@@ -147,7 +147,7 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     await late.ended
   })
 
-  test('is what netvia proxy serves with the same file; flags come before it', async () => {
+  test('works the same in netvia proxy with the same file, whose flags take precedence', async () => {
     const target = 9
     const file = fileOf(proxied(target, '  maxConnections: 0'))
     expect(await netvia(['proxy', '-c', file])).toMatchObject({

@@ -21,7 +21,7 @@ import { schemaErrors } from './cli-schema.js'
 import { httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 
-/** Nothing listens there: loopback refuses at once. */
+/** A port without a listener, so loopback refuses connections immediately. */
 const closed = 9
 
 function folder(): string {
@@ -34,7 +34,7 @@ interface Answer extends Partial<MonitorStatus> {
   code: number | null
 }
 
-/** A monitor with an uplink that is up and one that is down. */
+/** Starts a monitor with one uplink that is up and one that is down. */
 async function running({ extra = '', args = [] as string[], at = join(folder(), 'monitor.sock') } = {}) {
   const port = await httpServer((_request, response) => response.end())
   const text = extra + tcpUplinks(['fibre', port], ['lte', closed])
@@ -52,7 +52,7 @@ async function running({ extra = '', args = [] as string[], at = join(folder(), 
 }
 
 describe('netvia status', () => {
-  test('shows the uplinks, and which one new connections take', async () => {
+  test('shows the uplinks, and which one new connections use', async () => {
     const { ask, asked } = await running()
     const { code, stdout, stderr } = await ask('status')
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
@@ -69,7 +69,7 @@ describe('netvia status', () => {
     })
   })
 
-  test('of one uplink ends by the state of that one; an unknown name is 2, no monitor 4', async () => {
+  test('for one uplink exits by its state, with 2 for an unknown name and 4 without a monitor', async () => {
     const { ask, asked } = await running()
     expect(await asked('status', 'fibre')).toMatchObject({ code: 0, uplinks: [{ name: 'fibre' }] })
     expect(await ask('status', 'radio')).toMatchObject({
@@ -83,21 +83,21 @@ describe('netvia status', () => {
     })
   })
 
-  test('of what is no monitor says so', async () => {
+  test('reports that something is not a monitor', async () => {
     const at = join(folder(), 'other.sock')
     let answer = '220 hello\r\n'
     const server = createServer(socket => socket.on('error', () => {}).end(answer)).listen(at)
     onTestFinished(() => void server.close())
     const stderr = expect.stringContaining('what answers there is no monitor')
     expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '', stderr })
-    // A monitor that is too busy ends an exchange after its time.
+    // A monitor that is too busy closes the exchange at its time limit.
     for (answer of ['', '{"status":{"at":1'])
       expect((await netvia(['status', '--socket', at])).stderr).toContain('its answer ended too early')
   })
 })
 
 describe('netvia force', () => {
-  test('takes an uplink out of use for a time, over a reload and a kill, and auto puts it back', async () => {
+  test('takes an uplink out of use for a time, across a reload and a kill, and auto restores it', async () => {
     const dir = folder()
     const file = join(dir, 'state.json')
     const { monitor, ask, asked, at, port } = await running({ extra: `stateFile: ${file}\n` })
@@ -137,7 +137,7 @@ describe('netvia force', () => {
     await next.says(/fibre: (down|unknown) -> up/)
   })
 
-  test('is not kept by a state file that can not be written, and is again once it can', async () => {
+  test('is not saved while the state file is not writable, and is saved once it is', async () => {
     const dir = folder()
     const file = join(dir, 'gone', 'state.json')
     const { ask, asked } = await running({ extra: `stateFile: ${file}\n` })
@@ -151,7 +151,7 @@ describe('netvia force', () => {
     expect(readFileSync(file, 'utf8')).toContain('"forces":{"fibre"')
   })
 
-  test('names the mistake: the name, the state, the time; and says that nothing keeps it over a restart', async () => {
+  test('names a wrong name, state or time, and warns if nothing keeps it across a restart', async () => {
     const { monitor, ask, asked } = await running({ args: ['--json'] })
     expect(await asked('force', 'lte', 'up')).toMatchObject({ state: 'up', reason: 'forced up', kept: false })
     expect((await ask('force', 'lte', 'up')).stderr).toBe(
@@ -177,7 +177,7 @@ describe('netvia force', () => {
 })
 
 describe('the socket', () => {
-  test('only its user may use it, and a group that is named; it is removed at the end', async () => {
+  test('only its user and a named group may use it, and it is removed at the end', async () => {
     const { monitor, at } = await running()
     expect(statSync(at).mode & 0o777).toBe(0o600)
     monitor.child.kill('SIGTERM')
@@ -188,7 +188,7 @@ describe('the socket', () => {
     expect(statSync(shared.at)).toMatchObject({ mode: 0o140660, gid: group })
   })
 
-  test('of a running monitor is not removed, nor a file that is no socket', async () => {
+  test('is not removed while its monitor runs, and neither is another kind of file', async () => {
     const { ask, at, port } = await running()
     const second = startMonitor(tcpUplinks(['fibre', port]), ['--socket', at])
     expect(await second.ended).toMatchObject({
@@ -206,7 +206,7 @@ describe('the socket', () => {
   test.each<[string, (path: string, victim: string) => void]>([
     ['a link to another file', (path, victim) => symlinkSync(victim, path)],
     ['another file', (path, victim) => renameSync(victim, path)],
-  ])('is left alone where %s takes its place before its group has it', async (_what, put) => {
+  ])('is left alone if %s replaces it before its group is set', async (_what, put) => {
     const path = join(folder(), 'monitor.sock')
     const victim = fileOf('precious', 'precious')
     chmodSync(victim, 0o600)
@@ -224,12 +224,12 @@ describe('the socket', () => {
     [['--socket', `/tmp/${'x'.repeat(120)}`], 3],
     [['--socket', '/nonexistent/monitor.sock'], 4],
     [['--socket', '/tmp/netvia-never.sock', '--socket-group', 'no-such-group'], 3],
-  ])('that cannot be had is told at the start: %j', async (args, code) => {
+  ])('that cannot be created is reported at the start: %j', async (args, code) => {
     const { ended } = startMonitor(tcpUplinks(['fibre', closed]), args as string[])
     expect((await ended).code).toBe(code)
   })
 
-  /** What comes back until the other side closes. */
+  /** Sends these parts. Returns the answer up to the end of the connection. */
   async function exchange(at: string, ...parts: (string | Buffer)[]): Promise<string> {
     const socket: Socket = connect(at)
     let text = ''
@@ -242,7 +242,7 @@ describe('the socket', () => {
     return text
   }
 
-  test('bears whatever it is sent, in bounded time', async () => {
+  test('handles any input in bounded time', async () => {
     const { monitor, ask, at } = await running()
     const code = async (...parts: (string | Buffer)[]) => JSON.parse(await exchange(at, ...parts)).error?.code
     for (const line of ['', 'null', '[]', '{"command":"stop"}', '{"command":"force"}x', '\0'.repeat(100)])
@@ -258,7 +258,7 @@ describe('the socket', () => {
       expect(await code(`${JSON.stringify({ ...force, ...changed })}\n`)).toBe('ERR_INVALID_ARG_VALUE')
     }
     expect(await exchange(at, '{"command":"status"}\n{"command":"status"}\n')).toMatch(/^\{"status":.*\}\n$/)
-    // Of a crowd that says nothing sixteen are let in. They are closed after their time, and then there is room again.
+    // Only sixteen of many silent clients are accepted. They are closed at the time limit, which makes room for others.
     const closed: number[] = []
     await Promise.all(Array.from({ length: 40 }, (_, index) => exchange(at).then(() => closed.push(index))))
     expect(closed.slice(0, 24).sort((a, b) => a - b)).toEqual(Array.from({ length: 24 }, (_, index) => 16 + index))

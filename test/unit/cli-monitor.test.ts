@@ -10,7 +10,7 @@ import { httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 import { requires } from './requirements.js'
 
-/** Nothing listens there: loopback refuses at once. */
+/** A port without a listener, so loopback refuses connections immediately. */
 const closed = 9
 
 describe('in a pipe', () => {
@@ -33,7 +33,7 @@ describe('in a pipe', () => {
     ])
   })
 
-  test('with --json an object each, with --verbose the checks as well', async () => {
+  test('with --json prints an object for each, with --verbose also the checks', async () => {
     const port = await httpServer((_request, response) => response.end())
     const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--json', '-v', '--listen', '0'])
     await monitor.says(/"to":"up"/)
@@ -71,7 +71,7 @@ describe('at SIGHUP', () => {
     expect(metrics).toMatch(/^netvia_config_last_reload_successful 1$/m)
   })
 
-  test('refuses a wrong one with its place, and continues with the previous one', async () => {
+  test('refuses a wrong one with the position, and continues with the previous one', async () => {
     const port = await httpServer((_request, response) => response.end())
     const monitor = startMonitor(tcpUplinks(['fibre', port]), ['--listen', '0'])
     const url = await monitor.url()
@@ -89,13 +89,13 @@ describe('at SIGHUP', () => {
   })
 })
 
-test('at SIGHUP, a monitor that ends starts nothing again', async () => {
+test('a monitor that is ending ignores SIGHUP', async () => {
   const [out, socket] = [fileOf('', 'hook'), `${fileOf('')}.sock`]
   const hook = `hookTimeout: 60s\nhook: [sh, -c, 'echo begun > ${out}; sleep 60']\n`
   const monitor = startMonitor(hook + tcpUplinks(['fibre', closed]), ['--socket', socket])
   await expect.poll(() => readFileSync(out, 'utf8'), { timeout: 20_000 }).toBe('begun\n')
   monitor.child.kill('SIGTERM')
-  // The hook has five seconds from here.
+  // From here, the hook has five seconds.
   await expect.poll(() => existsSync(socket), { timeout: 20_000 }).toBe(false)
   monitor.child.kill('SIGHUP')
   const { stdout, signal } = await monitor.ended
@@ -103,7 +103,7 @@ test('at SIGHUP, a monitor that ends starts nothing again', async () => {
   expect(signal).toBe('SIGTERM')
 })
 
-test('a signal that comes while it starts ends it, too', async () => {
+test('a signal during startup also ends it', async () => {
   const monitor = startMonitor(tcpUplinks(['fibre', closed]))
   monitor.child.stdout!.once('data', () => monitor.child.kill('SIGTERM'))
   expect((await monitor.ended).signal).toBe('SIGTERM')
@@ -126,7 +126,7 @@ test('a full disk under its output does not end it', async () => {
   expect(await ended).toEqual([null, 'SIGTERM'])
 })
 
-test('on a terminal there is a table that is drawn again, with what happens above it', async context => {
+test('on a terminal it redraws a table, with events above it', async context => {
   requires(context, 'bash', 'script')
   const port = await httpServer((_request, response) => response.end())
   const file = fileOf(tcpUplinks(['fibre', port], ['lte', closed]))

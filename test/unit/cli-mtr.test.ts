@@ -21,14 +21,14 @@ function route(hops: Hop[], reached = true): RouteStatistics {
 const at = (address: string, lossRatio = 0): Hop => ({ address, lossRatio, lossContinues: lossRatio > 0 })
 
 describe('the first common hop', () => {
-  it('is where the routes meet, at whatever distance', () => {
+  it('is where the routes meet, at any distance', () => {
     expect(commonHop([route([at('1'), at('3'), at('9')]), route([at('2'), {}, at('3'), at('9')])])).toBe('3')
     expect(commonHop([route([at('1')]), route([at('2')])])).toBeUndefined()
     expect(commonHop([route([at('1'), {}]), route([at('2'), {}])])).toBeUndefined()
     expect(commonHop([route([at('1')])])).toBeUndefined()
   })
 
-  it('divides whose loss it is', () => {
+  it('separates the loss of each route from the common loss', () => {
     expect(verdict(route([at('1'), at('2', 0.2), at('3', 0.2)]), '3')).toBe(
       '20% loss, from hop 2 (2), before the common hop',
     )
@@ -53,7 +53,7 @@ describe('the first common hop', () => {
 })
 
 describe('the tree of flows', () => {
-  it('draws once what they share', () => {
+  it('draws common hops once', () => {
     expect(
       tree([
         ['a', 'b', 'd'],
@@ -74,7 +74,7 @@ it('CSV quotes values that need it, and leaves unknown ones empty', () => {
 })
 
 describe('netvia mtr', () => {
-  it('is a report in a pipe, with the columns of -o', async () => {
+  it('prints a report in a pipe, with the columns of -o', async () => {
     const { code, stdout } = await netvia(['mtr', '-n', '-u', '-c', '2', '-i', '10ms', '-o', 'LSA', '127.0.0.1'])
     expect(stdout).toMatch(/^mtr to 127\.0\.0\.1, udp\n +Host +Loss +Snt +Avg\n 1 +127\.0\.0\.1 +0% +2 +[\d.]+\n$/)
     expect(code).toBe(0)

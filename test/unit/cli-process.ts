@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** The compiled command: tools/test/run.mjs compiles it before the tests. */
+/** The compiled command. tools/test/run.mjs compiles it before the tests. */
 export const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 
 export interface Ended {
@@ -17,7 +17,7 @@ export interface CliOptions {
   input?: string
 }
 
-/** Nothing of the terminal the tests happen to run in. */
+/** The environment without the settings of the terminal in which the tests run. */
 const { COLUMNS: _columns, NO_COLOR: _noColor, FORCE_COLOR: _forceColor, ...plainEnvironment } = process.env
 
 export function startCli(
@@ -33,7 +33,7 @@ export function netvia(args: string[], options?: CliOptions): Promise<Ended> {
   return startCli(args, options).ended
 }
 
-/** What `--json` printed. */
+/** Parses the output of `--json`. */
 export function objects({ stdout }: Ended): Record<string, unknown>[] {
   return stdout
     .split('\n')
@@ -41,7 +41,7 @@ export function objects({ stdout }: Ended): Record<string, unknown>[] {
     .map(line => JSON.parse(line))
 }
 
-/** A shell command line in which `netvia` is the command; nothing is left running. */
+/** Runs a shell command line in which `netvia` is the compiled command. Leaves nothing running. */
 export async function shell(line: string, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const script = `netvia() { "${process.execPath}" "${command}" "$@"; }\n${line}`
   const child = spawn('bash', ['-c', script], {
@@ -51,7 +51,7 @@ export async function shell(line: string, env: NodeJS.ProcessEnv = {}): Promise<
   return collect(child)
 }
 
-/** All that a process says, and how it ends. */
+/** Collects the output of a process and its exit code or signal. */
 export async function collect(child: ChildProcess): Promise<Ended> {
   const text = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {

@@ -9,14 +9,14 @@ import { netvia, objects, startCli } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { fileOf } from './monitor-command.js'
 
-/** Checked at a port where somebody listens: with uplinks that are down, a late request would get no answer. */
+/** The checks use a port with a listener, because a late request would fail if the uplinks were down. */
 const uplinks = (port: number) => `
 uplinks:
   - { name: one, localAddress: 127.0.0.11, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }
   - { name: two, localAddress: 127.0.0.12, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }
 `
 
-/** A server that answers with whom it was asked by. */
+/** A server that answers with the client's address. */
 async function webServer(): Promise<number> {
   const server = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -24,7 +24,7 @@ async function webServer(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** The command, once it listens. */
+/** Starts the command. Resolves once it listens. */
 async function start(args: string[]) {
   const child = startCli(['proxy', '--json', '--listen', '0', '--allow-target', '127.0.0.0/8', ...args])
   onTestFinished(async () => {
@@ -47,7 +47,7 @@ async function get(proxy: number, target: number, fields = ''): Promise<string> 
 }
 
 describe('netvia proxy', () => {
-  test('goes over a path, and says at the end what went through it', async () => {
+  test('uses a path, and reports its traffic at the end', async () => {
     const target = await webServer()
     const { child, port } = await start(['--source', '127.0.0.11'])
     expect(await get(port, target)).toMatch(/127\.0\.0\.11$/)
@@ -61,7 +61,7 @@ describe('netvia proxy', () => {
     })
   })
 
-  test('shares connections out among the uplinks of a file', { timeout: 30_000 }, async () => {
+  test('distributes connections among the uplinks of a file', { timeout: 30_000 }, async () => {
     const target = await webServer()
     const { child, port, said } = await start(['-c', fileOf(uplinks(target)), '--policy', 'weighted'])
     const answers = [await get(port, target), await get(port, target)].map(text => text.split('\r\n').at(-1))
@@ -73,7 +73,7 @@ describe('netvia proxy', () => {
     expect(lines.map(({ event }) => event)).toContain('state')
   })
 
-  test('asks for a password of its file', async () => {
+  test('requires a password from its file', async () => {
     const target = await webServer()
     const { port } = await start(['--users-file', fileOf('# people\n\nann:se:cret\r\n', 'users')])
     const field = (text: string) => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
@@ -82,7 +82,7 @@ describe('netvia proxy', () => {
     expect(await get(port, target, field('ann:se:cret'))).toMatch(/^HTTP\/1.1 200/)
   })
 
-  test('serves what went over each uplink to Prometheus and to netvia status', { timeout: 30_000 }, async () => {
+  test('reports the traffic of each uplink to Prometheus and to netvia status', { timeout: 30_000 }, async () => {
     const target = await webServer()
     const socket = join(mkdtempSync(join(tmpdir(), 'netvia-proxy-')), 'proxy.sock')
     const { port, child, said } = await start([
@@ -150,12 +150,12 @@ describe('netvia proxy', () => {
     expect(code).toBe(3)
   })
 
-  test('a path beside a file is refused', async () => {
+  test('a path together with a file is refused', async () => {
     const { code, stderr } = await netvia(['proxy', '-I', 'lo', '-c', fileOf(uplinks(9))])
     expect([code, stderr]).toEqual([3, expect.stringContaining('--config names the paths')])
   })
 
-  test('a wrong file of users is refused without showing its content', async () => {
+  test('an invalid users file is refused without showing its content', async () => {
     const { code, stderr } = await netvia(['proxy', '--users-file', fileOf('secret\n', 'users')])
     expect([code, stderr]).toEqual([3, expect.stringContaining('lines of name:password')])
     expect(stderr).not.toContain('secret\n')

@@ -9,7 +9,7 @@ import { requires } from './requirements.js'
 
 const seen = new Set<string>()
 
-/** Runs a subcommand with --json; every line has to be as the schema says. */
+/** Runs a subcommand with --json. Every line must match the schema. */
 async function printed(...[command, ...args]: string[]): Promise<void> {
   const lines = objects(await netvia([command!, '--json', ...args]))
   expect(lines).not.toEqual([])
@@ -17,7 +17,7 @@ async function printed(...[command, ...args]: string[]): Promise<void> {
   for (const line of lines) seen.add(`${line.command} ${line.event}`)
 }
 
-describe('every line that --json prints is as the schema says:', () => {
+describe('every line that --json prints matches the schema:', () => {
   test('http, connect and scan', async () => {
     const port = await httpServer((request, response) => {
       response.statusCode = request.url === '/missing' ? 404 : 200
@@ -87,13 +87,13 @@ describe('every line that --json prints is as the schema says:', () => {
     seen.add('line listening')
   })
 
-  test('bad usage that only the library sees', async () => {
+  test('bad usage that only the library detects', async () => {
     await printed('connect', '127.0.0.1', '99999')
   })
 
-  it('sees each kind of line', async context => {
+  it('covers each kind of line', async context => {
     requires(context, 'ping')
-    // Changes of devices are made in the laboratory; the monitor, its history and the proxy have tests of their own.
+    // The laboratory's tests cover changes of devices. The monitor, its history and the proxy have their own tests.
     const elsewhere = /^(devices change|(monitor|status|force|report|proxy) \w+)$/
     const kinds = (await kindsOfLines()).filter(({ command }) => command !== undefined)
     const unseen = kinds.map(({ command, event }) => `${command} ${event}`).filter(kind => !seen.has(kind))
@@ -112,7 +112,7 @@ describe('the schema', () => {
     }
   })
 
-  it('would notice a field it does not have, a missing one, and another version', async () => {
+  it('rejects an unknown field, a missing one, and another version', async () => {
     const [line] = objects(await netvia(['devices', '-I', 'lo', '--json']))
     const { mtu: _mtu, ...less } = line!
     expect(await schemaErrors([line!])).toEqual([])

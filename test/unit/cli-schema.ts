@@ -5,24 +5,24 @@ type Node = Record<string, unknown> & { $defs?: Record<string, Node>; allOf?: { 
 
 let compiled: Promise<ValidateFunction> | undefined
 
-/** The schema as it is printed, and closed: a field it does not have is an error here. */
+/** The printed schema, closed so that unknown fields are errors. */
 async function closedSchema(): Promise<ValidateFunction> {
   const schema: Node = JSON.parse((await netvia(['schema'])).stdout)
   const definitions = Object.entries(schema.$defs!)
-  // What others are made from has to stay open.
+  // Definitions that others extend must stay open.
   const mixins = new Set(definitions.flatMap(([, { allOf = [] }]) => allOf.map(({ $ref }) => $ref.split('/').at(-1))))
   for (const [name, definition] of definitions) if (!mixins.has(name)) definition.unevaluatedProperties = false
   return new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema)
 }
 
-/** What is wrong with these lines; nothing, if all are as the schema says. */
+/** The errors in these lines. Empty if all match the schema. */
 export async function schemaErrors(lines: Record<string, unknown>[]): Promise<string[]> {
   compiled ??= closedSchema()
   const validate = await compiled
   return lines.filter(line => !validate(line)).map(line => JSON.stringify(line))
 }
 
-/** Every kind of line: its name, command and event. */
+/** Every kind of line, with its name, command and event. */
 export async function kindsOfLines(): Promise<{ name: string; command?: string; event: string }[]> {
   const { anyOf, $defs } = JSON.parse((await netvia(['schema'])).stdout)
   return anyOf.map(({ $ref }: { $ref: string }) => {

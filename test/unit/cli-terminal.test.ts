@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, test } from 'vitest'
 import { command, type Ended, netvia, objects, shell, startCli } from './cli-process.js'
 import { requires } from './requirements.js'
 
-/** Sends `signal` once there is a line of results. */
+/** Runs a command and sends `signal` after the first line of results. */
 async function interrupted(args: string[], signal: NodeJS.Signals): Promise<Ended> {
   const child = startCli(args)
   let seen = ''
@@ -18,7 +18,7 @@ async function interrupted(args: string[], signal: NodeJS.Signals): Promise<Ende
 describe('ping', () => {
   beforeEach(context => requires(context, 'ping'))
 
-  it('speaks as ping does', async () => {
+  it('prints like ping', async () => {
     const { code, stdout } = await netvia(['ping', '-c', '2', '-i', '0.01', '-I', 'lo', '127.0.0.1'])
     const lines = stdout.split('\n')
     expect(lines[0]).toBe('PING 127.0.0.1 (127.0.0.1) by lo: 56 data bytes')
@@ -29,7 +29,7 @@ describe('ping', () => {
     expect(code).toBe(0)
   })
 
-  it('ends at its deadline, and with -q says only how it was', async () => {
+  it('ends at its deadline, and with -q prints only the summary', async () => {
     const started = performance.now()
     const { code, stdout } = await netvia(['ping', '-q', '-w', '0.5', '-i', '0.1', '127.0.0.1'])
     expect(stdout).toMatch(
@@ -39,7 +39,7 @@ describe('ping', () => {
     expect(performance.now() - started).toBeLessThan(5000)
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('prints its summary at %s, and ends by it', async signal => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('prints its summary at %s, and ends with that signal', async signal => {
     const { stdout, ...rest } = await interrupted(['ping', '-i', '0.05', '127.0.0.1'], signal)
     expect(stdout).toMatch(/\n--- 127\.0\.0\.1 ping statistics ---\n\d+ packets transmitted, \d+ received/)
     expect(rest).toEqual({ code: null, signal, stderr: '' })
@@ -62,7 +62,7 @@ describe('ping', () => {
     expect(ended.signal).toBe('SIGINT')
   })
 
-  it('ends quietly when nobody reads any more', async () => {
+  it('ends quietly when its output is closed', async () => {
     const { stdout, stderr } = await shell('netvia ping -i 0.01 -w 20 127.0.0.1 | head -1')
     expect(stdout).toBe('PING 127.0.0.1 (127.0.0.1): 56 data bytes\n')
     expect(stderr).toBe('')
@@ -72,7 +72,7 @@ describe('ping', () => {
 describe('trace', () => {
   beforeEach(context => requires(context, 'ping'))
 
-  it('speaks as traceroute does', async () => {
+  it('prints like traceroute', async () => {
     const { code, stdout } = await netvia(['trace', '-n', '-I', 'lo', '127.0.0.1'])
     const [heading, hop, ...rest] = stdout.trimEnd().split('\n')
     expect(heading).toBe('trace to 127.0.0.1 (127.0.0.1) through lo, 30 hops at most, icmp')
@@ -84,7 +84,7 @@ describe('trace', () => {
 describe('sweep', () => {
   beforeEach(context => requires(context, 'ping'))
 
-  it('speaks as fping does', async () => {
+  it('prints like fping', async () => {
     const { code, stdout } = await netvia(['sweep', '127.0.0.1', '127.0.0.2'])
     expect(stdout.trim().split('\n').sort()).toEqual(['127.0.0.1 is alive', '127.0.0.2 is alive'])
     expect(code).toBe(0)
@@ -104,7 +104,7 @@ describe('sweep', () => {
     expect(await netvia(['sweep', '-f', '/nonexistent'])).toMatchObject({ code: 4, stdout: '' })
   })
 
-  it('puts its statistics beside the list, not into it', async () => {
+  it('prints statistics to standard error, not into the list', async () => {
     const { stdout, stderr } = await netvia(['sweep', '-a', '-s', '127.0.0.1'])
     expect(stdout).toBe('127.0.0.1\n')
     expect(stderr).toMatch(/^1 target: 1 alive, 0 unreachable\n1 request sent, 0 not sent, 1 answered, 0% loss\n/)
@@ -130,7 +130,7 @@ describe('sweep', () => {
 describe('on a terminal', () => {
   beforeEach(context => requires(context, 'bash', 'script'))
 
-  /** The command on a pseudo-terminal of 70 columns: script(1). */
+  /** Runs the command on a pseudo-terminal of 70 columns with script(1). */
   async function onTerminal(args: string, env: NodeJS.ProcessEnv = {}): Promise<{ raw: string; code: number | null }> {
     const inner = `stty cols 70 rows 20; exec '${process.execPath}' '${command}' ${args}`
     const { stdout, code } = await shell(`script -qec "${inner}" /dev/null`, { TERM: 'xterm', ...env })
@@ -142,13 +142,13 @@ describe('on a terminal', () => {
     expect((await onTerminal('devices -I lo', { NO_COLOR: '1' })).raw).not.toContain('\x1b[32m')
   })
 
-  it('keeps to its width', async () => {
+  it("fits the terminal's width", async () => {
     const { raw } = await onTerminal('http -I lo http://127.0.0.1:9/')
     const shown = stripVTControlCharacters(raw).split(/\r?\n/)
     expect(Math.max(...shown.map(line => (/^(uplink|lo) /.test(line) ? line.length : 0)))).toBeLessThanOrEqual(70)
   })
 
-  it('shows how far a scan is, how fast it goes and how long it takes, and clears that away', async () => {
+  it("shows a scan's progress, speed and time, and clears them at the end", async () => {
     const { raw } = await onTerminal('scan -p 20000-20039 -W 0.2 --rate 16 127.0.0.1')
     expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/40 +\d+(\.\d)?\/s +0:0\d left/)
     const last = stripVTControlCharacters(raw.slice(raw.lastIndexOf('\x1b[2K')))
@@ -156,7 +156,7 @@ describe('on a terminal', () => {
     expect(last).not.toContain('left')
   })
 
-  it('lets results go by above the progress of a sweep', async context => {
+  it('prints results above the progress of a sweep', async context => {
     requires(context, 'ping')
     const { raw } = await onTerminal('sweep -e -t 200 --rate 50 127.0.0.0/25')
     expect(raw).toMatch(/\[#+-+\] +\d+% +\d+\/126 +\d+(\.\d)?\/s +0:0\d left/)
@@ -177,7 +177,7 @@ describe('on a terminal', () => {
     expect(code).toBe(4)
   })
 
-  it('is ended by Ctrl-C as other commands are', async context => {
+  it('ends at Ctrl-C like other commands', async context => {
     requires(context, 'ping')
     const keys = '(sleep 1.5; printf "\\003"; sleep 1)'
     const inner = `exec '${process.execPath}' '${command}' ping -i 0.2 127.0.0.1`

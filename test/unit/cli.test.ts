@@ -82,14 +82,14 @@ describe('the command line', () => {
     [['trace', '127.0.0.1-9'], 'several, such as 192.0.2.0/24, are for sweep\n'],
     [['sweep', '127.0.0.*'], 'a block (192.0.2.0/24) or a range (192.0.2.1-192.0.2.9); got "127.0.0.*"\n'],
     [['scan', '-p', '80-22', '127.0.0.1'], "option '-p, --ports <list>' argument '80-22' is invalid"],
-  ])('%j is bad usage, and it says why', async (args, text) => {
+  ])('%j is bad usage, with the reason', async (args, text) => {
     const { code, stdout, stderr } = await netvia(args)
     expect(stderr).toContain(text)
     expect(stdout).toBe('')
     expect(code).toBe(3)
   })
 
-  it.each([[], ['ping'], ['http'], ['monitor']])('%s --help keeps to a narrow terminal', async (...names) => {
+  it.each([[], ['ping'], ['http'], ['monitor']])('%s --help fits a narrow terminal', async (...names) => {
     const { stdout } = await netvia([...names, '--help'], { env: { COLUMNS: '60' } })
     expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(60)
   })
@@ -124,7 +124,7 @@ describe('http', () => {
     expect(ended.code).toBe(1)
   })
 
-  it('ends with 0, 1, 2, 4 for good, unreachable, not found, local failure, and the worst of several', async () => {
+  it('exits with 0, 1, 2, 4 for good, unreachable, not found, local error, and the worst of several', async () => {
     const url = await server()
     const dns = await fakeServer(() => ({ rcode: 3 }))
     const codeOf = async (...args: string[]) => (await netvia(['http', ...args])).code
@@ -139,7 +139,7 @@ describe('http', () => {
     dns.close()
   })
 
-  it('goes on over the other devices when one fails, and says which', async () => {
+  it('continues over the other devices if one fails, and says which', async () => {
     const url = await server()
     const { stdout, stderr } = await netvia(['http', '-I', 'nosuch0', '-I', 'lo', url])
     expect(stdout).toMatch(/^nosuch0 +failed$/m)
@@ -147,7 +147,7 @@ describe('http', () => {
     expect(stderr).toMatch(/^nosuch0: .*ENODEV/m)
   })
 
-  it('keeps to narrow terminals: columns go first, then rows become lists', async () => {
+  it('fits narrow terminals: drops columns first, then turns rows into lists', async () => {
     const url = await server()
     const longest = async (columns: number) => {
       const { stdout } = await netvia(['http', '-I', 'lo', url], { env: { COLUMNS: String(columns) } })
@@ -163,7 +163,7 @@ describe('http', () => {
     expect(list.width).toBeLessThanOrEqual(40)
   })
 
-  it('has colours only where they are wanted', async () => {
+  it('has colours only if they are wanted', async () => {
     const url = await server()
     const colored = async (env: NodeJS.ProcessEnv) => (await netvia(['http', url], { env })).stdout.includes('\x1b[')
     expect(await colored({})).toBe(false)
@@ -182,11 +182,11 @@ describe('http', () => {
     expect(code).toBe(0)
   })
 
-  it('shows what it knows when it is interrupted', async () => {
+  it('shows partial results when it is interrupted', async () => {
     let quick = 0
     const port = await httpServer((request, response) => {
       if (request.url !== '/quick') return
-      // By the second one the answer to the first has been read.
+      // When the second request arrives, the answer to the first has been read.
       if (++quick === 2) child.kill('SIGINT')
       else response.end()
     })
@@ -197,7 +197,7 @@ describe('http', () => {
     expect({ signal, stderr }).toEqual({ signal: 'SIGINT', stderr: '' })
   })
 
-  it('with -q is an exit code and nothing else', async () => {
+  it('with -q returns only an exit code', async () => {
     const url = await server()
     expect(await netvia(['http', '-q', `${url}/missing`])).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
   })
@@ -213,7 +213,7 @@ describe('connect', () => {
     }
   })
 
-  it('says what refused', async () => {
+  it('says what refused the connection', async () => {
     const { code, stdout } = await netvia(['connect', '127.0.0.1', String(closedPort)])
     expect(stdout).toMatch(/^default +ECONNREFUSED/m)
     expect(code).toBe(1)
@@ -235,7 +235,7 @@ describe('dns', () => {
     dns.close()
   })
 
-  it('takes the type as dig does, and -x for the name of an address', async () => {
+  it('accepts types like dig, and -x for the name of an address', async () => {
     const dns = await fakeServer(({ question: { name, type } }) => ({
       answers: [{ type: type as 'PTR', name, ttl: 300, data: 'told.test' }],
     }))
@@ -243,7 +243,7 @@ describe('dns', () => {
       const { code, stdout } = await netvia(['dns', `@${dns.server}`, ...args])
       expect(stdout).toMatch(/ told\.test$/m)
       expect(code).toBe(0)
-      // A busy machine asks twice.
+      // On a busy machine, a question is asked twice.
       return [...new Set(dns.asked.splice(0).map(({ question: { type, name } }) => `${type} ${name}`))]
     }
     expect(await askedFor('www.test', 'cname')).toEqual(['CNAME www.test'])
@@ -252,7 +252,7 @@ describe('dns', () => {
     dns.close()
   })
 
-  it('ends with 2 for a name that does not exist, with 1 when the server says nothing', async () => {
+  it('exits with 2 for a name that does not exist, and with 1 if the server does not answer', async () => {
     const dns = await fakeServer(({ question }) => (question.name === 'silent.test' ? undefined : { rcode: 3 }))
     expect(await netvia(['dns', 'nowhere.test', `@${dns.server}`])).toMatchObject({ code: 2 })
     expect(await netvia(['dns', '-W', '300ms', 'silent.test', `@${dns.server}`])).toMatchObject({ code: 1 })
@@ -293,7 +293,7 @@ describe('scan', () => {
     expect((await netvia(['scan', '-q', '-p', String(closedPort), '127.0.0.1/32', '127.0.0.2'])).code).toBe(1)
   })
 
-  it('says why it did not try the ports of a host', async () => {
+  it('says why it skipped the ports of a host', async () => {
     const { port } = new URL(await server())
     const ended = await netvia(['scan', '-p', port, '127.0.0.1', '127.255.255.255'])
     expect(ended.stderr).toMatch(/^connect ENETUNREACH/m)
@@ -301,8 +301,8 @@ describe('scan', () => {
     expect(ended.code).toBe(1)
   })
 
-  it('takes -p- for all ports, and says nothing of ports it could not ask', async () => {
-    // Its own address: other tests have their servers on 127.0.0.1.
+  it('accepts -p- for all ports, and reports no unsent ports', async () => {
+    // An address that only this test uses, because other tests run servers on 127.0.0.1.
     const host = '127.67.76.73'
     const server = createServer(socket => socket.on('error', () => {})).listen(0, host)
     await once(server, 'listening')
@@ -316,7 +316,7 @@ describe('scan', () => {
 })
 
 describe('http, connect and dns', () => {
-  it('measure several times with -c, and count what was good', async () => {
+  it('measure several times with -c, and count successes', async () => {
     let asked = 0
     const port = await httpServer((_request, response) => {
       response.statusCode = ++asked % 2 ? 200 : 500
@@ -324,7 +324,7 @@ describe('http, connect and dns', () => {
     })
     const { code, stdout } = await netvia(['http', '-c', '3', `http://127.0.0.1:${port}/`])
     expect(stdout).toMatch(/^default +2\/3 +200 /m)
-    // Said once, however often it happened.
+    // The reason is shown once, however often it occurred.
     expect(stdout.match(/the status is 500/g)).toHaveLength(1)
     expect(code).toBe(1)
     expect(objects(await netvia(['connect', '--json', '-c', '4', `127.0.0.1:${port}`]))).toHaveLength(4)
@@ -332,7 +332,7 @@ describe('http, connect and dns', () => {
 })
 
 describe('devices', () => {
-  it('lists them, or the one that is asked for', async () => {
+  it('lists all, or the requested one', async () => {
     const { code, stdout } = await netvia(['devices', '-I', 'lo'])
     expect(stdout).toMatch(/^device +state +addresses/)
     expect(stdout).toMatch(/^lo +up +127\.0\.0\.1\/8/m)
@@ -350,16 +350,16 @@ describe('devices', () => {
 })
 
 describe('doctor', () => {
-  it('ends with a verdict, which its exit code repeats', async () => {
+  it('ends with a verdict that matches its exit code', async () => {
     const { code, stdout } = await netvia(['doctor', '-I', 'lo'])
     const verdict = code === 0 ? /\n\nNothing to fix: checks work here\.\n/ : /\n\n\d+ things? to fix: .*\.\n/
     expect([0, 4]).toContain(code)
     expect(stdout).toMatch(verdict)
-    // It leads nowhere, and need not.
+    // The loopback device needs no default route and no name server.
     expect(stdout).not.toMatch(/lo: (default route|name server)/)
   })
 
-  it('keeps to a narrow terminal, but for the commands that are there to be copied', async () => {
+  it('fits a narrow terminal, except for commands to copy', async () => {
     const { stdout } = await netvia(['doctor', '-I', 'lo'], { env: { COLUMNS: '44' } })
     const text = stdout.split('\n').filter(line => !/^ {6}(setcap|sysctl|docker|systemd-run|echo) /.test(line))
     expect(Math.max(...text.map(line => line.length))).toBeLessThanOrEqual(44)

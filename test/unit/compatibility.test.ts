@@ -7,7 +7,7 @@ const text = ['', '-ping', '-go']
   .map(part => read(`docs/compatibility${part}.md`))
   .join('\n')
   .replace(/\s+/g, ' ')
-/** `file` › title, up to the end of the cell, the line break or the list item. */
+/** Matches `file` › title, up to the end of the cell, the line break or the end of the list item. */
 const twins = [
   ...text.matchAll(/`(test\/[^`]+)` › (.*?)(?:<br>| \||: (?:a thousand devices|a next hop|no other tool)|\. - )/g),
 ]
@@ -17,6 +17,6 @@ it.each(twins.map(([, file, title]) => [file!, title!]))('%s has the equivalent:
   expect(read(file).replaceAll("\\'", "'")).toContain(title)
 })
 
-it('sees every equivalent', () => {
+it('finds every equivalent', () => {
   expect(twins).toHaveLength(text.split(' › ').length - 1)
 })

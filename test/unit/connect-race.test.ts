@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
-/** A race whose attempts end when the test says so. */
+/** Starts a race whose attempts the test ends. */
 function start(families: (4 | 6)[] = [6, 4]) {
   const begun: [time: number, address: string][] = []
   const attempts = new Map<string, { win(): void; fail(error?: unknown): void; signal: AbortSignal }>()

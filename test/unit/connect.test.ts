@@ -32,7 +32,7 @@ async function names(...handler: Parameters<typeof fakeServer>): Promise<string[
   return [dns.server]
 }
 
-/** A listener whose queue is full: further connections get no answer, as from a black hole. */
+/** A listener with a full accept queue, so further connections get no answer. */
 async function blackHole(): Promise<number> {
   const native = addon()
   const fd = openDescriptor(4, 'stream', 0, { localAddress: '127.0.0.1' })
@@ -256,13 +256,13 @@ test('no timer is left', async () => {
       .filter(({ value }) => !value._destroyed)
       .map(({ value }) => value)
   try {
-    // A name, whose addresses are raced.
+    // A name, so that its addresses race.
     const path = { host: 'localhost', family: 4, device: 'lo' } as const
     const socket = await connect({ ...path, port, timeout: 60_000 })
     socket.destroy()
     expect(left()).toEqual([])
     await expect(connect({ ...path, port: silent, timeout: 50 })).rejects.toThrow('ETIMEDOUT')
-    // For the whole and for the next attempt each time, and once to watch the device. A busy machine gets more time once.
+    // Each call needs a timer for the whole and one for the next attempt, and one watches the device. A busy machine may extend one.
     expect(timers.mock.calls.length).toBeLessThanOrEqual(6)
     expect(intervals.mock.calls.length).toBe(0)
     expect(left()).toEqual([])

@@ -4,7 +4,7 @@ import { onDeviceLoss } from '../../src/system/device-loss.js'
 import { onDeviceReturn } from '../../src/system/device-return.js'
 import { uncaught } from './uncaught.js'
 
-// No device can be deleted without privilege: netlink and the kernel's answer are played here, and real in test/network.
+// Deleting a device needs privilege, so this file simulates netlink and the kernel. test/network uses the real ones.
 const netlink = vi.hoisted(() => ({
   callbacks: new Set<(change: object) => void>(),
   refused: false,

@@ -16,12 +16,12 @@ type Flags = {
   id?: number
   questions?: Question[]
   recursion?: boolean
-  /** Over TCP: so many bytes of the message, then the end of the connection. */
+  /** Over TCP: sends this many bytes of the message, then closes the connection. */
   cutAfter?: number
 }
 export type Reply = ({ answers?: Answer[] } & Flags) | Uint8Array | undefined
 
-/** A name server on loopback, UDP and TCP on one port, that says what the test tells it to. */
+/** A name server on loopback, over UDP and TCP on one port. The test supplies its answers. */
 export async function fakeServer(reply: (asked: Asked) => Reply | Reply[] | Promise<Reply>, host = '127.0.0.1') {
   const asked: Asked[] = []
   let closed = false

@@ -13,7 +13,7 @@ import { type Asked, a, fakeServer, type Reply } from './dns-fake-server.js'
 import { tcpServer } from './http-servers.js'
 
 const servers: Awaited<ReturnType<typeof fakeServer>>[] = []
-// Not after each test: what is known of a server would be believed of the next one at its port.
+// Not after each test, because netvia would apply what it knows about a server to the next one on the same port.
 afterAll(() => {
   for (const server of servers) server.close()
 })
@@ -153,7 +153,7 @@ describe('a refusal goes on to the next server', () => {
       const list = [...refusing, good].map(({ server }) => server)
       const { result, ms } = await timed(resolve('x.example', { family: 4, servers: list }))
       expect(result).toMatchObject(found)
-      // A silent server costs 300 ms.
+      // A silent server costs 300 ms per question.
       expect(ms).toBeLessThan(8 * 300 - atOnce)
     }
   })
@@ -179,7 +179,7 @@ describe('EDNS', () => {
     const ask = () => timed(resolve('x.example', { family: 4, servers: [server] }))
     const first = await ask()
     expect(first.result).toMatchObject(found)
-    // A server that drops it costs 300 ms.
+    // A server that drops EDNS costs 300 ms.
     expect(first.ms).toBeLessThan(300 + atOnce)
     expect(asked.map(({ edns }) => edns)).toEqual([true, false])
     await ask()

@@ -158,7 +158,7 @@ test('a name that points to itself, and 64 KB of names each through thousands of
   const bomb = Buffer.alloc(65_535)
   response({ answers: [] }).copy(bomb)
   let at = 30
-  // One record that carries the pointers as its data, then records whose names start at the last of them.
+  // One record has the pointers as its data. The names of the other records start at the last pointer.
   bomb.writeUInt16BE(0xffff, 6)
   Buffer.from([0, 0, 99, 0, 1, 0, 0, 0, 9]).copy(bomb, at)
   bomb.writeUInt16BE(16_000, at + 9)
@@ -175,7 +175,7 @@ test('a name that points to itself, and 64 KB of names each through thousands of
     bomb.writeUInt16BE(99, at + 2)
     bomb.writeUInt16BE(1, at + 4)
   }
-  // The processor's time: on a busy machine the clock's says nothing.
+  // Measure CPU time, because wall-clock time is meaningless on a busy machine.
   const start = process.cpuUsage()
   expect(decodeResponse(bomb, query)?.answers.length).toBe(1000)
   expect(process.cpuUsage(start).user / 1000).toBeLessThan(2000)

@@ -6,7 +6,7 @@ import { readPlainAnswer } from '../../src/protocols/dns/plain-answer.js'
 
 const query = { id: 4711, name: 'www.host.example', type: 'A', edns: false } as const
 
-/** As servers write it: the question, and records whose names point to it. */
+/** A typical answer: the question, and records whose names point to it. */
 function message(addresses: readonly string[]): Buffer {
   const bytes = Buffer.concat([
     encodeQuery(query),
@@ -47,7 +47,7 @@ test('bytes changed in it, it is what the codec reads, or left to the codec', ()
       const shown = bytes.subarray(0, bytes.length - Math.max(0, missing - 10))
       const plain = readPlainAnswer(shown, query)
       if (!plain) return
-      // Sections after the answers are ignored.
+      // The plain reader ignores the sections after the answers.
       const { questions, answers, flags, id } = decode(
         Buffer.concat([shown.subarray(0, 8), Buffer.alloc(4), shown.subarray(12)]),
       )

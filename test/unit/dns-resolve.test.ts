@@ -21,7 +21,7 @@ afterEach(() => {
 async function serve(...handler: Parameters<typeof fakeServer>): Promise<Server> {
   const server = await fakeServer(...handler)
   servers.push(server)
-  // Otherwise a busy machine, which answers after 40 ms, is asked without EDNS too.
+  // Without this, a busy server that answers after 40 ms would also be asked without EDNS.
   rememberEdns(parseDnsServer(server.server)!, {}, true)
   return server
 }
@@ -197,7 +197,7 @@ test.each<[string, (whole: Buffer) => Buffer]>([
   const ask = () => resolve('x.example', { family: 4, servers: [server] })
   expect(await ask()).toHaveLength(2)
   expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
-  // A server that answers is not silent.
+  // A server that answers doesn't count as silent.
   overTcp = true
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
 })
@@ -219,7 +219,7 @@ test('a TCP server that answers nonsense, cuts its answer off, or says nothing',
       message: expect.stringContaining('before its answer was whole'),
     })
   }
-  // It says itself that this is not all: no reason to believe that there is nothing.
+  // The server itself says that its answer is incomplete, so it isn't "no record".
   over = () => ({ truncated: true })
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
 })
@@ -353,7 +353,7 @@ describe('aborting', () => {
   ] as const)('while it waits for an answer over %s: at once, and nothing stays open', async (via, reply) => {
     const { server, asked } = await serve(reply as never)
     await resolve('localhost')
-    // The fake server's own end of the TCP connections closes with them.
+    // The fake server's sockets of the TCP connections close with them.
     await expectPromptAbort(signal => resolve('x.example', { servers: [server], signal }))
     expect(asked.at(-1)).toHaveProperty('via', via)
   })
@@ -366,7 +366,7 @@ test('no timer is left', async () => {
   try {
     await resolve('host.example', { device: 'lo', timeout: 60_000, servers: [server] })
     const made = [...timers.mock.results, ...intervals.mock.results].map(({ value }) => value)
-    // For the whole, for the device, for the second family; for each family its end and its next try.
+    // Timers for the whole, the device and the second family, and for each family one for its end and one for its next try.
     expect(made.length).toBeLessThanOrEqual(7)
     expect(made.filter(timer => !timer._destroyed)).toEqual([])
   } finally {

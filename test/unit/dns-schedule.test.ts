@@ -4,7 +4,7 @@ import { planTries } from '../../src/protocols/dns/schedule.js'
 const server = (last: number) => ({ address: `192.0.2.${last}`, port: 53 })
 const servers = [server(1), server(2), server(3)]
 
-/** `1 at 300`, by the last number of the server's address. */
+/** Describes tries as `1 at 300`, with the last number of the server's address and the time in ms. */
 const texts = (...given: Parameters<typeof planTries>) =>
   planTries(...given).map(({ server, at, edns, fallback }) =>
     [`${server.address.at(-1)} at ${Math.round(at)}`, edns ? '' : 'plain', fallback ? 'fallback' : ''].join(' ').trim(),

@@ -8,7 +8,7 @@ import { blocksOf, pages, root } from './markdown.js'
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** Commands of other packages, that the pages may name. */
+/** Commands from other packages that the pages may name. */
 const others = [
   'cat',
   'cd',
@@ -38,7 +38,7 @@ interface Line {
   words: string[]
 }
 
-/** The commands of a shell block: without comments and `sudo`, each part of a pipe or list by itself. */
+/** The commands of a shell block without comments and `sudo`. Each part of a pipe or list is one command. */
 function commandsIn(source: string): string[][] {
   const whole = source.replaceAll(/\\\n\s*/g, ' ').replaceAll(/(^|\s)#.*$/gm, '')
   return whole
@@ -56,7 +56,7 @@ const commands: Line[] = pages.flatMap(page =>
   ),
 )
 
-/** Why commander would refuse it; undefined if it would not. Nothing is run. */
+/** The reason why commander would refuse these arguments, or undefined. Runs nothing. */
 async function refusal(args: string[]): Promise<string | undefined> {
   const program = await makeProgram('0', { exit: 0 } as never, args[0])
   for (const command of program.commands) {

@@ -4,12 +4,12 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { anchorsOf, type Block, blocksOf, linksOf, pages, pageText, root } from './markdown.js'
 
-/** A block as a module beside the tests of the laboratory. Its file name has its page and line. */
+/** Turns a code block into a module in the folder of the network tests. Its file name has the page and line. */
 function moduleOf({ page, line, source }: Block): [name: string, source: string] {
   return [join(root, 'test/network', `${page.replace('/', '-')}-line-${line}.ts`), `${source}\nexport {}\n`]
 }
 
-/** Type errors of modules that exist only here; `netvia` is the sources. */
+/** The type errors of in-memory modules. `netvia` resolves to the sources. */
 function typeErrors(modules: Map<string, string>): string[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root)
@@ -58,7 +58,7 @@ describe('documentation', () => {
 
 describe('the pages of error codes', () => {
   const text = pageText('docs/errors.md') + pageText('docs/errors-of-checks.md')
-  /** They never leave the library: it waits, or looks elsewhere. */
+  /** Codes that the library handles itself by waiting or trying something else. */
   const internal = [
     'EAGAIN',
     'EALREADY',
@@ -76,7 +76,7 @@ describe('the pages of error codes', () => {
     .filter(name => name.endsWith('.ts'))
     .map(name => readFileSync(join(root, 'src', name), 'utf8'))
     .join('\n')
-  // Two record types of DNS and a severity of logs look like codes.
+  // Two DNS record types and a log severity look like codes.
   const quoted = [...sources.matchAll(/'(?!(?:EUI\d\d|ERROR)')(E[A-Z0-9_]{3,})'/g)].map(match => match[1]!)
   const numbers = [...sources.matchAll(/const \{([^}]*)\} = constants\.errno|constants\.errno\.(\w+)/g)]
   const thrown = new Set([...quoted, ...numbers.flatMap(([, many, one]) => many?.match(/\w+/g) ?? one!)])

@@ -4,7 +4,7 @@ import { EchoTemplate } from '../../src/protocols/icmp/probe/echo-template.js'
 
 const [a, b] = Int32Array.of(0x9abc_def0, 0xff00_1234)
 
-/** A packet as a batch makes it, behind another. */
+/** The second packet in a batch. */
 function made(template: EchoTemplate, sequence: number) {
   const words = new Int32Array(2 * template.room)
   const memory = { words, bytes: new Uint8Array(words.buffer), halves: new Uint16Array(words.buffer) }
@@ -74,7 +74,7 @@ it.each([
     for (const byte of [2, 3]) {
       packet[byte]! ^= 1
       for (let length = least; length < 16; length++) expect(isRequest(length)).toBe(false)
-      // A translator on the way, whose checksums are other ones.
+      // A NAT on the path may change the checksum.
       expect(isRequest(16)).toBe(true)
       packet[byte]! ^= 1
     }

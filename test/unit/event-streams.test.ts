@@ -8,7 +8,7 @@ import { EventStreams } from '../../src/cli/monitor/web/event-streams.js'
 import { PageSnapshots } from '../../src/cli/monitor/web/page-snapshot.js'
 import { type StateEvent, UplinkMonitor } from '../../src/index.js'
 
-/** A reader who takes nothing yet of a first snapshot that is more than what sockets hold. */
+/** A client that hasn't read a first snapshot, which is larger than the socket buffers. */
 async function slowReader() {
   const name = 'x'.repeat(2 ** 24)
   const monitor = new UplinkMonitor({ uplinks: [{ name, checks: [{ type: 'ping', host: '127.0.0.1' }] }] })
@@ -32,7 +32,7 @@ async function slowReader() {
 
 test('over a slow line a reader gets all of a large snapshot, and then the next', async () => {
   const { client, response } = await slowReader()
-  // Meanwhile others would have had three.
+  // In this time, other clients would have received three snapshots.
   await sleep(3200)
   expect(response.writableLength).toBeGreaterThan(2 ** 22)
   let snapshots = 0

@@ -157,7 +157,7 @@ describe('udp-server', () => {
     const { port, socket } = await ackServer()
     const missing = new Set(Array.from({ length: 10_000 }, (_, index) => `ACK: ${index}`))
     socket.on('message', message => missing.delete(String(message)))
-    // In small lots: more would overrun the server's receive buffer, as UDP may.
+    // Sent in small batches, because more would overrun the server's receive buffer.
     for (let sent = 0; sent < 10_000; ) {
       for (const end = sent + 50; sent < end; sent++) socket.send(String(sent), port, '127.0.0.1')
       const deadline = Date.now() + 5000
@@ -195,7 +195,7 @@ describe('icmp-packet', () => {
     requires(context, 'ping')
     const example = new Example('icmp-packet', ['127.0.0.1'])
     expect(await example.ends()).toBe(0)
-    // Type 8, code 0; the end is "HELLO".
+    // Type 8, code 0, and "HELLO" at the end.
     expect(example.lines[0]).toMatch(/^Sent to 127\.0\.0\.1: 0800[0-9a-f]{8}000148454c4c4f$/)
     expect(example.lines.at(-1)).toBe('Received from 127.0.0.1: echo-reply, ttl=64')
   })

@@ -4,7 +4,7 @@ import { fileOf } from './monitor-command.js'
 
 const read = (text: string) => readModules(fileOf(text, 'blackbox.yml'))
 
-/** What is wrong with a file, without the name of its folder. */
+/** The error for a file, without the name of its folder. */
 function problems(text: string): string {
   try {
     read(text)

@@ -20,12 +20,12 @@ const trusting: Module = { prober: 'http', http: { tls_config: { insecure_skip_v
 const frame = (type: number, flags: number, stream: number, payload: number[] = []) =>
   Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload])
 const settings = frame(4, 0, 0)
-/** `:method: GET`, `:scheme: https`, `:path: /`, `:authority: a`. */
+/** PUSH_PROMISE with `:method: GET`, `:scheme: https`, `:path: /`, `:authority: a`. */
 const promise = frame(5, 4, 1, [0, 0, 0, 2, 0x82, 0x87, 0x84, 0x41, 1, 97])
 const endedWithoutError = frame(3, 0, 1, [0, 0, 0, 0])
 const farewell = frame(7, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0])
 
-/** A server that answers each HTTP/2 request with these frames. */
+/** Starts a server that handles each HTTP/2 request with `answer`. */
 async function http2Server(answer: (socket: TLSSocket) => void): Promise<number> {
   const server = createTlsServer({ ...certificateOf('server'), ALPNProtocols: ['h2'] }, socket => {
     socket.on('error', () => {}).write(settings)
@@ -47,7 +47,7 @@ test.each<[string, (socket: TLSSocket) => void]>([
   expect(log).toMatch(/the server ended the request without an answer|ECONNRESET/)
 })
 
-/** `:status: 200`, and a part of a body. */
+/** HEADERS with `:status: 200`, and a part of a body. */
 const begun = Buffer.concat([frame(1, 4, 1, [0x88]), frame(0, 0, 1, [120, 120])])
 const cancelled = frame(3, 0, 1, [0, 0, 0, 8])
 const end = frame(0, 1, 1)
@@ -73,7 +73,7 @@ test.each<[string, Buffer]>([
   expect(await probe(`https://127.0.0.1:${port}`, trusting)).toMatchObject({ success: true })
 })
 
-/** The command, because what ends it would end no test. */
+/** Runs the command, because an error that crashes it must not crash the test process. */
 async function exporter(modules: string) {
   const child = startCli(['exporter', '-c', fileOf(modules), '--listen', '127.0.0.1:0'])
   onTestFinished(async () => {
@@ -103,7 +103,7 @@ test('a server that pushes what nobody asked for, or never answers a handshake, 
   expect(await scrape('tcp', `127.0.0.1:${closedPort}`)).toMatch(/ECONNREFUSED/)
 })
 
-/** Answers with a body whose end is that of the connection, and which has none. */
+/** A server whose endless body is delimited by the end of the connection. */
 const drippingServer = () =>
   tcpServer(socket => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n')

@@ -45,7 +45,7 @@ describe('a regular expression of Go', () => {
 
   it('hands over its groups, by number and by name', async () => {
     const match = (await firstMatch(['PING :42 me'], goRegExp('PING :([^ ]+) (?P<who>\\w+)'))) as Match
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the file.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration file has this syntax
     expect(expand('PONG ${1} $who $$ $2 ${none}!', match)).toBe('PONG 42 me $ me !')
     expect(expand('$1x', match)).toBe('')
   })

@@ -11,7 +11,7 @@ import { Access } from '../../src/cli/monitor/web/access.js'
 import type { Signal } from '../../src/runtime/cancel.js'
 import { fileOf } from './monitor-command.js'
 
-/** Answers /probe with what `probe` returns. */
+/** Starts a server whose /probe answers with the result of `probe`. */
 async function serve(probe: (signal: Signal) => Promise<string>): Promise<string> {
   const exporter = {
     metrics: new OwnMetrics('0'),

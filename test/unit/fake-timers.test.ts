@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { command } from './cli-process.js'
 
-/** What fake timers of test libraries put in the place of Node's, in CommonJS, ES modules and globals. */
+/** Replaces Node's timers like a test library, for CommonJS, ES modules and globals. */
 const fake = `
   const timers = require('node:timers')
   const realTimeout = setTimeout
@@ -26,12 +26,12 @@ const work = `
     process.exit()
   })`
 
-/** Node's own, for node:test. */
+/** The mock timers of node:test. */
 const mocked = `
   const realTimeout = setTimeout
   require('node:test').mock.timers.enable()`
 
-/** Those of Sinon have a form with a promise too. */
+/** Sinon's fake timers also have a promisified form. */
 const withPromise = `${fake}
   timers.setImmediate[require('node:util').promisify.custom] = () => new Promise(() => {})`
 

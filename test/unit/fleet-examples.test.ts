@@ -12,13 +12,13 @@ import { type Point, startReceiver } from './otlp-receiver.js'
 const folder = fileURLToPath(new URL('../../examples/fleet/', import.meta.url))
 const content = (file: string) => readFileSync(folder + file, 'utf8')
 
-/** https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/ */
+/** The Prometheus name of a metric: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/ */
 function translated({ name, unit, kind, monotonic }: Point): string {
   const suffix = unit === 's' ? '_seconds' : unit === '1' && kind === 'gauge' ? '_ratio' : ''
   return `${name.replaceAll('.', '_')}${suffix}${monotonic ? '_total' : ''}${kind === 'histogram' ? '_bucket' : ''}`
 }
 
-/** All that the dashboard and the rules ask a Prometheus for. */
+/** All queries of the dashboard and the rules. */
 function queries(): string[] {
   const { groups } = parse(content('alerts.yml')) as { groups: { rules: { expr: string }[] }[] }
   const { panels, templating } = JSON.parse(content('grafana-dashboard.json')) as {
@@ -50,7 +50,7 @@ test('dashboard and rules of the fleet ask for series and labels that a monitor 
   const { points, resource } = await pushed()
   const known = new Map<string, Set<string>>()
   for (const point of points) {
-    // The collector's configuration copies these two to the points.
+    // The collector's configuration copies these two attributes to the points.
     const labels = ['host_name', 'site', ...Object.keys(point.attributes).map(key => key.replaceAll('.', '_'))]
     known.set(translated(point), new Set(point.kind === 'histogram' ? [...labels, 'le'] : labels))
   }

@@ -20,7 +20,7 @@ test('a kernel without connection tracking is reported once, and asked again at 
   flusher.learn([fibre])
   for (let fall = 0; fall < 3; fall++) {
     flusher.left(['fibre'], { 4: ['lte'], 6: [] })
-    // Still down: nothing new.
+    // Still down, so nothing changes.
     flusher.left(['fibre'], { 4: ['lte'], 6: [] })
     flusher.left([], { 4: ['fibre'], 6: [] })
     await flusher.idle()

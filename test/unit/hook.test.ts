@@ -52,7 +52,7 @@ describe('what happens while a call runs', () => {
     const { call, hook, failures } = start(
       `echo "$UPLINK $STATE" >> ${file('out')}; until [ -e ${file('go')} ]; do sleep 0.02; done`,
     )
-    // As two hundred uplinks that lose their carrier in the same moment and get it back.
+    // 200 uplinks lose their carrier at the same moment and get it back.
     const names = Array.from({ length: 200 }, (_, index) => `wan${index}`)
     for (const state of ['down', 'degraded', 'up', 'down']) for (const name of names) call(name, state)
     await expect.poll(() => content('out').split('\n').length, patience).toBeGreaterThan(16)

@@ -11,7 +11,7 @@ import { fakeServer } from './dns-fake-server.js'
 const host = '127.0.0.1'
 const servers: Server[] = []
 
-/** A server that does with each connection what the test says. */
+/** Starts a server that handles each connection with `behave`. */
 async function serve(behave: (socket: Socket) => void, server: Server = createServer(behave)): Promise<number> {
   server.on('connection', socket => socket.on('error', () => {}))
   await once(server.listen(0, host), 'listening')
@@ -19,7 +19,7 @@ async function serve(behave: (socket: Socket) => void, server: Server = createSe
   return (server.address() as { port: number }).port
 }
 
-/** Writes a chunk as often as the socket takes it. */
+/** Writes chunks as fast as the socket accepts them. */
 function pour(socket: Socket, chunk: () => string | Uint8Array): void {
   const more = () => {
     while (!socket.destroyed && socket.write(chunk()));
@@ -28,7 +28,7 @@ function pour(socket: Socket, chunk: () => string | Uint8Array): void {
   more()
 }
 
-/** The memory of this process may not grow by more than this, whatever a peer sends, in bytes. */
+/** In bytes. Whatever a peer sends, this process's memory must not grow by more. */
 const memoryBound = 96 * 2 ** 20
 
 async function inBoundedMemory<T>(work: () => Promise<T>): Promise<T> {
@@ -195,7 +195,7 @@ test('a DNS server that drips its answer over TCP, or pours without an end, ends
   for (const behave of [drip, (socket: Socket) => pour(socket, () => new Uint8Array(65_536))]) {
     const port = await serve(behave)
     const udp = createSocket('udp4').bind(port, host)
-    // The question with QR and TC: come again over TCP.
+    // Returns the question with QR and TC set, which makes the client retry over TCP.
     udp.on('message', (question, from) => {
       question[2]! |= 0x82
       udp.send(question, from.port, from.address)

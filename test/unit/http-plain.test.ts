@@ -61,7 +61,7 @@ describe('what netvia writes itself', () => {
     const check = (more: object) => checkHttp(url.replace('//', '//me:p%40ss@'), { device, method, headers, ...more })
     await check({})
     expect(request).not.toHaveBeenCalled()
-    // A list of one value is the same on the wire, and left to Node.
+    // A list with one value is the same on the wire, but is left to Node.
     await check({ headers: { ...headers, accept: ['*/*'] } })
     expect(request).toHaveBeenCalledTimes(1)
     expect(requests[1]).toBe(requests[0])

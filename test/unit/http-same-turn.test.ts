@@ -7,7 +7,7 @@ import { httpServer } from './http-servers.js'
 const count = 20
 const reports = vi.hoisted((): (() => void)[] => [])
 
-/** Readable descriptors are reported all in one turn of the event loop, as the poller does when they become readable meanwhile. */
+/** Reports all readable descriptors in one turn of the event loop, as the poller does if they become readable between turns. */
 vi.mock('../../src/binding/poller.js', async original => {
   const poller = await original<typeof Poller>()
   class Watch extends poller.Watch {

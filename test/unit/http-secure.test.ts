@@ -87,7 +87,7 @@ test('a check says goodbye: the last record is an alert', async () => {
   await expect.poll(() => lastRecord(Buffer.concat(sent)), { timeout: 10_000 }).toBe(21)
 })
 
-/** The type of the last record (RFC 5246 section 6.2.1). */
+/** The type of the last TLS record (RFC 5246 section 6.2.1). */
 function lastRecord(bytes: Buffer): number {
   let at = 0
   for (let next = 0; next < bytes.length; next += 5 + bytes.readUInt16BE(next + 3)) at = next

@@ -13,7 +13,7 @@ import { openDescriptor } from '../../src/sockets/open.js'
 const folder = new URL('../lab/certificates/', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, folder), 'utf8')
 
-/** PEM of the CA that signed all certificates of `httpsServer`. */
+/** The CA that signed all certificates of `httpsServer`, in PEM. */
 export const ca = read('ca.pem')
 
 async function listening(server: Server): Promise<number> {
@@ -31,7 +31,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** Each serves on 127.0.0.1 until the test ends; resolves with the port. */
+/** Serves on 127.0.0.1 until the test ends, like the functions below. Resolves with the port. */
 export function httpServer(listener: RequestListener): Promise<number> {
   return listening(createServer(listener))
 }
@@ -40,7 +40,7 @@ export function httpsServer(listener: RequestListener, certificate = 'server'): 
   return listening(createSecureServer(certificateOf(certificate), listener))
 }
 
-/** Options of a TLS server. */
+/** Key and certificate as options for a TLS server. */
 export function certificateOf(name: string) {
   return { key: read(`${name}.key`), cert: read(`${name}.pem`) }
 }
@@ -49,10 +49,10 @@ export function tcpServer(onConnection: (socket: Socket) => void): Promise<numbe
   return listening(createTcpServer(onConnection))
 }
 
-/** Without them plain TCP. */
+/** Options for TLS. Without them, the server uses plain TCP. */
 export type Secure = Pick<TlsOptions, 'maxVersion' | 'requestCert'>
 
-/** Parts of an answer that breaks, for `serving`, with the status that was read and the message of the error. */
+/** Answers for `serving` that break off, with the status that a client reads and its error message. */
 export const brokenAnswers: [what: string, parts: string[], status: number | undefined, message: string][] = [
   ['reset', ['HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this', 'reset'], 200, 'aborted'],
   ['closed', ['HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this'], 200, 'aborted'],
@@ -63,8 +63,8 @@ export const brokenAnswers: [what: string, parts: string[], status: number | und
 ]
 
 /**
- * A server that sends these parts, one at a time, once it has the whole header of a request. `reset` ends the connection, and `reset
- * behind it` before anybody can have read the part before it.
+ * A server that sends these parts one at a time after it has received a request header. `reset` resets the connection. `reset behind
+ * it` resets it before anyone can read the previous part.
  */
 export async function serving(parts: readonly string[], secure?: Secure) {
   const requests: string[] = []
@@ -95,12 +95,12 @@ export async function serving(parts: readonly string[], secure?: Secure) {
 }
 
 /**
- * A port that nothing listens on, over TCP and UDP, and that the kernel gives to no one: it is below the ephemeral ones. Fetch refuses
- * most others of these.
+ * A TCP and UDP port without a listener. It is below the ephemeral range, so the kernel never assigns it. Fetch refuses most other low
+ * ports.
  */
 export const closedPort = 2
 
-/** A name server that never answers. */
+/** The port of a name server that never answers. */
 export async function silentUdpPort(): Promise<number> {
   const socket = createSocket('udp4')
   await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
@@ -108,7 +108,7 @@ export async function silentUdpPort(): Promise<number> {
   return socket.address().port
 }
 
-/** A port with a full accept queue: connections to it are neither accepted nor refused. */
+/** A port with a full accept queue. Connections to it are neither accepted nor refused. */
 export async function stalledPort(): Promise<number> {
   const fd = openDescriptor(4, 'stream', 0, { localAddress: '127.0.0.1' }, 0)
   addon().listen(fd, 0)

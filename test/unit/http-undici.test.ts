@@ -18,7 +18,7 @@ function dispatcher(options: DispatcherOptions = {}) {
   return made
 }
 
-/** Counts the connections that its requests come by. */
+/** A server that counts the connections of its requests. */
 async function countingServer() {
   const connections = new Set<unknown>()
   const port = await httpServer((request, response) => {
@@ -124,7 +124,7 @@ describe('fetch', () => {
       const response = await fetch(`http://127.0.0.1:${port}/`, { device })
       expect(await response.text()).toBe('GET /there')
     }
-    // undici opens a second one where a request comes before the last one's connection is seen to be free.
+    // undici opens a second connection if a request starts before the previous connection is free.
     const kept = connections.size
     expect(kept).toBeLessThanOrEqual(2)
     await (await fetch(`http://127.0.0.1:${port}/`, { localAddress: '127.0.0.1' })).text()

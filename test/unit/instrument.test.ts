@@ -20,7 +20,7 @@ function collector() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 30 })
   const provider = new MeterProvider({ readers: [reader] })
-  /** The last value of each series: `name{attributes}`. */
+  /** The last value of each series, by `name attributes`. */
   const values = async () => {
     const { resourceMetrics } = await reader.collect()
     const series = resourceMetrics.scopeMetrics.flatMap(({ metrics }) =>
@@ -53,7 +53,7 @@ describe('instrument', () => {
     const world = simulate()
     const { provider, values } = collector()
     instrument(world.monitor, provider)
-    // Before anything happened the counters are there, at 0.
+    // The counters exist from the start, at 0.
     expect(await values()).toMatchObject({ [`netvia.uplink.state_changes ${fibre} netvia.uplink.state=down`]: 0 })
     world.monitor.start()
     await vi.advanceTimersByTimeAsync(5000)
@@ -122,7 +122,7 @@ describe('instrument', () => {
     const types = Object.fromEntries(
       [...(await metrics.text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]),
     )
-    // https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
+    // See https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/.
     const suffixes: Record<string, string> = { s: '_seconds', By: '_bytes', 1: '_ratio' }
     const translated = (await units()).map(([name, unit]) => `${name.replaceAll('.', '_')}${suffixes[unit] ?? ''}`)
     const ofUplinks = Object.keys(types).filter(name => /^netvia_(uplink|check)_/.test(name))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeAddress, encodeAddress, familyOf } from '../../src/sockets/address.js'
 import { formatIPv6, mappedIPv4, parseIP, unmapped } from '../../src/sockets/ip.js'
 
-/** Mostly zeros and small numbers, whose text is shortened. */
+/** Mostly zeros and small numbers, because their text form is shortened. */
 const group = fc.oneof(
   fc.constant(0),
   fc.constant(0),

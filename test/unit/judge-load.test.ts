@@ -7,7 +7,7 @@ interface Shape {
   rate(atMs: number): number
   rttMs?: number
   minRttMs?: number
-  /** Shares of the time, of each of two connections. */
+  /** `busy`, `window` and `buffer` are shares of the time, for each of two connections. */
   busy?: number
   window?: number
   buffer?: number

@@ -6,7 +6,7 @@ import { type ConnectOptions, connect, type ListenOptions, listen } from '../../
 import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { getOption } from '../../src/sockets/options.js'
 
-/** TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of linux/tcp.h. */
+/** TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT from linux/tcp.h. */
 const tcp = { idle: 4, interval: 5, count: 6 }
 
 function optionsOf(socket: Socket) {
@@ -22,7 +22,7 @@ function optionsOf(socket: Socket) {
   }
 }
 
-/** Both ends of a connection by loopback. */
+/** Both ends of a connection over loopback. */
 async function connected(client: Partial<ConnectOptions>, served: Partial<ListenOptions> = {}) {
   const server = await listen({ ...served, host: '127.0.0.1', port: 0 })
   const accepted = once(server, 'connection')

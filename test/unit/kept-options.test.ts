@@ -7,7 +7,7 @@ import { as, calls, type Given, host, port } from './public-calls.js'
 
 const names = Object.keys(calls)
 
-/** Waits for what a call gives, if it is to be waited for, and ends it. */
+/** Waits for the result of a call if necessary, and closes it. */
 async function settle(made: unknown): Promise<void> {
   const given = (await made) as Partial<Record<string, () => unknown>> | undefined
   if (typeof given?.next === 'function') await Promise.race([given.next(), wait(50)])
@@ -15,7 +15,7 @@ async function settle(made: unknown): Promise<void> {
   if (typeof end === 'function') await end.call(given)
 }
 
-/** What a call knows, as it says itself. */
+/** The options of a call, from its own error message. */
 async function knownTo(name: string): Promise<string[]> {
   try {
     await calls[name]!({ '': 1 })
@@ -130,14 +130,14 @@ const odd = [
 
 test.each(names)('%s answers no odd value with a TypeError of its inside', async name => {
   for (const key of await knownTo(name)) {
-    // Any other host would be asked for by DNS.
+    // Other host values would cause DNS questions.
     for (const value of key === 'host' ? odd.filter(value => typeof value !== 'string') : odd) {
       try {
         const made = calls[name]!({ [key]: value })
         if (made instanceof Promise) await settle(made)
       } catch (error) {
         const { code, name: kind, stack } = error as NodeJS.ErrnoException
-        // As of any fetch.
+        // undici's own errors, as for any fetch.
         if (/undici/.test(stack!)) continue
         expect({ key, value, kind, code }).toMatchObject({ code: expect.any(String) })
       }

@@ -11,7 +11,7 @@ const host = '127.0.0.1'
 const timeout = 1500
 const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
 
-/** Servers in a thread of their own. They answer a little later, and count what they were asked and what they answered. */
+/** Servers in another thread. They answer with a short delay, and count questions and answers. */
 const program = `
   const { workerData: { counts, certificates }, parentPort } = require('node:worker_threads')
   const net = require('node:net')
@@ -44,13 +44,13 @@ const program = `
       socket.write(message, done)
     }))),
   ]
-  // By UDP, every answer is cut off.
+  // Over UDP, every answer is truncated.
   const cut = require('node:dgram').createSocket('udp4')
   cut.on('message', (message, { port, address }) => {
     message.writeUInt16BE(0x8380, 2)
     cut.send(message, port, address)
   })
-  // A stranger's scan of ports may reset a connection at any time.
+  // A port scan by another program may reset a connection at any time.
   for (const server of servers) server.prependListener('connection', socket => socket.on('error', () => {}))
   Promise.all(servers.map(server => new Promise(ready => server.listen(0, '${host}', ready)))).then(() => {
     const ports = servers.map(server => server.address().port)
@@ -68,7 +68,7 @@ beforeAll(async () => {
 
 afterAll(() => worker.terminate())
 
-/** Holds the event loop while it hands over what has arrived, as a stopped process is held: its timers come first then. */
+/** Blocks the event loop in its poll phase, as if the process were stopped. Its timers run first after that. */
 async function hold(until: () => void): Promise<void> {
   const own = createSocket('udp4').bind(0, host)
   await once(own, 'listening')
@@ -125,7 +125,7 @@ describe('an answer that came while the process could not read is no timeout', (
 })
 
 test('a pattern that its thread has matched meanwhile is no slow one', async () => {
-  // Quadratic: too long for the event loop.
+  // Quadratic, so it takes too long for the event loop.
   const match = () => anyMatches(['a'.repeat(10_000)], /a*b|a$/)
   await match()
   const matched = match()

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 const src = fileURLToPath(new URL('../../src', import.meta.url))
 
-/** Each imports only from its left. What is in a list of its own lies in the folder of that name. */
+/** Each layer imports only from its left. */
 const layers = [
   'runtime',
   'binding',
@@ -22,10 +22,10 @@ const layers = [
   'cli',
 ]
 const leaves = ['builtins', 'errors', 'host-port', 'monotonic', 'options', 'stats']
-/** Public entries: they gather the layers, and no layer imports them. */
+/** Public entries. They import the layers, and no layer imports them. */
 const entries = ['index', 'via', 'undici']
 
-/** The order within a folder: each room imports only from its left. A name without a folder is a file. */
+/** The order within a folder. Each room (a folder or a file) imports only from its left. */
 const rooms: Record<string, string[]> = {
   system: [
     'netlink',
@@ -70,7 +70,7 @@ const rooms: Record<string, string[]> = {
     'instrument',
   ],
 }
-/** Folders whose files other folders reach only by these faces, each of which must be needed. */
+/** The only files ("faces") of a folder that other folders may import. Each of them must be needed. */
 const faces: Record<string, string[]> = {
   scan: ['scan-ports', 'sweep-ports', 'port-scan', 'port-sweep', 'port-list'],
   checks: [
@@ -93,7 +93,7 @@ const faces: Record<string, string[]> = {
   proxy: ['listen-proxy', 'options', 'blocks', 'statistics', 'upstream'],
   'protocols/dns': [
     ...['resolve', 'lookup', 'records', 'server-address'],
-    // What dialing a host takes apart, and the exporter's own exchange.
+    // The parts for dialing a host, and for the exporter's own exchange.
     ...['addresses', 'query-context', 'address-order', 'names', 'exchange-tcp'],
   ],
   'protocols/tcp': [
@@ -107,7 +107,7 @@ const faces: Record<string, string[]> = {
   ],
   'protocols/icmp/probe': [
     ...['socket-pool', 'echo-request', 'echo-template', 'clock'],
-    // What traceroute and path MTU discovery make of errors.
+    // How traceroute and path MTU discovery interpret errors.
     ...['error-outcome', 'local-failure', 'source-check'],
   ],
   'protocols/icmp/sweep': ['sweep'],
@@ -129,7 +129,7 @@ const faces: Record<string, string[]> = {
   'system/privileges': ['privileges'],
   'cli/page': [],
 }
-/** Subcommands that others take parts of, beside their `command`. */
+/** Subcommands with parts, other than `command`, that others import. */
 const sharedSubcommands = ['shared', 'schema', 'monitor', 'mtr']
 for (const entry of readdirSync(join(src, 'cli'), { withFileTypes: true })) {
   if (entry.isDirectory() && !sharedSubcommands.includes(entry.name)) faces[`cli/${entry.name}`] ??= ['command']
@@ -139,7 +139,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(fil
 
 interface Import {
   target: string
-  /** Erased by the compiler: no edge at run time. */
+  /** Type imports, which the compiler erases. They are no dependencies at run time. */
   isType: boolean
 }
 
@@ -152,7 +152,7 @@ function importsOf(file: string): Import[] {
   }))
 }
 
-/** Leaves lie left of every layer, entries right of all. */
+/** Leaves are left of every layer, entries right of all. */
 function rank(file: string): number {
   const [top] = file.replace(/\.ts$/, '').split('/')
   if (leaves.includes(top!)) return -1
@@ -195,7 +195,7 @@ describe('layers', () => {
   it.each(Object.entries(faces))('reach %s only by its faces', (folder, names) => {
     const wrong = edges(
       (file, target, isType) =>
-        // The public entries name the types of everything.
+        // The public entries may import all types.
         !(isType && entries.includes(file.replace('.ts', ''))) &&
         inside(folder, target) &&
         !inside(folder, file) &&

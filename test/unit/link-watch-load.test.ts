@@ -17,7 +17,7 @@ vi.mock('../../src/system/netlink/changes.js', () => ({
   },
 }))
 
-/** A machine whose addresses take 20 ms to read. */
+/** A simulated machine whose addresses take 20 ms to read. */
 vi.mock('../../src/system/netlink/tables.js', () => ({
   readLinks: () => world.links,
   readAddresses() {
@@ -42,7 +42,7 @@ test('addresses that change without end leave most of the time to the checks', a
   end()
   expect(failures).toEqual([])
   expect(world.readings).toBeGreaterThan(1)
-  // Without a rest there were some 45.
+  // Without pauses, there would be about 45.
   expect(world.readings).toBeLessThan(20)
 })
 

@@ -19,7 +19,7 @@ async function start(...args: Parameters<typeof listen>): Promise<Server & { por
   return Object.assign(server, { port: (server.address() as { port: number }).port })
 }
 
-/** What a client at `host` gets to read until the server ends the connection. */
+/** Connects to `host` and reads until the server closes the connection. */
 async function read(host: string, port: number): Promise<string> {
   const socket = connectPlain(port, host)
   return (await socket.toArray()).join('')
@@ -77,7 +77,7 @@ test('a port can be listened on again while connections of the last time still l
 
 test('the backlog is the kernel’s: a full queue accepts no more', async () => {
   const server = await start({ port: 0, host: '127.0.0.1', backlog: 1 })
-  // For a listening socket tcpi_sacked holds the backlog (tcp_get_info).
+  // For a listening socket, tcpi_sacked is the backlog (tcp_get_info).
   const { getOptionBytes } = await import('../../src/sockets/options.js')
   const info = getOptionBytes(descriptorOf(server), 'TCP_INFO', 32)
   expect(new DataView(info.buffer, info.byteOffset).getUint32(28, true)).toBe(1)

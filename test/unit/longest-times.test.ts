@@ -7,8 +7,7 @@ const times = [
   ...['failureInterval', 'recoveryInterval', 'minimumTime', 'hookTimeout', 'duration'],
 ]
 
-/** A longer delay than Node's timers have would be over at once. */
-// `fetch` has the options of undici, which checks them.
+// Node's timers fire immediately for delays beyond their limit. `fetch` is excluded, because undici checks its own options.
 test.each(Object.keys(calls).filter(name => !name.endsWith('fetch')))(
   '%s takes no time that a timer can not wait',
   async name => {

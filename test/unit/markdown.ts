@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Every page of the documentation, by its path from the root. */
+/** Every page of the documentation, as a path from the root. */
 export const pages = [
   'README.md',
   'CONTRIBUTING.md',
@@ -29,7 +29,7 @@ export function blocksOf(page: string, language: string): Block[] {
   }))
 }
 
-/** The places in a page that a link can name, as GitHub makes them from the headings. */
+/** The anchors in a page, as GitHub generates them from headings. */
 export function anchorsOf(page: string): string[] {
   const prose = pageText(page).replaceAll(/^ *```.*?^ *```/gms, '')
   return [...prose.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
@@ -41,7 +41,7 @@ export function anchorsOf(page: string): string[] {
   )
 }
 
-/** Targets of the links of a page. */
+/** The targets of a page's links. */
 export function linksOf(page: string): { path: string; anchor: string | undefined }[] {
   return [...pageText(page).matchAll(/\]\(([^)\s]+)\)/g)]
     .map(match => match[1]!)

@@ -6,13 +6,13 @@ import { anyMatches, firstMatch } from '../../src/checks/match.js'
 import { fakeServer } from './dns-fake-server.js'
 import { httpServer } from './http-servers.js'
 
-/** Takes time exponential in the length of the text. */
+/** A pattern whose time is exponential in the length of the text. */
 const hostile = /(a+)+$/
 const text = `${'a'.repeat(60)}b`
-/** Makes `/a*b|a$/` take too long for the event loop, and far below a second even on a busy machine. */
+/** Makes `/a*b|a$/` too slow for the event loop, but far below a second even on a busy machine. */
 const quadratic = 'a'.repeat(6000)
 
-/** The longest that the event loop stood still meanwhile, in milliseconds. */
+/** The longest time in ms that the event loop was blocked during `work`. */
 async function stoodStill(work: () => Promise<unknown>): Promise<number> {
   let longest = 0
   let last = performance.now()
@@ -37,7 +37,7 @@ test('strings and patterns, in part or exactly', async () => {
 
 test('many quick matches, one after the other or at the same time, leave turns to others', async () => {
   let now = 0
-  // Each of them takes as long as this clock says: 6 ms.
+  // By this clock, each match takes 6 ms.
   const clock = vi.spyOn(process, 'hrtime').mockImplementation(() => {
     now += 6e6
     return [0, now]
@@ -65,7 +65,7 @@ test('what a pattern finds, whether here or in the thread', async () => {
     ...{ groups: ['a1', 'a', '1', undefined], named: { letter: 'a' } },
   })
   expect(await firstMatch(['no'], /a/)).toBe('none')
-  // Quadratic: too long for the event loop. The thread answers more than once.
+  // Quadratic, so it takes too long for the event loop. The thread answers several times.
   for (const end of ['c', 'd', 'e']) {
     expect(await firstMatch([`${'a'.repeat(6000)}${end}`], /a*b|a(?<end>[c-e])$/)).toEqual({
       ...{ groups: [`a${end}`, end], named: { end } },
@@ -74,7 +74,7 @@ test('what a pattern finds, whether here or in the thread', async () => {
 })
 
 test("the time that its thread takes to start is not the pattern's", async () => {
-  // Ends the thread that there may be.
+  // Ends the thread, if there is one.
   await anyMatches([text], hostile, { signal: AbortSignal.timeout(1) })
   const threads = createRequire(import.meta.url)('node:worker_threads')
   const { Worker } = threads

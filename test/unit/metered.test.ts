@@ -17,13 +17,13 @@ afterEach(() => {
 })
 
 const host = '192.0.2.1'
-/** IPv4 header, ICMP header and payload. */
+/** The size of IPv4 header, ICMP header and payload. */
 const pingBytes = 20 + 8 + 56
 const [second, hour, day] = [1000, 3_600_000, 86_400_000]
 const works: Traffic = { says: 'works' }
 const stalled: Traffic = { says: 'stalled', rttMs: 50 }
 
-/** A metered uplink on a line that loses packets as told. Counts the bytes on the wire, both ways. */
+/** A metered uplink on a line with this loss. Counts the bytes on the wire in both directions. */
 function meteredLine(line: Line, metered: true | MeteredOptions = true, seed = 1) {
   const random = randomNumbers(seed)
   const wire = { sent: 0, bytes: 0, waited: [] as number[] }
@@ -200,7 +200,7 @@ describe('traffic', () => {
   })
 })
 
-/** Of each second with traffic, TCP stalls when it loses a packet and its retransmission. */
+/** A day with traffic every second. TCP stalls when it loses a packet and its retransmission. */
 async function busyDay(line: Line, seed: number) {
   const one = meteredLine(line, true, seed)
   one.monitor.start()
@@ -208,7 +208,7 @@ async function busyDay(line: Line, seed: number) {
   for (let at = 0; at < day; at += next) {
     const lost = one.isLost()
     one.tell(lost ? stalled : works)
-    // Retransmissions follow each other twice as far apart each time.
+    // The intervals between retransmissions double each time.
     next = lost ? (next < second ? 2 * next : 200) : 5 * second
     await one.pass(next)
   }

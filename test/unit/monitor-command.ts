@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { startCli } from './cli-process.js'
 
-/** A file of this test, removed after it. */
+/** Creates a file, which is removed after the test. */
 export function fileOf(content: string, name = 'uplinks.yaml'): string {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-monitor-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -13,10 +13,10 @@ export function fileOf(content: string, name = 'uplinks.yaml'): string {
   return join(folder, name)
 }
 
-/** `netvia monitor` with this configuration, ended with the test. */
+/** Starts `netvia monitor` with this configuration. It ends with the test. */
 export function startMonitor(configuration: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
   const file = fileOf(configuration)
-  // The usual socket is this machine's, and tests run side by side.
+  // Tests run in parallel and must not use the machine's usual socket.
   const socket = args.includes('--socket') ? [] : ['--no-socket']
   const child = startCli(['monitor', '-c', file, ...socket, ...args], { env })
   let said = ''
@@ -34,7 +34,7 @@ export function startMonitor(configuration: string, args: string[] = [], env: No
     child,
     ended: child.ended,
     said: () => said,
-    /** Waits until it has said this, on whichever output. Fails when it ends first. */
+    /** Waits until either output matches the pattern. Throws if the monitor ends first. */
     async says(pattern: RegExp): Promise<RegExpExecArray> {
       for (;;) {
         const found = pattern.exec(said)
@@ -43,7 +43,7 @@ export function startMonitor(configuration: string, args: string[] = [], env: No
         await new Promise(resolve => setTimeout(resolve, 20))
       }
     },
-    /** Where its page is. */
+    /** The URL of its page. */
     async url(): Promise<string> {
       const [, url] = await this.says(/(http:\/\/127\.0\.0\.1:\d+\/)/)
       return url!
@@ -51,7 +51,7 @@ export function startMonitor(configuration: string, args: string[] = [], env: No
   }
 }
 
-/** Uplinks that are up when `port` listens; quick, and without ICMP. */
+/** Uplinks that are up while something listens on `port`. Fast, and without ICMP. */
 export function tcpUplinks(...uplinks: [name: string, port: number][]): string {
   const lines = uplinks.map(([name, port]) => {
     return `  - { name: ${name}, device: lo, checks: [{ type: tcp, host: 127.0.0.1, port: ${port} }] }`

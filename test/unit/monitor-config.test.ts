@@ -27,7 +27,7 @@ uplinks:
     checks: *checks
 `
 
-/** What is wrong, each without the file's name. */
+/** The mistakes in a configuration, each without the file's name. */
 function problems(text: string): string[] {
   const file = fileOf(text)
   try {

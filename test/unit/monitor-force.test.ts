@@ -53,7 +53,7 @@ describe('an uplink forced into a state', () => {
     await pass(59_000)
     const { state, since, reason, goodRounds, lossRatio } = of(monitor, 'fibre')
     expect({ state, since, reason }).toEqual({ state: 'down', since: begin + 2500, reason: 'forced down: maintenance' })
-    // The checks go on, and what they say is shown.
+    // The checks continue, and their results are shown.
     expect(goodRounds).toBeGreaterThan(50)
     expect(lossRatio).toBe(0)
     expect(of(monitor, 'fibre').forced).toEqual(forced)
@@ -165,7 +165,7 @@ describe('over a restart', () => {
     return join(folder, 'state.json')
   }
 
-  /** As if it had been written so long ago. */
+  /** Makes a state file `ms` older. */
   function age(file: string, ms: number): void {
     const { savedAt, forces, ...rest } = JSON.parse(readFileSync(file, 'utf8'))
     for (const force of Object.values<{ since: number; until: number | null }>(forces)) {
@@ -203,7 +203,7 @@ describe('over a restart', () => {
     onTestFinished(() => void vi.useRealTimers())
     const next = create()
     expect(states(next)).toEqual({ fibre: 'down', lte: 'down' })
-    // A little of the last minute passed before.
+    // A part of the last minute has already passed.
     await pass(minute)
     expect(states(next)).toEqual({ fibre: 'unknown', lte: 'down' })
     vi.useRealTimers()

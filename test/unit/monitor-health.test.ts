@@ -11,7 +11,7 @@ const options: MonitorOptions = {
   timeout: 2000,
   uplinks: [{ name: 'one', device: 'lo', checks: [{ type: 'ping', host: '127.0.0.1' }] }],
 }
-/** Two rounds, a timeout, and half a minute for a busy machine. */
+/** Two rounds, a timeout, and half a minute for a busy machine, in ms. */
 const patience = 34_000
 const begin = 1_000_000_000_000
 const uplink = (changed: object) => [{ since: 0, linkFault: null, checks: [], ...changed } as unknown as UplinkSnapshot]

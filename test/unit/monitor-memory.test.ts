@@ -18,7 +18,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Bytes on the heap that something still holds. */
+/** The heap's bytes in use after a garbage collection. */
 function held(): number {
   collect()
   return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
@@ -34,7 +34,7 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
   const monitor = new UplinkMonitor(
     { uplinks, interval: 1000, window: 60_000 },
     {
-      // It comes and goes, so that there are events to keep.
+      // wan0 goes up and down, which generates events.
       makeRunner: runnersOf(async (_check, { device }) => (++round % 7000 < 600 && device === 'wan0' ? bad : ok)),
       watchLinks: () => () => {},
     },
@@ -46,7 +46,7 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
   for (const part of parts) part.start()
   monitor.start()
   const hour = 3_600_000
-  // Filled: every step of the finer ranges, and what the compiler makes of it all.
+  // Warm up until every step of the finer ranges is filled and V8 has compiled the code.
   await vi.advanceTimersByTimeAsync(hour / 4)
   await metrics.text()
   const before = held()
@@ -56,7 +56,7 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
     await metrics.text()
   }
   expect(round - done).toBeGreaterThan(30_000)
-  // A hundred bytes a round would be three megabytes.
+  // A leak of a hundred bytes per round would be three megabytes.
   const grown = held() - before
   console.log(`${round - done} rounds, ${log.after(0).length} events: ${Math.round(grown / 1024)} KB more`)
   expect(grown).toBeLessThan(1_000_000)
@@ -73,7 +73,7 @@ test('the second under way has a state from its first millisecond, before the ti
     { uplinks: [{ name: 'fibre', device: 'wan0', checks }], interval: 100 },
     { makeRunner: runnersOf(async () => ok), watchLinks: () => () => {} },
   )
-  // The timer looks half a second into each second.
+  // The timer fires in the middle of each second.
   vi.setSystemTime(Math.ceil(begin / 1000) * 1000 + 500)
   const history = new RecentHistory(monitor)
   history.start()

@@ -317,7 +317,7 @@ describe('the state file', () => {
     rmSync(join(folder, 'missing'), { recursive: true })
     await file.save(false)
     expect(failures).toHaveLength(2)
-    // Nobody keeps it any more.
+    // No timer keeps it.
     expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -87,7 +87,7 @@ describe('lowest-latency', () => {
     expect(pick(8.1, 10)).toBe('b')
     expect(pick(7.9, 10)).toBe('a')
     expect(pick(7.9, 7)).toBe('a')
-    // Without an answer it is not fast, but slow.
+    // An uplink without an answer counts as slow.
     expect(pick(null, 500)).toBe('b')
   })
 

@@ -12,7 +12,7 @@ const answer =
   (_request, response) =>
     response.writeHead(status, headers).end(status === 204 ? undefined : 'Please sign in')
 
-/** The example configuration's first uplink, on loopback: its targets are this machine. */
+/** Watches the example configuration's first uplink, with targets on loopback. */
 async function watch(listener: RequestListener, ping = '127.0.0.1') {
   const { stateFile: _file, uplinks, ...options } = readConfig(example)
   const url = `http://127.0.0.1:${await httpServer(listener)}/generate_204`

@@ -86,7 +86,7 @@ describe('a check', () => {
     ] satisfies UplinkCheck[]) {
       expect(await run(check, nowhere)).toEqual(failed(expect.stringContaining('ENODEV'), true))
     }
-    // A broadcast address needs SO_BROADCAST: the kernel sends nothing.
+    // The kernel sends nothing to a broadcast address without SO_BROADCAST.
     expect(await run({ type: 'ping', host: '127.255.255.255' })).toMatchObject({ ok: false, local: true })
   })
 

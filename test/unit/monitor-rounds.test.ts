@@ -87,7 +87,7 @@ describe('rounds', () => {
     const { loop, started, most } = loopOf({ takes: 250 })
     loop.start(0)
     await vi.advanceTimersByTimeAsync(1000)
-    // A timer of Node takes 1 ms at least.
+    // Node's timers take at least 1 ms.
     expect(started.map(({ at }) => at)).toEqual([0, 251, 502, 753])
     expect(most()).toBe(1)
     await stopped(loop)
@@ -254,7 +254,7 @@ describe('one uplink', () => {
     await vi.advanceTimersByTimeAsync(5000)
     const { at } = states[0]!
     expect(watched.snapshot()).toMatchObject({ since: at, checks: [{ at: 1_000_000_005_000 }] })
-    // A router without a battery learns the time: half a century later.
+    // A router without a battery gets the correct time, half a century later.
     const step = 1_500_000_000_000
     vi.setSystemTime(Date.now() + step)
     const { since, checks } = watched.snapshot()

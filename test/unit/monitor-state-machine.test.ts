@@ -22,7 +22,7 @@ interface Setup extends Partial<Thresholds & Limits> {
   reliability?: number
   checks?: number
   roles?: Partial<Role>[]
-  /** Of each check: its own limits. */
+  /** The own limits of each check. */
   own?: Partial<Limits>[]
   quorum?: Record<string, number>
 }
@@ -31,7 +31,7 @@ const ok = (latencyMs = 10): Outcome => ({ ok: true, local: false, latencyMs, er
 const lost: Outcome = { ok: false, local: false, latencyMs: null, error: 'timeout', silent: true }
 const local: Outcome = { ok: false, local: true, latencyMs: null, error: 'ENETUNREACH' }
 
-/** One machine, one round each second, from 1000 on. */
+/** A state machine with one round per second, from time 1000. */
 class Run {
   readonly machine: StateMachine
   readonly changes: Change[] = []
@@ -135,7 +135,7 @@ describe('loss and latency', () => {
     for (let i = 0; i < 20; i++) run.rounds(1, lost).rounds(2, ok())
     expect(run.trail).toEqual(['up', 'degraded'])
     expect(run.changes[1]!.reason).toBe('loss 20 % of ping 192.0.2.1 over 60 s, limit 20 %')
-    // 10% loss lies between the limits: nothing changes, however long it lasts.
+    // 10 % loss is between the limits, so nothing changes, however long it lasts.
     for (let i = 0; i < 100; i++) run.rounds(1, lost).rounds(9, ok())
     expect(run.trail).toEqual(['up', 'degraded'])
     run.rounds(70, ok())
@@ -189,7 +189,7 @@ describe('by target', () => {
     expect(run.facts.lossRatio).toBe(0)
     expect(run.machine.remarks(run.now)).toEqual(['target 192.0.2.3 silent for 42 s'])
     expect(run.machine.statistics(run.now)[2]).toMatchObject({ lossRatio: 1, latencyMs: null, failingMs: 42_000 })
-    // When it answers again there is nothing to report once its loss is disproved.
+    // When the target answers again, there is nothing to report after its loss is disproved.
     expect(run.rounds(120, ok(), ok(), ok()).machine.remarks(run.now)).toEqual([])
   })
 
@@ -317,7 +317,7 @@ describe('flap damping and minimum time', () => {
     expect(run.state).toBe('degraded')
     expect(run.facts.flapping).toBe(true)
     expect(run.changes.at(-1)!.reason).toMatch(/^flapping: .* for 37 more min; ping/)
-    // Capped at 4, faded to 0.75 after 2.4 half-lives of 15 minutes.
+    // The penalty is capped at 4 and decays to 0.75 after 2.4 half-lives of 15 minutes.
     run.rounds(2200, ok())
     expect(run.state).toBe('up')
     expect(run.facts.flapping).toBe(false)
@@ -344,7 +344,7 @@ describe('kept over a restart', () => {
   })
 })
 
-// In virtual time: anything may happen, for as long as it likes.
+// Property tests in virtual time, with arbitrary histories.
 
 const outcome = fc.oneof(
   fc.integer({ min: 0, max: 2000 }).map(ok),
@@ -444,7 +444,7 @@ describe('for any history', () => {
   })
 
   test('no change while loss and latency stay inside the dead band', () => {
-    // Every 10 rounds one is lost: 10%, between 5% and 20%; the latency between 250 and 500.
+    // One of 10 rounds is lost: 10 %, between 5 % and 20 %. The latency is between 250 and 500 ms.
     const calm = fc.record({
       before: fc.constantFrom('up', 'degraded'),
       latencies: fc.array(fc.integer({ min: 260, max: 490 }), { minLength: 400, maxLength: 600 }),

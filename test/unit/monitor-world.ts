@@ -15,13 +15,13 @@ export const uplinks: UplinkOptions[] = [
   { name: 'lte', device: 'wan2', priority: 2, checks: [{ type: 'tcp', host: '192.0.2.1', port: 443 }] },
 ]
 
-/** All checks are what the function says. */
+/** Runners for checks whose results come from `probe`. */
 export const runnersOf =
   (probe: Probe): MakeRunner =>
   (check, settings, told) =>
     new ProbeRunner(probe, check, settings, told)
 
-/** A world of two uplinks whose checks and links say what the test tells them to. */
+/** Simulates two uplinks. The test sets the results of their checks and the states of their links. */
 export function simulate(changed: Partial<MonitorOptions> = {}) {
   const says: Record<string, Outcome> = { wan1: ok, wan2: ok }
   const links = new Map<string, LinkFacts>()

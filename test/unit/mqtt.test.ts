@@ -112,7 +112,7 @@ describe('the messages', () => {
   })
 })
 
-/** A connection that acknowledges when it is asked to. */
+/** A connection whose acknowledgements the test triggers. */
 function connection() {
   const sent: { topic: string; payload: string; acknowledge: () => void }[] = []
   const client = {
@@ -161,7 +161,7 @@ describe('the retained messages', () => {
     for (const { acknowledge } of second.sent) acknowledge()
     expect(retained.has('b')).toBe(false)
     await retained.settled()
-    // What the dead connection says doesn't count.
+    // Acknowledgements from the dead connection don't count.
     first.sent[0]!.acknowledge()
     expect(second.sent).toHaveLength(2)
   })
@@ -170,7 +170,7 @@ describe('the retained messages', () => {
 describe('a hostile broker', () => {
   const connected = Buffer.of(0x20, 2, 0, 0)
 
-  /** Why the connection to a broker ends that accepts it and sends this behind. */
+  /** The error that ends a connection to a broker that accepts it and then sends this. */
   async function endOf(...sent: Buffer[]) {
     const server = createServer(socket => {
       socket.on('error', () => {}).once('data', () => socket.write(Buffer.concat([connected, ...sent])))
@@ -235,7 +235,7 @@ describe('a hostile broker', () => {
 })
 
 test('netvia monitor says which package to install where it is missing', async () => {
-  // As Node's resolution fails where it isn't installed.
+  // Makes Node's module resolution fail as if the package weren't installed.
   const without = fileOf(
     `const Module = require('node:module')
 const resolve = Module._resolveFilename

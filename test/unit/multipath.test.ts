@@ -106,7 +106,7 @@ describe('the kernel’s own look at a connection', () => {
 })
 
 describe('a connection with a backup is silent', () => {
-  /** The times at which it is, of readings every 25 ms: bytes received and acknowledged so far, and segments under way. */
+  /** The times at which it counts as silent, from readings every 25 ms: bytes received, bytes acknowledged, segments in flight. */
   const silentAt = (
     readings: readonly [received: number, acknowledged: number, unacknowledged: number][],
     rttMs = 10,

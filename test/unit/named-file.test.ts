@@ -14,7 +14,7 @@ function fifo(): string {
   return path
 }
 
-/** A FIFO that a writer holds open. */
+/** A FIFO whose writing end stays open. */
 function heldFifo() {
   const path = fifo()
   const writer = openSync(path, constants.O_RDWR)
@@ -63,7 +63,7 @@ test('a monitor whose configuration became a FIFO says so at SIGHUP, and goes on
   expect(await monitor.ended).toMatchObject({ signal: 'SIGTERM' })
 })
 
-/** Ends as a command at a terminal does, whatever pipe it waits for. */
+/** Expects that SIGINT ends the command, even if it waits for a pipe. */
 async function interrupted(child: ReturnType<typeof startCli>) {
   onTestFinished(() => void child.kill('SIGKILL'))
   child.kill('SIGINT')

@@ -45,7 +45,7 @@ describe('messages', () => {
 })
 
 it('messages that a process sends are not those of the kernel', () => {
-  // NETLINK_USERSOCK of linux/netlink.h, where processes may write to each other without privileges.
+  // NETLINK_USERSOCK (linux/netlink.h), where processes can send to each other without privileges.
   const [sender, receiver] = [openNetlink(2), openNetlink(2)]
   onTestFinished(() => [sender, receiver].forEach(fd => void addon().close(fd)))
   const portId = process.pid + 0x4000_0000
@@ -365,7 +365,7 @@ describe('every decoder', () => {
     fc.assert(
       fc.property(head, attributes, fc.constantFrom(8, 12, 16), ([family, rest], list, size) => {
         const header = Uint8Array.of(family, ...rest).subarray(0, size)
-        // A route's type, so that more than the header is looked at.
+        // Set a route's type, so that decoders read more than the header.
         if (size === 12) header[7] = 1
         survives(join(header, ...list.map(([type, bytes]) => attribute(type, bytes))))
       }),

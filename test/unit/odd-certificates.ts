@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A certificate with its key, both PEM, and the files they are in until the test ends. */
+/** A certificate with its key, both in PEM, and their files, which exist until the test ends. */
 export interface MadeCertificate {
   cert: string
   key: string
@@ -14,7 +14,7 @@ export interface MadeCertificate {
   keyFile: string
 }
 
-/** Without a `signer` it is self-signed. `extensions` are lines of an openssl section; times are `YYYYMMDDHHMMSSZ`. */
+/** Without a `signer` it is self-signed. `extensions` are lines of an openssl section. Times are `YYYYMMDDHHMMSSZ`. */
 export interface CertificateWish {
   subject: string
   extensions?: string
@@ -23,7 +23,7 @@ export interface CertificateWish {
   signer?: MadeCertificate
 }
 
-/** Made by openssl, which takes what no authority would sign. */
+/** Creates a certificate with openssl, which accepts values that no CA would sign. */
 export function makeCertificate({
   subject,
   extensions = '',
@@ -68,7 +68,7 @@ ${extensions}
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile }
 }
 
-/** `openssl s_server` on 127.0.0.1, which answers as a web server, until the test ends; resolves with the port. */
+/** Runs `openssl s_server` as a web server on 127.0.0.1 until the test ends. Resolves with the port. */
 export async function opensslServer({ certFile, keyFile }: MadeCertificate, ...args: string[]): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')

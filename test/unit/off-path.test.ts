@@ -20,7 +20,7 @@ const offPath = expect.objectContaining({
   hint: expect.stringContaining('netvia'),
 })
 
-/** Each overload of `net.Socket.connect`; the port is one that would be taken. */
+/** Tries each overload of `net.Socket.connect`, with a port that would accept the connection. */
 function refusesToConnect(socket: Socket, port: number): void {
   const refused = [
     () => socket.connect(port, host),
@@ -33,7 +33,7 @@ function refusesToConnect(socket: Socket, port: number): void {
   for (const call of refused) expect(call).toThrow(offPath)
 }
 
-/** A group of one uplink. */
+/** A group with one uplink. */
 function groupOf(name: string, port: number): UplinkGroup {
   const monitor = new UplinkMonitor({ uplinks: [{ name, device: name, checks: [{ type: 'tcp', host, port }] }] })
   const group = new UplinkGroup(monitor, { policy: 'failover' })

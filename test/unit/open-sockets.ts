@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** The inodes of the sockets that this process has open. */
+/** The inodes of this process's open sockets. */
 function sockets(): Set<string> {
   const inodes = readdirSync('/proc/self/fd').flatMap(fd => {
     try {
@@ -13,7 +13,7 @@ function sockets(): Set<string> {
   return new Set(inodes)
 }
 
-/** How many connections wait for these listening sockets to accept them. */
+/** The number of connections in the accept queues of these listening sockets. */
 function waitingFor(own: ReadonlySet<string>): number {
   const lines = ['tcp', 'tcp6'].flatMap(name => readFileSync(`/proc/self/net/${name}`, 'utf8').split('\n').slice(1))
   return lines.reduce((sum, line) => {
@@ -23,8 +23,8 @@ function waitingFor(own: ReadonlySet<string>): number {
 }
 
 /**
- * How many sockets this process has open, once that has not changed for 50 ms: Node closes its own a little later. Its servers must have
- * stopped accepting, too: Node accepts one connection in each turn of its loop, and may close another in the same turn for a long time.
+ * The number of this process's open sockets, once it hasn't changed for 50 ms, because Node closes sockets with a delay. The accept queues
+ * must not change either: Node accepts one connection per turn of its loop and may close another in the same turn, which hides both.
  */
 export async function openSockets(): Promise<number> {
   let count = sockets().size

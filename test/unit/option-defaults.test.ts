@@ -17,7 +17,7 @@ import { scanDefaults } from '../../src/scan/port-scan.js'
 import { pageText } from './markdown.js'
 
 /**
- * The first default that a docstring gives: `Default 56`, `Default: '1-1024'`, `` Default `auto` ``, `Default 0.2, 0.05` or
+ * The first default in each docstring: `Default 56`, `Default: '1-1024'`, `` Default `auto` ``, `Default 0.2, 0.05` or
  * `` `icmp` … (default) ``.
  */
 function documentedDefaults(file: string, name: string): Record<string, string> {
@@ -66,7 +66,7 @@ describe.each([
   })
 })
 
-/** The defaults in the tables of a page, by option: `` | `table` | 7770 | … ``. */
+/** The defaults in the tables of a page by option, from rows such as `` | `table` | 7770 | … ``. */
 function tabledDefaults(page: string): Record<string, string> {
   const tables = [...pageText(page).matchAll(/^\| option \| default \|.*\n(?:\|.*\n)+/gm)].join('')
   const rows = tables.matchAll(/^\| ((?:`\w+`(?:, )?)+) \| ([^|]+) \|/gm)
@@ -77,14 +77,14 @@ function tabledDefaults(page: string): Record<string, string> {
 
 const units = { MB: 1_000_000, days: 86_400_000, ms: 1 } as const
 
-/** `10,000 ms`, `15 MB`, `'fail'` or `{ enter: 0.2, leave: 0.05 }`, as `text` writes it. */
+/** Converts `10,000 ms`, `15 MB`, `'fail'` or `{ enter: 0.2, leave: 0.05 }` to the format of `text`. */
 function plain(cell: string): string {
   const [, number, unit] = /^([\d.,]+) (MB|days|ms)$/.exec(cell) ?? []
   if (unit) return String(Number(number!.replaceAll(',', '')) * units[unit as keyof typeof units])
   return cell.replaceAll(/[`'{}\s]|\w+: |(?<=\d)_(?=\d)/g, '').replaceAll(',', ', ')
 }
 
-/** A default, as docstrings and tables have it. */
+/** Formats a default as in docstrings and tables. */
 function text(value: unknown): string {
   return typeof value === 'object' && !Array.isArray(value) ? Object.values(value!).join(', ') : String(value)
 }

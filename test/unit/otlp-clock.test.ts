@@ -48,7 +48,7 @@ test('no point begins after its own time when the clock is set, and a series kee
       [10, 10],
       [11, 10],
     ],
-    // Set back, so the beginning is unknown; then past the old beginning; then back again.
+    // The clock is set back, so the start is unknown. Then it passes the old start, and is set back again.
     ...[
       [2, 2],
       [3, 2],

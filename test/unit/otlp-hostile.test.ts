@@ -9,7 +9,7 @@ import { openTelemetry } from '../../src/cli/monitor/otlp/packages.js'
 import { UplinkGroup, UplinkMonitor } from '../../src/index.js'
 import { startMonitor, tcpUplinks } from './monitor-command.js'
 
-/** What the collector does with a connection whose request has come. */
+/** How the collector answers a request on a connection. */
 type Answer = (socket: Socket) => void
 
 const drip = (socket: Socket, head: string, text: string) => {
@@ -32,7 +32,7 @@ const server = createServer(socket => {
   sockets.add(socket)
   socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   socket.on('data', bytes => {
-    // The headers are one write of the client's.
+    // The client sends its headers in one write.
     if (bytes.includes('POST ')) answer(socket)
   })
 })
@@ -58,7 +58,7 @@ afterAll(() => {
 
 const record = { hrTime: [1, 0], hrTimeObserved: [1, 0], severityText: 'x', body: 'x', attributes: {} }
 
-/** One push of a log record after another. */
+/** Pushes log records one after the other. */
 function pusher(timeout = 1000) {
   const check = { type: 'tcp', host: '127.0.0.1', port } as const
   const monitor = new UplinkMonitor({ uplinks: [{ name: 'a', device: 'lo', checks: [check] }] })
@@ -151,14 +151,14 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
   test('however often it does', async () => {
     const push = pusher(50)
     answer = answering('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
-    // OpenTelemetry's exporters take no more than 30 at a time.
+    // OpenTelemetry's exporters allow at most 30 concurrent exports.
     for (let time = 0; time < 40; time++) expect((await push()).result).toBe('failed')
     answer = good
     await expect.poll(async () => (await push()).result, { timeout: 20_000 }).toBe('delivered')
   }, 30_000)
 })
 
-/** As fast as the other side takes it. */
+/** Sends as fast as the other side reads. */
 function flood(socket: Socket, head: string, text: string) {
   const chunk = text.repeat(2 ** 16)
   const more = () => {
@@ -179,6 +179,6 @@ test('a monitor whose collector drips ends in the stated time', async () => {
   monitor.child.kill('SIGTERM')
   const { signal } = await monitor.ended
   expect(signal).toBe('SIGTERM')
-  // Five seconds for what waits (docs/opentelemetry.md), and the end of a busy process.
+  // Five seconds for queued data (docs/opentelemetry.md), plus the end of a busy process.
   expect(performance.now() - asked).toBeLessThan(15_000)
 }, 40_000)

@@ -1,5 +1,5 @@
-// An OTLP/HTTP receiver that decodes with OpenTelemetry's own code, made from its .proto files. A line of JSON for each request.
-// Arguments: [host] [port]. A number on standard input is the status of the answers from then on.
+// An OTLP/HTTP receiver that decodes with OpenTelemetry's own code, generated from its .proto files. It prints a line of JSON for each
+// request. Arguments: [host] [port]. A number on standard input sets the status of later answers.
 import http from 'node:http'
 import { createInterface } from 'node:readline'
 import { gunzipSync } from 'node:zlib'
@@ -19,7 +19,7 @@ createInterface({ input: process.stdin }).on('line', line => {
 })
 
 const server = http.createServer((request, response) => {
-  // A client may give up, and the next request comes.
+  // A client may give up. The next request must still work.
   receive(request, response).catch(error => print({ error: error.message }))
 })
 

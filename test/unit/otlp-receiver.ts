@@ -13,7 +13,7 @@ export interface Point {
   monotonic?: boolean
   attributes: Record<string, string | number>
   value: number
-  /** Milliseconds since 1970, and when the series began. */
+  /** `at` is the time of the point and `begin` the start of the series, both in ms since the epoch. */
   at: number
   begin: number
 }
@@ -21,13 +21,13 @@ export interface Point {
 export interface Received {
   signal: 'metrics' | 'logs'
   url: string
-  /** That it was answered with. */
+  /** The status of the answer. */
   status: number
   headers: Record<string, string>
   from: string
-  /** When this process heard of it, in milliseconds since 1970. */
+  /** The time at which this process learned of it, in ms since the epoch. */
   receivedAt: number
-  /** Of the body as it came. */
+  /** The size of the body on the wire. */
   bytes: number
   resource: Record<string, string>
   points: Point[]
@@ -41,7 +41,7 @@ export interface Received {
   }[]
 }
 
-/** A receiver on loopback, ended with the test. */
+/** Starts a receiver on loopback. It ends with the test. */
 export function startReceiver() {
   const child = spawn(process.execPath, [receiverProgram], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exit = once(child, 'exit')
@@ -52,7 +52,7 @@ export function startReceiver() {
   return following(child)
 }
 
-/** What a receiver that was started has got. */
+/** Collects what a started receiver gets. */
 export function following(child: ChildProcess) {
   const received: Received[] = []
   let onPort: (port: number) => void
@@ -68,11 +68,11 @@ export function following(child: ChildProcess) {
   })
   return {
     received,
-    /** Those that were accepted. */
+    /** The accepted requests. */
     accepted: (signal: Received['signal']) =>
       received.filter(request => request.signal === signal && request.status === 200),
     port,
-    /** Answers with this status from now on. */
+    /** Sets the status of later answers. */
     answer(status: number): Promise<void> {
       return new Promise(resolve => {
         onStatus = resolve

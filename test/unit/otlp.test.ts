@@ -15,7 +15,7 @@ import { startReceiver } from './otlp-receiver.js'
 
 const patience = { timeout: 30_000, interval: 50 }
 
-/** Something for the checks to connect to. */
+/** A server for the checks. */
 async function target() {
   const server = http.createServer()
   server.listen(0, '127.0.0.1')
@@ -90,7 +90,7 @@ describe('netvia monitor --otlp', () => {
     await expect.poll(() => accepted('logs').length, patience).toBe(1)
     server.close()
     await expect.poll(sees('netvia.uplink.state', { 'netvia.uplink.state': 'down' }), patience).toBe(1)
-    // Of a mean over nothing there is no point, not the last one for ever.
+    // Without measurements there is no point for a mean, and the last one isn't repeated.
     await expect.poll(sees('netvia.uplink.latency', {}), patience).toBeUndefined()
     await expect.poll(() => accepted('logs').length, patience).toBe(2)
 
@@ -115,7 +115,7 @@ describe('netvia monitor --otlp', () => {
         },
       },
     ])
-    // The last points come at the end.
+    // The monitor pushes the last points when it ends.
     const before = accepted('metrics').length
     monitor.child.kill('SIGTERM')
     await monitor.ended
@@ -138,19 +138,19 @@ describe('netvia monitor --otlp', () => {
     await expect.poll(() => accepted('metrics').length, patience).toBeGreaterThan(5)
     const times = accepted('metrics').map(({ points }) => points.find(({ kind }) => kind === 'gauge')!.at)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
-    // Those of the second in which nothing was accepted are among them.
+    // They include the points from the second in which nothing was accepted.
     const failed = received.filter(({ signal, status }) => signal === 'metrics' && status === 500)
     expect(failed.length).toBeGreaterThan(0)
     expect(times.filter(at => at < failed[0]!.points[0]!.at + 1000).length).toBeGreaterThan(1)
 
-    // A headers file that is gone changes nothing.
+    // A missing headers file changes nothing.
     const count = accepted('metrics').length
     writeFileSync(monitor.file, text(100_000).replace('timeout: 2s', 'headersFile: /nonexistent/headers'))
     monitor.child.kill('SIGHUP')
     await monitor.says(/ENOENT.*headers.*otlp continues as before/s)
     await expect.poll(() => accepted('metrics').length, patience).toBeGreaterThan(count + 5)
 
-    // A smaller limit, by another file: SIGHUP keeps what waits.
+    // A new configuration with a smaller limit. SIGHUP keeps queued points.
     await answer(503)
     writeFileSync(monitor.file, text(60))
     monitor.child.kill('SIGHUP')
@@ -166,7 +166,7 @@ describe('netvia monitor --otlp', () => {
     await expect.poll(reported, patience).toBeGreaterThanOrEqual(Number(lost))
     monitor.child.kill('SIGTERM')
     expect(await schemaErrors(objects(await monitor.ended))).toEqual([])
-    // A busy machine has more pauses between attempts, and longer ones.
+    // On a busy machine, there are more and longer pauses between attempts.
   }, 180_000)
 
   test('reports that the collector refuses, and continues', async () => {
@@ -182,7 +182,7 @@ describe('netvia monitor --otlp', () => {
   })
 
   test('says which packages to install where they are missing', async () => {
-    // As Node's resolution fails where they aren't installed.
+    // Makes Node's module resolution fail as if the packages weren't installed.
     const without = fileOf(
       `const Module = require('node:module')
 const resolve = Module._resolveFilename

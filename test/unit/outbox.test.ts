@@ -8,13 +8,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Items are their own size. `answer` decides what becomes of the next attempt. */
+/** An outbox whose items are numbers, equal to their size. `answer` sets the result of the next attempt. */
 function outboxOf(limit: number) {
   const delivered: number[] = []
   const reports: OutboxReport[] = []
   const world = {
     answer: 'delivered' as Attempt['result'],
-    /** Ends the attempt under way, where it `hangs`. */
+    /** If `hangs` is true, an attempt waits until `end` is called. */
     hangs: false,
     end: () => {},
     attempts: 0,
@@ -108,7 +108,7 @@ describe('an outbox', () => {
     world.answer = 'failed'
     outbox.add(1)
     await vi.advanceTimersByTimeAsync(3_600_000)
-    // 1, 2, 4, 8, 16, 30, 30, … seconds, a fifth more or less.
+    // The pauses are 1, 2, 4, 8, 16, 30, 30, … seconds, ± 20 %.
     expect(world.attempts).toBeGreaterThan(95)
     expect(world.attempts).toBeLessThan(160)
     world.answer = 'delivered'
@@ -121,14 +121,14 @@ describe('an outbox', () => {
     const { outbox, world } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(1)
-    // An uplink that flaps each half second.
+    // An uplink flaps every half second.
     for (let i = 0; i < 7200; i++) {
       await vi.advanceTimersByTimeAsync(500)
       outbox.retry()
     }
     expect(world.attempts).toBeGreaterThan(95)
     expect(world.attempts).toBeLessThan(170)
-    // A whole pause later, one reason is enough.
+    // After a whole pause, one reason to retry is enough.
     for (const before = world.attempts; world.attempts < before + 2; ) await vi.advanceTimersByTimeAsync(500)
     const before = world.attempts
     await vi.advanceTimersByTimeAsync(2000)

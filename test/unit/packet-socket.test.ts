@@ -17,7 +17,7 @@ function portOf(fd: number): number {
   return decodeAddress(bytes, length)!.port
 }
 
-/** Collects packets until `count` have come. */
+/** Collects `count` packets. */
 function collect(
   fd: number,
   count: number,
@@ -52,7 +52,7 @@ describe.each([
     setOption(receiver, family === 4 ? 'IP_RECVTTL' : 'IPV6_RECVHOPLIMIT', 1)
     const { SOF_TIMESTAMPING_RX_SOFTWARE, SOF_TIMESTAMPING_SOFTWARE } = addon().constants
     setOption(receiver, 'SO_TIMESTAMPING', SOF_TIMESTAMPING_RX_SOFTWARE! | SOF_TIMESTAMPING_SOFTWARE!)
-    // The kernel begins to stamp a little after the first socket asked for it.
+    // The kernel starts stamping shortly after the first socket requests it.
     await new Promise(resolve => setTimeout(resolve, 20))
     const before = Date.now()
     const received = collect(receiver, 3, packet => ({

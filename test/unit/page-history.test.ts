@@ -14,7 +14,7 @@ describe('the series of a check', () => {
       minMs: [null, 10, null, 50, null],
       medianMs: [null, 25, null, 50, null],
       p95Ms: [null, 38.5, null, 50, null],
-      // Between successive answers: 20, 10, 20; then from 40 to 50.
+      // The differences between successive answers are 20, 10 and 20, then 10 from 40 to 50.
       jitterMs: [null, 16.667, null, 10, null],
       lossRatio: [null, 0.2, null, 0, 1],
     })
@@ -70,7 +70,7 @@ describe('the record of an uplink', () => {
       availability: 0.9,
       outages: [{ from: at(60), to: at(80), ms: 20_000, reason: 'no carrier' }],
     })
-    // What the clock was set by moves what is told.
+    // Setting the clock shifts the reported times.
     expect(report(record, at(200), 3_600_000).outages).toMatchObject([{ from: at(3660), to: at(3680), ms: 20_000 }])
   })
 

@@ -4,7 +4,7 @@ import { PathMtuSearch, type SizeVerdict } from '../../src/protocols/path-mtu/se
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 
-/** Sizes tried until all is known. */
+/** Runs the search and returns the sizes that it tried. */
 function drive(search: PathMtuSearch, path: (size: number) => SizeVerdict): number[] {
   const sizes = []
   for (let size = search.next; size !== undefined; size = search.next) {
@@ -78,7 +78,7 @@ describe('pathMtu on loopback', () => {
   beforeEach(context => requires(context, 'ping'))
 
   it.each([
-    // The largest there is: the device takes 65,536.
+    // The largest IPv4 packet, although the device's MTU is 65,536.
     ['127.0.0.1', 65_535, 2],
     ['::1', 65_536, 3],
     ['localhost', 65_535, 2],

@@ -72,7 +72,7 @@ describe('on loopback', () => {
         if (++settled === count) done()
       },
     }
-    // All in one turn of the event loop: none is answered before the last is submitted.
+    // All are submitted in one turn of the event loop, so none is answered before that.
     const request = new EchoRequest(owner, template, 10_000)
     for (let i = 0; i < count; i++) path.submit(request, target)
     await finished
@@ -88,7 +88,7 @@ describe('on loopback', () => {
     const clock: Clock = {
       read(sample) {
         systemClock.read(sample)
-        // Between sending and reading, forth and back.
+        // The clock jumps back and forth between sending and reading.
         if (++reads % 3 === 0) step = step ? 0 : 3_600_000
         sample.wall += step
       },
@@ -139,7 +139,7 @@ describe('on loopback', () => {
       const verdict = await new Promise<Verdict>(resolve => {
         const owner = { settled: (verdict: Verdict) => resolve({ ...verdict }) }
         const request = new EchoRequest(owner, new EchoTemplate(4, 56), 30)
-        // From here the timers have their turn before the poller has.
+        // After an immediate, timers run before the poller.
         setImmediate(async () => {
           path.submit(request, encodeAddress('127.0.0.1'))
           await null
@@ -160,7 +160,7 @@ describe('on loopback', () => {
     const sentAt: number[] = []
     for await (const { sequence, sentAt: at } of series) sentAt[sequence] = at
     expect(sentAt).toHaveLength(60)
-    // A busy machine sends some late. The least late of them show whether the times drift.
+    // A busy machine sends some packets late. The least delayed ones show whether the times drift.
     const late = sentAt.map((at, index) => at - sentAt[0]! - 10 * index)
     const drift = Math.min(...late.slice(40)) - Math.min(...late.slice(0, 20))
     expect(Math.abs(drift)).toBeLessThan(5)

@@ -35,6 +35,6 @@ test('a connection that is aborted in its first turn is closed', async () => {
   const reason = new Error('enough')
   cancel.abort(reason)
   expect(await outcome).toBe(reason)
-  // The server has its end of it until it notices.
+  // The server's socket stays open until the server notices.
   await expect.poll(openSockets).toBe(before)
 })

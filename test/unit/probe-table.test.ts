@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Sends so many probes, one every `interval` ms, each of which is answered before the next; the places they had. */
+/** Sends `count` probes, one every `interval` ms, each answered before the next. Returns the places that they used. */
 function send(table: ProbeTable, count: number, interval: number): Set<number> {
   const places = new Set<number>()
   for (let i = 0; i < count; i++) {
@@ -32,7 +32,7 @@ test('a socket that sends a few probes a second uses few places, and so little m
 })
 
 test('no place is used again within a minute while there are fresh ones', () => {
-  // 500 a second: 30000 in a minute.
+  // 500 probes a second are 30,000 a minute.
   expect(send(ProbeTable.take(4), 60_000, 2).size).toBe(32_768)
 })
 

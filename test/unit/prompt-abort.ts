@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { atOnce } from './at-once.js'
 import { openSockets } from './open-sockets.js'
 
-/** Aborts what `begin` starts as soon as it waits: it rejects with the reason at once, and none of its sockets stays open. */
+/** Aborts the call that `begin` starts once it waits. Expects an immediate rejection with the reason, and no open sockets. */
 export async function expectPromptAbort(begin: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
   const before = await openSockets()
   const controller = new AbortController()

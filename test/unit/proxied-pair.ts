@@ -10,7 +10,7 @@ export interface Pair {
   readonly target: Socket
 }
 
-/** The two ends of one tunnel through a proxy. The client sends `early` with its handshake, the target `first` as it accepts. */
+/** Both ends of a tunnel through a proxy. The client sends `early` with its handshake, the target `first` when it accepts. */
 export async function proxiedPair(options: ProxyOptions = {}, early = '', first = ''): Promise<Pair> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   const accepted = once(server, 'connection') as Promise<[Socket]>
@@ -46,7 +46,7 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer> {
   return bytes.subarray(0, length)
 }
 
-/** All that comes, and whether an orderly end or a reset followed. */
+/** Reads a socket until its end. Returns the bytes, and whether it ended normally or by a reset. */
 export async function received(socket: Socket): Promise<{ bytes: Buffer; end: 'end' | 'reset' }> {
   const chunks: Buffer[] = []
   const end = new Promise<'end' | 'reset'>(resolve => {

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenProxy } from '../../src/index.js'
 import { collect, command } from './cli-process.js'
 
-/** An echo server's port. */
+/** Starts an echo server and returns its port. */
 async function echo(): Promise<number> {
   const server = createServer({ allowHalfOpen: true }, socket => socket.on('error', () => {}).pipe(socket))
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -15,7 +15,7 @@ async function echo(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** What a client gets of the proxy: the answers of the handshake and an echo, or less. */
+/** Connects through the proxy. Returns the echo, or less if the connection ends earlier. */
 async function answer(port: number, target: number, first = 'hello'): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' })
   onTestFinished(() => void socket.destroy())
@@ -107,13 +107,13 @@ test('without descriptors, the proxy waits without work, and accepts again once 
   await expect.poll(() => readdirSync(`/proc/${child.pid}/fd`).length, { timeout: 10_000 }).toBeGreaterThan(55)
   const before = cpuTicks(child.pid!)
   await sleep(2000)
-  // A loop that asks again and again would take all of the two seconds.
+  // A busy loop would use all of the two seconds.
   expect(cpuTicks(child.pid!) - before).toBeLessThan(100)
   for (const socket of waiting) socket.destroy()
   expect(await late).toBe('hello')
 })
 
-/** Of the process, in hundredths of a second (proc_pid_stat(5)). */
+/** The CPU time of the process in hundredths of a second (proc_pid_stat(5)). */
 function cpuTicks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
   return Number(fields[11]) + Number(fields[12])

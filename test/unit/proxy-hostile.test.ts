@@ -6,7 +6,7 @@ import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../..
 import { resetSocket, wasReset } from '../../src/sockets/reset.js'
 import { openSockets } from './open-sockets.js'
 
-/** What a target does once a whole header has come, and all that it has got. */
+/** How the target answers after a complete request header. `seen` has everything that it received. */
 let answer: (socket: Socket) => void
 let seen: string[] = []
 const targets = new Set<Socket>()
@@ -23,7 +23,7 @@ const server = createServer(socket => {
     if (!before.includes('\r\n\r\n') && seen[index]!.includes('\r\n\r\n')) answer(socket)
   })
 })
-// Not in a hook: the tables of tests have its address.
+// Not in a hook, because the test tables need its address.
 await once(server.listen(0, '127.0.0.1'), 'listening')
 const base = `127.0.0.1:${(server.address() as { port: number }).port}`
 
@@ -50,7 +50,7 @@ async function client(proxy: NetviaProxy): Promise<Socket> {
   return socket
 }
 
-/** All that comes, and whether the end came or a reset. */
+/** Reads a socket until its end. Returns the text, and whether it ended normally or by a reset. */
 function everything(socket: Socket): Promise<{ text: string; end: string }> {
   let text = ''
   socket.setEncoding('latin1').on('data', chunk => {
@@ -113,7 +113,7 @@ describe('what one side may read in another way than the other is refused', () =
     expect(seen.filter(request => !request.startsWith('POST'))).toEqual([])
   })
 
-  // Node drops fields behind the first 2,000 by default.
+  // By default, Node drops header fields after the first 2,000.
   const many = 'A:\r\n'.repeat(2100)
   const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
 
@@ -221,13 +221,13 @@ describe('an answer that was cut never looks complete', () => {
 })
 
 test('a client that does not read its answer does not stay', async () => {
-  // The target has ended by then: the answer is one that fits into what the streams keep.
+  // The answer fits into the streams' buffers, so the target has already closed.
   answer = socket => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${'x'.repeat(50_000)}`)
   const proxy = await start({ idleTimeout: 1000 })
   const socket = await client(proxy)
   let sent = 0
   const timer = setInterval(() => {
-    // The proxy takes 64 at a time.
+    // The proxy accepts at most 64 pipelined requests.
     if (sent >= seen.length + 30) return
     socket.write(get().repeat(10))
     sent += 10
@@ -254,7 +254,7 @@ test.each([
   onTestFinished(() => clearInterval(timer))
   const begin = performance.now()
   await everything(socket)
-  // It never said anything whole, so that nothing else ends it.
+  // The client never completes a message, so only the time limit can end the connection.
   expect(performance.now() - begin).toBeGreaterThan(900)
   expect(sent).toBeLessThan(bytes.length)
   await expect.poll(() => proxy.statistics.clients).toBe(0)

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
 const tunnels = 8000
 
-/** Bytes a tunnel that outlive a scavenge, with 20 tunnels at once. */
+/** Bytes per tunnel that survive a scavenge, with 20 concurrent tunnels. */
 async function surviving(target: number): Promise<number> {
   const program = `
     require(${JSON.stringify(library)}).listenProxy({ port: 0, device: 'lo', allowTargets: ['127.0.0.0/8'] })
@@ -31,7 +31,7 @@ async function surviving(target: number): Promise<number> {
   return (grown.reduce((sum, size) => sum + size, 0) * 2 ** 20) / tunnels
 }
 
-/** The target ends it. */
+/** Opens a tunnel and waits until the target closes it. */
 async function tunnel(port: number, target: number): Promise<void> {
   const client = connect(port, '127.0.0.1')
   client.write(Buffer.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, target >> 8, target & 255))
@@ -44,7 +44,7 @@ test('ended tunnels leave little in the old generation', async () => {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   let bytes = Number.POSITIVE_INFINITY
-  // On a busy machine, more is alive at a scavenge.
+  // On a busy machine, more objects are alive at a scavenge.
   for (let run = 0; run < 4 && bytes >= 700; run++) bytes = await surviving(port)
   expect(bytes).toBeLessThan(700)
 })

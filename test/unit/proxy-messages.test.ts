@@ -200,7 +200,7 @@ describe('clients and targets that are allowed', () => {
   it('a mapped address is the IPv4 address, and no IPv6 address', () => {
     for (const address of ['10.0.0.1', '::ffff:10.0.0.1']) expect(new Blocks(['::/0']).has(address)).toBe(false)
     expect(new Blocks(['0.0.0.0/0']).has('::ffff:10.0.0.1')).toBe(true)
-    // Part of its fixed bits alone would be other addresses too.
+    // With only a part of the mapped prefix, it would also contain other addresses.
     expect(() => block('::ffff:10.0.0.0/90', 'allow')).toThrow(/must be an address or a block/)
     expect(block('::ffff:10.0.0.0/104', 'allow')).toBe('::ffff:10.0.0.0/104')
   })

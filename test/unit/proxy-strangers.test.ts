@@ -23,7 +23,7 @@ async function start(options: ProxyOptions) {
   return proxy
 }
 
-/** An association of a client at 127.0.0.1, and where its datagrams go. */
+/** Opens a UDP association for a client at 127.0.0.1. Returns it with the address for its datagrams. */
 async function associated() {
   const proxy = await start({ allowTargets: ['127.0.0.0/8'] })
   const control = connect(proxy.address().port, '127.0.0.1')
@@ -40,7 +40,7 @@ async function associated() {
 const datagram = (address: string, port: number, text: string) =>
   Buffer.concat([Buffer.of(0, 0, 0, 1, ...address.split('.').map(Number), port >> 8, port & 255), Buffer.from(text)])
 
-/** What comes to a socket, with the port that it comes from. */
+/** Collects the datagrams that a socket receives, with their sources. */
 function heard(socket: UdpSocket): { text: string; from: AddressInfo }[] {
   const all: { text: string; from: AddressInfo }[] = []
   socket.on('message', (bytes, from) => all.push({ text: String(bytes), from }))
@@ -70,7 +70,7 @@ test('it keeps a bounded number of targets, and forgets the oldest', async () =>
   const far = got[0]!.from.port
   for (let sent = 1; sent < 1024; sent++) {
     client.send(datagram(`127.1.${sent >> 8}.${sent & 255}`, 9, 'x'), port, '127.0.0.1')
-    // No more than its queue takes.
+    // Don't overrun its receive queue.
     if (sent % 32 === 0) await expect.poll(() => proxy.statistics.uplinks.default!.bytesSent).toBe(sent + 1)
   }
   client.send(datagram('127.0.0.3', newest.address().port, 'x'), port, '127.0.0.1')
@@ -81,7 +81,7 @@ test('it keeps a bounded number of targets, and forgets the oldest', async () =>
 })
 
 test('a target that only the connected socket shows to be this machine is refused', async () => {
-  // As where netlink is refused.
+  // Simulates a system that forbids netlink.
   vi.mocked(reach.reachOf).mockReturnValue('elsewhere')
   const proxy = await start({})
   const { port } = proxy.address()

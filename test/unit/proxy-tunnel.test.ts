@@ -13,7 +13,7 @@ vi.mock('../../src/binding/relay.js', async original => {
 const real = (await vi.importActual<typeof relay>('../../src/binding/relay.js')).openTunnel
 const openTunnel = vi.mocked(relay.openTunnel)
 
-/** Each carries the same. */
+/** Both ways to relay a tunnel must behave the same. */
 describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
   const isNative = name !== 'Node’s streams'
 
@@ -97,7 +97,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
   test('a tunnel that is idle is reset', async () => {
     const { client, target } = await proxiedPair({ idleTimeout: 2000 })
     const ends = Promise.all([received(client), received(target)])
-    // Each of these is activity.
+    // Each write counts as activity.
     for (let i = 0; i < 4; i++) {
       ;(i % 2 ? client : target).write('x')
       await new Promise(resolve => setTimeout(resolve, 700))
@@ -127,7 +127,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     await cycle()
     const before = open()
     for (let i = 0; i < 10; i++) await cycle()
-    // Those of the tests themselves linger.
+    // The test's own sockets linger.
     await expect.poll(open).toBeLessThanOrEqual(before + 22)
   })
 })

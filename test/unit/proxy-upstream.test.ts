@@ -6,7 +6,7 @@ import { closedPort } from './http-servers.js'
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
-/** A SOCKS server that does with a connection what `serve` does. */
+/** Starts a SOCKS server that handles each connection with `serve`. */
 async function far(serve: (socket: Socket) => void) {
   const sockets = new Set<Socket>()
   const server = createServer(socket => {
@@ -21,7 +21,7 @@ async function far(serve: (socket: Socket) => void) {
   return { port: portOf(server), sockets }
 }
 
-/** The whole answer of a proxy to a SOCKS request for `server.test:80`, without a password. */
+/** The proxy's complete answer to a SOCKS request for `server.test:80` without a password. */
 async function request(upstream: UpstreamProxy, options: ProxyOptions = {}) {
   const proxy = await listenProxy({ port: 0, upstream, ...options })
   onTestFinished(() => proxy.close())
@@ -38,7 +38,7 @@ async function answerTo(client: Socket): Promise<number[]> {
   return [...Buffer.concat(chunks)]
 }
 
-/** Answers each message of the client with the next of these. */
+/** Answers each client message with the next of these. */
 const script =
   (...answers: (string | Buffer)[]) =>
   (socket: Socket) =>
@@ -81,7 +81,7 @@ describe('what another proxy may say', () => {
     const { port } = await far(script(Buffer.of(5, 0), Buffer.of(5, code, 0, 1, 0, 0, 0, 0, 0, 0)))
     const { proxy, answer } = await request({ host: '127.0.0.1', port })
     expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, seen])
-    // What the target and the rules of a proxy refuse is no failure of an uplink.
+    // A refusal by the target, or by the proxy's rules, doesn't count as a failure of the uplink.
     const { failures } = proxy.statistics.uplinks.default ?? { failures: 0 }
     expect(failures).toBe(code === 2 || code === 5 ? 0 : 1)
   })

@@ -13,10 +13,10 @@ import {
 } from '../../src/index.js'
 import { atOnce } from './at-once.js'
 
-/** Sends back what it gets, and its end. */
+/** An echo server, which also echoes the end. */
 let echo: Server
 let web: ReturnType<typeof createHttpServer>
-/** What the web server was asked. */
+/** The requests that the web server received. */
 let seen: { request: IncomingMessage; body: string }[] = []
 const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
 
@@ -51,7 +51,7 @@ async function clientOf(proxy: NetviaProxy): Promise<Socket> {
   const socket = connect({ port: proxy.address().port, host: '127.0.0.1', allowHalfOpen: true })
   socket.on('error', () => {})
   onTestFinished(() => void socket.destroy())
-  // Refused, it may be reset before that is known.
+  // A refused client may be reset before its connection is reported.
   await once(socket, 'connect').catch(() => {})
   return socket
 }
@@ -85,7 +85,7 @@ describe('configure', () => {
   })
 })
 
-/** Exactly so many bytes. */
+/** Reads exactly `length` bytes. */
 async function read(socket: Socket, length: number): Promise<Buffer> {
   let bytes: Buffer = Buffer.alloc(0)
   while (bytes.length < length) {
@@ -136,13 +136,13 @@ describe('SOCKS5', () => {
     const socket = await tunnel(proxy)
     const sent = Buffer.alloc(1 << 16, 'x')
     const taken = () => Promise.race([once(socket, 'drain').then(() => true), sleep(500, false)])
-    // Nobody reads: after the buffers of kernel and streams the proxy takes no more.
+    // Nobody reads, so the proxy must stop reading once the buffers of kernel and streams are full.
     while (socket.write(sent) || (await taken())) expect(socket.bytesWritten).toBeLessThan(2 ** 26)
     const { bytesWritten } = socket
     socket.end('end')
     let length = 0
     for await (const chunk of socket) length += chunk.length
-    // Without the handshake's 13.
+    // Minus the 13 bytes of the handshake.
     expect(length).toBe(bytesWritten - 13 + 3)
     await expect.poll(() => proxy.statistics.clients).toBe(0)
     expect(proxy.statistics.uplinks).toEqual({
@@ -209,7 +209,7 @@ test('with a sticky group a client goes to a host over one uplink, and hosts are
   onTestFinished(() => void everywhere.close())
   const check = { type: 'ping', host: '127.0.0.1' } as const
   const uplinks = ['a', 'b'].map(name => ({ name, device: 'lo', checks: [check] }))
-  // Without evidence both may be used.
+  // Without evidence, both uplinks may be used.
   const group = new UplinkGroup(new UplinkMonitor({ uplinks }), { policy: 'sticky' })
   onTestFinished(() => group.close())
   const proxy = await start({ group })
@@ -224,7 +224,7 @@ test('with a sticky group a client goes to a host over one uplink, and hosts are
         .join(),
     )
   }
-  // All three connections to a host over one of them.
+  // All three connections to a host use the same uplink.
   expect([...new Set(taken)].sort()).toEqual(['0,3', '3,0'])
 })
 
@@ -385,7 +385,7 @@ describe('HTTP', () => {
     ['a port nobody listens at', 'GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n', 502],
     ['a tunnel to a port nobody listens at', 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n', 502],
   ])('%s is refused', async (_what, text, status) => {
-    // What follows must not be taken for a request.
+    // The following bytes must not be treated as a request.
     const answer = await ask(
       await start(),
       `${text}GET http://127.0.0.1:${portOf(web)}/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`,

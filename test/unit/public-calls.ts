@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import * as entry from '../../src/index.js'
 import * as undiciEntry from '../../src/undici.js'
 
-// Nothing is sent: what is refused is refused before. Were it not, the targets are loopback.
+// Calls with wrong options are refused before anything is sent. All targets are on loopback, in case they aren't.
 export const host = '127.0.0.1'
 export const port = 9
 export const uplink = { name: 'one', device: 'lo', checks: [{ type: 'tcp', host, port }] }
@@ -14,19 +14,19 @@ function group(): entry.UplinkGroup {
   return made
 }
 
-/** Options as a program without types may give them. */
+/** Options as an untyped program may pass them. */
 export type Given = Record<string, unknown>
 export const as = <Options>(options: Given) => options as unknown as Options
 type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0]
 type Second<Call extends (...args: never[]) => unknown> = Parameters<Call>[1]
 
-/** The same options, with what the call can't do without: neither copied nor read. */
+/** Adds the required options to the given object, without copying or reading it. */
 function having(needed: Given, options: Given): Given {
   for (const [key, value] of Object.entries(needed)) if (!(key in options)) options[key] = value
   return options
 }
 
-/** Every public call that takes options, with what else it needs. */
+/** Every public call that takes options, with its other arguments. */
 export const calls: Record<string, (options: Given) => unknown> = {
   checkDns: options => entry.checkDns('localhost', as(options)),
   checkHttp: options => entry.checkHttp(`http://${host}:${port}/`, as(options)),
@@ -43,7 +43,7 @@ export const calls: Record<string, (options: Given) => unknown> = {
   fetch: options => undiciEntry.fetch(`http://${host}:${port}/`, as(options)),
   HttpAgent: options => new entry.HttpAgent(as(options)),
   HttpsAgent: options => new entry.HttpsAgent(as(options)),
-  // Without name servers it would ask those of the system.
+  // Without name servers it would use the system's.
   inspectLine: options => entry.inspectLine(as(having({ servers: [host], timeout: 50 }, options))),
   listen: options => entry.listen(as(having({ port: 0, host }, options))),
   listenProxy: options => entry.listenProxy(as(having({ port: 0 }, options))),
@@ -86,10 +86,10 @@ const optionsFirst: Record<string, Given> = {
   openUdpPackets: { host },
 }
 
-/** What they can't do without. */
+/** The required options of calls. */
 const neededBeside: Record<string, Given> = { measureRate: { token: 'x'.repeat(16), timeout: 50 } }
 
-/** The same on a path. */
+/** The same calls on a path. */
 for (const [name, call] of Object.entries(entry.via('lo')) as [string, (...args: unknown[]) => unknown][]) {
   if (name === 'path') continue
   const url = name === 'checkHttp' ? `http://${host}:${port}/` : name === 'resolve' ? 'localhost' : host

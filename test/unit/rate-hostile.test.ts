@@ -7,16 +7,16 @@ import { openSockets } from './open-sockets.js'
 
 const options = { token: 'sixteen letters!', duration: 1000, maxBytes: 100_000, connections: 1, timeout: 2000 }
 
-/** Counters of a load that went well, one row for each tenth of a second. */
+/** Counters of a successful load, one row for every 0.1 s. */
 const rows = Array.from({ length: 12 }, (_, i) => [100 * i + 1, ...Array(3).fill(1000 * i), 0, 100 * i, 0, 0, 1, 1, 0])
 const report = `${JSON.stringify({ samples: rows })}\n`
 const grant = (more: string) => `{"session":"a",${more}}\n`
 
-/** A server that knows the protocol, and says what it likes. */
+/** A server that speaks the protocol, with messages from the test. */
 async function lying(says: {
   grant: string
   down?: (carriers: readonly Socket[]) => void
-  /** How many connections it takes. Default: all. */
+  /** The number of connections that it accepts. Default: all. */
   takes?: number
 }): Promise<{ server: string; received: () => number }> {
   const carriers: { down: Socket[]; up: Socket[] } = { down: [], up: [] }
@@ -58,7 +58,7 @@ test.each([
 
 test('a server that grants more than was asked for gets no more', async () => {
   const { server, received } = await lying({ grant: grant('"milliseconds":1e999,"bytes":1e300') })
-  // Too little for a rate: the bytes are sent within the first tenth of a second.
+  // There is no rate, because all bytes are sent within the first 0.1 s.
   await measureRate(server, options)
   expect(received()).toBeGreaterThan(options.maxBytes)
   expect(received()).toBeLessThan(options.maxBytes + 1000)

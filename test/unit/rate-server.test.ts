@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** A client that can say anything. */
+/** A client that can send anything. */
 class Client {
   readonly socket: Socket
   text = ''
@@ -31,7 +31,7 @@ class Client {
     this.socket.write(`${JSON.stringify(message)}\n`)
   }
 
-  /** The line of that number, from 0. */
+  /** The line with this number, counted from 0. */
   async line(number: number): Promise<Record<string, unknown>> {
     while (this.text.split('\n').length < number + 2) await once(this.socket, 'data')
     return JSON.parse(this.text.split('\n')[number]!)
@@ -47,7 +47,7 @@ class Client {
   }
 
   async closed(): Promise<void> {
-    // Also by a reset.
+    // The connection may also be reset.
     if (!this.socket.closed) await new Promise(resolve => this.socket.on('close', resolve))
   }
 }
@@ -71,7 +71,7 @@ test('a refused client that keeps its end open holds nothing', async () => {
   const client = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
   client.on('error', () => {}).write(`${JSON.stringify({ do: 'measure', milliseconds: 1000, bytes: 1e6 })}\n`)
   await once(client.resume(), 'end')
-  // Its own is still there.
+  // The client's own socket is still open.
   await expect.poll(openSockets, { timeout: 10_000 }).toBe(before + 1)
   client.destroy()
 })
@@ -135,7 +135,7 @@ test('a client that has gone gets no more', { timeout: 30_000 }, async () => {
   control.say({ start: 'down' })
   carrier.socket.removeAllListeners('data').resume()
   await once(carrier.socket, 'data')
-  // The load would last a minute.
+  // Without this, the load would last a minute.
   control.socket.destroy()
   await carrier.closed()
 })

@@ -5,10 +5,10 @@ import { openSockets } from './open-sockets.js'
 import { as, calls, type Given, host, port, uplink } from './public-calls.js'
 import { requires } from './requirements.js'
 
-/** What takes no options. */
+/** Public names that take no options. */
 const without = ['NetviaError', 'instrument', 'joinHostPort', 'multipathInfo', 'privileges', 'splitHostPort', 'tcpInfo']
 
-/** Rejected or thrown, by a call or by making an object. */
+/** The error with which a call or constructor rejects or throws. */
 async function refusal(call: () => unknown): Promise<entry.NetviaError> {
   try {
     await call()
@@ -90,7 +90,7 @@ test.each<[what: string, name: string, options: Given, says: RegExp]>([
   const error = await refusal(() => calls[name]!(options))
   expect(error.message).toMatch(says)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
-  // Which of them: it is named in the message, too.
+  // The message names the option too.
   expect(error.message).toContain(error.option?.at(-1))
 })
 
@@ -147,7 +147,7 @@ test.each([null, undefined, 5n, Symbol('odd'), Object.create(null), () => 1])(
     if (odd !== undefined) {
       expect((await refusal(async () => group.pick(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
     }
-    // As of any fetch: undici's own words.
+    // undici's own error, as for any fetch.
     await expect(group.fetch(odd as string)).rejects.toThrow(TypeError)
     await group.close()
   },

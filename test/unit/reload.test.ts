@@ -4,13 +4,13 @@ import { expect, test } from 'vitest'
 
 const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
 
-/** Loads the library ten times, as tools do that empty the require cache, and prints how many descriptors and threads came with each. */
+/** Loads the library ten times, like tools that empty the require cache. Prints the number of descriptors and threads after each load. */
 const program = `
   const { readdirSync } = require('node:fs')
   const used = () => readdirSync('/proc/self/fd').length + readdirSync('/proc/self/task').length
   const load = async () => {
     for (const file of Object.keys(require.cache)) delete require.cache[file]
-    // Nobody listens there: the socket waits for the answer all the same.
+    // Nobody listens on this port, but the socket still waits for an answer.
     await require(${JSON.stringify(library)}).resolve('a.test', { servers: ['127.0.0.1:9'], timeout: 500 }).catch(() => {})
     return used()
   }

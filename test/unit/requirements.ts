@@ -44,7 +44,7 @@ const checks: Record<Requirement, () => string | undefined> = {
 
 const missing = new Map<Requirement, string | undefined>()
 
-/** Skips the test, with the reason, where this user or machine lacks something: `beforeEach(context => requires(context, 'ping'))`. */
+/** Skips the test with the reason if this user or machine lacks a requirement: `beforeEach(context => requires(context, 'ping'))`. */
 export function requires(context: TestContext, ...requirements: Requirement[]): void {
   for (const requirement of requirements) {
     if (!missing.has(requirement)) missing.set(requirement, checks[requirement]())

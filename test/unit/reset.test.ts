@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { resetSocket, wasReset } from '../../src/sockets/reset.js'
 
-/** Both ends of a connection. The far one reads nothing yet. */
+/** Both ends of a connection. The far end doesn't read yet. */
 async function connected(): Promise<{ near: Socket; far: Socket }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -15,7 +15,7 @@ async function connected(): Promise<{ near: Socket; far: Socket }> {
   return { near, far }
 }
 
-/** Whether the far end can write no more. Node reports a reset that arrives behind data as an end. */
+/** Whether the far end can't write any more. Node reports a reset after data as an end. */
 async function isReset(far: Socket): Promise<boolean> {
   far.on('error', () => {}).resume()
   await Promise.race([once(far, 'end'), once(far, 'close')]).catch(() => {})
@@ -59,7 +59,7 @@ test('a reset behind bytes that nobody has read yet looks like an end, but is no
     socket =>
       new Promise(resolve => socket.on('end', () => resolve(wasReset(socket))).on('error', () => resolve(true))),
   )
-  // Both bytes and end are there when they are read.
+  // Both the bytes and the end have arrived when they are read.
   far.write('part')
   resetSocket(far)
   orderly.end('part')

@@ -110,7 +110,7 @@ test('a change that leaves size and times of a file as they were is seen', async
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'resolv.conf')
   const file = new ParsedFile(path, text => text)
-  // Both within one tick of the file system's clock, mostly.
+  // Two writes are usually within one tick of the file system's clock.
   for (let i = 10; i < 99; i++) {
     writeFileSync(path, `server ${i}`)
     expect(file.read()).toBe(`server ${i}`)
@@ -150,7 +150,7 @@ test('a FIFO counts as empty, and is not waited for', () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
-  // Whoever reads gets this.
+  // The text that a reader would get.
   const writer = spawn('sh', ['-c', 'echo 127.0.0.1 name > "$0"', path])
   try {
     expect(new ParsedFile(path, text => text).read()).toBe('')
@@ -175,7 +175,7 @@ test('a file in a folder that somebody else made or may write to, or one that ca
       chmodSync(open, mode)
       expect(length(join(open, 'file'))).toBe(0)
     }
-    // Whoever made the link chose among all files of the owner.
+    // The owner of the link could choose any file of the reading user.
     expect(length(join(link, 'passwd'))).toBe(0)
     expect(length(folder)).toBe(0)
     expect(new ParsedFile('/etc', text => text.length).read()).toBe(0)

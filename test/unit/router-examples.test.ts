@@ -26,7 +26,7 @@ describe('the init script for procd', () => {
     expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
   })
 
-  /** What the script asks of procd, whose functions only write down here what they are called with. */
+  /** Runs the script with mocks of procd's functions. Returns their recorded calls. */
   function started(check: number, token?: string, configuration = ''): { asked: string[]; status: number | null } {
     const files = { config: join(folder, 'uplinks.yaml'), token: join(folder, 'token') }
     rmSync(files.token, { force: true })
@@ -76,7 +76,7 @@ describe('the init script for procd', () => {
 describe('the unit for systemd', () => {
   test('is well-formed, and leaves the service little to do harm with', context => {
     requires(context, 'systemd-analyze')
-    // Here netvia is neither installed nor has its manual.
+    // On this machine, neither netvia nor its manual is installed.
     const unit = readFileSync(example('netvia-monitor.service'), 'utf8')
       .replace('/usr/bin/netvia', process.execPath)
       .replace(/^Documentation=.*\n/m, '')
@@ -84,7 +84,7 @@ describe('the unit for systemd', () => {
     writeFileSync(file, unit)
     const verified = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
     expect({ status: verified.status, stderr: verified.stderr }).toEqual({ status: 0, stderr: '' })
-    // Of 100; a unit without a word of confinement has 96.
+    // The scale ends at 100. A unit without any confinement scores 96.
     const security = spawnSync('systemd-analyze', ['security', '--offline=yes', '--threshold=20', file])
     expect(security.status).toBe(0)
   })

@@ -9,7 +9,7 @@ import { UplinkRouting } from '../../src/routing/routing.js'
 import { TableNumbers } from '../../src/routing/table-numbers.js'
 
 describe('the choice', () => {
-  /** Uplinks a, b, … by priority, in these states. */
+  /** Uplinks a, b, … in the order of priority, in these states. */
   const candidates = (states: UplinkState[]) =>
     states.map((state, i) => ({ state, uplink: { name: 'abc'[i], priority: i, weight: 1 } }) as unknown as Candidate)
   const chosen = (states: UplinkState[], previous = '', options: RoutingOptions = {}) =>

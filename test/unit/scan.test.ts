@@ -9,7 +9,7 @@ import { scanPorts } from '../../src/scan/scan-ports.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 
-/** Of this file alone: other programs of the machine listen on other loopback addresses, or on all. */
+/** An address that only this file uses. Other programs listen on other loopback addresses, or on all. */
 const host = '127.83.67.65'
 const ports = Array.from({ length: 20 }, (_, i) => 1100 + i * 3001)
 const servers: Server[] = []
@@ -28,7 +28,7 @@ afterAll(() => {
   for (const server of servers) server.close()
 })
 
-/** Rows of /proc/net/tcp and tcp6: addresses in hexadecimal, the state as `0A` for listening. */
+/** The rows of /proc/net/tcp and tcp6. Addresses are hexadecimal, and state `0A` is listening. */
 function connections() {
   const files = ['/proc/net/tcp', '/proc/net/tcp6'].map(path => readFileSync(path, 'utf8').split('\n').slice(1))
   return files.flat().flatMap(line => {
@@ -37,7 +37,7 @@ function connections() {
   })
 }
 
-/** Ports that some program listens on at every address. */
+/** The ports on which some program listens at all addresses. */
 function wildcardPorts(): number[] {
   return connections()
     .filter(({ local, state }) => state === '0A' && /^0+:/.test(local))
@@ -54,7 +54,7 @@ describe('scanPorts', () => {
     const results: PortResult[] = []
     for await (const result of scan) {
       results.push(result)
-      // Other programs may begin and end to listen meanwhile.
+      // Other programs may start and stop listening during the scan.
       if (result.state === 'open') for (const port of wildcardPorts()) others.add(port)
     }
     const mine = results.filter(({ port }) => !others.has(port))
@@ -96,7 +96,7 @@ describe('scanPorts', () => {
       try {
         for (;;) taken.push(openSync('/dev/null', 'r'))
       } catch {}
-      // One scan has to wait until another is done.
+      // With few descriptors, one scan must wait for another.
       for (const fd of taken.splice(0, 2)) closeSync(fd)
       const scans = [1, 2, 3].map(() => scanPorts('${host}', { ports: '1-5000' }))
       const open = await Promise.all(scans.map(scan => scan.open()))
@@ -111,7 +111,7 @@ describe('scanPorts', () => {
   it('tries no more ports a second than it may', async () => {
     const scan = scanPorts(host, { ports: '1-200', rate: 500 })
     await scan.open()
-    // The first needs no wait, and up to 20 ms are made up for at once.
+    // The first port needs no wait, and the bucket allows a burst of up to 20 ms.
     expect(scan.progress.elapsedMs).toBeGreaterThan(350)
   })
 

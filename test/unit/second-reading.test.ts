@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => void server.close())
 
-/** From now on the kernel shows no device when JavaScript asks, as of a socket that was unbound after it was opened. */
+/** Makes the kernel report no device from now on, as for a socket that was unbound after it was opened. */
 function unbindLater(): void {
   const { getOption } = addon()
   const [level, name] = optionNumbers('SO_BINDTODEVICE')

@@ -27,7 +27,7 @@ test('whatever is wrong about a token or a password, it is compared once, whole,
     expect(attempt()).toBe(verdict)
     expect(compare.mock.calls.map(([a, b]) => [a.byteLength, b.byteLength])).toEqual([[32, 32]])
   }
-  // What is no token is compared with none.
+  // A value that isn't a valid token is rejected without a comparison.
   for (const field of [undefined, '', 'Bearer', 'Digest 0123456789abcdef', '0123456789abcdef'])
     expect(token(field)).toBe(401)
 })

@@ -16,7 +16,7 @@ await new Promise(resolve => server.once('listening', resolve))
 const { port } = server.address() as { port: number }
 afterAll(() => server.close())
 
-/** Everything that a request can carry. Nobody listens at port 1. */
+/** A URL with secrets in every part. Nobody listens on port 1. */
 const urlAt = (place: string) =>
   `http://t0p-user:s3cr3t-pass@${place}/k3y-of-the-path-0123456789?token=t0k3n-in-query#b0dy-text`
 const urls = {
@@ -30,7 +30,7 @@ const urls = {
 }
 const headers = { authorization: 'h34d3r-value', 'x-key': 'h34d3r-value' }
 
-/** As people and programs see it: inspected with its causes, as JSON, and as text. */
+/** Checks the forms in which people and programs see values: inspected with causes, as JSON, and as text. */
 function expectNoSecret(...seen: unknown[]): void {
   for (const value of seen) {
     const texts = [inspect(value, { depth: 20, showHidden: true }), JSON.stringify(value), String(value)]
@@ -64,7 +64,7 @@ describe.each(Object.entries(urls))('%s', (_what, url) => {
 })
 
 test('a failed fetch shows no secret, except where the standard does', async () => {
-  // Credentials in a URL are refused by fetch itself, whose own message has the URL: RFC 9110 section 4.2.4 deprecates them.
+  // This URL has no credentials, because fetch itself refuses those with a message that has the URL. RFC 9110 section 4.2.4 deprecates them.
   const url = `http://127.0.0.1:1/k3y-of-the-path-0123456789?token=t0k3n-in-query`
   expectNoSecret(await settled(fetch(url, { headers, device: 'lo' })))
   expectNoSecret(await settled(fetch(url, { headers, device: 'no-such-device' })))

@@ -10,7 +10,7 @@ import { openSockets } from './open-sockets.js'
 
 const host = '127.0.0.1'
 
-/** The kernel refuses to say which port it chose. What the buffer has from the call before would be the target's. */
+/** Makes getsockname fail in the check for self-connections. The buffer has the target's port, as if left from an earlier call. */
 function refuse(port: number): void {
   const { getsockname } = addon()
   vi.spyOn(addon(), 'getsockname').mockImplementation((fd, address) => {

@@ -9,7 +9,7 @@ import { cname, fakeServer } from './dns-fake-server.js'
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const fooExample = '03666f6f 076578616d706c65 03636f6d 00'
 
-/** Appendix D of RFC 9460: the same bytes. */
+/** The bytes are from RFC 9460 appendix D. */
 describe('the test vectors of RFC 9460', () => {
   test.each<[string, string, object]>([
     ['alias mode', `0000 ${fooExample}`, { priority: 0, target: 'foo.example.com' }],
@@ -50,7 +50,7 @@ describe('malformed', () => {
   })
 })
 
-/** The codec of the fake server knows neither type. */
+/** The fake server's codec doesn't know these record types. */
 function answer(name: string, bytes: string): Answer {
   return { type: 'UNKNOWN_65', name, ttl: 60, data: hex(bytes) } as unknown as Answer
 }
@@ -89,6 +89,6 @@ test('the time for a record is in proportion to its parameters', () => {
     return Math.min(...times)
   }
   timeFor(1000)
-  // As many as fit into one message. In proportion: 16 times as long.
+  // As many as fit into one message. Linear time would be 16 times as long.
   expect(timeFor(16_000)).toBeLessThan(100 * timeFor(1000))
 })

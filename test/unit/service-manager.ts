@@ -4,9 +4,9 @@ import { unixAddress } from '../../src/cli/monitor/systemd/notify-socket.js'
 
 const room = 8192
 
-/** A socket in the place of a service manager's: what is sent there, a line each, its assignments parted by `|`. */
+/** A socket that replaces the service manager's. Collects one line per message, with `|` between its assignments. */
 export function serviceManager(path: string) {
-  // AF_UNIX, SOCK_DGRAM.
+  // 1 is AF_UNIX, 2 is SOCK_DGRAM.
   const fd = addon().socket(1, 2, 0)
   expect(addon().bind(fd, unixAddress(path))).toBe(0)
   onTestFinished(() => void addon().close(fd))

@@ -57,7 +57,7 @@ test('a terminal that stands still holds up no check', async context => {
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   const file = fileOf(tcpUplinks(['fibre', port]))
-  // It reads the terminal that it makes, until it is stopped.
+  // script(1) reads the pseudo-terminal that it creates, until it is stopped.
   const line = `exec "${process.execPath}" "${command}" monitor --json -v -c "${file}" --no-socket`
   const child = spawn('script', ['-qfec', line, '/dev/null'], { stdio: ['pipe', 'ignore', 'ignore'] })
   onTestFinished(async () => {
@@ -67,7 +67,7 @@ test('a terminal that stands still holds up no check', async context => {
   })
   await expect.poll(() => connections, { timeout: 20_000 }).toBeGreaterThan(1)
   child.kill('SIGSTOP')
-  // A terminal holds some 20 KB, and each check prints 300 bytes.
+  // A terminal buffers about 20 KB, and each check prints 300 bytes.
   await wait(10_000)
   const before = connections
   await expect.poll(() => connections, { timeout: 10_000 }).toBeGreaterThan(before + 20)
@@ -89,7 +89,7 @@ test.each(['stdout', 'stderr'] as const)(
     expect(existsSync(socket)).toBe(true)
     monitor.child[name]!.destroy()
     server.close()
-    // A mistake for standard error; the state for standard output.
+    // The missing file causes an error on standard error, and the state change a line on standard output.
     rmSync(monitor.file)
     monitor.child.kill('SIGHUP')
     expect(await monitor.ended).toMatchObject({ code: 4, signal: null })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root } from './markdown.js'
 
-/** What docs/routers.md puts on a device, and nothing else. */
+/** Uses only the files that docs/routers.md copies to a device. */
 describe('what a router needs', () => {
   let folder: string
 

@@ -33,7 +33,7 @@ describe('socketOptions', () => {
     const { ours } = await pair('127.0.0.1', { IP_TTL: 9, TCP_MAXSEG: 600, TCP_CONGESTION: 'reno', SO_PRIORITY: 3 })
     expect(getOption(descriptorOf(ours), 'IP_TTL')).toBe(9)
     expect(getOption(descriptorOf(ours), 'SO_PRIORITY')).toBe(3)
-    // It was told to the other end in the SYN, less the room for time stamps.
+    // The SYN announced it to the other end. The kernel subtracts room for timestamps.
     expect(getOption(descriptorOf(ours), 'TCP_MAXSEG')).toBeLessThanOrEqual(600)
     expect(congestionOf(ours)).toBe('reno')
   })

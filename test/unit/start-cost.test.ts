@@ -37,7 +37,7 @@ test('nor the set of all emoji, which takes fifteen', () => {
   expect(found.map(text => text.slice(0, 3))).toEqual(['??='])
 })
 
-/** Files of dist, and Node's own modules, that a program has loaded when it ends. */
+/** The files in dist and Node's own modules that a program has loaded when it ends. */
 function loadedBy(program: string, ...args: string[]): { files: string[]; modules: string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -75,7 +75,7 @@ describe('what is loaded', () => {
 
   const entries = ['index.cjs', 'lib/index.cjs', 'lib/rolldown-runtime.cjs', 'lib/timers.cjs']
 
-  /** Files of dist that a program has loaded. It finds the folder as `dist`. */
+  /** The files in dist that a program has loaded. The program gets the folder as `dist`. */
   function filesOf(type: 'cjs' | 'mjs', code: (dist: string) => string): string[] {
     const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))

@@ -12,7 +12,7 @@ import { closedPort, httpServer } from './http-servers.js'
 const transaction = 'b7e7a701bc34d686fa87dfae'
 const bytes = (...words: string[]) => Buffer.from(words.join('').replaceAll(' ', ''), 'hex')
 
-/** RFC 5769 sections 2.1 to 2.3. */
+/** The test vectors in RFC 5769 sections 2.1 to 2.3. */
 const request = bytes(
   `00010058 2112a442 ${transaction}`,
   '80220010 5354554e207465737420636c69656e74',
@@ -38,7 +38,7 @@ const response6 = bytes(
 
 test('the test vectors of RFC 5769', () => {
   const id = Buffer.from(transaction, 'hex')
-  // PRIORITY (RFC 8445) is required and no business of a Binding request without ICE.
+  // PRIORITY (RFC 8445) is comprehension-required, and unknown here because it belongs to ICE.
   expect(decodeMessage(request)).toMatchObject({ kind: 'request', transaction: id, unknown: [0x0024] })
   expect(decodeMessage(response4)).toMatchObject({
     kind: 'success',
@@ -76,7 +76,7 @@ test('what is encoded is decoded as it was', () => {
     expect(decodeMessage(encodeMessage(kind, id, content))).toEqual({ kind, transaction: id, ...content })
 })
 
-/** Answers each request with what `respond` makes of it. */
+/** Starts a server that answers each request with the messages that `respond` returns. */
 async function answering(respond: (id: Buffer, count: number) => (Buffer | undefined)[]) {
   const socket = await openUdp({ host: '127.0.0.1' })
   onTestFinished(() => void socket.close())
@@ -119,7 +119,7 @@ test('only an answer to the request counts, from where it went', async () => {
       Buffer.from('no STUN'),
       encodeMessage('success', Buffer.alloc(12), forged),
       encodeMessage('request', id, forged),
-      // Later than the stranger's: one socket's queue keeps its order.
+      // Sent after the stranger's answer, because one socket's queue keeps the order.
       undefined,
     ]
   })
@@ -135,7 +135,7 @@ test('an error response and an answer with required attributes that are unknown 
   const shouting = await answering(id => [encodeMessage('error', id, { error: long })])
   const refused = client.request({ to: shouting.to, timeout: 60_000, signal })
   await expect(refused).rejects.toThrow(/it answered 400 "\\u001b\[31mx{195}…"$/)
-  // The type of UNKNOWN-ATTRIBUTES becomes that of one from the future.
+  // Changes the type of UNKNOWN-ATTRIBUTES to an unassigned one.
   const odd = await answering(id => {
     const plain = encodeMessage('success', id, { mapped, unknown: [1, 2] }).subarray(0, -8)
     plain.writeUInt16BE(0x7001, 20)

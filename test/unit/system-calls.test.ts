@@ -5,7 +5,7 @@ const folder = new URL('../../native/', import.meta.url)
 const header = readFileSync(new URL('system.h', folder), 'utf8')
 const names = [...header.matchAll(/using ::(\w+);/g)].map(match => match[1]!)
 
-// What run/ asks of the kernel about another process goes without: no test can make that fail.
+// The system calls in run/ about other processes are exempt, because no test can make them fail.
 it('every system call of the addon goes by the header in which faults are injected', () => {
   expect(names).toContain('socket')
   const bare = new RegExp(
@@ -20,11 +20,11 @@ it('every system call of the addon goes by the header in which faults are inject
         .map(line => `${file}: ${line.trim()}`),
     )
   expect(found.sort()).toEqual([
-    // The time is read, which can't fail, and by number on 32 bits.
+    // Reading the clock can't fail. 32-bit machines call it by number.
     'clock.h: syscall(SYS_clock_gettime64, clock, &now);',
-    // A counter that is signalled, or not: either is fine.
+    // Resets an eventfd. It doesn't matter whether it was signalled.
     'relay/commands.cc: [[maybe_unused]] ssize_t taken = read(reports_.Get(), &signals, sizeof signals);',
-    // A wish: a pipe of the usual size does as well.
+    // A larger pipe is optional.
     'relay/pipes.cc: fcntl(ends[1], F_SETPIPE_SZ, kSize);',
   ])
 })

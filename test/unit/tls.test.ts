@@ -258,7 +258,7 @@ test('a connection that is reset while nobody listens does not end the process',
   )
   const { port } = server.address() as { port: number }
   const secure = await connectTls({ host: '127.0.0.1', port, ca, rejectUnauthorized: false })
-  // The server's tickets for another session come before.
+  // The server's session tickets arrive before the data.
   await once(secure, 'data')
   for (const client of clients) client.resetAndDestroy()
   await new Promise(resolve => secure.on('close', resolve))

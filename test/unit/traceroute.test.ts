@@ -33,7 +33,7 @@ describe.each(['127.0.0.1', '::1'])('traceroute on loopback, %s', host => {
   })
 
   it('by tcp takes a port that is open for an answer too, timed by the kernel', async () => {
-    // Its connections are reset.
+    // traceroute resets its connections.
     const server = createServer(socket => socket.on('error', () => {})).listen(0, host)
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
@@ -99,7 +99,7 @@ interface Sent {
   answer(outcome: PingResult['outcome'], from?: string): void
 }
 
-/** A trace without a network: probes are answered by hand. */
+/** A trace without a network. The test answers the probes. */
 function trace(options: Parameters<typeof checkTracerouteOptions>[1]) {
   const sent: Sent[] = []
   const hops: Hop[] = []
@@ -170,7 +170,7 @@ describe('a trace', () => {
     at(3)[0]!.answer('ttl-exceeded', '192.0.2.3')
     expect(seen()).toEqual([1, 2, 3])
     expect(state).toEqual({ ended: true, closed: true })
-    // Ways of different lengths: some probes of the last hop did not get there.
+    // With paths of different lengths, some probes of the last hop don't reach the target.
     expect(hops[2]).toMatchObject({ reached: true, probes: [{ outcome: 'ttl-exceeded' }, { outcome: 'reply' }] })
     expect(sent).toHaveLength(16)
   })

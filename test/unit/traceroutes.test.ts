@@ -18,7 +18,7 @@ function result(outcome: PingResult['outcome'], from?: string, rttMs?: number): 
   return { outcome, from, rttMs, sequence: sequence++, address: target, family: 4 } as PingResult
 }
 
-/** Round trips in milliseconds; undefined is loss. */
+/** A record with these RTTs in ms for each hop. undefined is a loss. */
 function record(...hops: (number | undefined)[][]): RouteRecord {
   const record = new RouteRecord({ firstHop: 1, maxHops: 30 })
   for (const [index, times] of hops.entries()) {
@@ -32,7 +32,7 @@ function record(...hops: (number | undefined)[][]): RouteRecord {
   return record
 }
 
-/** So many lost of ten. */
+/** Ten probes, of which `count` are lost. */
 const lost = (count: number) => Array.from({ length: 10 }, (_, index) => (index < 10 - count ? 5 : undefined))
 
 describe('the statistics of a hop', () => {
@@ -41,7 +41,7 @@ describe('the statistics of a hop', () => {
     expect(hop).toMatchObject({
       ...{ ttl: 1, address: '192.0.2.1', addresses: ['192.0.2.1'], reached: false },
       ...{ sent: 4, unsent: 0, received: 3, lossRatio: 0.25, lastMs: 9, avgMs: 5, bestMs: 2, worstMs: 9 },
-      // Differences 2 and 5; squares of the distances from 5: 9 + 1 + 16.
+      // The differences are 2 and 5. The squared deviations from 5 are 9 + 1 + 16.
       jitterMs: 3.5,
     })
     expect(hop!.stddevMs).toBeCloseTo(Math.sqrt(26 / 3), 12)

@@ -3,7 +3,7 @@ import { type LookedAt, TrafficJudge } from '../../src/monitor/metered/traffic.j
 import { parseIP } from '../../src/sockets/ip.js'
 import { decodeTcpConnection, encodeTcpRequest, type TcpConnection } from '../../src/system/netlink/tcp-connections.js'
 
-/** Linux 6.18: what NETLINK_SOCK_DIAG says of a connection, without the end of its tcp_info. */
+/** A connection as reported by NETLINK_SOCK_DIAG on Linux 6.18, without the end of its tcp_info. */
 const info =
   '010000000007aa01e01c0300000000000080000018020000000000000000000000000000000000000000000054080000000000007408000054080000ffff0000d7ff000024000000'
 const attributes = `050008000000000008000f00000000000c001500010000000000000006001600520000004c000200${info}`
@@ -22,7 +22,7 @@ test('connections are decoded as a kernel reported them', () => {
 })
 
 test('timeouts count only while something waits for its acknowledgement', () => {
-  /** Where `struct tcp_info` begins. */
+  /** The offset of `struct tcp_info`. */
   const at = 72 + 8 + 8 + 12 + 8 + 4
   const message = bytes(captured4)
   message[at + 2] = 2
@@ -67,7 +67,7 @@ test('an acknowledgement since the last look proves that the line works', () => 
     expect(says([connection(remote)])).toBe('works')
     expect(says([connection(remote, { deviceIndex: 0 })])).toBe('works')
     expect(says([connection(remote, { lastAckMs: 150 })])).toBe(undefined)
-    // The first look, which has no time before it.
+    // The first look has no previous one to compare with.
     expect(says([connection(remote)], true, -1)).toBe(undefined)
   }
 })
@@ -102,7 +102,7 @@ test('packets that leave are suspicious when none arrives for a second', () => {
   expect(look(10, 25, 1100)).toBe('unanswered')
   expect(look(11, 40, 1200)).toBe(undefined)
   expect(judge.awaits(1300)).toBe(false)
-  // Two packets are a goodbye as likely as a question.
+  // Two packets can be the end of a connection as well as a request.
   expect(look(11, 42, 1300)).toBe(undefined)
   expect(look(11, 42, 5000)).toBe(undefined)
 })

@@ -5,7 +5,7 @@ import type typescript from 'typescript'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** What a compiler says of a program that uses the compiled package, declarations checked as well. `hidden`: files it can't see. */
+/** The type errors of a program that uses the compiled package, including those in declarations. `hidden`: files that don't exist for it. */
 export function typeErrors(ts: typeof typescript, source: string, hidden = (_name: string) => false) {
   const folder = mkdtempSync(join(root, '.cache/types-'))
   const path = join(folder, 'program.ts')

@@ -3,7 +3,7 @@ import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { root, typeErrors } from './type-program.js'
 
-/** `undici` can be hidden from the program. */
+/** The type errors of a program, with or without `undici`. */
 function errors(source: string, undici: boolean): string[] {
   const hidden = (name: string) => !undici && /node_modules\/undici(\/|$)/.test(name)
   return typeErrors(ts, source, hidden).map(({ text }) => text)

@@ -60,7 +60,7 @@ import {
 } from '../../src/index.js'
 import { createDispatcher, fetch } from '../../src/undici.js'
 
-// Checked by the compiler (`npm run check`): where a body would send something it is a function that nobody calls.
+// The compiler checks this file (`npm run check`). Code that would send something is in functions that are never called.
 
 describe('types of ICMP', () => {
   test('the outcome determines the fields of a result', () => {
@@ -281,7 +281,7 @@ describe('types of options', () => {
       void via('wan2').connect({ host: 'name.test', port: 80, device: 'wan1' })
       // @ts-expect-error unknown
       void wan2.ping('192.0.2.1', { timeoutMs: 5 })
-      // What the types can't tell is checked when it is called.
+      // Conflicts that the types can't express are checked at the call.
       void via(name).ping('192.0.2.1', { device: 'wan1' })
       void via({ mark: 2 }).ping('192.0.2.1', { device: 'wan1' })
     }

@@ -132,7 +132,7 @@ test('a socket hears nothing while it is disconnected, because the kernel also u
     return setOption(...words)
   })
   socket.disconnect()
-  // How many bytes of each packet they keep.
+  // The number of bytes of each packet that the filters keep.
   expect(filters.mock.calls.map(([, program]) => new Uint32Array(program.buffer)[1])).toEqual([0, 0xffff_ffff])
   expect(bindings).toEqual([1])
   vi.restoreAllMocks()

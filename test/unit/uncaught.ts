@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 
-/** What is thrown without being caught, from now to the end of the test. */
+/** Collects uncaught exceptions until the end of the test. */
 export function uncaught(): unknown[] {
   const thrown: unknown[] = []
   const others = process.listeners('uncaughtException')

@@ -47,19 +47,19 @@ afterEach(async () => {
   await expect.poll(() => sockets.size).toBe(0)
 })
 
-/** Two uplinks by loopback, told apart by their source addresses, that are up or down as the test says. */
+/** Two uplinks over loopback with different source addresses. The test sets their states. */
 async function groupOf(options: Partial<GroupOptions> = {}) {
   let tell: (device: string, facts: LinkFacts) => void
   const states = { one: '127.0.0.11', two: '127.0.0.12' }
   const uplinks = Object.entries(states).map(([name, localAddress], index) => ({
     name,
-    // The path has no device: the fake link watch needs one to speak of.
+    // The device is only a name for the fake link watch.
     ...{ localAddress, device: 'lo', priority: index + 1 },
     checks: [{ type: 'ping' as const, host: '127.0.0.1' }],
   }))
   const answers: Record<string, Outcome> = {}
   const monitor = new UplinkMonitor(
-    // One answer disproves any loss: these tests are about groups.
+    // One answer disproves any loss, because these tests are only about groups.
     {
       uplinks,
       interval: 10,
@@ -99,7 +99,7 @@ const stateOf = (monitor: UplinkMonitor, name: string) =>
 
 async function get(agent: http.Agent, path = '/'): Promise<string> {
   const sent = http.get({ host: '127.0.0.1', port, path, agent })
-  // Node tells the request of what ends its connection even after the response has begun.
+  // Node emits connection errors on the request even after the response has started.
   sent.on('error', () => {})
   const [response] = await once(sent, 'response')
   return (await response.toArray()).join('')
@@ -182,7 +182,7 @@ describe('connections', () => {
     for (let i = 0; i < 5; i++) await get(group.httpAgent)
     for (let i = 0; i < 5; i++) await (await group.fetch(`http://127.0.0.1:${port}/`)).text()
     const from = () => [...sockets].filter(({ remoteAddress }) => remoteAddress === '127.0.0.11').length
-    // undici may open a second one while the first is being given back.
+    // undici may open a second connection before the first is free again.
     expect(from()).toBeLessThan(4)
     await set('one', false)
     await expect.poll(from).toBe(0)
@@ -327,7 +327,7 @@ describe('options', () => {
   })
 })
 
-/** A listener that never accepts, with its queue full: connections to it stay on their way. */
+/** A listener that never accepts, with a full queue. Connections to it stay pending. */
 async function backlogged(): Promise<{ port: number; close(): void }> {
   const fd = openDescriptor(4, 'stream', 0, { localAddress: '127.0.0.1' }, 0)
   addon().listen(fd, 0)

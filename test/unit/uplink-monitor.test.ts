@@ -114,7 +114,7 @@ describe('in virtual time', () => {
     monitor.start()
     await pass(999)
     const tenths = Array.from({ length: 10 }, (_, tenth) => starts.filter(at => Math.floor(at / 100) === tenth).length)
-    // They begin by ticks of 100 ms, the first of which may come at once.
+    // Checks start on ticks of 100 ms. The first tick may come immediately.
     for (const count of tenths.slice(1)) expect(count).toBeGreaterThan(20)
     await pass(100)
     expect(begun.size).toBe(500)

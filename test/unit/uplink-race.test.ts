@@ -13,7 +13,7 @@ afterEach(() => {
 
 const names = ['one', 'two', 'three']
 
-/** A race of three uplinks, each of which opens, fails or stays silent when the test says so. */
+/** A race of three uplinks. The test decides when each connects, fails or stays silent. */
 function start(delay = 250) {
   const suspects: string[] = []
   const cuts = new Map<string, (error: NetviaError) => void>()

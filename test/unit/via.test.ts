@@ -35,7 +35,7 @@ describe('via', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining('contradicts') }),
     )
     expect(() => via('no/slash')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
-    // @ts-expect-error as process.env.DEVICE may be: no path is not the default route
+    // @ts-expect-error process.env.DEVICE may be undefined, which must not mean the default route
     expect(() => via(undefined)).toThrow('via: options must be an object; got undefined')
     // @ts-expect-error not an option of a path
     expect(() => via({ port: 5 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))

@@ -12,7 +12,7 @@ const filesWith = (pattern: RegExp) =>
 test('the library starts no process, but for the hook of the monitor that its user names', () => {
   expect(filesWith(/nodeChildProcess\(/)).toEqual(['monitor/hook/command-run.ts'])
   const loading = /(?<!import type .*)['"](node:)?(child_process|worker_threads)['"]/
-  // The second is the program of its thread.
+  // The second file contains the program of its thread.
   expect(filesWith(loading)).toEqual(['builtins.ts', 'checks/match.ts'])
   expect(filesWith(/nodeWorkerThreads\(/)).toEqual(['checks/match.ts'])
 })
