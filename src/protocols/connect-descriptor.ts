@@ -3,9 +3,9 @@ import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
-import { type Connecting, openConnecting } from '../sockets/connecting.js'
 import { getOption } from '../sockets/options.js'
 import { onDeviceLoss } from '../system/device-loss.js'
+import { type Connecting, openConnecting } from './connecting.js'
 
 /** Opens a stream descriptor on its path and starts to connect it. */
 export type StartConnecting = (...args: Parameters<typeof openConnecting>) => Connecting | Promise<Connecting>

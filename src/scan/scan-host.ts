@@ -2,7 +2,7 @@ import type { NetviaError } from '../errors.js'
 import type { SweepTarget } from '../protocols/targets/target-source.js'
 import { addressText } from '../sockets/address.js'
 import { isOffPath } from '../sockets/off-path.js'
-import { targetOnPath } from '../sockets/zone.js'
+import { targetOnPath } from '../system/this-host.js'
 import type { ScanHost } from './host-ring.js'
 
 const ipv4Length = 16

@@ -1,7 +1,7 @@
 import { addon } from '../binding/addon.js'
 import type { PathOptions } from '../options.js'
 import { boundNameOf, encodeAddress, familyOf } from './address.js'
-import { connectError } from './connecting.js'
+import { connectError } from './connect-error.js'
 import { openDescriptor } from './open.js'
 
 /**

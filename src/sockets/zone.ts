@@ -3,39 +3,6 @@ import { basename } from 'node:path'
 import { addon } from '../binding/addon.js'
 import { NetviaError } from '../errors.js'
 import { addressText, scopeOf, withScope } from './address.js'
-import { offPath } from './off-path.js'
-
-/**
- * `onLink`, for an address that packets are sent to.
- *
- * @throws NetviaError as `onLink`, and what `refuseThisHost` throws.
- */
-export function targetOnPath(address: Uint8Array, device: string | undefined): Uint8Array {
-  refuseThisHost(address, device)
-  return onLink(address, device)
-}
-
-/**
- * 0.0.0.0 and `::` mean this host (RFC 1122 section 3.2.1.3). To 0.0.0.0 the kernel uses its loopback device, whatever device
- * the socket is bound to. Name servers that block a name return it.
- *
- * @throws NetviaError `ERR_OFF_PATH` for one of them on another device.
- */
-export function refuseThisHost(address: Uint8Array, device: string | undefined): void {
-  if (device === undefined || !isThisHost(address) || addon().deviceIndex(device) === loopbackIndex) return
-  const text = addressText(address)
-  throw offPath(`${text} means this host, and not a host that ${device} leads to`, 'give the address of a host', device)
-}
-
-/** The kernel's loopback device has this index in each network namespace. */
-const loopbackIndex = 1
-
-/** Whether a socket address is 0.0.0.0 or `::`. */
-export function isThisHost(address: Uint8Array): boolean {
-  const [start, end] = address.length === ipv6Length ? [8, 24] : [4, 8]
-  for (let i = start; i < end; i++) if (address[i] !== 0) return false
-  return true
-}
 
 /**
  * An address that is valid on one link only (link-local, RFC 4291 section 2.5.6, or a multicast group of that scope) needs the

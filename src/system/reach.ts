@@ -32,30 +32,62 @@ export function isLoopback(text: string): boolean {
   return bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
 }
 
-/** In ms. Anybody's packets may ask about any number of addresses, and reading a long table takes time. */
-const longestKept = 1000
-let own: { readonly at: number; readonly keys: ReadonlySet<string> } | undefined
-
 /** Includes the addresses of devices that are down, and link-local addresses without a zone. At most a second old. */
 export function isOwnAddress(text: string): boolean {
   try {
-    if (own === undefined || monotonicNow() - own.at > longestKept) own = { at: monotonicNow(), keys: ownKeys() }
-    return own.keys.has(keyOf(text, linkOf(text)))
+    return ownKeys().has(keyOf(parseIP(text)) + (linkOf(text) ?? ''))
   } catch {
-    // If netlink is refused, `reachesItself` must decide, from the connected socket.
+    // The zone is a device that doesn't exist.
     return false
   }
 }
 
-/** Each address, and with its link. */
-function ownKeys(): Set<string> {
-  return new Set(
-    readAddresses().flatMap(({ address: { address }, deviceIndex }) => [keyOf(address), keyOf(address, deviceIndex)]),
-  )
+/** Whether a device of this machine has this socket address, on any link. At most a second old. */
+export function hasAddress(address: Uint8Array): boolean {
+  const [start, end] = address.length === ipv4Length ? [4, 8] : [8, 24]
+  return ownKeys().has(keyOf(address, start, end))
 }
 
-function keyOf(address: string, link?: number): string {
-  return [...parseIP(address), link].join()
+const ipv4Length = 16
+
+/** Whether the kernel delivers packets through this device on this machine: the device, or one of the VRF, has the address. */
+export function isDeliveredTo(address: string, deviceIndex: number): boolean {
+  try {
+    return isDeliveredHere(address, deviceIndex)
+  } catch {
+    // No route, or netlink is refused.
+    return false
+  }
+}
+
+/** In ms. Anybody's packets may ask about any number of addresses, and reading a long table takes time. */
+const longestKept = 1000
+let own: { readonly at: number; readonly keys: ReadonlySet<string> } | undefined
+
+function ownKeys(): ReadonlySet<string> {
+  if (own === undefined || monotonicNow() - own.at > longestKept) own = { at: monotonicNow(), keys: readOwnKeys() }
+  return own.keys
+}
+
+/** Each address, and with its link. Empty if netlink is refused: then the connected socket must decide (`reachesItself`). */
+function readOwnKeys(): ReadonlySet<string> {
+  try {
+    return new Set(
+      readAddresses().flatMap(({ address: { address }, deviceIndex }) => {
+        const bytes = parseIP(address)
+        return [keyOf(bytes), keyOf(bytes) + deviceIndex]
+      }),
+    )
+  } catch {
+    return new Set()
+  }
+}
+
+/** Sweeps ask for each target, and a spread would take five times as long. */
+function keyOf(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  let key = ''
+  for (let i = start; i < end; i++) key += String.fromCharCode(bytes[i]!)
+  return key
 }
 
 /** Index of the device in a link-local address's zone. On another link, the same address may be another host's. */

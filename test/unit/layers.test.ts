@@ -35,11 +35,13 @@ const rooms: Record<string, string[]> = {
     'multipath',
     'privileges',
     'reach',
+    'this-host',
     'borrowed-source',
     'cut-connections',
     'confined-program',
   ],
   protocols: [
+    'connecting',
     'connect-descriptor',
     'closable-socket',
     'dns',

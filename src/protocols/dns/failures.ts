@@ -82,7 +82,7 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
 
 /** If a server's address doesn't suit the path, the call itself is not wrong: the next look-up may use other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
-  const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
+  const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'ERR_OFF_PATH', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
   // The kernel reports the ICMP error "prohibited" as EACCES, and a malformed header as EPROTO.
   return syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code) ? 'EHOSTUNREACH' : code
@@ -118,6 +118,7 @@ const worthAnotherTry = new Set([
   'ERR_ADDRESS_FAMILY',
   // The zone is a device that doesn't exist.
   'ERR_INVALID_ARG_VALUE',
+  'ERR_OFF_PATH',
   'EINVAL',
   'EACCES',
   'ENOBUFS',

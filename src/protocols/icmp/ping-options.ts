@@ -16,7 +16,7 @@ import {
 } from '../../options.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import { unmapped } from '../../sockets/ip.js'
-import { targetOnPath } from '../../sockets/zone.js'
+import { targetOnPath } from '../../system/this-host.js'
 import { resolveFirst } from '../dns/resolve.js'
 import { EchoTemplate } from './probe/echo-template.js'
 import { SocketPool } from './probe/socket-pool.js'

@@ -22,9 +22,9 @@ import { type PingResult, type Target, toResult } from './result.js'
  * A reply counts only if identifier, sequence number, source and random cookie match. `rttMs` is the difference of kernel
  * timestamps if `clock` is `kernel`.
  *
- * @throws NetviaError for local errors: `ERR_INVALID_ARG_VALUE`; `EPERM` or `EACCES` without permission for either kind of
- * socket (the `hint` says how to get it); `ENODEV` if the device doesn't exist; the errors of `resolve` for a name;
- * `signal.reason` when aborted.
+ * @throws NetviaError for local errors: `ERR_INVALID_ARG_VALUE`; `ERR_OFF_PATH` for an address of the device itself; `EPERM` or
+ * `EACCES` without permission for either kind of socket (the `hint` says how to get it); `ENODEV` if the device doesn't exist;
+ * the errors of `resolve` for a name; `signal.reason` when aborted.
  */
 export async function ping(host: string, given: PingOptions = {}): Promise<PingResult> {
   const options = checkPingOptions('ping', host, given, pingSchema)

@@ -16,8 +16,8 @@ import { outlivingErrors } from './outliving-errors.js'
  *
  * @throws NetviaError `ETIMEDOUT` when `timeout` is over; `ECONNREFUSED`, `EHOSTUNREACH`, `ENETUNREACH`, … when every address
  * failed (the most informative error, with the others in `cause`); the errors of `resolve` if there is no address; `ENODEV` if
- * the device doesn't exist or is deleted meanwhile; `ERR_DEVICE_NOT_BOUND`; `ERR_MULTIPATH_UNAVAILABLE`,
- * `ERR_MULTIPATH_FALLBACK`; `signal.reason` when aborted.
+ * the device doesn't exist or is deleted meanwhile; `ERR_OFF_PATH` for an address of the device itself;
+ * `ERR_DEVICE_NOT_BOUND`; `ERR_MULTIPATH_UNAVAILABLE`, `ERR_MULTIPATH_FALLBACK`; `signal.reason` when aborted.
  */
 export async function connect(given: ConnectOptions & MultipathOptions): Promise<Socket> {
   const options = checkOptions('connect', given, schema, ['host', 'port'])

@@ -14,7 +14,6 @@ import {
 } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { familyOf } from '../../sockets/address.js'
-import { openConnecting } from '../../sockets/connecting.js'
 import { handOver } from '../../sockets/hand-over.js'
 import { unmapped } from '../../sockets/ip.js'
 import { setOption } from '../../sockets/options.js'
@@ -25,6 +24,7 @@ import {
   tcpSocketOptions,
 } from '../../sockets/socket-options.js'
 import { connectDescriptor, handshake, type StartConnecting } from '../connect-descriptor.js'
+import { openConnecting } from '../connecting.js'
 import { literalAddress, lookUpHost } from '../dns/addresses.js'
 import { queryContext, unanswered } from '../dns/query-context.js'
 import { dnsServers } from '../dns/server-address.js'

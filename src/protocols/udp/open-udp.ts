@@ -13,7 +13,7 @@ import { type OpenUdpOptions, openUdpDescriptor, udpSchema } from './udp-descrip
  *
  * Names given to `send` and `connect` are resolved over the path. With a device, `addMembership` and the like join and leave
  * groups on that device. They throw `ERR_OFF_PATH` for another device, as `setMulticastInterface` does. A `send` to another
- * device's zone fails.
+ * device's zone fails, and to an address of the device itself.
  *
  * When the device is deleted the socket emits `error` with ENODEV and closes. When the `signal` fires it closes.
  *

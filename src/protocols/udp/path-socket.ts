@@ -7,7 +7,7 @@ import type { PathOptions } from '../../options.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { checkZone } from '../../sockets/off-path.js'
 import { bindToDevice } from '../../sockets/open.js'
-import { refuseThisHost } from '../../sockets/zone.js'
+import { refuseThisHost } from '../../system/this-host.js'
 import { type CreateLookupOptions, createLookup } from '../dns/lookup.js'
 import { keepMembershipsOn } from './membership.js'
 
@@ -31,7 +31,7 @@ export function createPathSocket(family: 4 | 6, path: CreateLookupOptions & Path
   return socket.once('close', () => controller.abort())
 }
 
-/** A zone in the address passed to sendmsg(2) overrides the device that the socket is bound to, and so does 0.0.0.0. */
+/** A zone in the address passed to sendmsg(2) overrides the device that the socket is bound to. An address of this machine may, too. */
 function targetError(address: string, device: string | undefined): Error | null {
   try {
     checkZone(address, device)

@@ -7,7 +7,8 @@ import { isolated } from '../../runtime/isolated.js'
 import { boundNameOf, decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { masterOf, targetOnPath } from '../../sockets/zone.js'
+import { masterOf } from '../../sockets/zone.js'
+import { targetOnPath } from '../../system/this-host.js'
 import { ClosableSocket } from '../closable-socket.js'
 import { changeMembership, checkAddress } from './membership.js'
 import { type ReplyPath, replyPath6 } from './reply-path.js'
@@ -95,7 +96,7 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
    * Sends a message, and resolves when the kernel has accepted it. The kernel chooses the source address.
    *
    * @throws NetviaError `EMSGSIZE`, `ENETUNREACH`, `EACCES` without `broadcast`, …; `ERR_INVALID_ARG_VALUE`; `ERR_ADDRESS_FAMILY`;
-   * `ERR_OFF_PATH` for the zone of another device; `ERR_SOCKET_CLOSED`.
+   * `ERR_OFF_PATH` for the zone of another device, or an address of the socket's own; `ERR_SOCKET_CLOSED`.
    */
   async send(data: Uint8Array, port: number, address: string): Promise<void> {
     await this.#send('send', data, this.#target('send', port, address))

@@ -1,6 +1,6 @@
 import { Field, slotHeader } from '../../../binding/addon.js'
 import type { ReceiveBuffer } from '../../../sockets/receive-buffer.js'
-import { isThisHost } from '../../../sockets/zone.js'
+import { isThisHost } from '../../../system/this-host.js'
 import { hasValidChecksum } from '../packet/checksum.js'
 import { milliseconds } from '../socket/timestamps.js'
 import type { PacketMemory } from './echo-template.js'

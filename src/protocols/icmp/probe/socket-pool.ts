@@ -5,6 +5,7 @@ import { type PathOptions, pathKey, pathOf } from '../../../options.js'
 import { setImmediate } from '../../../runtime/timers.js'
 import { setOption } from '../../../sockets/options.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
+import { refuseThisHost } from '../../../system/this-host.js'
 import { type IcmpKind, openIcmpDescriptor, setFragmentation } from '../socket/open-icmp-descriptor.js'
 import { filterReplies } from '../socket/socket-filter.js'
 import { stampingOn, Timestamps } from '../socket/timestamps.js'
@@ -89,6 +90,8 @@ export class SocketPool implements ProbeSocketOwner {
     this.#count(request, 1)
     try {
       this.#verify()
+      // The device may have got the address since the last probe, as of a router that failed (VRRP, RFC 9568).
+      refuseThisHost(target, this.#options.path.device)
       for (const socket of this.#sockets) if (socket.submit(request, target, tag)) return
       this.#open().submit(request, target, tag)
     } catch (error) {

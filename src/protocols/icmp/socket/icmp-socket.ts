@@ -15,7 +15,7 @@ import { isolated } from '../../../runtime/isolated.js'
 import { encodeAddress, familyOf } from '../../../sockets/address.js'
 import { setOption } from '../../../sockets/options.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
-import { targetOnPath } from '../../../sockets/zone.js'
+import { targetOnPath } from '../../../system/this-host.js'
 import { ClosableSocket } from '../../closable-socket.js'
 import { encode, messageCheck } from '../packet/encode.js'
 import type { DecodedMessage, IcmpMessage } from '../packet/message.js'
@@ -104,7 +104,8 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
    * replaces the message's identifier with its own.
    *
    * @throws NetviaError `EINVAL` from a datagram socket for anything but an echo request; `EMSGSIZE`, `ENETUNREACH`, `EPERM`,
-   * …; `ERR_INVALID_ARG_VALUE` for an invalid message or the zone of another device, `ERR_SOCKET_CLOSED`.
+   * …; `ERR_INVALID_ARG_VALUE` for an invalid message or the zone of another device; `ERR_OFF_PATH` for an address of the device itself;
+   * `ERR_SOCKET_CLOSED`.
    */
   async send(message: IcmpMessage, address: string): Promise<void> {
     messageCheck(message)

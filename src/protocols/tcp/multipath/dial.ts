@@ -1,11 +1,11 @@
 import { errorAt, invalidArgument, NetviaError } from '../../../errors.js'
 import type { Signal } from '../../../runtime/cancel.js'
 import { Staggered } from '../../../runtime/staggered.js'
-import { openConnecting } from '../../../sockets/connecting.js'
 import { asPathManager } from '../../../system/multipath/path-manager.js'
 import { multipathToken } from '../../../system/multipath/subflows.js'
 import { connectObstacle, multipathProtocol, multipathUnavailable } from '../../../system/multipath/support.js'
 import type { StartConnecting } from '../../connect-descriptor.js'
+import { openConnecting } from '../../connecting.js'
 import { raceFailure } from '../connect-errors.js'
 import {
   type Connected,

@@ -1,13 +1,13 @@
 import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
-import { type NetviaError, systemError } from '../errors.js'
 import type { PathOptions } from '../options.js'
-import { decodeAddress, encodeAddress, familyOf } from './address.js'
-import { open } from './open.js'
-import { meetsItself, resetConnection } from './self-connection.js'
-import { targetOnPath } from './zone.js'
+import { decodeAddress, encodeAddress, familyOf } from '../sockets/address.js'
+import { connectError } from '../sockets/connect-error.js'
+import { open } from '../sockets/open.js'
+import { meetsItself, resetConnection } from '../sockets/self-connection.js'
+import { targetOnPath } from '../system/this-host.js'
 
-const { EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS } = constants.errno
+const { EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS } = constants.errno
 
 /** A TCP descriptor, which the caller owns. */
 export interface Connecting {
@@ -57,11 +57,4 @@ function hasSource(family: 4 | 6, path: PathOptions, to: Uint8Array): boolean {
   const { fd, errno } = open({ family, type: 'datagram', protocol: 0, path, to })
   addon().close(fd)
   return errno === 0 || errno === -EAGAIN
-}
-
-/** The error of connect(2). EAGAIN means that no local port is free, which isn't the network's fault. */
-export function connectError(errno: number, where: { address: string; port: number; device?: string }): NetviaError {
-  if (errno !== -EAGAIN) return systemError(errno, 'connect', where)
-  const hint = 'every local port is in use: "sysctl net.ipv4.ip_local_port_range" shows which there are'
-  return systemError(-EADDRINUSE, 'connect', { ...where, hint })
 }
