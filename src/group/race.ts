@@ -4,6 +4,7 @@ import { milliseconds } from '../options.js'
 import { raceFailure } from '../protocols/tcp/connect-errors.js'
 import { Cancel, type Signal } from '../runtime/cancel.js'
 import { Staggered } from '../runtime/staggered.js'
+import { isOwnAddressError } from '../system/this-host.js'
 import type { GroupAttempts, NamedPath } from './attempts.js'
 
 /** The target's own answer, or the caller's fault: the same over any uplink. */
@@ -75,6 +76,10 @@ async function race<T>(
   work: Work<T>,
   failure?: unknown,
 ): Promise<Opened<T>> {
+  const unasked = new Set<string>()
+  const note = ({ name }: NamedPath, error: unknown) => {
+    if (isOwnAddressError(error)) unasked.add(name)
+  }
   const opening = new Staggered<NamedPath, Opened<T>>(
     {
       next() {
@@ -83,7 +88,14 @@ async function race<T>(
         return uplink
       },
       mayGrow: () => false,
-      attempt: async (uplink, signal) => ({ uplink, value: await attempt(attempts, uplink, tried, signal, work) }),
+      attempt: async (uplink, signal) => {
+        try {
+          return { uplink, value: await attempt(attempts, uplink, tried, signal, work) }
+        } catch (error) {
+          note(uplink, error)
+          throw error
+        }
+      },
       discard: ({ value }) => work.discard(value),
       delay: ({ name }) => attempts.delay(name),
       isFinal,
@@ -91,13 +103,17 @@ async function race<T>(
     },
     signal,
   )
-  if (failure !== undefined) opening.failed(failure)
+  if (failure !== undefined) {
+    note(first, failure)
+    opening.failed(failure)
+  }
   opening.advance()
   const opened = await opening.result
   const order = [...tried]
   attempts.learned(opened.uplink.name, true)
-  // A target that no uplink reaches says nothing about an uplink.
-  for (const name of order.slice(0, order.indexOf(opened.uplink.name))) attempts.learned(name, false)
+  // A target that no uplink reaches says nothing about an uplink, nor does one that is an address of the uplink itself.
+  const failed = order.slice(0, order.indexOf(opened.uplink.name)).filter(name => !unasked.has(name))
+  for (const name of failed) attempts.learned(name, false)
   return opened
 }
 

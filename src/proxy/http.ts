@@ -201,6 +201,7 @@ function refuse(socket: Socket, status: number, fields: string[] = []): void {
 
 const statuses: Record<string, number> = {
   ERR_PROXY_TARGET: 403,
+  ERR_OFF_PATH: 403,
   ERR_NO_UPLINK: 503,
   ETIMEDOUT: 504,
   EAI_AGAIN: 504,

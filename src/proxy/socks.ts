@@ -70,6 +70,7 @@ async function logIn(near: NearDescriptor, users: Users, { statistics }: ProxyCo
 
 const replies: Record<string, number> = {
   ERR_PROXY_TARGET: reply.notAllowed,
+  ERR_OFF_PATH: reply.notAllowed,
   ENETUNREACH: reply.networkUnreachable,
   EHOSTUNREACH: reply.hostUnreachable,
   ENOTFOUND: reply.hostUnreachable,

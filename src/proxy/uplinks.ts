@@ -12,6 +12,7 @@ import type { Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import type { TcpSocketOptions } from '../sockets/socket-options.js'
 import { onLinkLoss } from '../system/device-loss.js'
+import { isOwnAddressError } from '../system/this-host.js'
 import type { Carrier } from './carrier.js'
 import { Descriptor, type End } from './descriptor.js'
 import type { ProxySettings } from './options.js'
@@ -135,7 +136,8 @@ export class Uplinks {
         return work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
       },
       failed: ({ name }, error) => {
-        if (!client.aborted && error !== noLongerNeeded && !isFinal(error)) this.statistics.of(name).failures++
+        if (client.aborted || error === noLongerNeeded || isFinal(error) || isOwnAddressError(error)) return
+        this.statistics.of(name).failures++
       },
       discard,
     })

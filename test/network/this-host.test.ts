@@ -131,6 +131,9 @@ describe("a name that leads to the device's own address, as with dynamic DNS", (
     const socket = await connect({ host: 'my-lines.test', port: 80, device })
     expect(socket.remoteAddress).toBe(lab.server.address4)
     socket.destroy()
+    // What the network says of the other one says more.
+    const refused = { code: 'ECONNREFUSED', address: lab.server.address4 }
+    await expect(connect({ host: 'my-lines.test', port: 81, device })).rejects.toMatchObject(refused)
   })
 })
 

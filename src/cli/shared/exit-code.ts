@@ -1,5 +1,6 @@
 import { networkOutcome } from '../../checks/outcome.js'
 import { NetviaError } from '../../errors.js'
+import { isOwnAddressError } from '../../system/this-host.js'
 
 /** Exit codes, as fping's. If several apply, the highest counts. */
 export const Exit = { good: 0, unreachable: 1, notFound: 2, usage: 3, local: 4 } as const
@@ -26,7 +27,7 @@ export function exitOf(error: unknown): Exit {
   const { code } = error
   if (usage.has(code)) return Exit.usage
   if (code === 'ENOTFOUND' || code === 'ENODATA') return Exit.notFound
-  if (ofThisMachine.has(code)) return Exit.local
+  if (ofThisMachine.has(code) || isOwnAddressError(error)) return Exit.local
   try {
     networkOutcome(error, {})
     return Exit.unreachable

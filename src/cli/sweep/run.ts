@@ -1,6 +1,7 @@
 import { monotonicNow } from '../../monotonic.js'
 import type { PingResult } from '../../protocols/icmp/result.js'
 import { type Sweep, sweep } from '../../protocols/icmp/sweep/sweep.js'
+import { isOwnAddressError } from '../../system/this-host.js'
 import { onEachPath } from '../shared/each-path.js'
 import { Exit, exitOf, worst } from '../shared/exit-code.js'
 import { type FamilyFlags, familyOf, type OutputFlags } from '../shared/options.js'
@@ -117,7 +118,7 @@ async function gather(source: Iterable<string> | AsyncIterable<string>): Promise
 }
 
 function isShown({ alive, unreach }: SweepFlags, result: PingResult): boolean {
-  return alive || unreach ? Boolean(result.alive ? alive : unreach) : true
+  return alive || unreach ? Boolean(result.alive ? alive : unreach && !isOwnAddressError(result.error)) : true
 }
 
 /** fping's words. */
@@ -129,6 +130,7 @@ function lineOf({ output }: Session, flags: SweepFlags, result: PingResult, host
   const time = alive && flags.elapsed ? ` (${digits(rttMs)} ms)` : ''
   if (bare) return `${who ?? host}${time}`
   if (alive) return `${host} is ${color.green('alive')}${who ? `: ${who}` : ''}${time}`
+  if (isOwnAddressError(result.error)) return `${host} was not asked (${reason})`
   const why = { timeout: '', unreachable: ` (${reason})` }[outcome as string] ?? ` (${reason ?? outcome})`
   return `${host} is ${color.red('unreachable')}${why}`
 }

@@ -9,6 +9,7 @@ import { ping } from '../../protocols/icmp/ping.js'
 import type { PingReply, PingResult } from '../../protocols/icmp/result.js'
 import { toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
+import { isOwnAddressError } from '../../system/this-host.js'
 import type { PingCheck, UplinkCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
 import { withoutRules } from './check-rules.js'
@@ -56,7 +57,7 @@ async function pingByName(check: PingCheck, common: CommonOptions, timeout: numb
     return result.outcome === 'reply' ? passed(result.rttMs) : pingFailure(result)
   }
   return judge(common.signal, common.device, send, error =>
-    error.code === 'ETIMEDOUT' ? silence : failed(causeOf(error), false),
+    error.code === 'ETIMEDOUT' ? silence : failure(error),
   ).finally(() => deadline.end())
 }
 
@@ -67,7 +68,12 @@ export function pingFailure(result: Exclude<PingResult, PingReply>): Outcome {
 }
 
 function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: NetviaError }): Outcome {
-  return ok ? passed(latencyMs!) : failed(causeOf(error!), false)
+  return ok ? passed(latencyMs!) : failure(error!)
+}
+
+/** A target that is an address of the uplink itself is a fault of the settings, and says nothing about the line. */
+function failure(error: NetviaError): Outcome {
+  return failed(causeOf(error), isOwnAddressError(error))
 }
 
 /** Says that the name server is at fault, if it is. The target was never contacted then. */

@@ -11,6 +11,7 @@ const network = [
   'EADDRNOTAVAIL',
   'ERR_ADDRESS_FAMILY',
   'EAFNOSUPPORT',
+  'ERR_OFF_PATH',
 ]
 
 /** The most informative error of all attempts, with the others in `cause`. */
