@@ -99,7 +99,7 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
     [
       'redirects',
       s => s.write(`HTTP/1.1 307 x\r\nLocation: http://127.0.0.1:${otherPort}/\r\nContent-Length: 0\r\n\r\n`),
-      'refused',
+      'failed',
       /^status 307/,
     ],
     [
@@ -109,8 +109,14 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
       /^status 400.{0,200}$/s,
     ],
     [
-      'is of another type',
-      answering('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>'),
+      'is a captive portal',
+      answering('HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8\r\nContent-Length: 6\r\n\r\n<html>'),
+      'failed',
+      /^a web page answered/,
+    ],
+    [
+      'answers in JSON',
+      answering('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'),
       'delivered',
     ],
     [

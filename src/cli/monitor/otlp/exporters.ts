@@ -12,6 +12,9 @@ import { followAnswer, type PartialSuccess } from './partial-success.js'
 /** Characters of what a collector says about a failure. */
 const longestReason = 200
 
+/** Refusals of the credentials, and of the moment. */
+const mayBeAccepted = new Set([401, 403, 407, 408, 429])
+
 /** OpenTelemetry's `ExportResult`. */
 interface Exported {
   code: number
@@ -55,7 +58,7 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
       const { requests, exporter } = current
       const exported = new Promise<Exported>(resolve => exporter.export(item, resolve))
       const judged = await within(timeout, exported)
-      if (judged) return judge(judged, requests.partialSuccess)
+      if (judged) return judge(judged, requests)
       // An exporter that still waits takes a place among the few exports that it allows itself.
       current = open()
       requests.end()
@@ -75,6 +78,8 @@ export function senders(openTelemetry: OpenTelemetry, group: UplinkGroup, settin
 class Requests {
   #current: ClientRequest | undefined
   #answer: (() => PartialSuccess) | undefined
+  /** The last answer is a web page, as of a captive portal. */
+  isPage = false
   #isEnded = false
 
   /** What the last answer says of what was rejected. */
@@ -89,6 +94,7 @@ class Requests {
       this.#answer = undefined
       request.once('response', response => {
         this.#answer = followAnswer(response)
+        this.isPage = /^text\/html\b/i.test(response.headers['content-type'] ?? '')
       })
       ;(agent as NodeAgent).addRequest(request, options)
       if (this.#isEnded) request.destroy()
@@ -114,15 +120,19 @@ async function within<T>(timeout: number, work: Promise<T>): Promise<T | undefin
   }
 }
 
-/** OTLP/HTTP forbids resending what was refused. Rejected credentials are an exception, because they can be replaced. */
-function judge({ code, error }: Exported, partial: PartialSuccess | undefined): Attempt {
+/**
+ * OTLP/HTTP forbids resending what was refused. Rejected credentials are an exception, because they can be replaced. A page or a
+ * redirect is no collector's answer, but that of a captive portal.
+ */
+function judge({ code, error }: Exported, { isPage, partialSuccess: partial }: Requests): Attempt {
+  if (code === 0 && isPage) return { result: 'failed', why: 'a web page answered, perhaps that of a captive portal' }
   if (code === 0 && partial?.rejected) {
     const why = `${partial.rejected} of one push${partial.why && `: ${partial.why}`}`
     return { result: 'refused', why: shortened(why), lost: partial.rejected }
   }
   if (code === 0) return { result: 'delivered', why: '' }
   const status = (error as { code?: unknown } | undefined)?.code
-  const isRefused = typeof status === 'number' && status < 500 && ![401, 403, 408, 429].includes(status)
+  const isRefused = typeof status === 'number' && status >= 400 && status < 500 && !mayBeAccepted.has(status)
   const why = typeof status === 'number' ? `status ${status} ${error!.message}` : (error?.message ?? 'no reason given')
   return { result: isRefused ? 'refused' : 'failed', why: shortened(why) }
 }
