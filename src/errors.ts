@@ -87,21 +87,10 @@ export function systemError(
 
 const { ENETDOWN, ENETUNREACH } = constants.errno
 
-/** The kernel says "network is unreachable" for a device that is down, too. */
+/** The kernel says "network is unreachable" for a device that is down, too. A hint only: /sys may show another network namespace. */
 function deviceHint(errno: number, device: string | undefined): string | undefined {
   if (errno !== -ENETDOWN && errno !== -ENETUNREACH) return undefined
   return isSetDown(device) ? `the device is down: ip link set ${device} up` : undefined
-}
-
-/**
- * The error of a wait that has ended without an answer, if the device of the call has been set down: then nothing arrives,
- * whatever the network does. Undefined if silence is the network's.
- */
-export function deviceDown(
-  syscall: string,
-  where: Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>,
-): NetviaError | undefined {
-  return isSetDown(where.device) ? systemError(-ENETDOWN, syscall, where) : undefined
 }
 
 function isSetDown(device: string | undefined): boolean {

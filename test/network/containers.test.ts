@@ -1,6 +1,6 @@
 import { chmodSync } from 'node:fs'
 import { beforeAll, describe, expect, it, test } from 'vitest'
-import { atEnd, lab } from '../lab/index.js'
+import { atEnd, type Host, lab } from '../lab/index.js'
 import { collect, command, type Ended, objects } from '../unit/cli-process.js'
 
 /** The capabilities that Docker, Podman and containerd give a container by default. */
@@ -85,6 +85,25 @@ describe('in a container', () => {
       stderr: expect.stringContaining('the devices here are isp1, isp2, lo'),
     })
   })
+})
+
+test('nsenter --net, without the /sys of the namespace: what a device of the same name is there says nothing', async () => {
+  const ip = (host: Host, ...lines: string[]) => {
+    for (const line of lines) lab.run(host, 'ip', ...line.split(' '))
+  }
+  const made = 'link add twin0 type veth peer name twin1'
+  ip('router', made)
+  const target = '10.99.0.9'
+  const neighbour = `neighbour add ${target} lladdr 02:00:00:00:00:09 nud permanent dev twin0`
+  ip('internet', made, 'link set twin0 up', 'link set twin1 up', 'address add 10.99.0.1/24 dev twin0', neighbour)
+  atEnd(() => ip('router', 'link del twin0'))
+  atEnd(() => ip('internet', 'link del twin0'))
+  const entered = ['nsenter', `--net=/run/netns/${lab.names.internet}`]
+  const words = ['ping', '--json', '-c', '1', '-W', '500ms', '-I', 'twin0', target]
+  const [result] = objects(
+    await collect(lab.spawn('router', entered[0]!, entered[1]!, process.execPath, command, ...words)),
+  )
+  expect(result).toMatchObject({ outcome: 'timeout' })
 })
 
 describe('doctor in a container', () => {

@@ -29,6 +29,7 @@ const entries = ['index', 'via', 'undici']
 const rooms: Record<string, string[]> = {
   system: [
     'netlink',
+    'device-down',
     'device-loss',
     'device-return',
     'devices',

@@ -1,7 +1,7 @@
-import { deviceDown } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { type Signal, toAbortSignal } from '../../runtime/cancel.js'
 import { Deadline } from '../../runtime/deadline.js'
+import { deviceDown } from '../../system/device-down.js'
 import { onLinkLoss } from '../../system/device-loss.js'
 import type { Module } from './config/modules.js'
 import { ProbeLog } from './log.js'

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { nodeCrypto } from '../../builtins.js'
-import { deviceDown, joinHostPort, NetviaError } from '../../errors.js'
+import { joinHostPort, NetviaError } from '../../errors.js'
 import type { Signal } from '../../runtime/cancel.js'
+import { deviceDown } from '../../system/device-down.js'
 import { destroyWithDevice } from '../../system/device-loss.js'
 
 export type Message = Record<string, unknown>

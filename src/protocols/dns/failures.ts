@@ -1,4 +1,5 @@
-import { deviceDown, NetviaError } from '../../errors.js'
+import { NetviaError } from '../../errors.js'
+import { deviceDown } from '../../system/device-down.js'
 import type { RecordType } from './records.js'
 import { type DnsServer, formatDnsServer } from './server-address.js'
 

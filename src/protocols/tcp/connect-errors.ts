@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
-import { deviceDown, NetviaError, systemError } from '../../errors.js'
+import { NetviaError, systemError } from '../../errors.js'
+import { deviceDown } from '../../system/device-down.js'
 
 /** Error codes, sorted by how much they say about the other end. Local errors rank before all of them. */
 const network = [
