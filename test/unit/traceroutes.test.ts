@@ -128,6 +128,24 @@ describe('the length of a route', () => {
     expect([one.last, one.reached]).toEqual([6, false])
   })
 
+  it('is looked for again behind an end that no longer answers', () => {
+    const one = record([1])
+    one.add(1, result('ttl-exceeded', '192.0.2.1', 1))
+    // A router without a route: it answers in place of the next hop.
+    one.add(2, result('unreachable', '192.0.2.1', 1))
+    for (let i = 0; i < 4; i++) one.add(2, result('timeout'))
+    expect(one.last).toBe(2)
+    one.add(2, result('timeout'))
+    expect([one.last, one.depth, one.reached]).toEqual([7, 2, false])
+    one.add(4, result('reply', target, 1))
+    one.add(3, result('reply', target, 1))
+    expect([one.last, one.depth, one.reached]).toEqual([3, 3, true])
+    for (let i = 0; i < 5; i++) one.add(3, result('timeout'))
+    expect([one.depth, one.reached]).toEqual([3, true])
+    one.add(3, result('reply', target, 1))
+    expect(one.last).toBe(3)
+  })
+
   it('survives a reset of the figures', () => {
     const one = record([1], [1])
     one.reset()

@@ -75,6 +75,8 @@ export interface RouteStatistics {
 const addressesKept = 32
 /** Like mtr, probes this many hops beyond the furthest that has answered. */
 const silentHops = 5
+/** After so many lost probes in a row, the target is also looked for behind the end of the route. */
+const silentEnd = 5
 
 /** Counts the probes of a route hop by hop, in constant memory. */
 export class RouteRecord {
@@ -83,6 +85,8 @@ export class RouteRecord {
   readonly #hops = new Map<number, HopRecord>()
   /** The hop at which the end of the route last answered. */
   #end: number | undefined
+  /** Lost since the end of the route last answered. */
+  #lostAtEnd = 0
   #furthest: number
   #error: NetviaError | undefined
 
@@ -94,7 +98,9 @@ export class RouteRecord {
 
   /** The last hop that is worth a probe now. */
   get last(): number {
-    return this.#end ?? Math.min(this.#maxHops, this.#furthest + silentHops)
+    return this.#end === undefined || this.#isEndSilent
+      ? Math.min(this.#maxHops, this.#furthest + silentHops)
+      : this.#end
   }
 
   /** The last hop to report: the end, or the first silent hop after those that answer. */
@@ -104,6 +110,11 @@ export class RouteRecord {
 
   get reached(): boolean {
     return this.#hops.get(this.depth)?.reached ?? false
+  }
+
+  /** The route may have become longer, by routers that don't answer. */
+  get #isEndSilent(): boolean {
+    return this.#lostAtEnd >= silentEnd
   }
 
   /** Why this machine didn't send the newest probe. */
@@ -116,9 +127,13 @@ export class RouteRecord {
     const hop = this.#hops.get(ttl) ?? new HopRecord()
     this.#hops.set(ttl, hop)
     hop.add(result)
+    if (ttl === this.#end && result.outcome === 'timeout') this.#lostAtEnd++
     if (result.from === undefined) return
     this.#furthest = Math.max(this.#furthest, ttl)
-    if (result.outcome !== 'ttl-exceeded') this.#end = Math.min(this.#end ?? ttl, ttl)
+    if (result.outcome !== 'ttl-exceeded') {
+      this.#end = this.#end === undefined || this.#isEndSilent ? ttl : Math.min(this.#end, ttl)
+      this.#lostAtEnd = 0
+    }
     // The route has become longer.
     else if (this.#end !== undefined && ttl >= this.#end) this.#end = undefined
   }
