@@ -31,7 +31,7 @@ function start(families: (4 | 6)[] = [6, 4]) {
   return { race, begun, attempts, discarded, controller, outcome }
 }
 
-test('families in turn, IPv6 first, 250 ms apart', async () => {
+test('alternates families, IPv6 first, 250 ms apart', async () => {
   const { race, begun } = start()
   race.offer(6, ['6a', '6b', '6c'])
   race.offer(4, ['4a'])
@@ -72,7 +72,7 @@ describe('an IPv4 answer', () => {
     await pass(250)
     expect(begun.at(-1)).toEqual([300, '6a'])
   })
-  test('goes after IPv6 when that comes in time', async () => {
+  test('follows IPv6 if that answers in time', async () => {
     const { race, begun } = start()
     race.offer(4, ['4a'])
     await pass(30)
@@ -83,7 +83,7 @@ describe('an IPv4 answer', () => {
       [280, '4a'],
     ])
   })
-  test('does not wait when there is no IPv6 address, or IPv6 is not asked for', async () => {
+  test('does not wait if there is no IPv6 address, or IPv6 is not requested', async () => {
     const one = start()
     one.race.offer(6, [])
     one.race.offer(4, ['4a'])
@@ -94,7 +94,7 @@ describe('an IPv4 answer', () => {
   })
 })
 
-test('addresses that come late are tried immediately if no attempt is running', async () => {
+test('late addresses are tried immediately if no attempt is running', async () => {
   const { race, begun, attempts, outcome } = start()
   race.offer(6, ['6a'])
   await pass(0)
@@ -106,7 +106,7 @@ test('addresses that come late are tried immediately if no attempt is running', 
   expect(begun.at(-1)).toEqual([1000, '4a'])
 })
 
-test('the first success wins; the others are ended, and one that succeeds all the same is discarded', async () => {
+test('the first success wins, the others are ended, and one that still succeeds is discarded', async () => {
   const { race, attempts, discarded, outcome, begun } = start()
   race.offer(6, ['6a', '6b'])
   race.offer(4, ['4a'])
@@ -122,7 +122,7 @@ test('the first success wins; the others are ended, and one that succeeds all th
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('when all fail it ends with the errors of all', async () => {
+test('if all fail, it ends with all errors', async () => {
   const { race, attempts, outcome } = start()
   race.offer(6, ['6a'])
   race.offer(4, ['4a'])
@@ -137,7 +137,7 @@ test('when all fail it ends with the errors of all', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('when there is no address it ends with the reason', async () => {
+test('without an address, it ends with the reason', async () => {
   const { race, outcome } = start()
   race.finish('not found')
   await pass(0)
@@ -154,7 +154,7 @@ test('the signal ends it with its reason', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('nothing is left of the wait for IPv6 when it ends in the middle of that', async () => {
+test('ending it while it waits for IPv6 leaves no timer', async () => {
   const { race, controller, begun } = start()
   race.offer(4, ['4a'])
   await pass(20)

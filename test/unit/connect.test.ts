@@ -56,7 +56,7 @@ async function expectEcho(socket: Awaited<ReturnType<typeof connect>>): Promise<
   socket.destroy()
 }
 
-test('to an address over a device: the socket is connected, knows its ends, and holds the bound descriptor', async () => {
+test('to an address over a device: the socket is connected, knows both addresses, and has the bound descriptor', async () => {
   const port = await listenAt('127.0.0.1')
   const socket = await connect({
     host: '127.0.0.1',
@@ -84,7 +84,7 @@ test('to an address over a device: the socket is connected, knows its ends, and 
   await expectEcho(socket)
 })
 
-test('without options nothing is set', async () => {
+test('without options, no socket option is set', async () => {
   const socket = await connect({ host: '127.0.0.1', port: await listenAt('127.0.0.1') })
   const fd = descriptorOf(socket)
   expect([boundDevice(fd), getOption(fd, 'TCP_NODELAY'), getOption(fd, 'SO_KEEPALIVE')]).toEqual(['', 0, 0])
@@ -100,7 +100,7 @@ test('IPv6, and an IPv4 address in IPv6 form', async () => {
   await expectEcho(mapped)
 })
 
-test('to a name: IPv6 first, IPv4 where that fails', async () => {
+test('to a name: IPv6 first, IPv4 if that fails', async () => {
   const servers = await names(({ question: { name, type } }) => ({
     answers: type === 'A' ? [a(name, '127.0.0.1')] : [aaaa(name, '::1')],
   }))
@@ -112,7 +112,7 @@ test('to a name: IPv6 first, IPv4 where that fails', async () => {
   await expectEcho(six)
 })
 
-test('a lost question is put again within the time limit', async () => {
+test('a lost question is repeated within the time limit', async () => {
   let asked = 0
   const servers = await names(({ question: { name } }) =>
     ++asked === 1 ? undefined : { answers: [a(name, '127.0.0.1')] },
@@ -123,7 +123,7 @@ test('a lost question is put again within the time limit', async () => {
   socket.destroy()
 })
 
-test('an address that does not answer is passed by after the attempt delay', async () => {
+test('the next address is tried after the attempt delay if one does not answer', async () => {
   const port = await blackHole()
   const server = createServer(socket => void socket.on('error', () => {}))
   server.listen(port, '127.0.0.2')
@@ -140,7 +140,7 @@ test('an address that does not answer is passed by after the attempt delay', asy
 })
 
 describe('failures', () => {
-  test('refused: address, port and device are in the error', async () => {
+  test('refused: the error has address, port and device', async () => {
     const port = await listenAt('127.0.0.1')
     closers.splice(0)[0]!()
     await expect(connect({ host: '127.0.0.1', port, device: 'lo' })).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe('failures', () => {
       device: 'lo',
     })
   })
-  test('every address of a name refused: all of them are in the cause', async () => {
+  test('every address of a name refused: the cause has all of them', async () => {
     const servers = await names(({ question: { name, type } }) => ({
       answers: type === 'A' ? [a(name, '127.0.0.1'), a(name, '127.0.0.2')] : [aaaa(name, '::1')],
     }))
@@ -182,7 +182,7 @@ describe('failures', () => {
       code: 'ERR_ADDRESS_FAMILY',
     })
   })
-  test('options that make no sense are refused by name', async () => {
+  test('invalid options are refused by name', async () => {
     const refused = (options: object) =>
       expect(connect(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
     await refused({ host: 'x', port: 1, timeOut: 5 })
@@ -228,7 +228,7 @@ describe('the time limit', () => {
   })
 })
 
-describe('aborting rejects with the reason at once and leaves nothing open', () => {
+describe('aborting rejects immediately with the reason and leaves nothing open', () => {
   const expectAbort = (options: Parameters<typeof connect>[0]) =>
     expectPromptAbort(signal => connect({ ...options, signal }))
   test('before it starts', async () => {
@@ -239,7 +239,7 @@ describe('aborting rejects with the reason at once and leaves nothing open', () 
   test('during name resolution', async () =>
     expectAbort({ host: 'x.example', port: 1, servers: await names(() => undefined) }))
   test('during connection', async () => expectAbort({ host: '127.0.0.1', port: await blackHole(), device: 'lo' }))
-  test('after it: the socket lives on', async () => {
+  test('after the connection: the socket stays open', async () => {
     const controller = new AbortController()
     const socket = await connect({ host: '127.0.0.1', port: await listenAt('127.0.0.1'), signal: controller.signal })
     controller.abort()
@@ -247,7 +247,7 @@ describe('aborting rejects with the reason at once and leaves nothing open', () 
   })
 })
 
-test('no timer is left', async () => {
+test('leaves no timer', async () => {
   const [port, silent] = [await listenAt('127.0.0.1'), await blackHole()]
   const timers = vi.spyOn(globalThis, 'setTimeout')
   const intervals = vi.spyOn(globalThis, 'setInterval')
@@ -271,7 +271,7 @@ test('no timer is left', async () => {
   }
 })
 
-test('aborted at any moment, three hundred times: either connected or the reason, and nothing stays open', async () => {
+test('aborted at any of three hundred moments: either connected or the reason, and nothing stays open', async () => {
   const port = await listenAt('127.0.0.1')
   const servers = await names(({ question: { name, type } }) => ({
     truncated: name.startsWith('t') && type === 'AAAA',
@@ -296,7 +296,7 @@ test('aborted at any moment, three hundred times: either connected or the reason
   expect(await openSockets()).toBe(before)
 })
 
-test('two hundred at once, and nothing stays open', async () => {
+test('two hundred concurrent connections leave nothing open', async () => {
   const port = await listenAt('127.0.0.1')
   const before = await openSockets()
   const sockets = await Promise.all(
@@ -306,7 +306,7 @@ test('two hundred at once, and nothing stays open', async () => {
   expect(await openSockets()).toBe(before)
 })
 
-test('a connection whose device was lost meanwhile is closed, and not returned', async () => {
+test('a connection whose device was lost during the call is closed instead of returned', async () => {
   const port = await listenAt('127.0.0.1')
   const before = await openSockets()
   const { getOption: read } = addon()
@@ -322,7 +322,7 @@ test('a connection whose device was lost meanwhile is closed, and not returned',
   expect(await openSockets()).toBe(before)
 })
 
-test('a connection that is reset while nobody listens does not end the process', async () => {
+test('a connection that is reset without an error listener does not end the process', async () => {
   const thrown = uncaught()
   const server = createServer(socket => socket.resetAndDestroy()).listen(0, '127.0.0.1')
   closers.push(() => server.close())

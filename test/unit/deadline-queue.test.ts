@@ -19,7 +19,7 @@ function queue() {
   }
 }
 
-it('reports each probe once, when its own time is over, in order of sending', () => {
+it('reports each probe once, at its own deadline, in the order of sending', () => {
   const { deadlines, push, expired } = queue()
   expect(deadlines.next()).toBe(Number.POSITIVE_INFINITY)
   push(65_535, 0, 1000)
@@ -34,7 +34,7 @@ it('reports each probe once, when its own time is over, in order of sending', ()
   expect(deadlines.next()).toBe(Number.POSITIVE_INFINITY)
 })
 
-it('forgets what was answered: at the start, in the middle and at the end', () => {
+it('removes answered probes: at the start, in the middle and at the end', () => {
   const { deadlines, push, expired } = queue()
   for (let probe = 0; probe < 6; probe++) push(probe, probe, 10)
   for (const probe of [3, 0, 5, 3]) deadlines.remove(probe)
@@ -44,7 +44,7 @@ it('forgets what was answered: at the start, in the middle and at the end', () =
   expect(expired(30)).toEqual([3])
 })
 
-it('a probe whose time is over may wait again, for longer', () => {
+it('a probe whose deadline has passed may wait again, for longer', () => {
   const { deadlines, push } = queue()
   push(1, 0, 10)
   push(2, 0, 10)
@@ -57,7 +57,7 @@ it('a probe whose time is over may wait again, for longer', () => {
   expect(deadlines.next()).toBe(100)
 })
 
-it('any number of different waits, at once and one after the other', () => {
+it('handles any number of different waits, concurrent and sequential', () => {
   const { deadlines, push, expired } = queue()
   for (let probe = 0; probe < 3000; probe++) push(probe, 0, probe + 0.5)
   expect(expired(1000)).toHaveLength(1000)

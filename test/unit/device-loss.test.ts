@@ -70,7 +70,7 @@ describe('the loss of a device', () => {
     expect(thrown).toEqual([new Error('mine')])
   })
 
-  test('is seen even if it came before netlink listened, or in a message that was lost', async () => {
+  test('is detected even if it happened before netlink listened, or in a lost message', async () => {
     const [early, later] = [vi.fn(), vi.fn()]
     onDeviceLoss(1, 'wan1', early)
     onDeviceLoss(2, 'wan2', later)
@@ -81,7 +81,7 @@ describe('the loss of a device', () => {
     expect(later).toHaveBeenCalledOnce()
   })
 
-  test('is a change of name too', async () => {
+  test('includes a change of name', async () => {
     const lost = vi.fn()
     onDeviceLoss(1, 'wan1', lost)
     await sleep(100)
@@ -90,7 +90,7 @@ describe('the loss of a device', () => {
     expect(lost).toHaveBeenCalledOnce()
   })
 
-  test('is found by asking where netlink is refused', async () => {
+  test('is found by polling if netlink is forbidden', async () => {
     netlink.refused = true
     const lost = vi.fn()
     onDeviceLoss(1, 'wan1', lost)
@@ -102,7 +102,7 @@ describe('the loss of a device', () => {
     expect(netlink.verified).toBe(verified)
   })
 
-  test('is no business of a socket that is closed, and costs a short-lived one nothing', async () => {
+  test('is not reported to a closed socket, and costs a short-lived one nothing', async () => {
     const lost = vi.fn()
     onDeviceLoss(1, 'wan1', lost, () => false)
     onDeviceLoss(2, 'wan1', lost)()
@@ -115,7 +115,7 @@ describe('the loss of a device', () => {
 })
 
 describe('the return of a device', () => {
-  test('is its link or its addresses and routes, and nothing of other devices', () => {
+  test('is a change of its link, addresses or routes, and not of other devices', () => {
     const heard: string[] = []
     const end = onDeviceReturn('wan1', what => heard.push(what))
     link('added', 'wan2')
@@ -133,7 +133,7 @@ describe('the return of a device', () => {
     end()
   })
 
-  test('is not reported if netlink is refused', () => {
+  test('is not reported if netlink is forbidden', () => {
     netlink.refused = true
     expect(() => onDeviceReturn('wan1', () => {})()).not.toThrow()
   })

@@ -13,7 +13,7 @@ import { neighbour } from '../../src/system/netlink/tables.js'
 import { openSockets } from './open-sockets.js'
 
 describe('devices', () => {
-  it('describes lo as the rest of the system does', async () => {
+  it('describes lo like the rest of the system', async () => {
     const lo = (await devices()).find(({ name }) => name === 'lo')!
     expect(lo).toMatchObject({ index: 1, kind: 'loopback', up: true, running: true, mac: undefined })
     expect(lo.index).toBe(addon().deviceIndex('lo'))
@@ -43,7 +43,7 @@ describe('devices', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('refuses what it does not know', async () => {
+  it('refuses unknown options and invalid arguments', async () => {
     // @ts-expect-error deliberately wrong
     await expect(devices({ devices: 1 })).rejects.toThrow('unknown option "devices"')
     await expect(device('a/b')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
@@ -52,7 +52,7 @@ describe('devices', () => {
 })
 
 describe('device and deviceAddress', () => {
-  it('name the devices that exist when one does not', async () => {
+  it('name the existing devices if one does not exist', async () => {
     const expected = { code: 'ENODEV', device: 'nonesuch0', hint: expect.stringContaining('lo') }
     await expect(device('nonesuch0')).rejects.toMatchObject(expected)
     await expect(deviceAddress('nonesuch0')).rejects.toMatchObject(expected)
@@ -77,12 +77,12 @@ describe('assembleDevices', () => {
   const gateways = (routes: KernelRoute[]) =>
     assembleDevices([link(1), link(2), link(3)], [], routes).map(({ gateway4 }) => gateway4)
 
-  it('of one metric, takes the gateway that router advertisements prefer', () => {
+  it('among equal metrics, takes the gateway that router advertisements prefer', () => {
     const by = (preference: number, gateway: string) => route(1024, [{ deviceIndex: 1, gateway }], { preference })
     expect(gateways([by(-1, '192.0.2.1'), by(1, '192.0.2.2'), by(0, '192.0.2.3')])[0]).toBe('192.0.2.2')
   })
 
-  it('takes the gateway of the lowest metric of each device, of multipath routes too', () => {
+  it('takes the gateway of the lowest metric for each device, also from multipath routes', () => {
     expect(
       gateways([
         route(20, [{ deviceIndex: 1, gateway: '192.0.2.20' }]),
@@ -107,7 +107,7 @@ describe('assembleDevices', () => {
     ).toEqual(['192.0.2.4', '192.0.2.5', '192.0.2.3'])
   })
 
-  it('has no gateway where the best default route has none (point-to-point)', () => {
+  it('has no gateway if the best default route has none (point-to-point)', () => {
     expect(gateways([route(5, [{ deviceIndex: 1 }]), route(9, [{ deviceIndex: 1, gateway: '192.0.2.1' }])])[0]).toBe(
       undefined,
     )
@@ -158,7 +158,7 @@ describe('watchDevices', () => {
 })
 
 describe('neighbour', () => {
-  it('is undefined for what the kernel does not know', () => {
+  it('is undefined if the kernel does not know it', () => {
     expect(neighbour('192.0.2.77', 1)?.state).toBe(undefined)
     expect(neighbour('2001:db8::77', 1)?.state).toBe(undefined)
     expect(neighbour('192.0.2.77', 999_999)?.state).toBe(undefined)

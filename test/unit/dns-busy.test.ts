@@ -17,7 +17,7 @@ const program = `
   })
   socket.bind(0, '127.0.0.1', () => parentPort.postMessage(socket.address().port))`
 
-test('an answer that came while the event loop was busy is read before anything is asked again', async () => {
+test('an answer that arrived while the event loop was busy is read before the question is repeated', async () => {
   const asked = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(program, { eval: true, workerData: asked })
   onTestFinished(async () => void (await worker.terminate()))

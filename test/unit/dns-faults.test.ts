@@ -39,8 +39,8 @@ async function timed(work: Promise<unknown>) {
 
 const found = [{ address: '192.0.2.1' }]
 
-describe('within the time there is', () => {
-  test('a lost datagram is sent again after a second at most', async () => {
+describe('within the time limit', () => {
+  test('a lost datagram is sent again after at most a second', async () => {
     const { server } = await serve((asked, count) => (count <= 2 ? undefined : answer(asked)))
     const { result, ms } = await timed(resolve('x.example', { family: 4, timeout: 10_000, servers: [server] }))
     expect(result).toMatchObject(found)
@@ -80,7 +80,7 @@ describe('within the time there is', () => {
     }
   })
 
-  test('an answer to an earlier try counts, although later ones were made', async () => {
+  test('an answer to an earlier try counts after later ones too', async () => {
     const slow = await serve(asked => later(1500, answer(asked)))
     const silent = await serve(() => undefined)
     const list = [slow.server, silent.server, silent.server]
@@ -112,8 +112,8 @@ describe('within the time there is', () => {
   })
 })
 
-describe('a server that can not be asked is passed over', () => {
-  test('and named where nobody else answers', async () => {
+describe('a server that cannot be asked is skipped', () => {
+  test('and named if no other server answers', async () => {
     const good = await serve(answer)
     const zone = '[fe80::1%usb9]:53'
     expect(await resolve('x.example', { family: 4, servers: [zone, good.server] })).toMatchObject(found)
@@ -132,7 +132,7 @@ describe('a server that can not be asked is passed over', () => {
   })
 })
 
-describe('a refusal goes on to the next server', () => {
+describe('after a refusal, the next server is asked', () => {
   const header = (id: number, rcode: number, questions: number) =>
     Uint8Array.from([id >> 8, id & 255, 0x81, 0x80 | rcode, 0, questions, 0, 0, 0, 0, 0, 0])
   test.each([
@@ -174,7 +174,7 @@ describe('EDNS', () => {
       },
     ],
   ]
-  test.each(withoutEdns)('a server that %s is asked without it soon, and from then on', async (_what, reply) => {
+  test.each(withoutEdns)('a server that %s is soon asked without it, and always after that', async (_what, reply) => {
     const { server, asked } = await serve(reply)
     const ask = () => timed(resolve('x.example', { family: 4, servers: [server] }))
     const first = await ask()
@@ -186,7 +186,7 @@ describe('EDNS', () => {
     expect(asked.map(({ edns }) => edns)).toEqual([true, false, false])
   })
 
-  test('a server that copes, only later, is not thought to', async () => {
+  test("a slow server that supports EDNS is not treated as one that doesn't", async () => {
     const { server, asked } = await serve(answer)
     for (let i = 0; i < 3; i++) await resolve('x.example', { family: 4, servers: [server] })
     expect(asked.map(({ edns }) => edns)).toEqual([true, true, true])
@@ -195,7 +195,7 @@ describe('EDNS', () => {
 
 describe('AAAA without an answer', () => {
   const onlyA = (asked: Asked) => (asked.question.type === 'A' ? answer(asked) : undefined)
-  test('one address is used after the resolution delay', async () => {
+  test('IPv4 is used after the resolution delay', async () => {
     const { server } = await serve(onlyA)
     const conf = { ...parseResolvConf(''), servers: [parseDnsServer(server)!] }
     const told: unknown[] = []
@@ -218,7 +218,7 @@ describe('AAAA without an answer', () => {
     expect((await resolveFirst('localhost', { family: 4 })).address).toBe('127.0.0.1')
   })
 
-  test('a list of both families does not wait ten seconds for it', async () => {
+  test('a list of both families does not wait ten seconds for AAAA', async () => {
     const { server } = await serve(onlyA)
     const { result, ms } = await timed(resolve('x.example', { servers: [server] }))
     expect(result).toMatchObject(found)
@@ -226,7 +226,7 @@ describe('AAAA without an answer', () => {
   })
 })
 
-test('a server of this machine that is not there ends the question: the kernel knows', async () => {
+test('a missing server on this machine ends the question, because the kernel reports it', async () => {
   const probe = createSocket('udp4')
   await new Promise<void>(done => probe.bind(0, '127.0.0.1', done))
   const { port } = probe.address()

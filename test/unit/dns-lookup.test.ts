@@ -28,7 +28,7 @@ test('one address, with and without options', async () => {
   expect(await lookup('192.0.2.1', 6)).toEqual(['192.0.2.1', 4])
 })
 
-test('all addresses, in the order asked for', async () => {
+test('all addresses, in the requested order', async () => {
   const families = async (options: LookupOptions & { order?: string }) =>
     ((await lookup('both.example', { ...options, all: true }))[0] as { family: number }[]).map(({ family }) => family)
   expect(await families({ verbatim: false })).toEqual([4, 4, 6])
@@ -52,7 +52,7 @@ test('hints', async () => {
   expect(await lookup('four.example', { hints: ADDRCONFIG })).toEqual(['127.0.0.1', 4])
 })
 
-test('errors go to the callback with the code of Node', async () => {
+test("errors go to the callback with Node's code", async () => {
   await expect(lookup('none.example')).rejects.toMatchObject({
     code: 'ENOTFOUND',
     hostname: 'none.example',
@@ -61,7 +61,7 @@ test('errors go to the callback with the code of Node', async () => {
   await expect(lookup('six.example', 4)).rejects.toMatchObject({ code: 'ENOTFOUND' })
 })
 
-test('an empty name, and what is wrong with the call', async () => {
+test('an empty name, and invalid calls', async () => {
   expect(await lookup('')).toEqual([null, 4])
   expect(await lookup('', { all: true })).toEqual([[]])
   expect(() => createLookup({ devices: 'lo' } as never)).toThrow(/unknown option "devices"/)
@@ -69,7 +69,7 @@ test('an empty name, and what is wrong with the call', async () => {
   expect(() => createLookup()('x', { family: 5 }, () => {})).toThrow(/family/)
 })
 
-test('Node takes it as its own', async () => {
+test('Node accepts it as a lookup function', async () => {
   const server = createServer((_request, response) => response.end('here'))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }

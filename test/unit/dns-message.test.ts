@@ -20,7 +20,7 @@ function response(change: Partial<Parameters<typeof encode>[0]> = {}): Buffer {
 }
 
 describe('a response counts only', () => {
-  test('as it should be', () => {
+  test('that is correct', () => {
     const decoded = decodeResponse(response(), query)!
     expect(decoded).toMatchObject({ rcode: 'NOERROR', truncated: false, referral: false })
     expect(followChain(decoded.answers, query.name, 'A')).toMatchObject([{ data: '192.0.2.1', ttl: 60 }])
@@ -49,7 +49,7 @@ describe('a refusal counts', () => {
     [4, 'NOTIMP'],
     [5, 'REFUSED'],
     [9, 'RCODE9'],
-  ])('of code %i: with the question, without, and as a bare header whose counts promise more', (code, rcode) => {
+  ])('with code %i: with the question, without it, and as a bare header whose counts claim more', (code, rcode) => {
     const refusal = { flags: 0x100 | code, answers: [] }
     const bare = response(refusal).subarray(0, 12)
     for (const bytes of [
@@ -60,16 +60,16 @@ describe('a refusal counts', () => {
     ])
       expect(decodeResponse(bytes, query)).toMatchObject({ rcode, answers: [] })
   })
-  test('only of this query', () => {
+  test('only for this query', () => {
     const other = { ...question, name: 'other.example' }
     expect(decodeResponse(response({ flags: 0x105, questions: [other] }), query)).toBeUndefined()
     expect(decodeResponse(response({ flags: 0x105, id: 1, questions: [] }), query)).toBeUndefined()
   })
-  test('and "no such name" is none: it must repeat the question', () =>
+  test('but "no such name" must repeat the question', () =>
     expect(decodeResponse(response({ flags: 0x103, questions: [], answers: [] }), query)).toBeUndefined())
 })
 
-describe('records in the wrong section are noticed where EDNS was used', () => {
+describe('records in the wrong section are detected if EDNS was used', () => {
   const opt = { type: 'OPT', name: '.', udpPayloadSize: 512, extendedRcode: 0, ednsVersion: 0, flags: 0, options: [] }
   const answer = a('host.example', '192.0.2.1')
   test.each([
@@ -77,8 +77,8 @@ describe('records in the wrong section are noticed where EDNS was used', () => {
     ['the answer among the additional records', { additionals: [answer] }, true],
     ['OPT among the answers', { answers: [opt as never] }, true],
     ['OPT among the authorities', { authorities: [opt as never] }, true],
-    ['the answer among the answers, too', { answers: [opt as never, answer] }, false],
-    ['all in its place', { additionals: [opt as never, a('other.example', '192.0.2.2')] }, false],
+    ['the answer in both sections', { answers: [opt as never, answer] }, false],
+    ['everything in the right section', { additionals: [opt as never, a('other.example', '192.0.2.2')] }, false],
   ])('%s', (_where, sections, misplaced) => {
     const bytes = response({ answers: [], ...sections })
     expect(decodeResponse(bytes, query)?.misplaced).toBe(misplaced)
@@ -86,12 +86,12 @@ describe('records in the wrong section are noticed where EDNS was used', () => {
   })
 })
 
-test('of a truncated response only the truncation counts', () => {
+test('in a truncated response only the truncation counts', () => {
   const cut = response({ flags: 0x380 }).subarray(0, 35)
   expect(decodeResponse(cut, query)).toMatchObject({ truncated: true, answers: [] })
 })
 
-test('garbage after the answers does not spoil them', () => {
+test('garbage after the answers does no harm', () => {
   const bytes = response()
   bytes.writeUInt16BE(9, 8)
   expect(decodeResponse(Buffer.concat([bytes, Buffer.from([0xc0, 0xff, 1])]), query)?.answers).toHaveLength(1)
@@ -119,7 +119,7 @@ test('nothing makes the decoder throw', () => {
   )
 })
 
-test('nor does a good response with bytes changed or cut off', () => {
+test('neither does a valid response with changed or missing bytes', () => {
   const good = response({
     answers: [cname('host.example', 'b.example'), a('b.example', '192.0.2.2'), aaaa('c.example', '::1')],
   })
@@ -195,30 +195,30 @@ describe('the chain of CNAMEs', () => {
       { name: 'c.example', type: 'A', ttl: 10, data: '192.0.2.4' },
     ])
   })
-  test('may be all that was asked for', () =>
+  test('may be the requested type itself', () =>
     expect(followChain([cname('host.example', 'b.example')], 'host.example', 'CNAME')).toMatchObject([
       { data: 'b.example' },
     ]))
-  test('may lead nowhere', () =>
+  test('may end without an address', () =>
     expect(followChain([cname('host.example', 'b.example')], 'host.example', 'A')).toEqual([]))
   test('may be a loop', () => {
     const answers = [cname('host.example', 'b.example'), cname('b.example', 'host.example')]
     expect(followChain(answers, 'host.example', 'A')).toBeUndefined()
   })
-  test('is followed for sixteen names and no further', () => {
+  test('is followed for at most sixteen names', () => {
     const chain = (length: number) => Array.from({ length }, (_, i) => cname(`n${i}.example`, `n${i + 1}.example`))
     const found = (length: number) =>
       followChain([...chain(length), a(`n${length}.example`, '192.0.2.1')], 'n0.example', 'A')
     expect(found(16)).toMatchObject([{ name: 'n16.example', data: '192.0.2.1' }])
     expect(found(17)).toBeUndefined()
   })
-  test('is nothing for other classes and for a ttl with the top bit set', () => {
+  test('skips other classes, and treats a ttl with the top bit set as 0', () => {
     expect(followChain([{ ...a('host.example', '192.0.2.1'), class: 'CH' } as Answer], 'host.example', 'A')).toEqual([])
     expect(followChain([a('host.example', '192.0.2.1', 0x8000_0000)], 'host.example', 'A')).toMatchObject([{ ttl: 0 }])
   })
 })
 
-test('TXT comes as its strings', () => {
+test('TXT is returned as its strings', () => {
   const txt = { name: 'x', type: 'TXT', ttl: 1, data: [Buffer.from('one'), Buffer.from('zwei')] } as const
   expect(toRecord(txt)).toEqual({ name: 'x', type: 'TXT', ttl: 1, data: ['one', 'zwei'] })
 })

@@ -8,7 +8,7 @@ test('names on the wire: lower case, no dot at the end, IDN in punycode', () => 
   expect(wireName('_sip._tcp.example')).toBe('_sip._tcp.example')
 })
 
-test('names that are no domain names', () => {
+test('invalid domain names', () => {
   const wrong = [
     '',
     '.',
@@ -30,7 +30,7 @@ test('localhost', () => {
   expect(['localhost.example', 'notlocalhost', ''].some(isLocalhost)).toBe(false)
 })
 
-test('the search list: names with ndots dots are tried as they are first', () => {
+test('the search list: names with ndots dots are tried unchanged first', () => {
   const conf = { search: ['one.example', 'two.example'], ndots: 1 }
   expect(searchNames('host', 'host', conf)).toEqual(['host.one.example', 'host.two.example', 'host'])
   expect(searchNames('a.b', 'a.b', conf)).toEqual(['a.b', 'a.b.one.example', 'a.b.two.example'])

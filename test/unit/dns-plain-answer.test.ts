@@ -39,7 +39,7 @@ test('the letters of the name may have any case', () => {
   expect(readPlainAnswer(bytes, query)?.answers).toHaveLength(1)
 })
 
-test('bytes changed in it, it is what the codec reads, or left to the codec', () => {
+test('with changed bytes it is read like the codec does, or left to the codec', () => {
   fc.assert(
     fc.property(addresses, changes, fc.nat(20), (list, changed, missing) => {
       const bytes = message(list)
@@ -65,7 +65,7 @@ test.each([
   ['another name', 'other.example'],
   ['a longer name', 'a.www.host.example'],
   ['the end of the name', 'host.example'],
-])('what answers %s is left to the codec', (_what, name) => {
+])('an answer for %s is left to the codec', (_what, name) => {
   expect(readPlainAnswer(message(['192.0.2.1']), { ...query, name })).toBeUndefined()
 })
 

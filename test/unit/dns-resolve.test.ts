@@ -30,7 +30,7 @@ const both = ({ question: { name, type } }: { question: { name: string; type: st
   answers: type === 'A' ? [a(name, '192.0.2.1'), a(name, '192.0.2.2')] : [aaaa(name, '2001:db8::1')],
 })
 
-test('asks for both families at the same time; for one with `family` or `type`', async () => {
+test('asks for both families at the same time, and for one with `family` or `type`', async () => {
   const { server, asked } = await serve(both)
   const found = await resolve('host.example', { servers: [server] })
   expect(found.map(({ address }) => address).sort()).toEqual(['192.0.2.1', '192.0.2.2', '2001:db8::1'])
@@ -61,7 +61,7 @@ test('reachable addresses come first, IPv6 before IPv4, otherwise in the order o
   expect(addresses(orderAddresses(list, { device: 'nosuch0' }))).toEqual(['::1', '127.0.0.2', '127.0.0.1'])
 })
 
-test.each(['10.0.0.300', '10.0.0', '10.0.0.*'])('no server is asked for %s, an address that is none', async host => {
+test.each(['10.0.0.300', '10.0.0', '10.0.0.*'])('no server is asked for %s, an invalid address', async host => {
   const { server, asked } = await serve(both)
   await expect(resolve(host, { servers: [server] })).rejects.toMatchObject({
     code: 'ENOTFOUND',
@@ -82,7 +82,7 @@ test('each query has its own random id and source port', async () => {
   expect(new Set(asked.map(({ port }) => port)).size).toBeGreaterThan(25)
 })
 
-test('CNAMEs are followed; a chain without an end is a failure of the server', async () => {
+test('CNAMEs are followed, and an endless chain is a failure of the server', async () => {
   const { server } = await serve(({ question: { name } }) => ({
     answers:
       name === 'loop.example'
@@ -95,7 +95,7 @@ test('CNAMEs are followed; a chain without an end is a failure of the server', a
   await expect(resolve('loop.example', { family: 4, servers: [server] })).rejects.toMatchObject({ code: 'EAI_AGAIN' })
 })
 
-describe('what goes wrong has the code of Node', () => {
+describe("errors have Node's codes", () => {
   test('no such name', async () => {
     const { server, asked } = await serve(() => ({ rcode: 3 }))
     await expect(resolve('no.example', { servers: [server] })).rejects.toMatchObject({
@@ -112,7 +112,7 @@ describe('what goes wrong has the code of Node', () => {
     await expect(resolve('no.example', { type: 'A', servers: [server] })).rejects.toMatchObject({ code: 'ENODATA' })
     await expect(resolve('no.example', { servers: [server] })).rejects.toMatchObject({ code: 'ENOTFOUND' })
   })
-  test('the server failed, each of them, in two rounds', async () => {
+  test('every server failed, in two rounds', async () => {
     const one = await serve(() => ({ rcode: 2 }))
     const two = await serve(() => ({ rcode: 5 }))
     await expect(resolve('x.example', { family: 4, servers: [one.server, two.server] })).rejects.toMatchObject({
@@ -122,7 +122,7 @@ describe('what goes wrong has the code of Node', () => {
     })
     expect([one.asked.length, two.asked.length]).toEqual([2, 2])
   })
-  test('nobody there', async () => {
+  test('nothing listens', async () => {
     const { server, close } = await fakeServer(() => undefined)
     close()
     await expect(resolve('x.example', { servers: [server] })).rejects.toMatchObject({
@@ -137,11 +137,11 @@ describe('what goes wrong has the code of Node', () => {
     await expect(resolve('x.example', { timeout: 100, servers: [server] })).rejects.toMatchObject({ code: 'ETIMEOUT' })
     expect(performance.now() - start).toBeLessThan(1000)
   })
-  test('a server that only refers elsewhere', async () => {
+  test('a server that only returns a referral', async () => {
     const { server } = await serve(() => ({ recursion: false }))
     await expect(resolve('x.example', { family: 4, servers: [server] })).rejects.toMatchObject({ code: 'EAI_AGAIN' })
   })
-  test('no such device: at once, and without a packet', async () => {
+  test('no such device: immediately, and without a packet', async () => {
     const { server, asked } = await serve(both)
     await expect(resolve('x.example', { device: 'nosuch0', servers: [server] })).rejects.toMatchObject({
       code: 'ENODEV',
@@ -151,7 +151,7 @@ describe('what goes wrong has the code of Node', () => {
   })
 })
 
-test('the next server is asked where one fails', async () => {
+test('the next server is asked if one fails', async () => {
   const bad = await serve(() => ({ rcode: 2 }))
   const good = await serve(both)
   expect(await resolve('x.example', { family: 4, servers: [bad.server, good.server] })).toHaveLength(2)
@@ -173,7 +173,7 @@ test('a cut off answer is asked for again over TCP', async () => {
   expect(asked[0]!.id).not.toBe(asked[1]!.id)
 })
 
-test('a datagram larger than was offered counts as cut off', async () => {
+test('a datagram larger than advertised counts as cut off', async () => {
   const { server, asked } = await serve(({ question }) => ({
     answers: Array.from({ length: 200 }, (_, i) => a(question.name, `192.0.2.${i}`)),
   }))
@@ -184,7 +184,7 @@ test('a datagram larger than was offered counts as cut off', async () => {
 test.each<[string, (whole: Buffer) => Buffer]>([
   ['ends in the middle of a record', whole => whole.subarray(0, -3)],
   [
-    'counts more records than it has',
+    'claims more records than it has',
     whole => Buffer.concat([whole.subarray(0, 6), Buffer.of(0, 3), whole.subarray(8)]),
   ],
 ])('an answer that %s is asked for again over TCP', async (_fault, spoil) => {
@@ -224,7 +224,7 @@ test('a TCP server that answers nonsense, cuts its answer off, or says nothing',
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
 })
 
-test('a server from before EDNS is asked again without', async () => {
+test('a server that predates EDNS is asked again without it', async () => {
   const { server, asked } = await serve(one => (one.edns ? { rcode: 1, questions: [] } : both(one)))
   expect(await resolve('old.example', { family: 4, servers: [server] })).toHaveLength(2)
   expect(asked.map(({ edns }) => edns)).toEqual([true, false])
@@ -285,7 +285,7 @@ test('records of other types', async () => {
   expect((await resolve('192.0.2.5', { ...options, type: 'PTR' }))[0]!.data).toBe('for.5.2.0.192.in-addr.arpa')
 })
 
-test('what needs no server asks none: literal addresses, localhost', async () => {
+test('literal addresses and localhost are resolved without a server', async () => {
   const { server, asked } = await serve(() => ({ rcode: 3 }))
   const options = { servers: [server] }
   expect(await resolve('192.0.2.1', options)).toEqual([{ address: '192.0.2.1', family: 4, ttl: 0 }])
@@ -304,7 +304,7 @@ test('IDN is asked for in punycode', async () => {
   expect(asked[0]!.question.name).toBe('xn--bcher-kva.example')
 })
 
-test('the search list, both families of a domain before the next', async () => {
+test('the search list asks for both families of a domain before the next', async () => {
   const { server, asked } = await serve(({ question: { name, type } }) =>
     name === 'host.two.example' && type === 'AAAA'
       ? { answers: [aaaa(name, '2001:db8::1')] }
@@ -320,7 +320,7 @@ test('the search list, both families of a domain before the next', async () => {
   expect([...new Set(asked.map(({ question }) => question.name))]).toEqual(['host.one.example', 'host.two.example'])
 })
 
-test('rotate begins with another server each time; use-vc asks over TCP', async () => {
+test('rotate starts with a different server each time, and use-vc asks over TCP', async () => {
   const one = await serve(both)
   const two = await serve(both)
   const list = [one, two].map(({ server }) => parseDnsServer(server)!)
@@ -330,7 +330,7 @@ test('rotate begins with another server each time; use-vc asks over TCP', async 
   expect(one.asked.every(({ via }) => via === 'tcp')).toBe(true)
 })
 
-test('options that make no sense are refused by name', async () => {
+test('invalid options are refused by name', async () => {
   const refused = (options: object, name = 'x.example') =>
     expect(resolve(name, options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
   await refused({ server: ['127.0.0.1'] })
@@ -350,7 +350,7 @@ describe('aborting', () => {
   test.each([
     ['udp', () => undefined],
     ['tcp', ({ via }: { via: string }) => (via === 'udp' ? { truncated: true } : undefined)],
-  ] as const)('while it waits for an answer over %s: at once, and nothing stays open', async (via, reply) => {
+  ] as const)('while it waits for an answer over %s: immediately, and nothing stays open', async (via, reply) => {
     const { server, asked } = await serve(reply as never)
     await resolve('localhost')
     // The fake server's sockets of the TCP connections close with them.
@@ -359,7 +359,7 @@ describe('aborting', () => {
   })
 })
 
-test('no timer is left', async () => {
+test('leaves no timer', async () => {
   const { server } = await serve(both)
   const timers = vi.spyOn(globalThis, 'setTimeout')
   const intervals = vi.spyOn(globalThis, 'setInterval')
@@ -374,7 +374,7 @@ test('no timer is left', async () => {
   }
 })
 
-test('a hundred look-ups that end in every way leave no descriptor', async () => {
+test('a hundred lookups that end in every way leave no descriptor', async () => {
   const { server } = await serve(asked => {
     const kind = Number(asked.question.name.replace(/\D/g, '')) % 4
     if (kind === 0) return both(asked)
@@ -399,7 +399,7 @@ test.each([
   ['192.0.2.0/24', 'it is no single host: blocks of addresses are for a sweep'],
   ['2001:db8::/64', 'it is no single host: blocks of addresses are for a sweep'],
   ['server test', 'a name has no white space'],
-])('%s is asked of nobody, and the error says what it is', async (host, hint) => {
+])('no server is asked for %s, and the error says what it is', async (host, hint) => {
   const { server, asked } = await serve(both)
   await expect(resolve(host, { servers: [server] })).rejects.toMatchObject({ code: 'ENOTFOUND', hostname: host, hint })
   expect(asked).toEqual([])

@@ -11,7 +11,7 @@ const texts = (...given: Parameters<typeof planTries>) =>
   )
 
 describe('the plan of a question', () => {
-  test('the next server after 300 ms, the same again after a second, and without EDNS then', () => {
+  test('asks the next server after 300 ms, and the same one again after a second, without EDNS', () => {
     expect(texts({ servers: servers.slice(0, 1), attempts: 2, limit: 10_000 }, () => true)).toEqual([
       '1 at 0',
       '1 at 1000 plain',
@@ -26,7 +26,7 @@ describe('the plan of a question', () => {
     ])
   })
 
-  test('a server whose EDNS is unknown is asked without it, soon after; one that does not cope only so', () => {
+  test('a server with unknown EDNS support is soon asked without it, and one without support only so', () => {
     const copes = ({ address }: { address: string }) => (address === server(1).address ? undefined : false)
     expect(texts({ servers: servers.slice(0, 2), attempts: 1, limit: 5000 }, copes)).toEqual([
       '1 at 0',

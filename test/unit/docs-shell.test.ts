@@ -75,13 +75,13 @@ async function refusal(args: string[]): Promise<string | undefined> {
 describe('shell blocks of the documentation', () => {
   const linesOf = (name: string) => commands.filter(({ words }) => words[0] === name)
 
-  it('have only commands that are known here', () => {
+  it('have only known commands', () => {
     const known = ['netvia', 'npm', 'node', 'sysctl', ...others]
     expect(commands.length).toBeGreaterThan(20)
     expect(commands.filter(({ words }) => !known.includes(words[0]!) && !words[0]!.startsWith('.ci/'))).toEqual([])
   })
 
-  it('call netvia as it can be called', async () => {
+  it('have valid netvia calls', async () => {
     const refused = []
     for (const { where, words } of linesOf('netvia')) {
       const why = await refusal(words.slice(1))
@@ -91,12 +91,12 @@ describe('shell blocks of the documentation', () => {
     expect(refused).toEqual([])
   })
 
-  it('would notice a call that it refuses', async () => {
+  it('the check rejects an invalid call', async () => {
     expect(await refusal(['ping', '--wait', '3', 'example.com'])).toContain("unknown option '--wait'")
     expect(await refusal(['http', '-I', 'wan1'])).toContain('missing required argument')
   })
 
-  it('name scripts that package.json has, files that exist, and sysctls of the kernel', () => {
+  it('name existing npm scripts, files and sysctls', () => {
     const runs = linesOf('npm').filter(({ words }) => words[1] === 'run')
     expect(runs.filter(({ words }) => !(words[2]! in scripts))).toEqual([])
     const files = linesOf('node').filter(({ words }) => /^[^/].*\.m?js$/.test(words[1] ?? ''))
@@ -107,13 +107,13 @@ describe('shell blocks of the documentation', () => {
   })
 })
 
-test('lines of JSON in the documentation are as the schema says', async () => {
+test('JSON lines in the documentation match the schema', async () => {
   const lines = pages.flatMap(page => blocksOf(page, 'json')).map(({ source }) => JSON.parse(source))
   expect(lines.length).toBeGreaterThan(0)
   expect(await schemaErrors(lines.filter(line => 'schema' in line))).toEqual([])
 })
 
-test('blocks of YAML can be read', () => {
+test('YAML blocks are valid', () => {
   const documents = pages.flatMap(page => blocksOf(page, 'yaml')).map(({ source }) => parseDocument(source))
   expect(documents.length).toBeGreaterThan(0)
   expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([])

@@ -35,12 +35,12 @@ describe('documentation', () => {
     expect(typeErrors(modules)).toEqual([])
   })
 
-  it('would notice one that does not', () => {
+  it('the check rejects one that does not', () => {
     const wrong = new Map([[join(root, 'wrong.ts'), "import { ping } from 'netvia'\nawait ping(5)\n"]])
     expect(typeErrors(wrong)).toEqual([expect.stringContaining('wrong.ts: ')])
   })
 
-  it.each(pages)('%s links only to what exists', page => {
+  it.each(pages)('%s has no broken links', page => {
     const broken = linksOf(page).filter(({ path, anchor }) => {
       const target = path === '' ? page : normalize(join(dirname(page), path))
       if (!existsSync(join(root, target))) return true

@@ -17,7 +17,7 @@ function made(template: EchoTemplate, sequence: number) {
 }
 
 it.each([0, 1, 2, 3, 5, 7, 8, 9, 56, 57, 1473, 65_507])(
-  '%i bytes of payload: a whole request, whatever was there before',
+  '%i bytes of payload: a complete request, whatever the memory had before',
   size => {
     for (const sequence of [0, 255, 256, 65_535]) {
       const { packet } = made(new EchoTemplate(4, size), sequence)
@@ -33,7 +33,7 @@ it.each([0, 1, 2, 3, 5, 7, 8, 9, 56, 57, 1473, 65_507])(
   },
 )
 
-it.each([0, 1, 7, 8, 56])('%i bytes of payload: a reply counts with its cookie, and not without', size => {
+it.each([0, 1, 7, 8, 56])('%i bytes of payload: a reply counts only with its cookie', size => {
   const template = new EchoTemplate(4, size)
   const { memory, at, cookie } = made(template, 5)
   memory.bytes[at] = 0
@@ -49,7 +49,7 @@ it.each([0, 1, 7, 8, 56])('%i bytes of payload: a reply counts with its cookie, 
   expect(counts()).toBe(false)
 })
 
-it("a payload of the user's own must come back whole", () => {
+it("the user's own payload must come back complete", () => {
   const template = new EchoTemplate(4, Uint8Array.from([9, 8, 7, 6, 5]))
   const { memory, at, packet } = made(template, 5)
   expect([...packet.subarray(8)]).toEqual([9, 8, 7, 6, 5])
@@ -65,7 +65,7 @@ it.each([
   [4, 8],
   [6, 16],
 ] as const)(
-  'an IPv%i quote is recognized from %i bytes on: by its cookie, before its end by its checksum',
+  'an IPv%i quote is recognized from %i bytes: by its cookie, or by its checksum if the cookie is cut off',
   (family, least) => {
     const template = new EchoTemplate(family, 56)
     const { packet, cookie } = made(template, 0xfedc)

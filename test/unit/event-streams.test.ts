@@ -30,7 +30,7 @@ async function slowReader() {
   return { monitor, client, response }
 }
 
-test('over a slow line a reader gets all of a large snapshot, and then the next', async () => {
+test('a slow reader gets a large snapshot completely, and then the next', async () => {
   const { client, response } = await slowReader()
   // In this time, other clients would have received three snapshots.
   await sleep(3200)
@@ -43,7 +43,7 @@ test('over a slow line a reader gets all of a large snapshot, and then the next'
   expect(response.closed).toBe(false)
 })
 
-test('a reader that takes no events is disconnected, and its events do not pile up in memory', async () => {
+test('a reader that stops reading is disconnected, and its events do not accumulate in memory', async () => {
   const { monitor, response } = await slowReader()
   const event: StateEvent = { uplink: 'x', from: 'up', to: 'down', reason: 'y'.repeat(2 ** 18), at: 0 }
   for (let i = 0; i < 4; i++) monitor.emit('state', event)

@@ -32,7 +32,7 @@ async function dial(port: number): Promise<Socket> {
 }
 
 describe('tcp-server', () => {
-  it('echoes lines that come split over packets, and prints connections, messages and disconnections', async () => {
+  it('echoes lines that are split over packets, and prints connections, messages and disconnections', async () => {
     const { port, server } = await echoServer()
     const client = await dial(port)
     const name = `127.0.0.1:${client.localPort}`
@@ -88,7 +88,7 @@ describe('tcp-client', () => {
     expect(client.output).toContain('Server: Echo: two\n')
   })
 
-  it('is used from a terminal: typed lines are seen, and answered one by one', async context => {
+  it('works on a terminal: typed lines are visible and answered one by one', async context => {
     requires(context, 'script')
     const { port } = await echoServer()
     const command = `"${process.execPath}" "${compileExample('tcp-client')}" 127.0.0.1 ${port}`
@@ -112,9 +112,9 @@ describe('tcp-client', () => {
 
   it.each([
     ['leaves', (socket: Socket) => setTimeout(() => socket.end(), 100), ''],
-    ['breaks off', (socket: Socket) => setTimeout(() => socket.resetAndDestroy(), 100), 'read ECONNRESET\n'],
+    ['closes the connection', (socket: Socket) => setTimeout(() => socket.resetAndDestroy(), 100), 'read ECONNRESET\n'],
     [
-      'breaks off instead of an answer',
+      'closes the connection instead of answering',
       (socket: Socket) => socket.once('data', () => socket.resetAndDestroy()),
       /RESET/,
     ],
@@ -182,7 +182,7 @@ describe('dial-timeout', () => {
     expect(dial.lines).toEqual([`Connected to: 127.0.0.1:${port}`, `Connected to: 127.0.0.1:${port}`])
   })
 
-  it('says why not', async () => {
+  it('prints the reason for a failure', async () => {
     const dial = new Example('dial-timeout', ['127.0.0.1', await freePort()])
     expect(await dial.ends()).toBe(0)
     expect(dial.lines).toHaveLength(2)

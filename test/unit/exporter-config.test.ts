@@ -49,7 +49,7 @@ describe('blackbox.yml', () => {
     ['bearer_token_file: t'],
     ['authorization: { type: X, credentials: c, credentials_file: d }'],
     ['body_file: /etc/hosts'],
-  ])('may have what excludes others: %s', fields => {
+  ])('may have each of the mutually exclusive fields: %s', fields => {
     expect(read(one('http', fields)).modules.size).toBe(1)
   })
 
@@ -85,15 +85,15 @@ describe('blackbox.yml', () => {
     ['modules: &all [*all]', /^blackbox.yml:1:16: \*all is inside/],
     ['modules: {}\nbogus: 1', /^blackbox.yml:2:1: unknown field "bogus"/],
     ['modules: { m: { prober: icmp, device: averyveryverylongname } }', /device/],
-  ])('says what is wrong, and where: %s', (text, expected) => {
+  ])('reports the error and its position: %s', (text, expected) => {
     expect(problems(text)).toMatch(expected)
   })
 
-  it('names everything that is wrong, in the order of the file', () => {
+  it('reports all errors in the order of the file', () => {
     expect(problems('modules:\n  a: { prober: bogus }\n  b: { prober: icmp, bogus: 1 }').split('\n')).toHaveLength(2)
   })
 
-  it('takes devices, one or several, and Go durations', () => {
+  it('accepts one or several devices, and Go durations', () => {
     const { modules } = read(
       'modules: { a: { prober: icmp, device: wan1 }, b: { prober: tcp, device: [wan1, wan2], timeout: 1m0.5s } }',
     )
@@ -101,7 +101,7 @@ describe('blackbox.yml', () => {
     expect(modules.get('b')).toMatchObject({ device: ['wan1', 'wan2'], timeout: 60_500 })
   })
 
-  it('takes a field without a value as one that is not there', () => {
+  it('treats a field without a value as missing', () => {
     expect(read('modules:\n  a:\n    prober: http\n    http:\n      method:\n').modules.get('a')).toEqual({
       prober: 'http',
       http: {},

@@ -38,7 +38,7 @@ async function http2Server(answer: (socket: TLSSocket) => void): Promise<number>
 
 test.each<[string, (socket: TLSSocket) => void]>([
   ['a reset without an error', socket => socket.write(endedWithoutError)],
-  ['a farewell', socket => socket.end(farewell)],
+  ['a GOAWAY', socket => socket.end(farewell)],
   ['the end of the connection', socket => socket.end()],
 ])('a probe by HTTP/2 ends with %s', async (_, answer) => {
   const port = await http2Server(answer)
@@ -55,7 +55,7 @@ const end = frame(0, 1, 1)
 test.each<[string, (socket: TLSSocket) => void]>([
   ['a reset without an error', socket => socket.write(Buffer.concat([begun, endedWithoutError]))],
   ['a reset that cancels it', socket => socket.write(Buffer.concat([begun, cancelled]))],
-  ['a farewell', socket => socket.end(Buffer.concat([begun, frame(7, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0])]))],
+  ['a GOAWAY', socket => socket.end(Buffer.concat([begun, frame(7, 0, 0, [0, 0, 0, 1, 0, 0, 0, 0])]))],
   ['the end of the connection', socket => socket.end(begun)],
 ])('a body by HTTP/2 that is cut by %s is no success', async (_, answer) => {
   const { success, log } = await probe(`https://127.0.0.1:${await http2Server(answer)}`, trusting)
@@ -88,7 +88,7 @@ async function exporter(modules: string) {
   }
 }
 
-test('a server that pushes what nobody asked for, or never answers a handshake, ends nothing but its probe', async () => {
+test('a server that pushes unsolicited responses, or never answers a handshake, fails only its probe', async () => {
   const trust = 'tls_config: { insecure_skip_verify: true }'
   const scrape = await exporter(`modules:
   http: { prober: http, timeout: 500ms, http: { ${trust} } }
@@ -112,12 +112,12 @@ const drippingServer = () =>
   })
 const tooLate = { success: false, log: expect.stringContaining('it took more than 300 ms') }
 
-test('a body that is still coming when the time is over is no success', async () => {
+test('a body that is incomplete at the time limit is no success', async () => {
   const port = await drippingServer()
   expect(await probe(`127.0.0.1:${port}`, { prober: 'http' }, 300)).toMatchObject(tooLate)
 })
 
-test('nor is it if the process was busy at that moment, so that the probe gets more time', async () => {
+test('nor is it if the process was busy then and the probe gets more time', async () => {
   const port = await drippingServer()
   const probed = probe(`127.0.0.1:${port}`, { prober: 'http' }, 300)
   await new Promise(resolve => setTimeout(resolve, 200))

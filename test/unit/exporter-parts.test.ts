@@ -8,7 +8,7 @@ import { recordText } from '../../src/cli/exporter/probe/record-text.js'
 import { expand } from '../../src/cli/exporter/probe/tcp.js'
 import { timeoutOf } from '../../src/cli/exporter/scrape.js'
 
-describe('a regular expression of Go', () => {
+describe('a Go regular expression', () => {
   it.each([
     ['a.c', 'a\rc', true],
     ['a.c', 'a\nc', false],
@@ -35,7 +35,7 @@ describe('a regular expression of Go', () => {
     ['[]a]', ']', true],
     ['}', '}', true],
     ['.', '\u{1F600}', true],
-  ])('%s finds what it finds there: %j', (pattern, text, found) => {
+  ])('%s finds the same as in Go: %j', (pattern, text, found) => {
     expect(goRegExp(pattern).test(text)).toBe(found)
   })
 
@@ -43,7 +43,7 @@ describe('a regular expression of Go', () => {
     expect(() => goRegExp(pattern)).toThrow(/is not supported: /)
   })
 
-  it('hands over its groups, by number and by name', async () => {
+  it('provides its groups by number and by name', async () => {
     const match = (await firstMatch(['PING :42 me'], goRegExp('PING :([^ ]+) (?P<who>\\w+)'))) as Match
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration file has this syntax
     expect(expand('PONG ${1} $who $$ $2 ${none}!', match)).toBe('PONG 42 me $ me !')
@@ -74,12 +74,12 @@ describe('metrics', () => {
 })
 
 describe('the parts of a probe', () => {
-  it('hash addresses by FNV-1a over their bytes, as blackbox_exporter does', () => {
+  it('hash addresses with FNV-1a over their bytes, like blackbox_exporter', () => {
     expect(addressHash('203.0.113.1')).toBe(2_166_292_308)
     expect(addressHash('127.0.0.1')).toBe(3_668_918_509)
   })
 
-  it('write names of certificates as Go does', () => {
+  it('format certificate names like Go', () => {
     expect(distinguishedName('C=DE\nO=Example\nOU=A\nOU=B\nCN=server.test')).toBe(
       'CN=server.test,OU=A+OU=B,O=Example,C=DE',
     )
@@ -93,7 +93,7 @@ describe('the parts of a probe', () => {
     [2000, undefined, 2000],
     [2000, '0.2', 2000],
     [undefined, '1e9', 2 ** 31 - 1],
-  ])('take the shorter of the timeouts: module %s, scrape %s', (timeout, timeoutHeader, expected) => {
+  ])('use the shorter timeout: module %s, scrape %s', (timeout, timeoutHeader, expected) => {
     const request = { timeoutHeader, timeoutOffset: 500, parameters: new URLSearchParams(), userAgent: '' }
     const { signal } = new AbortController()
     expect(timeoutOf({ prober: 'icmp', timeout }, { ...request, signal })).toBe(expected)

@@ -27,7 +27,7 @@ async function serve(probe: (signal: Signal) => Promise<string>): Promise<string
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/probe`
 }
 
-test('an answer has its length, and is one piece', async () => {
+test('a response has a length, and is sent in one piece', async () => {
   const text = '# HELP é\n'
   const url = await serve(async () => text)
   const response = await fetch(url)
@@ -36,7 +36,7 @@ test('an answer has its length, and is one piece', async () => {
   expect(await response.text()).toBe(text)
 })
 
-test('a probe is given up with its scrape, and is not when that got its answer', async () => {
+test('a probe is aborted with its scrape, but not after the scrape was answered', async () => {
   const signals: Signal[] = []
   let finish: () => void
   const url = await serve(async signal => {
@@ -58,7 +58,7 @@ test('a probe is given up with its scrape, and is not when that got its answer',
   finish!()
 })
 
-test('a client that sends many requests in one write has one probe at a time', async () => {
+test('a client that sends many requests in one write gets one probe at a time', async () => {
   let running = 0
   let most = 0
   const { port } = new URL(
@@ -80,7 +80,7 @@ test('a client that sends many requests in one write has one probe at a time', a
   expect(most).toBe(1)
 })
 
-test('a client that sends no request loses its place after some seconds', async () => {
+test('a client that sends no request is closed after some seconds', async () => {
   const { port } = new URL(await serve(async () => ''))
   const begun = performance.now()
   const answers = ['', 'GET /probe HTTP/1.1\r\n'].map(async head => {

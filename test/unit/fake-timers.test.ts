@@ -36,10 +36,10 @@ const withPromise = `${fake}
   timers.setImmediate[require('node:util').promisify.custom] = () => new Promise(() => {})`
 
 test.each([
-  ['that replace those of Node later', '', fake],
-  ['that have replaced those of Node', fake, ''],
-  ['with a form of their own that resolves, that have replaced those of Node', withPromise, ''],
-  ['of node:test that have replaced those of Node', mocked, ''],
+  ["that replace Node's later", '', fake],
+  ["that have already replaced Node's", fake, ''],
+  ["with their own promisified form, that have already replaced Node's", withPromise, ''],
+  ["from node:test that have already replaced Node's", mocked, ''],
 ])('fake timers %s stop no packet', async (_what, before, after) => {
   const server = createServer(socket => socket.on('error', () => {}))
   const port = await new Promise<number>(done => {

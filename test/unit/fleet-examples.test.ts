@@ -46,7 +46,7 @@ async function pushed(): Promise<{ points: Point[]; resource: Record<string, str
   return latest()!
 }
 
-test('dashboard and rules of the fleet ask for series and labels that a monitor pushes', async () => {
+test("the fleet's dashboard and rules use series and labels that a monitor pushes", async () => {
   const { points, resource } = await pushed()
   const known = new Map<string, Set<string>>()
   for (const point of points) {
@@ -72,11 +72,11 @@ test('dashboard and rules of the fleet ask for series and labels that a monitor 
   }
 })
 
-test('the configuration of a router in the fleet is right', () => {
+test('the configuration of a router in the fleet is valid', () => {
   expect(readConfig(`${folder}uplinks.yaml`).otlp).toMatchObject({ interval: 60_000, maxPoints: 70_000 })
 })
 
-test('every YAML file of the fleet is YAML, and the pipelines of the collector name what it has', () => {
+test("every YAML file of the fleet is valid, and the collector's pipelines use defined components", () => {
   for (const file of readdirSync(folder).filter(name => /\.ya?ml$/.test(name))) parse(content(file), { strict: true })
   const { service, ...parts } = parse(content('collector.yaml')) as {
     service: { extensions: string[]; pipelines: Record<string, Record<string, string[]>> }

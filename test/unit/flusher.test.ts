@@ -14,7 +14,7 @@ vi.mock('../../src/system/netlink/request.js', async original => ({
 const facts = { name: 'fibre', device: 'wan1', table: 7771, weight: 1 } as const
 const fibre: UplinkFacts = { ...facts, addresses: [{ address: '192.0.2.2', family: 4 }] }
 
-test('a kernel without connection tracking is reported once, and asked again at each fall', async () => {
+test('a kernel without connection tracking is reported once, and tried again each time an uplink goes down', async () => {
   const failed = vi.fn()
   const flusher = new Flusher(failed)
   flusher.learn([fibre])
@@ -30,7 +30,7 @@ test('a kernel without connection tracking is reported once, and asked again at 
   expect(failed).toHaveBeenCalledWith(expect.objectContaining({ message: 'EPROTONOSUPPORT' }))
 })
 
-test('a family that no other uplink can take keeps its connections, and the other does not', async () => {
+test('a family that no other uplink can carry keeps its connections, the other does not', async () => {
   asked.mockClear()
   const flusher = new Flusher(vi.fn())
   flusher.learn([fibre])

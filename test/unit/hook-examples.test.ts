@@ -9,13 +9,13 @@ import { requires } from './requirements.js'
 
 const example = (name: string) => fileURLToPath(new URL(`../../examples/hooks/${name}`, import.meta.url))
 
-test.for(['route-metric.sh', 'mail.sh'])('%s has nothing that shellcheck finds', (name, context) => {
+test.for(['route-metric.sh', 'mail.sh'])('%s passes shellcheck', (name, context) => {
   requires(context, 'shellcheck')
   const { stdout, status } = spawnSync('shellcheck', [example(name)], { encoding: 'utf8' })
   expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
 })
 
-test('mail.sh gives sendmail a mail about the change', async () => {
+test('mail.sh sends a mail about the change through sendmail', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-mail-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const sendmail = join(folder, 'sendmail')

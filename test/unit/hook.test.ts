@@ -38,7 +38,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('the command gets the facts in its environment, and no shell reads its arguments', async () => {
+test('the command gets the facts in its environment, and its arguments bypass the shell', async () => {
   const { call, hook, failures } = start(`echo "$STATE $1" > ${file('out')}`, 5000, ['$(touch pwned); *'])
   call('fibre', 'down')
   await hook.stop()
@@ -46,8 +46,8 @@ test('the command gets the facts in its environment, and no shell reads its argu
   expect(failures).toEqual([])
 })
 
-describe('what happens while a call runs', () => {
-  test('the next call of the uplink gets the newest state, and the last state is never left out', async () => {
+describe('changes during a call', () => {
+  test('are combined: the next call of the uplink gets the newest state, and the last state is never skipped', async () => {
     writeFileSync(file('out'), '')
     const { call, hook, failures } = start(
       `echo "$UPLINK $STATE" >> ${file('out')}; until [ -e ${file('go')} ]; do sleep 0.02; done`,
@@ -71,7 +71,7 @@ describe('what happens while a call runs', () => {
     expect(content('out')).not.toContain('degraded')
   }, 60_000)
 
-  test('another uplink does not wait for it', async () => {
+  test('do not delay another uplink', async () => {
     const { call, hook } = start(`[ "$UPLINK" = slow ] && sleep 60; echo "$UPLINK" > ${file('out')}`)
     call('slow', 'down')
     call('fibre', 'down')
@@ -92,7 +92,7 @@ test('what the command prints is reported line by line, and bounded', async () =
 })
 
 describe('a call that fails', () => {
-  test('is tried again, three times at most', async () => {
+  test('is retried, at most three times', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     try {
       const { call, hook, failures } = start(`echo "$STATE" >> ${file('out')}; exit 3`)
@@ -114,7 +114,7 @@ describe('a call that fails', () => {
     }
   }, 60_000)
 
-  test('gives way to a newer state', async () => {
+  test('is replaced by a newer state', async () => {
     const { call, hook, failures } = start(`[ "$STATE" = up ] && echo up > ${file('out')}`)
     call('fibre', 'down')
     await expect.poll(() => failures, patience).toHaveLength(1)
@@ -137,7 +137,7 @@ describe('a call that fails', () => {
 })
 
 describe('a call that hangs', () => {
-  test('is killed with all it started', async () => {
+  test('is killed with all its children', async () => {
     const { call, hook, failures } = start(`sleep 60 & echo $! > ${file('pid')}; wait`, 300)
     call('fibre', 'down')
     await expect.poll(() => failures, patience).toEqual(['fibre: killed after 300 ms; next try in 1 s'])
@@ -145,7 +145,7 @@ describe('a call that hangs', () => {
     await expect.poll(() => isRunning(Number(content('pid'))), patience).toBe(false)
   })
 
-  test('and that may not be killed does not end the monitor, nor keep it waiting', async () => {
+  test('that cannot be killed neither ends nor delays the monitor', async () => {
     const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
       throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
     })
@@ -159,7 +159,7 @@ describe('a call that hangs', () => {
   })
 })
 
-test('the end waits five seconds for all calls together, and reports skipped ones', async () => {
+test('stop waits five seconds for all calls together, and reports skipped ones', async () => {
   const { call, hook, failures } = start('sleep 60', 600_000)
   for (let i = 0; i < 20; i++) call(`wan${i}`, 'down')
   const before = performance.now()
@@ -171,7 +171,7 @@ test('the end waits five seconds for all calls together, and reports skipped one
   expect(failures.filter(text => text.endsWith(': not called: the monitor ends'))).toHaveLength(4)
 }, 20_000)
 
-test('a monitor calls it with every state at the start and after a reload, if asked to', async () => {
+test('a monitor calls it with every state at the start and after a reload, if configured', async () => {
   const options = {
     hook: ['sh', '-c', `echo "$NETVIA_EVENT $NETVIA_UPLINK $NETVIA_PREVIOUS_STATE $NETVIA_STATE" >> ${file('out')}`],
     hookAtStart: true,
@@ -188,7 +188,7 @@ test('a monitor calls it with every state at the start and after a reload, if as
   await monitor.stop()
 })
 
-test('a monitor that was stopped and started again calls it as before', async () => {
+test('a monitor that was stopped and restarted calls it as before', async () => {
   const { monitor, link } = simulate({ hook: ['sh', '-c', `echo $NETVIA_STATE > ${file('out')}`] })
   monitor.start()
   await monitor.stop()

@@ -7,7 +7,7 @@ describe('splitHostPort', () => {
     ['192.0.2.1:0', '192.0.2.1', 0],
     ['[2001:db8::1]:65535', '2001:db8::1', 65_535],
     ['[fe80::1%wan2]:80', 'fe80::1%wan2', 80],
-  ])('splits %s, and joinHostPort joins it again', (text, host, port) => {
+  ])('splits %s, and joinHostPort reverses that', (text, host, port) => {
     expect(splitHostPort(text)).toEqual({ host, port })
     expect(joinHostPort(host, port)).toBe(text)
   })
@@ -46,11 +46,11 @@ describe('splitHostPort', () => {
     expect(() => splitHostPort(value as unknown as string)).toThrow(/must be "host:port"/)
   })
 
-  test.each([undefined, null, '80', Symbol('odd'), Object.create(null)])('joins no port %#', value => {
+  test.each([undefined, null, '80', Symbol('odd'), Object.create(null)])('refuses to join invalid ports, %#', value => {
     expect(() => joinHostPort('a', value as number)).toThrow(/joinHostPort: port must be a number/)
   })
 
-  test('refuses a default that is no port', () => {
+  test('refuses an invalid default port', () => {
     expect(() => splitHostPort('a', 65_536)).toThrow(/defaultPort must be an integer from 0 to 65535/)
   })
 })

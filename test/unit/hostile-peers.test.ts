@@ -49,7 +49,7 @@ afterAll(() => {
   for (const server of servers) server.close()
 })
 
-test.each(['GET', 'POST'])('%s: a redirect is followed, behind however many fields', async method => {
+test.each(['GET', 'POST'])('%s: a redirect is followed after any number of fields', async method => {
   const port = await serve(socket => {
     socket.on('data', bytes => {
       const answer = String(bytes).includes(' /next ') ? '204 No Content' : '302 Found'
@@ -62,7 +62,7 @@ test.each(['GET', 'POST'])('%s: a redirect is followed, behind however many fiel
   })
 })
 
-test('a body of one byte now and then ends with the time limit', async () => {
+test('a dripping body ends with the time limit', async () => {
   const port = await serve(socket => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n')
     const drip = setInterval(() => socket.write('x'), 20)
@@ -72,7 +72,7 @@ test('a body of one byte now and then ends with the time limit', async () => {
   expect(result).toMatchObject({ ok: false, status: 200, error: { code: 'ETIMEDOUT' } })
 })
 
-test('a header of one byte now and then ends with the time limit', async () => {
+test('a dripping header ends with the time limit', async () => {
   const port = await serve(socket => {
     const text = `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(10_000)}`
     let at = 0
@@ -83,7 +83,7 @@ test('a header of one byte now and then ends with the time limit', async () => {
   expect(result).toMatchObject({ ok: false, status: undefined, error: { code: 'ETIMEDOUT' } })
 })
 
-test('headers without an end are refused, and so is one endless header', async () => {
+test('endless headers are refused, and so is one endless header', async () => {
   for (const chunk of [() => `x-${Math.random()}: ${'y'.repeat(500)}\r\n`, () => 'y'.repeat(4096)]) {
     const port = await serve(socket => {
       socket.write('HTTP/1.1 200 OK\r\nx: ')
@@ -94,7 +94,7 @@ test('headers without an end are refused, and so is one endless header', async (
   }
 })
 
-test.each(['100 Continue\r\n', '103 Early Hints\r\nlink: </a>\r\n'])('%s without an end is refused', async interim => {
+test.each(['100 Continue\r\n', '103 Early Hints\r\nlink: </a>\r\n'])('endless %s is refused', async interim => {
   const port = await serve(socket => pour(socket, () => `HTTP/1.1 ${interim}\r\n`))
   const result = await inBoundedMemory(() => checkHttp(`http://${host}:${port}/`, { timeout: 20_000 }))
   expect(result).toMatchObject({
@@ -103,7 +103,7 @@ test.each(['100 Continue\r\n', '103 Early Hints\r\nlink: </a>\r\n'])('%s without
   })
 })
 
-test('a body without an end is read as far as allowed, in bounded memory', async () => {
+test('an endless body is read up to the limit, in bounded memory', async () => {
   const block = Buffer.alloc(65_536, 'x')
   const port = await serve(socket => {
     socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
@@ -113,7 +113,7 @@ test('a body without an end is read as far as allowed, in bounded memory', async
   expect(result).toMatchObject({ ok: true, bytes: 2_000_000 })
 })
 
-test('1 GB in 1 MB of gzip unfolds no further than allowed', async () => {
+test('1 GB in 1 MB of gzip is decompressed only up to the limit', async () => {
   const member = gzipSync(Buffer.alloc(2 ** 26))
   const bomb = Buffer.concat(Array.from({ length: 16 }, () => member))
   const head = `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`
@@ -128,7 +128,7 @@ function redirectTo(location: string) {
   }
 }
 
-test('a loop of redirects ends, and none leads out of HTTP', async () => {
+test('a redirect loop ends, and no redirect leaves HTTP', async () => {
   const loop = await serve(redirectTo('/again'))
   expect(await checkHttp(`http://${host}:${loop}/`)).toMatchObject({
     ok: false,
@@ -186,7 +186,7 @@ test('DNS answers of 64 KB are read in bounded time and memory', async () => {
   }
 })
 
-test('a DNS server that drips its answer over TCP, or pours without an end, ends with the time limit', async () => {
+test('a DNS server that drips its answer over TCP, or sends endlessly, ends with the time limit', async () => {
   const drip = (socket: Socket) => {
     socket.write(Buffer.from([0xff, 0xff]))
     const timer = setInterval(() => socket.write('x'), 20)

@@ -44,7 +44,7 @@ function get(url: string, options: https.RequestOptions): Promise<Answer> {
 }
 
 describe('HttpAgent', () => {
-  test('requests leave by the device, and the connection is kept', async () => {
+  test('requests use the device, and the connection is kept', async () => {
     const port = await httpServer((_request, response) => response.end('hello'))
     const agent = httpAgent()
     const url = `http://127.0.0.1:${port}/`
@@ -89,7 +89,7 @@ describe('HttpAgent', () => {
     expect(handle.hasRef()).toBe(false)
   })
 
-  test('maxSockets counts connections on their way', async () => {
+  test('maxSockets includes pending connections', async () => {
     let most = 0
     let open = 0
     const port = await httpServer((_request, response) => {
@@ -116,7 +116,7 @@ describe('HttpAgent', () => {
     expect((agent as unknown as { totalSocketCount: number }).totalSocketCount).toBe(0)
   })
 
-  test('a refused connection fails its request, and each one that waits', async () => {
+  test('a refused connection fails its request and each queued one', async () => {
     const agent = httpAgent({ maxSockets: 1 })
     const url = `http://127.0.0.1:${closedPort}/`
     const errors = await Promise.all(Array.from({ length: 4 }, () => get(url, { agent }).catch(error => error)))
@@ -135,7 +135,7 @@ describe('HttpAgent', () => {
     ['socketPath', '/tmp/nosuch'],
     ['lookup', () => {}],
     ['localPort', 5],
-  ])('a request that would lead past the path by %s fails', async (name, value) => {
+  ])('a request that would bypass the path with %s fails', async (name, value) => {
     const request = get('http://127.0.0.1:1/', { agent: httpAgent(), [name]: value })
     await expect(request).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
@@ -155,7 +155,7 @@ describe('HttpAgent', () => {
     expect(() => new HttpAgent(options)).toThrow(name)
   })
 
-  test('the time of a request runs while its connection is made', async () => {
+  test("a request's timeout includes its connection", async () => {
     const port = await stalledPort()
     const request = http.get(`http://127.0.0.1:${port}/`, { agent: httpAgent(), timeout: 100 })
     const events: string[] = []
@@ -170,7 +170,7 @@ describe('HttpAgent', () => {
     expect(events).toEqual(['timeout', 'too slow'])
   })
 
-  test('a connection takes no longer than the timeout of the agent', async () => {
+  test("a connection takes no longer than the agent's timeout", async () => {
     const agent = httpAgent({ timeout: 100 })
     const request = get(`http://127.0.0.1:${await stalledPort()}/`, { agent })
     await expect(request).rejects.toMatchObject({ code: 'ETIMEDOUT' })
@@ -200,7 +200,7 @@ describe('HttpAgent', () => {
     expect((agent as unknown as { totalSocketCount: number }).totalSocketCount).toBe(0)
   })
 
-  test('a destroyed request makes room for the one that waits', async () => {
+  test('a destroyed request makes room for a queued one', async () => {
     const stalled = await stalledPort()
     const port = await httpServer((_request, response) => response.end('x'))
     const agent = httpAgent({ maxTotalSockets: 1 })
@@ -212,7 +212,7 @@ describe('HttpAgent', () => {
     expect(await second).toMatchObject({ status: 200 })
   })
 
-  test('destroy before there is a connection and after there was one', async () => {
+  test('destroy before and after there is a connection', async () => {
     const port = await tcpServer(() => {})
     const agent = httpAgent()
     const early = http.get(`http://127.0.0.1:${port}/`, { agent })
@@ -240,7 +240,7 @@ describe('HttpsAgent', () => {
     expect(second.request.reusedSocket).toBe(true)
   })
 
-  test('sessions are used again', async () => {
+  test('sessions are reused', async () => {
     const port = await httpsServer((_request, response) => response.end())
     const agent = httpsAgent({ keepAlive: false })
     const reused: boolean[] = []

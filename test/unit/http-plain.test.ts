@@ -17,7 +17,7 @@ const ok = 'HTTP/1.1 200 OK\r\n'
 
 afterEach(() => void vi.restoreAllMocks())
 
-describe('what netvia reads itself', () => {
+describe('the header reader', () => {
   const plain = [
     ...['cut', 'garbage-after', 'head', 'nginx', 'no-content', 'not-modified'],
     ...['proto', 'redirect', 'spaces'],
@@ -30,7 +30,7 @@ describe('what netvia reads itself', () => {
     expect(head !== undefined).toBe(plain.includes(name))
   })
 
-  test('neither half a header nor a long one', () => {
+  test('reads neither half a header nor a long one', () => {
     const whole = `${ok}content-length: 0\r\n\r\n`
     for (let end = 0; end < whole.length; end++)
       expect(readPlainHead(Buffer.from(whole.slice(0, end)), 'GET')).toBeUndefined()
@@ -39,7 +39,7 @@ describe('what netvia reads itself', () => {
     expect(readPlainHead(Buffer.from(long), 'GET')).toBeUndefined()
   })
 
-  test('no hostile header takes long', () => {
+  test('reads no hostile header slowly', () => {
     const started = process.cpuUsage()
     for (const unit of [' ', '\t', 'a ', 'a:', ':', 'a', '\xff ', '\r']) {
       const bytes = Buffer.from(`${ok}x: a${unit.repeat(8192 / unit.length)}\x01\r\n\r\n`, 'latin1')
@@ -50,12 +50,12 @@ describe('what netvia reads itself', () => {
   })
 })
 
-describe('what netvia writes itself', () => {
+describe('the request writer', () => {
   test.each([
     ['GET', {}],
     ['HEAD', { 'X-Name': '\xfc' }],
     ['GET', { host: 'other.test', 'user-agent': 'me', cookie: 'a=b; c=d', 'x-empty': '' }],
-  ])('%s %j: what Node writes', async (method, headers) => {
+  ])('writes the same as Node: %s %j', async (method, headers) => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const request = vi.spyOn(nodeHttp(), 'request')
     const check = (more: object) => checkHttp(url.replace('//', '//me:p%40ss@'), { device, method, headers, ...more })
@@ -71,14 +71,14 @@ describe('what netvia writes itself', () => {
   test.each<[string, Partial<Parameters<typeof encodePlainly>[0]>]>([
     ['another method', { method: 'POST' }],
     ['a body', { body: 'x' }],
-    ['a header of several values', { headers: { x: ['a', 'b'] } }],
+    ['a header with several values', { headers: { x: ['a', 'b'] } }],
     ['a path with a space', { path: '/ HTTP/1.1' }],
-    ['a line in a value', { headers: { x: 'a\r\ny: z' } }],
-    ['a name that is no token', { headers: { 'x y': 'a' } }],
+    ['a line break in a value', { headers: { x: 'a\r\ny: z' } }],
+    ["a name that isn't a token", { headers: { 'x y': 'a' } }],
     ['a length', { headers: { 'content-length': '5' } }],
     ['chunks', { headers: { 'transfer-encoding': 'chunked' } }],
-    ['a connection that stays', { headers: { connection: 'keep-alive' } }],
-  ])('not %s', (_what, part) => {
+    ['a keep-alive connection', { headers: { connection: 'keep-alive' } }],
+  ])('leaves %s to Node', (_what, part) => {
     const question = { method: 'GET', path: '/', headers: {} }
     expect(encodePlainly(question)).toBe('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
     expect(encodePlainly({ ...question, ...part })).toBeUndefined()
@@ -86,7 +86,7 @@ describe('what netvia writes itself', () => {
 })
 
 describe('a check over plain HTTP', () => {
-  test('needs no client of Node, nor does a body in pieces', async () => {
+  test("does not use Node's client, even for a body in pieces", async () => {
     const request = vi.spyOn(nodeHttp(), 'request')
     const { url } = await serving([`${ok}content-length: 11\r\n\r\nall `, 'is ', 'well and more'])
     const result = await checkHttp(url, { device, expectBody: /^all is well$/ })
@@ -114,14 +114,14 @@ describe('a check over plain HTTP', () => {
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
-  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: not whole', async reset => {
+  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: incomplete', async reset => {
     const { url } = await serving([`${ok}\r\n`, 'only this', reset])
     const { ok: passed, error } = await checkHttp(url, { device, expectBody: 'only this' })
     expect(passed).toBe(false)
     expect(error).toMatchObject({ code: 'ECONNRESET', message: 'aborted', device })
   })
 
-  test('a request that does not fit into the send buffer arrives whole', async () => {
+  test('a request that does not fit into the send buffer arrives completely', async () => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const value = 'y'.repeat(8_000_000)
     expect(await checkHttp(url, { device, headers: { x: value } })).toMatchObject({ ok: true, status: 200 })
@@ -131,12 +131,12 @@ describe('a check over plain HTTP', () => {
     )
   })
 
-  test('the address that the kernel has connected to', async () => {
+  test('reports the address to which the kernel has connected', async () => {
     const port = await httpServer((_request, response) => void response.end())
     expect(await checkHttp(`http://0.0.0.0:${port}/`)).toMatchObject({ ok: true, remoteAddress: '127.0.0.1' })
   })
 
-  test('nothing is asked over a connection whose device was lost meanwhile', async () => {
+  test('sends nothing over a connection whose device was lost during the call', async () => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
     const { getOption } = addon()
     const [level, option] = optionNumbers('SO_BINDTODEVICE')
@@ -147,7 +147,7 @@ describe('a check over plain HTTP', () => {
     expect(requests).toEqual([])
   })
 
-  test('however it ends, its descriptor is watched no longer', async () => {
+  test('however it ends, its descriptor is not watched any more', async () => {
     const armed = vi.spyOn(Watch.prototype, 'arm')
     const closed = vi.spyOn(Watch.prototype, 'close')
     const whole = `${ok}content-length: 4\r\n\r\n`

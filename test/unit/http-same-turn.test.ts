@@ -29,7 +29,7 @@ vi.mock('../../src/binding/poller.js', async original => {
   return { ...poller, Watch }
 })
 
-test('answers that come in the same turn are each for their own check', async () => {
+test('answers that arrive in the same turn reach their own checks', async () => {
   const paths = Array.from({ length: count }, (_, i) => `/${i}`.padEnd(4, '.'))
   const port = await httpServer(({ url }, response) => void response.setHeader('content-length', 4).end(url))
   const results = await Promise.all(

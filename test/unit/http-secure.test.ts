@@ -15,7 +15,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
   test.each([
     ['an answer', [`${ok}content-length: 11\r\n\r\nall is well`]],
     ['a body in pieces', [`${ok}content-length: 11\r\n\r\n`, 'all is', ' well and more']],
-  ])('%s needs no client of Node', async (_what, parts) => {
+  ])("%s does not use Node's client", async (_what, parts) => {
     const request = vi.spyOn(nodeHttp(), 'request')
     const { url } = await serving(parts, secure)
     const result = await checkHttp(url, { device, tls, expectBody: /^all is well$/ })
@@ -34,7 +34,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     ['a body without a length', [`${ok}\r\n`, 'all is', ' well']],
     ['chunks', [`${ok}transfer-encoding: chunked\r\n\r\n`, '4\r\nall \r\n', '7;a=b\r\nis well\r\n0\r\nx: y\r\n\r\n']],
     ['early hints', ['HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', `${ok}content-length: 11\r\n\r\nall is well`]],
-  ])('%s: left to Node, and asked once', async (_what, parts) => {
+  ])('%s: left to Node, and requested once', async (_what, parts) => {
     const request = vi.spyOn(nodeHttp(), 'request')
     const { url, requests } = await serving(parts, secure)
     const result = await checkHttp(url, { device, tls, expectBody: /^all is well$/ })
@@ -50,7 +50,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     expect(error).toMatchObject({ name: 'NetviaError', code: 'ECONNRESET', message, device })
   })
 
-  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: not whole', async reset => {
+  test.each(['reset', 'reset behind it'])('a body without a length, and a %s: incomplete', async reset => {
     const { url } = await serving([`${ok}\r\n`, 'only this', reset], secure)
     const { ok: passed, error } = await checkHttp(url, { device, tls, expectBody: 'only this' })
     expect(passed).toBe(false)
@@ -67,7 +67,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     expect(requests).toEqual([])
   })
 
-  test('reads no more of a body than wanted, and leaves nothing open', async () => {
+  test('reads no more of a body than requested, and leaves nothing open', async () => {
     const { url } = await serving([`${ok}content-length: 100000000\r\n\r\n${'x'.repeat(1_000_000)}`], secure)
     const before = await openSockets()
     const result = await checkHttp(url, { device, tls, maxBodyBytes: 70_000 })
@@ -76,7 +76,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
   })
 })
 
-test('a check says goodbye: the last record is an alert', async () => {
+test('a check ends with close_notify: the last record is an alert', async () => {
   const { url, port } = await serving([`${ok}content-length: 0\r\n\r\n`], { maxVersion: 'TLSv1.2' })
   const sent: Buffer[] = []
   const through = await tcpServer(client => {

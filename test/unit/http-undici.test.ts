@@ -52,7 +52,7 @@ describe('createDispatcher', () => {
     ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
   })
 
-  test('HTTP/2 where it is allowed', async () => {
+  test('HTTP/2 if it is allowed', async () => {
     const folder = new URL('../lab/certificates/', import.meta.url)
     const [key, cert] = ['server.key', 'server.pem'].map(name => readFileSync(new URL(name, folder)))
     const server = createSecureServer({ key, cert, allowHTTP1: true }, (request, response) => {
@@ -131,7 +131,7 @@ describe('fetch', () => {
     expect(connections.size).toBeGreaterThan(kept)
   })
 
-  test('method, headers and body go through', async () => {
+  test('method, headers and body are passed on', async () => {
     const port = await httpServer(async (request, response) => {
       const chunks = await request.toArray()
       response.end(`${request.method} ${request.headers['x-mine']} ${Buffer.concat(chunks)}`)
@@ -140,7 +140,7 @@ describe('fetch', () => {
     expect(await (await fetch(`http://127.0.0.1:${port}/`, init)).text()).toBe('POST 1 all of it')
   })
 
-  test('what went wrong is the cause', async () => {
+  test('the error is the cause', async () => {
     const url = `http://127.0.0.1:${closedPort}/`
     await expect(fetch(url, { device })).rejects.toMatchObject({ name: 'TypeError', cause: { code: 'ECONNREFUSED' } })
     await expect(fetch(url, { device: 'nosuch0' })).rejects.toMatchObject({ cause: { code: 'ENODEV' } })
@@ -148,7 +148,7 @@ describe('fetch', () => {
     await expect(fetch(url, unknown)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
   })
 
-  test('of many paths, the connections of those used last are kept', async () => {
+  test('with many paths, the connections of the most recently used ones are kept', async () => {
     const open = new Set<unknown>()
     const port = await httpServer((request, response) => {
       open.add(request.socket)
@@ -160,7 +160,7 @@ describe('fetch', () => {
     expect(open.size).toBeGreaterThan(0)
   })
 
-  test('aborted during the connection: rejects with the reason at once, nothing stays open', async () => {
+  test('aborted during the connection: rejects immediately with the reason, and nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
     await expectPromptAbort(signal => fetch(url, { device, signal }))
     const { url: next } = await countingServer()

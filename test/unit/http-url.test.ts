@@ -14,10 +14,10 @@ test.each([
   expect({ href: url.href, zone: found }).toEqual({ href, zone })
 })
 
-test.each(['', 'http://', 'http://[fe80::1%25]/', 'http://fe80::1%25wan2/', 'no url'])('%j is no URL', text => {
+test.each(['', 'http://', 'http://[fe80::1%25]/', 'http://fe80::1%25wan2/', 'no url'])('%j is not a URL', text => {
   expect(parseHttpUrl(text)).toBeUndefined()
 })
 
-test('what is shown of a URL keeps the zone', () => {
+test('a displayed URL keeps the zone', () => {
   expect(publicUrl('http://me:secret@[fe80::1%25wan2]:8080/a?key=b')).toBe('http://[fe80::1%25wan2]:8080/a')
 })

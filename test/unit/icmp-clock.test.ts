@@ -10,7 +10,7 @@ const trip = {
   receivedStamp: wall + 10.05,
 }
 
-test('with both stamps of the kernel the round trip is theirs, however late it was read', () => {
+test('with both kernel timestamps, the round trip is theirs, however late it is read', () => {
   expect(measure(trip)).toEqual({ rttMs: 10, kernel: true })
 })
 
@@ -18,7 +18,7 @@ test.each([
   ['received', { receivedStamp: Number.NaN }, 500 - 0.05],
   ['sent', { sentStamp: Number.NaN }, 10.05],
   ['either', { sentStamp: Number.NaN, receivedStamp: Number.NaN }, 500],
-])('without the stamp of %s, user time stands in and says so', (_which, missing, rttMs) => {
+])('without the timestamp of %s, user time replaces it and is reported as such', (_which, missing, rttMs) => {
   const result = measure({ ...trip, ...missing })
   expect(result.rttMs).toBeCloseTo(rttMs, 3)
   expect(result.kernel).toBe(false)
@@ -29,7 +29,7 @@ describe.each([hour, -hour, 5000, -5000])('the wall clock stepped by %d ms', ste
 
   test.each([
     ['after the reply came', trip.sentStamp, trip.receivedStamp],
-    ['on the way', trip.sentStamp, trip.receivedStamp + step],
+    ['on the path', trip.sentStamp, trip.receivedStamp + step],
     ['before it was stamped as sent', trip.sentStamp + step, trip.receivedStamp + step],
   ])('%s', (_when, sentStamp, receivedStamp) => {
     const result = measure({ sent: trip.sent, read, sentStamp, receivedStamp })
@@ -38,13 +38,13 @@ describe.each([hour, -hour, 5000, -5000])('the wall clock stepped by %d ms', ste
   })
 })
 
-test('a step too small to place: user time, never a wrong kernel time', () => {
+test('a step too small to locate: user time, never a wrong kernel time', () => {
   const result = measure({ ...trip, receivedStamp: wall + 300, read: { wall: wall + 600, monotonic: 1500 } })
   expect(result.kernel).toBe(false)
   expect(result.rttMs).toBeCloseTo(500, 0)
 })
 
-test('slewing leaves the round trip alone', () => {
+test('slewing does not change the round trip', () => {
   const result = measure({ ...trip, read: { wall: wall + 500.2, monotonic: 1500 } })
   expect(result).toEqual({ rttMs: 10, kernel: true })
 })

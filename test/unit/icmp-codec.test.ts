@@ -9,7 +9,7 @@ import { reasonOf } from '../../src/protocols/icmp/packet/reasons.js'
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
 
 describe('vectors', () => {
-  test('an echo request as ping sends it', () => {
+  test('an echo request as sent by ping', () => {
     const wire = bytes('08 00 f7 fc 00 01 00 02')
     const message: IcmpMessage = {
       family: 4,
@@ -48,7 +48,7 @@ describe('vectors', () => {
 
   const quotedUdp = '45 00 00 1c 00 01 00 00 40 11 00 00 c0 00 02 02 cb 00 71 01 30 39 00 35 00 08 00 00'
 
-  test('fragmentation needed has the MTU and names the packet (RFC 1191)', () => {
+  test('fragmentation needed has the MTU and identifies the packet (RFC 1191)', () => {
     expect(icmp.decode(bytes(`03 04 00 00 00 00 05 78 ${quotedUdp}`))).toMatchObject({
       kind: 'unreachable',
       mtu: 1400,
@@ -150,8 +150,8 @@ describe('quoted packets', () => {
     ['no next header', '3b', echo6],
     ['encrypted', '32', echo6],
     ['a header that claims more than there is', '00', `3a ff 01 04 00 00 00 00 ${echo6}`],
-    ['headers that are cut', '00', '2c 00 01 04 00 00 00 00 3a 00 00'],
-  ])('of IPv6 that tells nothing: %s', (_name, next, rest) => {
+    ['headers that are cut off', '00', '2c 00 01 04 00 00 00 00 3a 00 00'],
+  ])('of IPv6 without information: %s', (_name, next, rest) => {
     const packet = decodeQuotedPacket(bytes(`${ipv6(next)} ${rest}`))
     expect(packet).toMatchObject({ family: 6, destination: '2001:db8:ff::1' })
     expect(packet).not.toHaveProperty('identifier')
@@ -169,7 +169,7 @@ describe('quoted packets', () => {
   })
 })
 
-describe('whatever comes', () => {
+describe('arbitrary input', () => {
   const payload = fc.uint8Array({ maxLength: 120 })
   const word = fc.integer({ min: 0, max: 0xffff })
   const long = fc.integer({ min: 0, max: 0xffff_ffff })
@@ -252,7 +252,7 @@ describe('whatever comes', () => {
     )
   })
 
-  test('errors with any length field, any quote and any cut are read', () => {
+  test('errors with any length field, quote or cut are read', () => {
     const error = fc.tuple(
       fc.constantFrom(1, 2, 3, 4, 5, 11, 12, 137),
       fc.uint8Array({ minLength: 7, maxLength: 400 }),

@@ -96,7 +96,7 @@ describe('instrument', () => {
     await world.monitor.stop()
   })
 
-  test('follows new uplinks, and nothing of those that are gone', async () => {
+  test('follows new uplinks, and drops removed ones', async () => {
     const world = simulate()
     const { provider, values } = collector()
     instrument(world.monitor, provider)
@@ -111,7 +111,7 @@ describe('instrument', () => {
     await world.monitor.stop()
   })
 
-  test('has what /metrics has, by the names a Prometheus makes of them', async () => {
+  test('has the same metrics as /metrics, by their Prometheus names', async () => {
     const world = simulate({ uplinks: [{ ...uplinks[0]!, metered: true }] })
     const { provider, units } = collector()
     instrument(world.monitor, provider)

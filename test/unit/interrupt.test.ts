@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fired } from '../../src/cli/shared/interrupt.js'
 
-test('a signal that has fired before anybody waits for it is not waited for', async () => {
+test('waiting for a signal that has already fired returns immediately', async () => {
   await fired(AbortSignal.abort())
   const controller = new AbortController()
   let ended = false

@@ -16,7 +16,7 @@ const addresses = fc
   .map(groups => Uint8Array.from(groups.flatMap(value => [value >> 8, value & 0xff])))
 
 describe('IP addresses', () => {
-  test('IPv6: text as RFC 5952 wants it, as another library writes it', () => {
+  test('IPv6: text according to RFC 5952, as written by another library', () => {
     fc.assert(
       fc.property(addresses, bytes => {
         if (mappedIPv4(bytes) === undefined)
@@ -26,7 +26,7 @@ describe('IP addresses', () => {
     )
   })
 
-  test('IPv6: bytes of every way to write an address', () => {
+  test('IPv6: bytes of every notation', () => {
     fc.assert(
       fc.property(addresses, bytes => {
         const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16))
@@ -71,7 +71,7 @@ describe('IP addresses', () => {
   })
 
   test.each(['192.0.2.1', '::', '::1', '::fffe:192.0.2.1', '::ffff:0:192.0.2.1', '1::ffff:192.0.2.1', 'name:ffff:1'])(
-    '%s stands for itself',
+    '%s means itself',
     text => expect(unmapped(text)).toBe(text),
   )
 })

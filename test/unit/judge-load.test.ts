@@ -45,7 +45,7 @@ test('a rate that still grows at the end is not steady', () => {
   expect(judgeLoad(samplesOf({ rate: atMs => 1e6 + atMs * 1000 }), 2)!.steady).toBe(false)
 })
 
-test('nothing, or next to nothing, shows no rate', () => {
+test('too little data has no rate', () => {
   expect(judgeLoad(samplesOf({ rate: () => 0 }), 2)).toBeUndefined()
   expect(judgeLoad(samplesOf({ rate: steady }, 300), 2)).toBeUndefined()
 })
@@ -55,17 +55,17 @@ test.each<[by: string, what: string, shape: Partial<Shape>]>([
   ['sender', 'send-buffer', { buffer: 0.5 }],
   ['sender', 'send-buffer', { busy: 0.5 }],
   ['sender', 'processor', { active: 0.95 }],
-])('the %s, by its %s, held the load back', (by, what, shape) => {
+])('the %s limited the load, by its %s', (by, what, shape) => {
   const { heldBack } = judgeLoad(samplesOf({ rate: steady, ...shape }), 2)!
   expect(heldBack).toEqual([{ by, what, evidence: expect.stringMatching(/(50|95) %/) }])
 })
 
-test('buffers do not count while packets queue on the line', () => {
+test('buffers are not blamed while packets queue on the line', () => {
   expect(judgeLoad(samplesOf({ rate: steady, window: 0.9, rttMs: 400 }), 2)!.heldBack).toEqual([])
   expect(judgeLoad(samplesOf({ rate: steady, active: 0.95, rttMs: 400 }), 2)!.heldBack).toHaveLength(1)
 })
 
-test('samples travel as numbers, and nothing else is taken for them', () => {
+test('samples are sent as numbers, and nothing else is accepted', () => {
   const samples = samplesOf({ rate: steady })
   const sent = JSON.parse(JSON.stringify(encodeSamples(samples)))
   expect(decodeSamples(sent)).toEqual(samples)

@@ -39,13 +39,13 @@ async function connected(client: Partial<ConnectOptions>, served: Partial<Listen
 const keepAlive = { idle: 30_000, interval: 5001, count: 3 }
 const set = { isOn: true, idle: 30, interval: 6, count: 3, userTimeout: 4000 }
 
-test('connect sets idle time, interval and count of keep-alive, and the user timeout', async () => {
+test("connect sets keep-alive's idle time, interval and count, and the user timeout", async () => {
   const { near, far } = await connected({ keepAlive, userTimeout: 4000 })
   expect(near).toEqual(set)
   expect(far).toMatchObject({ isOn: false, userTimeout: 0 })
 })
 
-test('accepted connections inherit those of listen', async () => {
+test("accepted connections inherit listen's settings", async () => {
   const { near, far } = await connected({}, { keepAlive, userTimeout: 4000 })
   expect(far).toEqual(set)
   expect(near).toMatchObject({ isOn: false, userTimeout: 0 })

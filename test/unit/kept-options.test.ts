@@ -25,7 +25,7 @@ async function knownTo(name: string): Promise<string[]> {
   throw new Error('not refused')
 }
 
-test.each(names)('%s reads each option once, inherited ones too, and none after it has returned', async name => {
+test.each(names)('%s reads each option once, even inherited ones, and none after it has returned', async name => {
   const reads: Record<string, number> = {}
   const options = new Proxy<Given>(
     {},
@@ -64,19 +64,19 @@ const withSignal = names.filter(
   name => !/UplinkGroup$|UplinkMonitor|UplinkRouting|Agent|via$|createDispatcher|createLookup/.test(name),
 )
 
-test.each(withSignal)('%s obeys a signal that is not one of Node', async name => {
+test.each(withSignal)("%s obeys a signal that is not Node's own", async name => {
   const reason = new Error('enough')
   const signal = { aborted: true, reason, addEventListener() {}, removeEventListener() {} }
   await expect((async () => settle(await calls[name]!({ signal })))()).rejects.toBe(reason)
 })
 
-test.each(withSignal)('%s refuses what only looks like a signal of Node, by name', async name => {
+test.each(withSignal)("%s refuses an object that only looks like Node's signal, by name", async name => {
   const signal = Object.create(AbortSignal.prototype)
   const made = async () => settle(await calls[name]!({ signal }))
   await expect(made()).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE', option: ['signal'] })
 })
 
-test('a polyfilled signal that fires later ends the call, and is listened to once', async () => {
+test('a polyfilled signal that fires later ends the call, with one listener', async () => {
   const listeners: (() => void)[] = []
   const signal = {
     aborted: false,
@@ -92,7 +92,7 @@ test('a polyfilled signal that fires later ends the call, and is listened to onc
   await expect(events).rejects.toBe(signal.reason)
 })
 
-test('what comes from another realm works', async () => {
+test('objects from another realm work', async () => {
   const foreign = runInNewContext('({ payload: new Uint8Array(8), pattern: /./, servers: ["127.0.0.1"] })')
   await settle(entry.pings(host, { payload: foreign.payload, count: 1 }))
   const checked = entry.checkDns('localhost', { expect: foreign.pattern, servers: foreign.servers })
@@ -100,7 +100,7 @@ test('what comes from another realm works', async () => {
   expect(entry.icmp.decode(foreign.payload)).toMatchObject({ kind: 'echo-reply' })
 })
 
-test('the copy shares no array, bytes or plain object with what was given', () => {
+test('the copy shares no array, bytes or plain object with the given options', () => {
   const given = { servers: ['a'], tls: { ca: [Buffer.from('ca')], more: { key: 'k' } } }
   const kept = checkOptions('call', given, { servers: arrayOf(string), tls: copied })
   given.servers.push('b')
@@ -128,7 +128,7 @@ const odd = [
   /x/,
 ]
 
-test.each(names)('%s answers no odd value with a TypeError of its inside', async name => {
+test.each(names)('%s throws no internal TypeError for odd values', async name => {
   for (const key of await knownTo(name)) {
     // Other host values would cause DNS questions.
     for (const value of key === 'host' ? odd.filter(value => typeof value !== 'string') : odd) {

@@ -83,7 +83,7 @@ async function hold(until: () => void): Promise<void> {
 
 const sleep = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
-describe('an answer that came while the process could not read is no timeout', () => {
+describe('an answer that arrived while the process could not read is no timeout', () => {
   const tls = { rejectUnauthorized: false }
   test.each<[call: string, work: () => Promise<unknown>, result: unknown]>([
     [
@@ -92,7 +92,7 @@ describe('an answer that came while the process could not read is no timeout', (
       { destroyed: true },
     ],
     [
-      'checkHttp in the TLS handshake, after which it asks',
+      'checkHttp in the TLS handshake, before the request',
       () => checkHttp(`https://${host}:${ports[0]}/`, { timeout, tls }),
       { ok: true },
     ],
@@ -124,7 +124,7 @@ describe('an answer that came while the process could not read is no timeout', (
   })
 })
 
-test('a pattern that its thread has matched meanwhile is no slow one', async () => {
+test('a pattern that its thread has already matched does not count as slow', async () => {
   // Quadratic, so it takes too long for the event loop.
   const match = () => anyMatches(['a'.repeat(10_000)], /a*b|a$/)
   await match()
@@ -133,7 +133,7 @@ test('a pattern that its thread has matched meanwhile is no slow one', async () 
   expect(await matched).toBe(true)
 })
 
-test('time that was lost is given back once, at most as much as the timeout', async () => {
+test('lost time is compensated once, by at most the timeout', async () => {
   const expired = new Promise<number>(done => {
     const start = performance.now()
     new Deadline(100, undefined, () => done(performance.now() - start))

@@ -185,7 +185,7 @@ describe('layers', () => {
     expect(edges((file, target) => rank(target) > rank(file))).toEqual([])
   })
 
-  it.each(Object.keys(rooms))('have rooms in %s that import only to their left, types apart', folder => {
+  it.each(Object.keys(rooms))('have rooms in %s that import only to their left, except for types', folder => {
     const inRooms = files.filter(file => inside(folder, file))
     expect(inRooms.filter(file => room(folder, file) === -1)).toEqual([])
     const wrong = edges(
@@ -195,7 +195,7 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
-  it.each(Object.entries(faces))('reach %s only by its faces', (folder, names) => {
+  it.each(Object.entries(faces))('reach %s only through its faces', (folder, names) => {
     const wrong = edges(
       (file, target, isType) =>
         // The public entries may import all types.
@@ -221,7 +221,7 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
-  it('are seen at all: the check finds the edges it judges', () => {
+  it('have edges that the check finds', () => {
     expect(files.flatMap(importsOf).length).toBeGreaterThan(10)
     expect(importsOf('sockets/open.ts').map(({ target }) => target)).toContain('binding/addon')
   })
@@ -240,7 +240,7 @@ describe('the code map', () => {
     [...cell!.matchAll(/`([^`]+)`/g)].map(([, path]) => path!),
   )
 
-  it('has every folder, and only what there is', () => {
+  it('has every folder, and only existing ones', () => {
     const folders = ['src', 'test', 'tools'].flatMap(top =>
       readdirSync(join(root, top), { withFileTypes: true })
         .filter(entry => entry.isDirectory())
@@ -250,7 +250,7 @@ describe('the code map', () => {
     expect(named.filter(path => !existsSync(join(root, path)) && !existsSync(join(src, path)))).toEqual([])
   })
 
-  it('draws the layers as they are', () => {
+  it('draws the layers in their order', () => {
     expect(map).toContain(['native', ...layers].join(' -> '))
     expect(map).toContain(`leaves: ${leaves.join(', ')}`)
   })

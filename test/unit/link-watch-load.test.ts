@@ -27,7 +27,7 @@ vi.mock('../../src/system/netlink/tables.js', () => ({
   },
 }))
 
-test('addresses that change without end leave most of the time to the checks', async () => {
+test('constantly changing addresses leave most of the time to the checks', async () => {
   const failures: unknown[] = []
   const end = watchLinks(
     new Map([['wan1', new LinkHistory()]]),
@@ -46,7 +46,7 @@ test('addresses that change without end leave most of the time to the checks', a
   expect(world.readings).toBeLessThan(20)
 })
 
-test('a lost address is reported although nothing changes any more', async () => {
+test('a lost address is reported even if nothing else changes', async () => {
   const facts: unknown[] = []
   world.links = [{ name: 'lo', index: 1, up: true, running: true }]
   world.addresses = [{ deviceIndex: 1, address: { family: 4, scope: 'global', tentative: false } }]

@@ -41,7 +41,7 @@ test('on a device: the listener and each accepted socket are bound to it, IPv4 a
   expect(devices).toEqual(['lo', 'lo'])
 })
 
-test('at an address, at a name, and with localAddress', async () => {
+test('on an address, on a name, and with localAddress', async () => {
   const one = await start({ port: 0, host: '127.0.0.7' }, socket => socket.end('seven'))
   expect(one.address()).toEqual({ address: '127.0.0.7', family: 'IPv4', port: one.port })
   expect(await read('127.0.0.7', one.port)).toBe('seven')
@@ -56,7 +56,7 @@ test('ipv6Only refuses IPv4', async () => {
   await expect(read('127.0.0.1', server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-test('reusePort lets several listen on one port, and only then', async () => {
+test('only reusePort lets several listen on one port', async () => {
   const { port } = await start({ port: 0, host: '127.0.0.1', reusePort: true })
   await start({ port, host: '127.0.0.1', reusePort: true })
   await expect(listen({ port, host: '127.0.0.1' })).rejects.toMatchObject({
@@ -66,7 +66,7 @@ test('reusePort lets several listen on one port, and only then', async () => {
   })
 })
 
-test('a port can be listened on again while connections of the last time still linger', async () => {
+test('a port can be reused while earlier connections still linger', async () => {
   const first = await listen({ port: 0, host: '127.0.0.1' }, socket => socket.end('bye'))
   const { port } = first.address() as { port: number }
   await read('127.0.0.1', port)
@@ -75,7 +75,7 @@ test('a port can be listened on again while connections of the last time still l
   expect((await start({ port, host: '127.0.0.1' })).port).toBe(port)
 })
 
-test('the backlog is the kernel’s: a full queue accepts no more', async () => {
+test('the backlog is passed to the kernel: a full queue accepts no more', async () => {
   const server = await start({ port: 0, host: '127.0.0.1', backlog: 1 })
   // For a listening socket, tcpi_sacked is the backlog (tcp_get_info).
   const { getOptionBytes } = await import('../../src/sockets/options.js')
@@ -123,7 +123,7 @@ describe('refusals', () => {
     close.call(open.pop())
     expect(await openSockets()).toBe(before)
   })
-  test('options that make no sense are named', async () => {
+  test('name invalid options', async () => {
     const refused = (options: object) =>
       expect(listen(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
     await refused({})
@@ -135,13 +135,13 @@ describe('refusals', () => {
   })
 })
 
-test('in a worker of node:cluster it is refused: the primary process would take another descriptor for ours', async () => {
+test('it is refused in a node:cluster worker, because the primary process would use another descriptor', async () => {
   vi.spyOn(cluster, 'isWorker', 'get').mockReturnValue(true)
   await expect(listen({ port: 0 })).rejects.toMatchObject({ code: 'ERR_CLUSTER_WORKER' })
   vi.restoreAllMocks()
 })
 
-test('closed while connections last: the descriptor it had is no business of it any more', async () => {
+test('after closing with open connections, it does not touch its old descriptor', async () => {
   const server = await listen({ port: 0, device: 'lo' }, socket => void socket.resume())
   const { port } = server.address() as { port: number }
   const client = connectPlain(port, '127.0.0.1')

@@ -9,7 +9,7 @@ const times = [
 
 // Node's timers fire immediately for delays beyond their limit. `fetch` is excluded, because undici checks its own options.
 test.each(Object.keys(calls).filter(name => !name.endsWith('fetch')))(
-  '%s takes no time that a timer can not wait',
+  "%s refuses times beyond a timer's limit",
   async name => {
     for (const option of times) {
       const outcome = await (async () => calls[name]!({ [option]: 2 ** 31 }))().then(
@@ -22,7 +22,7 @@ test.each(Object.keys(calls).filter(name => !name.endsWith('fetch')))(
   },
 )
 
-test('the longest one is taken', () => {
+test('the longest time is accepted', () => {
   expect(milliseconds(2 ** 31 - 1, 'time')).toBe(2 ** 31 - 1)
   for (const time of [2 ** 31, -1, Number.NaN, Number.POSITIVE_INFINITY, '1'])
     expect(() => milliseconds(time, 'time')).toThrow(/time must be/)

@@ -26,7 +26,7 @@ async function stoodStill(work: () => Promise<unknown>): Promise<number> {
   return Math.max(longest, performance.now() - last)
 }
 
-test('strings and patterns, in part or exactly', async () => {
+test('strings and patterns, partial or exact', async () => {
   expect(await anyMatches(['one', 'two'], 'wo')).toBe(true)
   expect(await anyMatches(['one', 'two'], 'wo', { exact: true })).toBe(false)
   expect(await anyMatches(['one', 'two'], /^t/)).toBe(true)
@@ -35,7 +35,7 @@ test('strings and patterns, in part or exactly', async () => {
   expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
 })
 
-test('many quick matches, one after the other or at the same time, leave turns to others', async () => {
+test('many fast matches, sequential or concurrent, do not block the event loop', async () => {
   let now = 0
   // By this clock, each match takes 6 ms.
   const clock = vi.spyOn(process, 'hrtime').mockImplementation(() => {
@@ -60,7 +60,7 @@ test('many quick matches, one after the other or at the same time, leave turns t
   }
 })
 
-test('what a pattern finds, whether here or in the thread', async () => {
+test('a pattern finds the same in the event loop and in the thread', async () => {
   expect(await firstMatch(['no', 'a1', 'b2'], /(?<letter>[ab])(\d)(x)?/)).toEqual({
     ...{ groups: ['a1', 'a', '1', undefined], named: { letter: 'a' } },
   })
@@ -92,8 +92,8 @@ test("the time that its thread takes to start is not the pattern's", async () =>
   expect(started).toBe(1)
 })
 
-describe('a pattern that backtracks without end', () => {
-  test('ends, and the event loop goes on', async () => {
+describe('a pattern with endless backtracking', () => {
+  test('ends, and does not block the event loop', async () => {
     let result: unknown
     const gap = await stoodStill(async () => {
       result = await anyMatches([text], hostile)
@@ -102,7 +102,7 @@ describe('a pattern that backtracks without end', () => {
     expect(gap).toBeLessThan(500)
   })
 
-  test('does not keep the next ones from their answer: slow ones, too', async () => {
+  test('does not affect later patterns, even slow ones', async () => {
     const [stuck, slow, quick] = await Promise.all([
       anyMatches([text], hostile),
       anyMatches([quadratic], /a*b|a$/),

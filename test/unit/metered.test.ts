@@ -64,7 +64,7 @@ const perfect: Line = () => 0
 const dead: Line = () => 1
 
 describe('the quota', () => {
-  test('of 15 MB a month is kept by an idle line: a ping each 36 s', async () => {
+  test('of 15 MB a month is met by an idle line with a ping every 36 s', async () => {
     const { monitor, uplink, wire, pass } = meteredLine(perfect)
     monitor.start()
     await pass(day)
@@ -75,7 +75,7 @@ describe('the quota', () => {
     await monitor.stop()
   })
 
-  test('and by a line that is dead, or that traffic suspects without end', async () => {
+  test('is met by a dead line, and by one that traffic always makes suspect', async () => {
     const quota = 160 * 2 * pingBytes
     const lines = [meteredLine(dead, { quota, period: hour }), meteredLine(perfect, { quota, period: hour })]
     for (const { monitor } of lines) monitor.start()
@@ -90,7 +90,7 @@ describe('the quota', () => {
     }
   })
 
-  test('is never exceeded in any period, however greedily rounds run', () => {
+  test('is never exceeded in any period, however often rounds run', () => {
     const [quota, period, roundBytes] = [200_000, hour, 168]
     const budget = new ProbeBudget({ quota, period, roundBytes }, 0)
     const spent: number[] = []
@@ -132,7 +132,7 @@ describe('the quota', () => {
 })
 
 describe('traffic', () => {
-  test('that is acknowledged takes the place of all probes, and brings the uplink up', async () => {
+  test('that is acknowledged replaces all probes, and brings the uplink up', async () => {
     const { monitor, uplink, wire, pass, tell } = meteredLine(perfect)
     monitor.start()
     for (let i = 0; i < 50; i++) {
@@ -149,7 +149,7 @@ describe('traffic', () => {
     await monitor.stop()
   })
 
-  test('that stalls is down within a second, by three impatient probes', async () => {
+  test('that stalls takes the uplink down within a second, after three fast probes', async () => {
     let isDead = false
     const { monitor, wire, states, pass, tell } = meteredLine(() => Number(isDead))
     monitor.start()
@@ -167,7 +167,7 @@ describe('traffic', () => {
     await monitor.stop()
   })
 
-  test('that stalls after a silence may wait for a radio: its probes have their usual time', async () => {
+  test('that stalls after a pause may wait for a radio, so probes have their usual timeout', async () => {
     let isDead = false
     const { monitor, wire, pass, tell, uplink } = meteredLine(() => Number(isDead))
     monitor.start()
@@ -184,7 +184,7 @@ describe('traffic', () => {
     await monitor.stop()
   })
 
-  test('acknowledged between bad rounds keeps the uplink up, although its target is dead', async () => {
+  test('that is acknowledged between bad rounds keeps the uplink up, although the target is dead', async () => {
     let isDead = false
     const { monitor, states, pass, tell } = meteredLine(() => Number(isDead))
     monitor.start()
@@ -238,7 +238,7 @@ describe('in 24 hours', () => {
     expect(wire.bytes).toBeLessThanOrEqual(15_000_000 / 20 + 15_000_000 / 30)
   })
 
-  test('a line that is off for 30 s, once, is down once, and only then', async () => {
+  test('a line with one outage of 30 s is down exactly once, during the outage', async () => {
     const { line } = cases.find(({ name }) => name.includes('once'))!
     const downs = (await idleDay(line, 3)).states.filter(({ to }) => to === 'down')
     expect(downs.every(({ after }) => line(after) === 1)).toBe(true)

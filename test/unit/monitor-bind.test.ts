@@ -16,7 +16,7 @@ function lateAddress(missing: number, code = 'EADDRNOTAVAIL') {
 
 const address = { host: '127.0.0.1', port: 0, loopback: true }
 
-test('an address that this machine does not have yet is waited for', async () => {
+test('binding waits for an address that this machine does not have yet', async () => {
   const server = lateAddress(2)
   const waiting = vi.fn()
   expect(await whenThere(() => listening(server, address), new AbortController().signal, waiting)).toBe(server)

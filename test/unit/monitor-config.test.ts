@@ -43,7 +43,7 @@ function problems(text: string): string[] {
 }
 
 describe('a configuration', () => {
-  test('is the options of the monitor, times with a unit in ms', () => {
+  test("becomes the monitor's options, with times in ms", () => {
     const checks = [
       { type: 'ping', host: '192.0.2.1', timeout: 300 },
       { type: 'http', url: 'https://user:pass@example.com/health', headers: { timeout: '5s' } },
@@ -62,7 +62,7 @@ describe('a configuration', () => {
     })
   })
 
-  test('has the quota of a metered uplink in bytes, and its period in ms', () => {
+  test("converts a metered uplink's quota to bytes, and its period to ms", () => {
     const text = (metered: string) =>
       `uplinks: [{ name: lte, device: wan2, metered: ${metered}, checks: [{ type: ping, host: 192.0.2.1 }] }]`
     const read = (metered: string) => readConfig(fileOf(text(metered))).uplinks[0]!.metered
@@ -76,7 +76,7 @@ describe('a configuration', () => {
     expect(problems(text('true').replace('device: wan2, ', ''))).toEqual([expect.stringContaining('beside a device')])
   })
 
-  test('may have the options of the routes, checked in the same way', () => {
+  test('may have routing options, checked in the same way', () => {
     const routing = 'routing: { policy: weighted, whenAllDown: unreachable }'
     expect(readConfig(fileOf(`${good}\n${routing}\n`)).routing).toEqual({
       policy: 'weighted',
@@ -91,7 +91,7 @@ describe('a configuration', () => {
     )
   })
 
-  test('may have a proxy, judged as netvia proxy judges its flags', () => {
+  test('may have a proxy, checked like the flags of netvia proxy', () => {
     const proxy = 'proxy: { listen: 1080, policy: weighted, race: 1s, usersFile: /nowhere, allow: [10.0.0.0/8] }'
     expect(readConfig(fileOf(`${good}\n${proxy}\n`)).proxy).toEqual({
       ...{ listen: 1080, policy: 'weighted', race: 1000, usersFile: '/nowhere', allow: ['10.0.0.0/8'] },
@@ -111,7 +111,7 @@ describe('a configuration', () => {
     expect(wrong('  listen: 127.0.0.1:1080\n  race: never')).toEqual([expect.stringMatching(/^3:3: race must be/)])
   })
 
-  test('may share parts by YAML merge keys', () => {
+  test('may share parts through YAML merge keys', () => {
     const text = `
 uplinks:
   - &first { name: a, weight: 2, checks: [{ type: dns, name: example.com }] }
@@ -120,7 +120,7 @@ uplinks:
     expect(readConfig(fileOf(text)).uplinks[1]).toMatchObject({ name: 'b', weight: 2, checks: [{ type: 'dns' }] })
   })
 
-  test('with mistakes is refused with line, column and key of all of them', () => {
+  test('with mistakes is refused with line, column and key for all of them', () => {
     const text = `interval: 5 parsecs
 timeuot: 3
 uplinks:
@@ -204,7 +204,7 @@ uplinks:
     expect(problems(text)[0]).toMatch(expected)
   })
 
-  test('with too much in it is refused before it takes minutes', () => {
+  test('that is too large is refused before it takes minutes', () => {
     const bomb = ['&a [x, x, x]', ...'abcdefghi'].map((value, index) => {
       const aliases = index === 0 ? value : `&${'abcdefghij'[index]} [${Array(9).fill(`*${value}`)}]`
       return `${index}: ${aliases}\n`
@@ -216,13 +216,13 @@ uplinks:
     expect(() => readConfig(fileOf('#'.repeat(2 ** 22 + 1)))).toThrow(/uplinks\.yaml: longer than 4194304 characters$/)
   })
 
-  test('a thousand uplinks may share what an anchor names', () => {
+  test('a thousand uplinks may share an anchor', () => {
     const uplinks = Array.from({ length: 1000 }, (_, index) => `- { name: u${index}, checks: *all }\n`)
     const text = `uplinks:\n- name: first\n  checks: &all [{ type: ping, host: 127.0.0.1 }]\n${uplinks.join('')}`
     expect(readConfig(fileOf(text)).uplinks).toHaveLength(1001)
   })
 
-  test('with secrets does not give them away when it is wrong', () => {
+  test('with secrets does not reveal them in errors', () => {
     const text = `uplinks:
   - name: a
     checks:
@@ -238,7 +238,7 @@ uplinks:
 })
 
 describe('netvia monitor --check', () => {
-  test('says what there is, and ends well', async () => {
+  test('reports what it found, and exits with 0', async () => {
     const file = fileOf(good)
     expect(await netvia(['monitor', '--check', '-c', file])).toMatchObject({
       code: 0,
@@ -249,7 +249,7 @@ describe('netvia monitor --check', () => {
     expect(objects(only)).toMatchObject([{ event: 'configuration', uplinks: ['lte'], checks: 2 }])
   })
 
-  test('ends with 3 for what is wrong, and 4 for what cannot be read', async () => {
+  test('exits with 3 for mistakes, and with 4 for an unreadable file', async () => {
     const file = fileOf('interval: -1\nuplinks: []\n')
     const { code, stdout, stderr } = await netvia(['monitor', '--check', '-c', file])
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
@@ -261,6 +261,6 @@ describe('netvia monitor --check', () => {
   })
 })
 
-test.each(['it is missing', 'it is missing; install it'])('what helps is said once, with the error %j', message => {
+test.each(['it is missing', 'it is missing; install it'])('the hint is printed once, with the error %j', message => {
   expect(explained(new NetviaError(message, { code: 'E', hint: 'install it' }))).toBe('it is missing; install it')
 })

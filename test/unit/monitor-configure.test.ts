@@ -10,7 +10,7 @@ import { bad, begin, simulate, states, uplinks } from './monitor-world.js'
 
 const [fibre, lte] = uplinks as [UplinkOptions, UplinkOptions]
 
-describe('other options for a running monitor', () => {
+describe('new options for a running monitor', () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: begin })
   })
@@ -34,7 +34,7 @@ describe('other options for a running monitor', () => {
 
   const of = (monitor: UplinkMonitor, name: string) => monitor.snapshot().uplinks.find(uplink => uplink.name === name)!
 
-  test('leave an unchanged uplink as it is: rounds, window and results continue', async () => {
+  test('do not affect an unchanged uplink: rounds, window and results continue', async () => {
     const { monitor, probe } = await running(simulate())
     const before = of(monitor, 'fibre')
     const heard = vi.fn()
@@ -49,7 +49,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('a changed uplink keeps its state, and starts counting again', async () => {
+  test('let a changed uplink keep its state, and start counting again', async () => {
     const { monitor, says } = await running(simulate())
     await end(monitor.configure({ interval: 500, uplinks: [{ ...fibre, checks: lte.checks }, lte] }))
     expect(of(monitor, 'fibre')).toMatchObject({ state: 'up', goodRounds: 0, lossRatio: null, checks: [null] })
@@ -59,7 +59,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('another device is another uplink: nothing is known of it', async () => {
+  test('treat an uplink with another device as a new, unknown one', async () => {
     const { monitor } = await running(simulate())
     await end(monitor.configure({ uplinks: [{ ...fibre, device: 'wan2' }] }))
     expect(states(monitor)).toEqual({ fibre: 'unknown' })
@@ -68,7 +68,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('come and go: no check of a removed uplink is left', async () => {
+  test('add and remove uplinks, and leave no check of a removed one', async () => {
     const world = await running(simulate())
     const { monitor, probe } = world
     world.says.wan3 = world.says.wan1!
@@ -81,7 +81,7 @@ describe('other options for a running monitor', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('a link that was gone is still gone', async () => {
+  test('keep a missing link missing', async () => {
     const { monitor, link } = await running(simulate())
     link('wan1', 'no carrier')
     await end(monitor.configure({ uplinks: [{ ...fibre, priority: 3 }, lte] }))
@@ -91,7 +91,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('what was known of a link is handed on, or a lost address would be one that was never there', async () => {
+  test('keep the history of a link, so that a lost address still counts as lost', async () => {
     const histories: unknown[] = []
     const world = simulate()
     world.watchLinks.mockImplementation(devices => {
@@ -104,7 +104,7 @@ describe('other options for a running monitor', () => {
     await end(world.monitor.stop())
   })
 
-  test('wrong ones change nothing', async () => {
+  test('change nothing if they are invalid', async () => {
     const { monitor } = await running(simulate())
     await expect(monitor.configure({ uplinks: [fibre, fibre] })).rejects.toThrow('used once')
     expect(states(monitor)).toEqual({ fibre: 'up', lte: 'up' })
@@ -113,7 +113,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('before the start are taken as if they had been there from the beginning', async () => {
+  test('before the start count as if they had been given at creation', async () => {
     const { monitor, probe } = simulate()
     await monitor.configure({ uplinks: [lte] })
     await pass(2000)
@@ -124,7 +124,7 @@ describe('other options for a running monitor', () => {
     await end(monitor.stop())
   })
 
-  test('a group follows', async () => {
+  test('are followed by a group', async () => {
     const { monitor } = await running(simulate())
     const group = new UplinkGroup(monitor, { policy: 'failover' })
     await end(monitor.configure({ uplinks: [{ ...fibre, priority: 9 }, lte] }))
@@ -137,7 +137,7 @@ describe('other options for a running monitor', () => {
   })
 })
 
-test('a new hook and a new state file are used from then on', async () => {
+test('new options apply a new hook and a new state file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-monitor-'))
   const [stateFile, out] = [join(folder, 'state'), join(folder, 'out')]
   const { monitor, link } = simulate()
@@ -150,7 +150,7 @@ test('a new hook and a new state file are used from then on', async () => {
   rmSync(folder, { recursive: true })
 })
 
-describe('an error of the options has its place', () => {
+describe('an error in the options has its position', () => {
   const where = (options: unknown) => {
     try {
       settingsOf(options as MonitorOptions)

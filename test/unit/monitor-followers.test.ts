@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { UplinkGroup, UplinkMonitor } from '../../src/index.js'
 
-test('a monitor may have many followers: Node suspects no leak', async () => {
+test("a monitor may have many followers without Node's leak warning", async () => {
   const suspect = vi.fn()
   process.on('warning', suspect)
   onTestFinished(() => void process.off('warning', suspect))

@@ -37,7 +37,7 @@ describe('an uplink forced into a state', () => {
     return { ...world, events: heard(world.monitor) }
   }
 
-  test('is in it until its time is over, whatever its checks say; then they decide again', async () => {
+  test('stays in it until its time is over, whatever its checks report; then they decide again', async () => {
     const { monitor, events } = await running()
     await monitor.force('fibre', 'down', { forMs: 60_000, why: 'maintenance' })
     const forced = { state: 'down', until: begin + 62_500, why: 'maintenance' }
@@ -65,7 +65,7 @@ describe('an uplink forced into a state', () => {
     expect(of(monitor, 'fibre')).toMatchObject({ state: 'up', since: begin + 62_500, forced: null })
   })
 
-  test('is up without a link; auto shows what became of it meanwhile', async () => {
+  test('is up without a link, and auto shows its current state', async () => {
     const { monitor, events, link, says } = await running()
     await monitor.force('fibre', 'up')
     expect(events).toEqual([])
@@ -89,7 +89,7 @@ describe('an uplink forced into a state', () => {
     expect(states(monitor)).toMatchObject({ fibre: 'up' })
   })
 
-  test('takes no new connections, and is not the least bad one', async () => {
+  test('takes no new connections, even as the least bad one', async () => {
     const { monitor, link } = await running()
     const group = new UplinkGroup(monitor, { policy: 'failover', whenAllDown: 'least-bad' })
     await monitor.force('fibre', 'down')
@@ -102,7 +102,7 @@ describe('an uplink forced into a state', () => {
     expect(group.pick().name).toBe('fibre')
   })
 
-  test('stays so over a change of options, with another path too, and ends on time', async () => {
+  test('stays forced across a change of options, even with another path, and ends on time', async () => {
     const { monitor, events, says } = await running()
     says.wan3 = ok
     await monitor.force('fibre', 'down', { forMs: 10_000, why: 'maintenance' })
@@ -125,7 +125,7 @@ describe('an uplink forced into a state', () => {
     expect(of(monitor, 'fibre').forced).toBeNull()
   })
 
-  test('a clock that is set meanwhile changes nothing about how long', async () => {
+  test('does not change its duration if the clock is set', async () => {
     const { monitor } = await running()
     await monitor.force('fibre', 'down', { forMs: 60_000 })
     const at = begin + 86_400_000
@@ -156,7 +156,7 @@ describe('an uplink forced into a state', () => {
   })
 })
 
-describe('over a restart', () => {
+describe('across a restart', () => {
   const minute = 60_000
 
   function stateFile(): string {
@@ -175,7 +175,7 @@ describe('over a restart', () => {
     writeFileSync(file, JSON.stringify({ ...rest, savedAt: savedAt - ms, forces }))
   }
 
-  test('a force lasts as long as it was said to, when states are too old to count', async () => {
+  test('a force lasts its whole time, even if states are too old to count', async () => {
     const file = stateFile()
     const { monitor, create } = simulate({ stateFile: file })
     await monitor.force('fibre', 'down', { forMs: 60 * minute, why: 'maintenance' })
@@ -193,7 +193,7 @@ describe('over a restart', () => {
     expect(of(last, 'lte').forced).not.toBeNull()
   })
 
-  test('what was left of it ends it, and auto takes it out of the file', async () => {
+  test('a force ends after its remaining time, and auto removes it from the file', async () => {
     const file = stateFile()
     const { monitor, create } = simulate({ stateFile: file })
     await monitor.force('fibre', 'down', { forMs: 20 * minute })
@@ -211,7 +211,7 @@ describe('over a restart', () => {
     expect(JSON.parse(readFileSync(file, 'utf8')).forces).toEqual({})
   })
 
-  test('a clock behind the file does not make it last longer', async () => {
+  test('a clock behind the file does not extend it', async () => {
     const file = stateFile()
     const { monitor, create } = simulate({ stateFile: file })
     await monitor.force('fibre', 'down', { forMs: minute })

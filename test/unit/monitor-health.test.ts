@@ -16,7 +16,7 @@ const patience = 34_000
 const begin = 1_000_000_000_000
 const uplink = (changed: object) => [{ since: 0, linkFault: null, checks: [], ...changed } as unknown as UplinkSnapshot]
 
-test('it is well while every uplink that has a link was checked lately', () => {
+test('it is healthy while every uplink with a link was checked recently', () => {
   const at = (time: number, changed: object) => healthy(uplink(changed), options, time, time)
   expect(at(patience, {})).toBe(true)
   expect(at(patience + 1, {})).toBe(false)
@@ -25,13 +25,13 @@ test('it is well while every uplink that has a link was checked lately', () => {
   expect(at(patience + 1, { linkFault: 'no carrier' })).toBe(true)
 })
 
-test('a clock that was set back by a day since the start hides no stall', () => {
+test('a clock that was set back by a day does not hide a stall', () => {
   const now = begin - 86_400_000
   expect(healthy(uplink({}), options, patience + 1, now)).toBe(false)
   expect(healthy(uplink({ checks: [{ at: now - patience }] }), options, patience + 1, now)).toBe(true)
 })
 
-test('/healthz says so: 200, or 503 where it has stalled', async () => {
+test('/healthz reports it: 200, or 503 after a stall', async () => {
   let well = true
   const sources = { healthy: () => well } as Parameters<typeof makeServer>[0]
   const access = { refusal: () => 401 } as unknown as Parameters<typeof makeServer>[1]

@@ -14,8 +14,8 @@ const device = (changed: Partial<LinkDevice> = {}): LinkDevice => ({
   ...changed,
 })
 
-describe('what is known of a device', () => {
-  test('missing from the start, there, deleted, and there again', () => {
+describe('the history of a device', () => {
+  test('missing from the start, present, deleted, and present again', () => {
     const history = new LinkHistory()
     expect(history.update(undefined, 0).fault).toBe('no such device')
     expect(history.update(device(), 0)).toEqual({ fault: null, lost: [] })
@@ -29,14 +29,14 @@ describe('what is known of a device', () => {
     expect(history.update(device({ running: false }), 0).fault).toBe('no carrier')
   })
 
-  test('an address that was never there is not lost', () => {
+  test('an address that never existed is not lost', () => {
     const history = new LinkHistory()
     for (const now of [0, 10_000]) {
       expect(history.update(device({ addresses: [address(6, 'link')] }), now)).toEqual({ fault: null, lost: [] })
     }
   })
 
-  test('one that was there is lost, until it is back and usable', () => {
+  test('an address that existed is lost until it is back and usable', () => {
     const history = new LinkHistory()
     let now = 0
     const lostAfterAWhile = (found: LinkDevice | undefined) => {
@@ -52,7 +52,7 @@ describe('what is known of a device', () => {
     expect(lostAfterAWhile(device()).lost).toEqual([])
   })
 
-  test('one that is back in a moment, as after a DHCP renewal, was never lost', () => {
+  test('an address that returns quickly, as after a DHCP renewal, was never lost', () => {
     const history = new LinkHistory()
     const without4 = device({ addresses: [address(6)] })
     history.update(device(), 0)
@@ -68,7 +68,7 @@ describe('what is known of a device', () => {
     expect(history.isWaiting).toBe(false)
   })
 
-  test('packets with an address of the LAN, as with a delegated prefix: the checks decide', () => {
+  test('if packets use an address of the LAN, as with a delegated prefix, the checks decide', () => {
     const history = new LinkHistory()
     history.update(device(), 0)
     const lan = { address: '2001:db8:2:1::1', device: 'lan', ofUplink: false }
@@ -80,7 +80,7 @@ describe('what is known of a device', () => {
     expect(history.update({ ...without6, borrowed: () => other }, 30_000)).toMatchObject({ lost: [6], borrowed: other })
   })
 
-  test('a deprecated address is an address, but packets may have that of another device', () => {
+  test('a deprecated address counts, but packets may use that of another device', () => {
     const history = new LinkHistory()
     const other = { address: '2001:db8:1::2', device: 'wan1', ofUplink: true }
     const deprecated = device({ addresses: [{ ...address(6), deprecated: true }], borrowed: () => other })
@@ -108,7 +108,7 @@ describe('what it means for an uplink', () => {
     expect(fault([], [any])).toBe(null)
   })
 
-  test('a lost address counts when too few checks are left that can run', () => {
+  test('a lost address counts if too few checks can still run', () => {
     expect(fault([4], [four])).toBe('no IPv4 address any more')
     expect(fault([6], [four])).toBe(null)
     expect(fault([4], [four, six])).toBe(null)

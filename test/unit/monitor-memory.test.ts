@@ -24,7 +24,7 @@ function held(): number {
   return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
 }
 
-test('an hour of monitoring, page and metrics included, holds no more than its first minutes', async () => {
+test('an hour of monitoring, page and metrics included, needs no more memory than its first minutes', async () => {
   const uplinks = Array.from({ length: 10 }, (_, n) => ({
     name: `${n}`,
     device: `wan${n}`,
@@ -67,7 +67,7 @@ test('an hour of monitoring, page and metrics included, holds no more than its f
   expect(vi.getTimerCount()).toBe(0)
 }, 120_000)
 
-test('the second under way has a state from its first millisecond, before the timer comes to it', async () => {
+test('the current second has a state from its first millisecond, before its timer fires', async () => {
   const checks = [{ type: 'tcp' as const, host: '192.0.2.1', port: 443 }]
   const monitor = new UplinkMonitor(
     { uplinks: [{ name: 'fibre', device: 'wan0', checks }], interval: 100 },

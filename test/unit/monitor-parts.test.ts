@@ -110,7 +110,7 @@ describe('options', () => {
   })
 })
 
-test('what a check looks at is shown without secrets', () => {
+test("a check's target is shown without secrets", () => {
   const url = 'https://user:secret@example.com:8443/health?token=secret#x'
   expect(targetOf({ type: 'http', url })).toBe('https://example.com:8443/health')
   expect(targetOf({ type: 'tcp', host: '2001:db8::1', port: 443 })).toBe('[2001:db8::1]:443')
@@ -124,7 +124,7 @@ describe('a stream of events', () => {
     return { buffer, closed }
   }
 
-  test('gives what came before and what comes while it waits', async () => {
+  test('yields earlier events, and new ones while it waits', async () => {
     const { buffer } = open()
     buffer.push({ n: 1 })
     const read = [buffer.next(), buffer.next()]
@@ -135,14 +135,14 @@ describe('a stream of events', () => {
     ])
   })
 
-  test('is bounded: the oldest give way, and the next one says how many', async () => {
+  test('is bounded: it drops the oldest, and the next event has their number', async () => {
     const { buffer } = open()
     for (let n = 0; n < 1030; n++) buffer.push({ n })
     expect((await buffer.next()).value).toEqual({ n: 6, missed: 6 })
     expect((await buffer.next()).value).toEqual({ n: 7 })
   })
 
-  test('ends with its source, after what is left', async () => {
+  test('ends with its source, after the remaining events', async () => {
     const { buffer, closed } = open()
     buffer.push({ n: 1 })
     buffer.end()
@@ -152,7 +152,7 @@ describe('a stream of events', () => {
     expect(closed).toEqual([buffer])
   })
 
-  test('a reader who leaves closes it', async () => {
+  test('closes when its reader leaves', async () => {
     const { buffer, closed } = open()
     buffer.push({ n: 1 })
     for await (const _event of buffer) break
@@ -160,7 +160,7 @@ describe('a stream of events', () => {
     expect((await buffer.next()).done).toBe(true)
   })
 
-  test("the signal's reason rejects, waiting or not", async () => {
+  test("rejects with the signal's reason, waiting or not", async () => {
     const controller = new AbortController()
     const { buffer, closed } = open(controller.signal)
     const waiting = buffer.next()
@@ -181,7 +181,7 @@ describe('the state file', () => {
     return { path, failures, file: new StateFile(path, content, error => failures.push(error as Error)) }
   }
 
-  test('gives back what was saved lately', async () => {
+  test('returns recently saved states', async () => {
     const { file, failures } = open()
     expect(file.read(Date.now()).uplinks).toEqual({})
     await file.save()
@@ -192,7 +192,7 @@ describe('the state file', () => {
     expect(readdirSync(folder)).toEqual(['state.json'])
   })
 
-  test('many saves at once: the last state is in it, and it is always whole', async () => {
+  test('after many concurrent saves it has the last state, and is always complete', async () => {
     let since = 0
     const { file, path } = open(() => ({ uplinks: { fibre: { ...saved, since } }, forces: {} }))
     const saves: Promise<void>[] = []
@@ -218,14 +218,14 @@ describe('the state file', () => {
     `{"version":1,"savedAt":${Date.now()},"uplinks":{"fibre":null}}`,
     `{"version":1,"savedAt":${Date.now()},"uplinks":{},"forces":{"fibre":{"state":"degraded"}}}`,
     `{"version":1,"savedAt":${Date.now()},"uplinks":{},"forces":null}`,
-  ])('a damaged one is ignored, and told of: %s', text => {
+  ])('is ignored with a warning if it is damaged: %s', text => {
     const { file, path, failures } = open()
     writeFileSync(path, text)
     expect(file.read(Date.now())).toMatchObject({ uplinks: {}, forces: {} })
     expect(failures).toHaveLength(1)
   })
 
-  test('what is in its place when it is read: a FIFO, a folder, a device, too much, a link to what is nobody else’s business', () => {
+  test('is not read if it is a FIFO, a folder, a device, too large, or a link to a private file', () => {
     const { file, path, failures } = open()
     const secret = join(folder, 'secret')
     writeFileSync(secret, 'root:$6$s3cret')
@@ -245,7 +245,7 @@ describe('the state file', () => {
     expect(failures).toEqual([])
   })
 
-  test('nor is a link that was put there in the last moment', async () => {
+  test('is not read if it is replaced by a link at the last moment', async () => {
     const { file, path, failures } = open()
     const victim = join(folder, 'victim')
     writeFileSync(victim, 'mine')
@@ -257,7 +257,7 @@ describe('the state file', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('what is in the way when it is written is not written through: a link, a FIFO, a folder', async () => {
+  test('is not written through a link, a FIFO or a folder', async () => {
     const { file, path, failures } = open()
     const unlink = vi.spyOn(promises, 'unlink')
     await file.save()
@@ -291,14 +291,14 @@ describe('the state file', () => {
     expect(readdirSync(temporary)).toEqual(['kept'])
   })
 
-  test('may be left and taken again while it is written, as by reloads', async () => {
+  test('may be released and taken again while it is written, as by reloads', async () => {
     const several = Array.from({ length: 5 }, () => open())
     await Promise.all(several.map(({ file }) => file.save(false)))
     expect(several.flatMap(({ failures }) => failures)).toEqual([])
     expect(readdirSync(folder)).toEqual(['state.json'])
   })
 
-  test('one that cannot be written is reported once, and written within a minute of when it can be', async () => {
+  test('is reported once if it cannot be written, and is written within a minute once it can', async () => {
     const failures: Error[] = []
     const path = join(folder, 'missing', 'state.json')
     const file = new StateFile(

@@ -20,17 +20,17 @@ function candidate({ name, state = 'up', priority = 1, weight = 1, ...facts }: G
 
 const names = (candidates: readonly Candidate[]) => candidates.map(({ uplink }) => uplink.name)
 
-describe('which may be used', () => {
+describe('usable uplinks', () => {
   const all = (...states: UplinkState[]) => names(usable(states.map(state => candidate({ name: state, state }))))
 
-  test("'up' before 'degraded' before 'unknown', and never 'down'", () => {
+  test("are 'up' before 'degraded' before 'unknown', and never 'down'", () => {
     expect(all('down', 'unknown', 'degraded', 'up')).toEqual(['up'])
     expect(all('down', 'unknown', 'degraded')).toEqual(['degraded'])
     expect(all('down', 'unknown')).toEqual(['unknown'])
     expect(all('down')).toEqual([])
   })
 
-  test('the least bad of those that are down', () => {
+  test('include the least bad of those that are down', () => {
     const least = (...given: Given[]) => leastBad(given.map(candidate)).uplink.name
     expect(least({ name: 'a', linkFault: 'no carrier', lossRatio: null }, { name: 'b', lossRatio: 1 })).toBe('b')
     expect(least({ name: 'a', lossRatio: 0.9 }, { name: 'b', lossRatio: 0.6 })).toBe('b')
@@ -38,7 +38,7 @@ describe('which may be used', () => {
   })
 })
 
-test('failover takes the lowest priority, and of equal ones the first', () => {
+test('failover picks the lowest priority, and the first of equal ones', () => {
   const policy = createPolicy('failover')
   const pick = (...given: Given[]) => policy(given.map(candidate), '').uplink.name
   expect(pick({ name: 'a', priority: 2 }, { name: 'b', priority: 1 }, { name: 'c', priority: 1 })).toBe('b')
@@ -52,7 +52,7 @@ describe('weighted', () => {
     expect(picks).toBe('aabacaaaabacaa')
   })
 
-  test('in any run of a whole turn, every uplink has its share', () => {
+  test('in any complete turn, every uplink gets its share', () => {
     const weights = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 })
     fc.assert(
       fc.property(weights, weights => {
@@ -68,7 +68,7 @@ describe('weighted', () => {
     )
   })
 
-  test('one that was away comes back without a debt or a claim', () => {
+  test('one that was away returns without debt or credit', () => {
     const policy = createPolicy('weighted')
     const [a, b] = [candidate({ name: 'a' }), candidate({ name: 'b' })]
     for (let i = 0; i < 101; i++) policy([a], '')
@@ -78,7 +78,7 @@ describe('weighted', () => {
 })
 
 describe('lowest-latency', () => {
-  test('stays with the one in use until another is a fifth faster', () => {
+  test('keeps the current one until another is a fifth faster', () => {
     const policy = createPolicy('lowest-latency')
     const pick = (a: number | null, b: number | null) =>
       policy([candidate({ name: 'a', latencyMs: a }), candidate({ name: 'b', latencyMs: b })], '').uplink.name
@@ -91,7 +91,7 @@ describe('lowest-latency', () => {
     expect(pick(null, 500)).toBe('b')
   })
 
-  test('leaves one that is no longer there', () => {
+  test('drops one that was removed', () => {
     const policy = createPolicy('lowest-latency')
     policy([candidate({ name: 'a', latencyMs: 1 })], '')
     expect(policy([candidate({ name: 'b', latencyMs: 900 })], '').uplink.name).toBe('b')
@@ -102,7 +102,7 @@ describe('sticky', () => {
   const policy = createPolicy('sticky')
   const four = ['a', 'b', 'c', 'd'].map(name => candidate({ name }))
 
-  test('only the keys of the one that is gone move, and they move to all the others', () => {
+  test('only the keys of a removed uplink move, and they move to all others', () => {
     fc.assert(
       fc.property(fc.string(), fc.constantFrom(...four), (key, gone) => {
         const before = policy(four, key)
@@ -120,7 +120,7 @@ describe('sticky', () => {
     expect([...moved].sort()).toEqual(['b', 'c', 'd'])
   })
 
-  test('keys are shared out by weight', () => {
+  test('keys are distributed by weight', () => {
     const uneven = [candidate({ name: 'a', weight: 3 }), candidate({ name: 'b', weight: 1 })]
     let a = 0
     for (let i = 0; i < 4000; i++) if (policy(uneven, `key ${i}`) === uneven[0]) a++
@@ -136,18 +136,18 @@ describe('failback', () => {
   ]
   const picks = (policy: ReturnType<typeof createPolicy>, all: Candidate[]) => policy(usable(all), '', all).uplink.name
 
-  test('now: the better one is taken as soon as it works', () => {
+  test('now: the better one is used as soon as it works', () => {
     const policy = createPolicy('failover', 'now')
     expect([both('up'), both('down'), both('up')].map(all => picks(policy, all))).toEqual(['fibre', 'lte', 'fibre'])
   })
 
-  test('never: the one in use is kept while it works', () => {
+  test('never: the current one is kept while it works', () => {
     const policy = createPolicy('failover', 'never')
     expect([both('up'), both('down'), both('up')].map(all => picks(policy, all))).toEqual(['fibre', 'lte', 'lte'])
     expect(picks(policy, both('up').slice(0, 1))).toBe('fibre')
   })
 
-  test('after so long in its state', () => {
+  test('after a time in its state', () => {
     let now = 100_000
     const policy = createPolicy('failover', 30_000, () => now)
     picks(policy, both('down'))
@@ -158,7 +158,7 @@ describe('failback', () => {
     expect(picks(policy, both('up', 90_000))).toBe('fibre')
   })
 
-  test('an uplink that is merely first to have a verdict is not kept', () => {
+  test('an uplink that only had the first verdict is not kept', () => {
     const policy = createPolicy('failover', 'never')
     expect(picks(policy, both('unknown'))).toBe('lte')
     expect(picks(policy, both('up'))).toBe('fibre')

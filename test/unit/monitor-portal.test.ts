@@ -28,7 +28,7 @@ async function watch(listener: RequestListener, ping = '127.0.0.1') {
   return monitor.snapshot().uplinks[0]!
 }
 
-test('with the page as it should be the uplink is up', async () => {
+test('with the expected page, the uplink is up', async () => {
   expect(await watch(answer(204))).toMatchObject({ state: 'up' })
 })
 
@@ -42,7 +42,7 @@ test('a redirect to a sign-in page takes it down, with the reason', async () => 
   expect(reason).not.toContain('ping')
 })
 
-test('so does 200 for everything, as a name server that returns its own address leads to', async () => {
+test('so does 200 for everything, as behind a name server that returns its own address', async () => {
   const { state, reason } = await watch(answer(200))
   expect(state).toBe('down')
   expect(reason).toMatch(/the status is 200, expected 204; this looks like a captive portal$/)

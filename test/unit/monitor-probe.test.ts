@@ -51,7 +51,7 @@ describe('a check', () => {
     server.close()
   })
 
-  test('that the network fails says how, and is no local failure', async () => {
+  test('that the network fails has the reason, and is no local failure', async () => {
     const { server, port } = await httpServer()
     expect(await run({ type: 'http', url: `http://127.0.0.1:${port}/bad` })).toEqual(
       failed('the status is 500, expected 200 to 399'),
@@ -64,7 +64,7 @@ describe('a check', () => {
     expect(await run({ type: 'dns', name: 'example.com', servers }, {}, 300)).toEqual(failed(expect.any(String)))
   })
 
-  test('whose name server is silent says so, with its address', async () => {
+  test('whose name server is silent reports that, with its address', async () => {
     const server = createSocket('udp4').bind(0, '127.0.0.1')
     await once(server, 'listening')
     const silent = `127.0.0.1:${server.address().port}`
@@ -114,7 +114,7 @@ test('links are reported immediately, including those of missing devices', () =>
   })
 })
 
-test('a monitor on loopback, all of it real', async context => {
+test('a real monitor on loopback', async context => {
   requires(context, 'ping')
   const { server, port } = await httpServer()
   await using monitor = new UplinkMonitor({
@@ -141,7 +141,7 @@ test('a monitor on loopback, all of it real', async context => {
   server.close()
 })
 
-test('while it runs it keeps the process alive, and no longer', async context => {
+test('it keeps the process alive only while it runs', async context => {
   requires(context, 'ping')
   const code = `
     const { UplinkMonitor } = require('./dist/index.cjs')

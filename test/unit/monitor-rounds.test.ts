@@ -57,7 +57,7 @@ describe('rounds', () => {
     return { loop, started, rounds, running: () => running, most: () => most }
   }
 
-  test('do not go on if a listener ends them with the results of one', async () => {
+  test('do not continue if a listener stops them on a result', async () => {
     let runs = 0
     const loop: RoundLoop<number> = new RoundLoop<number>({
       ...{ checks: 1, spread: 0, cancel: () => {} },
@@ -104,7 +104,7 @@ describe('rounds', () => {
     await stopped(loop)
   })
 
-  test('a stop ends the round immediately, without a verdict', async () => {
+  test('end immediately on stop, without a verdict', async () => {
     const { loop, rounds, running } = loopOf({ checks: 3, spread: 100, takes: 500 })
     loop.start(0)
     await vi.advanceTimersByTimeAsync(15)
@@ -115,7 +115,7 @@ describe('rounds', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('a new start ends what ran before it begins', async () => {
+  test('a new start ends the previous run first', async () => {
     const { loop, started, most } = loopOf({ takes: 50 })
     loop.start(0)
     await vi.advanceTimersByTimeAsync(20)
@@ -127,7 +127,7 @@ describe('rounds', () => {
     await stopped(loop)
   })
 
-  test('many loops begin their rounds together, by ticks of a tenth of the interval, and a few each at its own time', async () => {
+  test('many loops share ticks of a tenth of the interval, and a few start at their own times', async () => {
     const starts = async (loops: number) => {
       const all = Array.from({ length: loops }, () => loopOf({ next: 1000 }))
       for (const [index, { loop }] of all.entries()) loop.start(index * 30)
@@ -178,7 +178,7 @@ describe('one uplink', () => {
     return { watched, states, checks, starts: () => checks.map(({ at }) => at - begin) }
   }
 
-  test('hands over path, timeout and signal, and reports', async () => {
+  test('passes path, timeout and signal to checks, and reports', async () => {
     const probe = vi.fn<Probe>(async () => ok)
     const { watched, checks } = watch(probe)
     watched.start(0)
@@ -203,7 +203,7 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
-  test('is asked faster while it fails, and while it recovers', async () => {
+  test('is checked more often while it fails, and while it recovers', async () => {
     let result: typeof ok | typeof bad = ok
     const { watched, starts, states } = watch(async () => result)
     watched.start(0)
@@ -224,7 +224,7 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
-  test('a lost link ends the rounds immediately, and they start again when it is back', async () => {
+  test('ends its rounds immediately when the link is lost, and restarts them when it is back', async () => {
     const probe = vi.fn<Probe>(async (_check, _path, _timeout, signal) => {
       await Promise.race([wait(300), new Promise(resolve => signal.addEventListener('abort', resolve))])
       return ok
@@ -248,7 +248,7 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
-  test('a clock that is set changes no duration', async () => {
+  test('keeps durations correct when the clock is set', async () => {
     const { watched, states } = watch(async () => ok)
     watched.start(0)
     await vi.advanceTimersByTimeAsync(5000)
@@ -266,7 +266,7 @@ describe('one uplink', () => {
     await watched.stop()
   })
 
-  test('state and since go over a restart', () => {
+  test('keeps state and since across a restart', () => {
     const { watched } = watch(async () => ok)
     watched.link({ fault: 'no carrier', lost: [] })
     const saved = watched.save()

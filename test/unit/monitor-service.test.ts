@@ -17,7 +17,7 @@ function socketIn(): string {
 }
 
 describe('messages to the service manager', () => {
-  test.for([['a path'], ['an abstract name']])('over %s: ready, status, life, reload, end', async ([kind]) => {
+  test.for([['a path'], ['an abstract name']])('over %s: ready, status, watchdog, reload, end', async ([kind]) => {
     const path = kind === 'a path' ? socketIn() : `@netvia-test-${process.pid}`
     const { got, until } = serviceManager(path)
     const port = await httpServer((_request, response) => response.end())
@@ -37,7 +37,7 @@ describe('messages to the service manager', () => {
     expect(got().filter(line => line.startsWith('READY'))).toHaveLength(2)
   })
 
-  test('of life only while checks are made', async () => {
+  test('feed the watchdog only while checks run', async () => {
     const path = socketIn()
     const { got, until } = serviceManager(path)
     let healthy = true
@@ -55,7 +55,7 @@ describe('messages to the service manager', () => {
     await until(new RegExp(`(.*\n){${before}}WATCHDOG=1`))
   })
 
-  test('of life at times that are longer than a timer can wait are not sent without pause', async () => {
+  test("do not feed the watchdog continuously if its time exceeds a timer's limit", async () => {
     const path = socketIn()
     const { got, until } = serviceManager(path)
     const { monitor } = simulate()
@@ -68,7 +68,7 @@ describe('messages to the service manager', () => {
     expect(got().filter(line => line === 'WATCHDOG=1')).toHaveLength(1)
   })
 
-  test('not at all where nobody listens, or of life where another process is watched', async () => {
+  test("are not sent without a listener, and do not feed another process's watchdog", async () => {
     const { monitor } = simulate()
     expect(ServiceStatus.of({}, 1, monitor, () => true)).toBeUndefined()
     expect(ServiceStatus.of({ NOTIFY_SOCKET: 'vsock:2:1' }, 1, monitor, () => true)).toBeUndefined()
@@ -83,7 +83,7 @@ describe('messages to the service manager', () => {
     expect(got()).toEqual(['READY=1|STATUS=0 up; fibre unknown; lte unknown', 'STOPPING=1'])
   })
 
-  test('without harm where its socket is gone', () => {
+  test('do no harm if the socket is gone', () => {
     const socket = new NotifySocket('/nonexistent/notify')
     expect(socket.send('READY=1')).toBe(false)
     expect(socket.send('x'.repeat(10_000))).toBe(false)
@@ -91,7 +91,7 @@ describe('messages to the service manager', () => {
   })
 })
 
-test('a status names what is not up, within reason', () => {
+test('a status names what is not up, in limited length', () => {
   const uplinks = Array.from({ length: 200 }, (_, index) => ({
     name: `u${index}\n`,
     state: index < 193 ? 'up' : 'down',

@@ -80,37 +80,37 @@ class Run {
 }
 
 describe('evidence', () => {
-  test('unknown until enough rounds in a row agree', () => {
+  test('is unknown until enough rounds in a row agree', () => {
     expect(new Run().rounds(2, ok()).state).toBe('unknown')
     expect(new Run().rounds(3, ok()).state).toBe('up')
     expect(new Run().rounds(2, lost).state).toBe('unknown')
     expect(new Run().rounds(3, lost).state).toBe('down')
   })
 
-  test('before any evidence nothing is claimed', () => {
+  test('claims nothing before any evidence', () => {
     expect(new Run().facts).toMatchObject({ state: 'unknown', lossRatio: null, latencyMs: null, linkFault: null })
   })
 
-  test('one success heals nothing, one failure breaks nothing', () => {
+  test('one success or one failure changes nothing', () => {
     const run = new Run().rounds(3, ok()).rounds(3, lost)
     for (let i = 0; i < 20; i++) run.rounds(2, ok()).rounds(1, lost)
     expect(run.trail).toEqual(['up', 'down'])
     expect(new Run().rounds(30, ok()).rounds(2, lost).rounds(1, ok()).trail).toEqual(['up'])
   })
 
-  test('the quorum decides what a good round is', () => {
+  test('the quorum decides which round is good', () => {
     expect(new Run({ checks: 3, reliability: 2 }).rounds(3, ok(), lost, lost).state).toBe('down')
     expect(new Run({ checks: 3, reliability: 2 }).rounds(3, ok(), ok(), lost).state).toBe('up')
   })
 
-  test('an uplink that neither passes nor fails in a row ends as degraded, after a window', () => {
+  test('an uplink that neither passes nor fails in a row is degraded after a window', () => {
     const run = new Run()
     for (let i = 0; i < 31; i++) run.rounds(1, ok()).rounds(1, lost)
     expect(run.trail).toEqual(['degraded'])
     expect(run.changes[0]!.at).toBe(61_000)
   })
 
-  test('says why', () => {
+  test('has a reason', () => {
     const run = new Run().rounds(3, ok()).rounds(3, lost)
     expect(run.changes.map(({ reason }) => reason)).toEqual([
       '3 good rounds in a row',
@@ -124,13 +124,13 @@ describe('loss and latency', () => {
     expect(new Run().rounds(5, lost).facts).toMatchObject({ lossRatio: 1, latencyMs: null })
   })
 
-  test('local failures are no loss, but no evidence of health either', () => {
+  test('local failures count neither as loss nor as evidence of health', () => {
     const run = new Run().rounds(3, ok()).rounds(3, local)
     expect(run.facts).toMatchObject({ state: 'down', lossRatio: 0, latencyMs: 10 })
     expect(new Run().rounds(10, local).facts).toMatchObject({ state: 'down', lossRatio: null })
   })
 
-  test('loss over the limit degrades, and only the lower limit heals', () => {
+  test('loss above the limit degrades, and only loss below the lower limit heals', () => {
     const run = new Run().rounds(60, ok())
     for (let i = 0; i < 20; i++) run.rounds(1, lost).rounds(2, ok())
     expect(run.trail).toEqual(['up', 'degraded'])
@@ -142,7 +142,7 @@ describe('loss and latency', () => {
     expect(run.trail).toEqual(['up', 'degraded', 'up'])
   })
 
-  test('latency likewise', () => {
+  test('so does latency', () => {
     const run = new Run().rounds(60, ok(40)).rounds(120, ok(600))
     expect(run.trail).toEqual(['up', 'degraded'])
     expect(run.changes[1]!.reason).toMatch(/^latency 5\d\d ms of ping 192.0.2.1 over 60 s, limit 500 ms$/)
@@ -150,13 +150,13 @@ describe('loss and latency', () => {
     expect(run.rounds(60, ok(40)).trail).toEqual(['up', 'degraded', 'up'])
   })
 
-  test('one lost check among the first few is no rate yet', () => {
+  test('one lost check among the first few is not yet a loss rate', () => {
     expect(new Run().rounds(3, ok()).rounds(1, lost).state).toBe('up')
     expect(new Run().rounds(3, ok()).rounds(2, lost).state).toBe('up')
     expect(new Run().rounds(3, ok()).rounds(2, lost).rounds(1, ok()).state).toBe('degraded')
   })
 
-  test('after an outage the loss is that of now, but it takes enough answers to be up', () => {
+  test('after an outage only new loss counts, but it takes enough answers to be up', () => {
     const run = new Run().rounds(10, ok()).rounds(30, lost).rounds(3, ok())
     expect(run.trail).toEqual(['up', 'down', 'degraded'])
     expect(run.facts.lossRatio).toBe(0)
@@ -165,17 +165,17 @@ describe('loss and latency', () => {
     expect(run.rounds(1, ok()).trail).toEqual(['up', 'down', 'degraded', 'up'])
   })
 
-  test('what went well before a short outage counts', () => {
+  test('successes before a short outage count', () => {
     const run = new Run().rounds(100, ok()).rounds(3, lost)
     expect(run.rounds(24, ok()).state).toBe('degraded')
     expect(run.rounds(1, ok()).state).toBe('up')
   })
 
-  test('an outage that this machine caused is no loss to disprove', () => {
+  test('an outage that this machine caused leaves no loss to disprove', () => {
     expect(new Run().rounds(10, ok()).rounds(30, local).rounds(3, ok()).trail).toEqual(['up', 'down', 'up'])
   })
 
-  test('what is older than the window is forgotten', () => {
+  test('results older than the window are forgotten', () => {
     const run = new Run({ loss: { enter: 0.9, leave: 0.8 }, down: 100 }).rounds(3, ok()).rounds(30, lost)
     expect(run.facts.lossRatio).toBeGreaterThan(0.8)
     expect(run.rounds(61, ok()).facts.lossRatio).toBe(0)
@@ -183,7 +183,7 @@ describe('loss and latency', () => {
 })
 
 describe('by target', () => {
-  test('one dead target of three is no loss of the line, and is reported as silent', () => {
+  test('one dead target of three is not loss on the line, and is reported as silent', () => {
     const run = new Run({ checks: 3 }).rounds(43, ok(), ok(), lost)
     expect(run.trail).toEqual(['up'])
     expect(run.facts.lossRatio).toBe(0)
@@ -193,13 +193,13 @@ describe('by target', () => {
     expect(run.rounds(120, ok(), ok(), ok()).machine.remarks(run.now)).toEqual([])
   })
 
-  test('another kind of failure has its cause', () => {
+  test('another kind of failure is reported with its cause', () => {
     const status: Outcome = { ok: false, local: false, latencyMs: null, error: 'the status is 503' }
     const run = new Run({ checks: 2 }).rounds(10, ok(), status)
     expect(run.machine.remarks(run.now)).toEqual(['ping 192.0.2.2 has failed for 9 s: the status is 503'])
   })
 
-  test('loss on all targets is loss of the line: that of the best as many as must answer', () => {
+  test('loss on all targets is loss on the line, measured on the best targets of the quorum', () => {
     const run = new Run({ checks: 3, reliability: 2 }).rounds(60, ok(), ok(), ok())
     for (let i = 0; i < 20; i++) run.rounds(1, ok(), lost, lost).rounds(2, ok(), ok(), lost)
     expect(run.state).toBe('degraded')
@@ -219,7 +219,7 @@ describe('by target', () => {
     })
   })
 
-  test('any of these pings and the page', () => {
+  test('requires one of these pings, and the page', () => {
     const roles = [{ group: 'pings' }, { group: 'pings' }, { required: true }]
     const state = (...outcomes: Outcome[]) =>
       new Run({ checks: 3, roles, quorum: { pings: 1 } }).rounds(3, ...outcomes).state
@@ -243,7 +243,7 @@ describe('by target', () => {
     )
   })
 
-  test('percentiles and jitter are those of the window', () => {
+  test('percentiles and jitter cover the window', () => {
     const run = new Run().rounds(50, ok(400))
     for (let i = 0; i < 50; i++) run.rounds(1, ok(10)).rounds(1, ok(30))
     expect(run.machine.statistics(run.now)[0]).toMatchObject({
@@ -253,14 +253,14 @@ describe('by target', () => {
 })
 
 describe('a lossy line', () => {
-  test('never flaps back to up after a fall', () => {
+  test('does not flap back to up after it went down', () => {
     const random = randomNumbers(1)
     const run = new Run()
     for (let i = 0; i < 20_000; i++) run.round(random() < 0.28 ? lost : ok())
     expect(run.trail.slice(1)).not.toContain('up')
   })
 
-  test('is up as fast as ever once its cable was out', () => {
+  test('is up as fast as usual after its cable was unplugged', () => {
     const run = new Run().rounds(10, ok())
     for (let i = 0; i < 10; i++) run.rounds(1, ok()).rounds(3, lost)
     expect(run.link('no carrier').link(null).rounds(2, ok()).state).toBe('down')
@@ -287,7 +287,7 @@ describe('a lossy line', () => {
 })
 
 describe('link facts', () => {
-  test('a lost link takes the uplink down immediately, and only new evidence brings it back', () => {
+  test('take the uplink down immediately, and only new evidence brings it back', () => {
     const run = new Run().rounds(10, ok()).link('no carrier')
     expect(run.facts).toMatchObject({ state: 'down', reason: 'no carrier', linkFault: 'no carrier', goodRounds: 0 })
     expect(run.rounds(10, ok()).state).toBe('down')
@@ -297,11 +297,11 @@ describe('link facts', () => {
     expect(run.rounds(1, ok()).trail).toEqual(['up', 'down', 'up'])
   })
 
-  test('from unknown as well', () => {
+  test('also from unknown', () => {
     expect(new Run().link('no such device').trail).toEqual(['down'])
   })
 
-  test('the reason follows, without a second event', () => {
+  test('update the reason without a second event', () => {
     const run = new Run().link('no carrier').link('device deleted')
     expect(run.trail).toEqual(['down'])
     expect(run.facts.reason).toBe('device deleted')
@@ -311,7 +311,7 @@ describe('link facts', () => {
 describe('flap damping and minimum time', () => {
   const fall = (run: Run) => run.rounds(3, lost).rounds(3, ok())
 
-  test('an uplink that falls repeatedly stays degraded until the falls have faded', () => {
+  test('an uplink that goes down repeatedly stays degraded until the penalty has decayed', () => {
     const run = new Run().rounds(3, ok())
     for (let i = 0; i < 8; i++) fall(run)
     expect(run.state).toBe('degraded')
@@ -323,7 +323,7 @@ describe('flap damping and minimum time', () => {
     expect(run.facts.flapping).toBe(false)
   })
 
-  test('a state lasts its minimum time, but the way down never waits', () => {
+  test('a state lasts its minimum time, but going down never waits', () => {
     const run = new Run({ minimumTime: 30_000 }).rounds(3, ok()).rounds(3, lost)
     expect(run.trail).toEqual(['up', 'down'])
     run.rounds(29, ok())
@@ -333,8 +333,8 @@ describe('flap damping and minimum time', () => {
   })
 })
 
-describe('kept over a restart', () => {
-  test('state, reason and memory of falls go on', () => {
+describe('kept across a restart', () => {
+  test('state, reason and flap penalty continue', () => {
     const run = new Run().rounds(3, ok())
     for (let i = 0; i < 8; i++) run.rounds(3, lost).rounds(3, ok())
     const next = new Run()
@@ -387,7 +387,7 @@ describe('for any history', () => {
     )
   })
 
-  test('changes chain, each to another state, never back to unknown, and time never runs back', () => {
+  test('changes chain, each to another state, never back to unknown, and time never runs backwards', () => {
     fc.assert(
       fc.property(history, numbers, (steps, changed) => {
         let [state, at] = ['unknown', 0]
@@ -403,7 +403,7 @@ describe('for any history', () => {
     )
   })
 
-  test('never up but right after enough good rounds in a row with the link there', () => {
+  test('up only directly after enough good rounds in a row with a link', () => {
     fc.assert(
       fc.property(history, numbers, (steps, changed) => {
         const run = new Run({ checks: 3, ...changed })
@@ -423,7 +423,7 @@ describe('for any history', () => {
     )
   })
 
-  test('an outage is seen within `down` rounds', () => {
+  test('an outage is detected within `down` rounds', () => {
     fc.assert(
       fc.property(history, numbers, fc.constantFrom(lost, local), (steps, changed, failure) => {
         expect(play(steps, changed).link(null).rounds(changed.down, failure, failure, failure).state).toBe('down')
@@ -431,7 +431,7 @@ describe('for any history', () => {
     )
   })
 
-  test('a healthy uplink is usable within `up` rounds, and up within a window or the time of damping', () => {
+  test('a healthy uplink is usable within `up` rounds, and up within a window or the damping time', () => {
     fc.assert(
       fc.property(history, numbers, (steps, changed) => {
         const run = play(steps, changed).link(null)
@@ -443,7 +443,7 @@ describe('for any history', () => {
     )
   })
 
-  test('no change while loss and latency stay inside the dead band', () => {
+  test('nothing changes while loss and latency stay inside the dead band', () => {
     // One of 10 rounds is lost: 10 %, between 5 % and 20 %. The latency is between 250 and 500 ms.
     const calm = fc.record({
       before: fc.constantFrom('up', 'degraded'),
@@ -463,7 +463,7 @@ describe('for any history', () => {
     )
   })
 
-  test('loss is a share, and latency lies between the smallest and the largest', () => {
+  test('loss is a share, and latency is between the minimum and the maximum', () => {
     fc.assert(
       fc.property(history, numbers, (steps, changed) => {
         const { lossRatio, latencyMs } = play(steps, changed).facts

@@ -15,7 +15,7 @@ import { fileOf, startMonitor } from './monitor-command.js'
 const uplinks = 'uplinks: [{ name: a, checks: [{ type: ping, host: 192.0.2.1 }] }]'
 
 describe('the options', () => {
-  test('may be a URL alone, and have times with a unit', () => {
+  test('may be just a URL, and have times with a unit', () => {
     expect(readConfig(fileOf(`mqtt: mqtt://b.example\n${uplinks}\n`)).mqtt).toEqual({ url: 'mqtt://b.example' })
     const text = `mqtt: { url: 'mqtts://b.example', interval: 5m, timeout: 3s }\n${uplinks}\n`
     expect(readConfig(fileOf(text)).mqtt).toMatchObject({ interval: 300_000, timeout: 3000 })
@@ -29,14 +29,14 @@ describe('the options', () => {
     expect(mqttSettings({ url })).toMatchObject(expected)
   })
 
-  test('have defaults, and an instance made from the name of the host', () => {
+  test('have defaults, and an instance derived from the host name', () => {
     const { instance, ...rest } = mqttSettings({ url: 'mqtt://b.example' })
     expect(instance).toMatch(/^[\w-]+$/)
     expect(instance).toHaveLength(hostname().length)
     expect(rest).toMatchObject({ topic: 'netvia', discoveryPrefix: 'homeassistant', interval: 30_000, timeout: 10_000 })
   })
 
-  test('are refused with line and column, and without what may be secret', () => {
+  test('are refused with line and column, without showing secrets', () => {
     const run = () => readConfig(fileOf(`mqtt:\n  url: mqtt://user:secret@b.example\n  intervall: 3\n${uplinks}\n`))
     expect(run).toThrow(/:2:3: mqtt: url must be a URL without user and password/)
     expect(run).toThrow(/:3:3: mqtt: unknown option "intervall"/)
@@ -68,7 +68,7 @@ const snapshot = (facts: Partial<UplinkSnapshot>) =>
   ({ name: 'a', device: 'wan1', state: 'up', since: 0, reason: '', forced: null, ...facts }) as UplinkSnapshot
 
 describe('the messages', () => {
-  test('have each entity once, and topics without what MQTT and Home Assistant refuse', () => {
+  test('have each entity once, and topics without characters that MQTT and Home Assistant refuse', () => {
     const names = ['a', 'a_state', 'LTE 1', 'LTE_1', 'LTE/1', '#+$', 'é']
     const messages = discoveryMessages(
       settings,
@@ -91,7 +91,7 @@ describe('the messages', () => {
     expect(payloads.at(-1)).toMatchObject({ name: 'Active uplink', options: [...names, 'none'] })
   })
 
-  test('have numbers with two decimals, null without an answer, and none for no uplink', () => {
+  test('have numbers with two decimals, null without an answer, and none without an uplink', () => {
     const messages = stateMessages(
       settings,
       [snapshot({ latencyMs: 12.3456, lossRatio: 1 / 3 }), snapshot({ name: 'b', latencyMs: null, lossRatio: null })],
@@ -103,7 +103,7 @@ describe('the messages', () => {
     expect(messages.get('home/netvia/router/active')).toBe('none')
   })
 
-  test('of an earlier run lead only to topics of this instance', () => {
+  test('from an earlier run refer only to topics of this instance', () => {
     const payload = (topic: unknown) => JSON.stringify({ state_topic: topic })
     expect(stateTopicIn(payload('home/netvia/router/uplink/b'), settings)).toBe('home/netvia/router/uplink/b')
     for (const other of [payload('home/netvia/router2/active'), payload(3), 'null', '{']) {
@@ -123,7 +123,7 @@ function connection() {
 }
 
 describe('the retained messages', () => {
-  test('only the newest of each topic waits, and no topic is sent twice at the same time', () => {
+  test('are queued only once per topic, and no topic is sent twice at the same time', () => {
     const { client, sent, said } = connection()
     const retained = new Retained()
     for (let value = 0; value < 1000; value++) retained.put(new Map([['a', String(value)]]))
@@ -196,17 +196,21 @@ describe('a hostile broker', () => {
   test.each<[string, Buffer, RegExp]>([
     ['announces a packet of 256 MB', Buffer.of(0x30, 0xff, 0xff, 0xff, 0x7f), /a packet of more than 65536 bytes/],
     [
-      'has a length without end',
+      'sends an endless length',
       Buffer.of(0x30, 0x80, 0x80, 0x80, 0x80, 0x80),
       /more than 65536 bytes|Invalid variable/,
     ],
-    ['sends what the client has to keep', Buffer.of(0x34, 6, 0, 1, 0x61, 0, 1, 0), /a quality that was not asked for/],
-    ['speaks something else', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /./],
-  ])('that %s loses the connection', { timeout: 20_000 }, async (_what, sent, why) => {
+    [
+      'sends data that the client must store',
+      Buffer.of(0x34, 6, 0, 1, 0x61, 0, 1, 0),
+      /a quality that was not asked for/,
+    ],
+    ['speaks another protocol', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /./],
+  ])('that %s is disconnected', { timeout: 20_000 }, async (_what, sent, why) => {
     expect(await endOf(sent)).toMatch(why)
   })
 
-  test('has packets of any length up to the limit, in any pieces', () => {
+  test('may send packets of any length up to the limit, in any pieces', () => {
     const packet = (length: number) =>
       Buffer.concat([Buffer.of(0x30, (length & 0x7f) | 0x80, length >> 7), Buffer.alloc(length, 0xff)])
     const bytes = Buffer.concat([connected, packet(5000), Buffer.of(0xd0, 0), packet(300)])
@@ -219,7 +223,7 @@ describe('a hostile broker', () => {
     }
   })
 
-  test('can remove only what a run of this instance may have announced', () => {
+  test('can only remove what a run of this instance may have announced', () => {
     for (const topic of ['homeassistant/sensor/netvia-router/a/config', 'homeassistant/x/netvia-router/b_c/config'])
       expect(isOwnDiscovery(topic, settings)).toBe(true)
     for (const topic of [
@@ -234,7 +238,7 @@ describe('a hostile broker', () => {
   })
 })
 
-test('netvia monitor says which package to install where it is missing', async () => {
+test('netvia monitor names the package to install if it is missing', async () => {
   // Makes Node's module resolution fail as if the package weren't installed.
   const without = fileOf(
     `const Module = require('node:module')

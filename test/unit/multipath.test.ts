@@ -18,18 +18,18 @@ describe('options of a multipath connection', () => {
     ['one device', { multipath: ['lo'] }, 'an array of 2 to 8 devices'],
     ['nine devices', { multipath: Array.from({ length: 9 }, (_, i) => `lo${i}`) }, 'an array of 2 to 8 devices'],
     ['the same twice', { multipath: ['lo', { device: 'lo' }] }, 'different devices'],
-    ['backups alone', { multipath: ['a', 'b'].map(device => ({ device, backup: true })) }, 'no backup'],
-    ['a strange key', { multipath: ['a', { device: 'b', weight: 1 }] }, 'unknown option "weight"'],
-    ['a device beside', { multipath: ['a', 'b'], device: 'lo' }, 'left out with multipath'],
-    ['an address beside', { multipath: ['a', 'b'], localAddress: '127.0.0.1' }, 'left out with multipath'],
-    ['a fallback alone', { multipathFallback: 'never' }, 'left out without multipath'],
+    ['only backups', { multipath: ['a', 'b'].map(device => ({ device, backup: true })) }, 'no backup'],
+    ['an unknown key', { multipath: ['a', { device: 'b', weight: 1 }] }, 'unknown option "weight"'],
+    ['an additional device', { multipath: ['a', 'b'], device: 'lo' }, 'left out with multipath'],
+    ['an additional address', { multipath: ['a', 'b'], localAddress: '127.0.0.1' }, 'left out with multipath'],
+    ['only a fallback', { multipathFallback: 'never' }, 'left out without multipath'],
   ])('refuse %s', async (_, options, expected) => {
     const told = await refused(options)
     expect(told).toMatch(/^ERR_INVALID_ARG_VALUE/)
     expect(told).toContain(expected)
   })
 
-  it('are asked about open sockets only', () => {
+  it('can be queried only for open sockets', () => {
     expect(() => multipathInfo(undefined as never)).toThrow(/an open socket/)
   })
 })
@@ -58,7 +58,7 @@ describe('generic netlink', () => {
 })
 
 describe('a subflow', () => {
-  it('is named by both ends; the kernel reads its port in the order of the machine', () => {
+  it("is identified by both ends, with its port in the machine's byte order", () => {
     const local = { address: '192.0.2.2', id: 3, backup: true, deviceIndex: 7 }
     const message = encodeSubflow(SubflowCommand.create, 0x01020304, local, { address: '2001:db8::1', port: 443 })
     const { command, attributes } = decodeGeneric(message)
@@ -82,8 +82,8 @@ describe('a subflow', () => {
   })
 })
 
-describe('the kernel’s own look at a connection', () => {
-  it('is asked by addresses, ports and device', () => {
+describe('the kernel’s own data on a connection', () => {
+  it('is requested by addresses, ports and device', () => {
     const end = (address: string, port: number) => ({ address, port, family: 4 as const })
     const request = encodeTcpRequest(end('192.0.2.2', 40_000), end('203.0.113.1', 443), 7)
     expect(request).toHaveLength(56)
@@ -118,12 +118,12 @@ describe('a connection with a backup is silent', () => {
   }
   const repeat = <T>(count: number, item: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => item(i))
 
-  it('100 ms after a flow of received data broke off', () => {
+  it('100 ms after a flow of received data stopped', () => {
     const flow = repeat(4, i => [i + 1, 0, 0] as [number, number, number])
     expect(silentAt([...flow, ...repeat(6, (): [number, number, number] => [4, 0, 0])])).toEqual([175, 200, 225])
   })
 
-  it('100 ms after data was sent that nothing acknowledges, later on a slow line', () => {
+  it('100 ms after sending data that is not acknowledged, later on a slow line', () => {
     const sent = repeat(8, (i): [number, number, number] => [0, 0, i === 0 ? 0 : 5])
     expect(silentAt(sent)).toEqual([125, 150, 175])
     expect(silentAt(sent, 35)).toEqual([175])

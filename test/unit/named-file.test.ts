@@ -22,7 +22,7 @@ function heldFifo() {
   return { path, writer }
 }
 
-test('a file, and what comes by a pipe whose writer begins late', () => {
+test('reads a file, and a pipe whose writer starts late', () => {
   expect(readNamedFile(fileOf('text')).toString()).toBe('text')
   expect(readNamedFile(fileOf('')).toString()).toBe('')
   const path = fifo()
@@ -31,7 +31,7 @@ test('a file, and what comes by a pipe whose writer begins late', () => {
   expect(() => readNamedFile(`${path}.missing`)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
 })
 
-test('a pipe that nobody writes to, and a device without an end, are refused', () => {
+test('refuses a pipe without a writer, and an endless device', () => {
   for (const path of [fifo(), heldFifo().path]) {
     expect(() => readNamedFile(path, 100)).toThrow(`${path}: nobody has written to it within 100 ms`)
   }
@@ -41,7 +41,7 @@ test('a pipe that nobody writes to, and a device without an end, are refused', (
   expect(() => readNamedFile('/dev/zero')).toThrow('/dev/zero: longer than 16777216 bytes')
 })
 
-test('commands take a configuration from a pipe of the shell, even a slow one', async () => {
+test('commands read a configuration from a shell pipe, even a slow one', async () => {
   const configuration = tcpUplinks(['a', 1])
   const { stdout, code } = await shell(`netvia monitor --check -c <(sleep 0.3; printf '%s' "$CONFIGURATION")`, {
     CONFIGURATION: configuration,
@@ -53,7 +53,7 @@ test('commands take a configuration from a pipe of the shell, even a slow one', 
   expect(endless.stderr).toContain('/dev/zero: longer than')
 })
 
-test('a monitor whose configuration became a FIFO says so at SIGHUP, and goes on', async () => {
+test('a monitor whose configuration became a FIFO reports that at SIGHUP, and continues', async () => {
   const monitor = startMonitor(tcpUplinks(['a', closedPort]))
   await monitor.says(/a: unknown -> down/)
   renameSync(fifo(), monitor.file)
@@ -70,7 +70,7 @@ async function interrupted(child: ReturnType<typeof startCli>) {
   expect(await child.ended).toMatchObject({ signal: 'SIGINT' })
 }
 
-test('a body to send comes by a pipe of the shell, even a slow one', async () => {
+test('a request body may come from a shell pipe, even a slow one', async () => {
   let body = ''
   const port = await httpServer(async (request, response) => {
     body = (await buffer(request)).toString()
@@ -85,7 +85,7 @@ test('a body to send comes by a pipe of the shell, even a slow one', async () =>
 test.each([
   ['-d', '@'],
   ['--cacert', ''],
-])('%s of a pipe that does not end: SIGINT and --timeout end it', async (flag, prefix) => {
+])('%s from an endless pipe: SIGINT and --timeout end it', async (flag, prefix) => {
   const url = `http://127.0.0.1:${closedPort}/`
   const silent = fifo()
   const { code, stderr } = await netvia(['http', '-W', '0.5', flag, `${prefix}${silent}`, url])
@@ -100,7 +100,7 @@ test.each([
   await interrupted(child)
 })
 
-test('the results of a scan for a pipe that nobody reads: SIGINT ends it', async () => {
+test('the output of a scan to a pipe that nobody reads: SIGINT ends it', async () => {
   const child = startCli(['scan', '--json', '-oG', fifo(), '-p', String(closedPort), '127.0.0.1'])
   await once(child.stdout!, 'data')
   await interrupted(child)

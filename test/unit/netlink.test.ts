@@ -34,7 +34,7 @@ describe('messages', () => {
     )
   })
 
-  it('end at a length that cannot be true', () => {
+  it('end at an impossible length', () => {
     const good = encodeMessage(16, 0, 1, new Uint8Array(4))
     for (const length of [0, 15, 21, 0xffff_ffff]) {
       const bad = join(u32(length), new Uint8Array(16))
@@ -44,7 +44,7 @@ describe('messages', () => {
   })
 })
 
-it('messages that a process sends are not those of the kernel', () => {
+it("messages from a process are not accepted as the kernel's", () => {
   // NETLINK_USERSOCK (linux/netlink.h), where processes can send to each other without privileges.
   const [sender, receiver] = [openNetlink(2), openNetlink(2)]
   onTestFinished(() => [sender, receiver].forEach(fd => void addon().close(fd)))
@@ -77,7 +77,7 @@ describe('attributes', () => {
     expect([...decodeAttributes(attribute(0xc000 | 18, u32(1))).keys()]).toEqual([18])
   })
 
-  it('end at a length that cannot be true', () => {
+  it('end at an impossible length', () => {
     const good = attribute(3, u32(1))
     for (const length of [0, 3, 9, 0xffff]) {
       expect(decodeAttributes(join(good, u16(length), u16(4), u32(0))).size).toBe(1)
@@ -113,7 +113,7 @@ describe('links', () => {
     expect(decodeLink(join(header(0x1), name))).toMatchObject({ kind: 'physical', up: true, running: false })
   })
 
-  it('are running by their flag and their carrier, with which alone they are asked for', () => {
+  it('are running by their flag and their carrier, also in a request for only these', () => {
     const carrier = (is: number) => attribute(33, Uint8Array.of(is))
     const running = (...parts: Uint8Array[]) => decodeRunning(join(...parts))
     expect(running(header(0x1 | 0x40), carrier(1))).toEqual([7, true])
@@ -123,7 +123,7 @@ describe('links', () => {
     expect(running(header(0x1 | 0x40, 1, 7), carrier(1))).toBe(undefined)
   })
 
-  it("are not what a bridge says of its port: its DELLINK means the port left, not that it's gone", () => {
+  it("ignore a bridge's messages about its port: its DELLINK means that the port left, not that it was deleted", () => {
     expect(decodeLink(join(header(1, 1, 7), attribute(3, text('port0'))))).toBe(undefined)
     expect(decodeLink(header(1))).toBe(undefined)
   })
@@ -141,7 +141,7 @@ describe('addresses', () => {
     })
   })
 
-  it('take the long flags before the short ones, and the lifetime', () => {
+  it('prefer the long flags to the short ones, and have the lifetime', () => {
     const header = pack([1, 10], [1, 64], [1, 0], [1, 253], [4, 5])
     const bytes = new Uint8Array(16)
     bytes.set([0xfe, 0x80], 0)
@@ -182,7 +182,7 @@ describe('routes', () => {
     expect(decodeDefaultRoute(payload)).toMatchObject({ preference })
   })
 
-  it('have an IPv6 gateway for IPv4 where RTA_VIA says so', () => {
+  it('have an IPv6 gateway for IPv4 with RTA_VIA', () => {
     const via = join(u16(10), Uint8Array.of(0xfe, 0x80, ...new Array(13).fill(0), 1))
     const payload = join(header(2, 0), attribute(4, u32(3)), attribute(18, via))
     expect(decodeRoute(payload)!.hops).toEqual([{ deviceIndex: 3, gateway: 'fe80::1' }])
@@ -202,7 +202,7 @@ describe('routes', () => {
     expect(decodeRoute(join(header(2, 0), attribute(9, lying)))!.hops.length).toBe(1)
   })
 
-  it("are none of the kernel's own, no cached clones, and, asked for defaults, nothing narrower", () => {
+  it("exclude the kernel's own, cached clones, and, if only defaults are requested, narrower ones", () => {
     for (const type of [2, 3, 4, 5]) expect(decodeRoute(header(2, 0, type))).toBe(undefined)
     expect(decodeRoute(header(10, 0, 1, 0x200))).toBe(undefined)
     expect(decodeDefaultRoute(header(2, 24))).toBe(undefined)
@@ -223,7 +223,7 @@ describe('rules', () => {
     expect(decodeRule(encodeRule(rule))).toEqual(rule)
   })
 
-  it('are none that lead to no table, and none of other families', () => {
+  it('exclude those without a table, and those of other families', () => {
     const bytes = encodeRule({ family: 4, priority: 1, table: 7770, protocol: 77 })
     expect(decodeRule(Uint8Array.from(bytes, (byte, i) => (i === 7 ? 7 : byte)))).toBe(undefined)
     expect(decodeRule(Uint8Array.from(bytes, (byte, i) => (i === 0 ? 128 : byte)))).toBe(undefined)
@@ -256,7 +256,7 @@ describe('default routes', () => {
     })
   })
 
-  it('without hops refuse', () => {
+  it('without hops reject packets', () => {
     expect(decodeDefaultRoute(encodeDefaultRoute({ ...common, hops: [] }))).toMatchObject({ type: 'unreachable' })
   })
 })
@@ -266,7 +266,7 @@ describe('tracked connections', () => {
     attribute(1, join(attribute(1, Uint8Array.from(source)), attribute(2, Uint8Array.from(destination))))
   const original = addresses([10, 0, 0, 9], [203, 0, 113, 1])
 
-  it('have their origin and the destination of answers, and are deleted by tuple and id', () => {
+  it('have their source and the destination of replies, and are deleted by tuple and id', () => {
     const reply = addresses([203, 0, 113, 1], [192, 0, 2, 2])
     const id = attribute(12, Uint8Array.of(1, 2, 3, 4))
     const payload = join(
@@ -283,13 +283,13 @@ describe('tracked connections', () => {
     )
   })
 
-  it('are none without both tuples', () => {
+  it('need both tuples', () => {
     expect(decodeConnection(join(Uint8Array.of(2, 0, 0, 0), attribute(1, original)))).toBe(undefined)
   })
 })
 
 describe('nexthop objects', () => {
-  it('lead to hops, directly and through a group', () => {
+  it('resolve to hops, directly and through a group', () => {
     const hop = (id: number, device: number) =>
       decodeNexthop(
         join(

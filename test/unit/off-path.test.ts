@@ -43,8 +43,8 @@ function groupOf(name: string, port: number): UplinkGroup {
 
 const closed = async (socket: Socket) => socket.closed || (await once(socket, 'close'))
 
-describe('a socket that was handed over is not connected again', () => {
-  test('connect(): while it is connected, destroyed, reset, and ended', async () => {
+describe('a returned socket cannot be connected again', () => {
+  test('from connect(): while it is connected, destroyed, reset, and ended', async () => {
     let seen = 0
     const port = await tcpServer(socket => {
       seen++
@@ -60,7 +60,7 @@ describe('a socket that was handed over is not connected again', () => {
     expect(seen).toBe(3)
   })
 
-  test('connectTls()', async () => {
+  test('from connectTls()', async () => {
     const port = await httpsServer((_request, response) => response.end())
     const socket = await connectTls({ host, port, device, ca, servername: 'localhost' })
     refusesToConnect(socket, port)
@@ -69,7 +69,7 @@ describe('a socket that was handed over is not connected again', () => {
     refusesToConnect(socket, port)
   })
 
-  test('that of a group', async () => {
+  test('from a group', async () => {
     const port = await tcpServer(socket => void socket.resume())
     const group = groupOf(device, port)
     const socket = await group.connect({ host, port })
@@ -79,7 +79,7 @@ describe('a socket that was handed over is not connected again', () => {
     refusesToConnect(socket, port)
   })
 
-  test('what listen() accepts', async () => {
+  test('accepted by listen()', async () => {
     const server = await listen({ host, port: 0, device })
     onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
@@ -93,7 +93,7 @@ describe('a socket that was handed over is not connected again', () => {
     refusesToConnect(socket, port)
   })
 
-  test.each(['http', 'https'])('those of an agent: %s', async scheme => {
+  test.each(['http', 'https'])('from an agent: %s', async scheme => {
     const secure = scheme === 'https'
     const port = await (secure ? httpsServer : httpServer)((_request, response) => response.end())
     const agent = secure ? new HttpsAgent({ device, ca }) : new HttpAgent({ device })
@@ -104,7 +104,7 @@ describe('a socket that was handed over is not connected again', () => {
     refusesToConnect(request.socket!, port)
   })
 
-  test.each(['http', 'https'])('those of undici: %s', async scheme => {
+  test.each(['http', 'https'])('from undici: %s', async scheme => {
     const server = scheme === 'https' ? httpsServer : httpServer
     const port = await server((_request, response) => response.end())
     const dispatcher = createDispatcher({ device, connect: { ca } })
@@ -119,7 +119,7 @@ describe('a socket that was handed over is not connected again', () => {
     refusesToConnect(socket!, port)
   })
 
-  test('that of an http2 session', async () => {
+  test('from an http2 session', async () => {
     const server = http2.createServer((_request, response) => response.end()).listen(0, host)
     onTestFinished(() => void server.close())
     await once(server, 'listening')
@@ -133,7 +133,7 @@ describe('a socket that was handed over is not connected again', () => {
   })
 })
 
-test('a server of listen() is not made to listen again', async () => {
+test('a server from listen() cannot listen again', async () => {
   const server = await listen({ host, port: 0, device })
   expect(() => server.listen(0)).toThrow(offPath)
   await new Promise(done => server.close(done))
@@ -147,7 +147,7 @@ test('a server of listen() is not made to listen again', async () => {
   expect(server.listening).toBe(false)
 })
 
-test("createConnection of an agent in a request's options is not called", async () => {
+test("a request's createConnection option is not called with an agent", async () => {
   const port = await httpServer((_request, response) => response.end())
   const agent = new HttpAgent({ device })
   onTestFinished(() => agent.destroy())
@@ -162,7 +162,7 @@ test("createConnection of an agent in a request's options is not called", async 
 test.each([
   ['HttpAgent', () => new HttpAgent({ device })],
   ['HttpsAgent', () => new HttpsAgent({ device, ca })],
-])('createConnection of %s connects on the path, and needs a callback', async (_name, create) => {
+])('createConnection of %s connects over the path, and needs a callback', async (_name, create) => {
   const secure = _name === 'HttpsAgent'
   const port = await (secure ? httpsServer : httpServer)((_request, response) => response.end())
   const agent = create() as Agent
@@ -179,7 +179,7 @@ test.each([
   expect(() => agent.createConnection({ host, port })).toThrow(invalid)
 })
 
-test("createConnection of a group's agent takes the path of the picked uplink", async () => {
+test("createConnection of a group's agent uses the path of the picked uplink", async () => {
   const port = await httpServer((_request, response) => response.end())
   const group = groupOf('nosuch0', port)
   for (const agent of [group.httpAgent, group.httpsAgent] as Agent[]) {

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { OneRequest } from '../../src/cli/monitor/web/one-request.js'
 
-test('a second request waits outside until the answer to the first is complete', async () => {
+test('a second request is read only after the answer to the first is complete', async () => {
   const seen: string[] = []
   let one: OneRequest | undefined
   const server = createServer(socket => {

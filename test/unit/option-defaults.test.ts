@@ -57,11 +57,11 @@ describe.each([
   const documented = documentedDefaults(file, name)
   const shared = Object.entries(defaults).filter(([key]) => key in documented)
 
-  it('has defaults that its docstrings give', () => {
+  it('has the defaults in its docstrings', () => {
     expect(shared.length).toBeGreaterThan(0)
   })
 
-  it.each(shared)('takes for %s what the docstring says', (key, value) => {
+  it.each(shared)("uses the docstring's default for %s", (key, value) => {
     expect(documented[key]).toBe(text(value))
   })
 })
@@ -101,7 +101,7 @@ describe.each([
     ['maxConnections', 'maxConnectionsPerClient', 'handshakeTimeout', 'idleTimeout'],
   ],
 ] as const)('%s', (page, defaults, names) => {
-  it.each(names)('has the default of %s in its table', name => {
+  it.each(names)('has the correct default of %s in its table', name => {
     expect(tabledDefaults(page)[name]).toBe(text((defaults as Record<string, unknown>)[name]))
   })
 })
@@ -116,12 +116,12 @@ describe('defaults in running text', () => {
     ['docs/hooks.md', 'hookTimeout', monitorDefaults.hookTimeout],
     ['docs/groups.md', 'priority', uplinkDefaults.priority],
     ['docs/groups.md', 'weight', uplinkDefaults.weight],
-  ])('%s has that of %s', (page, name, value) => {
+  ])('%s has the correct one of %s', (page, name, value) => {
     const [, found] = new RegExp(`\`${name}\`[^(|]*\\(default (\\d+)`).exec(pageText(page)) ?? []
     expect(found).toBe(String(value))
   })
 
-  it('of the proxy are those of its file and its command', () => {
+  it('of the proxy match those of its file and its command', () => {
     expect(pageText('docs/proxy.md')).toContain(`An empty \`proxy: {}\` means ${sectionDefaults.listen}.`)
   })
 })

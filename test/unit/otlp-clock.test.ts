@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 
 const hour = 3_600_000
 
-test('no point begins after its own time when the clock is set, and a series keeps its beginning', async () => {
+test('no point starts after its own time when the clock is set, and a series keeps its start', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 10 * hour })
   const packages = openTelemetry()
   const sent: ResourceMetrics[] = []

@@ -71,29 +71,29 @@ function pusher(timeout = 1000) {
   return () => logs!([{ ...record, resource, instrumentationScope: { name: 'x' } } as never])
 }
 
-describe('a collector can neither hold up a push nor fill the memory', () => {
+describe('a collector can neither block a push nor fill the memory', () => {
   test.each<[string, Answer, Attempt['result'], RegExp?]>([
     ['drips its header', s => drip(s, 'HTTP/1.1 200 OK\r\n', 'A: b\r\n'), 'failed'],
     ['drips its body', s => drip(s, 'HTTP/1.1 200 OK\r\n\r\n', 'x'), 'failed'],
-    ['drips a refusal', s => drip(s, 'HTTP/1.1 400 No\r\n\r\n', 'x'), 'failed'],
+    ['drips an error response', s => drip(s, 'HTTP/1.1 400 No\r\n\r\n', 'x'), 'failed'],
     ['sends interim answers forever', s => drip(s, '', 'HTTP/1.1 100 Continue\r\n\r\n'), 'failed'],
     [
       'switches protocols',
       answering('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
       'failed',
     ],
-    ['says nothing', () => {}, 'failed'],
+    ['does not answer', () => {}, 'failed'],
     ['closes', s => void s.destroy(), 'failed'],
     ['resets', s => void s.resetAndDestroy(), 'failed'],
     ['closes within the header', s => void s.end('HTTP/1.1 200 O'), 'failed'],
-    ['closes within a refusal', s => void s.end('HTTP/1.1 400 No\r\nContent-Length: 9\r\n\r\nx'), 'failed'],
-    ['has no HTTP', answering('SSH-2.0-x\r\n'), 'failed'],
+    ['closes within an error response', s => void s.end('HTTP/1.1 400 No\r\nContent-Length: 9\r\n\r\nx'), 'failed'],
+    ['does not speak HTTP', answering('SSH-2.0-x\r\n'), 'failed'],
     [
-      'asks for patience',
+      'sends a long Retry-After',
       answering('HTTP/1.1 503 No\r\nRetry-After: 9999999999\r\nContent-Length: 0\r\n\r\n'),
       'failed',
     ],
-    ['asks to come at once', answering('HTTP/1.1 429 No\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n'), 'failed'],
+    ['sends a Retry-After of 0', answering('HTTP/1.1 429 No\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n'), 'failed'],
     ['sends endless headers', s => flood(s, 'HTTP/1.1 200 OK\r\n', 'A: b\r\n'), 'failed'],
     ['sends an endless body', s => flood(s, 'HTTP/1.1 400 No\r\n\r\n', 'x'), 'failed'],
     [
@@ -103,7 +103,7 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
       /^status 307/,
     ],
     [
-      'has a long reason',
+      'sends a long reason',
       answering(`HTTP/1.1 400 ${longReason}\r\nContent-Length: 0\r\n\r\n`),
       'refused',
       /^status 400.{0,200}$/s,
@@ -131,7 +131,7 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
       'delivered',
     ],
     [
-      'has a bomb',
+      'sends a decompression bomb',
       answering('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08'),
       'delivered',
     ],
@@ -154,7 +154,7 @@ describe('a collector can neither hold up a push nor fill the memory', () => {
     20_000,
   )
 
-  test('however often it does', async () => {
+  test('however often that happens', async () => {
     const push = pusher(50)
     answer = answering('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
     // OpenTelemetry's exporters allow at most 30 concurrent exports.
@@ -175,7 +175,7 @@ function flood(socket: Socket, head: string, text: string) {
   more()
 }
 
-test('a monitor whose collector drips ends in the stated time', async () => {
+test('a monitor whose collector drips ends within the documented time', async () => {
   answer = socket => drip(socket, 'HTTP/1.1 200 OK\r\n', 'A: b\r\n')
   const otlp = `otlp: { url: 'http://127.0.0.1:${port}', interval: 100ms, timeout: 10m }\n`
   const monitor = startMonitor(`${otlp}${tcpUplinks(['one', port])}`, ['--json', '-v'])

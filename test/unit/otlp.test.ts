@@ -27,13 +27,13 @@ async function target() {
 const uplinks = 'uplinks: [{ name: a, checks: [{ type: ping, host: 192.0.2.1 }] }]'
 
 describe('the options', () => {
-  test('may be a URL alone, and have times with a unit', () => {
+  test('may be just a URL, and have times with a unit', () => {
     expect(readConfig(fileOf(`otlp: https://c.example\n${uplinks}\n`)).otlp).toEqual({ url: 'https://c.example' })
     const text = `otlp: { url: 'https://c.example', interval: 5m, timeout: 3s, logs: false }\n${uplinks}\n`
     expect(readConfig(fileOf(text)).otlp).toMatchObject({ interval: 300_000, timeout: 3000, logs: false })
   })
 
-  test('are refused with line and column, and without what may be secret', () => {
+  test('are refused with line and column, without showing secrets', () => {
     const text = `otlp:\n  url: https://user:secret@c.example/\n  intervall: 3\n${uplinks}\ntimeuot: 3\n`
     const run = () => readConfig(fileOf(text))
     expect(run).toThrow(/:2:3: otlp: url must be a URL without user and password/)
@@ -49,13 +49,13 @@ describe('the options', () => {
     ['https://c.example/otlp', 'https://c.example/otlp/v1/metrics', 'https://c.example/otlp/v1/logs'],
     ['https://c.example/otlp/v1/metrics', 'https://c.example/otlp/v1/metrics', 'https://c.example/otlp/v1/logs'],
     ['https://c.example/v1/metrics?a=b', 'https://c.example/v1/metrics?a=b', 'https://c.example/v1/logs?a=b'],
-  ])('of %s lead to two URLs', (url, metricsUrl, logsUrl) => {
+  ])('with %s result in two URLs', (url, metricsUrl, logsUrl) => {
     expect(otlpSettings({ url })).toMatchObject({ metricsUrl, logsUrl })
     expect(otlpSettings({ url, logs: false }).logsUrl).toBeUndefined()
   })
 })
 
-test('a file of headers has one a line, and a wrong line is not shown', () => {
+test('a headers file has one header per line, and errors do not show the line', () => {
   const good = fileOf('# comment\nAuthorization: Bearer a:b\r\n\nX-Scope-OrgID:  7 \n', 'headers')
   expect(readHeaders(good)).toEqual({ Authorization: 'Bearer a:b', 'X-Scope-OrgID': '7' })
   for (const text of ['secret', 'Na me: secret', ': secret', 'Name: sec\u0001ret']) {
@@ -169,7 +169,7 @@ describe('netvia monitor --otlp', () => {
     // On a busy machine, there are more and longer pauses between attempts.
   }, 180_000)
 
-  test('reports that the collector refuses, and continues', async () => {
+  test('reports refusals by the collector, and continues', async () => {
     const { answer, port, accepted } = startReceiver()
     const { port: checked } = await target()
     await answer(400)
@@ -181,7 +181,7 @@ describe('netvia monitor --otlp', () => {
     expect(accepted('metrics')).toHaveLength(1)
   })
 
-  test('says which packages to install where they are missing', async () => {
+  test('names the packages to install if they are missing', async () => {
     // Makes Node's module resolution fail as if the packages weren't installed.
     const without = fileOf(
       `const Module = require('node:module')

@@ -40,7 +40,7 @@ function outboxOf(limit: number) {
 const soon = () => vi.advanceTimersByTimeAsync(0)
 
 describe('an outbox', () => {
-  test('sends in order, one after the other, and reports nothing then', async () => {
+  test('sends sequentially and in order, without reports', async () => {
     const { outbox, delivered, reports } = outboxOf(100)
     for (const item of [1, 2, 3]) outbox.add(item)
     await soon()
@@ -103,7 +103,7 @@ describe('an outbox', () => {
     expect(reports.at(-1)).toMatchObject({ state: 'delivered', lost: 11 })
   })
 
-  test('waits longer and longer, and not at all when there is a reason', async () => {
+  test('waits increasingly longer, but retries immediately for a reason', async () => {
     const { outbox, delivered, world } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(1)
@@ -117,7 +117,7 @@ describe('an outbox', () => {
     expect(delivered).toEqual([1])
   })
 
-  test('tries at its own pace while there is one reason after the other', async () => {
+  test('keeps its pace if there are reasons all the time', async () => {
     const { outbox, world } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(1)
@@ -137,7 +137,7 @@ describe('an outbox', () => {
     expect(world.attempts).toBe(before + 1)
   })
 
-  test('sends what waits by another route when it gets one', async () => {
+  test('sends queued items through another route once it gets one', async () => {
     const { outbox, world, delivered } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(7)
@@ -148,7 +148,7 @@ describe('an outbox', () => {
     expect({ other, delivered }).toEqual({ other: [7], delivered: [] })
   })
 
-  test('counts what was refused of a push, reports it once, and reports when all is accepted again', async () => {
+  test('counts refused items of a push, reports them once, and reports when all is accepted again', async () => {
     const { outbox, reports } = outboxOf(100)
     let attempt: Attempt = { result: 'refused', why: '2 of one push: too old', lost: 2 }
     outbox.route = { send: async () => attempt, limit: 100 }
@@ -168,7 +168,7 @@ describe('an outbox', () => {
     expect(reports.slice(1)).toEqual([{ state: 'delivered', waiting: 0, lost: 13, why: '' }])
   })
 
-  test('tries again at its end, and reports what is left', async () => {
+  test('retries at its end, and reports what is left', async () => {
     const { outbox, reports, world } = outboxOf(100)
     world.answer = 'failed'
     outbox.add(7)
@@ -178,7 +178,7 @@ describe('an outbox', () => {
     expect(reports.at(-1)).toEqual({ state: 'ended', waiting: 7, lost: 7, why: 'netvia ends' })
   })
 
-  test('does not wait longer at its end than it may', async () => {
+  test('does not exceed its time limit at the end', async () => {
     const { outbox, reports, world } = outboxOf(100)
     world.hangs = true
     outbox.add(7)

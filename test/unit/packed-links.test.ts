@@ -28,7 +28,7 @@ test.each([
   expect(absoluteLinks(page, repository, '1.2.3')).toBe(packed)
 })
 
-test('a packed page has no link to a file that the package lacks, and the page is as before after packing', () => {
+test('a packed page has no link to a file outside the package, and is restored after packing', () => {
   const folder = packageFolder(repository)
   const before = read(folder)
   makeAbsolute(folder)
@@ -47,7 +47,7 @@ test('a packed page has no link to a file that the package lacks, and the page i
   expect(read(folder)).toEqual(before)
 })
 
-test('without a repository the pages are packed as they are', () => {
+test('without a repository, the pages are packed unchanged', () => {
   const folder = packageFolder('')
   const before = read(folder)
   makeAbsolute(folder)

@@ -46,7 +46,7 @@ describe.each([
   ['IPv4', 4, '127.0.0.1'],
   ['IPv6', 6, '::1'],
 ] as const)('PacketSocket over %s', (_, family, host) => {
-  it('moves a batch, each packet with its payload, source, hop limit and kernel time', async () => {
+  it('transfers a batch, each packet with its payload, source, hop limit and kernel time', async () => {
     const receiver = openDescriptor(family, 'datagram', 0, { localAddress: host }, 0)
     const sender = openDescriptor(family, 'datagram', 0, { localAddress: host }, 0)
     setOption(receiver, family === 4 ? 'IP_RECVTTL' : 'IPV6_RECVHOPLIMIT', 1)
@@ -78,7 +78,7 @@ describe.each([
     addon().close(sender)
   })
 
-  it('takes 65,507 bytes and says how long a cut packet was', async () => {
+  it('accepts 65,507 bytes, and reports the length of a truncated packet', async () => {
     const receiver = openDescriptor(family, 'datagram', 0, { localAddress: host }, 0)
     const sender = openDescriptor(family, 'datagram', 0, {})
     const received = collect(receiver, 1, packet => [packet.field(Field.length), packet.data.length], 1000)
@@ -89,7 +89,7 @@ describe.each([
     addon().close(sender)
   })
 
-  it('reads errors with type, code and offender from the error queue', async () => {
+  it('reads errors with type, code and sender from the error queue', async () => {
     const closed = openDescriptor(family, 'datagram', 0, { localAddress: host }, 0)
     const port = portOf(closed)
     addon().close(closed)
@@ -148,7 +148,7 @@ describe('descriptors', () => {
     expect(() => bindToDevice(fd, 'lo')).toThrow(expect.objectContaining({ code: 'EBADF' }))
   })
 
-  it('can only be closed by their owner', () => {
+  it('can be closed only by their owner', () => {
     expect(addon().close(1)).toBe(-constants.errno.EBADF)
     const fd = openDescriptor(4, 'datagram', 0, {})
     expect(addon().detach(fd)).toBe(0)
@@ -157,8 +157,8 @@ describe('descriptors', () => {
   })
 })
 
-describe('the addon given nonsense', () => {
-  it('answers EINVAL instead of reading out of bounds', () => {
+describe('the addon with invalid arguments', () => {
+  it('returns EINVAL instead of reading out of bounds', () => {
     const fd = openDescriptor(4, 'datagram', 0, {})
     const { EINVAL } = constants.errno
     const native = addon()

@@ -4,7 +4,7 @@ import { CheckSeries, StateSeries } from '../../src/cli/monitor/web/series.js'
 import { UplinkRecord } from '../../src/cli/monitor/web/uplink-record.js'
 
 describe('the series of a check', () => {
-  test('has shortest, median, 95th percentile, jitter and loss of each step', () => {
+  test('has minimum, median, 95th percentile, jitter and loss of each step', () => {
     const series = new CheckSeries(10)
     for (const latency of [10, 30, 20, 40]) series.answered(100, latency)
     series.lost(100)
@@ -20,7 +20,7 @@ describe('the series of a check', () => {
     })
   })
 
-  test('shows the step under way as it grows', () => {
+  test('shows the current step as it grows', () => {
     const series = new CheckSeries(10)
     series.answered(7, 10)
     expect(series.columns(7, 1)).toMatchObject({ medianMs: [10], jitterMs: [null] })
@@ -28,7 +28,7 @@ describe('the series of a check', () => {
     expect(series.columns(7, 1)).toMatchObject({ medianMs: [15], jitterMs: [10] })
   })
 
-  test('forgets what is older than its length', () => {
+  test('drops data beyond its length', () => {
     const series = new CheckSeries(3)
     for (const step of [1, 2, 3, 4]) series.answered(step, step)
     expect(series.columns(1, 4).medianMs).toEqual([null, 2, 3, 4])
@@ -42,7 +42,7 @@ test('the series of states has the worst of each step', () => {
   expect(series.column(7, 3)).toEqual([null, 'down', 'up'])
 })
 
-test('a state lasts through the steps at which nobody looked, as far back as the series goes', () => {
+test('a state lasts through steps without updates, as far back as the series goes', () => {
   const series = new StateSeries(5)
   series.add(8, 'up')
   series.add(8, 'degraded')
@@ -60,7 +60,7 @@ describe('the record of an uplink', () => {
     return record.report(minutes!, Math.floor(now / 1000) - 300, 300, now, shift)
   }
 
-  test('has outages with cause and length, and the share of time up', () => {
+  test('has outages with cause and duration, and the share of time up', () => {
     const record = new UplinkRecord()
     for (let second = 0; second <= 200; second++) {
       const isDown = second >= 60 && second < 80
@@ -74,7 +74,7 @@ describe('the record of an uplink', () => {
     expect(report(record, at(200), 3_600_000).outages).toMatchObject([{ from: at(3660), to: at(3680), ms: 20_000 }])
   })
 
-  test('an outage that lasts has no end, and one that was forced is none', () => {
+  test('gives a current outage no end, and excludes forced ones', () => {
     const record = new UplinkRecord()
     record.state('down', true, () => 'forced down', at(0))
     record.state('up', false, () => 'fine', at(10))

@@ -11,7 +11,7 @@ test.each<[string, number[], number, string]>([
   ['a cut end', [0x0a, 9, 0x08, 7], 0, ''],
   ['a cut number', [0x0a, 2, 0x08, 0x80], 0, ''],
   ['a negative number, which has ten bytes', [0x0a, 11, 0x08, ...Array(9).fill(0xff), 0x01], 0, ''],
-  ['a number without end', Array(60_000).fill(0xff), 0, ''],
+  ['an endless number', Array(60_000).fill(0xff), 0, ''],
   ['a length beyond its end', [0x0a, 0xff, 0xff, 0xff, 0x7f, 1], 0, ''],
   ['JSON', [...Buffer.from('{"partialSuccess":{"rejectedDataPoints":1}}')], 0, ''],
 ])('%s', (_, bytes, rejected, why) => {

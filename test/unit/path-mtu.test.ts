@@ -21,7 +21,7 @@ const passed = { outcome: 'passed' } as const
 const silent = { outcome: 'silent' } as const
 
 describe('the search for a path MTU', () => {
-  it('takes the word of routers, one after the other', () => {
+  it('uses the sizes that routers report, one after the other', () => {
     const search = new PathMtuSearch(68, 65_535)
     const tell = (size: number, limit: number, by: string) =>
       size > limit && ({ outcome: 'too-big', limit, by } as const)
@@ -33,7 +33,7 @@ describe('the search for a path MTU', () => {
     expect(search).toMatchObject({ passed: 1400, method: 'too-big', limitedBy: 'b' })
   })
 
-  it.each([68, 69, 576, 1279, 1280, 1281, 1400, 1498, 1499, 1500])('finds %i in silence', mtu => {
+  it.each([68, 69, 576, 1279, 1280, 1281, 1400, 1498, 1499, 1500])('finds %i without answers from routers', mtu => {
     const search = new PathMtuSearch(68, 65_535)
     const sizes = drive(
       search,
@@ -44,7 +44,7 @@ describe('the search for a path MTU', () => {
     expect(sizes.length).toBeLessThanOrEqual(15)
   })
 
-  it('finds it past a router that says nothing useful, or lies', () => {
+  it('finds it past a router that reports nothing useful, or lies', () => {
     for (const limit of [undefined, 0, 20, 70_000]) {
       const search = new PathMtuSearch(68, 65_535)
       drive(
@@ -98,7 +98,7 @@ describe('pathMtu on loopback', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('refuses what is wrong, by name', async () => {
+  it('refuses wrong arguments by name', async () => {
     await expect(pathMtu('')).rejects.toThrow(/host/)
     await expect(pathMtu('::1', { timeout: 0 })).rejects.toThrow(/timeout/)
     // @ts-expect-error no such option

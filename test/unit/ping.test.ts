@@ -22,7 +22,7 @@ describe('on loopback', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  test('a thousand at once over one socket, each its own answer', async () => {
+  test('a thousand at once over one socket get their own answers', async () => {
     const before = await openSockets()
     const hosts = Array.from({ length: 1000 }, (_, index) => `127.0.${index >> 8}.${index & 255 || 1}`)
     const all = Promise.all(hosts.map(host => ping(host)))
@@ -168,7 +168,7 @@ describe('on loopback', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  test('one signal for many series ends them all, without a warning of too many listeners', async () => {
+  test('one signal ends many series, without a warning of too many listeners', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
@@ -243,17 +243,17 @@ describe('bad arguments', () => {
     })
   })
 
-  test('a series says so at once', () => {
+  test('a series rejects immediately', () => {
     expect(() => pings('127.0.0.1', { count: 0 })).toThrow('count')
   })
 
-  test('aborted before: the reason', async () => {
+  test('aborted before: rejects with the reason', async () => {
     const reason = new Error('never mind')
     await expect(ping('127.0.0.1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 })
 
-test('a loop of pings leaves the event loop its turns', async context => {
+test('a loop of pings does not block the event loop', async context => {
   requires(context, 'ping')
   let turns = 0
   const timer = setInterval(() => turns++, 1)

@@ -9,7 +9,7 @@ const promises = async (count: number) => {
   for (let i = 0; i < count; i++) await undefined
 }
 
-test('the connections of a turn are all begun before the first is used', async () => {
+test('all connections of a turn are started before the first is used', async () => {
   const port = await httpServer((_request, response) => void response.end())
   let used = 0
   const connections = []

@@ -11,13 +11,13 @@ const fileOf = (arch: string) => readFileSync(`prebuilds/linux-${arch}/netvia.no
 
 describe('prebuilt addons', () => {
   it.each(Object.keys(targets))(
-    '%s: the right machine and ABI, and nothing needed but Node-API and plain libc',
+    '%s: the right machine and ABI, and no imports except Node-API and plain libc',
     arch => {
       expect(faults(fileOf(arch), targets[arch])).toEqual([])
     },
   )
 
-  it('are judged: each of these is found', () => {
+  it('are checked: each of these faults is found', () => {
     expect(faults(fileOf('arm64'), targets.x64)).toContain('machine is 183, not 62')
     expect(faults(fileOf('mips'), targets.mipsel)).toContain('little is false, not true')
     expect(faults(fileOf('x64'), { ...targets.x64, page: 0x10000 })).toContain(
@@ -33,7 +33,7 @@ describe('prebuilt addons', () => {
     expect(faults(hardFloat, targets.mips)).toHaveLength(1)
   })
 
-  it('have their checksums beside them', () => {
+  it('have checksums', () => {
     expect(readFileSync('prebuilds/SHA256SUMS', 'utf8')).toBe(checksums('.'))
   })
 })

@@ -26,7 +26,7 @@ function judge({ trials, ...facts }: Change) {
 }
 
 describe('privileges', () => {
-  it('agree with what this process can do, and leave nothing open', async () => {
+  it('match the abilities of this process, and leave nothing open', async () => {
     const before = await openSockets()
     const result = await privileges()
     expect(Object.keys(result)).toEqual([
@@ -38,18 +38,18 @@ describe('privileges', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('are all there for root', () => {
+  it('are complete for root', () => {
     const { kernel, userNamespace, ...entries } = judge({ status: root })
     expect(Object.values(entries).every(({ allowed, fix }) => allowed && fix === undefined)).toBe(true)
   })
 
-  it('are unknown without /proc, where no command is offered', () => {
+  it('are unknown without /proc, and no command is offered', () => {
     expect(judge({ status: parseProcessStatus('') }).netRaw).toEqual({
       ...{ allowed: false, reason: 'unknown: /proc/self/status cannot be read' },
     })
   })
 
-  it('show the command that allows raw sockets, and keep existing capabilities', () => {
+  it('show the command that allows raw sockets and keeps existing capabilities', () => {
     expect(judge({ trials: { rawIcmp4: -EPERM } }).rawIcmp4).toEqual({
       ...{ allowed: false, reason: 'a raw socket needs CAP_NET_RAW (EPERM)' },
       fix: 'setcap cap_net_raw+ep /usr/bin/node',
@@ -58,7 +58,7 @@ describe('privileges', () => {
     expect(judge({ status }).netRaw.fix).toBe('setcap cap_net_raw,cap_net_admin+ep /usr/bin/node')
   })
 
-  it("say in a container, or where files' capabilities are ignored, what works there", () => {
+  it('name what works in a container, or if file capabilities are ignored', () => {
     const bounded = { ...root, effective: 0n, bounding: 0n }
     expect(judge({ status: bounded }).netRaw.fix).toBe('docker run --cap-add=NET_RAW …')
     expect(judge({ status: bounded, service: true }).netRaw.fix).toMatch(
@@ -68,7 +68,7 @@ describe('privileges', () => {
     expect(judge({ status: locked }).netRaw.fix).toMatch(/^systemd-run .*AmbientCapabilities=CAP_NET_RAW/)
   })
 
-  it('name other reasons where the capability is there', () => {
+  it('name other reasons if the capability is present', () => {
     const status = { ...user, effective: netRaw }
     const trials = { rawIcmp4: -EPERM }
     const { reason, fix } = judge({ status, trials }).rawIcmp4
@@ -91,7 +91,7 @@ describe('privileges', () => {
     expect(judge({ trials, pingGroups: [20, 30] }).datagramIcmp4.fix).toBe(undefined)
   })
 
-  it('know what a mark needs on which kernel, low ports, and what is no question of rights', () => {
+  it('know what a mark needs on each kernel, low ports, and limits that are not privileges', () => {
     const trials = { mark: -EPERM, lowPort: -EACCES, rawIcmp6: -EAFNOSUPPORT, transmitTimestamps: -ENOPROTOOPT }
     const found = judge({ trials, firstFreePort: 80 })
     expect(found.mark.fix).toContain('cap_net_raw')
@@ -108,7 +108,7 @@ describe('privileges', () => {
 })
 
 describe('multipath', () => {
-  it('has the command of what is missing: a capability, a setting, or none', () => {
+  it('has the command for what is missing: a capability, a setting, or none', () => {
     expect(judge({}).multipath).toEqual({ allowed: true, reason: 'tried, and it works' })
     const reason = 'missing'
     expect(judge({ multipath: { reason, privilege: true } }).multipath.fix).toContain('cap_net_admin')
@@ -128,7 +128,7 @@ describe('process status', () => {
     expect(parseProcessStatus('')).toMatchObject({ isKnown: false, effective: 0n, groups: [] })
   })
 
-  it('knows a user namespace by its map', () => {
+  it('detects a user namespace by its map', () => {
     expect(isUserNamespace('         0          0 4294967295\n')).toBe(false)
     expect(isUserNamespace('         0       1000          1\n')).toBe(true)
     expect(isUserNamespace('')).toBe(false)

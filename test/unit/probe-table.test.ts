@@ -27,7 +27,7 @@ function send(table: ProbeTable, count: number, interval: number): Set<number> {
   return places
 }
 
-test('a socket that sends a few probes a second uses few places, and so little memory', () => {
+test('a socket that sends a few probes a second uses few places, and little memory', () => {
   expect(send(ProbeTable.take(4), 20_000, 333).size).toBeLessThanOrEqual(512)
 })
 
@@ -42,7 +42,7 @@ test('all places are used when they are needed', () => {
   expect(table.insert(request, target, 0)).toBe(-1)
 })
 
-test('its columns are replaced at most twice, as each replaced one stays in the heap for a while', () => {
+test('its columns are replaced at most twice, because replaced ones stay in the heap for a while', () => {
   const table = ProbeTable.take(4)
   const columns = new Set<unknown>()
   for (let i = 0; i < sequences; i++) {

@@ -31,8 +31,8 @@ async function bytesOf(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-describe('clients that come all at once', () => {
-  test('are all served, although more wait than one turn accepts', async () => {
+describe('many simultaneous clients', () => {
+  test('are all served, even if more wait than one turn accepts', async () => {
     const target = await echo()
     const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.1'] })
     onTestFinished(() => proxy.close())
@@ -42,7 +42,7 @@ describe('clients that come all at once', () => {
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, refused: 0 })
   })
 
-  test('are reset beyond the limit, and later ones served', async () => {
+  test('are reset beyond the limit, and later ones are served', async () => {
     const target = await echo()
     const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.1'], maxConnections: 10 })
     onTestFinished(() => proxy.close())
@@ -61,7 +61,7 @@ describe('clients that come all at once', () => {
     expect(await answer(port, target)).toBe('hello')
   })
 
-  test('and are gone again before they are accepted, leave nothing', async () => {
+  test('that are gone before they are accepted leave nothing', async () => {
     const proxy = await listenProxy({ port: 0 })
     onTestFinished(() => proxy.close())
     const { port } = proxy.address()
@@ -75,7 +75,7 @@ describe('clients that come all at once', () => {
     await expect.poll(() => proxy.statistics.clients).toBe(0)
   })
 
-  test('and find the proxy closed meanwhile, hear so', async () => {
+  test('are reset if the proxy is closed in the meantime', async () => {
     const target = await echo()
     const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.1'] })
     const { port } = proxy.address()
@@ -88,7 +88,7 @@ describe('clients that come all at once', () => {
   })
 })
 
-test('without descriptors, the proxy waits without work, and accepts again once it has some', {
+test('without descriptors, the proxy idles, and accepts again once it has some', {
   timeout: 60_000,
 }, async () => {
   const target = await echo()

@@ -70,7 +70,7 @@ async function ask(proxy: NetviaProxy, text: string) {
 
 const get = (version = '1.1') => `GET http://${base}/ HTTP/${version}\r\nHost: x\r\n\r\n`
 
-test('Via has the version that each message came by', async () => {
+test('Via has the HTTP version of each message', async () => {
   answer = socket => void socket.end('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi')
   const proxy = await start()
   expect((await ask(proxy, get('1.0'))).text).toContain('\r\nVia: 1.0 netvia\r\n')
@@ -78,23 +78,23 @@ test('Via has the version that each message came by', async () => {
   expect(seen.map(text => /Via: \S+/.exec(text)?.[0])).toEqual(['Via: 1.0', 'Via: 1.1'])
 })
 
-describe('what one side may read in another way than the other is refused', () => {
+describe('ambiguous messages are refused', () => {
   const post = (fields: string, body = '', version = '1.1') =>
     `POST http://${base}/ HTTP/${version}\r\nHost: x\r\n${fields}\r\n\r\n${body}`
   const chunked = (body: string) => post('Transfer-Encoding: chunked', body)
 
   test.each([
     ['lines that end with LF alone', `GET http://${base}/ HTTP/1.1\nHost: x\n\n`],
-    ['one such line', `GET http://${base}/ HTTP/1.1\r\nHost: x\nA: b\r\n\r\n`],
+    ['a single line that ends with LF alone', `GET http://${base}/ HTTP/1.1\r\nHost: x\nA: b\r\n\r\n`],
     ['CR within a field', post('A: b\rC: d')],
     ['NUL within a field', post('A: b\0c')],
     ['DEL within a field', post('A: b\x7fc')],
     ['a length with a sign', post('Content-Length: +2', 'hi')],
     ['a list of lengths', post('Content-Length: 2, 2', 'hi')],
     ['the same length twice', post('Content-Length: 2\r\nContent-Length: 2', 'hi')],
-    ['a length beyond 64 bits', post('Content-Length: 99999999999999999999', 'hi')],
+    ['a length of more than 64 bits', post('Content-Length: 99999999999999999999', 'hi')],
     ['chunked twice', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n')],
-    ['chunked, and then another', post('Transfer-Encoding: chunked, identity', '0\r\n\r\n')],
+    ['chunked, then another coding', post('Transfer-Encoding: chunked, identity', '0\r\n\r\n')],
     ['chunks in HTTP/1.0', post('Transfer-Encoding: chunked', '0\r\n\r\n', '1.0')],
     ['a chunk size that ends with LF alone', chunked('2\nhi\r\n0\r\n\r\n')],
     ['a chunk extension that ends with LF alone', chunked('2;a\nhi\r\n0\r\n\r\n')],
@@ -102,7 +102,7 @@ describe('what one side may read in another way than the other is refused', () =
     ['a chunk size with a prefix', chunked('0x2\r\nhi\r\n0\r\n\r\n')],
     ['a chunk longer than its size', chunked('2\r\nhiXX0\r\n\r\n')],
     ['two Hosts', post('Host: y')],
-    ['a path with bytes beyond ASCII', `GET http://${base}/\xff HTTP/1.1\r\nHost: x\r\n\r\n`],
+    ['a path with non-ASCII bytes', `GET http://${base}/\xff HTTP/1.1\r\nHost: x\r\n\r\n`],
     ['an unknown version', get('1.2')],
     ['a tunnel with a length', `CONNECT ${base} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n${get()}`],
     ['a tunnel with chunks', `CONNECT ${base} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${get()}`],
@@ -120,7 +120,7 @@ describe('what one side may read in another way than the other is refused', () =
   test.each([
     [`Content-Length: ${smuggled.length}`, smuggled],
     ['Transfer-Encoding: chunked', `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`],
-  ])('%s is passed on, behind however many fields', async (field, body) => {
+  ])('%s is passed on after any number of fields', async (field, body) => {
     const socket = await client(await start())
     socket.write(`GET http://${base}/ HTTP/1.1\r\nHost: x\r\n${many}Connection: A\r\n${field}\r\n\r\n${body}`)
     await expect.poll(() => seen.join()).toContain(body)
@@ -129,7 +129,7 @@ describe('what one side may read in another way than the other is refused', () =
     expect(head).not.toContain('\r\nA:')
   })
 
-  test('and a coding of an answer that would be lost is seen behind however many fields', async () => {
+  test("a response's coding that would be lost is detected after any number of fields", async () => {
     answer = socket => void socket.write(`HTTP/1.1 200 OK\r\n${many}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`)
     const socket = await client(await start())
     socket.write(get())
@@ -137,7 +137,7 @@ describe('what one side may read in another way than the other is refused', () =
     expect(String(first)).toMatch(/^HTTP\/1.1 502 /)
   })
 
-  test('and what concerns the connection alone never reaches the target', async () => {
+  test('hop-by-hop fields never reach the target', async () => {
     const fields = [
       ...['Connection: Upgrade, X-Secret, host', 'Upgrade: h2c', 'X-Secret: 1', 'TE: trailers', 'Trailer: A'],
       ...['PROXY-AUTHORIZATION: Basic eA==', 'Proxy-Authorization: Basic eQ==', 'Keep-Alive: timeout=9'],
@@ -153,7 +153,7 @@ describe('what one side may read in another way than the other is refused', () =
   })
 })
 
-describe('an answer that was cut never looks complete', () => {
+describe('a response that is cut off never looks complete', () => {
   const cut: [string, string, (socket: Socket) => void][] = [
     ['reset, without a length', 'HTTP/1.1 200 OK\r\n\r\npart', socket => socket.resetAndDestroy()],
     ['reset, with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart', socket => socket.resetAndDestroy()],
@@ -183,7 +183,7 @@ describe('an answer that was cut never looks complete', () => {
     },
   )
 
-  test.each(['socks', 'connect'])('in a tunnel that is idle, or whose proxy closes: %s', async kind => {
+  test.each(['socks', 'connect'])('in an idle tunnel, or one whose proxy closes: %s', async kind => {
     const socks = Buffer.from(`\x05\x01\x00\x05\x01\x00\x01\x7f\0\0\x01`, 'latin1')
     const port = Number(base.split(':')[1])
     const hello =
@@ -212,7 +212,7 @@ describe('an answer that was cut never looks complete', () => {
     ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nevil'],
     ['another protocol', 'HTTP/1.1 101 Sw\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
     ['a folded field', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nhi'],
-  ])('%s, which the client would read in another way, is a bad gateway', async (_what, text) => {
+  ])('%s, which the client could read differently, is a bad gateway', async (_what, text) => {
     answer = socket => socket.end(text)
     const proxy = await start()
     expect((await ask(proxy, get())).text).toMatch(/^HTTP\/1.1 502 /)
@@ -220,7 +220,7 @@ describe('an answer that was cut never looks complete', () => {
   })
 })
 
-test('a client that does not read its answer does not stay', async () => {
+test('a client that does not read its response is closed', async () => {
   // The answer fits into the streams' buffers, so the target has already closed.
   answer = socket => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${'x'.repeat(50_000)}`)
   const proxy = await start({ idleTimeout: 1000 })
@@ -241,12 +241,12 @@ test.each([
   ['a greeting', Buffer.concat([Buffer.of(5, 255), Buffer.alloc(255)])],
   ['a password', Buffer.concat([Buffer.of(5, 1, 2, 1, 255), Buffer.alloc(600, 'a')])],
   [
-    'a request of SOCKS',
+    'a SOCKS request',
     Buffer.concat([Buffer.of(5, 1, 2, 1, 3, ...Buffer.from('ann'), 6), Buffer.from('secret\x05\x01\0\x03\xff')]),
   ],
   ['a request line', Buffer.from(`GET ${'a'.repeat(2000)}`)],
   ['a header', Buffer.from(`GET http://${'a'.repeat(9)}/ HTTP/1.1\r\n${'A: b\r\n'.repeat(500)}`)],
-])('a client that drips %s is closed in time, however little it waits between two bytes', async (_what, bytes) => {
+])('a client that drips %s is closed in time, however short its pauses are', async (_what, bytes) => {
   const proxy = await start({ handshakeTimeout: 1000, users: { ann: 'secret' } })
   const socket = await client(proxy)
   let sent = 0
@@ -260,7 +260,7 @@ test.each([
   await expect.poll(() => proxy.statistics.clients).toBe(0)
 })
 
-test('whoever resets, at whatever moment: nothing stays open', async () => {
+test('a reset by any side, at any moment, leaves nothing open', async () => {
   const proxy = await start()
   const port = Number(base.split(':')[1])
   const socks = Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255, 13, 10, 13, 10])

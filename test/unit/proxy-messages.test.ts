@@ -55,12 +55,12 @@ describe('SOCKS5 messages', () => {
     expect(() => parse(bytes)).toThrow()
   })
 
-  it('a reply says what was bound', () => {
+  it('a reply has the bound address', () => {
     expect(encodeReply(0, '192.0.2.1', 258)).toEqual(hex('05 00 00 01 c0000201 0102'))
     expect(encodeReply(2)).toEqual(hex('05 02 00 01 00000000 0000'))
   })
 
-  it('a datagram comes back as it was sent', () => {
+  it('a datagram is encoded and decoded unchanged', () => {
     for (const address of ['192.0.2.1', '2001:db8::1']) {
       const data = Buffer.from('hello')
       expect(parseDatagram(encodeDatagram(address, 53, data))).toEqual({ host: address, port: 53, data })
@@ -115,7 +115,7 @@ describe('HTTP targets', () => {
     ['OPTIONS', undefined, Number.POSITIVE_INFINITY],
     ['OPTIONS', '-1', Number.POSITIVE_INFINITY],
     ['GET', '0', Number.POSITIVE_INFINITY],
-  ])('how often a %s with Max-Forwards: %s is passed on', (method, limit, left) => {
+  ])('Max-Forwards: a %s with %s', (method, limit, left) => {
     expect(forwardsLeft(method, limit)).toBe(left)
   })
 
@@ -130,7 +130,7 @@ describe('HTTP targets', () => {
     'http://x:0/',
   ])('%s is refused', url => expect(parseAbsolute('GET', url)).toBeUndefined())
 
-  it('hop-by-hop fields go, with those that Connection names, and the others stay as they are', () => {
+  it('hop-by-hop fields and those that Connection names are removed, and others stay unchanged', () => {
     const given = {
       Accept: '*/*',
       Connection: 'keep-alive, X-Own, Content-Length',
@@ -150,7 +150,7 @@ describe('HTTP targets', () => {
   })
 })
 
-describe('clients and targets that are allowed', () => {
+describe('allowed clients and targets', () => {
   it.each([
     ...[
       '127.0.0.1',
@@ -185,9 +185,9 @@ describe('clients and targets that are allowed', () => {
     '2001:db8::5efe:203.0.113.1',
     '2001:1::1',
     '198.20.0.1',
-  ])('the target %s is not', address => expect(() => new Targets(new Blocks([])).check(address)).not.toThrow())
+  ])('the target %s is allowed', address => expect(() => new Targets(new Blocks([])).check(address)).not.toThrow())
 
-  it('blocks know mapped addresses', () => {
+  it('blocks match mapped addresses', () => {
     const blocks = new Blocks(['192.168.1.0/24', '2001:db8::/32', '::ffff:10.0.0.0/104'])
     expect(['192.168.1.9', '::ffff:192.168.1.9', '2001:db8::9', '10.9.9.9'].map(a => blocks.has(a))).toEqual(
       Array(4).fill(true),
@@ -197,7 +197,7 @@ describe('clients and targets that are allowed', () => {
     )
   })
 
-  it('a mapped address is the IPv4 address, and no IPv6 address', () => {
+  it('a mapped address counts as its IPv4 address, not as an IPv6 address', () => {
     for (const address of ['10.0.0.1', '::ffff:10.0.0.1']) expect(new Blocks(['::/0']).has(address)).toBe(false)
     expect(new Blocks(['0.0.0.0/0']).has('::ffff:10.0.0.1')).toBe(true)
     // With only a part of the mapped prefix, it would also contain other addresses.
@@ -205,7 +205,7 @@ describe('clients and targets that are allowed', () => {
     expect(block('::ffff:10.0.0.0/104', 'allow')).toBe('::ffff:10.0.0.0/104')
   })
 
-  it('users are known by their password alone', () => {
+  it('users need the correct password', () => {
     const users = new Users({ ann: 'secret', toString: 'x' })
     const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
     expect([users.accepts('ann', 'secret'), users.acceptsBasic(basic('ann:secret'))]).toEqual([true, true])
@@ -221,7 +221,7 @@ describe('clients and targets that are allowed', () => {
       expect(users.acceptsBasic(field)).toBe(false)
   })
 
-  it('connections are limited in all and for each client, which has a whole /64', () => {
+  it('connections are limited in total and per client, where a client is a /64', () => {
     const limits = new ClientLimits(4, 2)
     const [first] = [limits.enter('192.0.2.1'), limits.enter('::ffff:192.0.2.1')]
     expect(limits.enter('192.0.2.1')).toBeUndefined()

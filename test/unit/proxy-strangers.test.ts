@@ -47,7 +47,7 @@ function heard(socket: UdpSocket): { text: string; from: AddressInfo }[] {
   return all
 }
 
-test('an association takes nothing from another address, neither as its client nor as a target', async () => {
+test('an association accepts nothing from another address, neither as its client nor as a target', async () => {
   const { client, received, port } = await associated()
   const [target, stranger] = [await udp('127.0.0.2'), await udp('127.0.0.9')]
   const got = heard(target)

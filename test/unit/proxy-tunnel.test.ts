@@ -21,7 +21,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     openTunnel.mockReset().mockImplementation(isNative ? real : () => undefined)
   })
 
-  test('moves every byte both ways, and counts them', async () => {
+  test('transfers every byte both ways, and counts them', async () => {
     const { proxy, client, target } = await proxiedPair()
     const [up, down] = [randomBytes(5_000_001), randomBytes(7_000_003)]
     client.end(up)
@@ -53,7 +53,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
       })
   })
 
-  test('passes on what came before the tunnel did, in order', async () => {
+  test('passes on bytes from before the tunnel, in order', async () => {
     const { client, target } = await proxiedPair({}, 'early', 'first')
     client.end('later')
     target.end('second')
@@ -61,7 +61,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     expect(String((await received(client)).bytes)).toBe('firstsecond')
   })
 
-  test('an end in one direction leaves the other open', async () => {
+  test('keeps the other direction open after an end', async () => {
     const { client, target } = await proxiedPair()
     client.end('question')
     expect(await received(target)).toEqual({ bytes: Buffer.from('question'), end: 'end' })
@@ -71,7 +71,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     expect([answer.bytes.length, answer.end]).toEqual([1_000_000, 'end'])
   })
 
-  test('a slow reader slows the sender down, and loses nothing', async () => {
+  test('slows down the sender for a slow reader, and loses nothing', async () => {
     const { client, target } = await proxiedPair()
     const chunk = randomBytes(1 << 16)
     const taken = () =>
@@ -85,7 +85,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
       if (!bytes.subarray(at, at + chunk.length).equals(chunk)) throw new Error(`other bytes at ${at}`)
   })
 
-  test.each(['client', 'target'] as const)('a reset of the %s resets the other end', async which => {
+  test.each(['client', 'target'] as const)('passes on a reset of the %s', async which => {
     const pair = await proxiedPair()
     const other = which === 'client' ? pair.target : pair.client
     const end = received(other)
@@ -94,7 +94,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     await expect.poll(() => pair.proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
-  test('a tunnel that is idle is reset', async () => {
+  test('is reset if it is idle', async () => {
     const { client, target } = await proxiedPair({ idleTimeout: 2000 })
     const ends = Promise.all([received(client), received(target)])
     // Each write counts as activity.
@@ -107,7 +107,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     expect([String(atTarget.bytes), atTarget.end]).toEqual(['xx', 'reset'])
   })
 
-  test('closed, the proxy resets both ends', async () => {
+  test('is reset at both ends when the proxy closes', async () => {
     const { proxy, client, target } = await proxiedPair()
     const ends = Promise.all([received(client), received(target)])
     await proxy.close()
@@ -115,7 +115,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     expect((await ends).map(({ end }) => end)).toEqual(['reset', 'reset'])
   })
 
-  test('leaves no descriptor', async () => {
+  test('leaks no descriptor', async () => {
     const open = () => readdirSync('/proc/self/fd').length
     const cycle = async () => {
       const { proxy, client, target } = await proxiedPair()
@@ -132,7 +132,7 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
   })
 })
 
-test('a reset ends a tunnel although the other end takes nothing', async () => {
+test('a reset ends a tunnel even if the other end does not read', async () => {
   openTunnel.mockReset().mockImplementation(real)
   const { proxy, target } = await proxiedPair()
   const chunk = Buffer.alloc(1 << 16)

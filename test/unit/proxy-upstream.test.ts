@@ -49,20 +49,24 @@ const script =
 
 const login = { user: 'ann', password: 'secret' }
 
-describe('what another proxy may say', () => {
+describe('answers of another proxy', () => {
   test.each<[string, (socket: Socket) => void, Partial<UpstreamProxy>]>([
-    ['nothing, and ends', socket => socket.end(), {}],
-    ['nothing, and resets', socket => socket.resetAndDestroy(), {}],
-    ['that it speaks HTTP', script('HTTP/1.1 400 Bad Request\r\n\r\n'), {}],
-    ['that no method will do', script(Buffer.of(5, 0xff)), {}],
-    ['that it wants a password', script(Buffer.of(5, 2)), {}],
-    ['that it wants none, where one is given', script(Buffer.of(5, 0)), login],
-    ['that the password is wrong', script(Buffer.of(5, 2), Buffer.of(1, 1)), login],
-    ['half a verdict, and ends', socket => void socket.once('data', () => socket.end(Buffer.of(5, 2, 1))), login],
+    ['nothing, then an end', socket => socket.end(), {}],
+    ['nothing, then a reset', socket => socket.resetAndDestroy(), {}],
+    ['an HTTP response', script('HTTP/1.1 400 Bad Request\r\n\r\n'), {}],
+    ['no acceptable method', script(Buffer.of(5, 0xff)), {}],
+    ['a password is required', script(Buffer.of(5, 2)), {}],
+    ['no password is required, although one is configured', script(Buffer.of(5, 0)), login],
+    ['the password is wrong', script(Buffer.of(5, 2), Buffer.of(1, 1)), login],
+    ['half a verdict, then an end', socket => void socket.once('data', () => socket.end(Buffer.of(5, 2, 1))), login],
     ['a reply of another version', script(Buffer.of(5, 0), Buffer.of(4, 90, 0, 0, 0, 0, 0, 0)), {}],
-    ['a reply with an address of no type', script(Buffer.of(5, 0), Buffer.of(5, 0, 0, 9, 0, 0, 0, 0, 0, 0)), {}],
-    ['half a reply, and ends', socket => void socket.once('data', () => socket.end(Buffer.of(5, 0, 5, 0, 0, 1))), {}],
-  ])('%s: the client hears of a failure', async (_, serve, credentials) => {
+    ['a reply with an unknown address type', script(Buffer.of(5, 0), Buffer.of(5, 0, 0, 9, 0, 0, 0, 0, 0, 0)), {}],
+    [
+      'half a reply, then an end',
+      socket => void socket.once('data', () => socket.end(Buffer.of(5, 0, 5, 0, 0, 1))),
+      {},
+    ],
+  ])('%s: the client gets a failure', async (_, serve, credentials) => {
     const { port } = await far(serve)
     const { proxy, answer } = await request({ host: '127.0.0.1', port, ...credentials })
     expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, 1])
@@ -86,7 +90,7 @@ describe('what another proxy may say', () => {
     expect(failures).toBe(code === 2 || code === 5 ? 0 : 1)
   })
 
-  test('a proxy that refuses the connection is no target that does', async () => {
+  test('a proxy that refuses the connection is distinguished from a target that does', async () => {
     const { proxy, answer } = await request({ host: '127.0.0.1', port: closedPort })
     expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, 1])
     expect(proxy.statistics.uplinks).toMatchObject({ default: { connections: 0, failures: 1 } })
@@ -110,7 +114,7 @@ describe('what another proxy may say', () => {
     }
   })
 
-  test('nothing at all: who is gone is not waited for', async () => {
+  test('nothing at all: the proxy does not wait for a client that is gone', async () => {
     const { port, sockets } = await far(() => {})
     const { proxy, client } = await request({ host: '127.0.0.1', port })
     await expect.poll(() => sockets.size, { timeout: 5000 }).toBe(1)
@@ -122,7 +126,7 @@ describe('what another proxy may say', () => {
   })
 })
 
-test('what is sent to another proxy is what RFC 1928 and RFC 1929 say', async () => {
+test('messages to another proxy conform to RFC 1928 and RFC 1929', async () => {
   let seen = Buffer.alloc(0)
   const answers = [Buffer.of(5, 2), Buffer.of(1, 0), Buffer.of(5, 5, 0, 1, 0, 0, 0, 0, 0, 0)]
   const { port } = await far(socket =>

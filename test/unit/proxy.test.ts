@@ -64,7 +64,7 @@ describe('configure', () => {
     return (await all(client)).slice(9, 12)
   }
 
-  test('changes users, clients and targets; what is left out stays', async () => {
+  test('changes users, clients and targets, and keeps omitted ones', async () => {
     const proxy = await start({ users: { ann: 'first' } })
     expect(await get(proxy, 'first')).toBe('200')
     proxy.configure({ users: { ann: 'second' } })
@@ -77,7 +77,7 @@ describe('configure', () => {
     expect([await get(proxy, ''), await get(proxy, 'second')]).toEqual(['407', '200'])
   })
 
-  test('refuses other options, and then changes nothing', async () => {
+  test('refuses other options without changing anything', async () => {
     const proxy = await start({ users: { ann: 'first' } })
     expect(() => proxy.configure({ allow: ['x'] })).toThrow(/allow/)
     expect(() => proxy.configure({ port: 1 } as object)).toThrow(/port/)
@@ -119,7 +119,7 @@ async function tunnel(proxy: NetviaProxy, port = portOf(echo), address?: number[
 }
 
 describe('SOCKS5', () => {
-  test('a handshake may come byte by byte, and what is sent too early is passed on', async () => {
+  test('a handshake may arrive byte by byte, and early data is passed on', async () => {
     const socket = await clientOf(await start())
     const name = Buffer.concat([Buffer.of(5, 1, 0, 3, 9), Buffer.from('localhost'), request(portOf(echo)).subarray(8)])
     for (const byte of Buffer.concat([greeting, name])) {
@@ -131,7 +131,7 @@ describe('SOCKS5', () => {
     expect(String(await read(socket, 5))).toBe('early')
   })
 
-  test('passes on each end separately, and buffers nothing without bound', async () => {
+  test('passes on each end separately, with bounded buffers', async () => {
     const proxy = await start()
     const socket = await tunnel(proxy)
     const sent = Buffer.alloc(1 << 16, 'x')
@@ -150,7 +150,7 @@ describe('SOCKS5', () => {
     })
   })
 
-  test('a target that breaks breaks the client, and a client the target', async () => {
+  test('a reset of the target resets the client, and vice versa', async () => {
     let target: Socket | undefined
     const server = createServer(socket => {
       target = socket.on('error', () => {})
@@ -173,20 +173,20 @@ describe('SOCKS5', () => {
   })
 
   test.each([
-    ['a port nobody listens at', request(1), 5],
+    ['a port without a listener', request(1), 5],
     ['a target on this machine', request(80, 1, [0, 0, 0, 0]), 2],
     ['no port', request(0), 1],
     ['BIND', request(80, 2), 7],
     ['an unknown type of address', Buffer.of(5, 1, 0, 9, 0, 0, 0, 0, 0, 0), 8],
-    ['a name that is none', Buffer.of(5, 1, 0, 3, 1, 47, 0, 80), 1],
-  ])('%s is refused in its own words', async (_what, bytes, code) => {
+    ['an invalid name', Buffer.of(5, 1, 0, 3, 1, 47, 0, 80), 1],
+  ])('%s is refused with its own reply', async (_what, bytes, code) => {
     const socket = await clientOf(await start())
     socket.write(Buffer.concat([greeting, bytes]))
     expect(await read(socket, 12)).toEqual(Buffer.of(5, 0, 5, code, 0, 1, 0, 0, 0, 0, 0, 0))
     expect(await all(socket)).toBe('')
   })
 
-  test('user and password are asked for, and only the right ones let in', async () => {
+  test('user and password are required and checked', async () => {
     const proxy = await start({ users: { ann: 'secret' } })
     const password = (text: string) =>
       Buffer.concat([Buffer.of(1, 3), Buffer.from('ann'), Buffer.of(6), Buffer.from(text)])
@@ -203,7 +203,7 @@ describe('SOCKS5', () => {
   })
 })
 
-test('with a sticky group a client goes to a host over one uplink, and hosts are shared out', async () => {
+test('with a sticky group, a client reaches a host over one uplink, and hosts are distributed', async () => {
   const everywhere = createServer(socket => void socket.on('error', () => {}))
   await once(everywhere.listen(0, '0.0.0.0'), 'listening')
   onTestFinished(() => void everywhere.close())
@@ -248,7 +248,7 @@ describe('UDP ASSOCIATE', () => {
     return { control, port: answer.readUInt16BE(10) }
   }
 
-  test('moves datagrams both ways, also to names, until the connection ends', async () => {
+  test('relays datagrams both ways, also to names, until the connection ends', async () => {
     const proxy = await start({ allowTargets: ['127.0.0.0/8', '::1'] })
     const server = await udp((socket, bytes, port) => socket.send(`${bytes}!`, port, '127.0.0.1'))
     const { control, port } = await associated(proxy)
@@ -271,7 +271,7 @@ describe('UDP ASSOCIATE', () => {
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
-  test('asks for a bounded number of names at a time, and goes on with addresses', async () => {
+  test('resolves a bounded number of names at a time, and still relays to addresses', async () => {
     const asked = new Set<string>()
     const silent = await udp((_socket, bytes) => asked.add(/host\d+/.exec(bytes.toString('latin1'))![0]))
     const proxy = await start({ servers: [`127.0.0.1:${silent.address().port}`] })
@@ -289,7 +289,7 @@ describe('UDP ASSOCIATE', () => {
     expect(asked.size).toBe(16)
   })
 
-  test('takes nothing from other ports, for other targets, or from targets that were not asked', async () => {
+  test('accepts nothing from other ports, for other targets, or from unknown targets', async () => {
     const proxy = await start({ allowTargets: ['127.0.0.1'] })
     const got: string[] = []
     const server = await udp((_socket, bytes) => got.push(String(bytes)))
@@ -318,12 +318,12 @@ describe('HTTP', () => {
     return all(socket)
   }
 
-  test('CONNECT makes a tunnel, and what is sent too early is passed on', async () => {
+  test('CONNECT opens a tunnel, and early data is passed on', async () => {
     const answer = await ask(await start(), `CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\nearly`)
     expect(answer).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly')
   })
 
-  test('an absolute URL is asked for, without what concerns the connection alone', async () => {
+  test('an absolute URL is requested, without hop-by-hop fields', async () => {
     const url = `http://127.0.0.1:${portOf(web)}/a?b`
     const fields = 'Host: elsewhere\r\nConnection: X-Drop\r\nX-Drop: 1\r\nProxy-Connection: keep-alive\r\nX-Keep: 1\r\n'
     const answer = await ask(await start(), `POST ${url} HTTP/1.1\r\n${fields}Content-Length: 4\r\n\r\nbody`)
@@ -352,7 +352,7 @@ describe('HTTP', () => {
   })
 
   test.each([
-    ['a path alone', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['only a path', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['another scheme', 'GET https://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['CONNECT without a port', 'CONNECT 127.0.0.1 HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['no Host', 'GET http://127.0.0.1/ HTTP/1.1\r\n\r\n', 400],
@@ -372,7 +372,7 @@ describe('HTTP', () => {
       501,
     ],
     [
-      'chunked that is none',
+      'invalid chunked encoding',
       'POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
       400,
     ],
@@ -382,8 +382,8 @@ describe('HTTP', () => {
     ['TRACE', 'TRACE http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n', 501],
     ['a target on this machine', 'GET http://[::1]/ HTTP/1.1\r\nHost: x\r\n\r\n', 403],
     ['a tunnel to this machine', 'CONNECT [::1]:80 HTTP/1.1\r\nHost: x\r\n\r\n', 403],
-    ['a port nobody listens at', 'GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n', 502],
-    ['a tunnel to a port nobody listens at', 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n', 502],
+    ['a port without a listener', 'GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n\r\n', 502],
+    ['a tunnel to a port without a listener', 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n', 502],
   ])('%s is refused', async (_what, text, status) => {
     // The following bytes must not be treated as a request.
     const answer = await ask(
@@ -394,7 +394,7 @@ describe('HTTP', () => {
     expect(seen.map(({ request }) => request.url)).toEqual([])
   })
 
-  test('OPTIONS of the whole server is passed on as such, and as often as it allows', async () => {
+  test('OPTIONS for the whole server is passed on as such, as often as Max-Forwards allows', async () => {
     const url = `http://127.0.0.1:${portOf(web)}`
     const options = (left: number) => `OPTIONS ${url} HTTP/1.1\r\nHost: x\r\nMax-Forwards: ${left}\r\n\r\n`
     expect(await ask(await start(), options(0))).toMatch(/^HTTP\/1.1 200 /)
@@ -405,8 +405,8 @@ describe('HTTP', () => {
 
   test.each([
     ['a control character in the status line', 'HTTP/1.1 200 O\0K'],
-    ['a status that is none', 'HTTP/1.1 099 OK'],
-  ])('%s of a target is a bad gateway', async (_what, statusLine) => {
+    ['an invalid status', 'HTTP/1.1 099 OK'],
+  ])('%s from a target is a bad gateway', async (_what, statusLine) => {
     const target = createServer(socket => {
       socket.on('error', () => {}).once('data', () => socket.end(`${statusLine}\r\nContent-Length: 2\r\n\r\nhi`))
     })
@@ -416,7 +416,7 @@ describe('HTTP', () => {
     expect(answer).toMatch(/^HTTP\/1.1 502 Bad Gateway\r\n/)
   })
 
-  test('CONNECT behind a request that is under way ends the connection', async () => {
+  test('CONNECT during another request ends the connection', async () => {
     const slow = `GET http://127.0.0.1:${portOf(web)}/slow HTTP/1.1\r\nHost: x\r\n\r\n`
     expect(await ask(await start(), `${slow}CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\n`)).toBe('')
   })
@@ -429,7 +429,7 @@ describe('HTTP', () => {
     await expect.poll(() => proxy.statistics.clients).toBe(0)
   })
 
-  test('user and password are asked for', async () => {
+  test('user and password are required', async () => {
     const proxy = await start({ users: { ann: 'secret' } })
     const target = `http://127.0.0.1:${portOf(web)}/`
     const field = (text: string) => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
@@ -478,7 +478,7 @@ describe('access', () => {
     ['half a greeting', '\x05'],
     ['half a header', 'GET http://127.0.0.1/ HTTP/1.1\r\nHo'],
     ['another protocol', '\x16\x03\x01'],
-  ])('a client that says %s is closed in time', async (_what, text) => {
+  ])('a client that sends %s is closed in time', async (_what, text) => {
     const proxy = await start({ handshakeTimeout: 200 })
     const socket = await clientOf(proxy)
     socket.write(text)
@@ -486,7 +486,7 @@ describe('access', () => {
     await expect.poll(() => proxy.statistics.clients).toBe(0)
   })
 
-  test('so is one that says nothing more, after an answer or in a tunnel', async () => {
+  test('so is one that is silent after a response or in a tunnel', async () => {
     const proxy = await start({ handshakeTimeout: atOnce, idleTimeout: atOnce })
     const kept = await clientOf(proxy)
     kept.write(`GET http://127.0.0.1:${portOf(web)}/ HTTP/1.1\r\nHost: x\r\n\r\n`)
@@ -496,7 +496,7 @@ describe('access', () => {
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
-  test('closed, it lets go of everything', async () => {
+  test('closing releases everything', async () => {
     const proxy = await start()
     const socket = await tunnel(proxy)
     await proxy.close()

@@ -4,7 +4,7 @@ import { missingFields, publishFields } from '../../tools/package/publisher.mjs'
 
 const publisher = { repository: 'https://github.com/owner/netvia', author: 'A Name <name@example.org>' }
 
-test('the fields of package.json come from one file', () => {
+test("the publisher's fields in package.json come from one file", () => {
   const fields = publishFields(publisher)
   expect(fields).toEqual({
     author: 'A Name <name@example.org>',

@@ -49,14 +49,14 @@ test.each([
   ['no time at all', '"milliseconds":0,"bytes":1000'],
   ['no bytes', '"milliseconds":1000,"bytes":0'],
   ['half a byte', '"milliseconds":1000,"bytes":0.5'],
-])('a server that grants %s is none, and this machine did nothing wrong', async (_what, words) => {
+])('a server that grants %s is no rate server, and that is not a local error', async (_what, words) => {
   const { server } = await lying({ grant: grant(words) })
   const before = await openSockets()
   expect(await measureRate(server, options)).toMatchObject({ ok: false, error: { code: 'EPROTO', syscall: 'rate' } })
   await expect.poll(openSockets, { timeout: 10_000 }).toBe(before)
 })
 
-test('a server that grants more than was asked for gets no more', async () => {
+test('a server that grants more than requested gets no more', async () => {
   const { server, received } = await lying({ grant: grant('"milliseconds":1e999,"bytes":1e300') })
   // There is no rate, because all bytes are sent within the first 0.1 s.
   await measureRate(server, options)
@@ -84,7 +84,7 @@ test('if one connection is refused, none of the others stays open', async () => 
   await expect.poll(openSockets, { timeout: 10_000 }).toBe(before)
 })
 
-test('the words of a refusal are shown as text of a stranger', async () => {
+test('the reason of a refusal is shown as foreign text', async () => {
   const { server } = await lying({ grant: `{"refused":"\\u001b[31m${'x'.repeat(1000)}"}\n` })
   const { error } = await measureRate(server, options)
   expect(error).toMatchObject({ code: 'ERR_RATE_REFUSED' })

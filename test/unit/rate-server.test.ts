@@ -54,7 +54,7 @@ class Client {
 
 test.each([
   ['no message', 'GET / HTTP/1.1\r\n\r\n'],
-  ['a message without an end', 'x'.repeat(2000)],
+  ['an endless message', 'x'.repeat(2000)],
   ['a wrong session', `${JSON.stringify({ do: 'carry', session: 'a', direction: 'down' })}\n`],
   ['a wrong proof', `${JSON.stringify({ do: 'measure', proof: 'a', milliseconds: 1000, bytes: 1e6 })}\n`],
   ['no proof', `${JSON.stringify({ do: 'measure', milliseconds: 1000, bytes: 1e6 })}\n`],
@@ -66,7 +66,7 @@ test.each([
   expect(client.text.length).toBeLessThan(200)
 })
 
-test('a refused client that keeps its end open holds nothing', async () => {
+test('a refused client that keeps its end open uses no resources', async () => {
   const before = await openSockets()
   const client = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
   client.on('error', () => {}).write(`${JSON.stringify({ do: 'measure', milliseconds: 1000, bytes: 1e6 })}\n`)
@@ -76,7 +76,7 @@ test('a refused client that keeps its end open holds nothing', async () => {
   client.destroy()
 })
 
-test('a proof counts for one connection alone', async () => {
+test('a proof is valid for only one connection', async () => {
   const [first, second] = [new Client(), new Client()]
   const proof = proofOf(token, await first.nonce())
   await second.nonce()
@@ -86,7 +86,7 @@ test('a proof counts for one connection alone', async () => {
   await second.closed()
 })
 
-test('silent clients are few', async () => {
+test('the number of silent clients is limited', async () => {
   await using own = await serveLine({ hosts: ['127.0.0.1'], port: 0, token })
   const clients = Array.from({ length: 40 }, () => new Client(own.port))
   await Promise.all(clients.slice(32).map(client => client.closed()))
@@ -95,7 +95,7 @@ test('silent clients are few', async () => {
   for (const { socket } of clients) socket.destroy()
 })
 
-test('time and bytes are limited, whatever the client asks for, and one measurement runs at a time', async () => {
+test('time and bytes are limited, whatever the client requests, and one measurement runs at a time', async () => {
   const [control, other, carrier] = [new Client(), new Client(), new Client()]
   const grant = await control.begin()
   expect(grant).toEqual({ session: expect.any(String), milliseconds: 60_000, bytes: 300_000 })
@@ -111,7 +111,7 @@ test('time and bytes are limited, whatever the client asks for, and one measurem
   await other.closed()
 })
 
-test('a measurement takes no connection of a client that does not know it', async () => {
+test('a measurement accepts no connection from a client without its session', async () => {
   const [control, stranger] = [new Client(), new Client()]
   const { session } = await control.begin()
   await stranger.nonce()
@@ -125,7 +125,7 @@ test('a measurement takes no connection of a client that does not know it', asyn
   control.socket.destroy()
 })
 
-test('a client that has gone gets no more', { timeout: 30_000 }, async () => {
+test('a client that disconnects gets no more data', { timeout: 30_000 }, async () => {
   await using own = await serveLine({ hosts: ['127.0.0.1'], port: 0, token, maxBytes: 1e12 })
   const [control, carrier] = [new Client(own.port), new Client(own.port)]
   const { session } = await control.begin()
@@ -140,7 +140,7 @@ test('a client that has gone gets no more', { timeout: 30_000 }, async () => {
   await carrier.closed()
 })
 
-test('a load removes its own listeners alone: the server keeps count of its connections by others', async () => {
+test('a load removes only its own listeners: the server counts its connections with others', async () => {
   const peer = createTcpServer(socket => socket.resume()).listen(0, '127.0.0.1')
   await once(peer, 'listening')
   const socket = connect((peer.address() as AddressInfo).port, '127.0.0.1')
@@ -164,7 +164,7 @@ test('a client that sends more than it may is closed', async () => {
   await Promise.all([control.closed(), carrier.closed()])
 })
 
-test('a server that is none of netvia is a result', async () => {
+test("a server that is not netvia's is a result", async () => {
   const before = await openSockets()
   const web = createServer().listen(0, '127.0.0.1')
   await once(web, 'listening')

@@ -18,12 +18,12 @@ async function refusal(call: () => unknown): Promise<entry.NetviaError> {
   throw new Error('not refused')
 }
 
-test('no public call is left out', () => {
+test('covers every public call', () => {
   const functions = Object.entries({ ...entry, ...undiciEntry }).filter(([, value]) => typeof value === 'function')
   expect(functions.map(([name]) => name).filter(name => !calls[name] && !without.includes(name))).toEqual([])
 })
 
-test.each(Object.keys(calls))('%s refuses an unknown option by name, and says which there are', async name => {
+test.each(Object.keys(calls))('%s refuses an unknown option by name, and lists the known ones', async name => {
   const error = await refusal(() => calls[name]!({ timeuot: 5 }))
   expect(error).toBeInstanceOf(entry.NetviaError)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
@@ -31,7 +31,7 @@ test.each(Object.keys(calls))('%s refuses an unknown option by name, and says wh
   expect(error.hint).toMatch(/^known options: \w/)
 })
 
-test.each(Object.keys(calls))('%s refuses options that are none', async name => {
+test.each(Object.keys(calls))('%s refuses options of a wrong type', async name => {
   const error = await refusal(() => calls[name]!({ signal: 5, device: 'no/device', localAddress: 'here', mark: -1 }))
   expect(error).toBeInstanceOf(entry.NetviaError)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
@@ -41,17 +41,22 @@ const tooLong = Buffer.alloc(65_508)
 test.each<[what: string, name: string, options: Given, says: RegExp]>([
   ['payload and another size', 'ping', { payload: Buffer.alloc(8), payloadSize: 9 }, /payloadSize must be the length/],
   ['payload and another size', 'sweep', { payload: Buffer.alloc(8), payloadSize: 9 }, /payloadSize must be the length/],
-  ['a payload no packet holds', 'pings', { payload: tooLong }, /payload\.length/],
+  ['a payload too large for a packet', 'pings', { payload: tooLong }, /payload\.length/],
   [
     'a family and a record type of the other',
     'resolve',
     { family: 6, type: 'A' },
     /family must be left out with type A/,
   ],
-  ['a family and a record type of none', 'resolve', { family: 4, type: 'MX' }, /family must be left out with type MX/],
+  [
+    'a family and a record type without addresses',
+    'resolve',
+    { family: 4, type: 'MX' },
+    /family must be left out with type MX/,
+  ],
   ['IPv6 only, at an IPv4 address', 'listen', { ipv6Only: true }, /ipv6Only/],
   [
-    'a body expected and none read',
+    'an expected body without reading it',
     'checkHttp',
     { expectBody: 'a', maxBodyBytes: 0 },
     /maxBodyBytes must be more than 0/,
@@ -85,7 +90,7 @@ test.each<[what: string, name: string, options: Given, says: RegExp]>([
   ['a way past the path', 'fetch', { dispatcher: {} }, /unknown option "dispatcher"/],
   ['a way past the path', 'HttpAgent', { socketPath: '/run/socket' }, /unknown option "socketPath"/],
   ['a band that ends before it starts', 'UplinkMonitor', { loss: { enter: 0.1, leave: 0.5 } }, /loss/],
-  ['more checks than there are', 'UplinkMonitor', { reliability: 2 }, /reliability/],
+  ['a quorum of more checks than exist', 'UplinkMonitor', { reliability: 2 }, /reliability/],
 ])('contradictory: %s (%s)', async (_what, name, options, says) => {
   const error = await refusal(() => calls[name]!(options))
   expect(error.message).toMatch(says)
@@ -95,7 +100,7 @@ test.each<[what: string, name: string, options: Given, says: RegExp]>([
 })
 
 test.each(['checkDns', 'checkHttp', 'connect', 'createLookup', 'resolve'])(
-  '%s asks no other name servers where it is given none at all',
+  '%s with an empty list of name servers asks no others',
   async name => {
     const error = await refusal(() => calls[name]!({ servers: [] }))
     expect(error.message).toBe(`${name}: servers must be an array of at least one name server; got an array of 0`)
@@ -103,20 +108,20 @@ test.each(['checkDns', 'checkHttp', 'connect', 'createLookup', 'resolve'])(
   },
 )
 
-test.each([undefined, null, 5, {}])('sweep refuses targets that are none (%s)', async targets => {
+test.each([undefined, null, 5, {}])('sweep refuses invalid targets (%s)', async targets => {
   const error = await refusal(() => entry.sweep(targets as unknown as string))
   expect(error.message).toMatch(/^sweep: targets must be a string or an iterable of strings; got /)
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
 })
 
-test('a source address of another machine is reported as such', async () => {
+test('a source address that this machine does not have is reported as such', async () => {
   const { message, hint } = await refusal(() => entry.connect({ host, port, localAddress: '192.0.2.77' }))
   expect(message).toBe('bind EADDRNOTAVAIL: address not available (192.0.2.77); no device here has this address')
   expect(hint).toBe('no device here has this address')
 })
 
 test.each(['events', 'pings', 'scanPorts', 'sweep', 'traceroute', 'traceroutes', 'watchDevices'])(
-  '%s with a signal that fired before rejects where it is iterated, as with one that fires later',
+  '%s with an aborted signal rejects on iteration, as with one that aborts later',
   async name => {
     const before = await openSockets()
     const reason = new Error('before')
@@ -133,7 +138,7 @@ test('an invalid URL is reported without being shown', async () => {
 })
 
 test.each([null, undefined, 5n, Symbol('odd'), Object.create(null), () => 1])(
-  'what is no URL, host or key is refused by name (%#)',
+  'an invalid URL, host or key is refused by name (%#)',
   async odd => {
     expect((await refusal(() => entry.checkHttp(as({ odd }), {}))).code).toBe('ERR_INVALID_ARG_VALUE')
     expect((await refusal(() => entry.checkHttp(odd as string))).code).toBe('ERR_INVALID_ARG_VALUE')
@@ -176,7 +181,7 @@ test.each([
   [5n, '5n'],
   ['5', '"5"'],
   [null, 'null'],
-])('a wrong value is told, of objects only the kind (%#)', async (timeout, words) => {
+])('a wrong value is shown, but only the type of objects (%#)', async (timeout, words) => {
   const calling = entry.ping(host, as({ timeout }))
   await expect(calling).rejects.toThrow(new RegExp(`^ping: timeout must be .*; got ${words.replace(/[()]/g, '\\$&')}$`))
   await expect(entry.ping(host, [] as entry.PingOptions)).rejects.toThrow(

@@ -21,7 +21,7 @@ const program = `
   }
   run()`
 
-test('loaded again through an emptied require cache, it keeps its thread and its descriptors', () => {
+test('reloading through an emptied require cache reuses its thread and descriptors', () => {
   const counts = JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })) as number[]
   expect(counts).toHaveLength(10)
   expect(counts.at(-1)! - counts[1]!).toBeLessThan(3)

@@ -11,7 +11,7 @@ const reply = (tag: number, from: string, rttMs = 1) => ({
   ...{ tag, rttMs, from: encodeAddress(from) },
 })
 
-test('a host of a group counts once for a probe, and as a duplicate after that', () => {
+test('a host of a group counts once per probe, and as a duplicate after that', () => {
   vi.useFakeTimers()
   let over = 0
   const repliers = new Repliers(100, () => over++)
@@ -28,7 +28,7 @@ test('a host of a group counts once for a probe, and as a duplicate after that',
   vi.useRealTimers()
 })
 
-test('a single host is no group: nobody is waited for, and a second reply is a duplicate', () => {
+test('a single host is not a group: the probe ends with its reply, and a second reply is a duplicate', () => {
   const repliers = new Repliers(100, () => {})
   const single = { ...emptyVerdict(group), outcome: 'reply' as const, from: group }
   repliers.first(single)
@@ -36,7 +36,7 @@ test('a single host is no group: nobody is waited for, and a second reply is a d
   expect(repliers.classify(single)).toBe('duplicate')
 })
 
-test('statistics: one probe is answered however many hosts do, and all their times count', () => {
+test('statistics: a probe counts as answered once, and the times of all hosts count', () => {
   const counter = new RttCounter()
   for (let sequence = 0; sequence < 2; sequence++) {
     counter.sent()

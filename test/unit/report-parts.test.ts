@@ -19,7 +19,7 @@ describe('the shares of a period', () => {
     stretch(450, 500, 'down', { isLast: true }),
   ]
 
-  test('add up to it, cut at both ends', () => {
+  test('add up to its length, cut at both ends', () => {
     expect(sharesOf(stretches, { from: 120, to: 600 })).toEqual({
       ...{ upMs: 0, degradedMs: 50, downMs: 80, forcedMs: 100, unknownMs: 250, availability: 50 / 130 },
     })
@@ -29,7 +29,7 @@ describe('the shares of a period', () => {
     expect(sharesOf(stretches, { from: 300, to: 450 })).toMatchObject({ availability: null, unknownMs: 150 })
   })
 
-  test('go with the outages that touch it, each as long as it was', () => {
+  test('come with the overlapping outages in their full length', () => {
     expect(outagesOf(stretches, { from: 120, to: 600 })).toEqual([
       { from: 100, to: 150, ms: 50, reason: 'down at 100' },
       { from: 450, to: null, ms: 50, reason: 'down at 450' },
@@ -39,14 +39,14 @@ describe('the shares of a period', () => {
 })
 
 describe('counted latencies', () => {
-  test.each([0.0004, 0.02, 1, 9.7, 250, 60_000])('give %f ms back within 1 % (and nothing below a microsecond)', ms => {
+  test.each([0.0004, 0.02, 1, 9.7, 250, 60_000])('return %f ms within 1 % (and nothing below a microsecond)', ms => {
     const counts = new LatencyCounts()
     counts.add(ms)
     const expected = Math.max(ms, 0.001)
     expect(Math.abs(counts.percentile(0.5)! / expected - 1)).toBeLessThan(0.0101)
   })
 
-  test('give the same percentiles after they were added up from bytes', () => {
+  test('have the same percentiles after they were merged from bytes', () => {
     const [one, two, all] = [new LatencyCounts(), new LatencyCounts(), new LatencyCounts()]
     for (let ms = 1; ms <= 1000; ms++) (ms % 3 ? one : two).add(ms)
     for (const part of [one, two]) all.addBytes(part.toBytes())
@@ -55,7 +55,7 @@ describe('counted latencies', () => {
     expect(new LatencyCounts().percentile(0.5)).toBeUndefined()
   })
 
-  test('count more in all than one minute has room for', () => {
+  test('may have larger counts in total than fit into one minute', () => {
     const [all, most, few] = [new LatencyCounts(), new LatencyCounts(), new LatencyCounts()]
     for (let i = 0; i < 300_000; i++) most.add(10)
     for (let i = 0; i < 100_000; i++) few.add(500)
@@ -72,11 +72,11 @@ describe('--since', () => {
     ['12h', 43_200_000],
     ['1.5d', 129_600_000],
     ['4w', 2_419_200_000],
-  ])('%s is so long ago', (text, ms) => {
+  ])('%s is relative to now', (text, ms) => {
     expect(Math.abs(Date.now() - ms - since(text))).toBeLessThan(5000)
   })
 
-  test('takes a date of this time zone, and a time', () => {
+  test('accepts a date in this time zone, and a time', () => {
     expect(since('2026-01-31')).toBe(new Date(2026, 0, 31).getTime())
     expect(since('2026-01-31T08:00Z')).toBe(Date.UTC(2026, 0, 31, 8))
   })
@@ -86,6 +86,6 @@ describe('--since', () => {
   })
 })
 
-test('a field of a CSV line is quoted where it has to be', () => {
+test('a CSV field is quoted if necessary', () => {
   expect(csvLine(['a,"b"', null, 0, 'two\nlines', undefined, true])).toBe('"a,""b""",,0,"two\nlines",,true')
 })

@@ -24,8 +24,8 @@ async function isReset(far: Socket): Promise<boolean> {
 
 test.each([
   ['nothing to send', (_near: Socket) => {}],
-  ['more to send than the other end takes', (near: Socket) => near.write(Buffer.alloc(1 << 25))],
-  ['an end that has to wait', (near: Socket) => near.end(Buffer.alloc(1 << 25))],
+  ['more to send than the other end reads', (near: Socket) => near.write(Buffer.alloc(1 << 25))],
+  ['a queued end', (near: Socket) => near.end(Buffer.alloc(1 << 25))],
 ])('a socket with %s is reset, and closes', async (_what, begin) => {
   const { near, far } = await connected()
   begin(near)
@@ -35,7 +35,7 @@ test.each([
   expect(await isReset(far)).toBe(true)
 })
 
-test('a socket whose end is under way is reset, and closes', async () => {
+test('a socket whose end is in progress is reset, and closes', async () => {
   const { near, far } = await connected()
   near.end()
   const closed = once(near, 'close')
@@ -44,7 +44,7 @@ test('a socket whose end is under way is reset, and closes', async () => {
   expect(far.destroyed).toBe(false)
 })
 
-test('a socket that is closed stays so', async () => {
+test('a closed socket stays closed', async () => {
   const { near } = await connected()
   near.destroy()
   await once(near, 'close')
@@ -52,7 +52,7 @@ test('a socket that is closed stays so', async () => {
   expect(near.destroyed).toBe(true)
 })
 
-test('a reset behind bytes that nobody has read yet looks like an end, but is none', async () => {
+test('a reset after unread bytes looks like a normal end, but is a reset', async () => {
   const { near, far } = await connected()
   const { near: other, far: orderly } = await connected()
   const looks = [near, other].map(

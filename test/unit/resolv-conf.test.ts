@@ -31,7 +31,7 @@ test('an empty file means the local machine and the defaults of resolv.conf(5)',
   })
 })
 
-test('servers, IPv6 with a zone among them, and what is none', () => {
+test('servers, including IPv6 with a zone, and invalid ones', () => {
   const conf = parseResolvConf(
     '# a comment\n; another\nnameserver 192.0.2.1\nnameserver\tfe80::1%wan2\nnameserver nonsense\nnameserver 2001:db8::53 \nnameserver 192.0.2.9\n',
   )
@@ -39,14 +39,14 @@ test('servers, IPv6 with a zone among them, and what is none', () => {
   expect(conf.unusable).toEqual([{ text: 'nonsense', why: 'is not an address' }])
 })
 
-test('options, the last one counts, drawn to their limits', () => {
+test('options: the last one counts, within limits', () => {
   const conf = parseResolvConf(
     'options ndots:3 timeout:2 attempts:99 rotate\noptions trust-ad use-vc ndots:20 timeout:0 edns0\n',
   )
   expect(conf).toMatchObject({ ndots: 15, timeout: 1000, attempts: 5, rotate: true, useTcp: true })
 })
 
-test('search list and domain: the last line of either counts', () => {
+test('search list and domain: the last of either counts', () => {
   expect(parseResolvConf('domain one.example\nsearch A.example. b.example').search).toEqual(['a.example', 'b.example'])
   expect(parseResolvConf('search a.example\ndomain one.example two.example').search).toEqual(['one.example'])
 })
@@ -78,7 +78,7 @@ test('name servers as text', () => {
     expect(parseDnsServer(wrong), wrong).toBeUndefined()
 })
 
-test('a file is read again when it has changed, and reads as empty when it is gone', async () => {
+test('a file is read again after a change, and reads as empty when it is gone', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-'))
   const path = join(folder, 'resolv.conf')
   let parsed = 0
@@ -105,7 +105,7 @@ test('a file is read again when it has changed, and reads as empty when it is go
   }
 })
 
-test('a change that leaves size and times of a file as they were is seen', async () => {
+test('a change with the same size and times is detected', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'resolv.conf')
@@ -125,7 +125,7 @@ test('a change that leaves size and times of a file as they were is seen', async
   expect(file.read()).toBe('server 99')
 })
 
-test('while no descriptor is left to read a file, that is an error, and no empty file', async () => {
+test('without free descriptors, reading is an error, not an empty file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
   const path = join(folder, 'hosts')
   writeFileSync(path, 'text')
@@ -146,7 +146,7 @@ test('while no descriptor is left to read a file, that is an error, and no empty
   rmSync(folder, { recursive: true })
 })
 
-test('a FIFO counts as empty, and is not waited for', () => {
+test('a FIFO counts as empty, without waiting', () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
@@ -160,7 +160,7 @@ test('a FIFO counts as empty, and is not waited for', () => {
   }
 })
 
-test('a file in a folder that somebody else made or may write to, or one that can not be read, counts as empty', () => {
+test('a file in a folder that another user owns or can write to, or an unreadable file, counts as empty', () => {
   const own = process.getuid!()
   const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
   const length = (path: string, owner = own) => new ParsedFile(path, text => text.length, owner).read()
@@ -184,7 +184,7 @@ test('a file in a folder that somebody else made or may write to, or one that ca
   }
 })
 
-test('hundreds of thousands of lines take no longer than so many lines', () => {
+test('hundreds of thousands of lines are read in linear time', () => {
   const many = Array.from({ length: 200_000 }, (_, index) => index)
   const hosts = many.map(index => `fd00::${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)} one.test`)
   expect(parseHosts(hosts.join('\n')).get('one.test')).toHaveLength(many.length)
@@ -201,7 +201,7 @@ describe('through a device', () => {
   const stub = parseResolvConf('nameserver 127.0.0.53\nsearch example.net\noptions ndots:2')
 
   test.each(['127.0.0.53', '127.0.0.11', '0.0.0.0', '::', '::1'])(
-    'a resolver of this machine at %s gives way to the servers behind it, and is named',
+    'a resolver on this machine at %s is replaced by its upstream servers, and is named',
     address => {
       const conf = reachableConf(
         { ...stub, servers: [parseDnsServer(address)!] },
@@ -212,7 +212,7 @@ describe('through a device', () => {
       expect(conf.unusable).toMatchObject([{ text: address, why: expect.stringContaining('wan2') }])
     },
   )
-  test('those of this device count, and what else is listed', () => {
+  test('the servers of this device count, and others in the list', () => {
     const conf = parseResolvConf('nameserver 127.0.0.1\nnameserver 192.0.2.9')
     expect(texts(reachableConf(conf, 'wan2', upstreams(['192.0.2.53', '127.0.0.1'], ['192.0.2.1'])).servers)).toEqual([
       '192.0.2.53',
@@ -220,12 +220,12 @@ describe('through a device', () => {
     ])
     expect(texts(reachableConf(conf, 'wan2', upstreams([], ['192.0.2.1'])).servers)).toEqual(['192.0.2.9'])
   })
-  test('none may be left, and the hint says what to do', () => {
+  test('the hint helps if no server is left', () => {
     const conf = reachableConf(stub, 'wan2', upstreams([], []))
     expect(conf.servers).toEqual([])
     expect(conf.unusable[0]!.hint).toContain('give servers')
   })
-  test('without one nothing changes, and no other files are read', () => {
+  test('without a device nothing changes, and no other files are read', () => {
     expect(reachableConf(stub, undefined, upstreams([], ['192.0.2.1'])).servers).toEqual(stub.servers)
     const remote = parseResolvConf('nameserver 192.0.2.53')
     const never = () => expect.unreachable()
@@ -233,18 +233,18 @@ describe('through a device', () => {
   })
 })
 
-test('a server with the zone of a device that is not there is passed over, and named', () => {
+test('a server in the zone of a missing device is skipped and named', () => {
   const conf = reachableConf(parseResolvConf('nameserver fe80::1%usb9\nnameserver 192.0.2.53'), undefined)
   expect(conf.servers).toEqual([{ address: '192.0.2.53', port: 53 }])
   expect(conf.unusable).toMatchObject([{ text: 'fe80::1%usb9' }])
 })
 
-test('the servers behind a Docker network, as its resolver lists them', () => {
+test('the upstream servers of a Docker network, as its resolver lists them', () => {
   const conf = parseResolvConf('nameserver 127.0.0.11\n# ExtServers: [192.0.2.53 host(192.0.2.54)]\n')
   expect(conf.external.map(({ address }) => address)).toEqual(['192.0.2.53', '192.0.2.54'])
 })
 
-test('dnsmasq, with servers of a device, of a domain, and of files', () => {
+test('dnsmasq, with servers for a device, for a domain, and in files', () => {
   const text = `
     no-resolv
     #server=192.0.2.1

@@ -14,7 +14,7 @@ describe('a stream of results', () => {
     return { results, stream, calls }
   }
 
-  test('starts with the first next, once', async () => {
+  test('starts once, with the first next', async () => {
     const { stream, results, calls } = open()
     expect(calls).toEqual([])
     const read = [stream.next(), stream.next()]
@@ -26,7 +26,7 @@ describe('a stream of results', () => {
     expect(calls).toEqual(['started', 'ended'])
   })
 
-  test('rejects once with what the start failed with, and ends', async () => {
+  test('rejects once with the error of the start, and ends', async () => {
     const { stream, calls } = open({ fails: new Error('no way') })
     await expect(stream.next()).rejects.toThrow('no way')
     expect(await stream.next()).toEqual({ done: true, value: undefined })
@@ -42,7 +42,7 @@ describe('a stream of results', () => {
     }
   })
 
-  test('return lets a waiting next go and drops what waits', async () => {
+  test('return resolves a waiting next and drops queued results', async () => {
     const { stream, results } = open()
     const waiting = stream.next()
     await stream.return()
@@ -51,7 +51,7 @@ describe('a stream of results', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined })
   })
 
-  test('the signal counts from the first next, drops waiting results, and is released at the end', async () => {
+  test('obeys the signal from the first next, drops queued results, and releases it at the end', async () => {
     const controller = new AbortController()
     const { signal } = controller
     const first = open({ signal })
@@ -69,7 +69,7 @@ describe('a stream of results', () => {
     await expect(open({ signal }).stream.next()).rejects.toThrow('enough')
   })
 
-  test('counts what a slow reader has lost', async () => {
+  test('counts the results that a slow reader has lost', async () => {
     const { stream, results } = open()
     for (let result = 1; result <= 5; result++) results.push(result)
     expect(results.dropped).toBe(2)

@@ -15,12 +15,12 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('the configuration is right', () => {
+test('the configuration is valid', () => {
   expect(readConfig(example('uplinks.yaml')).uplinks.map(({ device }) => device)).toEqual(['wan1', 'wan2'])
 })
 
 describe('the init script for procd', () => {
-  test('has nothing that shellcheck finds', context => {
+  test('passes shellcheck', context => {
     requires(context, 'shellcheck')
     const { stdout, status } = spawnSync('shellcheck', ['-s', 'sh', example('netvia.init')], { encoding: 'utf8' })
     expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
@@ -46,7 +46,7 @@ describe('the init script for procd', () => {
     return { asked: stdout.trimEnd().split('\n').filter(Boolean), status }
   }
 
-  test('starts the monitor as nobody, kept alive, and reloads by SIGHUP', () => {
+  test('starts the monitor as nobody, with respawn, and reloads it with SIGHUP', () => {
     const { asked, status } = started(0, 'a token of some length')
     expect(status).toBe(0)
     expect(asked[0]).toBe('open_instance')
@@ -59,7 +59,7 @@ describe('the init script for procd', () => {
     expect(asked.at(-1)).toBe('close_instance')
   })
 
-  test('starts it as root where it sets routes', () => {
+  test('starts it as root if it sets routes', () => {
     const own = readFileSync(example('uplinks.yaml'), 'utf8')
     const { asked, status } = started(0, undefined, own.replace('#routing:', 'routing:'))
     expect(status).toBe(0)
@@ -67,14 +67,14 @@ describe('the init script for procd', () => {
     expect(started(0, undefined, own).asked).toContain('set_param user nobody')
   })
 
-  test('starts without a token, and not at all with a wrong configuration', () => {
+  test('starts without a token, but not with an invalid configuration', () => {
     expect(started(0)).toMatchObject({ status: 0, asked: expect.not.arrayContaining([expect.stringMatching(/TOKEN/)]) })
     expect(started(3)).toEqual({ status: 1, asked: [] })
   })
 })
 
-describe('the unit for systemd', () => {
-  test('is well-formed, and leaves the service little to do harm with', context => {
+describe('the systemd unit', () => {
+  test('is well-formed, and confines the service', context => {
     requires(context, 'systemd-analyze')
     // On this machine, neither netvia nor its manual is installed.
     const unit = readFileSync(example('netvia-monitor.service'), 'utf8')

@@ -17,18 +17,18 @@ describe('the choice', () => {
       .map(({ uplink }) => uplink.name)
       .join('')
 
-  it('is the preferred one of those that work best', () => {
+  it('is the preferred one of those in the best state', () => {
     expect(chosen(['up', 'up'])).toBe('a')
     expect(chosen(['down', 'up', 'up'])).toBe('b')
     expect(chosen(['degraded', 'up'])).toBe('b')
     expect(chosen(['degraded', 'degraded'])).toBe('a')
   })
 
-  it('goes back to a better one as soon as that works again', () => {
+  it('returns to a better one as soon as that works again', () => {
     expect(chosen(['up', 'up'], 'b')).toBe('a')
   })
 
-  it('stays with what is in force until every uplink has its first verdict, if that is not down', () => {
+  it('keeps the active one until every uplink has its first verdict, unless it is down', () => {
     expect(chosen(['unknown', 'unknown'], 'b')).toBe('b')
     expect(chosen(['unknown', 'up'], 'b')).toBe('b')
     expect(chosen(['unknown', 'up'], 'a')).toBe('a')
@@ -36,13 +36,13 @@ describe('the choice', () => {
     expect(chosen(['unknown', 'up'])).toBe('a')
   })
 
-  it('of the policy weighted is all that work best', () => {
+  it('with the policy weighted is all of those in the best state', () => {
     expect(chosen(['up', 'degraded', 'up'], 'a', { policy: 'weighted' })).toBe('ac')
     expect(chosen(['unknown', 'unknown'], '', { policy: 'weighted' })).toBe('ab')
     expect(chosen(['down', 'unknown'], 'ab', { policy: 'weighted' })).toBe('b')
   })
 
-  it('with all down is kept, or nothing', () => {
+  it('with all down is the last one, or nothing', () => {
     expect(chosen(['down', 'down'], 'b')).toBe('b')
     expect(chosen(['down', 'down'])).toBe('')
     expect(chosen(['down', 'down'], 'b', { whenAllDown: 'unreachable' })).toBe('')
@@ -50,7 +50,7 @@ describe('the choice', () => {
 })
 
 describe('tables', () => {
-  it("are an uplink's own for as long as it is there", () => {
+  it('belong to an uplink as long as it exists', () => {
     const tables = new TableNumbers(7771)
     expect([...tables.assign(['a', 'b', 'c'])]).toEqual([
       ['a', 7771],
@@ -63,7 +63,7 @@ describe('tables', () => {
 })
 
 describe('repairs', () => {
-  it('are five a minute at most, and none for a minute after that', () => {
+  it('are limited to five a minute, then pause for a minute', () => {
     const repairs = new RepairLimit()
     for (let i = 0; i < 5; i++) expect(repairs.pause(i)).toBe(0)
     expect(repairs.pause(5)).toBe(repairPeriod)
@@ -87,7 +87,7 @@ describe('UplinkRouting', () => {
     expect(() => new UplinkRouting(monitor('lo'), options as RoutingOptions)).toThrow(message)
   })
 
-  it('refuses what is no monitor, and an uplink without a device', () => {
+  it('refuses anything but a monitor, and an uplink without a device', () => {
     expect(() => new UplinkRouting({} as UplinkMonitor)).toThrow(/must be an UplinkMonitor/)
     expect(() => new UplinkRouting(monitor())).toThrow(/device of uplink fibre must be given/)
   })

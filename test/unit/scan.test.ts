@@ -78,7 +78,7 @@ describe('scanPorts', () => {
     expect(await openSockets()).toBe(before)
   }, 60_000)
 
-  it('gives the open ones sorted, over IPv6 too', async () => {
+  it('returns the open ports sorted, also over IPv6', async () => {
     const some = [ports[5]!, 2, ports[1]!, 3, `${ports[3]}-${ports[3]! + 5}`]
     expect(await scanPorts(host, { ports: some }).open()).toEqual([ports[1], ports[3], ports[5]])
     const server = await listenOn(0, '::1')
@@ -87,7 +87,7 @@ describe('scanPorts', () => {
     server.close()
   })
 
-  it('works with the few descriptors it may have, and loses no port', async context => {
+  it('works with few descriptors, and loses no port', async context => {
     requires(context, 'prlimit')
     const program = `
       import { closeSync, openSync } from 'node:fs'
@@ -108,14 +108,14 @@ describe('scanPorts', () => {
     for (const found of open) expect(found).toEqual(expect.arrayContaining(ports.filter(port => port <= 5000)))
   })
 
-  it('tries no more ports a second than it may', async () => {
+  it('keeps to its rate', async () => {
     const scan = scanPorts(host, { ports: '1-200', rate: 500 })
     await scan.open()
     // The first port needs no wait, and the bucket allows a burst of up to 20 ms.
     expect(scan.progress.elapsedMs).toBeGreaterThan(350)
   })
 
-  it('pauses for a slow consumer and goes on', async () => {
+  it('pauses for a slow consumer, and continues', async () => {
     const scan = scanPorts(host, { ports: '1-20000' })
     await scan.next()
     for (let i = 0; i < 50; i++) await new Promise(setImmediate)
@@ -139,7 +139,7 @@ describe('scanPorts', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('rejects for what is wrong here, and for a name that leads nowhere', async () => {
+  it('rejects for local errors, and for a name without addresses', async () => {
     const before = await openSockets()
     await expect(scanPorts(host, { device: 'nonesuch0' }).open()).rejects.toMatchObject({ code: 'ENODEV' })
     await expect(scanPorts(host, { localAddress: '192.0.2.7' }).open()).rejects.toMatchObject({
@@ -154,7 +154,7 @@ describe('scanPorts', () => {
 })
 
 describe('parsePorts', () => {
-  it('takes lists, ranges and arrays, each port once and in order', () => {
+  it('accepts lists, ranges and arrays, each port once and in order', () => {
     expect(parsePorts('22,80, 8000-8002,80', 'ports')).toEqual([22, 80, 8000, 8001, 8002])
     expect(parsePorts([443, '80-81', 80], 'ports')).toEqual([443, 80, 81])
     expect(parsePorts('1-65535', 'ports').length).toBe(65_535)
@@ -165,10 +165,10 @@ describe('parsePorts', () => {
     ['an empty array', []],
     ['port 0', '0'],
     ['a port too large', '65536'],
-    ['a range backwards', '90-80'],
+    ['a reversed range', '90-80'],
     ['words', 'http'],
     ['a fraction', [80.5]],
-    ['a loose comma', '80,,81'],
+    ['a trailing comma', '80,,81'],
   ])('refuses %s', (_, list) => {
     expect(() => parsePorts(list, 'ports')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
   })

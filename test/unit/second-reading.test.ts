@@ -40,7 +40,7 @@ const get = () =>
     http.get(url, { agent }, response => response.resume().on('end', resolve)).on('error', reject)
   })
 
-describe('a binding that is lost after the first reading is noticed before anything is sent', () => {
+describe('a binding that is lost after the first check is detected before anything is sent', () => {
   test.each<[call: string, work: () => Promise<unknown>]>([
     ['connect', () => connect({ host, port, device })],
     ['connectTls', () => connectTls({ host, port, device })],

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { Access } from '../../src/cli/monitor/web/access.js'
 import { Users } from '../../src/proxy/users.js'
 
-test('whatever is wrong about a token or a password, it is compared once, whole, and in constant time', () => {
+test('a wrong token or password is compared once, completely, and in constant time', () => {
   const compare = vi.spyOn(crypto, 'timingSafeEqual')
   const access = new Access('0123456789abcdef')
   const users = new Users({ ann: 'secret' })

@@ -63,7 +63,7 @@ describe.each(Object.entries(urls))('%s', (_what, url) => {
   })
 })
 
-test('a failed fetch shows no secret, except where the standard does', async () => {
+test('a failed fetch shows no secret, except where the standard requires it', async () => {
   // This URL has no credentials, because fetch itself refuses those with a message that has the URL. RFC 9110 section 4.2.4 deprecates them.
   const url = `http://127.0.0.1:1/k3y-of-the-path-0123456789?token=t0k3n-in-query`
   expectNoSecret(await settled(fetch(url, { headers, device: 'lo' })))

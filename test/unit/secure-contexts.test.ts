@@ -8,7 +8,7 @@ vi.mock('../../src/monotonic.js', () => ({ monotonicNow: () => now }))
 const keyOf = () =>
   generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'sec1', format: 'pem' })
 
-test('equal options share a context, also as bytes of their own; what belongs to a connection makes no difference', () => {
+test('equal options share a context, even with separate bytes; options of the connection make no difference', () => {
   const key = Buffer.from(keyOf())
   const context = secureContextFor({ key })
   expect(secureContextFor({ key: Buffer.from(key), servername: 'example.test', rejectUnauthorized: false })).toBe(
@@ -19,7 +19,7 @@ test('equal options share a context, also as bytes of their own; what belongs to
   expect(secureContextFor({ key, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' })).not.toBe(context)
 })
 
-test('bytes that the caller writes over afterwards make another context', () => {
+test('bytes that the caller overwrites result in another context', () => {
   const key = Buffer.from(keyOf())
   const context = secureContextFor({ key })
   const other = Buffer.from(keyOf())
@@ -27,7 +27,7 @@ test('bytes that the caller writes over afterwards make another context', () => 
   expect(secureContextFor({ key })).not.toBe(context)
 })
 
-test('so do bytes within a list of keys', () => {
+test('so do bytes in a list of keys', () => {
   const pem = Buffer.from(keyOf())
   const context = secureContextFor({ key: [{ pem }] })
   expect(secureContextFor({ key: [{ pem: Buffer.from(pem) }] })).toBe(context)
@@ -35,13 +35,13 @@ test('so do bytes within a list of keys', () => {
   expect(secureContextFor({ key: [{ pem }] })).not.toBe(context)
 })
 
-test('what is neither text, number nor bytes shares nothing', () => {
+test('values other than text, numbers and bytes are not shared', () => {
   const ticketKeys = new DataView(new ArrayBuffer(48)) as unknown as Buffer
   const context = secureContextFor({ ticketKeys })
   expect(secureContextFor({ ticketKeys })).not.toBe(context)
 })
 
-test('the default CAs are read again after ten seconds, and named CAs stay', () => {
+test('the default CAs are read again after ten seconds, given CAs are kept', () => {
   const byDefault = secureContextFor({ sigalgs: 'ECDSA+SHA256' })
   const named = secureContextFor({ ca: [] })
   now = 9_999
@@ -51,7 +51,7 @@ test('the default CAs are read again after ten seconds, and named CAs stay', () 
   expect(secureContextFor({ ca: [] })).toBe(named)
 })
 
-test('the least recently used of more than 32 goes', () => {
+test('beyond 32 contexts, the least recently used one is dropped', () => {
   const context = (index: number) => secureContextFor({ ca: [], sessionIdContext: `context ${index}` })
   const first = context(0)
   const second = context(1)

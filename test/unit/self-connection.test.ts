@@ -22,7 +22,7 @@ function refuse(port: number): void {
   onTestFinished(() => void vi.restoreAllMocks())
 }
 
-test('a connection whose local port the kernel does not say has no verdict, and stays not open', async () => {
+test('a connection whose local port the kernel does not report has no verdict, and is closed', async () => {
   const server = createServer(socket => socket.on('error', () => {}).end()).listen(0, host)
   await once(server, 'listening')
   onTestFinished(() => void server.close())

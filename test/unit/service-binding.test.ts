@@ -13,7 +13,7 @@ const fooExample = '03666f6f 076578616d706c65 03636f6d 00'
 describe('the test vectors of RFC 9460', () => {
   test.each<[string, string, object]>([
     ['alias mode', `0000 ${fooExample}`, { priority: 0, target: 'foo.example.com' }],
-    ['the own name', '0001 00', { priority: 1, target: '.' }],
+    ["the owner's name", '0001 00', { priority: 1, target: '.' }],
     ['a port', `0010 ${fooExample} 0003 0002 0035`, { priority: 16, target: 'foo.example.com', port: 53 }],
     ['an unknown key', `0001 ${fooExample} 029b 0005 68656c6c6f`, { others: { 667: Buffer.from('hello') } }],
     [
@@ -36,7 +36,7 @@ describe('malformed', () => {
     ['a compressed name', '0001 c00c'],
     ['cut off in a value', '0001 00 0003 0002 35'],
     ['keys out of order', '0001 00 0004 0004 c0000201 0003 0002 0035'],
-    ['a key twice', '0001 00 0003 0002 0035 0003 0002 0036'],
+    ['a duplicate key', '0001 00 0003 0002 0035 0003 0002 0036'],
     ['a port of one byte', '0001 00 0003 0001 35'],
     ['no protocol', '0001 00 0001 0000'],
     ['an empty protocol', '0001 00 0001 0001 00'],
@@ -45,7 +45,7 @@ describe('malformed', () => {
     ['no hint', '0001 00 0004 0000'],
   ])('%s', (_, bytes) => expect(decodeServiceBinding(hex(bytes))).toBeUndefined())
 
-  test('any bytes give a record or none', () => {
+  test('any bytes result in a record or none', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), bytes => void decodeServiceBinding(Buffer.from(bytes))))
   })
 })
@@ -63,7 +63,7 @@ async function server(answers: Answer[]): Promise<string> {
   return started.server
 }
 
-test('resolve asks for type 65, follows CNAMEs and leaves malformed records out', async () => {
+test('resolve asks for type 65, follows CNAMEs and skips malformed records', async () => {
   const good = '0001 00 0001 0006 026832 026833 0003 0002 20fb'
   const answers = [cname('a.test', 'b.test'), answer('b.test', '0001 c00c'), answer('b.test', good)]
   expect(await resolve('a.test', { type: 'HTTPS', servers: [await server(answers)] })).toEqual([
@@ -71,13 +71,13 @@ test('resolve asks for type 65, follows CNAMEs and leaves malformed records out'
   ])
 })
 
-test('the command prints them as a zone file has them', async () => {
+test('the command prints them in zone file format', async () => {
   const at = await server([answer('a.test', '0001 00 0001 0003 026832 0002 0000 0003 0002 20fb')])
   const { stdout } = await netvia(['dns', `@${at}`, '+short', 'HTTPS', 'a.test'])
   expect(stdout).toBe('1 . alpn=h2 port=8443 no-default-alpn\n')
 })
 
-test('the time for a record is in proportion to its parameters', () => {
+test('the time for a record is linear in its parameters', () => {
   const timeFor = (count: number) => {
     const parameters = Array.from({ length: count }, (_, i) => [(i + 256) >> 8, i & 255, 0, 0])
     const bytes = Buffer.from([0, 1, 0, ...parameters.flat()])

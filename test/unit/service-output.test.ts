@@ -11,7 +11,7 @@ import { command, startCli } from './cli-process.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 import { requires } from './requirements.js'
 
-test('lines that nothing reads are left out and counted, and memory stays bounded', async () => {
+test('unread lines are dropped and counted, and memory stays bounded', async () => {
   const pipe = new PassThrough({ highWaterMark: 1 << 14 })
   const stream = pipe as unknown as NodeJS.WriteStream
   const notes = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
@@ -33,7 +33,7 @@ test('lines that nothing reads are left out and counted, and memory stays bounde
   expect(notes.mock.calls).toEqual([[`netvia: ${lost} lines left out, because nothing read them\n`]])
 })
 
-test('what a command has printed arrives whole, however slowly it is read', async () => {
+test("a command's output arrives completely, however slowly it is read", async () => {
   const child = startCli(['schema'])
   const quick = (await child.ended).stdout
   const slow = spawn('bash', ['-c', '"$0" "$1" schema | (sleep 1; cat)', process.execPath, command])
@@ -46,7 +46,7 @@ test('what a command has printed arrives whole, however slowly it is read', asyn
   expect(text).toBe(quick)
 })
 
-test('a terminal that stands still holds up no check', async context => {
+test('a stopped terminal delays no check', async context => {
   requires(context, 'script')
   let connections = 0
   const server = createServer(socket => {
@@ -74,7 +74,7 @@ test('a terminal that stands still holds up no check', async context => {
 })
 
 test.each(['stdout', 'stderr'] as const)(
-  'a service whose %s nobody reads any more ends as a failure, and leaves nothing',
+  'a service whose %s is closed ends as a failure, and leaves nothing',
   async name => {
     const server = createServer(socket => socket.destroy()).listen(0, '127.0.0.1')
     onTestFinished(() => void server.close())

@@ -5,7 +5,7 @@ import { SlidingWindow } from '../../src/monitor/state/sliding-window.js'
 const bucketMs = 10
 const totals = fc.record({ answered: fc.nat(5), lost: fc.nat(5), latencySum: fc.nat(1000) })
 
-test('the totals are of what lies in the last 30 stretches of time, however it was asked and cleared in between', () => {
+test('the totals cover the last 30 time slots, regardless of queries and clearing in between', () => {
   const step = fc.record({ pause: fc.nat(400), add: fc.option(totals), clear: fc.integer({ max: 9, min: 0 }) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: -500, max: 500 }), (steps, start) => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root } from './markdown.js'
 
 /** Uses only the files that docs/routers.md copies to a device. */
-describe('what a router needs', () => {
+describe('a copy for a router', () => {
   let folder: string
 
   beforeAll(() => {

@@ -29,7 +29,7 @@ async function pair(host: string, client: object, server: object = {}): Promise<
 }
 
 describe('socketOptions', () => {
-  test('of connect are in force on the connection', async () => {
+  test('of connect are set on the connection', async () => {
     const { ours } = await pair('127.0.0.1', { IP_TTL: 9, TCP_MAXSEG: 600, TCP_CONGESTION: 'reno', SO_PRIORITY: 3 })
     expect(getOption(descriptorOf(ours), 'IP_TTL')).toBe(9)
     expect(getOption(descriptorOf(ours), 'SO_PRIORITY')).toBe(3)
@@ -38,27 +38,27 @@ describe('socketOptions', () => {
     expect(congestionOf(ours)).toBe('reno')
   })
 
-  test('of listen are those of the accepted connections', async () => {
+  test('of listen are set on accepted connections', async () => {
     const { theirs } = await pair('127.0.0.1', {}, { IP_TTL: 7, TCP_CONGESTION: 'reno', TCP_NOTSENT_LOWAT: 4096 })
     expect(getOption(descriptorOf(theirs), 'IP_TTL')).toBe(7)
     expect(getOption(descriptorOf(theirs), 'TCP_NOTSENT_LOWAT')).toBe(4096)
     expect(congestionOf(theirs)).toBe('reno')
   })
 
-  test('of the other family are left alone', async () => {
+  test('of the other family are ignored', async () => {
     const both = { IP_TTL: 9, IPV6_UNICAST_HOPS: 8 }
     expect(getOption(descriptorOf((await pair('127.0.0.1', both)).ours), 'IP_TTL')).toBe(9)
     expect(getOption(descriptorOf((await pair('::1', both)).ours), 'IPV6_UNICAST_HOPS')).toBe(8)
   })
 
-  test('of openUdp are in force before the socket is bound', async () => {
+  test('of openUdp are set before the socket is bound', async () => {
     const socket = await openUdp({ host: '127.0.0.1', socketOptions: { SO_RCVBUF: 5000, IP_TTL: 5 } })
     onTestFinished(() => void socket.close())
     expect(getOption(udpDescriptorOf(socket), 'SO_RCVBUF')).toBe(10_000)
     expect(getOption(udpDescriptorOf(socket), 'IP_TTL')).toBe(5)
   })
 
-  test('are refused by name where they would take a socket off its path, or are unknown', async () => {
+  test('are refused by name if they would take a socket off its path, or are unknown', async () => {
     const target = { host: '127.0.0.1', port: 9 }
     for (const name of ['SO_BINDTODEVICE', 'SO_MARK', 'IP_PKTINFO', 'IP_UNICAST_IF', 'SO_RCVBUFF']) {
       const call = connect({ ...target, socketOptions: { [name]: 1 } as object })

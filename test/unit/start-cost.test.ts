@@ -7,7 +7,7 @@ import { command, netvia } from './cli-process.js'
 
 const dist = dirname(command)
 
-test('a table of plain text makes no segmenter, which takes ten milliseconds', async () => {
+test('a table of plain text creates no segmenter, which would take 10 ms', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const hook = join(folder, 'hook.cjs')
@@ -17,7 +17,7 @@ test('a table of plain text makes no segmenter, which takes ten milliseconds', a
   expect(stdout).toContain('lo ')
 })
 
-test("no address is judged by Node's regular expression for IPv6, which takes 3 ms", async () => {
+test("no address uses Node's regular expression for IPv6, which would take 3 ms", async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netvia-start-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const hook = join(folder, 'hook.cjs')
@@ -30,7 +30,7 @@ test("no address is judged by Node's regular expression for IPv6, which takes 3 
   expect(asked.stderr + asked.stdout).not.toContain('Error: asked')
 })
 
-test('nor the set of all emoji, which takes fifteen', () => {
+test('nor the set of all emoji, which would take 15 ms', () => {
   const folder = join(dist, 'cli')
   const chunks = readdirSync(folder).filter(file => file.endsWith('.cjs'))
   const found = chunks.flatMap(file => readFileSync(join(folder, file), 'utf8').match(/.{3}\/\^\\p\{RGI_Emoji/g) ?? [])
@@ -52,12 +52,12 @@ function loadedBy(program: string, ...args: string[]): { files: string[]; module
   return { files: files.filter(file => !file.startsWith(folder)).map(file => relative(dist, file)), modules }
 }
 
-describe('what is loaded', () => {
+describe('loading', () => {
   const rarelyUsed = ['http', 'tls', 'child_process', 'timers/promises', 'fs/promises'].map(
     name => `NativeModule ${name}`,
   )
 
-  test('the help loads the flags of all subcommands, and none of what they run', () => {
+  test('the help loads the flags of all subcommands, but not their code', () => {
     const { files, modules } = loadedBy(command, '--help')
     expect(files).toContain('cli/shared.cjs')
     expect(files.filter(file => /^cli\/(run|yaml|table|live)/.test(file))).toEqual([])
@@ -86,7 +86,7 @@ describe('what is loaded', () => {
       .sort()
   }
 
-  test('a program that requires netvia loads only timers before its first use, and then what that needs', () => {
+  test('a program that requires netvia loads only timers first, and then what it uses', () => {
     const requiring = (use: string) => (dist: string) => `const netvia = require('${dist}/index.cjs')\n${use}`
     expect(filesOf('cjs', requiring('netvia'))).toEqual(entries)
     const call = ['lib/basics.cjs', 'lib/probing.cjs']
@@ -95,13 +95,13 @@ describe('what is loaded', () => {
     expect(filesOf('cjs', requiring("netvia.ping('127.0.0.1')"))).toEqual([...entries, ...called].sort())
   })
 
-  test('a program that imports netvia loads its calls and classes, and not what they do when they are called', () => {
+  test('a program that imports netvia loads calls and classes, but not their implementation', () => {
     const files = filesOf('mjs', dist => `import * as netvia from '${dist}/index.js'\nObject.values(netvia)`)
     const names = ['lib/basics.cjs', 'lib/calls.cjs', 'lib/probing.cjs']
     expect(files).toEqual([...entries.slice(1), ...names].sort())
   })
 
-  test('each part can be the first that is loaded', () => {
+  test('each part can be loaded first', () => {
     const lib = join(dist, 'lib')
     const parts = readdirSync(lib).filter(file => file.endsWith('.cjs'))
     const forget = 'for (const file of Object.keys(require.cache)) delete require.cache[file]'

@@ -44,13 +44,13 @@ test('probes in flight count in neither direction; a late reply takes back the l
   expect(counter.snapshot()).toMatchObject({ sent: 4, duplicates: 1, lossRatio: 0 })
 })
 
-test('replies that were overtaken are counted as reordered', () => {
+test('overtaken replies count as reordered', () => {
   const counter = new RttCounter()
   for (const sequence of [0, 2, 1, 3, 5, 4]) counter.reply(1, sequence)
   expect(counter.snapshot().reordered).toBe(2)
 })
 
-test('mean and deviation are those of the definition, whatever the times', () => {
+test('mean and deviation match their definitions for any times', () => {
   const times = fc.array(fc.double({ min: 0, max: 1e5, noNaN: true }), { minLength: 1, maxLength: 200 })
   fc.assert(
     fc.property(times, rtts => {
@@ -68,7 +68,7 @@ test('mean and deviation are those of the definition, whatever the times', () =>
   )
 })
 
-test('percentiles of far more replies than are kept', () => {
+test('percentiles of many more replies than are kept', () => {
   const counter = new RttCounter()
   const count = reservoirSize * 25
   for (let i = 0; i < count; i++) counter.reply((i * 7919) % 1000, i)

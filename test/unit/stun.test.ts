@@ -52,7 +52,7 @@ test('the test vectors of RFC 5769', () => {
   })
 })
 
-test('a message with a wrong fingerprint, length or cookie is none', () => {
+test('a message with a wrong fingerprint, length or cookie is rejected', () => {
   for (const at of [3, 4, 30, response4.length - 1]) {
     const wrong = Buffer.from(response4)
     wrong[at]! ^= 4
@@ -62,7 +62,7 @@ test('a message with a wrong fingerprint, length or cookie is none', () => {
     expect(decodeMessage(response4.subarray(0, length))).toBeUndefined()
 })
 
-test('what is encoded is decoded as it was', () => {
+test('encoded messages are decoded unchanged', () => {
   const id = Buffer.from(transaction, 'hex')
   const content = {
     mapped: { address: '2001:db8::7', port: 65_535 },
@@ -108,7 +108,7 @@ test('a request is repeated, with the same transaction', async () => {
   expect(ids).toEqual([ids[0], ids[0], ids[0]])
 })
 
-test('only an answer to the request counts, from where it went', async () => {
+test("only an answer to the request counts, from the server's address", async () => {
   const stranger = await openUdp({ host: '127.0.0.1' })
   onTestFinished(() => void stranger.close())
   const client = await clientOf()
@@ -126,7 +126,7 @@ test('only an answer to the request counts, from where it went', async () => {
   expect(await client.request({ to, timeout: 300, signal })).toBeUndefined()
 })
 
-test('an error response and an answer with required attributes that are unknown are failures', async () => {
+test('error responses, and answers with unknown required attributes, are failures', async () => {
   const client = await clientOf()
   const error = { code: 400, reason: 'Bad Request' }
   const refusing = await answering(id => [encodeMessage('error', id, { error })])
@@ -145,7 +145,7 @@ test('an error response and an answer with required attributes that are unknown 
   await expect(client.request({ to: odd.to, timeout: 60_000, signal })).rejects.toMatchObject({ code: 'ERR_STUN' })
 })
 
-test('a server at one address shows the address, and proves no behaviour', async () => {
+test("a server with one address shows the address, but not the NAT's behaviour", async () => {
   await using server = await serveLine({ hosts: ['127.0.0.1'], port: 0 })
   const nat = (await discoverNat(`127.0.0.1:${server.port}`)) as NatFound
   expect(nat).toMatchObject({ ok: true, translated: false, publicAddress: '127.0.0.1', localAddress: '127.0.0.1' })
@@ -160,7 +160,7 @@ test.each([
   ['address-and-port-dependent', [1, 2, 3]],
   ['unknown', [1, undefined, 1]],
   ['unknown', [1, 2, undefined]],
-])('a mapping is %s if three destinations see the ports %j', async (behaviour, [first, second, third]) => {
+])('a mapping is %s if three destinations see ports %j', async (behaviour, [first, second, third]) => {
   const [server, other] = [
     { address: '192.0.2.1', port: 3478 },
     { address: '192.0.2.2', port: 3479 },
@@ -176,7 +176,7 @@ test.each([
   expect((await testMapping(test, client, seen(first!))).behaviour).toBe(behaviour)
 })
 
-test('a server that is silent is a result, and so is its name that does not exist', async () => {
+test('a silent server is a result, and so is a server name that does not exist', async () => {
   const { to } = await answering(() => [])
   expect(await discoverNat(`127.0.0.1:${to.port}`, { timeout: 50 })).toMatchObject({
     ok: false,
@@ -203,7 +203,7 @@ test('only addresses of RFC 6598 show carrier NAT', () => {
   expect(judgeCarrierNat(['10.0.0.2'], undefined).verdict).toBe('unknown')
 })
 
-test('DNS tampering: an address for a name that does not exist, and an answer that differs', async () => {
+test('DNS tampering: an address for a missing name, and a different answer', async () => {
   const absent = /^[\da-f]{16}\.invalid$/
   const inventing = await fakeServer(({ question: { name } }) => ({ answers: [a(name, '192.0.2.80', 60)] }))
   const honest = (address: string) =>
@@ -226,7 +226,7 @@ test('DNS tampering: an address for a name that does not exist, and an answer th
   expect((await verdict(`127.0.0.1:${closedPort}`)).verdict).toBe('unknown')
 })
 
-test('a captive portal: redirected, answered in place of the server, or not', async () => {
+test('a captive portal: redirected, answered instead of the server, or none', async () => {
   const dns = await fakeServer(() => ({ rcode: 3 }))
   onTestFinished(() => dns.close())
   const port = await httpServer((request, response) => {

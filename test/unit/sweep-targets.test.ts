@@ -49,7 +49,7 @@ describe('a block of addresses', () => {
     '10.0.0',
     '10.0.0.256',
     '10..0.1',
-  ])('is not %s: that is a name, which may not be found', name => {
+  ])('does not include %s: that is a name, which may not be found', name => {
     expect(parseBlock(name, 'sweep')).toBe(undefined)
   })
 })
@@ -66,7 +66,7 @@ describe('the source of targets', () => {
     return { targets: new TargetSource('sweep', targets, undefined, handlers), log }
   }
 
-  it('makes the first address of a /8 at once, in no memory', () => {
+  it('generates the first address of a /8 immediately, without memory', () => {
     const { targets } = source('10.0.0.0/8')
     const before = process.memoryUsage().heapUsed
     expect(decodeAddress(targets.next()!.address)!.address).toBe('10.0.0.1')
@@ -74,7 +74,7 @@ describe('the source of targets', () => {
     expect(targets.done).toBe(false)
   })
 
-  it('does not let names wait for each other, nor addresses for names', async () => {
+  it('does not delay names by each other, nor addresses by names', async () => {
     const { targets, log } = source(['slow.test', '192.0.2.1', 'other.test'])
     expect(decodeAddress(targets.next()!.address)!.address).toBe('192.0.2.1')
     expect(targets.next()).toBe(undefined)
@@ -103,7 +103,7 @@ describe('the source of targets', () => {
     expect(closed).toBe(true)
   })
 
-  it('counts a list, and does not pretend to count what is still to come', () => {
+  it('counts a list, but not targets that are still to come', () => {
     expect(countTargets(['10.0.0.0/24', 'name.test', '::1'], 'sweep')).toBe(256)
     expect(countTargets('10.0.0.0/8', 'sweep')).toBe(2 ** 24 - 2)
     expect(countTargets(new Set(['10.0.0.1']), 'sweep')).toBe(undefined)
@@ -111,7 +111,7 @@ describe('the source of targets', () => {
 })
 
 describe('the window', () => {
-  it('grows while nothing is dropped, halves when the kernel drops, and keeps to its bounds', () => {
+  it('grows while nothing is dropped, halves when the kernel drops packets, and stays within bounds', () => {
     const window = new SendWindow(2000)
     for (let i = 0; i < 5000; i++) window.settled()
     expect(window.size).toBe(2000)

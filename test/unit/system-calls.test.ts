@@ -6,7 +6,7 @@ const header = readFileSync(new URL('system.h', folder), 'utf8')
 const names = [...header.matchAll(/using ::(\w+);/g)].map(match => match[1]!)
 
 // The system calls in run/ about other processes are exempt, because no test can make them fail.
-it('every system call of the addon goes by the header in which faults are injected', () => {
+it('every system call of the addon goes through the header that injects faults', () => {
   expect(names).toContain('socket')
   const bare = new RegExp(
     `(?<!sys::|[.>\\w])(?:${names.join('|')}|syscall|recv\\w*|send\\w*|accept\\w*|ioctl|fcntl|open\\w*)\\(`,

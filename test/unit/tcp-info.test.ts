@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-test("a connection of Node's own, by socket and by descriptor", async () => {
+test('reads a Node connection, by socket and by descriptor', async () => {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   socket.write(Buffer.alloc(10_000))
@@ -39,7 +39,7 @@ test("a connection of Node's own, by socket and by descriptor", async () => {
 
 test('a listener is a TCP socket too', () => expect(tcpInfo(descriptorOf(server)).state).toBe('listen'))
 
-test('what has no descriptor, or is no TCP socket', async () => {
+test('refuses objects without a descriptor, and other sockets', async () => {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   socket.destroy()
@@ -54,7 +54,7 @@ test('what has no descriptor, or is no TCP socket', async () => {
   addon().close(datagram)
 })
 
-test('each field lies where linux/tcp.h has it', () => {
+test('each field has the offset in linux/tcp.h', () => {
   const bytes = new Uint8Array(240)
   const view = new DataView(bytes.buffer)
   const little = endianness() === 'LE'
@@ -123,7 +123,7 @@ test('each field lies where linux/tcp.h has it', () => {
   })
 })
 
-test('an older kernel gives less, and what is not measured yet is undefined', () => {
+test('an older kernel returns less, and unmeasured fields are undefined', () => {
   const old = decodeTcpInfo(new Uint8Array(104).fill(1))
   expect(old).toMatchObject({ state: 'established', retransmits: 0x01010101 })
   for (const field of [

@@ -7,7 +7,7 @@ const words = (image: string) =>
     return { x: Number(x), y: Number(y), style: style!, text: text! }
   })
 
-test('columns stay below each other, whatever is coloured', () => {
+test('columns stay aligned, whatever is coloured', () => {
   const [first, loss, second, other] = words(terminalImage('wan1   \x1b[31m10%!\x1b[39m\nwan2   0%'))
   expect([first!.text, loss!.text, second!.text, other!.text]).toEqual(['wan1', '10%!', 'wan2', '0%'])
   expect([loss!.x, first!.x]).toEqual([other!.x, second!.x])
@@ -16,7 +16,7 @@ test('columns stay below each other, whatever is coloured', () => {
   expect(other!.style).not.toContain('fill')
 })
 
-test('bold and dim end where they end, and text is no markup', () => {
+test('bold and dim end correctly, and text is escaped', () => {
   const [bold, dim, plain] = words(terminalImage('\x1b[1ma<b\x1b[22m  \x1b[2mc\x1b[22m  d & e'))
   expect(bold).toMatchObject({ text: 'a&lt;b', style: expect.stringContaining('font-weight="bold"') })
   expect(dim!.style).toContain('opacity="0.6"')

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { monotonicNow } from '../../src/monotonic.js'
 import { atTick } from '../../src/runtime/ticker.js'
 
-it('callbacks of the same tick run together, not before their time', async () => {
+it('callbacks of the same tick run together, not too early', async () => {
   const start = monotonicNow()
   const calls: { at: number; now: number; turn: number }[] = []
   let turn = 0
@@ -16,7 +16,7 @@ it('callbacks of the same tick run together, not before their time', async () =>
   for (const { at, now } of calls) expect(now).toBeGreaterThanOrEqual(at)
 })
 
-it('one can be called off, and the others are called all the same', async () => {
+it('one can be cancelled without affecting the others', async () => {
   const at = monotonicNow() + 20
   const calls: string[] = []
   const first = () => calls.push('first')
@@ -32,7 +32,7 @@ it('one can be called off, and the others are called all the same', async () => 
   expect(calls).toEqual(['second'])
 })
 
-it('a moment that has passed comes immediately, without the negative timeout that newer Nodes warn of', async () => {
+it('a past time fires immediately, without the negative timeout that newer Nodes warn about', async () => {
   const timers = vi.spyOn(globalThis, 'setTimeout')
   onTestFinished(() => timers.mockRestore())
   const at = monotonicNow() - 20

@@ -53,7 +53,7 @@ async function names(): Promise<string[]> {
   return [dns.server]
 }
 
-test('to a name: server name and certificate fit it, over the device', async () => {
+test('to a name: server name and certificate match it, over the device', async () => {
   const options = { port: await serve('server', { ALPNProtocols: ['h2', 'http/1.1'] }), ca, servers: await names() }
   const socket = await connectTls({ host: 'www.server.test', device: 'lo', ALPNProtocols: ['http/1.1'], ...options })
   expect(socket.authorized).toBe(true)
@@ -64,7 +64,7 @@ test('to a name: server name and certificate fit it, over the device', async () 
   expect((await socket.toArray()).join('')).toBe('sni www.server.test, alpn http/1.1')
 })
 
-test('to an address: no server name is sent, and the certificate has to be for the address', async () => {
+test('to an address: no server name is sent, and the certificate must be for the address', async () => {
   const port = await serve()
   const socket = await connectTls({ host: '127.0.0.1', port, ca })
   expect((await socket.toArray()).join('')).toBe('sni none, alpn none')
@@ -73,12 +73,12 @@ test('to an address: no server name is sent, and the certificate has to be for t
   })
 })
 
-test('servername overrides', async () => {
+test('servername overrides the host', async () => {
   const socket = await connectTls({ host: '127.0.0.1', port: await serve(), ca, servername: 'server.test' })
   expect((await socket.toArray()).join('')).toContain('sni server.test')
 })
 
-describe('a certificate that is not accepted', () => {
+describe('a certificate that is rejected', () => {
   test.each([
     ['expired', { ca }, 'CERT_HAS_EXPIRED', /the certificate expired on 2021-01-01 00:00:00 UTC \(localhost/, /clock/],
     [
@@ -107,7 +107,7 @@ describe('a certificate that is not accepted', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  test("by a caller's own checkServerIdentity, also one that throws", async () => {
+  test("by the caller's own checkServerIdentity, also if it throws", async () => {
     const port = await serve()
     const before = await openSockets()
     const refusals = [
@@ -127,7 +127,7 @@ describe('a certificate that is not accepted', () => {
     expect(await openSockets()).toBe(before)
   })
 
-  test('by name: the error has the certificate and its issuer, as Node itself gives them', async () => {
+  test("by name: the error has the certificate and its issuer, like Node's own", async () => {
     const port = await serve()
     const { cause } = await connectTls({ host: '127.0.0.2', port, ca }).catch(error => error)
     expect(cause).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: '127.0.0.2' })
@@ -135,7 +135,7 @@ describe('a certificate that is not accepted', () => {
     expect(Object.getOwnPropertyDescriptor(cause.cert, 'issuerCertificate')).toHaveProperty('value')
   })
 
-  test("by a checkServerIdentity that a program puts in Node's place, which sees the issuers", async () => {
+  test('by a replaced tls.checkServerIdentity, which sees the issuers', async () => {
     const port = await serve()
     vi.spyOn(tls, 'checkServerIdentity').mockImplementation((_host, certificate) => {
       const { issuerCertificate } = certificate as tls.DetailedPeerCertificate
@@ -148,7 +148,7 @@ describe('a certificate that is not accepted', () => {
     })
   })
 
-  test('is accepted with rejectUnauthorized: false', async () => {
+  test('but is accepted with rejectUnauthorized: false', async () => {
     const socket = await connectTls({ host: 'localhost', port: await serve('expired'), rejectUnauthorized: false })
     expect(socket.authorized).toBe(false)
     socket.destroy()
@@ -188,12 +188,12 @@ test('the time limit covers the handshake', async () => {
   expect(await openSockets()).toBe(before)
 })
 
-test('aborting during the handshake: at once, and nothing stays open', async () => {
+test('aborting during the handshake rejects immediately, and nothing stays open', async () => {
   const port = await silent()
   await expectPromptAbort(signal => connectTls({ host: '127.0.0.1', port, device: 'lo', signal }))
 })
 
-test('options that make no sense are refused by name', async () => {
+test('invalid options are refused by name', async () => {
   const refused = (options: object) =>
     expect(connectTls(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
   await refused({ host: 'x', port: 1, alpn: 'h2' })
@@ -213,7 +213,7 @@ test.each<[string, unknown]>([
   ['servername', 'a\0b'],
   ['servername', 5],
   ['minDHSize', 0],
-])('%s of %j is refused before Node, which may end the process for it', async (name, value) => {
+])('%s of %j is refused before it reaches Node, which might crash', async (name, value) => {
   const options = { rejectUnauthorized: false, [name]: value } as object
   const refused = expect.objectContaining({ name: 'NetviaError', code: 'ERR_INVALID_ARG_VALUE' })
   const port = await serve()
@@ -231,7 +231,7 @@ test('ALPN protocols are a list of names, or encoded', async () => {
   }
 })
 
-test('what Node finds wrong with TLS options leaves nothing open', async () => {
+test('TLS options that Node rejects leave nothing open', async () => {
   const port = await silent()
   const before = await openSockets()
   await expect(connectTls({ host: '127.0.0.1', port, minVersion: 'TLSv9' as never })).rejects.toMatchObject({
@@ -240,7 +240,7 @@ test('what Node finds wrong with TLS options leaves nothing open', async () => {
   expect(await openSockets()).toBe(before)
 })
 
-test('a connection that is reset while nobody listens does not end the process', async () => {
+test('a connection that is reset without an error listener does not end the process', async () => {
   const thrown = uncaught()
   const behind = createServer({ cert: file('server.pem'), key: file('server.key') }, socket => {
     socket.on('error', () => {}).write('x')

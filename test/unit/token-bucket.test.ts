@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { TokenBucket } from '../../src/runtime/token-bucket.js'
 
 describe('a token bucket', () => {
-  it('never gives more than rate and burst allow, and loses no time while it is asked', () => {
+  it('never grants more than rate and burst allow, and loses no time between calls', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20_000 }),
@@ -25,7 +25,7 @@ describe('a token bucket', () => {
     )
   })
 
-  it('gives a caller that comes late the burst and no more', () => {
+  it('grants a late caller at most the burst', () => {
     const bucket = new TokenBucket(1000, 60, 0)
     let taken = 0
     for (let now = 0; now < 1000; now += 0.25) while (bucket.take(now) === 0) taken++

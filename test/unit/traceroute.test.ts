@@ -32,7 +32,7 @@ describe.each(['127.0.0.1', '::1'])('traceroute on loopback, %s', host => {
     expect(await openSockets()).toBe(before)
   })
 
-  it('by tcp takes a port that is open for an answer too, timed by the kernel', async () => {
+  it('by tcp accepts an open port as an answer too, timed by the kernel', async () => {
     // traceroute resets its connections.
     const server = createServer(socket => socket.on('error', () => {})).listen(0, host)
     await once(server, 'listening')
@@ -44,7 +44,7 @@ describe.each(['127.0.0.1', '::1'])('traceroute on loopback, %s', host => {
     )
   })
 
-  it('by udp takes an answer for one', async () => {
+  it("by udp accepts an application's answer", async () => {
     const server = createSocket(host === '::1' ? 'udp6' : 'udp4').bind(0, host)
     await once(server, 'listening')
     server.on('message', (message, { address, port }) => server.send(message, port, address))
@@ -70,7 +70,7 @@ describe('traceroute refuses by name', () => {
     expect(() => traceroute('127.0.0.1', options as never)).toThrow(message)
   })
 
-  it('what is no device, no address, or aborted, when it is iterated', async context => {
+  it('an unknown device, an invalid address, or an abort, on iteration', async context => {
     requires(context, 'ping')
     for (const method of methods) {
       const hops = traceroute('127.0.0.1', { method, device: 'nonesuch0' })
@@ -159,7 +159,7 @@ describe('a trace', () => {
     expect(seen()).toEqual([1, 2])
   })
 
-  it('ends with the target, and gives up what is beyond but not before', () => {
+  it('ends with the target, and drops hops beyond it but not before it', () => {
     const { at, seen, state, sent, hops } = trace({ queries: 2 })
     at(4)[0]!.answer('reply', target.address)
     expect(sent.filter(probe => probe.cancelled).map(({ ttl }) => ttl)).toEqual([5, 5, 6, 6, 7, 7, 8, 8])
@@ -175,7 +175,7 @@ describe('a trace', () => {
     expect(sent).toHaveLength(16)
   })
 
-  it('ends with a refusal, which is the target only if it says so itself', () => {
+  it('ends with a rejection, which is the target only if it comes from it', () => {
     for (const [from, reached] of [
       [target.address, true],
       ['192.0.2.1', false],
@@ -187,7 +187,7 @@ describe('a trace', () => {
     }
   })
 
-  it('ends where nothing can be sent, but not for one probe', () => {
+  it('ends if nothing can be sent, but not after one failed probe', () => {
     const { at, state } = trace({ queries: 2 })
     at(1)[0]!.answer('send-failed')
     at(1)[1]!.answer('timeout')
@@ -212,7 +212,7 @@ describe('MPLS labels', () => {
   extension.writeUInt16BE(~((sum & 0xffff) + (sum >>> 16)) & 0xffff, 2)
   const label = { label: 24_001, trafficClass: 5, bottom: true, ttl: 1 }
 
-  it.each([20, 28, 40, 48])('stand 128 bytes behind the start of a packet whose first %i are not shown', hidden => {
+  it.each([20, 28, 40, 48])('start 128 bytes after the start of a packet whose first %i bytes are missing', hidden => {
     const quoted = Buffer.concat([Buffer.alloc(128 - hidden, 7), extension])
     expect(labelsOf(quoted, hidden)).toEqual([label])
     expect(labelsOf(quoted.subarray(0, 100 - hidden), hidden)).toBeUndefined()

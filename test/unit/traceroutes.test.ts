@@ -36,7 +36,7 @@ function record(...hops: (number | undefined)[][]): RouteRecord {
 const lost = (count: number) => Array.from({ length: 10 }, (_, index) => (index < 10 - count ? 5 : undefined))
 
 describe('the statistics of a hop', () => {
-  it('are what one calculates by hand', () => {
+  it('match a manual calculation', () => {
     const [hop] = record([2, 4, undefined, 9], [1]).statistics(noName)
     expect(hop).toMatchObject({
       ...{ ttl: 1, address: '192.0.2.1', addresses: ['192.0.2.1'], reached: false },
@@ -47,13 +47,13 @@ describe('the statistics of a hop', () => {
     expect(hop!.stddevMs).toBeCloseTo(Math.sqrt(26 / 3), 12)
   })
 
-  it('leave out what this machine did not send', () => {
+  it('exclude probes that this machine did not send', () => {
     const one = record([1], [1])
     one.add(1, result('send-failed'))
     expect(one.statistics(noName)[0]).toMatchObject({ sent: 1, unsent: 1, lossRatio: 0 })
   })
 
-  it('name the host that answered last, and keep all', () => {
+  it('name the host that answered last, and keep all hosts', () => {
     const one = record([1], [1])
     one.add(1, result('ttl-exceeded', '198.51.100.1', 1))
     const [hop] = one.statistics(address => `name of ${address}`)
@@ -73,11 +73,11 @@ describe('loss', () => {
 
   it.each([
     ['of a router that limits its answers', [0, 3, 0], [false, false, false]],
-    ['that begins at a hop and goes on', [0, 3, 2, 4], [false, true, true, true]],
+    ['that begins at a hop and continues', [0, 3, 2, 4], [false, true, true, true]],
     ['of the target alone', [0, 0, 1], [false, false, true]],
     ['of a limited router and less at the target', [0, 3, 1], [false, false, true]],
-    ['behind which a silent router stands', [3, 10, 3], [true, false, true]],
-    ['that is none', [0, 0], [false, false]],
+    ['followed by a silent router', [3, 10, 3], [true, false, true]],
+    ['that is zero', [0, 0], [false, false]],
   ])('%s', (_what, losses, expected) => {
     expect(marked(...losses)).toEqual(expected)
   })
@@ -111,8 +111,8 @@ describe('pauses', () => {
   }, 20_000)
 })
 
-describe('the length of a route', () => {
-  it('ends with the target, is found again when it changes, and goes five hops beyond silence', () => {
+describe('the length of a path', () => {
+  it('ends with the target, follows changes, and extends five hops beyond silence', () => {
     const one = new RouteRecord({ firstHop: 1, maxHops: 30 })
     expect([one.last, one.depth, one.reached]).toEqual([5, 0, false])
     one.add(1, result('timeout'))
@@ -155,7 +155,7 @@ describe('the length of a route', () => {
 })
 
 describe('a round', () => {
-  it('has so many probes in flight, and gives up those beyond the end', () => {
+  it('has a limited number of probes in flight, and drops those beyond the end', () => {
     const sent: number[] = []
     const cancelled: number[] = []
     const answers = new Map<number, (outcome: PingResult['outcome']) => void>()
@@ -214,7 +214,7 @@ it('pauses, resumes, resets and returns', async () => {
   expect(await openSockets()).toBe(before)
 })
 
-it('flows have a source port each', async () => {
+it('each flow has its own source port', async () => {
   const { value } = await traceroutes('127.0.0.1', { method: 'udp', flows: 3, count: 1 }).next()
   expect(new Set(value!.flows!.map(({ sourcePort }) => sourcePort)).size).toBe(3)
   expect(value!.hops).toMatchObject([{ sent: 3 }])

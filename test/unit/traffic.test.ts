@@ -12,7 +12,7 @@ const mapped = `0a01000091afc62a00000000000000000000ffff7f0000010000000000000000
 const captured6 = `0a01000091afc2f6000000000000000000000000000000010000000000000000000000000000000100000000c763070000000000000000000000000000000000000000005bfab900${attributes}`
 const bytes = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'))
 
-test('connections are decoded as a kernel reported them', () => {
+test("connections are decoded from a kernel's message", () => {
   const local4 = parseIP('127.0.0.1')
   const common = { deviceIndex: 0, mark: 0, timeouts: 0, lastAckMs: 2132, rttMs: 0.036 }
   expect(decodeTcpConnection(bytes(captured4))).toEqual({ local: local4, remote: local4, ...common })
@@ -21,7 +21,7 @@ test('connections are decoded as a kernel reported them', () => {
   expect(decodeTcpConnection(bytes(captured6))).toEqual({ local: local6, remote: local6, ...common })
 })
 
-test('timeouts count only while something waits for its acknowledgement', () => {
+test('timeouts count only while data is unacknowledged', () => {
   /** The offset of `struct tcp_info`. */
   const at = 72 + 8 + 8 + 12 + 8 + 4
   const message = bytes(captured4)
@@ -33,7 +33,7 @@ test('timeouts count only while something waits for its acknowledgement', () => 
   expect(decodeTcpConnection(message)!.deviceIndex).toBe(7)
 })
 
-test('a message that is cut anywhere is no connection', () => {
+test('a message that is cut off anywhere is rejected', () => {
   const whole = bytes(captured4)
   for (let length = 0; length < whole.length; length++)
     expect(decodeTcpConnection(whole.subarray(0, length))).toBe(undefined)
@@ -72,7 +72,7 @@ test('an acknowledgement since the last look proves that the line works', () => 
   }
 })
 
-test('nothing is proved by the link, by the provider, or by what another device carries', () => {
+test('traffic on the link, to the provider, or through another device proves nothing', () => {
   const near = ['198.51.100.1', '10.0.0.1', '172.31.0.1', '192.168.100.1', '100.64.0.1', '169.254.1.1', '127.0.0.1']
   for (const remote of [...near, '2001:db8:2::1', 'fe80::1', 'fd00::1', '::1']) {
     expect(says([connection(remote)])).toBe(undefined)
@@ -83,7 +83,7 @@ test('nothing is proved by the link, by the provider, or by what another device 
   expect(says([connection('203.0.113.1')], false)).toBe(undefined)
 })
 
-test('retransmissions are suspicious, unless another connection gets answers or they last long', () => {
+test('retransmissions are suspicious, unless another connection gets answers or they last too long', () => {
   const stalled = connection('203.0.113.1', { timeouts: 1, lastAckMs: 500 })
   expect(says([stalled])).toBe('stalled')
   expect(says([stalled, connection('203.0.113.2')])).toBe('works')
@@ -91,7 +91,7 @@ test('retransmissions are suspicious, unless another connection gets answers or 
   expect(new TrafficJudge(() => true).judge(idle, [stalled], 100, 0)).toEqual({ says: 'stalled', rttMs: 20 })
 })
 
-test('packets that leave are suspicious when none arrives for a second', () => {
+test('sent packets are suspicious if none arrives for a second', () => {
   const judge = new TrafficJudge(() => true)
   const look = (rxPackets: number, txPackets: number, now: number) =>
     judge.judge({ ...idle, rxPackets, txPackets }, [], 100, now)?.says

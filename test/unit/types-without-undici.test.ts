@@ -16,13 +16,13 @@ const response: Response = await group.fetch('http://name.test/', { method: 'POS
 export const text: string = await response.text()
 `
 
-test('a program without undici compiles, without skipLibCheck too', { timeout: 180_000 }, () => {
+test('a program without undici compiles, even without skipLibCheck', { timeout: 180_000 }, () => {
   expect(errors(group, false)).toEqual([])
   const needing = "import type { Agent } from 'undici'\nexport declare const agent: Agent\n"
   expect(errors(needing, false)).toEqual([expect.stringContaining("Cannot find module 'undici'")])
 })
 
-test('undici takes the dispatcher of a group', () => {
+test("undici accepts a group's dispatcher", () => {
   const uses = `import { fetch, request, setGlobalDispatcher, type Dispatcher, Request } from 'undici'
 setGlobalDispatcher(group.dispatcher)
 export const dispatcher: Dispatcher = group.dispatcher

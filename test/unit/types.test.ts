@@ -103,7 +103,7 @@ describe('types of ICMP', () => {
     expectTypeOf(sweep).toBeCallableWith('192.0.2.1-192.0.2.9')
   })
 
-  test('traceroute gives hops of the same results', () => {
+  test('traceroute yields hops with the same results', () => {
     expectTypeOf(traceroute).returns.toExtend<AsyncIterable<Hop>>()
     expectTypeOf(traceroutes).returns.toExtend<AsyncIterable<RouteStatistics>>()
     expectTypeOf<Hop['probes']>().toExtend<readonly PingResult[]>()
@@ -123,7 +123,7 @@ describe('types of ICMP', () => {
 })
 
 describe('types of sockets and names', () => {
-  test("what comes out is Node's own", () => {
+  test("calls return Node's own classes", () => {
     expectTypeOf(connect).returns.resolves.toEqualTypeOf<Socket>()
     expectTypeOf(connectTls).returns.resolves.toEqualTypeOf<TLSSocket>()
     expectTypeOf(listen).returns.resolves.toEqualTypeOf<Server>()
@@ -133,7 +133,7 @@ describe('types of sockets and names', () => {
     expectTypeOf(listen).parameter(1).toEqualTypeOf<((socket: Socket) => void) | undefined>()
   })
 
-  test('the record type decides what resolve gives', () => {
+  test('the record type determines the result of resolve', () => {
     const asking = async () => {
       expectTypeOf(await resolve('name.test')).toEqualTypeOf<ResolvedAddress[]>()
       expectTypeOf(await resolve('name.test', { type: 'AAAA' })).toEqualTypeOf<ResolvedAddress[]>()
@@ -146,13 +146,13 @@ describe('types of sockets and names', () => {
     expectTypeOf(asking).toBeFunction()
   })
 
-  test('a lookup goes where Node takes one', () => {
+  test('a lookup is accepted by Node', () => {
     expectTypeOf(createLookup).returns.toExtend<NonNullable<http.RequestOptions['lookup']>>()
   })
 })
 
 describe('types of HTTP', () => {
-  test('agents and dispatcher are what libraries take', () => {
+  test('agents and dispatcher are accepted by libraries', () => {
     expectTypeOf<HttpAgent>().toExtend<http.Agent>()
     expectTypeOf<HttpsAgent>().toExtend<https.Agent>()
     expectTypeOf(HttpAgent).toBeConstructibleWith({ device: 'wan2', maxSockets: 2 })
@@ -163,7 +163,7 @@ describe('types of HTTP', () => {
 })
 
 describe('types of checks and devices', () => {
-  test('a check says whether, how long, and why not', () => {
+  test('a check has ok, latency and error', () => {
     interface Verdict {
       ok: boolean
       latencyMs: number | undefined
@@ -179,7 +179,7 @@ describe('types of checks and devices', () => {
     expectTypeOf<CertificateFacts['validTo']>().toEqualTypeOf<Date>()
   })
 
-  test('ok says which of the two results it is', () => {
+  test('ok distinguishes the two results', () => {
     const judging = async (group: UplinkGroup) => {
       const http = await checkHttp('http://name.test/')
       if (http.ok) {
@@ -209,7 +209,7 @@ describe('types of checks and devices', () => {
     expectTypeOf(judging).toBeFunction()
   })
 
-  test('a scan is iterated, or asked for the open ports', () => {
+  test('a scan is iterable, and returns the open ports', () => {
     expectTypeOf(scanPorts).returns.toExtend<AsyncIterable<PortResult>>()
     expectTypeOf(scanPorts).returns.toHaveProperty('open').returns.resolves.toEqualTypeOf<number[]>()
     expectTypeOf<PortResult['state']>().toEqualTypeOf<'open' | 'closed' | 'filtered'>()
@@ -258,7 +258,7 @@ describe('types of options', () => {
     expectTypeOf<Parameters<typeof checkTcp>[0]>().toExtend<CommonOptions>()
   })
 
-  test('via() gives the calls as they are', () => {
+  test('via() returns the same calls', () => {
     expectTypeOf(via<string>).returns.toEqualTypeOf<Via>()
     expectTypeOf<ReturnType<Via['ping']>>().toEqualTypeOf<ReturnType<typeof ping>>()
     expectTypeOf<Parameters<Via['ping']>>().toExtend<Parameters<typeof ping>>()
@@ -268,7 +268,7 @@ describe('types of options', () => {
     expectTypeOf<Via['HttpAgent']>().toEqualTypeOf<typeof HttpAgent>()
   })
 
-  test('a call of via() takes no other device than the one that its path names', () => {
+  test('a call of via() accepts no other device', () => {
     const calls = (name: string) => {
       const wan2 = via({ device: 'wan2', mark: 2 })
       expectTypeOf(wan2).toEqualTypeOf<Via<'wan2'>>()

@@ -12,7 +12,7 @@ async function opened(options: object = {}) {
   return socket
 }
 
-test('a listener that throws keeps no message from the others', async () => {
+test('a throwing listener does not affect other messages', async () => {
   const thrown = uncaught()
   const [socket, sender] = [await opened(), await opened()]
   let received = 0
@@ -41,7 +41,7 @@ const odd = [
   'sixteen letters!',
 ]
 
-test.each(odd)('what is no message, group or device is refused by name (%#)', async value => {
+test.each(odd)('an invalid message, group or device is refused by name (%#)', async value => {
   const own = await opened({ device: 'lo' })
   const plain = await opened()
   const info = { address: host, family: 4, port: 9, destination: host, localAddress: host, device: 'lo', ttl: 1 }
@@ -56,19 +56,22 @@ test.each(odd)('what is no message, group or device is refused by name (%#)', as
   }
 })
 
-test.each(odd.filter(value => value !== ''))('nor as the interface of a socket of Node (%#)', async value => {
-  const socket = await openUdp({ host, device: 'lo' })
-  onTestFinished(() => void socket.close())
-  const refused = expect.objectContaining({
-    name: 'NetviaError',
-    code: typeof value === 'string' ? 'ERR_OFF_PATH' : 'ERR_INVALID_ARG_VALUE',
-  })
-  expect(() => socket.addMembership('224.0.0.251', value as string)).toThrow(refused)
-  expect(() => socket.dropMembership('224.0.0.251', value as string)).toThrow(refused)
-  expect(() => socket.setMulticastInterface(value as string)).toThrow(refused)
-})
+test.each(odd.filter(value => value !== ''))(
+  'an invalid interface of a Node socket is refused too (%#)',
+  async value => {
+    const socket = await openUdp({ host, device: 'lo' })
+    onTestFinished(() => void socket.close())
+    const refused = expect.objectContaining({
+      name: 'NetviaError',
+      code: typeof value === 'string' ? 'ERR_OFF_PATH' : 'ERR_INVALID_ARG_VALUE',
+    })
+    expect(() => socket.addMembership('224.0.0.251', value as string)).toThrow(refused)
+    expect(() => socket.dropMembership('224.0.0.251', value as string)).toThrow(refused)
+    expect(() => socket.setMulticastInterface(value as string)).toThrow(refused)
+  },
+)
 
-test('a group on another device than the socket is on is off its path', async () => {
+test("a group on another device than the socket's is off its path", async () => {
   const socket = await opened({ device: 'lo' })
   const refused = expect.objectContaining({ name: 'NetviaError', code: 'ERR_OFF_PATH', device: 'lo' })
   expect(() => socket.addMembership('224.0.0.251', 'wan1')).toThrow(refused)

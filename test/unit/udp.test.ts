@@ -17,7 +17,7 @@ async function start(...args: Parameters<typeof openUdp>): Promise<Socket> {
   return socket
 }
 
-test('bound: it has a port before the first packet', async () => {
+test('it is bound and has a port before the first packet', async () => {
   expect((await start()).address()).toMatchObject({ address: '0.0.0.0', family: 'IPv4', port: expect.any(Number) })
   expect((await start({ device: 'lo' })).address().port).toBeGreaterThan(0)
   expect((await start({ family: 6 })).address()).toMatchObject({ address: '::', family: 'IPv6' })
@@ -29,7 +29,7 @@ test('bound: it has a port before the first packet', async () => {
 test.each([
   ['127.0.0.1', 4],
   ['::1', 6],
-] as const)('there and back over %s, empty datagrams and the largest ones too', async (host, family) => {
+] as const)('sends and receives over %s, including empty and maximum datagrams', async (host, family) => {
   const server = await start({ host, device: 'lo' })
   server.on('message', (message, from) => server.send(message, from.port, from.address))
   const client = await start({ device: 'lo', family })
@@ -94,7 +94,7 @@ test('refusals leave nothing open', async () => {
   expect(await openSockets()).toBe(before)
 })
 
-test('aborting closes it, also when the user has closed it already', async () => {
+test('aborting closes it, also if the user has already closed it', async () => {
   const before = await openSockets()
   const controller = new AbortController()
   const one = await openUdp({ device: 'lo', signal: controller.signal })
@@ -113,7 +113,7 @@ test('a second bind is refused, and the socket stays as it was', async () => {
   expect(socket.address().port).toBe(port)
 })
 
-test('a worker of node:cluster has a socket of its own', async () => {
+test('a node:cluster worker has its own socket', async () => {
   vi.spyOn(cluster, 'isWorker', 'get').mockReturnValue(true)
   onTestFinished(() => void vi.restoreAllMocks())
   const socket = await start({ device: 'lo', host: '127.0.0.1' })
@@ -121,7 +121,7 @@ test('a worker of node:cluster has a socket of its own', async () => {
   expect(String((await once(socket, 'message'))[0])).toBe('to myself')
 })
 
-test('a socket hears nothing while it is disconnected, because the kernel also unbinds it from its device', async () => {
+test('a disconnected socket receives nothing, because the kernel also unbinds it from its device', async () => {
   const socket = await start({ host: '127.0.0.1', device: 'lo' })
   await new Promise<void>(resolve => void socket.connect(9, '127.0.0.1', resolve))
   const filters = vi.spyOn(addon(), 'attachFilter')

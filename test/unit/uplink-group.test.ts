@@ -106,7 +106,7 @@ async function get(agent: http.Agent, path = '/'): Promise<string> {
 }
 
 describe('picks', () => {
-  test('give all that a call of netvia needs, and follow the states', async () => {
+  test('return all that a netvia call needs, and follow the states', async () => {
     const { group, set } = await groupOf()
     expect(group.pick()).toEqual({
       name: 'one',
@@ -122,7 +122,7 @@ describe('picks', () => {
     expect(group.pick().name).toBe('one')
   })
 
-  test('with all down: an error that says why, or the least bad', async () => {
+  test('with all down: an error with the reason, or the least bad uplink', async () => {
     const { group, allDown } = await groupOf()
     allDown()
     expect(() => group.pick()).toThrow('no uplink works: one (no carrier), two (no carrier)')
@@ -137,7 +137,7 @@ describe('picks', () => {
     expect(lenient.group.pick()).toMatchObject({ name: 'one', state: 'down' })
   })
 
-  test('before any evidence an uplink may be used', () => {
+  test('use an uplink before any evidence', () => {
     const uplinks = [{ name: 'one', checks: [{ type: 'ping' as const, host: '127.0.0.1' }] }]
     expect(new UplinkGroup(new UplinkMonitor({ uplinks }), { policy: 'failover' }).pick().state).toBe('unknown')
   })
@@ -152,7 +152,7 @@ describe('connections', () => {
       'dispatcher',
       async ({ dispatcher }: UplinkGroup) => (await request(`http://127.0.0.1:${port}/`, { dispatcher })).body.text(),
     ],
-  ])('of %s leave by the uplink that works, each time anew', async (_name, call) => {
+  ])('of %s use the working uplink, chosen each time', async (_name, call) => {
     const { group, set } = await groupOf()
     expect(await call(group)).toBe('127.0.0.11')
     expect(await call(group)).toBe('127.0.0.11')
@@ -170,14 +170,14 @@ describe('connections', () => {
     return localAddress!
   }
 
-  test('are shared out by weight, request by request', async () => {
+  test('are distributed by weight, request by request', async () => {
     const { group } = await groupOf({ policy: 'weighted' })
     const from: string[] = []
     for (let i = 0; i < 6; i++) from.push(await get(group.httpAgent))
     expect(from.filter(address => address === '127.0.0.11')).toHaveLength(3)
   })
 
-  test('are kept alive, one pool an uplink, and idle ones end with their uplink', async () => {
+  test('are kept alive, with one pool per uplink, and idle ones end with their uplink', async () => {
     const { group, set } = await groupOf()
     for (let i = 0; i < 5; i++) await get(group.httpAgent)
     for (let i = 0; i < 5; i++) await (await group.fetch(`http://127.0.0.1:${port}/`)).text()
@@ -200,7 +200,7 @@ describe('connections', () => {
     socket.destroy()
   })
 
-  test('are cut where that is wanted', async () => {
+  test('are cut if configured', async () => {
     const { group, set } = await groupOf({ cutConnections: true })
     const socket = await group.connect({ host: '127.0.0.1', port })
     const busy = [
@@ -220,7 +220,7 @@ describe('connections', () => {
     await expect.poll(() => [...sockets].filter(({ remoteAddress }) => remoteAddress === '127.0.0.11').length).toBe(0)
   })
 
-  test('are not cut while nothing better is there, and are when there is', async () => {
+  test('are not cut until there is a better uplink', async () => {
     const { group, set } = await groupOf({ cutConnections: true })
     await set('two', false)
     const socket = await group.connect({ host: '127.0.0.1', port })
@@ -231,7 +231,7 @@ describe('connections', () => {
     expect((await fault)[0]).toMatchObject({ code: 'ERR_UPLINK_DOWN' })
   })
 
-  test('live on where the uplink is back before any other', async () => {
+  test('survive if their uplink is back before any other', async () => {
     const { group, set } = await groupOf({ cutConnections: true })
     await set('two', false)
     const socket = await group.connect({ host: '127.0.0.1', port })
@@ -243,7 +243,7 @@ describe('connections', () => {
     await once(socket, 'close')
   })
 
-  test('are moved back on purpose', async () => {
+  test('are moved back if configured', async () => {
     const { group, set } = await groupOf({ failback: 'never' })
     await set('one', false)
     const socket = await group.connect({ host: '127.0.0.1', port })
@@ -259,7 +259,7 @@ describe('connections', () => {
     expect(await busy).toBe('done')
   })
 
-  test('being made are cut as well', async () => {
+  test('in progress are cut as well', async () => {
     const { group, set } = await groupOf({ cutConnections: true })
     const full = await backlogged()
     const connecting = group.connect({ host: '127.0.0.1', port: full.port })
@@ -272,7 +272,7 @@ describe('connections', () => {
     full.close()
   })
 
-  test('being made end with the signal', async () => {
+  test('in progress end with the signal', async () => {
     const { group } = await groupOf()
     const full = await backlogged()
     const connecting = group.connect({ host: '127.0.0.1', port: full.port, signal: AbortSignal.timeout(50) })
@@ -280,18 +280,18 @@ describe('connections', () => {
     full.close()
   })
 
-  test('by name resolve over the uplink too', async () => {
+  test('to a name resolve it over the uplink too', async () => {
     const { group } = await groupOf()
     expect(await group.resolve('127.0.0.1')).toMatchObject([{ address: '127.0.0.1' }])
   })
 
-  test('for https there is an agent as well', async () => {
+  test('over https have an agent as well', async () => {
     const { group } = await groupOf()
     const sent = https.get({ host: '127.0.0.1', port, agent: group.httpsAgent, rejectUnauthorized: false })
     await expect(once(sent, 'response')).rejects.toThrow(/wrong version number|packet length|EPROTO/)
   })
 
-  test('a closed group has no connections left', async () => {
+  test('of a closed group are closed', async () => {
     const { group, monitor } = await groupOf()
     await get(group.httpAgent)
     await (await group.fetch(`http://127.0.0.1:${port}/`)).text()
@@ -314,7 +314,7 @@ describe('options', () => {
     ],
     [() => new UplinkGroup(monitor, { policy: 'failover', failback: -1 }), 'UplinkGroup: failback must be'],
     [() => new UplinkGroup(monitor, { policy: 'sticky', cut: true } as never), 'UplinkGroup: unknown option "cut"'],
-  ])('wrong ones are refused: %s', (create, message) => {
+  ])('invalid ones are refused: %s', (create, message) => {
     expect(create).toThrow(message)
   })
 

@@ -49,7 +49,7 @@ describe('in virtual time', () => {
     expect((await events.next()).done).toBe(true)
   })
 
-  test('the snapshot is plain JSON with all there is to know', async () => {
+  test('the snapshot is plain JSON with all facts', async () => {
     const { monitor, says } = simulate()
     says.wan2 = bad
     expect(states(monitor)).toEqual({ fibre: 'unknown', lte: 'unknown' })
@@ -82,7 +82,7 @@ describe('in virtual time', () => {
     expect(monitor.snapshot().running).toBe(false)
   })
 
-  test('a link that is missing at the start is reported then, and no check runs on it', async () => {
+  test('a link that is missing at the start is reported immediately, and no check runs on it', async () => {
     const { monitor, probe, link } = simulate()
     link('wan1', 'no such device')
     const heard: unknown[] = []
@@ -97,7 +97,7 @@ describe('in virtual time', () => {
     await stop(monitor)
   })
 
-  test('the starts of many uplinks are spread over the interval, those of a few are not', async () => {
+  test('the checks of many uplinks are spread over the interval, those of a few are not', async () => {
     const uplinks = Array.from({ length: 500 }, (_, n) => ({
       name: `${n}`,
       device: `tun${n}`,
@@ -126,7 +126,7 @@ describe('in virtual time', () => {
     await stop(few.monitor)
   })
 
-  test('stop leaves no timer, no watch, no check; start continues from the states', async () => {
+  test('stop leaves no timer, watch or check, and start continues from the states', async () => {
     const { monitor, probe, watching, says } = simulate()
     let aborted = 0
     monitor.start()
@@ -157,7 +157,7 @@ describe('in virtual time', () => {
     await stop(monitor)
   })
 
-  test("a listener's fault does not stop the rounds", async () => {
+  test('a throwing listener does not stop the rounds', async () => {
     const { monitor, probe } = simulate()
     const thrown = uncaught()
     monitor.on('check', () => {
@@ -178,7 +178,7 @@ describe('with files and commands', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true }))
 
-  test('states are kept over a restart', async () => {
+  test('states are kept across a restart', async () => {
     const { monitor, create, link } = simulate({ stateFile: join(folder, 'state.json'), interval: 10, up: 2 })
     monitor.start()
     await expect.poll(() => states(monitor)).toEqual({ fibre: 'up', lte: 'up' })
@@ -225,7 +225,7 @@ describe('with files and commands', () => {
     expect(warnings).toEqual(['hook: fibre: ended by exit code 1'])
   })
 
-  test('await using stops it', async () => {
+  test('await using stops the monitor', async () => {
     const { monitor, watching } = simulate()
     {
       await using running = monitor

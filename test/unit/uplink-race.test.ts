@@ -51,7 +51,7 @@ function start(delay = 250) {
   return { opened, begun, discarded, suspects, running, cuts, controller }
 }
 
-test('the next uplink starts after the delay, and one that was silent until it won is suspect', async () => {
+test('the next uplink starts after the delay, and if it wins, the silent one is suspect', async () => {
   const { opened, begun, running, suspects } = start()
   await vi.advanceTimersByTimeAsync(249)
   expect(begun).toEqual(['one'])
@@ -64,7 +64,7 @@ test('the next uplink starts after the delay, and one that was silent until it w
   expect(begun).toEqual(['one', 'two'])
 })
 
-test('the picked uplink may still win, and nobody is suspect', async () => {
+test('the picked uplink may still win, and none is suspect', async () => {
   const { opened, running, suspects } = start()
   await vi.advanceTimersByTimeAsync(300)
   running.get('one')!.open()
@@ -72,7 +72,7 @@ test('the picked uplink may still win, and nobody is suspect', async () => {
   expect(suspects).toEqual([])
 })
 
-test('the next one follows immediately if one fails or is cut; without a delay only then', async () => {
+test('the next one follows immediately if one fails or is cut, and without a delay only then', async () => {
   const { opened, begun, running, cuts } = start(Number.POSITIVE_INFINITY)
   await vi.advanceTimersByTimeAsync(100_000)
   expect(begun).toEqual(['one'])
@@ -102,7 +102,7 @@ test("'auto' follows the measured latency within limits", () => {
   expect([raceDelay(50, 600), raceDelay(undefined, 10)]).toEqual([50, Number.POSITIVE_INFINITY])
 })
 
-test('a round that is run now begins immediately, or after the one under way; then the cadence goes on', async () => {
+test('a requested round starts immediately, or after the current one, and the cadence continues', async () => {
   const begun: number[] = []
   const loop: RoundLoop<void> = new RoundLoop<void>({
     ...{ checks: 1, spread: 0, cancel: () => {}, done: () => 1000 },

@@ -22,7 +22,7 @@ describe('via', () => {
     expect(await lo.checkTcp({ host: '127.0.0.1', port })).toMatchObject({ ok: true })
   })
 
-  it('takes path options as an object, and gives agents on the path', async () => {
+  it('accepts path options as an object, and has agents for the path', async () => {
     const path = via({ device: 'lo', tos: 8 })
     expect(path.path).toEqual({ device: 'lo', tos: 8 })
     const agent = new path.HttpAgent({ keepAlive: false })
@@ -30,7 +30,7 @@ describe('via', () => {
     expect(agent.getName({ host: 'name.test', port: 80 })).toContain('lo')
   })
 
-  it('refuses what would leave the path, and what is none', () => {
+  it('refuses options that would leave the path, and invalid paths', () => {
     expect(() => via('lo').connect({ host: '127.0.0.1', port: 1, device: 'eth0' as string as 'lo' })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining('contradicts') }),
     )
@@ -41,7 +41,7 @@ describe('via', () => {
     expect(() => via({ port: 5 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
   })
 
-  it('is not changed by changing what it was given', async () => {
+  it('is not affected by later changes of its options', async () => {
     const path = { device: 'nonesuch0' }
     const fixed = via(path)
     path.device = 'lo'

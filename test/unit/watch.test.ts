@@ -5,7 +5,7 @@ import { openDescriptor } from '../../src/sockets/open.js'
 
 const { EPOLLOUT } = addon().constants
 
-test('a watch that was closed takes no reports of the next descriptor with the same number', async () => {
+test('a closed watch gets no events of the next descriptor with the same number', async () => {
   const fd = openDescriptor(4, 'datagram', 0, {})
   const closed = new Watch(fd, () => {})
   closed.close()
@@ -23,7 +23,7 @@ test('a watch that was closed takes no reports of the next descriptor with the s
   watch.close()
 })
 
-test('a closed watch stays silent, and only one whose report is due costs a system call', async () => {
+test('a closed watch stays silent, and only one with a pending event costs a system call', async () => {
   const fd = openDescriptor(4, 'datagram', 0, {})
   onTestFinished(() => void addon().close(fd))
   const unwatch = vi.spyOn(addon(), 'unwatch')

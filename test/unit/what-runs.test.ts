@@ -9,7 +9,7 @@ const sources = readdirSync(new URL('src', root), { recursive: true, encoding: '
 const filesWith = (pattern: RegExp) =>
   sources.filter(name => pattern.test(readFileSync(new URL(`src/${name}`, root), 'utf8'))).sort()
 
-test('the library starts no process, but for the hook of the monitor that its user names', () => {
+test("the library starts no process, except for the monitor's configured hook", () => {
   expect(filesWith(/nodeChildProcess\(/)).toEqual(['monitor/hook/command-run.ts'])
   const loading = /(?<!import type .*)['"](node:)?(child_process|worker_threads)['"]/
   // The second file contains the program of its thread.
@@ -17,7 +17,7 @@ test('the library starts no process, but for the hook of the monitor that its us
   expect(filesWith(/nodeWorkerThreads\(/)).toEqual(['checks/match.ts'])
 })
 
-test('nothing turns text into code, but for the matching of patterns, whose text is its own', () => {
+test('nothing turns text into code, except for pattern matching, whose code is constant', () => {
   expect(filesWith(/\beval\(|new Function\(|\bFunction\(['"`]|set(Timeout|Interval)\(['"`]/)).toEqual([])
   expect(filesWith(/(?<!import type .*)['"](node:)?vm['"]/)).toEqual(['builtins.ts'])
   expect(filesWith(/nodeVm\(|eval: true/)).toEqual(['checks/match.ts'])
@@ -29,7 +29,7 @@ test('nothing turns text into markup', () => {
   )
 })
 
-test('nothing is run when the package is installed', () => {
+test('installing the package runs nothing', () => {
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) expect(scripts).not.toHaveProperty(name)
 })

@@ -23,25 +23,25 @@ function stepsOf(file: string): Step[] {
 }
 
 describe('the workflows', () => {
-  test('have nothing that actionlint finds', async () => {
+  test('pass actionlint', async () => {
     const found = await Promise.all(
       workflows.map(async file => [file, await actionlint.runLint(readFileSync(file, 'utf8'), file)]),
     )
     expect(found).toEqual(workflows.map(file => [file, []]))
   })
 
-  test('are really looked at', async () => {
+  test('are really checked', async () => {
     const text = readFileSync(workflows[0]!, 'utf8').replace('timeout-minutes', 'timeout-minuets')
     expect(await actionlint.runLint(text, workflows[0]!)).toMatchObject([{ kind: 'syntax-check' }])
   })
 
-  test.each(workflows)('%s pins each action by its hash', file => {
+  test.each(workflows)('%s pins each action to a hash', file => {
     const actions = stepsOf(file).flatMap(({ uses }) => uses ?? [])
     expect(actions.length).toBeGreaterThan(0)
     for (const action of actions) expect(action).toMatch(/@[0-9a-f]{40}$/)
   })
 
-  test.each(workflows)('%s runs what there is', file => {
+  test.each(workflows)('%s runs existing scripts', file => {
     const lines = stepsOf(file).flatMap(({ run }) => run ?? [])
     expect(lines.length).toBeGreaterThan(0)
     const called = lines.flatMap(line =>
