@@ -23,6 +23,8 @@ const maxQueued = 1 << 20
 const maxKnown = 1024
 /** Names that are asked for at a time: each takes descriptors of the whole proxy. Datagrams to further ones are lost. */
 const maxLookups = 16
+/** Datagrams that wait for the address of one name. Further ones are lost. */
+const maxWaiting = 8
 
 /**
  * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
@@ -68,6 +70,8 @@ class Association {
   readonly #far = new Map<Family, Promise<Socket>>()
   readonly #names = new Map<string, Promise<string>>()
   #lookups = 0
+  /** Datagrams that wait, by their name. */
+  readonly #waiting = new Map<string, number>()
   /** Whether it is a target, of each address that the client has named. */
   readonly #known = new Map<string, boolean>()
   #idle: NodeJS.Timeout | undefined
@@ -118,7 +122,8 @@ class Association {
     this.#port = port
     const datagram = parseDatagram(bytes)
     if (!datagram || datagram.port === 0) return
-    const target = isIP(datagram.host) ? unmapped(datagram.host) : await this.#addressOf(datagram.host)
+    const target = isIP(datagram.host) ? unmapped(datagram.host) : await this.#waitFor(datagram.host)
+    if (target === undefined) return
     if (!this.#mayReach(target)) return
     const socket = await this.#socketOf(familyOf(target))
     if (this.#signal.aborted || socket.getSendQueueSize() > maxQueued) return
@@ -132,6 +137,20 @@ class Association {
     this.#idle?.refresh()
     this.bytesRead += data.length
     this.#near.send(encodeDatagram(address, port, data), this.#port, this.#client.address, () => {})
+  }
+
+  /** The address of a name; undefined if too many datagrams wait for it. */
+  async #waitFor(name: string): Promise<string | undefined> {
+    const waiting = this.#waiting.get(name) ?? 0
+    if (waiting === maxWaiting) return undefined
+    this.#waiting.set(name, waiting + 1)
+    try {
+      return await this.#addressOf(name)
+    } finally {
+      const left = this.#waiting.get(name)! - 1
+      if (left > 0) this.#waiting.set(name, left)
+      else this.#waiting.delete(name)
+    }
   }
 
   /** Over the path of the association. */

@@ -12,6 +12,7 @@ import {
   UplinkMonitor,
 } from '../../src/index.js'
 import { atOnce } from './at-once.js'
+import { a, fakeServer } from './dns-fake-server.js'
 
 /** An echo server, which also echoes the end. */
 let echo: Server
@@ -287,6 +288,34 @@ describe('UDP ASSOCIATE', () => {
     await expect.poll(() => asked.size).toBe(16)
     await sleep(300)
     expect(asked.size).toBe(16)
+  })
+
+  test('keeps few datagrams while their name is looked up', async () => {
+    let release = () => {}
+    const released = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const slow = await fakeServer(async ({ question }) => {
+      await released
+      return { answers: question.type === 'A' ? [a('slow.test', '127.0.0.1')] : [] }
+    })
+    onTestFinished(() => slow.close())
+    const proxy = await start({ allowTargets: ['127.0.0.1'], servers: [slow.server] })
+    const got: string[] = []
+    const server = await udp((_socket, bytes) => got.push(String(bytes)))
+    const { port } = await associated(proxy)
+    const client = await udp()
+    const target = server.address().port
+    const named = (text: string) =>
+      Buffer.concat([Buffer.of(0, 0, 0, 3, 9), Buffer.from('slow.test'), datagram(target, text).subarray(8)])
+    for (let i = 0; i < 100; i++) client.send(named(`${i}`), port, '127.0.0.1')
+    client.send(datagram(target, 'by address'), port, '127.0.0.1')
+    await expect.poll(() => got, { timeout: 15_000 }).toEqual(['by address'])
+    release()
+    await expect.poll(() => got.length, { timeout: 15_000 }).toBe(1 + 8)
+    client.send(named('last'), port, '127.0.0.1')
+    await expect.poll(() => got.at(-1), { timeout: 15_000 }).toBe('last')
+    expect(got).toEqual(['by address', ...Array.from({ length: 8 }, (_, i) => `${i}`), 'last'])
   })
 
   test('accepts nothing from other ports, for other targets, or from unknown targets', async () => {
