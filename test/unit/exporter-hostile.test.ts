@@ -73,6 +73,17 @@ test.each<[string, Buffer]>([
   expect(await probe(`https://127.0.0.1:${port}`, trusting)).toMatchObject({ success: true })
 })
 
+// Node would send its lower 8 bits by HTTP/2: "0.test", which is another host.
+test('a header with a character beyond 8 bits is sent by no version of HTTP', async () => {
+  let asked = 0
+  const port = await http2Server(() => asked++)
+  const http = { ...trusting.http, headers: { host: '\u0130.test' } }
+  const { success, log } = await probe(`https://127.0.0.1:${port}`, { prober: 'http', http }, 3000)
+  expect(success).toBe(false)
+  expect(log).toContain('Invalid character in header content')
+  expect(asked).toBe(0)
+})
+
 /** Runs the command, because an error that crashes it must not crash the test process. */
 async function exporter(modules: string) {
   const child = startCli(['exporter', '-c', fileOf(modules), '--listen', '127.0.0.1:0'])

@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http'
 import { type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { PlainConnection } from '../../../protocols/http/plain-connection.js'
@@ -43,7 +44,9 @@ async function askHttp1(
   }
 }
 
-function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion): Promise<HttpAnswer> {
+async function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion): Promise<HttpAnswer> {
+  // Of a character beyond 8 bits, Node would send others.
+  for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value)
   const { host, connection: _ofOneConnection, ...fields } = headers
   return new Promise((resolve, reject) => {
     const session = connect(url.origin, { createConnection: () => socket, settings: { enablePush: false } })
