@@ -6,6 +6,7 @@ import { pings } from '../../src/protocols/icmp/pings.js'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
 import { openIcmp } from '../../src/protocols/icmp/socket/icmp-socket.js'
 import { sweep } from '../../src/protocols/icmp/sweep/sweep.js'
+import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
 import { lab, needs } from '../lab/index.js'
 
 const kinds = [
@@ -107,6 +108,32 @@ test('after any failed send, the timestamps of the next packets match them', { t
   expect(outcomesOf(await all(pings(host, { ...options, interval: 10, count: 5 })))).toEqual(Array(5).fill('timeout'))
   repair()
   await other.return()
+})
+
+describe('a firewall of this machine that rejects what it sends', () => {
+  needs('nft')
+
+  /** As `lab.fault`, but for what the router itself sends. */
+  function reject(match: string) {
+    const rule = `add rule inet own out ${match} reject with icmpx type admin-prohibited`
+    const chain = 'add chain inet own out { type filter hook output priority 0; }'
+    lab.run('router', 'nft', `add table inet own; ${chain}; ${rule}`)
+    onTestFinished(() => void lab.run('router', 'nft', 'delete table inet own'))
+  }
+
+  test.each(kinds)('is no network that is unreachable, $kind, IPv$family', async ({ kind, family }) => {
+    reject(echo[family])
+    const result = await ping(server[family], { device: 'wan2', kind, timeout: 2000 })
+    expect(result).toMatchObject({ outcome: 'send-failed', error: { code: 'EPERM', device: 'wan2' } })
+  })
+
+  test('is no router on the route: traceroute by TCP', async () => {
+    reject('tcp dport 80')
+    const hops = traceroute(server[4], { device: 'wan2', method: 'tcp', queries: 1, maxHops: 1, timeout: 2000 })
+    for await (const { probes } of hops) {
+      expect(probes[0]).toMatchObject({ outcome: 'send-failed', error: { code: 'EPERM', device: 'wan2' } })
+    }
+  })
 })
 
 describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour discovery, IPv%i', family => {

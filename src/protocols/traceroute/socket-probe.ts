@@ -11,7 +11,7 @@ import { isPortUnreachable } from '../icmp/packet/message-types.js'
 import { type ClockSample, measure, systemClock, waitInQueue } from '../icmp/probe/clock.js'
 import type { Outcome } from '../icmp/probe/echo-request.js'
 import { outcomeOfError } from '../icmp/probe/error-outcome.js'
-import { isOwnReport, notSent } from '../icmp/probe/local-failure.js'
+import { ownReport } from '../icmp/probe/local-failure.js'
 import { sameHost } from '../icmp/probe/source-check.js'
 import { isBeforeQueue, stampOf, type Timestamps } from '../icmp/socket/timestamps.js'
 import type { TraceProbe } from './prober.js'
@@ -171,8 +171,9 @@ export abstract class SocketProbe implements TraceProbe {
     this.quoted = packet.data.slice()
     const fromTarget = sameHost(packet.offender, this.target, family)
     this.from = fromTarget ? this.target : packet.offender.slice()
-    if (isOwnReport(family, this)) {
-      this.fail(notSent(path.device))
+    const own = ownReport(family, this, path.device)
+    if (own) {
+      this.fail(own)
       return
     }
     this.time(stampOf(packet))

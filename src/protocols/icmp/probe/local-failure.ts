@@ -2,25 +2,28 @@ import { constants } from 'node:os'
 import { NetviaError, systemError } from '../../../errors.js'
 import { decodeAddress } from '../../../sockets/address.js'
 import { isOwnAddress } from '../../../system/reach.js'
-import { typeOf } from '../packet/message-types.js'
 import type { Verdict } from './echo-request.js'
+import { outcomeOfError } from './error-outcome.js'
 import { sameHost } from './source-check.js'
 
-/** Host unreachable and address unreachable: the errors the kernel itself reports if a neighbour doesn't answer. */
-const neighbourFailure = { 4: { type: typeOf[4].unreachable, code: 1 }, 6: { type: typeOf[6].unreachable, code: 3 } }
+/** The codes of unreachable (host, address) that the kernel itself reports if a neighbour doesn't answer. */
+const neighbourFailure = { 4: 1, 6: 3 }
 
 /**
- * Whether this machine's own kernel reported the error, about a packet that it could not pass to the next hop. Such a packet
- * was never sent. An error from the target itself is accepted.
+ * The error if this machine itself reported that it could not deliver a packet: no neighbour answered, or its firewall
+ * rejects what it sends. Such a packet was never sent. An error from the target itself is accepted.
  */
-export function isOwnReport(
+export function ownReport(
   family: 4 | 6,
   { type, code, from, target }: Pick<Verdict, 'type' | 'code' | 'from' | 'target'>,
-): boolean {
-  const sign = neighbourFailure[family]
-  if (type !== sign.type || code !== sign.code || sameHost(from!, target, family)) return false
+  device: string | undefined,
+): NetviaError | undefined {
+  if (outcomeOfError(family, type, code) !== 'unreachable' || sameHost(from!, target, family)) return undefined
   const own = decodeAddress(from!)
-  return own !== undefined && isOwnAddress(own.address)
+  if (own === undefined || !isOwnAddress(own.address)) return undefined
+  if (code === neighbourFailure[family]) return notSent(device)
+  const hint = 'the packet was not sent: a firewall of this machine rejects it'
+  return systemError(-constants.errno.EPERM, 'sendmsg', { device, hint })
 }
 
 /** `silentHop`: the next hop, if it is known not to answer. */

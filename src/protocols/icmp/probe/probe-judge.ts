@@ -3,7 +3,7 @@ import type { DeadlineQueue } from './deadline-queue.js'
 import { type EchoRequest, emptyVerdict, type Outcome, type Verdict } from './echo-request.js'
 import { outcomeOfError } from './error-outcome.js'
 import type { ErrorReader, ProbeError } from './error-reader.js'
-import { isOwnReport, notSent } from './local-failure.js'
+import { ownReport } from './local-failure.js'
 import { type ProbeTable, State } from './probe-table.js'
 import type { ReplyReader } from './reply-reader.js'
 
@@ -69,8 +69,9 @@ export class ProbeJudge {
     const request = this.#table.request(probe)
     if (this.#table.state[probe] !== State.sent || request.cancelled) return
     const { family, device } = this.#settings
-    if (isOwnReport(family, { type, code, from, target: this.#table.targetOf(probe) })) {
-      this.fail(probe, notSent(device))
+    const own = ownReport(family, { type, code, from, target: this.#table.targetOf(probe) }, device)
+    if (own) {
+      this.fail(probe, own)
       return
     }
     this.#time(probe, stamps, error.receivedStamp, now)
