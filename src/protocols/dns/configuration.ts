@@ -60,7 +60,9 @@ export function reachableConf(conf: ResolvConf, device: string | undefined, behi
   const inReach = () => (first.length > 0 ? first : others).filter(server => hasKnownZone(server) && isRemote(server))
   const unusable = [
     ...conf.servers.filter(server => !hasKnownZone(server)).map(withoutZone),
-    ...existing.filter(server => !remote.includes(server)).map(server => ownServer(server, device!)),
+    ...existing
+      .filter(server => !remote.includes(server))
+      .map(server => ownServer(server, device!, behind === undefined)),
     ...conf.unusable,
   ]
   return { ...conf, servers: ownsSome ? unique(inReach()) : remote, unusable }
@@ -82,9 +84,11 @@ function withoutZone(server: DnsServer): UnusableServer {
   return { text: formatDnsServer(server), why: `names a device that isn't there` }
 }
 
-function ownServer(server: DnsServer, device: string): UnusableServer {
+/** `isGiven`: the caller named it. */
+function ownServer(server: DnsServer, device: string, isGiven: boolean): UnusableServer {
   const hint = 'name servers of this machine itself are out of reach through a device: give servers that are not'
-  return { text: formatDnsServer(server), why: `is this machine's own, not reachable through ${device}`, hint }
+  const why = `is this machine's own, not reachable through ${device}`
+  return { text: formatDnsServer(server), why, hint, ownAddress: isGiven ? server.address : undefined }
 }
 
 function unique(servers: readonly DnsServer[]): DnsServer[] {

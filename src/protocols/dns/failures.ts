@@ -31,6 +31,8 @@ export interface UnusableServer {
   readonly why: string
   /** What to do about it. */
   readonly hint?: string
+  /** The server, if the caller named one that a device can't reach because it is this machine's own. */
+  readonly ownAddress?: string
 }
 
 /** The facts for an error if no server has answered. */
@@ -51,8 +53,8 @@ export function noServerAnswered(
   code?: string,
 ): NetviaError {
   const silence = silent.length > 0 ? [deviceDown('recvmsg', { ...silent[0], device }) ?? noAnswer(silent)] : []
-  const skipped = unusable.map(({ text, why, hint }) => {
-    return new NetviaError(`${text} ${why}`, { code: 'ENETUNREACH', hint })
+  const skipped = unusable.map(({ text, why, hint, ownAddress: address }) => {
+    return new NetviaError(`${text} ${why}`, { code: address ? 'ERR_OFF_PATH' : 'ENETUNREACH', address, hint })
   })
   const all = [...failures, ...silence, ...skipped]
   const found = all.find(({ code }) => code === 'EAI_AGAIN') ?? silence[0] ?? all[0]
@@ -83,7 +85,7 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
 
 /** If a server's address doesn't suit the path, the call itself is not wrong: the next look-up may use other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
-  const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'ERR_OFF_PATH', 'EAFNOSUPPORT', 'EINVAL']
+  const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
   // The kernel reports the ICMP error "prohibited" as EACCES, and a malformed header as EPROTO.
   return syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code) ? 'EHOSTUNREACH' : code
