@@ -111,7 +111,7 @@ describe('faults on the path', () => {
     }
   })
 
-  test('a host without TCP: a value too', async () => {
+  test('a host without TCP is a value too', async () => {
     onTestFinished(lab.fault('isp2', 'tcp dport 80 reject with icmp type prot-unreachable'))
     const results = [
       await checkHttp(`http://${address4}/`, { device }),

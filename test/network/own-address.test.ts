@@ -21,7 +21,7 @@ beforeAll(async () => {
   await lab.nginx(httpServer('location / { return 200 "$remote_addr"; }'))
 })
 
-test('for the monitor, a check of it fails on this machine, and says nothing about the line', async () => {
+test("the uplink's own address as a target is a local error in a monitor's check, and says nothing about the line", async () => {
   const host = wan1.address4
   const monitor = new UplinkMonitor({
     ...{ interval: 100, timeout: 5000 },
@@ -109,7 +109,7 @@ describe('an address of another host, which wan1 has too', () => {
     expect(proxy.statistics.uplinks.fibre?.failures ?? 0).toBe(0)
   })
 
-  test('is no target of a proxy that has no other uplink', async () => {
+  test('is refused by a proxy without another uplink', async () => {
     await grouped()
     const proxy = await listenProxy({ port: 0, device: 'wan1', allowTargets: [`${host}/128`] })
     onTestFinished(() => proxy.close())
@@ -121,7 +121,7 @@ describe('an address of another host, which wan1 has too', () => {
 describe('the command', () => {
   const own = wan2.address4
 
-  test('sweep asks the others, and does not call it unreachable', async () => {
+  test('sweep probes the other targets, and does not report it as unreachable', async () => {
     const { code, stdout } = await netvia(['sweep', '-I', 'wan2', own, server.address4])
     expect(code).toBe(4)
     expect(stdout).toContain(`${server.address4} is alive`)

@@ -197,7 +197,7 @@ describe('cadence', () => {
     expect(delays.toSorted((a, b) => a - b)[delays.length >> 2]).toBeLessThan(5)
   })
 
-  test('past 65,536 the numbers on the wire begin again, and those of the results go on', {
+  test('past 65,536 the numbers on the wire begin again, and those of the results continue', {
     timeout: 60_000,
   }, async () => {
     const count = 66_000

@@ -119,19 +119,19 @@ test('a name that its server blocks with 0.0.0.0 does not reach a web server her
 describe("a name that leads to the device's own address, as with dynamic DNS", () => {
   const { address4: address } = lab.wan2
 
-  test('is no proof that the line works', async () => {
+  test('does not prove that the line works', async () => {
     await lab.dnsmasq([`host-record=my-line.test,${address}`])
     const result = await checkHttp(`http://my-line.test:${port}/`, { device })
     expect(result).toMatchObject({ ok: false, error: { code: 'ERR_OFF_PATH', device, address } })
   })
 
-  test('does not matter beside an address of another host', async () => {
+  test('does not matter if the name also has an address of another host', async () => {
     await lab.dnsmasq([`host-record=my-lines.test,${address}`, `host-record=my-lines.test,${lab.server.address4}`])
     await lab.nginx()
     const socket = await connect({ host: 'my-lines.test', port: 80, device })
     expect(socket.remoteAddress).toBe(lab.server.address4)
     socket.destroy()
-    // What the network says of the other one says more.
+    // The error from the other address is more informative.
     const refused = { code: 'ECONNREFUSED', address: lab.server.address4 }
     await expect(connect({ host: 'my-lines.test', port: 81, device })).rejects.toMatchObject(refused)
   })

@@ -6,7 +6,7 @@ import { boundedServer } from '../../src/cli/monitor/web/bounded-server.js'
 const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
 const chunked = `${get}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`
 
-/** What a client that never ends gets until the server has ended its connection. `/refused` is answered with an end. */
+/** The statuses that a client that never ends its side gets until the server closes. The server ends after `/refused`. */
 async function statusesOf(sent: string): Promise<number[]> {
   const server = boundedServer({ maxConnections: 100, maxHeaderSize: 8192 }, async ({ url }, response) => {
     if (url === '/refused') response.writeHead(401, { connection: 'close' })
@@ -31,7 +31,7 @@ async function statusesOf(sent: string): Promise<number[]> {
   return [...text.matchAll(/HTTP\/1.1 (\d+)/g)].map(match => Number(match[1]))
 }
 
-test('whatever a client sends that never ends, it is answered and its connection ended', async () => {
+test('a client that never ends its side is answered and closed, whatever it sends', async () => {
   const cases: [what: string, sent: string, statuses: number[]][] = [
     ['nothing', '', [408]],
     ['two requests', `${get}\r\n${get}\r\n`, [200, 200, 408]],

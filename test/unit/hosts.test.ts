@@ -19,7 +19,7 @@ test('names and aliases, comments, both families, without case', () => {
   expect(hosts.has('hidden')).toBe(false)
 })
 
-test('lines of nonsense do no harm', () => {
+test('invalid lines do no harm', () => {
   const hosts = parseHosts(
     'nonsense name\n1.2.3 short\n192.0.2.1\n\n\0\n192.0.2.2 good\r\n__proto__ x\n192.0.2.3 __proto__\n192.0.2.4 \r\n192.0.2.5  # none\n192.0.2.6#x y',
   )
@@ -27,7 +27,7 @@ test('lines of nonsense do no harm', () => {
   expect(parseHosts(`${'\r'.repeat(200_000)}\n192.0.2.1 ${' '.repeat(200_000)}\n`).size).toBe(0)
 })
 
-test('a list that blocks 100,000 names keeps their address once', () => {
+test('a list that blocks 100,000 names stores their address once', () => {
   const lines = Array.from({ length: 100_000 }, (_, index) => `0.0.0.0 ads${index}.example.com`)
   const hosts = parseHosts([...lines, '192.0.2.1 ads7.example.com', ''].join('\n'))
   expect(new Set(hosts.values()).size).toBe(2)

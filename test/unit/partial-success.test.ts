@@ -4,7 +4,7 @@ import { partialSuccess } from '../../src/cli/monitor/otlp/partial-success.js'
 const reason = (text: string) => [0x12, text.length, ...Buffer.from(text)]
 
 test.each<[string, number[], number, string]>([
-  ['an empty answer', [], 0, ''],
+  ['an empty response', [], 0, ''],
   ['an empty part', [0x0a, 0], 0, ''],
   ['a number and a reason', [0x0a, 6, 0x08, 0x80, 0x01, ...reason('x')], 128, 'x'],
   ['other fields before it', [0x10, 5, 0x1a, 1, 9, 0x0a, 2, 0x08, 7], 7, ''],

@@ -51,7 +51,7 @@ test('search list and domain: the last of either counts', () => {
   expect(parseResolvConf('search a.example\ndomain one.example two.example').search).toEqual(['one.example'])
 })
 
-test('carriage returns, tabs, and lines of nonsense do no harm', () => {
+test('carriage returns, tabs and invalid lines do no harm', () => {
   const conf = parseResolvConf(
     'nameserver 192.0.2.1\r\nsearch example.net\r\n\0\0\nnameserver\noptions\noptions ndots:x ndots:\n',
   )
