@@ -78,7 +78,15 @@ const faces: Record<string, string[]> = {
   scan: ['scan-ports', 'sweep-ports', 'port-scan', 'port-sweep', 'port-list'],
   checks: [
     ...['check-dns', 'check-ping', 'check-tcp', 'match', 'outcome', 'public-url'],
-    ...['http/check-http', 'http/captive-portal', 'http/options', 'http/redirect', 'http/result', 'http/url'],
+    ...[
+      'http/check-http',
+      'http/captive-portal',
+      'http/options',
+      'http/pieces',
+      'http/redirect',
+      'http/result',
+      'http/url',
+    ],
   ],
   monitor: [
     ...['monitor', 'options', 'settings', 'instrument', 'state/state-machine'],

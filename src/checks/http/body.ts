@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream'
 import { nodeStream, nodeZlib } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import type { HttpAnswer } from '../../protocols/http/question.js'
+import { Pieces } from './pieces.js'
 
 export interface Body {
   /** Bytes received, as on the wire (compressed or not), up to the limit. */
@@ -26,10 +27,10 @@ export async function readBody({ body, headers }: HttpAnswer, limit: number, dec
     return received
   }
   const decoded = new Meter(limit)
-  const chunks: Uint8Array[] = []
+  const pieces = new Pieces()
   const { codings, unknown } = codingsOf(headers['content-encoding'])
-  for await (const chunk of decoded.pass(await undo(codings, encoded))) chunks.push(chunk)
-  const whole = Buffer.concat(chunks)
+  for await (const chunk of decoded.pass(await undo(codings, encoded))) pieces.add(chunk)
+  const whole = pieces.whole()
   const text = textDecoder(whole, headers['content-type']).decode(whole)
   return { bytes: received.bytes, cut: received.cut || decoded.cut, text, unknown }
 }

@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflateRaw } from 'node:zlib'
+import { Pieces } from '../../../checks/http/pieces.js'
 import type { HttpModule } from '../config/http.js'
 import type { HttpAnswer } from './http-request.js'
 
@@ -17,20 +18,20 @@ const longestKept = 64 * 1024 * 1024
 /** Reads a body to its end or to the limit, and keeps it if its text is needed. */
 export async function readBody(source: HttpAnswer['body'], module: HttpModule, keep: boolean): Promise<ReadBody> {
   const limit = module.body_size_limit || Number.POSITIVE_INFINITY
-  const chunks: Buffer[] = []
+  const pieces = new Pieces()
   const result: ReadBody = { bytes: 0, text: '' }
   try {
     for await (const chunk of decompressed(source, module.compression) as AsyncIterable<Buffer>) {
       const part = chunk.subarray(0, limit - result.bytes)
       result.bytes += part.length
-      if (keep) chunks.push(part)
+      if (keep) pieces.add(part)
       if (part.length < chunk.length) throw new Error(`the body is longer than ${limit} bytes`)
       if (keep && result.bytes > longestKept) throw new Error(`the body to match is longer than ${longestKept} bytes`)
     }
   } catch (error) {
     result.error = error as Error
   }
-  result.text = Buffer.concat(chunks).toString()
+  result.text = pieces.whole().toString()
   return result
 }
 
