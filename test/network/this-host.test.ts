@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 import { beforeAll, describe, expect, test } from 'vitest'
 import {
   checkHttp,
   checkPing,
   checkTcp,
   connect,
+  discoverNat,
+  HttpAgent,
   openIcmp,
   openUdp,
   openUdpPackets,
@@ -16,7 +18,10 @@ import {
   sweep,
   sweepPorts,
   traceroute,
+  traceroutes,
+  via,
 } from '../../src/index.js'
+import { fetch } from '../../src/undici.js'
 import { atEnd, lab } from '../lab/index.js'
 
 const { device } = lab.wan2
@@ -50,8 +55,11 @@ const calls: Record<string, (host: string) => Promise<unknown>> = {
   'traceroute by icmp': host => all(traceroute(host, { device, method: 'icmp' })),
   'traceroute by udp': host => all(traceroute(host, { device, method: 'udp' })),
   'traceroute by tcp': host => all(traceroute(host, { device, method: 'tcp' })),
+  traceroutes: host => all(traceroutes(host, { device, count: 1 })),
   pathMtu: host => pathMtu(host, { device }),
   connect: host => connect({ host, port, device }),
+  'connect of via()': host => via(device).connect({ host, port }),
+  'an agent': host => once(get({ host, port, agent: new HttpAgent({ device }) }), 'response'),
   scanPorts: host => all(scanPorts(host, { device, ports: [port] })),
   openIcmp: async host => {
     const family = familyOf(host)
@@ -94,7 +102,9 @@ describe.each([
     expect(await checkPing(host, { device })).toMatchObject(failed)
     // A URL has no zone.
     if (host.includes('%')) return
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/`
+    const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    expect(await discoverNat(place, { device, timeout: 1000 })).toMatchObject(failed)
+    const url = `http://${place}/`
     expect(await checkHttp(url, { device })).toMatchObject(failed)
     expect(await checkHttp(url)).toMatchObject({ ok: true })
     // Other addresses of this machine have no route through lo.
@@ -121,8 +131,10 @@ describe("a name that leads to the device's own address, as with dynamic DNS", (
 
   test('does not prove that the line works', async () => {
     await lab.dnsmasq([`host-record=my-line.test,${address}`])
-    const result = await checkHttp(`http://my-line.test:${port}/`, { device })
-    expect(result).toMatchObject({ ok: false, error: { code: 'ERR_OFF_PATH', device, address } })
+    const url = `http://my-line.test:${port}/`
+    const error = { code: 'ERR_OFF_PATH', device, address }
+    expect(await checkHttp(url, { device })).toMatchObject({ ok: false, error })
+    await expect(fetch(url, { device })).rejects.toMatchObject({ cause: error })
   })
 
   test('does not matter if the name also has an address of another host', async () => {

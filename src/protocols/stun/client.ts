@@ -119,9 +119,9 @@ export class StunClient {
     })
   }
 
-  /** dgram's error knows neither device nor hint. */
-  #notSent({ errno = 0 }: NodeJS.ErrnoException, to: Endpoint): NetviaError {
-    return systemError(errno, 'STUN', { ...to, device: this.#device })
+  /** dgram's error of a system call knows neither device nor hint. Others are netvia's own: a refused target. */
+  #notSent(error: NodeJS.ErrnoException, to: Endpoint): Error {
+    return error.errno ? systemError(error.errno, 'STUN', { ...to, device: this.#device }) : error
   }
 
   /** Only an answer to an open request, from an expected address, counts. Anybody can send anything else. */
