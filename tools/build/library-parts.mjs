@@ -26,8 +26,15 @@ const parts = {
     ...['system/devices/(devices|neighbours|watch)', 'system/privileges/privileges', 'via'],
   ],
   foundation: [
-    ...['runtime', 'binding', 'sockets', 'system/netlink', 'system/reach', 'system/device-(loss|return)'],
-    ...['protocols/dns', 'protocols/connect-descriptor', 'protocols/closable-socket'],
+    ...[
+      'runtime',
+      'binding',
+      'sockets',
+      'system/netlink',
+      'system/(reach|this-host)',
+      'system/device-(down|loss|return)',
+    ],
+    ...['protocols/dns', 'protocols/connect(ing|-descriptor)', 'protocols/closable-socket'],
   ],
   probes: ['protocols/icmp', 'protocols/targets'],
   traces: ['protocols/traceroute'],
