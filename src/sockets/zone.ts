@@ -1,8 +1,7 @@
-import { readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
 import { addon } from '../binding/addon.js'
-import { NetviaError } from '../errors.js'
+import { NetviaError, systemError } from '../errors.js'
 import { addressText, scopeOf, withScope } from './address.js'
+import { setOption } from './options.js'
 
 /**
  * An address that is valid on one link only (link-local, RFC 4291 section 2.5.6, or a multicast group of that scope) needs the
@@ -22,8 +21,8 @@ export function onLink(address: Uint8Array, device: string | undefined): Uint8Ar
     throw wrong(`${addressText(address)} is an address of one link, and it is not said of which`, address, hint)
   }
   if (device === undefined || index < 0 || scope === index) return address
+  if (isOfVrf(scope, device)) return address
   const [plain, zone] = addressText(address).split('%')
-  if (masterOf(zone!) === device) return address
   const hint = `write ${plain}%${device}, or name the device ${zone}`
   throw wrong(`${plain}%${zone} is an address on ${zone}, and the device is ${device}`, address, hint, device)
 }
@@ -44,11 +43,25 @@ function isOfOneLink(address: Uint8Array): boolean {
   return first === 0xfe ? second >> 6 === 2 : first === 0xff && (second & 15) <= 2
 }
 
-/** A socket bound to a VRF may use the links of the VRF's devices. */
-export function masterOf(device: string): string | undefined {
+/** IPPROTO_IP, and IP_UNICAST_IF of linux/in.h. */
+const ipLevel = 0
+const unicastInterface = 50
+
+/**
+ * Whether the device of this index belongs to the VRF `vrf`: a socket bound to a VRF may use the links of its devices. Asks the
+ * kernel, which accepts another device as IP_UNICAST_IF of a bound socket only then (ip(7)). A bridge or a bond is none: what
+ * its port sends doesn't go through it.
+ */
+export function isOfVrf(index: number, vrf: string): boolean {
+  const { AF_INET, SOCK_DGRAM } = addon().constants
+  const fd = addon().socket(AF_INET!, SOCK_DGRAM!, 0)
+  if (fd < 0) throw systemError(fd, 'socket')
   try {
-    return basename(readlinkSync(`/sys/class/net/${device}/master`))
-  } catch {
-    return undefined
+    setOption(fd, 'SO_BINDTODEVICE', `${vrf}\0`, vrf)
+    const value = Buffer.alloc(4)
+    value.writeUInt32BE(index)
+    return addon().setOption(fd, ipLevel, unicastInterface, value) === 0
+  } finally {
+    addon().close(fd)
   }
 }

@@ -106,6 +106,15 @@ test('nsenter --net, without the /sys of the namespace: what a device of the sam
   expect(result).toMatchObject({ outcome: 'timeout' })
 })
 
+it('the hint for a wrong name lists the devices of the network namespace that was entered', async () => {
+  const entered = ['nsenter', `--net=/run/netns/${lab.names.internet}`, process.execPath, command] as const
+  const { stderr } = await collect(
+    lab.spawn('router', ...entered, 'ping', '-c', '1', '-I', 'nope', lab.server.address4),
+  )
+  expect(stderr).toContain('isp1')
+  expect(stderr).not.toContain('wan1')
+})
+
 describe('doctor in a container', () => {
   it('names the capability to add for each missing permission', async () => {
     const before = await doctor({ capabilities: [] })

@@ -6,6 +6,7 @@ import {
   checkTcp,
   connect,
   openIcmp,
+  openUdpPackets,
   pathMtu,
   ping,
   pings,
@@ -131,5 +132,42 @@ describe('with the link named once', () => {
     const source = await netvia(['ping', '-c', '1', '-I', 'wan1', '--source', 'fe80::1', peer])
     expect(source.stderr).toContain(`${own}%wan1`)
     expect((await netvia(['ping', '-c', '1', '-I', 'wan1', '--source', own, peer])).code).toBe(0)
+  })
+})
+
+describe('the port of a bridge is another device than the bridge', () => {
+  beforeAll(() => {
+    const ip = (...words: string[]) => lab.run('router', 'ip', ...words)
+    ip('link', 'add', 'bridge6', 'type', 'bridge')
+    atEnd(() => ip('link', 'delete', 'bridge6'))
+    ip('link', 'add', 'port6', 'type', 'veth', 'peer', 'name', 'far6')
+    atEnd(() => ip('link', 'delete', 'port6'))
+    ip('link', 'set', 'port6', 'master', 'bridge6')
+    for (const device of ['bridge6', 'port6', 'far6']) ip('link', 'set', device, 'up')
+    for (const device of ['bridge6', 'port6']) ip('address', 'add', `${own}/64`, 'dev', device, 'nodad')
+  })
+
+  it.each(Object.entries(calls))('%s', async (_, call) => {
+    const refused = {
+      code: 'ERR_INVALID_ARG_VALUE',
+      hint: expect.stringMatching(/^write .*%bridge6, or name the device/),
+    }
+    await expect(call(`${peer}%port6`, { device: 'bridge6' })).rejects.toMatchObject(refused)
+    const local = { device: 'bridge6', localAddress: `${own}%port6` }
+    await expect(call(`${peer}%bridge6`, local)).rejects.toMatchObject(refused)
+  })
+
+  it('reply', async () => {
+    using socket = await openUdpPackets({ family: 6, device: 'bridge6' })
+    const info = {
+      address: peer,
+      family: 6,
+      port: 9,
+      destination: own,
+      localAddress: own,
+      device: 'port6',
+      ttl: 64,
+    } as const
+    await expect(socket.reply(info, Buffer.from('x'))).rejects.toMatchObject({ code: 'ERR_OFF_PATH' })
   })
 })

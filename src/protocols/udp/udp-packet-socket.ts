@@ -7,7 +7,7 @@ import { isolated } from '../../runtime/isolated.js'
 import { boundNameOf, decodeAddress, encodeAddress, type SocketAddress } from '../../sockets/address.js'
 import { offPath } from '../../sockets/off-path.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
-import { masterOf } from '../../sockets/zone.js'
+import { isOfVrf } from '../../sockets/zone.js'
 import { targetOnPath } from '../../system/this-host.js'
 import { ClosableSocket } from '../closable-socket.js'
 import { changeMembership, checkAddress } from './membership.js'
@@ -169,12 +169,12 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
    */
   #indexFor(device: string | undefined): number {
     const own = this.#device
+    const index = device === undefined ? -1 : addon().deviceIndex(device)
     if (own !== undefined) {
-      if (device === own || (device !== undefined && masterOf(device) === own)) return 0
+      if (device === own || (index > 0 && isOfVrf(index, own))) return 0
       const hint = 'answer on the socket that the message came to'
       throw offPath(`reply: the message came in through ${device}, and the socket is on ${own}`, hint, own)
     }
-    const index = device === undefined ? -1 : addon().deviceIndex(device)
     if (index <= 0)
       throw systemError(index < 0 && device !== undefined ? index : -constants.errno.ENODEV, 'reply', { device })
     return index
