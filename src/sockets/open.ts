@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { networkInterfaces, constants as system } from 'node:os'
 import { addon, Step } from '../binding/addon.js'
 import { NetviaError, systemError } from '../errors.js'
@@ -220,9 +220,11 @@ export function devicesHint(device: string, names = deviceNames()): string {
   return `the devices here are ${names.join(', ')}`
 }
 
+/** From /proc, because /sys may show another network namespace (`nsenter --net`). Two lines are a heading (proc_pid_net(5)). */
 function deviceNames(): string[] {
   try {
-    return readdirSync('/sys/class/net').sort()
+    const lines = readFileSync('/proc/net/dev', 'utf8').trim().split('\n').slice(2)
+    return lines.map(line => line.split(':')[0]!.trim()).sort()
   } catch {
     return Object.keys(networkInterfaces())
   }

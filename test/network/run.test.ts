@@ -231,6 +231,18 @@ describe('refused', () => {
     expect((await run(python(`print(attempt(lambda: ${script}))`), { before: [] })).stdout).toBe(`${said}\n`)
   })
 
+  test('without end, is not reported without end', async () => {
+    // More often than once, because reports may be lost that the program makes faster than they are read.
+    const script = `
+s = udp()
+for i in list(range(2000)) * 10: attempt(lambda: s.sendto(b'x', ('127.1.%d.%d' % (i >> 8, i & 255), 53)))`
+    const { stderr } = await run(python(script))
+    const lines = stderr.split('\n')
+    expect(lines).toHaveLength(1002)
+    expect(lines[999]).toContain('refused a DNS question to 127.1.')
+    expect(lines[1000]).toBe('netvia: no more refusals are reported')
+  })
+
   const otherDevice =
     'netvia: python3: refused a packet or an address that names another device than wan2 (IP_PKTINFO, or a zone)\n'
 

@@ -24,6 +24,9 @@ export interface RunFlags {
 const notExecutable = 126
 const notFound = 127
 
+/** Different refusals that are reported. A program can name new addresses forever, and give itself new names. */
+const mostSaid = 1000
+
 /** The terminal sends these to the program as well. */
 const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
@@ -78,9 +81,10 @@ async function runOver(
     // Programs look for nscd on machines that have none.
     if (refused.reason === 'name-service' && !existsSync(refused.address!)) return
     const text = describe(refused, uplinks?.whyNone)
-    if (said.has(text)) return
+    if (said.size === mostSaid || said.has(text)) return
     said.add(text)
     session.output.note(`netvia: ${text}`)
+    if (said.size === mostSaid) session.output.note('netvia: no more refusals are reported')
   }
   let started: ConfinedProgram | undefined
   // Set up before the program starts, because a signal may follow its first output immediately.
