@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'nod
 import type { Socket } from 'node:net'
 import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
-import { resetSocket, wasReset } from '../sockets/reset.js'
+import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
@@ -176,9 +176,6 @@ async function exchange(
   answer.on('error', cut)
   // For Node, a body that lasts until the end of the connection is whole even if that broke.
   upstream.prependListener('error', cut)
-  upstream.prependListener('end', () => {
-    if (wasReset(upstream)) cut()
-  })
   response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders, answer.httpVersion))
   await pipeline(answer, response)
   await upload

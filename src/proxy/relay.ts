@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { openTunnel, type Tunnel } from '../binding/relay.js'
 import { descriptorOf } from '../sockets/hand-over.js'
-import { resetSocket, wasReset } from '../sockets/reset.js'
+import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { Descriptor, type End, toSocket } from './descriptor.js'
@@ -93,9 +93,6 @@ function join(from: Socket, to: Socket): void {
   if (from.destroyed) return void resetSocket(to)
   from.allowHalfOpen = true
   from.on('error', () => resetSocket(to))
-  from.on('end', () => {
-    if (wasReset(from)) resetSocket(to)
-  })
   from.on('close', () => {
     if (from.readableEnded) to.destroySoon()
     else resetSocket(to)

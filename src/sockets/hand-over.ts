@@ -3,6 +3,7 @@ import { addon } from '../binding/addon.js'
 import { nodeNet } from '../builtins.js'
 import { verifyDevice } from './open.js'
 import { refuseReconnect } from './refuse-reconnect.js'
+import { reportResets } from './report-resets.js'
 
 /** Descriptors of sockets made here, for runtimes (Deno) that hide the number. */
 const handedOver = new WeakMap<object, number>()
@@ -37,7 +38,7 @@ export function handOver(fd: number, device?: string): Socket {
     socket.destroy()
     throw error
   }
-  return refuseReconnect(socket, device)
+  return refuseReconnect(reportResets(socket), device)
 }
 
 /** Node sets these itself. If they are there already, Node 20 makes no hidden classes for each socket. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { descriptorOf } from './hand-over.js'
-import { getOption, trySetOption } from './options.js'
+import { trySetOption } from './options.js'
 
 /** A `struct linger` of SO_LINGER (socket(7)): close(2) sends a reset. */
 export const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
@@ -13,13 +13,4 @@ export const resetOnClose = new Uint8Array(Int32Array.of(1, 0).buffer)
 export function resetSocket(socket: Socket): void {
   if (trySetOption(descriptorOf(socket), 'SO_LINGER', resetOnClose) === 0) socket.destroy()
   else socket.resetAndDestroy()
-}
-
-/**
- * Whether a connection that has ended was reset. If a reset comes while bytes wait to be read, libuv reports an end after them, and the
- * error stays in the socket (SO_ERROR, socket(7)).
- */
-export function wasReset(socket: Socket): boolean {
-  const fd = descriptorOf(socket)
-  return fd >= 0 && getOption(fd, 'SO_ERROR') !== 0
 }

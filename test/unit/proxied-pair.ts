@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { listenProxy, type Proxy as NetviaProxy, type ProxyOptions } from '../../src/index.js'
-import { wasReset } from '../../src/sockets/reset.js'
+import { reportResets } from '../../src/sockets/report-resets.js'
 
 export interface Pair {
   readonly proxy: NetviaProxy
@@ -16,12 +16,12 @@ export async function proxiedPair(options: ProxyOptions = {}, early = '', first 
   const accepted = once(server, 'connection') as Promise<[Socket]>
   await once(server, 'listening')
   const proxy = await listenProxy({ port: 0, allowTargets: ['127.0.0.0/8'], ...options })
-  const client = connect({ port: proxy.address().port, host: '127.0.0.1', allowHalfOpen: true })
+  const client = reportResets(connect({ port: proxy.address().port, host: '127.0.0.1', allowHalfOpen: true }))
   client.on('error', () => {})
   const { port } = server.address() as AddressInfo
   client.write(Buffer.concat([Buffer.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255), Buffer.from(early)]))
   const [target] = await accepted
-  target.on('error', () => {})
+  reportResets(target).on('error', () => {})
   onTestFinished(async () => {
     client.destroy()
     target.destroy()
@@ -50,7 +50,7 @@ async function readExactly(socket: Socket, length: number): Promise<Buffer> {
 export async function received(socket: Socket): Promise<{ bytes: Buffer; end: 'end' | 'reset' }> {
   const chunks: Buffer[] = []
   const end = new Promise<'end' | 'reset'>(resolve => {
-    socket.on('end', () => resolve(wasReset(socket) ? 'reset' : 'end')).on('error', () => resolve('reset'))
+    socket.on('end', () => resolve('end')).on('error', () => resolve('reset'))
     if (socket.errored) resolve('reset')
   })
   socket.on('data', chunk => chunks.push(chunk))

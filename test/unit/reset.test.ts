@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { resetSocket, wasReset } from '../../src/sockets/reset.js'
+import { resetSocket } from '../../src/sockets/reset.js'
 
 /** Both ends of a connection. The far end doesn't read yet. */
 async function connected(): Promise<{ near: Socket; far: Socket }> {
@@ -50,19 +50,4 @@ test('a closed socket stays closed', async () => {
   await once(near, 'close')
   resetSocket(near)
   expect(near.destroyed).toBe(true)
-})
-
-test('a reset after unread bytes looks like a normal end, but is a reset', async () => {
-  const { near, far } = await connected()
-  const { near: other, far: orderly } = await connected()
-  const looks = [near, other].map(
-    socket =>
-      new Promise(resolve => socket.on('end', () => resolve(wasReset(socket))).on('error', () => resolve(true))),
-  )
-  // Both the bytes and the end have arrived when they are read.
-  far.write('part')
-  resetSocket(far)
-  orderly.end('part')
-  for (const socket of [near, other]) socket.resume()
-  expect(await Promise.all(looks)).toEqual([true, false])
 })

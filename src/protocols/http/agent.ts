@@ -6,6 +6,7 @@ import { lateParent, nodeHttp, nodeHttps } from '../../builtins.js'
 import { invalidArgument, NetviaError } from '../../errors.js'
 import { checkOptions, type PathOptions, pathKey, pathOf, type Schema } from '../../options.js'
 import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
+import { reportResets } from '../../sockets/report-resets.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
 import { secureContextFor } from '../tcp/secure-contexts.js'
 import type { TlsOptions } from '../tcp/tls-options.js'
@@ -163,7 +164,7 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       try {
         const secureContext = tls.secureContext ?? secureContextFor(tls)
         const connection = super.createConnection({ ...options, secureContext, socket } as ConnectionOptions)
-        return refuseReconnect(connection as Socket, device)
+        return refuseReconnect(reportResets(connection as Socket), device)
       } catch (error) {
         socket.destroy()
         throw error

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Agent, buildConnector } from 'undici'
 import {
   anything,
@@ -11,6 +12,7 @@ import {
   type Schema,
 } from '../../options.js'
 import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
+import { reportResets } from '../../sockets/report-resets.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'
@@ -96,9 +98,9 @@ export interface Connecting {
 export function openDispatcher(caller: string, given: DispatcherOptions, connecting: Connecting = {}): Agent {
   const options = checkOptions(caller, given, schema)
   const { device: _device, localAddress: _localAddress, mark: _mark, tos: _tos, ...agentOptions } = options
-  const { Agent, errors } = undici()
+  const { Agent } = undici()
   // For undici's own error, undici makes a new connection for the waiting requests. Any other error fails them all.
-  const sockets = new BoundSockets(cause => Object.assign(new errors.SocketError(cause.message), { cause }))
+  const sockets = new BoundSockets(socketError)
   class PathAgent extends Agent {
     override dispatch(...request: Parameters<Agent['dispatch']>): boolean {
       sockets.dropDead()
@@ -138,16 +140,35 @@ function openConnections(
     connectTo(target).then(
       ({ socket, path: { device } }) => {
         if (target.protocol !== 'https:') {
-          sockets.add(socket, device)
+          sockets.add(inUndicisWords(socket), device)
           return callback(null, socket)
         }
         // From here on undici's own code runs: server name, ALPN, TLS session cache.
         secure({ ...target, httpSocket: socket }, (...result) => {
-          if (result[1]) sockets.add(refuseReconnect(result[1], device), device)
+          if (result[1]) sockets.add(refuseReconnect(inUndicisWords(reportResets(result[1])), device), device)
           callback(...result)
         })
       },
       error => callback(error, null),
     )
   }
+}
+
+/**
+ * For undici, a body that lasts until the end of the connection is whole even if that was reset, but not if it ended with
+ * undici's own error.
+ */
+function inUndicisWords<T extends Socket>(socket: T): T {
+  const { destroy } = socket
+  socket.destroy = error => destroy.call(socket, socket.bytesRead > 0 && isReset(error) ? socketError(error) : error)
+  return socket
+}
+
+function isReset(error: NodeJS.ErrnoException | undefined): error is Error {
+  return error?.code === 'ECONNRESET'
+}
+
+function socketError(cause: Error): Error {
+  const { SocketError } = undici().errors
+  return Object.assign(new SocketError(cause.message), { cause })
 }

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { nodeHttp } from '../../builtins.js'
-import { wasReset } from '../../sockets/reset.js'
 
 /** A request on a connection of its own. Header names are in lower case, `host` among them. */
 export interface HttpQuestion {
@@ -44,9 +43,6 @@ export async function askByNode(connection: Socket, { body, ...question }: HttpQ
       response.on('error', () => {})
       request.on('error', error => {
         if (!response.complete) response.destroy(isOfParser(error) ? error : aborted())
-      })
-      connection.prependListener('end', () => {
-        if (!response.complete && wasReset(connection)) response.destroy(aborted())
       })
       resolve(response)
     }

@@ -7,6 +7,7 @@ import { checkOptions, type Schema } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { descriptorOf } from '../../sockets/hand-over.js'
 import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
+import { reportResets } from '../../sockets/report-resets.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { wireName } from '../dns/names.js'
 import { type ConnectOptions, connectSchema } from './dial.js'
@@ -85,7 +86,7 @@ export async function startTls(
     const certificate = refused || onHandshake ? secure.getPeerX509Certificate() : undefined
     onHandshake?.(secure, certificate)
     if (refused) throw certificateError(secure, certificate, identity, options, address)
-    return refuseReconnect(secure, options.device)
+    return refuseReconnect(reportResets(secure), options.device)
   } catch (error) {
     secure?.destroy()
     socket.destroy()

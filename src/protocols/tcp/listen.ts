@@ -17,6 +17,7 @@ import { familyOf } from '../../sockets/address.js'
 import { descriptorOf, giveAway } from '../../sockets/hand-over.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
 import { refuseReconnect, refuseRelisten } from '../../sockets/refuse-reconnect.js'
+import { reportResets } from '../../sockets/report-resets.js'
 import {
   numericOptions,
   setCongestionControl,
@@ -86,7 +87,7 @@ export async function listen(given: ListenOptions, onConnection?: (socket: Socke
   const server = nodeNet().createServer()
   // Runs before all other listeners, to read back the device that accepted sockets inherit.
   server.on('connection', socket => {
-    refuseReconnect(socket, device)
+    refuseReconnect(reportResets(socket), device)
     if (device !== undefined) verifyAccepted(socket, fd, device)
   })
   if (onConnection) server.on('connection', onConnection)

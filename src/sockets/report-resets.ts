@@ -1,0 +1,37 @@
+import type { Socket } from 'node:net'
+import { constants } from 'node:os'
+import { systemError } from '../errors.js'
+import { descriptorOf } from './hand-over.js'
+import { getOption } from './options.js'
+
+const { EPIPE } = constants.errno
+
+/**
+ * Makes a socket that is reset behind its last bytes fail after them, as in Go. libuv reports an end, and what was cut off would
+ * look complete.
+ */
+export function reportResets<T extends Socket>(socket: T): T {
+  const { push } = socket
+  socket.push = (chunk, encoding) => {
+    if (chunk === null) failIfBroken(socket)
+    return push.call(socket, chunk, encoding)
+  }
+  return socket
+}
+
+/** libuv leaves the error in the socket (SO_ERROR, socket(7)). EPIPE is that of a reset after an orderly end. */
+function failIfBroken(socket: Socket): void {
+  const fd = descriptorOf(socket)
+  const errno = fd >= 0 ? getOption(fd, 'SO_ERROR') : 0
+  if (errno !== 0 && errno !== EPIPE) failAtEnd(socket, errno)
+}
+
+/** Bytes that nobody has read yet come first. */
+function failAtEnd(socket: Socket, errno: number): void {
+  const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
+  socket.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'end') return emit.call(socket, event, ...args)
+    socket.destroy(systemError(-errno, 'read'))
+    return true
+  }
+}
