@@ -4,11 +4,20 @@ import { root } from '../root.mjs'
 
 const changed = path => statSync(path).mtimeMs
 
-/** Compiles src/ to dist/ if dist/ is missing or older than the sources. Returns false if that fails. */
+const timesIn = input => {
+  const path = `${root}${input}`
+  return statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true }).map(name => changed(`${path}/${name}`))
+    : [changed(path)]
+}
+
+/** What dist/ is made of, and by. */
+const inputs = ['src', 'tools/build', 'tsdown.config.mjs']
+
+/** Compiles src/ to dist/ if dist/ is missing or older than its inputs. Returns false if that fails. */
 export function compile() {
   const output = `${root}dist/index.cjs`
-  const sources = readdirSync(`${root}src`, { recursive: true }).map(name => changed(`${root}src/${name}`))
-  if (existsSync(output) && changed(output) > Math.max(...sources)) return true
+  if (existsSync(output) && changed(output) > Math.max(...inputs.flatMap(timesIn))) return true
   if (!existsSync(`${root}node_modules/tsdown`)) {
     console.error('node_modules is missing: run npm ci first')
     return false
