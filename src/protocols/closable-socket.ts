@@ -1,6 +1,7 @@
 import { hold } from '../binding/poller.js'
 import { nodeAsyncHooks } from '../builtins.js'
 import { NetviaError } from '../errors.js'
+import { verifyDevice } from '../sockets/open.js'
 import { PacketSocket } from '../sockets/packet-socket.js'
 import { type Outgoing, SendQueue } from '../sockets/send-queue.js'
 import { onDeviceLoss } from '../system/device-loss.js'
@@ -47,7 +48,9 @@ export class ClosableSocket {
     }
     const { readable } = this.#handlers
     this.packets = new PacketSocket(fd, { readable, writable: () => this.#queue.writable() }, slotSize)
-    this.#queue = new SendQueue(this.packets, largest, handlers.sendError)
+    this.#queue = new SendQueue(this.packets, largest, handlers.sendError, () => {
+      if (device !== undefined) verifyDevice(fd, device)
+    })
     const close = () => this.close()
     signal?.addEventListener('abort', close)
     const lost = (error: unknown) => {

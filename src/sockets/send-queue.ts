@@ -26,13 +26,15 @@ export class SendQueue {
   readonly #socket: PacketSocket
   readonly #batch: SendBatch
   readonly #failure: (errno: number) => Error
+  readonly #verify: () => void
   readonly #waiting: Waiting[] = []
 
-  /** `largest`: bytes of the largest packet. `failure`: the error for a negative errno. */
-  constructor(socket: PacketSocket, largest: number, failure: (errno: number) => Error) {
+  /** `largest`: bytes of the largest packet. `failure`: the error for a negative errno. `verify`: throws once the device is lost. */
+  constructor(socket: PacketSocket, largest: number, failure: (errno: number) => Error, verify: () => void) {
     this.#socket = socket
     this.#batch = new SendBatch(largest + addresses)
     this.#failure = failure
+    this.#verify = verify
   }
 
   /** Resolves when the kernel has accepted the packet. */
@@ -43,8 +45,13 @@ export class SendQueue {
     })
   }
 
-  /** Continues when there is room again. */
+  /** Continues when there is room again. Another device may have the index of the socket's by now. */
   writable(): void {
+    try {
+      this.#verify()
+    } catch (error) {
+      this.end(error as Error)
+    }
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const errno = this.#sendOne(next)
       if (errno === -EAGAIN) {

@@ -6,7 +6,7 @@ import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { checkZone } from '../../sockets/off-path.js'
-import { bindToDevice } from '../../sockets/open.js'
+import { bindToDevice, verifyDevice } from '../../sockets/open.js'
 import { refuseThisHost } from '../../system/this-host.js'
 import { type CreateLookupOptions, createLookup } from '../dns/lookup.js'
 import { keepMembershipsOn } from './membership.js'
@@ -45,6 +45,20 @@ function targetError(address: string, device: string | undefined): Error | null 
 /** Makes the methods of a bound socket stay on its device. */
 export function keepOnDevice(device: string, socket: Socket, fd: number, family: 4 | 6): void {
   keepMembershipsOn(device, socket, fd, family)
+  const send = socket.send.bind(socket) as (...given: unknown[]) => void
+  socket.send = (...given: unknown[]) => {
+    try {
+      // Another device may have the index of this one by now.
+      verifyDevice(fd, device)
+    } catch (error) {
+      // Throws once the socket is closed, because the descriptor's number may belong to something else then.
+      socket.address()
+      const callback = given.at(-1)
+      process.nextTick(() => (typeof callback === 'function' ? callback(error) : socket.emit('error', error as Error)))
+      return
+    }
+    send(...given)
+  }
   const disconnect = socket.disconnect.bind(socket)
   socket.disconnect = () => {
     socket.address()
