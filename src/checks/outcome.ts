@@ -36,12 +36,17 @@ export function networkOutcome(
   error: unknown,
   where: { address?: string; port?: number; device?: string },
 ): NetviaError {
-  const { code, errno, syscall, message } = error as NodeJS.ErrnoException
-  // An error without a code is a bug in the program.
-  if (typeof code !== 'string' || localFaults.has(code)) throw error
-  if (localUnlessConnect.has(code) && syscall !== 'connect') throw error
+  if (isLocalFault(error)) throw error
   if (error instanceof NetviaError) return error
-  return new NetviaError(shortened(message), { code, errno, syscall, ...where })
+  const { code, errno, syscall, message } = error as NodeJS.ErrnoException
+  return new NetviaError(shortened(message), { code: code!, errno, syscall, ...where })
+}
+
+/** Whether an error is this machine's. One without a code is a bug in the program. */
+export function isLocalFault(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string' || localFaults.has(code)) return true
+  return localUnlessConnect.has(code) && syscall !== 'connect'
 }
 
 /** Runs a check. If it throws a network error, `failed` turns that into a result. Aborts and local errors reject. */

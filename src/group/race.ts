@@ -1,3 +1,4 @@
+import { isLocalFault } from '../checks/outcome.js'
 import { NetviaError } from '../errors.js'
 import type { Check } from '../options.js'
 import { milliseconds } from '../options.js'
@@ -78,7 +79,7 @@ async function race<T>(
 ): Promise<Opened<T>> {
   const unasked = new Set<string>()
   const note = ({ name }: NamedPath, error: unknown) => {
-    if (isOwnAddressError(error)) unasked.add(name)
+    if (isOfThisMachine(error)) unasked.add(name)
   }
   const opening = new Staggered<NamedPath, Opened<T>>(
     {
@@ -111,10 +112,19 @@ async function race<T>(
   const opened = await opening.result
   const order = [...tried]
   attempts.learned(opened.uplink.name, true)
-  // A target that no uplink reaches says nothing about an uplink, nor does one that is an address of the uplink itself.
+  // A target that no uplink reaches says nothing about an uplink, nor does a fault of this machine.
   const failed = order.slice(0, order.indexOf(opened.uplink.name)).filter(name => !unasked.has(name))
   for (const name of failed) attempts.learned(name, false)
   return opened
+}
+
+/** What an uplink that lost its device or its address fails with. */
+const ofUplink = new Set(['ENODEV', 'EADDRNOTAVAIL'])
+
+/** Whether the uplink was not tried: this machine is out of ports or descriptors, or the target is an address of its own. */
+export function isOfThisMachine(error: unknown): boolean {
+  const isOfUplink = error instanceof NetviaError && ofUplink.has(error.code)
+  return isOwnAddressError(error) || (isLocalFault(error) && !isOfUplink)
 }
 
 /** Whether no other uplink need try. */

@@ -2,7 +2,7 @@ import { isIP } from '../builtins.js'
 import type { NetviaError } from '../errors.js'
 import type { GroupAttempts } from '../group/attempts.js'
 import { attemptsOf } from '../group/group.js'
-import { isFinal, openOver } from '../group/race.js'
+import { isFinal, isOfThisMachine, openOver } from '../group/race.js'
 import { type PathOptions, pathOf } from '../options.js'
 import { type Connected, dialDescriptorInTime } from '../protocols/tcp/dial.js'
 import { dialPaths } from '../protocols/tcp/multipath/dial.js'
@@ -12,7 +12,6 @@ import type { Signal } from '../runtime/cancel.js'
 import { noLongerNeeded } from '../runtime/deadline.js'
 import type { TcpSocketOptions } from '../sockets/socket-options.js'
 import { onLinkLoss } from '../system/device-loss.js'
-import { isOwnAddressError } from '../system/this-host.js'
 import type { Carrier } from './carrier.js'
 import { Descriptor, type End } from './descriptor.js'
 import type { ProxySettings } from './options.js'
@@ -136,7 +135,7 @@ export class Uplinks {
         return work({ path: pathOf(uplink), signal, timeout: isLast ? lastPatience : patience })
       },
       failed: ({ name }, error) => {
-        if (client.aborted || error === noLongerNeeded || isFinal(error) || isOwnAddressError(error)) return
+        if (client.aborted || error === noLongerNeeded || isFinal(error) || isOfThisMachine(error)) return
         this.statistics.of(name).failures++
       },
       discard,

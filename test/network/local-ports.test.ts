@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { beforeAll, expect, test } from 'vitest'
-import { checkDns, checkHttp, checkTcp, connect, openUdp } from '../../src/index.js'
+import { text } from 'node:stream/consumers'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { checkDns, checkHttp, checkTcp, connect, listenProxy, openUdp } from '../../src/index.js'
 import { lab } from '../lab/index.js'
 import { echoServer } from './echo-server.js'
 
@@ -34,4 +35,13 @@ test.each<[call: string, work: () => Promise<unknown>]>([
   ['checkDns', () => checkDns('a.test', { device, servers: [`${host}:${dnsPort}`] })],
 ])('without a free local port, %s rejects with a local error', async (_call, work) => {
   await expect(work()).rejects.toMatchObject({ code: 'EADDRINUSE', device })
+})
+
+test('without a free local port, no uplink of a proxy has failed', async () => {
+  const proxy = await listenProxy({ port: 0, device })
+  onTestFinished(() => proxy.close())
+  const client = await connect({ host: '127.0.0.1', port: proxy.address().port })
+  client.end(`CONNECT ${host}:${port} HTTP/1.1\r\n\r\n`)
+  expect(await text(client)).toMatch(/^HTTP\/1\.1 50/)
+  expect(proxy.statistics.uplinks[device]?.failures ?? 0).toBe(0)
 })

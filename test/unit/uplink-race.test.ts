@@ -125,3 +125,17 @@ test('a requested round starts immediately, or after the current one, and the ca
   expect(next! - early!).toBeLessThan(120)
   expect(last! - next!).toBeGreaterThanOrEqual(990)
 })
+
+test.each([
+  ['EMFILE', []],
+  ['EADDRINUSE', []],
+  ['ENODEV', ['one']],
+])('after %s, these are suspect: %s', async (code, suspected) => {
+  const { opened, running, suspects } = start()
+  await vi.advanceTimersByTimeAsync(0)
+  running.get('one')!.fail(code)
+  await vi.advanceTimersByTimeAsync(0)
+  running.get('two')!.open()
+  expect((await opened).uplink.name).toBe('two')
+  expect(suspects).toEqual(suspected)
+})
