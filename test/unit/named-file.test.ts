@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { readNamedFile } from '../../src/cli/shared/named-file.js'
+import { readNamedFile, readNamedText } from '../../src/cli/shared/named-file.js'
 import { netvia, shell, startCli } from './cli-process.js'
 import { closedPort, httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
@@ -104,4 +104,18 @@ test('the output of a scan to a pipe that nobody reads: SIGINT ends it', async (
   const child = startCli(['scan', '--json', '-oG', fifo(), '-p', String(closedPort), '127.0.0.1'])
   await once(child.stdout!, 'data')
   await interrupted(child)
+})
+
+test('text is UTF-8, and any other encoding is refused', () => {
+  expect(readNamedText(fileOf('\ufeffcafé'))).toBe('café')
+  const latin1 = fileOf('')
+  writeFileSync(latin1, 'café', 'latin1')
+  expect(() => readNamedText(latin1)).toThrow(`${latin1}: not in UTF-8`)
+})
+
+test('a configuration in Latin-1 is refused', async () => {
+  const config = fileOf('')
+  writeFileSync(config, 'uplinks:\n  - { name: café, checks: [{ type: ping, host: 127.0.0.1 }] }\n', 'latin1')
+  const { code, stderr } = await netvia(['monitor', '--check', '-c', config])
+  expect({ code, stderr }).toEqual({ code: 3, stderr: `netvia: ${config}: not in UTF-8\n` })
 })

@@ -39,6 +39,21 @@ export function readNamedFile(file: string, patience = 1000): Buffer {
   }
 }
 
+/**
+ * As `readNamedFile`, for text: UTF-8, whose byte order mark is left out. Of another encoding, a password would lose characters
+ * without a word.
+ *
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE` as well if it isn't UTF-8.
+ */
+export function readNamedText(file: string, patience?: number): string {
+  const bytes = readNamedFile(file, patience)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw usageError(`${file}: not in UTF-8`)
+  }
+}
+
 /** The bytes read; undefined if none have come yet. */
 function readSome(fd: number, room: Buffer): number | undefined {
   try {

@@ -12,7 +12,7 @@ import {
   visit,
 } from 'yaml'
 import { NetviaError, type OptionPath } from '../../errors.js'
-import { readNamedFile } from './named-file.js'
+import { readNamedText } from './named-file.js'
 import { escapeControls } from './output/escape.js'
 
 type Yaml = ReturnType<typeof parseDocument<ParsedNode>>
@@ -51,7 +51,7 @@ export interface YamlFile {
  * @throws NetviaError `ERR_INVALID_ARG_VALUE` if it isn't YAML, or is too large.
  */
 export function readYaml(file: string): YamlFile {
-  const text = readNamedFile(file).toString()
+  const text = readNamedText(file)
   if (text.length > maxLength) throw wrong([`${file}: longer than ${maxLength} characters`])
   const lines = new LineCounter()
   const document: Yaml = parseDocument(text, {

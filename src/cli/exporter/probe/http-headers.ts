@@ -1,5 +1,5 @@
 import { percentDecoded } from '../../../checks/http/url.js'
-import { readNamedFile } from '../../shared/named-file.js'
+import { readNamedText } from '../../shared/named-file.js'
 import type { HttpModule } from '../config/http.js'
 
 /** The header fields that the module sets; names in lower case. */
@@ -12,7 +12,7 @@ export function headersOf({ headers = {} }: HttpModule, userAgent: string): Reco
 export function credentialsOf(module: HttpModule, { username, password }: URL): { authorization?: string } {
   const { basic_auth, authorization, bearer_token, bearer_token_file } = module
   const secret = (text: string | undefined, file: string | undefined) =>
-    text ?? (file === undefined ? '' : readNamedFile(file, 0).toString().trim())
+    text ?? (file === undefined ? '' : readNamedText(file, 0).trim())
   if (basic_auth) {
     const name = secret(basic_auth.username, basic_auth.username_file)
     return basic(name, secret(basic_auth.password, basic_auth.password_file))

@@ -3,7 +3,7 @@ import type * as Mqtt from 'mqtt'
 import { startTls } from '../../../protocols/tcp/connect-tls.js'
 import { withinTimeLimit } from '../../../protocols/tcp/time-limit.js'
 import { type Signal, toAbortSignal } from '../../../runtime/cancel.js'
-import { readNamedFile } from '../../shared/named-file.js'
+import { readNamedFile, readNamedText } from '../../shared/named-file.js'
 import { availabilityTopic } from './messages.js'
 import type { MqttSettings } from './options.js'
 import { limitPackets } from './packet-limit.js'
@@ -22,10 +22,10 @@ interface Secrets {
  * @throws the error of a file that can't be read.
  */
 export function readSecrets({ passwordFile, caFile }: MqttSettings): Secrets {
-  const textOf = (file: string) => readNamedFile(file, 0).toString()
   return {
-    password: passwordFile === undefined ? undefined : textOf(passwordFile).split(/\r?\n/, 1)[0],
-    ca: caFile === undefined ? undefined : textOf(caFile),
+    password: passwordFile === undefined ? undefined : readNamedText(passwordFile, 0).split(/\r?\n/, 1)[0],
+    // Comments between certificates may have any encoding.
+    ca: caFile === undefined ? undefined : readNamedFile(caFile, 0).toString(),
   }
 }
 

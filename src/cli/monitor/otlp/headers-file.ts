@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { NetviaError } from '../../../errors.js'
-import { readNamedFile } from '../../shared/named-file.js'
+import { readNamedText } from '../../shared/named-file.js'
 
 /**
  * Reads headers from a file, one `Name: value` a line. Empty lines and those that begin with # are skipped.
@@ -9,7 +9,7 @@ import { readNamedFile } from '../../shared/named-file.js'
  */
 export function readHeaders(file: string): Record<string, string> {
   const headers: Record<string, string> = {}
-  for (const [index, line] of readNamedFile(file).toString().split(/\r?\n/).entries()) {
+  for (const [index, line] of readNamedText(file).split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
     const [, name, value] = /^([^:\s]+):\s*(.*?)\s*$/.exec(line) ?? []
     try {

@@ -9,7 +9,7 @@ import { block } from '../../../proxy/blocks.js'
 import { type ProxyOptions, proxyDefaults, proxySettings } from '../../../proxy/options.js'
 import type { UpstreamProxy } from '../../../proxy/upstream.js'
 import { usageError } from '../../shared/arguments.js'
-import { readNamedFile } from '../../shared/named-file.js'
+import { readNamedText } from '../../shared/named-file.js'
 import { listenAddress } from '../web/listen-address.js'
 
 /** `proxy:` in the file of uplinks, and the flags of `netvia proxy`. */
@@ -127,8 +127,7 @@ function upstreamOf(
 
 /** Lines of `name:password`. Empty lines and those that begin with `#` are skipped. */
 function readUsers(file: string): Record<string, string> {
-  const lines = readNamedFile(file)
-    .toString()
+  const lines = readNamedText(file)
     .split('\n')
     .map(line => line.replace(/\r$/, ''))
   const users = lines.filter(line => line !== '' && !line.startsWith('#')).map(line => /^([^:]+):(.+)$/.exec(line))

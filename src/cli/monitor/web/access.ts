@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { NetviaError } from '../../../errors.js'
 import { parseHostPort } from '../../../host-port.js'
 import { Secret } from '../../../runtime/secret.js'
-import { readNamedFile } from '../../shared/named-file.js'
+import { readNamedText } from '../../shared/named-file.js'
 import { isLoopback, type ListenAddress } from './listen-address.js'
 
 /** Shorter ones can be guessed. */
@@ -36,7 +36,7 @@ export function tokenFor(
 
 /** The token from the file or from NETVIA_TOKEN, as it is. */
 export function tokenOf(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
-  const token = (file === undefined ? env.NETVIA_TOKEN : readNamedFile(file, tokenPatience).toString())?.trim()
+  const token = (file === undefined ? env.NETVIA_TOKEN : readNamedText(file, tokenPatience))?.trim()
   // Hooks must not inherit it.
   delete env.NETVIA_TOKEN
   return token
