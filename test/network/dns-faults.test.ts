@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { resolve } from '../../src/protocols/dns/resolve.js'
-import { lab, needs } from '../lab/index.js'
+import { atEnd, lab, needs } from '../lab/index.js'
 import { netvia } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
 
@@ -183,5 +183,34 @@ describe('exit codes', () => {
   test('a silent name server exits with 1', async () => {
     lab.fault('internet', 'udp dport 53 drop')
     expect(await codes('server.test')).toEqual(all(1))
+  })
+})
+
+describe("the queue of this machine's own device is full", () => {
+  /** A token bucket that takes no packet. */
+  function block(): () => void {
+    lab.run('router', 'tc', ...'qdisc add dev wan2 root tbf rate 8bit burst 10 limit 10'.split(' '))
+    let blocked = true
+    const unblock = () => {
+      if (blocked) lab.run('router', 'tc', 'qdisc', 'delete', 'dev', 'wan2', 'root')
+      blocked = false
+    }
+    atEnd(unblock)
+    return unblock
+  }
+
+  test.each([lab.server.address4, lab.server.address6])('%s was not asked', async server => {
+    block()
+    const options = { device: 'wan2', servers: [server], timeout: 500 }
+    await expect(resolve('server.test', options)).rejects.toMatchObject({ code: 'ENOBUFS', device: 'wan2' })
+  })
+
+  test('and has room at the time of the next attempt', async () => {
+    await lab.dnsmasq()
+    const unblock = block()
+    const answer = resolve('server.test', { device: 'wan2', servers: [address4], timeout: 15_000 })
+    await nextTurn()
+    unblock()
+    expect((await answer).map(({ address }) => address)).toContain(address4)
   })
 })

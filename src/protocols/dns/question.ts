@@ -171,7 +171,8 @@ class Question {
   #fail(server: DnsServer, error: NetviaError): void {
     this.#silent = this.#silent.filter(other => other !== server)
     this.#failures.push(error)
-    this.#next(true)
+    // A queue of this machine that was full may have room at the time of the next attempt.
+    if (error.code !== 'ENOBUFS' || this.#queue.length === 0) this.#next(true)
   }
 
   #hear(response: Response, server: DnsServer, edns: boolean): void {

@@ -7,6 +7,7 @@ import type { PathOptions } from '../../options.js'
 import { decodeAddress, encodeAddress, familyOf } from '../../sockets/address.js'
 import { connectError } from '../../sockets/connect-error.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
+import { trySetOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
 import { meetsItself } from '../../sockets/self-connection.js'
@@ -57,6 +58,7 @@ export class ServerSocket {
   readonly #device: string | undefined
   /** The server runs on this machine. */
   readonly #isHere: boolean
+  readonly #reporting: 'IP_RECVERR' | 'IPV6_RECVERR'
   readonly #socket: PacketSocket
   readonly #release: () => void
   readonly #endLossWatch: () => void
@@ -76,8 +78,9 @@ export class ServerSocket {
     this.#isHere = isThisMachine(server.address)
     const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
     const family = familyOf(server.address)
-    const reporting = { [family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR']: 1 }
-    const fd = openDescriptor(family, 'datagram', 0, path, undefined, this.#isHere ? reporting : undefined)
+    this.#reporting = family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR'
+    const options = this.#isHere ? { [this.#reporting]: 1 } : undefined
+    const fd = openDescriptor(family, 'datagram', 0, path, undefined, options)
     try {
       const connected = addon().connect(fd, target)
       const errno = connected === 0 && meetsItself(fd, target) ? -ECONNREFUSED : connected
@@ -116,16 +119,26 @@ export class ServerSocket {
     this.#open++
     batch.clear()
     batch.add(encodeQuery(open.query), noAddress)
-    let sent = batch.send(this.#socket.fd)
+    let sent = this.#send()
     // The next call reports an ICMP error for an earlier query, whatever that call is.
     if (this.#asked > 1 && icmpErrors.has(sent)) {
       this.#report(sent)
       if (this.#socket.closed) return
-      sent = batch.send(this.#socket.fd)
+      sent = this.#send()
     }
     if (sent >= 0) return
     this.#take(open.query.id)?.failed(systemError(sent, 'sendmmsg', this.#where))
     this.#closeIfDone()
+  }
+
+  /** The kernel says only with this option that a device's queue was full and the packet was dropped (ip(7)). */
+  #send(): number {
+    const { fd } = this.#socket
+    if (this.#isHere) return batch.send(fd)
+    trySetOption(fd, this.#reporting, 1)
+    const sent = batch.send(fd)
+    trySetOption(fd, this.#reporting, 0)
+    return sent
   }
 
   /** The caller no longer waits for this query. Returns false if it was answered just now. */
