@@ -4,7 +4,7 @@ import { type CommonOptions, checkOptions, commonSchema, milliseconds, oneOf, pa
 import { nameTimeout, resolveFirst } from '../protocols/dns/resolve.js'
 import { dnsServers } from '../protocols/dns/server-address.js'
 import { type Endpoint, sameEndpoint } from '../protocols/stun/attributes.js'
-import { type NatTest, type NatVerdict, testFiltering, testMapping } from '../protocols/stun/behaviour.js'
+import { type NatTest, type NatVerdict, secondOf, testFiltering, testMapping } from '../protocols/stun/behaviour.js'
 import { StunClient } from '../protocols/stun/client.js'
 import { familyOf } from '../sockets/address.js'
 import { unmapped } from '../sockets/ip.js'
@@ -108,7 +108,11 @@ async function discover(test: NatTest): Promise<NatFound> {
   try {
     const first = await client.request({ to: server, timeout, signal })
     if (!first) throw noAnswer(test)
-    const [mapping, filtering] = await allOf([testMapping(test, client, first), testFiltering(test, first.other)])
+    const other = secondOf(test, first)
+    const [mapping, filtering] = await allOf([
+      testMapping(test, client, { ...first, other }),
+      testFiltering(test, other),
+    ])
     const local: Endpoint = { address: localAddress, port: client.port }
     return {
       ok: true,

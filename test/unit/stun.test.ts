@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { discoverNat, inspectLine, serveLine } from '../../src/index.js'
 import { isCarrierShared, judgeCarrierNat } from '../../src/line/carrier-nat.js'
 import type { NatFound } from '../../src/line/nat.js'
+import type { Endpoint } from '../../src/protocols/stun/attributes.js'
 import { testMapping } from '../../src/protocols/stun/behaviour.js'
 import { type StunAnswer, StunClient } from '../../src/protocols/stun/client.js'
 import { decodeMessage, encodeMessage, type Kind } from '../../src/protocols/stun/message.js'
@@ -152,6 +153,34 @@ test("a server with one address shows the address, but not the NAT's behaviour",
   expect(nat.publicPort).toBe(nat.localPort)
   for (const verdict of [nat.mapping, nat.filtering])
     expect(verdict).toEqual({ behaviour: 'unknown', evidence: expect.stringContaining('no second address') })
+})
+
+test.each<[what: string, other: (own: Endpoint) => Endpoint, evidence: string]>([
+  ['itself', own => own, 'no second address'],
+  ['itself with another port', own => ({ ...own, port: own.port + 1 }), 'no second address'],
+  ['another address with its port', ({ port }) => ({ address: '127.0.0.2', port }), 'no second address'],
+  ['no address', () => ({ address: '0.0.0.0', port: 1 }), 'no second address'],
+  ['no port', () => ({ address: '127.0.0.2', port: 0 }), 'no second address'],
+  ['one of the other family', () => ({ address: '::1', port: 1 }), 'no second address'],
+  ['one that no packet can be sent to', () => ({ address: '255.255.255.255', port: 1 }), '255.255.255.255'],
+])('a server that names %s as its second address shows no behaviour', async (_what, other, evidence) => {
+  const server = await openUdp({ host: '127.0.0.1' })
+  onTestFinished(() => void server.close())
+  const own = { address: '127.0.0.1', port: server.address().port }
+  server.on('message', (message, { address, port }) => {
+    const { transaction: id } = decodeMessage(message)!
+    server.send(encodeMessage('success', id, { mapped: { address, port }, other: other(own) }), port, address)
+  })
+  const nat = await discoverNat(`127.0.0.1:${own.port}`, { timeout: 300 })
+  const unknown = { behaviour: 'unknown', evidence: expect.stringContaining(evidence) }
+  expect(nat).toMatchObject({ ok: true, mapping: unknown })
+  if (evidence === 'no second address') expect(nat).toMatchObject({ filtering: unknown })
+})
+
+test('a port 0 is no public port', async () => {
+  const client = await clientOf()
+  const { to } = await answering(id => [encodeMessage('success', id, { mapped: { address: '0.0.0.0', port: 0 } })])
+  await expect(client.request({ to, timeout: 60_000, signal })).rejects.toThrow('its answer has no address')
 })
 
 test.each([

@@ -1,6 +1,9 @@
+import { isIP } from '../../builtins.js'
+import { NetviaError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
-import { type Endpoint, sameEndpoint } from './attributes.js'
+import { parseIP } from '../../sockets/ip.js'
+import { type Endpoint, sameAddress, sameEndpoint } from './attributes.js'
 import { type StunAnswer, StunClient } from './client.js'
 
 /**
@@ -30,6 +33,24 @@ export interface NatTest {
 const unknown = (evidence: string): NatVerdict => ({ behaviour: 'unknown', evidence })
 const shown = ({ address, port }: Endpoint) => `${address.includes(':') ? `[${address}]` : address}:${port}`
 
+/**
+ * The second address and port of a server (OTHER-ADDRESS). Servers with only one name themselves, or nothing that can be asked. Tests
+ * against that would take each NAT for an open one.
+ */
+export function secondOf({ server, family }: NatTest, { other }: StunAnswer): Endpoint | undefined {
+  if (!other || isIP(other.address) !== family || other.port === 0 || other.port === server.port) return undefined
+  const isSomewhere = parseIP(other.address).some(byte => byte !== 0)
+  return isSomewhere && !sameAddress(other.address, server.address) ? other : undefined
+}
+
+/** Errors of a request to the second address that show nothing but that the server named a wrong one. */
+const ofSecond = new Set(['EACCES', 'EHOSTUNREACH', 'EINVAL', 'ENETUNREACH', 'ERR_OFF_PATH', 'ERR_STUN'])
+
+/** As silence: the server itself has answered. */
+function noSecond(error: unknown): undefined {
+  if (!(error instanceof NetviaError && ofSecond.has(error.code))) throw error
+}
+
 /** Compares one port as three destinations see it (RFC 5780 section 4.3). `first` is the server's view. */
 export async function testMapping(
   { server, timeout, signal }: NatTest,
@@ -37,7 +58,7 @@ export async function testMapping(
   { mapped: first, other }: StunAnswer,
 ): Promise<NatVerdict> {
   if (!other) return unknown('the server has no second address (OTHER-ADDRESS)')
-  const ask = (to: Endpoint) => client.request({ to, timeout, signal })
+  const ask = (to: Endpoint) => client.request({ to, timeout, signal }).catch(noSecond)
   const second = await ask({ address: other.address, port: server.port })
   if (!second) return unknown(`no answer from the server's second address ${other.address}:${server.port}`)
   if (sameEndpoint(first, second.mapped))
@@ -78,7 +99,9 @@ async function letsIn({ path, family, server, timeout, signal }: NatTest, from: 
     const answer = await client.request({ to: server, from, timeout, signal })
     if (answer) return sameEndpoint(answer.source, from) ? 'yes' : 'the server does not honour CHANGE-REQUEST'
     // This port has sent to every address by now, so an answer must come.
-    return (await client.request({ to: from, timeout, signal })) ? 'no' : `${shown(from)} does not answer at all`
+    return (await client.request({ to: from, timeout, signal }).catch(noSecond))
+      ? 'no'
+      : `${shown(from)} does not answer at all`
   } finally {
     client.close()
   }

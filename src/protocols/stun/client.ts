@@ -92,7 +92,7 @@ export class StunClient {
       const hear = (message: StunMessage, source: Endpoint) => {
         const { kind, mapped, unknown, error } = message
         settle()
-        if (kind === 'success' && mapped && unknown.length === 0)
+        if (kind === 'success' && mapped?.port && unknown.length === 0)
           resolve({ ...message, mapped, source, rttMs: monotonicNow() - sentAt })
         else
           reject(
