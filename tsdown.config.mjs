@@ -10,6 +10,9 @@ const shared = { platform: 'node', target: 'node20', fixedExtension: false, logL
 
 const inLibrary = new Set([...libraryParts.map(({ name }) => name), 'resolver', 'rolldown-runtime'])
 
+/** Names that Rolldown, also in Vite, gives to modules: where a program bundles netvia with it, they would hide each other. */
+const loaded = new RegExp(`\\brequire_(${[...inLibrary].join('|').replaceAll('-', '_')})\\b`, 'g')
+
 /** The command carries its libraries: minified. The library stays as it reads, in ASCII: beyond it V8 keeps two bytes a character. */
 const finished = {
   name: 'finished',
@@ -18,7 +21,7 @@ const finished = {
       if (file.startsWith('lib/')) {
         if (chunk.type !== 'chunk') continue
         const code = chunk.isEntry ? lateEntry(chunk.code) : lateParts(chunk.name, plainExports(chunk.code))
-        chunk.code = ownOnly(code.replace(/[^\0-\x7f]/g, escaped))
+        chunk.code = ownOnly(code.replace(loaded, 'part_$1').replace(/[^\0-\x7f]/g, escaped))
       } else if (chunk.type === 'chunk') {
         const format = { max_line_len: 200 }
         chunk.code = (await minify(chunk.code, { ecma: 2020, toplevel: true, compress: { passes: 2 }, format })).code
