@@ -160,6 +160,20 @@ describe('fetch', () => {
     expect(open.size).toBeGreaterThan(0)
   })
 
+  test('many connections at the same time on a path give no warning of a leak', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
+    const url = `http://127.0.0.1:${await stalledPort()}/`
+    const controllers = Array.from({ length: 20 }, () => new AbortController())
+    const fetches = controllers.map(({ signal }) => fetch(url, { device, signal }))
+    await sleep(100)
+    for (const controller of controllers) controller.abort()
+    await Promise.allSettled(fetches)
+    expect(warnings).toEqual([])
+  })
+
   test('aborted during the connection: rejects immediately with the reason, and nothing stays open', async () => {
     const url = `http://127.0.0.1:${await stalledPort()}/`
     await expectPromptAbort(signal => fetch(url, { device, signal }))

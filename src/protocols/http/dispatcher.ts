@@ -11,6 +11,7 @@ import {
   pathSchema,
   type Schema,
 } from '../../options.js'
+import type { Signal } from '../../runtime/cancel.js'
 import { refuseReconnect } from '../../sockets/refuse-reconnect.js'
 import { reportResets } from '../../sockets/report-resets.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
@@ -90,7 +91,7 @@ export function createDispatcher(options: DispatcherOptions = {}): Agent {
 /** Settings of a dispatcher for internal callers. */
 export interface Connecting {
   /** Ends connections that are still being made. */
-  readonly signal?: () => AbortSignal
+  readonly signal?: () => Signal
   /** Makes the connections. Default: over the path. */
   readonly connector?: Connector
 }

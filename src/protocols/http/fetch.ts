@@ -9,6 +9,8 @@ import {
   type Schema,
   signalCheck,
 } from '../../options.js'
+import { Cancel } from '../../runtime/cancel.js'
+import { noLongerNeeded } from '../../runtime/deadline.js'
 import type { Connector } from '../tcp/connect.js'
 import { openDispatcher } from './dispatcher.js'
 import { undici } from './undici-module.js'
@@ -40,11 +42,11 @@ export const fetchSchema: Schema = {
 export class FetchPath {
   readonly dispatcher: Agent
   #waiting = 0
-  #connecting = new AbortController()
+  #connecting = new Cancel()
   #isLeft = false
 
   constructor(path: PathOptions, connector?: Connector) {
-    this.dispatcher = openDispatcher('fetch', path, { signal: () => this.#connecting.signal, connector })
+    this.dispatcher = openDispatcher('fetch', path, { signal: () => this.#connecting, connector })
   }
 
   get busy(): boolean {
@@ -64,8 +66,8 @@ export class FetchPath {
       return await work(this.dispatcher)
     } finally {
       if (--this.#waiting === 0) {
-        this.#connecting.abort()
-        this.#connecting = new AbortController()
+        this.#connecting.abort(noLongerNeeded)
+        this.#connecting = new Cancel()
         if (this.#isLeft) this.leave()
       }
     }
