@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import type { TLSSocket } from 'node:tls'
 import { systemError } from '../errors.js'
 import { descriptorOf } from './hand-over.js'
 import { getOption } from './options.js'
@@ -13,10 +14,18 @@ const { EPIPE } = constants.errno
 export function reportResets<T extends Socket>(socket: T): T {
   const { push } = socket
   socket.push = (chunk, encoding) => {
-    if (chunk === null) failIfBroken(socket)
+    if (chunk === null && !mayBeUnread(socket)) failIfBroken(socket)
     return push.call(socket, chunk, encoding)
   }
   return socket
+}
+
+/**
+ * Whether this end has said goodbye over TLS (close_notify, RFC 8446 section 6.1). A peer that closes without reading that sends a reset
+ * behind its own goodbye, in place of an end.
+ */
+function mayBeUnread(socket: Socket): boolean {
+  return socket.writableEnded && (socket as Partial<TLSSocket>).encrypted === true
 }
 
 /** libuv leaves the error in the socket (SO_ERROR, socket(7)). EPIPE is that of a reset after an orderly end. */

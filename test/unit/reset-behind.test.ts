@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { get as getPlainly, type IncomingMessage } from 'node:http'
 import { get as getSecurely } from 'node:https'
-import type { Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { TLSSocket } from 'node:tls'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { connect, connectTls, HttpAgent, HttpsAgent } from '../../src/index.js'
 import { fetch } from '../../src/undici.js'
-import { ca, serving } from './http-servers.js'
+import { ca, certificateOf, serving } from './http-servers.js'
 
 const request = 'GET / HTTP/1.1\r\n\r\n'
 const answer = 'HTTP/1.1 200 OK\r\n\r\nonly this'
@@ -83,5 +85,39 @@ test('a reset behind an orderly end is none of what came before', async () => {
   // Nobody is there to receive this any more.
   socket.write('more')
   await sleep(50)
+  expect(await textOf(socket)).toBe(answer)
+})
+
+/** As servers do that close without reading the client's end: the kernel sends a reset in place of the connection's end. */
+function endsWithReset(raw: Socket): void {
+  const stream = new Duplex({
+    read() {},
+    write(chunk, _encoding, done) {
+      raw.write(chunk)
+      done()
+    },
+    final(done) {
+      raw.uncork()
+      raw.resetAndDestroy()
+      done()
+    },
+  })
+  raw.on('data', data => stream.push(data)).on('error', () => {})
+  const secure = new TLSSocket(stream, { isServer: true, ...certificateOf('server') })
+  secure
+    .on('error', () => {})
+    .once('data', () => {
+      raw.cork()
+      secure.end(answer)
+    })
+}
+
+test('over TLS, a reset that answers the own end is none of what came before', async () => {
+  const server = createServer({ allowHalfOpen: true }, endsWithReset).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const socket = await connectTls({ host: '127.0.0.1', port, ca, servername: 'localhost' })
+  socket.end(request)
   expect(await textOf(socket)).toBe(answer)
 })
