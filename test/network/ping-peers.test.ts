@@ -92,8 +92,9 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
       reordered: wire.reordered,
     })
     expect(statistics.lossRatio).toBeCloseTo(1 - wire.received / count)
-    expect(Math.abs(statistics.avgMs! - mean(wire.rtts))).toBeLessThan(0.3)
-    expect(Math.abs(statistics.p50Ms! - median(wire.rtts))).toBeLessThan(0.3)
+    // Of some 12 ms. A busy machine stamps a packet somewhat later in one place than in the other.
+    expect(Math.abs(statistics.avgMs! - mean(wire.rtts))).toBeLessThan(1)
+    expect(Math.abs(statistics.p50Ms! - median(wire.rtts))).toBeLessThan(1)
 
     // ping's counts match the wire's.
     const pingWire = onTheWire(packets, pingBytes, family)
