@@ -85,11 +85,12 @@ describe('netvia status', () => {
 
   test('reports that something is not a monitor', async () => {
     const at = join(folder(), 'other.sock')
-    let answer = '220 hello\r\n'
+    let answer = ''
     const server = createServer(socket => socket.on('error', () => {}).end(answer)).listen(at)
     onTestFinished(() => void server.close())
     const stderr = expect.stringContaining('what answers there is no monitor')
-    expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '', stderr })
+    for (answer of ['220 hello\r\n', '{"status":{}}\n', '{"status":1}\n', '{"error":{}}\n'])
+      expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '', stderr })
     // A monitor that is too busy closes the exchange at its time limit.
     for (answer of ['', '{"status":{"at":1'])
       expect((await netvia(['status', '--socket', at])).stderr).toContain('its answer ended too early')

@@ -75,7 +75,8 @@ async function exchange(path: string, line: string): Promise<string> {
 function parsed(text: string): MonitorAnswer | undefined {
   try {
     const answer = JSON.parse(text)
-    return answer?.status || answer?.error ? answer : undefined
+    const isAnswer = Array.isArray(answer?.status?.uplinks) || typeof answer?.error?.message === 'string'
+    return isAnswer ? answer : undefined
   } catch {
     return undefined
   }
