@@ -14,7 +14,8 @@ const { EPIPE } = constants.errno
 export function reportResets<T extends Socket>(socket: T): T {
   const { push } = socket
   socket.push = (chunk, encoding) => {
-    if (chunk === null && !mayBeUnread(socket)) failIfBroken(socket)
+    const error = chunk === null && !mayBeUnread(socket) ? errorOf(socket) : undefined
+    if (error) failAtEnd(socket, error)
     return push.call(socket, chunk, encoding)
   }
   return socket
@@ -28,19 +29,27 @@ function mayBeUnread(socket: Socket): boolean {
   return socket.writableEnded && (socket as Partial<TLSSocket>).encrypted === true
 }
 
-/** libuv leaves the error in the socket (SO_ERROR, socket(7)). EPIPE is that of a reset after an orderly end. */
-function failIfBroken(socket: Socket): void {
+/**
+ * libuv leaves the error in the socket (SO_ERROR, socket(7)). EPIPE is that of a reset after an orderly end. If the kernel doesn't say,
+ * nothing proves that the end is one.
+ */
+function errorOf(socket: Socket): Error | undefined {
   const fd = descriptorOf(socket)
-  const errno = fd >= 0 ? getOption(fd, 'SO_ERROR') : 0
-  if (errno !== 0 && errno !== EPIPE) failAtEnd(socket, errno)
+  if (fd < 0) return undefined
+  try {
+    const errno = getOption(fd, 'SO_ERROR')
+    return errno === 0 || errno === EPIPE ? undefined : systemError(-errno, 'read')
+  } catch (error) {
+    return error as Error
+  }
 }
 
 /** Bytes that nobody has read yet come first. */
-function failAtEnd(socket: Socket, errno: number): void {
+function failAtEnd(socket: Socket, error: Error): void {
   const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
   socket.emit = (event: string | symbol, ...args: unknown[]) => {
     if (event !== 'end') return emit.call(socket, event, ...args)
-    socket.destroy(systemError(-errno, 'read'))
+    socket.destroy(error)
     return true
   }
 }
