@@ -75,8 +75,8 @@ export interface RouteStatistics {
 const addressesKept = 32
 /** Like mtr, probes this many hops beyond the furthest that has answered. */
 const silentHops = 5
-/** After so many lost probes in a row, the target is also looked for behind the end of the route. */
-const silentEnd = 5
+/** After this many lost probes in a row, the target is also looked for behind the end of the route. Lossy lines rarely lose as many. */
+const silentEnd = 10
 
 /** Counts the probes of a route hop by hop, in constant memory. */
 export class RouteRecord {
