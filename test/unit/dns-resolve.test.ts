@@ -163,14 +163,19 @@ test('one family that answers in time is a result', async () => {
   expect(await resolve('x.example', { timeout: 150, servers: [server] })).toHaveLength(2)
 })
 
+/** Each way once: on a busy machine a question is repeated before its answer is read. */
+function waysOf(asked: readonly { via: string }[]): string[] {
+  return [...new Set(asked.map(({ via }) => via))]
+}
+
 test('a cut off answer is asked for again over TCP', async () => {
   const { server, asked } = await serve(({ question, via }) => ({
     truncated: via === 'udp',
     answers: via === 'udp' ? [] : Array.from({ length: 200 }, (_, i) => a(question.name, `192.0.2.${i}`)),
   }))
   expect(await resolve('many.example', { family: 4, device: 'lo', servers: [server] })).toHaveLength(200)
-  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
-  expect(asked[0]!.id).not.toBe(asked[1]!.id)
+  expect(waysOf(asked)).toEqual(['udp', 'tcp'])
+  expect(asked[0]!.id).not.toBe(asked.at(-1)!.id)
 })
 
 test('a datagram larger than advertised counts as cut off', async () => {
@@ -178,7 +183,7 @@ test('a datagram larger than advertised counts as cut off', async () => {
     answers: Array.from({ length: 200 }, (_, i) => a(question.name, `192.0.2.${i}`)),
   }))
   expect(await resolve('many.example', { family: 4, servers: [server] })).toHaveLength(200)
-  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
+  expect(waysOf(asked)).toEqual(['udp', 'tcp'])
 })
 
 test.each<[string, (whole: Buffer) => Buffer]>([
@@ -196,7 +201,7 @@ test.each<[string, (whole: Buffer) => Buffer]>([
   })
   const ask = () => resolve('x.example', { family: 4, servers: [server] })
   expect(await ask()).toHaveLength(2)
-  expect(asked.map(({ via }) => via)).toEqual(['udp', 'tcp'])
+  expect(waysOf(asked)).toEqual(['udp', 'tcp'])
   // A server that answers doesn't count as silent.
   overTcp = true
   await expect(ask()).rejects.toMatchObject({ code: 'EAI_AGAIN', message: expect.stringContaining('cut off') })
