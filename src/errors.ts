@@ -90,7 +90,11 @@ const { ENETDOWN, ENETUNREACH } = constants.errno
 /** The kernel says "network is unreachable" for a device that is down, too. A hint only: /sys may show another network namespace. */
 function deviceHint(errno: number, device: string | undefined): string | undefined {
   if (errno !== -ENETDOWN && errno !== -ENETUNREACH) return undefined
-  return isSetDown(device) ? `the device is down: ip link set ${device} up` : undefined
+  return isSetDown(device) ? setUpHint(device!) : undefined
+}
+
+export function setUpHint(device: string): string {
+  return `the device is down: ip link set ${device} up`
 }
 
 function isSetDown(device: string | undefined): boolean {

@@ -14,6 +14,15 @@ export interface SocketAddress {
 export const AF_INET = 2
 export const AF_INET6 = 10
 
+const ipv4Length = 16
+const ipv4Range: readonly [start: number, end: number] = [4, 8]
+const ipv6Range: readonly [start: number, end: number] = [8, 24]
+
+/** Where the IP address stands in a socket address. */
+export function ipRange({ length }: Uint8Array): readonly [start: number, end: number] {
+  return length === ipv4Length ? ipv4Range : ipv6Range
+}
+
 const littleEndian = endianness() === 'LE'
 
 /** The family on the wire: 4 for an IPv4-mapped address. */

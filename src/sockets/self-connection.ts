@@ -1,5 +1,6 @@
 import { addon } from '../binding/addon.js'
 import { systemError } from '../errors.js'
+import { ipRange } from './address.js'
 
 /** Buffer for a local address, reused for each. */
 const room = new Uint8Array(28)
@@ -13,7 +14,7 @@ export function meetsItself(fd: number, target: Uint8Array, local = room): boole
   const length = addon().getsockname(fd, local)
   if (length < 0) throw systemError(length, 'getsockname')
   if (local[2] !== target[2] || local[3] !== target[3]) return false
-  const [start, end] = target.length === 16 ? [4, 8] : [8, 24]
+  const [start, end] = ipRange(target)
   return Buffer.compare(local.subarray(start, end), target.subarray(start, end)) === 0
 }
 

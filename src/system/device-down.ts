@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { type NetviaError, type NetviaErrorDetails, systemError } from '../errors.js'
+import { type NetviaError, type NetviaErrorDetails, setUpHint, systemError } from '../errors.js'
 import { readLink } from './netlink/tables.js'
 
 /**
@@ -12,8 +12,7 @@ export function deviceDown(
 ): NetviaError | undefined {
   const { device } = where
   if (device === undefined || !isSetDown(device)) return undefined
-  const hint = `the device is down: ip link set ${device} up`
-  return systemError(-constants.errno.ENETDOWN, syscall, { ...where, hint })
+  return systemError(-constants.errno.ENETDOWN, syscall, { ...where, hint: setUpHint(device) })
 }
 
 /** Asks the kernel, because /sys may be missing or show another network namespace (`nsenter --net`). */

@@ -1,5 +1,5 @@
 import { monotonicNow } from '../monotonic.js'
-import { encodeAddress, scopeOf } from '../sockets/address.js'
+import { encodeAddress, ipRange, scopeOf } from '../sockets/address.js'
 import { parseIP, unmapped } from '../sockets/ip.js'
 import { isDeliveredHere, readAddresses } from './netlink/tables.js'
 
@@ -44,11 +44,9 @@ export function isOwnAddress(text: string): boolean {
 
 /** Whether a device of this machine has this socket address, on any link. At most a second old. */
 export function hasAddress(address: Uint8Array): boolean {
-  const [start, end] = address.length === ipv4Length ? [4, 8] : [8, 24]
+  const [start, end] = ipRange(address)
   return ownKeys().has(keyOf(address, start, end))
 }
-
-const ipv4Length = 16
 
 /** Whether the kernel delivers packets through this device on this machine: the device, or one of the VRF, has the address. */
 export function isDeliveredTo(address: string, deviceIndex: number): boolean {

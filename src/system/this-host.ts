@@ -1,6 +1,6 @@
 import { addon } from '../binding/addon.js'
 import { NetviaError } from '../errors.js'
-import { addressText } from '../sockets/address.js'
+import { addressText, ipRange } from '../sockets/address.js'
 import { isOffPath, offPath } from '../sockets/off-path.js'
 import { onLink } from '../sockets/zone.js'
 import { hasAddress, isDeliveredTo } from './reach.js'
@@ -44,12 +44,10 @@ const loopbackIndex = 1
 
 /** Whether a socket address is 0.0.0.0 or `::`. */
 export function isThisHost(address: Uint8Array): boolean {
-  const [start, end] = address.length === ipv6Length ? [8, 24] : [4, 8]
+  const [start, end] = ipRange(address)
   for (let i = start; i < end; i++) if (address[i] !== 0) return false
   return true
 }
-
-const ipv6Length = 28
 
 function ownAddress(address: string, device: string): NetviaError {
   const hint = 'name another host to check the line, or leave out the device to ask this machine'

@@ -70,8 +70,8 @@ function one(
   return [drawn, ...(routes ? ['', ...tree(routes).map(escapeControls)] : []), ...unsent(route)]
 }
 
-function unsent({ error }: RouteStatistics): string[] {
-  return error ? ['', escapeControls(`not sent: ${error.message}`)] : []
+function unsent(route: RouteStatistics): string[] {
+  return route.error ? ['', escapeControls(verdict(route, undefined))] : []
 }
 
 /** What the figures leave of the line. */

@@ -98,9 +98,7 @@ export class RouteRecord {
 
   /** The last hop that is worth a probe now. */
   get last(): number {
-    return this.#end === undefined || this.#isEndSilent
-      ? Math.min(this.#maxHops, this.#furthest + silentHops)
-      : this.#end
+    return this.#answeringEnd ?? Math.min(this.#maxHops, this.#furthest + silentHops)
   }
 
   /** The last hop to report: the end, or the first silent hop after those that answer. */
@@ -112,9 +110,9 @@ export class RouteRecord {
     return this.#hops.get(this.depth)?.reached ?? false
   }
 
-  /** The route may have become longer, by routers that don't answer. */
-  get #isEndSilent(): boolean {
-    return this.#lostAtEnd >= silentEnd
+  /** The end of the route, unless it is silent: then the route may have become longer, by routers that don't answer. */
+  get #answeringEnd(): number | undefined {
+    return this.#lostAtEnd < silentEnd ? this.#end : undefined
   }
 
   /** Why this machine didn't send the newest probe. */
@@ -131,7 +129,7 @@ export class RouteRecord {
     if (result.from === undefined) return
     this.#furthest = Math.max(this.#furthest, ttl)
     if (result.outcome !== 'ttl-exceeded') {
-      this.#end = this.#end === undefined || this.#isEndSilent ? ttl : Math.min(this.#end, ttl)
+      this.#end = Math.min(this.#answeringEnd ?? ttl, ttl)
       this.#lostAtEnd = 0
     }
     // The route has become longer.

@@ -45,7 +45,7 @@ async function askHttp1(
 }
 
 async function askHttp2(socket: Socket, { url, method, headers, body }: HttpQuestion): Promise<HttpAnswer> {
-  // Of a character beyond 8 bits, Node would send others.
+  // HTTP/2 in Node.js keeps only the low 8 bits of a character, and so would send another value.
   for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value)
   const { host, connection: _ofOneConnection, ...fields } = headers
   return new Promise((resolve, reject) => {
