@@ -10,6 +10,7 @@ import { lab, needs } from '../lab/index.js'
 needs('nft', 'tcpdump')
 
 const script = fileURLToPath(new URL('forged-errors.mjs', import.meta.url))
+const oneMessage = fileURLToPath(new URL('icmp-error.mjs', import.meta.url))
 /** The number of forgeries of each kind. */
 const tries = 1000
 /** Codes of destination-unreachable errors. They distinguish forged errors from the real one. */
@@ -33,12 +34,12 @@ const families = {
   },
 } as const
 
-/** The number of destination-unreachable errors, forged or real, that this namespace has received. */
-function received(family: 4 | 6): number {
+/** The number of ICMP messages of a kind, by default destination-unreachable errors, that this namespace has received. */
+function received(family: 4 | 6, kind = 'DestUnreachs'): number {
   const table = readFileSync(`/proc/net/${family === 4 ? 'snmp' : 'snmp6'}`, 'utf8')
-  if (family === 6) return Number(/^Icmp6InDestUnreachs\s+(\d+)/m.exec(table)![1])
+  if (family === 6) return Number(new RegExp(`^Icmp6In${kind}\\s+(\\d+)`, 'm').exec(table)![1])
   const [names, values] = table.match(/^Icmp: .*$/gm)!.map(line => line.split(' '))
-  return Number(values![names!.indexOf('InDestUnreachs')])
+  return Number(values![names!.indexOf(`In${kind}`)])
 }
 
 /** The position at which a quote is changed, and the length to which it is cut. */
@@ -150,6 +151,26 @@ describe.each([
   }
 
   if (family === 4) {
+    test.each([
+      ['a redirect', 5, 'Redirects'],
+      ['a source quench (RFC 6633)', 4, 'SrcQuenchs'],
+    ])('%s about the request is advice, and the wait goes on', { timeout: 60_000 }, async (_name, type, kind) => {
+      const { waiting, packet } = await unanswered()
+      const before = received(4, kind)
+      const body = `c0000201${packet.toString('hex')}`
+      lab.run(
+        'isp1',
+        process.execPath,
+        oneMessage,
+        JSON.stringify({ family, source: '192.0.2.1', to: victim, type, body }),
+      )
+      await expect.poll(() => received(4, kind) - before, { timeout: 5000 }).toBeGreaterThanOrEqual(1)
+      await sleep(200)
+      expect(waiting.result).toBeUndefined()
+      sendOne(packet)
+      await accepted(waiting)
+    })
+
     test('and cut after the ICMP header (RFC 792)', { timeout: 60_000 }, async () => {
       const { waiting, packet } = await unanswered()
       sendOne(cut(packet))

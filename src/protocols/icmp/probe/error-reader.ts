@@ -1,6 +1,7 @@
 import { addon, Field } from '../../../binding/addon.js'
 import type { Packet } from '../../../sockets/receive-buffer.js'
 import { isBeforeQueue, stampOf, type Timestamps } from '../socket/timestamps.js'
+import { isAdvice } from './error-outcome.js'
 import { type ProbeTable, State } from './probe-table.js'
 import { sameHost } from './source-check.js'
 
@@ -123,6 +124,8 @@ export class ErrorReader {
   #onIcmpError(packet: Packet): void {
     const { family, kind, identifier } = this.#settings
     const quoted = packet.data
+    const type = packet.field(Field.errorType)
+    if (isAdvice(family, type)) return
     if (quoted.length < headerLength || (kind === 'raw' && word(quoted, 4) !== identifier)) return
     const probe = this.#table.probeOf(word(quoted, 6))
     if (this.#table.state[probe] !== State.sent) return
@@ -132,7 +135,7 @@ export class ErrorReader {
       probe,
       receivedStamp: stampOf(packet),
       ttl: packet.field(Field.ttl),
-      type: packet.field(Field.errorType),
+      type,
       code: packet.field(Field.errorCode),
       mtu: packet.unsigned(Field.errorInfo),
       from: packet.offender.slice(),
