@@ -67,6 +67,10 @@ export const boolean: Check = (value, name) =>
 export const string: Check = (value, name) =>
   typeof value === 'string' && value !== '' ? value : reject(name, value, 'a non-empty string')
 
+/** A file name, or text for an argument or an environment. The system's strings end at a NUL, so it refuses one in them. */
+export const systemText: Check = (value, name) =>
+  (string(value, name) as string).includes('\0') ? reject(name, value, 'a string without NUL characters') : value!
+
 /** Accepts any value without copying it. Use it for values that are consumed before the call returns. */
 export const anything: Check = value => value as ReturnType<Check>
 

@@ -72,7 +72,7 @@ export interface MeteredOptions {
 
 /** One uplink: its name, its path, and its checks. */
 export interface UplinkOptions extends PathOptions {
-  /** Name in events and snapshots. It must be unique. */
+  /** Name in events and snapshots, 1-255 bytes. It must be unique. */
   name: string
   /** 'failover' takes the working uplink with the lowest priority. Equal ones are taken in the order listed. Default 1. */
   priority?: number

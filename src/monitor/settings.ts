@@ -20,6 +20,7 @@ import {
   pathSchema,
   type Schema,
   string,
+  systemText,
 } from '../options.js'
 import { limitsSchema, rulesSchema } from './checks/check-rules.js'
 import { requireSqlite } from './history/database.js'
@@ -72,9 +73,15 @@ const dampingCheck: OptionCheck = (value, name) => {
 }
 
 const hookCheck: OptionCheck = (value, name) => {
-  const hook = arrayOf(string)(value, name) as string[]
+  const hook = arrayOf(systemText)(value, name) as string[]
   if (hook.length === 0) throw invalidArgument(name, value, 'a command and its arguments')
   return hook
+}
+
+/** Hooks get it in their environment, where a text has a limit too. */
+const uplinkName: OptionCheck = (value, name) => {
+  if (Buffer.byteLength(systemText(value, name) as string) > 255) throw invalidArgument(name, value, '1-255 bytes')
+  return value as string
 }
 
 /** Leaves the URL out of its error: it may hold secrets. */
@@ -95,8 +102,8 @@ const monitorSchema = {
   ...limitsSchema,
   minimumTime: milliseconds,
   damping: dampingCheck,
-  stateFile: string,
-  history: string,
+  stateFile: systemText,
+  history: systemText,
   hook: hookCheck,
   hookAtStart: boolean,
   hookTimeout: interval,
@@ -105,7 +112,7 @@ const monitorSchema = {
 
 const uplinkSchema = {
   ...pathSchema,
-  name: string,
+  name: uplinkName,
   priority: integer(0, 1_000_000),
   weight: integer(1, 1_000_000),
   checks: anything,

@@ -69,6 +69,17 @@ describe('options', () => {
     ],
     [{ uplinks: [good], hook: 'reboot' }, 'UplinkMonitor: hook must be an array; got "reboot"'],
     [{ uplinks: [good], hook: [] }, 'UplinkMonitor: hook must be a command and its arguments'],
+    [
+      { uplinks: [good], hook: ['/bin/true', 'a\0b'] },
+      'UplinkMonitor: hook[1] must be a string without NUL characters',
+    ],
+    [{ uplinks: [good], stateFile: 'a\0b' }, 'UplinkMonitor: stateFile must be a string without NUL characters'],
+    [{ uplinks: [good], history: 'a\0b' }, 'UplinkMonitor: history must be a string without NUL characters'],
+    [
+      { uplinks: [{ ...good, name: 'a\0b' }] },
+      'UplinkMonitor: uplink "a\\u0000b": name must be a string without NUL characters',
+    ],
+    [{ uplinks: [{ ...good, name: 'é'.repeat(128) }] }, 'name must be 1-255 bytes'],
     [{ uplinks: [{ ...good, name: undefined }] }, 'UplinkMonitor: uplink 0: name must be'],
     [{ uplinks: [{ ...good, device: 'a/b' }] }, 'UplinkMonitor: uplink "fibre": device must be a device name'],
     [{ uplinks: [{ ...good, dev: 'wan1' }] }, 'UplinkMonitor: uplink "fibre": unknown option "dev"'],

@@ -9,6 +9,7 @@ import {
   number,
   type Schema,
   string,
+  systemText,
 } from '../../../options.js'
 
 /** The broker for Home Assistant, as configured in the file. */
@@ -80,8 +81,8 @@ const identifier: Check = (value, name) => {
 const schema = {
   url: brokerAddress,
   username: string,
-  passwordFile: string,
-  caFile: string,
+  passwordFile: systemText,
+  caFile: systemText,
   device: deviceName,
   instance: identifier,
   topic: topicName,

@@ -1,5 +1,14 @@
 import { NetviaError } from '../../../errors.js'
-import { type Check, checkOptions, integer, longestTimer, number, type Schema, string } from '../../../options.js'
+import {
+  type Check,
+  checkOptions,
+  integer,
+  longestTimer,
+  number,
+  type Schema,
+  string,
+  systemText,
+} from '../../../options.js'
 
 /** Where metrics and changes of state are pushed to, as configured in the file. */
 export interface OtlpOptions {
@@ -54,7 +63,7 @@ const texts: Check = (value, name) => {
 const schema = {
   url: webAddress,
   logs: (value, name) => (value === false ? value : webAddress(value, name)),
-  headersFile: string,
+  headersFile: systemText,
   interval: number(100, 86_400_000),
   timeout: number(1, longestTimer),
   maxPoints: integer(1, 10_000_000),

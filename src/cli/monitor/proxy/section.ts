@@ -3,7 +3,7 @@ import { type GroupOptions, groupSchema } from '../../../group/options.js'
 import type { PolicyName } from '../../../group/policies.js'
 import type { RaceDelay } from '../../../group/race.js'
 import { parseHostPort } from '../../../host-port.js'
-import { arrayOf, boolean, type Check, checkOptions, integer, type Schema, string } from '../../../options.js'
+import { arrayOf, boolean, type Check, checkOptions, integer, type Schema, systemText } from '../../../options.js'
 import { dnsServers } from '../../../protocols/dns/server-address.js'
 import { block } from '../../../proxy/blocks.js'
 import { type ProxyOptions, proxyDefaults, proxySettings } from '../../../proxy/options.js'
@@ -64,10 +64,10 @@ const upstream: Check = (value, name) => {
 }
 
 const schema = {
-  ...{ listen, policy: groupSchema.policy, race: groupSchema.race, usersFile: string },
+  ...{ listen, policy: groupSchema.policy, race: groupSchema.race, usersFile: systemText },
   ...{ allow: arrayOf(block), allowTargets: arrayOf(block), maxConnections: integer(1, 1_000_000) },
   servers: dnsServers,
-  ...{ acceptMultipath: boolean, upstream, upstreamUserFile: string },
+  ...{ acceptMultipath: boolean, upstream, upstreamUserFile: systemText },
 } satisfies Schema
 
 /**
