@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenAt } from '../../src/cli/monitor/control/listen.js'
+import { isAnswer } from '../../src/cli/shared/monitor-answer.js'
 import type { MonitorStatus } from '../../src/cli/shared/monitor-socket.js'
 import { netvia, objects } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
@@ -50,6 +51,26 @@ async function running({ extra = '', args = [] as string[], at = join(folder(), 
   }
   return { monitor, ask, asked, at, port }
 }
+
+const uplink = {
+  ...{ name: 'fibre', device: null, state: 'up', since: 1, reason: '', remarks: [], lossRatio: 0, forced: null },
+  ...{ checks: [], statistics: [], metered: null },
+}
+const statusOf = (...uplinks: unknown[]) => ({ status: { at: 1, inUse: null, keepsForces: true, uplinks } })
+
+test('only what a monitor answers counts as an answer', () => {
+  expect(isAnswer(statusOf(uplink))).toBe(true)
+  expect(isAnswer({ error: { code: 'ENOTFOUND', message: 'no' } })).toBe(true)
+  const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000))
+  for (const odd of [
+    ...[null, 7, [], {}, { status: {} }, { status: 1 }, { error: {} }, { error: { code: 7, message: 'no' } }],
+    ...[null, 7, 'fibre', [], {}].map(entry => statusOf(uplink, entry)),
+    ...Object.keys(uplink).map(key => statusOf({ ...uplink, [key]: { odd: 1 } })),
+    { status: { ...statusOf(uplink).status, proxy: 7 } },
+    statusOf({ ...uplink, more: deep }),
+  ])
+    expect([odd].filter(isAnswer)).toHaveLength(0)
+})
 
 describe('netvia status', () => {
   test('shows the uplinks, and which one new connections use', async () => {
@@ -89,12 +110,35 @@ describe('netvia status', () => {
     const server = createServer(socket => socket.on('error', () => {}).end(answer)).listen(at)
     onTestFinished(() => void server.close())
     const stderr = expect.stringContaining('what answers there is no monitor')
-    for (answer of ['220 hello\r\n', '{"status":{}}\n', '{"status":1}\n', '{"error":{}}\n'])
+    for (answer of ['220 hello\r\n', `${JSON.stringify(statusOf(null))}\n`])
       expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 4, stdout: '', stderr })
+    answer = `${JSON.stringify(statusOf(uplink))}\n`
+    expect(await netvia(['status', '--socket', at])).toMatchObject({ code: 0, stderr: '' })
+    const unknown = await netvia(['force', 'lte', 'down', '--socket', at])
+    expect(unknown).toMatchObject({ code: 2, stderr: 'netvia: no uplink is named "lte" (fibre)\n' })
     // A monitor that is too busy closes the exchange at its time limit.
     for (answer of ['', '{"status":{"at":1'])
       expect((await netvia(['status', '--socket', at])).stderr).toContain('its answer ended too early')
   })
+})
+
+test.each([
+  ['drips', ' '],
+  ['never ends', ' '.repeat(2 ** 20)],
+])('an answer that %s ends the command', async (_what, piece) => {
+  const at = join(folder(), 'endless.sock')
+  const server = createServer(socket => {
+    const more = () => void (socket.destroyed || socket.write(piece))
+    const timer = setInterval(more, 20)
+    socket.on('error', () => {}).on('close', () => clearInterval(timer))
+  }).listen(at)
+  onTestFinished(() => void server.close())
+  const { code, stdout, stderr } = await netvia(['status', '--socket', at])
+  expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+  expect(stderr).toMatch(
+    /^netvia: no monitor answers at .* \((no whole answer in 10 s|what answers there has no end)\);/,
+  )
+  expect(stderr.split('\n')).toHaveLength(2)
 })
 
 describe('netvia force', () => {

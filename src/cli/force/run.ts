@@ -1,7 +1,7 @@
 import { forcedText } from '../monitor/status-table.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
-import { askMonitor } from '../shared/monitor-socket.js'
+import { askMonitor, named } from '../shared/monitor-socket.js'
 import type { Session } from '../shared/session.js'
 
 export interface ForceFlags {
@@ -22,7 +22,7 @@ export async function run(
   }
   const request = { command: 'force', uplink: name, state, forMs, why } as const
   const { uplinks, keepsForces } = await askMonitor(socket, request)
-  const uplink = uplinks.find(uplink => uplink.name === name)!
+  const uplink = named(name, uplinks)
   const { forced, reason } = uplink
   output.object('result', { uplink: name, state: uplink.state, reason, forced, kept: keepsForces })
   output.line(`${output.color.bold(name)}: ${forced ? forcedText(forced) : `${uplink.state} (${reason})`}`)

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { NetviaError } from '../../errors.js'
 import type { UplinkSnapshot } from '../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../proxy/statistics.js'
+import { isAnswer } from './monitor-answer.js'
 
 /** Where a monitor answers by default. */
 export const defaultSocket = '/run/netvia/monitor.sock'
@@ -33,8 +34,15 @@ export function unknownUplink(name: string, uplinks: readonly UplinkSnapshot[]):
   return new NetviaError(`no uplink is named ${JSON.stringify(name)} (${known})`, { code: 'ENOTFOUND' })
 }
 
-/** Milliseconds that a monitor on a busy machine may take. */
-const patience = 5000
+/** @throws NetviaError `ENOTFOUND`. */
+export function named(name: string, uplinks: readonly UplinkSnapshot[]): UplinkSnapshot {
+  const found = uplinks.find(uplink => uplink.name === name)
+  if (!found) throw unknownUplink(name, uplinks)
+  return found
+}
+
+/** Milliseconds for a whole answer. A monitor itself ends an exchange after half of that. */
+const patience = 10_000
 /** Characters of an answer: more than a monitor of thousands of uplinks has to report. */
 const longestAnswer = 1 << 25
 
@@ -52,7 +60,8 @@ export async function askMonitor(path: string, request: MonitorRequest): Promise
 
 async function exchange(path: string, line: string): Promise<string> {
   const socket = connect(path)
-  socket.setTimeout(patience, () => socket.destroy(noMonitor(path, `no answer for ${patience / 1000} s`)))
+  const late = () => socket.destroy(noMonitor(path, `no whole answer in ${patience / 1000} s`))
+  const timer = setTimeout(late, patience)
   socket.setEncoding('utf8').write(line)
   let answer = ''
   try {
@@ -67,6 +76,8 @@ async function exchange(path: string, line: string): Promise<string> {
       throw new NetviaError(`${path}: permission denied; ${hint}`, { code, address: path, hint })
     }
     throw error instanceof NetviaError ? error : noMonitor(path, (error as Error).message)
+  } finally {
+    clearTimeout(timer)
   }
   if (!answer.endsWith('\n')) throw noMonitor(path, 'its answer ended too early')
   return answer
@@ -74,9 +85,8 @@ async function exchange(path: string, line: string): Promise<string> {
 
 function parsed(text: string): MonitorAnswer | undefined {
   try {
-    const answer = JSON.parse(text)
-    const isAnswer = Array.isArray(answer?.status?.uplinks) || typeof answer?.error?.message === 'string'
-    return isAnswer ? answer : undefined
+    const answer: unknown = JSON.parse(text)
+    return isAnswer(answer) ? answer : undefined
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import type { ProxyStatistics } from '../../proxy/statistics.js'
 import { stateCells, stateColumns, whyOf } from '../monitor/status-table.js'
 import { Exit } from '../shared/exit-code.js'
-import { askMonitor, type MonitorStatus, unknownUplink } from '../shared/monitor-socket.js'
+import { askMonitor, type MonitorStatus, named } from '../shared/monitor-socket.js'
 import { brief, plural } from '../shared/output/format.js'
 import type { Session } from '../shared/session.js'
 
@@ -35,10 +35,4 @@ function proxyLines({ clients, refused, uplinks }: ProxyStatistics): string[] {
     return `${name} ${open} open of ${connections}, ${plural(failures, 'failure')}`
   })
   return [[`proxy: ${plural(clients, 'client connection')}, ${refused} refused`, ...parts].join('; ')]
-}
-
-function named(name: string, uplinks: MonitorStatus['uplinks']) {
-  const found = uplinks.find(uplink => uplink.name === name)
-  if (!found) throw unknownUplink(name, uplinks)
-  return found
 }
