@@ -85,7 +85,6 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   /** Begins the rounds. Nothing happens if it runs already. */
   start(): void {
     if (this.#unwatch) return
-    // `stop()` ended the one before.
     this.#hook = this.#openHook()
     this.#callHookForAll('start')
     this.#beginHistory()
@@ -116,8 +115,11 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
       this.#stateFile = this.#openStateFile()
     }
     if (!isDeepStrictEqual([settings.hook, settings.hookTimeout], [before.hook, before.hookTimeout])) {
-      leaving.push(this.#hook?.stop())
-      this.#hook = this.#unwatch && this.#openHook()
+      if (this.#hook && settings.hook) this.#hook.configure(settings.hook, settings.hookTimeout)
+      else {
+        leaving.push(this.#hook?.stop())
+        this.#hook = this.#unwatch && this.#openHook()
+      }
     }
     this.#leaving = Promise.all([this.#leaving, ...leaving])
     if (this.#unwatch) {
@@ -151,11 +153,14 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     if (!this.#unwatch) return
     this.#unwatch()
     this.#unwatch = undefined
-    await Promise.all([...this.#uplinks.values()].map(watched => watched.stop()))
+    const rounds = [...this.#uplinks.values()].map(watched => watched.stop())
     this.#history?.end()
-    this.#history = undefined
-    await Promise.all([this.#stateFile?.save(false), this.#hook?.stop(), this.#leaving])
-    for (const buffer of this.#buffers) buffer.end()
+    // `start()` may make others before the end of this.
+    const [hook, buffers] = [this.#hook, [...this.#buffers]]
+    this.#history = this.#hook = undefined
+    await Promise.all(rounds)
+    await Promise.all([this.#stateFile?.save(false), hook?.stop(), this.#leaving])
+    for (const buffer of buffers) buffer.end()
   }
 
   /**

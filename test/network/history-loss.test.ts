@@ -58,6 +58,19 @@ const losses = () => {
     expect(world.warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/database is locked/)])
   })
 
+  test('a monitor that is started again before it has ended keeps its history', async () => {
+    const world = kept()
+    const checks = counted(world)
+    await pass(5 * minute)
+    const stopped = world.monitor.stop()
+    world.monitor.start()
+    await stopped
+    await pass(5 * minute)
+    await world.monitor.stop()
+    expect(world.warnings).toEqual([])
+    expect(everything(world)).toBe(checks())
+  })
+
   test('a removed lock lets a second monitor in, and the first one stops writing', async () => {
     const first = kept()
     await pass(5 * minute)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Hook } from '../../src/monitor/hook/hook.js'
-import { simulate } from './monitor-world.js'
+import { simulate, states, uplinks } from './monitor-world.js'
 
 let folder: string
 beforeEach(() => {
@@ -25,6 +25,8 @@ function start(script: string, timeout = 5000, args: string[] = []) {
     call: (uplink: string, STATE: string) => hook.call(uplink, { UPLINK: uplink, STATE }),
   }
 }
+
+const realWait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
 const patience = { timeout: 10_000, interval: 20 }
 const file = (name: string) => join(folder, name)
@@ -182,7 +184,6 @@ test('a monitor calls it with every state at the start and after a reload, if co
   monitor.start()
   await expect.poll(lines, patience).toEqual(['start fibre unknown unknown', 'start lte unknown unknown'])
   writeFileSync(file('out'), '')
-  const { uplinks } = await import('./monitor-world.js')
   await monitor.configure({ ...options, uplinks })
   await expect.poll(lines, patience).toEqual(['configure fibre unknown unknown', 'configure lte unknown unknown'])
   await monitor.stop()
@@ -196,4 +197,54 @@ test('a monitor that was stopped and restarted calls it as before', async () => 
   link('wan1', 'no carrier')
   await monitor.stop()
   expect(content('out')).toBe('down\n')
+})
+
+describe('a command that is replaced', () => {
+  const options = (words: string[], hookTimeout = 5000) => ({ hook: ['sh', '-c', ...words], hookTimeout })
+
+  test('is called only once the call under way has ended, with the newest state', async () => {
+    const fast = { interval: 10, up: 1, uplinks: uplinks.slice(0, 1) }
+    const slow = `echo "old $NETVIA_STATE"; until [ -e ${file('go')} ]; do sleep 0.02; done; echo "old ended"`
+    const { monitor, link } = simulate({ ...options([slow]), ...fast })
+    const lines: string[] = []
+    monitor.on('hook', ({ text }) => lines.push(text))
+    link('wan1', 'no carrier')
+    monitor.start()
+    await expect.poll(() => lines, patience).toEqual(['old down'])
+    await Promise.race([monitor.configure({ ...options(['echo "new $NETVIA_STATE"']), ...fast }), realWait(100)])
+    link('wan1', null)
+    await expect.poll(() => states(monitor), patience).toEqual({ fibre: 'up' })
+    await realWait(100)
+    writeFileSync(file('go'), '')
+    await expect.poll(() => lines, patience).toEqual(['old down', 'old ended', 'new up'])
+    await monitor.stop()
+  })
+
+  test('is called immediately with the state that the one before failed to take', async () => {
+    const { monitor, link } = simulate(options(['exit 3']))
+    const warnings: string[] = []
+    monitor.on('warning', ({ message }) => warnings.push(message))
+    monitor.start()
+    link('wan1', 'no carrier')
+    await expect.poll(() => warnings, patience).toContain('hook: fibre: ended by exit code 3; next try in 1 s')
+    await monitor.configure({
+      ...options([`[ $NETVIA_UPLINK = lte ] || echo $NETVIA_STATE > ${file('out')}`]),
+      uplinks,
+    })
+    await monitor.stop()
+    expect(content('out')).toBe('down\n')
+  })
+})
+
+test('a monitor that is started again before its end calls it as before', async () => {
+  const { monitor, link } = simulate({ hook: ['sh', '-c', 'exit 3'] })
+  const warnings: string[] = []
+  monitor.on('warning', ({ message }) => warnings.push(message))
+  monitor.start()
+  const stopped = monitor.stop()
+  monitor.start()
+  await stopped
+  link('wan1', 'no carrier')
+  await expect.poll(() => warnings, patience).toContain('hook: fibre: ended by exit code 3; next try in 1 s')
+  await monitor.stop()
 })

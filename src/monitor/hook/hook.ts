@@ -30,8 +30,8 @@ interface Caller {
  * other. States that come and go while a call runs are skipped; the last one is never skipped.
  */
 export class Hook {
-  readonly #command: readonly string[]
-  readonly #timeout: number
+  #command: readonly string[]
+  #timeout: number
   readonly #reports: HookReports
   readonly #callers = new Map<string, Caller>()
   /** Uplinks whose call waits for a free place, in order. */
@@ -47,6 +47,13 @@ export class Hook {
     this.#reports = reports
   }
 
+  /** For the calls to come. Those that wait to be tried again begin now, because the old command may have been their fault. */
+  configure(command: readonly string[], timeout: number): void {
+    this.#command = command
+    this.#timeout = timeout
+    for (const caller of this.#callers.values()) if (caller.retry) this.#callAgain(caller)
+  }
+
   /** `facts` are added to the environment. */
   call(uplink: string, facts: Facts): void {
     let caller = this.#callers.get(uplink)
@@ -55,8 +62,7 @@ export class Hook {
       this.#callers.set(uplink, caller)
     }
     caller.next = facts
-    caller.tries = 0
-    this.#enqueue(caller)
+    this.#callAgain(caller)
   }
 
   /**
@@ -72,6 +78,11 @@ export class Hook {
       this.#idle = resolve
     })
     clearTimeout(timer)
+  }
+
+  #callAgain(caller: Caller): void {
+    caller.tries = 0
+    this.#enqueue(caller)
   }
 
   #enqueue(caller: Caller): void {
