@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { encode } from 'dns-packet'
+import { type Answer, encode } from 'dns-packet'
 import { afterAll, describe, expect, test } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
@@ -159,11 +159,24 @@ describe('after a refusal, the next server is asked', () => {
   })
 })
 
+/** The upper eight bits of the code 16. */
+const badVersion = { extendedRcode: 1, flags: 0, flag_do: false, options: [] }
+
 describe('EDNS', () => {
   const withoutEdns: [string, (asked: Asked) => Reply][] = [
     ['drops it', asked => (asked.edns ? undefined : answer(asked))],
     ['says FORMERR', asked => (asked.edns ? { rcode: 1 } : answer(asked))],
     ['says NOTIMP', asked => (asked.edns ? { rcode: 4, questions: [] } : answer(asked))],
+    [
+      'says BADVERS',
+      asked => {
+        if (!asked.edns) return answer(asked)
+        const { question, id } = asked
+        // Its low four bits are those of NOERROR (RFC 6891 section 6.1.3).
+        const opt: Answer = { ...{ type: 'OPT', name: '.', udpPayloadSize: 1232, ednsVersion: 0 }, ...badVersion }
+        return encode({ type: 'response', id, flags: 0x180, questions: [question], additionals: [opt] })
+      },
+    ],
     [
       'puts the answer into the wrong section',
       asked => {

@@ -1,4 +1,4 @@
-import { type Answer, decode, type Question, RECURSION_DESIRED } from 'dns-packet'
+import { type Answer, decode, type Packet, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { random16 } from '../../binding/random.js'
 import { headerSize, readPlainAnswer } from './plain-answer.js'
 import { codecType, type RecordType } from './records.js'
@@ -121,11 +121,11 @@ export function decodeResponse(bytes: Uint8Array, query: Query): Response | unde
   const referral = (flags & 0x0480) === 0 && answers === 0
   if (!whole) return { rcode, truncated: true, referral, misplaced: false, answers: [] }
   const found = whole.answers ?? []
-  const misplaced =
-    query.edns &&
-    rcode === 'NOERROR' &&
-    found.every(({ type }) => type === 'OPT') &&
-    isMisplaced(message, counts, query)
+  const isEmpty = query.edns && rcode === 'NOERROR' && found.every(isOpt)
+  const all = isEmpty ? sectionsOf(message, counts, 3) : undefined
+  const extended = all && extendedRcode(all)
+  if (extended) return { rcode: extended, truncated: false, referral: false, misplaced: false, answers: [] }
+  const misplaced = all !== undefined && isMisplaced(all, query)
   return { rcode, truncated: false, referral: referral && !misplaced, misplaced, answers: found }
 }
 
@@ -136,12 +136,18 @@ function repeats({ name, type, class: kind }: Question, query: Query): boolean {
 const isOf = (query: Query) => (record: Answer) =>
   record.name.toLowerCase() === query.name && (record.type === codecType(query.type) || record.type === 'CNAME')
 
-function isMisplaced(message: Buffer, counts: readonly number[], query: Query): boolean {
-  const { answers = [], authorities = [], additionals = [] } = sectionsOf(message, counts, 3) ?? {}
-  return (
-    [...answers, ...authorities].some(({ type }) => type === 'OPT') ||
-    [...authorities, ...additionals].some(isOf(query))
-  )
+const isOpt = ({ type }: Answer) => type === 'OPT'
+
+function isMisplaced({ answers = [], authorities = [], additionals = [] }: Packet, query: Query): boolean {
+  return [...answers, ...authorities].some(isOpt) || [...authorities, ...additionals].some(isOf(query))
+}
+
+/** The code whose low four bits are those of NOERROR, and whose others are in the OPT record (RFC 6891 section 6.1.3). */
+function extendedRcode({ additionals = [] }: Packet): string | undefined {
+  const opt = additionals.find(record => record.type === 'OPT')
+  if (!opt?.extendedRcode) return undefined
+  const code = opt.extendedRcode * 16
+  return code === 16 ? 'BADVERS' : `RCODE${code}`
 }
 
 /**

@@ -43,8 +43,8 @@ export async function queryRecords(
   }
 }
 
-/** The answers of a server that doesn't support EDNS (RFC 6891 section 7). */
-const misunderstood = new Set(['FORMERR', 'NOTIMP'])
+/** The answers of a server that doesn't support EDNS (RFC 6891 section 7), or not its version 0. */
+const misunderstood = new Set(['FORMERR', 'NOTIMP', 'BADVERS'])
 
 /**
  * One question in progress. It sends the attempts of its plan. A failed one is replaced immediately, and the first answer
