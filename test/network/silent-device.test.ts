@@ -104,6 +104,15 @@ describe('every call that times out', () => {
     expect(found).toEqual(of(calls, expect.objectContaining({ device, hint })))
   })
 
+  test('while its device is a port of a bridge, which receives in its place, reports that', async () => {
+    lab.addDevice(device)
+    lab.run('router', 'ip', 'link', 'add', 'bridge0', 'type', 'bridge')
+    onTestFinished(() => void lab.run('router', 'ip', 'link', 'delete', 'bridge0'))
+    const found = await whenAll(calls, () => lab.run('router', 'ip', 'link', 'set', device, 'master', 'bridge0'))
+    const hint = expect.stringContaining(`${device} is a port of bridge0`)
+    expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
   test('while its device is deleted reports that', async () => {
     const gone = lab.addDevice(device)
     const found = await whenAll(calls, gone.remove)
