@@ -12,6 +12,8 @@ export interface GroupAttempts {
   first(key: string): NamedPath
   /** The preferred working uplink among those not tried yet. */
   next(tried: ReadonlySet<string>): NamedPath | undefined
+  /** Whether the next uplink is tried after this error of one. */
+  goesOn(error: unknown): boolean
   /** Milliseconds until the next uplink is tried beside this one; `Infinity`: not before this one has failed. */
   delay(uplink: string): number
   /** Something was opened over the uplink, or couldn't be in time although another uplink opened the same. */

@@ -20,7 +20,7 @@ import { GroupPools, hostOf } from './group-dispatcher.js'
 import { type GroupOptions, groupDefaults, groupSchema } from './options.js'
 import type { PickedUplink } from './picked-uplink.js'
 import { type Candidate, createPolicy, leastBad, type Policy, preferredUsable, usable } from './policies.js'
-import { openOver, type RaceDelay, raceDelay } from './race.js'
+import { isFinal, isLost, openOver, type RaceDelay, raceDelay } from './race.js'
 
 const connectOptions = { ...withoutPath(connectSchema), key: string }
 const fetchOptions = { ...withoutPath(fetchSchema), key: string }
@@ -31,8 +31,8 @@ export let attemptsOf: (group: UplinkGroup) => GroupAttempts
 
 /**
  * Chooses an uplink for each new connection, by the states of a monitor. The policy chooses among the 'up' uplinks, or else the
- * 'degraded', or else the 'unknown' ones. Without `race`, a connection tries only that uplink, and fails if the monitor hasn't
- * noticed an outage.
+ * 'degraded', or else the 'unknown' ones. Without `race`, a connection tries another one only if that uplink can't send: its device or
+ * address is gone, or the device was set down. It fails if the monitor hasn't noticed an outage behind the device.
  *
  * @throws NetviaError `ERR_INVALID_ARG_VALUE`.
  */
@@ -50,7 +50,7 @@ export class UplinkGroup {
   readonly #pooled = new Connections()
   readonly #source: PoolSource = {
     pick: host => this.#choose(host).uplink,
-    connector: uplink => (this.#race === undefined ? connectOnPath : options => this.#connectPooled(uplink, options)),
+    connector: uplink => options => this.#connectFor(uplink, options),
   }
   readonly #pools = new GroupPools(this.#source)
   /** Uplinks that went down while no other was better, with the error for cutting their connections. */
@@ -58,11 +58,13 @@ export class UplinkGroup {
   #httpAgent: GroupHttpAgent | undefined
   #httpsAgent: GroupHttpsAgent | undefined
   #dispatcher: GroupDispatcher | undefined
+  #closed = false
 
   static {
     attemptsOf = group => ({
       first: key => group.#choose(key).uplink,
       next: tried => group.#next(tried),
+      goesOn: error => !isFinal(error),
       delay: name => raceDelay(group.#race, group.#watched(name)?.facts().latencyMs ?? null),
       learned: (name, worked) => group.#learned(name, worked),
       onCut: (uplink, cut) => group.#connections.add(uplink, cut),
@@ -83,7 +85,7 @@ export class UplinkGroup {
     this.#cutConnections = options.cutConnections ?? groupDefaults.cutConnections
     this.#race = options.race
     const attempts = attemptsOf(this)
-    this.#attempts = this.#race === undefined ? { ...attempts, next: () => undefined } : attempts
+    this.#attempts = this.#race === undefined ? { ...attempts, goesOn: isLost } : attempts
     monitor.on('state', this.#onState)
     monitor.on('configure', this.#onConfigure)
   }
@@ -185,8 +187,12 @@ export class UplinkGroup {
     return picked
   }
 
-  /** Stops following the monitor and closes the pools. Connections from `connect` stay open; they belong to their owners. */
+  /**
+   * Stops following the monitor and closes the pools. Connections from `connect` stay open; they belong to their owners. Later
+   * calls are refused with `ERR_INVALID_STATE`.
+   */
   async close(): Promise<void> {
+    this.#closed = true
     this.#monitor.off('state', this.#onState)
     this.#monitor.off('configure', this.#onConfigure)
     this.#httpAgent?.destroy()
@@ -200,6 +206,7 @@ export class UplinkGroup {
   }
 
   #choose(key: string): Candidate {
+    if (this.#closed) throw new NetviaError('the group is closed', { code: 'ERR_INVALID_STATE' })
     const candidates = watchedUplinks(this.#monitor)
     const working = usable(candidates)
     if (working.length > 0) {
@@ -227,6 +234,17 @@ export class UplinkGroup {
     const watched = this.#watched(name)
     watched?.learn(worked)
     if (!worked && this.#race !== undefined) watched?.suspectSilence()
+  }
+
+  /** For the pool of an uplink. Without a race, nearly all connections need no other uplink. */
+  async #connectFor(own: Uplink, options: DialOptions): Promise<{ socket: Socket; path: PathOptions }> {
+    if (this.#race !== undefined) return this.#connectPooled(own, options)
+    try {
+      return await connectOnPath(options)
+    } catch (error) {
+      if (!isLost(error)) throw error
+      return this.#connectPooled(own, options)
+    }
   }
 
   /** For the pool of an uplink. It must not keep what another uplink connected: the pool is left then. */

@@ -5,6 +5,7 @@ import { milliseconds } from '../options.js'
 import { raceFailure } from '../protocols/tcp/connect-errors.js'
 import { Cancel, type Signal } from '../runtime/cancel.js'
 import { Staggered } from '../runtime/staggered.js'
+import { deviceDown } from '../system/device-down.js'
 import { isOwnAddressError } from '../system/this-host.js'
 import type { GroupAttempts, NamedPath } from './attempts.js'
 
@@ -63,7 +64,7 @@ export async function openOver<T>(
     return { uplink: first, value }
   } catch (error) {
     signal?.throwIfAborted()
-    if (isFinal(error)) throw error
+    if (!attempts.goesOn(error)) throw error
     return race(attempts, first, tried, signal, work, error)
   }
 }
@@ -99,7 +100,7 @@ async function race<T>(
       },
       discard: ({ value }) => work.discard(value),
       delay: ({ name }) => attempts.delay(name),
-      isFinal,
+      isFinal: error => !attempts.goesOn(error),
       failure: raceFailure,
     },
     signal,
@@ -125,6 +126,15 @@ const ofUplink = new Set(['ENODEV', 'EADDRNOTAVAIL'])
 export function isOfThisMachine(error: unknown): boolean {
   const isOfUplink = error instanceof NetviaError && ofUplink.has(error.code)
   return isOwnAddressError(error) || (isLocalFault(error) && !isOfUplink)
+}
+
+/** Whether the uplink sent nothing, because its device or its address is gone or the device was set down. */
+export function isLost(error: unknown): boolean {
+  if (!(error instanceof NetviaError)) return false
+  const { code, device } = error
+  // The kernel also says "network is unreachable" for a device that is down.
+  if (code === 'ENETUNREACH') return deviceDown('connect', { device }) !== undefined
+  return ['EADDRNOTAVAIL', 'ENETDOWN', 'ENODEV'].includes(code)
 }
 
 /** Whether no other uplink need try. */

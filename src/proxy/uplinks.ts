@@ -161,7 +161,7 @@ function onePath(settings: ProxySettings): GroupAttempts {
   const devices = (settings.multipath as readonly MultipathDevice[] | undefined)?.map(({ device }) => device).join('+')
   const uplink = { name: devices ?? path.device ?? path.localAddress ?? 'default', ...path }
   return {
-    ...{ first: () => uplink, next: () => undefined, delay: () => Number.POSITIVE_INFINITY },
+    ...{ first: () => uplink, next: () => undefined, goesOn: () => false, delay: () => Number.POSITIVE_INFINITY },
     ...{ learned: () => {}, onCut: () => () => {} },
   }
 }

@@ -12,6 +12,7 @@ import { UplinkMonitor } from '../../src/monitor/monitor.js'
 import type { Outcome } from '../../src/monitor/state/state-machine.js'
 import { decodeAddress } from '../../src/sockets/address.js'
 import { openDescriptor } from '../../src/sockets/open.js'
+import { a, fakeServer } from './dns-fake-server.js'
 import { runnersOf } from './monitor-world.js'
 
 const ok: Outcome = { ok: true, local: false, latencyMs: 10, error: null }
@@ -48,9 +49,9 @@ afterEach(async () => {
 })
 
 /** Two uplinks over loopback with different source addresses. The test sets their states. */
-async function groupOf(options: Partial<GroupOptions> = {}) {
+async function groupOf(options: Partial<GroupOptions> = {}, one = '127.0.0.11') {
   let tell: (device: string, facts: LinkFacts) => void
-  const states = { one: '127.0.0.11', two: '127.0.0.12' }
+  const states = { one, two: '127.0.0.12' }
   const uplinks = Object.entries(states).map(([name, localAddress], index) => ({
     name,
     // The device is only a name for the fake link watch.
@@ -144,7 +145,7 @@ describe('picks', () => {
 })
 
 describe('connections', () => {
-  test.each([
+  const calls: [name: string, call: (group: UplinkGroup) => Promise<string>][] = [
     ['connect', async (group: UplinkGroup) => addressOf(await group.connect({ host: '127.0.0.1', port }))],
     ['httpAgent', (group: UplinkGroup) => get(group.httpAgent)],
     ['fetch', async (group: UplinkGroup) => (await group.fetch(`http://127.0.0.1:${port}/`)).text()],
@@ -152,7 +153,42 @@ describe('connections', () => {
       'dispatcher',
       async ({ dispatcher }: UplinkGroup) => (await request(`http://127.0.0.1:${port}/`, { dispatcher })).body.text(),
     ],
-  ])('of %s use the working uplink, chosen each time', async (_name, call) => {
+  ]
+
+  test.each(calls)("of %s use another uplink if the picked one's address is gone", async (_name, call) => {
+    const { group } = await groupOf({}, '192.0.2.7')
+    for (let i = 0; i < 2; i++) expect(await call(group)).toBe('127.0.0.12')
+  })
+
+  test('report the answer of the network, and not that of another uplink', async () => {
+    const { group } = await groupOf()
+    const refused = group.connect({ host: '127.0.0.1', port: 9 })
+    await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED', message: expect.not.stringContaining('more') })
+    const lost = await groupOf({}, '192.0.2.7')
+    await lost.set('two', false)
+    await expect(lost.group.connect({ host: '127.0.0.1', port })).rejects.toMatchObject({
+      code: 'EADDRNOTAVAIL',
+      syscall: 'bind',
+    })
+  })
+
+  test('of name resolution use another uplink too', async () => {
+    const dns = await fakeServer(() => ({ answers: [a('name.example', '192.0.2.1')] }))
+    const { group } = await groupOf({}, '192.0.2.7')
+    const found = await group.resolve('name.example', { servers: [dns.server], family: 4 })
+    dns.close()
+    expect(found).toMatchObject([{ address: '192.0.2.1' }])
+  })
+
+  test.each(calls)('of %s are refused once the group is closed', async (_name, call) => {
+    const { group } = await groupOf()
+    await group.close()
+    await expect(call(group)).rejects.toMatchObject({ code: 'ERR_INVALID_STATE', message: 'the group is closed' })
+    expect(() => group.pick()).toThrow('the group is closed')
+    await expect(group.resolve('127.0.0.1')).rejects.toThrow('the group is closed')
+  })
+
+  test.each(calls)('of %s use the working uplink, chosen each time', async (_name, call) => {
     const { group, set } = await groupOf()
     expect(await call(group)).toBe('127.0.0.11')
     expect(await call(group)).toBe('127.0.0.11')

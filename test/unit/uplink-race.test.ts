@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { NetviaError } from '../../src/errors.js'
 import type { GroupAttempts } from '../../src/group/attempts.js'
-import { openOver, raceDelay } from '../../src/group/race.js'
+import { isFinal, openOver, raceDelay } from '../../src/group/race.js'
 import { RoundLoop } from '../../src/monitor/round-loop.js'
 
 beforeEach(() => {
@@ -23,6 +23,7 @@ function start(delay = 250) {
       const name = names.find(name => !tried.has(name))
       return name === undefined ? undefined : { name }
     },
+    goesOn: error => !isFinal(error),
     delay: () => delay,
     learned: (name, worked) => void (worked || suspects.push(name)),
     onCut(name, cut) {
