@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ping } from '../../src/protocols/icmp/ping.js'
 import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { atOnce } from '../unit/at-once.js'
@@ -83,6 +84,18 @@ describe.each(families)('pathMtu, IPv%i', family => {
     widen()
     expect(found).toMatchObject({ mtu: 1350, method: 'too-big', limitedBy: gateway(wan2) })
     expect(moved.wan1).toBe(0)
+  })
+
+  it('finds what the other end of the own device takes, although the kernel reports a full queue', async () => {
+    const jumbo = lab.addDevice('jumbo')
+    lab.run('router', 'ip', 'link', 'set', 'jumbo', 'mtu', '9000')
+    const near = family === 4 ? jumbo.gateway4 : jumbo.gateway6
+    const found = await pathMtu(near, { device: 'jumbo', timeout: 300 })
+    // A veth device leaves room for the tag of a VLAN.
+    expect(found).toMatchObject({ mtu: 1504, method: 'search', limitedBy: undefined })
+    const result = await ping(near, { device: 'jumbo', payloadSize: 8000, timeout: 100 })
+    expect(result).toMatchObject({ outcome: 'send-failed', error: { code: 'ENOBUFS' } })
+    expect(result.error!.hint).toContain('its other end has a smaller MTU')
   })
 
   it('reports why there is no result', async () => {

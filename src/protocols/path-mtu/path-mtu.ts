@@ -1,3 +1,4 @@
+import type { NetviaError } from '../../errors.js'
 import {
   type CommonOptions,
   checkOptions,
@@ -141,9 +142,19 @@ class PathMtuRun {
     let tries = 0
     do result = await this.#probe(size)
     while (result.outcome === 'timeout' && ++tries < attempts)
-    if (result.outcome === 'send-failed' && result.error.code !== 'EMSGSIZE') throw result.error
+    if (result.outcome === 'send-failed' && !(await this.#isOfSize(result.error))) throw result.error
     if (result.outcome === 'reply') this.#slowest = Math.max(this.#slowest ?? 0, result.rttMs)
     return result
+  }
+
+  /**
+   * A device may drop what its other end doesn't take, as a veth device does. The kernel then reports the same as for a full queue, but
+   * smaller packets pass.
+   */
+  async #isOfSize({ code }: NetviaError): Promise<boolean> {
+    if (code === 'EMSGSIZE') return true
+    const { passed } = this.#search
+    return code === 'ENOBUFS' && passed !== undefined && (await this.#probe(passed)).outcome === 'reply'
   }
 
   #probe(size: number): Promise<PingResult> {

@@ -47,6 +47,10 @@ export interface ProbeSocketOwner {
   readonly isAwaited: boolean
 }
 
+/** The kernel reports both in the same way. */
+const queueHint =
+  "the device's queue was full all the time, or its other end has a smaller MTU (veth): see if a smaller packet passes"
+
 /** Batches of packets read before the event loop gets a turn. */
 const batchesPerTurn = 16
 
@@ -176,7 +180,8 @@ export class ProbeSocket {
     const tooBig = errno === -constants.errno.EMSGSIZE
     if (tooBig) this.#receiver.read(batchesPerTurn, true)
     const mtu = tooBig ? this.#receiver.errors.localMtu : 0
-    const hint = mtu ? `the MTU of ${mtu} leaves ${mtu - echoHeaders[family]} bytes of payload` : undefined
+    const fits = mtu ? `the MTU of ${mtu} leaves ${mtu - echoHeaders[family]} bytes of payload` : undefined
+    const hint = errno === -constants.errno.ENOBUFS ? queueHint : fits
     this.#judge.fail(probe, systemError(errno, 'sendmsg', { device, hint }), mtu)
   }
 
