@@ -14,6 +14,8 @@ interface ClosableSocketSettings {
   /** Bytes kept of a received packet, and bytes of the largest packet to send. */
   readonly slotSize: number
   readonly largest: number
+  /** The family of a socket whose sends fail if the device's queue is full. */
+  readonly reported: 4 | 6 | undefined
 }
 
 interface ClosableSocketHandlers {
@@ -37,7 +39,7 @@ export class ClosableSocket {
 
   /** Owns the descriptor, also if it throws. */
   constructor(fd: number, settings: ClosableSocketSettings, handlers: ClosableSocketHandlers) {
-    const { name, device, signal, slotSize, largest } = settings
+    const { name, device, signal, slotSize, largest, reported } = settings
     this.#name = name
     const inContext = nodeAsyncHooks().AsyncResource.bind((report: () => void) => report())
     this.#handlers = {
@@ -48,9 +50,10 @@ export class ClosableSocket {
     }
     const { readable } = this.#handlers
     this.packets = new PacketSocket(fd, { readable, writable: () => this.#queue.writable() }, slotSize)
-    this.#queue = new SendQueue(this.packets, largest, handlers.sendError, () => {
+    const verify = () => {
       if (device !== undefined) verifyDevice(fd, device)
-    })
+    }
+    this.#queue = new SendQueue(this.packets, largest, handlers.sendError, verify, reported)
     const close = () => this.close()
     signal?.addEventListener('abort', close)
     const lost = (error: unknown) => {

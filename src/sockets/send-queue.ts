@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { PacketSocket } from './packet-socket.js'
+import { sendReported } from './reported-send.js'
 import { SendBatch } from './send-batch.js'
 
 /** One packet, and where it leaves from. Empty bytes and 0 mean the socket's own. */
@@ -27,14 +28,25 @@ export class SendQueue {
   readonly #batch: SendBatch
   readonly #failure: (errno: number) => Error
   readonly #verify: () => void
+  readonly #reported: 4 | 6 | undefined
   readonly #waiting: Waiting[] = []
 
-  /** `largest`: bytes of the largest packet. `failure`: the error for a negative errno. `verify`: throws once the device is lost. */
-  constructor(socket: PacketSocket, largest: number, failure: (errno: number) => Error, verify: () => void) {
+  /**
+   * `largest`: bytes of the largest packet. `failure`: the error for a negative errno. `verify`: throws once the device is lost.
+   * `reported`: the family of a socket whose sends fail if the device's queue is full. Other sockets' packets are then lost.
+   */
+  constructor(
+    socket: PacketSocket,
+    largest: number,
+    failure: (errno: number) => Error,
+    verify: () => void,
+    reported?: 4 | 6,
+  ) {
     this.#socket = socket
     this.#batch = new SendBatch(largest + addresses)
     this.#failure = failure
     this.#verify = verify
+    this.#reported = reported
   }
 
   /** Resolves when the kernel has accepted the packet. */
@@ -73,7 +85,12 @@ export class SendQueue {
     this.#batch.clear()
     if (!this.#batch.add(data, address, -1, source, device)) return -EMSGSIZE
     let result = 0
-    for (let i = 0; i < attempts && result <= 0 && result !== -EAGAIN; i++) result = this.#batch.send(this.#socket.fd)
+    for (let i = 0; i < attempts && result <= 0 && result !== -EAGAIN; i++) result = this.#sendBatch()
     return result
+  }
+
+  #sendBatch(): number {
+    const { fd } = this.#socket
+    return this.#reported === undefined ? this.#batch.send(fd) : sendReported(fd, this.#reported, this.#batch)
   }
 }

@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { discoverNat, inspectLine, joinHostPort, type NatFound } from '../../src/index.js'
+import { discoverNat, inspectLine, joinHostPort, type NatFound, openIcmp } from '../../src/index.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { listening } from '../lab/processes.js'
 import { command } from '../unit/cli-process.js'
 import { openSockets } from '../unit/open-sockets.js'
+import { fillQueue } from './full-queue.js'
 import { movedDuring } from './moved.js'
 
 const { server, wan1 } = lab
@@ -73,6 +74,28 @@ describe('discoverNat', () => {
     const { mapping, filtering } = (await discoverNat(stun, { device: 'wan1', timeout: 500 })) as NatFound
     expect(mapping.behaviour).toBe(anyEnd)
     expect(filtering).toEqual({ behaviour: 'unknown', evidence: `${second}:3479 does not answer at all` })
+  })
+})
+
+describe("while the queue of this machine's own device is full", () => {
+  it.each([stun, `[${server.address6}]:3478`])('discoverNat reports that %s was not asked', async place => {
+    fillQueue()
+    const asked = discoverNat(place, { device: 'wan2', timeout: 600 })
+    await expect(asked).rejects.toMatchObject({ code: 'ENOBUFS', syscall: 'STUN', device: 'wan2' })
+  })
+
+  it('discoverNat repeats the request once there is room', async () => {
+    const empty = fillQueue()
+    const asked = discoverNat(stun, { device: 'wan2', timeout: 5000 })
+    setTimeout(empty, 100)
+    expect(await asked).toMatchObject({ ok: true, publicAddress: lab.wan2.address4 })
+  })
+
+  it('a raw ICMP socket reports it as one of datagrams does', async () => {
+    fillQueue()
+    using socket = openIcmp({ family: 4, kind: 'raw', device: 'wan2' })
+    const request = { family: 4, kind: 'echo-request', identifier: 1, sequence: 1, payload: new Uint8Array(8) } as const
+    await expect(socket.send(request, server.address4)).rejects.toMatchObject({ code: 'ENOBUFS' })
   })
 })
 

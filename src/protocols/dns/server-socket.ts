@@ -7,9 +7,9 @@ import type { PathOptions } from '../../options.js'
 import { decodeAddress, encodeAddress, familyOf } from '../../sockets/address.js'
 import { connectError } from '../../sockets/connect-error.js'
 import { openDescriptor, verifyDevice } from '../../sockets/open.js'
-import { trySetOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
 import type { Packet } from '../../sockets/receive-buffer.js'
+import { sendReported } from '../../sockets/reported-send.js'
 import { meetsItself } from '../../sockets/self-connection.js'
 import { SendBatch } from '../../sockets/send-batch.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
@@ -58,7 +58,6 @@ export class ServerSocket {
   readonly #device: string | undefined
   /** The server runs on this machine. */
   readonly #isHere: boolean
-  readonly #reporting: 'IP_RECVERR' | 'IPV6_RECVERR'
   readonly #socket: PacketSocket
   readonly #release: () => void
   readonly #endLossWatch: () => void
@@ -78,8 +77,7 @@ export class ServerSocket {
     this.#isHere = isThisMachine(server.address)
     const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
     const family = familyOf(server.address)
-    this.#reporting = family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR'
-    const options = this.#isHere ? { [this.#reporting]: 1 } : undefined
+    const options = this.#isHere ? { [family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR']: 1 } : undefined
     const fd = openDescriptor(family, 'datagram', 0, path, undefined, options)
     try {
       const connected = addon().connect(fd, target)
@@ -131,14 +129,9 @@ export class ServerSocket {
     this.#closeIfDone()
   }
 
-  /** The kernel says only with this option that a device's queue was full and the packet was dropped (ip(7)). */
   #send(): number {
     const { fd } = this.#socket
-    if (this.#isHere) return batch.send(fd)
-    trySetOption(fd, this.#reporting, 1)
-    const sent = batch.send(fd)
-    trySetOption(fd, this.#reporting, 0)
-    return sent
+    return this.#isHere ? batch.send(fd) : sendReported(fd, familyOf(this.#server.address), batch)
   }
 
   /** The caller no longer waits for this query. Returns false if it was answered just now. */

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:dgram'
 import { nodeCrypto } from '../../builtins.js'
 import { NetviaError, shown, systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
@@ -6,7 +5,8 @@ import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { setImmediate } from '../../runtime/timers.js'
 import { deviceDown } from '../../system/device-down.js'
-import { openUdp } from '../udp/open-udp.js'
+import { openReported } from '../udp/open-udp-packets.js'
+import type { UdpPacketSocket } from '../udp/udp-packet-socket.js'
 import { change, type Endpoint, sameEndpoint } from './attributes.js'
 import { decodeMessage, encodeMessage, type StunMessage } from './message.js'
 
@@ -39,11 +39,11 @@ interface Open {
 
 /** Sends Binding requests from one UDP socket, and so from one port. */
 export class StunClient {
-  readonly #socket: Socket
+  readonly #socket: UdpPacketSocket
   readonly #device: string | undefined
   readonly #open = new Map<string, Open>()
 
-  private constructor(socket: Socket, device: string | undefined) {
+  private constructor(socket: UdpPacketSocket, device: string | undefined) {
     this.#socket = socket
     this.#device = device
     socket.on('message', (bytes, source) => this.#hear(bytes, source))
@@ -53,7 +53,7 @@ export class StunClient {
   }
 
   static async open(path: PathOptions, family: 4 | 6): Promise<StunClient> {
-    return new StunClient(await openUdp({ ...path, family }), path.device)
+    return new StunClient(await openReported({ ...path, family }), path.device)
   }
 
   get port(): number {
@@ -61,12 +61,7 @@ export class StunClient {
   }
 
   close(): void {
-    this.#socket.removeAllListeners('message')
-    try {
-      this.#socket.close()
-    } catch {
-      // The socket has closed because its device was deleted.
-    }
+    this.#socket.close()
   }
 
   /** Undefined without an answer in time. Rejects for an error response, or if this machine can't send. */
@@ -78,6 +73,9 @@ export class StunClient {
     const end = monotonicNow() + timeout
     return new Promise((resolve, reject) => {
       let sentAt = 0
+      let hasLeft = false
+      /** A full queue of the device may have room at the next time. */
+      let unsent: Error | undefined
       let timer: NodeJS.Timeout | undefined
       const onAbort = () => fail(signal.reason)
       const settle = () => {
@@ -101,15 +99,23 @@ export class StunClient {
       }
       // By then, everything that arrived while this process was busy has been read.
       const giveUp = () => {
-        const down = deviceDown('STUN', { ...to, device: this.#device })
-        if (down) return fail(down)
+        const notSent = deviceDown('STUN', { ...to, device: this.#device }) ?? (hasLeft ? undefined : unsent)
+        if (notSent) return fail(notSent)
         settle()
         resolve(undefined)
       }
       const send = (wait: number) => {
         sentAt = monotonicNow()
         if (sentAt >= end) return void setImmediate(giveUp)
-        this.#socket.send(bytes, to.port, to.address, error => error && fail(this.#notSent(error, to)))
+        this.#socket.send(bytes, to.port, to.address).then(
+          () => {
+            hasLeft = true
+          },
+          error => {
+            unsent = this.#notSent(error, to)
+            if (error.code !== 'ENOBUFS') fail(unsent)
+          },
+        )
         timer = setTimeout(send, Math.min(wait, end - sentAt), wait * 2)
       }
       if (signal.aborted) return reject(signal.reason)
@@ -119,8 +125,8 @@ export class StunClient {
     })
   }
 
-  /** dgram's error of a system call knows neither device nor hint. Others are netvia's own: a refused target. */
-  #notSent(error: NodeJS.ErrnoException, to: Endpoint): Error {
+  /** Errors without a number are about a refused target. */
+  #notSent(error: NetviaError, to: Endpoint): Error {
     return error.errno ? systemError(error.errno, 'STUN', { ...to, device: this.#device }) : error
   }
 

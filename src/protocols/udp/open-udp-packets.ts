@@ -19,7 +19,11 @@ const reports = {
  * @throws NetviaError as `openUdp`.
  */
 export async function openUdpPackets(given: OpenUdpOptions = {}): Promise<UdpPacketSocket> {
-  const options = checkOptions('openUdpPackets', given, udpSchema)
+  return openReported(checkOptions('openUdpPackets', given, udpSchema), false)
+}
+
+/** `reported`: a send fails if the device's queue is full. */
+export async function openReported(options: OpenUdpOptions, reported = true): Promise<UdpPacketSocket> {
   const { fd, family } = await openUdpDescriptor('openUdpPackets', options, family => reports[family])
   try {
     options.signal?.throwIfAborted()
@@ -27,5 +31,5 @@ export async function openUdpPackets(given: OpenUdpOptions = {}): Promise<UdpPac
     addon().close(fd)
     throw error
   }
-  return new UdpPacketSocket(fd, family, options)
+  return new UdpPacketSocket(fd, family, options, reported)
 }

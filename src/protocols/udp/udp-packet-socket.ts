@@ -59,13 +59,13 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
   readonly #mark: number | undefined
   readonly #socket: ClosableSocket
 
-  /** @internal */
-  constructor(fd: number, family: 4 | 6, { device, mark, signal }: CommonOptions) {
+  /** @internal `reported`: a send fails if the device's queue is full. Otherwise its message is lost, as with any UDP socket. */
+  constructor(fd: number, family: 4 | 6, { device, mark, signal }: CommonOptions, reported = false) {
     super()
     this.family = family
     this.#mark = mark
     this.#device = device
-    const settings = { name: 'UDP', device, signal, slotSize, largest }
+    const settings = { name: 'UDP', device, signal, slotSize, largest, reported: reported ? family : undefined }
     this.#socket = new ClosableSocket(fd, settings, {
       readable: () => this.#read(),
       sendError: errno => systemError(errno, 'sendmsg', { device }),

@@ -85,7 +85,8 @@ export class IcmpSocket extends EventEmitter<IcmpSocketEvents> implements Dispos
       addon().close(opened.fd)
       throw error
     }
-    const settings = { name: 'ICMP', device: path.device, signal, slotSize: largest + 64, largest }
+    const reported = opened.kind === 'raw' ? family : undefined
+    const settings = { name: 'ICMP', device: path.device, signal, slotSize: largest + 64, largest, reported }
     this.#socket = new ClosableSocket(opened.fd, settings, {
       readable: () => this.#read(),
       sendError: errno => this.#sendError(errno),
