@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { resolve } from '../../src/protocols/dns/resolve.js'
-import { atEnd, lab, needs } from '../lab/index.js'
+import { lab, needs } from '../lab/index.js'
 import { netvia } from '../unit/cli-process.js'
+import { fillQueue } from './full-queue.js'
 import { movedDuring } from './moved.js'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -186,31 +187,33 @@ describe('exit codes', () => {
   })
 })
 
-describe("the queue of this machine's own device is full", () => {
-  /** A token bucket that takes no packet. */
-  function block(): () => void {
-    lab.run('router', 'tc', ...'qdisc add dev wan2 root tbf rate 8bit burst 10 limit 10'.split(' '))
-    let blocked = true
-    const unblock = () => {
-      if (blocked) lab.run('router', 'tc', 'qdisc', 'delete', 'dev', 'wan2', 'root')
-      blocked = false
-    }
-    atEnd(unblock)
-    return unblock
-  }
+describe('an /etc/resolv.conf that is a directory', () => {
+  test.each(['wan2', undefined])('is the reason why no server answers, on %s', async device => {
+    const script = 'mount -t tmpfs none /etc; mkdir /etc/resolv.conf; exec "$@"'
+    const program = [process.execPath, path('dns-from-files.mjs'), JSON.stringify({ device })]
+    const { stdout } = await promisify(execFile)('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...program])
+    const { code, message, hint } = JSON.parse(stdout)
+    expect({ code, message }).toEqual({
+      code: 'EISDIR',
+      message: expect.stringContaining("/etc/resolv.conf can't be read: EISDIR"),
+    })
+    expect(hint).toContain('make it readable')
+  })
+})
 
+describe("the queue of this machine's own device is full", () => {
   test.each([lab.server.address4, lab.server.address6])('%s was not asked', async server => {
-    block()
+    fillQueue()
     const options = { device: 'wan2', servers: [server], timeout: 500 }
     await expect(resolve('server.test', options)).rejects.toMatchObject({ code: 'ENOBUFS', device: 'wan2' })
   })
 
   test('and has room at the time of the next attempt', async () => {
     await lab.dnsmasq()
-    const unblock = block()
+    const empty = fillQueue()
     const answer = resolve('server.test', { device: 'wan2', servers: [address4], timeout: 15_000 })
     await nextTurn()
-    unblock()
+    empty()
     expect((await answer).map(({ address }) => address)).toContain(address4)
   })
 })

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -182,6 +182,23 @@ test('a file in a folder that another user owns or can write to, or an unreadabl
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a file that exists and cannot be read is remembered as such until it changes', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netvia-files-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'resolv.conf')
+  const file = new ParsedFile(path, text => text)
+  const outcome = () => ({ text: file.read(), errno: file.errno })
+  expect(outcome()).toEqual({ text: '', errno: 0 })
+  mkdirSync(path)
+  expect(outcome()).toEqual({ text: '', errno: -constants.errno.EISDIR })
+  rmSync(path, { recursive: true })
+  symlinkSync(path, path)
+  expect(outcome()).toEqual({ text: '', errno: -constants.errno.ELOOP })
+  rmSync(path)
+  writeFileSync(path, 'text')
+  expect(outcome()).toEqual({ text: 'text', errno: 0 })
 })
 
 test('hundreds of thousands of lines are read in linear time', () => {

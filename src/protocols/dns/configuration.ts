@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util'
 import { addon } from '../../binding/addon.js'
 import { encodeAddress } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
@@ -26,7 +27,7 @@ export function resolverConf({ servers, device }: ServerOptions): ResolvConf {
  * reach.
  */
 function readConf({ servers, device }: ServerOptions): ResolvConf {
-  const conf = resolvConf.read()
+  const conf = readable()
   const bound = device === 'lo' ? undefined : device
   if (servers) {
     const given = { ...conf, servers: servers.map(text => parseDnsServer(text)!), unusable: [] }
@@ -39,6 +40,16 @@ function readConf({ servers, device }: ServerOptions): ResolvConf {
   // Each server behind a resolver on this machine may belong to another uplink.
   const all = bound !== undefined && conf.servers.some(({ address }) => isThisMachine(address))
   return all ? usable : { ...usable, servers: usable.servers.slice(0, maxServers) }
+}
+
+/** As the C library does, netvia asks this machine's own servers if it can't read the file. If they don't answer, that is why. */
+function readable(): ResolvConf {
+  const conf = resolvConf.read()
+  const { errno } = resolvConf
+  if (errno === 0) return conf
+  const why = `can't be read: ${getSystemErrorName(errno)}`
+  const hint = 'make it readable, or name servers: without it, only a name server of this machine itself is asked'
+  return { ...conf, unusable: [...conf.unusable, { text: '/etc/resolv.conf', why, hint, errno }] }
 }
 
 /** If no server is asked, nothing else notices that the device doesn't exist. */

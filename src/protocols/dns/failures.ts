@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util'
 import { NetviaError } from '../../errors.js'
 import { deviceDown } from '../../system/device-down.js'
 import type { RecordType } from './records.js'
@@ -9,7 +10,8 @@ import { type DnsServer, formatDnsServer } from './server-address.js'
  * - `ENODATA`: the name exists, but not with records of the asked type;
  * - `EAI_AGAIN`: no server had an answer: each said SERVFAIL, REFUSED or something that is no answer;
  * - `ETIMEOUT`: no server answered in time;
- * - a system's code such as `ECONNREFUSED` or `ENETUNREACH`: no server could be reached.
+ * - a system's code such as `ECONNREFUSED` or `ENETUNREACH`: no server could be reached;
+ * - `EACCES`, `EISDIR`, …: /etc/resolv.conf can't be read, and no server of this machine itself answered.
  */
 export function notFound(hostname: string, device: string | undefined, hint?: string): NetviaError {
   return dnsError('ENOTFOUND', 'no such name', { hostname, device, hint })
@@ -24,15 +26,17 @@ export function serverFailed(what: string, server: DnsServer): NetviaError {
   return new NetviaError(`${formatDnsServer(server)} says ${what}`, { code: 'EAI_AGAIN', ...server })
 }
 
-/** A name server that can't be asked. */
+/** A name server that can't be asked, or the file with all of them. */
 export interface UnusableServer {
-  /** The server as you passed it. */
+  /** The server as you passed it; the name of the file. */
   readonly text: string
   readonly why: string
   /** What to do about it. */
   readonly hint?: string
   /** The server, if the caller named one that a device can't reach because it is this machine's own. */
   readonly ownAddress?: string
+  /** Why the file can't be read, negative. */
+  readonly errno?: number
 }
 
 /** The facts for an error if no server has answered. */
@@ -53,11 +57,13 @@ export function noServerAnswered(
   code?: string,
 ): NetviaError {
   const silence = silent.length > 0 ? [deviceDown('recvmsg', { ...silent[0], device }) ?? noAnswer(silent)] : []
-  const skipped = unusable.map(({ text, why, hint, ownAddress: address }) => {
-    return new NetviaError(`${text} ${why}`, { code: address ? 'ERR_OFF_PATH' : 'ENETUNREACH', address, hint })
+  const skipped = unusable.map(({ text, why, hint, ownAddress: address, errno }) => {
+    const code = errno === undefined ? (address ? 'ERR_OFF_PATH' : 'ENETUNREACH') : getSystemErrorName(errno)
+    return new NetviaError(`${text} ${why}`, { code, errno, address, hint })
   })
   const all = [...failures, ...silence, ...skipped]
-  const found = all.find(({ code }) => code === 'EAI_AGAIN') ?? silence[0] ?? all[0]
+  const unread = skipped.find(({ errno }) => errno !== undefined)
+  const found = all.find(({ code }) => code === 'EAI_AGAIN') ?? unread ?? silence[0] ?? all[0]
   if (!found) return notInTime(hostname, device)
   const phrases = [...new Set(all.map(({ message }) => message))]
   const more = phrases.length > maxPhrases ? [`${phrases.length - maxPhrases} more failed`] : []

@@ -6,9 +6,9 @@ import { monotonicNow } from '../../monotonic.js'
 import { parseHosts } from './hosts.js'
 import { parseResolvConf } from './resolv-conf.js'
 
-const { EMFILE, ENFILE, ENOMEM } = constants.errno
+const { EISDIR, EMFILE, ENFILE, ENOENT, ENOMEM, ENOTDIR } = constants.errno
 /** Until these are over, nobody knows what the file says. Without it, a question would go elsewhere. */
-const passing = new Set<number | undefined>([-EMFILE, -ENFILE, -ENOMEM])
+const passing = new Set([-EMFILE, -ENFILE, -ENOMEM])
 
 /** Milliseconds that the clock of a file system stands still at most: a tick of the kernel, 10 ms, with room. */
 const clockTick = 100
@@ -21,8 +21,10 @@ export class ParsedFile<T> {
   readonly #path: string
   readonly #parse: (text: string) => T
   readonly #owner: number | undefined
-  #version: string | undefined
+  #version: string | number | undefined
   #value: T | undefined
+  /** Why an existing file can't be read, a negative errno; 0 otherwise. */
+  errno = 0
 
   /** With an `owner` (user id), the file counts as missing if another user owns its folder or may write to it. */
   constructor(path: string, parse: (text: string) => T, owner?: number) {
@@ -34,23 +36,28 @@ export class ParsedFile<T> {
   read(): T {
     const version = this.#currentVersion()
     if (version !== this.#version) {
-      this.#value = this.#parse(version === '' ? '' : this.#text())
+      this.errno = typeof version === 'number' ? version : 0
+      this.#value = this.#parse(typeof version === 'number' || version === '' ? '' : this.#text())
       this.#version = version
     }
     return this.#value!
   }
 
-  #currentVersion(): string {
+  /** Empty if there is no file; a negative errno if nobody can look. */
+  #currentVersion(): string | number {
     try {
       if (this.#owner !== undefined && !isOnlyOf(this.#owner, dirname(this.#path))) return ''
       const status = statSync(this.#path)
+      // As a container has it, to which its host gave a missing file.
+      if (status.isDirectory()) return -EISDIR
       // A FIFO would hold the event loop until somebody writes to it.
       if (!status.isFile()) return ''
       const { dev, ino, ctimeMs, size } = status
       const unsettled = Date.now() - ctimeMs < clockTick ? monotonicNow() : ''
       return `${dev}:${ino}:${ctimeMs}:${size}:${unsettled}`
-    } catch {
-      return ''
+    } catch (error) {
+      const errno = errnoOf(error)
+      return [-ENOENT, -ENOTDIR].includes(errno) ? '' : errno
     }
   }
 
@@ -58,11 +65,16 @@ export class ParsedFile<T> {
     try {
       return readFileSync(this.#path, 'utf8')
     } catch (error) {
-      const { errno } = error as NodeJS.ErrnoException
-      if (passing.has(errno)) throw systemError(errno!, `open(${this.#path})`)
+      const errno = errnoOf(error)
+      if (passing.has(errno)) throw systemError(errno, `open(${this.#path})`)
+      this.errno = errno === -ENOENT ? 0 : errno
       return ''
     }
   }
+}
+
+function errnoOf(error: unknown): number {
+  return (error as NodeJS.ErrnoException).errno!
 }
 
 /** For this many milliseconds, questions reuse the file contents of the previous one, so a burst reads them once. */
