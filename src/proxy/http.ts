@@ -7,6 +7,7 @@ import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
 import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
+import { clientOf } from './limits.js'
 import type { ProxyContext } from './proxy-context.js'
 import { relay } from './relay.js'
 import { track } from './uplinks.js'
@@ -65,7 +66,7 @@ export class HttpService {
     if (head.length > 0) socket.unshift(head)
     const target = parseAuthority(request.url!)
     try {
-      if (!this.#authenticated(request)) return refuse(socket, 407, challenge)
+      if (!this.#authenticated(client, request)) return refuse(socket, 407, challenge)
       if (!target || !hasOneHost(request) || hasBody(request)) return refuse(socket, 400)
       const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
       relay(client, upstream, established, this.#context)
@@ -94,7 +95,7 @@ export class HttpService {
     const left = forwardsLeft(method, request.headers['max-forwards'])
     const coding = request.headers['transfer-encoding']
     try {
-      if (!this.#authenticated(request)) return end(response, 407, challenge)
+      if (!this.#authenticated(client, request)) return end(response, 407, challenge)
       // HTTP/1.0 has no chunks: what precedes this proxy may see another end of the message (RFC 9112 section 6.1).
       const isOld = request.httpVersion !== '1.1'
       if (!target || !hasOneHost(request) || (isOld && coding !== undefined)) return end(response, 400)
@@ -131,9 +132,9 @@ export class HttpService {
     }
   }
 
-  #authenticated({ headers }: IncomingMessage): boolean {
+  #authenticated({ address }: Client, { headers }: IncomingMessage): boolean {
     const { users, statistics } = this.#context
-    if (!users || users.acceptsBasic(headers['proxy-authorization'])) return true
+    if (!users || users.acceptsBasic(clientOf(address), headers['proxy-authorization'])) return true
     statistics.refused++
     return false
   }

@@ -31,7 +31,7 @@ export class ClientLimits {
   }
 }
 
-/** A client with one IPv6 address usually has its whole /64. */
-function clientOf(address: string): string {
+/** The name of a client, by its address without a mapping. A client with one IPv6 address usually has its whole /64. */
+export function clientOf(address: string): string {
   return isIPv4(address) ? address : Buffer.from(parseIP(address).subarray(0, 8)).toString('hex')
 }

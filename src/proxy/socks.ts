@@ -1,5 +1,6 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
+import { clientOf } from './limits.js'
 import type { NearDescriptor } from './near-descriptor.js'
 import type { ProxyContext } from './proxy-context.js'
 import { readMessage } from './read-message.js'
@@ -26,7 +27,7 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
     const greeting = readMessage(near, parseGreeting)
     // Nearly every greeting is already there, and an await would cost as much as a system call.
     if (!chooseFrom(greeting instanceof Promise ? await greeting : greeting, near, context)) return
-    if (context.users && !(await logIn(near, context.users, context))) return
+    if (context.users && !(await logIn(client, context.users, context))) return
     const request = await readMessage(near, parseRequest)
     client.heard()
     near.awaitReset()
@@ -57,9 +58,9 @@ function chooseFrom(known: Buffer, near: NearDescriptor, { users, statistics }: 
   return false
 }
 
-async function logIn(near: NearDescriptor, users: Users, { statistics }: ProxyContext): Promise<boolean> {
+async function logIn({ near, address }: Client, users: Users, { statistics }: ProxyContext): Promise<boolean> {
   const { name, password } = await readMessage(near, parsePassword)
-  if (users.accepts(name, password)) {
+  if (users.accepts(clientOf(address), name, password)) {
     near.write(passwordVerdict(true))
     return true
   }

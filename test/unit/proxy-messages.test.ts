@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Blocks, block } from '../../src/proxy/blocks.js'
+import { Guesses } from '../../src/proxy/guesses.js'
 import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from '../../src/proxy/http-messages.js'
 import { ClientLimits } from '../../src/proxy/limits.js'
 import {
@@ -208,7 +209,10 @@ describe('allowed clients and targets', () => {
   it('users need the correct password', () => {
     const users = new Users({ ann: 'secret', toString: 'x' })
     const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
-    expect([users.accepts('ann', 'secret'), users.acceptsBasic(basic('ann:secret'))]).toEqual([true, true])
+    expect([users.accepts('client', 'ann', 'secret'), users.acceptsBasic('client', basic('ann:secret'))]).toEqual([
+      true,
+      true,
+    ])
     for (const [user, password] of [
       ['ann', 'Secret'],
       ['ann', ''],
@@ -216,9 +220,43 @@ describe('allowed clients and targets', () => {
       ['__proto__', ''],
       ['', ''],
     ] as const)
-      expect(users.accepts(user, password)).toBe(false)
+      expect(users.accepts('client', user, password)).toBe(false)
     for (const field of [undefined, '', 'Basic', 'Basic !', 'Bearer secret', basic('ann'), basic('ann:secret ')])
-      expect(users.acceptsBasic(field)).toBe(false)
+      expect(users.acceptsBasic('client', field)).toBe(false)
+  })
+
+  it('a client has ten guesses for each user, then one every 5 s', () => {
+    let now = 0
+    const guesses = new Guesses(() => now)
+    const guess = (password: string, user = 'ann', client = 'one') =>
+      guesses.check(client, user, password, () => password === 'secret')
+    // An outdated password that is repeated is one guess.
+    for (let i = 0; i < 100; i++) expect(guess('old')).toBe(false)
+    expect(guess('secret')).toBe(true)
+    for (let i = 0; i < 9; i++) expect(guess(`wrong ${i}`)).toBe(false)
+    expect(guess('secret')).toBe(false)
+    expect([guess('secret', 'bob'), guess('secret', 'ann', 'two')]).toEqual([true, true])
+    now = 4999
+    expect(guess('secret')).toBe(false)
+    now = 5000
+    expect(guess('wrong')).toBe(false)
+    expect(guess('secret')).toBe(false)
+    now = 10_000
+    expect(guess('secret')).toBe(true)
+  })
+
+  it('a proxy forgets the oldest of many clients', () => {
+    const guesses = new Guesses(() => 0)
+    const compared = (client: string) => {
+      let count = 0
+      guesses.check(client, 'ann', 'wrong', () => {
+        count++
+        return false
+      })
+      return count
+    }
+    for (let i = 0; i < 10_000; i++) compared(`${i}`)
+    expect([compared('1'), compared('new'), compared('1'), compared('0')]).toEqual([0, 1, 0, 1])
   })
 
   it('connections are limited in total and per client, where a client is a /64', () => {

@@ -471,6 +471,19 @@ describe('HTTP', () => {
     expect(await ask(proxy, `${tunnel}${field('ann:secret')}\r\nhi`)).toMatch(/^HTTP\/1.1 200 [\s\S]*hi$/)
     expect(seen[0]!.request.headers['proxy-authorization']).toBeUndefined()
   })
+
+  test('a client that tries many passwords for a user has no more guesses', async () => {
+    const proxy = await start({ users: { ann: 'secret', bob: 'hidden' } })
+    const field = (text: string) => `Proxy-Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
+    const status = async (text: string) => {
+      const target = `http://127.0.0.1:${portOf(web)}/`
+      return (await ask(proxy, `GET ${target} HTTP/1.1\r\nHost: x\r\n${field(text)}\r\n`)).slice(9, 12)
+    }
+    for (let i = 0; i < 10; i++) expect(await status(`ann:${i}`)).toBe('407')
+    expect([await status('ann:secret'), await status('bob:hidden')]).toEqual(['407', '200'])
+    proxy.configure({ users: { ann: 'secret' } })
+    expect(await status('ann:secret')).toBe('200')
+  })
 })
 
 describe('access', () => {

@@ -16,11 +16,11 @@ test('a wrong token or password is compared once, completely, and in constant ti
     [() => token('Bearer 0123456789abcdeF'), 401],
     [() => token(basic('any:0123456789abcdef')), undefined],
     [() => token(basic('any:')), 401],
-    [() => users.accepts('ann', 'secret'), true],
-    [() => users.accepts('ann', ''), false],
-    [() => users.accepts('ann', 's'.repeat(255)), false],
-    [() => users.accepts('bob', 'secret'), false],
-    [() => users.accepts('', ''), false],
+    [() => users.accepts('client', 'ann', 'secret'), true],
+    [() => users.accepts('client', 'ann', ''), false],
+    [() => users.accepts('another', 'ann', 's'.repeat(255)), false],
+    [() => users.accepts('client', 'bob', 'secret'), false],
+    [() => users.accepts('client', '', ''), false],
   ]
   for (const [attempt, verdict] of tried) {
     compare.mockClear()
