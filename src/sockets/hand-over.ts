@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { nodeNet } from '../builtins.js'
+import { NetviaError } from '../errors.js'
 import { verifyDevice } from './open.js'
 import { refuseReconnect } from './refuse-reconnect.js'
 import { reportResets } from './report-resets.js'
@@ -14,9 +15,22 @@ const handedOver = new WeakMap<object, number>()
  */
 export function giveAway<T>(fd: number, take: () => T): T {
   addon().lend(fd)
-  const taker = take()
+  let taker: T
+  try {
+    taker = take()
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED' ? deniedByNode(error) : error
+  }
   addon().detach(fd)
   return taker
+}
+
+/** Node refuses servers and UDP sockets, and not the connections that netvia makes. */
+function deniedByNode(cause: unknown): NetviaError {
+  const hint = 'start Node with --allow-net if it has --permission'
+  return new NetviaError(`Node's permission model refuses servers and UDP sockets; ${hint}`, {
+    ...{ code: 'ERR_ACCESS_DENIED', hint, cause },
+  })
 }
 
 /**

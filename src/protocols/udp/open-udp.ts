@@ -66,8 +66,12 @@ function adopt(fd: number, family: 4 | 6, path: CreateLookupOptions): Promise<So
         }),
       )
     } catch (cause) {
-      // Node never throws here. Deno does, and has not taken the descriptor.
+      // Deno throws here, and so does Node's permission model. Neither has taken the descriptor.
       addon().close(fd)
+      if (cause instanceof NetviaError) {
+        reject(cause)
+        return
+      }
       const hint = 'UDP sockets of netvia need Node.js or Bun'
       const message = `this runtime takes no UDP descriptor: ${(cause as Error).message}; ${hint}`
       reject(new NetviaError(message, { code: 'ERR_UNSUPPORTED_RUNTIME', hint, cause }))
