@@ -94,8 +94,9 @@ describe.each(families)('pathMtu, IPv%i', family => {
     // A veth device leaves room for the tag of a VLAN.
     expect(found).toMatchObject({ mtu: 1504, method: 'search', limitedBy: undefined })
     const result = await ping(near, { device: 'jumbo', payloadSize: 8000, timeout: 100 })
-    expect(result).toMatchObject({ outcome: 'send-failed', error: { code: 'ENOBUFS' } })
-    expect(result.error!.hint).toContain('its other end has a smaller MTU')
+    const hint = expect.stringContaining('its other end has a smaller MTU')
+    // The kernel doesn't report it for ICMPv6.
+    expect(result).toMatchObject(family === 4 ? { error: { code: 'ENOBUFS', hint } } : { outcome: 'timeout' })
   })
 
   it('reports why there is no result', async () => {
