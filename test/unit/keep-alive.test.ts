@@ -51,6 +51,16 @@ test("accepted connections inherit listen's settings", async () => {
   expect(near).toMatchObject({ isOn: false, userTimeout: 0 })
 })
 
+test('the user timeout ends a socket whose other end stops reading before the last byte', async () => {
+  const server = await listen({ host: '127.0.0.1', port: 0 }, socket => socket.pause().on('error', () => {}))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const socket = await connect({ host: '127.0.0.1', port, userTimeout: 300 })
+  socket.end(Buffer.alloc(2 ** 23))
+  const [error] = await once(socket, 'error')
+  expect(error).toMatchObject({ code: 'ETIMEDOUT' })
+})
+
 test('true and a number are shorter forms', async () => {
   expect((await connected({}, { keepAlive: true })).far).toMatchObject({ isOn: true })
   expect((await connected({}, { keepAlive: 20_000 })).far).toMatchObject({ isOn: true, idle: 20 })
