@@ -7,7 +7,7 @@ import { addressFamily, encodeAddress, familyOf } from './address.js'
 import { getOption, optionNumbers, tryReadOption, trySetOption } from './options.js'
 import { onLink } from './zone.js'
 
-const { EACCES, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT } = system.errno
+const { EACCES, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT, EPERM } = system.errno
 
 export type SocketType = 'stream' | 'datagram' | 'raw'
 
@@ -123,11 +123,18 @@ function nameBytes(device: string): Uint8Array {
   return lastNameBytes
 }
 
+/** What socket(7) says of the options that need a capability. */
+const privileged: Readonly<Record<string, string>> = {
+  SO_MARK: 'a mark needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17',
+  SO_PRIORITY: 'a priority other than 0 to 6 needs CAP_NET_ADMIN',
+  SO_RCVBUFFORCE: 'SO_RCVBUFFORCE needs CAP_NET_ADMIN',
+  SO_SNDBUFFORCE: 'SO_SNDBUFFORCE needs CAP_NET_ADMIN',
+  SO_BUSY_POLL: 'raising SO_BUSY_POLL needs CAP_NET_ADMIN',
+}
+
 function settingError(errno: number, option: string, { path, options }: Opening): NetviaError {
-  const hint =
-    option === 'SO_MARK'
-      ? 'a mark needs CAP_NET_RAW (before Linux 5.17 CAP_NET_ADMIN): "netvia doctor" shows how to get it'
-      : undefined
+  const need = errno === -EPERM ? privileged[option] : undefined
+  const hint = need && `${need}: "netvia doctor" shows how to get it`
   const device = options?.[option] === undefined ? undefined : path.device
   return systemError(errno, `setsockopt(${option})`, { device, hint })
 }

@@ -9,7 +9,7 @@ import { lab } from '../lab/index.js'
 const library = pathToFileURL(join(process.cwd(), 'dist/index.js')).href
 const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 const say = (expression: string) => `
-  const { privileges, ping } = await import(${JSON.stringify(library)})
+  const { connect, openUdp, ping, privileges } = await import(${JSON.stringify(library)})
   console.log(JSON.stringify(await (${expression})()))`
 
 /** Evaluates an expression in the router as an unprivileged user, or with another command before node. */
@@ -58,6 +58,21 @@ describe('privileges of an unprivileged user', () => {
       expect(run()).toMatchObject({ datagramIcmp4: { allowed: true }, datagramIcmp6: { allowed: true } })
       expect(run<string>(outcome.replace('KIND', "'datagram'"))).toBe('reply')
     }
+  })
+
+  it.each([
+    [
+      "connect({ host: '127.0.0.1', port: 9, mark: 1 })",
+      /^a mark needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17/,
+    ],
+    ['openUdp({ socketOptions: { SO_PRIORITY: 7 } })', /^a priority other than 0 to 6 needs CAP_NET_ADMIN/],
+    ['openUdp({ socketOptions: { SO_RCVBUFFORCE: 5000 } })', /^SO_RCVBUFFORCE needs CAP_NET_ADMIN/],
+    ["ping('127.0.0.1', { kind: 'raw' })", /^give node the capability/],
+    ["ping('127.0.0.1', { kind: 'datagram' })", /^allow ping sockets with [^,]+, or see what/],
+    ["ping('127.0.0.1')", /^allow ping sockets with .*, or give node the capability with .*, or run as root, or see/],
+  ])('are named by the hint of a call that lacks one: %s', (call, hint) => {
+    sysctl('net.ipv4.ping_group_range', '1 0')
+    expect(run<string>(`() => ${call}.catch(({ hint }) => hint)`)).toMatch(hint)
   })
 
   it('report which ports are unprivileged, and their command frees the others', () => {

@@ -7,14 +7,13 @@ import { setOption, trySetOption } from '../../../sockets/options.js'
 /** `datagram`: a ping socket, icmp(7), for echo only and without privileges. `raw`: raw(7), needs CAP_NET_RAW. */
 export type IcmpKind = 'datagram' | 'raw'
 
-/** The hint for root doesn't say to become root, which would not help. */
-function permissionHint(): string {
-  return [
-    'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'"',
-    `or give node the capability with "setcap cap_net_raw+ep ${process.execPath}"`,
-    ...(process.geteuid?.() === 0 ? [] : ['or run as root']),
-    'or see what "netvia doctor" says',
-  ].join(', ')
+/** Only what helps: the range is for ping sockets, the capability for raw ones, and root has it already. */
+function permissionHint(kind: IcmpKind | 'auto'): string {
+  const range = 'allow ping sockets with "sysctl -w net.ipv4.ping_group_range=\'0 2147483647\'"'
+  const capability = `give node the capability with "setcap cap_net_raw+ep ${process.execPath}"`
+  const forRaw = process.geteuid?.() === 0 ? [capability] : [capability, 'run as root']
+  const ways = [...(kind === 'raw' ? [] : [range]), ...(kind === 'datagram' ? [] : forRaw)]
+  return [...ways, 'see what "netvia doctor" says'].join(', or ')
 }
 
 /** Requested size in bytes; the kernel doubles it. Memory is used only while packets wait. */
@@ -29,7 +28,7 @@ export function openIcmpDescriptor(
   kind: IcmpKind | 'auto',
   path: PathOptions,
 ): { fd: number; kind: IcmpKind } {
-  const opened = kind === 'auto' ? openEither(family, path) : { fd: open(family, kind, path), kind }
+  const opened = kind === 'auto' ? openEither(family, path) : { fd: open(family, kind, path, kind), kind }
   try {
     configure(opened.fd, family)
     return opened
@@ -41,21 +40,25 @@ export function openIcmpDescriptor(
 
 function openEither(family: 4 | 6, path: PathOptions): { fd: number; kind: IcmpKind } {
   try {
-    return { fd: open(family, 'datagram', path), kind: 'datagram' }
+    return { fd: open(family, 'datagram', path, 'auto'), kind: 'datagram' }
   } catch (error) {
     if (!(error as NetviaError).syscall?.startsWith('socket')) throw error
-    return { fd: open(family, 'raw', path), kind: 'raw' }
+    return { fd: open(family, 'raw', path, 'auto'), kind: 'raw' }
   }
 }
 
-function open(family: 4 | 6, kind: IcmpKind, path: PathOptions): number {
+/** `wanted`: what the caller asked for. */
+function open(family: 4 | 6, kind: IcmpKind, path: PathOptions, wanted: IcmpKind | 'auto'): number {
   const { IPPROTO_ICMP, IPPROTO_ICMPV6 } = addon().constants
   try {
     return openDescriptor(family, kind, family === 4 ? IPPROTO_ICMP! : IPPROTO_ICMPV6!, path)
   } catch (error) {
     const { syscall, code, errno, device } = error as NetviaError
     if (syscall !== 'socket' || (code !== 'EPERM' && code !== 'EACCES')) throw error
-    throw systemError(errno!, `socket(ICMP${family === 6 ? 'v6' : ''}, ${kind})`, { device, hint: permissionHint() })
+    throw systemError(errno!, `socket(ICMP${family === 6 ? 'v6' : ''}, ${kind})`, {
+      device,
+      hint: permissionHint(wanted),
+    })
   }
 }
 
