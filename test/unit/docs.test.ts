@@ -67,7 +67,7 @@ describe('the pages of error codes', () => {
     'EINPROGRESS',
     'ENOENT',
     'ENOTCONN',
-    'ERR_ACCESS_DENIED',
+    'ENOTDIR',
     'ERR_DLOPEN_DISABLED',
     'ERR_SCRIPT_EXECUTION_TIMEOUT',
     'ESRCH',

@@ -6,7 +6,6 @@ import type { Signal } from '../../runtime/cancel.js'
 import { setImmediate } from '../../runtime/timers.js'
 import { deviceDown } from '../../system/device-down.js'
 import { openReported } from '../udp/open-udp-packets.js'
-import type { UdpPacketSocket } from '../udp/udp-packet-socket.js'
 import { change, type Endpoint, sameEndpoint } from './attributes.js'
 import { decodeMessage, encodeMessage, type StunMessage } from './message.js'
 
@@ -30,6 +29,8 @@ export interface StunAnswer extends StunMessage {
   readonly rttMs: number
 }
 
+type Socket = Awaited<ReturnType<typeof openReported>>
+
 interface Open {
   readonly to: Endpoint
   readonly from: Endpoint
@@ -39,11 +40,11 @@ interface Open {
 
 /** Sends Binding requests from one UDP socket, and so from one port. */
 export class StunClient {
-  readonly #socket: UdpPacketSocket
+  readonly #socket: Socket
   readonly #device: string | undefined
   readonly #open = new Map<string, Open>()
 
-  private constructor(socket: UdpPacketSocket, device: string | undefined) {
+  private constructor(socket: Socket, device: string | undefined) {
     this.#socket = socket
     this.#device = device
     socket.on('message', (bytes, source) => this.#hear(bytes, source))
