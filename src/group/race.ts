@@ -128,13 +128,16 @@ export function isOfThisMachine(error: unknown): boolean {
   return isOwnAddressError(error) || (isLocalFault(error) && !isOfUplink)
 }
 
-/** Whether the uplink sent nothing, because its device or its address is gone or the device was set down. */
+/**
+ * Whether the uplink sent nothing, because its device or its address is gone or the device was set down. ENETDOWN is the error of a call
+ * whose time is over.
+ */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof NetviaError)) return false
   const { code, device } = error
   // The kernel also says "network is unreachable" for a device that is down.
   if (code === 'ENETUNREACH') return deviceDown('connect', { device }) !== undefined
-  return ['EADDRNOTAVAIL', 'ENETDOWN', 'ENODEV'].includes(code)
+  return code === 'EADDRNOTAVAIL' || code === 'ENODEV'
 }
 
 /** Whether no other uplink need try. */

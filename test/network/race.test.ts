@@ -5,7 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Dispatcher, request } from 'undici'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { listenProxy, UplinkGroup, UplinkMonitor } from '../../src/index.js'
+import { isLost } from '../../src/group/race.js'
+import { connect, listenProxy, UplinkGroup, UplinkMonitor } from '../../src/index.js'
 import { lab, needs } from '../lab/index.js'
 import { movedDuring } from './moved.js'
 
@@ -158,4 +159,14 @@ test('a proxy races for its clients', async () => {
   const args = ['-sS', '--noproxy', '', '--max-time', '3', '-x', at, `http://${host}:${port}/proxy`]
   expect((await promisify(execFile)('curl', args)).stdout).toBe(`${byWan2} 1`)
   expect(proxy.statistics.uplinks).toMatchObject({ lte: { connections: 1, failures: 0 } })
+})
+
+test('without a race, only what nothing was sent for goes on to the next uplink', async () => {
+  const unused = lab.addDevice('unused')
+  const failure = (device: string, host: string) => connect({ host, port: 9, device, timeout: 5000 }).catch(e => e)
+  expect(isLost(await failure('unused', unused.gateway4))).toBe(false)
+  lab.run('router', 'ip', 'link', 'set', 'unused', 'down')
+  for (const near of [unused.gateway4, unused.gateway6]) expect(isLost(await failure('unused', near))).toBe(true)
+  unused.remove()
+  expect(isLost(await failure('unused', unused.gateway4))).toBe(true)
 })
