@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
+import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { atOnce } from '../unit/at-once.js'
 import { openSockets } from '../unit/open-sockets.js'
@@ -96,6 +97,9 @@ describe.each(families)('pathMtu, IPv%i', family => {
     const result = await ping(near, { device: 'jumbo', payloadSize: 8000, timeout: 100 })
     const hint = expect.stringContaining('its other end has a smaller MTU')
     // The kernel doesn't report it for ICMPv6.
+    const traced = traceroute(near, { device: 'jumbo', method: 'udp', payloadSize: 8000, queries: 1, maxHops: 1 })
+    for await (const { probes } of traced)
+      expect(probes).toMatchObject([{ outcome: 'send-failed', error: { code: 'ENOBUFS', hint } }])
     expect(result).toMatchObject(family === 4 ? { error: { code: 'ENOBUFS', hint } } : { outcome: 'timeout' })
   })
 

@@ -11,7 +11,7 @@ import { isPortUnreachable } from '../icmp/packet/message-types.js'
 import { type ClockSample, measure, systemClock, waitInQueue } from '../icmp/probe/clock.js'
 import type { Outcome } from '../icmp/probe/echo-request.js'
 import { outcomeOfError } from '../icmp/probe/error-outcome.js'
-import { ownReport } from '../icmp/probe/local-failure.js'
+import { ownReport, queueHint } from '../icmp/probe/local-failure.js'
 import { sameHost } from '../icmp/probe/source-check.js'
 import { isBeforeQueue, stampOf, type Timestamps } from '../icmp/socket/timestamps.js'
 import type { TraceProbe } from './prober.js'
@@ -95,7 +95,7 @@ export abstract class SocketProbe implements TraceProbe {
       const errno = this.launch(fd)
       if (errno < 0) {
         this.readErrors()
-        throw systemError(errno, this.syscall, { device: this.order.path.device })
+        throw systemError(errno, this.syscall, { device: this.order.path.device, hint: queueHint(errno) })
       }
       this.#launched = true
       this.#timer = setTimeout(() => this.#onTimeout(), this.order.timeout)

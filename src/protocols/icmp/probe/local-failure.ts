@@ -34,6 +34,12 @@ export function notSent(device: string | undefined, silentHop?: string): NetviaE
   return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet was not sent: ${why}` })
 }
 
+/** For ENOBUFS: the kernel reports both in the same way. */
+export function queueHint(errno: number): string | undefined {
+  if (errno !== -constants.errno.ENOBUFS) return undefined
+  return "the device's queue was full, or its other end has a smaller MTU (veth): see if a smaller packet passes"
+}
+
 /** Refuses broadcast addresses by default: a request to every host of a link must be intended. */
 export function broadcastRefused(target: Uint8Array, device: string | undefined): NetviaError {
   const { address } = decodeAddress(target)!

@@ -13,7 +13,7 @@ import type { Clock, ClockSample } from './clock.js'
 import { DeadlineQueue } from './deadline-queue.js'
 import type { EchoBatch } from './echo-batch.js'
 import type { EchoRequest, Verdict } from './echo-request.js'
-import { broadcastRefused, notSent } from './local-failure.js'
+import { broadcastRefused, notSent, queueHint } from './local-failure.js'
 import { anyNeighbourAsked, silentNextHop } from './next-hop.js'
 import { ProbeJudge } from './probe-judge.js'
 import { ProbeTable, State } from './probe-table.js'
@@ -46,10 +46,6 @@ export interface ProbeSocketOwner {
   /** Whether a caller is waiting for an answer. */
   readonly isAwaited: boolean
 }
-
-/** The kernel reports both in the same way. */
-const queueHint =
-  "the device's queue was full all the time, or its other end has a smaller MTU (veth): see if a smaller packet passes"
 
 /** Batches of packets read before the event loop gets a turn. */
 const batchesPerTurn = 16
@@ -181,7 +177,7 @@ export class ProbeSocket {
     if (tooBig) this.#receiver.read(batchesPerTurn, true)
     const mtu = tooBig ? this.#receiver.errors.localMtu : 0
     const fits = mtu ? `the MTU of ${mtu} leaves ${mtu - echoHeaders[family]} bytes of payload` : undefined
-    const hint = errno === -constants.errno.ENOBUFS ? queueHint : fits
+    const hint = fits ?? queueHint(errno)
     this.#judge.fail(probe, systemError(errno, 'sendmsg', { device, hint }), mtu)
   }
 
