@@ -1,6 +1,7 @@
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
+import { NetviaError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../runtime/deadline.js'
@@ -151,10 +152,17 @@ function startWorker(): Worker {
 const find = ${find}
 parentPort.on('message', job => parentPort.postMessage(find(job)))
 parentPort.postMessage('${ready}')`
-  const started = new (nodeWorkerThreads().Worker)(program, { eval: true, execArgv: [] })
-  started.unref()
-  isReady = false
-  return started
+  try {
+    const started = new (nodeWorkerThreads().Worker)(program, { eval: true, execArgv: [] })
+    started.unref()
+    isReady = false
+    return started
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const hint =
+      code === 'ERR_ACCESS_DENIED' ? 'start Node with --allow-worker' : 'a limit of processes or memory may be reached'
+    throw new NetviaError(`a slow pattern needs a thread: ${message}`, { code: code!, hint, cause })
+  }
 }
 
 function endWorker(): void {

@@ -70,6 +70,7 @@ describe('the pages of error codes', () => {
     'ENOTDIR',
     'ERR_DLOPEN_DISABLED',
     'ERR_SCRIPT_EXECUTION_TIMEOUT',
+    'ERR_WORKER_INIT_FAILED',
     'ESRCH',
   ]
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { StringDecoder } from 'node:string_decoder'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Hook } from '../../src/monitor/hook/hook.js'
 import { simulate, states, uplinks } from './monitor-world.js'
 
@@ -91,6 +92,17 @@ test('what the command prints is reported line by line, and bounded', async () =
   expect(lines).toContain('fibre: the endy')
   expect(lines).toHaveLength(101)
   expect(lines.at(-1)).toBe('fibre: … (the rest is left out)')
+})
+
+test('what the command prints without end is not read as text, which would hold up the checks', async () => {
+  const decode = vi.spyOn(StringDecoder.prototype, 'write')
+  onTestFinished(() => decode.mockRestore())
+  const { call, hook, lines } = start('yes | head -c 30000000')
+  call('fibre', 'down')
+  await hook.stop()
+  expect(lines).toHaveLength(101)
+  const read = decode.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0)
+  expect(read).toBeLessThan(1_000_000)
 })
 
 describe('a call that fails', () => {

@@ -92,6 +92,27 @@ test("the time that its thread takes to start is not the pattern's", async () =>
   expect(started).toBe(1)
 })
 
+test.each([
+  ['ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EAGAIN', expect.stringContaining('limit of processes')],
+  ['ERR_ACCESS_DENIED', 'Access to this API has been restricted', expect.stringContaining('--allow-worker')],
+])('a thread that this machine refuses is no failure of the server: %s', async (code, message, hint) => {
+  // Ends the thread, if there is one.
+  await anyMatches([text], hostile, { signal: AbortSignal.timeout(1) })
+  const threads = createRequire(import.meta.url)('node:worker_threads')
+  const { Worker } = threads
+  threads.Worker = class {
+    constructor() {
+      throw Object.assign(new Error(message), { code })
+    }
+  }
+  onTestFinished(() => {
+    threads.Worker = Worker
+  })
+  const port = await httpServer((_request, response) => response.end(quadratic))
+  const check = checkHttp(`http://127.0.0.1:${port}/`, { expectBody: /a*b|a$/ })
+  await expect(check).rejects.toMatchObject({ name: 'NetviaError', code, hint })
+})
+
 describe('a pattern with endless backtracking', () => {
   test('ends, and does not block the event loop', async () => {
     let result: unknown

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 import { nodeChildProcess } from '../../builtins.js'
 
 /** Lines of one run that are reported, and characters of each. */
@@ -82,9 +83,12 @@ function readLines(streams: Readable[], line: (text: string) => void): () => voi
     line(lines > maxLines ? '… (the rest is left out)' : text.slice(0, maxLineLength))
   }
   const ends = streams.map(stream => {
+    const decoder = new StringDecoder()
     let rest = ''
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      const parts = (rest + text).split('\n')
+    stream.on('data', (bytes: Buffer) => {
+      // A command that prints without end must not hold up the checks.
+      if (lines > maxLines) return
+      const parts = (rest + decoder.write(bytes)).split('\n')
       rest = parts.pop()!.slice(0, maxLineLength)
       for (const part of parts) report(part)
     })
