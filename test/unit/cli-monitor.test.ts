@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MonitorSnapshot } from '../../src/monitor/record/event-types.js'
-import { command, objects, shell } from './cli-process.js'
+import { command, objects, shell, startCli } from './cli-process.js'
 import { schemaErrors } from './cli-schema.js'
 import { httpServer } from './http-servers.js'
 import { fileOf, startMonitor, tcpUplinks } from './monitor-command.js'
 import { requires } from './requirements.js'
+import { serviceManager } from './service-manager.js'
 
 /** A port without a listener, so loopback refuses connections immediately. */
 const closed = 9
@@ -107,6 +108,29 @@ test('a signal during startup also ends it', async () => {
   const monitor = startMonitor(tcpUplinks(['fibre', closed]))
   monitor.child.stdout!.once('data', () => monitor.child.kill('SIGTERM'))
   expect((await monitor.ended).signal).toBe('SIGTERM')
+})
+
+test.each(['monitor', 'proxy'])('netvia %s obeys a SIGHUP of its start once it has started', async name => {
+  const [pipe, notify] = [`${fileOf('')}.pipe`, `${fileOf('')}.notify`]
+  execFileSync('mkfifo', [pipe])
+  const { until } = serviceManager(notify)
+  const args = { monitor: ['--no-socket'], proxy: [] }[name]!
+  const child = startCli([name, '-c', pipe, '--listen', '127.0.0.1:0', ...args], { env: { NOTIFY_SOCKET: notify } })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  // It opens only once netvia reads.
+  const writer = openSync(pipe, 'w')
+  child.kill('SIGHUP')
+  writeSync(writer, tcpUplinks(['fibre', closed]))
+  closeSync(writer)
+  let said = ''
+  child.stderr!.on('data', text => {
+    said += text
+  })
+  // The pipe has no more.
+  await expect.poll(() => said, { timeout: 20_000 }).toMatch(/not accepted; netvia continues with the previous/)
+  if (name === 'monitor') await until(/^READY=1.*\nRELOADING=1.*\nREADY=1/)
+  child.kill('SIGTERM')
+  expect((await child.ended).signal).toBe('SIGTERM')
 })
 
 test('a full disk under its output does not end it', async () => {

@@ -22,5 +22,5 @@ export function defineExporter(program: Command, state: CommandState): void {
         .default(500, '0.5'),
     )
   addJson(command)
-  command.action(action(state, () => import('./run.js')))
+  command.action(action(state, () => import('./run.js'), { reloads: true }))
 }

@@ -26,5 +26,5 @@ export function defineMonitor(program: Command, state: CommandState): void {
     .addOption(new Option('--mqtt <url>', 'show the uplinks in Home Assistant, through this MQTT broker'))
     .option('-v, --verbose', 'also print the result of every check')
   addJson(command)
-  command.action(action(state, () => import('./run.js')))
+  command.action(action(state, () => import('./run.js'), { reloads: true }))
 }

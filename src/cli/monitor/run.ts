@@ -69,14 +69,6 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, proxy)
   const control = await serveControl(session, flags, monitor, reporter, () => proxy.statistics)
-  session.onHangUp(() => {
-    service?.reloading()
-    const accepted = reload(session, flags, monitor, beside)
-    if (accepted) ({ options, plan } = accepted)
-    server?.metrics.reloaded(accepted !== undefined)
-    otlp.reloaded(accepted !== undefined)
-    service?.reloaded()
-  })
   try {
     await otlp.set(options.otlp)
     await mqtt.set(options.mqtt)
@@ -90,6 +82,14 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   }
   monitor.start()
   service?.ready()
+  session.onHangUp(() => {
+    service?.reloading()
+    const accepted = reload(session, flags, monitor, beside)
+    if (accepted) ({ options, plan } = accepted)
+    server?.metrics.reloaded(accepted !== undefined)
+    otlp.reloaded(accepted !== undefined)
+    service?.reloaded()
+  })
   const work = () => fired(signal)
   const rows = () => statusRows(monitor.snapshot().uplinks, history, output.terminal, process.stdout.rows)
   if (output.terminal.live) await output.liveTable(statusColumns, rows, work)

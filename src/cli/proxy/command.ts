@@ -77,5 +77,5 @@ export function defineProxy(program: Command, state: CommandState): void {
   addServers(command)
   addPathOptions(command, {}, '')
   addJson(command)
-  command.action(action(state, () => import('./run.js')))
+  command.action(action(state, () => import('./run.js'), { reloads: true }))
 }

@@ -11,16 +11,26 @@ export class Interrupt {
     this.#controller.abort()
   }
   #received: NodeJS.Signals | undefined
+  #atHangUp: (() => void) | undefined
+  #isDue = false
 
   constructor() {
     for (const name of ending) process.once(name, this.#end)
   }
 
-  /** From now on SIGHUP ends nothing, and calls `work` instead, until the work is to end. */
-  divertHangUp(work: () => void): void {
+  /** From now on SIGHUP ends nothing. It is kept for `divertHangUp`. */
+  keepHangUp(): void {
     process.off('SIGHUP', this.#end).on('SIGHUP', () => {
-      if (!this.signal.aborted) work()
+      if (this.signal.aborted) return
+      this.#isDue = this.#atHangUp === undefined
+      this.#atHangUp?.()
     })
+  }
+
+  /** Calls `work` at each SIGHUP, and now if one was kept, until the work is to end. */
+  divertHangUp(work: () => void): void {
+    this.#atHangUp = work
+    if (this.#isDue && !this.signal.aborted) work()
   }
 
   /** Ends the work as a signal does, but not the process. */

@@ -7,7 +7,7 @@ import { Output } from './output/output.js'
 export interface Session {
   readonly output: Output
   readonly signal: AbortSignal
-  /** Calls `work` at SIGHUP, which then no longer ends the work. */
+  /** Calls `work` at SIGHUP. Only for an `action` that reloads. */
   onHangUp(work: () => void): void
   /** From now on signals end nothing: `pass` gets their names. */
   passSignals(pass: (name: NodeJS.Signals) => void): void
@@ -33,12 +33,17 @@ export interface CommandState {
   isUnread: boolean
 }
 
-/** An action for commander. It loads the subcommand's code when it runs, and keeps its exit code. */
+/**
+ * An action for commander. It loads the subcommand's code when it runs, and keeps its exit code. `reloads`: SIGHUP doesn't end it, not even
+ * during its start.
+ */
 export function action<Arguments extends unknown[], Flags extends { json?: boolean }>(
   state: CommandState,
   load: () => Promise<{ run: Run<Arguments, Flags> }>,
+  { reloads = false } = {},
 ): (this: Command, ...given: unknown[]) => Promise<void> {
   return async function (this: Command) {
+    if (reloads) state.interrupt.keepHangUp()
     const flags = this.opts<Flags>()
     const output = new Output(this.name(), flags.json ?? false)
     const { run } = await load()
