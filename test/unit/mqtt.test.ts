@@ -205,6 +205,7 @@ describe('a hostile broker', () => {
       Buffer.of(0x34, 6, 0, 1, 0x61, 0, 1, 0),
       /a quality that was not asked for/,
     ],
+    ['sends packets without end', Buffer.alloc(60_000, Buffer.of(0xd0, 0)), /more than 20000 packets/],
     ['speaks another protocol', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /./],
   ])('that %s is disconnected', { timeout: 20_000 }, async (_what, sent, why) => {
     expect(await endOf(sent)).toMatch(why)

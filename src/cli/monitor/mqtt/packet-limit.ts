@@ -1,12 +1,17 @@
 import type { Socket } from 'node:net'
+import { monotonicNow } from '../../../monotonic.js'
 
 /** In bytes. What this monitor has announced itself is a kilobyte, and everything else it asks for is a word. */
 const longest = 65_536
+/** Packets within a period, in ms. A broker acknowledges and sends back a few for each uplink, and not all at the same time. */
+const mostPackets = 20_000
+const period = 10_000
 const publish = 3
 
 /**
- * Ends a connection whose broker sends a packet that is too long, or one that has to be kept: the client would collect up to 256 MB
- * of a packet, and any number of messages of quality 2. This monitor subscribes with quality 0 alone (MQTT 3.1.1 section 3.8.4).
+ * Ends a connection whose broker sends a packet that is too long, one that has to be kept, or packets without end: the client would collect
+ * up to 256 MB of a packet and any number of messages of quality 2, and read so many packets that no check gets its turn. This monitor
+ * subscribes with quality 0 alone (MQTT 3.1.1 section 3.8.4).
  */
 export function limitPackets(socket: Socket): void {
   const packets = new Packets()
@@ -23,9 +28,16 @@ export class Packets {
   #length = 0
   /** Bytes of the packet still to come. */
   #rest = 0
+  #count = 0
+  #countedFrom = monotonicNow()
 
   /** What is wrong with the packets so far, in words. */
   faultIn(chunk: Uint8Array): string | undefined {
+    const now = monotonicNow()
+    if (now - this.#countedFrom >= period) {
+      this.#countedFrom = now
+      this.#count = 0
+    }
     for (let at = 0; at < chunk.length; ) {
       if (this.#rest > 0) {
         const taken = Math.min(this.#rest, chunk.length - at)
@@ -35,6 +47,7 @@ export class Packets {
       }
       const byte = chunk[at++]!
       if (this.#place++ === 0) {
+        if (++this.#count > mostPackets) return `more than ${mostPackets} packets in ${period / 1000} s`
         if (byte >> 4 === publish && (byte & 0x06) !== 0) return 'a message of a quality that was not asked for'
         this.#length = 0
         continue
