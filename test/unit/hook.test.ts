@@ -101,7 +101,7 @@ test('what the command prints without end is not read as text, which would hold 
   call('fibre', 'down')
   await hook.stop()
   expect(lines).toHaveLength(101)
-  const read = decode.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0)
+  const read = decode.mock.calls.reduce((sum, [bytes]) => sum + (bytes as Buffer).length, 0)
   expect(read).toBeLessThan(1_000_000)
 })
 
