@@ -38,6 +38,8 @@ export class ScanSlot {
   #watch: Watch | undefined
   /** The kernel has ended the attempt. */
   #over = false
+  /** No ICMP error is queued. */
+  #queueIsEmpty = false
 
   constructor(family: 4 | 6, path: PathOptions) {
     this.family = family
@@ -50,6 +52,7 @@ export class ScanSlot {
   start(attempt: Attempt): number {
     this.attempt = attempt
     this.#over = false
+    this.#queueIsEmpty = false
     const errno = this.#connect(attempt)
     return errno === -addon().constants.EINPROGRESS! ? 0 : errno
   }
@@ -93,17 +96,18 @@ export class ScanSlot {
   }
 
   /**
-   * Whether an ICMP error reported the host or its network as unreachable, and not just the port or a prohibition (RFC 792, RFC
-   * 4443 section 3.1). Always false before Linux 5.9, which doesn't queue the error.
+   * What an ICMP error has ended the attempt with: that the host or its network is unreachable, or something else, such as a port or a
+   * prohibition (RFC 792, RFC 4443 section 3.1). Undefined if none has, and before Linux 5.9, which doesn't queue the error.
    */
-  hostIsUnreachable(): boolean {
-    let unreachable = false
+  icmpReport(): 'host' | 'other' | undefined {
+    let report: 'host' | 'other' | undefined
     while (this.#readError() > 0) {
       const [origin, type, code] = [row[Field.errorOrigin]!, row[Field.errorType]!, row[Field.errorCode]!]
-      if (origin === fromICMP) unreachable = type === 3 && [0, 1, 6, 7].includes(code)
-      if (origin === fromICMP6) unreachable = type === 1 && [0, 3].includes(code)
+      if (origin === fromICMP) report = type === 3 && [0, 1, 6, 7].includes(code) ? 'host' : 'other'
+      if (origin === fromICMP6) report = type === 1 && [0, 3].includes(code) ? 'host' : 'other'
     }
-    return unreachable
+    this.#queueIsEmpty = true
+    return report
   }
 
   #connect(attempt: Attempt): number {
@@ -127,7 +131,7 @@ export class ScanSlot {
     this.#watch = undefined
     if (!this.#over) resetConnection(this.fd)
     // An entry left in the queue would report the next attempt as ready.
-    while (this.#readError() > 0);
+    while (!this.#queueIsEmpty && this.#readError() > 0);
   }
 
   close(): void {

@@ -257,25 +257,28 @@ export class Scanner {
     const attempt = slot.attempt!
     const elapsed = monotonicNow() - slot.startedAt
     if (localFaults.includes(-errno)) throw this.#fault(errno, attempt)
-    const closed = isRefused(errno) || ((errno === 0 || errno === pending) && slot.meetsItself())
+    const isError = errno !== 0 && errno !== pending
+    // Anybody on the path may report a closed port by an ICMP error. That proves no host.
+    const report = isError ? slot.icmpReport() : undefined
+    const closed = isError ? isRefused(errno) && report === undefined : slot.meetsItself()
     const rttMs = errno === 0 && !closed ? (slot.handshakeMs() ?? elapsed) : elapsed
     const { leaveUnreachable, retries } = this.#options
-    if (errno !== pending && leaveUnreachable) this.#judge(attempt, closed || errno === 0, errno, slot)
+    if (errno !== pending && leaveUnreachable) this.#judge(attempt, closed || errno === 0, errno, report)
     slot.reset()
     this.#slots.giveBack(slot)
     this.#limit = Math.min(this.#maximum, this.#limit + 1 / 16)
     const { result } = this.#handlers
     if (closed) result(attempt, 'closed', rttMs, undefined)
     else if (errno === 0) result(attempt, 'open', rttMs, undefined)
-    else if (errno !== pending) result(attempt, 'filtered', rttMs, getSystemErrorName(errno))
+    else if (isError) result(attempt, 'filtered', rttMs, getSystemErrorName(errno))
     else if (attempt.earlier < retries) this.#postponed.push({ ...attempt, earlier: attempt.earlier + 1 })
     else result(attempt, 'filtered', undefined, undefined)
   }
 
   /** What an answer about one port says of its host. */
-  #judge({ host, port }: Attempt, answered: boolean, errno: number, slot: ScanSlot): void {
+  #judge({ host, port }: Attempt, answered: boolean, errno: number, report: 'host' | 'other' | undefined): void {
     if (answered) host.answered = true
-    host.unreachable = !answered && slot.hostIsUnreachable() ? host.unreachable + 1 : 0
+    host.unreachable = !answered && report === 'host' ? host.unreachable + 1 : 0
     if (host.answered || host.unreachable < enoughErrors) return
     const hint = 'ICMP errors report the host as unreachable, so its other ports were not tried'
     host.fault = this.#fault(errno, { host, port }, hint)

@@ -173,7 +173,7 @@ describe('nmap', () => {
     lab.fault('isp1', 'ip daddr 10.64.9.48/28 tcp dport 22 reject with icmp type port-unreachable')
     lab.fault('internet', 'ip daddr 10.64.9.0/28 tcp dport 443 drop')
     const mine = await collect('10.64.9.0-10.64.9.63', { ports, timeout: 2000 })
-    const flags = ['-n', '-Pn', '-sT', '-T4', '-p', ports.join(), '-oX', '-', '-v', '10.64.9.0-63']
+    const flags = ['-n', '-Pn', '-sS', '-T4', '-p', ports.join(), '-oX', '-', '-v', '10.64.9.0-63']
     const text = lab.run('router', 'nmap', ...flags)
     const theirs = new Map<string, string>()
     for (const host of text.split('<host ').slice(1)) {

@@ -64,6 +64,17 @@ describe('scanPorts', () => {
     expect([...scan.values()].filter(({ state }) => state === 'closed').length).toBe(1024 - 3 - 4 - 3)
   })
 
+  it.each([
+    ['IPv4', '10.64.9.99', 'icmp'],
+    ['IPv6', lab.server.address6, 'icmpv6'],
+  ])('takes no router that reports a closed port over %s for the host', async (_, address, protocol) => {
+    fault('isp1', `tcp dport 700-702 reject with ${protocol} type port-unreachable`)
+    const scan = await collect(address, { ports: '700-703' })
+    const rejected = { state: 'filtered', code: 'ECONNREFUSED', rttMs: expect.any(Number) }
+    for (const port of [700, 701, 702]) expect(scan.get(port)).toMatchObject(rejected)
+    expect(scan.get(703)).toMatchObject({ state: 'closed', code: undefined })
+  })
+
   it('uses the given device and no other', async () => {
     const moved = await movedDuring(async () =>
       expect(await scanPorts(lab.server.address4, { device: 'wan2' }).open()).toEqual(openPorts),
