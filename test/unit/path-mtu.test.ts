@@ -55,6 +55,18 @@ describe('the search for a path MTU', () => {
     }
   })
 
+  it('ends soon, whatever a router reports: no one leads it down byte by byte', () => {
+    for (const passing of [0, 68, 1280]) {
+      const search = new PathMtuSearch(68, 65_535)
+      const lies = (size: number) => ({ outcome: 'too-big', limit: size - 1, by: 'a' }) as const
+      drive(
+        search,
+        device(9000, size => (size > passing ? lies(size) : passed)),
+      )
+      expect(search.passed).toBe(passing || undefined)
+    }
+  })
+
   it('continues below the size that a router reports, if that does not pass', () => {
     const search = new PathMtuSearch(1280, 65_575)
     drive(

@@ -11,6 +11,9 @@ export type SizeVerdict =
  */
 export type PathMtuMethod = 'device' | 'too-big' | 'search'
 
+/** Sizes of routers that are tried. A path has few links of different sizes, and a router may lie. */
+const mostLimits = 8
+
 /**
  * Chooses the next size to probe, in bytes of the whole IP packet. It starts with the smallest, to see whether the host answers
  * at all, then tries the largest. It then tries the limits that refusals report, or halves the range without one. Pure.
@@ -20,6 +23,7 @@ export class PathMtuSearch {
   /** Address that reported the limit which turned out to be right. */
   limitedBy: string | undefined
   readonly #smallest: number
+  #limits = 0
   #passes = 0
   #atMost: number
   #next: number
@@ -51,8 +55,8 @@ export class PathMtuSearch {
       const { limit = 0 } = verdict
       const method = verdict.outcome === 'too-big' ? 'too-big' : 'device'
       const by = verdict.outcome === 'too-big' ? verdict.by : undefined
-      const isUsable = limit > this.#passes && limit >= this.#smallest && limit < tried
-      if (!isUsable) this.#limit(tried - 1, 'search', by)
+      const isPossible = limit > this.#passes && limit >= this.#smallest && limit < tried
+      if (!isPossible || ++this.#limits > mostLimits) this.#limit(tried - 1, 'search', by)
       else {
         this.#limit(limit, method, by)
         this.#next = limit
