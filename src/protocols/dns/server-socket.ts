@@ -18,6 +18,7 @@ import { targetOnPath } from '../../system/this-host.js'
 import { endLinger, linger } from './late-answers.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 import type { DnsServer } from './server-address.js'
+import { recently } from './system-files.js'
 
 const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
 /** The errors that the kernel reports for ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
@@ -74,7 +75,7 @@ export class ServerSocket {
   constructor(server: DnsServer, path: PathOptions) {
     this.#server = server
     this.#device = path.device
-    this.#isHere = isThisMachine(server.address)
+    this.#isHere = recently(`here ${server.address}`, () => isThisMachine(server.address))
     const target = targetOnPath(encodeAddress(server.address, server.port), path.device)
     const family = familyOf(server.address)
     const options = this.#isHere ? { [family === 4 ? 'IP_RECVERR' : 'IPV6_RECVERR']: 1 } : undefined
