@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkRouting } from '../../src/routing/routing.js'
@@ -168,12 +167,12 @@ describe('a flood of route changes', () => {
     })
     const routes = Array.from({ length: 600 }, (_, i) => `10.66.${i >> 8}.${i & 255} dev lo\n`)
     batch(routes.map(route => `route add ${route}`))
-    await expect.poll(() => seen, { timeout: 5000 }).toBeGreaterThanOrEqual(600)
+    await expect.poll(() => seen, { timeout: 60_000 }).toBeGreaterThanOrEqual(600)
     expect(most).toBeLessThanOrEqual(256)
     batch(routes.map(route => `route del ${route}`))
   })
 
-  test('does not block the event loop, and the last change is known', { timeout: 60_000 }, async () => {
+  test('does not block the event loop, and the last change is known', async () => {
     const monitor = await monitored()
     const { routing, warnings } = await routed(monitor)
     let seen = 0
@@ -190,25 +189,29 @@ describe('a flood of route changes', () => {
       writeFileSync(file, of('add') + of('del'))
       return file
     })
-    const delay = monitorEventLoopDelay({ resolution: 10 })
     const ends = files.map(file => inLoop(`ip -force -batch ${file} 2>/dev/null`))
-    delay.enable()
+    // CPU and not time, because the floods themselves keep a small machine busy.
+    const turns: number[] = []
+    let last = process.cpuUsage()
+    const timer = setInterval(() => {
+      const { user, system } = process.cpuUsage(last)
+      turns.push((user + system) / 1000)
+      last = process.cpuUsage()
+    }, 10)
     await wait(8000)
-    delay.disable()
-    const ms = (nanoseconds: number) => Math.round(nanoseconds / 1e6)
-    console.log(
-      `flood of routes: ${seen} changes, ${overruns} overruns; the loop was late by ${ms(delay.percentile(50))} ms in the median, ${ms(delay.percentile(99))} ms in one of a hundred turns, ${ms(delay.max)} ms at most`,
-    )
+    clearInterval(timer)
+    const longest = Math.round(Math.max(...turns))
+    console.log(`flood of routes: ${seen} changes, ${overruns} overruns; ${turns.length} turns of ${longest} ms of CPU at most`)
     expect(seen).toBeGreaterThan(1000)
-    expect(ms(delay.max)).toBeLessThan(1000)
+    expect(longest).toBeLessThan(500)
     cable('down')
     onTestFinished(() => void cable('up'))
-    await expect.poll(() => routing.snapshot().ipv4!.uplinks, { timeout: 10_000 }).toEqual(['lte'])
+    await expect.poll(() => routing.snapshot().ipv4!.uplinks, { timeout: 60_000 }).toEqual(['lte'])
     await Promise.all(ends.map(end => end()))
     lab.run('router', 'sh', '-c', files.map(file => `ip -force -batch ${file} 2>/dev/null || true`).join('; '))
     ip('address', 'add', '10.77.1.5/32', 'dev', 'wan2')
     onTestFinished(() => void ip('address', 'del', '10.77.1.5/32', 'dev', 'wan2'))
-    await expect.poll(() => ip('rule'), { timeout: 10_000 }).toMatch('from 10.77.1.5')
+    await expect.poll(() => ip('rule'), { timeout: 60_000 }).toMatch('from 10.77.1.5')
     expect(warnings).toEqual([])
   })
 })
