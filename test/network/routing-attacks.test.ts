@@ -201,7 +201,9 @@ describe('a flood of route changes', () => {
     await wait(8000)
     clearInterval(timer)
     const longest = Math.round(Math.max(...turns))
-    console.log(`flood of routes: ${seen} changes, ${overruns} overruns; ${turns.length} turns of ${longest} ms of CPU at most`)
+    console.log(
+      `flood of routes: ${seen} changes, ${overruns} overruns; ${turns.length} turns of ${longest} ms of CPU at most`,
+    )
     expect(seen).toBeGreaterThan(1000)
     expect(longest).toBeLessThan(500)
     cable('down')
