@@ -62,8 +62,17 @@ const isError = withFields({ code: isString, message: isString })
 /** A monitor's answers have fewer levels. JSON.stringify fails for thousands of them. */
 const mostLevels = 20
 
-/** Whether this is a monitor's answer: another program may listen at its socket. */
-export function isAnswer(value: unknown): value is MonitorAnswer {
+/** A monitor's answer; undefined for anything else, because another program may listen at its socket. */
+export function parseAnswer(text: string): MonitorAnswer | undefined {
+  try {
+    const answer: unknown = JSON.parse(text)
+    return isAnswer(answer) ? answer : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAnswer(value: unknown): value is MonitorAnswer {
   if (!isObject(value) || isDeeper(value, mostLevels)) return false
   return isStatus(value.status) || isError(value.error)
 }

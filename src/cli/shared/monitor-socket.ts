@@ -2,7 +2,6 @@ import { connect } from 'node:net'
 import { NetviaError } from '../../errors.js'
 import type { UplinkSnapshot } from '../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../proxy/statistics.js'
-import { isAnswer } from './monitor-answer.js'
 
 /** Where a monitor answers by default. */
 export const defaultSocket = '/run/netvia/monitor.sock'
@@ -52,7 +51,9 @@ const longestAnswer = 1 << 25
  * @throws NetviaError `ERR_NO_MONITOR` where none answers, `EACCES`, or the error that the monitor answers with.
  */
 export async function askMonitor(path: string, request: MonitorRequest): Promise<MonitorStatus> {
-  const answer = parsed(await exchange(path, `${JSON.stringify(request)}\n`))
+  // Every subcommand loads this file, for the name of the socket.
+  const { parseAnswer } = await import('./monitor-answer.js')
+  const answer = parseAnswer(await exchange(path, `${JSON.stringify(request)}\n`))
   if (!answer) throw noMonitor(path, 'what answers there is no monitor')
   if ('error' in answer) throw new NetviaError(answer.error.message, { code: answer.error.code })
   return answer.status
@@ -81,15 +82,6 @@ async function exchange(path: string, line: string): Promise<string> {
   }
   if (!answer.endsWith('\n')) throw noMonitor(path, 'its answer ended too early')
   return answer
-}
-
-function parsed(text: string): MonitorAnswer | undefined {
-  try {
-    const answer: unknown = JSON.parse(text)
-    return isAnswer(answer) ? answer : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function noMonitor(path: string, cause: string): NetviaError {
