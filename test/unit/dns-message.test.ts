@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { followChain, toRecord } from '../../src/protocols/dns/answer.js'
 import { decodeResponse, encodeQuery, newQuery } from '../../src/protocols/dns/message.js'
+import type { RecordType } from '../../src/protocols/dns/records.js'
 import { a, aaaa, cname } from './dns-fake-server.js'
 
 const query = { id: 4711, name: 'host.example', type: 'A', edns: true } as const
@@ -179,6 +180,105 @@ test('a name that points to itself, and 64 KB of names each through thousands of
   const start = process.cpuUsage()
   expect(decodeResponse(bomb, query)?.answers.length).toBe(1000)
   expect(process.cpuUsage(start).user / 1000).toBeLessThan(2000)
+})
+
+describe('a record whose length does not fit its type makes the answer unreadable', () => {
+  const name = [1, 0x62, 0]
+  const short = [1, 0x62]
+  test.each<[type: RecordType, number: number, good: number[], bad: number[][]]>([
+    ['A', 1, [192, 0, 2, 1], [[192, 0, 2], [192, 0, 2, 1, 5], Array(16).fill(1), []]],
+    ['AAAA', 28, Array(16).fill(1), [Array(15).fill(1), Array(17).fill(1), [192, 0, 2, 1]]],
+    ['NS', 2, name, [short, [...name, 0], []]],
+    ['CNAME', 5, name, [short, [...name, 0], []]],
+    ['PTR', 12, name, [short, [...name, 0], []]],
+    [
+      'MX',
+      15,
+      [0, 9, ...name],
+      [
+        [0, 9],
+        [0, 9, ...short],
+        [0, 9, ...name, 0],
+      ],
+    ],
+    [
+      'SRV',
+      33,
+      [0, 1, 0, 2, 0, 3, ...name],
+      [
+        [0, 1, 0, 2],
+        [0, 1, 0, 2, 0, 3, ...short],
+        [0, 1, 0, 2, 0, 3, ...name, 0],
+      ],
+    ],
+    [
+      'SOA',
+      6,
+      [...name, ...name, ...Array(20).fill(1)],
+      [
+        [...name, ...name, ...Array(19).fill(1)],
+        [...name, ...name, ...Array(21).fill(1)],
+      ],
+    ],
+    [
+      'NAPTR',
+      35,
+      [0, 1, 0, 2, 1, 0x53, 0, 0, ...name],
+      [
+        [0, 1, 0, 2, 1, 0x53, 0, 0],
+        [0, 1, 0, 2, 1, 0x53, 0, 0, ...name, 0],
+      ],
+    ],
+    ['DS', 43, [0, 1, 8, 2, 7, 7], [[0, 1, 8], []]],
+    ['SSHFP', 44, [1, 1, ...Array(20).fill(7)], [[1, 1, ...Array(19).fill(7)], [1, 1, ...Array(21).fill(7)], [1]]],
+    ['DNSKEY', 48, [1, 0, 3, 8, 7, 7], [[1, 0, 3], []]],
+    ['TLSA', 52, [3, 1, 1, 7, 7], [[3, 1], []]],
+    ['CAA', 257, [0, 2, 0x69, 0x6f, 0x78], [[0], [0, 9, 0x69, 0x6f], []]],
+    [
+      'TXT',
+      16,
+      [1, 0x78],
+      [
+        [9, 0x78],
+        [1, 0x78, 3],
+      ],
+    ],
+  ])('%s', (type, number, good, bad) => {
+    const asked = { ...query, type }
+    // The second record shows whether the reader is still in step.
+    const read = (data: number[]) => {
+      const record = (rest: number[]) => [
+        0xc0,
+        12,
+        number >> 8,
+        number & 255,
+        0,
+        1,
+        0,
+        0,
+        0,
+        9,
+        0,
+        rest.length,
+        ...rest,
+      ]
+      const empty = response({ questions: [{ ...question, type: type as 'A' }], answers: [] })
+      const message = Buffer.concat([empty, Buffer.from([...record(data), ...record(good)])])
+      message.writeUInt16BE(2, 6)
+      return decodeResponse(message, asked)
+    }
+    expect(read(good)).toMatchObject({ truncated: false, answers: { length: 2 } })
+    for (const data of bad) expect(read(data), String(data)).toMatchObject({ truncated: true, answers: [] })
+  })
+
+  test('so does a text that goes beyond the end of the message', () => {
+    const message = Buffer.concat([
+      response({ questions: [{ ...question, type: 'TXT' }], answers: [] }),
+      Buffer.from([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 9, 0, 9, 1, 0x78]),
+    ])
+    message.writeUInt16BE(1, 6)
+    expect(decodeResponse(message, { ...query, type: 'TXT' })).toMatchObject({ truncated: true, answers: [] })
+  })
 })
 
 describe('the chain of CNAMEs', () => {

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { encode } from 'dns-packet'
+import { type Answer, encode } from 'dns-packet'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { orderAddresses } from '../../src/protocols/dns/address-order.js'
 import { lookUpHost } from '../../src/protocols/dns/addresses.js'
@@ -93,6 +93,35 @@ test('CNAMEs are followed, and an endless chain is a failure of the server', asy
     { address: '192.0.2.9', family: 4, ttl: 5 },
   ])
   await expect(resolve('loop.example', { family: 4, servers: [server] })).rejects.toMatchObject({ code: 'EAI_AGAIN' })
+})
+
+describe('an answer that is not about the name is a failure of the server, and the next one is asked', () => {
+  const malformed = { name: 'www.example', type: 'UNKNOWN_65', ttl: 9, data: Buffer.from([0, 1, 0, 0, 3, 0, 9]) }
+  test.each<[what: string, type: 'A' | 'HTTPS', answers: Answer[]]>([
+    ['addresses of another name', 'A', [a('other.example', '192.0.2.66')]],
+    ['an alias of another name', 'A', [cname('other.example', 'b.example')]],
+    ['addresses beyond the end of the chain', 'A', [cname('www.example', 'b.example'), a('c.example', '192.0.2.66')]],
+    ['addresses of another class', 'A', [{ ...a('www.example', '192.0.2.66'), class: 'CH' } as Answer]],
+    ['a malformed record of the type', 'HTTPS', [malformed as unknown as Answer]],
+  ])('%s', async (_what, type, answers) => {
+    const broken = await serve(() => ({ answers }))
+    const sound = await serve(() => ({}))
+    const ask = (...servers: string[]) => resolve('www.example', { type: type as 'HTTPS', servers })
+    await expect(ask(broken.server)).rejects.toMatchObject({
+      code: 'EAI_AGAIN',
+      message: expect.stringContaining('says something that is no answer'),
+    })
+    await expect(ask(broken.server, sound.server)).rejects.toMatchObject({ code: 'ENODATA' })
+    expect(sound.asked).toHaveLength(1)
+  })
+
+  test('but other records of the name, or an alias that leads nowhere, mean that there is none', async () => {
+    const { server } = await serve(({ question: { name } }) => ({
+      answers: [name === 'alias.example' ? cname(name, 'b.example') : aaaa(name, '2001:db8::1')],
+    }))
+    for (const name of ['alias.example', 'other.example'])
+      await expect(resolve(name, { type: 'A', servers: [server] })).rejects.toMatchObject({ code: 'ENODATA' })
+  })
 })
 
 describe("errors have Node's codes", () => {

@@ -39,6 +39,16 @@ export function followChain(answers: readonly Answer[], name: string, type: Reco
   return undefined
 }
 
+/**
+ * Whether answers in which `followChain` finds no record mean that there is none. Records of the type that belong to other names,
+ * or that are malformed, don't, and neither does an answer without a record of the name: the server is broken or lies.
+ */
+export function isAbout(answers: readonly Answer[], name: string, type: RecordType): boolean {
+  const records = answers.filter(answer => answer.type !== 'OPT')
+  if (records.some(answer => answer.type === codecType(type))) return false
+  return records.length === 0 || records.some(answer => canonicalName(answer.name) === name)
+}
+
 /** Returns the record, unless its data must not be used. */
 function usable(answer: Plain, type: RecordType): FoundRecord[] {
   const data = dataOf(answer, type)

@@ -17,7 +17,7 @@ export async function askOverTcp({ server, path, signal }: Try, query: Query): P
     const bytes = await converse(socket, encodeQuery(query), signal)
     const response = decodeResponse(bytes, query)
     if (!response) throw serverFailed('something that is no answer', server)
-    if (response.truncated) throw serverFailed('an answer that is cut off, over TCP too', server)
+    if (response.truncated) throw serverFailed('an answer that is cut off or malformed, over TCP too', server)
     return response
   } catch (error) {
     throw error instanceof NetviaError || signal.aborted ? error : connectionFailed(error as NodeJS.ErrnoException)

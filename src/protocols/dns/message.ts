@@ -1,6 +1,7 @@
 import { type Answer, decode, type Packet, type Question, RECURSION_DESIRED } from 'dns-packet'
 import { random16 } from '../../binding/random.js'
 import { headerSize, readPlainAnswer } from './plain-answer.js'
+import { recordsEnd } from './record-shapes.js'
 import { codecType, type RecordType } from './records.js'
 
 /** A question as it is sent. Each attempt is a new one, with a new id. */
@@ -161,8 +162,7 @@ function sectionsOf(message: Buffer, counts: readonly number[], sections: 0 | 1 
   }
   try {
     const found = decode(message)
-    // The codec reads addresses beyond the end.
-    return decode.bytes > message.length ? undefined : found
+    return decode.bytes === recordsEnd(message) ? found : undefined
   } catch {
     return undefined
   }

@@ -2,7 +2,7 @@ import type { NetviaError } from '../../errors.js'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../../runtime/deadline.js'
 import { clearImmediate, setImmediate } from '../../runtime/timers.js'
-import { type FoundRecord, followChain } from './answer.js'
+import { type FoundRecord, followChain, isAbout } from './answer.js'
 import { copesWithEdns, rememberEdns } from './edns-memory.js'
 import { exchange } from './exchange.js'
 import { isWorthAnotherTry, noData, noServerAnswered, notFound, serverFailed } from './failures.js'
@@ -204,8 +204,9 @@ class Question {
     if (referral) throw serverFailed('to ask elsewhere (it does not resolve names)', server)
     const found = followChain(answers, this.#name, this.#type)
     if (!found) throw serverFailed('a chain of CNAMEs without an end', server)
-    if (found.length === 0) throw noData(this.#name, this.#type, device)
-    return found
+    if (found.length > 0) return found
+    if (!isAbout(answers, this.#name, this.#type)) throw serverFailed('something that is no answer', server)
+    throw noData(this.#name, this.#type, device)
   }
 }
 
