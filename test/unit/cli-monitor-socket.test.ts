@@ -1,8 +1,12 @@
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -12,7 +16,7 @@ import {
 } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenAt } from '../../src/cli/monitor/control/listen.js'
 import { parseAnswer } from '../../src/cli/shared/monitor-answer.js'
@@ -249,6 +253,19 @@ describe('the socket', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
+  test('of a later monitor stays when the one whose file was removed ends', async () => {
+    const { monitor, at, port } = await running()
+    rmSync(at)
+    const later = startMonitor(tcpUplinks(['fibre', port]), ['--socket', at])
+    await later.says(/fibre.*"?unknown"?.*up/)
+    monitor.child.kill('SIGTERM')
+    await monitor.ended
+    expect((await netvia(['status', '--socket', at])).code).toBe(0)
+    later.child.kill('SIGTERM')
+    await later.ended
+    expect(readdirSync(dirname(at))).toEqual([])
+  })
+
   test.each<[string, (path: string, victim: string) => void]>([
     ['a link to another file', (path, victim) => symlinkSync(victim, path)],
     ['another file', (path, victim) => renameSync(victim, path)],
@@ -256,14 +273,17 @@ describe('the socket', () => {
     const path = join(folder(), 'monitor.sock')
     const victim = fileOf('precious', 'precious')
     chmodSync(victim, 0o600)
+    const opened = openSync(victim, 'r')
+    onTestFinished(() => closeSync(opened))
     const server = createServer()
-    onTestFinished(() => void server.close())
     server.on('listening', () => {
-      rmSync(path)
-      put(path, victim)
+      const name = server.address() as string
+      rmSync(name)
+      put(name, victim)
     })
     await expect(listenAt(server, path, String(process.getgid!()))).rejects.toMatchObject({ code: 'EADDRINUSE' })
-    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(fstatSync(opened).mode & 0o777).toBe(0o600)
+    expect(existsSync(path)).toBe(false)
   })
 
   test.each([

@@ -10,6 +10,7 @@ import {
   unknownUplink,
 } from '../../shared/monitor-socket.js'
 import { inUse } from '../web/page-snapshot.js'
+import { listenAt } from './listen.js'
 
 /** More clients than there will ever be at the same time. */
 const maxConnections = 16
@@ -30,6 +31,7 @@ export class Control {
   readonly #events: ControlEvents
   readonly #proxied: () => ProxyStatistics | undefined
   readonly #sockets = new Set<Socket>()
+  #removeFile = () => {}
 
   constructor(monitor: UplinkMonitor, events: ControlEvents, proxied: () => ProxyStatistics | undefined) {
     this.#monitor = monitor
@@ -39,8 +41,13 @@ export class Control {
     this.server.maxConnections = maxConnections
   }
 
+  async listen(path: string, group: string | undefined): Promise<void> {
+    this.#removeFile = await listenAt(this.server, path, group)
+  }
+
   /** Removes the socket's file as well. */
   close(): void {
+    this.#removeFile()
     this.server.close()
     for (const socket of this.#sockets) socket.destroy()
   }

@@ -5,10 +5,12 @@ import {
   closeSync,
   constants,
   fstatSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   unlinkSync,
 } from 'node:fs'
 import { connect, type Server } from 'node:net'
@@ -19,27 +21,50 @@ import { longestSocket } from '../../shared/monitor-socket.js'
 /** O_PATH of open(2), which Node doesn't name. It opens a file without using it, and a link as itself. */
 const asPath = 0o10000000 | constants.O_NOFOLLOW
 
+/** Bytes of a path, so that the number of any process fits behind it. */
+const longestPath = longestSocket - '.4194304'.length
+
 /**
  * Listens at this path, for the monitor's own user and optionally a group. Replaces the file of a killed monitor, but not that of a
- * running one, nor a file that isn't a socket.
+ * running one, nor a file that isn't a socket. Returns what removes the file, unless another has taken its place. The server's end
+ * removes whatever has the name that it was bound by, so that is another name.
  *
  * @throws NetviaError `EADDRINUSE`; as system calls fail.
  */
-export async function listenAt(server: Server, path: string, group: string | undefined): Promise<void> {
-  if (Buffer.byteLength(path) > longestSocket) {
-    throw invalidArgument('--socket', path, `a path of up to ${longestSocket} bytes`)
+export async function listenAt(server: Server, path: string, group: string | undefined): Promise<() => void> {
+  if (Buffer.byteLength(path) > longestPath) {
+    throw invalidArgument('--socket', path, `a path of up to ${longestPath} bytes`)
   }
   const gid = group === undefined ? undefined : groupId(group)
+  const temporary = `${path}.${process.pid}`
+  // A process of this number that was killed may have left one.
+  rmSync(temporary, { force: true })
+  await bind(server, temporary)
   try {
-    await bind(server, path)
+    if (gid !== undefined) share(temporary, gid)
+    const own = lstatSync(temporary)
+    await put(temporary, path)
+    unlinkSync(temporary)
+    return () => {
+      const found = lstatSync(path, { throwIfNoEntry: false })
+      if (found?.ino === own.ino && found.dev === own.dev) unlinkSync(path)
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    server.close()
+    throw error
+  }
+}
+
+async function put(socket: string, path: string): Promise<void> {
+  try {
+    linkSync(socket, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     if (!lstatSync(path).isSocket()) throw inUse(path, 'a file that is no socket is in the way')
     if (await answers(path)) throw inUse(path, 'another monitor answers there')
     unlinkSync(path)
-    await bind(server, path)
+    linkSync(socket, path)
   }
-  if (gid !== undefined) share(path, gid)
 }
 
 /** Changes the file that was opened. Another user of its folder could have put a different file or a link in its place. */

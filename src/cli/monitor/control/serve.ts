@@ -4,7 +4,7 @@ import { defaultSocket } from '../../shared/monitor-socket.js'
 import type { Session } from '../../shared/session.js'
 import type { MonitorFlags } from '../run.js'
 import { Control, type ControlEvents } from './control.js'
-import { listenAt, makeFolderOf } from './listen.js'
+import { makeFolderOf } from './listen.js'
 
 /**
  * Answers `netvia status` and `netvia force`. A socket that was named must be created. If the default one may not be created, the
@@ -21,7 +21,7 @@ export async function serveControl(
   const control = new Control(monitor, events, proxied)
   try {
     if (socket === undefined) makeFolderOf(defaultSocket)
-    await listenAt(control.server, socket ?? defaultSocket, socketGroup)
+    await control.listen(socket ?? defaultSocket, socketGroup)
     control.server.on('error', error => output.note(`netvia: control socket: ${error.message}`))
     return control
   } catch (error) {
