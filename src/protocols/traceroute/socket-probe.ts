@@ -105,6 +105,8 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   fail(error: Error): void {
+    // An answer that was read at the last moment stands.
+    if (this.outcome !== undefined) return
     this.error = error
     this.settle('send-failed')
   }
