@@ -38,6 +38,36 @@ describe('the shares of a period', () => {
   })
 })
 
+describe('an outage during which the monitor was restarted', () => {
+  const minute = 60_000
+  const all = { from: 0, to: 60 * minute }
+  const ended = stretch(0, 3 * minute, 'down', { isLast: true })
+
+  test.each<[string, Stretch[]]>([
+    ['is one', [ended, stretch(4 * minute, 6 * minute, 'down')]],
+    [
+      'is one, however the monitor begins',
+      [ended, stretch(3.5 * minute, 4 * minute, 'unknown'), stretch(4 * minute, 6 * minute, 'down')],
+    ],
+  ])('%s', (_what, stretches) => {
+    const one = { from: 0, to: 6 * minute, ms: 5 * minute, reason: 'down at 0' }
+    expect(outagesOf(stretches, all)).toEqual([one])
+    expect(outagesOf(stretches, { from: 5 * minute, to: 6 * minute })).toEqual([one])
+  })
+
+  test.each<[string, Stretch[]]>([
+    ['the monitor was away for long', [ended, stretch(9 * minute, 10 * minute, 'down')]],
+    ['it worked in between', [ended, stretch(3 * minute, 4 * minute, 'up'), stretch(4 * minute, 6 * minute, 'down')]],
+    [
+      'it was forced in between',
+      [ended, stretch(3 * minute, 4 * minute, 'down', { forced: true }), stretch(4 * minute, 6 * minute, 'down')],
+    ],
+    ['it is that of another device', [ended, stretch(4 * minute, 6 * minute, 'down', { device: 'wan2' })]],
+  ])('is two if %s', (_what, stretches) => {
+    expect(outagesOf(stretches, all)).toHaveLength(2)
+  })
+})
+
 describe('counted latencies', () => {
   test.each([0.0004, 0.02, 1, 9.7, 250, 60_000])('return %f ms within 1 % (and nothing below a microsecond)', ms => {
     const counts = new LatencyCounts()

@@ -73,7 +73,7 @@ async function print(output: Session['output'], uplinks: UplinkReport[], period:
       ...[moment(from), `${duration(ms / 1000)}${to === null ? '+' : ''}`, name, reason],
     ]),
   )
-  if (outages.some(({ to }) => to === null)) output.line('+ the history ends within this outage')
+  if (outages.some(({ to }) => to === null)) output.line('+ the end of this outage is not known')
 }
 
 function csv(uplinks: readonly UplinkReport[], rows: 'uplinks' | 'outages'): string[] {

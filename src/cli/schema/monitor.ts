@@ -90,7 +90,7 @@ export const monitorLines: Record<string, JsonSchema> = {
 export const monitorParts: Record<string, JsonSchema> = {
   outage: object('A time down', {
     from: at,
-    to: orNull('number', 'null: the history ends within it'),
+    to: orNull('number', 'null: its end is not known'),
     ms: milliseconds('Until its end, or until the end of the history'),
     reason: text('Why'),
     device: orNull('string', 'The device of that time; null: a path without a device'),

@@ -1,5 +1,8 @@
 import type { UplinkState } from '../state/state-machine.js'
 
+/** In ms. As long as a state is good for that a restarted monitor finds in its file. */
+const longestGap = 300_000
+
 /** Beginning and end, in ms since the epoch. */
 export interface Period {
   from: number
@@ -33,9 +36,9 @@ export interface Share {
 
 export interface Outage {
   from: number
-  /** null: the history ends within it. */
+  /** null: its end isn't known. It lasts, or the monitor ended within it. */
   to: number | null
-  /** Lasts until its end, or until the end of the history. */
+  /** Without the gap of a restart. */
   ms: number
   reason: string
   /** See `Stretch`. */
@@ -72,11 +75,32 @@ export function sharesOf(stretches: readonly Stretch[], period: Period): Share {
   }
 }
 
-/** The outages that overlap the period, in full length. Time under `netvia force` is no outage. */
+/**
+ * The outages that overlap the period, in full length. Time under `netvia force` is no outage. One during which the monitor was restarted
+ * is one outage, if it wasn't away for long.
+ */
 export function outagesOf(stretches: readonly Stretch[], period: Period): Outage[] {
-  return stretches
-    .filter(stretch => stretch.state === 'down' && !stretch.forced && overlap(stretch, period) > 0)
-    .map(({ from, to, reason, device, isLast }) => ({ from, to: isLast ? null : to, ms: to - from, reason, device }))
+  const outages: (Outage & { seenUntil: number })[] = []
+  let before: Stretch | undefined
+  for (const stretch of stretches) {
+    if (stretch.state === 'unknown') continue
+    if (isDown(stretch)) {
+      const { from, to: seenUntil, reason, device, isLast } = stretch
+      const outage = { from, to: isLast ? null : seenUntil, ms: seenUntil - from, reason, device, seenUntil }
+      const earlier = before && continues(before, stretch) && outages.pop()
+      outages.push(earlier ? { ...earlier, to: outage.to, ms: earlier.ms + outage.ms, seenUntil } : outage)
+    }
+    before = stretch
+  }
+  return outages
+    .filter(({ from, seenUntil }) => overlap({ from, to: seenUntil }, period) > 0)
+    .map(({ seenUntil: _, ...outage }) => outage)
+}
+
+const isDown = ({ state, forced }: Stretch) => state === 'down' && !forced
+
+function continues(before: Stretch, { from, device }: Stretch): boolean {
+  return isDown(before) && before.device === device && from - before.to <= longestGap
 }
 
 function overlap({ from, to }: Period, period: Period): number {
