@@ -9,6 +9,7 @@ import { descriptorOf } from '../../src/sockets/hand-over.js'
 import { boundDevice, openDescriptor } from '../../src/sockets/open.js'
 import { getOption, optionNumbers } from '../../src/sockets/options.js'
 import { a, aaaa, fakeServer } from './dns-fake-server.js'
+import { closedPort } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
 import { expectPromptAbort } from './prompt-abort.js'
 import { uncaught } from './uncaught.js'
@@ -225,6 +226,28 @@ describe('the time limit', () => {
     })
     expect(performance.now() - start).toBeGreaterThan(295)
     expect(await openSockets()).toBe(before)
+  })
+  test('blames the name server if all addresses so far have refused, and others are still awaited', async () => {
+    const servers = await names(({ question: { name, type } }) =>
+      type === 'A' ? { answers: [a(name, '127.0.0.1')] } : undefined,
+    )
+    await expect(connect({ host: 'x.example', port: closedPort, timeout: 1500, servers })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      syscall: 'resolve',
+      message: expect.stringContaining(`no answer from ${servers[0]}`),
+      hint: expect.stringContaining('name resolution'),
+    })
+  })
+  test('blames the address if one is still silent although another has refused', async () => {
+    const port = await blackHole()
+    const servers = await names(({ question: { name, type } }) => ({
+      answers: type === 'A' ? [a(name, '127.0.0.2'), a(name, '127.0.0.1')] : [],
+    }))
+    await expect(connect({ host: 'x.example', port, timeout: 1500, servers })).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      syscall: 'connect',
+      address: '127.0.0.1',
+    })
   })
 })
 

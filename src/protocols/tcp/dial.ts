@@ -182,14 +182,22 @@ export async function dialDescriptor(
   const families = familiesOf(options)
   const begun = monotonicNow()
   let resolved: number | undefined
+  let trying = 0
   const [literal] = literalAddress(options.host, families) ?? []
   const attempt = async (address: string, signal: Signal) => {
     resolved ??= literal ? begun : monotonicNow()
     refuse?.(address)
     progress.address = address
     progress.phase = 'connection'
-    const socketOptions = numericOptions(familyOf(address), options.socketOptions)
-    return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions, start), address }
+    trying++
+    try {
+      const socketOptions = numericOptions(familyOf(address), options.socketOptions)
+      return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions, start), address }
+    } catch (error) {
+      // What is left to wait for, if anything, are more addresses.
+      if (--trying === 0) progress.phase = 'name resolution'
+      throw error
+    }
   }
   const connected = literal
     ? await attempt(literal.address, signal)
