@@ -193,6 +193,18 @@ describe('a hostile broker', () => {
     )
   }
 
+  test('that says nothing is reported as such, and not as slow with TLS', async () => {
+    const server = createServer(socket => socket.resume()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const settings = mqttSettings({ url: `mqtt://127.0.0.1:${port}`, device: 'lo', timeout: 200 })
+    const dial = async () => connect(port, '127.0.0.1').on('close', () => server.close())
+    await expect(connectBroker(mqtt, dial, settings, new AbortController().signal)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      hint: 'MQTT handshake took longer than 200 ms',
+    })
+  })
+
   test.each<[string, Buffer, RegExp]>([
     ['announces a packet of 256 MB', Buffer.of(0x30, 0xff, 0xff, 0xff, 0x7f), /a packet of more than 65536 bytes/],
     [

@@ -8,7 +8,7 @@ import type { DialOptions } from './dial.js'
 export interface Progress {
   /** The last address tried; undefined while the name is being resolved. */
   address?: string
-  phase: 'name resolution' | 'connection' | 'TLS handshake'
+  phase: 'name resolution' | 'connection' | 'TLS handshake' | 'MQTT handshake'
   /** While the name is being resolved: returns the error for the pending query, with this code. */
   unanswered?: (code: string) => NetviaError | undefined
 }

@@ -57,6 +57,7 @@ export async function connectBroker(
     const socket = await dial({ host, port, signal: toAbortSignal(signal) })
     progress.phase = 'TLS handshake'
     const stream = secure ? await startTls(socket, { host, port, device, ca }, signal) : socket
+    progress.phase = 'MQTT handshake'
     limitPackets(stream)
     const client = new MqttClient(() => stream, {
       // A socket can be connected only once.
