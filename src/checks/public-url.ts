@@ -1,7 +1,6 @@
 import { parseHttpUrl } from './http/url.js'
 
-/** A part of a path that looks like a key rather than a word: long, with digits. */
-const key = /(?=[^/]*\d)[^/]{20,}/g
+const longParts = /[^/]{20,}/g
 
 /** A URL for people, logs and metrics, without the secrets that its credentials, query or path may contain. */
 export function publicUrl(url: string): string {
@@ -9,5 +8,6 @@ export function publicUrl(url: string): string {
   if (!parsed) return '(no url)'
   const { origin, pathname } = parsed.url
   const zoned = parsed.zone === undefined ? origin : origin.replace(']', `%25${encodeURIComponent(parsed.zone)}]`)
-  return zoned + pathname.replace(key, '…')
+  // A long part with digits looks like a key rather than a word.
+  return zoned + pathname.replace(longParts, part => (/\d/.test(part) ? '…' : part))
 }

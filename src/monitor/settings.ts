@@ -2,7 +2,7 @@ import { dnsCheckSchema } from '../checks/check-dns.js'
 import { tcpCheckSchema } from '../checks/check-tcp.js'
 import { httpCheckSchema } from '../checks/http/options.js'
 import { parseHttpUrl } from '../checks/http/url.js'
-import { errorAt, invalidArgument } from '../errors.js'
+import { errorAt, invalidArgument, shown } from '../errors.js'
 import {
   anything,
   arrayOf,
@@ -200,7 +200,7 @@ function uplinkOf(
   verdicts: number,
 ): Uplink {
   const called = given?.name
-  const caller = `UplinkMonitor: uplink ${typeof called === 'string' ? JSON.stringify(called) : index}`
+  const caller = `UplinkMonitor: uplink ${typeof called === 'string' ? shown(called) : index}`
   const known = checkOptions<UplinkOptions>(caller, new PartlyKnown(given, { name: called }), uplinkSchema, ['name'])
   const { name, priority, weight, checks, quorum = {}, metered, ...path } = { ...uplinkDefaults, ...known }
   if (names.has(name))

@@ -185,7 +185,8 @@ describe('a series', () => {
     for await (const { outcome } of series) {
       outcomes.push(outcome)
       lossAtFirst ??= series.statistics.lossRatio
-      if (outcomes.length === 19) await sleep(300)
+      if (outcomes.length < 19) continue
+      await expect.poll(() => series.statistics, { timeout: 60_000 }).toMatchObject({ received: 20, duplicates: 20 })
     }
     await relay.stop()
     expect(new Set(outcomes)).toEqual(new Set(['timeout']))

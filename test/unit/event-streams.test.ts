@@ -10,8 +10,9 @@ import { type StateEvent, UplinkMonitor } from '../../src/index.js'
 
 /** A client that hasn't read a first snapshot, which is larger than the socket buffers. */
 async function slowReader() {
-  const name = 'x'.repeat(2 ** 24)
-  const monitor = new UplinkMonitor({ uplinks: [{ name, checks: [{ type: 'ping', host: '127.0.0.1' }] }] })
+  const checks = [{ type: 'ping' as const, host: '127.0.0.1' }]
+  const uplinks = Array.from({ length: 8000 }, (_, i) => ({ name: String(i).padStart(255, 'x'), checks }))
+  const monitor = new UplinkMonitor({ uplinks })
   const log = new EventLog(monitor)
   log.start()
   const streams = new EventStreams(new PageSnapshots(monitor, () => false), log)

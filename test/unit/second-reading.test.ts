@@ -79,10 +79,8 @@ describe('a binding that is lost after the first check is detected before anythi
     accepting.on('error', () => {})
     unbindLater()
     const client = connectPlain((accepting.address() as AddressInfo).port, host)
-    await once(
-      client.resume().on('error', () => {}),
-      'close',
-    )
+    client.resume().on('error', () => {})
+    await new Promise(resolve => client.once('close', resolve))
     expect(errors).toEqual([expect.objectContaining({ code: 'ERR_DEVICE_NOT_BOUND', device })])
   })
 

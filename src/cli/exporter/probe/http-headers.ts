@@ -36,7 +36,7 @@ export class Cookies {
 
   take(host: string, setCookies: readonly string[] = []): void {
     for (const text of setCookies) {
-      const [, name, value] = /^\s*([^=;]+)=([^;]*)/.exec(text) ?? []
+      const [, name, value] = /^([^=;]+)=([^;]*)/.exec(text.trimStart()) ?? []
       if (name !== undefined) this.#held.set(`${host} ${name.trim()}`, `${name.trim()}=${value!.trim()}`)
     }
   }

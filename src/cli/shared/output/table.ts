@@ -35,7 +35,7 @@ function grid(columns: readonly Column[], rows: readonly (readonly string[])[]):
 function linesOf(row: readonly string[][], columns: readonly Column[], widths: readonly number[]): string[] {
   return Array.from({ length: Math.max(...row.map(cell => cell.length)) }, (_, line) => {
     const parts = row.map((cell, column) => aligned(cell[line] ?? '', widths[column]!, columns[column]!.align))
-    return parts.join('  ').replace(/ +$/, '')
+    return parts.join('  ').trimEnd()
   })
 }
 
