@@ -88,7 +88,8 @@ describe.each(Object.keys(scenarios))('%s', name => {
   const run = scenarios[name]!
 
   test('survives or reports each failure of each system call', { timeout: 300_000, retry: 0 }, async () => {
-    await run()
+    // Loads the code. On a busy machine, that takes longer than the time limits of most scenarios.
+    await run().catch(() => {})
     const before = callCounts()
     await run()
     const after = callCounts()

@@ -112,7 +112,7 @@ export async function startScenarios() {
       }
     },
     discoverNat: () => discoverNat(`${host}:9`, { ...path, timeout: 100 }),
-    resolve: () => resolve('a.test', { ...path, servers: [names.server], family: 4, timeout: 500 }),
+    resolve: () => resolve('a.test', { ...path, servers: [names.server], family: 4, timeout: 1000 }),
     scanPorts: () => all(scanPorts(host, { ...path, ports: [port, 1, 2], timeout: 100 })),
     sweepPorts: () => all(sweepPorts([host, '127.0.0.2'], { ...path, ports: [port, 1], timeout: 100 })),
     checkHttp: () => checkHttp(`http://${host}:${port}/`, { ...path, timeout: 500 }),
