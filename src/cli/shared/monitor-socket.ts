@@ -28,16 +28,12 @@ export interface MonitorStatus {
 /** One line of JSON as well. */
 export type MonitorAnswer = { status: MonitorStatus } | { error: { code: string; message: string } }
 
-export function unknownUplink(name: string, uplinks: readonly UplinkSnapshot[]): NetviaError {
-  const known = uplinks.map(uplink => uplink.name).join(', ')
-  return new NetviaError(`no uplink is named ${JSON.stringify(name)} (${known})`, { code: 'ENOTFOUND' })
-}
-
 /** @throws NetviaError `ENOTFOUND`. */
 export function named(name: string, uplinks: readonly UplinkSnapshot[]): UplinkSnapshot {
   const found = uplinks.find(uplink => uplink.name === name)
-  if (!found) throw unknownUplink(name, uplinks)
-  return found
+  if (found) return found
+  const known = uplinks.map(uplink => uplink.name).join(', ')
+  throw new NetviaError(`no uplink is named ${JSON.stringify(name)} (${known})`, { code: 'ENOTFOUND' })
 }
 
 /** Milliseconds for a whole answer. A monitor itself ends an exchange after half of that. */

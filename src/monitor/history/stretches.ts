@@ -1,7 +1,4 @@
-import type { UplinkState } from '../state/state-machine.js'
-
-/** In ms. As long as a state is good for that a restarted monitor finds in its file. */
-const longestGap = 300_000
+import { longestKept, type UplinkState } from '../state/state-machine.js'
 
 /** Beginning and end, in ms since the epoch. */
 export interface Period {
@@ -100,7 +97,7 @@ export function outagesOf(stretches: readonly Stretch[], period: Period): Outage
 const isDown = ({ state, forced }: Stretch) => state === 'down' && !forced
 
 function continues(before: Stretch, { from, device }: Stretch): boolean {
-  return isDown(before) && before.device === device && from - before.to <= longestGap
+  return isDown(before) && before.device === device && from - before.to <= longestKept
 }
 
 function overlap({ from, to }: Period, period: Period): number {

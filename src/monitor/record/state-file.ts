@@ -1,10 +1,8 @@
 import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
 import { isSavedBudget, type SavedBudget } from '../metered/probe-budget.js'
-import type { SavedState } from '../state/state-machine.js'
+import { longestKept, type SavedState } from '../state/state-machine.js'
 import { isSavedForce, type SavedForce } from './force.js'
 
-/** A state older than this says nothing about now, in ms. */
-const maxAge = 300_000
 const version = 1
 /** In ms, after a write that failed. */
 const pause = 60_000
@@ -59,7 +57,7 @@ export class StateFile {
   read(now: number): Saved & { savedAt: number } {
     try {
       const { savedAt, uplinks, forces } = parse(readText(this.#path))
-      const isRecent = now - savedAt <= maxAge && savedAt <= now
+      const isRecent = now - savedAt <= longestKept && savedAt <= now
       return { savedAt, uplinks: isRecent ? uplinks : {}, forces }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#failed(error)

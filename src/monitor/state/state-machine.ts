@@ -71,6 +71,9 @@ export interface Facts {
   flapping: boolean
 }
 
+/** A state older than this says nothing about now, in ms. */
+export const longestKept = 300_000
+
 /** The state to keep over a restart. */
 export interface SavedState {
   state: UplinkState

@@ -3,12 +3,7 @@ import { NetviaError } from '../../../errors.js'
 import { keepsForces, type UplinkMonitor } from '../../../monitor/monitor.js'
 import type { Forced } from '../../../monitor/record/event-types.js'
 import type { ProxyStatistics } from '../../../proxy/statistics.js'
-import {
-  type MonitorAnswer,
-  type MonitorRequest,
-  type MonitorStatus,
-  unknownUplink,
-} from '../../shared/monitor-socket.js'
+import { type MonitorAnswer, type MonitorRequest, type MonitorStatus, named } from '../../shared/monitor-socket.js'
 import { inUse } from '../web/page-snapshot.js'
 import { listenAt } from './listen.js'
 
@@ -88,9 +83,12 @@ export class Control {
   async #obey(request: MonitorRequest): Promise<void> {
     if (request.command === 'status') return
     const { command: _command, uplink, state, ...options } = request
-    if (!this.#find(uplink)) throw unknownUplink(uplink, this.#monitor.snapshot().uplinks)
+    // Refuses an unknown one.
+    named(uplink, this.#monitor.snapshot().uplinks)
     await this.#monitor.force(uplink, state, options)
-    this.#events.forced(uplink, this.#find(uplink)?.forced ?? null)
+    // A reload may have removed it meanwhile.
+    const found = this.#monitor.snapshot().uplinks.find(({ name }) => name === uplink)
+    this.#events.forced(uplink, found?.forced ?? null)
   }
 
   #status(): MonitorStatus {
@@ -100,10 +98,6 @@ export class Control {
       keepsForces: keepsForces(this.#monitor),
       proxy: this.#proxied(),
     }
-  }
-
-  #find(name: string) {
-    return this.#monitor.snapshot().uplinks.find(uplink => uplink.name === name)
   }
 }
 
