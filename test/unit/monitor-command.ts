@@ -34,10 +34,10 @@ export function startMonitor(configuration: string, args: string[] = [], env: No
     child,
     ended: child.ended,
     said: () => said,
-    /** Waits until either output matches the pattern. Throws if the monitor ends first. */
-    async says(pattern: RegExp): Promise<RegExpExecArray> {
+    /** Waits until either output, from character `after`, matches the pattern. Throws if the monitor ends first. */
+    async says(pattern: RegExp, after = 0): Promise<RegExpExecArray> {
       for (;;) {
-        const found = pattern.exec(said)
+        const found = pattern.exec(said.slice(after))
         if (found) return found
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended, having said:\n${said}`)
         await new Promise(resolve => setTimeout(resolve, 20))
