@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { SendWindow } from '../../src/protocols/icmp/sweep/send-window.js'
 import { parseBlock } from '../../src/protocols/targets/address-block.js'
@@ -101,6 +102,47 @@ describe('the source of targets', () => {
     targets.close()
     await new Promise(setImmediate)
     expect(closed).toBe(true)
+  })
+
+  it('closes, even if the iterator refuses to', async () => {
+    const refuse = () => {
+      throw new Error('refused')
+    }
+    const iterators = [
+      { next: () => ({ value: '192.0.2.1' }), return: refuse },
+      { next: async () => ({ value: '192.0.2.1' }), return: async () => refuse() },
+    ]
+    for (const iterator of iterators) {
+      const { targets, log } = source({ [Symbol.asyncIterator]: () => iterator } as AsyncIterable<string>)
+      targets.next()
+      targets.close()
+      await new Promise(setImmediate)
+      expect(log).toEqual([])
+    }
+  })
+
+  it('closes a generator that closes it', () => {
+    let closed = false
+    function* come() {
+      try {
+        targets.close()
+        yield '192.0.2.1'
+      } finally {
+        closed = true
+      }
+    }
+    const { targets } = source(come())
+    expect(targets.next()).toBe(undefined)
+    expect(closed).toBe(true)
+  })
+
+  it('draws from an iterable whose promises are of another realm', async () => {
+    const iterator = runInNewContext('({ next: async () => ({ value: "192.0.2.1" }) })')
+    const { targets, log } = source({ [Symbol.asyncIterator]: () => iterator })
+    expect(targets.next()).toBe(undefined)
+    await new Promise(setImmediate)
+    expect(log).toEqual(['ready'])
+    expect(decodeAddress(targets.next()!.address)!.address).toBe('192.0.2.1')
   })
 
   it('counts a list, but not targets that are still to come', () => {

@@ -41,6 +41,8 @@ export class TargetSource {
   #index = 0
   #resolving = 0
   #fetching = false
+  /** The program's code runs. */
+  #drawing = false
   #exhausted = false
   #closed = false
 
@@ -71,7 +73,26 @@ export class TargetSource {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (!this.#exhausted) Promise.resolve(this.#iterator.return?.()).catch(() => {})
+    // A generator can't be ended by what it calls: `#draw` does it then.
+    if (!this.#drawing) this.#end()
+  }
+
+  /** The targets are of no more use, so neither is what keeps them from ending. */
+  async #end(): Promise<void> {
+    if (this.#exhausted) return
+    try {
+      await this.#iterator.return?.()
+    } catch {}
+  }
+
+  #draw(): ReturnType<Iterator<string>['next']> | PromiseLike<IteratorResult<string>> {
+    this.#drawing = true
+    try {
+      return this.#iterator.next()
+    } finally {
+      this.#drawing = false
+      if (this.#closed) this.#end()
+    }
   }
 
   #fromBlock(block: AddressBlock): SweepTarget {
@@ -81,13 +102,13 @@ export class TargetSource {
   }
 
   #fetch(): void {
-    const result = this.#iterator.next()
-    if (!(result instanceof Promise)) {
-      this.#accept(result)
+    const result = this.#draw()
+    if (!('then' in result)) {
+      if (!this.#closed) this.#accept(result)
       return
     }
     this.#fetching = true
-    result
+    Promise.resolve(result)
       .then(later => {
         this.#fetching = false
         if (this.#closed) return
