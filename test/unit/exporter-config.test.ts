@@ -83,7 +83,10 @@ describe('blackbox.yml', () => {
     ['modules: { m: { prober: icmp, timeout: { toString: 1 } } }', /^blackbox.yml:1:31: m: timeout must be a duration/],
     [one('http', 'body_size_limit: { toString: 1 }'), /body_size_limit must be a size/],
     ['modules: &all [*all]', /^blackbox.yml:1:16: \*all is inside/],
-    ['modules: {}\nbogus: 1', /^blackbox.yml:2:1: unknown field "bogus"/],
+    ['modules: { m: { prober: icmp } }\nbogus: 1', /^blackbox.yml:2:1: unknown field "bogus"/],
+    ['', /^blackbox.yml:1:1: modules must have at least one module$/],
+    ['modules:\n', /^blackbox.yml:1:1: modules must have at least one module$/],
+    ['modules: {}', /^blackbox.yml:1:1: modules must have at least one module$/],
     ['modules: { m: { prober: icmp, device: averyveryverylongname } }', /device/],
   ])('reports the error and its position: %s', (text, expected) => {
     expect(problems(text)).toMatch(expected)
