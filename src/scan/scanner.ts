@@ -235,7 +235,7 @@ export class Scanner {
     this.#expiry = undefined
     try {
       const { timeout, path } = this.#options
-      const down = deviceDown('connect', { device: path.device })
+      const down = deviceDown('connect', { device: path.device }, this.#waiting.oldest?.attempt?.host.address)
       for (let slot = this.#waiting.oldest; slot; slot = this.#waiting.oldest) {
         const left = slot.startedAt + timeout - monotonicNow()
         if (left > 0) {

@@ -58,6 +58,14 @@ export function isDeliveredTo(address: string, deviceIndex: number): boolean {
   }
 }
 
+/** Whether a device has an address of a family, be it only a link-local one. At most a second old; true if netlink is refused. */
+export function hasFamily(deviceIndex: number, family: 4 | 6): boolean {
+  const keys = ownKeys()
+  return keys.size === 0 || keys.has(familyKey(deviceIndex, family))
+}
+
+const familyKey = (deviceIndex: number, family: 4 | 6) => `${deviceIndex} IPv${family}`
+
 /** In ms. Anybody's packets may ask about any number of addresses, and reading a long table takes time. */
 const longestKept = 1000
 let own: { readonly at: number; readonly keys: ReadonlySet<string> } | undefined
@@ -67,13 +75,13 @@ function ownKeys(): ReadonlySet<string> {
   return own.keys
 }
 
-/** Each address, and with its link. Empty if netlink is refused: then the connected socket must decide (`reachesItself`). */
+/** Each address, alone and with its link, and the families of each link. Empty if netlink is refused: then the connected socket must decide (`reachesItself`). */
 function readOwnKeys(): ReadonlySet<string> {
   try {
     return new Set(
-      readAddresses().flatMap(({ address: { address }, deviceIndex }) => {
+      readAddresses().flatMap(({ address: { address, family }, deviceIndex }) => {
         const bytes = parseIP(address)
-        return [keyOf(bytes), keyOf(bytes) + deviceIndex]
+        return [keyOf(bytes), keyOf(bytes) + deviceIndex, familyKey(deviceIndex, family)]
       }),
     )
   } catch {

@@ -13,11 +13,12 @@ const host = lab.server.address4
 const silent = '198.18.5.7'
 const program = fileURLToPath(new URL('stalling-server.mjs', import.meta.url))
 const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
+const silent6 = 'fd00:5::7'
 const limit = { device, timeout: 3000 }
 const token = 'a token of some length'
 
 beforeAll(async () => {
-  lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.5.0/24')
+  for (const net of ['198.18.5.0/24', 'fd00:5::/64']) lab.run('internet', 'ip', 'route', 'replace', 'blackhole', net)
   const server = lab.spawn('internet', process.execPath, program, certificates, host)
   await once(server.stdout!, 'data')
 })
@@ -76,6 +77,16 @@ const calls: Record<string, () => Promise<unknown>> = {
   'group.fetch': () => group().fetch(`http://${silent}/`),
 }
 
+const calls6: Record<string, () => Promise<unknown>> = {
+  connect: () => netvia.connect({ host: silent6, port: 80, ...limit }),
+  checkHttp: () => netvia.checkHttp(`http://[${silent6}]/`, limit),
+  resolve: () => netvia.resolve('a.test', { ...limit, servers: [silent6] }),
+  ping: () => netvia.ping(silent6, limit),
+  scanPorts: () => all(netvia.scanPorts(silent6, { ...limit, ports: '1-3' })),
+  'traceroute by UDP': async () => (await all(netvia.traceroute(silent6, { ...trace, method: 'udp' }))).at(-1)!.probes,
+  discoverNat: () => netvia.discoverNat(silent6, limit),
+}
+
 /** The error that a call throws or returns, or else its outcome. */
 async function faultOf(call: () => Promise<unknown>): Promise<unknown> {
   try {
@@ -111,6 +122,27 @@ describe('every call that times out', () => {
     const found = await whenAll(calls, () => lab.run('router', 'ip', 'link', 'set', device, 'master', 'bridge0'))
     const hint = expect.stringContaining(`${device} is a port of bridge0`)
     expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
+  test('while its device has lost its IPv4 addresses reports that', async () => {
+    lab.addDevice(device)
+    const found = await whenAll(calls, () => lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device))
+    const hint = expect.stringContaining(`${device} has no IPv4 address`)
+    expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
+  test('while its device has lost its IPv6 addresses, the link-local one too, reports that', async () => {
+    lab.addDevice(device)
+    const found = await whenAll(calls6, () => lab.run('router', 'ip', '-6', 'address', 'flush', 'dev', device))
+    const hint = expect.stringContaining(`${device} has no IPv6 address`)
+    expect(found).toEqual(of(calls6, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
+  test('on a device without an IPv4 address, through which a route leads, reports silence', async () => {
+    const { address4, gateway4 } = lab.addDevice(device)
+    lab.run('router', 'ip', 'address', 'delete', `${address4}/24`, 'dev', device)
+    lab.run('router', 'ip', 'route', 'add', '198.18.5.0/24', 'via', gateway4, 'dev', device, 'onlink')
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
   })
 
   test('while its device is deleted reports that', async () => {

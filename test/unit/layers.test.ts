@@ -29,13 +29,13 @@ const entries = ['index', 'via', 'undici']
 const rooms: Record<string, string[]> = {
   system: [
     'netlink',
-    'device-down',
     'device-loss',
     'device-return',
     'devices',
     'multipath',
     'privileges',
     'reach',
+    'device-down',
     'this-host',
     'borrowed-source',
     'cut-connections',

@@ -56,7 +56,8 @@ export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
 ): NetviaError {
-  const silence = silent.length > 0 ? [deviceDown('recvmsg', { ...silent[0], device }) ?? noAnswer(silent)] : []
+  const down = silent.length > 0 ? deviceDown('recvmsg', { ...silent[0], device }) : undefined
+  const silence = silent.length > 0 ? [down ?? noAnswer(silent)] : []
   const skipped = unusable.map(({ text, why, hint, ownAddress: address, errno }) => {
     const code = errno === undefined ? (address ? 'ERR_OFF_PATH' : 'ENETUNREACH') : getSystemErrorName(errno)
     return new NetviaError(`${text} ${why}`, { code, errno, address, hint })
@@ -68,10 +69,14 @@ export function noServerAnswered(
   const phrases = [...new Set(all.map(({ message }) => message))]
   const more = phrases.length > maxPhrases ? [`${phrases.length - maxPhrases} more failed`] : []
   const { errno, address, port, hint = skipped[0]?.hint } = found
-  return dnsError(code ?? codeOf(found), [...phrases.slice(0, maxPhrases), ...more].join(', '), {
-    ...{ hostname, device, errno, address, port, hint },
-    cause: all.length === 1 ? found.cause : new AggregateError(all, 'no name server gave an answer'),
-  })
+  return dnsError(
+    found === down ? found.code : (code ?? codeOf(found)),
+    [...phrases.slice(0, maxPhrases), ...more].join(', '),
+    {
+      ...{ hostname, device, errno, address, port, hint },
+      cause: all.length === 1 ? found.cause : new AggregateError(all, 'no name server gave an answer'),
+    },
+  )
 }
 
 /** A time limit that expired before any server was asked. */

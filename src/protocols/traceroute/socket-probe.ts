@@ -2,6 +2,7 @@ import { addon, Field } from '../../binding/addon.js'
 import { systemError } from '../../errors.js'
 import type { PathOptions } from '../../options.js'
 import { clearImmediate, setImmediate } from '../../runtime/timers.js'
+import { addressText } from '../../sockets/address.js'
 import { openDescriptor } from '../../sockets/open.js'
 import { setOption } from '../../sockets/options.js'
 import { PacketSocket } from '../../sockets/packet-socket.js'
@@ -192,7 +193,7 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected silent(): void {
-    const down = deviceDown('recvmsg', { device: this.order.path.device })
+    const down = deviceDown('recvmsg', { device: this.order.path.device }, addressText(this.target))
     if (down) this.fail(down)
     else this.settle('timeout')
   }

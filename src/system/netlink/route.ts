@@ -23,6 +23,7 @@ export const attribute = {
   nexthopId: 30,
 } as const
 const flagCloned = 0x200
+const flagMatch = 0x2000
 export const hopFlagOnLink = 0x4
 
 export const mainTable = 254
@@ -135,13 +136,22 @@ export interface RouteKey {
   readonly source?: Uint8Array
   /** SO_MARK. */
   readonly mark?: number
+  /** Ask for the entry of the routing table (RTM_F_FIB_MATCH, Linux 4.13), so that no entry is an error. */
+  readonly matched?: boolean
 }
 
 /** `struct rtmsg` that asks for the route of a packet to this address. Pure. */
-export function encodeRouteRequest(address: string, { deviceIndex, source, mark }: RouteKey = {}): Uint8Array {
+export function encodeRouteRequest(address: string, { deviceIndex, source, mark, matched }: RouteKey = {}): Uint8Array {
   const family = addressFamily(familyOf(address))
   const bytes = parseIP(address)
-  const header = pack([1, family], [1, 8 * bytes.length], [1, 8 * (source?.length ?? 0)], [1, 0], [4, 0], [4, 0])
+  const header = pack(
+    [1, family],
+    [1, 8 * bytes.length],
+    [1, 8 * (source?.length ?? 0)],
+    [1, 0],
+    [4, 0],
+    [4, matched ? flagMatch : 0],
+  )
   const parts = [header, encodeAttribute(attribute.destination, bytes)]
   if (source) parts.push(encodeAttribute(attribute.source, source))
   if (deviceIndex !== undefined) parts.push(encodeAttribute(attribute.device, pack([4, deviceIndex])))

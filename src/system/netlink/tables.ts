@@ -87,6 +87,19 @@ export function nextHop(address: string, deviceIndex: number): string {
   return hop?.gateway ?? address
 }
 
+/** Whether a route leads to an IPv4 address through this device. Without one, the kernel takes the address to be on the link. */
+export function isRouted(address: string, deviceIndex: number): boolean {
+  try {
+    return (
+      requestOne(MessageType.getRoute, encodeRouteRequest(address, { deviceIndex, matched: true }), () => true) === true
+    )
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return false
+    throw error
+  }
+}
+
 /** Whether the kernel sends packets to this address, 4 or 16 bytes, through this device. */
 export function leavesBy(address: Uint8Array, deviceIndex: number, key: RouteKey): boolean {
   const leaves = (payload: Uint8Array) =>

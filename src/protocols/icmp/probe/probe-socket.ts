@@ -3,6 +3,7 @@ import { systemError } from '../../../errors.js'
 import { monotonicNow } from '../../../monotonic.js'
 import { atTick, type Tick, tickMs } from '../../../runtime/ticker.js'
 import { setImmediate } from '../../../runtime/timers.js'
+import { addressText } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
 import { getOption, heldBytes } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
@@ -205,6 +206,10 @@ export class ProbeSocket {
     else this.#judge.timeout(probe)
   }
 
+  #deviceDown(probe: number): Error | undefined {
+    return deviceDown('recvmsg', { device: this.settings.device }, addressText(this.#table.targetOf(probe)))
+  }
+
   /**
    * Proof that an unanswered probe never left. The kernel reports failed neighbour resolution, but not to a socket bound to a
    * device. A packet the kernel still holds, for a neighbour or in a queue, proves nothing: it may leave later.
@@ -240,8 +245,14 @@ export class ProbeSocket {
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
     if (this.#deadlines.next() <= monotonic) {
-      const down = deviceDown('recvmsg', { device: this.settings.device })
-      this.#deadlines.expire(monotonic, probe => this.#giveUp(probe, down))
+      let asked = false
+      let down: Error | undefined
+      this.#deadlines.expire(monotonic, probe => {
+        // One answer does for all that are due now.
+        if (!asked) down = this.#deviceDown(probe)
+        asked = true
+        this.#giveUp(probe, down)
+      })
     }
     const next = this.#deadlines.next()
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
