@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, pathKey, signalCheck } from '../options.js'
-import { isolated } from '../runtime/isolated.js'
+import { isolatedContext } from '../runtime/context.js'
 import { makeRunner } from './checks/check-runner.js'
 import { watchDevices } from './device-watch.js'
 import { type ForceOptions, forceOf } from './force-options.js'
@@ -44,6 +44,7 @@ export let keepsForces: (monitor: UplinkMonitor) => boolean
 export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   readonly #world: World
   readonly #channels = diagnosticsChannels()
+  readonly #inContext = isolatedContext()
   readonly #buffers = new Set<EventBuffer<StateEvent>>()
   readonly #listener = {
     state: (event: StateEvent) => this.#changed(event),
@@ -284,7 +285,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   #publish<K extends keyof MonitorEvents>(name: K, ...[event]: MonitorEvents[K]): void {
-    isolated(() => {
+    this.#inContext(() => {
       if (this.#channels[name].hasSubscribers) this.#channels[name].publish(event)
       ;(this as EventEmitter).emit(name, event)
     })

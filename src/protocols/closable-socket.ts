@@ -1,6 +1,6 @@
 import { hold } from '../binding/poller.js'
-import { nodeAsyncHooks } from '../builtins.js'
 import { NetviaError } from '../errors.js'
+import { presentContext } from '../runtime/context.js'
 import { verifyDevice } from '../sockets/open.js'
 import { PacketSocket } from '../sockets/packet-socket.js'
 import { type Outgoing, SendQueue } from '../sockets/send-queue.js'
@@ -41,7 +41,7 @@ export class ClosableSocket {
   constructor(fd: number, settings: ClosableSocketSettings, handlers: ClosableSocketHandlers) {
     const { name, device, signal, slotSize, largest, reported } = settings
     this.#name = name
-    const inContext = nodeAsyncHooks().AsyncResource.bind((report: () => void) => report())
+    const inContext = presentContext()
     this.#handlers = {
       readable: () => inContext(handlers.readable),
       sendError: handlers.sendError,

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
-import { isolated } from '../runtime/isolated.js'
+import { isolatedContext } from '../runtime/context.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
 import { affectsRouting } from './affecting-changes.js'
 import { isLasting } from './apply.js'
@@ -41,6 +41,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   readonly #monitor: UplinkMonitor
   readonly #settings: RoutingSettings
   readonly #tables: TableNumbers
+  readonly #inContext = isolatedContext()
   readonly #flusher = new Flusher(error =>
     this.#warn('conntrack', `connections are not moved to another uplink: ${error.message}`, error),
   )
@@ -293,6 +294,6 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   }
 
   #publish<K extends keyof RoutingEvents>(name: K, ...[event]: RoutingEvents[K]): void {
-    isolated(() => (this as EventEmitter).emit(name, event))
+    this.#inContext(() => (this as EventEmitter).emit(name, event))
   }
 }

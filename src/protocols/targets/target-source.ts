@@ -1,4 +1,5 @@
 import { invalidArgument, NetviaError } from '../../errors.js'
+import { presentContext } from '../../runtime/context.js'
 import { encodeAddress, familyOf } from '../../sockets/address.js'
 import type { ResolvedAddress } from '../dns/records.js'
 import { type AddressBlock, parseBlock } from './address-block.js'
@@ -36,6 +37,7 @@ export class TargetSource {
   readonly #family: 4 | 6 | undefined
   readonly #handlers: SourceHandlers
   readonly #iterator: Iterator<string> | AsyncIterator<string>
+  readonly #inContext: ReturnType<typeof presentContext>
   readonly #found: SweepTarget[] = []
   #block: AddressBlock | undefined
   #index = 0
@@ -52,6 +54,8 @@ export class TargetSource {
     this.#family = family
     this.#handlers = handlers
     this.#iterator = iterate(targets)
+    // A list runs none of the program's code.
+    this.#inContext = typeof targets === 'string' || Array.isArray(targets) ? work => work() : presentContext()
   }
 
   /** Whether no more targets will come. */
@@ -81,14 +85,14 @@ export class TargetSource {
   async #end(): Promise<void> {
     if (this.#exhausted) return
     try {
-      await this.#iterator.return?.()
+      await this.#inContext(() => this.#iterator.return?.())
     } catch {}
   }
 
   #draw(): ReturnType<Iterator<string>['next']> | PromiseLike<IteratorResult<string>> {
     this.#drawing = true
     try {
-      return this.#iterator.next()
+      return this.#inContext(() => this.#iterator.next())
     } finally {
       this.#drawing = false
       if (this.#closed) this.#end()
