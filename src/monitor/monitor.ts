@@ -60,7 +60,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   /** While it runs. */
   #history: HistoryFile | undefined
   #hook: Hook | undefined
-  /** Work that earlier options left under way. */
+  /** Work that earlier options, or a stop, left under way. */
   #leaving: Promise<unknown> = Promise.resolve()
   #unwatch: (() => void) | undefined
 
@@ -125,10 +125,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
     this.#leaving = Promise.all([this.#leaving, ...leaving])
     if (this.#unwatch) {
       if (settings.history === before.history) this.#history?.follow(this.snapshot().uplinks)
-      else {
-        this.#history?.end()
-        this.#beginHistory()
-      }
+      else this.#beginHistory()
       this.#callHookForAll('configure')
       this.#unwatch()
       this.#watch()
@@ -151,16 +148,19 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
    * States stay as they are, and `start()` continues from them.
    */
   async stop(): Promise<void> {
-    if (!this.#unwatch) return
-    this.#unwatch()
-    this.#unwatch = undefined
-    const rounds = [...this.#uplinks.values()].map(watched => watched.stop())
-    this.#history?.end()
+    if (this.#unwatch) this.#leaving = this.#end(this.#unwatch)
+    await this.#leaving
+  }
+
+  async #end(unwatch: () => void): Promise<void> {
     // `start()` may make others before the end of this.
-    const [hook, buffers] = [this.#hook, [...this.#buffers]]
-    this.#history = this.#hook = undefined
+    const [hook, history, buffers, leaving] = [this.#hook, this.#history, [...this.#buffers], this.#leaving]
+    this.#unwatch = this.#history = this.#hook = undefined
+    unwatch()
+    const rounds = [...this.#uplinks.values()].map(watched => watched.stop())
+    history?.end()
     await Promise.all(rounds)
-    await Promise.all([this.#stateFile?.save(false), hook?.stop(), this.#leaving])
+    await Promise.all([this.#stateFile?.save(false), hook?.stop(), leaving])
     for (const buffer of buffers) buffer.end()
   }
 
@@ -228,6 +228,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   }
 
   #beginHistory(): void {
+    this.#history?.end()
     const { history } = this.#settings
     this.#history = history === undefined ? undefined : new HistoryFile(history, error => this.#warn('history', error))
     this.#history?.begin(this.snapshot().uplinks)

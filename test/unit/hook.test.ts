@@ -248,6 +248,17 @@ describe('a command that is replaced', () => {
   })
 })
 
+test('every stop() of a monitor ends when its hook has ended', async () => {
+  const { monitor, link } = simulate({ hook: ['sh', '-c', 'sleep 0.3; echo ended'] })
+  const lines: string[] = []
+  monitor.on('hook', ({ text }) => lines.push(text))
+  monitor.start()
+  link('wan1', 'no carrier')
+  monitor.stop()
+  await monitor.stop()
+  expect(lines).toEqual(['ended'])
+})
+
 test('a monitor that is started again before its end calls it as before', async () => {
   const { monitor, link } = simulate({ hook: ['sh', '-c', 'exit 3'] })
   const warnings: string[] = []
