@@ -57,7 +57,7 @@ export class ClosableSocket {
     const close = () => this.close()
     signal?.addEventListener('abort', close)
     const lost = (error: unknown) => {
-      this.close()
+      this.#close(error as Error)
       this.#handlers.lost(error as Error)
     }
     this.#ends = [hold(), onDeviceLoss(fd, device, lost), () => signal?.removeEventListener('abort', close)]
@@ -78,10 +78,14 @@ export class ClosableSocket {
 
   /** Drops what waits to be sent. A second call does nothing. */
   close(): void {
-    if (this.closed) return
+    if (!this.closed) this.#close(this.#closedError())
+  }
+
+  /** `why`: the error for what waits to be sent. */
+  #close(why: Error): void {
     this.packets.close()
     for (const end of this.#ends) end()
-    this.#queue.end(this.#closedError())
+    this.#queue.end(why)
     queueMicrotask(() => this.#handlers.closed())
   }
 

@@ -12,6 +12,7 @@ import { runProbe } from '../../src/cli/exporter/run-probe.js'
 import { measureRate } from '../../src/line/rate/measure-rate.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { HttpAgent, HttpsAgent } from '../../src/protocols/http/agent.js'
+import { StunClient } from '../../src/protocols/stun/client.js'
 import { connectTls } from '../../src/protocols/tcp/connect-tls.js'
 import { listenProxy } from '../../src/proxy/listen-proxy.js'
 import { fetch } from '../../src/undici.js'
@@ -121,6 +122,23 @@ describe('losing a device resets connections through the proxy', () => {
     await expect(once(client, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' })
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { [device]: { open: 0 } } })
   })
+})
+
+test('a question of a STUN client whose device is lost fails with ENODEV', async () => {
+  const gone = lab.addDevice(device)
+  const client = await StunClient.open({ device }, 4)
+  gone.remove()
+  const isOpen = () => {
+    try {
+      return client.port > 0
+    } catch {
+      return false
+    }
+  }
+  await expect.poll(isOpen, { timeout: 60_000 }).toBe(false)
+  const { signal } = new AbortController()
+  const asked = client.request({ to: { address: host, port: 3478 }, timeout, signal })
+  await expect(asked).rejects.toMatchObject({ code: 'ENODEV', device })
 })
 
 describe('a check by HTTP ends when its device', () => {

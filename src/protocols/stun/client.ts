@@ -43,12 +43,15 @@ export class StunClient {
   readonly #socket: Socket
   readonly #device: string | undefined
   readonly #open = new Map<string, Open>()
+  /** The loss of the device, which has closed the socket. */
+  #lost: Error | undefined
 
   private constructor(socket: Socket, device: string | undefined) {
     this.#socket = socket
     this.#device = device
     socket.on('message', (bytes, source) => this.#hear(bytes, source))
     socket.on('error', error => {
+      this.#lost = error
       for (const request of this.#open.values()) request.fail(error)
     })
   }
@@ -128,6 +131,7 @@ export class StunClient {
 
   /** Errors without a number are about a refused target. */
   #notSent(error: NetviaError, to: Endpoint): Error {
+    if (this.#lost) return this.#lost
     return error.errno ? systemError(error.errno, 'STUN', { ...to, device: this.#device }) : error
   }
 
