@@ -201,7 +201,7 @@ export class PartlyKnown {
 /**
  * Checks and copies the options; every public call starts with this. The copy protects the call from callers that reuse or
  * change their object. It reads each key of `schema` once, own or inherited, getters included. `undefined` counts as not given.
- * It refuses unknown keys, invalid values and missing `required` keys.
+ * It refuses unknown keys, invalid values, missing `required` keys, promises and iterables such as a Map.
  */
 export function checkOptions<Options extends object>(
   caller: string,
@@ -212,6 +212,9 @@ export function checkOptions<Options extends object>(
   const { options: own, known } = options instanceof PartlyKnown ? options : new PartlyKnown(options, {})
   if (typeof own !== 'object' || own === null || Array.isArray(own))
     throw invalidArgument(`${caller}: options`, own, 'an object')
+  // Its content isn't in its properties: without this, a forgotten `await` would lose the device.
+  if ('then' in own || Symbol.iterator in own)
+    throw invalidArgument(`${caller}: options`, own, 'an object, not a promise or an iterable')
   for (const key of Object.keys(own)) {
     if (!Object.hasOwn(schema, key)) throw unknownOption(caller, key, schema)
   }

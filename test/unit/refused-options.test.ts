@@ -37,6 +37,16 @@ test.each(Object.keys(calls))('%s refuses options of a wrong type', async name =
   expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
 })
 
+test.each(Object.keys(calls))('%s refuses a promise that nobody awaited, and iterables', async name => {
+  const path = { device: 'nonesuch0' }
+  const odd = [Promise.resolve(path), new Map(Object.entries(path)), new URLSearchParams(path)]
+  for (const options of odd) {
+    const error = await refusal(() => calls[name]!(options as never))
+    expect(error.message).toMatch(/: options must be an object, not a promise or an iterable; got an object$/)
+    expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+  }
+})
+
 const tooLong = Buffer.alloc(65_508)
 test.each<[what: string, name: string, options: Given, says: RegExp]>([
   ['payload and another size', 'ping', { payload: Buffer.alloc(8), payloadSize: 9 }, /payloadSize must be the length/],
