@@ -217,6 +217,9 @@ describe('a hostile broker', () => {
       Buffer.of(0x34, 6, 0, 1, 0x61, 0, 1, 0),
       /a quality that was not asked for/,
     ],
+    ['releases a message that it never sent', Buffer.of(0x62, 0), /a packet that nothing asked for/],
+    ['asks for messages as a client does', Buffer.of(0x82, 6, 0, 1, 0, 1, 0x61, 0), /a packet that nothing asked for/],
+    ['receives a message that is only acknowledged', Buffer.of(0x50, 2, 0, 1), /a packet that nothing asked for/],
     ['sends packets without end', Buffer.alloc(60_000, Buffer.of(0xd0, 0)), /more than 20000 packets/],
     ['speaks another protocol', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /./],
   ])('that %s is disconnected', { timeout: 20_000 }, async (_what, sent, why) => {

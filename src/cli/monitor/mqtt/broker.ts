@@ -6,7 +6,7 @@ import { type Signal, toAbortSignal } from '../../../runtime/cancel.js'
 import { readNamedFile, readNamedText } from '../../shared/named-file.js'
 import { availabilityTopic } from './messages.js'
 import type { MqttSettings } from './options.js'
-import { limitPackets } from './packet-limit.js'
+import { LimitedStream } from './packet-limit.js'
 
 /** In seconds. After one and a half times as long without a packet, the broker reports the router as offline. */
 const keepalive = 30
@@ -56,9 +56,8 @@ export async function connectBroker(
     progress.phase = 'connection'
     const socket = await dial({ host, port, signal: toAbortSignal(signal) })
     progress.phase = 'TLS handshake'
-    const stream = secure ? await startTls(socket, { host, port, device, ca }, signal) : socket
+    const stream = new LimitedStream(secure ? await startTls(socket, { host, port, device, ca }, signal) : socket)
     progress.phase = 'MQTT handshake'
-    limitPackets(stream)
     const client = new MqttClient(() => stream, {
       // A socket can be connected only once.
       reconnectPeriod: 0,
@@ -100,7 +99,9 @@ function accepted(client: Mqtt.MqttClient, signal: Signal): Promise<void> {
     // The first error counts. Later ones need a listener too.
     client
       .on('error', refuse)
-      .once('close', () => refuse(new Error('the broker ended the connection before it answered')))
+      .once('close', () =>
+        refuse(client.stream.errored ?? new Error('the broker ended the connection before it answered')),
+      )
       .once('connect', () => {
         signal.removeEventListener('abort', onAbort)
         client.off('error', refuse)

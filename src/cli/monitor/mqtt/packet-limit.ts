@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { monotonicNow } from '../../../monotonic.js'
 
 /** In bytes. What this monitor has announced itself is a kilobyte, and everything else it asks for is a word. */
@@ -7,18 +8,56 @@ const longest = 65_536
 const mostPackets = 20_000
 const period = 10_000
 const publish = 3
+/** CONNACK, PUBLISH, PUBACK, SUBACK and PINGRESP (MQTT 3.1.1 section 2.2.1): what a broker has to say to this monitor. */
+const expected = new Set([2, publish, 4, 9, 13])
 
 /**
- * Ends a connection whose broker sends a packet that is too long, one that has to be kept, or packets without end: the client would collect
- * up to 256 MB of a packet and any number of messages of quality 2, and read so many packets that no check gets its turn. This monitor
- * subscribes with quality 0 alone (MQTT 3.1.1 section 3.8.4).
+ * The connection as the client sees it. It ends if the broker sends a packet that nothing asked for, one that is too long, one that has to
+ * be kept, or packets without end: the client would throw, collect up to 256 MB of a packet and any number of messages of quality 2, and read
+ * so many packets that no check gets its turn. This monitor publishes with quality 1 at most, and subscribes with quality 0 alone (section
+ * 3.8.4).
  */
-export function limitPackets(socket: Socket): void {
-  const packets = new Packets()
-  socket.on('data', (chunk: Buffer) => {
-    const fault = packets.faultIn(chunk)
-    if (fault !== undefined) socket.destroy(new Error(`the broker sent ${fault}`))
-  })
+export class LimitedStream extends Duplex {
+  readonly #socket: Socket
+  readonly #packets = new Packets()
+
+  constructor(socket: Socket) {
+    super()
+    this.#socket = socket
+    socket
+      .on('data', (chunk: Buffer) => this.#receive(chunk))
+      .on('end', () => this.push(null))
+      .on('error', error => this.destroy(error))
+      .on('close', () => this.destroy())
+  }
+
+  /** The client gets no part of a chunk with a fault. */
+  #receive(chunk: Buffer): void {
+    const fault = this.#packets.faultIn(chunk)
+    if (fault !== undefined) this.destroy(new Error(`the broker sent ${fault}`))
+    else if (!this.push(chunk)) this.#socket.pause()
+  }
+
+  override _read(): void {
+    this.#socket.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(done)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
+  }
 }
 
 /** Reads no more than the fixed header of each packet (section 2.2). */
@@ -48,6 +87,7 @@ export class Packets {
       const byte = chunk[at++]!
       if (this.#place++ === 0) {
         if (++this.#count > mostPackets) return `more than ${mostPackets} packets in ${period / 1000} s`
+        if (!expected.has(byte >> 4)) return 'a packet that nothing asked for'
         if (byte >> 4 === publish && (byte & 0x06) !== 0) return 'a message of a quality that was not asked for'
         this.#length = 0
         continue
