@@ -6,9 +6,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../src/cli/monitor/config.js'
 import { connectBroker } from '../../src/cli/monitor/mqtt/broker.js'
 import { discoveryMessages, isOwnDiscovery, stateMessages, stateTopicIn } from '../../src/cli/monitor/mqtt/messages.js'
+import { MqttPublisher, type MqttReport } from '../../src/cli/monitor/mqtt/mqtt-publisher.js'
 import { type MqttOptions, mqttSettings } from '../../src/cli/monitor/mqtt/options.js'
 import { Packets } from '../../src/cli/monitor/mqtt/packet-limit.js'
 import { Retained } from '../../src/cli/monitor/mqtt/retained.js'
+import { UplinkMonitor } from '../../src/index.js'
 import type { UplinkSnapshot } from '../../src/monitor/record/event-types.js'
 import { fileOf, startMonitor } from './monitor-command.js'
 
@@ -225,6 +227,32 @@ describe('a hostile broker', () => {
   ])('that %s is disconnected', { timeout: 20_000 }, async (_what, sent, why) => {
     expect(await endOf(sent)).toMatch(why)
   })
+
+  test('that ends a connection as soon as it accepts it is asked again', async () => {
+    let connections = 0
+    const server = createServer(socket => {
+      connections++
+      // A second acceptance is an error, which ends the connection (section 3.2).
+      socket.on('error', () => {}).once('data', () => socket.write(Buffer.concat([connected, connected])))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const check = { type: 'tcp', host: '127.0.0.1', port } as const
+    const monitor = new UplinkMonitor({ uplinks: [{ name: 'a', device: 'lo', checks: [check] }] })
+    const url = `mqtt://127.0.0.1:${port}`
+    const reports: MqttReport[] = []
+    const publisher = new MqttPublisher(monitor, mqttSettings({ url, device: 'lo', interval: 1000 }), '1.0.0', report =>
+      reports.push(report),
+    )
+    onTestFinished(async () => {
+      server.close()
+      await publisher.close({ forget: false })
+    })
+    // It publishes each second, also between two connections.
+    await expect.poll(() => connections, { timeout: 60_000 }).toBe(3)
+    expect(reports.map(({ state }) => state)).not.toContain('connected')
+    expect(reports[0]!.why).toMatch(/duplicate CONNACK/)
+  }, 70_000)
 
   test('may send packets of any length up to the limit, in any pieces', () => {
     const packet = (length: number) =>

@@ -116,6 +116,8 @@ export class MqttPublisher {
         this.#settings,
         this.#end.signal,
       )
+      // It may have ended since the broker accepted it, and such a client throws when it is to publish.
+      if (!client.connected) return end
       this.#connection = { client, uplink }
       this.#begin(client)
       this.#reportChange('connected', '')
