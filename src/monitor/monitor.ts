@@ -215,10 +215,9 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
 
   #restore(): void {
     if (!this.#stateFile) return
-    const { savedAt, uplinks, forces } = this.#stateFile.read(Date.now())
+    const { savedAt: at, uplinks, forces } = this.#stateFile.read(Date.now())
     for (const [name, saved] of Object.entries(uplinks)) this.#uplinks.get(name)?.restore(saved)
-    for (const [name, saved] of Object.entries(forces))
-      this.#uplinks.get(name)?.keepForce(Force.restore(saved, savedAt))
+    for (const [name, saved] of Object.entries(forces)) this.#uplinks.get(name)?.keepForce(Force.restore(saved, at))
   }
 
   #openStateFile(): StateFile | undefined {
@@ -259,9 +258,8 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #watch(): void {
     const devices = [...this.#uplinks.values()].flatMap(({ uplink }) => uplink.device ?? [])
     this.#links = new Map(devices.map(device => [device, this.#links.get(device) ?? new LinkHistory()]))
-    this.#unwatch = watchDevices([...this.#uplinks.values()], this.#links, this.#world, (source, error) =>
-      this.#warn(source, error),
-    )
+    const warn = (source: WarningEvent['source'], error: unknown) => this.#warn(source, error)
+    this.#unwatch = watchDevices([...this.#uplinks.values()], this.#links, this.#world, warn)
   }
 
   /** Spread over the interval: a thousand checks do not fire together. */

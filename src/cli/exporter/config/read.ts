@@ -23,7 +23,8 @@ export function readModules(file: string): Configuration {
     message: `unknown field "${key}" (known: modules)`,
   }))
   // A reload that came while the file was being written would leave every probe without its module.
-  if (Object.keys(given ?? {}).length === 0) problems.push({ option: ['modules'], message: 'modules must have at least one module' })
+  if (Object.keys(given ?? {}).length === 0)
+    problems.push({ option: ['modules'], message: 'modules must have at least one module' })
   const modules = new Map<string, Module>()
   for (const [name, module] of Object.entries(given ?? {})) {
     try {
