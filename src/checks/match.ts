@@ -1,7 +1,8 @@
 import type { Context, Script } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
+import { addon } from '../binding/addon.js'
 import { nodeVm, nodeWorkerThreads } from '../builtins.js'
-import { NetviaError } from '../errors.js'
+import { NetviaError, systemError } from '../errors.js'
 import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../runtime/deadline.js'
@@ -90,6 +91,7 @@ function matchHere(job: Job): Found {
   const { createContext, Script } = nodeVm()
   sandbox ??= { context: createContext({}), script: new Script(`(${find})(job)`) }
   sandbox.context.job = job
+  requireDescriptors()
   try {
     return sandbox.script.runInContext(sandbox.context, { timeout: quickMs })
   } catch (error) {
@@ -98,6 +100,24 @@ function matchHere(job: Job): Found {
   } finally {
     sandbox.context.job = undefined
   }
+}
+
+/** AF_UNIX, SOCK_DGRAM: the cheapest to open. */
+const localSocket = [1, 2, 0] as const
+/** Node's time limit of a script has an event loop of its own: an epoll instance, a pipe and events. */
+const descriptorsOfLimit = 8
+
+/**
+ * Without descriptors for its loop, Node would end the whole process (`Failed to initialize uv loop`).
+ *
+ * @throws NetviaError `EMFILE`, `ENFILE`.
+ */
+function requireDescriptors(): void {
+  const opened = Array.from({ length: descriptorsOfLimit }, () => addon().socket(...localSocket))
+  for (const fd of opened) if (fd >= 0) addon().close(fd)
+  const error = opened.find(fd => fd < 0)
+  if (error !== undefined)
+    throw systemError(error, 'socket', { hint: `a pattern needs ${descriptorsOfLimit} free descriptors` })
 }
 
 let worker: Worker | undefined

@@ -5,6 +5,7 @@ import { checkHttp } from '../../src/checks/http/check-http.js'
 import { anyMatches, firstMatch } from '../../src/checks/match.js'
 import { fakeServer } from './dns-fake-server.js'
 import { httpServer } from './http-servers.js'
+import { withoutDescriptors } from './without-descriptors.js'
 
 /** A pattern whose time is exponential in the length of the text. */
 const hostile = /(a+)+$/
@@ -33,6 +34,12 @@ test('strings and patterns, partial or exact', async () => {
   expect(await anyMatches([], /^t/)).toBe(false)
   const remembers = /o/gy
   expect([await anyMatches(['one'], remembers), await anyMatches(['one'], remembers)]).toEqual([true, true])
+})
+
+test('without free descriptors a pattern is a local error, and Node does not abort', async () => {
+  expect(await anyMatches(['one'], /o/)).toBe(true)
+  await withoutDescriptors(() => expect(anyMatches(['one'], /o/)).rejects.toMatchObject({ code: 'EMFILE' }))
+  expect(await anyMatches(['one'], /o/)).toBe(true)
 })
 
 test('many fast matches, sequential or concurrent, do not block the event loop', async () => {

@@ -1,5 +1,4 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { parseHosts } from '../../src/protocols/dns/hosts.js'
 import { parseResolvConf } from '../../src/protocols/dns/resolv-conf.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { ParsedFile } from '../../src/protocols/dns/system-files.js'
+import { withoutDescriptors } from './without-descriptors.js'
 
 const local = [
   { address: '127.0.0.1', port: 53 },
@@ -130,18 +130,9 @@ test('without free descriptors, reading is an error, not an empty file', async (
   const path = join(folder, 'hosts')
   writeFileSync(path, 'text')
   const file = new ParsedFile(path, text => text)
-  const limit = 'prlimit --pid $PPID --nofile'
-  const limits = spawn('sh', [
-    '-ec',
-    `old=$(${limit} -o SOFT --noheadings); ${limit}=3:; echo; read x; ${limit}=$old:; echo`,
-  ])
-  try {
-    await once(limits.stdout, 'data')
+  await withoutDescriptors(() => {
     expect(() => file.read()).toThrow(expect.objectContaining({ code: 'EMFILE' }))
-  } finally {
-    limits.stdin.end('\n')
-    await once(limits.stdout, 'data')
-  }
+  })
   expect(file.read()).toBe('text')
   rmSync(folder, { recursive: true })
 })
