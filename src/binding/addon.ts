@@ -208,7 +208,9 @@ function load(): Addon {
   // Not named require: the CommonJS build has one of its own in the place of import.meta.url.
   const requireHere = createRequire(import.meta.url)
   try {
-    const file = requireHere('node-gyp-build').path(packageRoot(dirname(fileURLToPath(import.meta.url))))
+    const found = requireHere('node-gyp-build').path(packageRoot(dirname(fileURLToPath(import.meta.url))))
+    // Beside a bundle, the addons of several packages lie in one folder, and it may have found another's.
+    const file = join(dirname(found), 'netvia.node')
     return loadOnce(file, () => requireHere(file))
   } catch (cause) {
     const message = (cause as Error).message.trim().replaceAll(/\s+/g, ' ')

@@ -61,6 +61,8 @@ for (const linker of ['node-modules', 'pnp']) {
 const whole = join(npm, 'whole')
 const [banner] = /^import .*createRequire.*$/m.exec(readFileSync(join(root, 'docs/packaging.md'), 'utf8'))
 cpSync(join(npm, 'node_modules/netvia/prebuilds'), join(whole, 'prebuilds'), { recursive: true })
+// Another bundled package's.
+writeFileSync(join(whole, `prebuilds/linux-${process.arch}/another.node`), '')
 cpSync(join(npm, 'node_modules/node-gyp-build'), join(whole, 'node_modules/node-gyp-build'), { recursive: true })
 writeFileSync(join(whole, 'package.json'), '{}')
 const esbuild = join(tools, 'node_modules/esbuild/bin/esbuild')
