@@ -4,13 +4,14 @@ import { isIP } from '../builtins.js'
 import { type NetviaError, type NetviaErrorDetails, setUpHint, systemError } from '../errors.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Link } from './netlink/link.js'
-import { isRouted, readLink } from './netlink/tables.js'
+import { readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
+import { isFilteredBack } from './reverse-path.js'
 
 /**
- * The error of a wait that has ended without an answer, if the device of the call has been set down, has lost the addresses that answers
- * need, or has become a port of another device that receives in its place: then nothing arrives, whatever the network does. Undefined if
- * silence is the network's. `target`: the address that it waited for, as far as it is known.
+ * The error of a wait that has ended without an answer, if nothing arrives through the device of the call, whatever the network does:
+ * it has been set down, has lost the addresses that answers need, drops them, or has become a port of another device that receives in its
+ * place. Undefined if silence is the network's. `target`: the address that it waited for, as far as it is known.
  */
 export function deviceDown(
   syscall: string,
@@ -34,8 +35,12 @@ function whyDeaf(device: string, target: string | undefined): string | undefined
     const master = link.masterIndex ? addon().deviceName(link.masterIndex) : undefined
     if (typeof master === 'string' && takers.includes(readLink(master)?.kind ?? ''))
       return `${device} is a port of ${master}, which receives all that arrives there: use device ${master}`
-    const family = lackedFamily(link, target)
-    return family && `${device} has no IPv${family} address`
+    const address = unmapped(target?.replace(/%.*/, '') ?? '')
+    const family = isIP(address) as 0 | 4 | 6
+    if (family === 0) return undefined
+    if (lacksAddress(link, address, family)) return `${device} has no IPv${family} address`
+    if (family === 6 || !isFilteredBack(address, device, link.index)) return undefined
+    return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: sysctl -w net/ipv4/conf/${device}/rp_filter=2`
   } catch {
     // Netlink is refused, by a seccomp filter.
     return undefined
@@ -43,12 +48,10 @@ function whyDeaf(device: string, target: string | undefined): string | undefined
 }
 
 /**
- * The family of the target if the device has no address of it, and needs one. With a route, IPv4 packets may have an address of another
- * device and be answered. An Ethernet device asks for its IPv6 neighbours from an address of its own (RFC 4861 section 4.3).
+ * Whether the device needs an address of the family, and has none. With a route, IPv4 packets may have an address of another device and be
+ * answered. An Ethernet device asks for its IPv6 neighbours from an address of its own (RFC 4861 section 4.3).
  */
-function lackedFamily({ index, mac }: Link, target: string | undefined): 4 | 6 | undefined {
-  const address = unmapped(target?.replace(/%.*/, '') ?? '')
-  const family = isIP(address) as 0 | 4 | 6
-  if (family === 0 || hasFamily(index, family)) return undefined
-  return (family === 4 ? isRouted(address, index) : mac === undefined) ? undefined : family
+function lacksAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
+  if (hasFamily(index, family)) return false
+  return family === 4 ? routeHops(target, { deviceIndex: index }).length === 0 : mac !== undefined
 }

@@ -138,6 +138,22 @@ describe('every call that times out', () => {
     expect(found).toEqual(of(calls6, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
   })
 
+  test('while a strict reverse path filter drops the answers, reports that', async () => {
+    lab.addDevice(device)
+    const found = await whenAll(calls, () => lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`))
+    const hint = expect.stringContaining(`sysctl -w net/ipv4/conf/${device}/rp_filter=2`)
+    expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
+  test('on a device with a strict filter and a way back through it, reports silence', async () => {
+    const { address4, gateway4 } = lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('router', 'ip', 'rule', 'add', 'from', address4, 'lookup', '77')
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', 'from', address4))
+    lab.run('router', 'ip', 'route', 'add', 'default', 'table', '77', 'via', gateway4, 'dev', device)
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
   test('on a device without an IPv4 address, through which a route leads, reports silence', async () => {
     const { address4, gateway4 } = lab.addDevice(device)
     lab.run('router', 'ip', 'address', 'delete', `${address4}/24`, 'dev', device)

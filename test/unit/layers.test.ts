@@ -35,6 +35,7 @@ const rooms: Record<string, string[]> = {
     'multipath',
     'privileges',
     'reach',
+    'reverse-path',
     'device-down',
     'this-host',
     'borrowed-source',

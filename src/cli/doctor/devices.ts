@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { type BorrowedSource, borrowedSource } from '../../system/borrowed-source.js'
 import type { Device } from '../../system/devices/device.js'
 import { mainTable, type Route } from '../../system/netlink/route.js'
+import { reversePathFilter } from '../../system/reverse-path.js'
 import type { Finding } from './finding.js'
 
 export interface DefaultRoute {
@@ -68,19 +68,6 @@ export function deviceFindings(
 
 type MakeFinding = (about: string, status: Finding['status'], detail: string, fix?: string) => Finding
 
-/**
- * The device's rp_filter, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
- * Undefined where /proc has none of them (its mount option subset=pid).
- */
-function reversePathSetting(name: string): number | undefined {
-  const read = (device: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, 'utf8'))
-  try {
-    return Math.max(read('all'), read(name))
-  } catch {
-    return undefined
-  }
-}
-
 /** `wanted`: default: any. */
 function isGlobal6(wanted?: string) {
   return ({ family, scope, address }: Device['addresses'][number]) =>
@@ -107,7 +94,7 @@ function sourceAddress(
 
 /** Strict filtering (RFC 3704) drops what comes in by a device that is not the best way back. */
 function reversePath(name: string, routes: readonly DefaultRoute[], finding: MakeFinding): Finding {
-  const value = reversePathSetting(name)
+  const value = reversePathFilter(name)
   if (value === undefined) return finding('rp_filter', 'note', 'unknown: /proc/sys cannot be read here')
   const best = routes.find(({ family }) => family === 4)!
   if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)

@@ -123,7 +123,7 @@ function routeOf(payload: Uint8Array, { family, type }: Header, attributes: Attr
     protocol: payload[5]!,
     metric: u32(attribute.metric) ?? 0,
     preferredSource: formatAddress(attributes.get(attribute.preferredSource)),
-    hops: decodeHops(attributes, readU32(payload, 8)!),
+    hops: hopsOf(attributes, readU32(payload, 8)!),
     nexthopId: u32(attribute.nexthopId),
   }
 }
@@ -166,7 +166,12 @@ export function decodeIsLocal(payload: Uint8Array): boolean {
 
 /** Decodes the answer: the first hop of the route that the kernel chose. Pure. */
 export function decodeChosenHop(payload: Uint8Array): RouteHop | undefined {
-  return decodeHops(decodeAttributes(payload.subarray(headerSize)), readU32(payload, 8) ?? 0)[0]
+  return decodeHops(payload)[0]
+}
+
+/** Decodes the answer: all hops of the route. Pure. */
+export function decodeHops(payload: Uint8Array): RouteHop[] {
+  return hopsOf(decodeAttributes(payload.subarray(headerSize)), readU32(payload, 8) ?? 0)
 }
 
 interface Header {
@@ -182,7 +187,7 @@ function decodeHeader(payload: Uint8Array): Header | undefined {
   return { family, type }
 }
 
-function decodeHops(attributes: Attributes, flags: number): RouteHop[] {
+function hopsOf(attributes: Attributes, flags: number): RouteHop[] {
   const multipath = attributes.get(attribute.multipath)
   if (multipath) return decodeMultipath(multipath)
   const deviceIndex = readI32(attributes.get(attribute.device) ?? new Uint8Array())

@@ -15,10 +15,12 @@ import { dump, dumpNow, requestOne } from './request.js'
 import {
   decodeChosenHop,
   decodeDefaultRoute,
+  decodeHops,
   decodeIsLocal,
   encodeRouteRequest,
   type KernelRoute,
   type Route,
+  type RouteHop,
   type RouteKey,
   routeDumpRequest,
 } from './route.js'
@@ -87,15 +89,13 @@ export function nextHop(address: string, deviceIndex: number): string {
   return hop?.gateway ?? address
 }
 
-/** Whether a route leads to an IPv4 address through this device. Without one, the kernel takes the address to be on the link. */
-export function isRouted(address: string, deviceIndex: number): boolean {
+/** The hops of the entry in the IPv4 routing table that leads to an address. Without an entry, the kernel takes it to be on the link. */
+export function routeHops(address: string, key: RouteKey): RouteHop[] {
   try {
-    return (
-      requestOne(MessageType.getRoute, encodeRouteRequest(address, { deviceIndex, matched: true }), () => true) === true
-    )
+    return requestOne(MessageType.getRoute, encodeRouteRequest(address, { ...key, matched: true }), decodeHops) ?? []
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return false
+    if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return []
     throw error
   }
 }
