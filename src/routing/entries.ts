@@ -19,9 +19,9 @@ export interface Entry {
 
 export type Entries = ReadonlyMap<string, Entry>
 
-/** IPv6 has no metric 0: it makes it 1024. */
+/** The lowest, so that no other route in the same table comes first. IPv6 has no metric 0. */
 export function metricOf(family: 4 | 6): number {
-  return family === 4 ? 0 : 1024
+  return family === 4 ? 0 : 1
 }
 
 export function routeId(family: 4 | 6, table: number, metric = metricOf(family)): string {

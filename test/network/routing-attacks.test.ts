@@ -108,6 +108,22 @@ describe('the state of other programs', () => {
     expect(everything()).toBe(before)
   })
 
+  test('gets no traffic by a default route that it adds to the table of the route in force', async () => {
+    const monitor = await monitored()
+    const { routing } = await routed(monitor)
+    const routes = [
+      ['-4', 'default', 'via', lab.wan2.gateway4],
+      ['-6', 'default', 'via', lab.wan2.gateway6],
+    ] as const
+    for (const [family, ...route] of routes) ip(family, 'route', 'add', ...route, 'table', '7770', 'metric', '10')
+    onTestFinished(() => {
+      for (const [family] of routes) ip(family, 'route', 'flush', 'table', '7770')
+    })
+    for (const address of [lab.server.address4, lab.server.address6]) expect(outgoing(address)).toBe('wan1')
+    await routing.stop()
+    expect(everything()).not.toMatch('proto 77')
+  })
+
   test('rules behind those of netvia, as wg-quick has them, are reported', async () => {
     const monitor = await monitored()
     ip('rule', 'add', 'not', 'fwmark', '0xca6c', 'priority', '32765', 'lookup', '51820')
