@@ -3,6 +3,8 @@ import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Module } from '../../src/cli/exporter/config/modules.js'
+import { runProbe } from '../../src/cli/exporter/run-probe.js'
 import * as netvia from '../../src/index.js'
 import { fetch } from '../../src/undici.js'
 import { lab } from '../lab/index.js'
@@ -143,6 +145,15 @@ describe('every call that times out', () => {
     const found = await whenAll(calls, () => lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`))
     const hint = expect.stringContaining(`sysctl -w net/ipv4/conf/${device}/rp_filter=2`)
     expect(found).toEqual(of(calls, expect.objectContaining({ code: 'ENETDOWN', device, hint })))
+  })
+
+  test('while a strict reverse path filter drops the answers, reports that in the log of the exporter', async () => {
+    lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    const request = { target: `${silent}:80`, module: { prober: 'tcp', tcp: {} } as Module, moduleName: 'tcp', device }
+    const { signal } = new AbortController()
+    const { log } = await runProbe({ ...request, hostname: undefined, timeout: 3000, signal, userAgent: 'test' })
+    expect(log.lines().join('\n')).toContain(`sysctl -w net/ipv4/conf/${device}/rp_filter=2`)
   })
 
   test('on a device with a strict filter and a way back through it, reports silence', async () => {

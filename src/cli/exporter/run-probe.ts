@@ -38,12 +38,12 @@ export async function runProbe(request: Request): Promise<Probed> {
   const metrics = new ProbeMetrics(device)
   const log = new ProbeLog({ module: moduleName, target, device })
   const start = monotonicNow()
-  const late = () => deviceDown('probe', { device }) ?? new Failed(`it took more than ${timeout} ms`)
+  const late = () => deviceDown('probe', { device }, probe.address) ?? new Failed(`it took more than ${timeout} ms`)
   const deadline = new Deadline(timeout, request.signal, late)
   const signal = toAbortSignal(deadline.signal)
   const unwatch = onLinkLoss(device, error => deadline.abort(error))
   const note: Probe['log'] = (message, details) => log.add('info', message, details)
-  const probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
+  const probe: Probe = { target, metrics, hostname, path: { device }, signal, until: start + timeout, log: note }
   let success = false
   let timer: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_, reject) => {

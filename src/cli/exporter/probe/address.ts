@@ -15,8 +15,9 @@ export interface Chosen {
 export async function chooseAddress(
   host: string,
   { preferred_ip_protocol = 'ip6', ip_protocol_fallback = true }: Omit<Reaching, 'source_ip_address'>,
-  { path, metrics, signal, log }: Probe,
+  probe: Probe,
 ): Promise<Chosen> {
+  const { path, metrics, signal, log } = probe
   const start = monotonicNow()
   const setAddress = (protocol: number, hash: number) => {
     metrics.set('probe_ip_protocol', 'Family of the address that was probed: 4 or 6', protocol)
@@ -32,6 +33,7 @@ export async function chooseAddress(
       family: 4 | 6
     }[]
     const { address, family: kind } = found.find(item => item.family === preferred) ?? found[0]!
+    probe.address = address
     setAddress(kind, addressHash(address))
     log('Resolved the target', { address })
     return { address, family: kind, lookupTime: elapsed() }

@@ -14,6 +14,8 @@ export interface Probe {
   readonly until: number
   /** For the `hostname` parameter of a scrape. */
   readonly hostname: string | undefined
+  /** The address that was chosen. */
+  address?: string
   log(message: string, details?: Record<string, unknown>): void
 }
 
