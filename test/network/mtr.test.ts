@@ -109,7 +109,7 @@ describe('mtr', () => {
     atEnd(() => void lab.run('isp2', 'nft', 'delete table inet lossy'))
     let ended: Awaited<ReturnType<typeof netvia>> | undefined
     const packets = await movedDuring(async () => {
-      const args = ['-r', '-n', '-c', '30', '-i', '50ms', '-Z', '300ms', '-I', 'wan1', '-I', 'wan2', server.address4]
+      const args = ['-r', '-n', '-c', '30', '-i', '50ms', '-Z', '3s', '-I', 'wan1', '-I', 'wan2', server.address4]
       ended = await netvia(['mtr', ...args])
     })
     const { stdout } = ended!

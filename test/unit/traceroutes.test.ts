@@ -146,6 +146,17 @@ describe('the length of a path', () => {
     expect(one.last).toBe(3)
   })
 
+  it('stays, on a lossy line, through as many losses as are likely there', () => {
+    const one = record([1], [1, undefined, undefined, 1, undefined, undefined, 1])
+    // Of a line that loses 4 of 7: in a row, it rarely loses 13.
+    for (let i = 0; i < 12; i++) one.add(2, result('timeout'))
+    expect(one.last).toBe(2)
+    one.add(2, result('timeout'))
+    expect(one.last).toBe(7)
+    one.add(3, result('reply', target, 1))
+    expect([one.last, one.depth]).toEqual([3, 3])
+  })
+
   it('survives a reset of the figures', () => {
     const one = record([1], [1])
     one.reset()

@@ -36,6 +36,6 @@ function firstLines(message) {
   const lines = message.split('\n').filter(line => !line.includes('node_modules'))
   return lines
     .slice(0, 6)
-    .map(line => `    ${line.slice(0, 200)}`)
+    .map(line => `    ${line.slice(0, 1000)}`)
     .join('\n')
 }

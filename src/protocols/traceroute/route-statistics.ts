@@ -75,8 +75,10 @@ export interface RouteStatistics {
 const addressesKept = 32
 /** Like mtr, probes this many hops beyond the furthest that has answered. */
 const silentHops = 5
-/** After this many lost probes in a row, the target is also looked for behind the end of the route. Lossy lines rarely lose as many. */
+/** After this many lost probes in a row, the target is also looked for behind the end of the route. */
 const silentEnd = 10
+/** On a lossy line: after so many that it rarely loses as many, with this probability. */
+const rare = 0.001
 
 /** Counts the probes of a route hop by hop, in constant memory. */
 export class RouteRecord {
@@ -87,6 +89,8 @@ export class RouteRecord {
   #end: number | undefined
   /** Lost since the end of the route last answered. */
   #lostAtEnd = 0
+  /** Answered and lost at that hop by then. */
+  #before = { answered: 0, lost: 0 }
   #furthest: number
   #error: NetviaError | undefined
 
@@ -112,7 +116,9 @@ export class RouteRecord {
 
   /** The end of the route, unless it is silent: then the route may have become longer, by routers that don't answer. */
   get #answeringEnd(): number | undefined {
-    return this.#lostAtEnd < silentEnd ? this.#end : undefined
+    const { answered, lost } = this.#before
+    const rarelyLost = lost > 0 ? Math.log(rare) / Math.log(lost / (lost + answered)) : 0
+    return this.#lostAtEnd < Math.max(silentEnd, rarelyLost) ? this.#end : undefined
   }
 
   /** Why this machine didn't send the newest probe. */
@@ -128,12 +134,19 @@ export class RouteRecord {
     if (ttl === this.#end && result.outcome === 'timeout') this.#lostAtEnd++
     if (result.from === undefined) return
     this.#furthest = Math.max(this.#furthest, ttl)
-    if (result.outcome !== 'ttl-exceeded') {
-      this.#end = Math.min(this.#answeringEnd ?? ttl, ttl)
-      this.#lostAtEnd = 0
-    }
+    if (result.outcome !== 'ttl-exceeded') this.#answered(ttl)
     // The route has become longer.
     else if (this.#end !== undefined && ttl >= this.#end) this.#end = undefined
+  }
+
+  /** A probe with this TTL has reached the end of the route. */
+  #answered(ttl: number): void {
+    const end = Math.min(this.#answeringEnd ?? ttl, ttl)
+    if (end === this.#end) this.#before.lost += this.#lostAtEnd
+    else this.#before = { answered: 0, lost: 0 }
+    if (ttl === end) this.#before.answered++
+    this.#end = end
+    this.#lostAtEnd = 0
   }
 
   /** Resets the figures, but keeps the known length of the route. */
