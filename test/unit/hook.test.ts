@@ -1,10 +1,11 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Hook } from '../../src/monitor/hook/hook.js'
 import { simulate, states, uplinks } from './monitor-world.js'
+import { withoutDescriptors } from './without-descriptors.js'
 
 let folder: string
 beforeEach(() => {
@@ -147,6 +148,17 @@ describe('a call that fails', () => {
     hook.call('fibre', {})
     await expect.poll(() => failures, patience).toEqual(['fibre: spawn /no/such/command ENOENT; next try in 1 s'])
     await hook.stop()
+  })
+
+  test('does not end the monitor without free descriptors, and is tried again', async () => {
+    const { call, hook, failures } = start(`echo "$STATE" > ${file('out')}`)
+    await withoutDescriptors(async () => {
+      call('fibre', 'down')
+      await expect.poll(() => failures, patience).toEqual(['fibre: spawn sh EMFILE; next try in 1 s'])
+    })
+    await expect.poll(() => existsSync(file('out')), patience).toBe(true)
+    await hook.stop()
+    expect(failures).toHaveLength(1)
   })
 })
 

@@ -37,7 +37,9 @@ export function startCommand(
   }
   let kill: CommandRun['kill'] = () => {}
   const ended = new Promise<string | undefined>(resolve => {
-    const endOutputs = readLines([child.stdout!, child.stderr!], line)
+    // Without descriptors Node makes no outputs, and reports the error later.
+    const outputs = [child.stdout, child.stderr].filter(output => output !== undefined) as Readable[]
+    const endOutputs = readLines(outputs, line)
     let timer: NodeJS.Timeout
     const finish = (failure: string | undefined) => {
       clearTimeout(timer)
