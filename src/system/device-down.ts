@@ -33,11 +33,13 @@ function whyDeaf(device: string, target: string | undefined): string | undefined
     if (!link) return undefined
     if (!link.up) return setUpHint(device)
     const master = link.masterIndex ? addon().deviceName(link.masterIndex) : undefined
-    if (typeof master === 'string' && takers.includes(readLink(master)?.kind ?? ''))
+    const kind = typeof master === 'string' ? readLink(master)?.kind : undefined
+    if (kind !== undefined && takers.includes(kind))
       return `${device} is a port of ${master}, which receives all that arrives there: use device ${master}`
     const address = unmapped(target?.replace(/%.*/, '') ?? '')
     const family = isIP(address) as 0 | 4 | 6
-    if (family === 0) return undefined
+    // A VRF shares addresses and routes with its devices.
+    if (family === 0 || kind === 'vrf' || link.kind === 'vrf') return undefined
     if (lacksAddress(link, address, family)) return `${device} has no IPv${family} address`
     if (family === 6 || !isFilteredBack(address, device, link.index)) return undefined
     return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: sysctl -w net/ipv4/conf/${device}/rp_filter=2`
