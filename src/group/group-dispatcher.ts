@@ -3,7 +3,7 @@ import type { NetviaError } from '../errors.js'
 import type { Uplink } from '../monitor/settings.js'
 import { pathOf } from '../options.js'
 import { FetchPath } from '../protocols/http/fetch.js'
-import { undici } from '../protocols/http/undici-module.js'
+import { requireDispatchers, undici } from '../protocols/http/undici-module.js'
 import type { FetchInput } from './fetch-types.js'
 import type { PoolSource } from './group-agent.js'
 
@@ -26,6 +26,7 @@ export class GroupPools {
 
   /** Passes each request to the pool of the uplink picked for its host. */
   dispatcher(): Dispatcher {
+    requireDispatchers('UplinkGroup.dispatcher')
     const pools = this
     class GroupDispatcher extends undici().Dispatcher {
       override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {

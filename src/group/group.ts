@@ -145,7 +145,8 @@ export class UplinkGroup {
   /**
    * Dispatcher for undici's `fetch`, `request` and similar calls. Every request follows the group.
    *
-   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` if the package undici is not installed.
+   * @throws NetviaError `ERR_UNDICI_NOT_FOUND` if the package undici is not installed; `ERR_UNSUPPORTED_RUNTIME` in Bun, whose own
+   * undici ignores dispatchers.
    */
   get dispatcher(): GroupDispatcher {
     this.#dispatcher ??= this.#pools.dispatcher()

@@ -1,9 +1,11 @@
 // Test cases that every runtime must pass, on the loopback device. Prints one line per case. The process must end on its own.
 // tools/runtimes/run.mjs runs it in a namespace with only loopback, and tools/runtimes/table.mjs lists the exceptions.
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
+import * as undici from 'undici'
 import * as netvia from '../../dist/index.js'
+import { createDispatcher, fetch } from '../../dist/undici.js'
 
 const device = 'lo'
 const opened = []
@@ -53,6 +55,24 @@ const cases = {
     const result = await netvia.checkHttp(url, { device, expectBody: 'fine' })
     equal(result.error?.message, undefined)
     equal(result.device, device)
+  },
+  'HTTP clients use the device, or none': async () => {
+    const server = keep(createServer((_, response) => response.end('fine')).listen(0, '127.0.0.1'))
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${server.address().port}/`
+    equal(await (await fetch(url, { device, headers: { connection: 'close' } })).text(), 'fine')
+    const path = { device: 'gone0' }
+    const checks = [{ type: 'ping', host: '127.0.0.1' }]
+    const monitor = new netvia.UplinkMonitor({ uplinks: [{ name: 'gone', checks, ...path }] })
+    const group = new netvia.UplinkGroup(monitor, { policy: 'failover', whenAllDown: 'least-bad' })
+    equal(await codeOf(fetch(url, path)), 'ENODEV')
+    equal(await codeOf(group.fetch(url)), 'ENODEV')
+    equal(await codeOf(once(get(url, { agent: new netvia.HttpAgent(path) }), 'response')), 'ENODEV')
+    equal(await codeOf(once(get(url, { agent: group.httpAgent }), 'response')), 'ENODEV')
+  },
+  "a dispatcher for undici's own functions": async () => {
+    const dispatcher = createDispatcher({ device: 'gone0' })
+    equal(await codeOf(undici.request('http://127.0.0.1:9/', { dispatcher })), 'ENODEV')
   },
   'port scan': async () => {
     const server = keep(await netvia.listen({ host: '127.0.0.1', port: 0, device }))
@@ -106,7 +126,7 @@ function equal(actual, expected) {
 function codeOf(promise) {
   return promise.then(
     () => 'no error',
-    error => error.code,
+    error => error.cause?.code ?? error.code,
   )
 }
 

@@ -17,7 +17,7 @@ import { reportResets } from '../../sockets/report-resets.js'
 import { type Connector, connectOnPath } from '../tcp/connect.js'
 import { type TlsOptions, tlsSchema } from '../tcp/tls-options.js'
 import { BoundSockets } from './bound-sockets.js'
-import { undici } from './undici-module.js'
+import { requireDispatchers, undici } from './undici-module.js'
 
 /** Options of the connection itself: those of `tls.connect` for TLS, and these. */
 export interface DispatcherConnectOptions extends Omit<TlsOptions, 'ALPNProtocols'> {
@@ -81,10 +81,12 @@ const schema: Schema = { ...pathSchema, ...agentSchema, connectTimeout: millisec
  * `request` and the like, with keep-alive, and HTTP/2 with `allowH2: true`. A connection whose device was deleted is not used
  * again.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed. Requests fail with what
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed; `ERR_UNSUPPORTED_RUNTIME` in Bun, whose own
+ * undici ignores dispatchers. Requests fail with what
  * `connect` throws.
  */
 export function createDispatcher(options: DispatcherOptions = {}): Agent {
+  requireDispatchers('createDispatcher')
   return openDispatcher('createDispatcher', options)
 }
 
