@@ -118,6 +118,7 @@ describe('the messages', () => {
 function connection() {
   const sent: { topic: string; payload: string; acknowledge: () => void }[] = []
   const client = {
+    connected: true,
     publish: (topic: string, payload: string, _options: object, done: (error?: Error) => void) =>
       sent.push({ topic, payload, acknowledge: () => done() }),
   } as unknown as mqtt.MqttClient
@@ -166,6 +167,23 @@ describe('the retained messages', () => {
     // Acknowledgements from the dead connection don't count.
     first.sent[0]!.acknowledge()
     expect(second.sent).toHaveLength(2)
+  })
+
+  test('wait for the next connection if the client has ended', async () => {
+    const { client } = connection()
+    const retained = new Retained()
+    retained.connected(client)
+    Object.assign(client, {
+      connected: false,
+      publish() {
+        throw new TypeError('it has ended')
+      },
+    })
+    retained.put(new Map([['a', '1']]))
+    await retained.settled()
+    const next = connection()
+    retained.connected(next.client)
+    expect(next.said()).toEqual(['a=1'])
   })
 })
 

@@ -79,11 +79,11 @@ export class Retained {
 
   #sendOne(connection: Connection, topic: string, payload: string): void {
     const { client, held, sending } = connection
-    if (sending.has(topic)) return
+    // A client that has ended throws. The next connection sends everything.
+    if (sending.has(topic) || !client.connected) return
     sending.add(topic)
     client.publish(topic, payload, { qos: 1, retain: true }, error => {
       sending.delete(topic)
-      // The next connection sends everything.
       if (error || connection !== this.#connection) return
       held.set(topic, payload)
       const next = this.#wanted.get(topic)
