@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'nod
 import type { Socket } from 'node:net'
 import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
+import { requestOn } from '../protocols/http/request-on.js'
 import { resetSocket } from '../sockets/reset.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
@@ -108,8 +109,8 @@ export class HttpService {
       track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
-      const sent = nodeHttp().request({
-        ...{ method, path, createConnection: () => upstream },
+      const sent = requestOn(upstream, {
+        ...{ method, path },
         headers: [
           'Host',
           authority,

@@ -57,7 +57,7 @@ describe('the request writer', () => {
     ['GET', { host: 'other.test', 'user-agent': 'me', cookie: 'a=b; c=d', 'x-empty': '' }],
   ])('writes the same as Node: %s %j', async (method, headers) => {
     const { url, requests } = await serving([`${ok}content-length: 0\r\n\r\n`])
-    const request = vi.spyOn(nodeHttp(), 'request')
+    const request = vi.spyOn(nodeHttp().ClientRequest.prototype, 'onSocket')
     const check = (more: object) => checkHttp(url.replace('//', '//me:p%40ss@'), { device, method, headers, ...more })
     await check({})
     expect(request).not.toHaveBeenCalled()
@@ -87,7 +87,7 @@ describe('the request writer', () => {
 
 describe('a check over plain HTTP', () => {
   test("does not use Node's client, even for a body in pieces", async () => {
-    const request = vi.spyOn(nodeHttp(), 'request')
+    const request = vi.spyOn(nodeHttp().ClientRequest.prototype, 'onSocket')
     const { url } = await serving([`${ok}content-length: 11\r\n\r\nall `, 'is ', 'well and more'])
     const result = await checkHttp(url, { device, expectBody: /^all is well$/ })
     expect(result).toMatchObject({ ok: true, status: 200, bytes: 11, device })
@@ -100,7 +100,7 @@ describe('a check over plain HTTP', () => {
     ['chunks', [`${ok}transfer-encoding: chunked\r\n\r\n`, '4\r\nall \r\n', '7;a=b\r\nis well\r\n0\r\nx: y\r\n\r\n']],
     ['early hints', ['HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', `${ok}content-length: 11\r\n\r\nall is well`]],
   ])('%s are left to Node', async (_what, parts) => {
-    const request = vi.spyOn(nodeHttp(), 'request')
+    const request = vi.spyOn(nodeHttp().ClientRequest.prototype, 'onSocket')
     const { url, requests } = await serving(parts)
     expect(await checkHttp(url, { device, expectBody: /^all is well$/ })).toMatchObject({ ok: true, bytes: 11 })
     expect(request).toHaveBeenCalledTimes(1)

@@ -16,7 +16,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     ['an answer', [`${ok}content-length: 11\r\n\r\nall is well`]],
     ['a body in pieces', [`${ok}content-length: 11\r\n\r\n`, 'all is', ' well and more']],
   ])("%s does not use Node's client", async (_what, parts) => {
-    const request = vi.spyOn(nodeHttp(), 'request')
+    const request = vi.spyOn(nodeHttp().ClientRequest.prototype, 'onSocket')
     const { url } = await serving(parts, secure)
     const result = await checkHttp(url, { device, tls, expectBody: /^all is well$/ })
     expect(result).toMatchObject({
@@ -35,7 +35,7 @@ describe.each<Secure>([{ maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.3' }])('a
     ['chunks', [`${ok}transfer-encoding: chunked\r\n\r\n`, '4\r\nall \r\n', '7;a=b\r\nis well\r\n0\r\nx: y\r\n\r\n']],
     ['early hints', ['HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n', `${ok}content-length: 11\r\n\r\nall is well`]],
   ])('%s: left to Node, and requested once', async (_what, parts) => {
-    const request = vi.spyOn(nodeHttp(), 'request')
+    const request = vi.spyOn(nodeHttp().ClientRequest.prototype, 'onSocket')
     const { url, requests } = await serving(parts, secure)
     const result = await checkHttp(url, { device, tls, expectBody: /^all is well$/ })
     expect(result).toMatchObject({ ok: true, bytes: 11 })

@@ -115,7 +115,7 @@ const faces: Record<string, string[]> = {
   ],
   'protocols/http': [
     ...['agent', 'agent-options', 'dispatcher', 'fetch', 'undici-module'],
-    ...['plain-connection', 'question', 'secure-connection'],
+    ...['plain-connection', 'question', 'request-on', 'secure-connection'],
   ],
   'protocols/icmp/probe': [
     ...['socket-pool', 'echo-request', 'echo-template', 'clock'],

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { nodeHttp } from '../../builtins.js'
+import { requestOn } from './request-on.js'
 
 /** A request on a connection of its own. Header names are in lower case, `host` among them. */
 export interface HttpQuestion {
@@ -27,10 +27,7 @@ const tooMany = `Parse Error: more than ${maxInterim} interim responses`
 /** Asks by Node's HTTP client. */
 export async function askByNode(connection: Socket, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = nodeHttp().request({
-      ...{ createConnection: () => connection, setHost: false },
-      ...(question as { headers: Record<string, string> }),
-    })
+    const request = requestOn(connection, { setHost: false, ...(question as { headers: Record<string, string> }) })
     // Node drops fields behind the first 2,000 otherwise. Their size is bounded.
     request.maxHeadersCount = 0
     let interim = 0
