@@ -157,6 +157,14 @@ describe('the length of a path', () => {
     expect([one.last, one.depth]).toEqual([3, 3])
   })
 
+  it('is not changed by losses that become known after later answers', () => {
+    const one = record([1], [1])
+    const probes = Array.from({ length: 20 }, () => result('timeout'))
+    one.add(2, result('reply', target, 1))
+    for (const probe of probes) one.add(2, probe)
+    expect(one.last).toBe(2)
+  })
+
   it('survives a reset of the figures', () => {
     const one = record([1], [1])
     one.reset()

@@ -29,6 +29,7 @@ export class Flow {
   readonly #seen: (ttl: number, result: PingResult) => void
   #closed = false
   #sequence = 0
+  #roundsBegun = 0
   #slowestMs: number | undefined
 
   /** `seen` receives each probe that has a verdict. */
@@ -57,6 +58,7 @@ export class Flow {
 
   /** Resolves when every probe has its verdict. */
   round(): Promise<void> {
+    const number = this.#roundsBegun++
     return new Promise(resolve => {
       const round: Round = new Round(
         {
@@ -64,7 +66,7 @@ export class Flow {
           last: () => this.record.last,
           atOnce: this.#source ? 1 : probesAtOnce,
           send: (ttl, settled) => this.#prober.send(ttl, this.#sequence++, settled, this.#patience),
-          settled: (ttl, probe) => this.#settled(ttl, probe),
+          settled: (ttl, probe) => this.#settled(number, ttl, probe),
         },
         () => {
           this.#rounds.delete(round)
@@ -89,8 +91,8 @@ export class Flow {
     return Math.min(timeout, patienceMs + patienceFactor * this.#slowestMs)
   }
 
-  #settled(ttl: number, probe: TraceProbe): PingResult {
-    const result = toResult(this.#target, 0, probe)
+  #settled(round: number, ttl: number, probe: TraceProbe): PingResult {
+    const result = toResult(this.#target, round, probe)
     if (result.rttMs !== undefined) this.#slowestMs = Math.max(this.#slowestMs ?? 0, result.rttMs)
     this.record.add(ttl, result)
     this.#seen(ttl, result)

@@ -87,7 +87,9 @@ export class RouteRecord {
   readonly #hops = new Map<number, HopRecord>()
   /** The hop at which the end of the route last answered. */
   #end: number | undefined
-  /** Lost since the end of the route last answered. */
+  /** The newest round in which the end of the route answered. */
+  #answeredIn = -1
+  /** Lost at the end of the route since that round. */
   #lostAtEnd = 0
   /** Answered and lost at that hop by then. */
   #before = { answered: 0, lost: 0 }
@@ -126,26 +128,31 @@ export class RouteRecord {
     return this.#error
   }
 
+  /** Adds a probe of round `result.sequence`. Rounds overlap, and losses become known later than answers. */
   add(ttl: number, result: PingResult): void {
     this.#error = result.outcome === 'send-failed' ? result.error : undefined
     const hop = this.#hops.get(ttl) ?? new HopRecord()
     this.#hops.set(ttl, hop)
     hop.add(result)
-    if (ttl === this.#end && result.outcome === 'timeout') this.#lostAtEnd++
+    if (ttl === this.#end && result.outcome === 'timeout') {
+      if (result.sequence > this.#answeredIn) this.#lostAtEnd++
+      else this.#before.lost++
+    }
     if (result.from === undefined) return
     this.#furthest = Math.max(this.#furthest, ttl)
-    if (result.outcome !== 'ttl-exceeded') this.#answered(ttl)
+    if (result.outcome !== 'ttl-exceeded') this.#answered(ttl, result.sequence)
     // The route has become longer.
     else if (this.#end !== undefined && ttl >= this.#end) this.#end = undefined
   }
 
   /** A probe with this TTL has reached the end of the route. */
-  #answered(ttl: number): void {
+  #answered(ttl: number, round: number): void {
     const end = Math.min(this.#answeringEnd ?? ttl, ttl)
     if (end === this.#end) this.#before.lost += this.#lostAtEnd
     else this.#before = { answered: 0, lost: 0 }
     if (ttl === end) this.#before.answered++
     this.#end = end
+    this.#answeredIn = Math.max(this.#answeredIn, round)
     this.#lostAtEnd = 0
   }
 
