@@ -55,5 +55,5 @@ function whyDeaf(device: string, target: string | undefined): string | undefined
  */
 function lacksAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
   if (hasFamily(index, family)) return false
-  return family === 4 ? routeHops(target, { deviceIndex: index }).length === 0 : mac !== undefined
+  return family === 4 ? routeHops(target, { deviceIndex: index }) === undefined : mac !== undefined
 }

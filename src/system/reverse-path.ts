@@ -24,5 +24,6 @@ export function isFilteredBack(address: string, device: string, deviceIndex: num
   if (reversePathFilter(device) !== strict) return false
   // A rule may choose the route by the address that the answers are sent to.
   const source = parseIP(sourceAddress({ address, port: 9 }, { device }))
-  return !routeHops(address, { source }).some(hop => hop.deviceIndex === deviceIndex)
+  const hops = routeHops(address, { source })
+  return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))
 }

@@ -169,6 +169,27 @@ describe('every call that times out', () => {
     expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
   })
 
+  test('on a device with a strict filter that is one of several ways back, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    const hops = [lab.wan1, { device, gateway4 }].flatMap(hop => ['nexthop', 'via', hop.gateway4, 'dev', hop.device])
+    lab.run('router', 'ip', 'route', 'add', '198.18.5.0/24', ...hops)
+    onTestFinished(() => void lab.run('router', 'ip', 'route', 'delete', '198.18.5.0/24'))
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
+  test('on a device with a strict filter and without an address, whose way is a nexthop object, reports silence', async () => {
+    const { address4, gateway4 } = lab.addDevice(device)
+    lab.run('router', 'ip', 'address', 'delete', `${address4}/24`, 'dev', device)
+    const compatible = (mode: string) => lab.run('router', 'sysctl', '-qw', `net/ipv4/nexthop_compat_mode=${mode}`)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    compatible('0')
+    onTestFinished(() => void compatible('1'))
+    lab.run('router', 'ip', 'nexthop', 'add', 'id', '77', 'via', gateway4, 'dev', device, 'onlink')
+    lab.run('router', 'ip', 'route', 'add', '198.18.5.0/24', 'nhid', '77')
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
   test('on a device without an IPv4 address, through which a route leads, reports silence', async () => {
     const { address4, gateway4 } = lab.addDevice(device)
     lab.run('router', 'ip', 'address', 'delete', `${address4}/24`, 'dev', device)

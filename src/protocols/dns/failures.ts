@@ -56,8 +56,10 @@ export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
 ): NetviaError {
-  const down = silent.length > 0 ? deviceDown('recvmsg', { ...silent[0], device }) : undefined
-  const silence = silent.length > 0 ? [down ?? noAnswer(silent)] : []
+  // The kernel can't repeat a question from an address that is gone.
+  const asked = silent[0] ?? failures.find(({ code }) => code === 'ENETUNREACH')
+  const down = asked && deviceDown('recvmsg', { address: asked.address, port: asked.port, device })
+  const silence = down ? [down] : silent.length > 0 ? [noAnswer(silent)] : []
   const skipped = unusable.map(({ text, why, hint, ownAddress: address, errno }) => {
     const code = errno === undefined ? (address ? 'ERR_OFF_PATH' : 'ENETUNREACH') : getSystemErrorName(errno)
     return new NetviaError(`${text} ${why}`, { code, errno, address, hint })

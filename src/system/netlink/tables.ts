@@ -89,13 +89,16 @@ export function nextHop(address: string, deviceIndex: number): string {
   return hop?.gateway ?? address
 }
 
-/** The hops of the entry in the IPv4 routing table that leads to an address. Without an entry, the kernel takes it to be on the link. */
-export function routeHops(address: string, key: RouteKey): RouteHop[] {
+/**
+ * The hops of the entry in the IPv4 routing table that leads to an address. Empty if the kernel reports only their nexthop object
+ * (net.ipv4.nexthop_compat_mode). Undefined without an entry: then the kernel takes the address to be on the link.
+ */
+export function routeHops(address: string, key: RouteKey): RouteHop[] | undefined {
   try {
-    return requestOne(MessageType.getRoute, encodeRouteRequest(address, { ...key, matched: true }), decodeHops) ?? []
+    return requestOne(MessageType.getRoute, encodeRouteRequest(address, { ...key, matched: true }), decodeHops)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return []
+    if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return undefined
     throw error
   }
 }
