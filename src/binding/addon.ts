@@ -226,6 +226,8 @@ function loadHint({ code, message, resource }: NodeJS.ErrnoException & { resourc
   if (code === 'ERR_ACCESS_DENIED') return `start Node with --allow-fs-read=${resource}`
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'start Node without --no-addons, and with --allow-addons if it has --permission'
+  if (code === 'MODULE_NOT_FOUND')
+    return 'put the prebuilds of netvia and node_modules/node-gyp-build beside the bundle, or leave netvia out of it'
   // In the words of glibc, then of musl.
   if (/failed to map segment|: Operation not permitted$/.test(message)) {
     return 'mount without noexec the file system that has the file, or install netvia on another one'

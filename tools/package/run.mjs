@@ -1,7 +1,8 @@
 // `npm run test:package` tests the packed package in every way that it is installed, bundled and embedded. Needs Linux. The last line
 // of its output is "N passed, N failed".
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compile } from '../build/compile.mjs'
 import { headers } from '../native/node-gyp.mjs'
@@ -77,6 +78,23 @@ for (const [format, program, ...flags] of [
   bundle(`whole/${program}`, ...flags)
   check(`bundled by esbuild, ${format}, netvia within`, whole, [node, program])
 }
+const alone = mkdtempSync(join(tmpdir(), 'netvia-'))
+writeFileSync(join(alone, 'package.json'), '{}')
+const elsewhere = join(alone, 'elsewhere.mjs')
+run(npm, esbuild, [
+  'elsewhere.mjs',
+  ...[
+    '--bundle',
+    '--platform=node',
+    '--format=esm',
+    `--banner:js=${banner}`,
+    `--outfile=${elsewhere}`,
+    '--tsconfig-raw={}',
+  ],
+])
+const hint = check('a bundle without its files', alone, [node, 'elsewhere.mjs', 'ERR_ADDON_NOT_FOUND'])
+count('a bundle without its files: the error says which', hint.includes('beside the bundle') ? undefined : hint)
+rmSync(alone, { recursive: true })
 const configuration = {
   mode: 'production',
   target: 'node20',
