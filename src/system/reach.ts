@@ -58,10 +58,14 @@ export function isDeliveredTo(address: string, deviceIndex: number): boolean {
   }
 }
 
-/** Whether a device has an address of a family, be it only a link-local one. At most a second old; true if netlink is refused. */
+/** Whether a device has an address of a family, be it only a link-local one. `true` is at most a second old, or netlink is refused. */
 export function hasFamily(deviceIndex: number, family: 4 | 6): boolean {
+  const key = familyKey(deviceIndex, family)
+  if (ownKeys().has(key)) return true
+  // The device may be new.
+  own = undefined
   const keys = ownKeys()
-  return keys.size === 0 || keys.has(familyKey(deviceIndex, family))
+  return keys.size === 0 || keys.has(key)
 }
 
 const familyKey = (deviceIndex: number, family: 4 | 6) => `${deviceIndex} IPv${family}`
