@@ -1,4 +1,4 @@
-// Descriptors: open, bind, connect, options, names of devices.
+// Descriptors: open, bind, connect, options, names of devices. Clocks, random bytes, threads.
 #include <errno.h>
 #include <linux/filter.h>
 #include <net/if.h>
@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "environment.h"
 #include "system.h"
+#include "threads.h"
 
 static int Socket(const Arguments& arguments) {
   int type = arguments.Int(1) | SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -106,6 +107,13 @@ static int Clocks(const Arguments& arguments) {
   return 0;
 }
 
+static int TryThread(const Arguments&) {
+  pthread_t thread;
+  int error = CreateThread(&thread, [](void*) -> void* { return nullptr; }, nullptr);
+  if (error == 0) pthread_join(thread, nullptr);
+  return error;
+}
+
 void DefineSockets(Napi::Env env, Napi::Object exports) {
   Define(env, exports,
          {
@@ -126,5 +134,6 @@ void DefineSockets(Napi::Env env, Napi::Object exports) {
              {"deviceName", DeviceName},
              {"clocks", Call<Clocks>},
              {"random", Call<Random>},
+             {"tryThread", Call<TryThread>},
          });
 }

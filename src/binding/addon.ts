@@ -139,6 +139,8 @@ export interface Addon {
   clocks(out: Int32Array): number
   /** Fills `out` with getrandom(2) and returns the number of bytes filled. */
   random(out: Uint8Array): number
+  /** Starts a thread that ends immediately. Returns 0, or a negative errno if this process may not have another. */
+  tryThread(): number
 }
 
 /** Where `open` ended. The first option is `option`, the second is the number after that, and so on. */

@@ -91,7 +91,7 @@ function matchHere(job: Job): Found {
   const { createContext, Script } = nodeVm()
   sandbox ??= { context: createContext({}), script: new Script(`(${find})(job)`) }
   sandbox.context.job = job
-  requireDescriptors()
+  requireLimit()
   try {
     return sandbox.script.runInContext(sandbox.context, { timeout: quickMs })
   } catch (error) {
@@ -104,20 +104,24 @@ function matchHere(job: Job): Found {
 
 /** AF_UNIX, SOCK_DGRAM: the cheapest to open. */
 const localSocket = [1, 2, 0] as const
-/** Node's time limit of a script has an event loop of its own: an epoll instance, a pipe and events. */
+/** Of the event loop for a script's time limit: an epoll instance, a pipe and events. */
 const descriptorsOfLimit = 8
 
 /**
- * Without descriptors for its loop, Node would end the whole process (`Failed to initialize uv loop`).
+ * Node gives a script's time limit an event loop and a thread. If it can't have them, it ends the whole process
+ * (`Failed to initialize uv loop`).
  *
- * @throws NetviaError `EMFILE`, `ENFILE`.
+ * @throws NetviaError `EMFILE`, `ENFILE`, `EAGAIN`.
  */
-function requireDescriptors(): void {
+function requireLimit(): void {
   const opened = Array.from({ length: descriptorsOfLimit }, () => addon().socket(...localSocket))
   for (const fd of opened) if (fd >= 0) addon().close(fd)
-  const error = opened.find(fd => fd < 0)
-  if (error !== undefined)
-    throw systemError(error, 'socket', { hint: `a pattern needs ${descriptorsOfLimit} free descriptors` })
+  const noDescriptor = opened.find(fd => fd < 0)
+  if (noDescriptor !== undefined)
+    throw systemError(noDescriptor, 'socket', { hint: `a pattern needs ${descriptorsOfLimit} free descriptors` })
+  const noThread = addon().tryThread()
+  if (noThread < 0)
+    throw systemError(noThread, 'pthread_create', { hint: 'a pattern needs a thread: a limit of processes is reached' })
 }
 
 let worker: Worker | undefined

@@ -26,6 +26,7 @@ afterAll(async () => {
 const checks: Record<string, () => Promise<unknown>> = {
   checkTcp: () => checkTcp({ host, port, ...path }),
   checkHttp: () => checkHttp(`http://${host}:${port}/`, path),
+  'checkHttp with a pattern': () => checkHttp(`http://${host}:${port}/`, { ...path, expectBody: /k$/ }),
   checkDns: () => checkDns('a.test', { ...path, servers: [names.server] }),
   checkPing: () => checkPing(host, { ...path, count: 1 }),
 }
@@ -38,6 +39,8 @@ const shortages: [fault: Fault, checks: string[]][] = [
   [{ call: 'setsockopt', option: 'SO_BINDTODEVICE', error: 'ENOMEM' }, Object.keys(checks)],
   // The limit fs.epoll.max_user_watches is reached.
   [{ call: 'epoll_ctl', error: 'ENOSPC' }, ['checkHttp', 'checkDns', 'checkPing']],
+  // Node would end the process.
+  [{ call: 'pthread_create', error: 'EAGAIN' }, ['checkHttp with a pattern']],
   [{ call: 'connect', error: 'ENOBUFS' }, ['checkTcp', 'checkHttp']],
   // A packet filter on this machine rejects the connection.
   [{ call: 'connect', error: 'EPERM' }, ['checkTcp', 'checkHttp', 'checkDns']],
