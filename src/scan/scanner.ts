@@ -5,7 +5,7 @@ import { monotonicNow } from '../monotonic.js'
 import { clearImmediate, setImmediate } from '../runtime/timers.js'
 import { TokenBucket } from '../runtime/token-bucket.js'
 import { isWithoutFamily } from '../sockets/open.js'
-import { deviceDown } from '../system/device-down.js'
+import { deviceDownFor } from '../system/device-down.js'
 import type { Attempt, ScanHost } from './host-ring.js'
 import { descriptorBudget, portBudget } from './scanner-limits.js'
 import type { ScannerHandlers, ScannerOptions } from './scanner-options.js'
@@ -208,6 +208,15 @@ export class Scanner {
     return true
   }
 
+  /** This machine receives nothing from the host, but from others. */
+  #leaveOutHost(slot: ScanSlot, fault: NetviaError): void {
+    const attempt = slot.attempt!
+    attempt.host.fault = fault
+    slot.reset()
+    this.#slots.giveBack(slot)
+    this.#leaveOut(attempt, fault)
+  }
+
   #leaveOut(attempt: Attempt, fault: NetviaError): void {
     if (attempt.earlier > 0) this.#handlers.result(attempt, 'filtered', undefined, undefined)
     else this.#handlers.unsent(attempt, fault)
@@ -234,18 +243,19 @@ export class Scanner {
   readonly #expire = () => {
     this.#expiry = undefined
     try {
-      const { timeout, path } = this.#options
-      const down = deviceDown('connect', { device: path.device }, this.#waiting.oldest?.attempt?.host.address)
+      const down = deviceDownFor('connect', { device: this.#options.path.device })
       for (let slot = this.#waiting.oldest; slot; slot = this.#waiting.oldest) {
-        const left = slot.startedAt + timeout - monotonicNow()
+        const left = slot.startedAt + this.#options.timeout - monotonicNow()
         if (left > 0) {
           this.#expiry = setTimeout(this.#expire, Math.ceil(left))
           break
         }
         this.#waiting.remove(slot)
         const errno = slot.ask()
-        if (errno === pending && down) throw down
-        this.#conclude(slot, errno)
+        const fault = errno === pending ? down(slot.attempt!.host.address) : undefined
+        if (fault && down()) throw fault
+        if (fault) this.#leaveOutHost(slot, fault)
+        else this.#conclude(slot, errno)
       }
       this.#pump()
     } catch (error) {
@@ -262,8 +272,7 @@ export class Scanner {
     const report = isError ? slot.icmpReport() : undefined
     const closed = isError ? isRefused(errno) && report === undefined : slot.meetsItself()
     const rttMs = errno === 0 && !closed ? (slot.handshakeMs() ?? elapsed) : elapsed
-    const { leaveUnreachable, retries } = this.#options
-    if (errno !== pending && leaveUnreachable) this.#judge(attempt, closed || errno === 0, errno, report)
+    if (errno !== pending && this.#options.leaveUnreachable) this.#judge(attempt, closed || errno === 0, errno, report)
     slot.reset()
     this.#slots.giveBack(slot)
     this.#limit = Math.min(this.#maximum, this.#limit + 1 / 16)
@@ -271,7 +280,7 @@ export class Scanner {
     if (closed) result(attempt, 'closed', rttMs, undefined)
     else if (errno === 0) result(attempt, 'open', rttMs, undefined)
     else if (isError) result(attempt, 'filtered', rttMs, getSystemErrorName(errno))
-    else if (attempt.earlier < retries) this.#postponed.push({ ...attempt, earlier: attempt.earlier + 1 })
+    else if (attempt.earlier < this.#options.retries) this.#postponed.push({ ...attempt, earlier: attempt.earlier + 1 })
     else result(attempt, 'filtered', undefined, undefined)
   }
 

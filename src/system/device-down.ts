@@ -6,54 +6,71 @@ import { unmapped } from '../sockets/ip.js'
 import type { Link } from './netlink/link.js'
 import { readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
-import { isFilteredBack } from './reverse-path.js'
+import { filtersStrictly, isFilteredBack } from './reverse-path.js'
+
+type Where = Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>
 
 /**
  * The error of a wait that has ended without an answer, if nothing arrives through the device of the call, whatever the network does:
  * it has been set down, has lost the addresses that answers need, drops them, or has become a port of another device that receives in its
  * place. Undefined if silence is the network's. `target`: the address that it waited for, as far as it is known.
  */
-export function deviceDown(
-  syscall: string,
-  where: Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>,
-  target = where.address,
-): NetviaError | undefined {
+export function deviceDown(syscall: string, where: Where, target = where.address): NetviaError | undefined {
+  return deviceDownFor(syscall, where)(target)
+}
+
+/** `deviceDown` for many targets whose time is over now: the device is read once, but it may drop the answers of some alone. */
+export function deviceDownFor(syscall: string, where: Where): (target?: string) => NetviaError | undefined {
   const { device } = where
-  const hint = device === undefined ? undefined : whyDeaf(device, target)
-  return hint === undefined ? undefined : systemError(-constants.errno.ENETDOWN, syscall, { ...where, hint })
+  const why = device === undefined ? undefined : attempt(() => whyDeaf(device))
+  return (target = '') => {
+    const hint = why && attempt(() => why(target))
+    return hint === undefined ? undefined : systemError(-constants.errno.ENETDOWN, syscall, { ...where, hint })
+  }
+}
+
+/** Undefined if netlink is refused, by a seccomp filter. */
+function attempt<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch {
+    return undefined
+  }
 }
 
 /** Kinds of devices that take all packets of their ports. A VRF leaves them to the port's sockets. */
 const takers = ['bridge', 'bond', 'team', 'openvswitch']
 
 /** Asks the kernel, because /sys may be missing or show another network namespace (`nsenter --net`). */
-function whyDeaf(device: string, target: string | undefined): string | undefined {
-  try {
-    const link = readLink(device)
-    if (!link) return undefined
-    if (!link.up) return setUpHint(device)
-    const master = link.masterIndex ? addon().deviceName(link.masterIndex) : undefined
-    const kind = typeof master === 'string' ? readLink(master)?.kind : undefined
-    if (kind !== undefined && takers.includes(kind))
-      return `${device} is a port of ${master}, which receives all that arrives there: use device ${master}`
-    const address = unmapped(target?.replace(/%.*/, '') ?? '')
+function whyDeaf(device: string): ((target: string) => string | undefined) | undefined {
+  const link = readLink(device)
+  if (!link) return undefined
+  if (!link.up) return () => setUpHint(device)
+  const master = link.masterIndex ? addon().deviceName(link.masterIndex) : undefined
+  const kind = typeof master === 'string' ? readLink(master)?.kind : undefined
+  if (kind !== undefined && takers.includes(kind))
+    return () => `${device} is a port of ${master}, which receives all that arrives there: use device ${master}`
+  // A VRF shares addresses and routes with its devices.
+  if (kind === 'vrf' || link.kind === 'vrf') return undefined
+  const families = new Map<4 | 6, boolean>()
+  let isStrict: boolean | undefined
+  return target => {
+    const address = unmapped(target.replace(/%.*/, ''))
     const family = isIP(address) as 0 | 4 | 6
-    // A VRF shares addresses and routes with its devices.
-    if (family === 0 || kind === 'vrf' || link.kind === 'vrf') return undefined
-    if (lacksAddress(link, address, family)) return `${device} has no IPv${family} address`
-    if (family === 6 || !isFilteredBack(address, device, link.index)) return undefined
+    if (family === 0) return undefined
+    if (!families.has(family)) families.set(family, hasFamily(link.index, family))
+    if (!families.get(family) && needsAddress(link, address, family)) return `${device} has no IPv${family} address`
+    if (family === 6) return undefined
+    isStrict ??= filtersStrictly(device)
+    if (!isStrict || !isFilteredBack(address, device, link.index)) return undefined
     return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: sysctl -w net/ipv4/conf/${device}/rp_filter=2`
-  } catch {
-    // Netlink is refused, by a seccomp filter.
-    return undefined
   }
 }
 
 /**
- * Whether the device needs an address of the family, and has none. With a route, IPv4 packets may have an address of another device and be
+ * Whether a device without an address of the family needs one. With a route, IPv4 packets may have an address of another device and be
  * answered. An Ethernet device asks for its IPv6 neighbours from an address of its own (RFC 4861 section 4.3).
  */
-function lacksAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
-  if (hasFamily(index, family)) return false
+function needsAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
   return family === 4 ? routeHops(target, { deviceIndex: index }) === undefined : mac !== undefined
 }

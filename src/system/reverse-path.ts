@@ -5,13 +5,24 @@ import { routeHops } from './netlink/tables.js'
 
 /** The value of strict filtering (RFC 3704): packets must come in through the device that their sender is reached by. */
 const strict = 1
+/** The first byte of the groups, and of 255.255.255.255. Their members answer from addresses of their own. */
+const firstGroup = 224
 
 /**
  * The device's rp_filter, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
  * Undefined where /proc has none of them (its mount option subset=pid).
  */
 export function reversePathFilter(device: string): number | undefined {
-  const read = (name: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, 'utf8'))
+  return setting(device, 'rp_filter')
+}
+
+/** Whether the filter is strict, and regards no marks, which a firewall may give to what comes in. */
+export function filtersStrictly(device: string): boolean {
+  return reversePathFilter(device) === strict && setting(device, 'src_valid_mark') === 0
+}
+
+function setting(device: string, key: string): number | undefined {
+  const read = (name: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/${key}`, 'utf8'))
   try {
     return Math.max(read('all'), read(device))
   } catch {
@@ -19,9 +30,9 @@ export function reversePathFilter(device: string): number | undefined {
   }
 }
 
-/** Whether the kernel drops what an IPv4 host sends through this device, because a route leads there through another. */
+/** Whether a strict filter drops what an IPv4 host sends through this device, because a route leads there through another. */
 export function isFilteredBack(address: string, device: string, deviceIndex: number): boolean {
-  if (reversePathFilter(device) !== strict) return false
+  if (parseIP(address)[0]! >= firstGroup) return false
   // A rule may choose the route by the address that the answers are sent to.
   const source = parseIP(sourceAddress({ address, port: 9 }, { device }))
   const hops = routeHops(address, { source })

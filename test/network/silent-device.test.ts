@@ -160,6 +160,54 @@ describe('every call that times out', () => {
     expect(log.lines().join('\n')).toContain(`sysctl -w net/ipv4/conf/${device}/rp_filter=2`)
   })
 
+  test('while a strict filter drops the answers of some targets, blames the network for the others', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.6.0/24')
+    lab.run('router', 'ip', 'route', 'add', '198.18.6.0/24', 'via', gateway4, 'dev', device)
+    const mute = '198.18.6.7'
+    const ports = { ...limit, ports: '1-2' }
+    for (const targets of [
+      [silent, mute],
+      [mute, silent],
+    ]) {
+      const swept = await all(netvia.sweep(targets, limit))
+      expect(new Map(swept.map(({ host, outcome }) => [host, outcome]))).toEqual(
+        new Map([
+          [silent, 'send-failed'],
+          [mute, 'timeout'],
+        ]),
+      )
+      const scanned = await all(netvia.sweepPorts(targets, ports))
+      expect(new Map(scanned.map(({ host, state }) => [host, state]))).toEqual(
+        new Map([
+          [silent, 'unsent'],
+          [mute, 'filtered'],
+        ]),
+      )
+    }
+  })
+
+  test('on a device with a strict filter, reports the silence of a group, whose members answer from their own addresses', async () => {
+    lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    expect(await faultOf(() => netvia.ping('224.0.0.1', limit))).toBe('timeout')
+  })
+
+  test('on a device with a strict filter that regards marks, which a firewall may set, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    for (const key of ['rp_filter', 'src_valid_mark'])
+      lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/${key}=1`)
+    lab.run('router', 'ip', 'rule', 'add', 'fwmark', '77', 'lookup', '77')
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', 'fwmark', '77'))
+    lab.run('router', 'ip', 'route', 'add', 'default', 'table', '77', 'via', gateway4, 'dev', device)
+    lab.run('router', 'nft', 'add table ip marks; add chain ip marks in { type filter hook prerouting priority -150; }')
+    onTestFinished(() => void lab.run('router', 'nft', 'delete table ip marks'))
+    lab.run('router', 'nft', `add rule ip marks in iifname ${device} meta mark set 77`)
+    expect(await faultOf(() => netvia.ping(host, limit))).toBe('reply')
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
   test('on a device with a strict filter and a way back through it, reports silence', async () => {
     const { address4, gateway4 } = lab.addDevice(device)
     lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)

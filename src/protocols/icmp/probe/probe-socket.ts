@@ -7,7 +7,7 @@ import { addressText } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
 import { getOption, heldBytes } from '../../../sockets/options.js'
 import { PacketSocket } from '../../../sockets/packet-socket.js'
-import { deviceDown } from '../../../system/device-down.js'
+import { deviceDownFor } from '../../../system/device-down.js'
 import { echoHeaders } from '../packet/message-types.js'
 import type { Timestamps } from '../socket/timestamps.js'
 import type { Clock, ClockSample } from './clock.js'
@@ -195,19 +195,15 @@ export class ProbeSocket {
 
   readonly #readErrors = (): void => this.#receiver.readErrors()
 
-  /** `down`: nothing can arrive. */
-  #giveUp(probe: number, down: Error | undefined): void {
+  /** `down`: the error if nothing can arrive. */
+  #giveUp(probe: number, down: ReturnType<typeof deviceDownFor>): void {
     if (this.#table.state[probe] === State.overdue) {
       this.#table.free(probe, false)
       return
     }
-    const why = down ?? this.#whyNotSent(probe)
+    const why = down(addressText(this.#table.targetOf(probe))) ?? this.#whyNotSent(probe)
     if (why) this.#judge.fail(probe, why)
     else this.#judge.timeout(probe)
-  }
-
-  #deviceDown(probe: number): Error | undefined {
-    return deviceDown('recvmsg', { device: this.settings.device }, addressText(this.#table.targetOf(probe)))
   }
 
   /**
@@ -245,14 +241,9 @@ export class ProbeSocket {
     this.settings.clock.read(this.#now)
     const { monotonic } = this.#now
     if (this.#deadlines.next() <= monotonic) {
-      let asked = false
-      let down: Error | undefined
-      this.#deadlines.expire(monotonic, probe => {
-        // One answer does for all that are due now.
-        if (!asked) down = this.#deviceDown(probe)
-        asked = true
-        this.#giveUp(probe, down)
-      })
+      const { device } = this.settings
+      const down = deviceDownFor('recvmsg', { device })
+      this.#deadlines.expire(monotonic, probe => this.#giveUp(probe, down))
     }
     const next = this.#deadlines.next()
     if (next < Number.POSITIVE_INFINITY) this.#armTimer(next, monotonic)
