@@ -193,21 +193,22 @@ describe('measureRate', () => {
   it('frees its server some seconds after it was cut off', async () => {
     const to = await freshServer()
     shape('isp1', 'customer', 2, 100)
-    const options = { token, duration: 2000 }
-    const cutOff = measureRate(to, { ...options, device: 'wan1' })
+    // In a process of its own, because those of one process wait for each other.
+    const options = { token, duration: 60_000, device: 'wan1' }
+    const words = `import('./dist/index.js').then(it => it.measureRate(...${JSON.stringify([to, options])}))`
+    lab.spawn('router', process.execPath, '-e', words)
     await wan1Moves('rx_bytes')
     lab.fault('isp1', 'drop')
     const cutAt = performance.now()
-    // Without detection, the server would finish the load of 2 s and wait another 15 s for the next part.
+    // Without detection, the server would finish the load of 60 s and wait another 15 s for the next part.
     let again: RateFound | RateUnknown
     let askedAt: number
     do {
       askedAt = performance.now()
-      again = await measureRate(to, { ...options, device: 'wan2' })
+      again = await measureRate(to, { token, duration: 1000, device: 'wan2' })
     } while (again.error?.code === 'ERR_RATE_REFUSED')
-    expect(again.ok).toBe(true)
-    expect(askedAt - cutAt).toBeLessThan(16_000)
-    expect(await cutOff).toMatchObject({ ok: false })
+    expect(again.error).toBe(undefined)
+    expect(askedAt - cutAt).toBeLessThan(50_000)
   })
 
   it('rejects with the reason of its signal, and leaves nothing open', async () => {
