@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { pause } from '../runtime/timers.js'
+import { nextTurn } from '../runtime/turns.js'
 import { makeProgram } from './program.js'
 import { Exit, exitOf } from './shared/exit-code.js'
 import { Interrupt } from './shared/interrupt.js'
@@ -58,6 +59,8 @@ async function flushed(): Promise<void> {
   const waiting = [process.stdout, process.stderr].filter(stream => stream.writableLength > 0)
   const all = Promise.all(waiting.map(stream => new Promise(resolve => stream.write('', resolve))))
   await (state.outlivesOutput ? Promise.race([all, pause(patience)]) : all)
+  // Errors of files are reported a turn later.
+  await nextTurn()
 }
 
 function report(error: unknown): Exit {

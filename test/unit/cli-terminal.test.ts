@@ -69,6 +69,17 @@ describe('ping', () => {
   })
 })
 
+test('a command fails if the last of its output finds the disk full', async () => {
+  for (const args of ['schema', 'devices', '--version', 'help']) {
+    const { code, stderr } = await shell(`netvia ${args} > /dev/full`)
+    expect({ args, code, stderr }).toEqual({
+      args,
+      code: 4,
+      stderr: 'netvia: ENOSPC: no space left on device, write\n',
+    })
+  }
+})
+
 describe('trace', () => {
   beforeEach(context => requires(context, 'ping'))
 
