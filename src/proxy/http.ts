@@ -4,6 +4,7 @@ import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { requestOn } from '../protocols/http/request-on.js'
 import { resetSocket } from '../sockets/reset.js'
+import { joined, keepingFewPieces } from './bodies.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
@@ -48,7 +49,7 @@ export class HttpService {
   }
 
   serve(client: Client): void {
-    const socket = client.toSocket()
+    const socket = keepingFewPieces(client.toSocket())
     this.#conversations.set(socket, { client, answered: Promise.resolve(), waiting: 0 })
     this.#server.emit('connection', socket)
   }
@@ -105,7 +106,7 @@ export class HttpService {
       if (left === 0) return end(response, 200)
       const { host, port, path, authority } = target
       const opened = await uplinks.connect(client.address, host, port, client.signal)
-      const upstream = toSocket(opened.value)
+      const upstream = keepingFewPieces(toSocket(opened.value))
       track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
@@ -167,7 +168,7 @@ async function exchange(
     sent.on('response', resolve).on('error', reject)
     sent.on('close', () => reject(new Error('no response')))
   })
-  const upload = pipeline(request, sent).catch(() => {})
+  pipeline(joined(request), sent).catch(() => {})
   response.on('close', () => sent.destroy())
   const answer = await got
   if (!isChunkedAlone(answer.headers['transfer-encoding']))
@@ -179,8 +180,7 @@ async function exchange(
   // For Node, a body that lasts until the end of the connection is whole even if that broke.
   upstream.prependListener('error', cut)
   response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders, answer.httpVersion))
-  await pipeline(answer, response)
-  await upload
+  await pipeline(joined(answer), response)
 }
 
 /** The rest of the request is not read, and the connection ends after the answer. */

@@ -20,20 +20,12 @@ export interface HttpAnswer {
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }
 
-/** Interim responses (1xx) before the response. A server that sends them without end would keep the event loop busy. */
-const maxInterim = 100
-const tooMany = `Parse Error: more than ${maxInterim} interim responses`
-
 /** Asks by Node's HTTP client. */
 export async function askByNode(connection: Socket, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = requestOn(connection, { setHost: false, ...(question as { headers: Record<string, string> }) })
     // Node drops fields behind the first 2,000 otherwise. Their size is bounded.
     request.maxHeadersCount = 0
-    let interim = 0
-    const onInterim = () => {
-      if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
-    }
     const onResponse = (response: IncomingMessage) => {
       // Without this, a body that the parser refuses would end as if the connection had broken, and one that only the end of the
       // connection ends would be whole when the connection is reset.
@@ -46,8 +38,7 @@ export async function askByNode(connection: Socket, { body, ...question }: HttpQ
     // An unrequested 101 counts as a status like any other.
     request.on('response', onResponse).on('upgrade', resolve).on('error', reject)
     // Nothing is lost of a socket that was read until it paused: by now Node's client listens.
-    request.on('socket', socket => socket.resume())
-    request.on('continue', onInterim).on('information', onInterim).end(body)
+    request.on('socket', socket => socket.resume()).end(body)
   })
   return {
     statusCode: message.statusCode!,
