@@ -6,7 +6,7 @@ import { unmapped } from '../sockets/ip.js'
 import type { Link } from './netlink/link.js'
 import { readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
-import { filtersStrictly, isFilteredBack } from './reverse-path.js'
+import { filterBack } from './reverse-path.js'
 
 type Where = Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>
 
@@ -53,7 +53,7 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
   // A VRF shares addresses and routes with its devices.
   if (kind === 'vrf' || link.kind === 'vrf') return undefined
   const families = new Map<4 | 6, boolean>()
-  let isStrict: boolean | undefined
+  let isFiltered: ReturnType<typeof filterBack> | undefined
   return target => {
     const address = unmapped(target.replace(/%.*/, ''))
     const family = isIP(address) as 0 | 4 | 6
@@ -61,8 +61,8 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
     if (!families.has(family)) families.set(family, hasFamily(link.index, family))
     if (!families.get(family) && needsAddress(link, address, family)) return `${device} has no IPv${family} address`
     if (family === 6) return undefined
-    isStrict ??= filtersStrictly(device)
-    if (!isStrict || !isFilteredBack(address, device, link.index)) return undefined
+    isFiltered ??= filterBack(device, link.index)
+    if (!isFiltered(address)) return undefined
     return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: sysctl -w net/ipv4/conf/${device}/rp_filter=2`
   }
 }

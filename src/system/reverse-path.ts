@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseIP } from '../sockets/ip.js'
 import { sourceAddress } from '../sockets/source-address.js'
-import { routeHops } from './netlink/tables.js'
+import { readAddresses, readRules, routeHops } from './netlink/tables.js'
 
 /** The value of strict filtering (RFC 3704): packets must come in through the device that their sender is reached by. */
 const strict = 1
@@ -16,11 +16,6 @@ export function reversePathFilter(device: string): number | undefined {
   return setting(device, 'rp_filter')
 }
 
-/** Whether the filter is strict, and regards no marks, which a firewall may give to what comes in. */
-export function filtersStrictly(device: string): boolean {
-  return reversePathFilter(device) === strict && setting(device, 'src_valid_mark') === 0
-}
-
 function setting(device: string, key: string): number | undefined {
   const read = (name: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/${key}`, 'utf8'))
   try {
@@ -30,11 +25,24 @@ function setting(device: string, key: string): number | undefined {
   }
 }
 
-/** Whether a strict filter drops what an IPv4 host sends through this device, because a route leads there through another. */
-export function isFilteredBack(address: string, device: string, deviceIndex: number): boolean {
-  if (parseIP(address)[0]! >= firstGroup) return false
-  // A rule may choose the route by the address that the answers are sent to.
-  const source = parseIP(sourceAddress({ address, port: 9 }, { device }))
-  const hops = routeHops(address, { source })
-  return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))
+/**
+ * Returns whether a strict filter drops what an IPv4 host sends through this device, because a route leads there through another. It is
+ * false where the kernel may choose that route by what no question has: a mark from the firewall, a port, a protocol.
+ */
+export function filterBack(device: string, deviceIndex: number): (address: string) => boolean {
+  if (reversePathFilter(device) !== strict || setting(device, 'src_valid_mark') !== 0) return () => false
+  if (readRules().some(({ family, isOfSome }) => family === 4 && isOfSome)) return () => false
+  const own = readAddresses()
+    .filter(({ address, deviceIndex: index }) => index === deviceIndex && address.family === 4)
+    .map(({ address }) => parseIP(address.address))
+  const isElsewhere = (address: string, source: Uint8Array) => {
+    const hops = routeHops(address, { source })
+    return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))
+  }
+  return address => {
+    if (parseIP(address)[0]! >= firstGroup) return false
+    // A rule may choose the route by the address that the answers are sent to. The call may have named any of them.
+    const sources = own.length > 0 ? own : [parseIP(sourceAddress({ address, port: 9 }, { device }))]
+    return sources.every(source => isElsewhere(address, source))
+  }
 }

@@ -208,6 +208,29 @@ describe('every call that times out', () => {
     expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
   })
 
+  test('on a device with a strict filter and a way back by a rule for ICMP, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('router', 'ip', 'rule', 'add', 'ipproto', 'icmp', 'lookup', '77')
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', 'ipproto', 'icmp', 'lookup', '77'))
+    lab.run('router', 'ip', 'route', 'add', 'default', 'table', '77', 'via', gateway4, 'dev', device)
+    expect(await faultOf(() => netvia.ping(host, limit))).toBe('reply')
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
+  test('on a device with a strict filter and a way back to one of its addresses, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    const localAddress = '192.0.2.78'
+    lab.run('router', 'ip', 'address', 'add', `${localAddress}/32`, 'dev', device)
+    lab.run('internet', 'ip', 'route', 'replace', localAddress, 'dev', device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('router', 'ip', 'rule', 'add', 'from', localAddress, 'lookup', '77')
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', 'from', localAddress))
+    lab.run('router', 'ip', 'route', 'add', 'default', 'table', '77', 'via', gateway4, 'dev', device)
+    expect(await faultOf(() => netvia.ping(host, { ...limit, localAddress }))).toBe('reply')
+    expect(await faultOf(() => netvia.ping(silent, { ...limit, localAddress }))).toBe('timeout')
+  })
+
   test('on a device with a strict filter and a way back through it, reports silence', async () => {
     const { address4, gateway4 } = lab.addDevice(device)
     lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)

@@ -13,6 +13,8 @@ const attribute = {
   table: 15,
   markMask: 16,
   device: 17,
+  /** The first of those that select by user, protocol, ports and DSCP. */
+  userRange: 20,
   protocol: 21,
 } as const
 /** FR_ACT_TO_TBL of linux/fib_rules.h. */
@@ -31,6 +33,8 @@ export interface Rule {
   readonly device?: string
   /** The rule applies only to packets with this firewall mark. */
   readonly mark?: number
+  /** The rule applies only to packets of some users, protocols, ports or DSCP values. */
+  readonly isOfSome?: boolean
   /** Ignores routes of the table with a prefix length of at most this. */
   readonly suppressPrefixLength?: number
 }
@@ -63,6 +67,7 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
   const u32 = (type: number) => readU32(attributes.get(type) ?? new Uint8Array())
   const device = attributes.get(attribute.device)
   const suppress = readI32(attributes.get(attribute.suppressPrefixLength) ?? new Uint8Array()) ?? -1
+  const selects = (type: number) => type >= attribute.userRange && type !== attribute.protocol
   return {
     family,
     priority: u32(attribute.priority) ?? 0,
@@ -71,6 +76,7 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
     source: formatAddress(attributes.get(attribute.source)),
     device: device && readText(device),
     mark: u32(attribute.mark),
+    isOfSome: payload[3] !== 0 || [...attributes.keys()].some(selects) || undefined,
     suppressPrefixLength: suppress < 0 ? undefined : suppress,
   }
 }
