@@ -75,7 +75,9 @@ describe.each([
     // Between its two time stamps, a packet may have to wait for a processor.
     expect(errors[Math.floor(errors.length * 0.9)]).toBeLessThan(1)
     const received = results.filter(({ outcome }) => outcome === 'reply').length
-    expect(series.statistics).toMatchObject({ sent: 300, received })
+    expect(series.statistics.sent).toBe(300)
+    // The statistics also count what came after the timeout.
+    expect(series.statistics.received).toBeGreaterThanOrEqual(received)
   })
 })
 
