@@ -78,10 +78,18 @@ describe('with TLS', () => {
     const result = await checkHttp(`https://127.0.0.1:${port}/`, options)
     expect(result).toMatchObject({ ok: false, status: 302 })
     expect(result).not.toHaveProperty('captivePortal')
-    const page = await httpsServer(answer(200))
-    const other = await checkHttp(`https://127.0.0.1:${page}/`, { tls: { ca }, expectStatus: 204 })
-    expect(other).toMatchObject({ ok: false, status: 200 })
-    expect(other).not.toHaveProperty('captivePortal')
+    for (const status of [200, 511]) {
+      const page = await httpsServer(answer(status))
+      const other = await checkHttp(`https://127.0.0.1:${page}/`, { tls: { ca }, expectStatus: 204 })
+      expect(other).toMatchObject({ ok: false, status })
+      expect(other).not.toHaveProperty('captivePortal')
+    }
+  })
+
+  test("the portal's own page may have a certificate that is accepted", async () => {
+    const page = await httpsServer(answer(511))
+    const to = answer(302, { location: `https://localhost:${page}/` })
+    expect(await portalOf(to, { tls: { ca } })).toEqual({ evidence: 'status', host: `localhost:${page}` })
   })
 })
 

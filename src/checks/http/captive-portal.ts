@@ -25,6 +25,8 @@ export interface PortalTraces {
   status: number | undefined
   /** Redirect target from an answer that anything on the path could have sent. */
   sentTo: string | undefined
+  /** The other end of the last connection has proved its identity. */
+  authenticated: boolean
   /** First name of a rejected certificate that is for another name; empty if it has none. */
   foreignName: string | undefined
   /** An answer that anything on the path could have sent was successful, but not the expected one. */
@@ -33,8 +35,9 @@ export interface PortalTraces {
 
 /** Looks for a portal behind a failed check. Returns undefined without evidence. */
 export function findPortal(traces: PortalTraces, plan: HttpCheckPlan, error: NetviaError): CaptivePortal | undefined {
-  const { status, sentTo, foreignName, unexpected } = traces
-  if (status === 511) return { evidence: 'status', host: sentTo }
+  const { status, sentTo, authenticated, foreignName, unexpected } = traces
+  // A portal's own page may have a certificate that is accepted.
+  if (status === 511 && (!authenticated || sentTo !== undefined)) return { evidence: 'status', host: sentTo }
   if (sentTo !== undefined && expectsJustThis(plan)) return { evidence: 'redirect', host: sentTo }
   if (foreignName !== undefined && error.syscall === 'TLS handshake')
     return { evidence: 'certificate', host: foreignName || undefined }
