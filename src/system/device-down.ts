@@ -4,7 +4,7 @@ import { isIP } from '../builtins.js'
 import { type NetviaError, type NetviaErrorDetails, setUpHint, systemError } from '../errors.js'
 import { unmapped } from '../sockets/ip.js'
 import type { Link } from './netlink/link.js'
-import { readLink, routeHops } from './netlink/tables.js'
+import { neighbour, readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
 import { filterBack } from './reverse-path.js'
 
@@ -68,9 +68,16 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
 }
 
 /**
- * Whether a device without an address of the family needs one. With a route, IPv4 packets may have an address of another device and be
- * answered. An Ethernet device asks for its IPv6 neighbours from an address of its own (RFC 4861 section 4.3).
+ * Whether a device without an address of the family needs one. IPv4 packets may have an address of another device, and be answered: over
+ * a route, to a known neighbour, or on a link without Ethernet addresses. An Ethernet device asks for its IPv6 neighbours from an address
+ * of its own (RFC 4861 section 4.3).
  */
 function needsAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
-  return family === 4 ? routeHops(target, { deviceIndex: index }) === undefined : mac !== undefined
+  if (mac === undefined) return false
+  return family === 6 || (routeHops(target, { deviceIndex: index }) === undefined && !isKnown(target, index))
+}
+
+function isKnown(target: string, index: number): boolean {
+  const found = neighbour(target, index)
+  return found !== undefined && found.state !== 'failed' && found.state !== 'incomplete'
 }

@@ -231,6 +231,28 @@ describe('every call that times out', () => {
     expect(await faultOf(() => netvia.ping(silent, { ...limit, localAddress }))).toBe('timeout')
   })
 
+  test('on a device without an IPv4 address and route, whose packets have an address of another one, reports silence', async () => {
+    const { address4 } = lab.addDevice(device)
+    const [loopback, far] = ['192.0.2.77/32', '10.99.9.9']
+    lab.run('router', 'ip', 'address', 'add', loopback, 'dev', 'lo')
+    onTestFinished(() => void lab.run('router', 'ip', 'address', 'delete', loopback, 'dev', 'lo'))
+    lab.run('internet', 'ip', 'address', 'add', `${far}/32`, 'dev', device)
+    lab.run('internet', 'ip', 'route', 'replace', loopback, 'dev', device)
+    lab.run('router', 'ip', 'address', 'delete', `${address4}/24`, 'dev', device)
+    lab.run('router', 'ip', 'route', 'flush', 'dev', device)
+    expect(await faultOf(() => netvia.ping(far, limit))).toBe('reply')
+    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', loopback)
+    onTestFinished(() => void lab.run('internet', 'ip', 'route', 'delete', loopback))
+    expect(await faultOf(() => netvia.ping(far, limit))).toBe('timeout')
+  })
+
+  test('on a device without an IPv4 address that asks for no neighbours, reports silence', async () => {
+    lab.addDevice(device)
+    lab.run('router', 'ip', 'link', 'set', device, 'arp', 'off')
+    lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device)
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
   test('on a device with a strict filter and a way back through it, reports silence', async () => {
     const { address4, gateway4 } = lab.addDevice(device)
     lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
