@@ -79,7 +79,10 @@ function ownKeys(): ReadonlySet<string> {
   return own.keys
 }
 
-/** Each address, alone and with its link, and the families of each link. Empty if netlink is refused: then the connected socket must decide (`reachesItself`). */
+/**
+ * Each address, alone and with its link, and the families of each link. Empty if netlink is refused: then the connected socket must
+ * decide (`reachesItself`).
+ */
 function readOwnKeys(): ReadonlySet<string> {
   try {
     return new Set(

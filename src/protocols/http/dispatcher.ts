@@ -81,9 +81,8 @@ const schema: Schema = { ...pathSchema, ...agentSchema, connectTimeout: millisec
  * `request` and the like, with keep-alive, and HTTP/2 with `allowH2: true`. A connection whose device was deleted is not used
  * again.
  *
- * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed; `ERR_UNSUPPORTED_RUNTIME` in Bun, whose own
- * undici ignores dispatchers. Requests fail with what
- * `connect` throws.
+ * @throws NetviaError `ERR_INVALID_ARG_VALUE`; `ERR_UNDICI_NOT_FOUND` where the package is not installed; `ERR_UNSUPPORTED_RUNTIME`
+ * in Bun, whose own undici ignores dispatchers. Requests fail with what `connect` throws.
  */
 export function createDispatcher(options: DispatcherOptions = {}): Agent {
   requireDispatchers('createDispatcher')
