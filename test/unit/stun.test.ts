@@ -177,10 +177,15 @@ test.each<[what: string, other: (own: Endpoint) => Endpoint, evidence: string]>(
   if (evidence === 'no second address') expect(nat).toMatchObject({ filtering: unknown })
 })
 
-test('a port 0 is no public port', async () => {
+test.each([
+  ['a port 0', { address: '203.0.113.7', port: 0 }],
+  ['a group', { address: '224.0.0.1', port: 9 }],
+  ['a broadcast address', { address: '255.255.255.255', port: 9 }],
+  ['an address of the other family', { address: '2001:db8::1', port: 9 }],
+])('%s is no public address', async (_what, mapped) => {
   const client = await clientOf()
-  const { to } = await answering(id => [encodeMessage('success', id, { mapped: { address: '0.0.0.0', port: 0 } })])
-  await expect(client.request({ to, timeout: 60_000, signal })).rejects.toThrow('its answer has no address')
+  const { to } = await answering(id => [encodeMessage('success', id, { mapped })])
+  await expect(client.request({ to, timeout: 60_000, signal })).rejects.toThrow('its answer has no possible address')
 })
 
 test.each([

@@ -1,10 +1,12 @@
-import { nodeCrypto } from '../../builtins.js'
+import { isIP, nodeCrypto } from '../../builtins.js'
 import { NetviaError, shown, systemError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { setImmediate } from '../../runtime/timers.js'
+import { parseIP } from '../../sockets/ip.js'
 import { deviceDown } from '../../system/device-down.js'
+import { isLoopback } from '../../system/reach.js'
 import { openReported } from '../udp/open-udp-packets.js'
 import { change, type Endpoint, sameEndpoint } from './attributes.js'
 import { decodeMessage, encodeMessage, type StunMessage } from './message.js'
@@ -94,11 +96,14 @@ export class StunClient {
       const hear = (message: StunMessage, source: Endpoint) => {
         const { kind, mapped, unknown, error } = message
         settle()
-        if (kind === 'success' && mapped?.port && unknown.length === 0)
+        if (kind === 'success' && mapped && isPossible(mapped, to) && unknown.length === 0)
           resolve({ ...message, mapped, source, rttMs: monotonicNow() - sentAt })
         else
           reject(
-            badAnswer(error ? `it answered ${error.code} ${shown(error.reason)}` : 'its answer has no address', to),
+            badAnswer(
+              error ? `it answered ${error.code} ${shown(error.reason)}` : 'its answer has no possible address',
+              to,
+            ),
           )
       }
       // By then, everything that arrived while this process was busy has been read.
@@ -147,4 +152,13 @@ export class StunClient {
 
 function badAnswer(why: string, { address, port }: Endpoint): NetviaError {
   return new NetviaError(`STUN: the server can't be used: ${why}`, { code: 'ERR_STUN', syscall: 'STUN', address, port })
+}
+
+/** Whether a question to `to` can have come from there: from no group, from no port 0, and over loopback alone from loopback. */
+function isPossible({ address, port }: Endpoint, to: Endpoint): boolean {
+  const family = isIP(address)
+  const first = parseIP(address)[0]!
+  const isGroup = first >= (family === 4 ? 224 : 255)
+  const isElsewhere = !isLoopback(address) || isLoopback(to.address)
+  return port > 0 && family === isIP(to.address) && !isGroup && isElsewhere
 }
