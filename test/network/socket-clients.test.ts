@@ -20,6 +20,7 @@ const port = 7012
 const { name } = lab.server
 
 const mysqlPort = 7013
+const mailPort = 7014
 
 /** The handshake packet of MySQL's protocol 10. */
 const greeting = Buffer.concat([
@@ -30,19 +31,21 @@ const greeting = Buffer.concat([
 ])
 const mysqlGreeting = Buffer.concat([Buffer.from([greeting.length, 0, 0, 0]), greeting])
 
-/** A server that greets, prints the client's address and first bytes in hex, and closes. No client needs to get further. */
+/**
+ * Servers that print the client's address and first bytes in hex, and close. No client needs to get further. Only those whose protocol
+ * begins so greet: a greeting that arrives after the client's end would be answered by the kernel, through any device.
+ */
 const program = `
-  const serve = (port, hello) => require('node:net').createServer(socket => {
-    socket.on('error', () => {})
-    const greet = setTimeout(() => socket.write(hello), 300)
+  const serve = (port, hello = '') => require('node:net').createServer(socket => {
+    socket.on('error', () => {}).write(hello)
     socket.once('data', bytes => {
-      clearTimeout(greet)
       console.log(socket.remoteAddress.replace('::ffff:', '') + ' ' + bytes.toString('hex'))
       socket.destroy()
     })
   }).listen(port, '::')
   serve(${mysqlPort}, Buffer.from('${mysqlGreeting.toString('hex')}', 'hex'))
-  serve(${port}, '220 hello\\r\\n').once('listening', () => console.log('ready'))`
+  serve(${mailPort}, '220 hello\\r\\n')
+  serve(${port}).once('listening', () => console.log('ready'))`
 
 let output: NodeJS.ReadableStream
 
@@ -173,9 +176,9 @@ if (!installed) {
       const bytes = await firstBytes(() => {
         const mail = client('nodemailer').createTransport({
           host: name,
-          port,
+          port: mailPort,
           getSocket(_options: object, callback: (error: unknown, found?: object) => void) {
-            to().then(connection => callback(null, { connection }), callback)
+            to(mailPort).then(connection => callback(null, { connection }), callback)
           },
         })
         return ends(mail.verify())
