@@ -2,7 +2,7 @@
 // read nothing, on 190 connections. The checks must stay on time, memory must stay bounded, and SIGTERM must end the monitor.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,14 +41,14 @@ async function attack(path, secret) {
   const { child, checks } = startMonitor(secret)
   const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
   await checks.next(20)
-  const quiet = await latest(checks, 3000)
+  const quiet = await latest(child.pid, checks, 3000)
   const before = megabytes(child.pid)
   const load = flood(path)
   let memory = 0
   const sampler = setInterval(() => {
     memory = Math.max(memory, megabytes(child.pid))
   }, 50)
-  const late = await latest(checks, seconds * 1000)
+  const late = await latest(child.pid, checks, seconds * 1000)
   clearInterval(sampler)
   const asked = performance.now()
   child.kill('SIGTERM')
@@ -103,12 +103,30 @@ function startMonitor(secret) {
   }
 }
 
-/** The largest delay of a check in ms: the time between two results minus the interval. */
-async function latest({ times }, ms) {
+/**
+ * The largest delay of a check in ms: the time between two results minus the interval, and minus the time in which the monitor waited for
+ * a processor of this machine.
+ */
+async function latest(pid, { times }, ms) {
+  const waits = [[Date.now(), waitedMs(pid)]]
   const from = times.length
+  const sampler = setInterval(() => waits.push([Date.now(), waitedMs(pid)]), 20)
   await sleep(ms)
-  const gaps = times.slice(from).map((at, index) => at - times[from + index - 1] - interval)
-  return Math.max(...gaps, Date.now() - times.at(-1) - interval, 0)
+  clearInterval(sampler)
+  waits.push([Date.now(), waitedMs(pid)])
+  const waited = (start, end) => {
+    const [, before] = waits.findLast(([at]) => at <= start) ?? waits[0]
+    const [, after] = waits.find(([at]) => at >= end) ?? waits.at(-1)
+    return after - before
+  }
+  const results = [...times.slice(from - 1), Date.now()]
+  const late = results.slice(1).map((at, index) => at - results[index] - interval - waited(results[index], at))
+  return Math.max(...late, 0)
+}
+
+/** Milliseconds for which the main thread of a process has waited for a processor so far (the kernel's sched-stats documentation). */
+function waitedMs(pid) {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6
 }
 
 function flood(path) {
