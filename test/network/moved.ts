@@ -10,9 +10,15 @@ let tables = 0
 const interfaceOf = { prerouting: 'iifname', postrouting: 'oifname' } as const
 type Hook = keyof typeof interfaceOf
 
-/** The number of IP packets in both directions on each uplink while `work` ran. */
-export function movedDuring(work: () => unknown): Promise<{ wan1: number; wan2: number }> {
-  return countedDuring(work, ['prerouting', 'postrouting'])
+/**
+ * The kernel's answers to late packets of closed TCP connections, which no option of a socket can bind (docs/paths.md). A socket's own
+ * resets also acknowledge.
+ */
+export const resetsOfNoSocket = 'tcp flags & (rst | ack) == rst'
+
+/** The number of IP packets in both directions on each uplink while `work` ran, but for those that match `ignored`. */
+export function movedDuring(work: () => unknown, ignored?: string): Promise<{ wan1: number; wan2: number }> {
+  return countedDuring(work, ['prerouting', 'postrouting'], ignored)
 }
 
 /** The same for sent packets only, because replies may arrive through the other uplink. */
@@ -24,13 +30,18 @@ export function sentDuring(work: () => unknown): Promise<{ wan1: number; wan2: n
  * Lets the kernel count packets. Excludes what hosts send on their own at any time: ARP, neighbour discovery and multicast group
  * reports.
  */
-async function countedDuring(work: () => unknown, hooks: Hook[]): Promise<{ wan1: number; wan2: number }> {
+async function countedDuring(
+  work: () => unknown,
+  hooks: Hook[],
+  ignored?: string,
+): Promise<{ wan1: number; wan2: number }> {
   await quiet()
   const table = `moved_${process.pid}_${++tables}`
   const chain = (hook: Hook) => `chain ${hook} {
     type filter hook ${hook} priority 300
     icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } return
     icmpv6 type { mld-listener-query, mld-listener-report, mld2-listener-report } return
+    ${ignored === undefined ? '' : `${ignored} return`}
     ${uplinks.map(device => `${interfaceOf[hook]} "${device}" counter name ${device}`).join('\n')}
   }`
   const counters = uplinks.map(device => `counter ${device} {}`).join('\n')

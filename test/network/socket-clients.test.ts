@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { listenProxy } from '../../src/index.js'
 import { connect } from '../../src/protocols/tcp/connect.js'
 import { lab, needs } from '../lab/index.js'
-import { movedDuring } from './moved.js'
+import { movedDuring, resetsOfNoSocket } from './moved.js'
 
 needs('dnsmasq')
 
@@ -33,7 +33,7 @@ const mysqlGreeting = Buffer.concat([Buffer.from([greeting.length, 0, 0, 0]), gr
 
 /**
  * Servers that print the client's address and first bytes in hex, and close. No client needs to get further. Only those whose protocol
- * begins so greet: a greeting that arrives after the client's end would be answered by the kernel, through any device.
+ * begins so greet.
  */
 const program = `
   const serve = (port, hello = '') => require('node:net').createServer(socket => {
@@ -64,7 +64,7 @@ async function firstBytes(start: () => Promise<unknown>): Promise<Buffer> {
     const line = once(output, 'data')
     const [, text] = await Promise.all([start(), line])
     said = String(text[0]).trim()
-  })
+  }, resetsOfNoSocket)
   const [from, bytes] = said.split(' ')
   expect([lab.wan2.address4, lab.wan2.address6]).toContain(from)
   expect(moved.wan1).toBe(0)
