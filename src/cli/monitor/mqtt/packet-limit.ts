@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
 import { monotonicNow } from '../../../monotonic.js'
+import { OverSocket } from '../over-socket.js'
 
 /** In bytes. What this monitor has announced itself is a kilobyte, and everything else it asks for is a word. */
 const longest = 65_536
@@ -17,13 +17,11 @@ const expected = new Set([2, publish, 4, 9, 13])
  * so many packets that no check gets its turn. This monitor publishes with quality 1 at most, and subscribes with quality 0 alone (section
  * 3.8.4).
  */
-export class LimitedStream extends Duplex {
-  readonly #socket: Socket
+export class LimitedStream extends OverSocket {
   readonly #packets = new Packets()
 
   constructor(socket: Socket) {
-    super()
-    this.#socket = socket
+    super(socket)
     socket
       .on('data', (chunk: Buffer) => this.#receive(chunk))
       .on('end', () => this.push(null))
@@ -35,28 +33,11 @@ export class LimitedStream extends Duplex {
   #receive(chunk: Buffer): void {
     const fault = this.#packets.faultIn(chunk)
     if (fault !== undefined) this.destroy(new Error(`the broker sent ${fault}`))
-    else if (!this.push(chunk)) this.#socket.pause()
+    else if (!this.push(chunk)) this.carrier.pause()
   }
 
   override _read(): void {
-    this.#socket.resume()
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, done)
-  }
-
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
-  }
-
-  override _final(done: () => void): void {
-    this.#socket.end(done)
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#socket.destroy()
-    done(error)
+    this.carrier.resume()
   }
 }
 

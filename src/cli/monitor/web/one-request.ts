@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { OverSocket } from '../over-socket.js'
 
 /** In ms without a byte sent or received, while a response is being sent or no request is pending. */
 const idleTimeout = 60_000
@@ -13,8 +13,7 @@ const endOfHeader = Buffer.from('\r\n\r\n')
  * answer all of them, so a thousand in a single write would be a thousand answers in memory. Here the next request stays outside
  * until `next()`. A client that sends more than `maxHeld` bytes ahead is dropped.
  */
-export class OneRequest extends Duplex {
-  readonly #socket: Socket
+export class OneRequest extends OverSocket {
   readonly #maxHeld: number
   #held: Buffer = Buffer.alloc(0)
   #busy = false
@@ -22,8 +21,7 @@ export class OneRequest extends Duplex {
 
   /** `maxHeld`: bytes of the longest header. A request has no body. */
   constructor(socket: Socket, maxHeld: number) {
-    super({ allowHalfOpen: false })
-    this.#socket = socket
+    super(socket, { allowHalfOpen: false })
     this.#maxHeld = maxHeld
     this.#expect()
     socket.setTimeout(idleTimeout, () => {
@@ -55,26 +53,10 @@ export class OneRequest extends Duplex {
 
   override _read(): void {}
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, done)
-  }
-
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#socket.cork()
-    for (const { chunk } of chunks.slice(0, -1)) this.#socket.write(chunk)
-    this.#socket.write(chunks.at(-1)!.chunk, done)
-    this.#socket.uncork()
-  }
-
-  override _final(done: () => void): void {
-    this.#socket.end(done)
-  }
-
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#timer)
     this.#held = Buffer.alloc(0)
-    this.#socket.destroy()
-    done(error)
+    super._destroy(error, done)
   }
 
   #expect(): void {
@@ -86,7 +68,7 @@ export class OneRequest extends Duplex {
   }
 
   #refuse(status: string): void {
-    this.#socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => this.destroy())
+    this.carrier.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => this.destroy())
   }
 
   #receive(data: Buffer): void {
