@@ -104,7 +104,7 @@ function matchHere(job: Job): Found {
 
 /** AF_UNIX, SOCK_DGRAM: the cheapest to open. */
 const localSocket = [1, 2, 0] as const
-/** Of the event loop for a script's time limit: an epoll instance, a pipe and events. */
+/** Node enforces the time limit from an event loop of its own, which needs five descriptors. The other three are a margin. */
 const descriptorsOfLimit = 8
 
 /**

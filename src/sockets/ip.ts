@@ -9,6 +9,12 @@ export function parseIP(address: string): Uint8Array {
   return bytes
 }
 
+/** Whether a valid address is that of a group, or in the IPv4 block that ends with the broadcast address. No single host has it. */
+export function isGroup(address: string): boolean {
+  const bytes = parseIP(address)
+  return bytes[0]! >= (bytes.length === 4 ? 224 : 255)
+}
+
 /** Writes the 4 bytes of a valid IPv4 address. */
 export function putIPv4(address: string, bytes: Uint8Array, start: number): Uint8Array {
   let at = start

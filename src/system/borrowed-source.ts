@@ -7,8 +7,8 @@ export interface BorrowedSource {
   readonly device: string
 }
 
-/** An address of the Internet (2000::/3), and any port: nothing is sent there. */
-const anywhere = { address: '2000::', port: 9 }
+/** An address of the Internet (2000::/3). Nothing is sent there. */
+const anywhere = { address: '2000::' }
 
 /**
  * The IPv6 address of another device that the kernel gives to packets through this one. Rather than a deprecated address of its

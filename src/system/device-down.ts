@@ -6,7 +6,7 @@ import { unmapped } from '../sockets/ip.js'
 import type { Link } from './netlink/link.js'
 import { neighbour, readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
-import { filterBack } from './reverse-path.js'
+import { filterBack, loosenHint } from './reverse-path.js'
 
 type Where = Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'>
 
@@ -63,7 +63,7 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
     if (family === 6) return undefined
     isFiltered ??= filterBack(device, link.index)
     if (!isFiltered(address)) return undefined
-    return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: sysctl -w net/ipv4/conf/${device}/rp_filter=2`
+    return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: ${loosenHint(device)}`
   }
 }
 

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { parseIP } from '../sockets/ip.js'
+import { isGroup, parseIP } from '../sockets/ip.js'
 import { sourceAddress } from '../sockets/source-address.js'
 import { readAddresses, readRules, routeHops } from './netlink/tables.js'
 
 /** The value of strict filtering (RFC 3704): packets must come in through the device that their sender is reached by. */
-const strict = 1
-/** The first byte of the groups, and of 255.255.255.255. Their members answer from addresses of their own. */
-const firstGroup = 224
+export const strict = 1
+
+/** The command that lets in what a strict filter drops. */
+export function loosenHint(device: string): string {
+  return `sysctl -w net/ipv4/conf/${device}/rp_filter=2`
+}
 
 /**
  * The device's rp_filter, or that of all devices: the higher of the two counts (the kernel's ip-sysctl documentation).
@@ -40,9 +43,10 @@ export function filterBack(device: string, deviceIndex: number): (address: strin
     return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))
   }
   return address => {
-    if (parseIP(address)[0]! >= firstGroup) return false
+    // The members of a group answer from addresses of their own.
+    if (isGroup(address)) return false
     // A rule may choose the route by the address that the answers are sent to. The call may have named any of them.
-    const sources = own.length > 0 ? own : [parseIP(sourceAddress({ address, port: 9 }, { device }))]
+    const sources = own.length > 0 ? own : [parseIP(sourceAddress({ address }, { device }))]
     return sources.every(source => isElsewhere(address, source))
   }
 }

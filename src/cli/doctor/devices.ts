@@ -1,7 +1,7 @@
 import { type BorrowedSource, borrowedSource } from '../../system/borrowed-source.js'
 import type { Device } from '../../system/devices/device.js'
 import { mainTable, type Route } from '../../system/netlink/route.js'
-import { reversePathFilter } from '../../system/reverse-path.js'
+import { loosenHint, reversePathFilter, strict } from '../../system/reverse-path.js'
 import type { Finding } from './finding.js'
 
 export interface DefaultRoute {
@@ -97,7 +97,7 @@ function reversePath(name: string, routes: readonly DefaultRoute[], finding: Mak
   const value = reversePathFilter(name)
   if (value === undefined) return finding('rp_filter', 'note', 'unknown: /proc/sys cannot be read here')
   const best = routes.find(({ family }) => family === 4)!
-  if (value !== 1 || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
+  if (value !== strict || best.device === name) return finding('rp_filter', 'yes', `${value}: answers are let in`)
   const detail = `strict: answers are dropped, because the way back leads by ${best.device}`
-  return finding('rp_filter', 'no', detail, `sysctl -w net/ipv4/conf/${name}/rp_filter=2`)
+  return finding('rp_filter', 'no', detail, loosenHint(name))
 }

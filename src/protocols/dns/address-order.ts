@@ -20,11 +20,9 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
-const discardPort = 9
-
 function hasRoute(address: string, path: PathOptions): boolean {
   try {
-    sourceAddress({ address, port: discardPort }, path)
+    sourceAddress({ address }, path)
     return true
   } catch {
     return false

@@ -4,7 +4,7 @@ import { monotonicNow } from '../../monotonic.js'
 import type { PathOptions } from '../../options.js'
 import type { Signal } from '../../runtime/cancel.js'
 import { setImmediate } from '../../runtime/timers.js'
-import { parseIP } from '../../sockets/ip.js'
+import { isGroup } from '../../sockets/ip.js'
 import { deviceDown } from '../../system/device-down.js'
 import { isLoopback } from '../../system/reach.js'
 import { openReported } from '../udp/open-udp-packets.js'
@@ -156,9 +156,6 @@ function badAnswer(why: string, { address, port }: Endpoint): NetviaError {
 
 /** Whether a question to `to` can have come from there: from no group, from no port 0, and over loopback alone from loopback. */
 function isPossible({ address, port }: Endpoint, to: Endpoint): boolean {
-  const family = isIP(address)
-  const first = parseIP(address)[0]!
-  const isGroup = first >= (family === 4 ? 224 : 255)
   const isElsewhere = !isLoopback(address) || isLoopback(to.address)
-  return port > 0 && family === isIP(to.address) && !isGroup && isElsewhere
+  return port > 0 && isIP(address) === isIP(to.address) && !isGroup(address) && isElsewhere
 }

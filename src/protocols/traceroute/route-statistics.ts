@@ -77,7 +77,7 @@ const addressesKept = 32
 const silentHops = 5
 /** After this many lost probes in a row, the target is also looked for behind the end of the route. */
 const silentEnd = 10
-/** On a lossy line: after so many that it rarely loses as many, with this probability. */
+/** On a lossy line it takes more: as many as it would lose in a row with this probability. */
 const rare = 0.001
 
 /** Counts the probes of a route hop by hop, in constant memory. */
