@@ -13,10 +13,17 @@ type Where = Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'
 /**
  * The error of a wait that has ended without an answer, if nothing arrives through the device of the call, whatever the network does:
  * it has been set down, has lost the addresses that answers need, drops them, or has become a port of another device that receives in its
- * place. Undefined if silence is the network's. `target`: the address that it waited for, as far as it is known.
+ * place. Undefined if silence is the network's, be it that of one of several `targets`: the addresses that it waited for, as far as they
+ * are known.
  */
-export function deviceDown(syscall: string, where: Where, target = where.address): NetviaError | undefined {
-  return deviceDownFor(syscall, where)(target)
+export function deviceDown(
+  syscall: string,
+  where: Where,
+  targets: readonly (string | undefined)[] = [where.address],
+): NetviaError | undefined {
+  const down = deviceDownFor(syscall, where)
+  const faults = (targets.length > 0 ? targets : [undefined]).map(target => down(target))
+  return faults.every(Boolean) ? faults[0] : undefined
 }
 
 /** `deviceDown` for many targets whose time is over now: the device is read once, but it may drop the answers of some alone. */
@@ -68,16 +75,16 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
 }
 
 /**
- * Whether a device without an address of the family needs one. IPv4 packets may have an address of another device, and be answered: over
- * a route, to a known neighbour, or on a link without Ethernet addresses. An Ethernet device asks for its IPv6 neighbours from an address
- * of its own (RFC 4861 section 4.3).
+ * Whether a device without an address of the family needs one. Packets may have an address of another device, and be answered: on a link
+ * without Ethernet addresses, over an IPv4 route, or to a known neighbour. An Ethernet device asks for its IPv6 neighbours from an address
+ * of its own (RFC 4861 section 4.3), also for those that it knows, unless they are permanent.
  */
 function needsAddress({ index, mac }: Link, target: string, family: 4 | 6): boolean {
   if (mac === undefined) return false
-  return family === 6 || (routeHops(target, { deviceIndex: index }) === undefined && !isKnown(target, index))
-}
-
-function isKnown(target: string, index: number): boolean {
-  const found = neighbour(target, index)
-  return found !== undefined && found.state !== 'failed' && found.state !== 'incomplete'
+  const hops = routeHops(target, { deviceIndex: index })
+  const isKnown = ({ gateway = target }: { gateway?: string }) => {
+    const state = neighbour(gateway, index)?.state ?? 'failed'
+    return state === 'permanent' || state === 'noarp' || (family === 4 && state !== 'failed' && state !== 'incomplete')
+  }
+  return family === 4 ? hops === undefined && !isKnown({}) : !hops?.some(isKnown)
 }

@@ -188,6 +188,33 @@ describe('every call that times out', () => {
     }
   })
 
+  test('while a strict filter drops the answers of some of several servers or addresses, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.6.0/24')
+    lab.run('router', 'ip', 'route', 'add', '198.18.6.0/24', 'via', gateway4, 'dev', device)
+    const mute = '198.18.6.7'
+    const orders = [
+      [silent, mute],
+      [mute, silent],
+    ]
+    for (const servers of orders)
+      expect(await faultOf(() => netvia.resolve('a.test', { ...limit, servers }))).toMatchObject({ code: 'ETIMEOUT' })
+    // The order of a name's addresses changes from answer to answer.
+    const records = [silent, mute].map(address => `host-record=several.test,${address}`)
+    await lab.dnsmasq(records, { addresses: [gateway4] })
+    const asked = { ...limit, servers: [gateway4] }
+    const each: Record<string, () => Promise<unknown>> = {
+      connect: () => netvia.connect({ host: 'several.test', port: 80, ...asked }),
+      checkHttp: () => netvia.checkHttp('http://several.test/', asked),
+    }
+    const work = Object.fromEntries(
+      Object.entries(each).flatMap(([name, call]) => Array.from({ length: 6 }, (_, i) => [`${name} ${i}`, call])),
+    )
+    const found = await whenAll(work, () => {})
+    expect(found).toEqual(of(work, expect.objectContaining({ code: 'ETIMEDOUT' })))
+  })
+
   test('on a device with a strict filter, reports the silence of a group, whose members answer from their own addresses', async () => {
     lab.addDevice(device)
     lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
@@ -251,6 +278,18 @@ describe('every call that times out', () => {
     lab.run('router', 'ip', 'link', 'set', device, 'arp', 'off')
     lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device)
     expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
+  test('on a device without an IPv6 address that need not ask for its neighbours, reports silence', async () => {
+    const { gateway6 } = lab.addDevice(device)
+    const { address: mac } = JSON.parse(lab.run('internet', 'ip', '-j', 'link', 'show', device))[0]
+    lab.run('router', 'ip', '-6', 'neighbour', 'replace', gateway6, 'lladdr', mac, 'dev', device, 'nud', 'permanent')
+    lab.run('router', 'ip', '-6', 'address', 'flush', 'dev', device)
+    expect(await faultOf(() => netvia.ping(silent6, limit))).toBe('timeout')
+    lab.run('router', 'ip', '-6', 'neighbour', 'delete', gateway6, 'dev', device)
+    expect(await faultOf(() => netvia.ping(silent6, limit))).toMatchObject({ code: 'ENETDOWN' })
+    lab.run('router', 'ip', 'link', 'set', device, 'arp', 'off')
+    expect(await faultOf(() => netvia.ping(silent6, limit))).toBe('timeout')
   })
 
   test('on a device with a strict filter and a way back through it, reports silence', async () => {

@@ -92,6 +92,7 @@ async function connectInTime(
     const { host: address, port } = hostAndPort(request)
     return connectTimeoutError(
       { address, port, device },
+      report.progress.waitsFor,
       `${report.progress.phase} not done after ${connectTimeout} ms`,
     )
   })
@@ -116,6 +117,7 @@ async function openConnection(
   const refuse = from === undefined ? undefined : (address: string) => guardRedirect(from, address)
   report.awaited = undefined
   report.progress.phase = 'name resolution'
+  report.progress.waitsFor.clear()
   target.host = plan.addresses?.[joinHostPort(host, port)] ?? host
   const connected = await dialDescriptor(target, signal, report.progress, refuse)
   const { fd, dnsMs, connectMs } = connected

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type { NetviaError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
 import { type CertificateFacts, certificateFacts, isFor, namesOf } from '../../protocols/tcp/certificate.js'
-import type { Progress } from '../../protocols/tcp/time-limit.js'
+import { newProgress } from '../../protocols/tcp/time-limit.js'
 import { type CaptivePortal, findPortal, type PortalTraces } from './captive-portal.js'
 import type { HttpCheckPlan } from './options.js'
 
@@ -76,7 +76,7 @@ export type HttpCheckResult = HttpCheckSuccess | HttpCheckFailure
 /** Collects what a check observes, for the result, however the check ends. */
 export class HttpReport implements PortalTraces {
   /** The progress of the connection, and what it waits for once established. */
-  readonly progress: Progress = { phase: 'name resolution' }
+  readonly progress = newProgress()
   awaited: 'response' | 'body' | undefined
   redirects = 0
   bytes = 0

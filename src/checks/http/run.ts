@@ -82,7 +82,7 @@ function timedOut(
   { awaited, progress }: HttpReport,
 ): NetviaError {
   const { host, port } = hostAndPort(request)
-  const down = deviceDown('HTTP', { port, device }, progress.address)
+  const down = deviceDown('HTTP', { port, device }, [...progress.waitsFor])
   if (down) return down
   const dns =
     awaited === undefined && progress.phase === 'name resolution' ? progress.unanswered?.('ETIMEDOUT') : undefined

@@ -38,7 +38,7 @@ export async function runProbe(request: Request): Promise<Probed> {
   const metrics = new ProbeMetrics(device)
   const log = new ProbeLog({ module: moduleName, target, device })
   const start = monotonicNow()
-  const late = () => deviceDown('probe', { device }, probe.address) ?? new Failed(`it took more than ${timeout} ms`)
+  const late = () => deviceDown('probe', { device }, [probe.address]) ?? new Failed(`it took more than ${timeout} ms`)
   const deadline = new Deadline(timeout, request.signal, late)
   const signal = toAbortSignal(deadline.signal)
   const unwatch = onLinkLoss(device, error => deadline.abort(error))

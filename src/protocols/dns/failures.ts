@@ -57,8 +57,9 @@ export function noServerAnswered(
   code?: string,
 ): NetviaError {
   // The kernel can't repeat a question from an address that is gone.
-  const asked = silent[0] ?? failures.find(({ code }) => code === 'ENETUNREACH')
-  const down = asked && deviceDown('recvmsg', { address: asked.address, port: asked.port, device })
+  const asked = silent.length > 0 ? silent : failures.filter(({ code }) => code === 'ENETUNREACH')
+  const addresses = asked.map(({ address }) => address)
+  const down = asked[0] && deviceDown('recvmsg', { address: addresses[0], port: asked[0].port, device }, addresses)
   const silence = down ? [down] : silent.length > 0 ? [noAnswer(silent)] : []
   const skipped = unusable.map(({ text, why, hint, ownAddress: address, errno }) => {
     const code = errno === undefined ? (address ? 'ERR_OFF_PATH' : 'ENETUNREACH') : getSystemErrorName(errno)

@@ -30,10 +30,11 @@ export function raceFailure(errors: readonly unknown[]): unknown {
 /** The error for an expired `timeout` in `connect` and `connectTls`. `dns`: that of the name which they still wait for. */
 export function connectTimeout(
   where: { address: string; port: number; device?: string },
+  waitsFor: ReadonlySet<string>,
   hint: string,
   dns?: NetviaError,
 ): NetviaError {
-  const down = deviceDown('connect', where)
+  const down = deviceDown('connect', where, [...waitsFor])
   if (down) return down
   return dns ? withHint(dns, hint) : systemError(-constants.errno.ETIMEDOUT, 'connect', { ...where, hint })
 }

@@ -159,6 +159,7 @@ async function later(fd: number, address: string, start: number, options: DialOp
   const { port, device, signal } = options
   await withinTimeLimit(options, (limit, progress) => {
     Object.assign(progress, { address, phase: 'connection' })
+    progress.waitsFor.add(address)
     return handshake(fd, address, port, device, limit)
   })
   if (signal?.aborted) addon().close(fd)
@@ -189,11 +190,13 @@ export async function dialDescriptor(
     refuse?.(address)
     progress.address = address
     progress.phase = 'connection'
+    progress.waitsFor.add(address)
     trying++
     try {
       const socketOptions = numericOptions(familyOf(address), options.socketOptions)
       return { fd: await connectDescriptor(address, options.port, path, signal, socketOptions, start), address }
     } catch (error) {
+      if (!signal.aborted) progress.waitsFor.delete(address)
       // What is left to wait for, if anything, are more addresses.
       if (--trying === 0) progress.phase = 'name resolution'
       throw error
@@ -205,6 +208,8 @@ export async function dialDescriptor(
   if (signal.aborted) close(connected)
   signal.throwIfAborted()
   const { fd, address } = connected
+  progress.waitsFor.clear()
+  progress.waitsFor.add(address)
   return { fd, address, dnsMs: resolved! - begun, connectMs: monotonicNow() - resolved! }
 }
 

@@ -193,7 +193,7 @@ export abstract class SocketProbe implements TraceProbe {
   }
 
   protected silent(): void {
-    const down = deviceDown('recvmsg', { device: this.order.path.device }, addressText(this.target))
+    const down = deviceDown('recvmsg', { device: this.order.path.device }, [addressText(this.target)])
     if (down) this.fail(down)
     else this.settle('timeout')
   }

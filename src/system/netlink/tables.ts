@@ -90,7 +90,7 @@ export function nextHop(address: string, deviceIndex: number): string {
 }
 
 /**
- * The hops of the entry in the IPv4 routing table that leads to an address. Empty if the kernel reports only their nexthop object
+ * The hops of the entry in the routing table that leads to an address. Empty if the kernel reports only their nexthop object
  * (net.ipv4.nexthop_compat_mode). Undefined without an entry: then the kernel takes the address to be on the link.
  */
 export function routeHops(address: string, key: RouteKey): RouteHop[] | undefined {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { addon } from '../../../binding/addon.js'
 import { PlainConnection } from '../../../protocols/http/plain-connection.js'
 import { type Dialed, dial, dialDescriptor } from '../../../protocols/tcp/dial.js'
+import { newProgress } from '../../../protocols/tcp/time-limit.js'
 import { localAddressOf } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
 import type { Probe } from './probe.js'
@@ -9,13 +10,13 @@ import type { Probe } from './probe.js'
 /** Opens a TCP connection over the probe's path, within its time. */
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
   const localAddress = source ?? path.localAddress
-  return dial(Object.assign({}, path, { localAddress, host, port, noDelay: true }), signal, { phase: 'connection' })
+  return dial(Object.assign({}, path, { localAddress, host, port, noDelay: true }), signal, newProgress('connection'))
 }
 
 /** Opens a connection in the same way, for one request without TLS. */
 export async function openPlain({ path, signal }: Probe, host: string, port: number) {
   const target = Object.assign({}, path, { host, port })
-  const { fd, dnsMs, connectMs } = await dialDescriptor(target, signal, { phase: 'connection' })
+  const { fd, dnsMs, connectMs } = await dialDescriptor(target, signal, newProgress('connection'))
   const socket = new PlainConnection(fd, path.device)
   try {
     if (path.device !== undefined) verifyDevice(fd, path.device)
@@ -30,7 +31,7 @@ export async function openPlain({ path, signal }: Probe, host: string, port: num
 export async function tryConnection({ path, signal }: Probe, host: string, port: number, source?: string) {
   const localAddress = source ?? path.localAddress
   const from = Object.assign({}, path, { localAddress, host, port })
-  const { fd } = await dialDescriptor(from, signal, { phase: 'connection' })
+  const { fd } = await dialDescriptor(from, signal, newProgress('connection'))
   try {
     if (path.device !== undefined) verifyDevice(fd, path.device)
     return { localAddress: localAddressOf(fd), remoteAddress: host }
