@@ -78,15 +78,15 @@ test('encoded messages are decoded unchanged', () => {
 })
 
 /** Starts a server that answers each request with the messages that `respond` returns. */
-async function answering(respond: (id: Buffer, count: number) => (Buffer | undefined)[]) {
-  const socket = await openUdp({ host: '127.0.0.1' })
+async function answering(respond: (id: Buffer, count: number) => (Buffer | undefined)[], address = '127.0.0.1') {
+  const socket = await openUdp({ host: address })
   onTestFinished(() => void socket.close())
   let count = 0
   socket.on('message', (message, { address, port }) => {
     for (const answer of respond(decodeMessage(message)!.transaction, ++count))
       if (answer) socket.send(answer, port, address)
   })
-  return { to: { address: '127.0.0.1', port: socket.address().port }, counted: () => count }
+  return { to: { address, port: socket.address().port }, counted: () => count }
 }
 
 async function clientOf() {
@@ -177,11 +177,18 @@ test.each<[what: string, other: (own: Endpoint) => Endpoint, evidence: string]>(
   if (evidence === 'no second address') expect(nat).toMatchObject({ filtering: unknown })
 })
 
+test('behind a translator to IPv4 (NAT64), the public address of an IPv6 path is an IPv4 address', async () => {
+  const client = await StunClient.open({}, 6)
+  onTestFinished(() => client.close())
+  const { to } = await answering(id => [encodeMessage('success', id, { mapped })], '::1')
+  expect(await client.request({ to, timeout: 60_000, signal })).toMatchObject({ mapped })
+})
+
 test.each([
   ['a port 0', { address: '203.0.113.7', port: 0 }],
   ['a group', { address: '224.0.0.1', port: 9 }],
   ['a broadcast address', { address: '255.255.255.255', port: 9 }],
-  ['an address of the other family', { address: '2001:db8::1', port: 9 }],
+  ['an IPv6 address of an IPv4 path', { address: '2001:db8::1', port: 9 }],
 ])('%s is no public address', async (_what, mapped) => {
   const client = await clientOf()
   const { to } = await answering(id => [encodeMessage('success', id, { mapped })])

@@ -154,8 +154,11 @@ function badAnswer(why: string, { address, port }: Endpoint): NetviaError {
   return new NetviaError(`STUN: the server can't be used: ${why}`, { code: 'ERR_STUN', syscall: 'STUN', address, port })
 }
 
-/** Whether a question to `to` can have come from there: from no group, from no port 0, and over loopback alone from loopback. */
+/**
+ * Whether a question to `to` can have come from there: from no group, from no port 0, over loopback alone from loopback, and over IPv6
+ * also from IPv4, behind a translator (NAT64, RFC 6146).
+ */
 function isPossible({ address, port }: Endpoint, to: Endpoint): boolean {
   const isElsewhere = !isLoopback(address) || isLoopback(to.address)
-  return port > 0 && isIP(address) === isIP(to.address) && !isGroup(address) && isElsewhere
+  return port > 0 && isIP(address) <= isIP(to.address) && !isGroup(address) && isElsewhere
 }
