@@ -128,6 +128,8 @@ describe('every call that times out', () => {
 
   test('while its device has lost its IPv4 addresses reports that', async () => {
     lab.addDevice(device)
+    // The other end answers only for its own addresses, as on real links: on a busy machine, some calls begin after the loss.
+    lab.run('internet', 'sysctl', '-qw', `net/ipv4/conf/${device}/arp_ignore=1`)
     const found = await whenAll(calls, () => lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device))
     const hint = expect.stringContaining(`${device} has no IPv4 address`)
     const lacking = expect.objectContaining({ code: 'ENETDOWN', device, hint })
@@ -213,6 +215,14 @@ describe('every call that times out', () => {
     )
     const found = await whenAll(work, () => {})
     expect(found).toEqual(of(work, expect.objectContaining({ code: 'ETIMEDOUT' })))
+  })
+
+  test('on a device with a strict filter, reports a router that has no route to the name server', async () => {
+    lab.addDevice(device)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    lab.run('internet', 'ip', 'route', 'replace', 'throw', '198.18.7.0/24')
+    const fault = await faultOf(() => netvia.resolve('a.test', { ...limit, servers: ['198.18.7.7'] }))
+    expect(fault).toMatchObject({ code: 'ENETUNREACH', syscall: 'resolve' })
   })
 
   test('on a device with a strict filter, reports the silence of a group, whose members answer from their own addresses', async () => {

@@ -56,8 +56,9 @@ export function noServerAnswered(
   { hostname, device, failures, silent, unusable }: Unanswered,
   code?: string,
 ): NetviaError {
-  // The kernel can't repeat a question from an address that is gone.
-  const asked = silent.length > 0 ? silent : failures.filter(({ code }) => code === 'ENETUNREACH')
+  // The kernel can't repeat a question from an address that is gone. A router's report is received instead.
+  const isUnsent = ({ code, syscall }: NetviaError) => code === 'ENETUNREACH' && syscall !== 'recvmmsg'
+  const asked = silent.length > 0 ? silent : failures.filter(isUnsent)
   const addresses = asked.map(({ address }) => address)
   const down = asked[0] && deviceDown('recvmsg', { address: addresses[0], port: asked[0].port, device }, addresses)
   const silence = down ? [down] : silent.length > 0 ? [noAnswer(silent)] : []
