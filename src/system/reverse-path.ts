@@ -19,6 +19,9 @@ export function reversePathFilter(device: string): number | undefined {
   return setting(device, 'rp_filter')
 }
 
+/** With more addresses that rules may regard, nothing is claimed: a sweep asks the kernel about each of them for each of its targets. */
+const mostSources = 4
+
 function setting(device: string, key: string): number | undefined {
   const read = (name: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/${key}`, 'utf8'))
   try {
@@ -34,10 +37,14 @@ function setting(device: string, key: string): number | undefined {
  */
 export function filterBack(device: string, deviceIndex: number): (address: string) => boolean {
   if (reversePathFilter(device) !== strict || setting(device, 'src_valid_mark') !== 0) return () => false
-  if (readRules().some(({ family, isOfSome }) => family === 4 && isOfSome)) return () => false
-  const own = readAddresses()
+  const rules = readRules().filter(({ family }) => family === 4)
+  if (rules.some(({ isOfSome }) => isOfSome)) return () => false
+  const all = readAddresses()
     .filter(({ address, deviceIndex: index }) => index === deviceIndex && address.family === 4)
     .map(({ address }) => parseIP(address.address))
+  // Without such a rule, the route is the same for all of them.
+  const own = rules.some(({ source }) => source !== undefined) ? all : all.slice(0, 1)
+  if (own.length > mostSources) return () => false
   const isElsewhere = (address: string, source: Uint8Array) => {
     const hops = routeHops(address, { source })
     return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))

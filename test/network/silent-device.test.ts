@@ -268,6 +268,17 @@ describe('every call that times out', () => {
     expect(await faultOf(() => netvia.ping(silent, { ...limit, localAddress }))).toBe('timeout')
   })
 
+  test('on a device with a strict filter and many addresses, reports silence if a rule regards the address', async () => {
+    lab.addDevice(device)
+    const addresses = Array.from({ length: 200 }, (_, i) => `address add 192.0.2.${i + 1}/32 dev ${device}`)
+    lab.run('router', 'sh', '-c', `echo '${addresses.join('\n')}' | ip -batch -`)
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    expect(await faultOf(() => netvia.ping(silent, limit))).toMatchObject({ code: 'ENETDOWN' })
+    lab.run('router', 'ip', 'rule', 'add', 'from', '192.0.2.77', 'lookup', '77')
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', 'from', '192.0.2.77'))
+    expect(await faultOf(() => netvia.ping(silent, limit))).toBe('timeout')
+  })
+
   test('on a device without an IPv4 address and route, whose packets have an address of another one, reports silence', async () => {
     const { address4 } = lab.addDevice(device)
     const [loopback, far] = ['192.0.2.77/32', '10.99.9.9']
