@@ -223,17 +223,20 @@ describe('a server elsewhere that redirects', () => {
     await once(inside.listen(0), 'listening')
     onTestFinished(() => void inside.close())
     const { port } = inside.address() as { port: number }
-    let questions = 0
-    const dns = await fakeServer(({ question: { name, type } }) => ({
-      answers: type === 'A' ? [a(name, questions++ === 0 ? address4 : lab.wan1.address4)] : [],
-    }))
+    // On a busy machine, a question may be repeated.
+    const questions = new Set<number>()
+    const dns = await fakeServer(({ question: { name, type }, id }) => {
+      if (type !== 'A') return {}
+      questions.add(id)
+      return { answers: [a(name, questions.size === 1 ? address4 : lab.wan1.address4)] }
+    })
     onTestFinished(() => dns.close())
     await serve(lab.nginx(`server { listen ${port}; location / { return 307 /secret; } }`))
     const headers = { authorization: 'Bearer secret', cookie: 'a=b' }
     // The redirect stays within one origin, which may receive the credentials.
     const result = await checkHttp(`http://rebound.test:${port}/`, { servers: [dns.server], headers })
     expect(result).toMatchObject({ ok: false, redirects: 1, error: { code: 'ERR_HTTP_REDIRECT' } })
-    expect(questions).toBe(2)
+    expect(questions.size).toBe(2)
     expect(asked).toEqual([])
   })
 })
