@@ -16,7 +16,7 @@ const silent = '198.18.5.7'
 const program = fileURLToPath(new URL('stalling-server.mjs', import.meta.url))
 const certificates = fileURLToPath(new URL('../lab/certificates', import.meta.url))
 const silent6 = 'fd00:5::7'
-const limit = { device, timeout: 3000 }
+const limit = { device, timeout: 5000 }
 const token = 'a token of some length'
 
 beforeAll(async () => {
@@ -53,7 +53,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   checkTcp: () => netvia.checkTcp({ host: silent, port: 80, ...limit }),
   checkHttp: () => netvia.checkHttp(`http://${silent}/`, limit),
   'checkHttp with a time for the connection': () =>
-    netvia.checkHttp(`http://${silent}/`, { ...limit, connectTimeout: 2500 }),
+    netvia.checkHttp(`http://${silent}/`, { ...limit, connectTimeout: 4500 }),
   'checkHttp that waits for the response': () => netvia.checkHttp(`http://${host}:8001/`, limit),
   'checkHttp that waits for the body': () => netvia.checkHttp(`http://${host}:8002/`, limit),
   checkDns: () => netvia.checkDns('a.test', over),
@@ -74,8 +74,8 @@ const calls: Record<string, () => Promise<unknown>> = {
   'measureRate that connects': () => netvia.measureRate(silent, { ...limit, token }),
   'a request of an agent': () => get(`http://${silent}/`, new netvia.HttpAgent(limit)),
   fetch: () => fetch(`http://${silent}/`, { device }),
-  'group.connect': () => group().connect({ host: silent, port: 80, timeout: 3000 }),
-  'group.resolve': () => group().resolve('a.test', { servers: [silent], timeout: 3000 }),
+  'group.connect': () => group().connect({ host: silent, port: 80, timeout: 5000 }),
+  'group.resolve': () => group().resolve('a.test', { servers: [silent], timeout: 5000 }),
   'group.fetch': () => group().fetch(`http://${silent}/`),
 }
 
@@ -99,9 +99,14 @@ async function faultOf(call: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-async function whenAll(work: Record<string, () => Promise<unknown>>, change: () => void) {
+const established = () =>
+  lab.run('router', 'ss', '-Htn', 'state', 'established', 'dst', host).split('\n').filter(Boolean).length
+
+/** `connections`: of those calls, to the server that stalls. Only what is sent before the change has the addresses of before. */
+async function whenAll(work: Record<string, () => Promise<unknown>>, change: () => void, connections = 0) {
   const pending = Object.entries(work).map(async ([name, call]) => [name, await faultOf(call)] as const)
   await sleep(1000)
+  await expect.poll(established, { timeout: 60_000 }).toBeGreaterThanOrEqual(connections)
   change()
   return Object.fromEntries(await Promise.all(pending))
 }
@@ -128,9 +133,10 @@ describe('every call that times out', () => {
 
   test('while its device has lost its IPv4 addresses reports that', async () => {
     lab.addDevice(device)
-    // The other end answers only for its own addresses, as on real links: on a busy machine, some calls begin after the loss.
+    // The other end answers only for its own addresses, as on real links.
     lab.run('internet', 'sysctl', '-qw', `net/ipv4/conf/${device}/arp_ignore=1`)
-    const found = await whenAll(calls, () => lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device))
+    const flush = () => lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device)
+    const found = await whenAll(calls, flush, 5)
     const hint = expect.stringContaining(`${device} has no IPv4 address`)
     const lacking = expect.objectContaining({ code: 'ENETDOWN', device, hint })
     // The kernel reports to a socket with IP_RECVERR that it can't repeat the SYN, if it tries before the end of the time.
