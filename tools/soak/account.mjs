@@ -62,8 +62,8 @@ export class Account {
     return new Account()
   }
 
-  /** Prints the figures first, then fails if anything was wrong. `wrong`: wrong verdicts, with the expected ones. */
-  async settle(what, wrong) {
+  /** Prints the figures first, then fails if anything was wrong. `wrong`: wrong verdicts, with the expected ones. Growth in MB. */
+  async settle(what, wrong, allowedGrowth = mostGrowthMb) {
     clearInterval(this.#timer)
     const seconds = (performance.now() - this.#begun) / 1000
     const growth = this.#growth
@@ -76,7 +76,7 @@ export class Account {
     )
     assert.deepEqual(wrong, {})
     assert.ok(left <= 0, `${left} descriptors stayed open: ${openFiles(this.#pid)}; at first ${this.#files}`)
-    assert.ok(growth === undefined || growth <= mostGrowthMb, `memory grew by ${growth} MB`)
+    assert.ok(growth === undefined || growth <= allowedGrowth, `memory grew by ${growth} MB`)
   }
 
   /** The maximum of the last three quarters minus the maximum of the first, in MB. */

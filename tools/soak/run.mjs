@@ -1,7 +1,8 @@
 // Load tests and long runs, as root with iproute2 and nftables:
-// `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath …] [--minutes N] [--smoke]`
+// `npm run soak [-- fleet|sweep|connections|flood|monitor|page|multipath|promise …] [--minutes N] [--smoke]`
 // They run in the laboratory's router, print their figures in one line, and fail for a wrong verdict, a leaked descriptor or growing
-// memory. --minutes sets the duration of the fleet and the monitor, 10 by default. --smoke runs a small version of each, in seconds.
+// memory. --minutes sets the duration of the fleet, the promise and the monitor, 10 by default. --smoke runs a small version of each, in
+// seconds.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +10,9 @@ import { parseArgs } from 'node:util'
 import { compile } from '../build/compile.mjs'
 import { makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
+import { serveInternet } from '../lab/servers.mjs'
 import { prepare } from './crowds.mjs'
+import { prepareTargets } from './promise/seen.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,6 +30,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 const lab = makeLab()
 prepare(lab)
+prepareTargets(lab)
+await serveInternet(lab)
 const inside = host => ['netns', 'exec', lab.names[host], process.execPath]
 const script = name => fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
 const elsewhere = name => ['ip', ...inside('internet'), script(name)]
@@ -53,6 +58,10 @@ const works = {
   multipath: {
     ...{ cuts: smoke ? 4 : 100, limits: { active: 250, backup: 500 }, server: elsewhere('stream') },
     ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
+  },
+  promise: {
+    ...{ names: lab.names, uplinks: { wan1: lab.wan1, wan2: lab.wan2 } },
+    ...(smoke ? { seconds: 5, atOnce: 8 } : { seconds, atOnce: 24 }),
   },
   // Last, because a device loses its IPv6 addresses and routes when its cable is pulled.
   monitor: {

@@ -1,0 +1,106 @@
+// Makes calls of every kind through both uplinks, many at once and at random, while devices, addresses, routes and rules come and go.
+// Each call has targets of its own. No packet to a target may reach the provider of another device than the call's.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { authority } from '../lab/servers.mjs'
+import { pool } from '../pool.mjs'
+import { Account } from './account.mjs'
+import { calls } from './promise/calls.mjs'
+import { keepChanging } from './promise/changes.mjs'
+import { remember, seenBy } from './promise/seen.mjs'
+
+const { seconds, atOnce, names, uplinks, seed = Date.now() >>> 0 } = JSON.parse(process.argv[2])
+const isps = { wan1: names.isp1, wan2: names.isp2 }
+const devices = Object.keys(isps)
+const account = await Account.open()
+/** In MB. The targets are kept until the end, and V8 keeps what many kinds of calls at the same time took. */
+const allowedGrowth = 100
+const { pick, chance, below } = randomOf(seed)
+/** The call to which a target belongs. */
+const owners = new Map()
+const tally = { calls: 0, failed: 0 }
+
+for (const isp of Object.values(isps)) remember(isp)
+const end = performance.now() + seconds * 1000
+const stop = keepChanging(names, { pick, below })
+await pool(atOnce, atOnce, async () => {
+  while (performance.now() < end) await call()
+})
+await stop()
+// Ends of connections come late, and the ports of silent name servers stay open for ten seconds.
+await sleep(6000)
+await judge()
+
+async function call() {
+  const name = pick(Object.keys(calls))
+  const device = pick(devices)
+  const family = pick([4, 6])
+  const path = {
+    device,
+    ...(chance(0.2) && { localAddress: uplinks[device][`address${family}`] }),
+    ...(chance(0.2) && { tos: 16 }),
+    ...(chance(0.2) && { mark: 7 }),
+    ...(chance(0.3) && { signal: AbortSignal.timeout(Math.ceil(below(300))) }),
+  }
+  const owner = { name, device, number: ++tally.calls, isAborted: path.signal !== undefined }
+  const [host, server] = [newTarget(family, owner), newTarget(family, owner)]
+  const origin = family === 6 ? `[${host}]` : host
+  try {
+    const running = calls[name]({ host, server, family, origin, pick, ca: authority }, path)
+    // The call has read its options.
+    path.device = devices.find(other => other !== device)
+    await running
+  } catch (error) {
+    owner.error = error.code ?? error.name
+    tally.failed++
+  }
+}
+
+function newTarget(family, owner) {
+  const number = owners.size + 1
+  const [high, low] = [number >> 8, number & 255]
+  const target =
+    family === 4
+      ? `100.${64 + (high >> 8)}.${high & 255}.${low}`
+      : new URL(`http://[2001:db8:aaaa::${high.toString(16)}:${low.toString(16)}]`).hostname.slice(1, -1)
+  owners.set(target, owner)
+  return target
+}
+
+async function judge() {
+  const [wrong, ofKernel] = [{}, {}]
+  let seen = 0
+  for (const [device, isp] of Object.entries(isps)) {
+    for (const { kind, targets } of seenBy(isp)) {
+      seen += targets.length
+      for (const owner of targets.map(target => owners.get(target))) {
+        if (owner.device === device) continue
+        const counts = kind === 'packets' ? wrong : ofKernel
+        const what = kind === 'packets' ? `${JSON.stringify(owner)} through ${device}` : kind
+        counts[what] = (counts[what] ?? 0) + 1
+      }
+    }
+  }
+  await account.settle(
+    `promise: seed ${seed}, ${tally.calls} calls, ${tally.failed} failed, ${seen} targets seen, by the kernel itself ` +
+      `through the other device ${JSON.stringify(ofKernel)}`,
+    wrong,
+    allowedGrowth,
+  )
+  assert.ok(seen > (tally.calls - tally.failed) / 2, 'most calls reach their targets')
+}
+
+/** Random choices, which depend on the seed alone (the generator mulberry32). */
+function randomOf(state) {
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let value = Math.imul(state ^ (state >>> 15), state | 1)
+    value ^= value + Math.imul(value ^ (value >>> 7), value | 61)
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
+  }
+  return {
+    pick: list => list[Math.floor(next() * list.length)],
+    chance: share => next() < share,
+    below: limit => next() * limit,
+  }
+}
