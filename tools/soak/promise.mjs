@@ -13,11 +13,11 @@ const { seconds, atOnce, names, uplinks, seed = Date.now() >>> 0 } = JSON.parse(
 const isps = { wan1: names.isp1, wan2: names.isp2 }
 const devices = Object.keys(isps)
 const account = await Account.open()
-/** In MB. The targets are kept until the end, and V8 keeps what many kinds of calls at the same time took. */
+/** In MB. V8 keeps what many kinds of calls at the same time took. */
 const allowedGrowth = 100
 const { pick, chance, below } = randomOf(seed)
-/** The call to which a target belongs. */
-const owners = new Map()
+/** The device and the kind of the call to which each target belongs, by the target's number. */
+const owners = [undefined]
 const tally = { calls: 0, failed: 0 }
 
 for (const isp of Object.values(isps)) remember(isp)
@@ -42,29 +42,34 @@ async function call() {
     ...(chance(0.2) && { mark: 7 }),
     ...(chance(0.3) && { signal: AbortSignal.timeout(Math.ceil(below(300))) }),
   }
-  const owner = { name, device, number: ++tally.calls, isAborted: path.signal !== undefined }
-  const [host, server] = [newTarget(family, owner), newTarget(family, owner)]
+  tally.calls++
+  const [host, server] = [newTarget(family, device, name), newTarget(family, device, name)]
   const origin = family === 6 ? `[${host}]` : host
   try {
     const running = calls[name]({ host, server, family, origin, pick, ca: authority }, path)
     // The call has read its options.
     path.device = devices.find(other => other !== device)
     await running
-  } catch (error) {
-    owner.error = error.code ?? error.name
+  } catch {
     tally.failed++
   }
 }
 
-function newTarget(family, owner) {
-  const number = owners.size + 1
+function newTarget(family, device, name) {
+  const number = owners.push({ device, name }) - 1
   const [high, low] = [number >> 8, number & 255]
-  const target =
-    family === 4
-      ? `100.${64 + (high >> 8)}.${high & 255}.${low}`
-      : new URL(`http://[2001:db8:aaaa::${high.toString(16)}:${low.toString(16)}]`).hostname.slice(1, -1)
-  owners.set(target, owner)
-  return target
+  return family === 4
+    ? `100.${64 + (high >> 8)}.${high & 255}.${low}`
+    : `2001:db8:aaaa::${high.toString(16)}:${low.toString(16)}`
+}
+
+/** nftables may leave out `high` if it is 0. */
+function ownerOf(target) {
+  const parts = target.includes(':') ? target.split('::')[1].split(':') : target.split('.')
+  const [low, high = 0, higher = 64] = parts
+    .map(part => Number.parseInt(part, target.includes(':') ? 16 : 10))
+    .reverse()
+  return owners[((higher - 64) << 16) | (high << 8) | low]
 }
 
 async function judge() {
@@ -73,10 +78,10 @@ async function judge() {
   for (const [device, isp] of Object.entries(isps)) {
     for (const { kind, targets } of seenBy(isp)) {
       seen += targets.length
-      for (const owner of targets.map(target => owners.get(target))) {
+      for (const owner of targets.map(ownerOf)) {
         if (owner.device === device) continue
         const counts = kind === 'packets' ? wrong : ofKernel
-        const what = kind === 'packets' ? `${JSON.stringify(owner)} through ${device}` : kind
+        const what = kind === 'packets' ? `${owner.name} on ${owner.device} through ${device}` : kind
         counts[what] = (counts[what] ?? 0) + 1
       }
     }
