@@ -272,6 +272,28 @@ describe('a hostile broker', () => {
     expect(reports[0]!.why).toMatch(/duplicate CONNACK/)
   }, 70_000)
 
+  test('that sends what the client cannot read, later than the acceptance, is disconnected immediately', async () => {
+    const server = createServer(socket => {
+      socket
+        .on('error', () => {})
+        .once('data', () => {
+          socket.write(connected)
+          // An acknowledgement of a subscription with a quality that there is not, once the client has subscribed.
+          socket.on('data', () => socket.write(Buffer.of(0x90, 3, 0, 1, 3)))
+        })
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const dial = async () => connect(port, '127.0.0.1')
+    const { client, end } = await connectBroker(mqtt, dial, settings, new AbortController().signal)
+    client.subscribe('a', () => {})
+    const began = performance.now()
+    expect(await end).toMatch(/Invalid suback/)
+    // Without the disconnection, the client's keepalive of 30 s ends the connection.
+    expect(performance.now() - began).toBeLessThan(20_000)
+  }, 70_000)
+
   test('may send packets of any length up to the limit, in any pieces', () => {
     const packet = (length: number) =>
       Buffer.concat([Buffer.of(0x30, (length & 0x7f) | 0x80, length >> 7), Buffer.alloc(length, 0xff)])

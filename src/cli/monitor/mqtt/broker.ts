@@ -79,11 +79,13 @@ export function ended(client: Mqtt.MqttClient): Promise<string> {
     const unsaid = 'the broker ended the connection'
     if (client.stream.destroyed) return resolve(unsaid)
     let why: string | undefined
-    const note = (error: Error) => {
+    const onError = (error: Error) => {
       why ??= error.message
+      // The client reports a packet that it can't read, reads no further, and would keep the connection until the next missing PINGRESP.
+      client.stream.destroy()
     }
-    client.stream.on('error', note)
-    client.on('error', note).once('close', () => resolve(why ?? unsaid))
+    client.stream.on('error', onError)
+    client.on('error', onError).once('close', () => resolve(why ?? unsaid))
   })
 }
 
