@@ -164,6 +164,30 @@ describe('a collector can neither block a push nor fill the memory', () => {
   }, 30_000)
 })
 
+describe('a collector that throttles sets the pause', () => {
+  const throttled = (status: number, ...headers: string[]) =>
+    answering([`HTTP/1.1 ${status} No`, ...headers, 'Content-Length: 0', '\r\n'].join('\r\n'))
+
+  test.each<[string, () => Answer, number | undefined]>([
+    ['in seconds', () => throttled(429, 'Retry-After: 40'), 40_000],
+    ['of five minutes at most', () => throttled(503, 'Retry-After: 9999999999'), 300_000],
+    ['as a date', () => throttled(503, `Retry-After: ${new Date(Date.now() + 200_000).toUTCString()}`), 200_000],
+    ['but not by what is neither', () => throttled(503, 'Retry-After: soon'), undefined],
+    ['but not with another status', () => throttled(502, 'Retry-After: 40'), undefined],
+    ['but not as the page of a portal', () => throttled(503, 'Retry-After: 40', 'Content-Type: text/html'), undefined],
+  ])('%s', { timeout: 20_000 }, async (_how, hostile, expected) => {
+    const push = pusher()
+    answer = hostile()
+    const { result, retryAfter } = await push()
+    expect(result).toBe('failed')
+    if (expected === undefined) expect(retryAfter).toBeUndefined()
+    else {
+      expect(retryAfter).toBeLessThanOrEqual(expected)
+      expect(retryAfter).toBeGreaterThan(expected === 200_000 ? 140_000 : expected - 1)
+    }
+  })
+})
+
 /** Sends as fast as the other side reads. */
 function flood(socket: Socket, head: string, text: string) {
   const chunk = text.repeat(2 ** 16)

@@ -143,6 +143,20 @@ describe('an outbox', () => {
     expect(world.attempts).toBe(before + 1)
   })
 
+  test('does not retry before the receiver wants it, also for a reason', async () => {
+    const { outbox, world, send } = outboxOf(100)
+    world.answer = 'failed'
+    outbox.route = { send: async item => ({ ...(await send(item)), retryAfter: 120_000 }), limit: 100 }
+    outbox.add(1)
+    for (let second = 0; second < 119; second++) {
+      await vi.advanceTimersByTimeAsync(1000)
+      outbox.retry()
+    }
+    expect(world.attempts).toBe(1)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(world.attempts).toBe(2)
+  })
+
   test('sends queued items through another route once it gets one', async () => {
     const { outbox, world, delivered } = outboxOf(100)
     world.answer = 'failed'

@@ -12,14 +12,15 @@ export class RetryPause {
   #shorten: (() => void) | undefined
   #end: (() => void) | undefined
 
-  wait(): Promise<void> {
+  /** `atLeast`: what the other end asked for, in ms. `shorten` keeps to it, `end` doesn't. */
+  wait(atLeast = 0): Promise<void> {
     const begun = monotonicNow()
     return new Promise(resolve => {
       const timers: NodeJS.Timeout[] = []
       const endIn = (ms: number) => timers.push(setTimeout(() => this.#end?.(), ms))
       this.#shorten = () => {
         this.#shorten = undefined
-        endIn(Math.max(0, begun + this.#shortened.next() - monotonicNow()))
+        endIn(Math.max(0, begun + Math.max(atLeast, this.#shortened.next()) - monotonicNow()))
       }
       this.#end = () => {
         for (const timer of timers) clearTimeout(timer)
@@ -28,7 +29,7 @@ export class RetryPause {
         this.#end = undefined
         resolve()
       }
-      endIn(this.#whole.next() * (0.8 + 0.4 * Math.random()))
+      endIn(Math.max(atLeast, this.#whole.next() * (0.8 + 0.4 * Math.random())))
     })
   }
 

@@ -15,6 +15,11 @@ const longestReason = 200
 /** Refusals of the credentials, and of the moment. */
 const mayBeAccepted = new Set([401, 403, 407, 408, 429])
 
+/** Answers whose `Retry-After` OTLP/HTTP says to obey. */
+const throttling = new Set([429, 503])
+/** In ms. A collector can't stop the pushes for longer. */
+const longestRetryAfter = 300_000
+
 /** OpenTelemetry's `ExportResult`. */
 interface Exported {
   code: number
@@ -80,6 +85,8 @@ class Requests {
   #answer: (() => PartialSuccess) | undefined
   /** The last answer is a web page, as of a captive portal. */
   isPage = false
+  /** Milliseconds that the last answer, of a collector that throttles, asks to wait. */
+  retryAfter: number | undefined
   #isEnded = false
 
   /** What the last answer says of what was rejected. */
@@ -92,9 +99,12 @@ class Requests {
     const addRequest = (request: ClientRequest, options: ClientRequestArgs) => {
       this.#current = request
       this.#answer = undefined
+      this.retryAfter = undefined
       request.once('response', response => {
         this.#answer = followAnswer(response)
         this.isPage = /^text\/html\b/i.test(response.headers['content-type'] ?? '')
+        if (throttling.has(response.statusCode!) && !this.isPage)
+          this.retryAfter = retryAfter(response.headers['retry-after'])
       })
       ;(agent as NodeAgent).addRequest(request, options)
       if (this.#isEnded) request.destroy()
@@ -124,7 +134,7 @@ async function within<T>(timeout: number, work: Promise<T>): Promise<T | undefin
  * OTLP/HTTP forbids resending what was refused. Rejected credentials are an exception, because they can be replaced. A page or a
  * redirect is no collector's answer, but that of a captive portal.
  */
-function judge({ code, error }: Exported, { isPage, partialSuccess: partial }: Requests): Attempt {
+function judge({ code, error }: Exported, { isPage, partialSuccess: partial, retryAfter }: Requests): Attempt {
   if (code === 0 && isPage) return { result: 'failed', why: 'a web page answered, perhaps that of a captive portal' }
   if (code === 0 && partial?.rejected) {
     const why = `${partial.rejected} of one push${partial.why && `: ${partial.why}`}`
@@ -134,7 +144,13 @@ function judge({ code, error }: Exported, { isPage, partialSuccess: partial }: R
   const status = (error as { code?: unknown } | undefined)?.code
   const isRefused = typeof status === 'number' && status >= 400 && status < 500 && !mayBeAccepted.has(status)
   const why = typeof status === 'number' ? `status ${status} ${error!.message}` : (error?.message ?? 'no reason given')
-  return { result: isRefused ? 'refused' : 'failed', why: shortened(why) }
+  return { result: isRefused ? 'refused' : 'failed', why: shortened(why), retryAfter }
+}
+
+/** Of seconds or a date (RFC 9110 section 10.2.3), in ms from now. */
+function retryAfter(header = ''): number | undefined {
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), longestRetryAfter)
 }
 
 function shortened(why: string): string {

@@ -8,6 +8,8 @@ export interface Attempt {
   why: string
   /** How much of it was refused, counted as the limit is. Default: all. */
   lost?: number
+  /** Milliseconds until the next attempt, if the receiver asked for a pause. */
+  retryAfter?: number | undefined
 }
 
 /** What an outbox reports. `waiting` and `lost` are counted as the limit is. */
@@ -96,13 +98,13 @@ export class Outbox<Item> {
     while (this.#items.length > 0) {
       const [item] = this.#items as [Item]
       this.#isSending = true
-      const { result, why, lost = this.#count(item) } = await this.#route.send(item)
+      const { result, why, lost = this.#count(item), retryAfter } = await this.#route.send(item)
       this.#isSending = false
       if (result === 'failed') {
         this.#reportOnce('failing', why)
         this.#trim()
         if (this.#isClosing) break
-        await this.#pause.wait()
+        await this.#pause.wait(retryAfter)
         continue
       }
       this.#pause.reset()
