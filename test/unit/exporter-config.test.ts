@@ -104,6 +104,14 @@ describe('blackbox.yml', () => {
     expect(modules.get('b')).toMatchObject({ device: ['wan1', 'wan2'], timeout: 60_500 })
   })
 
+  it('refuses a duration of 200,000 digits in less than a minute', () => {
+    const begun = performance.now()
+    expect(problems(`modules: { m: { prober: icmp, timeout: '${'1'.repeat(200_000)}' } }`)).toMatch(
+      /must be a duration/,
+    )
+    expect(performance.now() - begun).toBeLessThan(60_000)
+  }, 600_000)
+
   it('treats a field without a value as missing', () => {
     expect(read('modules:\n  a:\n    prober: http\n    http:\n      method:\n').modules.get('a')).toEqual({
       prober: 'http',

@@ -6,6 +6,7 @@ import { addressHash } from '../../src/cli/exporter/probe/address.js'
 import { distinguishedName } from '../../src/cli/exporter/probe/distinguished-name.js'
 import { recordText } from '../../src/cli/exporter/probe/record-text.js'
 import { expand } from '../../src/cli/exporter/probe/tcp.js'
+import { certificatesIn } from '../../src/cli/exporter/probe/tls.js'
 import { timeoutOf } from '../../src/cli/exporter/scrape.js'
 
 describe('a Go regular expression', () => {
@@ -78,6 +79,14 @@ describe('the parts of a probe', () => {
     expect(addressHash('203.0.113.1')).toBe(2_166_292_308)
     expect(addressHash('127.0.0.1')).toBe(3_668_918_509)
   })
+
+  it('find the certificates of a file, and many beginnings without an end in less than a minute', () => {
+    const certificate = '-----BEGIN CERTIFICATE-----\nMIIB+/==\n-----END CERTIFICATE-----'
+    const begun = performance.now()
+    const text = `a\n${certificate}\n${certificate}${'-----BEGIN CERTIFICATE-----'.repeat(50_000)}`
+    expect(certificatesIn(text)).toEqual([certificate, certificate])
+    expect(performance.now() - begun).toBeLessThan(60_000)
+  }, 600_000)
 
   it('format certificate names like Go', () => {
     expect(distinguishedName('C=DE\nO=Example\nOU=A\nOU=B\nCN=server.test')).toBe(

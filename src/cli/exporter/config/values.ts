@@ -55,11 +55,12 @@ const plainText = (value: unknown) => (typeof value === 'object' ? '' : String(v
 /** A duration as in Go, such as `1m30s`, in milliseconds. */
 export const duration: Check = (value, name) => {
   const text = plainText(value)
-  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g
-  if (text !== '0' && (text === '' || text.replace(part, '') !== '')) {
+  // Sticky: a search from every digit of a long number would take quadratic time.
+  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/gy)]
+  if (text !== '0' && (text === '' || parts.map(([part]) => part).join('') !== text)) {
     throw invalidArgument(name, value, 'a duration, such as 5s')
   }
-  const sum = [...text.matchAll(part)].reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0)
+  const sum = parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0)
   if (sum > longestTimer) throw invalidArgument(name, value, 'less than 25 days')
   return sum
 }

@@ -69,8 +69,8 @@ function dnsNames(certificate: X509Certificate): string[] {
   return alternatives.includes('DNS:') ? namesOf(certificate).filter(name => !isIP(name)) : []
 }
 
-function certificatesIn(pem: string): string[] {
-  return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
+export function certificatesIn(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
 }
 
 /** The issuing authority, which the server need not have sent. */
