@@ -256,6 +256,15 @@ describe('the state file', () => {
     expect(failures).toEqual([])
   })
 
+  test('can be read by its owner whatever the umask', async () => {
+    const { file, path, failures } = open()
+    const before = process.umask(0o777)
+    onTestFinished(() => void process.umask(before))
+    await file.save()
+    expect(failures).toEqual([])
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
   test('is not read if it is replaced by a link at the last moment', async () => {
     const { file, path, failures } = open()
     const victim = join(folder, 'victim')

@@ -82,7 +82,15 @@ export class StateFile {
         const content = { version, savedAt: Date.now(), ...this.#content() }
         // A process of this number that was killed may have left one. Whatever else is in the way, nothing is written through it.
         await files.unlink(temporary).catch(unlessMissing)
-        await files.writeFile(temporary, `${JSON.stringify(content)}\n`, { flag: 'wx', mode: 0o600, flush: true })
+        const file = await files.open(temporary, 'wx', 0o600)
+        try {
+          // An umask may have taken the owner's bits too. File systems without modes refuse this.
+          await file.chmod(0o600).catch(() => {})
+          await file.writeFile(`${JSON.stringify(content)}\n`)
+          await file.sync()
+        } finally {
+          await file.close()
+        }
         await files.rename(temporary, this.#path)
         this.#failure = undefined
       } catch (error) {
