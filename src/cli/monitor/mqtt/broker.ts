@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type * as Mqtt from 'mqtt'
+import { longestTimer } from '../../../options.js'
 import { startTls } from '../../../protocols/tcp/connect-tls.js'
 import { withinTimeLimit } from '../../../protocols/tcp/time-limit.js'
 import { type Signal, toAbortSignal } from '../../../runtime/cancel.js'
@@ -62,7 +63,9 @@ export async function connectBroker(
       // A socket can be connected only once.
       reconnectPeriod: 0,
       // The same identifier after a reconnect makes the broker end the old connection, instead of publishing "offline" a minute later.
-      ...{ clientId: `netvia-${instance}`, clean: true, protocolVersion: 4, keepalive, connectTimeout: timeout },
+      ...{ clientId: `netvia-${instance}`, clean: true, protocolVersion: 4, keepalive },
+      // The limit around all phases has a better message, and allows for a busy event loop.
+      connectTimeout: longestTimer,
       ...{ username, password },
       will: { topic: availabilityTopic(settings), payload: Buffer.from('offline'), qos: 1, retain: true },
     })
