@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 const common = {
   testTimeout: 120_000,
   hookTimeout: 120_000,
+  // The default of one second is too short on a busy machine.
+  expect: { poll: { timeout: 60_000 } },
   // The summary of a run shows only messages. Cut to 40 characters, as by default, they tell nothing.
   chaiConfig: { truncateThreshold: 400 },
 }

@@ -96,7 +96,7 @@ describe('the loss of a device', () => {
     onDeviceLoss(1, 'wan1', lost)
     await sleep(100)
     netlink.gone.add('wan1')
-    await expect.poll(() => lost.mock.calls.length, { timeout: 1000 }).toBe(1)
+    await expect.poll(() => lost.mock.calls.length).toBe(1)
     const { verified } = netlink
     await sleep(300)
     expect(netlink.verified).toBe(verified)
