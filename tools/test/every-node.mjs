@@ -47,10 +47,12 @@ const filesOf = parts => parts.map(part => `test/network/${part}`)
 /**
  * The Nodes for the network tests, with the vitest arguments that select the files, and the number of runs ("shards"). Without
  * `filters`, the most used version runs all files, this Node all except those in `ofPackets`, and the others only those in `ofNode`.
+ * The Nodes with the longest runs come first, because a long run that starts last runs alone at the end.
  */
 export function everyNode(filters) {
-  const others = nodes().filter(({ name }) => name !== thisNode)
-  return [...others, { name: thisNode, path: process.execPath }].map(node => ({
+  const all = [{ name: thisNode, path: process.execPath }, ...nodes().filter(({ name }) => name !== thisNode)]
+  const isMostUsed = ({ name }) => name === mostUsed
+  return [...all.filter(isMostUsed), ...all.filter(node => !isMostUsed(node))].map(node => ({
     ...node,
     ...(filters.length ? { files: filters, shards: 1 } : partOf(node.name)),
   }))
