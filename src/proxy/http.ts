@@ -17,9 +17,6 @@ import { track } from './uplinks.js'
 /** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
 const maxPipelined = 64
 
-/** Node drops fields behind the first 2,000 otherwise, and the length of a message may be one. Their size is bounded. */
-const everyField = 0
-
 const established = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n')
 
 const challenge = ['Proxy-Authenticate', 'Basic realm="netvia", charset="UTF-8"']
@@ -42,7 +39,8 @@ export class HttpService {
     this.#context = context
     this.#server = nodeHttp().createServer({ keepAliveTimeout: handshakeTimeout })
     // A client may end its side after its request. The time limit is for one that doesn't read the rest of its answer.
-    Object.assign(this.#server, { httpAllowHalfOpen: true, timeout: context.idleTimeout, maxHeadersCount: everyField })
+    // As in `requestOn`, every field of a header counts.
+    Object.assign(this.#server, { httpAllowHalfOpen: true, timeout: context.idleTimeout, maxHeadersCount: 0 })
     this.#server.on('timeout', socket => this.#onTimeout(socket))
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
     this.#server.on('connect', (request, socket, head) => this.#onConnect(request, socket as Socket, head))
@@ -126,7 +124,6 @@ export class HttpService {
           'close',
         ] as never,
       })
-      sent.maxHeadersCount = everyField
       await exchange(request, sent, response, upstream)
     } catch (error) {
       if (response.headersSent) resetSocket(request.socket)

@@ -24,8 +24,6 @@ export interface HttpAnswer {
 export async function askByNode(connection: Socket, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = requestOn(connection, { setHost: false, ...(question as { headers: Record<string, string> }) })
-    // Node drops fields behind the first 2,000 otherwise. Their size is bounded.
-    request.maxHeadersCount = 0
     const onResponse = (response: IncomingMessage) => {
       // Without this, a body that the parser refuses would end as if the connection had broken, and one that only the end of the
       // connection ends would be whole when the connection is reset.

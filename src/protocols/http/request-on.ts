@@ -14,6 +14,8 @@ const tooMany = `Parse Error: more than ${maxInterim} interim responses`
 export function requestOn(connection: Socket, options: ClientRequestArgs): ClientRequest {
   const { ClientRequest } = nodeHttp()
   const request = new ClientRequest({ ...options, createConnection: () => connection } as never)
+  // Node drops fields behind the first 2,000 otherwise, and the length of a message may be one. Their size is bounded.
+  request.maxHeadersCount = 0
   let interim = 0
   const onInterim = () => {
     if (++interim > maxInterim) request.destroy(Object.assign(new Error(tooMany), { code: 'HPE_HEADER_OVERFLOW' }))
