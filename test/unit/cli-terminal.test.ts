@@ -36,7 +36,7 @@ describe('ping', () => {
       /^PING 127\.0\.0\.1 \(127\.0\.0\.1\): 56 data bytes\n\n--- 127\.0\.0\.1 ping statistics ---\n\d packets transmitted/,
     )
     expect(code).toBe(0)
-    expect(performance.now() - started).toBeLessThan(5000)
+    expect(performance.now() - started).toBeLessThan(60_000)
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('prints its summary at %s, and ends with that signal', async signal => {
