@@ -84,7 +84,7 @@ export class StateFile {
         await files.unlink(temporary).catch(unlessMissing)
         const file = await files.open(temporary, 'wx', 0o600)
         try {
-          // An umask may have taken the owner's bits too. File systems without modes refuse this.
+          // A umask may have taken the owner's bits too. File systems without modes refuse this.
           await file.chmod(0o600).catch(() => {})
           await file.writeFile(`${JSON.stringify(content)}\n`)
           await file.sync()
