@@ -109,9 +109,10 @@ describe('--since', () => {
   test('accepts a date in this time zone, and a time', () => {
     expect(since('2026-01-31')).toBe(new Date(2026, 0, 31).getTime())
     expect(since('2026-01-31T08:00Z')).toBe(Date.UTC(2026, 0, 31, 8))
+    expect(since('2024-02-29')).toBe(new Date(2024, 1, 29).getTime())
   })
 
-  test.each(['', '30', '5y', 'yesterday', '2026-13-01', '2999-01-01', '-1d'])('refuses %j', text => {
+  test.each(['', '30', '5y', 'yesterday', '2026-13-01', '2026-02-31', '2026-02-30T08:00', '2999-01-01', '-1d'])('refuses %j', text => {
     expect(() => since(text)).toThrow(/it must/)
   })
 })

@@ -17,6 +17,9 @@ export function since(value: string): number {
   return at
 }
 
+/** NaN for a day that its month doesn't have, which `Date.parse` takes for one of the next month. */
 function dateOf(text: string): number {
-  return /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN
+  const [, day] = /^(\d{4}-\d\d-\d\d)T/.exec(text) ?? []
+  const isDay = day !== undefined && new Date(Date.parse(day)).toJSON()?.startsWith(day)
+  return isDay ? Date.parse(text) : Number.NaN
 }
