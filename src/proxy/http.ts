@@ -168,6 +168,8 @@ async function exchange(
   pipeline(joined(request), sent).catch(() => {})
   response.on('close', () => sent.destroy())
   const answer = await got
+  const { statusCode: status, statusMessage: reason, rawHeaders, httpVersion } = answer
+  if (status === 101) throw new Error('another protocol, which this proxy has not asked for')
   if (!isChunkedAlone(answer.headers['transfer-encoding']))
     throw new Error('a coding that would be lost with its field')
   const cut = () => {
@@ -176,7 +178,8 @@ async function exchange(
   answer.on('error', cut)
   // For Node, a body that lasts until the end of the connection is whole even if that broke.
   upstream.prependListener('error', cut)
-  response.writeHead(answer.statusCode!, answer.statusMessage, passedOn(answer.rawHeaders, answer.httpVersion))
+  // A length is no part of a 204 (RFC 9110 section 8.6): whoever believes it takes the next response for content.
+  response.writeHead(status!, reason, passedOn(rawHeaders, httpVersion, status === 204 ? ['content-length'] : []))
   await pipeline(joined(answer), response)
 }
 

@@ -138,6 +138,17 @@ describe('ambiguous messages are refused', () => {
     expect(String(first)).toMatch(/^HTTP\/1.1 502 /)
   })
 
+  test.each([
+    ['an answer 204 has no length', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello', 204],
+    ['an answer 304 keeps its length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', 304],
+    ['an answer 101 is a bad gateway', 'HTTP/1.1 101 Switching Protocols\r\n\r\n', 502],
+  ])('%s', async (_what, text, status) => {
+    answer = socket => void socket.end(text)
+    const got = (await ask(await start(), get('1.0'))).text
+    expect(got.split(' ')[1]).toBe(String(status))
+    expect(/^content-length: \d+/im.exec(got)?.[0]).toBe({ 304: 'Content-Length: 5', 502: 'Content-Length: 0' }[status])
+  })
+
   test('hop-by-hop fields never reach the target', async () => {
     const fields = [
       ...['Connection: Upgrade, X-Secret, host', 'Upgrade: h2c', 'X-Secret: 1', 'TE: trailers', 'Trailer: A'],
