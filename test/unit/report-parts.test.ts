@@ -112,9 +112,12 @@ describe('--since', () => {
     expect(since('2024-02-29')).toBe(new Date(2024, 1, 29).getTime())
   })
 
-  test.each(['', '30', '5y', 'yesterday', '2026-13-01', '2026-02-31', '2026-02-30T08:00', '2999-01-01', '-1d'])('refuses %j', text => {
-    expect(() => since(text)).toThrow(/it must/)
-  })
+  test.each(['', '30', '5y', 'yesterday', '2026-13-01', '2026-02-31', '2026-02-30T08:00', '2999-01-01', '-1d'])(
+    'refuses %j',
+    text => {
+      expect(() => since(text)).toThrow(/it must/)
+    },
+  )
 })
 
 test('a CSV field is quoted if necessary', () => {
