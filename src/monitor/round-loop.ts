@@ -96,6 +96,11 @@ export class RoundLoop<T> {
     return 1
   }
 
+  /** Milliseconds since the last check of the round under way, or else of the next one, was due. NaN while it doesn't run. */
+  late(now: number): number {
+    return this.#release ? now - this.#due - this.#options.spread : Number.NaN
+  }
+
   record(index: number, result: T): void {
     this.#underWay--
     this.#results[index] = result

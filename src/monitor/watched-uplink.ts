@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { monotonicNow } from '../monotonic.js'
 import { pathOf } from '../options.js'
 import type { MakeRunner } from './checks/check-runner.js'
-import { judgedChecks, targetOf } from './checks/check-target.js'
+import { judgedChecks, quorumOf, targetOf } from './checks/check-target.js'
 import { Runners } from './checks/runners.js'
 import { type LinkFacts, linkFault, withSource } from './link/link-fault.js'
 import { Metering } from './metered/metering.js'
@@ -13,7 +13,7 @@ import type { Force, SavedForce } from './record/force.js'
 import type { SavedUplink } from './record/state-file.js'
 import { RoundLoop } from './round-loop.js'
 import type { RoundSettings, Uplink } from './settings.js'
-import { Quorum } from './state/quorum.js'
+import type { Quorum } from './state/quorum.js'
 import { type Change, type Facts, type Outcome, StateMachine, type UplinkState } from './state/state-machine.js'
 
 export interface Listener {
@@ -116,14 +116,19 @@ export class WatchedUplink {
     }
   }
 
+  /** Whether its checks are not made, or not done, `patience` ms after they should have been. */
+  isStalled(patience: number): boolean {
+    const longest = Math.max(...this.uplink.checks.map(({ timeout = this.#settings.timeout }) => timeout))
+    return this.#isChecked && !(this.#loop.late(monotonicNow()) <= longest + patience)
+  }
+
   /** It would do the same with these. */
   isAs(uplink: Uplink, settings: RoundSettings): boolean {
     return isDeepStrictEqual([this.uplink, this.#settings], [uplink, settings])
   }
 
   facts(now = monotonicNow()): Facts {
-    const since = this.#stateSince.monotonic
-    return { ...this.#machine.facts(now), state: this.state, since, reason: this.#reason }
+    return { ...this.#machine.facts(now), state: this.state, since: this.#stateSince.monotonic, reason: this.#reason }
   }
 
   /** Puts it into a state, whatever its checks say; without a force they decide again. */
@@ -291,9 +296,4 @@ export class WatchedUplink {
     const at = this.#stateSince.wall
     this.#listener.state({ uplink: this.uplink.name, from, to: this.state, reason: this.#reason, at, ...forced })
   }
-}
-
-function quorumOf({ checks, quorum }: Uplink, reliability: number): Quorum {
-  const roles = checks.map(({ required = false, group }) => ({ required, group }))
-  return new Quorum(roles, reliability, new Map(Object.entries(quorum)))
 }

@@ -1,34 +1,109 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { healthy } from '../../src/cli/monitor/web/health.js'
 import { makeServer } from '../../src/cli/monitor/web/server.js'
-import type { MonitorOptions } from '../../src/monitor/options.js'
-import type { UplinkSnapshot } from '../../src/monitor/record/event-types.js'
+import type { Traffic } from '../../src/monitor/metered/traffic.js'
+import { UplinkMonitor } from '../../src/monitor/monitor.js'
+import type { MonitorOptions, UplinkOptions } from '../../src/monitor/options.js'
+import type { Outcome } from '../../src/monitor/state/state-machine.js'
+import { bad, begin, ok, runnersOf, simulate } from './monitor-world.js'
 
-const options: MonitorOptions = {
-  interval: 1000,
-  timeout: 2000,
-  uplinks: [{ name: 'one', device: 'lo', checks: [{ type: 'ping', host: '127.0.0.1' }] }],
-}
-/** Two rounds, a timeout, and half a minute for a busy machine, in ms. */
-const patience = 34_000
-const begin = 1_000_000_000_000
-const uplink = (changed: object) => [{ since: 0, linkFault: null, checks: [], ...changed } as unknown as UplinkSnapshot]
+const checks: UplinkOptions['checks'] = [{ type: 'ping', host: '192.0.2.1' }]
+const never = () => new Promise<Outcome>(() => {})
 
-test('it is healthy while every uplink with a link was checked recently', () => {
-  const at = (time: number, changed: object) => healthy(uplink(changed), options, time, time)
-  expect(at(patience, {})).toBe(true)
-  expect(at(patience + 1, {})).toBe(false)
-  expect(at(patience + 1, { checks: [{ at: 1 }] })).toBe(true)
-  expect(at(patience + 1, { since: 1 })).toBe(true)
-  expect(at(patience + 1, { linkFault: 'no carrier' })).toBe(true)
-})
+describe('a monitor is healthy', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: begin })
+  })
+  let running: UplinkMonitor
+  const start = (monitor: UplinkMonitor) => {
+    running = monitor
+    monitor.start()
+  }
+  afterEach(() => {
+    // It would wait for checks that never end.
+    void running.stop()
+    vi.useRealTimers()
+  })
 
-test('a clock that was set back by a day does not hide a stall', () => {
-  const now = begin - 86_400_000
-  expect(healthy(uplink({}), options, patience + 1, now)).toBe(false)
-  expect(healthy(uplink({ checks: [{ at: now - patience }] }), options, patience + 1, now)).toBe(true)
+  /** Whether it was at each of these seconds. */
+  async function during(seconds: number, monitor: UplinkMonitor, each = () => {}) {
+    const found: boolean[] = []
+    for (let second = 0; second < seconds; second++) {
+      await vi.advanceTimersByTimeAsync(1000)
+      each()
+      found.push(healthy(monitor))
+    }
+    return found
+  }
+
+  test('until a check of an uplink is half a minute late', async () => {
+    const { monitor, probe } = simulate()
+    expect(healthy(monitor)).toBe(true)
+    start(monitor)
+    expect(await during(60, monitor)).not.toContain(false)
+    probe.mockImplementation((_check, { device }) => (device === 'wan2' ? never() : Promise.resolve(ok)))
+    expect(await during(30, monitor)).not.toContain(false)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(healthy(monitor)).toBe(false)
+  })
+
+  test('unless a stall is hidden by a clock that was set back by a day', async () => {
+    const { monitor, probe } = simulate()
+    start(monitor)
+    await vi.advanceTimersByTimeAsync(1000)
+    vi.setSystemTime(begin - 86_400_000)
+    expect(await during(60, monitor)).not.toContain(false)
+    probe.mockImplementation(never)
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect(healthy(monitor)).toBe(false)
+  })
+
+  test.each<[string, Partial<MonitorOptions>]>([
+    [
+      'with a metered line that is silent for minutes',
+      { uplinks: [{ name: 'lte', device: 'wan1', metered: true, checks }] },
+    ],
+    ['with long pauses after bad rounds', { failureInterval: 300_000, down: 10 }],
+  ])('%s', async (_what, options) => {
+    const { monitor, says } = simulate(options)
+    start(monitor)
+    await vi.advanceTimersByTimeAsync(10_000)
+    says.wan1 = bad
+    expect(await during(600, monitor)).not.toContain(false)
+    says.wan1 = ok
+    expect(await during(600, monitor)).not.toContain(false)
+  })
+
+  test('with a metered line whose traffic takes the place of checks', async () => {
+    let tell = (_device: string, _traffic: Traffic) => {}
+    const probe = vi.fn(async () => ok)
+    const watchTraffic = (_devices: unknown, onTraffic: typeof tell) => {
+      tell = onTraffic
+      return () => {}
+    }
+    const monitor = new UplinkMonitor(
+      { uplinks: [{ name: 'lte', device: 'wan1', metered: true, checks }] },
+      { makeRunner: runnersOf(probe), watchLinks: () => () => {}, watchTraffic },
+    )
+    start(monitor)
+    await vi.advanceTimersByTimeAsync(10_000)
+    probe.mockClear()
+    expect(await during(600, monitor, () => tell('wan1', { says: 'works' }))).not.toContain(false)
+    expect(probe).not.toHaveBeenCalled()
+  })
+
+  test('without a link, and in the moment in which it is back', async () => {
+    const { monitor, probe, link } = simulate()
+    start(monitor)
+    await vi.advanceTimersByTimeAsync(1000)
+    link('wan1', 'no carrier')
+    expect(await during(60, monitor)).not.toContain(false)
+    probe.mockImplementation(never)
+    link('wan1', null)
+    expect(healthy(monitor)).toBe(true)
+  })
 })
 
 test('/healthz reports it: 200, or 503 after a stall', async () => {

@@ -1,5 +1,4 @@
 import { UplinkMonitor } from '../../monitor/monitor.js'
-import { monotonicNow } from '../../monotonic.js'
 import { Exit } from '../shared/exit-code.js'
 import { fired } from '../shared/interrupt.js'
 import { plural } from '../shared/output/format.js'
@@ -63,8 +62,7 @@ export async function run(session: Session, flags: MonitorFlags): Promise<Exit> 
   history.start()
   reporter.start()
   // Loaded only if the monitor listens.
-  const begun = monotonicNow()
-  const isHealthy = () => healthy(monitor.snapshot().uplinks, options, monotonicNow() - begun, Date.now())
+  const isHealthy = () => healthy(monitor)
   const service = ServiceStatus.of(process.env, process.pid, monitor, isHealthy)
   const { serve } = flags.listen === undefined ? {} : await import('./web/serve.js')
   const server = await serve?.(session, flags, monitor, history, () => options.history, isHealthy, proxy)

@@ -1,23 +1,9 @@
-import type { MonitorOptions } from '../../../monitor/options.js'
-import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
+import { type UplinkMonitor, watchedUplinks } from '../../../monitor/monitor.js'
 
-/** Tolerance beyond the length of a round, in ms, because a busy machine is not a broken monitor. */
+/** In ms, because a busy machine is not a broken monitor. */
 const patience = 30_000
 
-/**
- * Whether the monitor works, whatever the states of its uplinks: every uplink with a link was checked recently.
- * `uptime`: milliseconds since the monitor started, which a clock that is set back doesn't change.
- */
-export function healthy(
-  uplinks: readonly UplinkSnapshot[],
-  { interval = 1000, recoveryInterval = interval, timeout = 2000, uplinks: configured }: MonitorOptions,
-  uptime: number,
-  now: number,
-): boolean {
-  const timeouts = configured.flatMap(({ checks }) => checks.map(check => check.timeout ?? timeout))
-  const oldest = now - 2 * Math.max(interval, recoveryInterval) - Math.max(...timeouts) - patience
-  return uplinks.every(({ linkFault, since, checks }) => {
-    const last = Math.max(now - uptime, since, ...checks.map(check => check?.at ?? 0))
-    return linkFault !== null || last >= oldest
-  })
+/** Whether the monitor works, whatever the states of its uplinks: all checks that are due are made. */
+export function healthy(monitor: UplinkMonitor): boolean {
+  return watchedUplinks(monitor).every(watched => !watched.isStalled(patience))
 }
