@@ -262,6 +262,14 @@ describe('aborting rejects immediately with the reason and leaves nothing open',
   test('during name resolution', async () =>
     expectAbort({ host: 'x.example', port: 1, servers: await names(() => undefined) }))
   test('during connection', async () => expectAbort({ host: '127.0.0.1', port: await blackHole(), device: 'lo' }))
+  test('in the turn of the call, in which a near host has answered', async () => {
+    const [port, before] = [await listenAt('127.0.0.1'), await openSockets()]
+    const controller = new AbortController()
+    const pending = connect({ host: '127.0.0.1', port, signal: controller.signal })
+    controller.abort('enough')
+    await expect(pending).rejects.toBe('enough')
+    await vi.waitFor(async () => expect(await openSockets()).toBe(before), 60_000)
+  })
   test('after the connection: the socket stays open', async () => {
     const controller = new AbortController()
     const socket = await connect({ host: '127.0.0.1', port: await listenAt('127.0.0.1'), signal: controller.signal })

@@ -22,6 +22,9 @@ import { outlivingErrors } from './outliving-errors.js'
 export async function connect(given: ConnectOptions & MultipathOptions): Promise<Socket> {
   const options = checkOptions('connect', given, schema, ['host', 'port'])
   const { socket } = await dialPathsInTime(options)
+  // A near host answers within the call, before the caller could abort it.
+  if (options.signal?.aborted) socket.destroy()
+  options.signal?.throwIfAborted()
   return outlivingErrors(socket)
 }
 
