@@ -7,7 +7,7 @@ import { monotonicNow } from '../monotonic.js'
 import type { Signal } from '../runtime/cancel.js'
 import { Deadline, noLongerNeeded } from '../runtime/deadline.js'
 import { SerialQueue } from '../runtime/serial-queue.js'
-import { setImmediate } from '../runtime/timers.js'
+import { setImmediate, unref } from '../runtime/timers.js'
 
 /** Milliseconds a match may block the event loop. Most patterns take far less. */
 const quickMs = 10
@@ -148,7 +148,7 @@ function runInWorker(job: Job, signal: Signal | undefined): Promise<Found> {
       // Not all of them: by its own, the thread's port opens again for the next match.
       thread.removeAllListeners('message').removeAllListeners('error')
       if (found === undefined) endWorker()
-      else idle = setTimeout(endWorker, idleMs).unref()
+      else idle = unref(setTimeout(endWorker, idleMs))
       resolve(found)
     }
     const giveUp = () => settle(undefined)

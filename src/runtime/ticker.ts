@@ -1,5 +1,6 @@
 import { monotonicNow } from '../monotonic.js'
 import { longestTimer } from '../options.js'
+import { unref } from './timers.js'
 /** Milliseconds between shared timer ticks. Waking up costs more than sending a packet, so work that can wait shares a tick. */
 export const tickMs = 40
 
@@ -44,7 +45,7 @@ export class Tick {
   #wait(): NodeJS.Timeout {
     const ms = Math.max(0, Math.ceil(this.#time - monotonicNow()))
     this.#isFarOff = ms > longestTimer
-    return setTimeout(fire, Math.min(ms, longestTimer), this).unref()
+    return unref(setTimeout(fire, Math.min(ms, longestTimer), this))
   }
 
   fire(): void {

@@ -36,6 +36,12 @@ export const [setImmediate, clearImmediate] = isFake
   : [setNow, clearNow]
 const setReal = setTimeout
 
+/** Lets the process end before this timer. A timer of a window (Electron, jsdom) is a number, which holds no process. */
+export function unref<T>(timer: T): T {
+  ;(timer as { unref?: () => void }).unref?.()
+  return timer
+}
+
 /** For what takes time in the kernel, which no fake clock moves. */
 export function pause(ms: number): Promise<void> {
   return isFake ? scheduled().wait(ms) : new Promise(resolve => setReal(resolve, ms))

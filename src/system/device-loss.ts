@@ -3,6 +3,7 @@ import { addon } from '../binding/addon.js'
 import { NetviaError } from '../errors.js'
 import { Bag, type Place } from '../runtime/bag.js'
 import { isolated } from '../runtime/isolated.js'
+import { unref } from '../runtime/timers.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
@@ -75,11 +76,13 @@ function forget(place: Place<Watched>): void {
 }
 
 function startLater(): () => void {
-  const timer = setTimeout(() => {
-    end = follow()
-    // Catches a loss before the watch began.
-    verifyAll()
-  }, graceMs).unref()
+  const timer = unref(
+    setTimeout(() => {
+      end = follow()
+      // Catches a loss before the watch began.
+      verifyAll()
+    }, graceMs),
+  )
   return () => clearTimeout(timer)
 }
 
@@ -91,7 +94,7 @@ function follow(): () => void {
       else if (change.type === 'link' && change.change !== 'added') verifyAll(change.previous?.name ?? change.device)
     })
   } catch {
-    const timer = setInterval(verifyAll, pollMs).unref()
+    const timer = unref(setInterval(verifyAll, pollMs))
     return () => clearInterval(timer)
   }
 }

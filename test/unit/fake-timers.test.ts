@@ -35,7 +35,16 @@ const mocked = `
 const withPromise = `${fake}
   timers.setImmediate[require('node:util').promisify.custom] = () => new Promise(() => {})`
 
+/** As those of a window, in jsdom and Electron's renderer. */
+const numbered = `
+  for (const name of ['setTimeout', 'setInterval']) {
+    const real = globalThis[name]
+    globalThis[name] = (...given) => real(...given)[Symbol.toPrimitive]()
+  }
+  const realTimeout = setTimeout`
+
 test.each([
+  ['whose timers are numbers', numbered, ''],
   ["that replace Node's later", '', fake],
   ["that have already replaced Node's", fake, ''],
   ["with their own promisified form, that have already replaced Node's", withPromise, ''],

@@ -1,3 +1,4 @@
+import { unref } from '../../runtime/timers.js'
 import { type ClockReading, elapsed, readClocks, shifted, wallTime } from './clock-reading.js'
 import type { Forced } from './event-types.js'
 
@@ -59,7 +60,7 @@ export class Force {
     if (!this.#until) return
     const left = -elapsed(this.#until, readClocks())
     if (left <= 0) ended()
-    else this.#timer = setTimeout(() => this.arm(ended), Math.min(left, longestSleep)).unref()
+    else this.#timer = unref(setTimeout(() => this.arm(ended), Math.min(left, longestSleep)))
   }
 
   disarm(): void {

@@ -1,3 +1,4 @@
+import { unref } from '../../runtime/timers.js'
 import type { PacketSocket } from '../../sockets/packet-socket.js'
 
 /** Recursive servers may give up after ten seconds, and then send an answer. */
@@ -14,7 +15,7 @@ const lingering = new Map<PacketSocket, NodeJS.Timeout>()
 export function linger(socket: PacketSocket): void {
   if (lingering.has(socket)) return
   if (lingering.size >= capacity) endLinger(lingering.keys().next().value!)
-  lingering.set(socket, setTimeout(endLinger, lingerTime, socket).unref())
+  lingering.set(socket, unref(setTimeout(endLinger, lingerTime, socket)))
 }
 
 /** Call it when the answer has arrived, or none can come any more. */

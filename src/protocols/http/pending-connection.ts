@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest } from 'node:http'
 import { Cancel, type Signal } from '../../runtime/cancel.js'
+import { unref } from '../../runtime/timers.js'
 import { hangUp } from './question.js'
 
 /**
@@ -28,7 +29,7 @@ export class PendingConnection extends EventEmitter {
     }
     // As with Node's own sockets, the request's timeout runs while the connection is made.
     const { timeout } = request as ClientRequest & { timeout?: number }
-    if (timeout) this.#timer = setTimeout(() => request.emit('timeout'), timeout).unref()
+    if (timeout) this.#timer = unref(setTimeout(() => request.emit('timeout'), timeout))
   }
 
   get signal(): Signal {

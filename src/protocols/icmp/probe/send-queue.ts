@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { unref } from '../../../runtime/timers.js'
 import { trySetOption } from '../../../sockets/options.js'
 import type { Clock, ClockSample } from './clock.js'
 import { EchoBatch } from './echo-batch.js'
@@ -182,7 +183,7 @@ export class SendQueue {
     if (this.#probes.length === 0) return
     if (errno === -EAGAIN) this.#handlers.waitForRoom()
     this.#blocked = true
-    this.#retryTimer = setTimeout(() => this.flush(), retryMs(errno)).unref()
+    this.#retryTimer = unref(setTimeout(() => this.flush(), retryMs(errno)))
   }
 }
 

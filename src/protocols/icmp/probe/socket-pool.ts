@@ -2,7 +2,7 @@ import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
 import { random16 } from '../../../binding/random.js'
 import { type PathOptions, pathKey, pathOf } from '../../../options.js'
-import { setImmediate } from '../../../runtime/timers.js'
+import { setImmediate, unref } from '../../../runtime/timers.js'
 import { setOption } from '../../../sockets/options.js'
 import { onDeviceLoss } from '../../../system/device-loss.js'
 import { refuseThisHost } from '../../../system/this-host.js'
@@ -132,11 +132,13 @@ export class SocketPool implements ProbeSocketOwner {
 
   release(): void {
     if (--this.#users > 0) return
-    this.#linger = setTimeout(() => {
-      if (paths.get(this.#key) === this) paths.delete(this.#key)
-      for (const socket of this.#sockets) this.#close(socket)
-      this.#sockets = []
-    }, lingerMs).unref()
+    this.#linger = unref(
+      setTimeout(() => {
+        if (paths.get(this.#key) === this) paths.delete(this.#key)
+        for (const socket of this.#sockets) this.#close(socket)
+        this.#sockets = []
+      }, lingerMs),
+    )
   }
 
   /** Keeps the event loop alive while a verdict is due. */

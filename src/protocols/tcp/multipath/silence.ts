@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { monotonicNow } from '../../../monotonic.js'
+import { unref } from '../../../runtime/timers.js'
 import { descriptorOf } from '../../../sockets/hand-over.js'
 import { readTraffic, type Traffic } from '../../../system/multipath/subflows.js'
 
@@ -44,8 +45,8 @@ export function watchSilence(socket: Socket, onReading: (silent: boolean, traffi
     // The connection closed, or fell back to plain TCP.
     if (!traffic) return
     onReading(silence.isSilent(monotonicNow(), traffic), traffic)
-    timer = setTimeout(read, silence.quietMs > 1000 ? idlePause : busyPause).unref()
+    timer = unref(setTimeout(read, silence.quietMs > 1000 ? idlePause : busyPause))
   }
-  timer = setTimeout(read, busyPause).unref()
+  timer = unref(setTimeout(read, busyPause))
   return () => clearTimeout(timer)
 }

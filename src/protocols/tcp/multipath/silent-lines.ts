@@ -1,4 +1,5 @@
 import { monotonicNow } from '../../../monotonic.js'
+import { unref } from '../../../runtime/timers.js'
 import { decodeTcpInfo } from '../../../sockets/tcp-info.js'
 import type { KernelSubflow, Traffic } from '../../../system/multipath/subflows.js'
 
@@ -68,7 +69,7 @@ export class SilentLines {
     if (this.#unconfirmed && now >= this.#nextLook) this.#confirm(now, this.#unconfirmed)
     this.#answered &&= silent
     if (!silent || this.#answered || this.#judging || now < this.#nextAsk || !this.#ask()) return
-    this.#judging = setTimeout(() => this.#judge(), answerMs + 2 * rttMs).unref()
+    this.#judging = unref(setTimeout(() => this.#judge(), answerMs + 2 * rttMs))
   }
 
   /** A device answered a SYN, even if the other end then refuses a further subflow. */

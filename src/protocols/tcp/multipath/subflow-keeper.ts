@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { addon } from '../../../binding/addon.js'
 import { Backoff } from '../../../runtime/backoff.js'
+import { unref } from '../../../runtime/timers.js'
 import { descriptorOf } from '../../../sockets/hand-over.js'
 import { sourceAddress } from '../../../sockets/source-address.js'
 import { onDeviceReturn } from '../../../system/device-return.js'
@@ -124,10 +125,12 @@ class Keeper {
 
   #keepLater(): void {
     if (this.#timer) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.keep()
-    }, this.#backoff.next()).unref()
+    this.#timer = unref(
+      setTimeout(() => {
+        this.#timer = undefined
+        this.keep()
+      }, this.#backoff.next()),
+    )
   }
 
   /** Closes subflows that are bound to none of the devices, or to one that is gone. Returns the others. */
