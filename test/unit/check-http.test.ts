@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import zlib, { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { checkHttp } from '../../src/checks/http/check-http.js'
 import type { HttpCheckOptions } from '../../src/checks/http/options.js'
 import { ca, closedPort, httpServer, httpsServer, silentUdpPort, tcpServer } from './http-servers.js'
@@ -311,6 +311,12 @@ describe('the body', () => {
     const body = Buffer.from('grün', 'latin1') as unknown as string
     const headers = { 'content-type': 'text/plain; charset="ISO-8859-1"' }
     expect(await checkServer(answer(200, body, headers), { expectBody: 'grün' })).toMatchObject({ ok: true })
+  })
+
+  test('where the global object has no TextDecoder, as in jsdom', async () => {
+    vi.stubGlobal('TextDecoder', undefined)
+    onTestFinished(() => void vi.unstubAllGlobals())
+    expect(await checkServer(answer(200, 'all is well'), { expectBody: 'well' })).toMatchObject({ ok: true })
   })
 
   const marked = (mark: string, charset: BufferEncoding, text: string) =>

@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream'
+import { TextDecoder } from 'node:util'
 import { nodeStream, nodeZlib } from '../../builtins.js'
 import { NetviaError } from '../../errors.js'
 import type { HttpAnswer } from '../../protocols/http/question.js'
@@ -142,7 +143,7 @@ function decoderOf(coding: string, firstByte: number): Transform {
  * Chooses the decoder as browsers do (WHATWG Encoding, "decode"): by a byte order mark, else by the charset of Content-Type (RFC
  * 9110 section 8.3.2). It falls back to UTF-8 if there is none or an unknown one.
  */
-function textDecoder(body: Uint8Array, contentType: string | undefined): InstanceType<typeof TextDecoder> {
+function textDecoder(body: Uint8Array, contentType: string | undefined): TextDecoder {
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '')?.[1]
   try {
     return new TextDecoder(markedCharset(body) ?? charset)
