@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { addon, Field } from '../../src/binding/addon.js'
+import { encode } from '../../src/protocols/icmp/packet/encode.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pings } from '../../src/protocols/icmp/pings.js'
 import { type Clock, systemClock } from '../../src/protocols/icmp/probe/clock.js'
@@ -223,6 +224,8 @@ describe('on loopback', () => {
       await expect(
         socket.send({ family: 4, kind: 'echo-request', identifier: 1, sequence: 1, payload }, '::1'),
       ).rejects.toMatchObject({ code: 'ERR_ADDRESS_FAMILY' })
+      const bytes = encode({ family: 4, kind: 'echo-request', identifier: 1, sequence: 1, payload })
+      await expect(socket.send(bytes as never, '127.0.0.2')).rejects.toThrow(/message must be .* not its bytes/)
     }
     expect(await openSockets()).toBe(before)
   })

@@ -27,7 +27,8 @@ export function encode(message: IcmpMessage, addresses?: PseudoHeader): Uint8Arr
 
 /** Throws if the value is not a message. */
 export function messageCheck(message: unknown): void {
-  if (typeof message !== 'object' || message === null) throw invalidArgument('message', message, 'an ICMP message')
+  const isMessage = typeof message === 'object' && message !== null && !isBytes(message)
+  if (!isMessage) throw invalidArgument('message', message, 'an ICMP message, not its bytes')
 }
 
 export function pseudoHeaderSum({ source, destination }: PseudoHeader, length: number): number {
