@@ -1,27 +1,38 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import { turnDue } from '../runtime/turns.js'
+import { setImmediate } from '../runtime/timers.js'
+
+/** Pieces up to this many bytes are small, and joined up to this length. */
+const joinedLength = 4096
+/** So many small pieces of one turn are passed on as they come. */
+const passedAlone = 16
 
 /**
- * Node stops reading when this many bytes of a message wait, and each may be a piece of its own that takes a kilobyte. It reads 64 KB
- * at a time, so fewer bytes slow down no other message.
+ * Joins the small pieces of a body if many come. One read of the connection may bring thousands of one byte, each of which takes a
+ * kilobyte while it waits, and streams count bytes alone. To be called in the event that brings the message, before its body.
  */
-const mostWaiting = 1024
-
-/** For a connection whose messages may come in pieces of one byte. */
-export function keepingFewPieces(socket: Socket): Socket {
-  return Object.defineProperty(socket, 'readableHighWaterMark', { value: mostWaiting })
-}
-
-/**
- * The pieces that wait, joined. A pipe would pass them on one by one, and only their bytes count in the queue of the other side. In Node 26
- * iterating and reading do the same. One read of the connection brings thousands, so no connection may have all the reads of a turn.
- */
-export async function* joined(body: IncomingMessage): AsyncGenerator<Buffer> {
-  for await (const piece of body) {
-    const pieces: Buffer[] = [piece]
-    for (let next = body.read(); next; next = body.read()) pieces.push(next)
-    yield pieces.length > 1 ? Buffer.concat(pieces) : piece
-    await turnDue()
+export function joinPieces(body: IncomingMessage): IncomingMessage {
+  const push = body.push.bind(body)
+  let small = 0
+  let joined: Buffer | undefined
+  let length = 0
+  const pass = () => {
+    if (joined) push(joined.subarray(0, length))
+    joined = undefined
+    length = 0
   }
+  const endTurn = () => {
+    pass()
+    small = 0
+  }
+  body.push = (piece: Buffer | null) => {
+    if (piece === null || piece.length + length > joinedLength) pass()
+    if (piece === null || piece.length > joinedLength) return push(piece)
+    if (++small === 1) setImmediate(endTurn)
+    if (small <= passedAlone) return push(piece)
+    joined ??= Buffer.allocUnsafe(joinedLength)
+    length += piece.copy(joined, length)
+    // Ends the reading until the body is asked for more.
+    return false
+  }
+  return body
 }

@@ -4,7 +4,7 @@ import { nodeHttp, nodeStream } from '../builtins.js'
 import { NetviaError } from '../errors.js'
 import { requestOn } from '../protocols/http/request-on.js'
 import { resetSocket } from '../sockets/reset.js'
-import { joined, keepingFewPieces } from './bodies.js'
+import { joinPieces } from './bodies.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
@@ -47,7 +47,7 @@ export class HttpService {
   }
 
   serve(client: Client): void {
-    const socket = keepingFewPieces(client.toSocket())
+    const socket = client.toSocket()
     this.#conversations.set(socket, { client, answered: Promise.resolve(), waiting: 0 })
     this.#server.emit('connection', socket)
   }
@@ -79,6 +79,7 @@ export class HttpService {
     const conversation = this.#conversations.get(request.socket)!
     const { client } = conversation
     client.heard()
+    joinPieces(request)
     if (++conversation.waiting > maxPipelined) return void request.socket.destroy()
     conversation.answered = conversation.answered.then(async () => {
       const closed = new Promise(resolve => response.on('close', resolve))
@@ -104,7 +105,7 @@ export class HttpService {
       if (left === 0) return end(response, 200)
       const { host, port, path, authority } = target
       const opened = await uplinks.connect(client.address, host, port, client.signal)
-      const upstream = keepingFewPieces(toSocket(opened.value))
+      const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
@@ -162,10 +163,10 @@ async function exchange(
 ): Promise<void> {
   const { pipeline } = nodeStream().promises
   const got = new Promise<IncomingMessage>((resolve, reject) => {
-    sent.on('response', resolve).on('error', reject)
+    sent.on('response', answer => resolve(joinPieces(answer))).on('error', reject)
     sent.on('close', () => reject(new Error('no response')))
   })
-  pipeline(joined(request), sent).catch(() => {})
+  pipeline(request, sent).catch(() => {})
   response.on('close', () => sent.destroy())
   const answer = await got
   const { statusCode: status, statusMessage: reason, rawHeaders, httpVersion } = answer
@@ -180,7 +181,7 @@ async function exchange(
   upstream.prependListener('error', cut)
   // A length is no part of a 204 (RFC 9110 section 8.6): whoever believes it takes the next response for content.
   response.writeHead(status!, reason, passedOn(rawHeaders, httpVersion, status === 204 ? ['content-length'] : []))
-  await pipeline(joined(answer), response)
+  await pipeline(answer, response)
 }
 
 /** The rest of the request is not read, and the connection ends after the answer. */

@@ -10,7 +10,7 @@ const namespaceFolder = '/run/netns'
 const namespaceName = (id, host) => `${id}-${host}`
 
 export function run(command, args, input) {
-  return execFileSync(command, args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'] })
+  return execFileSync(command, args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'], maxBuffer: 2 ** 26 })
 }
 
 function attempt(action) {
