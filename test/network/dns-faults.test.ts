@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -34,13 +33,13 @@ describe('a resolver on this machine, through a device', () => {
       '\n',
     )
     const program = [process.execPath, path('dns-from-files.mjs'), JSON.stringify({ device: 'wan2', servers })]
-    let found: Record<string, unknown> = {}
-    const start = performance.now()
+    let printed: Record<string, unknown> = {}
     const moved = await movedDuring(async () => {
       const { stdout } = await promisify(execFile)('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...program])
-      found = JSON.parse(stdout)
+      printed = JSON.parse(stdout)
     })
-    return { found, moved, ms: performance.now() - start }
+    const { ms, ...found } = printed
+    return { found, moved, ms }
   }
 
   const wan2Index = readFileSync('/sys/class/net/wan2/ifindex', 'utf8').trim()

@@ -2,9 +2,11 @@
 import { resolve } from '../../dist/index.js'
 
 const { device, servers } = JSON.parse(process.argv[2])
+const start = performance.now()
+const end = facts => console.log(JSON.stringify({ ...facts, ms: performance.now() - start }))
 try {
   const found = await resolve('server.test', { device, family: 4, timeout: 30_000, servers })
-  console.log(JSON.stringify({ addresses: found.map(({ address }) => address) }))
+  end({ addresses: found.map(({ address }) => address) })
 } catch ({ code, message, hint }) {
-  console.log(JSON.stringify({ code, message, hint }))
+  end({ code, message, hint })
 }

@@ -145,6 +145,18 @@ describe('every call that times out', () => {
     expect(found).toEqual({ ...of(calls, lacking), 'traceroute by TCP': traced })
   })
 
+  test('while its device has lost its IPv4 addresses reports that, for questions over one socket too', async () => {
+    lab.addDevice(device)
+    const first = faultOf(() => netvia.resolve('a.test', over))
+    await sleep(700)
+    const second = faultOf(() => netvia.resolve('b.test', over))
+    // The first is repeated after 1000 ms. Only the second is repeated after the loss.
+    await sleep(650)
+    lab.run('router', 'ip', '-4', 'address', 'flush', 'dev', device)
+    const lacking = expect.objectContaining({ code: 'ENETDOWN', hint: `${device} has no IPv4 address` })
+    expect(await Promise.all([first, second])).toEqual([lacking, lacking])
+  })
+
   test('while its device has lost its IPv6 addresses, the link-local one too, reports that', async () => {
     lab.addDevice(device)
     const found = await whenAll(calls6, () => lab.run('router', 'ip', '-6', 'address', 'flush', 'dev', device))

@@ -421,18 +421,18 @@ describe('an event loop that is blocked for longer than the timeout', () => {
   it.each(methods)('loses no answer, and changes no time of the kernel, %s', async method => {
     const relay = await lab.relay({ delayMs: 10 })
     await collect(traceroute(lab.slow.address4, { method }))
-    const waiting = collect(traceroute(lab.slow.address4, { method, timeout: 100 }))
+    const waiting = collect(traceroute(lab.slow.address4, { method, timeout: 1000 }))
     await sleep(8)
     // After an immediate, timers run before received data is processed.
     await new Promise(setImmediate)
-    const end = performance.now() + 300
+    const end = performance.now() + 1300
     while (performance.now() < end);
     const hops = await waiting
     await relay.stop()
     expect(outcomes(hops)).toEqual(['reply reply reply'])
     for (const { rttMs, clock } of hops[0]!.probes) {
       expect(rttMs).toBeGreaterThan(19)
-      expect(rttMs).toBeLessThan(200)
+      expect(rttMs).toBeLessThan(1000)
       // A SYN has no transmit timestamp.
       expect(clock).toBe(method === 'tcp' ? 'user' : 'kernel')
     }
