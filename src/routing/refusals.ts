@@ -1,5 +1,6 @@
 import type { NetviaError } from '../errors.js'
 import { Backoff } from '../runtime/backoff.js'
+import { unref } from '../runtime/timers.js'
 
 /** Reports what the kernel refuses: once, for as long as it stays the same. Tries it again after longer and longer pauses. */
 export class Refusals {
@@ -24,7 +25,7 @@ export class Refusals {
     }
     if (error.message !== this.#last) this.#warn(`${what}: ${error.message}`, error)
     this.#last = error.message
-    this.#timer = setTimeout(this.#again, this.#backoff.next()).unref()
+    this.#timer = unref(setTimeout(this.#again, this.#backoff.next()))
   }
 
   end(): void {

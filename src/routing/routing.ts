@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { invalidArgument, type NetviaError } from '../errors.js'
 import { UplinkMonitor, watchedUplinks } from '../monitor/monitor.js'
 import { isolatedContext } from '../runtime/context.js'
+import { unref } from '../runtime/timers.js'
 import { type DeviceChange, onDeviceChange } from '../system/netlink/changes.js'
 import { affectsRouting } from './affecting-changes.js'
 import { isLasting } from './apply.js'
@@ -122,7 +123,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
   async #start(): Promise<void> {
     await this.#stopping
     if (this.#installed) return
-    const later = (ms: number) => setTimeout(() => this.#refresh(), ms).unref()
+    const later = (ms: number) => unref(setTimeout(() => this.#refresh(), ms))
     this.#installed = new Installed(message => this.#warn('interference', message), later)
     try {
       this.#follow()

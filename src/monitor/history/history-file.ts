@@ -1,6 +1,7 @@
 import type { SqliteDatabase } from '../../builtins.js'
 import type { NetviaError } from '../../errors.js'
 import { monotonicNow } from '../../monotonic.js'
+import { unref } from '../../runtime/timers.js'
 import { type ClockReading, elapsed, readClocks, wallTime } from '../record/clock-reading.js'
 import type { CheckEvent, StateEvent, UplinkSnapshot } from '../record/event-types.js'
 import type { UplinkState } from '../state/state-machine.js'
@@ -173,10 +174,12 @@ export class HistoryFile {
     if (due >= this.#due) return
     this.#due = due
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#look()
-      this.#write()
-    }, ms).unref()
+    this.#timer = unref(
+      setTimeout(() => {
+        this.#look()
+        this.#write()
+      }, ms),
+    )
   }
 
   /** Keeps data that can't be written, and continues the minute. Waits `patience` ms for a lock, which blocks the event loop. */

@@ -1,3 +1,4 @@
+import { unref } from '../../runtime/timers.js'
 import { type CommandRun, startCommand } from './command-run.js'
 
 /** Commands that run at the same time. Two hundred uplinks may lose their link in the same moment. */
@@ -125,7 +126,7 @@ export class Hook {
     if (delay === undefined) return
     caller.next = facts
     // The monitor itself keeps the process alive.
-    caller.retry = setTimeout(() => this.#enqueue(caller), delay).unref()
+    caller.retry = unref(setTimeout(() => this.#enqueue(caller), delay))
   }
 
   #forget(caller: Caller): void {

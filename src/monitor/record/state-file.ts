@@ -1,4 +1,5 @@
 import { closeSync, constants, promises as files, fstatSync, openSync, readFileSync } from 'node:fs'
+import { unref } from '../../runtime/timers.js'
 import { isSavedBudget, type SavedBudget } from '../metered/probe-budget.js'
 import { longestKept, type SavedState } from '../state/state-machine.js'
 import { isSavedForce, type SavedForce } from './force.js'
@@ -101,7 +102,7 @@ export class StateFile {
       }
     }
     this.#writing = undefined
-    if (this.#failure !== undefined && this.#retries) this.#retry = setTimeout(() => this.save(), pause).unref()
+    if (this.#failure !== undefined && this.#retries) this.#retry = unref(setTimeout(() => this.save(), pause))
   }
 }
 
