@@ -132,8 +132,7 @@ export class UplinkRouting extends EventEmitter<RoutingEvents> {
       const kernel = await readKernel()
       this.#refusals.report(this.#takeOver(kernel))
       const remarks = policy === 'weighted' ? multipathRemarks(this.#families) : []
-      remarks.push(...unreachedRules(kernel.rules, rulePriority))
-      for (const remark of remarks) this.#warn('configuration', remark)
+      for (const text of [...remarks, ...unreachedRules(kernel.rules, rulePriority)]) this.#warn('configuration', text)
     } catch (error) {
       this.#end()
       throw error

@@ -174,12 +174,11 @@ export class HistoryFile {
     if (due >= this.#due) return
     this.#due = due
     clearTimeout(this.#timer)
-    this.#timer = unref(
-      setTimeout(() => {
-        this.#look()
-        this.#write()
-      }, ms),
-    )
+    const work = () => {
+      this.#look()
+      this.#write()
+    }
+    this.#timer = unref(setTimeout(work, ms))
   }
 
   /** Keeps data that can't be written, and continues the minute. Waits `patience` ms for a lock, which blocks the event loop. */
@@ -217,12 +216,10 @@ export class HistoryFile {
   }
 
   #report(error: unknown): void {
-    if (isLocked(error) && ++this.#locked < lockedAttempts) this.#writeIn(changeWaits)
-    else {
-      const failure = historyError(this.#file.path, error)
-      if (failure.message !== this.#failure) this.#failed(failure)
-      this.#failure = failure.message
-    }
+    if (isLocked(error) && ++this.#locked < lockedAttempts) return void this.#writeIn(changeWaits)
+    const failure = historyError(this.#file.path, error)
+    if (failure.message !== this.#failure) this.#failed(failure)
+    this.#failure = failure.message
   }
 
   /** Another monitor writes what happened until now. Once it ends, a run begins with the states of then. */
