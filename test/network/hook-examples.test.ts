@@ -93,7 +93,7 @@ test("route-metric.sh raises the metrics of a bad uplink's default routes, and i
   await expect.poll(() => metrics('wan1'), patience).toEqual(before.map(of => of.map(metric => metric + 10_000)))
   lab.run('isp1', 'ip', 'route', 'del', 'blackhole', `${lab.server.address4}/32`)
   await monitor.says(/fibre: down -> (up|degraded)/)
-  await expect.poll(() => metrics('wan1'), { timeout: 60_000 }).not.toEqual(before.map(of => of.map(m => m + 10_000)))
+  await expect.poll(() => metrics('wan1')).not.toEqual(before.map(of => of.map(m => m + 10_000)))
   monitor.child.kill('SIGTERM')
   await monitor.ended
   lab.run('router', 'sh', '-c', `NETVIA_STATE=up NETVIA_DEVICE=wan1 ${example('route-metric.sh')}`)

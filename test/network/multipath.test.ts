@@ -59,7 +59,7 @@ const strays = (state: { received: number }) => state.received / 10
 /** Waits for so many bytes that a connection must continue on another path after losing one. */
 const goesOn = async (state: { received: number }) => {
   const before = state.received
-  await expect.poll(() => state.received - before, { timeout: 60_000 }).toBeGreaterThan(100_000)
+  await expect.poll(() => state.received - before).toBeGreaterThan(100_000)
 }
 
 const cut = (isp: 'isp1' | 'isp2') => lab.fault(isp, 'meta l4proto tcp drop')
@@ -142,7 +142,7 @@ if (existsSync(setting)) {
     expect(receivedBy(socket, 'wan2')).toBeLessThan(strays(state))
     cut('isp1')
     // Packets that are still in flight on wan1 arrive first.
-    await expect.poll(() => receivedBy(socket, 'wan2'), { timeout: 60_000 }).toBeGreaterThan(strays(state))
+    await expect.poll(() => receivedBy(socket, 'wan2')).toBeGreaterThan(strays(state))
     await goesOn(state)
     expect(state.wrong).toBe(0)
   })
@@ -159,9 +159,9 @@ if (existsSync(setting)) {
         const timer = setInterval(() => socket.write(Buffer.alloc(4096)), 5)
         onTestFinished(() => clearInterval(timer))
       }
-      await expect.poll(() => carried(socket, 'wan1'), { timeout: 60_000 }).toBeGreaterThan(100_000)
+      await expect.poll(() => carried(socket, 'wan1')).toBeGreaterThan(100_000)
       const repair = cut('isp1')
-      await expect.poll(() => paths(socket), { timeout: 60_000 }).toContain('wan2 active established')
+      await expect.poll(() => paths(socket)).toContain('wan2 active established')
       repair()
       await joined(socket, 'backup')
       // The other end again uses only the active device.
@@ -170,7 +170,7 @@ if (existsSync(setting)) {
         await wait(300)
         return carried(socket, 'wan2') - before
       }
-      await expect.poll(byBackup, { timeout: 60_000 }).toBe(0)
+      await expect.poll(byBackup).toBe(0)
     },
   )
 
@@ -182,7 +182,7 @@ if (existsSync(setting)) {
     const before = answers()
     socket.write('burst')
     // The device that was cut has received an answer again.
-    await expect.poll(answers, { timeout: 60_000 }).toBeGreaterThan(before)
+    await expect.poll(answers).toBeGreaterThan(before)
     socket.write('stream')
     await goesOn(state)
     await joined(socket, 'backup')

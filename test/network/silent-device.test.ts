@@ -106,7 +106,7 @@ const established = () =>
 async function whenAll(work: Record<string, () => Promise<unknown>>, change: () => void, connections = 0) {
   const pending = Object.entries(work).map(async ([name, call]) => [name, await faultOf(call)] as const)
   await sleep(1000)
-  await expect.poll(established, { timeout: 60_000 }).toBeGreaterThanOrEqual(connections)
+  await expect.poll(established).toBeGreaterThanOrEqual(connections)
   change()
   return Object.fromEntries(await Promise.all(pending))
 }
