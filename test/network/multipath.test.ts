@@ -217,12 +217,14 @@ if (existsSync(setting)) {
   test('the accepting side sees the subflows too', async () => {
     const socket = await connect({ host: address4, port, multipath: ['wan1', 'wan2'] })
     onTestFinished(() => void socket.destroy())
-    socket.write('1')
-    await joined(socket)
     let answer = ''
     socket.on('data', chunk => {
-      answer += chunk
+      answer += chunk.toString('latin1')
     })
+    socket.write('1')
+    await joined(socket)
+    // A busy server would read both messages as one.
+    await expect.poll(() => answer.length).toBe(4096)
     socket.write('subflows')
     await expect.poll(() => answer).toMatch(/\n$/)
     const { fallback, subflows } = JSON.parse(/\{"fallback".*\n$/.exec(answer)![0])

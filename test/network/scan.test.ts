@@ -99,16 +99,16 @@ describe('scanPorts', () => {
   it('reports no port as filtered because the event loop was blocked', async () => {
     const relay = await lab.relay({ delayMs: 30 })
     await serve('slow', [80, 81, 82])
-    const collecting = collect(lab.slow.address4, { ports: '80-89', timeout: 150 })
+    const collecting = collect(lab.slow.address4, { ports: '80-89', timeout: 900 })
     await new Promise(setImmediate)
     await new Promise(setImmediate)
-    const until = performance.now() + 500
+    const until = performance.now() + 1200
     while (performance.now() < until);
     const scan = await collecting
     expect(states(scan, 80, 81, 82)).toEqual(['open', 'open', 'open'])
     expect([...scan.values()].filter(({ state }) => state === 'closed').length).toBe(7)
     // The time is the kernel's, not the event loop's. On a busy machine, the relay is late.
-    for (const port of [80, 81, 82]) expect(Math.abs(scan.get(port)!.rttMs! - 60)).toBeLessThan(200)
+    for (const port of [80, 81, 82]) expect(Math.abs(scan.get(port)!.rttMs! - 60)).toBeLessThan(800)
     await relay.stop()
   })
 
@@ -120,7 +120,7 @@ describe('scanPorts', () => {
       import { scanPorts } from 'netvia'
       const scan = scanPorts('${lab.server.address4}', { ports: '2000-2399', timeout: 100, rate: 4000 })
       const results = [scan.next().then(({ value }) => value)]
-      await setTimeout(20)
+      while (scan.progress.inFlight < 20) await setTimeout(1)
       let code
       while (!code) {
         try {
