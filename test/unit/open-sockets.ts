@@ -23,19 +23,24 @@ function waitingFor(own: ReadonlySet<string>): number {
 }
 
 /**
- * The number of this process's open sockets, once it hasn't changed for 50 ms, because Node closes sockets with a delay. The accept queues
- * must not change either: Node accepts one connection per turn of its loop and may close another in the same turn, which hides both.
+ * The inodes of this process's open sockets, once their number hasn't changed for 50 ms, because Node closes sockets with a delay. The
+ * accept queues must not change either: Node accepts one connection per turn of its loop and may close another in the same turn, which
+ * hides both.
  */
-export async function openSockets(): Promise<number> {
-  let count = sockets().size
+export async function settledSockets(): Promise<ReadonlySet<string>> {
+  let open = sockets()
   let waiting = 0
   for (let same = 0, turns = 0; same < 5 && turns < 200; turns++) {
     await wait(10)
-    const now = sockets()
-    const before = { count, waiting }
-    count = now.size
-    waiting = waitingFor(now)
-    same = count === before.count && waiting === before.waiting ? same + 1 : 0
+    const before = { count: open.size, waiting }
+    open = sockets()
+    waiting = waitingFor(open)
+    same = open.size === before.count && waiting === before.waiting ? same + 1 : 0
   }
-  return count
+  return open
+}
+
+/** Their number. */
+export async function openSockets(): Promise<number> {
+  return (await settledSockets()).size
 }
