@@ -1,3 +1,9 @@
+// @ts-expect-error: a tool, without types
+import * as tool from '../../tools/random-numbers.mjs'
+
+/** The numbers (0-1) of a seed. */
+export const randomNumbers: (seed: number) => () => number = tool.randomNumbers
+
 /** The probability (0-1) that a packet sent at `at` (ms) is lost. */
 export type Line = (at: number) => number
 
@@ -75,15 +81,4 @@ export const cases: Case[] = [
 
 function lossCase(share: number, verdict: Case['verdict']): Case {
   return { name: share === 0 ? 'no loss' : `${Math.round(share * 100)} % loss`, line: losing(share), verdict }
-}
-
-/** Mulberry32 generates the same numbers (0-1) for the same seed. */
-export function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -10,9 +10,7 @@ import { parseArgs } from 'node:util'
 import { compile } from '../build/compile.mjs'
 import { makeLab } from '../lab/build.mjs'
 import { whyNoLab } from '../lab/namespaces.mjs'
-import { serveInternet } from '../lab/servers.mjs'
 import { prepare } from './crowds.mjs'
-import { prepareTargets } from './promise/seen.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,8 +28,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 const lab = makeLab()
 prepare(lab)
-prepareTargets(lab)
-await serveInternet(lab)
 const inside = host => ['netns', 'exec', lab.names[host], process.execPath]
 const script = name => fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
 const elsewhere = name => ['ip', ...inside('internet'), script(name)]
@@ -60,7 +56,7 @@ const works = {
     ...{ hosts: [lab.server.address4, lab.server.address6], outages: { wan1: cutOf('isp1'), wan2: cutOf('isp2') } },
   },
   promise: {
-    ...{ names: lab.names, uplinks: { wan1: lab.wan1, wan2: lab.wan2 } },
+    names: lab.names,
     ...(smoke ? { seconds: 5, atOnce: 8 } : { seconds, atOnce: 24 }),
   },
   // Last, because a device loses its IPv6 addresses and routes when its cable is pulled.

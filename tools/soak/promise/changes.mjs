@@ -6,7 +6,8 @@ import { deviceCommands, links, plan, routes } from '../../lab/plan.mjs'
 
 const execute = promisify(execFile)
 const ownTable = 77
-const isps = { wan1: 'isp1', wan2: 'isp2' }
+/** The provider behind each device. */
+export const isps = { wan1: 'isp1', wan2: 'isp2' }
 
 /** The commands of `ip` that change something about a device, and those that revoke it beside what repairs the laboratory. */
 const changes = {
