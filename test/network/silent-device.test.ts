@@ -114,6 +114,22 @@ async function whenAll(work: Record<string, () => Promise<unknown>>, change: () 
 const of = (names: Record<string, unknown>, expected: unknown) =>
   Object.fromEntries(Object.keys(names).map(name => [name, expected]))
 
+/** Another one, to which the way back leads through the device. */
+const mute = '198.18.6.7'
+const orders = [
+  [silent, mute],
+  [mute, silent],
+]
+
+/** Adds the device with a strict filter, which drops what comes from `silent`, but not from `mute`. */
+function addFilteringSome() {
+  const added = lab.addDevice(device)
+  lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+  lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.6.0/24')
+  lab.run('router', 'ip', 'route', 'add', '198.18.6.0/24', 'via', added.gateway4, 'dev', device)
+  return added
+}
+
 describe('every call that times out', () => {
   test('while its device is down reports that, and does not blame the network', async () => {
     lab.addDevice(device)
@@ -181,16 +197,9 @@ describe('every call that times out', () => {
   })
 
   test('while a strict filter drops the answers of some targets, blames the network for the others', async () => {
-    const { gateway4 } = lab.addDevice(device)
-    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
-    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.6.0/24')
-    lab.run('router', 'ip', 'route', 'add', '198.18.6.0/24', 'via', gateway4, 'dev', device)
-    const mute = '198.18.6.7'
+    addFilteringSome()
     const ports = { ...limit, ports: '1-2' }
-    for (const targets of [
-      [silent, mute],
-      [mute, silent],
-    ]) {
+    for (const targets of orders) {
       const swept = await all(netvia.sweep(targets, limit))
       expect(new Map(swept.map(({ host, outcome }) => [host, outcome]))).toEqual(
         new Map([
@@ -209,15 +218,7 @@ describe('every call that times out', () => {
   })
 
   test('while a strict filter drops the answers of some of several servers or addresses, reports silence', async () => {
-    const { gateway4 } = lab.addDevice(device)
-    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
-    lab.run('internet', 'ip', 'route', 'replace', 'blackhole', '198.18.6.0/24')
-    lab.run('router', 'ip', 'route', 'add', '198.18.6.0/24', 'via', gateway4, 'dev', device)
-    const mute = '198.18.6.7'
-    const orders = [
-      [silent, mute],
-      [mute, silent],
-    ]
+    const { gateway4 } = addFilteringSome()
     for (const servers of orders)
       expect(await faultOf(() => netvia.resolve('a.test', { ...limit, servers }))).toMatchObject({ code: 'ETIMEOUT' })
     // The order of a name's addresses changes from answer to answer.

@@ -118,12 +118,14 @@ export class ServerSocket {
     this.#open++
     batch.clear()
     batch.add(encodeQuery(open.query), noAddress)
-    const reported = this.#send()
+    let sent = this.#send()
     // The next call reports an ICMP error for an earlier query, whatever that call is. What comes again is this machine's.
-    const isRepeated = this.#asked > 1 && icmpErrors.has(reported)
-    const sent = isRepeated ? this.#send() : reported
-    if (isRepeated && sent !== reported) this.#report(reported)
-    if (this.#socket.closed) return
+    if (this.#asked > 1 && icmpErrors.has(sent)) {
+      const reported = sent
+      sent = this.#send()
+      if (sent !== reported) this.#report(reported)
+      if (this.#socket.closed) return
+    }
     if (sent >= 0) return
     this.#take(open.query.id)?.failed(systemError(sent, 'sendmmsg', this.#where))
     this.#closeIfDone()
