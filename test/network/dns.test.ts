@@ -5,6 +5,8 @@ import { rememberEdns } from '../../src/protocols/dns/edns-memory.js'
 import { createLookup } from '../../src/protocols/dns/lookup.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
+import { ping } from '../../src/protocols/icmp/ping.js'
+import { parseIP } from '../../src/sockets/ip.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
 import { sentDuring } from './moved.js'
@@ -112,6 +114,34 @@ test('a name server with a link-local address is found by its zone or the device
     await expect(resolve('server.test', { type: 'A', timeout: 2000, ...options })).rejects.toMatchObject({
       code: 'ENODATA',
     })
+  }
+})
+
+test('a ping of a name waits for its IPv4 address if the device has no IPv6', async () => {
+  const { name, address4, address6 } = lab.server
+  const program = `
+    const socket = require('node:dgram').createSocket('udp4')
+    const data = { 1: '${Buffer.from(address4.split('.').map(Number)).toString('hex')}', 28: '${Buffer.from(parseIP(address6)).toString('hex')}' }
+    socket.on('message', (message, from) => {
+      const type = message[${12 + name.length + 3}]
+      const question = message.subarray(0, ${12 + name.length + 2 + 4})
+      const record = Buffer.from('c00c00' + type.toString(16).padStart(2, '0') + '00010000003c00' + (type === 1 ? '04' : '10') + data[type], 'hex')
+      const answer = Buffer.concat([question, record])
+      answer.writeUInt16BE(0x8180, 2)
+      answer.writeBigUInt64BE(0x0001000100000000n, 4)
+      setTimeout(() => socket.send(answer, from.port, from.address), type === 1 ? 300 : 0)
+    })
+    socket.bind(53, '${address4}', () => console.log('ready'))`
+  await once(lab.spawn('internet', process.execPath, '-e', program).stdout!, 'data')
+  const four = lab.addDevice('four0')
+  lab.run('router', 'sysctl', '-q', '-w', 'net.ipv6.conf.four0.disable_ipv6=1')
+  try {
+    expect(await ping(name, { device: 'four0', timeout: 10_000 })).toMatchObject({
+      outcome: 'reply',
+      address: address4,
+    })
+  } finally {
+    four.remove()
   }
 })
 

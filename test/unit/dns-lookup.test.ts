@@ -1,5 +1,7 @@
 import { ADDRCONFIG, ALL, type LookupOptions, V4MAPPED } from 'node:dns'
 import { createServer, get } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLookup } from '../../src/protocols/dns/lookup.js'
 import { a, aaaa, fakeServer } from './dns-fake-server.js'
@@ -26,6 +28,17 @@ test('one address, with and without options', async () => {
   expect(await lookup('both.example', { family: 'IPv4' })).toEqual(['127.0.0.1', 4])
   expect(await lookup('four.example')).toEqual(['127.0.0.1', 4])
   expect(await lookup('192.0.2.1', 6)).toEqual(['192.0.2.1', 4])
+})
+
+test('an address that the path does not lead to waits for those of the other family', async () => {
+  const slow = await fakeServer(async ({ question: { name, type } }) => {
+    if (type === 'AAAA') return { answers: [aaaa(name, '2001:db8::1')] }
+    await sleep(300)
+    return { answers: [a(name, '127.0.0.1')] }
+  })
+  const look = createLookup({ localAddress: '127.0.0.1', servers: [slow.server] })
+  expect(await promisify<string, number, string>(look)('late.example', 0)).toBe('127.0.0.1')
+  slow.close()
 })
 
 test('all addresses, in the requested order', async () => {

@@ -20,7 +20,8 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
-function hasRoute(address: string, path: PathOptions): boolean {
+/** Whether packets to an address can leave over the path. */
+export function hasRoute(address: string, path: PathOptions): boolean {
   try {
     sourceAddress({ address }, path)
     return true
