@@ -127,7 +127,7 @@ describe('a slow name server', () => {
   needs('tcpdump')
   let port = 5400
 
-  async function slowServer(delay: number, unreachable = false): Promise<string> {
+  async function slowServer(delay: number, unreachable?: number): Promise<string> {
     const settings = JSON.stringify({ address: address4, port: ++port, delay, unreachable })
     await once(lab.spawn('internet', process.execPath, path('dns-slow-server.mjs'), settings).stdout!, 'data')
     return `${address4}:${port}`
@@ -145,8 +145,12 @@ describe('a slow name server', () => {
     expect(await capture.stop()).toEqual([])
   })
 
-  test('is believed, although earlier ICMP errors said that its port is closed', async () => {
-    const servers = [await slowServer(800, true)]
+  test.each([
+    ['its port is closed', 3],
+    ['its host is unknown', 7],
+    ['its host is isolated', 8],
+  ])('is believed, although earlier ICMP errors said that %s', async (_, code) => {
+    const servers = [await slowServer(800, code)]
     const asked = resolve('slow.test', { device: 'wan2', type: 'A', servers, timeout: 5000 })
     await expect(asked).rejects.toMatchObject({ code: 'ENODATA' })
   })

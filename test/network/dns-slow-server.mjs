@@ -1,5 +1,5 @@
-// A name server in another namespace that answers "no such record" after a delay. On request, it sends ICMP port-unreachable errors before
-// that. See dns-faults.test.ts.
+// A name server in another namespace that answers "no such record" after a delay. With `unreachable`, it sends ICMP errors of that code
+// before. See dns-faults.test.ts.
 import { createSocket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openIcmp } from '../../dist/index.js'
@@ -23,7 +23,9 @@ function headOf({ address: source, port: sourcePort, size }) {
 }
 
 server.on('message', async (message, from) => {
-  if (unreachable) await icmp.send({ family: 4, kind: 'unreachable', code: 3, quoted: headOf(from) }, from.address)
+  if (unreachable) {
+    await icmp.send({ family: 4, kind: 'unreachable', code: unreachable, quoted: headOf(from) }, from.address)
+  }
   await sleep(delay)
   message.writeUInt16BE(0x8180, 2)
   server.send(message, from.port, from.address)

@@ -98,12 +98,16 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
   })
 }
 
+/** What the kernel makes of ICMP errors that say why a host can't be reached: it is unknown, isolated, has no such protocol, … */
+export const hostErrors = ['EHOSTDOWN', 'ENONET', 'ENOPROTOOPT', 'EOPNOTSUPP', 'EPROTO']
+
 /** If a server's address doesn't suit the path, the call itself is not wrong: the next look-up may use other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
   const unsuited = ['ERR_ADDRESS_FAMILY', 'ERR_INVALID_ARG_VALUE', 'EAFNOSUPPORT', 'EINVAL']
   if (unsuited.includes(code) || (code === 'EADDRNOTAVAIL' && syscall === 'connect')) return 'ENETUNREACH'
-  // The kernel reports the ICMP error "prohibited" as EACCES, and a malformed header as EPROTO.
-  return syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code) ? 'EHOSTUNREACH' : code
+  // The kernel reports the ICMP error "prohibited" as EACCES.
+  const isReport = syscall === 'recvmmsg' && !['ECONNREFUSED', 'ENETUNREACH'].includes(code)
+  return isReport || hostErrors.includes(code) ? 'EHOSTUNREACH' : code
 }
 
 interface Where {
@@ -141,6 +145,7 @@ const worthAnotherTry = new Set([
   'EACCES',
   'ENOBUFS',
   'EMSGSIZE',
+  ...hostErrors,
 ])
 
 export function isWorthAnotherTry(error: unknown): error is NetviaError {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { getSystemErrorName } from 'node:util'
 import { addon, Field } from '../../binding/addon.js'
 import { hold } from '../../binding/poller.js'
 import { type NetviaError, systemError } from '../../errors.js'
@@ -15,16 +16,20 @@ import { SendBatch } from '../../sockets/send-batch.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import { isThisMachine } from '../../system/reach.js'
 import { targetOnPath } from '../../system/this-host.js'
+import { hostErrors } from './failures.js'
 import { endLinger, linger } from './late-answers.js'
 import { decodeResponse, encodeQuery, type Query, type Response } from './message.js'
 import type { DnsServer } from './server-address.js'
 import { recently } from './system-files.js'
 
-const { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO } = constants.errno
+const { ECONNREFUSED } = constants.errno
 /** The errors that the kernel reports for ICMP errors (icmp(7), RFC 1122 section 3.2.2.1). */
-const icmpErrors = new Set(
-  [EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO].map(errno => -errno),
-)
+const icmpErrors = new Set(['EACCES', 'ECONNREFUSED', 'EHOSTUNREACH', 'EMSGSIZE', 'ENETUNREACH', ...hostErrors])
+
+/** Node has no numbers for some of them. */
+function isIcmpError(errno: number): boolean {
+  return errno < 0 && icmpErrors.has(getSystemErrorName(errno))
+}
 
 /**
  * Maximum queries that share a source port, and for how many milliseconds. SECURITY.md explains what that means for forged
@@ -120,7 +125,7 @@ export class ServerSocket {
     batch.add(encodeQuery(open.query), noAddress)
     let sent = this.#send()
     // The next call reports an ICMP error for an earlier query, whatever that call is. What comes again is this machine's.
-    if (this.#asked > 1 && icmpErrors.has(sent)) {
+    if (this.#asked > 1 && isIcmpError(sent)) {
       const reported = sent
       sent = this.#send()
       if (sent !== reported) this.#report(reported)
@@ -191,7 +196,7 @@ export class ServerSocket {
   /** An error that recvmmsg(2) or sendmmsg(2) has reported. It doesn't say which query it is about. */
   #report(errno: number): void {
     const error = systemError(errno, 'recvmmsg', this.#where)
-    if (this.#open === 0 || !icmpErrors.has(errno) || this.#isOwnReport()) {
+    if (this.#open === 0 || !isIcmpError(errno) || this.#isOwnReport()) {
       this.#failAll(error)
       return
     }
