@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { invalidArgument } from '../errors.js'
-import { checkOptions, pathKey, signalCheck } from '../options.js'
+import { checkOptions, signalCheck } from '../options.js'
 import { isolatedContext } from '../runtime/context.js'
 import { makeRunner } from './checks/check-runner.js'
 import { watchDevices } from './device-watch.js'
@@ -208,7 +208,7 @@ export class UplinkMonitor extends EventEmitter<MonitorEvents> {
   #succeed(before: WatchedUplink | undefined, uplink: Uplink): WatchedUplink {
     if (before?.isAs(uplink, this.#settings.rounds)) return before
     const watched = this.#watched(uplink)
-    if (before && pathKey(before.uplink) === pathKey(uplink)) watched.restore(before.save())
+    if (before) watched.restore(before.save())
     watched.keepForce(before?.takeForce())
     return watched
   }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { monotonicNow } from '../monotonic.js'
-import { pathOf } from '../options.js'
+import { pathKey, pathOf } from '../options.js'
 import type { MakeRunner } from './checks/check-runner.js'
 import { judgedChecks, quorumOf, targetOf } from './checks/check-target.js'
 import { Runners } from './checks/runners.js'
@@ -102,8 +102,7 @@ export class WatchedUplink {
 
   /** Handles the traffic evidence of a metered uplink. */
   traffic(traffic: Traffic): void {
-    const now = monotonicNow()
-    const metering = this.#metering
+    const [now, metering] = [monotonicNow(), this.#metering]
     if (!metering || !this.#isChecked) return
     if (traffic.says === 'works') {
       if (metering.proved(now) || this.#machine.badRounds > 0) this.#onChange(this.#machine.proven(now))
@@ -205,8 +204,8 @@ export class WatchedUplink {
   }
 
   save(): SavedUplink {
-    const now = monotonicNow()
-    return { ...this.#machine.save(now), since: wallTime(this.#since), meter: this.#metering?.save(now) }
+    const [now, path] = [monotonicNow(), pathKey(this.uplink)]
+    return { ...this.#machine.save(now), path, since: wallTime(this.#since), meter: this.#metering?.save(now) }
   }
 
   /** The force as the state file keeps it. */
@@ -215,6 +214,7 @@ export class WatchedUplink {
   }
 
   restore(saved: SavedUplink): void {
+    if (saved.path !== undefined && saved.path !== pathKey(this.uplink)) return
     const now = readClocks()
     this.#since = shifted(now, saved.since - now.wall)
     this.#machine.restore({ ...saved, since: this.#since.monotonic }, now.monotonic)

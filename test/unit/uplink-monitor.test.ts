@@ -6,7 +6,7 @@ import { setTimeout as realWait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Probe } from '../../src/monitor/checks/probe.js'
 import { UplinkMonitor } from '../../src/monitor/monitor.js'
-import { bad, begin, ok, runnersOf, simulate, states } from './monitor-world.js'
+import { bad, begin, ok, runnersOf, simulate, states, uplinks } from './monitor-world.js'
 import { uncaught } from './uncaught.js'
 
 describe('in virtual time', () => {
@@ -189,6 +189,20 @@ describe('with files and commands', () => {
       { state: 'up', since: monitor.snapshot().uplinks[0]!.since, goodRounds: 0, lossRatio: null },
       { state: 'down', reason: 'no carrier' },
     ])
+  })
+
+  test('after a restart with another device, an uplink begins as unknown; one from an older file continues', async () => {
+    const stateFile = join(folder, 'state.json')
+    const options = { stateFile, interval: 10, up: 2 }
+    const { monitor, create } = simulate(options)
+    monitor.start()
+    await expect.poll(() => states(monitor)).toEqual({ fibre: 'up', lte: 'up' })
+    await monitor.stop()
+    const [fibre, lte] = uplinks
+    const moved = simulate({ ...options, uplinks: [{ ...fibre!, device: 'usb0' }, lte!] })
+    expect(states(moved.monitor)).toEqual({ fibre: 'unknown', lte: 'up' })
+    writeFileSync(stateFile, readFileSync(stateFile, 'utf8').replaceAll(/,"path":"[^"]*"/g, ''))
+    expect(states(create())).toEqual({ fibre: 'up', lte: 'up' })
   })
 
   test('a damaged state file is ignored, with a warning', async () => {

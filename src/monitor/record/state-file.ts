@@ -14,6 +14,8 @@ const maxSize = 1 << 24
 let opened = 0
 
 export interface SavedUplink extends SavedState {
+  /** Key of its path: another path is another line. Files of before have none. */
+  path?: string
   /** Set for a metered uplink. */
   meter?: SavedBudget
 }
@@ -157,6 +159,7 @@ function isSavedUplink(value: unknown): value is SavedUplink {
     typeof saved?.reason === 'string' &&
     Number.isFinite(saved?.penalty) &&
     typeof saved?.flapping === 'boolean' &&
+    (saved.path === undefined || typeof saved.path === 'string') &&
     (saved.meter === undefined || isSavedBudget(saved.meter))
   )
 }
