@@ -507,6 +507,11 @@ if (!hasSqlite) {
         /^uplink,device,from,to,seconds,cause\nfibre,wan1,[^,]+Z,,[\d.]+,"?3 bad rounds/,
       )
       expect((await report('nope')).code).toBe(3)
+      expect(await report('-I', 'wan9')).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: expect.stringContaining('wan1, wan2'),
+      })
     })
 
     test('finds the history that the configuration names, and reports a missing one', async () => {

@@ -39,6 +39,11 @@ function chosen(all: UplinkReport[], names: readonly string[], devices: readonly
     if (all.every(uplink => uplink.name !== name))
       throw invalidArgument('report: uplink', name, `one of the history (${all.map(({ name }) => name).join(', ')})`)
   }
+  const known = [...new Set(all.flatMap(({ device }) => device ?? []))]
+  for (const device of devices ?? []) {
+    if (!known.includes(device))
+      throw invalidArgument('report: --device', device, `one of the history (${known.join(', ')})`)
+  }
   return all.filter(
     ({ name, device }) =>
       (names.length === 0 || names.includes(name)) && (!devices || (device !== null && devices.includes(device))),
