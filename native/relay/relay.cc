@@ -135,8 +135,11 @@ void Relay::MoveAll() {
 void Relay::Move(Tunnel* tunnel) {
   Direction& sending = tunnel->sending;
   Direction& receiving = tunnel->receiving;
-  int error = sending.Move(tunnel->client, tunnel->upstream, pipes_);
-  if (error == 0) error = receiving.Move(tunnel->upstream, tunnel->client, pipes_);
+  int error = sending.Move(tunnel->client, tunnel->upstream, pipes_, false);
+  // An end that takes no more bytes may have answered early, such as with a refusal of what is being sent. Its event may be yet to come.
+  tunnel->upstream.readable |= error != 0;
+  int other = receiving.Move(tunnel->upstream, tunnel->client, pipes_, error != 0);
+  if (error == 0) error = other;
   bool isStarved = sending.IsStarved() || receiving.IsStarved();
   if (!isStarved) tunnel->lastMoved = now_;
   {

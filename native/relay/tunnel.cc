@@ -51,7 +51,7 @@ void Direction::SendFirst(const Side& to) {
   if (!IsEmpty()) Write(to);
 }
 
-int Direction::Move(Side& from, Side& to, Pipes& pipes) {
+int Direction::Move(Side& from, Side& to, Pipes& pipes, bool isBroken) {
   more_ = starved_ = false;
   size_t begun = read_;
   long result = 0;
@@ -70,6 +70,10 @@ int Direction::Move(Side& from, Side& to, Pipes& pipes) {
       if (more_) break;
       result = Read(from, pipes);
       if (result == -EAGAIN) from.readable = false;
+      // A reset behind its end is about what it is being sent.
+      if (result == -EPIPE) result = 0;
+      // After an error that a write has had, the kernel reports an end, which it need not be.
+      if (result == 0 && isBroken && !from.ended) break;
       if (result == 0) ended_ = true;
       if (result > 0) read_ += static_cast<size_t>(result);
     }

@@ -26,7 +26,7 @@ struct Side {
   bool failed = false;
   // It has had urgent data, where splice(2) stops for good.
   bool urgent = false;
-  // Nothing comes after what it holds, not even a reset.
+  // No bytes come after those it holds.
   bool ended = false;
 
   // The errno that waits in it, which it forgets; 0 without one.
@@ -42,8 +42,8 @@ class Direction {
   bool Begin(Bytes first);
   // As much of them as there is room for. The next `Move` meets an error again.
   void SendFirst(const Side& to);
-  // Moves what it can, up to a turn's share. 0, or the negative errno that breaks the tunnel.
-  int Move(Side& from, Side& to, Pipes& pipes);
+  // Moves what it can, up to a turn's share. 0, or the negative errno that breaks the tunnel. `isBroken`: the other direction has one.
+  int Move(Side& from, Side& to, Pipes& pipes, bool isBroken);
   // Bytes read since the last call.
   size_t TakeCount() { return std::exchange(read_, 0); }
   // It could move more.

@@ -11,6 +11,7 @@ import { toSocket } from './descriptor.js'
 import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import { clientOf } from './limits.js'
 import type { ProxyContext } from './proxy-context.js'
+import { readOn } from './read-on.js'
 import { relay } from './relay.js'
 import { track } from './uplinks.js'
 
@@ -48,6 +49,9 @@ export class HttpService {
 
   serve(client: Client): void {
     const socket = client.toSocket()
+    // A connection that is closed with unread bytes is reset, and the client may lose the answer (RFC 9112 section 9.6). `wait`
+    // limits the time of one that doesn't end its side.
+    socket.destroySoon = () => socket.end()
     this.#conversations.set(socket, { client, answered: Promise.resolve(), waiting: 0 })
     this.#server.emit('connection', socket)
   }
@@ -60,8 +64,8 @@ export class HttpService {
 
   async #onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const { client, waiting } = this.#conversations.get(socket)!
-    // Its answer would overtake those of the requests before it.
-    if (waiting > 0) return void socket.destroy()
+    // Its answer would overtake those of the requests before it, or come after the last.
+    if (waiting > 0 || !socket.writable) return void socket.destroy()
     client.heard()
     if (head.length > 0) socket.unshift(head)
     const target = parseAuthority(request.url!)
@@ -76,6 +80,8 @@ export class HttpService {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    // Behind an answer that ends the connection there are no requests.
+    if (!request.socket.writable) return void request.socket.pause()
     const conversation = this.#conversations.get(request.socket)!
     const { client } = conversation
     client.heard()
@@ -83,7 +89,6 @@ export class HttpService {
     if (++conversation.waiting > maxPipelined) return void request.socket.destroy()
     conversation.answered = conversation.answered.then(async () => {
       const closed = new Promise(resolve => response.on('close', resolve))
-      // Behind an answer that ends the connection there are no requests.
       if (request.socket.writable) await Promise.all([this.#answer(client, request, response), closed])
       if (--conversation.waiting === 0) client.wait()
     })
@@ -161,30 +166,33 @@ async function exchange(
   response: ServerResponse,
   upstream: Socket,
 ): Promise<void> {
-  const { pipeline } = nodeStream().promises
+  let cut = () => {}
+  readOn(upstream, () => cut())
   const got = new Promise<IncomingMessage>((resolve, reject) => {
     sent.on('response', answer => resolve(joinPieces(answer))).on('error', reject)
     sent.on('close', () => reject(new Error('no response')))
   })
-  pipeline(request, sent).catch(() => {})
-  response.on('close', () => sent.destroy())
+  request.pipe(sent)
+  response.on('close', () => {
+    sent.destroy()
+    // What is left of its content is no next request.
+    request.unpipe(sent).resume()
+  })
   const answer = await got
   const { statusCode: status, statusMessage: reason, rawHeaders, httpVersion } = answer
   if (status === 101) throw new Error('another protocol, which this proxy has not asked for')
   if (!isChunkedAlone(answer.headers['transfer-encoding']))
     throw new Error('a coding that would be lost with its field')
-  const cut = () => {
+  cut = () => {
     if (!answer.complete) resetSocket(request.socket)
   }
   answer.on('error', cut)
-  // For Node, a body that lasts until the end of the connection is whole even if that broke.
-  upstream.prependListener('error', cut)
   // A length is no part of a 204 (RFC 9110 section 8.6): whoever believes it takes the next response for content.
   response.writeHead(status!, reason, passedOn(rawHeaders, httpVersion, status === 204 ? ['content-length'] : []))
-  await pipeline(answer, response)
+  await nodeStream().promises.pipeline(answer, response)
 }
 
-/** The rest of the request is not read, and the connection ends after the answer. */
+/** The rest of the request is dropped, and the connection ends after the answer. */
 function end(response: ServerResponse, status: number, fields: string[] = []): void {
   // Node keeps the reason phrase of a target that it has refused to pass on, and would throw again.
   response.statusMessage = ''

@@ -7,6 +7,7 @@ import type { Client } from './client.js'
 import { Descriptor, type End, toSocket } from './descriptor.js'
 import { NearDescriptor } from './near-descriptor.js'
 import type { ProxyContext } from './proxy-context.js'
+import { readOn } from './read-on.js'
 import { type Opened, track } from './uplinks.js'
 
 /**
@@ -92,7 +93,7 @@ function relayStreams(client: Socket, upstream: Socket, idleTimeout: number): vo
 function join(from: Socket, to: Socket): void {
   if (from.destroyed) return void resetSocket(to)
   from.allowHalfOpen = true
-  from.on('error', () => resetSocket(to))
+  readOn(from, () => resetSocket(to))
   from.on('close', () => {
     if (from.readableEnded) to.destroySoon()
     else resetSocket(to)

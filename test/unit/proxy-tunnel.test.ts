@@ -94,6 +94,27 @@ describe.each(['the addon’s thread', 'Node’s streams'])('%s', name => {
     await expect.poll(() => pair.proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
+  test('passes on what the target has sent before a reset', async () => {
+    const { client, target } = await proxiedPair()
+    client.write('x'.repeat(1000))
+    target.write('refused')
+    target.resetAndDestroy()
+    const { bytes, end } = await received(client)
+    expect([String(bytes), end]).toEqual(['refused', 'reset'])
+  })
+
+  test('passes on a reset of a client that has ended its side before', async () => {
+    const { client, target } = await proxiedPair()
+    client.end('x')
+    expect((await received(target)).end).toBe('end')
+    client.resetAndDestroy()
+    const isBroken = () => {
+      target.write('y')
+      return target.errored !== null
+    }
+    await expect.poll(isBroken).toBe(true)
+  })
+
   test('is reset if it is idle', async () => {
     const { client, target } = await proxiedPair({ idleTimeout: 2000 })
     const ends = Promise.all([received(client), received(target)])
