@@ -43,7 +43,8 @@ async function output(example: string, args: (string | number)[], env: NodeJS.Pr
 /** A server that prints each client's address. */
 const guestBook = (port: number) => `require('node:net').createServer(socket => {
   socket.on('error', () => {})
-  console.log(socket.remoteAddress.replace('::ffff:', ''))
+  // Undefined if it has been reset.
+  console.log(String(socket.remoteAddress).replace('::ffff:', ''))
 }).listen(${port}, '::', () => console.log('ready'))`
 
 describe('ping', () => {

@@ -25,11 +25,12 @@ function ask(answered) {
 }
 
 if (role === 'server') {
-  const plain = address => address.replace(/^::ffff:/, '')
   net
     .createServer(socket => {
+      // Undefined once the connection has been reset.
+      const from = socket.remoteAddress?.replace(/^::ffff:/, '')
       socket.on('error', () => {})
-      socket.on('data', () => socket.write(`${plain(socket.remoteAddress)}\n`))
+      socket.on('data', () => socket.write(`${from}\n`))
     })
     .listen(port, '::', () => say('ready'))
   // Bind to each requested address, so that answers come from it.
