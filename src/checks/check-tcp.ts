@@ -84,6 +84,8 @@ export async function checkTcp(given: TcpCheckOptions): Promise<TcpCheckResult> 
     const { fd, address, localAddress } = await dialDescriptorInTime(options)
     const latencyMs = monotonicNow() - start
     try {
+      // Aborted in the turn of the call, in which an address nearby has answered.
+      options.signal?.throwIfAborted()
       if (options.device !== undefined) verifyDevice(fd, options.device)
       const remoteAddress = canonical(address, options.device)
       return { ok: true, latencyMs, localAddress: localAddress ?? localAddressOf(fd), remoteAddress, error: undefined }

@@ -61,6 +61,14 @@ describe('checkTcp', () => {
     const port = await stalledPort()
     await expectPromptAbort(signal => checkTcp({ host, port, device, signal }))
   })
+
+  test('abort in the turn of the call, in which the port has accepted', async () => {
+    const port = await tcpServer(socket => void socket.resume())
+    const controller = new AbortController()
+    const checked = checkTcp({ host, port, device, signal: controller.signal })
+    controller.abort('enough')
+    await expect(checked).rejects.toBe('enough')
+  })
 })
 
 describe('checkDns', () => {

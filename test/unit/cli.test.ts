@@ -59,7 +59,11 @@ describe('the command line', () => {
     [['http', 'ftp://127.0.0.1/'], 'the url must be an http or https URL'],
     [['http', '--mark', '-1', 'http://127.0.0.1/'], "option '--mark <number>' argument '-1' is invalid"],
     [['connect', '127.0.0.1'], 'netvia: connect: a port is needed, as "host port" or "host:port"\n'],
-    [['connect', '127.0.0.1', '99999'], 'port must be an integer from 1 to 65535; got 99999'],
+    [
+      ['connect', '127.0.0.1', '99999'],
+      "'99999' is invalid for argument 'port': it must be an integer from 1 to 65535",
+    ],
+    [['connect', '127.0.0.1', 'http'], "'http' is invalid for argument 'port': it must be a number"],
     [['dns', '@nameserver', 'server.test'], "'@nameserver' is invalid for argument 'name'"],
     [['dns', '@127.0.0.1', 'MX'], 'netvia: dns: a name is needed\n'],
     [['dns', 'server.test', 'mx', 'TXT'], 'netvia: dns: one record type at a time; got MX and TXT\n'],

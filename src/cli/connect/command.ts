@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { oneHost } from '../shared/arguments.js'
+import { port } from '../../options.js'
+import { numeric, oneHost } from '../shared/arguments.js'
 import { addCheckTimeout, addCount, addFamilyOptions, addOutputOptions, addServers } from '../shared/options.js'
 import { addPathOptions } from '../shared/path-options.js'
 import { action, type CommandState } from '../shared/session.js'
@@ -9,7 +10,7 @@ export function defineConnect(program: Command, state: CommandState): void {
     .command('connect')
     .description('time a TCP connection')
     .argument('<host>', 'name or address; host:port works too', oneHost)
-    .argument('[port]', '1-65535')
+    .argument('[port]', '1-65535', numeric(port))
   addCount(command)
   addCheckTimeout(command, 'time for name resolution and connection together')
   addServers(command)

@@ -29,8 +29,8 @@ interface Connected {
   error?: NetviaError
 }
 
-export async function run(session: Session, flags: ConnectFlags, host: string, portText?: string): Promise<Exit> {
-  const target = portText === undefined ? parseHostPort(host) : { host, port: Number(portText) }
+export async function run(session: Session, flags: ConnectFlags, host: string, portNumber?: number): Promise<Exit> {
+  const target = portNumber === undefined ? parseHostPort(host) : { host, port: portNumber }
   if (target?.port === undefined) throw usageError('connect: a port is needed, as "host port" or "host:port"')
   port(target.port, 'connect: port')
   const { signal } = session
