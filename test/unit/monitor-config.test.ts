@@ -134,7 +134,9 @@ uplinks:
 `
     expect(problems(text)).toEqual([
       expect.stringMatching(/^1:1: interval must be a number from 10 to \d+; got "5 parsecs"$/),
-      expect.stringMatching(/^2:1: unknown option "timeuot"; known options: interval, .*timeout/),
+      expect.stringMatching(
+        /^2:1: unknown option "timeuot"; known options: interval, .*timeout, .*uplinks, routing, proxy, otlp, mqtt$/,
+      ),
       expect.stringMatching(/^5:5: uplink "fibre": device must be a device name/),
       expect.stringMatching(
         /^7:40: uplink "fibre": check 0 \(ping\): unknown option "size"; known options: type, host/,

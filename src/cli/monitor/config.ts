@@ -11,6 +11,9 @@ import { judgeSection, type ProxySection } from './proxy/section.js'
 
 type Members = Record<string | number, unknown>
 
+/** What the file has beside the options of the monitor, which doesn't know of it. */
+const sections = ['routing', 'proxy', 'otlp', 'mqtt']
+
 /** What the file has. */
 export interface Configuration extends MonitorOptions {
   /** Options of `UplinkRouting`. Default: the routes are left alone. */
@@ -68,8 +71,10 @@ function problemsOf(options: unknown): Problem[] {
       break
     } catch (error) {
       if (!(error instanceof NetviaError)) throw error
-      const { option = [] } = error
-      const message = explained(error).replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
+      const { option = [], hint = '' } = error
+      const others = option.length === 1 && hint.startsWith('known options') ? sections : []
+      const words = explained(error).replace(/^(UplinkMonitor|UplinkRouting|listenProxy|proxy): /, '')
+      const message = [words, ...others].join(', ')
       // It was removed already, and is required.
       const known = problems.some(({ option: other }) => isDeepStrictEqual(other, option))
       if (!known) problems.push({ option, message })
