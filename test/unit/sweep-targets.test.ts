@@ -19,6 +19,7 @@ describe('a block of addresses', () => {
     ['10.0.0.250-10.0.1.5', 12, '10.0.0.250', '10.0.1.5'],
     ['2001:db8::/126', 4, '2001:db8::', '2001:db8::3'],
     ['2001:db8::fffe-2001:db8::1:1', 4, '2001:db8::fffe', '2001:db8::1:1'],
+    ['fe80::9%lo-fe80::b%lo', 3, 'fe80::9%lo', 'fe80::b%lo'],
     ['::1', 1, '::1', '::1'],
   ])('%s has %i, from %s to %s', (target, size, first, last) => {
     expect(parseBlock(target, 'sweep')!.size).toBe(size)
@@ -33,6 +34,8 @@ describe('a block of addresses', () => {
     'name/24',
     '10.0.0.5-10.0.0.1',
     '10.0.0.1-::1',
+    'fe80::1%lo-fe80::9',
+    'fe80::1%lo-fe80::9%1',
     '10.0.0.*',
     '10.0.0.1-9',
     '10.0.0.1,2',

@@ -54,17 +54,22 @@ function cidr(address: string, prefix: string): AddressBlock | undefined {
 function range(first: string, last: string): AddressBlock | undefined {
   const from = numberOf(first)
   const to = numberOf(last)
-  if (isIPv6(first) !== isIPv6(last) || to < from) return undefined
-  return consecutive(isIPv4(first) ? 4 : 6, from, to - from + 1n)
+  const zone = zoneOf(first)
+  if (isIPv6(first) !== isIPv6(last) || zone !== zoneOf(last) || to < from) return undefined
+  return consecutive(isIPv4(first) ? 4 : 6, from, to - from + 1n, zone)
+}
+
+/** With its `%`; empty without one. */
+function zoneOf(address: string): string {
+  return address.replace(/^[^%]*/, '')
 }
 
 function numberOf(address: string): bigint {
   return parseIP(address).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
 }
 
-function consecutive(family: 4 | 6, first: bigint, count: bigint): AddressBlock {
-  const size = Number(count)
-  return family === 4 ? { family, size, at: consecutive4(Number(first)) } : { family, size, at: consecutive6(first) }
+function consecutive(family: 4 | 6, first: bigint, count: bigint, zone = ''): AddressBlock {
+  return { family, size: Number(count), at: family === 4 ? consecutive4(Number(first)) : consecutive6(first, zone) }
 }
 
 function consecutive4(first: number): (index: number) => Uint8Array {
@@ -79,8 +84,8 @@ function consecutive4(first: number): (index: number) => Uint8Array {
   }
 }
 
-function consecutive6(first: bigint): (index: number) => Uint8Array {
-  const bytes = encodeAddress('::')
+function consecutive6(first: bigint, zone: string): (index: number) => Uint8Array {
+  const bytes = encodeAddress(`::${zone}`)
   return index => {
     let value = first + BigInt(index)
     for (let at = 23; at >= 8; at--, value >>= 8n) bytes[at] = Number(value & 0xffn)
