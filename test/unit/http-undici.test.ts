@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { DispatcherOptions } from '../../src/protocols/http/dispatcher.js'
+import { type DispatcherOptions, openDispatcher } from '../../src/protocols/http/dispatcher.js'
 import { createDispatcher, fetch } from '../../src/undici.js'
 import { ca, closedPort, httpServer, httpsServer, stalledPort } from './http-servers.js'
 import { openSockets } from './open-sockets.js'
@@ -97,6 +97,15 @@ describe('createDispatcher', () => {
     expect(() => createDispatcher(options as DispatcherOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', name: 'NetviaError' }),
     )
+  })
+
+  test('a connectTimeout of 0 is no limit, as in undici', async () => {
+    const connector = async ({ timeout }: { timeout?: number }) => {
+      throw new Error(`within ${timeout}`)
+    }
+    const made = openDispatcher('test', { connectTimeout: 0 }, { connector })
+    await expect(request('http://127.0.0.1/', { dispatcher: made })).rejects.toThrow('within undefined')
+    await made.destroy()
   })
 
   test('destroyed during the connection: nothing stays open', async () => {

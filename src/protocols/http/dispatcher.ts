@@ -58,7 +58,7 @@ const agentSchema = {
 /** The path, and the options of undici's `Agent` except those that would bypass it. */
 export type DispatcherOptions = PathOptions &
   Pick<Agent.Options, keyof typeof agentSchema & keyof Agent.Options> & {
-    /** Milliseconds for name resolution and connection, and again for the TLS handshake. Default: 10,000, as in undici. */
+    /** Milliseconds for name resolution and connection, and again for the TLS handshake; 0: no limit. Default: 10,000, as in undici. */
     connectTimeout?: number
     /** As undici's `connect`, but not a function, which would bypass the path. */
     connect?: DispatcherConnectOptions
@@ -132,7 +132,7 @@ function openConnections(
       ...path,
       host: hostname,
       port: Number(port) || (protocol === 'https:' ? 443 : 80),
-      timeout: limit,
+      timeout: limit || undefined,
       noDelay: true,
       keepAlive: keep,
       signal: signal?.(),
