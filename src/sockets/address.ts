@@ -84,7 +84,13 @@ export function decodeAddress(bytes: Uint8Array, length = bytes.length): SocketA
   if (family !== AF_INET6 || length < 28) return undefined
   const scope = scopeOf(bytes)
   const text = formatIPv6(bytes.subarray(8, 24))
-  return { address: scope ? `${text}%${addon().deviceName(scope)}` : text, family: 6, port }
+  return { address: scope ? `${text}%${zoneName(scope)}` : text, family: 6, port }
+}
+
+/** The index itself if its device is gone. */
+function zoneName(index: number): string | number {
+  const name = addon().deviceName(index)
+  return typeof name === 'string' ? name : index
 }
 
 const name = new Uint8Array(28)

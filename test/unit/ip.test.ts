@@ -59,6 +59,10 @@ describe('IP addresses', () => {
       expect(mappedIPv4(parseIP(other))).toBeUndefined()
   })
 
+  test('a zone whose device is gone is its index', () => {
+    expect(decodeAddress(encodeAddress('fe80::1%987654'))?.address).toBe('fe80::1%987654')
+  })
+
   test.each([
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::FFFF:c000:201', '192.0.2.1'],
