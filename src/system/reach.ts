@@ -1,3 +1,4 @@
+import { addon } from '../binding/addon.js'
 import { monotonicNow } from '../monotonic.js'
 import { encodeAddress, ipRange, scopeOf } from '../sockets/address.js'
 import { parseIP, unmapped } from '../sockets/ip.js'
@@ -48,6 +49,11 @@ export function hasAddress(address: Uint8Array): boolean {
   return ownKeys().has(keyOf(address, start, end))
 }
 
+/** Whether this device has this address. `true` is at most a second old. */
+export function isAddressOf(text: string, device: string): boolean {
+  return isOwnKey(keyOf(parseIP(text)) + addon().deviceIndex(device))
+}
+
 /** Whether the kernel delivers packets through this device on this machine: the device, or one of the VRF, has the address. */
 export function isDeliveredTo(address: string, deviceIndex: number): boolean {
   try {
@@ -60,12 +66,14 @@ export function isDeliveredTo(address: string, deviceIndex: number): boolean {
 
 /** Whether a device has an address of a family, be it only a link-local one. `true` is at most a second old, or netlink is refused. */
 export function hasFamily(deviceIndex: number, family: 4 | 6): boolean {
-  const key = familyKey(deviceIndex, family)
+  return isOwnKey(familyKey(deviceIndex, family)) || ownKeys().size === 0
+}
+
+/** What isn't known may be new: it is looked for again. */
+function isOwnKey(key: string): boolean {
   if (ownKeys().has(key)) return true
-  // The device may be new.
   own = undefined
-  const keys = ownKeys()
-  return keys.size === 0 || keys.has(key)
+  return ownKeys().has(key)
 }
 
 const familyKey = (deviceIndex: number, family: 4 | 6) => `${deviceIndex} IPv${family}`

@@ -82,6 +82,18 @@ describe('over a device', () => {
     expect(sent).toEqual({ wan1: 0, wan2: 1 })
   })
 
+  test('a device without an IPv6 address of the Internet returns IPv4 addresses first', async () => {
+    const { device, address6: own } = lab.addDevice('local0')
+    const order = async () =>
+      (await resolve('server.test', { device, servers: [address4] })).map(({ address }) => address)
+    expect(await order(), 'with a unique local address').toEqual([address4, address6])
+    lab.run('router', 'ip', 'address', 'delete', `${own}/64`, 'dev', device)
+    lab.run('router', 'ip', '-6', 'route', 'replace', 'default', 'dev', device, 'metric', '999')
+    expect(await order(), 'with an address of another device').toEqual([address4, address6])
+    lab.run('router', 'ip', 'address', 'add', '2001:db8:77::1/64', 'dev', device, 'nodad')
+    expect(await order(), 'with a global address').toEqual([address6, address4])
+  })
+
   test('a device without IPv6 returns IPv4 addresses first', async () => {
     const four = lab.addDevice('four0')
     lab.run('router', 'sysctl', '-q', '-w', 'net.ipv6.conf.four0.disable_ipv6=1')

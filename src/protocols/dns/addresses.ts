@@ -4,7 +4,7 @@ import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
-import { hasRoute } from './address-order.js'
+import { isSuited } from './address-order.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
@@ -119,8 +119,8 @@ async function queryBoth(
       try {
         const addresses = await queryAddresses(name, family, context, waiting)
         found = true
-        // Addresses that the path doesn't lead to are no use: the other family's are worth waiting for.
-        if (context.patience !== undefined && addresses.some(({ address }) => hasRoute(address, context.path))) {
+        // Addresses that the path hardly leads to are no use: the other family's are worth waiting for.
+        if (context.patience !== undefined && addresses.some(({ address }) => isSuited(address, context.path))) {
           patience ??= setTimeout(() => waiting.abort(noLongerNeeded), context.patience)
         }
         onAddresses(family, addresses)

@@ -65,7 +65,7 @@ export const resolveSchema: Schema = {
 /**
  * Resolves a name over the path: every packet goes out through `device`, over UDP and TCP alike (RFC 1035, 5452, 6891, 7766).
  * Without `type`: a literal address is its own answer, then /etc/hosts, `localhost` (RFC 6761), and DNS with the search
- * list; reachable addresses first, IPv6 before IPv4.
+ * list; reachable addresses first, IPv6 before IPv4 (RFC 6724).
  *
  * With `type: 'PTR'` an address may be given in place of a name. Records are returned as the server has them: names and texts
  * in them may hold any characters.
