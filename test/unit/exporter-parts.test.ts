@@ -3,6 +3,7 @@ import { firstMatch, type Match } from '../../src/checks/match.js'
 import { goRegExp } from '../../src/cli/exporter/go-regexp.js'
 import { exposition, ProbeMetrics } from '../../src/cli/exporter/metrics.js'
 import { addressHash } from '../../src/cli/exporter/probe/address.js'
+import { hostAndPort } from '../../src/cli/exporter/probe/connection.js'
 import { distinguishedName } from '../../src/cli/exporter/probe/distinguished-name.js'
 import { recordText } from '../../src/cli/exporter/probe/record-text.js'
 import { expand } from '../../src/cli/exporter/probe/tcp.js'
@@ -75,6 +76,20 @@ describe('metrics', () => {
 })
 
 describe('the parts of a probe', () => {
+  it.each([
+    ['mail.test:25', 25],
+    ['mail.test:smtp', 25],
+    ['mail.test:IMAPS', 993],
+    ['[2001:db8::1]:https', 443],
+    ['mail.test:nosuch-service', undefined],
+    ['mail.test:constructor', undefined],
+    ['mail.test:', undefined],
+    ['mail.test', undefined],
+    ['2001:db8::25', undefined],
+  ])('the port of %s is %j', (target, port) => {
+    expect(hostAndPort(target)?.port).toBe(port)
+  })
+
   it('hash addresses with FNV-1a over their bytes, like blackbox_exporter', () => {
     expect(addressHash('203.0.113.1')).toBe(2_166_292_308)
     expect(addressHash('127.0.0.1')).toBe(3_668_918_509)

@@ -6,6 +6,7 @@ import { newProgress } from '../../../protocols/tcp/time-limit.js'
 import { localAddressOf } from '../../../sockets/address.js'
 import { verifyDevice } from '../../../sockets/open.js'
 import type { Probe } from './probe.js'
+import { servicePort } from './service-port.js'
 
 /** Opens a TCP connection over the probe's path, within its time. */
 export function openConnection({ path, signal }: Probe, host: string, port: number, source?: string): Promise<Dialed> {
@@ -40,11 +41,13 @@ export async function tryConnection({ path, signal }: Probe, host: string, port:
   }
 }
 
-/** Splits the host and port of a target like Go; undefined without a port. */
+/** Splits the host and port of a target like Go; undefined without a port. The port may be the name of a service. */
 export function hostAndPort(target: string): { host: string; port: number } | undefined {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(target) ?? []
+  const [, bracketed, plain, text = ''] = /^(?:\[([^\]]*)\]|([^:]*)):([\w-]+)$/.exec(target) ?? []
   const host = bracketed ?? plain
-  return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
+  if (host === undefined) return undefined
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : servicePort(text)
+  return port === undefined || port > 65_535 ? undefined : { host, port }
 }
 
 /** Destroys the socket when the probe is over. */
