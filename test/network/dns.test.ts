@@ -6,6 +6,7 @@ import { createLookup } from '../../src/protocols/dns/lookup.js'
 import { resolve } from '../../src/protocols/dns/resolve.js'
 import { parseDnsServer } from '../../src/protocols/dns/server-address.js'
 import { ping } from '../../src/protocols/icmp/ping.js'
+import { connect } from '../../src/protocols/tcp/connect.js'
 import { parseIP } from '../../src/sockets/ip.js'
 import { lab, needs } from '../lab/index.js'
 import { openSockets } from '../unit/open-sockets.js'
@@ -87,6 +88,9 @@ describe('over a device', () => {
     const order = async () =>
       (await resolve('server.test', { device, servers: [address4] })).map(({ address }) => address)
     expect(await order(), 'with a unique local address').toEqual([address4, address6])
+    const socket = await connect({ host: 'server.test', port: 53, device, servers: [address4] })
+    expect(socket.remoteAddress, 'for a connection').toBe(address4)
+    socket.destroy()
     lab.run('router', 'ip', 'address', 'delete', `${own}/64`, 'dev', device)
     lab.run('router', 'ip', '-6', 'route', 'replace', 'default', 'dev', device, 'metric', '999')
     expect(await order(), 'with an address of another device').toEqual([address4, address6])

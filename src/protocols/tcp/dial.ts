@@ -15,7 +15,6 @@ import {
 import type { Signal } from '../../runtime/cancel.js'
 import { familyOf } from '../../sockets/address.js'
 import { handOver } from '../../sockets/hand-over.js'
-import { unmapped } from '../../sockets/ip.js'
 import { setOption } from '../../sockets/options.js'
 import {
   numericOptions,
@@ -30,6 +29,7 @@ import { queryContext, unanswered } from '../dns/query-context.js'
 import { dnsServers } from '../dns/server-address.js'
 import { raceFailure } from './connect-errors.js'
 import { type KeepAlive, keepAliveCheck, setKeepAlive, userTimeoutCheck } from './keep-alive.js'
+import { offersTo } from './offers.js'
 import { type Attempt, Race } from './race.js'
 import { type Progress, withinTimeLimit } from './time-limit.js'
 
@@ -224,12 +224,7 @@ async function raceAddresses(
   const race = new Race(families, attempt, close, options.attemptDelay ?? 250, signal)
   const context = queryContext(options, race.signal)
   progress.unanswered = code => unanswered(context, code)
-  lookUpHost(options.host, families, context, (family, addresses) =>
-    race.offer(
-      family,
-      addresses.map(({ address }) => unmapped(address)),
-    ),
-  ).then(
+  lookUpHost(options.host, families, context, offersTo(race, families, context.path)).then(
     () => race.finish(),
     error => race.finish(error),
   )
