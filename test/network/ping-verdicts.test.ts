@@ -137,9 +137,12 @@ describe('a firewall of this machine that rejects what it sends', () => {
 })
 
 describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour discovery, IPv%i', family => {
-  const dead = (name: string) => {
+  /** A device whose gateway is silent. The kernel asks for it `probes` times, at least a second apart. */
+  const dead = (name: string, probes: number) => {
     const uplink = lab.addDevice(`${name}${family}`)
     onTestFinished(uplink.remove)
+    const cache = ['name', family === 4 ? 'arp_cache' : 'ndisc_cache']
+    lab.run('router', 'ip', 'ntable', 'change', ...cache, 'dev', uplink.device, 'mcast_probes', String(probes))
     const part = family === 4 ? ['-4'] : ['-6']
     const mute = () => {
       lab.run('internet', 'ip', ...part, 'address', 'flush', 'dev', uplink.device)
@@ -157,9 +160,9 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
   test('is silence while the kernel asks, and a failed send once it has given up, with and without a device', {
     timeout: 30_000,
   }, async () => {
-    const [named, unnamed] = [dead('named'), dead('plain')]
-    // The kernel asks three times, at least a second apart. The first request times out before that ends, the second one after it.
-    const series = { interval: 2500, count: 2, timeout: 2900 }
+    const [named, unnamed] = [dead('named', 3), dead('plain', 3)]
+    // The first request times out before the kernel gives up, the second one long after it.
+    const series = { interval: 2500, count: 2, timeout: 2300 }
     const by = [
       { host: named.gateway, device: named.device },
       { host: unnamed.gateway, device: undefined },
@@ -174,10 +177,8 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
   test('is a loss while the kernel still holds the packets, and a check that allows none fails', {
     timeout: 30_000,
   }, async () => {
-    const { device, gateway, heal } = dead('hold')
-    // On a busy machine, the repair takes longer than the three seconds after which the kernel gives up.
-    const cache = family === 4 ? 'arp_cache' : 'ndisc_cache'
-    lab.run('router', 'ip', 'ntable', 'change', 'name', cache, 'dev', device, 'mcast_probes', '20')
+    // On a busy machine, the repair takes longer than the usual three seconds.
+    const { device, gateway, heal } = dead('hold', 20)
     const check = await checkPing(gateway, { device, interval: 100, timeout: 200, maxLossRatio: 0 })
     const statistics = { sent: 3, unsent: 0, lossRatio: 1 }
     expect(check).toMatchObject({ ok: false, statistics, error: { code: 'ETIMEDOUT' } })
@@ -190,7 +191,7 @@ describe.each([4, 6] as const)('a next hop that does not answer ARP or neighbour
   })
 
   test('is asked again by a sweep, which finds a host that is resolved late', { timeout: 30_000 }, async () => {
-    const { device, gateway, heal } = dead('late')
+    const { device, gateway, heal } = dead('late', 3)
     const healed = sleep(700).then(heal)
     const [result] = await all(sweep([gateway], { device, timeout: 500, retries: 4 }))
     await healed
