@@ -49,7 +49,7 @@ export function hasAddress(address: Uint8Array): boolean {
   return ownKeys().has(keyOf(address, start, end))
 }
 
-/** Whether this device has this address. `true` is at most a second old. */
+/** Whether this device has this address. `true` is at most a second old, or netlink is refused. */
 export function isAddressOf(text: string, device: string): boolean {
   return isOwnKey(keyOf(parseIP(text)) + addon().deviceIndex(device))
 }
@@ -66,14 +66,15 @@ export function isDeliveredTo(address: string, deviceIndex: number): boolean {
 
 /** Whether a device has an address of a family, be it only a link-local one. `true` is at most a second old, or netlink is refused. */
 export function hasFamily(deviceIndex: number, family: 4 | 6): boolean {
-  return isOwnKey(familyKey(deviceIndex, family)) || ownKeys().size === 0
+  return isOwnKey(familyKey(deviceIndex, family))
 }
 
 /** What isn't known may be new: it is looked for again. */
 function isOwnKey(key: string): boolean {
   if (ownKeys().has(key)) return true
   own = undefined
-  return ownKeys().has(key)
+  const keys = ownKeys()
+  return keys.size === 0 || keys.has(key)
 }
 
 const familyKey = (deviceIndex: number, family: 4 | 6) => `${deviceIndex} IPv${family}`
