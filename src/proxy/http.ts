@@ -67,6 +67,8 @@ export class HttpService {
     // Its answer would overtake those of the requests before it, or come after the last.
     if (waiting > 0 || !socket.writable) return void socket.destroy()
     client.heard()
+    // A tunnel has no last answer.
+    Reflect.deleteProperty(socket, 'destroySoon')
     if (head.length > 0) socket.unshift(head)
     const target = parseAuthority(request.url!)
     try {

@@ -65,6 +65,14 @@ test.each([
   expect(await closed).toEqual([false])
 })
 
+test('an upload that its client cuts ends at the target', async () => {
+  const { client, target } = await upload('http', post('http://BASE/'))
+  const ended = Promise.race([once(target, 'end'), once(target, 'close')])
+  target.resume()
+  client.resetAndDestroy()
+  await ended
+})
+
 test("neither is the proxy's own refusal", async () => {
   const { port } = await startProxy()
   const client = await open(port)
