@@ -547,6 +547,8 @@ describe('local errors reject', () => {
     ['expectBody', url, { expectBody: 5 }],
     ['empty expectBody', url, { expectBody: 'x', maxBodyBytes: 0 }],
     ['headers', url, { headers: { x: 'secret\r\ny: z' } }],
+    ['headers', url, { headers: { x: null } }],
+    ['headers', url, { headers: { x: ['y', { secret: 1 }] } }],
     ['unknown tls option', url, { tls: { host: 'x' } }],
     ['tls', url, { tls: { cert: 'secret' } }],
     ['url', 'http://secret:secret@', {}],

@@ -94,7 +94,11 @@ const headerFields: Check = (value, name) => {
     const content = Array.isArray(given) ? [...given] : given
     try {
       nodeHttp().validateHeaderName(field)
-      for (const item of [content].flat()) nodeHttp().validateHeaderValue(field, item)
+      for (const item of [content].flat()) {
+        // Node would send "null", which an empty value in YAML is, or "[object Object]".
+        if (typeof item === 'object') throw new TypeError()
+        nodeHttp().validateHeaderValue(field, item)
+      }
     } catch {
       throw new NetviaError(`${name}: ${JSON.stringify(field)} is no header field or its value is none`, {
         code: 'ERR_INVALID_ARG_VALUE',
