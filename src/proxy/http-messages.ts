@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** The target of a request. */
 export interface HttpTarget {
   /** An IPv6 address has no brackets. */
@@ -32,6 +34,18 @@ export function parseAbsolute(
 /** How many more may pass an OPTIONS on (RFC 9110 section 7.6.2). Infinity if it sets no limit. */
 export function forwardsLeft(method: string, limit: unknown): number {
   return method === 'OPTIONS' && /^\d+$/.test(String(limit)) ? Number(limit) : Number.POSITIVE_INFINITY
+}
+
+/** Without content, a request of another method has a length of 0 (RFC 9110 section 8.6). */
+const withoutLength = ['GET', 'HEAD', 'DELETE', 'OPTIONS']
+
+/**
+ * The field in front of a request's content, in addition to the length that it came with. Node would announce chunks even without
+ * content, and servers refuse these: nginx in MKCOL, COPY and MOVE, others in every POST.
+ */
+export function framingOf(method: string, headers: IncomingHttpHeaders): string[] {
+  if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked']
+  return headers['content-length'] !== undefined || withoutLength.includes(method) ? [] : ['Content-Length', '0']
 }
 
 /** Fields of one connection alone (RFC 9110 section 7.6.1), or of the proxy's own concern. */

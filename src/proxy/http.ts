@@ -8,7 +8,7 @@ import { joinPieces } from './bodies.js'
 import { SocketCarrier } from './carrier.js'
 import type { Client } from './client.js'
 import { toSocket } from './descriptor.js'
-import { forwardsLeft, parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
+import { forwardsLeft, framingOf, parseAbsolute, parseAuthority, passedOn } from './http-messages.js'
 import { clientOf } from './limits.js'
 import type { ProxyContext } from './proxy-context.js'
 import { readOn } from './read-on.js'
@@ -115,7 +115,6 @@ export class HttpService {
       const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
-      const framing = coding === undefined ? [] : ['Transfer-Encoding', 'chunked']
       const sent = requestOn(upstream, {
         ...{ method, path },
         headers: [
@@ -127,7 +126,7 @@ export class HttpService {
             Number.isFinite(left) ? ['host', 'max-forwards'] : ['host'],
           ),
           ...(Number.isFinite(left) ? ['Max-Forwards', String(left - 1)] : []),
-          ...framing,
+          ...framingOf(method, request.headers),
           'Connection',
           'close',
         ] as never,

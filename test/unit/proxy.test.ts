@@ -423,6 +423,14 @@ describe('HTTP', () => {
     expect(seen.map(({ request }) => request.url)).toEqual([])
   })
 
+  test.each(['MKCOL', 'POST'])('%s without content has no chunks, which servers refuse', async method => {
+    const url = `http://127.0.0.1:${portOf(web)}/`
+    expect(await ask(await start(), `${method} ${url} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /)
+    const { headers } = seen[0]!.request
+    expect(headers).toMatchObject({ 'content-length': '0' })
+    expect(headers).not.toHaveProperty('transfer-encoding')
+  })
+
   test('OPTIONS for the whole server is passed on as such, as often as Max-Forwards allows', async () => {
     const url = `http://127.0.0.1:${portOf(web)}`
     const options = (left: number) => `OPTIONS ${url} HTTP/1.1\r\nHost: x\r\nMax-Forwards: ${left}\r\n\r\n`
