@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-type Done = (error?: Error | null) => void
+type Done = (error?: NodeJS.ErrnoException | null) => void
 
 /**
  * Reads a connection to its end even if the other end takes no more bytes: it may have answered early, such as with a refusal of what is
@@ -8,10 +8,11 @@ type Done = (error?: Error | null) => void
  */
 export function readOn(socket: Socket, onBroken: () => void): void {
   let isBroken = false
-  const note = (done: Done) => (error?: Error | null) => {
+  const note = (done: Done) => (error?: NodeJS.ErrnoException | null) => {
     // One that has ended its side answers nothing more.
     if (!error || socket.readableEnded) return done(error)
-    isBroken = true
+    // EPIPE: what came behind its end was reset, and the end is one.
+    isBroken ||= error.code !== 'EPIPE'
     done()
   }
   const { _write: write, _writev: writev } = socket

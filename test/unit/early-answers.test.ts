@@ -52,6 +52,17 @@ test('an early answer that only the end of the connection ends is not whole if t
   expect((await received(client)).end).toBe('reset')
 })
 
+test('it is whole if only what came behind the end is reset', async () => {
+  const { client, target, proxy } = await upload('http', post('http://BASE/'))
+  await whileStopped(proxy, async () => {
+    // More than the proxy reads at a time.
+    await write(client, rest.subarray(0, 300_000))
+    await new Promise<void>(resolve => target.end(untilTheEnd, resolve))
+    target.destroy()
+  })
+  await said(client, /413 [\s\S]*large\r\n0\r\n\r\n$/)
+})
+
 test.each([
   ['a client that closes', post('http://BASE/', 'Connection: close\r\n')],
   ['a client of HTTP/1.0', post('http://BASE/').replace('1.1', '1.0')],
