@@ -41,6 +41,15 @@ test('an address that the path does not lead to waits for those of the other fam
   slow.close()
 })
 
+test('an address for which the path has only one of another kind does not wait without end', async () => {
+  const halfSilent = await fakeServer(({ question: { name, type } }) =>
+    type === 'A' ? { answers: [a(name, '169.254.9.9')] } : undefined,
+  )
+  const look = createLookup({ device: 'lo', servers: [halfSilent.server], timeout: 3_600_000 })
+  expect(await promisify<string, number, string>(look)('half.example', 0)).toBe('169.254.9.9')
+  halfSilent.close()
+})
+
 test('all addresses, in the requested order', async () => {
   const families = async (options: LookupOptions & { order?: string }) =>
     ((await lookup('both.example', { ...options, all: true }))[0] as { family: number }[]).map(({ family }) => family)

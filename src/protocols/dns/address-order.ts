@@ -21,13 +21,8 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }
 
-/** Whether packets to an address leave over the path with an address that answers can be sent to. */
-export function isSuited(address: string, path: PathOptions): boolean {
-  return obstaclesTo(address, path) === 0
-}
-
-/** 2 without a route, 1 if the source address is of another kind or of another device, where the answers would go; else 0. */
-function obstaclesTo(address: string, path: PathOptions): 0 | 1 | 2 {
+/** 2 without a route, 1 if the source address is of another kind or of another device, where answers may go; else 0. */
+export function obstaclesTo(address: string, path: PathOptions): 0 | 1 | 2 {
   const { device } = path
   try {
     const source = sourceAddress({ address }, path)

@@ -4,7 +4,7 @@ import { Cancel, type Signal } from '../../runtime/cancel.js'
 import { noLongerNeeded } from '../../runtime/deadline.js'
 import { familyOf } from '../../sockets/address.js'
 import { isNumericHost, unmapped } from '../../sockets/ip.js'
-import { isSuited } from './address-order.js'
+import { obstaclesTo } from './address-order.js'
 import { notFound } from './failures.js'
 import { canonicalName } from './hosts.js'
 import { isLocalhost, searchNames, wireName } from './names.js'
@@ -17,6 +17,9 @@ type Family = 4 | 6
 
 /** Called once for each family when its addresses are known, with an empty list if it has none. */
 export type OnAddresses = (family: Family, addresses: ResolvedAddress[]) => void
+
+/** Milliseconds that a list of both families' addresses waits for the second family. One lost datagram does not cut it short. */
+export const listPatience = 2000
 
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
 const addressType: Record<Family, AddressType> = { 4: 'A', 6: 'AAAA' }
@@ -119,10 +122,8 @@ async function queryBoth(
       try {
         const addresses = await queryAddresses(name, family, context, waiting)
         found = true
-        // Addresses that the path hardly leads to are no use: the other family's are worth waiting for.
-        if (context.patience !== undefined && addresses.some(({ address }) => isSuited(address, context.path))) {
-          patience ??= setTimeout(() => waiting.abort(noLongerNeeded), context.patience)
-        }
+        const ms = patienceWith(addresses, context)
+        if (ms !== undefined) patience ??= setTimeout(() => waiting.abort(noLongerNeeded), ms)
         onAddresses(family, addresses)
         for (const other of empty.splice(0)) onAddresses(other, [])
       } catch (reason) {
@@ -140,6 +141,14 @@ async function queryBoth(
     reasons.find(reason => wanted(reason instanceof NetviaError ? reason.code : undefined))
   // "No such name" holds for both families; "no such record" only for its own.
   throw withCode(code => code === 'ENOTFOUND') ?? withCode(code => code !== 'ENODATA') ?? reasons[0]
+}
+
+/** How long one family's addresses wait for the other's; undefined for the rest of the question, as without a route to them. */
+function patienceWith(addresses: readonly ResolvedAddress[], { patience, path }: QueryContext): number | undefined {
+  if (patience === undefined) return undefined
+  const obstacles = Math.min(...addresses.map(({ address }) => obstaclesTo(address, path)))
+  if (obstacles === 2) return undefined
+  return obstacles === 0 ? patience : listPatience
 }
 
 /** Undefined: not a literal address. */

@@ -15,7 +15,7 @@ export interface QueryContext {
    * its `attempts`.
    */
   readonly timeLimit?: number
-  /** Milliseconds that one family's addresses, if any suits the path, wait for the other's. Default: until the question ends. */
+  /** Milliseconds that one family's addresses wait for the other's if any suits the path. Default: until the question ends. */
   readonly patience?: number
   /** Called for each server that answers, whatever the answer. */
   readonly onAnswer?: (server: DnsServer) => void

@@ -12,7 +12,7 @@ import {
 import { Deadline } from '../../runtime/deadline.js'
 import { parseIP, unmapped } from '../../sockets/ip.js'
 import { orderAddresses, resolutionDelay } from './address-order.js'
-import { literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
+import { listPatience, literalAddress, localhostAddresses, lookUpHost, queryFamilies } from './addresses.js'
 import { toRecord } from './answer.js'
 import { notFound, notInTime } from './failures.js'
 import { reverseName, wireName } from './names.js'
@@ -47,12 +47,6 @@ export interface ResolveOptions extends CommonOptions {
    */
   timeout?: number
 }
-
-/**
- * Milliseconds that a list of both families' addresses waits for the second family. One lost datagram does not cut it
- * short.
- */
-const listPatience = 2000
 
 export const resolveSchema: Schema = {
   ...commonSchema,

@@ -1,6 +1,6 @@
 import type { PathOptions } from '../../options.js'
 import { unmapped } from '../../sockets/ip.js'
-import { isSuited, resolutionDelay } from '../dns/address-order.js'
+import { obstaclesTo, resolutionDelay } from '../dns/address-order.js'
 import type { OnAddresses } from '../dns/addresses.js'
 import type { Race } from './race.js'
 
@@ -25,7 +25,12 @@ export function offersTo(
   return (family, found) => {
     const addresses = found.map(({ address }) => unmapped(address))
     if (family === 4) isIPv4Awaited = false
-    if (family === 6 && isIPv4Awaited && addresses.length > 0 && !addresses.some(address => isSuited(address, path))) {
+    if (
+      family === 6 &&
+      isIPv4Awaited &&
+      addresses.length > 0 &&
+      addresses.every(address => obstaclesTo(address, path) > 0)
+    ) {
       held = addresses
       timer = setTimeout(release, resolutionDelay)
       race.offer(6, [])
