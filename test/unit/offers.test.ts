@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { offersTo } from '../../src/protocols/tcp/offers.js'
+import { Race } from '../../src/protocols/tcp/race.js'
 import { Cancel } from '../../src/runtime/cancel.js'
 
 /** From an IPv4 address, no IPv6 address is reached. */
@@ -55,4 +56,18 @@ test('they do not wait for IPv4 addresses that are known, nor long for those tha
       [6, []],
       [6, ['2001:db8::1']],
     ])
+})
+
+test('the race tries IPv4 addresses first that were known before them', async () => {
+  const begun: string[] = []
+  const attempt = async (address: string) => {
+    begun.push(address)
+    throw new Error(address)
+  }
+  const race = new Race([6, 4], attempt, () => {}, 250, new Cancel())
+  const pass = offersTo(race, [6, 4], path)
+  pass(4, four)
+  pass(6, six)
+  await expect(race.result).rejects.toThrow()
+  expect(begun).toEqual(['127.0.0.2', '2001:db8::1'])
 })

@@ -18,19 +18,15 @@ export function offersTo(
   let timer: NodeJS.Timeout | undefined
   const release = () => {
     clearTimeout(timer)
-    if (held.length > 0) race.offer(6, held)
+    if (held.length > 0) race.offer(6, held, true)
     held = []
   }
   race.signal.addEventListener('abort', () => clearTimeout(timer))
   return (family, found) => {
     const addresses = found.map(({ address }) => unmapped(address))
     if (family === 4) isIPv4Awaited = false
-    if (
-      family === 6 &&
-      isIPv4Awaited &&
-      addresses.length > 0 &&
-      addresses.every(address => obstaclesTo(address, path) > 0)
-    ) {
+    const isLast = family === 6 && addresses.length > 0 && addresses.every(address => obstaclesTo(address, path) > 0)
+    if (isLast && isIPv4Awaited) {
       held = addresses
       timer = setTimeout(release, resolutionDelay)
       race.offer(6, [])
@@ -38,7 +34,7 @@ export function offersTo(
     }
     // Without an address to try, the race would be over.
     if (addresses.length === 0) release()
-    race.offer(family, addresses)
+    race.offer(family, addresses, isLast)
     release()
   }
 }

@@ -48,9 +48,10 @@ export class Race<T> {
     return this.#attempts.signal
   }
 
-  /** Passes all addresses of one family, or an empty list. */
-  offer(family: Family, addresses: readonly string[]): void {
+  /** Passes all addresses of one family, or an empty list. `isLast`: the other family's known addresses come first. */
+  offer(family: Family, addresses: readonly string[], isLast = false): void {
     this.#unknown.delete(family)
+    if (isLast) this.#lastFamily ??= family
     this.#waiting[family].push(...addresses)
     this.#attempts.advance()
   }
