@@ -111,6 +111,22 @@ describe('pauses', () => {
   }, 20_000)
 })
 
+// In a process of its own: the fault keeps it alive.
+it('the end of a series that waits for an answer leaves no timer', () => {
+  const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url))
+  const script = `
+    const silent = require('node:dgram').createSocket('udp4').bind(0, '127.0.0.1', () => {
+      const options = { method: 'udp', port: silent.address().port, interval: 3_600_000, timeout: 3_600_000 }
+      const series = require(${JSON.stringify(library)}).traceroutes('127.0.0.1', options)
+      series.next()
+      silent.once('message', () => {
+        silent.close()
+        series.return()
+      })
+    })`
+  expect(spawnSync(process.execPath, ['-e', script], { timeout: 60_000 }).status).toBe(0)
+})
+
 describe('the length of a path', () => {
   it('ends with the target, follows changes, and extends five hops beyond silence', () => {
     const one = new RouteRecord({ firstHop: 1, maxHops: 30 })

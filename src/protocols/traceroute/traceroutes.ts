@@ -191,7 +191,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
 
   /** Resolves then, or when woken. */
   async #sleep(ms?: number): Promise<void> {
-    if (this.#hurried) return
+    if (this.#hurried || this.#results.ended) return
     await new Promise<void>(resolve => {
       const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
       this.#wake = () => {
