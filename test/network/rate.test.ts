@@ -118,20 +118,20 @@ describe('measureRate', () => {
   })
 
   it('uses only its device, moves no more bytes than allowed, and leaves nothing open', async () => {
-    shape('isp2', 'customer', 20, 50)
-    shape('isp2', 'core', 20, 50)
+    shape('isp2', 'customer', 4, 50)
+    shape('isp2', 'core', 4, 50)
     const to = await freshServer()
     const before = await openSockets()
     let rate: RateFound | undefined
     const moved = await movedDuring(async () => {
-      const options = { device: 'wan2', token, maxBytes: 4_000_000 }
+      const options = { device: 'wan2', token, maxBytes: 1_000_000 }
       rate = (await measureRate(to, options)) as RateFound
     })
     expect(moved.wan1).toBe(0)
     expect(rate).toMatchObject({ ok: true, server: to })
     for (const { bytes, bitsPerSecond, retransmitRatio } of [rate!.down, rate!.up]) {
-      expect(bytes * (1 - retransmitRatio)).toBeLessThan(4_400_000)
-      expect(off(bitsPerSecond, 20e6)).toBeLessThan(0.1)
+      expect(bytes * (1 - retransmitRatio)).toBeLessThan(1_100_000)
+      expect(off(bitsPerSecond, 4e6)).toBeLessThan(0.1)
     }
     expect(await openSockets()).toBe(before)
   })
@@ -148,12 +148,11 @@ describe('measureRate', () => {
     const usual = lab.run('router', 'sysctl', '-n', name).trim()
     atEnd(() => void lab.run('router', 'sysctl', '-qw', `${name}=${usual}`))
     lab.run('router', 'sysctl', '-qw', `${name}=4096 4096 4096`)
-    // A busy server may take longer to send than the window holds it.
-    const limits = async () => {
-      const { down } = (await measureRate(await freshServer(), { device: 'wan1', token, duration: 2000 })) as RateFound
-      return down.limitedBy
-    }
-    await expect.poll(limits).toContainEqual({
+    // Even a busy server then waits for the window for most of the time.
+    await serve('slow', slow.address4)
+    await lab.relay({ delayMs: 20 })
+    const { down } = (await measureRate(slow.address4, { device: 'slow0', token, duration: 2000 })) as RateFound
+    expect(down.limitedBy).toContainEqual({
       ...{ side: 'client', what: 'receive-window', evidence: expect.stringMatching(/held the sender for/) },
     })
   })
@@ -246,8 +245,9 @@ describe('measureRate', () => {
 
 describe('netvia line --server', () => {
   it('compares lines, one of them dead', async () => {
-    shape('isp2', 'customer', 20, 50)
-    shape('isp2', 'core', 5, 50)
+    // So little that a busy machine fills the line, too.
+    shape('isp2', 'customer', 4, 50)
+    shape('isp2', 'core', 2, 50)
     lab.fault('isp1', 'drop')
     const flags = [
       '--server',
@@ -260,8 +260,8 @@ describe('netvia line --server', () => {
       '127.0.0.1',
     ]
     const { code, stdout } = await netvia(['line', '-I', 'wan1', '-I', 'wan2', ...flags, '-W', '1'])
-    expect(stdout).toMatch(/^download +unknown +(at least )?(19|20)\.\d Mbit\/s/m)
-    expect(stdout).toMatch(/^upload +unknown +(at least )?(4\.[89]\d|5\.\d\d) Mbit\/s/m)
+    expect(stdout).toMatch(/^download +unknown +(at least )?(3\.[89]\d|4\.\d\d) Mbit\/s/m)
+    expect(stdout).toMatch(/^upload +unknown +(at least )?(1\.[89]\d|2\.\d\d) Mbit\/s/m)
     expect(stdout).toMatch(/^wan1 rate: .*ETIMEDOUT/m)
     expect(code).toBe(1)
   })
