@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import { boolean, type Check, integer, longestTimer, number, type Schema } from '../../options.js'
+import { noLongerNeeded } from '../../runtime/deadline.js'
 import { ResultQueue } from '../../runtime/result-queue.js'
 import { ResultStream } from '../../runtime/result-stream.js'
 import { type PingStatistics, RttCounter } from '../../stats.js'
@@ -80,11 +81,12 @@ export class PingSeries extends ResultStream<PingResult> {
   readonly #options: PingsOptions
   readonly #counter = new RttCounter()
   readonly #results: ResultQueue<PingResult>
+  readonly #stop = new AbortController()
   #series: Series | undefined
 
   /** @internal */
   constructor(host: string, options: PingsOptions) {
-    const results = new ResultQueue<PingResult>({ capacity: resultsKept, ended: () => this.#series?.end() })
+    const results = new ResultQueue<PingResult>({ capacity: resultsKept, ended: () => this.#end() })
     super(results, options.signal, () => this.#start())
     this.#results = results
     this.#host = host
@@ -113,7 +115,7 @@ export class PingSeries extends ResultStream<PingResult> {
       timeout = pingsDefaults.timeout,
       preload = pingsDefaults.preload,
     } = this.#options
-    const target = await findTarget(this.#host, this.#options)
+    const target = await findTarget(this.#host, { ...this.#options, signal: this.#stop.signal })
     if (this.#results.ended) return
     const path = acquirePath(target.family, this.#options)
     await path.ready
@@ -132,5 +134,10 @@ export class PingSeries extends ResultStream<PingResult> {
       endIfAwaited()
     }
     this.#series = new Series(settings, push, endIfAwaited)
+  }
+
+  #end(): void {
+    this.#stop.abort(noLongerNeeded)
+    this.#series?.end()
   }
 }
