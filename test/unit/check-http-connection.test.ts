@@ -37,3 +37,28 @@ test.each([307, 303, 302])('a redirect with %i keeps the body only if it keeps t
   await checkHttp(`http://127.0.0.1:${port}/`, { method: 'POST', body: new TextEncoder().encode('hello'), headers })
   expect(bodies).toEqual(['POST text/plain hello', status === 307 ? 'POST text/plain hello' : 'GET undefined '])
 })
+
+test.each(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'POST'])('the body of a %s has a length', async method => {
+  const bodies: string[] = []
+  const port = await httpServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    bodies.push(body)
+    response.end()
+  })
+  expect(await checkHttp(`http://127.0.0.1:${port}/`, { method, body: 'grün' })).toMatchObject({ ok: true })
+  expect(bodies).toEqual(['grün'])
+})
+
+test('the body has no length if the headers name a coding', async () => {
+  const seen: unknown[] = []
+  const port = await httpServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    seen.push(body, request.headers['content-length'])
+    response.end()
+  })
+  const headers = { 'Transfer-Encoding': 'chunked' }
+  await checkHttp(`http://127.0.0.1:${port}/`, { method: 'GET', body: 'hello', headers })
+  expect(seen).toEqual(['hello', undefined])
+})

@@ -21,9 +21,11 @@ export interface HttpAnswer {
 }
 
 /** Asks by Node's HTTP client. */
-export async function askByNode(connection: Socket, { body, ...question }: HttpQuestion): Promise<HttpAnswer> {
+export async function askByNode(connection: Socket, question: HttpQuestion): Promise<HttpAnswer> {
+  const { method, path, body } = question
+  const headers = { ...lengthOf(question), ...question.headers } as Record<string, string>
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = requestOn(connection, { setHost: false, ...(question as { headers: Record<string, string> }) })
+    const request = requestOn(connection, { setHost: false, method, path, headers })
     const onResponse = (response: IncomingMessage) => {
       // Without this, a body that the parser refuses would end as if the connection had broken, and one that only the end of the
       // connection ends would be whole when the connection is reset.
@@ -47,6 +49,12 @@ export async function askByNode(connection: Socket, { body, ...question }: HttpQ
     },
     body: message,
   }
+}
+
+/** Node sends the body of a GET, HEAD, DELETE or OPTIONS without: the server would take it for another request. */
+function lengthOf({ body, headers }: HttpQuestion): Record<string, string> {
+  if (!body || headers['transfer-encoding'] !== undefined) return {}
+  return { 'content-length': String(Buffer.byteLength(body)) }
 }
 
 function isOfParser({ code }: NodeJS.ErrnoException): boolean {
