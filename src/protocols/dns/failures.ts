@@ -99,7 +99,7 @@ function noAnswer(servers: readonly DnsServer[]): NetviaError {
 }
 
 /** What the kernel makes of ICMP errors that say why a host can't be reached: it is unknown, isolated, has no such protocol, … */
-export const hostErrors = ['EHOSTDOWN', 'ENONET', 'ENOPROTOOPT', 'EOPNOTSUPP', 'EPROTO']
+export const hostErrors = ['EHOSTDOWN', 'ENONET', 'ENOPROTOOPT', 'ENOTSUP', 'EPROTO']
 
 /** If a server's address doesn't suit the path, the call itself is not wrong: the next look-up may use other servers. */
 function codeOf({ code, syscall }: NetviaError): string {
