@@ -76,14 +76,6 @@ test.each([
   expect(await closed).toEqual([false])
 })
 
-test('an upload that its client cuts ends at the target', async () => {
-  const { client, target } = await upload('http', post('http://BASE/'))
-  const ended = Promise.race([once(target, 'end'), once(target, 'close')])
-  target.resume()
-  client.resetAndDestroy()
-  await ended
-})
-
 test("neither is the proxy's own refusal", async () => {
   const { port } = await startProxy()
   const client = await open(port)
@@ -93,6 +85,14 @@ test("neither is the proxy's own refusal", async () => {
   await write(client, Buffer.concat([part, part, rest]))
   client.end()
   expect(await closed).toEqual([false])
+})
+
+test('an upload that its client cuts ends at the target', async () => {
+  const { client, target } = await upload('http', post('http://BASE/'))
+  const ended = Promise.race([once(target, 'end'), once(target, 'close')])
+  target.resume()
+  client.resetAndDestroy()
+  await ended
 })
 
 function post(url: string, fields = ''): string {
