@@ -61,6 +61,16 @@ test('reachable addresses come first, IPv6 before IPv4, otherwise in the order o
   expect(addresses(orderAddresses(list, { device: 'nosuch0' }))).toEqual(['::1', '127.0.0.2', '127.0.0.1'])
 })
 
+test('of one family too, reachable addresses come first; records keep the order of the server', async () => {
+  const { server } = await serve(({ question: { name } }) => ({
+    answers: [aaaa(name, 'fe80::1'), aaaa(name, '::1')],
+  }))
+  const addresses = async (options: { family?: 6; type?: 'AAAA' }) =>
+    (await resolve('host.example', { ...options, servers: [server] })).map(({ address }) => address)
+  expect(await addresses({ family: 6 }), 'a link-local address without its zone').toEqual(['::1', 'fe80::1'])
+  expect(await addresses({ type: 'AAAA' })).toEqual(['fe80::1', '::1'])
+})
+
 test.each(['10.0.0.300', '10.0.0', '10.0.0.*'])('no server is asked for %s, an invalid address', async host => {
   const { server, asked } = await serve(both)
   await expect(resolve(host, { servers: [server] })).rejects.toMatchObject({

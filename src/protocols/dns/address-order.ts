@@ -15,8 +15,7 @@ export function orderAddresses<T extends { address: string; family: 4 | 6 }>(
   addresses: readonly T[],
   path: PathOptions,
 ): T[] {
-  const [first, ...others] = addresses
-  if (others.every(({ family }) => family === first!.family)) return [...addresses]
+  if (addresses.length < 2) return [...addresses]
   const rank = new Map(addresses.map(item => [item, 2 * obstaclesTo(item.address, path) + (item.family === 6 ? 0 : 1)]))
   return addresses.toSorted((a, b) => rank.get(a)! - rank.get(b)!)
 }

@@ -100,7 +100,7 @@ export async function resolveWith(
     else await askForAddresses(name, families, context, collect)
     // If one family has answered by the deadline, its addresses are the result. The caller's own signal still rejects.
     signal?.throwIfAborted()
-    return orderAddresses(found, context.path)
+    return type === undefined ? orderAddresses(found, context.path) : found
   } finally {
     deadline.end()
   }
