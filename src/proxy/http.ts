@@ -44,6 +44,8 @@ export class HttpService {
     Object.assign(this.#server, { httpAllowHalfOpen: true, timeout: context.idleTimeout, maxHeadersCount: 0 })
     this.#server.on('timeout', socket => this.#onTimeout(socket))
     this.#server.on('request', (request, response) => this.#onRequest(request, response))
+    // Node would promise in the name of the target that it takes the content.
+    this.#server.on('checkContinue', (request, response) => this.#onRequest(request, response))
     this.#server.on('connect', (request, socket, head) => this.#onConnect(request, socket as Socket, head))
   }
 
@@ -106,6 +108,8 @@ export class HttpService {
       if (!this.#authenticated(client, request)) return end(response, 407, challenge)
       // HTTP/1.0 has no chunks: what precedes this proxy may see another end of the message (RFC 9112 section 6.1).
       const isOld = request.httpVersion !== '1.1'
+      // Node has answered any other expectation.
+      const asks = !isOld && request.headers.expect !== undefined
       if (!target || !hasOneHost(request) || (isOld && coding !== undefined)) return end(response, 400)
       // TRACE would show what the client's other requests carry; a coding other than chunked would be lost with its field.
       if (method === 'TRACE' || !isChunkedAlone(coding)) return end(response, 501)
@@ -127,10 +131,12 @@ export class HttpService {
           ),
           ...(Number.isFinite(left) ? ['Max-Forwards', String(left - 1)] : []),
           ...framingOf(method, request.headers),
+          ...(asks ? ['Expect', '100-continue'] : []),
           'Connection',
           'close',
         ] as never,
       })
+      if (asks) sent.once('continue', () => response.writeContinue())
       await exchange(request, sent, response, upstream)
     } catch (error) {
       if (response.headersSent) resetSocket(request.socket)
@@ -173,6 +179,8 @@ async function exchange(
     sent.on('response', answer => resolve(joinPieces(answer))).on('error', reject)
     sent.on('close', () => reject(new Error('no response')))
   })
+  // Otherwise the header would wait for the first of the content.
+  if (request.readableLength === 0) sent.flushHeaders()
   request.pipe(sent)
   response.on('close', () => {
     sent.destroy()
