@@ -44,6 +44,22 @@ describe('the search for a path MTU', () => {
     expect(sizes.length).toBeLessThanOrEqual(15)
   })
 
+  it('believes a limit of the smallest size, which many IPv6 tunnels have', () => {
+    const limit = 1280
+    const here = new PathMtuSearch(limit, 65_575)
+    expect(
+      drive(
+        here,
+        device(limit, () => passed),
+      ),
+    ).toEqual([limit, 65_575])
+    expect(here).toMatchObject({ passed: limit, method: 'device' })
+    const reported = new PathMtuSearch(limit, 65_575)
+    const tunnel = (size: number) => (size > limit ? ({ outcome: 'too-big', limit, by: 'a' } as const) : passed)
+    expect(drive(reported, device(1500, tunnel))).toEqual([limit, 65_575, 1500])
+    expect(reported).toMatchObject({ passed: limit, method: 'too-big', limitedBy: 'a' })
+  })
+
   it('finds it past a router that reports nothing useful, or lies', () => {
     for (const limit of [undefined, 0, 20, 70_000]) {
       const search = new PathMtuSearch(68, 65_535)

@@ -55,7 +55,7 @@ export class PathMtuSearch {
       const { limit = 0 } = verdict
       const method = verdict.outcome === 'too-big' ? 'too-big' : 'device'
       const by = verdict.outcome === 'too-big' ? verdict.by : undefined
-      const isPossible = limit > this.#passes && limit >= this.#smallest && limit < tried
+      const isPossible = limit >= this.#passes && limit >= this.#smallest && limit < tried
       if (!isPossible || ++this.#limits > mostLimits) this.#limit(tried - 1, 'search', by)
       else {
         this.#limit(limit, method, by)
