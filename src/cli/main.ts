@@ -13,7 +13,13 @@ import type { CommandState } from './shared/session.js'
 /** Milliseconds for the reader of a service's last lines. */
 const patience = 1000
 
-const state: CommandState = { interrupt: new Interrupt(), exit: Exit.good, outlivesOutput: false, isUnread: false }
+const state: CommandState = {
+  interrupt: new Interrupt(),
+  exit: Exit.good,
+  outlivesOutput: false,
+  passesSignals: false,
+  isUnread: false,
+}
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,7 +29,8 @@ for (const stream of [process.stdout, process.stderr]) {
       if (isUnread) process.exit(state.exit)
       throw error
     }
-    if (!isUnread) return
+    // A program that netvia runs goes on without its messages.
+    if (!isUnread || state.passesSignals) return
     // The log daemon is gone. The service manager can start netvia again, with a new one.
     state.isUnread = true
     state.interrupt.end()

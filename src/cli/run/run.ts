@@ -86,6 +86,8 @@ async function runOver(
     session.output.note(`netvia: ${text}`)
     if (said.size === mostSaid) session.output.note('netvia: no more refusals are reported')
   }
+  // Without netvia the program has no sockets.
+  session.outliveOutput()
   let started: ConfinedProgram | undefined
   // Set up before the program starts, because a signal may follow its first output immediately.
   session.passSignals(name => {
@@ -101,6 +103,8 @@ async function runOver(
     return exit
   }
   const status = await started.ended
+  // Its pid may be another process's now.
+  started = undefined
   return status < 256 ? status : endAs(session, status - 256)
 }
 

@@ -9,7 +9,7 @@ export interface Session {
   readonly signal: AbortSignal
   /** Calls `work` at SIGHUP. Only for an `action` that reloads. */
   onHangUp(work: () => void): void
-  /** From now on signals end nothing: `pass` gets their names. */
+  /** From now on neither signals nor output that nobody reads end anything: `pass` gets the names of the signals. */
   passSignals(pass: (name: NodeJS.Signals) => void): void
   /** From now on output that can't be written is lost, because a full disk or a slow reader must not end a service. */
   outliveOutput(): void
@@ -29,6 +29,8 @@ export interface CommandState {
   /** The exit code of netvia, or of the program that `netvia run` started. */
   exit: Exit | number
   outlivesOutput: boolean
+  /** Signals are for a program that netvia runs. */
+  passesSignals: boolean
   /** Nobody reads the output of a service any more. */
   isUnread: boolean
 }
@@ -52,7 +54,10 @@ export function action<Arguments extends unknown[], Flags extends { json?: boole
         output,
         signal: state.interrupt.signal,
         onHangUp: work => state.interrupt.divertHangUp(work),
-        passSignals: pass => state.interrupt.pass(pass),
+        passSignals: pass => {
+          state.passesSignals = true
+          state.interrupt.pass(pass)
+        },
         outliveOutput: () => {
           state.outlivesOutput = true
           output.serve()
