@@ -54,7 +54,7 @@ export function startConfined(
 ): ConfinedProgram {
   checkKernel()
   checkInherited()
-  const pid = addon().runProgram(Buffer.from(words.map(word => `${word}\0`).join('')), namesOf(devices), resolvers)
+  const pid = addon().runProgram(bytesOf(words), namesOf(devices), resolvers)
   if (pid < 0) throw systemError(pid, words[0]!, { device: undefined })
   const reports = followReports(onRefused)
   return {
@@ -66,6 +66,14 @@ export function startConfined(
     },
     cut: cutConnections,
   }
+}
+
+/** The words as this process got them, if they are its last: Node has replaced what is not UTF-8, as in old names of files. */
+function bytesOf(words: readonly string[]): Buffer {
+  const line = readFileSync('/proc/self/cmdline')
+  const start = words.reduce(end => line.lastIndexOf(0, end - 2) + 1, line.length)
+  const [given, known] = [line.subarray(start), Buffer.from(words.map(word => `${word}\0`).join(''))]
+  return given.toString() === known.toString() ? given : known
 }
 
 /** IFNAMSIZ. */

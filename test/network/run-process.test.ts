@@ -1,9 +1,10 @@
 // netvia as the process around the program: the signals it gets, the messages that nobody reads, and its end.
+import { spawn } from 'node:child_process'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { lab } from '../lab/index.js'
-import { collect } from '../unit/cli-process.js'
-import { beginRun, python, said } from './run-programs.js'
+import { collect, command } from '../unit/cli-process.js'
+import { beginRun, python, run, said } from './run-programs.js'
 
 test('a message that nobody reads does not leave the program without netvia', async () => {
   const script = `
@@ -33,4 +34,50 @@ test("signals while netvia ends change neither its exit code nor another process
     }
     expect(await ended).toMatchObject({ code: 5, stderr: '' })
   }
+})
+
+/** Runs a program on a terminal that counts its SIGINTs: after one of the terminal, or after one that only netvia gets. */
+const interruptsOf = async (sender: 'terminal' | 'process', rest: string) => {
+  const counter = `
+import os, signal
+count = 0
+def say(what): os.write(1, f'{what}\\n'.encode())
+def hit(*none): global count; count += 1; say('hit')
+def end(*none): say(count); os._exit(0)
+signal.signal(signal.SIGINT, hit); signal.signal(signal.SIGUSR1, end); say(os.getppid())
+while True: signal.pause()`
+  const driver = `
+import os, pty, signal, sys
+told, tell = os.pipe()
+leader, terminal = pty.fork()
+if leader == 0:
+  os.dup2(tell, 1)
+  ${rest}
+  os.execv(sys.argv[1], sys.argv[1:])
+os.close(tell)
+lines = os.fdopen(told)
+netvia = int(lines.readline())
+if '${sender}' == 'terminal': os.write(terminal, b'\\x03'); lines.readline()
+else: os.kill(netvia, signal.SIGINT)
+os.kill(netvia, signal.SIGUSR1)
+print(lines.read().split()[-1], end='')
+os.waitpid(leader, 0)`
+  const words = [process.execPath, command, 'run', '-I', 'wan2', '--', 'python3', '-c', counter]
+  return (await collect(spawn('python3', ['-c', driver, ...words]))).stdout
+}
+
+test('a program gets one SIGINT of the terminal, even if its output goes elsewhere', async () => {
+  const redirected = 'os.dup2(os.open("/dev/null", os.O_RDWR), 0); os.dup2(0, 2)'
+  expect(await interruptsOf('terminal', redirected)).toBe('1')
+})
+
+test('a program in the background of a terminal gets the SIGINT that netvia gets', async () => {
+  const background = 'child = os.fork(); os.waitpid(child, 0) and os._exit(0) if child else os.setpgid(0, 0)'
+  expect(await interruptsOf('process', background)).toBe('1')
+})
+
+test('arguments that are not UTF-8 stay as they are', async () => {
+  const more = `import os, sys; os.execvp(sys.argv[1], sys.argv[1:] + [b'', b'caf\\xe9 \\xff'])`
+  const program = python('print([os.fsencode(word) for word in sys.argv[1:]])')
+  expect((await run(program, { before: ['python3', '-c', more] })).stdout).toBe("[b'', b'caf\\xe9 \\xff']\n")
 })

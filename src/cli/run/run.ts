@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { isatty } from 'node:tty'
 import { NetviaError } from '../../errors.js'
 import type { PolicyName } from '../../group/policies.js'
 import { type ConfinedProgram, type Refused, requireDevice, startConfined } from '../../system/confined-program.js'
@@ -27,7 +26,7 @@ const notFound = 127
 /** Different refusals that are reported. A program can name new addresses forever, and give itself new names. */
 const mostSaid = 1000
 
-/** The terminal sends these to the program as well. */
+/** The terminal sends these to the foreground's process group, so to the program as well. */
 const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 /** Until a listener has come and gone. */
@@ -91,7 +90,7 @@ async function runOver(
   let started: ConfinedProgram | undefined
   // Set up before the program starts, because a signal may follow its first output immediately.
   session.passSignals(name => {
-    if (started && !(ofTerminal.includes(name) && [0, 1, 2].some(fd => isatty(fd)))) process.kill(started.pid, name)
+    if (started && !(ofTerminal.includes(name) && isForeground())) process.kill(started.pid, name)
   })
   try {
     started = startConfined(words, uplinks?.devices ?? [device!], localResolver, onRefused)
@@ -106,6 +105,14 @@ async function runOver(
   // Its pid may be another process's now.
   started = undefined
   return status < 256 ? status : endAs(session, status - 256)
+}
+
+function isForeground(): boolean {
+  // The name of the process may contain spaces and brackets.
+  const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return group === foreground
 }
 
 function exitOfStart(error: unknown, program: string): number | undefined {
