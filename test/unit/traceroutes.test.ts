@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { queryObjects } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import { NetviaError } from '../../src/errors.js'
 import type { PingResult } from '../../src/protocols/icmp/result.js'
@@ -247,6 +248,17 @@ it('pauses, resumes, resets and returns', async () => {
   expect(series.statistics).toMatchObject({ rounds: 0, hops: [{ sent: 0 }] })
   expect(await series.return()).toEqual({ done: true, value: undefined })
   expect(await openSockets()).toBe(before)
+})
+
+it('no round leaves anything behind', async () => {
+  const series = traceroutes('127.0.0.1', { method: 'udp', interval: 10 })
+  const promisesAfter = async (rounds: number) => {
+    for (let i = 0; i < rounds; i++) await series.next()
+    return Number(queryObjects(Promise))
+  }
+  const before = await promisesAfter(10)
+  expect((await promisesAfter(100)) - before).toBeLessThan(50)
+  await series.return()
 })
 
 it('each flow has its own source port', async () => {

@@ -76,7 +76,6 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   readonly #settings: Settings
   readonly #results: ResultQueue<RouteStatistics>
   readonly #stop = new AbortController()
-  readonly #stopped = new Promise<void>(resolve => this.#stop.signal.addEventListener('abort', () => resolve()))
   readonly #record: RouteRecord
   readonly #names: HopNames | undefined
   #flows: Flow[] = []
@@ -87,6 +86,8 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   #hurried = false
   /** Ends the wait for the next round, or for the end of a pause. */
   #wake = () => {}
+  /** Ends the wait for rounds. */
+  #leave = () => {}
 
   /** @internal */
   constructor(host: string, settings: Settings) {
@@ -182,11 +183,19 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
       this.#hurried = false
       const running = round().finally(() => rounds.delete(running))
       rounds.add(running)
-      if (method !== 'icmp' || started === count) await Promise.race([Promise.all(rounds), this.#stopped])
+      if (method !== 'icmp' || started === count) await this.#settled(rounds)
       if (started === count) break
       due = Math.max(due + interval, monotonicNow())
       await this.#sleep(due - monotonicNow())
     }
+  }
+
+  /** Resolves when these rounds have ended, or the series. A promise of the whole series would keep what each of them waits for. */
+  #settled(rounds: Iterable<Promise<void>>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#leave = resolve
+      Promise.all(rounds).then(() => resolve(), reject)
+    })
   }
 
   /** Resolves then, or when woken. */
@@ -204,6 +213,7 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
   #end(): void {
     for (const flow of this.#flows) flow.close()
     this.#stop.abort(noLongerNeeded)
+    this.#leave()
     this.#wake()
   }
 }
