@@ -1,35 +1,22 @@
 import { nodes, thisNode } from '../runtimes/nodes.mjs'
 
 /**
- * Tests of packets, netlink and the laboratory run on one Node, because the addon and the kernel do that work. test/runtimes/smoke.mjs
- * checks on every Node what a Node could change.
+ * Tests that depend on Node's own classes (net, tls, http, dgram, workers, SQLite), or run netvia's command. All others run on one
+ * Node, because the addon and the kernel do that work. test/runtimes/smoke.mjs checks on every Node what a Node could change.
  */
-const ofPackets = [
-  'devices',
-  'foreign-replies',
-  'forged-errors',
-  'lab',
-  'mtr',
-  'path-mtu',
-  'ping',
-  'port-sweep',
-  'routed-lan',
-  'routing',
-  'sweep',
-  'traceroute',
-]
-
-/** Tests that depend on Node's own classes (net, tls, http, dgram, workers, SQLite), or run netvia's command. */
 const ofNode = [
+  'captive-portal',
   'check-http',
   'cli.test',
   'cli-familiar',
   'connect',
   'dns',
+  'exporter',
   'groups',
   'history',
   'http-clients',
   'mapped-addresses',
+  'npm-peers',
   'paths',
   'proxy',
   'race',
@@ -46,8 +33,8 @@ const filesOf = parts => parts.map(part => `test/network/${part}`)
 
 /**
  * The Nodes for the network tests, with the vitest arguments that select the files, and the number of runs ("shards"). Without
- * `filters`, the most used version runs all files, this Node all except those in `ofPackets`, and the others only those in `ofNode`.
- * The Nodes with the longest runs come first, because a long run that starts last runs alone at the end.
+ * `filters`, the most used version runs all files, and the others those in `ofNode`. The most used one comes first, because a long
+ * run that starts last runs alone at the end.
  */
 export function everyNode(filters) {
   const all = [{ name: thisNode, path: process.execPath }, ...nodes().filter(({ name }) => name !== thisNode)]
@@ -59,7 +46,5 @@ export function everyNode(filters) {
 }
 
 function partOf(name) {
-  if (name === mostUsed) return { files: [], shards: 6 }
-  if (name !== thisNode) return { files: filesOf(ofNode), shards: 3 }
-  return { files: filesOf(ofPackets).map(part => `--exclude=${part}*`), shards: 6 }
+  return name === mostUsed ? { files: [], shards: 6 } : { files: filesOf(ofNode), shards: 2 }
 }
