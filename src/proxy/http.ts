@@ -94,7 +94,10 @@ export class HttpService {
     conversation.answered = conversation.answered.then(async () => {
       const closed = new Promise(resolve => response.on('close', resolve))
       if (request.socket.writable) await Promise.all([this.#answer(client, request, response), closed])
-      if (--conversation.waiting === 0) client.wait()
+      if (--conversation.waiting > 0) return
+      client.wait()
+      // The client may still send the rest of a request that has its answer.
+      request.on('data', () => request.complete || client.wait())
     })
   }
 

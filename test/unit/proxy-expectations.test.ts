@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { listenProxy, type ProxyOptions } from '../../src/index.js'
 
@@ -49,6 +50,20 @@ test.each([
 test('the header of a request does not wait for its content', async () => {
   const { accepted } = await begin(head.replace('Expect: 100-continue\r\n', ''))
   await said(await accepted, /^POST \/ [\s\S]*\r\n\r\n$/)
+})
+
+test('who has an answer early may send the rest of its content slowly', async () => {
+  const handshakeTimeout = 3000
+  const begun = 'POST http://BASE/ HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n'
+  const { client, accepted } = await begin(begun, { handshakeTimeout })
+  ;(await accepted).write(fine)
+  await said(client, /^HTTP\/1\.1 200 OK\r\n[\s\S]*hi$/)
+  for (let sent = 0; sent < 12; sent++) {
+    await sleep(handshakeTimeout / 6)
+    client.write('x')
+  }
+  client.write('OPTIONS http://x/ HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n')
+  await said(client, /^HTTP\/1\.1 200 OK\r\n/)
 })
 
 /** A client that has sent this to its target through a proxy, and the target's end of the connection. */
