@@ -189,12 +189,13 @@ int Decision::Move(bool here) {
   if (!IsInternet(old.Get()) || IsOn(old.Get(), kLoopback) == here) return 0;
   const char* device = here ? kLoopback : confinement_.devices.Current();
   if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
+  confinement_.moved = true;
+  // With CAP_NET_RAW the same socket can stay: others may have copies of it, or wait for it with epoll(7).
+  if (BindTo(device, old.Get())) return 0;
   Descriptor made = LikeOn(device, old.Get(), true);
   if (!made) return EADDRNOTAVAIL;
   confinement_.mark.Put(made.Get());
-  if (!tracee_.Replace(fd_, made.Get())) return EADDRNOTAVAIL;
-  confinement_.moved = true;
-  return 0;
+  return tracee_.Replace(fd_, made.Get()) ? 0 : EADDRNOTAVAIL;
 }
 
 int Decision::Read(uint64_t from, void* to, size_t length) {

@@ -33,11 +33,6 @@ constexpr struct {
     {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
 };
 
-bool BindTo(const char* device, int fd) {
-  socklen_t length = static_cast<socklen_t>(strlen(device) + 1);
-  return sys::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, length) == 0;
-}
-
 // A closed connection over IPv6 that waits for the other end's end becomes a small socket, whose packets ignore the device. With more than a
 // minute to wait it stays the socket that it is.
 void StayWholeWhenClosed(int fd) {
@@ -76,6 +71,11 @@ Descriptor OpenOn(const char* device, int domain, int type, int protocol) {
   made.Reset();
   errno = error;
   return made;
+}
+
+bool BindTo(const char* device, int fd) {
+  socklen_t length = static_cast<socklen_t>(strlen(device) + 1);
+  return sys::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, length) == 0;
 }
 
 bool IsInternet(int fd) {

@@ -14,6 +14,9 @@ bool StaysOnItsDevice(int type, int protocol);
 // No descriptor, and errno, where that fails.
 Descriptor OpenOn(const char* device, int domain, int type, int protocol);
 
+// False, and errno: EPERM without CAP_NET_RAW if the socket is bound to another device.
+bool BindTo(const char* device, int fd);
+
 bool IsInternet(int fd);
 // Its name, of at most IFNAMSIZ bytes with the zero. False: it is bound to none.
 bool DeviceOf(int fd, char* name);

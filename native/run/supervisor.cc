@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "../arguments.h"
@@ -156,6 +158,14 @@ static int ProgramStatus(const Arguments& arguments) {
   return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+// endBySignal(number)
+static int EndBySignal(const Arguments& arguments) {
+  // A core file of this process would replace that of the program.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  signal(arguments.Int(0), SIG_DFL);
+  return Result(kill(static_cast<pid_t>(syscall(SYS_getpid)), arguments.Int(0)));
+}
+
 void DefineRun(Napi::Env env, Napi::Object exports) {
   Define(env, exports,
          {
@@ -165,5 +175,6 @@ void DefineRun(Napi::Env env, Napi::Object exports) {
              {"programReports", Call<ProgramReports>},
              {"programHandle", Call<ProgramHandle>},
              {"programStatus", Call<ProgramStatus>},
+             {"endBySignal", Call<EndBySignal>},
          });
 }

@@ -130,6 +130,8 @@ export interface Addon {
   programHandle(pid: number): number
   /** The exit code of a child that has ended, or 256 plus the number of the signal that killed it. */
   programStatus(pid: number): number
+  /** Ends this process by a signal, whatever handles it. Leaves no core file. */
+  endBySignal(signal: number): number
 
   /** Interface index of a name, or a negative errno (if_nametoindex(3)). */
   deviceIndex(name: string): number

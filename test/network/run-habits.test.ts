@@ -88,6 +88,19 @@ test('signals that interrupt calls: few calls fail, whatever is queued before th
   expect(next).toBe(3)
 })
 
+test('with CAP_NET_RAW, a socket that is moved stays the same: epoll and copies of it go on', async () => {
+  const script = `
+import select
+server = udp(); server.bind(('127.0.0.1', 0)); l = socket.create_server(('127.0.0.1', 0))
+s = udp(); t = socket.socket(); t.setblocking(False); t2 = t.dup()
+waiting = select.epoll(); waiting.register(s, 1)
+s.sendto(b'x', server.getsockname()); data, of = server.recvfrom(9); server.sendto(data, of); print(len(waiting.poll(9)))
+waiting.unregister(s); waiting.register(t, 4); waiting.poll(0)
+t.connect_ex(l.getsockname()); print(len(waiting.poll(9)), t2.getpeername() == l.getsockname())
+s.sendto(b'x', ('${lab.server.address4}', 9)); print(device(s), s.getsockname()[1] == of[1])`
+  expect(await run(python(script), { before: [] })).toMatchObject({ stdout: '1\n1 True\nwan2 True\n', stderr: '' })
+})
+
 test("a descriptor's flags are kept, even after its socket is exchanged", async () => {
   const script = `${here}
 import fcntl

@@ -81,3 +81,13 @@ test('arguments that are not UTF-8 stay as they are', async () => {
   const program = python('print([os.fsencode(word) for word in sys.argv[1:]])')
   expect((await run(program, { before: ['python3', '-c', more] })).stdout).toBe("[b'', b'caf\\xe9 \\xff']\n")
 })
+
+test('a program that crashes leaves its core file, and netvia none in its place', async () => {
+  const crash = `
+import os, resource, sys
+most = resource.getrlimit(resource.RLIMIT_CORE)[1]; resource.setrlimit(resource.RLIMIT_CORE, (most, most)); os.chdir('${lab.folder}')
+status = os.waitpid(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ), 0)[1]
+print(os.WTERMSIG(status), os.WCOREDUMP(status))`
+  const { stdout } = await run(['sh', '-c', 'kill -SEGV $$'], { before: ['python3', '-c', crash] })
+  expect(stdout).toBe('11 False\n')
+})

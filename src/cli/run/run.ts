@@ -2,7 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { NetviaError } from '../../errors.js'
 import type { PolicyName } from '../../group/policies.js'
-import { type ConfinedProgram, type Refused, requireDevice, startConfined } from '../../system/confined-program.js'
+import {
+  type ConfinedProgram,
+  endBySignal,
+  type Refused,
+  requireDevice,
+  startConfined,
+} from '../../system/confined-program.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
@@ -28,9 +34,6 @@ const mostSaid = 1000
 
 /** The terminal sends these to the foreground's process group, so to the program as well. */
 const ofTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
-
-/** Until a listener has come and gone. */
-const ignoredByNode: readonly NodeJS.Signals[] = ['SIGPIPE', 'SIGXFSZ']
 
 export async function run(session: Session, flags: RunFlags, program: string, words: string[]): Promise<Exit | number> {
   checkFlags(flags)
@@ -128,11 +131,8 @@ function endAs(session: Session, signal: number): number {
         'or one that a filter of its own refuses',
     )
   }
-  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] as NodeJS.Signals
-  if (ignoredByNode.includes(name)) process.on(name, () => {})
-  // Real-time signals have no names, and no listeners.
-  if (name !== undefined) process.removeAllListeners(name)
-  process.kill(process.pid, signal)
+  endBySignal(signal)
+  // As process 1 of a container, which no signal ends.
   return 128 + signal
 }
 
