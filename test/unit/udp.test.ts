@@ -26,6 +26,16 @@ test('it is bound and has a port before the first packet', async () => {
   expect((await start({ host: 'localhost', family: 4 })).address()).toMatchObject({ address: '127.0.0.1' })
 })
 
+test('no other socket shares its port, unless both ask for that', async () => {
+  const alone = (await start({ host: '127.0.0.1' })).address()
+  await expect(start({ host: '127.0.0.1', port: alone.port, reuseAddress: true })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  })
+  const shared = (await start({ host: '127.0.0.1', reuseAddress: true })).address()
+  expect((await start({ host: '127.0.0.1', port: shared.port, reuseAddress: true })).address()).toEqual(shared)
+  await expect(start({ host: '127.0.0.1', port: shared.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+})
+
 test.each([
   ['127.0.0.1', 4],
   ['::1', 6],

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:dgram'
 import { addon } from '../../binding/addon.js'
-import { NetviaError } from '../../errors.js'
+import { NetviaError, systemError } from '../../errors.js'
 import { checkOptions, pathOf } from '../../options.js'
 import { giveAway } from '../../sockets/hand-over.js'
+import { tryGetOption, trySetOption } from '../../sockets/options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { CreateLookupOptions } from '../dns/lookup.js'
 import { createPathSocket, keepOnDevice } from './path-socket.js'
@@ -56,13 +57,18 @@ function close(socket: Socket): void {
 function adopt(fd: number, family: 4 | 6, path: CreateLookupOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createPathSocket(family, path)
+    const isShared = tryGetOption(fd, 'SO_REUSEADDR') ?? 0
     socket.once('error', reject)
     try {
       // In a cluster worker the descriptor's number means nothing to the primary process.
       giveAway(fd, () =>
         socket.bind({ fd, exclusive: true }, () => {
           socket.off('error', reject)
-          resolve(socket)
+          // libuv lets any program of this machine share the port, and take what is sent to it.
+          const errno = trySetOption(fd, 'SO_REUSEADDR', isShared)
+          if (errno === 0) return resolve(socket)
+          socket.close()
+          reject(systemError(errno, 'setsockopt(SO_REUSEADDR)'))
         }),
       )
     } catch (cause) {
