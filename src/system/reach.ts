@@ -69,11 +69,10 @@ export function hasFamily(deviceIndex: number, family: 4 | 6): boolean {
   return isOwnKey(familyKey(deviceIndex, family))
 }
 
-/** What isn't known may be new: it is looked for again. */
+/** What isn't known may be new: it is looked for again, once a millisecond, as a name may have thousands of addresses. */
 function isOwnKey(key: string): boolean {
   if (ownKeys().has(key)) return true
-  own = undefined
-  const keys = ownKeys()
+  const keys = ownKeys(1)
   return keys.size === 0 || keys.has(key)
 }
 
@@ -83,8 +82,8 @@ const familyKey = (deviceIndex: number, family: 4 | 6) => `${deviceIndex} IPv${f
 const longestKept = 1000
 let own: { readonly at: number; readonly keys: ReadonlySet<string> } | undefined
 
-function ownKeys(): ReadonlySet<string> {
-  if (own === undefined || monotonicNow() - own.at > longestKept) own = { at: monotonicNow(), keys: readOwnKeys() }
+function ownKeys(kept = longestKept): ReadonlySet<string> {
+  if (own === undefined || monotonicNow() - own.at > kept) own = { at: monotonicNow(), keys: readOwnKeys() }
   return own.keys
 }
 
