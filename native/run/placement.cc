@@ -6,6 +6,10 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#ifndef IPV6_UNICAST_IF
+#define IPV6_UNICAST_IF 76
+#endif
+
 namespace run {
 namespace {
 
@@ -40,6 +44,19 @@ void StayWholeWhenClosed(int fd) {
   sys::setsockopt(fd, IPPROTO_TCP, TCP_LINGER2, &seconds, sizeof seconds);
 }
 
+// The device of packets while the socket is bound to none: the kernel unbinds it when it is disconnected, and another thread or
+// process may have a copy.
+void Prefer(const char* device, int fd) {
+  int index = static_cast<int>(sys::if_nametoindex(device));
+  uint32_t ordered = htonl(static_cast<uint32_t>(index));
+  ip_mreqn group{};
+  group.imr_ifindex = index;
+  sys::setsockopt(fd, IPPROTO_IP, IP_UNICAST_IF, &ordered, sizeof ordered);
+  sys::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof group);
+  sys::setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, &ordered, sizeof ordered);
+  sys::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+}
+
 int Number(int fd, int name) {
   int value = -1;
   socklen_t length = sizeof value;
@@ -63,6 +80,8 @@ bool StaysOnItsDevice(int type, int protocol) {
 Descriptor OpenOn(const char* device, int domain, int type, int protocol) {
   Descriptor made(sys::socket(domain, type | SOCK_CLOEXEC, protocol));
   if (!made) return made;
+  // The kernel refuses it later, of a socket that is bound.
+  if ((type & kTypeMask) != SOCK_STREAM) Prefer(device, made.Get());
   if (BindTo(device, made.Get())) {
     if (domain == AF_INET6 && (type & kTypeMask) == SOCK_STREAM) StayWholeWhenClosed(made.Get());
     return made;

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { lab, needs } from '../lab/index.js'
 import { command } from '../unit/cli-process.js'
+import { movedDuring } from './moved.js'
 import { python, run } from './run-programs.js'
 
 needs('cc')
@@ -99,6 +100,25 @@ waiting.unregister(s); waiting.register(t, 4); waiting.poll(0)
 t.connect_ex(l.getsockname()); print(len(waiting.poll(9)), t2.getpeername() == l.getsockname())
 s.sendto(b'x', ('${lab.server.address4}', 9)); print(device(s), s.getsockname()[1] == of[1])`
   expect(await run(python(script), { before: [] })).toMatchObject({ stdout: '1\n1 True\nwan2 True\n', stderr: '' })
+})
+
+test('a datagram socket prefers its device even in the moment when the kernel has unbound it to disconnect it', async () => {
+  const script = `
+import threading
+s = socket.socket(10, 2); copy = s.dup()
+print([socket.ntohl(of.getsockopt(*name)) for of, *name in ((udp(), 0, 50), (s, 0, 50), (s, 41, 76))], s.getsockopt(41, 17))
+ended = time.time() + 3
+def send():
+  while time.time() < ended: attempt(lambda: copy.sendto(b'x', ('::ffff:${lab.server.address4}', 9)))
+threads = [threading.Thread(target=send) for i in range(2)]
+for thread in threads: thread.start()
+while time.time() < ended: s.connect(('::ffff:${lab.server.address4}', 9)); c.connect(s.fileno(), bytes(28), 28)
+for thread in threads: thread.join()`
+  const index = Number(lab.run('router', 'cat', '/sys/class/net/wan2/ifindex'))
+  const moved = await movedDuring(async () => {
+    expect((await run(python(script))).stdout).toBe(`[${index}, ${index}, ${index}] ${index}\n`)
+  })
+  expect(moved.wan1).toBe(0)
 })
 
 test("a descriptor's flags are kept, even after its socket is exchanged", async () => {
