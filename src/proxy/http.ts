@@ -121,6 +121,8 @@ export class HttpService {
       const opened = await uplinks.connect(client.address, host, port, client.signal)
       const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
+      // As Node has read the header. It writes one that goes ahead of its content in UTF-8 otherwise.
+      upstream.setDefaultEncoding('latin1')
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const sent = requestOn(upstream, {
         ...{ method, path },

@@ -52,6 +52,15 @@ test('the header of a request does not wait for its content', async () => {
   await said(await accepted, /^POST \/ [\s\S]*\r\n\r\n$/)
 })
 
+test.each([
+  ['with content to come', head.replace('Expect: 100-continue\r\n', '')],
+  ['that asks first', head],
+  ['without content', 'GET http://BASE/ HTTP/1.1\r\nHost: x\r\n\r\n'],
+])('the header of a request %s keeps its bytes', async (_name, begun) => {
+  const { accepted } = await begin(begun.replace('Host: x', 'Host: x\r\nX-Name: Zoë'))
+  await said(await accepted, /\r\nX-Name: Zoë\r\n[\s\S]*\r\n\r\n$/)
+})
+
 test('who has an answer early may send the rest of its content slowly', async () => {
   const handshakeTimeout = 3000
   const begun = 'POST http://BASE/ HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n'
