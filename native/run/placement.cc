@@ -48,7 +48,9 @@ void StayWholeWhenClosed(int fd) {
 // process may have a copy.
 void Prefer(const char* device, int fd) {
   int index = static_cast<int>(sys::if_nametoindex(device));
-  uint32_t ordered = htonl(static_cast<uint32_t>(index));
+  // In network byte order. htonl(3) is a function of the C library on some machines.
+  uint8_t ordered[4];
+  for (int at = 0; at < 4; at++) ordered[at] = static_cast<uint8_t>(index >> (24 - 8 * at));
   ip_mreqn group{};
   group.imr_ifindex = index;
   sys::setsockopt(fd, IPPROTO_IP, IP_UNICAST_IF, &ordered, sizeof ordered);
