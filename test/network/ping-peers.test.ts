@@ -64,7 +64,8 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     timeout: 60_000,
   }, async () => {
     const relay = await lab.relay({ delayMs: 10, direction: 'both' })
-    await relay.set({ delayMs: 10, direction: 'back', loss: 0.1, duplicate: 0.2, reorder: 0.1, heldMs: 70 })
+    // With a tenth, once in a thousand times none of these replies would be lost or late.
+    await relay.set({ delayMs: 10, direction: 'back', loss: 0.2, duplicate: 0.2, reorder: 0.2, heldMs: 70 })
     const capture = await lab.capture('slow0', filter)
     const repeat = ['-i', '0.03', '-c', String(count), '-W', '1', '-n', '-s', String(pingBytes)]
     const theirs = output('ping', ...repeat, host)
@@ -128,7 +129,8 @@ describe.each(families)('beside ping, fping, mtr and tcpdump, IPv$family', famil
     const [, least, average] = /= ([\d.]+)\/([\d.]+)\//.exec(pingSaid)!.map(Number)
     expect(received).toBe(60)
     expect(hubs.at(-1)).toMatchObject({ host, 'Loss%': 0 })
-    expect(pingSaid).toContain('60 received')
+    // ping waits only two round trips for its last replies, which is short on a busy machine.
+    expect(Number(/(\d+) received/.exec(pingSaid)![1])).toBeGreaterThan(50)
     // The other tools take timestamps in user space and at other moments. A busy machine increases averages, not minimums.
     for (const other of [average!, mean(times), hubs.at(-1).Avg, avgMs!]) expect(other).toBeGreaterThan(minMs! - 1)
     for (const other of [least!, Math.min(...times), hubs.at(-1).Best]) expect(Math.abs(other - minMs!)).toBeLessThan(1)
