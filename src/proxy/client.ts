@@ -37,7 +37,7 @@ export class Client {
   /** Starts the time limit of a request, which `heard` ends. */
   wait(): void {
     this.heard()
-    this.#timer = setTimeout(() => this.connection.destroy(), this.#timeout)
+    if (!this.signal.aborted) this.#timer = setTimeout(() => this.connection.destroy(), this.#timeout)
   }
 
   /** The client has sent its request. */
