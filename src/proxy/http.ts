@@ -18,6 +18,9 @@ import { track } from './uplinks.js'
 /** Requests that one client may send before it has the answer to the first (RFC 9112 section 9.3.2). */
 const maxPipelined = 64
 
+/** Node reads headers in this. It would write one that goes ahead of its content in UTF-8. */
+const headerEncoding = 'latin1'
+
 const established = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n')
 
 const challenge = ['Proxy-Authenticate', 'Basic realm="netvia", charset="UTF-8"']
@@ -51,6 +54,7 @@ export class HttpService {
 
   serve(client: Client): void {
     const socket = client.toSocket()
+    socket.setDefaultEncoding(headerEncoding)
     // A connection that is closed with unread bytes is reset, and the client may lose the answer (RFC 9112 section 9.6). `wait`
     // limits the time of one that doesn't end its side.
     socket.destroySoon = () => socket.end()
@@ -121,8 +125,7 @@ export class HttpService {
       const opened = await uplinks.connect(client.address, host, port, client.signal)
       const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
-      // As Node has read the header. It writes one that goes ahead of its content in UTF-8 otherwise.
-      upstream.setDefaultEncoding('latin1')
+      upstream.setDefaultEncoding(headerEncoding)
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
       const sent = requestOn(upstream, {
         ...{ method, path },
@@ -203,6 +206,7 @@ async function exchange(
   answer.on('error', cut)
   // A length is no part of a 204 (RFC 9110 section 8.6): whoever believes it takes the next response for content.
   response.writeHead(status!, reason, passedOn(rawHeaders, httpVersion, status === 204 ? ['content-length'] : []))
+  if (answer.readableLength === 0) response.flushHeaders()
   await nodeStream().promises.pipeline(answer, response)
 }
 

@@ -52,6 +52,15 @@ test('the header of a request does not wait for its content', async () => {
   await said(await accepted, /^POST \/ [\s\S]*\r\n\r\n$/)
 })
 
+test('nor does that of an answer, whose bytes stay as they are', async () => {
+  const { client, accepted } = await begin('GET http://BASE/ HTTP/1.1\r\nHost: x\r\n\r\n')
+  const target = await accepted
+  target.write('HTTP/1.1 200 OK\r\nX-Name: Zoë\r\nTransfer-Encoding: chunked\r\n\r\n')
+  await said(client, /^HTTP\/1\.1 200 OK\r\nX-Name: Zoë\r\n[\s\S]*\r\n\r\n$/)
+  target.write('2\r\nhi\r\n0\r\n\r\n')
+  await said(client, /^2\r\nhi\r\n0\r\n\r\n$/)
+})
+
 test.each([
   ['with content to come', head.replace('Expect: 100-continue\r\n', '')],
   ['that asks first', head],
