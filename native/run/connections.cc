@@ -19,12 +19,6 @@ namespace {
 // UTIME_OMIT of utimensat(2): the headers of C libraries differ in where it is.
 constexpr long kOmitted = (1L << 30) - 2;
 
-bool IsConnection(int fd) {
-  uint8_t state = TCP_CLOSE;
-  socklen_t length = sizeof state;
-  return sys::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) == 0 && state != TCP_CLOSE && state != TCP_LISTEN;
-}
-
 }  // namespace
 
 Mark Mark::Make() {
@@ -50,6 +44,12 @@ bool Mark::IsOn(int fd) const {
   // By number: old C libraries lack it.
   if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MTIME, &found) < 0) return false;
   return found.stx_mtime.tv_sec == seconds_ && found.stx_mtime.tv_nsec == static_cast<uint32_t>(nanoseconds_);
+}
+
+bool IsConnection(int fd) {
+  uint8_t state = TCP_CLOSE;
+  socklen_t length = sizeof state;
+  return sys::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) == 0 && state != TCP_CLOSE && state != TCP_LISTEN;
 }
 
 int Cut(const Mark& mark, const char* device, int pid, int fd) {

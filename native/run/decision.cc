@@ -187,6 +187,8 @@ int Decision::Move(bool here) {
   Descriptor old = tracee_.Copy(fd_);
   if (!old) return Refuse(Refusal::kUnreadable, EPERM);
   if (!IsInternet(old.Get()) || IsOn(old.Get(), kLoopback) == here) return 0;
+  // It keeps its other end, whatever address the call names.
+  if (IsConnection(old.Get())) return 0;
   const char* device = here ? kLoopback : confinement_.devices.Current();
   if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
   confinement_.moved = true;

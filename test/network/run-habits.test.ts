@@ -2,13 +2,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { lab, needs } from '../lab/index.js'
 import { command } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
 import { python, run } from './run-programs.js'
 
-needs('cc')
+needs('cc', 'nginx')
 
 /** Connects to a loopback address. For that, netvia takes the caller's descriptor and exchanges its socket. */
 const here = `
@@ -100,6 +100,17 @@ waiting.unregister(s); waiting.register(t, 4); waiting.poll(0)
 t.connect_ex(l.getsockname()); print(len(waiting.poll(9)), t2.getpeername() == l.getsockname())
 s.sendto(b'x', ('${lab.server.address4}', 9)); print(device(s), s.getsockname()[1] == of[1])`
   expect(await run(python(script), { before: [] })).toMatchObject({ stdout: '1\n1 True\nwan2 True\n', stderr: '' })
+})
+
+test('a connection stays on its device, whatever address a call names, as the kernel takes none for it', async () => {
+  const nginx = await lab.nginx()
+  onTestFinished(() => nginx.stop())
+  const script = `
+s = socket.create_connection(('${lab.server.address4}', 80), 20); s.sendto(b'GET / HTTP/1.0\\r\\n', ('127.0.0.1', 9))
+s.sendto(b'\\r\\n', ('0.0.0.0', 0)); print(device(s), s.recv(8))`
+  const stays = { stdout: "wan2 b'HTTP/1.1'\n", stderr: '' }
+  expect(await run(python(script), { before: [] })).toMatchObject(stays)
+  expect(await run(python(script))).toMatchObject(stays)
 })
 
 test('a datagram socket prefers its device even in the moment when the kernel has unbound it to disconnect it', async () => {
