@@ -159,11 +159,6 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.subarray(0, end < 0 ? undefined : end)).toString()
 }
 
-/** Ends this process by the signal that ended the program. */
-export function endBySignal(signal: number): void {
-  addon().endBySignal(signal)
-}
-
 function endOf(pid: number): Promise<number> {
   const handle = addon().programHandle(pid)
   if (handle < 0) throw systemError(handle, 'pidfd_open')

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { lab, needs } from '../lab/index.js'
 import { command } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
@@ -103,8 +103,7 @@ s.sendto(b'x', ('${lab.server.address4}', 9)); print(device(s), s.getsockname()[
 })
 
 test('a connection stays on its device, whatever address a call names, as the kernel takes none for it', async () => {
-  const nginx = await lab.nginx()
-  onTestFinished(() => nginx.stop())
+  await lab.nginx()
   const script = `
 s = socket.create_connection(('${lab.server.address4}', 80), 20); s.sendto(b'GET / HTTP/1.0\\r\\n', ('127.0.0.1', 9))
 s.sendto(b'\\r\\n', ('0.0.0.0', 0)); print(device(s), s.recv(8))`

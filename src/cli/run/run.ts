@@ -1,14 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { addon } from '../../binding/addon.js'
 import { NetviaError } from '../../errors.js'
 import type { PolicyName } from '../../group/policies.js'
-import {
-  type ConfinedProgram,
-  endBySignal,
-  type Refused,
-  requireDevice,
-  startConfined,
-} from '../../system/confined-program.js'
+import { type ConfinedProgram, type Refused, requireDevice, startConfined } from '../../system/confined-program.js'
 import { usageError } from '../shared/arguments.js'
 import { Exit } from '../shared/exit-code.js'
 import { plural } from '../shared/output/format.js'
@@ -131,7 +126,7 @@ function endAs(session: Session, signal: number): number {
         'or one that a filter of its own refuses',
     )
   }
-  endBySignal(signal)
+  addon().endBySignal(signal)
   // As process 1 of a container, which no signal ends.
   return 128 + signal
 }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:dgram'
 import { addon } from '../../binding/addon.js'
-import { NetviaError, systemError } from '../../errors.js'
+import { NetviaError } from '../../errors.js'
 import { checkOptions, pathOf } from '../../options.js'
 import { giveAway } from '../../sockets/hand-over.js'
-import { tryGetOption, trySetOption } from '../../sockets/options.js'
+import { setOption, tryGetOption } from '../../sockets/options.js'
 import { onDeviceLoss } from '../../system/device-loss.js'
 import type { CreateLookupOptions } from '../dns/lookup.js'
 import { createPathSocket, keepOnDevice } from './path-socket.js'
@@ -65,10 +65,13 @@ function adopt(fd: number, family: 4 | 6, path: CreateLookupOptions): Promise<So
         socket.bind({ fd, exclusive: true }, () => {
           socket.off('error', reject)
           // libuv lets any program of this machine share the port, and take what is sent to it.
-          const errno = trySetOption(fd, 'SO_REUSEADDR', isShared)
-          if (errno === 0) return resolve(socket)
-          socket.close()
-          reject(systemError(errno, 'setsockopt(SO_REUSEADDR)'))
+          try {
+            setOption(fd, 'SO_REUSEADDR', isShared)
+            resolve(socket)
+          } catch (error) {
+            socket.close()
+            reject(error)
+          }
         }),
       )
     } catch (cause) {
