@@ -137,7 +137,7 @@ export interface Addon {
   deviceIndex(name: string): number
   /** Name of an index, or a negative errno. */
   deviceName(index: number): string | number
-  /** Writes [seconds, nanoseconds] of CLOCK_REALTIME, then of CLOCK_MONOTONIC, read back to back; seconds are unsigned. */
+  /** Writes [seconds, nanoseconds] of CLOCK_REALTIME, then of CLOCK_MONOTONIC, read at the same time; seconds are unsigned. */
   clocks(out: Int32Array): number
   /** Fills `out` with getrandom(2) and returns the number of bytes filled. */
   random(out: Uint8Array): number

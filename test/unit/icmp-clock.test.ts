@@ -1,5 +1,8 @@
-import { describe, expect, test } from 'vitest'
-import { measure } from '../../src/protocols/icmp/probe/clock.js'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { measure, systemClock } from '../../src/protocols/icmp/probe/clock.js'
 
 const hour = 3_600_000
 const wall = 1_700_000_000_000
@@ -47,4 +50,23 @@ test('a step too small to locate: user time, never a wrong kernel time', () => {
 test('slewing does not change the round trip', () => {
   const result = measure({ ...trip, read: { wall: wall + 500.2, monotonic: 1500 } })
   expect(result).toEqual({ rttMs: 10, kernel: true })
+})
+
+test('a thread that often loses its processor still reads both clocks at one moment', async () => {
+  const busy = Array.from({ length: 2 * availableParallelism() }, () => new Worker('for (;;);', { eval: true }))
+  onTestFinished(async () => {
+    await Promise.all(busy.map(worker => worker.terminate()))
+  })
+  await Promise.all(busy.map(worker => once(worker, 'online')))
+  const sample = { wall: 0, monotonic: 0 }
+  systemClock.read(sample)
+  let distance = sample.wall - sample.monotonic
+  const jumps: number[] = []
+  for (let i = 0; i < 5_000_000; i++) {
+    systemClock.read(sample)
+    const now = sample.wall - sample.monotonic
+    if (Math.abs(now - distance) > 0.1) jumps.push(now - distance)
+    distance = now
+  }
+  expect(jumps).toEqual([])
 })

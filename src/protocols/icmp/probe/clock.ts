@@ -1,6 +1,6 @@
 import { addon } from '../../../binding/addon.js'
 
-/** Wall clock (the clock of the kernel's timestamps) and monotonic clock, in milliseconds, read back to back. */
+/** Wall clock (the clock of the kernel's timestamps) and monotonic clock, in milliseconds, read at the same time. */
 export interface ClockSample {
   wall: number
   monotonic: number
