@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { CommanderError } from 'commander'
 import { pause } from '../runtime/timers.js'
 import { nextTurn } from '../runtime/turns.js'
@@ -41,7 +42,11 @@ for (const stream of [process.stdout, process.stderr]) {
 process.on('uncaughtException', error => process.exit(report(error)))
 
 run().then(
-  exit => process.exit(exit),
+  exit => {
+    // Node would give the terminal back the modes that it found, which a program or the shell may have changed since.
+    for (const fd of [0, 1, 2]) if (isatty(fd)) closeSync(fd)
+    process.exit(exit)
+  },
   error => process.exit(report(error)),
 )
 

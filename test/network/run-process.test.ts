@@ -1,5 +1,7 @@
 // netvia as the process around the program: the signals it gets, the messages that nobody reads, and its end.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { lab } from '../lab/index.js'
@@ -76,6 +78,29 @@ test('a program gets one SIGINT of the terminal, even if its output goes elsewhe
 test('a program in the background of a terminal gets the SIGINT that netvia gets', async () => {
   const background = 'child = os.fork(); os.waitpid(child, 0) and os._exit(0) if child else os.setpgid(0, 0)'
   expect(await interruptsOf('process', background)).toBe('1')
+})
+
+test('the end of netvia in the background leaves the terminal as the foreground has it', async () => {
+  const driver = `
+import os, pty, select, sys, termios, tty
+told, tell = os.pipe()
+leader, terminal = pty.fork()
+if leader == 0:
+  netvia = os.fork()
+  if netvia == 0:
+    os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])
+  fifo = open(sys.argv[-1], 'w')
+  tty.setraw(0); before = termios.tcgetattr(0)
+  fifo.close(); code = os.waitpid(netvia, 0)[1] >> 8
+  os.write(tell, f'{code} {termios.tcgetattr(0) == before}'.encode()); os._exit(0)
+os.close(tell)
+print(os.read(told, 99).decode(), end='')
+os.waitpid(leader, 0)`
+  const fifo = join(lab.folder, 'held')
+  rmSync(fifo, { force: true })
+  execFileSync('mkfifo', [fifo])
+  const words = [process.execPath, command, 'run', '-I', 'wan2', '--', 'sh', '-c', 'read none < $0; exit 5', fifo]
+  expect((await collect(spawn('python3', ['-c', driver, ...words]))).stdout).toBe('5 True')
 })
 
 test('arguments that are not UTF-8 stay as they are', async () => {
