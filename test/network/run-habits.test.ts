@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { lab, needs } from '../lab/index.js'
 import { command } from '../unit/cli-process.js'
 import { movedDuring } from './moved.js'
-import { python, run } from './run-programs.js'
+import { asNobody, python, run } from './run-programs.js'
 
 needs('cc', 'nginx')
 
@@ -202,6 +202,27 @@ if (process.arch === 'x64') {
     expect([stdout, code]).toEqual([isRun ? '159\n' : '126\n', 0])
   })
 }
+
+test('in a container whose filter forbids unshare(2), as Docker does', async () => {
+  const program = compiled(
+    'forbidding',
+    `
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int count, char** words) {
+  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  struct sock_fprog filter = {4, code};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) || execv(words[1], words + 1);
+}`,
+  )
+  const result = await run(python('print(device(udp()))'), { before: [...asNobody, program] })
+  expect(result).toMatchObject({ code: 0, stdout: 'wan2\n', stderr: '' })
+})
 
 test('netvia within netvia is refused', async () => {
   const { code, stderr } = await run([process.execPath, command, 'run', '-I', 'wan2', '--', 'true'])

@@ -146,7 +146,10 @@ function describe({ reason, pid, address, device }: Refused, whyNone = ''): stri
     case 'no-uplink':
       return `${who} a socket: ${whyNone}`
     case 'unreadable':
-      return `${who} an address that netvia can't read: the kernel hides the memory of this process`
+      return (
+        `${who} an address or a socket that netvia can't read: the kernel hides this process; ` +
+        'in a container netvia may need CAP_SYS_PTRACE'
+      )
   }
 }
 
