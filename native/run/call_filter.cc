@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -61,8 +62,9 @@ constexpr sock_filter kCode[] = {
     RETURN(SECCOMP_RET_KILL_PROCESS),
     LOAD(offsetof(seccomp_data, nr)),
 #ifdef __x86_64__
-    // No call at all: what a tracer leaves of one that it has answered itself.
-    CASE(-1, SECCOMP_RET_ALLOW),
+    // No call at all: a negative number is what a tracer leaves of one that it has answered itself.
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x80000000, 0, 1),
+    RETURN(SECCOMP_RET_ALLOW),
     // x32: the same architecture, by a bit in the number.
     BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
     RETURN(SECCOMP_RET_KILL_PROCESS),
@@ -85,12 +87,17 @@ constexpr sock_filter kCode[] = {
     CASE(AF_INET, kAsk),
     CASE(AF_INET6, kAsk),
     RETURN(Fail(EAFNOSUPPORT)),
-    IF(SYS_setsockopt, 29),
+    IF(SYS_setsockopt, 34),
     LOAD(Low(1)),
     IF(SOL_SOCKET, 6),
     LOAD(Low(2)),
     CASE(SO_BINDTODEVICE, Fail(EPERM)),
     CASE(SO_BINDTOIFINDEX, Fail(EPERM)),
+    RETURN(SECCOMP_RET_ALLOW),
+    // See `StayWholeWhenClosed`.
+    IF(IPPROTO_TCP, 4),
+    LOAD(Low(2)),
+    CASE(TCP_LINGER2, Fail(EPERM)),
     RETURN(SECCOMP_RET_ALLOW),
     // The kernel reports a new member by the device that the call names or the routing table gives, whatever the socket is bound to.
     IF(IPPROTO_IP, 9),
