@@ -272,6 +272,15 @@ describe('HttpsAgent', () => {
     await expect(get(`https://127.0.0.1:${port}/`, { agent: httpsAgent() })).rejects.toMatchObject({ code })
   })
 
+  test.each<[string, HttpsAgentOptions]>([
+    ['versions', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],
+    ['ciphers', { ciphers: 'TLS_AES_128_GCM_SHA256', maxVersion: 'TLSv1.2' }],
+  ])('a handshake for which there are no %s fails the request', async (what, options) => {
+    const port = await tcpServer(() => {})
+    const code = `ERR_SSL_NO_${what === 'versions' ? 'PROTOCOLS' : 'CIPHERS'}_AVAILABLE`
+    await expect(get(`https://127.0.0.1:${port}/`, { agent: httpsAgent(options) })).rejects.toMatchObject({ code })
+  })
+
   test('a TLS option that Node refuses fails the request', async () => {
     const port = await httpsServer((_request, response) => response.end())
     const before = await openSockets()

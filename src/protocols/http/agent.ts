@@ -163,8 +163,11 @@ function onPath<Options extends HttpAgentOptions, NodeClass extends Agent>(
       const tls: TlsOptions = options as object
       try {
         const secureContext = tls.secureContext ?? secureContextFor(tls)
-        const connection = super.createConnection({ ...options, secureContext, socket } as ConnectionOptions)
-        return refuseReconnect(reportResets(connection as Socket), device)
+        const connection = super.createConnection({ ...options, secureContext, socket } as ConnectionOptions) as Socket
+        // A handshake for which the options leave no version or cipher fails immediately. Before Node 24, a request that gets such a
+        // socket waits forever.
+        if (connection.errored) throw connection.errored
+        return refuseReconnect(reportResets(connection), device)
       } catch (error) {
         socket.destroy()
         throw error
