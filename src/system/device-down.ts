@@ -3,6 +3,7 @@ import { addon } from '../binding/addon.js'
 import { isIP } from '../builtins.js'
 import { type NetviaError, type NetviaErrorDetails, setUpHint, systemError } from '../errors.js'
 import { unmapped } from '../sockets/ip.js'
+import { missingRoute, routeHint } from './missing-route.js'
 import type { Link } from './netlink/link.js'
 import { neighbour, readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
@@ -12,9 +13,9 @@ type Where = Pick<NetviaErrorDetails, 'address' | 'port' | 'hostname' | 'device'
 
 /**
  * The error of a wait that has ended without an answer, if nothing arrives through the device of the call, whatever the network does:
- * it has been set down, has lost the addresses that answers need, drops them, or has become a port of another device that receives in its
- * place. Undefined if silence is the network's, be it that of one of several `targets`: the addresses that it waited for, as far as they
- * are known.
+ * it has been set down, has lost the addresses that answers need, has no route to the target, drops the answers, or has become a port of
+ * another device that receives in its place. Undefined if silence is the network's, be it that of one of several `targets`: the addresses
+ * that it waited for, as far as they are known.
  */
 export function deviceDown(
   syscall: string,
@@ -60,6 +61,7 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
   // A VRF shares addresses and routes with its devices.
   if (kind === 'vrf' || link.kind === 'vrf') return undefined
   const families = new Map<4 | 6, boolean>()
+  const isLost = missingRoute(link.index)
   let isFiltered: ReturnType<typeof filterBack> | undefined
   return target => {
     const address = unmapped(target.replace(/%.*/, ''))
@@ -68,6 +70,7 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
     if (!families.has(family)) families.set(family, hasFamily(link.index, family))
     if (!families.get(family) && needsAddress(link, address, family)) return `${device} has no IPv${family} address`
     if (family === 6) return undefined
+    if (isLost(address)) return routeHint(device)
     isFiltered ??= filterBack(device, link.index)
     if (!isFiltered(address)) return undefined
     return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: ${loosenHint(device)}`

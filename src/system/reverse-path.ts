@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isGroup, parseIP } from '../sockets/ip.js'
 import { sourceAddress } from '../sockets/source-address.js'
+import type { Rule } from './netlink/rule.js'
 import { readAddresses, readRules, routeHops } from './netlink/tables.js'
 
 /** The value of strict filtering (RFC 3704): packets must come in through the device that their sender is reached by. */
@@ -32,6 +33,18 @@ function setting(device: string, key: string): number | undefined {
 }
 
 /**
+ * The addresses of a device that the kernel may choose routes by. Without a rule that regards them, one stands for all. Undefined if
+ * they are too many.
+ */
+export function sourcesFor(rules: readonly Rule[], deviceIndex: number): Uint8Array[] | undefined {
+  const all = readAddresses()
+    .filter(({ address, deviceIndex: index }) => index === deviceIndex && address.family === 4)
+    .map(({ address }) => parseIP(address.address))
+  const own = rules.some(({ source }) => source !== undefined) ? all : all.slice(0, 1)
+  return own.length > mostSources ? undefined : own
+}
+
+/**
  * Returns whether a strict filter drops what an IPv4 host sends through this device, because a route leads there through another. It is
  * false where the kernel may choose that route by what no question has: a mark from the firewall, a port, a protocol.
  */
@@ -39,12 +52,8 @@ export function filterBack(device: string, deviceIndex: number): (address: strin
   if (reversePathFilter(device) !== strict || setting(device, 'src_valid_mark') !== 0) return () => false
   const rules = readRules().filter(({ family }) => family === 4)
   if (rules.some(({ isOfSome }) => isOfSome)) return () => false
-  const all = readAddresses()
-    .filter(({ address, deviceIndex: index }) => index === deviceIndex && address.family === 4)
-    .map(({ address }) => parseIP(address.address))
-  // Without such a rule, the route is the same for all of them.
-  const own = rules.some(({ source }) => source !== undefined) ? all : all.slice(0, 1)
-  if (own.length > mostSources) return () => false
+  const own = sourcesFor(rules, deviceIndex)
+  if (own === undefined) return () => false
   const isElsewhere = (address: string, source: Uint8Array) => {
     const hops = routeHops(address, { source })
     return hops === undefined || (hops.length > 0 && hops.every(hop => hop.deviceIndex !== deviceIndex))

@@ -161,6 +161,45 @@ describe('every call that times out', () => {
     expect(found).toEqual({ ...of(calls, lacking), 'traceroute by TCP': traced })
   })
 
+  test('while no route leads there through its device, so that the kernel asks on the link, reports that', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    const route = ['default', 'via', gateway4, 'dev', device]
+    lab.run('router', 'ip', 'route', 'delete', ...route)
+    // The kernel itself reports a host that it has asked for in vain for three seconds.
+    const quick = { device, timeout: 2500 }
+    const unrouted: typeof calls = {
+      checkTcp: () => netvia.checkTcp({ host: silent, port: 80, ...quick }),
+      checkHttp: () => netvia.checkHttp(`http://${silent}/`, quick),
+      checkPing: () => netvia.checkPing(silent, { ...quick, count: 1 }),
+      checkDns: () => netvia.checkDns('a.test', { ...quick, servers: [silent] }),
+      ping: () => netvia.ping(silent, quick),
+      scanPorts: () => all(netvia.scanPorts(silent, { ...quick, ports: '1-3' })),
+      'traceroute by UDP': async () =>
+        (await all(netvia.traceroute(silent, { ...quick, maxHops: 1, queries: 1, method: 'udp' }))).at(-1)!.probes,
+    }
+    const hint = expect.stringContaining(`ip route add default via GATEWAY dev ${device}`)
+    expect(await whenAll(unrouted, () => {})).toEqual(
+      of(unrouted, expect.objectContaining({ code: 'ENETDOWN', device, hint })),
+    )
+    // A rule may know a route by an address or a mark that the call has.
+    for (const selector of [
+      ['from', '10.77.0.0/16'],
+      ['fwmark', '77'],
+    ]) {
+      const rule = [...selector, 'lookup', '77']
+      lab.run('router', 'ip', 'route', 'add', ...route, 'table', '77')
+      lab.run('router', 'ip', 'rule', 'add', ...rule)
+      try {
+        expect(await faultOf(() => netvia.checkTcp({ host: silent, port: 80, ...quick }))).toMatchObject({
+          code: 'ETIMEDOUT',
+        })
+      } finally {
+        lab.run('router', 'ip', 'rule', 'delete', ...rule)
+        lab.run('router', 'ip', 'route', 'flush', 'table', '77')
+      }
+    }
+  })
+
   test('while its device has lost its IPv4 addresses reports that, for questions over one socket too', async () => {
     lab.addDevice(device)
     const first = faultOf(() => netvia.resolve('a.test', over))

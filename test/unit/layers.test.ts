@@ -36,6 +36,7 @@ const rooms: Record<string, string[]> = {
     'privileges',
     'reach',
     'reverse-path',
+    'missing-route',
     'device-down',
     'this-host',
     'borrowed-source',

@@ -1,0 +1,35 @@
+import { readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
+import { sourcesFor } from './reverse-path.js'
+
+/** The command that lets a device reach what isn't on its link. */
+export function routeHint(device: string): string {
+  const command = `ip route add default via GATEWAY dev ${device} metric 1000`
+  return `no route leads there through ${device}, so the kernel looks for it on the link: ${command}`
+}
+
+/**
+ * Returns whether the kernel looks for an IPv4 address on the link of this device for want of a route, and nobody answers there. It is
+ * false where the kernel may choose a route by what no question has: a mark, a port, a protocol.
+ */
+export function missingRoute(deviceIndex: number): (address: string) => boolean {
+  let silent: ReadonlySet<string> | undefined
+  let isRuled: ReturnType<typeof routedByRule> | undefined
+  return address => {
+    silent ??= new Set(silentOn(deviceIndex))
+    if (!silent.has(address) || routeHops(address, { deviceIndex })) return false
+    isRuled ??= routedByRule(deviceIndex)
+    return !isRuled(address)
+  }
+}
+
+function silentOn(deviceIndex: number): string[] {
+  return readSilentNeighbours().flatMap(one => (one.deviceIndex === deviceIndex ? one.address : []))
+}
+
+/** Whether a rule may know a route for packets that have more than a destination. */
+function routedByRule(deviceIndex: number): (address: string) => boolean {
+  const rules = readRules().filter(({ family }) => family === 4)
+  const isAnybodys = !rules.some(({ isOfSome, mark }) => isOfSome || mark !== undefined)
+  const sources = isAnybodys ? sourcesFor(rules, deviceIndex) : undefined
+  return address => !sources || sources.some(source => routeHops(address, { deviceIndex, source }))
+}
