@@ -74,15 +74,21 @@ export function parseDatagram(bytes: Buffer): { host: string; port: number; data
 
 /** ATYP, address and port. `length` counts from the start of `bytes`. */
 function parseAddress(bytes: Buffer, at: number): Parsed<{ host: string; port: number }> {
+  const found = findAddress(bytes, at)
+  if (!found) return undefined
+  const { value: content, length } = found
+  const host =
+    bytes[at] === type.ipv4 ? content.join('.') : bytes[at] === type.ipv6 ? formatIPv6(content) : nameIn(content)
+  return { value: { host, port: bytes.readUInt16BE(length - 2) }, length }
+}
+
+/** The bytes of an address. */
+function findAddress(bytes: Buffer, at: number): Parsed<Buffer> {
   const size = sizeOf(bytes, at)
   if (size === undefined) throw new SocksError('unknown type of address', reply.addressNotSupported)
   const start = at + (bytes[at] === type.name ? 2 : 1)
   const end = start + size
-  if (bytes.length < end + 2) return undefined
-  const content = bytes.subarray(start, end)
-  const host =
-    bytes[at] === type.ipv4 ? content.join('.') : bytes[at] === type.ipv6 ? formatIPv6(content) : nameIn(content)
-  return { value: { host, port: bytes.readUInt16BE(end) }, length: end + 2 }
+  return bytes.length < end + 2 ? undefined : { value: bytes.subarray(start, end), length: end + 2 }
 }
 
 function sizeOf(bytes: Buffer, at: number): number | undefined {
@@ -158,10 +164,12 @@ export function parseVerdict(bytes: Buffer): Parsed<boolean> {
   return bytes.length < 2 ? undefined : { value: bytes[1] === 0, length: 2 }
 }
 
-/** The code of a server's reply. */
+/** The code of a server's reply. A refusal may come without an address, and nobody uses that of a success. */
 export function parseReply(bytes: Buffer): Parsed<number> {
   if (bytes.length > 0 && bytes[0] !== version) throw new SocksError('not SOCKS5')
-  if (bytes.length < 5) return undefined
-  const address = parseAddress(bytes, 3)
-  return address && { value: bytes[1]!, length: address.length }
+  if (bytes.length < 2) return undefined
+  const code = bytes[1]!
+  if (code !== reply.succeeded) return { value: code, length: bytes.length }
+  const address = bytes.length < 5 ? undefined : findAddress(bytes, 3)
+  return address && { value: code, length: address.length }
 }

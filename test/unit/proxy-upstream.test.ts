@@ -90,6 +90,30 @@ describe('answers of another proxy', () => {
     expect(failures).toBe(code === 2 || code === 5 ? 0 : 1)
   })
 
+  test.each([
+    ['no address', [5, 5, 0, 1]],
+    ['an unknown type of address', [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ['nothing but its code', [5, 5]],
+  ])('a refusal with %s is one', async (_what, bytes) => {
+    const { port } = await far(socket => {
+      socket.once('data', () => {
+        socket.write(Buffer.of(5, 0))
+        socket.once('data', () => socket.end(Buffer.from(bytes)))
+      })
+    })
+    const { answer } = await request({ host: '127.0.0.1', port })
+    expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, 5])
+  })
+
+  test('a success with an empty name for its address is one', async () => {
+    const reply = Buffer.of(5, 0, 0, 3, 0, 0, 80)
+    const { port } = await far(socket => {
+      socket.once('data', () => socket.end(Buffer.concat([Buffer.of(5, 0), reply, Buffer.from('hello')])))
+    })
+    const { answer } = await request({ host: '127.0.0.1', port })
+    expect(Buffer.from(await answer()).toString('latin1')).toMatch(/hello$/)
+  })
+
   test('a proxy that refuses the connection is distinguished from a target that does', async () => {
     const { proxy, answer } = await request({ host: '127.0.0.1', port: closedPort })
     expect((await answer()).slice(0, 4)).toEqual([5, 0, 5, 1])
