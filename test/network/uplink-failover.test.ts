@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { UplinkGroup } from '../../src/group/group.js'
@@ -47,6 +48,23 @@ async function nextEvent(monitor: UplinkMonitor): Promise<StateEvent> {
   const [event] = await once(monitor, 'state', { signal: AbortSignal.timeout(10_000) })
   return event
 }
+
+test('a NAT or firewall that drops the flow of the pings for as long as they come takes no uplink down', async () => {
+  const { events } = await watch()
+  // It knows the flows of before, and lets new ones pass.
+  const nft = (...command: string[]) => lab.run('isp1', 'nft', command.join(' '))
+  nft('add table ip nat; add set ip nat flows { typeof ip daddr . icmp id; size 4096; flags dynamic; }')
+  onTestFinished(() => void nft('delete table ip nat'))
+  nft('add chain ip nat passing { type filter hook forward priority 0; }')
+  nft('add rule ip nat passing icmp type echo-request add @flows { ip daddr . icmp id }')
+  await expect.poll(() => nft('list set ip nat flows')).toContain('elements')
+  nft(
+    'flush chain ip nat passing; add rule ip nat passing icmp type echo-request ip daddr . icmp id @flows counter drop',
+  )
+  await sleep(3000)
+  expect(nft('list chain ip nat passing')).toMatch(/packets [1-9]/)
+  expect(events.filter(({ to }) => to === 'down')).toEqual([])
+})
 
 describe('the link', () => {
   const unplug = () => run('isp1', 'ip', 'link', 'set', 'customer', 'down')

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../monotonic.js'
 import { acquirePath, prepare } from '../../protocols/icmp/ping-options.js'
 import { EchoRequest, type ProbeOwner, type Verdict } from '../../protocols/icmp/probe/echo-request.js'
 import type { SocketPool } from '../../protocols/icmp/probe/socket-pool.js'
@@ -14,9 +15,13 @@ interface Held {
   address: Uint8Array
 }
 
+/** Replies missing in a row: fewer than take an uplink down by default. */
+const mostSilent = 2
+
 /**
  * Pings an address again and again. Between the runs the socket is held, and one request stands for all of them: a run costs
- * no promise, timer or listener, as a `ping()` does.
+ * no promise, timer or listener, as a `ping()` does. After silence another socket takes its place, with another identifier: a NAT or a
+ * firewall on the way may have lost the flow, and drops what belongs to it for as long as it comes.
  */
 export class PingRunner implements CheckRunner, ProbeOwner {
   readonly #check: PingCheck
@@ -24,6 +29,9 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   readonly #target: Target
   readonly #onOutcome: (outcome: Outcome) => void
   #held: Held | undefined
+  #silent = 0
+  /** A socket must be newer. */
+  #since: number | undefined
   #isUnderWay = false
 
   constructor(check: PingCheck, family: 4 | 6, settings: RunnerSettings, onOutcome: (outcome: Outcome) => void) {
@@ -47,6 +55,8 @@ export class PingRunner implements CheckRunner, ProbeOwner {
   settled(verdict: Verdict): void {
     // A local refusal may be over by the next run, on another socket.
     if (verdict.outcome === 'send-failed') this.#giveUp()
+    this.#silent = verdict.outcome === 'timeout' ? this.#silent + 1 : 0
+    if (this.#silent === mostSilent) this.#renew()
     if (verdict.outcome === 'reply') this.#end(passed(verdict.rttMs))
     else this.#end(pingFailure(toResult(this.#target, 0, verdict) as Exclude<PingResult, PingReply>))
   }
@@ -55,11 +65,17 @@ export class PingRunner implements CheckRunner, ProbeOwner {
     const { path: way, timeout, prompt } = this.#settings
     const options = { payloadSize: this.#check.payloadSize, ...way }
     const { address, template } = prepare(this.#target, options)
-    const path = acquirePath(this.#target.family, options)
+    const path = acquirePath(this.#target.family, options, true, this.#since)
     const request = new EchoRequest(this, template, timeout, { prompt })
     this.#held = { path, request, address }
     await path.ready
     if (!request.cancelled) path.submit(request, address)
+  }
+
+  #renew(): void {
+    this.#silent = 0
+    this.#since = monotonicNow()
+    this.#giveUp()
   }
 
   #giveUp(): void {

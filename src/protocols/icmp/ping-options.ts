@@ -127,8 +127,8 @@ export function makeTemplate(
 
 const lastTemplate: { 4?: EchoTemplate; 6?: EchoTemplate } = {}
 
-/** The shared sockets for these options. Every user must release them. `stampSends`: see `SocketPoolOptions`. */
-export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true): SocketPool {
+/** The shared sockets for these options. Every user must release them. `stampSends`: see `SocketPoolOptions`; `since`: see `acquire`. */
+export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = true, since?: number): SocketPool {
   const {
     kind = pingDefaults.kind,
     dontFragment = false,
@@ -136,5 +136,6 @@ export function acquirePath(family: 4 | 6, options: PingOptions, stampSends = tr
     payload,
     payloadSize = payload?.length ?? pingDefaults.payloadSize,
   } = options
-  return SocketPool.acquire({ family, kind, dontFragment, broadcast, payloadSize, path: pathOf(options), stampSends })
+  const path = pathOf(options)
+  return SocketPool.acquire({ family, kind, dontFragment, broadcast, payloadSize, path, stampSends }, since)
 }

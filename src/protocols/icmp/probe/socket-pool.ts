@@ -1,6 +1,7 @@
 import { addon } from '../../../binding/addon.js'
 import { hold } from '../../../binding/poller.js'
 import { random16 } from '../../../binding/random.js'
+import { monotonicNow } from '../../../monotonic.js'
 import { type PathOptions, pathKey, pathOf } from '../../../options.js'
 import { setImmediate, unref } from '../../../runtime/timers.js'
 import { setOption } from '../../../sockets/options.js'
@@ -41,6 +42,7 @@ const identifiers = new Set<number>()
 export class SocketPool implements ProbeSocketOwner {
   readonly #options: SocketPoolOptions
   readonly #key: string
+  readonly #begun = monotonicNow()
   #sockets: ProbeSocket[] = []
   readonly #lossWatches = new Map<ProbeSocket, () => void>()
   #ready: Promise<void> = Promise.resolve()
@@ -58,14 +60,15 @@ export class SocketPool implements ProbeSocketOwner {
 
   /**
    * Returns the pool for these options, shared by all callers. Call `release` once your probes are settled or cancelled.
+   * `since`: it must be newer. From then on all callers share the new one.
    *
    * @throws NetviaError where no socket can be opened: `EPERM`, `EACCES`, `ENODEV`, …
    */
-  static acquire(options: SocketPoolOptions): SocketPool {
+  static acquire(options: SocketPoolOptions, since = Number.NEGATIVE_INFINITY): SocketPool {
     const { family, kind, path, dontFragment, broadcast = false, stampSends, clock } = options
     const key = [family, kind, dontFragment, broadcast, stampSends, slotSize(options), pathKey(path)].join('|')
     const shared = clock ? undefined : paths.get(key)
-    const found = shared ?? new SocketPool(options, key)
+    const found = shared && shared.#begun > since ? shared : new SocketPool(options, key)
     found.#dropLost()
     if (found.#sockets.length === 0) {
       found.#open()
