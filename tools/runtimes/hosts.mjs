@@ -23,20 +23,23 @@ const hosts = {
     run: ['qemu-riscv64-static', '-L', '/usr/riscv64-linux-gnu'],
   },
   'ia32, glibc': { arch: 'ia32', triple: 'x86-linux-gnu.2.36', run: on32Bits() },
-  'arm, musl': { arch: 'arm', triple: 'arm-linux-musleabihf', musl: 'arm', debian: 'armhf', qemu: 'qemu-arm-static' },
+  'arm, musl': { arch: 'arm', triple: 'arm-linux-musleabihf', musl: 'arm', debian: 'armhf', qemu: ['qemu-arm-static'] },
   'mipsel, musl': {
     arch: 'mipsel',
     triple: 'mipsel-linux-musleabihf',
     musl: 'mips',
     debian: 'mipsel',
-    qemu: 'qemu-mipsel-static',
+    qemu: ['qemu-mipsel-static'],
   },
-  // The processor of the first Raspberry Pi, without newer instructions.
-  'arm (v6), static': {
+  // The processor of the first Raspberry Pi, without newer instructions. Debian's musl for it passes floating-point numbers in other
+  // registers, but the host and the addon give it none.
+  'arm (v6), musl': {
     arch: 'arm',
     triple: 'arm-linux-musleabihf',
     cpu: 'arm1176jzf_s',
-    run: ['qemu-arm-static', '-cpu', 'arm1176'],
+    musl: 'arm',
+    debian: 'armel',
+    qemu: ['qemu-arm-static', '-cpu', 'arm1176'],
   },
   'loong64, static': { arch: 'loong64', triple: 'loongarch64-linux-musl', run: ['qemu-loongarch64-static'] },
 }
@@ -55,7 +58,7 @@ export function* runHosts() {
   for (const [name, host] of Object.entries(hosts)) {
     const make = host.musl ? buildForMusl : name.endsWith('static') ? buildStatic : build
     const program = make(host)
-    const loader = host.musl ? [host.qemu, muslLoader(host.debian), '--preload', 'libc.so'] : host.run
+    const loader = host.musl ? [...host.qemu, muslLoader(host.debian), '--preload', 'libc.so'] : host.run
     const addon = join(root, `prebuilds/linux-${host.arch}/netvia.node`)
     const [command, ...args] = isolated([...loader, program, addon])
     const { status, signal, stderr } = spawnSync(command, args, {
@@ -93,7 +96,7 @@ function build({ arch, triple }) {
  * Links the compiler's musl statically. It has no dlopen, so test/runtimes/host/loader.c loads the addon. The loader needs a list of
  * the symbols that the addon imports.
  */
-function buildStatic({ arch, triple, cpu = 'baseline' }) {
+function buildStatic({ arch, triple }) {
   const names = readElf(readFileSync(join(root, `prebuilds/linux-${arch}/netvia.node`))).undefinedNames
   const list = join(folder, `${arch}-symbols.c`)
   writeFileSync(
@@ -104,13 +107,14 @@ const struct { const char* name; void* address; } symbols[] = {${names.map(name 
   const program = join(folder, `${arch}-host-static`)
   const files = [...sources, join(root, 'test/runtimes/host/loader.c'), list]
   const flags = [...warnings, '-fno-builtin', '-DSTATIC', '-static', `-I${headers}`]
-  runZig(['cc', '-target', triple, `-mcpu=${cpu}`, ...flags, ...files, '-lpthread', '-o', program])
+  runZig(['cc', '-target', triple, ...flags, ...files, '-lpthread', '-o', program])
   return program
 }
 
 /** The compiler would link its own static musl, without dlopen. So the program imports everything from the loader that runs it. */
-function buildForMusl({ arch, triple, musl: kind }) {
-  const compile = ['cc', '-target', triple, ...warnings, '-fPIC', '-fno-stack-protector', '-fno-sanitize=all', '-c']
+function buildForMusl({ arch, triple, cpu = 'baseline', musl: kind }) {
+  const target = ['cc', '-target', triple, `-mcpu=${cpu}`, ...warnings]
+  const compile = [...target, '-fPIC', '-fno-stack-protector', '-fno-sanitize=all', '-c']
   const inside = [`arch/${kind}`, 'arch/generic', 'src/internal', 'src/include', 'include'].map(
     path => `-I${join(musl, path)}`,
   )
@@ -119,7 +123,7 @@ function buildForMusl({ arch, triple, musl: kind }) {
   runZig([...compile, `-I${headers}`, sources[1], '-o', objects[1]])
   runZig([...compile, '-w', ...inside, join(musl, 'crt/Scrt1.c'), '-o', objects[2]])
   const program = join(folder, `${arch}-host`)
-  runZig(['cc', '-target', triple, ...warnings, '-shared', '-nostdlib', '-Wl,-e,_start', ...objects, '-o', program])
+  runZig([...target, '-shared', '-nostdlib', '-Wl,-e,_start', ...objects, '-o', program])
   return program
 }
 
