@@ -105,16 +105,16 @@ static int ProgramDevices(const Arguments& arguments) {
 
 // runProgram(words, names, resolvers): the words end with a zero byte each.
 static int RunProgram(const Arguments& arguments) {
-  constexpr size_t kMostWords = 32768;
   run::Supervisor& supervisor = Environment::Of(arguments.Env()).supervisor;
   if (supervisor.Running()) return -EALREADY;
   View<uint8_t> text(arguments, 0);
   if (text.length == 0 || text.data[text.length - 1] != 0) return -EINVAL;
-  Memory<char*> words(static_cast<char**>(sys::malloc((kMostWords + 1) * sizeof(char*))));
+  size_t most = 0;
+  for (size_t at = 0; at < text.length; at++) most += text.data[at] == 0;
+  Memory<char*> words(static_cast<char**>(sys::malloc((most + 1) * sizeof(char*))));
   if (!words) return -ENOMEM;
   size_t count = 0;
   for (size_t at = 0; at < text.length; at += strlen(words.Get()[count++]) + 1) {
-    if (count == kMostWords) return -E2BIG;
     words.Get()[count] = reinterpret_cast<char*>(text.data + at);
   }
   words.Get()[count] = nullptr;

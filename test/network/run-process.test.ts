@@ -109,6 +109,10 @@ test('arguments that are not UTF-8 stay as they are', async () => {
   expect((await run(program, { before: ['python3', '-c', more] })).stdout).toBe("[b'', b'caf\\xe9 \\xff']\n")
 })
 
+test('as many arguments as the kernel takes', async () => {
+  expect((await run(['sh', '-c', 'echo $#', 'sh', ...Array(40_000).fill('x')])).stdout).toBe('40000\n')
+})
+
 test('a program that crashes leaves its core file, and netvia none in its place', async () => {
   const crash = `
 import os, resource, sys
