@@ -87,6 +87,8 @@ int Decision::Bind() {
   uint64_t length = tracee_.Argument(2);
   if (int error = ReadAddress(tracee_.Argument(1), length)) return error;
   here_ = IsLoopback(report_.address, length);
+  // One that failed to get a loopback address may ask for another.
+  elsewhere_ = !here_;
   return 0;
 }
 
@@ -189,6 +191,8 @@ int Decision::Move(bool here) {
   if (!IsInternet(old.Get()) || IsOn(old.Get(), kLoopback) == here) return 0;
   // It keeps its other end, whatever address the call names.
   if (IsConnection(old.Get())) return 0;
+  // The kernel refuses that.
+  if (tracee_.Call() == SYS_bind && IsNamed(old.Get())) return 0;
   const char* device = here ? kLoopback : confinement_.devices.Current();
   if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
   confinement_.moved = true;

@@ -104,6 +104,14 @@ bool IsInternet(int fd) {
   return domain == AF_INET || domain == AF_INET6;
 }
 
+bool IsNamed(int fd) {
+  sockaddr_in6 local{};
+  socklen_t length = sizeof local;
+  if (Number(fd, SO_TYPE) == SOCK_RAW) return false;
+  // The port lies at the same place in both families.
+  return sys::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) == 0 && local.sin6_port != 0;
+}
+
 bool DeviceOf(int fd, char* name) {
   socklen_t length = IFNAMSIZ;
   return sys::getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && length > 0;
@@ -128,8 +136,7 @@ Descriptor LikeOn(const char* device, int old, bool named) {
   sockaddr_storage local{};
   socklen_t length = sizeof local;
   if (sys::getsockname(old, reinterpret_cast<sockaddr*>(&local), &length) < 0) return Descriptor();
-  // The port lies at the same place in both families.
-  if (reinterpret_cast<sockaddr_in&>(local).sin_port == 0) return made;
+  if (reinterpret_cast<sockaddr_in6&>(local).sin6_port == 0) return made;
   if (sys::bind(made.Get(), reinterpret_cast<sockaddr*>(&local), length) < 0) made.Reset();
   return made;
 }

@@ -18,6 +18,8 @@ Descriptor OpenOn(const char* device, int domain, int type, int protocol);
 bool BindTo(const char* device, int fd);
 
 bool IsInternet(int fd);
+// Whether it has a port. The number of a raw socket's protocol is none, though the kernel shows it as one.
+bool IsNamed(int fd);
 // Its name, of at most IFNAMSIZ bytes with the zero. False: it is bound to none.
 bool DeviceOf(int fd, char* name);
 bool IsOn(int fd, const char* device);

@@ -143,6 +143,26 @@ s.send(b'x'); print(a.recv(1), device(l), device(s))`
     expect((await run(python(script))).stdout).toBe("b'x' lo lo\n")
   })
 
+  test.each([
+    ['root', []],
+    ['a user', asNobody],
+  ])(
+    'a server that finds its loopback address in use, and listens on all, hears the network: %s',
+    async (_, before) => {
+      const script = `
+used = socket.create_server(('127.0.0.1', 0)); s = socket.socket()
+print(attempt(lambda: s.bind(used.getsockname()))); s.bind(('', 0)); print(device(s))`
+      expect((await run(python(script), { before })).stdout).toBe('Address already in use\nwan2\n')
+    },
+  )
+
+  test('a second bind(2), which the kernel refuses, moves no socket', async () => {
+    const script = `
+s = udp(); s.connect(('${address4}', 9)); t = udp(); t.connect(('127.0.0.1', 9))
+print(attempt(lambda: s.bind(('127.0.0.1', 0))), device(s), attempt(lambda: t.bind(('', 0))), device(t))`
+    expect((await run(python(script))).stdout).toBe('Invalid argument wan2 Invalid argument lo\n')
+  })
+
   test('a datagram socket switches to loopback and back, and keeps its port', async () => {
     const script = `
 s = udp(); s.bind(('', 0)); port = s.getsockname()[1]
