@@ -20,8 +20,8 @@ const mostSilent = 2
 
 /**
  * Pings an address again and again. Between the runs the socket is held, and one request stands for all of them: a run costs
- * no promise, timer or listener, as a `ping()` does. After silence another socket takes its place, with another identifier: a NAT or a
- * firewall on the way may have lost the flow, and drops what belongs to it for as long as it comes.
+ * no promise, timer or listener, as a `ping()` does. After silence another socket takes its place (`sharedMs` in socket-pool.ts has the
+ * reason).
  */
 export class PingRunner implements CheckRunner, ProbeOwner {
   readonly #check: PingCheck

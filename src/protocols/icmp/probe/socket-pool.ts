@@ -31,6 +31,11 @@ export interface SocketPoolOptions {
 
 /** Milliseconds an unused socket stays open for the next call of a loop. */
 const lingerMs = 20
+/**
+ * Milliseconds that new callers share sockets whose probes go unanswered. Another socket has another identifier: a NAT or a firewall on the
+ * way may have lost a flow, and drops what belongs to it for as long as it comes.
+ */
+const sharedMs = 60_000
 
 const paths = new Map<string, SocketPool>()
 const identifiers = new Set<number>()
@@ -43,6 +48,7 @@ export class SocketPool implements ProbeSocketOwner {
   readonly #options: SocketPoolOptions
   readonly #key: string
   readonly #begun = monotonicNow()
+  #hasSilence = false
   #sockets: ProbeSocket[] = []
   readonly #lossWatches = new Map<ProbeSocket, () => void>()
   #ready: Promise<void> = Promise.resolve()
@@ -67,8 +73,8 @@ export class SocketPool implements ProbeSocketOwner {
   static acquire(options: SocketPoolOptions, since = Number.NEGATIVE_INFINITY): SocketPool {
     const { family, kind, path, dontFragment, broadcast = false, stampSends, clock } = options
     const key = [family, kind, dontFragment, broadcast, stampSends, slotSize(options), pathKey(path)].join('|')
-    const shared = clock ? undefined : paths.get(key)
-    const found = shared && shared.#begun > since ? shared : new SocketPool(options, key)
+    let found = clock ? undefined : paths.get(key)
+    if (!found || found.#isOlder(since)) found = new SocketPool(options, key)
     found.#dropLost()
     if (found.#sockets.length === 0) {
       found.#open()
@@ -78,6 +84,10 @@ export class SocketPool implements ProbeSocketOwner {
     found.#users++
     if (!clock) paths.set(key, found)
     return found
+  }
+
+  #isOlder(since: number): boolean {
+    return this.#begun <= (this.#hasSilence ? Math.max(since, monotonicNow() - sharedMs) : since)
   }
 
   /** Await this before the first `submit`; otherwise the first replies may lack kernel timestamps. */
@@ -115,6 +125,7 @@ export class SocketPool implements ProbeSocketOwner {
   /** Called by the pool's sockets. */
   readonly settled = (request: EchoRequest, verdict: Verdict): void => {
     this.#count(request, -1)
+    if (verdict.outcome === 'timeout') this.#hasSilence = true
     request.owner.settled(verdict)
   }
 
