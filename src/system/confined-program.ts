@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { release } from 'node:os'
+import { constants, release } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { hold } from '../binding/poller.js'
 import { NetviaError, systemError } from '../errors.js'
@@ -55,7 +55,7 @@ export function startConfined(
   checkKernel()
   checkInherited()
   const pid = addon().runProgram(bytesOf(words), namesOf(devices), resolvers)
-  if (pid < 0) throw systemError(pid, words[0]!, { device: undefined })
+  if (pid < 0) throw systemError(pid, words[0]!, { hint: pid === -constants.errno.EPERM ? forbidden : undefined })
   const reports = followReports(onRefused)
   return {
     pid,
@@ -67,6 +67,9 @@ export function startConfined(
     cut: cutConnections,
   }
 }
+
+/** execve(2) hardly ever fails so. */
+const forbidden = 'a filter around netvia, of a container or a systemd unit, may forbid seccomp(2) or close_range(2)'
 
 /** The words as this process got them, if they are its last: Node has replaced what is not UTF-8, as in old names of files. */
 function bytesOf(words: readonly string[]): Buffer {

@@ -203,9 +203,10 @@ if (process.arch === 'x64') {
   })
 }
 
-test('in a container whose filter forbids unshare(2), as Docker does', async () => {
+/** A prefix that forbids one system call, as containers and units of systemd do. */
+function forbidding(call: string): string[] {
   const program = compiled(
-    'forbidding',
+    `without-${call}`,
     `
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -213,15 +214,25 @@ test('in a container whose filter forbids unshare(2), as Docker does', async () 
 #include <sys/syscall.h>
 #include <unistd.h>
 int main(int count, char** words) {
-  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_${call}, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   struct sock_fprog filter = {4, code};
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) || execv(words[1], words + 1);
 }`,
   )
-  const result = await run(python('print(device(udp()))'), { before: [...asNobody, program] })
+  return [...asNobody, program]
+}
+
+test('in a container whose filter forbids unshare(2), as Docker does', async () => {
+  const result = await run(python('print(device(udp()))'), { before: forbidding('unshare') })
   expect(result).toMatchObject({ code: 0, stdout: 'wan2\n', stderr: '' })
+})
+
+test('where a filter forbids what netvia needs, the error names it', async () => {
+  const { code, stderr } = await run(['true'], { before: forbidding('seccomp') })
+  expect(stderr).toMatch(/^netvia: true EPERM: .* may forbid seccomp\(2\)/)
+  expect(code).toBe(126)
 })
 
 test('netvia within netvia is refused', async () => {
