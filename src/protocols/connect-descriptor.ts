@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { addon } from '../binding/addon.js'
 import { hold, Watch } from '../binding/poller.js'
 import { systemError } from '../errors.js'
@@ -5,7 +6,10 @@ import type { PathOptions } from '../options.js'
 import type { Signal } from '../runtime/cancel.js'
 import { getOption } from '../sockets/options.js'
 import { onDeviceLoss } from '../system/device-loss.js'
+import { missingRouteHint } from '../system/missing-route.js'
 import { type Connecting, openConnecting } from './connecting.js'
+
+const { EHOSTUNREACH } = constants.errno
 
 /** Opens a stream descriptor on its path and starts to connect it. */
 export type StartConnecting = (...args: Parameters<typeof openConnecting>) => Connecting | Promise<Connecting>
@@ -43,7 +47,8 @@ export async function handshake(
   try {
     await handshakeOver(fd, device, signal)
     const errno = -getOption(fd, 'SO_ERROR')
-    if (errno < 0) throw systemError(errno, 'connect', { address, port, device })
+    const hint = errno === -EHOSTUNREACH ? missingRouteHint(address, device) : undefined
+    if (errno < 0) throw systemError(errno, 'connect', { address, port, device, hint })
   } catch (error) {
     addon().close(fd)
     throw error

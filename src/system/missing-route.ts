@@ -1,3 +1,4 @@
+import { addon } from '../binding/addon.js'
 import { readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
 import { sourcesFor } from './reverse-path.js'
 
@@ -19,6 +20,17 @@ export function missingRoute(deviceIndex: number): (address: string) => boolean 
     if (!silent.has(address) || routeHops(address, { deviceIndex })) return false
     isRuled ??= routedByRule(deviceIndex)
     return !isRuled(address)
+  }
+}
+
+/** The hint about a host that the kernel has looked for on the link of the device in vain. Undefined if a route leads there. */
+export function missingRouteHint(address: string, device: string | undefined): string | undefined {
+  if (device === undefined) return undefined
+  try {
+    return missingRoute(addon().deviceIndex(device))(address) ? routeHint(device) : undefined
+  } catch {
+    // Netlink is refused.
+    return undefined
   }
 }
 

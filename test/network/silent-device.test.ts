@@ -181,6 +181,8 @@ describe('every call that times out', () => {
     expect(await whenAll(unrouted, () => {})).toEqual(
       of(unrouted, expect.objectContaining({ code: 'ENETDOWN', device, hint })),
     )
+    const refused = await faultOf(() => netvia.connect({ host: silent, port: 80, device }))
+    expect(refused).toMatchObject({ code: 'EHOSTUNREACH', hint })
     // A rule may know a route by an address or a mark that the call has.
     for (const selector of [
       ['from', '10.77.0.0/16'],
