@@ -62,7 +62,7 @@ test('a thread that often loses its processor still reads both clocks at one mom
   systemClock.read(sample)
   let distance = sample.wall - sample.monotonic
   const jumps: number[] = []
-  for (let i = 0; i < 5_000_000; i++) {
+  for (let i = 0; i < 1_500_000; i++) {
     systemClock.read(sample)
     const now = sample.wall - sample.monotonic
     if (Math.abs(now - distance) > 0.1) jumps.push(now - distance)
