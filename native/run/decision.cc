@@ -34,12 +34,8 @@ unsigned NamedDevice(const Control& control) {
 
 }  // namespace
 
-const RefusalReport& Decision::Answer() {
-  report_.pid = tracee_.Pid();
-  if (tracee_.Call() == SYS_socket) {
-    OpenSocket();
-    return report_;
-  }
+void Decision::Answer() {
+  if (tracee_.Call() == SYS_socket) return OpenSocket();
   int error = Judge();
   if (error == 0 && here_) error = Move(true);
   if (error == 0 && elsewhere_ && !here_ && confinement_.moved) error = Move(false);
@@ -48,7 +44,6 @@ const RefusalReport& Decision::Answer() {
   } else {
     tracee_.Finish(error);
   }
-  return report_;
 }
 
 void Decision::OpenSocket() {
@@ -211,7 +206,10 @@ int Decision::Read(uint64_t from, void* to, size_t length) {
 
 int Decision::Refuse(Refusal reason, int error, const char* device) {
   report_.reason = static_cast<int32_t>(reason);
+  tracee_.ReadName(report_.program, sizeof report_.program);
   if (device) strncpy(report_.device, device, sizeof report_.device - 1);
+  // Lost where nobody reads them.
+  send(confinement_.reporting.Get(), &report_, sizeof report_, MSG_NOSIGNAL);
   return error;
 }
 

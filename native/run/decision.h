@@ -11,13 +11,12 @@
 namespace run {
 
 // The numbers are also in src/system/confined-program.ts.
-enum class Refusal : int32_t { kNone, kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable, kNoUplink };
+enum class Refusal : int32_t { kResolver, kNameService, kOtherDevice, kNoDevice, kUnreadable, kNoUplink };
 
-// A refusal as JavaScript reads it. The address is a struct sockaddr_*; all zero where it isn't known. So is the
-// device, which only some refusals have.
+// A refusal as JavaScript reads it. The address is a struct sockaddr_*. What isn't known is all zero. Only some refusals have a device.
 struct RefusalReport {
   int32_t reason;
-  int32_t pid;
+  char program[16];  // TASK_COMM_LEN
   char device[IFNAMSIZ];
   uint8_t address[112];
 };
@@ -30,14 +29,15 @@ struct Confinement {
   bool resolvers = false;
   // Whether a socket was moved to loopback so far: before that, none need be looked for.
   bool moved = false;
+  // Takes a RefusalReport a packet.
+  Descriptor reporting;
 };
 
 class Decision {
  public:
   Decision(Confinement& confinement, const Tracee& tracee) : confinement_(confinement), tracee_(tracee) {}
 
-  // Answers the call. The report is for JavaScript, unless its reason is kNone.
-  const RefusalReport& Answer();
+  void Answer();
 
  private:
   void OpenSocket();
@@ -59,6 +59,7 @@ class Decision {
   // Refuses a device by its index unless it is that of the socket, or loopback. 0 names none.
   int Named(unsigned device);
   int Read(uint64_t from, void* to, size_t length);
+  // Reports to JavaScript before the program is answered: after that, it may end, and this process with it.
   int Refuse(Refusal reason, int error, const char* device = nullptr);
 
   Confinement& confinement_;

@@ -23,7 +23,7 @@ int Supervisor::Start(Descriptor listener, bool resolvers) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -errno;
   reports_ = Descriptor(ends[0]);
-  reporting_ = Descriptor(ends[1]);
+  confinement_.reporting = Descriptor(ends[1]);
   wake_ = Descriptor(sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return -errno;
   listener_ = std::move(listener);
@@ -44,7 +44,7 @@ void Supervisor::Stop() {
   }
   listener_.Reset();
   wake_.Reset();
-  reporting_.Reset();
+  confinement_.reporting.Reset();
   reports_.Reset();
 }
 
@@ -68,10 +68,7 @@ void Supervisor::Answer() {
     }
     if (count == 0) continue;
     Tracee tracee(listener_.Get(), calls[first]);
-    Decision decision(confinement_, tracee);
-    const RefusalReport& report = decision.Answer();
-    // Lost where nobody reads them.
-    if (report.reason != 0) send(reporting_.Get(), &report, sizeof report, MSG_NOSIGNAL);
+    Decision(confinement_, tracee).Answer();
     first = (first + 1) % kMostCalls;
     count--;
   }

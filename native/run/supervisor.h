@@ -34,7 +34,6 @@ class Supervisor {
   Descriptor listener_;
   Descriptor wake_;
   Descriptor reports_;
-  Descriptor reporting_;
 };
 
 }  // namespace run

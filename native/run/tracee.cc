@@ -31,15 +31,26 @@ int Tracee::Read(uint64_t from, void* to, size_t length) const {
   return ioctl(listener_, SECCOMP_IOCTL_NOTIF_ID_VALID, &call_.id) < 0 ? errno : 0;
 }
 
-bool Tracee::Field(const char* file, const char* name, int base, uint64_t* value) const {
+size_t Tracee::ReadFile(const char* file, char* to, size_t size) const {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/%s", Pid(), file);
   // By number: glibc and musl have other names for it.
   Descriptor opened(static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC)));
+  ssize_t result = opened ? read(opened.Get(), to, size - 1) : -1;
+  size_t length = result > 0 ? static_cast<size_t>(result) : 0;
+  to[length] = 0;
+  return length;
+}
+
+void Tracee::ReadName(char* to, size_t size) const {
+  size_t length = ReadFile("comm", to, size);
+  // No end of the line is behind the longest names.
+  if (length > 0 && to[length - 1] == '\n') to[length - 1] = 0;
+}
+
+bool Tracee::Field(const char* file, const char* name, int base, uint64_t* value) const {
   char text[4096];
-  ssize_t length = opened ? read(opened.Get(), text, sizeof text - 1) : -1;
-  if (length <= 0) return false;
-  text[length] = 0;
+  if (ReadFile(file, text, sizeof text) == 0) return false;
   const char* line = strstr(text, name);
   if (!line) return false;
   *value = strtoull(line + strlen(name), nullptr, base);

@@ -20,6 +20,8 @@ class Tracee {
   int Read(uint64_t from, void* to, size_t length) const;
   // A copy of its descriptor; none where the kernel's rules of ptrace forbid that.
   Descriptor Copy(int fd) const;
+  // What its /proc/PID/comm says, with a zero at the end; nothing where that is hidden.
+  void ReadName(char* to, size_t size) const;
   // Whether it may open raw sockets itself.
   bool HasNetRaw() const;
   // Answers the call: with a descriptor that it gets, in place of `fd` where that isn't -1.
@@ -31,7 +33,9 @@ class Tracee {
 
  private:
   void Respond(int error, uint32_t flags) const;
-  // A number in a line `name: …` of a file of /proc.
+  // Reads up to `size` - 1 bytes of a file in its folder of /proc, and puts a zero behind them. Returns their number, 0 after an error.
+  size_t ReadFile(const char* file, char* to, size_t size) const;
+  // A number in a line `name: …` of such a file.
   bool Field(const char* file, const char* name, int base, uint64_t* value) const;
 
   int listener_;

@@ -10,7 +10,7 @@ import { PacketSocket } from '../sockets/packet-socket.js'
 import { cutConnections } from './cut-connections.js'
 
 /** The numbers of `Refusal` in native/run/decision.h. */
-const reasons = ['', 'resolver', 'name-service', 'other-device', 'no-device', 'unreadable', 'no-uplink'] as const
+const reasons = ['resolver', 'name-service', 'other-device', 'no-device', 'unreadable', 'no-uplink'] as const
 
 /** A call of the program that failed, because it would not have kept to its device. */
 export interface Refused {
@@ -19,8 +19,9 @@ export interface Refused {
    * IP_PKTINFO or a zone of another device; `no-device`: the device is gone; `unreadable`: the kernel doesn't show the process's memory;
    * `no-uplink`: there is no device to choose.
    */
-  readonly reason: Exclude<(typeof reasons)[number], ''>
-  readonly pid: number
+  readonly reason: (typeof reasons)[number]
+  /** The name of the process; empty where the kernel hides that. */
+  readonly program: string
   /** The address of the call, or the path of a local socket. */
   readonly address?: string
   /** The device of the socket. */
@@ -79,7 +80,7 @@ function bytesOf(words: readonly string[]): Buffer {
   return given.toString() === known.toString() ? given : known
 }
 
-/** IFNAMSIZ. */
+/** IFNAMSIZ, and TASK_COMM_LEN. */
 const nameSize = 16
 
 function namesOf(devices: readonly string[]): Buffer {
@@ -149,11 +150,11 @@ function followReports(onRefused: (refused: Refused) => void): () => void {
 }
 
 function decode(payload: Uint8Array): Refused {
-  const [reason = 0, pid = 0] = new Int32Array(payload.slice(0, 8).buffer)
-  const device = textOf(payload.subarray(8, 8 + nameSize))
-  const bytes = payload.subarray(8 + nameSize)
+  const [reason = 0] = new Int32Array(payload.slice(0, 4).buffer)
+  const [program, device] = [4, 4 + nameSize].map(at => textOf(payload.subarray(at, at + nameSize))) as [string, string]
+  const bytes = payload.subarray(4 + 2 * nameSize)
   const address = decodeAddress(bytes)?.address ?? textOf(bytes.subarray(2))
-  return { reason: reasons[reason] as Refused['reason'], pid, ...(address && { address }), ...(device && { device }) }
+  return { reason: reasons[reason]!, program, ...(address && { address }), ...(device && { device }) }
 }
 
 /** Up to the first zero. After its family, a struct sockaddr_un (unix(7)) has a path. */

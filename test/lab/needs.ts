@@ -25,6 +25,7 @@ const packages = {
   'redis-server': 'redis-server',
   ssh: 'openssh-client',
   sshd: 'openssh-server',
+  strace: 'strace',
   systemctl: 'systemd',
   tcpdump: 'tcpdump',
   tmux: 'tmux',

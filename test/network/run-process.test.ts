@@ -1,10 +1,11 @@
 // netvia as the process around the program: the signals it gets, the messages that nobody reads, and its end.
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { expect, test } from 'vitest'
-import { lab } from '../lab/index.js'
+import { describe, expect, test } from 'vitest'
+import { lab, needs } from '../lab/index.js'
 import { collect, command } from '../unit/cli-process.js'
 import { beginRun, python, run, said } from './run-programs.js'
 
@@ -22,6 +23,23 @@ print(attempt(lambda: udp().sendto(b'x', ('${lab.server.address4}', 9)))); sys.e
   child.stderr.destroy()
   child.stdin.end()
   expect(await ended).toMatchObject({ code: 5, stdout: 'ready\ndone\n' })
+})
+
+describe('a refusal', () => {
+  needs('strace')
+
+  test('is reported, though the program ends before the thread that answered it goes on', async () => {
+    const child = beginRun(['bash', '-c', 'echo ready; read none; exec 3<>/dev/udp/127.0.0.1/53; kill -KILL $$'])
+    const ended = collect(child)
+    await said(child.stdout, 'ready')
+    const slow = ['-f', '-o', '/dev/null', '-e', 'trace=ioctl', '-e', 'inject=ioctl:delay_exit=500000']
+    const tracer = spawn('strace', [...slow, '-p', String(child.pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const traced = once(tracer, 'close')
+    await said(tracer.stderr, 'attached')
+    child.stdin.end()
+    expect((await ended).stderr).toContain('netvia: bash: refused a DNS question to 127.0.0.1,')
+    await traced
+  })
 })
 
 test("signals while netvia ends change neither its exit code nor another process's life", async () => {

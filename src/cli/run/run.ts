@@ -131,8 +131,8 @@ function endAs(session: Session, signal: number): number {
   return 128 + signal
 }
 
-function describe({ reason, pid, address, device }: Refused, whyNone = ''): string {
-  const who = `${nameOf(pid)}: refused`
+function describe({ reason, program, address, device }: Refused, whyNone = ''): string {
+  const who = `${program || 'a hidden process'}: refused`
   const allow = 'name other servers in /etc/resolv.conf, or allow it with --local-resolver'
   switch (reason) {
     case 'resolver':
@@ -150,13 +150,5 @@ function describe({ reason, pid, address, device }: Refused, whyNone = ''): stri
         `${who} an address or a socket that netvia can't read: the kernel hides this process; ` +
         'in a container netvia may need CAP_SYS_PTRACE'
       )
-  }
-}
-
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-  } catch {
-    return `process ${pid}`
   }
 }
