@@ -28,6 +28,8 @@ const ofNode = [
 ]
 
 const mostUsed = 'Node 24'
+/** Behaves like its older or its newer neighbour. Only `npm run test:runtimes` runs on it. */
+const between = 'Node 22'
 
 const filesOf = parts => parts.map(part => `test/network/${part}`)
 
@@ -37,7 +39,8 @@ const filesOf = parts => parts.map(part => `test/network/${part}`)
  * run that starts last runs alone at the end.
  */
 export function everyNode(filters) {
-  const all = [{ name: thisNode, path: process.execPath }, ...nodes().filter(({ name }) => name !== thisNode)]
+  const others = nodes().filter(({ name }) => name !== thisNode && name !== between)
+  const all = [{ name: thisNode, path: process.execPath }, ...others]
   const isMostUsed = ({ name }) => name === mostUsed
   return [...all.filter(isMostUsed), ...all.filter(node => !isMostUsed(node))].map(node => ({
     ...node,
