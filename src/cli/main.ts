@@ -14,6 +14,8 @@ import type { CommandState } from './shared/session.js'
 /** Milliseconds for the reader of a service's last lines. */
 const patience = 1000
 
+const terminals = [0, 1, 2].filter(fd => isatty(fd))
+
 const state: CommandState = {
   interrupt: new Interrupt(),
   exit: Exit.good,
@@ -27,7 +29,7 @@ for (const stream of [process.stdout, process.stderr]) {
     // Whoever read it has seen enough, as `head` does; or the terminal is gone.
     const isUnread = error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)
     if (!state.outlivesOutput) {
-      if (isUnread) process.exit(state.exit)
+      if (isUnread) end(state.exit)
       throw error
     }
     // A program that netvia runs goes on without its messages.
@@ -41,14 +43,16 @@ for (const stream of [process.stdout, process.stderr]) {
 // A fault of the program is no verdict on the network.
 process.on('uncaughtException', error => process.exit(report(error)))
 
-run().then(
-  exit => {
-    // Node would give the terminal back the modes that it found, which a program or the shell may have changed since.
-    for (const fd of [0, 1, 2]) if (isatty(fd)) closeSync(fd)
-    process.exit(exit)
-  },
-  error => process.exit(report(error)),
-)
+run().then(end, error => end(report(error)))
+
+/**
+ * Node would give the terminal back the modes that it found, which a program or the shell may have changed since, and Node 20 would abort where
+ * the terminal is gone by now.
+ */
+function end(exit: number): never {
+  for (const fd of terminals) closeSync(fd)
+  process.exit(exit)
+}
 
 /** With a function of its own: what the command is compiled to has no `await` outside of one. */
 async function run(): Promise<number> {

@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { beforeEach, describe, expect, it, test } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, test } from 'vitest'
 import { command, type Ended, netvia, objects, shell, startCli } from './cli-process.js'
 import { requires } from './requirements.js'
 
@@ -66,6 +70,25 @@ describe('ping', () => {
     const { stdout, stderr } = await shell('netvia ping -i 0.01 -w 20 127.0.0.1 | head -1')
     expect(stdout).toBe('PING 127.0.0.1 (127.0.0.1): 56 data bytes\n')
     expect(stderr).toBe('')
+  })
+
+  it('ends quietly when its terminal is gone', async context => {
+    requires(context, 'script')
+    const folder = mkdtempSync(join(tmpdir(), 'netvia-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'code')
+    // A session of its own gets no SIGHUP.
+    const ping = `setsid "${process.execPath}" "${command}" ping -i 0.05 -w 20 127.0.0.1`
+    const line = `trap "" HUP; ${ping}; echo $? > "${file}.new"; mv "${file}.new" "${file}"`
+    const terminal = spawn('script', ['-qfec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    let seen = ''
+    for await (const data of terminal.stdout) {
+      seen += data
+      if (seen.includes('icmp_seq=2')) break
+    }
+    terminal.kill('SIGKILL')
+    await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true)
+    expect(readFileSync(file, 'utf8')).toBe('0\n')
   })
 })
 
