@@ -121,6 +121,12 @@ os.waitpid(leader, 0)`
   expect((await collect(spawn('python3', ['-c', driver, ...words]))).stdout).toBe('5 True')
 })
 
+test("all behind the program's name is for the program, also options that netvia has", async () => {
+  const words = ['echo', '-I', 'wan1', '--config=x', '-v', '--', '--help']
+  const { stdout, stderr } = await collect(spawn(process.execPath, [command, 'run', '-I', 'wan2', ...words]))
+  expect({ stdout, stderr }).toEqual({ stdout: `${words.slice(1).join(' ')}\n`, stderr: '' })
+})
+
 test('arguments that are not UTF-8 stay as they are', async () => {
   const more = `import os, sys; os.execvp(sys.argv[1], sys.argv[1:] + [b'', b'caf\\xe9 \\xff'])`
   const program = python('print([os.fsencode(word) for word in sys.argv[1:]])')

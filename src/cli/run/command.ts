@@ -5,11 +5,14 @@ import { text } from '../shared/arguments.js'
 import { action, type CommandState } from '../shared/session.js'
 
 export function defineRun(program: Command, state: CommandState): void {
+  // All behind the program's name is for the program: `curl -I` and `ping -c 3` have options that netvia has, too.
   program
+    .enablePositionalOptions()
     .command('run')
+    .passThroughOptions()
     .description('run any program with its traffic through one device, or through several uplinks')
     .usage('-I <device> | -c <file> [options] -- <program> [arguments...]')
-    .argument('<program>', 'what to run; write -- before it if its arguments have options')
+    .argument('<program>', 'what to run; the options of netvia come before it')
     .argument('[arguments...]')
     .addOption(new Option('-I, --device <name>', 'network device to use').argParser(text(deviceName)))
     .option('-c, --config <file>', 'the uplinks, as for netvia monitor; each new socket uses one that works')
