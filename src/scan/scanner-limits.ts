@@ -1,4 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+
+const { ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETDOWN, ENODEV } = constants.errno
+/** Errors that fewer parallel attempts would avoid. */
+export const shortages = [ENOBUFS, ENOMEM, EADDRNOTAVAIL]
+/** Errors of this machine, whenever they occur. */
+export const localFaults = [ENETDOWN, ENODEV, EADDRNOTAVAIL]
+/** ICMP errors in a row that report a host as unreachable before its other ports are left out. One may be a coincidence. */
+export const enoughErrors = 2
 
 /** Maximum descriptors for a scan: three quarters of what RLIMIT_NOFILE leaves. The program keeps the rest. */
 export function descriptorBudget(): number {

@@ -6,8 +6,9 @@ import { clearImmediate, setImmediate } from '../runtime/timers.js'
 import { TokenBucket } from '../runtime/token-bucket.js'
 import { isWithoutFamily } from '../sockets/open.js'
 import { deviceDownFor } from '../system/device-down.js'
+import { missingRouteHint } from '../system/missing-route.js'
 import type { Attempt, ScanHost } from './host-ring.js'
-import { descriptorBudget, portBudget } from './scanner-limits.js'
+import { descriptorBudget, enoughErrors, localFaults, portBudget, shortages } from './scanner-limits.js'
 import type { ScannerHandlers, ScannerOptions } from './scanner-options.js'
 import { ScanQueue } from './scanner-queue.js'
 import { isRefused, pending, type ScanSlot } from './scanner-slot.js'
@@ -23,13 +24,7 @@ const catchUpMs = 20
 const retryDelay = 20
 const retryLimit = 5000
 
-const { ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETDOWN, ENODEV } = constants.errno
-/** Errors that fewer parallel attempts would avoid. */
-const shortages = [ENOBUFS, ENOMEM, EADDRNOTAVAIL]
-/** Errors of this machine, whenever they occur. */
-const localFaults = [ENETDOWN, ENODEV, EADDRNOTAVAIL]
-/** ICMP errors in a row that report a host as unreachable before its other ports are left out. One may be a coincidence. */
-const enoughErrors = 2
+const { EADDRNOTAVAIL, EHOSTUNREACH } = constants.errno
 
 /**
  * Connects to many ports in parallel, with few descriptors that are reused. Its timers keep the event loop alive.
@@ -267,6 +262,11 @@ export class Scanner {
     const attempt = slot.attempt!
     const elapsed = monotonicNow() - slot.startedAt
     if (localFaults.includes(-errno)) throw this.#fault(errno, attempt)
+    const hint = errno === -EHOSTUNREACH && missingRouteHint(attempt.host.address, this.#options.path.device)
+    if (hint) {
+      this.#leaveOutHost(slot, this.#fault(errno, attempt, hint))
+      return
+    }
     const isError = errno !== 0 && errno !== pending
     // Anybody on the path may report a closed port by an ICMP error. That proves no host.
     const report = isError ? slot.icmpReport() : undefined

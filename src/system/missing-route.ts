@@ -1,5 +1,6 @@
 import { addon } from '../binding/addon.js'
-import { readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
+import { isIP } from '../builtins.js'
+import { neighbour, readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
 import { sourcesFor } from './reverse-path.js'
 
 /** The command that lets a device reach what isn't on its link. */
@@ -12,12 +13,10 @@ export function routeHint(device: string): string {
  * Returns whether the kernel looks for an IPv4 address on the link of this device for want of a route, and nobody answers there. It is
  * false where the kernel may choose a route by what no question has: a mark, a port, a protocol.
  */
-export function missingRoute(deviceIndex: number): (address: string) => boolean {
-  let silent: ReadonlySet<string> | undefined
+export function missingRoute(deviceIndex: number, isSilent = silentOn(deviceIndex)): (address: string) => boolean {
   let isRuled: ReturnType<typeof routedByRule> | undefined
   return address => {
-    silent ??= new Set(silentOn(deviceIndex))
-    if (!silent.has(address) || routeHops(address, { deviceIndex })) return false
+    if (!isSilent(address) || routeHops(address, { deviceIndex })) return false
     isRuled ??= routedByRule(deviceIndex)
     return !isRuled(address)
   }
@@ -25,17 +24,25 @@ export function missingRoute(deviceIndex: number): (address: string) => boolean 
 
 /** The hint about a host that the kernel has looked for on the link of the device in vain. Undefined if a route leads there. */
 export function missingRouteHint(address: string, device: string | undefined): string | undefined {
-  if (device === undefined) return undefined
+  if (device === undefined || isIP(address) !== 4) return undefined
   try {
-    return missingRoute(addon().deviceIndex(device))(address) ? routeHint(device) : undefined
+    const index = addon().deviceIndex(device)
+    // Many calls may ask, each about an address of its own.
+    const isSilent = () => ['failed', 'incomplete'].includes(neighbour(address, index)?.state ?? '')
+    return missingRoute(index, isSilent)(address) ? routeHint(device) : undefined
   } catch {
     // Netlink is refused.
     return undefined
   }
 }
 
-function silentOn(deviceIndex: number): string[] {
-  return readSilentNeighbours().flatMap(one => (one.deviceIndex === deviceIndex ? one.address : []))
+function silentOn(deviceIndex: number): (address: string) => boolean {
+  let silent: ReadonlySet<string> | undefined
+  const read = () => readSilentNeighbours().flatMap(one => (one.deviceIndex === deviceIndex ? one.address : []))
+  return address => {
+    silent ??= new Set(read())
+    return silent.has(address)
+  }
 }
 
 /** Whether a rule may know a route for packets that have more than a destination. */

@@ -21,7 +21,7 @@ export function reversePathFilter(device: string): number | undefined {
 }
 
 /** With more addresses that rules may regard, nothing is claimed: a sweep asks the kernel about each of them for each of its targets. */
-const mostSources = 4
+const mostSources = 8
 
 function setting(device: string, key: string): number | undefined {
   const read = (name: string) => Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/${key}`, 'utf8'))
@@ -33,15 +33,14 @@ function setting(device: string, key: string): number | undefined {
 }
 
 /**
- * The addresses of a device that the kernel may choose routes by. Without a rule that regards them, one stands for all. Undefined if
- * they are too many.
+ * The addresses that the kernel may choose a device's routes by: a call may have named that of another device. Without a rule that regards
+ * them, one of its own stands for all. Undefined if they are too many.
  */
 export function sourcesFor(rules: readonly Rule[], deviceIndex: number): Uint8Array[] | undefined {
-  const all = readAddresses()
-    .filter(({ address, deviceIndex: index }) => index === deviceIndex && address.family === 4)
-    .map(({ address }) => parseIP(address.address))
-  const own = rules.some(({ source }) => source !== undefined) ? all : all.slice(0, 1)
-  return own.length > mostSources ? undefined : own
+  const all = readAddresses().filter(({ address }) => address.family === 4 && !address.address.startsWith('127.'))
+  const isRegarded = rules.some(({ source }) => source !== undefined)
+  const chosen = isRegarded ? all : all.filter(one => one.deviceIndex === deviceIndex).slice(0, 1)
+  return chosen.length > mostSources ? undefined : chosen.map(({ address }) => parseIP(address.address))
 }
 
 /**

@@ -181,8 +181,18 @@ describe('every call that times out', () => {
     expect(await whenAll(unrouted, () => {})).toEqual(
       of(unrouted, expect.objectContaining({ code: 'ENETDOWN', device, hint })),
     )
-    const refused = await faultOf(() => netvia.connect({ host: silent, port: 80, device }))
-    expect(refused).toMatchObject({ code: 'EHOSTUNREACH', hint })
+    const slow: typeof calls = {
+      connect: () => netvia.connect({ host: silent, port: 80, ...limit }),
+      ping: () => netvia.ping(silent, { ...limit, kind: 'datagram' }),
+      sweep: () => all(netvia.sweep([silent], limit)),
+      scanPorts: () => all(netvia.scanPorts(silent, { ...limit, ports: '1-3' })),
+      traceroute: async () => (await all(netvia.traceroute(silent, trace))).at(-1)!.probes,
+      'traceroute by TCP': async () =>
+        (await all(netvia.traceroute(silent, { ...trace, method: 'tcp' }))).at(-1)!.probes,
+    }
+    expect(await whenAll(slow, () => {})).toEqual(
+      of(slow, expect.objectContaining({ code: 'EHOSTUNREACH', device, hint })),
+    )
     // A rule may know a route by an address or a mark that the call has.
     for (const selector of [
       ['from', '10.77.0.0/16'],
@@ -200,6 +210,25 @@ describe('every call that times out', () => {
         lab.run('router', 'ip', 'route', 'flush', 'table', '77')
       }
     }
+  })
+
+  test('over a route that a rule has for the address of another device, reports silence', async () => {
+    const { gateway4 } = lab.addDevice(device)
+    const route = ['default', 'via', gateway4, 'dev', device]
+    lab.run('router', 'ip', 'route', 'delete', ...route)
+    lab.run('router', 'ip', 'route', 'add', ...route, 'table', '77')
+    const localAddress = '192.0.2.78'
+    lab.run('router', 'ip', 'address', 'add', `${localAddress}/32`, 'dev', 'lo')
+    onTestFinished(() => void lab.run('router', 'ip', 'address', 'delete', `${localAddress}/32`, 'dev', 'lo'))
+    const rule = ['from', '192.0.2.0/24', 'lookup', '77']
+    lab.run('router', 'ip', 'rule', 'add', ...rule)
+    onTestFinished(() => void lab.run('router', 'ip', 'rule', 'delete', ...rule))
+    const quick = { device, timeout: 1000 }
+    await netvia.ping(silent, quick)
+    expect(await faultOf(() => netvia.ping(silent, { ...quick, localAddress }))).toBe('timeout')
+    lab.run('router', 'ip', 'neighbour', 'flush', 'dev', device, 'nud', 'failed')
+    lab.run('router', 'sysctl', '-qw', `net/ipv4/conf/${device}/rp_filter=1`)
+    expect(await faultOf(() => netvia.ping(silent, { ...quick, localAddress }))).toBe('timeout')
   })
 
   test('while its device has lost its IPv4 addresses reports that, for questions over one socket too', async () => {
