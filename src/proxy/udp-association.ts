@@ -28,11 +28,13 @@ const maxWaiting = 8
 
 /**
  * UDP ASSOCIATE of RFC 1928 section 7: moves datagrams of one client until its connection closes. They are taken from the client's
- * address and its first port alone, and from targets that it has sent to.
+ * address and one port alone, and from targets that it has sent to.
  */
-export async function associate(client: Client, context: ProxyContext, { port }: SocksRequest): Promise<void> {
+export async function associate(client: Client, context: ProxyContext, { host, port }: SocksRequest): Promise<void> {
   const { uplinks, idleTimeout, servers } = context
   const { address } = client
+  // Behind a NAT, the client knows neither as they are here. Some clients name the target.
+  const ownPort = unmapped(host) === address ? port : 0
   const signal = toAbortSignal(client.signal)
   const near = await openUdp({ host: unmapped(client.near.localAddress!), signal })
   try {
@@ -41,7 +43,7 @@ export async function associate(client: Client, context: ProxyContext, { port }:
       return { path, family, socket: await openUdp({ ...path, family, signal }) }
     }
     const opened = await uplinks.open(`${address} udp`, signal, openFar, late => late.socket.close())
-    const association = new Association(client, signal, near, port, opened, context.uplinks.targets, servers)
+    const association = new Association(client, signal, near, ownPort, opened, context.uplinks.targets, servers)
     client.near.write(encodeReply(reply.succeeded, near.address().address, near.address().port))
     association.start(client.toSocket(), Math.min(idleTimeout, longestIdle))
   } catch (error) {
@@ -128,8 +130,9 @@ class Association {
     const socket = await this.#socketOf(familyOf(target))
     if (this.#signal.aborted || socket.getSendQueueSize() > maxQueued) return
     this.#idle?.refresh()
-    this.bytesWritten += datagram.data.length
-    socket.send(datagram.data, datagram.port, target, () => {})
+    socket.send(datagram.data, datagram.port, target, error => {
+      if (!error) this.bytesWritten += datagram.data.length
+    })
   }
 
   #fromTarget(data: Buffer, { address, port }: RemoteInfo): void {

@@ -241,9 +241,9 @@ describe('UDP ASSOCIATE', () => {
     return socket
   }
 
-  async function associated(proxy: NetviaProxy) {
+  async function associated(proxy: NetviaProxy, claimed: Buffer = request(0, 3, [0, 0, 0, 0])) {
     const control = await clientOf(proxy)
-    control.write(Buffer.concat([greeting, request(0, 3, [0, 0, 0, 0])]))
+    control.write(Buffer.concat([greeting, claimed]))
     const answer = await read(control, 12)
     expect(answer.subarray(0, 10)).toEqual(Buffer.of(5, 0, 5, 0, 0, 1, 127, 0, 0, 1))
     return { control, port: answer.readUInt16BE(10) }
@@ -270,6 +270,41 @@ describe('UDP ASSOCIATE', () => {
     control.end()
     await all(control)
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+
+  test.each<[string, (port: number) => Buffer]>([
+    ['the target', port => request(port, 3, [192, 0, 2, 1])],
+    ['the name of the target', port => Buffer.of(5, 3, 0, 3, 1, 0x61, port >> 8, port & 255)],
+    ['any address, with its port behind a NAT', port => request(port, 3, [0, 0, 0, 0])],
+  ])('takes datagrams from the first port of a client whose request names %s', async (_what, claimed) => {
+    const proxy = await start({ allowTargets: ['127.0.0.1'] })
+    const target = (await udp((socket, bytes, port) => socket.send(bytes, port, '127.0.0.1'))).address().port
+    const { port } = await associated(proxy, claimed(target))
+    const client = await udp()
+    client.send(datagram(target, 'first'), port, '127.0.0.1')
+    expect(await once(client, 'message')).toMatchObject([datagram(target, 'first'), { port }])
+  })
+
+  test('takes datagrams from the port alone that a client names with its address', async () => {
+    const proxy = await start({ allowTargets: ['127.0.0.1'] })
+    const got: string[] = []
+    const target = (await udp((_socket, bytes) => got.push(String(bytes)))).address().port
+    const [client, other] = [await udp(), await udp()]
+    const { port } = await associated(proxy, request(client.address().port, 3))
+    other.send(datagram(target, 'another port'), port, '127.0.0.1')
+    client.send(datagram(target, 'named port'), port, '127.0.0.1')
+    await expect.poll(() => got).toEqual(['named port'])
+  })
+
+  test('counts no datagram that the kernel refuses to send', async () => {
+    const proxy = await start({ allowTargets: ['0.0.0.0/0'] })
+    const target = (await udp((socket, bytes, port) => socket.send(bytes, port, '127.0.0.1'))).address().port
+    const { port } = await associated(proxy)
+    const client = await udp()
+    client.send(datagram(target, 'refused without SO_BROADCAST', [255, 255, 255, 255]), port, '127.0.0.1')
+    client.send(datagram(target, 'four'), port, '127.0.0.1')
+    await once(client, 'message')
+    expect(proxy.statistics.uplinks.default).toMatchObject({ bytesSent: 4, bytesReceived: 4 })
   })
 
   test('resolves a bounded number of names at a time, and still relays to addresses', async () => {
