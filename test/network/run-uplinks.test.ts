@@ -174,8 +174,8 @@ test('a signal before the first verdict ends netvia without starting the program
 })
 
 test.each<[what: string, path: string[], message: string]>([
-  ['neither device nor file', [], 'name a device by -I, or the file of the uplinks by -c'],
-  ['both', ['-I', 'wan2', '-c', 'x'], 'name a device by -I, or the file of the uplinks by -c'],
+  ['neither device nor file', [], 'name a device by -I, or the file of the uplinks by -c, before the program'],
+  ['both', ['-I', 'wan2', '-c', 'x'], 'name a device by -I, or the file of the uplinks by -c, before the program'],
   ['a policy without the file', ['-I', 'wan2', '--policy', 'sticky'], '--policy chooses among the uplinks'],
   ['connections left alone without the file', ['-I', 'wan2', '--no-cut-connections'], '--no-cut-connections is for'],
   ['reports without the file', ['-I', 'wan2', '-v'], '--verbose reports on the uplinks'],

@@ -43,7 +43,7 @@ export async function run(session: Session, flags: RunFlags, program: string, wo
 
 function checkFlags({ device, config, policy, cutConnections, verbose }: RunFlags): void {
   if ((device === undefined) === (config === undefined))
-    throw usageError('name a device by -I, or the file of the uplinks by -c')
+    throw usageError('name a device by -I, or the file of the uplinks by -c, before the program')
   if (policy !== undefined && config === undefined)
     throw usageError('--policy chooses among the uplinks of --config: give that too')
   if (!cutConnections && config === undefined)
