@@ -26,8 +26,10 @@ modules:
   http_header: { prober: http, http: { preferred_ip_protocol: ip4, fail_if_header_not_matches: [{ header: x-kind, regexp: '^good$' }] } }
   http_no_header: { prober: http, http: { preferred_ip_protocol: ip4, fail_if_header_matches: [{ header: X-Kind, regexp: good, allow_missing: true }] } }
   http_auth: { prober: http, http: { preferred_ip_protocol: ip4, basic_auth: { username: me, password: tiger } } }
+  http_authorization: { prober: http, http: { preferred_ip_protocol: ip4, basic_auth: { username: you, password: lion }, headers: { Authorization: 'Basic bWU6dGlnZXI=' } } }
   http_bearer: { prober: http, http: { preferred_ip_protocol: ip4, bearer_token: abc } }
   http_gzip: { prober: http, http: { preferred_ip_protocol: ip4, compression: gzip, headers: { Accept-Encoding: gzip } } }
+  http_zipped: { prober: http, http: { preferred_ip_protocol: ip4, compression: gzip, headers: { Accept-Encoding: gzip }, fail_if_body_not_matches_regexp: [nothing] } }
   http_small: { prober: http, http: { preferred_ip_protocol: ip4, body_size_limit: 4B } }
   http_short: { prober: http, timeout: 700ms, http: { preferred_ip_protocol: ip4 } }
   tcp: { prober: tcp, timeout: 3s, tcp: { preferred_ip_protocol: ip4 } }
@@ -107,6 +109,12 @@ export const probes = (banner: number, starttls: number, closed: number): [modul
   ['http_no_header', `http://${name}/good`],
   ['http_no_header', `http://${name}/`],
   ['http_auth', `http://${name}/private`],
+  ['http_auth', `http://you:lion@${name}/private`],
+  ['http_authorization', `http://${name}/private`],
+  ['http_authorization', `http://you:lion@${name}/private`],
+  ['http_zipped', `http://${name}/`],
+  ['http_zipped', `http://${name}/empty`],
+  ['http_zipped', `http://${name}/long.txt`],
   ['http_bearer', `http://${name}/private`],
   ['http_bearer', `http://${name}/token`],
   ['http_gzip', `http://${name}/long.txt`],

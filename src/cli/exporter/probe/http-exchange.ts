@@ -64,7 +64,7 @@ export class HttpExchange {
     const own = bare(url.hostname)
     while (step) {
       const isOwn: boolean = step.host === address || bare(step.url.hostname) === own
-      const fields = Object.assign({ ...headers }, isOwn && credentialsOf(this.#module, url))
+      const fields = { ...(isOwn && credentialsOf(this.#module, url)), ...headers }
       step = await this.#once(step, fields, isOwn, judge)
     }
   }

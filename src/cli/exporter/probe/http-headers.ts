@@ -8,8 +8,9 @@ export function headersOf({ headers = {} }: HttpModule, userAgent: string): Reco
   return { 'user-agent': userAgent, ...Object.fromEntries(own) }
 }
 
-/** Credentials (RFC 7617, RFC 6750) of the module, or else of the URL. Files are read again for every probe. */
+/** Credentials (RFC 7617, RFC 6750) of the URL, or else of the module, as in Go. Files are read again for every probe. */
 export function credentialsOf(module: HttpModule, { username, password }: URL): { authorization?: string } {
+  if (username || password) return basic(percentDecoded(username), percentDecoded(password))
   const { basic_auth, authorization, bearer_token, bearer_token_file } = module
   const secret = (text: string | undefined, file: string | undefined) =>
     text ?? (file === undefined ? '' : readNamedText(file, 0).trim())
@@ -22,8 +23,7 @@ export function credentialsOf(module: HttpModule, { username, password }: URL): 
     return { authorization: `${type} ${secret(credentials, credentials_file)}` }
   }
   const token = secret(bearer_token, bearer_token_file)
-  if (token !== '') return { authorization: `Bearer ${token}` }
-  return username || password ? basic(percentDecoded(username), percentDecoded(password)) : {}
+  return token === '' ? {} : { authorization: `Bearer ${token}` }
 }
 
 function basic(name: string, password: string): { authorization: string } {

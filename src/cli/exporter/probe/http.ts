@@ -82,7 +82,9 @@ async function judge(
   const keep = problems.length === 0 && fail_if_body_matches_regexp.length + fail_if_body_not_matches_regexp.length > 0
   // blackbox_exporter closes the connection of a redirect that it doesn't follow.
   const read: ReadBody = stopped ? { bytes: 0, text: '' } : await readBody(answer.body, module, keep)
-  await matching(() => judgeBody(stopped ? unread : read, module, probe.signal))
+  // blackbox_exporter doesn't match what isn't gzip from its first bytes on.
+  const isPacked = module.compression !== 'gzip' || read.bytes > 0 || !read.error
+  if (isPacked) await matching(() => judgeBody(stopped ? unread : read, module, probe.signal))
   if (read.error) problems.push(`the body can't be read: ${read.error.message}`)
   set('probe_http_uncompressed_body_length', read.bytes)
   addPhase('transfer', monotonicNow() - responseAt)
