@@ -37,10 +37,12 @@ interface Conversation {
 export class HttpService {
   readonly #context: ProxyContext
   readonly #server: Server
+  readonly #handshakeTimeout: number
   readonly #conversations = new WeakMap<Socket, Conversation>()
 
   constructor(context: ProxyContext, handshakeTimeout: number) {
     this.#context = context
+    this.#handshakeTimeout = handshakeTimeout
     this.#server = nodeHttp().createServer({ keepAliveTimeout: handshakeTimeout })
     // A client may end its side after its request. The time limit is for one that doesn't read the rest of its answer.
     // As in `requestOn`, every field of a header counts.
@@ -127,6 +129,7 @@ export class HttpService {
       track(opened, new SocketCarrier(upstream))
       upstream.setDefaultEncoding(headerEncoding)
       upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
+      this.#hurryOnceEnded(request.socket, upstream)
       const sent = requestOn(upstream, {
         ...{ method, path },
         headers: [
@@ -150,6 +153,14 @@ export class HttpService {
       if (response.headersSent) resetSocket(request.socket)
       else end(response, statusOf(error))
     }
+  }
+
+  /** A client that ends its side may wait for its answer, but most have given up, and the target can't know. */
+  #hurryOnceEnded(socket: Socket, upstream: Socket): void {
+    const hurry = () => upstream.setTimeout(Math.min(this.#context.idleTimeout, this.#handshakeTimeout))
+    if (socket.readableEnded) return void hurry()
+    socket.once('end', hurry)
+    upstream.once('close', () => socket.off('end', hurry))
   }
 
   #authenticated({ address }: Client, { headers }: IncomingMessage): boolean {

@@ -382,6 +382,20 @@ describe('HTTP', () => {
     return all(socket)
   }
 
+  test('a client that has ended its side waits as long as for a handshake, as it may have given up', async () => {
+    let heard = 0
+    const silent = createServer(() => heard++).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const proxy = await start({ allowTargets: ['127.0.0.1'], handshakeTimeout: 300 })
+    const client = await clientOf(proxy)
+    client.write(`GET http://127.0.0.1:${portOf(silent)}/ HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await expect.poll(() => heard).toBe(1)
+    client.end()
+    expect(String(await all(client))).toMatch(/^HTTP\/1.1 502 /)
+    await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
+  })
+
   test('CONNECT opens a tunnel, and early data is passed on', async () => {
     const answer = await ask(await start(), `CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\nearly`)
     expect(answer).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly')
