@@ -151,7 +151,7 @@ function run(cwd, command, args, env = {}) {
     cwd,
     env: { ...process.env, ...env },
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   })
   if (status !== 0) count(`${command} ${args[0]} in ${cwd.slice(work.length + 1)}`, `${stdout}${stderr}`)
