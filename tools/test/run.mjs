@@ -1,8 +1,8 @@
 // Runs the tests: `npm test`, or
 // `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [--times N] [file name parts or vitest options …]`
 // `faults` and `services` run only if you name them. `faults` compiles an addon whose system calls can be made to fail. `services` boots
-// machines. --every-node runs the network tests on other Nodes too, six runs at a time (every-node.mjs). --times N repeats each run N
-// times, also six at a time. That keeps the machine busy and shows flaky tests.
+// machines. --every-node runs the network tests on other Nodes too, eight runs at a time (every-node.mjs). --times N repeats each run N
+// times, also eight at a time. That keeps the machine busy and shows flaky tests.
 // The last line of the output is "N passed, N failed[, N flaky][, N skipped]". With CI or NETVIA_NO_SKIPS set, skipped tests count as
 // failed.
 import { readFileSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ process.chdir(root)
 
 const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
 /** Concurrent runs. Network tests wait most of the time. With more runs, tests would be late on two processors. */
-const atOnce = 6
+const atOnce = 8
 /** The runs for each project. */
 const runsOf = {
   unit: () => [{}],
