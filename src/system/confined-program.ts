@@ -151,7 +151,8 @@ function followReports(onRefused: (refused: Refused) => void): () => void {
 
 function decode(payload: Uint8Array): Refused {
   const [reason = 0] = new Int32Array(payload.slice(0, 4).buffer)
-  const [program, device] = [4, 4 + nameSize].map(at => textOf(payload.subarray(at, at + nameSize))) as [string, string]
+  const program = textOf(payload.subarray(4, 4 + nameSize))
+  const device = textOf(payload.subarray(4 + nameSize, 4 + 2 * nameSize))
   const bytes = payload.subarray(4 + 2 * nameSize)
   const address = decodeAddress(bytes)?.address ?? textOf(bytes.subarray(2))
   return { reason: reasons[reason]!, program, ...(address && { address }), ...(device && { device }) }

@@ -5,6 +5,7 @@ import { type NetviaError, type NetviaErrorDetails, setUpHint, systemError } fro
 import { unmapped } from '../sockets/ip.js'
 import { missingRoute, routeHint } from './missing-route.js'
 import type { Link } from './netlink/link.js'
+import { isSilent } from './netlink/neighbour.js'
 import { neighbour, readLink, routeHops } from './netlink/tables.js'
 import { hasFamily } from './reach.js'
 import { filterBack, loosenHint } from './reverse-path.js'
@@ -87,7 +88,7 @@ function needsAddress({ index, mac }: Link, target: string, family: 4 | 6): bool
   const hops = routeHops(target, { deviceIndex: index })
   const isKnown = ({ gateway = target }: { gateway?: string }) => {
     const state = neighbour(gateway, index)?.state ?? 'failed'
-    return state === 'permanent' || state === 'noarp' || (family === 4 && state !== 'failed' && state !== 'incomplete')
+    return state === 'permanent' || state === 'noarp' || (family === 4 && !isSilent(state))
   }
   return family === 4 ? hops === undefined && !isKnown({}) : !hops?.some(isKnown)
 }

@@ -1,5 +1,6 @@
 import { addon } from '../binding/addon.js'
 import { isIP } from '../builtins.js'
+import { isSilent } from './netlink/neighbour.js'
 import { neighbour, readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
 import { sourcesFor } from './reverse-path.js'
 
@@ -13,10 +14,10 @@ export function routeHint(device: string): string {
  * Returns whether the kernel looks for an IPv4 address on the link of this device for want of a route, and nobody answers there. It is
  * false where the kernel may choose a route by what no question has: a mark, a port, a protocol.
  */
-export function missingRoute(deviceIndex: number, isSilent = silentOn(deviceIndex)): (address: string) => boolean {
+export function missingRoute(deviceIndex: number, isUnanswered = silentOn(deviceIndex)): (address: string) => boolean {
   let isRuled: ReturnType<typeof routedByRule> | undefined
   return address => {
-    if (!isSilent(address) || routeHops(address, { deviceIndex })) return false
+    if (!isUnanswered(address) || routeHops(address, { deviceIndex })) return false
     isRuled ??= routedByRule(deviceIndex)
     return !isRuled(address)
   }
@@ -28,8 +29,8 @@ export function missingRouteHint(address: string, device: string | undefined): s
   try {
     const index = addon().deviceIndex(device)
     // Many calls may ask, each about an address of its own.
-    const isSilent = () => ['failed', 'incomplete'].includes(neighbour(address, index)?.state ?? '')
-    return missingRoute(index, isSilent)(address) ? routeHint(device) : undefined
+    const isUnanswered = () => isSilent(neighbour(address, index)?.state)
+    return missingRoute(index, isUnanswered)(address) ? routeHint(device) : undefined
   } catch {
     // Netlink is refused.
     return undefined

@@ -77,8 +77,13 @@ export function decodeNeighbour(payload: Uint8Array): NeighbourMessage | undefin
   }
 }
 
-/** RTM_NEWNEIGH of a neighbour that hasn't answered; undefined for others. Pure. */
+/** Whether such a neighbour hasn't answered ARP or neighbour discovery. */
+export function isSilent(state: NeighbourState | undefined): boolean {
+  return state === 'failed' || state === 'incomplete'
+}
+
+/** RTM_NEWNEIGH of a silent neighbour; undefined for others. Pure. */
 export function decodeSilentNeighbour(payload: Uint8Array): NeighbourMessage | undefined {
   const state = states.get(readU16(payload, 8) ?? -1)
-  return state === 'failed' || state === 'incomplete' ? decodeNeighbour(payload) : undefined
+  return isSilent(state) ? decodeNeighbour(payload) : undefined
 }

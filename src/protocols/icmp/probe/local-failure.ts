@@ -22,21 +22,16 @@ export function ownReport(
   if (outcomeOfError(family, type, code) !== 'unreachable' || sameHost(from!, target, family)) return undefined
   const own = decodeAddress(from!)
   if (own === undefined || !isOwnAddress(own.address)) return undefined
-  if (code === neighbourFailure[family])
-    return notSent(device, undefined, missingRouteHint(addressText(target), device))
+  if (code === neighbourFailure[family]) return notSent(device, missingRouteHint(addressText(target), device))
   const hint = 'the packet was not sent: a firewall of this machine rejects it'
   return systemError(-constants.errno.EPERM, 'sendmsg', { device, hint })
 }
 
-/** `silentHop`: the next hop, if it is known not to answer. `cause`: another known one. */
-export function notSent(device: string | undefined, silentHop?: string, cause?: string): NetviaError {
-  const unsure = silentHop
-    ? `nobody on the link answers for the next hop, ${silentHop}`
-    : 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it'
-  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', {
-    device,
-    hint: `the packet was not sent: ${cause ?? unsure}`,
-  })
+export function notSent(
+  device: string | undefined,
+  why = 'no neighbour answered for the next hop, or a queue or firewall of this machine dropped it',
+): NetviaError {
+  return systemError(-constants.errno.EHOSTUNREACH, 'sendmsg', { device, hint: `the packet was not sent: ${why}` })
 }
 
 /** For ENOBUFS: the kernel reports both in the same way. */

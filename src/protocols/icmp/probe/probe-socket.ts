@@ -217,7 +217,8 @@ export class ProbeSocket {
     const ageMs = this.#now.monotonic - this.#table.sentMonotonic[probe]!
     if (Number.isNaN(errors.sentStamp(probe))) {
       const hop = device === undefined ? undefined : silentNextHop(this.#table.targetOf(probe), device, ageMs)
-      if (hop) return hop.failed ? notSent(device, hop.address) : undefined
+      if (hop?.failed) return notSent(device, `nobody on the link answers for the next hop, ${hop.address}`)
+      if (hop) return undefined
       if (errors.neverQueued(probe)) {
         return device === undefined && anyNeighbourAsked(ageMs) ? undefined : notSent(device)
       }
