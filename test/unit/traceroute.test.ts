@@ -1,14 +1,17 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { addon } from '../../src/binding/addon.js'
 import type { PingResult, Target } from '../../src/protocols/icmp/result.js'
 import { type Hop, labelsOf } from '../../src/protocols/traceroute/hop.js'
 import { checkTracerouteOptions, type TracerouteMethod } from '../../src/protocols/traceroute/options.js'
 import type { Prober, TraceProbe } from '../../src/protocols/traceroute/prober.js'
 import { Trace } from '../../src/protocols/traceroute/trace.js'
 import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
+import { UdpProbe } from '../../src/protocols/traceroute/udp-probe.js'
 import { encodeAddress } from '../../src/sockets/address.js'
+import { SendBatch } from '../../src/sockets/send-batch.js'
 import { openSockets } from './open-sockets.js'
 import { requires } from './requirements.js'
 
@@ -54,6 +57,40 @@ describe.each(['127.0.0.1', '::1'])('traceroute on loopback, %s', host => {
     expect(hop!.probes).toMatchObject(Array(3).fill({ outcome: 'reply', bytes: 100, from: host, type: undefined }))
   })
 })
+
+describe.each([
+  ['127.0.0.1', 4],
+  ['::1', 6],
+] as const)('a probe by udp to %s', (host, family) => {
+  it('has its own answer, in a later turn, if that of an earlier probe comes before it is sent', async () => {
+    const sends = vi.spyOn(UdpProbe.prototype as unknown as { launch(fd: number): number }, 'launch')
+    const target = encodeAddress(host, await closedPort(host))
+    const settled = vi.fn()
+    const order = { family, hops: 64, timeout: 10_000, path: {}, sourcePort: undefined, hiddenBytes: 28, settled }
+    const probe = new UdpProbe(order, target, 32)
+    sends.mockImplementationOnce(fd => {
+      addon().connect(fd, target)
+      const earlier = new SendBatch()
+      earlier.add(new Uint8Array(), new Uint8Array())
+      earlier.send(fd)
+      sends.mockRestore()
+      return (probe as unknown as { launch(fd: number): number }).launch(fd)
+    })
+    probe.start()
+    expect(settled).not.toHaveBeenCalled()
+    await vi.waitFor(() => expect(settled).toHaveBeenCalledOnce(), { timeout: 60_000 })
+    expect(probe).toMatchObject({ outcome: 'reply', error: undefined })
+    expect(probe.quoted).toHaveLength(32)
+  })
+})
+
+async function closedPort(host: string): Promise<number> {
+  const socket = createSocket(host === '::1' ? 'udp6' : 'udp4').bind(0, host)
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  await new Promise<void>(resolve => socket.close(() => resolve()))
+  return port
+}
 
 describe('traceroute refuses by name', () => {
   it.each([

@@ -153,13 +153,15 @@ export abstract class SocketProbe implements TraceProbe {
     const { SO_EE_ORIGIN_TIMESTAMPING, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6 } = addon().constants
     if (origin === SO_EE_ORIGIN_TIMESTAMPING) {
       const stamp = stampOf(packet)
-      const isOwn = this.stamps?.take(packet.unsigned(Field.errorData), stamp) !== undefined
-      if (isOwn && isBeforeQueue(packet)) this.sentStamp = stamp
-      else if (isOwn) this.leftStamp = stamp
+      const isTaken = this.stamps?.take(packet.unsigned(Field.errorData), stamp) !== undefined
+      if (isTaken && isBeforeQueue(packet)) this.sentStamp = stamp
+      else if (isTaken) this.leftStamp = stamp
     }
     if (origin === SO_EE_ORIGIN_LOCAL) this.mtu = packet.unsigned(Field.errorInfo)
     const isIcmp = origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6
-    if (isIcmp && this.outcome === undefined && this.isOwn(packet.data)) this.#onIcmpError(packet)
+    // Before the launch it is about an earlier probe of the same flow.
+    const isOwn = this.#launched && this.outcome === undefined && this.isOwn(packet.data)
+    if (isIcmp && isOwn) this.#onIcmpError(packet)
   }
 
   /** Whether the quote matches the probe. The kernel has compared addresses and ports, and the sequence number for TCP. */

@@ -7,6 +7,8 @@ import { type ProbeOrder, SocketProbe } from './socket-probe.js'
 
 const cookieLength = 8
 const unaddressed = new Uint8Array(0)
+/** A send first reports what has come for an earlier probe of the flow: a late answer, or a second one. */
+const attempts = 3
 
 /** A datagram to a port where nobody should listen. The target reports that (RFC 1122 section 4.1.3.1), or answers. */
 export class UdpProbe extends SocketProbe {
@@ -30,7 +32,11 @@ export class UdpProbe extends SocketProbe {
     if (errno < 0) return errno
     const batch = new SendBatch(this.#payload.length)
     batch.add(this.#payload, unaddressed)
-    const sent = batch.send(fd)
+    let sent = batch.send(fd)
+    for (let i = 1; i < attempts && sent < 0; i++) {
+      this.readErrors()
+      sent = batch.send(fd)
+    }
     if (sent > 0) this.stamps!.sent(this)
     return Math.min(sent, 0)
   }
