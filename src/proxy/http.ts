@@ -80,12 +80,12 @@ export class HttpService {
     if (head.length > 0) socket.unshift(head)
     const target = parseAuthority(request.url!)
     try {
-      if (!this.#authenticated(client, request)) return refuse(socket, 407, challenge)
-      if (!target || !hasOneHost(request) || hasBody(request)) return refuse(socket, 400)
+      if (!this.#authenticated(client, request)) return refuse(client, socket, 407, challenge)
+      if (!target || !hasOneHost(request) || hasBody(request)) return refuse(client, socket, 400)
       const upstream = await this.#context.uplinks.connect(client.address, target.host, target.port, client.signal)
       relay(client, upstream, established, this.#context)
     } catch (error) {
-      refuse(socket, statusOf(error))
+      refuse(client, socket, statusOf(error))
     }
   }
 
@@ -128,8 +128,7 @@ export class HttpService {
       const upstream = toSocket(opened.value)
       track(opened, new SocketCarrier(upstream))
       upstream.setDefaultEncoding(headerEncoding)
-      upstream.setTimeout(this.#context.idleTimeout, () => upstream.destroy(new Error('idle for too long')))
-      this.#hurryOnceEnded(request.socket, upstream)
+      this.#limitIdleness(request.socket, upstream)
       const sent = requestOn(upstream, {
         ...{ method, path },
         headers: [
@@ -156,9 +155,20 @@ export class HttpService {
   }
 
   /** A client that ends its side may wait for its answer, but most have given up, and the target can't know. */
-  #hurryOnceEnded(socket: Socket, upstream: Socket): void {
-    const hurry = () => upstream.setTimeout(Math.min(this.#context.idleTimeout, this.#handshakeTimeout))
-    if (socket.readableEnded) return void hurry()
+  #limitIdleness(socket: Socket, upstream: Socket): void {
+    let time = this.#context.idleTimeout
+    const start = () => void upstream.setTimeout(time)
+    const hurry = () => {
+      time = Math.min(time, this.#handshakeTimeout)
+      start()
+    }
+    upstream.on('timeout', () => {
+      // One that takes its answer slowly is still there, and has a limit of its own.
+      if (socket.writableLength > 0) start()
+      else upstream.destroy(new Error('idle for too long'))
+    })
+    if (socket.readableEnded) hurry()
+    else start()
     socket.once('end', hurry)
     upstream.once('close', () => socket.off('end', hurry))
   }
@@ -228,12 +238,13 @@ function end(response: ServerResponse, status: number, fields: string[] = []): v
   response.writeHead(status, [...fields, 'Content-Length', '0', 'Connection', 'close']).end()
 }
 
-function refuse(socket: Socket, status: number, fields: string[] = []): void {
+/** Reads on, as after any last answer. */
+function refuse(client: Client, socket: Socket, status: number, fields: string[] = []): void {
+  if (!socket.writable) return void socket.destroy()
   const text = nodeHttp().STATUS_CODES[status]
   const field = fields.length > 0 ? `${fields.join(': ')}\r\n` : ''
-  const answer = `HTTP/1.1 ${status} ${text}\r\n${field}Content-Length: 0\r\nConnection: close\r\n\r\n`
-  if (socket.writable) socket.end(answer, () => socket.destroy())
-  else socket.destroy()
+  client.wait()
+  socket.resume().end(`HTTP/1.1 ${status} ${text}\r\n${field}Content-Length: 0\r\nConnection: close\r\n\r\n`)
 }
 
 const statuses: Record<string, number> = {

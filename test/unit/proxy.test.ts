@@ -396,6 +396,27 @@ describe('HTTP', () => {
     await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { default: { open: 0 } } })
   })
 
+  test('a client that has ended its side may pause while it reads its answer', async () => {
+    const large = createHttpServer((_, response) => response.end(Buffer.alloc(32e6))).listen(0, '127.0.0.1')
+    await once(large, 'listening')
+    onTestFinished(() => void large.close())
+    const proxy = await start({ allowTargets: ['127.0.0.1'], handshakeTimeout: 1000 })
+    const client = await clientOf(proxy)
+    client.end(`GET http://127.0.0.1:${portOf(large)}/ HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await once(client, 'readable')
+    await sleep(2500)
+    expect(proxy.statistics).toMatchObject({ clients: 1, uplinks: { default: { open: 1 } } })
+  })
+
+  test('a CONNECT that is refused may have sent its first bytes ahead', async () => {
+    const client = await clientOf(await start({ allowTargets: [] }))
+    client.write(`CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\nearly`)
+    expect(String(await all(client))).toMatch(/^HTTP\/1.1 403 /)
+    client.end(Buffer.alloc(1e6))
+    await once(client, 'close')
+    expect(client.errored).toBeNull()
+  })
+
   test('CONNECT opens a tunnel, and early data is passed on', async () => {
     const answer = await ask(await start(), `CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: x\r\n\r\nearly`)
     expect(answer).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly')
