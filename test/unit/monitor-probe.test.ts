@@ -51,6 +51,20 @@ describe('a check', () => {
     server.close()
   })
 
+  test('whose answer waits for this process is not slower', async () => {
+    const stopped = 2000
+    const server = createServer((_request, response) => {
+      for (const end = performance.now() + stopped; performance.now() < end; );
+      response.end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { ok, latencyMs } = await run({ type: 'http', url: `http://127.0.0.1:${port}/` })
+    expect(ok).toBe(true)
+    expect(latencyMs).toBeLessThan(stopped)
+    server.close()
+  })
+
   test('that the network fails has the reason, and is no local failure', async () => {
     const { server, port } = await httpServer()
     expect(await run({ type: 'http', url: `http://127.0.0.1:${port}/bad` })).toEqual(

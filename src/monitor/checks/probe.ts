@@ -14,6 +14,7 @@ import { isOwnAddressError } from '../../system/this-host.js'
 import type { PingCheck, UplinkCheck } from '../options.js'
 import type { Outcome } from '../state/state-machine.js'
 import { withoutRules } from './check-rules.js'
+import { followLostTime } from './lost-time.js'
 
 /** Runs one check on a path, within `timeout` ms. Never rejects. */
 export type Probe = (check: UplinkCheck, path: PathOptions, timeout: number, signal: AbortSignal) => Promise<Outcome>
@@ -34,16 +35,15 @@ async function run(check: UplinkCheck, common: CommonOptions, timeout: number): 
       return pingByName(check, common, timeout)
     case 'http': {
       const { type: _type, url, ...options } = withoutRules(check)
-      const result = await checkHttp(url, { ...options, ...common, timeout })
-      return result.captivePortal ? failed(portalCause(result.error, result.captivePortal), false) : verdict(result)
+      return verdict(() => checkHttp(url, { ...options, ...common, timeout }))
     }
     case 'tcp': {
       const { type: _type, ...options } = withoutRules(check)
-      return verdict(await checkTcp({ ...options, ...common, timeout }))
+      return verdict(() => checkTcp({ ...options, ...common, timeout }))
     }
     case 'dns': {
       const { type: _type, name, record, ...options } = withoutRules(check)
-      return verdict(await checkDns(name, { ...options, ...common, type: record, timeout }))
+      return verdict(() => checkDns(name, { ...options, ...common, type: record, timeout }))
     }
   }
 }
@@ -68,8 +68,23 @@ export function pingFailure(result: Exclude<PingResult, PingReply>): Outcome {
   return result.outcome === 'timeout' ? silence : failed(`${result.reason} (from ${result.from})`, false)
 }
 
-function verdict({ ok, latencyMs, error }: { ok: boolean; latencyMs?: number; error?: NetviaError }): Outcome {
-  return ok ? passed(latencyMs!) : failure(error!)
+interface Result {
+  ok: boolean
+  latencyMs?: number | undefined
+  error?: NetviaError | undefined
+  captivePortal?: CaptivePortal | undefined
+}
+
+/** The latency is without the time in which this process could not read the answer, which says nothing about the line. */
+async function verdict(check: () => Promise<Result>): Promise<Outcome> {
+  const lostTime = followLostTime()
+  try {
+    const { ok, latencyMs, error, captivePortal } = await check()
+    if (ok) return passed(Math.max(0, latencyMs! - lostTime.ms))
+    return captivePortal ? failed(portalCause(error!, captivePortal), false) : failure(error!)
+  } finally {
+    lostTime.end()
+  }
 }
 
 /** A target that is an address of the uplink itself is a fault of the settings, and says nothing about the line. */
