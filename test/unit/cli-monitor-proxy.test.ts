@@ -102,8 +102,15 @@ describe('netvia monitor with proxy in its file', { timeout: 60_000 }, () => {
     // Without users, a new proxy must replace the one that requires a password.
     await reload(proxied(target), 3)
     await expect.poll(() => ports(monitor.said()), { timeout: 10_000 }).toHaveLength(2)
-    expect((await get(ports(monitor.said())[1]!, target)).slice(9, 12)).toBe('200')
-    await reload(uplinks(target), 4)
+    const statusWithoutUsers = async () => (await get(ports(monitor.said())[1]!, target)).slice(9, 12)
+    expect(await statusWithoutUsers()).toBe('200')
+    // Targets are allowed for the first time, or no more, without one.
+    await reload(proxied(target).replace(/ *allowTargets.*/, ''), 4)
+    await expect.poll(statusWithoutUsers).toBe('403')
+    await reload(proxied(target), 5)
+    await expect.poll(statusWithoutUsers).toBe('200')
+    expect(ports(monitor.said())).toHaveLength(2)
+    await reload(uplinks(target), 6)
     const closed = () =>
       get(ports(monitor.said())[1]!, target).then(
         () => 'open',

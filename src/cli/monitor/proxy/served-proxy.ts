@@ -70,10 +70,10 @@ export class ServedProxy {
 }
 
 function accessOf({ options: { allow, users, allowTargets } }: ProxyPlan): ProxyAccess {
-  return { allow, users, allowTargets }
+  return { allow, users, allowTargets: allowTargets ?? [] }
 }
 
-/** Whether the change needs a new proxy. Removing an option does too, because `configure` keeps what is left out. */
-function fixedPart({ options: { allow, users, allowTargets, ...options }, choice }: ProxyPlan) {
-  return { options, choice, given: [allow, users, allowTargets].map(value => value !== undefined) }
+/** Whether the change needs a new proxy. `allow` and `users` that are new or gone do too: each decides what the other's absence means. */
+function fixedPart({ options: { allow, users, allowTargets: _, ...options }, choice }: ProxyPlan) {
+  return { options, choice, given: [allow, users].map(value => value !== undefined) }
 }
