@@ -83,10 +83,34 @@ describe('messages to the service manager', () => {
     expect(got()).toEqual(['READY=1|STATUS=0 up; fibre unknown; lte unknown', 'STOPPING=1'])
   })
 
+  test('wait while its queue is full, the newest status alone', async () => {
+    const path = socketIn()
+    const { got, until } = serviceManager(path)
+    const others = new NotifySocket(path)
+    onTestFinished(() => others.close())
+    const { monitor } = simulate()
+    const service = ServiceStatus.of({ NOTIFY_SOCKET: path }, 1, monitor, () => true)!
+    onTestFinished(() => service.stopping())
+    // Linux limits a queue to net.unix.max_dgram_qlen messages, 10 by default.
+    const fill = () => {
+      for (let sent = 0; sent < 100_000 && others.send('X=1'); ) sent++
+    }
+    fill()
+    service.ready()
+    for (let i = 0; i < 3; i++) monitor.emit('configure', { added: [], changed: [], removed: [], at: 0 })
+    await until(/^READY=1\|STATUS=.*\nSTATUS=.*$/m)
+    expect(got().filter(line => line.startsWith('STATUS'))).toHaveLength(1)
+    fill()
+    service.reloading()
+    service.reloaded()
+    await until(/^RELOADING=1\|.*\nREADY=1\|/m)
+  })
+
   test('do no harm if the socket is gone', () => {
     const socket = new NotifySocket('/nonexistent/notify')
-    expect(socket.send('READY=1')).toBe(false)
-    expect(socket.send('x'.repeat(10_000))).toBe(false)
+    // They are not to be sent again.
+    expect(socket.send('READY=1')).toBe(true)
+    expect(socket.send('x'.repeat(10_000))).toBe(true)
     socket.close()
   })
 })

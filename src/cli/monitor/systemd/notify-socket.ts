@@ -1,4 +1,4 @@
-import { endianness } from 'node:os'
+import { constants, endianness } from 'node:os'
 import { addon } from '../../../binding/addon.js'
 import { systemError } from '../../../errors.js'
 import { SendBatch } from '../../../sockets/send-batch.js'
@@ -26,11 +26,11 @@ export class NotifySocket {
     if (this.#fd < 0) throw systemError(this.#fd, 'socket')
   }
 
-  /** Sends assignments such as `READY=1`. False: they were not accepted. */
+  /** Sends assignments such as `READY=1`. False: the queue of the other end is full. If nobody listens, they are lost. */
   send(...assignments: string[]): boolean {
     this.#batch.clear()
     const fits = this.#batch.add(Buffer.from(assignments.join('\n')), this.#address)
-    return fits && this.#batch.send(this.#fd) === 1
+    return !fits || this.#batch.send(this.#fd) !== -constants.errno.EAGAIN
   }
 
   close(): void {

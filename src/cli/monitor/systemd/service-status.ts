@@ -1,8 +1,11 @@
 import type { UplinkMonitor } from '../../../monitor/monitor.js'
 import type { UplinkSnapshot } from '../../../monitor/record/event-types.js'
 import { longestTimer } from '../../../options.js'
+import { unref } from '../../../runtime/timers.js'
 import { NotifySocket } from './notify-socket.js'
 
+/** Milliseconds until messages are sent again that found the manager's queue full. */
+const pause = 100
 /** How many troubled uplinks a status names. */
 const maxNames = 5
 
@@ -13,13 +16,16 @@ export class ServiceStatus {
   readonly #socket: NotifySocket
   readonly #monitor: UplinkMonitor
   readonly #healthy: () => boolean
-  readonly #pause: number | undefined
+  readonly #interval: number | undefined
   #watchdog: NodeJS.Timeout | undefined
+  /** Assignments that the manager's queue had no room for. It would wait for a lost `READY=1` until it gives the service up. */
+  #waiting: string[][] = []
+  #again: NodeJS.Timeout | undefined
 
-  /** `pause`: milliseconds between two watchdog messages; undefined: no watchdog. `healthy`: whether checks run as they should. */
-  constructor(socket: NotifySocket, pause: number | undefined, monitor: UplinkMonitor, healthy: () => boolean) {
+  /** `interval`: milliseconds between two watchdog messages; undefined: no watchdog. `healthy`: whether checks run as they should. */
+  constructor(socket: NotifySocket, interval: number | undefined, monitor: UplinkMonitor, healthy: () => boolean) {
     this.#socket = socket
-    this.#pause = pause
+    this.#interval = interval
     this.#monitor = monitor
     this.#healthy = healthy
   }
@@ -42,31 +48,43 @@ export class ServiceStatus {
   /** The monitor runs. */
   ready(): void {
     this.#monitor.on('state', this.#sendStatus).on('configure', this.#sendStatus)
-    this.#socket.send('READY=1', this.#status())
-    if (this.#pause === undefined) return
+    this.#tell('READY=1', this.#status())
+    if (this.#interval === undefined) return
     const live = () => void (this.#healthy() && this.#socket.send('WATCHDOG=1'))
     live()
-    this.#watchdog = setInterval(live, this.#pause)
+    this.#watchdog = setInterval(live, this.#interval)
   }
 
   reloading(): void {
     // sd_notify(3) wants CLOCK_MONOTONIC, which is that of hrtime.
-    this.#socket.send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
+    this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
   }
 
   reloaded(): void {
-    this.#socket.send('READY=1', this.#status())
+    this.#tell('READY=1', this.#status())
   }
 
   stopping(): void {
     this.#monitor.off('state', this.#sendStatus).off('configure', this.#sendStatus)
     clearInterval(this.#watchdog)
+    clearTimeout(this.#again)
     this.#socket.send('STOPPING=1')
     this.#socket.close()
   }
 
-  readonly #sendStatus = (): void => {
-    this.#socket.send(this.#status())
+  readonly #sendStatus = (): void => this.#tell(this.#status())
+
+  #tell(...assignments: string[]): void {
+    const isStatus = (message: string[] | undefined) => message?.length === 1
+    if (isStatus(this.#waiting.at(-1))) this.#waiting.pop()
+    this.#waiting.push(assignments)
+    this.#sendWaiting()
+  }
+
+  readonly #sendWaiting = (): void => {
+    clearTimeout(this.#again)
+    while (this.#waiting.length > 0 && this.#socket.send(...this.#waiting[0]!)) this.#waiting.shift()
+    if (this.#waiting.length > 0) this.#again = unref(setTimeout(this.#sendWaiting, pause))
   }
 
   #status(): string {
