@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, it, onTestFinished, test } from 'vitest'
 import { loss } from '../lab/faults.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
-import { command, netvia, objects, startCli } from '../unit/cli-process.js'
+import { collect, command, netvia, objects, startCli } from '../unit/cli-process.js'
 import { schemaErrors } from '../unit/cli-schema.js'
 import { movedDuring } from './moved.js'
 
@@ -71,6 +71,31 @@ describe('mtr', () => {
     expect(hops.map(({ lossContinues }) => lossContinues)).toEqual([false, goesOn, true])
     expect(hops.map(({ sent }) => sent)).toEqual([150, 150, 150])
   })
+
+  test.each(['-u', '-T'])(
+    '%s waits for the line behind a fast router, and takes no late answer for another',
+    async flag => {
+      const relay = await lab.relay({ delayMs: 600, direction: 'back' })
+      onTestFinished(() => relay.stop())
+      const [beyond, { address4: router }] = ['10.99.0.1', lab.wan1]
+      lab.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+      onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=0'))
+      lab.run('router', 'ip', 'route', 'replace', beyond, 'via', lab.slow.address4)
+      lab.run('isp1', 'ip', 'route', 'replace', beyond, 'via', router)
+      lab.run('slow', 'ip', 'address', 'replace', beyond, 'dev', 'lo')
+      lab.run('slow', 'ip', 'route', 'replace', '192.0.2.0/24', 'via', '10.9.0.1')
+      const flags = ['-r', '-n', '-c', '3', '-Z', '5', '--json']
+      const child = lab.spawn('isp1', process.execPath, command, 'mtr', flag, ...flags, beyond)
+      expect(objects(await collect(child))).toMatchObject([
+        {
+          hops: [
+            { address: router, received: 3 },
+            { address: beyond, received: 3, reached: true },
+          ],
+        },
+      ])
+    },
+  )
 
   test.each(['-u', '-T'])('%s sends every probe from one port to one port, and flows have one each', async flag => {
     const protocol = flag === '-u' ? 'udp' : 'tcp'

@@ -2,18 +2,13 @@ import { pathOf } from '../../options.js'
 import { type PingResult, type Target, toResult } from '../icmp/result.js'
 import { openProber } from './open-prober.js'
 import type { TraceSettings } from './options.js'
+import { Patience } from './patience.js'
 import type { Prober, TraceProbe } from './prober.js'
 import { Round } from './round.js'
 import { RouteRecord } from './route-statistics.js'
 import { holdSourcePort, type SourcePort } from './source-port.js'
 
 const probesAtOnce = 16
-/**
- * Once a probe has been answered, netvia waits for further probes of the flow this long, plus this many times the slowest
- * answer.
- */
-const patienceMs = 200
-const patienceFactor = 4
 
 /**
  * One series of rounds over one route. Over UDP and TCP all its probes have the same addresses and ports, so that routers
@@ -25,12 +20,12 @@ export class Flow {
   readonly #target: Target
   readonly #source: SourcePort | undefined
   readonly #prober: Prober
+  readonly #patience: Patience
   readonly #rounds = new Set<Round>()
   readonly #seen: (ttl: number, result: PingResult) => void
   #closed = false
   #sequence = 0
   #roundsBegun = 0
-  #slowestMs: number | undefined
 
   /** `seen` receives each probe that has a verdict. */
   constructor(target: Target, settings: TraceSettings, seen: (ttl: number, result: PingResult) => void) {
@@ -39,6 +34,7 @@ export class Flow {
     this.#settings = settings
     this.#target = target
     this.#seen = seen
+    this.#patience = new Patience(settings.timeout)
     this.#source = method === 'icmp' ? undefined : holdSourcePort(target.family, method, pathOf(settings))
     try {
       this.#prober = openProber(target, settings, this.#source?.port)
@@ -65,7 +61,7 @@ export class Flow {
           firstHop: this.#settings.firstHop,
           last: () => this.record.last,
           atOnce: this.#source ? 1 : probesAtOnce,
-          send: (ttl, settled) => this.#prober.send(ttl, this.#sequence++, settled, this.#patience),
+          send: (ttl, settled) => this.#prober.send(ttl, this.#sequence++, settled, this.#timeout(ttl)),
           settled: (ttl, probe) => this.#settled(number, ttl, probe),
         },
         () => {
@@ -85,15 +81,13 @@ export class Flow {
     this.#source?.close()
   }
 
-  get #patience(): number {
-    const { timeout } = this.#settings
-    if (!this.#source || this.#slowestMs === undefined) return timeout
-    return Math.min(timeout, patienceMs + patienceFactor * this.#slowestMs)
+  #timeout(ttl: number): number {
+    return this.#source ? this.#patience.for(ttl) : this.#settings.timeout
   }
 
   #settled(round: number, ttl: number, probe: TraceProbe): PingResult {
     const result = toResult(this.#target, round, probe)
-    if (result.rttMs !== undefined) this.#slowestMs = Math.max(this.#slowestMs ?? 0, result.rttMs)
+    this.#patience.add(ttl, result)
     this.record.add(ttl, result)
     this.#seen(ttl, result)
     return result
