@@ -26,6 +26,12 @@ test('a throwing listener does not affect other messages', async () => {
   await expect.poll(() => thrown.length, { timeout: 10_000 }).toBe(20)
 })
 
+test('an answer from an address of the other family is refused, not sent from another', async () => {
+  const socket = await opened()
+  const info = { address: host, port: 9, localAddress: '::1', device: 'lo' } as UdpMessageInfo
+  await expect(socket.reply(info, data)).rejects.toMatchObject({ code: 'ERR_ADDRESS_FAMILY', address: '::1' })
+})
+
 const odd = [
   null,
   5.5,

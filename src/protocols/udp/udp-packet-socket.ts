@@ -112,7 +112,10 @@ export class UdpPacketSocket extends EventEmitter<UdpPacketSocketEvents> impleme
     if (typeof info !== 'object' || info === null) throw invalidArgument('reply: info', info, 'that of a message')
     const { localAddress, device } = info
     if (device !== undefined) deviceName(device, 'reply: device')
-    if (localAddress !== undefined) ipAddress(localAddress, 'reply: localAddress')
+    if (localAddress !== undefined) {
+      ipAddress(localAddress, 'reply: localAddress')
+      checkAddress('reply', localAddress, this.family, undefined)
+    }
     const to = this.#target('reply', info.port, info.address)
     const index = this.#indexFor(device)
     const source = localAddress === undefined ? undefined : encodeAddress(localAddress)

@@ -4,6 +4,7 @@ import type { Packet } from '../../../sockets/receive-buffer.js'
 import { finishChecksum, sumWords } from '../packet/checksum.js'
 import { decode } from '../packet/decode.js'
 import type { DecodedMessage } from '../packet/message.js'
+import { typeOf } from '../packet/message-types.js'
 import type { IcmpKind } from './open-icmp-descriptor.js'
 
 /** How a message arrived. */
@@ -50,7 +51,10 @@ export function readErrorReport(packet: Packet, family: 4 | 6): Received | undef
   const header = new Uint8Array(headerLength)
   header[0] = packet.field(Field.errorType)
   header[1] = packet.field(Field.errorCode)
-  new DataView(header.buffer).setUint32(4, packet.unsigned(Field.errorInfo))
+  const value = packet.unsigned(Field.errorInfo)
+  // The kernel has moved the pointer of an IPv4 message from the first byte to the last.
+  const isPointer = family === 4 && header[0] === typeOf[4]['parameter-problem']
+  new DataView(header.buffer).setUint32(4, isPointer ? value << 24 : value)
   const message = Uint8Array.from([...header, ...ipHeader(packet.address, family), ...packet.data])
   if (family === 4) new DataView(message.buffer).setUint16(2, finishChecksum(sumWords(message)))
   return [decode(message, family), info]
