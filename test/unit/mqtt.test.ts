@@ -249,6 +249,20 @@ describe('a hostile broker', () => {
     expect(await endOf(sent)).toMatch(why)
   })
 
+  test('that ends an accepted connection without a word is reported with the usual cause', async () => {
+    const server = createServer(socket => {
+      socket
+        .on('error', () => {})
+        .once('data', () => socket.write(connected, () => setTimeout(() => socket.end(), 100)))
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const dial = async () => connect(port, '127.0.0.1')
+    const { end } = await connectBroker(mqtt, dial, { ...settings, instance: 'attic' }, new AbortController().signal)
+    expect(await end).toMatch(/another monitor has the instance attic/)
+  })
+
   test('that ends a connection as soon as it accepts it is asked again', async () => {
     let connections = 0
     const server = createServer(socket => {

@@ -70,16 +70,18 @@ export async function connectBroker(
       will: { topic: availabilityTopic(settings), payload: Buffer.from('offline'), qos: 1, retain: true },
     })
     // From here on: what ends the connection may come with the broker's acceptance, in one piece.
-    const end = ended(client)
+    const end = ended(
+      client,
+      `the broker ended the connection, as it does if another monitor has the instance ${instance} too`,
+    )
     await accepted(client, signal)
     return { client, end }
   })
 }
 
-/** Resolves with the reason when the connection has ended. */
-export function ended(client: Mqtt.MqttClient): Promise<string> {
+/** Resolves with the reason when the connection has ended; `unsaid` if there is no error. */
+export function ended(client: Mqtt.MqttClient, unsaid = ''): Promise<string> {
   return new Promise(resolve => {
-    const unsaid = 'the broker ended the connection'
     if (client.stream.destroyed) return resolve(unsaid)
     let why: string | undefined
     const onError = (error: Error) => {
