@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 const common = {
+  setupFiles: ['test/warnings.ts'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
   // The default of one second is too short on a busy machine.
@@ -13,7 +14,13 @@ const common = {
  * Runs inside the router's namespace of the laboratory (tools/test/run.mjs puts it there), one file at a time. Real programs on a busy
  * machine may be late once: a test that passes at its second try counts as flaky.
  */
-const laboratory = { runner: 'test/lab/runner.ts', setupFiles: ['test/lab/setup.ts'], fileParallelism: false, retry: 1 }
+const laboratory = {
+  ...common,
+  runner: 'test/lab/runner.ts',
+  setupFiles: [...common.setupFiles, 'test/lab/setup.ts'],
+  fileParallelism: false,
+  retry: 1,
+}
 
 export default defineConfig({
   test: {
@@ -22,9 +29,9 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...common } },
       // Needs the addon whose system calls can be told to fail (tools/test/run.mjs builds it): loopback only.
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...common } },
-      { test: { name: 'network', include: ['test/network/**/*.test.ts'], ...laboratory, ...common } },
+      { test: { name: 'network', include: ['test/network/**/*.test.ts'], ...laboratory } },
       // Boots machines at the router's place: for a release only.
-      { test: { name: 'services', include: ['test/services/**/*.test.ts'], ...laboratory, ...common } },
+      { test: { name: 'services', include: ['test/services/**/*.test.ts'], ...laboratory } },
     ],
   },
 })

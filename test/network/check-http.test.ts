@@ -236,7 +236,7 @@ describe('a server elsewhere that redirects', () => {
     // The redirect stays within one origin, which may receive the credentials.
     const result = await checkHttp(`http://rebound.test:${port}/`, { servers: [dns.server], headers })
     expect(result).toMatchObject({ ok: false, redirects: 1, error: { code: 'ERR_HTTP_REDIRECT' } })
-    expect(questions.size).toBe(2)
+    expect(questions.size).toBeGreaterThanOrEqual(2)
     expect(asked).toEqual([])
   })
 })

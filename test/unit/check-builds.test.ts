@@ -138,6 +138,8 @@ test("importing loads neither the addon nor Node's expensive modules, and a ping
     name => `NativeModule ${name}`,
   )
   expect((found as string[]).filter(name => costly.includes(name))).toEqual([])
+  // Some Nodes load one of them by themselves.
+  const byNode = (await program('console.log(JSON.stringify(process.moduleLoadList))')) as string[]
   const byPing = await program(`
     import { ping } from 'netvia'
     await ping('127.0.0.1').catch(() => {})
@@ -146,7 +148,7 @@ test("importing loads neither the addon nor Node's expensive modules, and a ping
     ...costly,
     ...['perf_hooks', 'timers/promises', 'diagnostics_channel'].map(name => `NativeModule ${name}`),
   ]
-  expect((byPing as string[]).filter(name => notForPing.includes(name))).toEqual([])
+  expect((byPing as string[]).filter(name => notForPing.includes(name) && !byNode.includes(name))).toEqual([])
   const report = await program(`
     import 'netvia'
     console.log(JSON.stringify(process.report.getReport().sharedObjects))`)

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 
 /** The compiled command. tools/test/run.mjs compiles it before the tests. */
 export const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
@@ -60,5 +61,6 @@ export async function collect(child: ChildProcess): Promise<Ended> {
     })
   }
   const [code, signal] = await once(child, 'close')
+  expect(text.stderr).not.toMatch(/^\(node:\d+\) (?!ExperimentalWarning)/m)
   return { code, signal, ...text }
 }

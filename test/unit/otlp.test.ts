@@ -133,15 +133,15 @@ describe('netvia monitor --otlp', () => {
     const monitor = startMonitor(text(100_000), ['--json'])
     await monitor.says(/"event":"push","signal":"metrics","state":"failing"/)
     await wait(1000)
+    const accepting = Date.now()
     await answer(200)
     await monitor.says(/"event":"push","signal":"metrics","state":"delivered","waiting":0,"lost":0/)
     await expect.poll(() => accepted('metrics').length, patience).toBeGreaterThan(5)
     const times = accepted('metrics').map(({ points }) => points.find(({ kind }) => kind === 'gauge')!.at)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
-    // They include the points from the second in which nothing was accepted.
-    const failed = received.filter(({ signal, status }) => signal === 'metrics' && status === 500)
-    expect(failed.length).toBeGreaterThan(0)
-    expect(times.filter(at => at < failed[0]!.points[0]!.at + 1000).length).toBeGreaterThan(1)
+    // They include the points from the time in which nothing was accepted.
+    expect(received.some(({ signal, status }) => signal === 'metrics' && status === 500)).toBe(true)
+    expect(times.filter(at => at < accepting).length).toBeGreaterThan(1)
 
     // A missing headers file changes nothing.
     const count = accepted('metrics').length

@@ -61,13 +61,18 @@ describe.each(resets)('a connection with a %s: its last bytes are no end', reset
   })
 })
 
-test('what came before a reset can be read', async () => {
+/** From this libuv on (Node 24), a reset is an error of its own, and Node then drops what nobody has read. */
+const reportsResets = Number.parseFloat(process.versions.uv.replace(/^1\./, '')) >= 52
+
+test.for(reportsResets ? [0] : [0, 200])('what came before a reset can be read, %i ms later', async patience => {
   const { port } = await serving([answer, 'reset behind it'])
   const socket = await connect({ host: '127.0.0.1', port })
   socket.write(request)
-  // Node reads until its buffer is full.
-  socket.read(0)
-  await sleep(200)
+  if (patience > 0) {
+    // Node reads until its buffer is full.
+    socket.read(0)
+    await sleep(patience)
+  }
   const read: string[] = []
   const failed = once(
     socket.on('data', data => read.push(String(data))),

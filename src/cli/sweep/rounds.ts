@@ -43,7 +43,7 @@ export async function runRounds(
     const start = monotonicNow()
     try {
       for (let round = 0; round < rounds; round++) {
-        await sleep(start + round * flags.period - monotonicNow(), undefined, { signal })
+        await sleep(Math.max(0, start + round * flags.period - monotonicNow()), undefined, { signal })
         for await (const result of sweep(targets, { ...options, ...line.path.options, retries: 0 })) {
           const host = await hostOf(line, flags, result, signal)
           output.object('result', { ...line.path.label, ...result, sequence: round })

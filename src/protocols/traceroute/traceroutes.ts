@@ -186,8 +186,9 @@ export class RouteSeries extends ResultStream<RouteStatistics> {
       rounds.add(running)
       if (method !== 'icmp' || started === count) await this.#settled(rounds)
       if (started === count) break
-      due = Math.max(due + interval, monotonicNow())
-      await this.#sleep(due - monotonicNow())
+      const now = monotonicNow()
+      due = Math.max(due + interval, now)
+      await this.#sleep(due - now)
     }
   }
 
