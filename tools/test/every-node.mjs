@@ -48,21 +48,18 @@ const between = 'Node 22'
 
 /**
  * The Nodes for the tests of `project`, with the vitest arguments that select the files, and the number of runs ("shards"). Without
- * `filters`, the most used version runs all files, and the others those in `ofNode`. The most used one comes first, because a long
- * run that starts last runs alone at the end.
+ * `filters`, the most used version runs all files, and the others those in `ofNode`.
  */
 export function everyNode(project, filters) {
   const others = nodes().filter(({ name }) => name !== thisNode && name !== between)
-  const all = [{ name: thisNode, path: process.execPath }, ...others]
-  const isMostUsed = ({ name }) => name === mostUsed
-  return [...all.filter(isMostUsed), ...all.filter(node => !isMostUsed(node))].map(node => ({
+  return [{ name: thisNode, path: process.execPath }, ...others].map(node => ({
     ...node,
-    ...(filters.length ? { files: filters, shards: 1 } : partOf(project, isMostUsed(node))),
+    ...(filters.length ? { files: filters, shards: 1 } : partOf(project, node.name !== mostUsed)),
   }))
 }
 
 /** A run of unit tests uses all processors by itself. */
-function partOf(project, whole) {
-  const files = whole ? [] : ofNode[project].map(part => `test/${project}/${part}`)
-  return { files, shards: project === 'unit' ? 1 : whole ? 6 : 2 }
+function partOf(project, isPart) {
+  const files = isPart ? ofNode[project].map(part => `test/${project}/${part}`) : []
+  return { isPart, files, shards: project === 'unit' ? 1 : isPart ? 2 : 6 }
 }

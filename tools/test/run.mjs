@@ -1,8 +1,8 @@
 // Runs the tests: `npm test`, or
 // `node tools/test/run.mjs [unit|network|faults|services] [--every-node] [--times N] [file name parts or vitest options …]`
 // `faults` and `services` run only if you name them. `faults` compiles an addon whose system calls can be made to fail. `services` boots
-// machines. --every-node runs the network tests on other Nodes too, eight runs at a time (every-node.mjs). --times N repeats each run N
-// times, also eight at a time. That keeps the machine busy and shows flaky tests.
+// machines. --every-node runs them on other Nodes too, eight runs at a time (every-node.mjs). --times N repeats each run N times, also
+// eight at a time. That keeps the machine busy and shows flaky tests.
 // The last line of the output is "N passed, N failed[, N flaky][, N skipped]". With CI or NETVIA_NO_SKIPS set, skipped tests count as
 // failed.
 import { readFileSync, rmSync } from 'node:fs'
@@ -24,8 +24,8 @@ const noSkips = Boolean(process.env.CI || process.env.NETVIA_NO_SKIPS)
 const atOnce = 8
 /** The runs for each project. */
 const runsOf = {
-  unit: () => [{}],
-  network: () => (onEveryNode ? everyNode(filters).flatMap(onNode) : [inLab()]),
+  unit: () => (onEveryNode ? everyNode('unit', filters) : [{}]),
+  network: () => (onEveryNode ? everyNode('network', filters).flatMap(onNode) : [inLab()]),
   services: () => [inLab()],
   faults: () => [inLab({ NETVIA_PREBUILD: buildDebugAddon('faults', { faults: 1 }) })],
 }
@@ -55,6 +55,8 @@ if (!compile() && filters.length === 0) totals.failed = 1
 const runs = projects
   .flatMap(project => Array.from({ length: times }, () => runsOf[project]().map(run => ({ project, ...run }))).flat())
   .map(run => ({ name: thisNode, path: process.execPath, env: process.env, ...run }))
+  // A long run that starts last runs alone at the end.
+  .sort((a, b) => Number(a.isPart ?? false) - Number(b.isPart ?? false))
   .map((run, index) => ({ ...run, log: logOf(index) }))
 await pool(runs.length, atOnce, async index => {
   const run = runs[index]
@@ -81,12 +83,10 @@ function inLab(variables = {}) {
 }
 
 /** One run per shard, each in its own laboratory. These runs take longest, and mostly wait. */
-function onNode({ name, path, files, shards }) {
+function onNode({ shards, ...run }) {
   return Array.from({ length: shards }, (_, index) => ({
     ...inLab(),
-    name,
-    path,
-    files,
+    ...run,
     shard: `${index + 1}/${shards}`,
   }))
 }
