@@ -28,12 +28,18 @@ export function deviceDown(
   return faults.every(Boolean) ? faults[0] : undefined
 }
 
-/** `deviceDown` for many targets whose time is over now: the device is read once, but it may drop the answers of some alone. */
-export function deviceDownFor(syscall: string, where: Where): (target?: string) => NetviaError | undefined {
+/**
+ * `deviceDown` for many targets whose time is over now: the device is read once, but it may drop the answers of some alone. `ageMs`: the
+ * packet to this one was sent so long ago.
+ */
+export function deviceDownFor(
+  syscall: string,
+  where: Where,
+): (target?: string, ageMs?: number) => NetviaError | undefined {
   const { device } = where
   const why = device === undefined ? undefined : attempt(() => whyDeaf(device))
-  return (target = '') => {
-    const hint = why && attempt(() => why(target))
+  return (target = '', ageMs) => {
+    const hint = why && attempt(() => why(target, ageMs))
     return hint === undefined ? undefined : systemError(-constants.errno.ENETDOWN, syscall, { ...where, hint })
   }
 }
@@ -51,7 +57,7 @@ function attempt<T>(ask: () => T): T | undefined {
 const takers = ['bridge', 'bond', 'team', 'openvswitch']
 
 /** Asks the kernel, because /sys may be missing or show another network namespace (`nsenter --net`). */
-function whyDeaf(device: string): ((target: string) => string | undefined) | undefined {
+function whyDeaf(device: string): ((target: string, ageMs?: number) => string | undefined) | undefined {
   const link = readLink(device)
   if (!link) return undefined
   if (!link.up) return () => setUpHint(device)
@@ -64,14 +70,14 @@ function whyDeaf(device: string): ((target: string) => string | undefined) | und
   const families = new Map<4 | 6, boolean>()
   const isLost = missingRoute(link.index)
   let isFiltered: ReturnType<typeof filterBack> | undefined
-  return target => {
+  return (target, ageMs) => {
     const address = unmapped(target.replace(/%.*/, ''))
     const family = isIP(address) as 0 | 4 | 6
     if (family === 0) return undefined
     if (!families.has(family)) families.set(family, hasFamily(link.index, family))
     if (!families.get(family) && needsAddress(link, address, family)) return `${device} has no IPv${family} address`
     if (family === 6) return undefined
-    if (isLost(address)) return routeHint(device)
+    if (isLost(address, ageMs)) return routeHint(device)
     isFiltered ??= filterBack(device, link.index)
     if (!isFiltered(address)) return undefined
     return `rp_filter of ${device} drops the answers, as the route back leads elsewhere: ${loosenHint(device)}`

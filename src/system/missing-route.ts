@@ -1,8 +1,9 @@
 import { addon } from '../binding/addon.js'
 import { isIP } from '../builtins.js'
 import { isSilent } from './netlink/neighbour.js'
-import { neighbour, readRules, readSilentNeighbours, routeHops } from './netlink/tables.js'
+import { neighbour, readRules, routeHops } from './netlink/tables.js'
 import { sourcesFor } from './reverse-path.js'
+import { wasSilent } from './silent-neighbours.js'
 
 /** The command that lets a device reach what isn't on its link. */
 export function routeHint(device: string): string {
@@ -12,12 +13,14 @@ export function routeHint(device: string): string {
 
 /**
  * Returns whether the kernel looks for an IPv4 address on the link of this device for want of a route, and nobody answers there. It is
- * false where the kernel may choose a route by what no question has: a mark, a port, a protocol.
+ * false where the kernel may choose a route by what no question has: a mark, a port, a protocol. `ageMs`, for one of many addresses: a
+ * packet was sent there so long ago.
  */
-export function missingRoute(deviceIndex: number, isUnanswered = silentOn(deviceIndex)): (address: string) => boolean {
+export function missingRoute(deviceIndex: number): (address: string, ageMs?: number) => boolean {
   let isRuled: ReturnType<typeof routedByRule> | undefined
-  return address => {
-    if (!isUnanswered(address) || routeHops(address, { deviceIndex })) return false
+  return (address, ageMs) => {
+    if (ageMs !== undefined && !wasSilent(address, deviceIndex, ageMs)) return false
+    if (!isSilent(neighbour(address, deviceIndex)?.state) || routeHops(address, { deviceIndex })) return false
     isRuled ??= routedByRule(deviceIndex)
     return !isRuled(address)
   }
@@ -27,22 +30,10 @@ export function missingRoute(deviceIndex: number, isUnanswered = silentOn(device
 export function missingRouteHint(address: string, device: string | undefined): string | undefined {
   if (device === undefined || isIP(address) !== 4) return undefined
   try {
-    const index = addon().deviceIndex(device)
-    // Many calls may ask, each about an address of its own.
-    const isUnanswered = () => isSilent(neighbour(address, index)?.state)
-    return missingRoute(index, isUnanswered)(address) ? routeHint(device) : undefined
+    return missingRoute(addon().deviceIndex(device))(address) ? routeHint(device) : undefined
   } catch {
     // Netlink is refused.
     return undefined
-  }
-}
-
-function silentOn(deviceIndex: number): (address: string) => boolean {
-  let silent: ReadonlySet<string> | undefined
-  const read = () => readSilentNeighbours().flatMap(one => (one.deviceIndex === deviceIndex ? one.address : []))
-  return address => {
-    silent ??= new Set(read())
-    return silent.has(address)
   }
 }
 

@@ -36,6 +36,7 @@ const rooms: Record<string, string[]> = {
     'privileges',
     'reach',
     'reverse-path',
+    'silent-neighbours',
     'missing-route',
     'device-down',
     'this-host',

@@ -1,8 +1,7 @@
 import { addon } from '../../../binding/addon.js'
-import { monotonicNow } from '../../../monotonic.js'
 import { decodeAddress } from '../../../sockets/address.js'
-import type { NeighbourMessage } from '../../../system/netlink/neighbour.js'
-import { neighbour, nextHop, readSilentNeighbours } from '../../../system/netlink/tables.js'
+import { neighbour, nextHop } from '../../../system/netlink/tables.js'
+import { wasAnyAsked, wasAnySilent, wasSilent } from '../../../system/silent-neighbours.js'
 
 /** A packet's next hop that has not answered ARP or neighbour discovery yet. */
 export interface SilentHop {
@@ -11,27 +10,21 @@ export interface SilentHop {
   failed: boolean
 }
 
-const cachedMs = 1000
 /** The kernel reports times in hundredths of a second, and starts asking slightly after it receives the packet. */
 const slackMs = 50
-let silent = new Map<string, NeighbourMessage>()
-let readAt = Number.NEGATIVE_INFINITY
-
-const keyOf = (address: string, deviceIndex: number) => `${deviceIndex} ${address}`
 
 /**
  * The next hop that didn't answer, for a packet sent `ageMs` ago through `device`. Undefined if the neighbour answers or
- * nothing is certain. Thousands of unanswered probes cost one read of the table per second. Only if some neighbour doesn't
- * answer does netvia ask the kernel for the packet's next hop and its current state.
+ * nothing is certain. Only if some neighbour doesn't answer does netvia ask the kernel for the packet's next hop and its
+ * current state.
  */
 export function silentNextHop(target: Uint8Array, device: string, ageMs: number): SilentHop | undefined {
   try {
-    refresh(ageMs)
-    if (silent.size === 0) return undefined
+    if (!wasAnySilent(ageMs)) return undefined
     const index = addon().deviceIndex(device)
     // A target that was on the link earlier may still be in the table, and be behind a gateway now.
     const hop = nextHop(decodeAddress(target)!.address.replace(/%.*/, ''), index)
-    if (!silent.has(keyOf(hop, index))) return undefined
+    if (!wasSilent(hop, index, ageMs)) return undefined
     const found = neighbour(hop, index)
     // The kernel removes a failed neighbour some time later.
     if (!found || found.state === 'failed') return { address: hop, failed: true }
@@ -46,17 +39,8 @@ export function silentNextHop(target: Uint8Array, device: string, ageMs: number)
 /** Whether the kernel may be holding a packet for a neighbour on any device. */
 export function anyNeighbourAsked(ageMs: number): boolean {
   try {
-    refresh(ageMs)
-    return [...silent.values()].some(({ state }) => state === 'incomplete')
+    return wasAnyAsked(ageMs)
   } catch {
     return true
   }
-}
-
-/** The snapshot must be newer than the packet: its neighbour may have stopped answering since. */
-function refresh(ageMs: number): void {
-  const now = monotonicNow()
-  if (now - readAt < Math.min(ageMs, cachedMs)) return
-  silent = new Map(readSilentNeighbours().map(one => [keyOf(one.address, one.deviceIndex), one]))
-  readAt = now
 }

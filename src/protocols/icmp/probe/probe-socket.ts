@@ -201,7 +201,8 @@ export class ProbeSocket {
       this.#table.free(probe, false)
       return
     }
-    const why = down(addressText(this.#table.targetOf(probe))) ?? this.#whyNotSent(probe)
+    const ageMs = this.#now.monotonic - this.#table.sentMonotonic[probe]!
+    const why = down(addressText(this.#table.targetOf(probe)), ageMs) ?? this.#whyNotSent(probe, ageMs)
     if (why) this.#judge.fail(probe, why)
     else this.#judge.timeout(probe)
   }
@@ -210,11 +211,10 @@ export class ProbeSocket {
    * Proof that an unanswered probe never left. The kernel reports failed neighbour resolution, but not to a socket bound to a
    * device. A packet the kernel still holds, for a neighbour or in a queue, proves nothing: it may leave later.
    */
-  #whyNotSent(probe: number): Error | undefined {
+  #whyNotSent(probe: number, ageMs: number): Error | undefined {
     const { device } = this.settings
     const { errors } = this.#receiver
     if (!Number.isNaN(errors.leftStamp(probe))) return undefined
-    const ageMs = this.#now.monotonic - this.#table.sentMonotonic[probe]!
     if (Number.isNaN(errors.sentStamp(probe))) {
       const hop = device === undefined ? undefined : silentNextHop(this.#table.targetOf(probe), device, ageMs)
       if (hop?.failed) return notSent(device, `nobody on the link answers for the next hop, ${hop.address}`)
