@@ -1,21 +1,26 @@
+import { unref } from '../../runtime/timers.js'
+
 const ending = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** In ms. Programs such as timeout(1) pass on the Ctrl-C that the terminal has sent us too, twice at that. */
+const samePress = 500
 
 /**
  * Ctrl-C and SIGTERM end the work, not the process: first comes the summary, then the same signal again, so that the
- * shell sees how it ended. A second one ends it immediately.
+ * shell sees how it ended. A second one, unless it is the first again, ends it immediately.
  */
 export class Interrupt {
   readonly #controller = new AbortController()
   readonly #end = (name: NodeJS.Signals) => {
     this.#received ??= name
     this.#controller.abort()
+    unref(setTimeout(() => process.off(name, this.#end), samePress))
   }
   #received: NodeJS.Signals | undefined
   #atHangUp: (() => void) | undefined
   #isDue = false
 
   constructor() {
-    for (const name of ending) process.once(name, this.#end)
+    for (const name of ending) process.on(name, this.#end)
   }
 
   /** From now on SIGHUP ends nothing. It is kept for `divertHangUp`. */
