@@ -143,9 +143,11 @@ export class Uplinks {
     const tally = this.statistics.of(uplink.name)
     tally.connections++
     const index = value instanceof Descriptor ? value.deviceIndex : undefined
+    // Over several paths, a connection survives the loss of one address.
+    const { localAddress } = this.#settings.multipath ? {} : (value as { localAddress?: string })
     const onCut: Opened<T>['onCut'] = cut => {
       const endCuts = attempts.onCut(uplink.name, cut)
-      const endLoss = onLinkLoss(uplink.device, cut, index)
+      const endLoss = onLinkLoss(uplink.device, cut, index, localAddress)
       return () => {
         endCuts()
         endLoss()

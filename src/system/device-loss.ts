@@ -4,12 +4,17 @@ import { NetviaError } from '../errors.js'
 import { Bag, type Place } from '../runtime/bag.js'
 import { isolated } from '../runtime/isolated.js'
 import { unref } from '../runtime/timers.js'
+import { familyOf } from '../sockets/address.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
+import type { AddressMessage, DeviceAddress } from './netlink/link-address.js'
+import { readAddresses } from './netlink/tables.js'
 
 interface Watched {
   readonly device: string
+  /** Of a connection. */
+  readonly address?: string | undefined
   /** Throws once the device is lost. */
   readonly verify: () => void
   readonly lost: (error: unknown) => void
@@ -20,9 +25,13 @@ interface Watched {
 const graceMs = 50
 /** Milliseconds between checks without netlink. */
 const pollMs = 200
+/** Milliseconds for which an address may be missing: DHCP clients take one away and give it back, and connections survive that. */
+const patienceMs = 300
 
 const watched = new Bag<Watched>()
 let end: (() => void) | undefined
+/** Waits before it looks for connections whose address is gone. */
+let replaced: NodeJS.Timeout | undefined
 
 /**
  * A socket whose device is deleted stays silent forever, without an error, even if a device of that name returns. Reports the
@@ -38,18 +47,22 @@ export function onDeviceLoss(
   return device === undefined ? () => {} : watch({ device, verify: () => verifyDevice(fd, device), lost, isOpen })
 }
 
-/** The same for what has left JavaScript, and was opened on the device of this index: by default, the device of that name now. */
+/**
+ * The same for what has left JavaScript, and was opened on the device of this index: by default, the device of that name now. A
+ * connection from this `address` is lost, too, once the device has others in its place: nothing arrives there any more.
+ */
 export function onLinkLoss(
   device: string | undefined,
   lost: (error: NetviaError) => void,
   index = device === undefined ? 0 : addon().deviceIndex(device),
+  address?: string,
 ): () => void {
   if (device === undefined) return () => {}
   const verify = () => {
     if (addon().deviceIndex(device) === index) return
     throw new NetviaError(`device ${device} was deleted or renamed`, { code: 'ENODEV', device })
   }
-  return watch({ device, verify, lost: error => lost(error as NetviaError), isOpen: () => true })
+  return watch({ device, address, verify, lost: error => lost(error as NetviaError), isOpen: () => true })
 }
 
 /** Destroys a connected socket with ENODEV when its device is lost: it would wait forever. */
@@ -92,6 +105,9 @@ function follow(): () => void {
       if (change.type === 'overrun') verifyAll()
       // The change may be a new name.
       else if (change.type === 'link' && change.change !== 'added') verifyAll(change.previous?.name ?? change.device)
+      if (change.type !== 'overrun' && change.type !== 'address') return
+      clearTimeout(replaced)
+      replaced = unref(setTimeout(loseReplaced, patienceMs))
     })
   } catch {
     const timer = unref(setInterval(verifyAll, pollMs))
@@ -115,5 +131,33 @@ function verifyAll(only?: string): void {
       forget(place)
       isolated(() => lost(error))
     }
+  }
+}
+
+/** Without another address in its place, one may still come back, such as after a device was switched off for a moment. */
+function loseReplaced(): void {
+  const now = addresses()
+  const here = new Set(now.map(({ address }) => address.address))
+  for (const place of watched.places()) {
+    const { device, address, lost } = place.value ?? {}
+    if (device === undefined || address === undefined || here.has(address.replace(/%.*/, ''))) continue
+    const index = addon().deviceIndex(device)
+    const family = familyOf(address)
+    if (!now.some(({ deviceIndex, address: other }) => deviceIndex === index && isFor(family, other))) continue
+    forget(place)
+    const message = `device ${device} no longer has the address ${address}`
+    isolated(() => lost!(new NetviaError(message, { code: 'EADDRNOTAVAIL', device, address })))
+  }
+}
+
+function isFor(family: 4 | 6, address: DeviceAddress): boolean {
+  return address.family === family && address.scope === 'global'
+}
+
+function addresses(): AddressMessage[] {
+  try {
+    return readAddresses()
+  } catch {
+    return []
   }
 }

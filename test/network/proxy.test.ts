@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -231,6 +233,27 @@ describe('a proxy over a group', () => {
     await expect.poll(states, { timeout: 10_000 }).toEqual(['down', 'down'])
     expect(await curl('http', proxy, '-o', '/dev/null', '-w', '%{http_code}', `http://${address4}/`)).toBe('503')
   })
+})
+
+test('a tunnel ends with its address, once another is in its place', async () => {
+  const address = lab.wan2.address4.replace(/\d+$/, '77')
+  const change = (what: string) => lab.run('router', 'ip', 'addr', what, `${address}/24`, 'dev', 'wan2')
+  change('replace')
+  onTestFinished(() => {
+    change('replace')
+    change('del')
+  })
+  const proxy = await start({ device: 'wan2', localAddress: address })
+  const client = connect(proxy.address().port, '127.0.0.1').on('error', () => {})
+  client.write(`CONNECT ${address4}:80 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await once(client, 'data')
+  // DHCP clients do this, and connections survive it.
+  change('del')
+  change('add')
+  await sleep(1000)
+  expect(proxy.statistics.uplinks.wan2).toMatchObject({ open: 1 })
+  change('del')
+  await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { wan2: { open: 0 } } })
 })
 
 describe('refuses', () => {
