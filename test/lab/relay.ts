@@ -7,6 +7,8 @@ export interface RelaySettings {
   /** `out` is to the slow host, `back` is from it. Default: both, so a delay counts twice in a round trip. */
   direction?: 'out' | 'back' | 'both'
   delayMs?: number
+  /** An additional delay for each byte of a frame, as on a slow line. */
+  byteMs?: number
   /** The maximum of a uniformly distributed additional delay. Keeps frames in order. */
   jitterMs?: number
   /** Probabilities, 0-1. */

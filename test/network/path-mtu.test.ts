@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { ping } from '../../src/protocols/icmp/ping.js'
 import { pathMtu } from '../../src/protocols/path-mtu/path-mtu.js'
 import { traceroute } from '../../src/protocols/traceroute/traceroute.js'
@@ -74,6 +74,13 @@ describe.each(families)('pathMtu, IPv%i', family => {
     const found = await pathMtu(host, { timeout: 100 })
     repair()
     expect(found).toMatchObject({ mtu: 1500, method: 'device', probes: 5 })
+  })
+
+  it('of a line on which large packets take far longer is that of the device', async () => {
+    const relay = await lab.relay({ byteMs: 0.4, direction: 'back' })
+    onTestFinished(() => relay.stop())
+    const host = family === 4 ? lab.slow.address4 : lab.slow.address6
+    expect(await pathMtu(host, { timeout: 20_000 })).toMatchObject({ mtu: 1500, method: 'device' })
   })
 
   it('uses only the device, whose path has another MTU', async () => {

@@ -70,9 +70,17 @@ function drain(from, to, direction) {
 }
 
 function take(frame, arrived, to, direction) {
-  const { delayMs = 0, jitterMs = 0, loss = 0, duplicate = 0, reorder = 0, heldMs = 50 } = settings[direction]
+  const {
+    delayMs = 0,
+    byteMs = 0,
+    jitterMs = 0,
+    loss = 0,
+    duplicate = 0,
+    reorder = 0,
+    heldMs = 50,
+  } = settings[direction]
   if (Math.random() < loss) return
-  let due = arrived + delayMs + Math.random() * jitterMs
+  let due = arrived + delayMs + frame.length * byteMs + Math.random() * jitterMs
   if (Math.random() < reorder) due += heldMs
   else lastDue[direction] = due = Math.max(due, lastDue[direction])
   const copies = Math.random() < duplicate ? 2 : 1

@@ -22,7 +22,8 @@ export interface PathMtuOptions extends CommonOptions {
   family?: 4 | 6
   /**
    * Milliseconds to wait for the answer to one probe, and as long again to resolve a name. Once the host has answered, netvia
-   * gives up on a size sooner: after 200 ms plus four times the slowest answer so far. Default 1000.
+   * gives up on a size sooner: after 200 ms plus four times the slowest answer so far, but not on the first that is silent.
+   * Default 1000.
    */
   timeout?: number
 }
@@ -109,6 +110,7 @@ class PathMtuRun {
   readonly #search: PathMtuSearch
   readonly #timeout: number
   #slowest: number | undefined
+  #hasWaited = false
   #probes = 0
 
   constructor(target: Target, path: SocketPool, timeout: number, { device, signal }: PathMtuOptions) {
@@ -140,8 +142,12 @@ class PathMtuRun {
   async #trySize(size: number): Promise<PingResult> {
     let result: PingResult
     let tries = 0
-    do result = await this.#probe(size)
-    while (result.outcome === 'timeout' && ++tries < attempts)
+    do {
+      // On a slow line large packets take far longer than the smallest: the first silent size is waited for in full, once.
+      const isLast = ++tries === attempts && !this.#hasWaited
+      this.#hasWaited ||= isLast
+      result = await this.#probe(size, isLast ? this.#timeout : this.#patience)
+    } while (result.outcome === 'timeout' && tries < attempts)
     if (result.outcome === 'send-failed' && !(await this.#isOfSize(result.error))) throw result.error
     if (result.outcome === 'reply') this.#slowest = Math.max(this.#slowest ?? 0, result.rttMs)
     return result
@@ -154,16 +160,18 @@ class PathMtuRun {
   async #isOfSize({ code }: NetviaError): Promise<boolean> {
     if (code === 'EMSGSIZE') return true
     const { passed } = this.#search
-    return code === 'ENOBUFS' && passed !== undefined && (await this.#probe(passed)).outcome === 'reply'
+    return code === 'ENOBUFS' && passed !== undefined && (await this.#probe(passed, this.#patience)).outcome === 'reply'
   }
 
-  #probe(size: number): Promise<PingResult> {
+  get #patience(): number {
+    return this.#slowest === undefined ? this.#timeout : Math.min(this.#timeout, 200 + 4 * this.#slowest)
+  }
+
+  #probe(size: number, timeout: number): Promise<PingResult> {
     const { family } = this.#target
     const payloadSize = size - echoHeaders[family]
     const { address, template } = prepare(this.#target, { payloadSize, device: this.#device })
     const sequence = this.#probes++
-    const patience = this.#slowest === undefined ? this.#timeout : 200 + 4 * this.#slowest
-    const timeout = Math.min(this.#timeout, patience)
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#path.cancel(request)
