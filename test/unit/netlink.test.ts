@@ -182,6 +182,12 @@ describe('routes', () => {
     expect(decodeDefaultRoute(payload)).toMatchObject({ preference })
   })
 
+  it('are no default routes if they are for one type of service', () => {
+    const payload = join(header(2, 0), attribute(4, u32(3)))
+    payload[3] = 0x10
+    expect(decodeDefaultRoute(payload)).toBe(undefined)
+  })
+
   it('have an IPv6 gateway for IPv4 with RTA_VIA', () => {
     const via = join(u16(10), Uint8Array.of(0xfe, 0x80, ...new Array(13).fill(0), 1))
     const payload = join(header(2, 0), attribute(4, u32(3)), attribute(18, via))

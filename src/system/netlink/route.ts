@@ -92,9 +92,12 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   return header && routeOf(payload, header, decodeAttributes(payload.subarray(headerSize)))
 }
 
-/** Decodes only default routes, and skips all others early: a router may have a million. Pure. */
+/**
+ * Decodes only default routes, and skips all others early: a router may have a million. One for a type of service (`rtm_tos`)
+ * isn't that of other packets. Pure.
+ */
 export function decodeDefaultRoute(payload: Uint8Array): KernelRoute | undefined {
-  const header = payload[1] === 0 ? decodeHeader(payload) : undefined
+  const header = payload[1] === 0 && payload[3] === 0 ? decodeHeader(payload) : undefined
   if (!header) return undefined
   const attributes = decodeAttributes(payload.subarray(headerSize))
   // Two bits with a sign.
