@@ -11,7 +11,6 @@
 namespace run {
 namespace {
 
-constexpr char kLoopback[] = "lo";
 constexpr uint64_t kMostMessages = 1024;  // UIO_MAXIOV
 constexpr int kMostControls = 64;
 
@@ -167,7 +166,7 @@ int Decision::Named(unsigned device) {
 int Decision::Disconnect() {
   Descriptor socket = tracee_.Copy(fd_);
   if (!socket) return Refuse(Refusal::kUnreadable, EPERM);
-  if (!IsInternet(socket.Get())) return 0;
+  if (!IsInternet(socket.Get()) || IsStream(socket.Get())) return 0;
   const char* home = HomeOf(socket.Get());
   if (!home) return Refuse(Refusal::kNoUplink, ENETDOWN);
   Descriptor placeholder = LikeOn(home, socket.Get(), false);
@@ -188,6 +187,8 @@ int Decision::Move(bool here) {
   if (IsConnection(old.Get())) return 0;
   // The kernel refuses that.
   if (tracee_.Call() == SYS_bind && IsNamed(old.Get())) return 0;
+  // It would hear nobody any more. The kernel refuses that without a device, too.
+  if (tracee_.Call() != SYS_bind && !here && !IsStream(old.Get()) && HasLoopbackName(old.Get())) return EINVAL;
   const char* device = here ? kLoopback : confinement_.devices.Current();
   if (!device) return Refuse(Refusal::kNoUplink, ENETDOWN);
   confinement_.moved = true;

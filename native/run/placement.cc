@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "destination.h"
+
 #ifndef IPV6_UNICAST_IF
 #define IPV6_UNICAST_IF 76
 #endif
@@ -112,6 +114,15 @@ bool IsNamed(int fd) {
   return sys::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) == 0 && local.sin6_port != 0;
 }
 
+bool HasLoopbackName(int fd) {
+  sockaddr_storage local{};
+  socklen_t length = sizeof local;
+  if (sys::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) < 0) return false;
+  return IsLoopback(reinterpret_cast<const uint8_t*>(&local), length);
+}
+
+bool IsStream(int fd) { return Number(fd, SO_TYPE) == SOCK_STREAM; }
+
 bool DeviceOf(int fd, char* name) {
   socklen_t length = IFNAMSIZ;
   return sys::getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && length > 0;
@@ -148,6 +159,11 @@ bool Disconnect(int fd) {
   return sys::connect(fd, reinterpret_cast<sockaddr*>(&none), sizeof(sockaddr_in6)) == 0;
 }
 
-bool DisconnectOn(const char* device, int fd) { return Disconnect(fd) && (IsOn(fd, device) || BindTo(device, fd)); }
+bool DisconnectOn(const char* device, int fd) {
+  if (!Disconnect(fd)) return false;
+  // Only an address that the program bound it to is left.
+  if (HasLoopbackName(fd)) device = kLoopback;
+  return IsOn(fd, device) || BindTo(device, fd);
+}
 
 }  // namespace run

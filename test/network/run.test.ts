@@ -174,6 +174,34 @@ print(one, two, s.getsockname()[1] == port)`
     })
     expect(moved.wan1).toBe(0)
   })
+
+  test.each([
+    ['root', []],
+    ['a user', asNobody],
+  ])(
+    'a datagram server on loopback hears its clients after a disconnect and after a refused packet: %s',
+    async (_, before) => {
+      const script = `
+for host, far, family in (('127.0.0.1', '${address4}', 2), ('::1', '${address6}', 10)):
+  s, t = socket.socket(family, 2), socket.socket(family, 2); s.settimeout(9); t.bind((host, 0))
+  s.bind((host, 20000 + os.getpid() % 9999)); s.connect(t.getsockname()); here = s.getsockname()
+  print(c.connect(s.fileno(), bytes(28), 28)); t.sendto(b'x', here); print(s.recv(9))
+  print(attempt(lambda: s.sendto(b'x', (far, 9)))); t.sendto(b'x', here); print(s.recv(9))`
+      const each = "0\nb'x'\nInvalid argument\nb'x'\n"
+      const moved = await movedDuring(async () => {
+        expect((await run(python(script), { before })).stdout).toBe(each.repeat(2))
+      })
+      expect(moved).toEqual({ wan1: 0, wan2: 0 })
+    },
+  )
+
+  test('a stream of a user can be disconnected from loopback, and keeps its address', async () => {
+    const script = `
+l = socket.create_server(('127.0.0.1', 0)); s = socket.socket(); s.setsockopt(1, 2, 1)
+s.bind(('127.0.0.1', 20000 + os.getpid() % 9999)); name = s.getsockname(); s.connect(l.getsockname())
+print(c.connect(s.fileno(), bytes(16), 16), s.getsockname() == name, attempt(lambda: s.connect(l.getsockname())))`
+    expect((await run(python(script))).stdout).toBe('0 True done\n')
+  })
 })
 
 test('a disconnected datagram socket stays on the device', async () => {
