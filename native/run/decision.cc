@@ -55,7 +55,7 @@ void Decision::OpenSocket() {
   const char* device = confinement_.devices.Next(type & kTypeMask);
   if (!device) return tracee_.Finish(Refuse(Refusal::kNoUplink, ENETDOWN));
   Descriptor made = OpenOn(device, domain, type, protocol);
-  if (!made) return tracee_.Finish(errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV, device) : errno);
+  if (!made) return tracee_.Finish(NotMade(device, errno));
   confinement_.mark.Put(made.Get());
   tracee_.Give(made.Get(), type & SOCK_CLOEXEC);
 }
@@ -115,7 +115,9 @@ int Decision::Message(uint64_t from) {
   msghdr message;
   if (int error = Read(from, &message, sizeof message)) return error;
   if (message.msg_name != nullptr && message.msg_namelen > 0) {
-    if (int error = Destination(reinterpret_cast<uintptr_t>(message.msg_name), message.msg_namelen)) return error;
+    // The kernel shortens it, too.
+    uint64_t length = message.msg_namelen < sizeof(sockaddr_storage) ? message.msg_namelen : sizeof(sockaddr_storage);
+    if (int error = Destination(reinterpret_cast<uintptr_t>(message.msg_name), length)) return error;
   }
   if (message.msg_control == nullptr) return 0;
   return Controls(reinterpret_cast<uintptr_t>(message.msg_control), message.msg_controllen);
@@ -170,7 +172,8 @@ int Decision::Disconnect() {
   const char* home = HomeOf(socket.Get());
   if (!home) return Refuse(Refusal::kNoUplink, ENETDOWN);
   Descriptor placeholder = LikeOn(home, socket.Get(), false);
-  if (!placeholder || !tracee_.Replace(fd_, placeholder.Get())) return EADDRNOTAVAIL;
+  if (!placeholder) return NotMade(home, EADDRNOTAVAIL);
+  if (!tracee_.Replace(fd_, placeholder.Get())) return EADDRNOTAVAIL;
   done_ = true;
   return DisconnectOn(home, socket.Get()) && tracee_.Replace(fd_, socket.Get()) ? 0 : EADDRNOTAVAIL;
 }
@@ -195,9 +198,13 @@ int Decision::Move(bool here) {
   // With CAP_NET_RAW the same socket can stay: others may have copies of it, or wait for it with epoll(7).
   if (BindTo(device, old.Get())) return 0;
   Descriptor made = LikeOn(device, old.Get(), true);
-  if (!made) return EADDRNOTAVAIL;
+  if (!made) return NotMade(device, EADDRNOTAVAIL);
   confinement_.mark.Put(made.Get());
   return tracee_.Replace(fd_, made.Get()) ? 0 : EADDRNOTAVAIL;
+}
+
+int Decision::NotMade(const char* device, int error) {
+  return errno == ENODEV ? Refuse(Refusal::kNoDevice, ENODEV, device) : error;
 }
 
 int Decision::Read(uint64_t from, void* to, size_t length) {

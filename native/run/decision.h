@@ -58,6 +58,8 @@ class Decision {
   const char* HomeOf(int fd);
   // Refuses a device by its index unless it is that of the socket, or loopback. 0 names none.
   int Named(unsigned device);
+  // Why there is no new socket on the device, by errno; otherwise the error.
+  int NotMade(const char* device, int error);
   int Read(uint64_t from, void* to, size_t length);
   // Reports to JavaScript before the program is answered: after that, it may end, and this process with it.
   int Refuse(Refusal reason, int error, const char* device = nullptr);

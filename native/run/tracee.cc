@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,7 +10,6 @@
 
 namespace run {
 namespace {
-constexpr unsigned kNetRaw = 13;
 // PIDFD_THREAD of Linux 6.9.
 constexpr unsigned kThread = O_EXCL;
 
@@ -68,8 +68,10 @@ Descriptor Tracee::Copy(int fd) const {
 }
 
 bool Tracee::HasNetRaw() const {
-  uint64_t effective = 0;
-  if (!Field("status", "\nCapEff:", 16, &effective) || !(effective >> kNetRaw & 1)) return false;
+  // In /proc/PID/status they stand behind any number of groups.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, Pid()};
+  __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, held) < 0 || !(held[0].effective >> CAP_NET_RAW & 1)) return false;
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/ns/user", Pid());
   return SameNamespace(path, "/proc/self/ns/user");

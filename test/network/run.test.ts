@@ -163,6 +163,14 @@ print(attempt(lambda: s.bind(('127.0.0.1', 0))), device(s), attempt(lambda: t.bi
     expect((await run(python(script))).stdout).toBe('Invalid argument wan2 Invalid argument lo\n')
   })
 
+  test('a message whose address has a longer buffer than any address', async () => {
+    const script = `
+address = ctypes.create_string_buffer(struct.pack('=H', 2) + struct.pack('!H', 9) + socket.inet_aton('127.0.0.1'), 256)
+message = struct.pack('@PIPQPQi4x', ctypes.addressof(address), 256, 0, 0, 0, 0, 0)
+s = udp(); print(c.sendmsg(s.fileno(), message, 0), device(s))`
+    expect((await run(python(script))).stdout).toBe('0 lo\n')
+  })
+
   test('a datagram socket switches to loopback and back, and keeps its port', async () => {
     const script = `
 s = udp(); s.bind(('', 0)); port = s.getsockname()[1]
@@ -339,6 +347,11 @@ s.sendto(b'x', ('ff02::7', 9, 0, socket.if_nametoindex('wan2'))); print(device(s
     expect(moved).toMatchObject({ wan1: 0, wan2: 1 })
   })
 
+  test('raw sockets only without CAP_NET_RAW, however many groups the program is in', async () => {
+    const script = 'os.setgroups(list(range(10**5, 10**5 + 2000))); print(attempt(lambda: socket.socket(2, 3, 1)))'
+    expect((await run(python(script), { before: [] })).stdout).toBe('done\n')
+  })
+
   test('raw sockets for an unprivileged program, whatever privileges netvia has', async () => {
     const script = 'os.setgid(65534); os.setuid(65534); print(attempt(lambda: socket.socket(2, 3, 1)))'
     expect((await run(python(script), { before: [] })).stdout).toBe('Operation not permitted\n')
@@ -413,9 +426,14 @@ print(attempt(lambda: socket.socket(1, 1).connect('/run/nscd/socket')))`
 
   test('sockets after the device was deleted', async () => {
     lab.run('router', 'ip', 'link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone-too')
-    const script = `os.system('ip link delete gone'); print(attempt(udp))`
+    const script = `
+moved, connected = udp(), udp(); moved.sendto(b'x', ('127.0.0.1', 9)); connected.connect(('127.0.0.1', 9))
+def disconnect():
+  if c.connect(connected.fileno(), bytes(16), 16): raise OSError(0, os.strerror(ctypes.get_errno()))
+os.system('ip link delete gone')
+print(attempt(udp), attempt(lambda: moved.sendto(b'x', ('${address4}', 9))), attempt(disconnect), sep='\\n')`
     const { stdout, stderr } = await run(python(script), { before: [], device: 'gone' })
-    expect(stdout).toBe('No such device\n')
+    expect(stdout).toBe('No such device\n'.repeat(3))
     expect(stderr).toContain('there is no device gone')
   })
 
