@@ -6,6 +6,7 @@ import { isolated } from '../runtime/isolated.js'
 import { unref } from '../runtime/timers.js'
 import { familyOf } from '../sockets/address.js'
 import { descriptorOf } from '../sockets/hand-over.js'
+import { canonicalIP, unmapped } from '../sockets/ip.js'
 import { verifyDevice } from '../sockets/open.js'
 import { onDeviceChange } from './netlink/changes.js'
 import type { AddressMessage, DeviceAddress } from './netlink/link-address.js'
@@ -26,31 +27,34 @@ const graceMs = 50
 /** Milliseconds between checks without netlink. */
 const pollMs = 200
 /** Milliseconds for which an address may be missing: DHCP clients take one away and give it back, and connections survive that. */
-const patienceMs = 300
+const patienceMs = 2000
 
 const watched = new Bag<Watched>()
 let end: (() => void) | undefined
+/** Addresses that the kernel has taken away. Of others that no device has, such as a local route's (AnyIP), connections work. */
+let removed = new Set<string>()
 /** Waits before it looks for connections whose address is gone. */
-let replaced: NodeJS.Timeout | undefined
+let looking: NodeJS.Timeout | undefined
 
 /**
  * A socket whose device is deleted stays silent forever, without an error, even if a device of that name returns. Reports the
  * loss once, while `isOpen`: as soon as netlink reports it, or within 200 ms if netlink is refused. Returns a function that
- * ends the watch. The watch doesn't keep the event loop alive.
+ * ends the watch. The watch doesn't keep the event loop alive. A connection from this `address` is lost, too, once the device has
+ * others in its place: nothing arrives there any more.
  */
 export function onDeviceLoss(
   fd: number,
   device: string | undefined,
   lost: (error: unknown) => void,
   isOpen: () => boolean = () => true,
+  address?: string,
 ): () => void {
-  return device === undefined ? () => {} : watch({ device, verify: () => verifyDevice(fd, device), lost, isOpen })
+  return device === undefined
+    ? () => {}
+    : watch({ device, address, verify: () => verifyDevice(fd, device), lost, isOpen })
 }
 
-/**
- * The same for what has left JavaScript, and was opened on the device of this index: by default, the device of that name now. A
- * connection from this `address` is lost, too, once the device has others in its place: nothing arrives there any more.
- */
+/** The same for what has left JavaScript, and was opened on the device of this index: by default, the device of that name now. */
 export function onLinkLoss(
   device: string | undefined,
   lost: (error: NetviaError) => void,
@@ -72,6 +76,7 @@ export function destroyWithDevice(socket: Socket, device: string | undefined): v
     device,
     error => socket.destroy(error as Error),
     () => !socket.destroyed,
+    socket.localAddress,
   )
   socket.once('close', end)
 }
@@ -105,9 +110,9 @@ function follow(): () => void {
       if (change.type === 'overrun') verifyAll()
       // The change may be a new name.
       else if (change.type === 'link' && change.change !== 'added') verifyAll(change.previous?.name ?? change.device)
-      if (change.type !== 'overrun' && change.type !== 'address') return
-      clearTimeout(replaced)
-      replaced = unref(setTimeout(loseReplaced, patienceMs))
+      if (change.type !== 'address') return
+      if (change.change === 'removed') removed.add(change.address.address)
+      if (removed.size > 0 && !looking) looking = unref(setTimeout(loseReplaced, patienceMs))
     })
   } catch {
     const timer = unref(setInterval(verifyAll, pollMs))
@@ -136,14 +141,22 @@ function verifyAll(only?: string): void {
 
 /** Without another address in its place, one may still come back, such as after a device was switched off for a moment. */
 function loseReplaced(): void {
+  looking = undefined
   const now = addresses()
-  const here = new Set(now.map(({ address }) => address.address))
+  const gone = removed
+  for (const { address } of now) gone.delete(address.address)
+  removed = new Set()
   for (const place of watched.places()) {
-    const { device, address, lost } = place.value ?? {}
-    if (device === undefined || address === undefined || here.has(address.replace(/%.*/, ''))) continue
+    const { device, address, lost, isOpen } = place.value ?? {}
+    if (device === undefined || address === undefined || !isOpen!()) continue
+    const text = canonicalIP(unmapped(address))
+    if (!gone.has(text)) continue
     const index = addon().deviceIndex(device)
-    const family = familyOf(address)
-    if (!now.some(({ deviceIndex, address: other }) => deviceIndex === index && isFor(family, other))) continue
+    const family = familyOf(text)
+    if (!now.some(({ deviceIndex, address: other }) => deviceIndex === index && isFor(family, other))) {
+      removed.add(text)
+      continue
+    }
     forget(place)
     const message = `device ${device} no longer has the address ${address}`
     isolated(() => lost!(new NetviaError(message, { code: 'EADDRNOTAVAIL', device, address })))

@@ -228,3 +228,44 @@ describe('a device that is deleted and created again', () => {
     third.remove()
   })
 })
+
+describe('a device that gets another address', () => {
+  const silent = `require('node:net').createServer(() => console.log('asked')).listen(8081, '::', () => console.log('ready'))`
+
+  test.each([
+    [lab.wan2.address4.replace(/\d+$/, '77'), 24, `http://${address4}:8081/`],
+    [lab.wan2.address6.replace(/[^:]+$/, '77'), 64, `http://[${address6}]:8081/`],
+  ])('requests from %s fail, which would wait for ever', async (localAddress, length, url) => {
+    const change = (what: string, ...options: string[]) =>
+      lab.run('router', 'ip', 'addr', what, `${localAddress}/${length}`, 'dev', device, ...options)
+    const add = () => change('replace', ...(length === 64 ? ['nodad', 'preferred_lft', '0'] : []))
+    add()
+    onTestFinished(() => {
+      add()
+      change('del')
+    })
+    const server = lab.spawn('internet', process.execPath, '-e', silent)
+    await once(server.stdout!, 'data')
+    const agent = new HttpAgent({ device, localAddress })
+    const dispatcher = createDispatcher({ device, localAddress })
+    onTestFinished(async () => {
+      agent.destroy()
+      await dispatcher.destroy()
+    })
+    const failures: Error[] = []
+    const note = (error: Error) => failures.push(error)
+    http.get(url, { agent }).on('error', note)
+    await once(server.stdout!, 'data')
+    request(url, { dispatcher }).catch(note)
+    await once(server.stdout!, 'data')
+    // DHCP clients do this, and connections survive it.
+    change('del')
+    add()
+    await sleep(3000)
+    expect(failures).toEqual([])
+    change('del')
+    await expect.poll(() => failures.length).toBe(2)
+    expect(failures[0]).toMatchObject({ code: 'EADDRNOTAVAIL', device, address: localAddress })
+    expect(failures[1]).toMatchObject({ code: 'UND_ERR_SOCKET', cause: { code: 'EADDRNOTAVAIL' } })
+  })
+})

@@ -250,7 +250,7 @@ test('a tunnel ends with its address, once another is in its place', async () =>
   // DHCP clients do this, and connections survive it.
   change('del')
   change('add')
-  await sleep(1000)
+  await sleep(3000)
   expect(proxy.statistics.uplinks.wan2).toMatchObject({ open: 1 })
   change('del')
   await expect.poll(() => proxy.statistics).toMatchObject({ clients: 0, uplinks: { wan2: { open: 0 } } })

@@ -34,7 +34,8 @@ export class BoundSockets {
     const entries = this.#devices.get(device) ?? new Set()
     this.#devices.set(device, entries.add(entry))
     const onLoss = (error: unknown) => socket.destroy(this.#inWords(error as NetviaError))
-    const endLossWatch = onDeviceLoss(descriptorOf(socket), device, onLoss, () => !socket.destroyed)
+    const isOpen = () => !socket.destroyed
+    const endLossWatch = onDeviceLoss(descriptorOf(socket), device, onLoss, isOpen, socket.localAddress)
     socket.once('close', () => {
       endLossWatch()
       entries.delete(entry)
