@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { loss } from '../lab/faults.js'
 import { atEnd, type Host, lab, needs } from '../lab/index.js'
 import { collect, command, netvia, objects, startCli } from '../unit/cli-process.js'
@@ -76,14 +76,18 @@ describe('mtr', () => {
     '%s waits for the line behind a fast router, and takes no late answer for another',
     async flag => {
       const relay = await lab.relay({ delayMs: 600, direction: 'back' })
-      onTestFinished(() => relay.stop())
+      atEnd(() => relay.stop())
       const [beyond, { address4: router }] = ['10.99.0.1', lab.wan1]
       lab.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
-      onTestFinished(() => void lab.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=0'))
-      lab.run('router', 'ip', 'route', 'replace', beyond, 'via', lab.slow.address4)
-      lab.run('isp1', 'ip', 'route', 'replace', beyond, 'via', router)
-      lab.run('slow', 'ip', 'address', 'replace', beyond, 'dev', 'lo')
-      lab.run('slow', 'ip', 'route', 'replace', '192.0.2.0/24', 'via', '10.9.0.1')
+      atEnd(() => lab.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=0'))
+      const whileTesting = (host: Host, kind: string, ...what: string[]) => {
+        lab.run(host, 'ip', kind, 'add', ...what)
+        atEnd(() => lab.run(host, 'ip', kind, 'delete', ...what))
+      }
+      whileTesting('router', 'route', beyond, 'via', lab.slow.address4)
+      whileTesting('isp1', 'route', beyond, 'via', router)
+      whileTesting('slow', 'address', `${beyond}/32`, 'dev', 'lo')
+      whileTesting('slow', 'route', '192.0.2.0/24', 'via', '10.9.0.1')
       const flags = ['-r', '-n', '-c', '3', '-Z', '5', '--json']
       const child = lab.spawn('isp1', process.execPath, command, 'mtr', flag, ...flags, beyond)
       expect(objects(await collect(child))).toMatchObject([
