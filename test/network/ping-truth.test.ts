@@ -64,13 +64,11 @@ describe.each([
     const wire = wireTimes(await capture.stop(), request, results)
     await relay.stop()
     expect(results).toHaveLength(300)
-    // On a busy machine, the relay may hold a packet for longer than the timeout. The wire shows that too.
-    const inTime = results.filter(({ sequence }) => !(wire.get(sequence)! > timeout - 1))
+    // On a busy machine, the relay may hold a packet for longer than the timeout, or lose it. The wire shows that too.
+    const inTime = results.filter(({ sequence }) => wire.get(sequence)! < timeout - 1)
     expect(inTime.length).toBeGreaterThan(200)
     expect(inTime.filter(({ outcome, clock }) => outcome !== 'reply' || clock !== 'kernel')).toEqual([])
-    expect(wire.size).toBeGreaterThan(200)
-    const captured = inTime.filter(({ sequence }) => wire.has(sequence))
-    const errors = captured.map(({ sequence, rttMs }) => Math.abs(rttMs! - wire.get(sequence)!)).sort((a, b) => a - b)
+    const errors = inTime.map(({ sequence, rttMs }) => Math.abs(rttMs! - wire.get(sequence)!)).sort((a, b) => a - b)
     expect(errors[Math.floor(errors.length / 2)]).toBeLessThan(0.1)
     // Between its two time stamps, a packet may have to wait for a processor.
     expect(errors[Math.floor(errors.length * 0.9)]).toBeLessThan(1)

@@ -154,8 +154,8 @@ describe('measureRate', () => {
     lab.run('router', 'sysctl', '-qw', `${name}=4096 4096 4096`)
     // Even a busy server then waits for the window for most of the time, and a busy machine adds no delay that looks like a full line.
     await serve('slow', slow.address4)
-    await lab.relay({ delayMs: 100 })
-    const { down } = (await measureRate(slow.address4, { device: 'slow0', token, duration: 2000 })) as RateFound
+    await lab.relay({ delayMs: 250 })
+    const { down } = (await measureRate(slow.address4, { device: 'slow0', token, duration: 4000 })) as RateFound
     expect(down.limitedBy).toContainEqual({
       ...{ side: 'client', what: 'receive-window', evidence: expect.stringMatching(/held the sender for/) },
     })
