@@ -22,12 +22,13 @@ const required = [
   'prebuilds/SHA256SUMS',
   ...Object.keys(targets).map(arch => `prebuilds/linux-${arch}/netvia.node`),
 ]
-// Both in bytes. The package has 874 KB packed, and the library 1,034 KB. `netvia run` added 12 to 16 KB to each of the ten addons, and
+// Both in bytes. The package has 894 KB packed, and the library 1,057 KB. `netvia run` added 12 to 16 KB to each of the ten addons, and
 // its uplinks 2 KB more (8 KB packed). `netvia line` and STUN added 40 KB to the library, MPTCP and metered lines 40 KB, and rate and
 // latency under load 40 KB (15 KB packed). Scans of many hosts added 11 KB (5 KB packed), and UDP messages with their path 12 KB (11 KB
 // packed). The proxy's tunnels added 7 to 11 KB to each addon and 7 KB to the library. History, Multipath TCP and the output of
-// services added 20 KB, and the limit on the proxy's passwords, the turns of groups and more precise verdicts 28 KB.
-const budgets = { packed: 900_000, library: 1_055_000 }
+// services added 20 KB, and the limit on the proxy's passwords, the turns of groups and more precise verdicts 28 KB. Missing routes,
+// silent neighbours, lost time, patience on slow lines and addresses that changed added 23 KB (20 KB packed, with `netvia run`).
+const budgets = { packed: 910_000, library: 1_067_000 }
 
 /** Returns pairs of a check's name and its fault, if any. The first argument is the output of `npm pack --json`. */
 export function inspectTarball({ size, files }, root) {
