@@ -29,15 +29,6 @@ export class NearDescriptor extends Descriptor implements ChunkSource {
     if (this.#closed || addon().write(this.fd, bytes) !== bytes.length) throw ended()
   }
 
-  /** Closes it after a last answer. */
-  end(answer: Buffer): void {
-    if (this.#closed) return
-    addon().write(this.fd, answer)
-    // What nobody has read makes close(2) reset the connection, and the client may lose the answer.
-    addon().read(this.fd, room)
-    this.destroy()
-  }
-
   /** Notices a reset while nothing is read. A near target is connected to before that needs a watch. */
   awaitReset(): void {
     process.nextTick(() => {

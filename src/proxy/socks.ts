@@ -1,7 +1,6 @@
 import { NetviaError } from '../errors.js'
 import type { Client } from './client.js'
 import { clientOf } from './limits.js'
-import type { NearDescriptor } from './near-descriptor.js'
 import type { ProxyContext } from './proxy-context.js'
 import { readMessage } from './read-message.js'
 import { relay } from './relay.js'
@@ -26,7 +25,7 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   try {
     const greeting = readMessage(near, parseGreeting)
     // Nearly every greeting is already there, and an await would cost as much as a system call.
-    if (!chooseFrom(greeting instanceof Promise ? await greeting : greeting, near, context)) return
+    if (!chooseFrom(greeting instanceof Promise ? await greeting : greeting, client, context)) return
     if (context.users && !(await logIn(client, context.users, context))) return
     const request = await readMessage(near, parseRequest)
     client.heard()
@@ -42,30 +41,38 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   } catch (error) {
     const code = replyTo(error)
     if (code === undefined) near.destroy()
-    else near.end(encodeReply(code))
+    else refuse(client, encodeReply(code))
   }
+}
+
+/** Reads on: a connection that is closed with unread bytes, or gets more of them, is reset, and the client may lose the answer. */
+function refuse(client: Client, answer: Buffer): void {
+  if (client.signal.aborted) return
+  client.wait()
+  client.toSocket().resume().end(answer)
 }
 
 /** Ends the connection and returns false if the client doesn't offer the wanted method. */
-function chooseFrom(known: Buffer, near: NearDescriptor, { users, statistics }: ProxyContext): boolean {
+function chooseFrom(known: Buffer, client: Client, { users, statistics }: ProxyContext): boolean {
   const wanted = users ? method.password : method.none
   if (known.includes(wanted)) {
-    near.write(chooseMethod(wanted))
+    client.near.write(chooseMethod(wanted))
     return true
   }
   statistics.refused++
-  near.end(chooseMethod(method.unacceptable))
+  refuse(client, chooseMethod(method.unacceptable))
   return false
 }
 
-async function logIn({ near, address }: Client, users: Users, { statistics }: ProxyContext): Promise<boolean> {
+async function logIn(client: Client, users: Users, { statistics }: ProxyContext): Promise<boolean> {
+  const { near, address } = client
   const { name, password } = await readMessage(near, parsePassword)
   if (users.accepts(clientOf(address), name, password)) {
     near.write(passwordVerdict(true))
     return true
   }
   statistics.refused++
-  near.end(passwordVerdict(false))
+  refuse(client, passwordVerdict(false))
   return false
 }
 

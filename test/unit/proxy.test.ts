@@ -187,6 +187,20 @@ describe('SOCKS5', () => {
     expect(await all(socket)).toBe('')
   })
 
+  test.each([
+    ['a target', {}, Buffer.concat([greeting, request(1)]), 12],
+    ['a password', { users: { ann: 'secret' } }, Buffer.of(5, 1, 2, 1, 1, 97, 1, 97), 4],
+    ['a client without one', { users: { ann: 'secret' } }, greeting, 2],
+  ])('a refusal of %s reaches a client that has sent more ahead', async (_what, options, bytes, length) => {
+    const client = await clientOf(await start(options))
+    client.write(Buffer.concat([bytes, Buffer.from('early')]))
+    expect(await read(client, length)).toHaveLength(length)
+    client.end(Buffer.alloc(1e6))
+    expect(await all(client)).toBe('')
+    if (!client.closed) await once(client, 'close')
+    expect(client.errored).toBeNull()
+  })
+
   test('user and password are required and checked', async () => {
     const proxy = await start({ users: { ann: 'secret' } })
     const password = (text: string) =>
