@@ -65,6 +65,26 @@ describe('a check', () => {
     server.close()
   })
 
+  test('is as slow as its answer, whatever this process waits for afterwards', async () => {
+    const [slow, stopped] = [1000, 3000]
+    const server = createServer((_request, response) => {
+      setTimeout(() => {
+        response.write('first')
+        // In a later turn, the check has read the header.
+        setTimeout(() => {
+          for (const end = performance.now() + stopped; performance.now() < end; );
+          response.end()
+        }, 100)
+      }, slow)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { ok, latencyMs } = await run({ type: 'http', url: `http://127.0.0.1:${port}/`, expectBody: 'first' }, {}, 60_000)
+    expect(ok).toBe(true)
+    expect(latencyMs).toBeGreaterThan(slow / 2)
+    server.close()
+  })
+
   test('that the network fails has the reason, and is no local failure', async () => {
     const { server, port } = await httpServer()
     expect(await run({ type: 'http', url: `http://127.0.0.1:${port}/bad` })).toEqual(

@@ -24,10 +24,12 @@ export function followLostTime() {
     timer = unref(setInterval(take, beat))
   }
   const before = take()
+  const begun = lastBeat
   return {
-    /** So far. */
-    get ms() {
-      return take() - before
+    /** What the first `ms` lost at least: any of what was lost so far may have been lost after them. */
+    within(ms: number): number {
+      const all = take() - before
+      return Math.max(0, all - (lastBeat - begun - ms))
     },
     end(): void {
       if (--followers === 0) clearInterval(timer)

@@ -80,7 +80,7 @@ async function verdict(check: () => Promise<Result>): Promise<Outcome> {
   const lostTime = followLostTime()
   try {
     const { ok, latencyMs, error, captivePortal } = await check()
-    if (ok) return passed(Math.max(0, latencyMs! - lostTime.ms))
+    if (ok) return passed(latencyMs! - lostTime.within(latencyMs!))
     return captivePortal ? failed(portalCause(error!, captivePortal), false) : failure(error!)
   } finally {
     lostTime.end()
