@@ -22,6 +22,13 @@ it('a hop that has not answered yet is waited for in full, however fast the othe
   expect([1, 2].map(ttl => patience.for(ttl))).toEqual([800, 800])
 })
 
+it('while no hop has answered, each is waited for in full: nothing says how slow the line is', () => {
+  const patience = new Patience(1000)
+  expect([1, 2].map(ttl => waits(patience, ttl, 8))).toEqual([Array(8).fill(1000), Array(8).fill(1000)])
+  patience.add(1, answer(1))
+  expect(patience.for(2)).toBe(1000)
+})
+
 it('a silent hop is waited for in full ever more rarely', () => {
   const patience = new Patience(1000)
   patience.add(1, answer(10))

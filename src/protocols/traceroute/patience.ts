@@ -39,7 +39,8 @@ export class Patience {
     if (rttMs !== undefined) {
       this.#slowestMs = Math.max(this.#slowestMs, rttMs)
       this.#waits.set(ttl, { vain: 0, hurried: 1 })
-    } else if (outcome === 'timeout') {
+    } else if (outcome === 'timeout' && this.#waits.size > 0) {
+      // While no hop has answered, silence says nothing about this one, and nobody knows how slow the line is.
       const isVain = hurried === 0
       const next = isVain ? Math.min(2 ** (vain + 1), mostSilent) - 1 : hurried - 1
       this.#waits.set(ttl, { vain: isVain ? vain + 1 : vain, hurried: next })

@@ -56,8 +56,8 @@ export const traceroutesDefaults = { ...tracerouteDefaults, interval: 1000, flow
  * With `icmp`, round n starts at start + n · interval. With `udp` and `tcp`, all probes of a flow have one source port and
  * one destination port, so that they take one path. Only one is in flight at a time, and a round takes as long as its
  * answers. It starts at its time, or when the previous one has ended. A probe waits for at most `timeout`. Probes of a hop
- * that has answered wait for at most 200 ms plus four times the slowest answer. A silent hop is waited for in full ever more
- * rarely.
+ * that has answered wait for at most 200 ms plus four times the slowest answer. Once another has answered, a silent hop is
+ * waited for in full ever more rarely.
  *
  * `break`, `return()` and the signal end it and leave nothing open. See docs/traceroute.md.
  *
