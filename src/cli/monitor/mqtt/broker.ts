@@ -70,10 +70,9 @@ export async function connectBroker(
       will: { topic: availabilityTopic(settings), payload: Buffer.from('offline'), qos: 1, retain: true },
     })
     // From here on: what ends the connection may come with the broker's acceptance, in one piece.
-    const end = ended(
-      client,
-      `the broker ended the connection, as it does if another monitor has the instance ${instance} too`,
-    )
+    const causes = `another monitor has the instance ${instance} too, or if it forbids a topic`
+    // MQTT 3.1.1 has no message for either (sections 3.1.4 and 3.3.5).
+    const end = ended(client, `the broker ended the connection, as it does if ${causes}`)
     await accepted(client, signal)
     return { client, end }
   })
