@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { addon } from '../binding/addon.js'
 import { NetviaError } from '../errors.js'
+import { monotonicNow } from '../monotonic.js'
 import { Bag, type Place } from '../runtime/bag.js'
 import { isolated } from '../runtime/isolated.js'
 import { unref } from '../runtime/timers.js'
@@ -8,7 +9,7 @@ import { familyOf } from '../sockets/address.js'
 import { descriptorOf } from '../sockets/hand-over.js'
 import { canonicalIP, unmapped } from '../sockets/ip.js'
 import { verifyDevice } from '../sockets/open.js'
-import { onDeviceChange } from './netlink/changes.js'
+import { type AddressChange, onDeviceChange } from './netlink/changes.js'
 import type { AddressMessage, DeviceAddress } from './netlink/link-address.js'
 import { readAddresses } from './netlink/tables.js'
 
@@ -28,11 +29,15 @@ const graceMs = 50
 const pollMs = 200
 /** Milliseconds for which an address may be missing: DHCP clients take one away and give it back, and connections survive that. */
 const patienceMs = 2000
+/** Milliseconds between looks at addresses that are missing. */
+const lookMs = 250
 
 const watched = new Bag<Watched>()
 let end: (() => void) | undefined
-/** Addresses that the kernel has taken away. Of others that no device has, such as a local route's (AnyIP), connections work. */
-let removed = new Set<string>()
+/** Addresses that the kernel has taken away, and when. Of others that no device has, such as a local route's (AnyIP), connections work. */
+const removed = new Map<string, number>()
+/** Addresses of connections, without another in their place so far. */
+const unreplaced = new Set<string>()
 /** Waits before it looks for connections whose address is gone. */
 let looking: NodeJS.Timeout | undefined
 
@@ -110,9 +115,7 @@ function follow(): () => void {
       if (change.type === 'overrun') verifyAll()
       // The change may be a new name.
       else if (change.type === 'link' && change.change !== 'added') verifyAll(change.previous?.name ?? change.device)
-      if (change.type !== 'address') return
-      if (change.change === 'removed') removed.add(change.address.address)
-      if (removed.size > 0 && !looking) looking = unref(setTimeout(loseReplaced, patienceMs))
+      if (change.type === 'address') noteAddress(change)
     })
   } catch {
     const timer = unref(setInterval(verifyAll, pollMs))
@@ -139,13 +142,33 @@ function verifyAll(only?: string): void {
   }
 }
 
-/** Without another address in its place, one may still come back, such as after a device was switched off for a moment. */
+function noteAddress({ change, address: { address } }: AddressChange): void {
+  const now = monotonicNow()
+  if (change === 'removed') removed.set(address, now)
+  else {
+    for (const missing of unreplaced) removed.set(missing, now)
+    unreplaced.clear()
+  }
+  lookLater()
+}
+
+function lookLater(): void {
+  if (removed.size > 0 && !looking) looking = unref(setTimeout(loseReplaced, lookMs))
+}
+
 function loseReplaced(): void {
   looking = undefined
+  const latest = monotonicNow() - patienceMs
+  const gone = new Set([...removed].filter(([, since]) => since <= latest).map(([address]) => address))
+  if (gone.size > 0) loseThoseOf(gone)
+  lookLater()
+}
+
+/** Without another address in its place, one may still come back, such as after a device was switched off for a moment. */
+function loseThoseOf(gone: Set<string>): void {
   const now = addresses()
-  const gone = removed
+  for (const address of gone) removed.delete(address)
   for (const { address } of now) gone.delete(address.address)
-  removed = new Set()
   for (const place of watched.places()) {
     const { device, address, lost, isOpen } = place.value ?? {}
     if (device === undefined || address === undefined || !isOpen!()) continue
@@ -154,7 +177,7 @@ function loseReplaced(): void {
     const index = addon().deviceIndex(device)
     const family = familyOf(text)
     if (!now.some(({ deviceIndex, address: other }) => deviceIndex === index && isFor(family, other))) {
-      removed.add(text)
+      unreplaced.add(text)
       continue
     }
     forget(place)

@@ -10,6 +10,7 @@ const netlink = vi.hoisted(() => ({
   refused: false,
   gone: new Set<string>(),
   verified: 0,
+  addresses: [] as string[],
 }))
 
 vi.mock('../../src/system/netlink/changes.js', () => ({
@@ -27,6 +28,12 @@ vi.mock('../../src/sockets/open.js', () => ({
   },
 }))
 
+vi.mock('../../src/system/netlink/tables.js', async original => ({
+  ...(await original<object>()),
+  readAddresses: () =>
+    netlink.addresses.map(address => ({ deviceIndex: 1, address: { address, family: 4, scope: 'global' } })),
+}))
+
 const report = (change: object) => {
   for (const callback of netlink.callbacks) callback(change)
 }
@@ -40,6 +47,33 @@ beforeEach(() => {
 })
 
 afterEach(() => expect(netlink.callbacks.size).toBe(0))
+
+describe('the loss of an address', () => {
+  /** Leaves these to lo. */
+  const addressChange = (change: 'added' | 'removed', address: string, left: string[]) => {
+    netlink.addresses = left
+    report({ type: 'address', change, device: 'lo', index: 1, address: { address, family: 4 } })
+  }
+  const [old, other] = ['192.0.2.1', '192.0.2.2']
+
+  test.each([
+    ['that was missing before', [other, old], 1500, 'removed', old],
+    ['that nothing had replaced before', [], 3000, 'added', other],
+  ] as const)('%s is reported after two seconds', async (_what, before, ms, change, address) => {
+    const lost = vi.fn()
+    const end = onDeviceLoss(1, 'lo', lost, () => true, old)
+    await sleep(100)
+    addressChange('removed', old, [...before])
+    await sleep(ms)
+    expect(lost).not.toHaveBeenCalled()
+    const since = performance.now()
+    addressChange(change, address, [other])
+    await expect.poll(() => lost.mock.calls.length, { timeout: 10_000 }).toBe(1)
+    expect(performance.now() - since).toBeGreaterThan(1990)
+    expect(lost.mock.calls[0]![0]).toMatchObject({ code: 'EADDRNOTAVAIL', device: 'lo', address: old })
+    end()
+  })
+})
 
 describe('the loss of a device', () => {
   test('is reported by netlink immediately, once, and only to its own sockets', async () => {
