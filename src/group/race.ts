@@ -142,7 +142,12 @@ export function isLost(error: unknown): boolean {
 
 /** Whether no other uplink need try. */
 export function isFinal(error: unknown): boolean {
-  return error instanceof NetviaError && final.has(error.code)
+  return error instanceof NetviaError && final.has(error.code) && !isRefusedByNameServer(error)
+}
+
+/** Another uplink has other name servers. */
+export function isRefusedByNameServer({ code, syscall }: NetviaError): boolean {
+  return code === 'ECONNREFUSED' && syscall === 'resolve'
 }
 
 /** Ends with the signal, and with the uplink. */

@@ -1,4 +1,5 @@
 import { NetviaError } from '../errors.js'
+import { isRefusedByNameServer } from '../group/race.js'
 import type { Client } from './client.js'
 import { clientOf } from './limits.js'
 import type { ProxyContext } from './proxy-context.js'
@@ -90,5 +91,6 @@ const replies: Record<string, number> = {
 /** Undefined: nothing that a reply could say. */
 function replyTo(error: unknown): number | undefined {
   if (error instanceof SocksError) return error.reply
-  return error instanceof NetviaError ? (replies[error.code] ?? reply.failure) : undefined
+  if (!(error instanceof NetviaError)) return undefined
+  return isRefusedByNameServer(error) ? reply.hostUnreachable : (replies[error.code] ?? reply.failure)
 }

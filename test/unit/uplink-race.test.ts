@@ -140,3 +140,8 @@ test.each([
   expect((await opened).uplink.name).toBe('two')
   expect(suspects).toEqual(suspected)
 })
+
+test('a refusal is final if it is the target that refuses, and not the name server of one uplink', () => {
+  const refusal = (syscall: string) => new NetviaError('refused', { code: 'ECONNREFUSED', syscall })
+  expect([isFinal(refusal('connect')), isFinal(refusal('resolve'))]).toEqual([true, false])
+})
