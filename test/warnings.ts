@@ -1,9 +1,10 @@
-import { afterEach, expect } from 'vitest'
+import { afterAll, expect } from 'vitest'
 
 /** Node warns of mistakes that it corrects silently, as a negative delay of a timer (from Node 24 on) or a listener too many. */
-const warnings: Error[] = []
+const warnings: string[] = []
 process.on('warning', warning => {
-  if (warning.name !== 'ExperimentalWarning' && !isOfPackage(warning)) warnings.push(warning)
+  if (warning.name === 'ExperimentalWarning' || isOfPackage(warning)) return
+  warnings.push(`during ${expect.getState().currentTestName}: ${warning.stack}`)
 })
 
 function isOfPackage({ stack = '' }: Error): boolean {
@@ -11,6 +12,7 @@ function isOfPackage({ stack = '' }: Error): boolean {
   return caller?.includes('/node_modules/') ?? false
 }
 
-afterEach(() => {
-  expect(warnings.splice(0)).toEqual([])
+// Not after each test: Node gives most warnings once, so a test that is tried again would pass.
+afterAll(() => {
+  if (warnings.length > 0) throw new Error(warnings.join('\n'))
 })
