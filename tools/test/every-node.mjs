@@ -1,8 +1,8 @@
 import { nodes, thisNode } from '../runtimes/nodes.mjs'
 
 /**
- * Tests that depend on Node's own classes (net, tls, http, dgram, workers, SQLite), or run netvia's command. All others run on one
- * Node, because the addon and the kernel do that work. test/runtimes/smoke.mjs checks on every Node what a Node could change.
+ * Tests that depend on Node's own classes (net, tls, http, dgram, workers, SQLite). All others run on one Node, because the addon and the
+ * kernel do that work. test/runtimes/smoke.mjs checks on every Node what a Node could change.
  */
 const ofNode = {
   unit: [
@@ -14,6 +14,7 @@ const ofNode = {
     'contexts',
     'early-answers',
     'event-streams',
+    'exporter-server',
     'fake-timers',
     'hostile-peers',
     'http',
@@ -28,18 +29,7 @@ const ofNode = {
     'tls',
     'udp',
   ],
-  network: [
-    'cli.test',
-    'connect',
-    'exporter',
-    'history',
-    'http-clients',
-    'npm-peers',
-    'paths',
-    'proxy',
-    'socket-clients',
-    'udp',
-  ],
+  network: ['connect', 'http-clients', 'npm-peers', 'socket-clients', 'udp'],
 }
 
 const mostUsed = 'Node 24'
@@ -58,8 +48,8 @@ export function everyNode(project, filters) {
   }))
 }
 
-/** A run of unit tests uses all processors by itself. */
+/** A run of unit tests uses all processors by itself, and a part takes no longer than a shard of the whole. */
 function partOf(project, isPart) {
   const files = isPart ? ofNode[project].map(part => `test/${project}/${part}`) : []
-  return { isPart, files, shards: project === 'unit' ? 1 : isPart ? 2 : 6 }
+  return { isPart, files, shards: isPart || project === 'unit' ? 1 : 6 }
 }
