@@ -45,6 +45,16 @@ export class Client {
     clearTimeout(this.#timer)
   }
 
+  /**
+   * Ends it with a last answer, and reads on: a connection that is closed with unread bytes, or gets more of them, is reset, and the client
+   * may lose the answer.
+   */
+  refuse(answer: string | Buffer): void {
+    if (this.signal.aborted) return
+    this.wait()
+    this.toSocket().resume().end(answer)
+  }
+
   /** A socket or a tunnel has taken the place of the descriptor. */
   passTo(carrier: Carrier): void {
     this.#current = carrier

@@ -238,13 +238,11 @@ function end(response: ServerResponse, status: number, fields: string[] = []): v
   response.writeHead(status, [...fields, 'Content-Length', '0', 'Connection', 'close']).end()
 }
 
-/** Reads on, as after any last answer. */
 function refuse(client: Client, socket: Socket, status: number, fields: string[] = []): void {
   if (!socket.writable) return void socket.destroy()
   const text = nodeHttp().STATUS_CODES[status]
   const field = fields.length > 0 ? `${fields.join(': ')}\r\n` : ''
-  client.wait()
-  socket.resume().end(`HTTP/1.1 ${status} ${text}\r\n${field}Content-Length: 0\r\nConnection: close\r\n\r\n`)
+  client.refuse(`HTTP/1.1 ${status} ${text}\r\n${field}Content-Length: 0\r\nConnection: close\r\n\r\n`)
 }
 
 const statuses: Record<string, number> = {

@@ -42,15 +42,8 @@ export async function serveSocks(client: Client, context: ProxyContext): Promise
   } catch (error) {
     const code = replyTo(error)
     if (code === undefined) near.destroy()
-    else refuse(client, encodeReply(code))
+    else client.refuse(encodeReply(code))
   }
-}
-
-/** Reads on: a connection that is closed with unread bytes, or gets more of them, is reset, and the client may lose the answer. */
-function refuse(client: Client, answer: Buffer): void {
-  if (client.signal.aborted) return
-  client.wait()
-  client.toSocket().resume().end(answer)
 }
 
 /** Ends the connection and returns false if the client doesn't offer the wanted method. */
@@ -61,7 +54,7 @@ function chooseFrom(known: Buffer, client: Client, { users, statistics }: ProxyC
     return true
   }
   statistics.refused++
-  refuse(client, chooseMethod(method.unacceptable))
+  client.refuse(chooseMethod(method.unacceptable))
   return false
 }
 
@@ -73,7 +66,7 @@ async function logIn(client: Client, users: Users, { statistics }: ProxyContext)
     return true
   }
   statistics.refused++
-  refuse(client, passwordVerdict(false))
+  client.refuse(passwordVerdict(false))
   return false
 }
 

@@ -15,7 +15,7 @@ import { readAddresses } from './netlink/tables.js'
 
 interface Watched {
   readonly device: string
-  /** Of a connection. */
+  /** The local address, if it is a connection. */
   readonly address?: string | undefined
   /** Throws once the device is lost. */
   readonly verify: () => void
